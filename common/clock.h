@@ -1,0 +1,25 @@
+/*
+ * The two clocks: monotonic for intervals and deadlines, real time for what people read.
+ *
+ * Used by every process; needs no privilege.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NANOSECONDS_PER_SECOND      UINT64_C(1000000000)
+#define MICROSECONDS_PER_SECOND     UINT64_C(1000000)
+#define MICROSECONDS_PER_MILLISECOND UINT64_C(1000)
+
+/* RFC 3339 with microseconds and `Z`, e.g. 2026-11-22T15:04:05.123456Z, and its NUL. */
+#define CLOCK_TEXT_SIZE 28
+
+/* CLOCK_MONOTONIC in microseconds, the unit and clock of sd-event timers. */
+uint64_t clock_monotonic_microseconds(void);
+
+/* CLOCK_REALTIME in nanoseconds since 1970, the unit of Docker's `timeNano`. */
+uint64_t clock_real_nanoseconds(void);
+
+/* Writes the real time `nanoseconds` as RFC 3339 in UTC. */
+void clock_format(uint64_t nanoseconds, char text[CLOCK_TEXT_SIZE]);

@@ -1,0 +1,221 @@
+/* The log: one JSON object a line on standard output; see log.h. Runs in every process, needs no privilege. */
+#include "common/log.h"
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* One write of at most PIPE_BUF bytes to a pipe is atomic (POSIX write(2)): lines of workers never mix. */
+#define LINE_SIZE PIPE_BUF
+/* Kept free for the end of the object, so that a line that is cut is still a whole JSON object. */
+#define LINE_RESERVE 32
+/* A single text may not push every other field out of the line. */
+#define TEXT_LIMIT 1024
+
+struct line {
+    char bytes[LINE_SIZE];
+    size_t length;
+};
+
+static const char *process_name = "anchord";
+static enum log_level minimum_level = LOG_LEVEL_INFO;
+static uint64_t dropped_lines;
+
+static const char *const level_names[LOG_LEVEL_MAX_] = {"DEBUG", "INFO", "WARN", "ERROR"};
+/* syslog(3) priorities, for the journal's prefix (sd-daemon(3)). */
+static const char *const journal_prefixes[LOG_LEVEL_MAX_] = {"<7>", "<6>", "<4>", "<3>"};
+
+void log_initialise(const char *worker)
+{
+    process_name = worker;
+}
+
+void log_set_level(enum log_level level)
+{
+    minimum_level = level;
+}
+
+int log_level_parse(const char *text, enum log_level *ret)
+{
+    if (strcasecmp(text, "WARNING") == 0) {
+        *ret = LOG_LEVEL_WARN;
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(level_names); i++) {
+        if (strcasecmp(text, level_names[i]) == 0) {
+            *ret = (enum log_level)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+const char *log_level_to_string(enum log_level level)
+{
+    return level_names[level];
+}
+
+const char *log_errno_text(int result)
+{
+    const char *description = strerrordesc_np(result < 0 ? -result : result);
+
+    return description ? description : "unknown error";
+}
+
+static bool line_append(struct line *line, const char *bytes, size_t length)
+{
+    if (line->length + length > LINE_SIZE - LINE_RESERVE)
+        return false;
+    memcpy(line->bytes + line->length, bytes, length);
+    line->length += length;
+    return true;
+}
+
+static bool line_append_text(struct line *line, const char *text)
+{
+    return line_append(line, text, strlen(text));
+}
+
+/*
+ * The length of the well-formed UTF-8 sequence at `bytes`, 0 if there is none (Unicode 15, table 3-7).
+ * A NUL ends every test, so nothing is read beyond the string.
+ */
+static size_t utf8_sequence_length(const unsigned char *bytes)
+{
+    size_t length = bytes[0] < 0x80                        ? 1
+                    : bytes[0] >= 0xc2 && bytes[0] <= 0xdf ? 2
+                    : (bytes[0] & 0xf0) == 0xe0            ? 3
+                    : bytes[0] >= 0xf0 && bytes[0] <= 0xf4 ? 4
+                                                           : 0;
+
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((bytes[0] == 0xe0 && bytes[1] < 0xa0) || (bytes[0] == 0xed && bytes[1] > 0x9f) ||
+        (bytes[0] == 0xf0 && bytes[1] < 0x90) || (bytes[0] == 0xf4 && bytes[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+/* Control characters, quotes and DEL leave as escapes: no label can forge a line or colour a terminal. */
+static bool line_append_character(struct line *line, const unsigned char **position)
+{
+    const unsigned char *bytes = *position;
+    size_t length = utf8_sequence_length(bytes);
+    char escape[8];
+
+    if (length == 0) {
+        *position += 1;
+        return line_append_text(line, "\\ufffd");
+    }
+    *position += length;
+    if (length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0) { /* C1 controls: some terminals obey them */
+        (void)snprintf(escape, sizeof(escape), "\\u%04x", bytes[1]);
+        return line_append_text(line, escape);
+    }
+    if (length > 1 || (bytes[0] >= 0x20 && bytes[0] != '"' && bytes[0] != '\\' && bytes[0] != 0x7f))
+        return line_append(line, (const char *)bytes, length);
+    (void)snprintf(escape, sizeof(escape), "\\u%04x", bytes[0]);
+    if (bytes[0] == '"' || bytes[0] == '\\')
+        (void)snprintf(escape, sizeof(escape), "\\%c", bytes[0]);
+    return line_append_text(line, escape);
+}
+
+static bool line_append_quoted(struct line *line, const char *text)
+{
+    const unsigned char *position = (const unsigned char *)(text ? text : "");
+    const unsigned char *limit = position + TEXT_LIMIT;
+
+    if (!line_append_text(line, "\""))
+        return false;
+    while (*position && position < limit) {
+        if (!line_append_character(line, &position))
+            return false;
+    }
+    if (*position && !line_append_text(line, "…"))
+        return false;
+    return line_append_text(line, "\"");
+}
+
+static bool line_append_member(struct line *line, const char *key, const char *text)
+{
+    return line_append_text(line, ",") && line_append_quoted(line, key) && line_append_text(line, ":") &&
+           line_append_quoted(line, text);
+}
+
+/* Appends the whole field or leaves the line as it was. */
+static void line_append_field(struct line *line, const struct log_field *field)
+{
+    size_t length_before = line->length;
+    char number[24];
+    bool fits;
+
+    if (field->kind == LOG_FIELD_TEXT_) {
+        fits = line_append_member(line, field->key, field->text);
+    } else {
+        if (field->kind == LOG_FIELD_BOOLEAN_)
+            (void)snprintf(number, sizeof(number), "%s", field->number ? "true" : "false");
+        else
+            (void)snprintf(number, sizeof(number), "%lld", (long long)field->number);
+        fits = line_append_text(line, ",") && line_append_quoted(line, field->key) &&
+               line_append_text(line, ":") && line_append_text(line, number);
+    }
+    if (!fits)
+        line->length = length_before;
+}
+
+/* systemd sets JOURNAL_STREAM for services whose output is the journal; it reads the prefix as the priority. */
+static bool journal_is_reader(void)
+{
+    static int known = -1;
+
+    if (known < 0)
+        known = getenv("JOURNAL_STREAM") != NULL;
+    return known > 0;
+}
+
+static void line_send(struct line *line)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    if (poll(&output, 1, 0) == 0) {
+        dropped_lines++;
+        return;
+    }
+    /* Nobody is left to tell when the log itself fails. */
+    if (write(STDOUT_FILENO, line->bytes, line->length) < 0)
+        dropped_lines++;
+    else
+        dropped_lines = 0;
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields)
+{
+    struct line line = {.length = 0};
+    char time_text[CLOCK_TEXT_SIZE];
+
+    if (level < minimum_level)
+        return;
+    clock_format(clock_real_nanoseconds(), time_text);
+    if (journal_is_reader())
+        (void)line_append_text(&line, journal_prefixes[level]);
+    (void)line_append_text(&line, "{\"time\":");
+    (void)line_append_quoted(&line, time_text);
+    (void)line_append_member(&line, "level", level_names[level]);
+    (void)line_append_member(&line, "msg", message);
+    (void)line_append_member(&line, "worker", process_name);
+    if (dropped_lines)
+        line_append_field(&line, &LOG_NUMBER("dropped_lines", dropped_lines));
+    for (const struct log_field *field = fields; field->kind != LOG_FIELD_END_; field++)
+        line_append_field(&line, field);
+    memcpy(line.bytes + line.length, "}\n", 2); /* LINE_RESERVE keeps the room for it */
+    line.length += 2;
+    line_send(&line);
+}

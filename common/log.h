@@ -1,0 +1,63 @@
+/*
+ * The log: one JSON object a line on standard output (SPEC §10).
+ *
+ * Used by every process, on both sides of the wall; needs no privilege. The line is written here and not
+ * with yajl because netadmin may link nothing that parses (DESIGN §3); it only ever writes. A line fits into
+ * one atomic pipe write; when the reader is stuck the line is dropped and counted rather than the
+ * process stopped: a full log pipe must not hold up NAT.
+ *
+ *     log_info("discovered shared network", LOG_TEXT("network", name), LOG_NUMBER("backends", count));
+ *     log_error("external interface not found", LOG_TEXT("network", name), LOG_ERROR(-ENODEV));
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_MAX_,
+};
+
+enum log_field_kind {
+    LOG_FIELD_END_, /* terminates the list */
+    LOG_FIELD_TEXT_,
+    LOG_FIELD_NUMBER_,
+    LOG_FIELD_BOOLEAN_,
+};
+
+struct log_field {
+    enum log_field_kind kind;
+    const char *key;
+    const char *text;
+    int64_t number;
+};
+
+/* Foreign text is safe here: it is escaped (RFC 8259 §7), invalid UTF-8 becomes U+FFFD, long text is cut. */
+#define LOG_TEXT(key_, text_)     ((struct log_field){LOG_FIELD_TEXT_, (key_), (text_), 0})
+#define LOG_NUMBER(key_, number_) ((struct log_field){LOG_FIELD_NUMBER_, (key_), NULL, (int64_t)(number_)})
+#define LOG_BOOLEAN(key_, value_) ((struct log_field){LOG_FIELD_BOOLEAN_, (key_), NULL, (value_) ? 1 : 0})
+/* The field `err` from a text or from a negative errno. */
+#define LOG_ERROR_TEXT(text_) LOG_TEXT("err", (text_))
+#define LOG_ERROR(result_)    LOG_TEXT("err", log_errno_text(result_))
+
+/* Names this process in the field `worker`; level INFO until log_set_level. Call once, first. */
+void log_initialise(const char *worker);
+void log_set_level(enum log_level level);
+
+/* DEBUG, INFO, WARN, ERROR in any case, WARNING too; -EINVAL otherwise. */
+int log_level_parse(const char *text, enum log_level *ret) __attribute__((warn_unused_result));
+const char *log_level_to_string(enum log_level level);
+
+/* strerror of a negative errno; static or thread-local storage, valid until the next call. */
+const char *log_errno_text(int result);
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields);
+
+#define LOG_FIELDS_(...) ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){LOG_FIELD_END_, 0, 0, 0}})
+#define log_debug(message_, ...) log_write(LOG_LEVEL_DEBUG, (message_), LOG_FIELDS_(__VA_ARGS__))
+#define log_info(message_, ...)  log_write(LOG_LEVEL_INFO, (message_), LOG_FIELDS_(__VA_ARGS__))
+#define log_warn(message_, ...)  log_write(LOG_LEVEL_WARN, (message_), LOG_FIELDS_(__VA_ARGS__))
+#define log_error(message_, ...) log_write(LOG_LEVEL_ERROR, (message_), LOG_FIELDS_(__VA_ARGS__))

@@ -1,0 +1,55 @@
+/*
+ * How a worker shuts itself in, in named stages that fail closed.
+ *
+ * Called by every worker's main(), in this order; the supervisor has dropped user, groups and
+ * capabilities between fork and exec (daemon/privileges.c), so nothing here needs a privilege.
+ *
+ *   sandbox_enter()     first statement. Should: die with the parent, be undumpable, gain nothing by exec,
+ *                       hold exactly the capabilities that its trust level has.
+ *                       Mustn't: have read a byte from anybody yet.
+ *   (open what must be opened before the filter: sockets, event loop)
+ *   sandbox_seal()      before the first foreign byte. Should: only the system calls of the profile are
+ *                       left, resource limits hold, Landlock denies the file system and what else it knows.
+ *
+ * A stage that fails returns a negative errno and the name of the step; the worker must end.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+/* Exit statuses of all our processes; 75 is EX_TEMPFAIL of sysexits.h (SPEC SA-6). */
+enum exit_status {
+    EXIT_STATUS_CLEAN = 0,
+    EXIT_STATUS_CONFIGURATION = 1, /* configuration or permission: do not retry */
+    EXIT_STATUS_CRASH = 2,         /* internal error: retry */
+    EXIT_STATUS_SANDBOX = 3,       /* a privilege could not be dropped: do not retry */
+    EXIT_STATUS_NAMESPACE_LOST = 75,
+};
+
+/*
+ * capabilities: the mask (1 << CAP_…) that must be left as permitted and effective; inheritable, ambient and
+ * bounding must be, or become, empty. Returns 0 or a negative errno with *ret_step naming what failed.
+ */
+int sandbox_enter(uint64_t capabilities, const char **ret_step) __attribute__((warn_unused_result));
+
+struct sandbox_profile {
+    /* System calls of this role by number (SCMP_SYS), besides the few that every process needs. */
+    const int *system_calls;
+    size_t system_call_count;
+    /* Address families for socket(2), AF_…; an empty list means that socket(2) is denied altogether. */
+    const int *socket_families;
+    size_t socket_family_count;
+    /* RLIMIT_NOFILE; RLIMIT_NPROC, RLIMIT_CORE and RLIMIT_FSIZE become 0. */
+    rlim_t open_files;
+    /* Leave connect(2) of TCP sockets out of Landlock's denials (the watcher with a TCP Docker). */
+    bool may_connect_tcp;
+    /* Directory hierarchies that may still be read; NULL-terminated or NULL. */
+    const char *const *readable_paths;
+};
+
+/* A violation kills the process (SIGSYS). Landlock is used when the kernel has it, at its best ABI. */
+int sandbox_seal(const struct sandbox_profile *profile, const char **ret_step)
+    __attribute__((warn_unused_result));

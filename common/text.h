@@ -1,0 +1,30 @@
+/*
+ * Strings in fixed arrays and numbers in text: the few string operations that every process needs.
+ *
+ * Used on both sides of the wall; no allocation, no logging, no privileges.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Copies `source` with its NUL into `target` of `size` bytes; the rest of `target` becomes zero, so that
+ * a fixed array that crosses a process boundary carries no left-over memory.
+ * Returns 0, or -ENAMETOOLONG with `target` all zero when it does not fit.
+ */
+int text_copy(char *target, size_t size, const char *source) __attribute__((warn_unused_result));
+
+/* As text_copy, but cuts what does not fit: for texts that people read, never for identifiers. */
+void text_copy_cut(char *target, size_t size, const char *source);
+
+/*
+ * Parses all of `text` (`length` bytes) as a decimal number without sign or white space.
+ * Returns 0, -EINVAL (not a number) or -ERANGE (above `maximum`); *ret is untouched on failure.
+ */
+int text_to_number(const char *text, size_t length, uint64_t maximum, uint64_t *ret)
+    __attribute__((warn_unused_result));
+
+/* True when the `size` bytes at `text` hold a NUL, i.e. are a string. */
+bool text_is_terminated(const char *text, size_t size);

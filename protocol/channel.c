@@ -1,0 +1,282 @@
+/* One end of a connection between two of our processes; see channel.h. Runs in every process, no privilege. */
+#include "protocol/channel.h"
+
+#include "protocol/validate.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <utlist.h>
+
+/* A peer that floods us gets this many messages served, then the other event sources have their turn. */
+#define MESSAGES_PER_WAKEUP 64
+
+struct queued_message {
+    struct queued_message *next;
+    int descriptor;
+    size_t length;
+    uint8_t bytes[];
+};
+
+struct channel {
+    int fd;
+    enum message_direction receives;
+    struct channel_callbacks callbacks;
+    sd_event_source *io_source;
+    sd_event_source *closed_source; /* defers on_closed to the event loop */
+    struct queued_message *queue;
+    size_t queued_bytes;
+    int error;
+    const char *reason;
+    bool is_over;
+    bool *was_freed; /* set while a handler runs that may free us */
+};
+
+DEFINE_POINTER_CLEANUP(struct queued_message, free, queued_message_freep);
+
+static void drop_queued(struct channel *channel, struct queued_message *queued)
+{
+    LL_DELETE(channel->queue, queued);
+    channel->queued_bytes -= queued->length;
+    close_fd(&queued->descriptor);
+    free(queued);
+}
+
+struct channel *channel_free(struct channel *channel)
+{
+    if (!channel)
+        return NULL;
+    if (channel->was_freed)
+        *channel->was_freed = true;
+    while (channel->queue)
+        drop_queued(channel, channel->queue);
+    sd_event_source_disable_unref(channel->io_source);
+    sd_event_source_disable_unref(channel->closed_source);
+    close_fd(&channel->fd);
+    free(channel);
+    return NULL;
+}
+
+/* The first reason wins; the owner hears of it from the event loop, not from inside its own call. */
+static void end_connection(struct channel *channel, int error, const char *reason)
+{
+    if (channel->is_over)
+        return;
+    channel->is_over = true;
+    channel->error = error;
+    channel->reason = reason;
+    (void)sd_event_source_set_enabled(channel->io_source, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(channel->closed_source, SD_EVENT_ONESHOT);
+}
+
+static int on_closed_deferred(sd_event_source *source, void *userdata)
+{
+    struct channel *channel = userdata;
+
+    (void)source;
+    channel->callbacks.on_closed(channel, channel->error, channel->reason, channel->callbacks.userdata);
+    return 0;
+}
+
+static int send_now(int fd, const void *bytes, size_t length, int descriptor)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+    struct msghdr datagram = {.msg_iov = &part, .msg_iovlen = 1};
+
+    if (descriptor >= 0) {
+        struct cmsghdr *rights = &control.align;
+
+        datagram.msg_control = control.bytes;
+        datagram.msg_controllen = sizeof(control.bytes);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(rights), &descriptor, sizeof(int));
+    }
+    if (sendmsg(fd, &datagram, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        return -errno;
+    return 0;
+}
+
+static int enqueue(struct channel *channel, const struct message_header *message, int descriptor)
+{
+    CLEANUP(queued_message_freep) struct queued_message *queued = NULL;
+    CLEANUP_FD int duplicate = -1;
+
+    if (channel->queued_bytes + message->length > CHANNEL_QUEUE_LIMIT)
+        return -ENOBUFS;
+    if (descriptor >= 0) {
+        duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, SUPERVISOR_DESCRIPTOR);
+        if (duplicate < 0)
+            return -errno;
+    }
+    queued = malloc(sizeof(*queued) + message->length);
+    if (!queued)
+        return -ENOMEM;
+    queued->descriptor = TAKE_FD(duplicate);
+    queued->length = message->length;
+    memcpy(queued->bytes, message, message->length);
+    LL_APPEND(channel->queue, queued);
+    channel->queued_bytes += queued->length;
+    TAKE_POINTER(queued);
+    return sd_event_source_set_io_events(channel->io_source, EPOLLIN | EPOLLOUT);
+}
+
+int channel_send(struct channel *channel, const struct message_header *message, int descriptor)
+{
+    int result;
+
+    if (channel->is_over)
+        return -EPIPE;
+    if (channel->queue)
+        result = enqueue(channel, message, descriptor);
+    else
+        result = send_now(channel->fd, message, message->length, descriptor);
+    if (result == -EAGAIN)
+        result = enqueue(channel, message, descriptor);
+    if (result < 0)
+        end_connection(channel, result, "cannot send");
+    return result;
+}
+
+static void send_queued(struct channel *channel)
+{
+    while (channel->queue) {
+        struct queued_message *first = channel->queue;
+        int result = send_now(channel->fd, first->bytes, first->length, first->descriptor);
+
+        if (result == -EAGAIN)
+            return;
+        if (result < 0) {
+            end_connection(channel, result, "cannot send");
+            return;
+        }
+        drop_queued(channel, first);
+    }
+    (void)sd_event_source_set_io_events(channel->io_source, EPOLLIN);
+}
+
+/* Takes the first descriptor of a datagram, closes and counts any others. */
+static size_t take_descriptors(struct msghdr *datagram, int *ret_descriptor)
+{
+    size_t count = 0;
+
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(datagram); part; part = CMSG_NXTHDR(datagram, part)) {
+        size_t in_part = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t i = 0; i < in_part; i++) {
+            int descriptor;
+
+            memcpy(&descriptor, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+            if (count++ == 0)
+                *ret_descriptor = descriptor;
+            else
+                close_fd(&descriptor);
+        }
+    }
+    return count;
+}
+
+/* Returns 1 when a message was handled, 0 when there is nothing more to do now. */
+static int receive_one(struct channel *channel)
+{
+    static _Alignas(8) uint8_t buffer[MESSAGE_LENGTH_MAX]; /* one thread, never re-entered */
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(4 * sizeof(int))];
+    } control;
+    struct iovec part = {.iov_base = buffer, .iov_len = sizeof(buffer)};
+    struct msghdr datagram = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    CLEANUP_FD int descriptor = -1;
+    const char *reason = NULL;
+    size_t descriptor_count;
+    ssize_t length = recvmsg(channel->fd, &datagram, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (length < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            end_connection(channel, -errno, "cannot receive");
+        return 0;
+    }
+    descriptor_count = take_descriptors(&datagram, &descriptor);
+    if (length == 0 && descriptor_count == 0) {
+        end_connection(channel, 0, "peer closed the connection");
+        return 0;
+    }
+    if (datagram.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        end_connection(channel, -EBADMSG, "datagram longer than any message");
+        return 0;
+    }
+    if (message_validate(channel->receives, buffer, (size_t)length, descriptor_count, &reason) < 0) {
+        end_connection(channel, -EBADMSG, reason);
+        return 0;
+    }
+    channel->callbacks.on_message(channel, (const struct message_header *)buffer, TAKE_FD(descriptor),
+                                  channel->callbacks.userdata);
+    return 1;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct channel *channel = userdata;
+    bool was_freed = false;
+
+    (void)source;
+    (void)fd;
+    if (events & EPOLLOUT)
+        send_queued(channel);
+    channel->was_freed = &was_freed;
+    for (int i = 0; i < MESSAGES_PER_WAKEUP && !channel->is_over; i++) {
+        int handled = receive_one(channel);
+
+        if (was_freed)
+            return 0;
+        if (handled == 0)
+            break;
+    }
+    channel->was_freed = NULL;
+    return 0;
+}
+
+int channel_new(sd_event *event, int fd, enum message_direction receives,
+                const struct channel_callbacks *callbacks, struct channel **ret)
+{
+    CLEANUP_FD int owned_fd = fd;
+    CLEANUP(channel_freep) struct channel *channel = calloc(1, sizeof(*channel));
+    int result;
+
+    if (!channel)
+        return -ENOMEM;
+    channel->fd = TAKE_FD(owned_fd);
+    channel->receives = receives;
+    channel->callbacks = *callbacks;
+    result = sd_event_add_io(event, &channel->io_source, channel->fd, EPOLLIN, on_io, channel);
+    if (result < 0)
+        return result;
+    result = sd_event_add_defer(event, &channel->closed_source, on_closed_deferred, channel);
+    if (result < 0)
+        return result;
+    result = sd_event_source_set_enabled(channel->closed_source, SD_EVENT_OFF);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(channel);
+    return 0;
+}
+
+int channel_make_pair(int ret[2])
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
+        return -errno;
+    return 0;
+}

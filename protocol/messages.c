@@ -1,0 +1,56 @@
+/* Names and conversions for the messages; see messages.h. Runs in every process, needs no privilege. */
+#include "protocol/messages.h"
+
+#include <string.h>
+
+static const char *const type_names[] = {
+    [MESSAGE_INVALID] = "INVALID",
+    [MESSAGE_PING] = "PING",
+    [MESSAGE_LINK] = "LINK",
+    [MESSAGE_STOP] = "STOP",
+    [MESSAGE_CONFIGURE_WATCHER] = "CONFIGURE_WATCHER",
+    [MESSAGE_CONFIGURE_NETADMIN] = "CONFIGURE_NETADMIN",
+    [MESSAGE_TOPOLOGY] = "TOPOLOGY",
+    [MESSAGE_PONG] = "PONG",
+    [MESSAGE_READINESS] = "READINESS",
+    [MESSAGE_EXPOSURES_BEGIN] = "EXPOSURES_BEGIN",
+    [MESSAGE_EXPOSURES_ITEMS] = "EXPOSURES_ITEMS",
+    [MESSAGE_EXPOSURES_COMMIT] = "EXPOSURES_COMMIT",
+    [MESSAGE_LINKS_BEGIN] = "LINKS_BEGIN",
+    [MESSAGE_LINKS_ITEMS] = "LINKS_ITEMS",
+    [MESSAGE_LINKS_COMMIT] = "LINKS_COMMIT",
+    [MESSAGE_MAP_BEGIN] = "MAP_BEGIN",
+    [MESSAGE_MAP_ITEMS] = "MAP_ITEMS",
+    [MESSAGE_MAP_COMMIT] = "MAP_COMMIT",
+    [MESSAGE_APPLIED] = "APPLIED",
+};
+static_assert(sizeof(type_names) / sizeof(type_names[0]) == MESSAGE_TYPE_MAX_, "every type has a name");
+
+struct message_header message_header_make(enum message_type type, size_t length, uint64_t generation)
+{
+    return (struct message_header){
+        .magic = MESSAGE_MAGIC,
+        .version = MESSAGE_VERSION,
+        .type = (uint16_t)type,
+        .length = (uint32_t)length,
+        .generation = generation,
+    };
+}
+
+const char *message_type_to_string(unsigned int type)
+{
+    return type < MESSAGE_TYPE_MAX_ ? type_names[type] : "unknown";
+}
+
+struct wire_address wire_address_from(const struct ip_address *address)
+{
+    struct wire_address wire = {.family = address->family};
+
+    memcpy(wire.bytes, address->bytes, ip_family_length(address->family));
+    return wire;
+}
+
+struct ip_address wire_address_to(const struct wire_address *wire)
+{
+    return ip_address_from_bytes(wire->family, wire->bytes);
+}

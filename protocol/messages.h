@@ -1,0 +1,297 @@
+/*
+ * Every message that crosses a process boundary, in one header (DESIGN §5).
+ *
+ * SOCK_SEQPACKET: one datagram is one message. All processes run on one machine from one build, so fields
+ * are in host byte order, fixed width and naturally aligned; addresses and MACs are bytes as on the network.
+ * protocol/validate.c holds the one table that says which message may travel in which direction, with which
+ * length and how many descriptors. Behind message_validate() a message is a checked struct; nobody looks at
+ * raw bytes again. protocol/README.md tells the conversations.
+ *
+ * A state is level-triggered: BEGIN, ITEMS …, COMMIT with one generation; it is complete, replaces the one
+ * before at COMMIT, and may be sent again at any time (after a restart it is).
+ */
+#pragma once
+
+#include "common/address.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MESSAGE_MAGIC   UINT32_C(0x616e6368) /* "anch" */
+#define MESSAGE_VERSION UINT16_C(1)
+
+/* The largest datagram; a receiver's buffer has this size, whatever is longer ends the connection. */
+#define MESSAGE_LENGTH_MAX 16384
+
+/* The fixed descriptor on which every worker finds its supervisor. */
+#define SUPERVISOR_DESCRIPTOR 3
+
+/* Limits on what others can make grow; each has a test at the limit and one past it. */
+#define NAME_SIZE             128 /* names of networks, projects, containers; with the NUL */
+#define INTERFACE_NAME_SIZE   16  /* IFNAMSIZ, linux/if.h */
+#define DOCKER_HOST_SIZE      256
+#define REASON_SIZE           160
+#define SUBNETS_MAX           4   /* per Docker network */
+#define LINK_ADDRESSES_MAX    16  /* per link; more are not reported */
+#define LINKS_MAX             64  /* per namespace; more are not reported */
+#define EXPOSURES_PER_MESSAGE 512
+#define LINKS_PER_MESSAGE     16
+#define MAP_ELEMENTS_MAX      65536 /* over both families and protocols (DESIGN §1) */
+
+enum message_type {
+    MESSAGE_INVALID = 0,
+    /* supervisor -> any worker */
+    MESSAGE_PING,
+    MESSAGE_LINK, /* with one descriptor: the channel to the peer that `peer` names */
+    MESSAGE_STOP,
+    /* supervisor -> watcher */
+    MESSAGE_CONFIGURE_WATCHER,
+    /* supervisor -> netadmin */
+    MESSAGE_CONFIGURE_NETADMIN,
+    MESSAGE_TOPOLOGY, /* also watcher -> supervisor, which pins the first and passes it on */
+    /* any worker -> supervisor */
+    MESSAGE_PONG,
+    MESSAGE_READINESS,
+    /* watcher -> netadmin */
+    MESSAGE_EXPOSURES_BEGIN,
+    MESSAGE_EXPOSURES_ITEMS,
+    MESSAGE_EXPOSURES_COMMIT,
+    /* netadmin -> watcher */
+    MESSAGE_LINKS_BEGIN,
+    MESSAGE_LINKS_ITEMS,
+    MESSAGE_LINKS_COMMIT,
+    MESSAGE_MAP_BEGIN, /* what the kernel's maps hold now: how a new watcher learns the incumbents (NAT-6) */
+    MESSAGE_MAP_ITEMS,
+    MESSAGE_MAP_COMMIT,
+    MESSAGE_APPLIED,
+    MESSAGE_TYPE_MAX_,
+};
+
+/* Who sends what: the receiver names the direction, validate.c knows which types travel in it. */
+enum message_direction {
+    DIRECTION_SUPERVISOR_TO_WATCHER,
+    DIRECTION_SUPERVISOR_TO_NETADMIN,
+    DIRECTION_WATCHER_TO_SUPERVISOR,
+    DIRECTION_NETADMIN_TO_SUPERVISOR,
+    DIRECTION_WATCHER_TO_NETADMIN,
+    DIRECTION_NETADMIN_TO_WATCHER,
+    DIRECTION_MAX_,
+};
+
+struct message_header {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t type;
+    uint32_t length; /* of the whole datagram */
+    uint32_t reserved;
+    uint64_t generation; /* of the state that the message belongs to; 0 where there is none */
+};
+
+/* --- parts ------------------------------------------------------------------------------------------- */
+
+/* family 0: no address, all bytes zero. IPv4 uses the first four bytes, the rest is zero. */
+struct wire_address {
+    uint8_t family; /* enum ip_family */
+    uint8_t reserved[3];
+    uint8_t bytes[16];
+};
+
+struct wire_subnet {
+    struct wire_address address; /* the subnet's first address */
+    struct wire_address gateway; /* IPAM.Config[].Gateway; may be none */
+    /* The auxiliary address DefaultGatewayIPv4/DefaultGatewayIPv6 (GW-1); may be none. */
+    struct wire_address auxiliary_gateway;
+    uint8_t prefix_length;
+    uint8_t reserved[3];
+};
+
+/* A Docker network that this container is attached to. The interface is the one with this MAC (ADDR-9). */
+struct wire_network {
+    char name[NAME_SIZE]; /* for logs only */
+    struct mac_address mac;
+    uint8_t reserved[2];
+    uint32_t subnet_count;
+    struct wire_subnet subnets[SUBNETS_MAX];
+};
+
+/* `port_first` … `port_last` of the project's address go to `backend` : `backend_port_first` … (NAT-1, NAT-5). */
+struct wire_exposure {
+    uint8_t family;   /* enum ip_family */
+    uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+    uint16_t port_first;
+    uint16_t port_last;
+    uint16_t backend_port_first;
+    uint8_t backend[16];
+};
+
+struct wire_link_address {
+    struct wire_address address;
+    uint8_t prefix_length;
+    uint8_t reserved[3];
+};
+
+/* Kernel settings of a link that only the watcher can explain, since it knows the engine (ADDR-14, NAT-13). */
+enum link_ipv6_flag {
+    LINK_IPV6_DISABLED = 1 << 0,   /* net.ipv6.conf.IF.disable_ipv6 */
+    LINK_IPV6_FORWARDS = 1 << 1,   /* net.ipv6.conf.IF.forwarding */
+    LINK_IPV6_ACCEPTS_RA = 1 << 2, /* net.ipv6.conf.IF.accept_ra is 2, or 1 without forwarding */
+    LINK_IPV6_ALL_ = (1 << 3) - 1,
+};
+
+struct wire_link {
+    uint32_t index;
+    char name[INTERFACE_NAME_SIZE];
+    struct mac_address mac;
+    uint8_t ipv6_flags; /* enum link_ipv6_flag */
+    uint8_t reserved;
+    uint32_t address_count;
+    struct wire_link_address addresses[LINK_ADDRESSES_MAX];
+};
+
+/* --- supervisor and workers ------------------------------------------------------------------------- */
+
+struct message_ping { /* PING, PONG; the generation in the header is echoed */
+    struct message_header header;
+};
+
+enum link_peer {
+    LINK_PEER_WATCHER = 1,
+    LINK_PEER_NETADMIN,
+    LINK_PEER_MAX_,
+};
+
+struct message_link { /* one descriptor travels with it */
+    struct message_header header;
+    uint32_t peer; /* enum link_peer */
+    uint32_t reserved;
+};
+
+enum stop_mode {
+    STOP_KEEP_STATE = 1, /* leave the kernel as it is: a successor will adopt it (NAT-14) */
+    STOP_TEAR_DOWN,      /* an ordered stop: remove what we installed */
+    STOP_MODE_MAX_,
+};
+
+struct message_stop {
+    struct message_header header;
+    uint32_t mode; /* enum stop_mode */
+    uint32_t reserved;
+};
+
+/* What /readyz and `anchord healthcheck` will show; bits of message_readiness.conditions (SPEC §8). */
+enum readiness_condition {
+    READINESS_TABLES_INSTALLED = 1 << 0, /* netadmin */
+    READINESS_RECONCILED = 1 << 1,       /* netadmin: one complete desired state was applied */
+    READINESS_DOCKER_CONNECTED = 1 << 2, /* watcher */
+    READINESS_ALL_ = (1 << 3) - 1,
+};
+
+struct message_readiness {
+    struct message_header header;
+    uint32_t conditions; /* those that hold, of this worker's */
+    uint32_t reserved;
+};
+
+struct message_configure_watcher {
+    struct message_header header;
+    char docker_host[DOCKER_HOST_SIZE];        /* unix:///path or tcp://name:port */
+    char project[NAME_SIZE];                   /* Compose project whose containers are in scope; not empty */
+    char external_network[NAME_SIZE];          /* Docker network, or empty */
+    char external_interface[INTERFACE_NAME_SIZE]; /* used when external_network is empty */
+    char shared_network[NAME_SIZE];            /* pinned shared network, or empty */
+    uint32_t poll_interval_milliseconds;       /* > 0 */
+    uint32_t log_level;                        /* enum log_level */
+};
+
+enum address_mode {
+    ADDRESS_MODE_BOOTSTRAP = 1, /* ADDR-1 */
+    ADDRESS_MODE_MAX_,
+};
+
+struct message_configure_netadmin {
+    struct message_header header;
+    struct wire_address pinned_gateway4; /* ANCHORD_EXT_GATEWAY_IP; may be none */
+    struct wire_address pinned_gateway6;
+    uint32_t address_mode;  /* enum address_mode */
+    uint32_t claim_gateway; /* 0 or 1: ANCHORD_CLAIM_GATEWAY=auto (GW-1) */
+    uint32_t log_level;     /* enum log_level */
+    uint32_t reserved;
+};
+
+/* Which of our interfaces is which (ADDR-9, DISC-4, GW-1). Sent once; the supervisor refuses another. */
+struct message_topology {
+    struct message_header header;
+    struct wire_network external;
+    struct wire_network shared;
+};
+
+/* --- states: watcher and netadmin -------------------------------------------------------------------- */
+
+struct message_begin { /* EXPOSURES_BEGIN, LINKS_BEGIN, MAP_BEGIN */
+    struct message_header header;
+};
+
+struct message_commit { /* EXPOSURES_COMMIT, LINKS_COMMIT, MAP_COMMIT */
+    struct message_header header;
+    uint32_t item_count; /* that travelled since BEGIN; a state with another count is refused whole */
+    uint32_t reserved;
+};
+
+struct message_exposures { /* EXPOSURES_ITEMS, MAP_ITEMS */
+    struct message_header header;
+    uint32_t item_count; /* 1 … EXPOSURES_PER_MESSAGE */
+    uint32_t reserved;
+    struct wire_exposure items[]; /* item_count of them */
+};
+
+struct message_links { /* LINKS_ITEMS */
+    struct message_header header;
+    uint32_t item_count; /* 1 … LINKS_PER_MESSAGE */
+    uint32_t reserved;
+    struct wire_link items[];
+};
+
+enum { FAMILY_INDEX_4, FAMILY_INDEX_6, FAMILY_INDEX_MAX_ };
+enum { PROTOCOL_INDEX_TCP, PROTOCOL_INDEX_UDP, PROTOCOL_INDEX_MAX_ };
+
+struct message_applied { /* header.generation: that of the exposures */
+    struct message_header header;
+    int32_t error; /* 0, or a negative errno: nothing of this generation was applied */
+    uint32_t reserved;
+    uint32_t entries[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]; /* map elements after it */
+    uint32_t flushed[FAMILY_INDEX_MAX_];                      /* conntrack entries dropped by it (NAT-4) */
+    char reason[REASON_SIZE];                                 /* empty without an error */
+};
+
+static_assert(sizeof(struct message_header) == 24, "wire layout");
+static_assert(sizeof(struct mac_address) == 6, "wire layout");
+static_assert(sizeof(struct wire_address) == 20, "wire layout");
+static_assert(sizeof(struct wire_subnet) == 64, "wire layout");
+static_assert(offsetof(struct wire_network, subnet_count) == 136, "wire layout");
+static_assert(sizeof(struct wire_network) == 396, "wire layout");
+static_assert(sizeof(struct wire_exposure) == 24, "wire layout");
+static_assert(sizeof(struct wire_link) == 32 + 24 * LINK_ADDRESSES_MAX, "wire layout");
+static_assert(sizeof(struct message_link) == 32, "wire layout");
+static_assert(sizeof(struct message_configure_watcher) == 24 + 256 + 128 + 128 + 16 + 128 + 8, "wire layout");
+static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire layout");
+static_assert(sizeof(struct message_topology) == 24 + 2 * 396, "wire layout");
+static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");
+static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire layout");
+static_assert(sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(struct wire_exposure) <=
+                  MESSAGE_LENGTH_MAX,
+              "a full message of exposures fits");
+static_assert(sizeof(struct message_links) + LINKS_PER_MESSAGE * sizeof(struct wire_link) <=
+                  MESSAGE_LENGTH_MAX,
+              "a full message of links fits");
+
+/* --- helpers for both ends ----------------------------------------------------------------------------- */
+
+/* Fills a header for a message of `length` bytes in all. */
+struct message_header message_header_make(enum message_type type, size_t length, uint64_t generation);
+
+/* "EXPOSURES_BEGIN" …; "unknown" for a number that is no type. */
+const char *message_type_to_string(unsigned int type);
+
+struct wire_address wire_address_from(const struct ip_address *address);
+struct ip_address wire_address_to(const struct wire_address *wire);

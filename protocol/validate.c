@@ -1,0 +1,347 @@
+/*
+ * The gate of every process; see validate.h. Runs on both sides of the wall, without any privilege.
+ *
+ * One table: direction and type -> length, items, descriptors, further rules. What is not in it is refused.
+ */
+#include "protocol/validate.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/text.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+/* Returns NULL, or the rule that `message` breaks. Lengths and counts have been checked. */
+typedef const char *(*rule_check)(const void *message);
+
+struct message_rule {
+    enum message_direction direction;
+    enum message_type type;
+    size_t length;      /* exact; with items the part before them */
+    size_t item_size;   /* 0: none */
+    uint32_t items_max; /* at least one item travels */
+    size_t descriptors; /* exact */
+    rule_check check;   /* or NULL */
+};
+
+static bool is_zero(const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i])
+            return false;
+    }
+    return true;
+}
+
+static const char *check_address(const struct wire_address *address, bool may_be_none)
+{
+    size_t used = ip_family_length(address->family);
+
+    if (used == 0 && (address->family != IP_FAMILY_NONE || !may_be_none))
+        return "address family";
+    if (!is_zero(address->reserved, sizeof(address->reserved)) ||
+        !is_zero(address->bytes + used, sizeof(address->bytes) - used))
+        return "address padding not zero";
+    return NULL;
+}
+
+static const char *check_subnet(const struct wire_subnet *subnet)
+{
+    const char *broken = check_address(&subnet->address, false);
+
+    if (broken)
+        return broken;
+    if (subnet->prefix_length > ip_family_bits(subnet->address.family))
+        return "prefix length";
+    if (!is_zero(subnet->reserved, sizeof(subnet->reserved)))
+        return "subnet padding not zero";
+    broken = check_address(&subnet->gateway, true);
+    if (!broken)
+        broken = check_address(&subnet->auxiliary_gateway, true);
+    if (broken)
+        return broken;
+    if ((subnet->gateway.family && subnet->gateway.family != subnet->address.family) ||
+        (subnet->auxiliary_gateway.family && subnet->auxiliary_gateway.family != subnet->address.family))
+        return "gateway of another family than its subnet";
+    return NULL;
+}
+
+static const char *check_network(const struct wire_network *network)
+{
+    if (!text_is_terminated(network->name, sizeof(network->name)))
+        return "network name not terminated";
+    if (mac_address_is_zero(&network->mac))
+        return "MAC address zero";
+    if (!is_zero(network->reserved, sizeof(network->reserved)))
+        return "network padding not zero";
+    if (network->subnet_count > SUBNETS_MAX)
+        return "subnet count";
+    for (uint32_t i = 0; i < network->subnet_count; i++) {
+        const char *broken = check_subnet(&network->subnets[i]);
+
+        if (broken)
+            return broken;
+    }
+    return NULL;
+}
+
+static const char *check_topology(const void *message)
+{
+    const struct message_topology *topology = message;
+    const char *broken = check_network(&topology->external);
+
+    if (!broken)
+        broken = check_network(&topology->shared);
+    if (!broken && mac_address_equal(&topology->external.mac, &topology->shared.mac))
+        return "external and shared network have the same MAC address";
+    return broken;
+}
+
+static const char *check_link_message(const void *message)
+{
+    const struct message_link *link = message;
+
+    return link->peer == 0 || link->peer >= LINK_PEER_MAX_ || link->reserved ? "peer" : NULL;
+}
+
+static const char *check_stop(const void *message)
+{
+    const struct message_stop *stop = message;
+
+    return stop->mode == 0 || stop->mode >= STOP_MODE_MAX_ || stop->reserved ? "stop mode" : NULL;
+}
+
+static const char *check_readiness(const void *message)
+{
+    const struct message_readiness *readiness = message;
+
+    return readiness->conditions & ~(uint32_t)READINESS_ALL_ || readiness->reserved ? "conditions" : NULL;
+}
+
+static const char *check_configure_watcher(const void *message)
+{
+    const struct message_configure_watcher *configuration = message;
+
+    if (!text_is_terminated(configuration->docker_host, sizeof(configuration->docker_host)) ||
+        !text_is_terminated(configuration->project, sizeof(configuration->project)) ||
+        !text_is_terminated(configuration->external_network, sizeof(configuration->external_network)) ||
+        !text_is_terminated(configuration->external_interface, sizeof(configuration->external_interface)) ||
+        !text_is_terminated(configuration->shared_network, sizeof(configuration->shared_network)))
+        return "string not terminated";
+    if (configuration->docker_host[0] == '\0' || configuration->project[0] == '\0')
+        return "empty string";
+    if (configuration->poll_interval_milliseconds == 0)
+        return "poll interval";
+    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
+}
+
+static const char *check_configure_netadmin(const void *message)
+{
+    const struct message_configure_netadmin *configuration = message;
+    const char *broken = check_address(&configuration->pinned_gateway4, true);
+
+    if (!broken)
+        broken = check_address(&configuration->pinned_gateway6, true);
+    if (broken)
+        return broken;
+    if (configuration->pinned_gateway4.family == IP_FAMILY_6 ||
+        configuration->pinned_gateway6.family == IP_FAMILY_4)
+        return "pinned gateway of the other family";
+    if (configuration->address_mode == 0 || configuration->address_mode >= ADDRESS_MODE_MAX_)
+        return "address mode";
+    if (configuration->claim_gateway > 1 || configuration->reserved)
+        return "claim_gateway";
+    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
+}
+
+static const char *check_exposure(const struct wire_exposure *exposure)
+{
+    size_t used = ip_family_length(exposure->family);
+
+    if (used == 0)
+        return "exposure family";
+    if (exposure->protocol != IPPROTO_TCP && exposure->protocol != IPPROTO_UDP)
+        return "exposure protocol";
+    if (exposure->port_first == 0 || exposure->port_last < exposure->port_first)
+        return "exposure ports";
+    if (exposure->backend_port_first == 0 ||
+        exposure->port_last - exposure->port_first > UINT16_MAX - exposure->backend_port_first)
+        return "exposure backend ports";
+    if (!is_zero(exposure->backend + used, sizeof(exposure->backend) - used))
+        return "exposure padding not zero";
+    return NULL;
+}
+
+static const char *check_exposures(const void *message)
+{
+    const struct message_exposures *exposures = message;
+
+    if (exposures->reserved)
+        return "reserved field not zero";
+    for (uint32_t i = 0; i < exposures->item_count; i++) {
+        const char *broken = check_exposure(&exposures->items[i]);
+
+        if (broken)
+            return broken;
+    }
+    return NULL;
+}
+
+static const char *check_link_item(const struct wire_link *link)
+{
+    if (link->index == 0)
+        return "interface index";
+    if (!text_is_terminated(link->name, sizeof(link->name)) || link->name[0] == '\0')
+        return "interface name";
+    if (link->ipv6_flags & ~LINK_IPV6_ALL_ || link->reserved)
+        return "link flags";
+    if (link->address_count > LINK_ADDRESSES_MAX)
+        return "address count";
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const struct wire_link_address *address = &link->addresses[i];
+        const char *broken = check_address(&address->address, false);
+
+        if (broken)
+            return broken;
+        if (address->prefix_length > ip_family_bits(address->address.family))
+            return "prefix length";
+        if (!is_zero(address->reserved, sizeof(address->reserved)))
+            return "address padding not zero";
+    }
+    return NULL;
+}
+
+static const char *check_links(const void *message)
+{
+    const struct message_links *links = message;
+
+    if (links->reserved)
+        return "reserved field not zero";
+    for (uint32_t i = 0; i < links->item_count; i++) {
+        const char *broken = check_link_item(&links->items[i]);
+
+        if (broken)
+            return broken;
+    }
+    return NULL;
+}
+
+static const char *check_commit(const void *message)
+{
+    const struct message_commit *commit = message;
+
+    return commit->reserved ? "reserved field not zero" : NULL;
+}
+
+static const char *check_applied(const void *message)
+{
+    const struct message_applied *applied = message;
+
+    if (applied->error > 0 || applied->reserved)
+        return "error is no negative errno";
+    return text_is_terminated(applied->reason, sizeof(applied->reason)) ? NULL : "reason not terminated";
+}
+
+#define RULE(direction_, type_, structure_, check_)                                                          \
+    {DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 0, (check_)}
+#define RULE_WITH_DESCRIPTOR(direction_, type_, structure_, check_)                                          \
+    {DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 1, (check_)}
+#define RULE_WITH_ITEMS(direction_, type_, structure_, item_, max_, check_)                                  \
+    {DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), sizeof(struct item_), (max_), 0,     \
+     (check_)}
+
+static const struct message_rule rules[] = {
+    RULE(SUPERVISOR_TO_WATCHER, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_WATCHER, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_WATCHER, CONFIGURE_WATCHER, message_configure_watcher, check_configure_watcher),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, LINK, message_link, check_link_message),
+
+    RULE(SUPERVISOR_TO_NETADMIN, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_NETADMIN, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_NETADMIN, CONFIGURE_NETADMIN, message_configure_netadmin, check_configure_netadmin),
+    RULE(SUPERVISOR_TO_NETADMIN, TOPOLOGY, message_topology, check_topology),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_NETADMIN, LINK, message_link, check_link_message),
+
+    RULE(WATCHER_TO_SUPERVISOR, PONG, message_ping, NULL),
+    RULE(WATCHER_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),
+    RULE(WATCHER_TO_SUPERVISOR, TOPOLOGY, message_topology, check_topology),
+
+    RULE(NETADMIN_TO_SUPERVISOR, PONG, message_ping, NULL),
+    RULE(NETADMIN_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),
+
+    RULE(WATCHER_TO_NETADMIN, EXPOSURES_BEGIN, message_begin, NULL),
+    RULE_WITH_ITEMS(WATCHER_TO_NETADMIN, EXPOSURES_ITEMS, message_exposures, wire_exposure,
+                    EXPOSURES_PER_MESSAGE, check_exposures),
+    RULE(WATCHER_TO_NETADMIN, EXPOSURES_COMMIT, message_commit, check_commit),
+
+    RULE(NETADMIN_TO_WATCHER, LINKS_BEGIN, message_begin, NULL),
+    RULE_WITH_ITEMS(NETADMIN_TO_WATCHER, LINKS_ITEMS, message_links, wire_link, LINKS_PER_MESSAGE,
+                    check_links),
+    RULE(NETADMIN_TO_WATCHER, LINKS_COMMIT, message_commit, check_commit),
+    RULE(NETADMIN_TO_WATCHER, MAP_BEGIN, message_begin, NULL),
+    RULE_WITH_ITEMS(NETADMIN_TO_WATCHER, MAP_ITEMS, message_exposures, wire_exposure, EXPOSURES_PER_MESSAGE,
+                    check_exposures),
+    RULE(NETADMIN_TO_WATCHER, MAP_COMMIT, message_commit, check_commit),
+    RULE(NETADMIN_TO_WATCHER, APPLIED, message_applied, check_applied),
+};
+
+static const struct message_rule *find_rule(enum message_direction direction, uint16_t type)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(rules); i++) {
+        if (rules[i].direction == direction && rules[i].type == type)
+            return &rules[i];
+    }
+    return NULL;
+}
+
+/* All messages with items begin alike, so that one place can check the count. */
+static_assert(offsetof(struct message_exposures, item_count) == offsetof(struct message_links, item_count),
+              "item_count stands at one offset");
+
+static bool length_is_right(const struct message_rule *rule, const void *datagram, size_t length)
+{
+    const struct message_exposures *counted = datagram;
+
+    if (rule->item_size == 0)
+        return length == rule->length;
+    return length > rule->length && counted->item_count >= 1 && counted->item_count <= rule->items_max &&
+           length == rule->length + (size_t)counted->item_count * rule->item_size;
+}
+
+static const char *broken_rule(enum message_direction direction, const void *datagram, size_t length,
+                               size_t descriptor_count)
+{
+    const struct message_header *header = datagram;
+    const struct message_rule *rule;
+
+    if (length < sizeof(*header))
+        return "shorter than a header";
+    if (header->magic != MESSAGE_MAGIC)
+        return "magic";
+    if (header->version != MESSAGE_VERSION)
+        return "version";
+    if (header->length != length)
+        return "length in the header differs from the datagram's";
+    if (header->reserved)
+        return "reserved field not zero";
+    rule = find_rule(direction, header->type);
+    if (!rule)
+        return "type not allowed in this direction";
+    if (!length_is_right(rule, datagram, length))
+        return "length of this type";
+    if (descriptor_count != rule->descriptors)
+        return "number of descriptors";
+    return rule->check ? rule->check(datagram) : NULL;
+}
+
+int message_validate(enum message_direction direction, const void *datagram, size_t length,
+                     size_t descriptor_count, const char **ret_reason)
+{
+    const char *broken = broken_rule(direction, datagram, length, descriptor_count);
+
+    if (!broken)
+        return 0;
+    *ret_reason = broken;
+    return -EBADMSG;
+}
