@@ -1,0 +1,89 @@
+/*
+ * The rtnetlink half of anchord-netadmin, seen from the other half: links, addresses, device settings, our
+ * routes and rules, and the gateway addresses that we claim.
+ *
+ * Called by main.c and by the ruleset half, all in the process anchord-netadmin with CAP_NET_ADMIN alone. It
+ * opens its netlink sockets in network_new(), before the sandbox is sealed, and afterwards needs nothing but
+ * them. It stays current by the kernel's notifications and puts back by itself, within one turn of the event
+ * loop, what somebody else removed or changed (ADDR-11, GW-1, NAT-13). It logs its own decisions.
+ */
+#pragma once
+
+#include "common/address.h"
+#include "common/cleanup.h"
+#include "protocol/channel.h"
+#include "protocol/messages.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+struct network;
+
+struct network_callbacks {
+    /*
+     * Links, addresses or the view differ from what they were; once per drained burst of notifications and
+     * at the end of network_set_topology(). Called from the event loop or from network_set_topology(). The
+     * handler may call network_get_view() and network_send_links(), and must not free the network.
+     */
+    void (*on_changed)(struct network *network, void *userdata);
+    void *userdata;
+};
+
+/* What the ruleset needs to know about the two interfaces. */
+struct network_view {
+    char external_name[INTERFACE_NAME_SIZE];
+    char shared_name[INTERFACE_NAME_SIZE];
+    uint32_t external_index;
+    uint32_t shared_index;
+    uint32_t external_mtu; /* bytes */
+    uint32_t shared_mtu;
+    /* The external interface's addresses of both families, sorted; without link-local ones and without those
+     * that are still tentative or failed their duplicate address detection. */
+    struct ip_address external[LINK_ADDRESSES_MAX];
+    size_t external_count;
+    /* The sources of forwarded v6 (NAT-8): to everywhere, and to fc00::/7; family none if there is none. */
+    struct ip_address egress6_global;
+    struct ip_address egress6_unique_local;
+};
+
+/*
+ * Opens the sockets, reads links and addresses, and joins `event`. Nothing is changed in the kernel before
+ * network_set_topology(). Returns 0, or a negative errno (logged) with *ret untouched.
+ */
+int network_new(sd_event *event, const struct network_callbacks *callbacks, struct network **ret)
+    __attribute__((warn_unused_result));
+
+/* Frees; leaves the kernel as it is (NAT-14). NULL is fine. Returns NULL. */
+struct network *network_free(struct network *network);
+DEFINE_POINTER_CLEANUP(struct network, (void)network_free, network_freep);
+
+/* Pinned gateways and whether gateway addresses are claimed; before network_set_topology(). */
+void network_configure(struct network *network, const struct message_configure_netadmin *configuration);
+
+/*
+ * Says which interfaces are external and shared, and installs settings, claimed addresses, rules and routes on
+ * what is found of them; the rest follows when they appear. The same topology again is fine (a restarted
+ * supervisor). Adopts what a predecessor left. Returns 0, or a negative errno (logged) when the kernel refused
+ * something without which the anchor cannot work: -EPERM above all.
+ */
+int network_set_topology(struct network *network, const struct message_topology *topology)
+    __attribute__((warn_unused_result));
+
+/* False while the external or the shared interface is not found; *ret is untouched then. */
+bool network_get_view(const struct network *network, struct network_view *ret)
+    __attribute__((warn_unused_result));
+
+/*
+ * Sends LINKS_BEGIN, ITEMS and COMMIT to the watcher: every link but loopback, with its addresses that can be
+ * used and its IPv6 settings. Returns 0 or channel_send()'s error.
+ */
+int network_send_links(const struct network *network, struct channel *watcher, uint64_t generation)
+    __attribute__((warn_unused_result));
+
+/*
+ * The ordered stop: removes our rules, table 24942 and the claimed gateway addresses (NAT-14); device settings
+ * stay. Goes on after an error; returns the first one (logged), or 0. Repairs nothing from now on.
+ */
+int network_tear_down(struct network *network) __attribute__((warn_unused_result));
