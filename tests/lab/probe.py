@@ -12,7 +12,9 @@ file of the lab: this file is copied into the test image alone.
 
 import argparse
 import errno
+import fcntl
 import ipaddress
+import itertools
 import os
 import selectors
 import socket
@@ -230,12 +232,13 @@ def _scan(address, ports, timeout, parallel, kind, event):
             if not pending:
                 return result
             oldest_end = next(iter(pending.values()))[1]
-            ready = [key.fileobj for key, _ in
-                     selector.select(max(0.0, oldest_end - time.monotonic()))]
+            ready = {key.fileobj for key, _ in
+                     selector.select(max(0.0, oldest_end - time.monotonic()))}
             for sock in ready:
                 result.add(pending[sock][0], _finish(sock, kind))
             now = time.monotonic()
-            late = [sock for sock, (_, end) in pending.items() if end <= now and sock not in ready]
+            late = [sock for sock, (_, end) in itertools.takewhile(
+                        lambda item: item[1][1] <= now, pending.items()) if sock not in ready]
             for sock in late:
                 result.add(pending[sock][0], "timeout")
             for sock in (*ready, *late):
@@ -343,18 +346,23 @@ def _arp(interface, address, timeout):
 
 def _interface_ipv4(interface):
     """The first IPv4 address of an interface, packed (SIOCGIFADDR)."""
-    import fcntl  # absent where this file is only imported for its TCP and UDP clients
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         request = struct.pack("16s24x", interface.encode())
         return fcntl.ioctl(sock, 0x8915, request)[20:24]
+
+
+def _interface_mac(interface):
+    """From a bound packet socket: /sys shows the interfaces of another namespace than ours."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
+        sock.bind((interface, 0))
+        return sock.getsockname()[4]
 
 
 def _solicit(interface, address, timeout):
     packed = socket.inet_pton(socket.AF_INET6, address)
     with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sock:
         index = socket.if_nametoindex(interface)
-        with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:
-            mac = bytes.fromhex(file.read().strip().replace(":", ""))
+        mac = _interface_mac(interface)
         # Solicited-node multicast group, hop limit 255 (RFC 4861, 4.3).
         group = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13] + packed[13:]
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
