@@ -14,13 +14,13 @@
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 /* Defines `name`, the cleanup handler that calls `function` on a non-NULL pointer of type `type *`. */
-#define DEFINE_POINTER_CLEANUP(type, function, name)                                                         \
-    static inline void name(type **pointer)                                                                  \
-    {                                                                                                        \
-        if (*pointer)                                                                                        \
-            function(*pointer);                                                                              \
-        *pointer = NULL;                                                                                     \
-    }                                                                                                        \
+#define DEFINE_POINTER_CLEANUP(type, function, name) \
+    static inline void name(type **pointer)          \
+    {                                                \
+        if (*pointer)                                \
+            function(*pointer);                      \
+        *pointer = NULL;                             \
+    }                                                \
     struct cleanup_swallow_semicolon
 
 /* Closes *fd if it is one; keeps errno, so that it may run between a failure and its report. */
@@ -55,11 +55,11 @@ static inline int take_fd(int *fd)
 
 #define TAKE_FD(fd) take_fd(&(fd))
 
-#define TAKE_POINTER(pointer)                                                                                \
-    __extension__({                                                                                          \
-        __typeof__(pointer) taken_ = (pointer);                                                              \
-        (pointer) = NULL;                                                                                    \
-        taken_;                                                                                              \
+#define TAKE_POINTER(pointer)                   \
+    __extension__({                             \
+        __typeof__(pointer) taken_ = (pointer); \
+        (pointer) = NULL;                       \
+        taken_;                                 \
     })
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))

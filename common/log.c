@@ -1,4 +1,5 @@
-/* The log: one JSON object a line on standard output; see log.h. Runs in every process, needs no privilege. */
+/* The log: one JSON object a line on standard output; see log.h. Runs in every process, needs no privilege.
+ */
 #include "common/log.h"
 
 #include "common/cleanup.h"
@@ -171,7 +172,8 @@ static void line_append_field(struct line *line, const struct log_field *field)
         line->length = length_before;
 }
 
-/* systemd sets JOURNAL_STREAM for services whose output is the journal; it reads the prefix as the priority. */
+/* systemd sets JOURNAL_STREAM for services whose output is the journal; it reads the prefix as the priority.
+ */
 static bool journal_is_reader(void)
 {
     static int known = -1;

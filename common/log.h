@@ -56,7 +56,7 @@ const char *log_errno_text(int result);
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
-#define LOG_FIELDS_(...) ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){LOG_FIELD_END_, 0, 0, 0}})
+#define LOG_FIELDS_(...)         ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){LOG_FIELD_END_, 0, 0, 0}})
 #define log_debug(message_, ...) log_write(LOG_LEVEL_DEBUG, (message_), LOG_FIELDS_(__VA_ARGS__))
 #define log_info(message_, ...)  log_write(LOG_LEVEL_INFO, (message_), LOG_FIELDS_(__VA_ARGS__))
 #define log_warn(message_, ...)  log_write(LOG_LEVEL_WARN, (message_), LOG_FIELDS_(__VA_ARGS__))

@@ -14,7 +14,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* Landlock ABI 4 (Linux 6.7) and 6 (6.12); bookworm's headers know ABI 1 only. include/uapi/linux/landlock.h */
+/* Landlock ABI 4 (Linux 6.7) and 6 (6.12); bookworm's headers know ABI 1 only. include/uapi/linux/landlock.h
+ */
 #define LANDLOCK_NET_BIND_TCP_    (UINT64_C(1) << 0)
 #define LANDLOCK_NET_CONNECT_TCP_ (UINT64_C(1) << 1)
 #define LANDLOCK_SCOPE_SIGNAL_    (UINT64_C(1) << 1)
@@ -29,14 +30,38 @@ struct landlock_ruleset_attributes {
 
 /* What glibc, malloc, sd-event and the log need in every process, at any time. */
 static const int common_system_calls[] = {
-    SCMP_SYS(brk),          SCMP_SYS(clock_gettime),   SCMP_SYS(close),         SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_pwait),  SCMP_SYS(epoll_wait),      SCMP_SYS(exit),          SCMP_SYS(exit_group),
-    SCMP_SYS(futex),        SCMP_SYS(getpid),          SCMP_SYS(gettid),        SCMP_SYS(getrandom),
-    SCMP_SYS(madvise),      SCMP_SYS(mmap),            SCMP_SYS(mprotect),      SCMP_SYS(mremap),
-    SCMP_SYS(munmap),       SCMP_SYS(poll),            SCMP_SYS(ppoll),         SCMP_SYS(read),
-    SCMP_SYS(recvfrom),     SCMP_SYS(recvmsg),         SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),  SCMP_SYS(sendmsg),       SCMP_SYS(sendto),
-    SCMP_SYS(sigaltstack),  SCMP_SYS(timerfd_settime), SCMP_SYS(write),         SCMP_SYS(writev),
+    SCMP_SYS(brk),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(close),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(futex),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mmap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(mremap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(read),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(timerfd_settime),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
     SCMP_SYS(tgkill), /* abort(3) */
 };
 

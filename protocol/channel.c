@@ -1,4 +1,5 @@
-/* One end of a connection between two of our processes; see channel.h. Runs in every process, no privilege. */
+/* One end of a connection between two of our processes; see channel.h. Runs in every process, no privilege.
+ */
 #include "protocol/channel.h"
 
 #include "protocol/validate.h"

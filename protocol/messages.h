@@ -32,9 +32,9 @@
 #define INTERFACE_NAME_SIZE   16  /* IFNAMSIZ, linux/if.h */
 #define DOCKER_HOST_SIZE      256
 #define REASON_SIZE           160
-#define SUBNETS_MAX           4   /* per Docker network */
-#define LINK_ADDRESSES_MAX    16  /* per link; more are not reported */
-#define LINKS_MAX             64  /* per namespace; more are not reported */
+#define SUBNETS_MAX           4  /* per Docker network */
+#define LINK_ADDRESSES_MAX    16 /* per link; more are not reported */
+#define LINKS_MAX             64 /* per namespace; more are not reported */
 #define EXPOSURES_PER_MESSAGE 512
 #define LINKS_PER_MESSAGE     16
 #define MAP_ELEMENTS_MAX      65536 /* over both families and protocols (DESIGN §1) */
@@ -115,7 +115,8 @@ struct wire_network {
     struct wire_subnet subnets[SUBNETS_MAX];
 };
 
-/* `port_first` … `port_last` of the project's address go to `backend` : `backend_port_first` … (NAT-1, NAT-5). */
+/* `port_first` … `port_last` of the project's address go to `backend` : `backend_port_first` … (NAT-1,
+ * NAT-5). */
 struct wire_exposure {
     uint8_t family;   /* enum ip_family */
     uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
@@ -131,7 +132,8 @@ struct wire_link_address {
     uint8_t reserved[3];
 };
 
-/* Kernel settings of a link that only the watcher can explain, since it knows the engine (ADDR-14, NAT-13). */
+/* Kernel settings of a link that only the watcher can explain, since it knows the engine (ADDR-14, NAT-13).
+ */
 enum link_ipv6_flag {
     LINK_IPV6_DISABLED = 1 << 0,   /* net.ipv6.conf.IF.disable_ipv6 */
     LINK_IPV6_FORWARDS = 1 << 1,   /* net.ipv6.conf.IF.forwarding */
@@ -195,13 +197,13 @@ struct message_readiness {
 
 struct message_configure_watcher {
     struct message_header header;
-    char docker_host[DOCKER_HOST_SIZE];        /* unix:///path or tcp://name:port */
-    char project[NAME_SIZE];                   /* Compose project whose containers are in scope; not empty */
-    char external_network[NAME_SIZE];          /* Docker network, or empty */
+    char docker_host[DOCKER_HOST_SIZE]; /* unix:///path or tcp://name:port */
+    char project[NAME_SIZE];            /* Compose project whose containers are in scope; not empty */
+    char external_network[NAME_SIZE];   /* Docker network, or empty */
     char external_interface[INTERFACE_NAME_SIZE]; /* used when external_network is empty */
-    char shared_network[NAME_SIZE];            /* pinned shared network, or empty */
-    uint32_t poll_interval_milliseconds;       /* > 0 */
-    uint32_t log_level;                        /* enum log_level */
+    char shared_network[NAME_SIZE];               /* pinned shared network, or empty */
+    uint32_t poll_interval_milliseconds;          /* > 0 */
+    uint32_t log_level;                           /* enum log_level */
 };
 
 enum address_mode {

@@ -243,13 +243,19 @@ static const char *check_applied(const void *message)
     return text_is_terminated(applied->reason, sizeof(applied->reason)) ? NULL : "reason not terminated";
 }
 
-#define RULE(direction_, type_, structure_, check_)                                                          \
-    {DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 0, (check_)}
-#define RULE_WITH_DESCRIPTOR(direction_, type_, structure_, check_)                                          \
-    {DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 1, (check_)}
+#define RULE(direction_, type_, structure_, check_)                                           \
+    {                                                                                         \
+        DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 0, (check_) \
+    }
+#define RULE_WITH_DESCRIPTOR(direction_, type_, structure_, check_)                           \
+    {                                                                                         \
+        DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 1, (check_) \
+    }
 #define RULE_WITH_ITEMS(direction_, type_, structure_, item_, max_, check_)                                  \
-    {DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), sizeof(struct item_), (max_), 0,     \
-     (check_)}
+    {                                                                                                        \
+        DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), sizeof(struct item_), (max_), 0, \
+            (check_)                                                                                         \
+    }
 
 static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_WATCHER, PING, message_ping, NULL),

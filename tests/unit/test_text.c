@@ -1,0 +1,83 @@
+/* Unit tests of common/text: fixed strings and numbers in text. */
+#include "common/text.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void copies_what_fits_and_clears_the_rest(void **state)
+{
+    char target[8];
+
+    (void)state;
+    memset(target, 'x', sizeof(target));
+    assert_int_equal(text_copy(target, sizeof(target), "abc"), 0);
+    assert_memory_equal(target, "abc\0\0\0\0\0", 8);
+    assert_int_equal(text_copy(target, sizeof(target), "1234567"), 0);
+}
+
+static void refuses_what_does_not_fit(void **state)
+{
+    char target[8] = "old";
+
+    (void)state;
+    assert_int_equal(text_copy(target, sizeof(target), "12345678"), -ENAMETOOLONG);
+    assert_memory_equal(target, "\0\0\0\0\0\0\0\0", 8);
+}
+
+static void cuts_texts_for_people(void **state)
+{
+    char target[4];
+
+    (void)state;
+    text_copy_cut(target, sizeof(target), "abcdef");
+    assert_string_equal(target, "abc");
+}
+
+static void parses_numbers_to_the_limit(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t maximum;
+        int result;
+        uint64_t number;
+    } cases[] = {
+        {"0", 10, 0, 0},
+        {"65535", 65535, 0, 65535},
+        {"65536", 65535, -ERANGE, 0},
+        {"18446744073709551615", UINT64_MAX, 0, UINT64_MAX},
+        {"18446744073709551616", UINT64_MAX, -ERANGE, 0},
+        {"99999999999999999999999", UINT64_MAX, -ERANGE, 0},
+        {"", 10, -EINVAL, 0},
+        {"-1", 10, -EINVAL, 0},
+        {"+1", 10, -EINVAL, 0},
+        {" 1", 10, -EINVAL, 0},
+        {"1 ", 10, -EINVAL, 0},
+        {"0x10", 100, -EINVAL, 0},
+        {"99999999999999999999999x", UINT64_MAX, -EINVAL, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t number = 4711;
+
+        assert_int_equal(text_to_number(cases[i].text, strlen(cases[i].text), cases[i].maximum, &number),
+                         cases[i].result);
+        assert_int_equal(number, cases[i].result == 0 ? cases[i].number : 4711);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_what_fits_and_clears_the_rest),
+        cmocka_unit_test(refuses_what_does_not_fit),
+        cmocka_unit_test(cuts_texts_for_people),
+        cmocka_unit_test(parses_numbers_to_the_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,416 @@
+/*
+ * Unit tests of the gate (protocol/validate): for every message one good example and one bad case per rule.
+ * A guard that is removed from validate.c makes one of these fail.
+ */
+#include "protocol/validate.h"
+
+#include "common/text.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Room for the longest message; aligned like a receiver's buffer. */
+static union {
+    struct message_header header;
+    struct message_ping ping;
+    struct message_link link;
+    struct message_stop stop;
+    struct message_readiness readiness;
+    struct message_configure_watcher watcher;
+    struct message_configure_netadmin netadmin;
+    struct message_topology topology;
+    struct message_commit commit;
+    struct message_exposures exposures;
+    struct message_links links;
+    struct message_applied applied;
+    uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
+} message;
+
+static void begin(enum message_type type, size_t length)
+{
+    memset(&message, 0, sizeof(message));
+    message.header = message_header_make(type, length, 7);
+}
+
+/* NULL when the message passes, else the broken rule. */
+static const char *verdict(enum message_direction direction, size_t descriptors)
+{
+    const char *reason = NULL;
+    int result = message_validate(direction, &message, message.header.length, descriptors, &reason);
+
+    assert_true(result == 0 || result == -EBADMSG);
+    assert_true((result == 0) == (reason == NULL));
+    return reason;
+}
+
+#define EXPECT_BROKEN(direction, rule)                 \
+    do {                                               \
+        const char *broken_ = verdict((direction), 0); \
+        assert_non_null(broken_);                      \
+        assert_string_equal(broken_, (rule));          \
+    } while (0)
+
+static void the_header_is_checked_field_by_field(void **state)
+{
+    const char *reason = NULL;
+
+    (void)state;
+    begin(MESSAGE_PING, sizeof(struct message_ping));
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 0));
+    assert_int_equal(message_validate(DIRECTION_SUPERVISOR_TO_WATCHER, &message, 23, 0, &reason), -EBADMSG);
+    assert_string_equal(reason, "shorter than a header");
+
+    message.header.magic ^= 1;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_WATCHER, "magic");
+    message.header.magic ^= 1;
+    message.header.version++;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_WATCHER, "version");
+    message.header.version--;
+    message.header.reserved = 1;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_WATCHER, "reserved field not zero");
+    message.header.reserved = 0;
+    assert_int_equal(message_validate(DIRECTION_SUPERVISOR_TO_WATCHER, &message, 32, 0, &reason), -EBADMSG);
+    assert_string_equal(reason, "length in the header differs from the datagram's");
+    message.header.length++;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_WATCHER, "length of this type");
+}
+
+static void every_type_travels_only_in_its_directions(void **state)
+{
+    /* One bit per direction in which the type may travel; a new type must be thought about here. */
+    static const unsigned int allowed[MESSAGE_TYPE_MAX_] = {
+        [MESSAGE_PING] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
+        [MESSAGE_LINK] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
+        [MESSAGE_STOP] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
+        [MESSAGE_CONFIGURE_WATCHER] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER,
+        [MESSAGE_CONFIGURE_NETADMIN] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
+        [MESSAGE_TOPOLOGY] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | 1 << DIRECTION_WATCHER_TO_SUPERVISOR,
+        [MESSAGE_PONG] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
+        [MESSAGE_READINESS] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
+        [MESSAGE_EXPOSURES_BEGIN] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
+        [MESSAGE_EXPOSURES_ITEMS] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
+        [MESSAGE_EXPOSURES_COMMIT] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
+        [MESSAGE_LINKS_BEGIN] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
+        [MESSAGE_LINKS_ITEMS] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
+        [MESSAGE_LINKS_COMMIT] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
+        [MESSAGE_MAP_BEGIN] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
+        [MESSAGE_MAP_ITEMS] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
+        [MESSAGE_MAP_COMMIT] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
+        [MESSAGE_APPLIED] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
+    };
+
+    (void)state;
+    for (unsigned int type = 0; type <= MESSAGE_TYPE_MAX_; type++) {
+        for (unsigned int direction = 0; direction < DIRECTION_MAX_; direction++) {
+            const char *broken;
+            bool may = type < MESSAGE_TYPE_MAX_ && allowed[type] & 1U << direction;
+
+            /* The length is wrong for each type, so a type that may travel fails there and nowhere else. */
+            begin((enum message_type)type, sizeof(message.bytes) - 8);
+            broken = verdict((enum message_direction)direction, 0);
+            assert_non_null(broken);
+            assert_string_equal(broken, may ? "length of this type" : "type not allowed in this direction");
+        }
+    }
+}
+
+static void descriptors_come_exactly_when_expected(void **state)
+{
+    (void)state;
+    begin(MESSAGE_LINK, sizeof(struct message_link));
+    message.link.peer = LINK_PEER_NETADMIN;
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 1));
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 0), "number of descriptors");
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 2), "number of descriptors");
+    message.link.peer = LINK_PEER_MAX_;
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 1), "peer");
+    message.link.peer = 0;
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 1), "peer");
+
+    begin(MESSAGE_PING, sizeof(struct message_ping));
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 1), "number of descriptors");
+}
+
+static void stop_and_readiness_know_their_values(void **state)
+{
+    (void)state;
+    begin(MESSAGE_STOP, sizeof(struct message_stop));
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_NETADMIN, "stop mode");
+    message.stop.mode = STOP_TEAR_DOWN;
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_NETADMIN, 0));
+    message.stop.mode = STOP_MODE_MAX_;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_NETADMIN, "stop mode");
+
+    begin(MESSAGE_READINESS, sizeof(struct message_readiness));
+    message.readiness.conditions = READINESS_ALL_;
+    assert_null(verdict(DIRECTION_WATCHER_TO_SUPERVISOR, 0));
+    message.readiness.conditions = READINESS_ALL_ + 1;
+    EXPECT_BROKEN(DIRECTION_WATCHER_TO_SUPERVISOR, "conditions");
+}
+
+static void begin_watcher_configuration(void)
+{
+    begin(MESSAGE_CONFIGURE_WATCHER, sizeof(struct message_configure_watcher));
+    assert_int_equal(text_copy(message.watcher.docker_host, DOCKER_HOST_SIZE, "unix:///var/run/docker.sock"),
+                     0);
+    assert_int_equal(text_copy(message.watcher.project, NAME_SIZE, "mail"), 0);
+    message.watcher.poll_interval_milliseconds = 30000;
+}
+
+static void the_watchers_configuration_is_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_WATCHER;
+
+    (void)state;
+    begin_watcher_configuration();
+    assert_null(verdict(direction, 0));
+    memset(message.watcher.shared_network, 'x', NAME_SIZE);
+    EXPECT_BROKEN(direction, "string not terminated");
+    begin_watcher_configuration();
+    memset(message.watcher.external_interface, 'x', INTERFACE_NAME_SIZE);
+    EXPECT_BROKEN(direction, "string not terminated");
+    begin_watcher_configuration();
+    message.watcher.project[0] = '\0';
+    EXPECT_BROKEN(direction, "empty string");
+    begin_watcher_configuration();
+    message.watcher.poll_interval_milliseconds = 0;
+    EXPECT_BROKEN(direction, "poll interval");
+    begin_watcher_configuration();
+    message.watcher.log_level = 4;
+    EXPECT_BROKEN(direction, "log level");
+}
+
+static void begin_netadmin_configuration(void)
+{
+    begin(MESSAGE_CONFIGURE_NETADMIN, sizeof(struct message_configure_netadmin));
+    message.netadmin.address_mode = ADDRESS_MODE_BOOTSTRAP;
+    message.netadmin.pinned_gateway4 = (struct wire_address){.family = 4, .bytes = {10, 99, 0, 1}};
+}
+
+static void netadmins_configuration_is_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_NETADMIN;
+
+    (void)state;
+    begin_netadmin_configuration();
+    assert_null(verdict(direction, 0));
+    message.netadmin.pinned_gateway4.bytes[4] = 1;
+    EXPECT_BROKEN(direction, "address padding not zero");
+    begin_netadmin_configuration();
+    message.netadmin.pinned_gateway4.family = 5;
+    EXPECT_BROKEN(direction, "address family");
+    begin_netadmin_configuration();
+    message.netadmin.pinned_gateway6 = message.netadmin.pinned_gateway4;
+    EXPECT_BROKEN(direction, "pinned gateway of the other family");
+    begin_netadmin_configuration();
+    message.netadmin.address_mode = 0;
+    EXPECT_BROKEN(direction, "address mode");
+    begin_netadmin_configuration();
+    message.netadmin.claim_gateway = 2;
+    EXPECT_BROKEN(direction, "claim_gateway");
+    begin_netadmin_configuration();
+    message.netadmin.log_level = 4;
+    EXPECT_BROKEN(direction, "log level");
+}
+
+static void begin_topology(void)
+{
+    begin(MESSAGE_TOPOLOGY, sizeof(struct message_topology));
+    message.topology.external.mac.bytes[5] = 1;
+    message.topology.shared.mac.bytes[5] = 2;
+    message.topology.shared.subnet_count = 1;
+    message.topology.shared.subnets[0] = (struct wire_subnet){
+        .address = {.family = 4, .bytes = {172, 30, 0, 0}},
+        .prefix_length = 24,
+        .auxiliary_gateway = {.family = 4, .bytes = {172, 30, 0, 2}},
+    };
+}
+
+static void the_topology_is_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_NETADMIN;
+    struct wire_subnet *subnet = &message.topology.shared.subnets[0];
+
+    (void)state;
+    begin_topology();
+    assert_null(verdict(direction, 0));
+    message.topology.shared.mac = message.topology.external.mac;
+    EXPECT_BROKEN(direction, "external and shared network have the same MAC address");
+    begin_topology();
+    message.topology.external.mac.bytes[5] = 0;
+    EXPECT_BROKEN(direction, "MAC address zero");
+    begin_topology();
+    message.topology.shared.subnet_count = SUBNETS_MAX + 1;
+    EXPECT_BROKEN(direction, "subnet count");
+    begin_topology();
+    memset(message.topology.external.name, 'x', NAME_SIZE);
+    EXPECT_BROKEN(direction, "network name not terminated");
+    begin_topology();
+    subnet->prefix_length = 33;
+    EXPECT_BROKEN(direction, "prefix length");
+    begin_topology();
+    subnet->address.family = 0;
+    EXPECT_BROKEN(direction, "address family");
+    begin_topology();
+    subnet->gateway = (struct wire_address){.family = 6, .bytes = {0xfd}};
+    EXPECT_BROKEN(direction, "gateway of another family than its subnet");
+    begin_topology();
+    subnet->auxiliary_gateway.reserved[1] = 1;
+    EXPECT_BROKEN(direction, "address padding not zero");
+    begin_topology();
+    subnet->reserved[0] = 1;
+    EXPECT_BROKEN(direction, "subnet padding not zero");
+}
+
+static void begin_exposures(uint32_t count)
+{
+    begin(MESSAGE_EXPOSURES_ITEMS, sizeof(struct message_exposures) + count * sizeof(struct wire_exposure));
+    message.exposures.item_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        message.exposures.items[i] = (struct wire_exposure){
+            .family = 4,
+            .protocol = IPPROTO_TCP,
+            .port_first = 8000,
+            .port_last = 8010,
+            .backend_port_first = 9000,
+            .backend = {172, 30, 0, 10},
+        };
+}
+
+static void exposures_are_checked_item_by_item(void **state)
+{
+    const enum message_direction direction = DIRECTION_WATCHER_TO_NETADMIN;
+    struct wire_exposure *last = &message.exposures.items[2];
+
+    (void)state;
+    begin_exposures(3);
+    assert_null(verdict(direction, 0));
+    last->family = 0;
+    EXPECT_BROKEN(direction, "exposure family");
+    begin_exposures(3);
+    last->protocol = IPPROTO_SCTP;
+    EXPECT_BROKEN(direction, "exposure protocol");
+    begin_exposures(3);
+    last->port_first = 0;
+    EXPECT_BROKEN(direction, "exposure ports");
+    begin_exposures(3);
+    last->port_last = 7999;
+    EXPECT_BROKEN(direction, "exposure ports");
+    begin_exposures(3);
+    last->backend_port_first = 0;
+    EXPECT_BROKEN(direction, "exposure backend ports");
+    begin_exposures(3);
+    last->backend_port_first = 65525; /* 65525 + 10 is the last port */
+    assert_null(verdict(direction, 0));
+    last->backend_port_first = 65526;
+    EXPECT_BROKEN(direction, "exposure backend ports");
+    begin_exposures(3);
+    last->backend[4] = 1;
+    EXPECT_BROKEN(direction, "exposure padding not zero");
+}
+
+static void the_number_of_items_has_a_limit(void **state)
+{
+    (void)state;
+    begin_exposures(EXPOSURES_PER_MESSAGE);
+    assert_null(verdict(DIRECTION_WATCHER_TO_NETADMIN, 0));
+    begin_exposures(EXPOSURES_PER_MESSAGE + 1);
+    EXPECT_BROKEN(DIRECTION_WATCHER_TO_NETADMIN, "length of this type");
+    begin_exposures(0);
+    EXPECT_BROKEN(DIRECTION_WATCHER_TO_NETADMIN, "length of this type");
+    begin_exposures(3);
+    message.exposures.item_count = 2; /* says fewer than travel */
+    EXPECT_BROKEN(DIRECTION_WATCHER_TO_NETADMIN, "length of this type");
+    message.exposures.item_count = 4;
+    EXPECT_BROKEN(DIRECTION_WATCHER_TO_NETADMIN, "length of this type");
+    message.exposures.item_count = UINT32_MAX;
+    EXPECT_BROKEN(DIRECTION_WATCHER_TO_NETADMIN, "length of this type");
+}
+
+static void begin_links(void)
+{
+    begin(MESSAGE_LINKS_ITEMS, sizeof(struct message_links) + sizeof(struct wire_link));
+    message.links.item_count = 1;
+    message.links.items[0] = (struct wire_link){.index = 2, .name = "eth0", .address_count = 1};
+    message.links.items[0].addresses[0] = (struct wire_link_address){
+        .address = {.family = 4, .bytes = {10, 99, 0, 50}},
+        .prefix_length = 24,
+    };
+}
+
+static void links_are_checked_item_by_item(void **state)
+{
+    const enum message_direction direction = DIRECTION_NETADMIN_TO_WATCHER;
+    struct wire_link *link = &message.links.items[0];
+
+    (void)state;
+    begin_links();
+    assert_null(verdict(direction, 0));
+    link->index = 0;
+    EXPECT_BROKEN(direction, "interface index");
+    begin_links();
+    link->name[0] = '\0';
+    EXPECT_BROKEN(direction, "interface name");
+    begin_links();
+    memset(link->name, 'x', sizeof(link->name));
+    EXPECT_BROKEN(direction, "interface name");
+    begin_links();
+    link->ipv6_flags = LINK_IPV6_ALL_ + 1;
+    EXPECT_BROKEN(direction, "link flags");
+    begin_links();
+    link->address_count = LINK_ADDRESSES_MAX + 1;
+    EXPECT_BROKEN(direction, "address count");
+    begin_links();
+    link->addresses[0].prefix_length = 33;
+    EXPECT_BROKEN(direction, "prefix length");
+    begin_links();
+    link->addresses[0].address.family = 0;
+    EXPECT_BROKEN(direction, "address family");
+    begin_links();
+    link->addresses[0].reserved[2] = 1;
+    EXPECT_BROKEN(direction, "address padding not zero");
+    begin_links();
+    message.links.reserved = 1;
+    EXPECT_BROKEN(direction, "reserved field not zero");
+}
+
+static void answers_are_checked(void **state)
+{
+    (void)state;
+    begin(MESSAGE_APPLIED, sizeof(struct message_applied));
+    message.applied.error = -EPERM;
+    assert_null(verdict(DIRECTION_NETADMIN_TO_WATCHER, 0));
+    message.applied.error = 1;
+    EXPECT_BROKEN(DIRECTION_NETADMIN_TO_WATCHER, "error is no negative errno");
+    message.applied.error = 0;
+    memset(message.applied.reason, 'x', REASON_SIZE);
+    EXPECT_BROKEN(DIRECTION_NETADMIN_TO_WATCHER, "reason not terminated");
+
+    begin(MESSAGE_MAP_COMMIT, sizeof(struct message_commit));
+    message.commit.reserved = 1;
+    EXPECT_BROKEN(DIRECTION_NETADMIN_TO_WATCHER, "reserved field not zero");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_header_is_checked_field_by_field),
+        cmocka_unit_test(every_type_travels_only_in_its_directions),
+        cmocka_unit_test(descriptors_come_exactly_when_expected),
+        cmocka_unit_test(stop_and_readiness_know_their_values),
+        cmocka_unit_test(the_watchers_configuration_is_checked),
+        cmocka_unit_test(netadmins_configuration_is_checked),
+        cmocka_unit_test(the_topology_is_checked),
+        cmocka_unit_test(exposures_are_checked_item_by_item),
+        cmocka_unit_test(the_number_of_items_has_a_limit),
+        cmocka_unit_test(links_are_checked_item_by_item),
+        cmocka_unit_test(answers_are_checked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
