@@ -21,7 +21,7 @@ SERVICES = "python:3.11-slim-bookworm"
 SOCKET_PROXY = "tecnativa/docker-socket-proxy:latest"
 
 _BASE = ("base-files", "libc-bin", "dash", "coreutils", "grep", "sed", "procps", "iproute2")
-_ACCOUNTS = {
+ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
     "etc/group": "root:x:0:\nnogroup:x:65534:\n",
 }
@@ -40,7 +40,7 @@ def services():
                 for name in ("services", "probe")}
     root = roots.Root("services", "bookworm", (*_BASE, "python3", "iputils-ping"), "extract",
                       roots.EXCLUDED)
-    return Image(root, programs, _ACCOUNTS,
+    return Image(root, programs, ACCOUNTS,
                  ("ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin",
                   'CMD ["python3"]'))
 
@@ -107,7 +107,7 @@ def socket_proxy():
     changes += ["EXPOSE 2375",
                 'ENTRYPOINT ["/usr/sbin/haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy.cfg"]']
     root = roots.Root("socket-proxy", "bookworm", (*_BASE, "haproxy"), "extract", roots.EXCLUDED)
-    return Image(root, {}, _ACCOUNTS | {"usr/local/etc/haproxy.cfg": socket_proxy_configuration()},
+    return Image(root, {}, ACCOUNTS | {"usr/local/etc/haproxy.cfg": socket_proxy_configuration()},
                  tuple(changes))
 
 

@@ -1,0 +1,117 @@
+"""Fixtures of the end-to-end tests: a lab per engine, and Compose projects in it.
+
+Used by every test in this directory, as root, with Debian's pytest. Options:
+
+    --engine forky --engine bookworm   engines to test with (default $ANCHORD_TEST_ENGINE, else forky)
+    --bridge-nf 0 --bridge-nf 1        settings of bridge-nf-call-iptables (default 0)
+    --lab NAME                         use this lab, bring it up if needed, leave it up
+
+A test that takes `lab` or `project` runs once per engine and setting.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from lab import compose, images  # noqa: E402
+from lab.instance import Lab  # noqa: E402
+from lab.machine import CHECKOUT, LabError  # noqa: E402
+
+ANCHORD_IMAGE = "anchord:dev"
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("lab")
+    group.addoption("--engine", action="append", default=None, metavar="SUITE",
+                    help="Debian suite of the engine: forky, trixie, bookworm; may be repeated")
+    group.addoption("--bridge-nf", action="append", type=int, choices=(0, 1), default=None,
+                    help="bridge-nf-call-iptables of the engine's namespace; may be repeated")
+    group.addoption("--lab", default=None, metavar="NAME",
+                    help="use the lab of this name and leave it up (one engine only)")
+
+
+def pytest_generate_tests(metafunc):
+    if "engine_lab" in metafunc.fixturenames:
+        default = os.environ.get("ANCHORD_TEST_ENGINE", "forky").split(",")
+        engines = metafunc.config.getoption("--engine") or default
+        metafunc.parametrize("engine_lab", engines, indirect=True, scope="session")
+    if "bridge_filter" in metafunc.fixturenames:
+        settings = metafunc.config.getoption("--bridge-nf") or [0]
+        metafunc.parametrize("bridge_filter", settings, indirect=True, scope="session",
+                             ids=lambda value: f"bridge-nf-{value}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Let fixtures see at teardown whether the test failed."""
+    outcome = yield
+    if call.when == "call":
+        item.failed = outcome.get_result().failed
+
+
+@pytest.fixture(scope="session")
+def engine_lab(request):
+    """A running lab with the engine of the parameter."""
+    kept = request.config.getoption("--lab")
+    lab = Lab(kept or f"test-{request.param}-{os.getpid()}", request.param)
+    try:
+        lab.up()
+        lab.image(images.SERVICES)
+        lab.image(images.SOCKET_PROXY)
+        yield lab
+    finally:
+        if not kept:
+            lab.down()
+
+
+@pytest.fixture(scope="session")
+def bridge_filter(request, engine_lab):
+    """The value of bridge-nf-call-iptables and -ip6tables in the engine's namespace."""
+    engine_lab.set_bridge_filter(request.param)
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def lab(engine_lab, bridge_filter):
+    """The lab in the state that the parameters ask for, with the shared network `lan` on its LAN."""
+    assert engine_lab.bridge_filter() == (bridge_filter, bridge_filter)
+    compose.ensure_lan_network(engine_lab)
+    return engine_lab
+
+
+@pytest.fixture(scope="session")
+def anchord_image(engine_lab):
+    """The image of this checkout, built into the lab's engine once; its name."""
+    build = CHECKOUT / "packaging" / "container" / "build"
+    result = subprocess.run([build, "--tag", ANCHORD_IMAGE], env=engine_lab.engine.environment(),
+                            capture_output=True, text=True, timeout=1800, check=False)
+    if result.returncode != 0:
+        raise LabError(f"{build}: exit {result.returncode}:\n{(result.stdout + result.stderr)[-4000:]}")
+    return ANCHORD_IMAGE
+
+
+@pytest.fixture
+def project(request, lab):
+    """A factory: project(definition, name=None, environment=None, up=True) makes a Compose project
+    from a dictionary, a text or a Path, and brings it up. Torn down after the test; when the test
+    failed, the logs of all its containers are part of the report."""
+    made = []
+
+    def factory(definition, *, name=None, environment=None, up=True):
+        made.append(compose.Project(lab, definition, environment=environment,
+                                    name=name or compose.unique_name(request.node.originalname)))
+        if up:
+            made[-1].up()
+        return made[-1]
+
+    yield factory
+    failed = getattr(request.node, "failed", True)
+    for instance in reversed(made):
+        if failed:
+            print(instance.all_logs())
+        instance.discard()

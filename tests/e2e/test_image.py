@@ -1,0 +1,186 @@
+"""The container image: what is in it, and that its two ways of being built make the same one.
+
+Run by tests/run as root, on a Debian 12 with mmdebstrap and buildah and a way to Debian's mirror; needs no
+engine. packaging/container/build makes the image without a registry. The Dockerfile is built by buildah, on a
+local debian:bookworm-slim that mmdebstrap makes, in the machine's network but with chroots for containers.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import tarfile
+
+import pytest
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+CONTAINER = CHECKOUT / "packaging/container"
+CACHE = pathlib.Path(os.environ.get("ANCHORD_BUILD_CACHE", "/var/cache/anchord-build"))
+BASE_IMAGE = CACHE / "debian-bookworm-slim.tar"
+# Dockerfile target -> arguments of packaging/container/build
+TARGETS = {"anchord": [], "debug": ["--debug"]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    config: dict
+    files: dict  # path -> File
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    type: bytes
+    mode: int
+    owner: tuple
+    link: str
+    digest: str
+
+
+def run(*command, **options):
+    subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL, **options)
+
+
+def read_image(archive_path):
+    """Reads an archive in Docker's format; later layers replace files of earlier ones."""
+    with tarfile.open(archive_path) as archive:
+        manifest, = json.load(archive.extractfile("manifest.json"))
+        config = json.load(archive.extractfile(manifest["Config"]))["config"]
+        files = {}
+        for name in manifest["Layers"]:
+            with tarfile.open(fileobj=archive.extractfile(name)) as layer:
+                files.update((entry.name.rstrip("/"), read_file(layer, entry)) for entry in layer)
+    return Image(config, files)
+
+
+def read_file(layer, entry):
+    digest = hashlib.sha256(layer.extractfile(entry).read()).hexdigest() if entry.isreg() else ""
+    return File(entry.type, stat.S_IMODE(entry.mode), (entry.uid, entry.gid), entry.linkname, digest)
+
+
+def runtime_config(image):
+    """What an engine reads when it starts a container; Docker writes an absent setting as an empty one."""
+    settings = ("Entrypoint", "Cmd", "Env", "Labels", "StopSignal", "User", "Volumes", "ExposedPorts", "Healthcheck")
+    config = {name: image.config.get(name) or None for name in settings}
+    config["WorkingDir"] = image.config.get("WorkingDir") or "/"
+    return config
+
+
+class Buildah:
+    """Buildah with images of its own, and the base image that the Dockerfile asks for."""
+
+    def __init__(self, directory):
+        self.command = ["buildah", "--storage-driver", "overlay",
+                        "--root", directory / "images", "--runroot", directory / "run"]
+        container = subprocess.run([*map(str, self.command), "from", "scratch"],
+                                   check=True, capture_output=True, text=True).stdout.strip()
+        self.run("add", "--quiet", container, base_image(), "/")
+        self.run("commit", "--quiet", "--rm", container, "debian:bookworm-slim")
+
+    def run(self, *arguments):
+        run(*self.command, *arguments)
+
+    def build(self, target, labels, archive):
+        self.run("build", "--isolation", "chroot", "--network", "host", "--layers", "--pull-never",
+                 "--identity-label=false", "--target", target, "--tag", f"anchord:{target}",
+                 "--build-arg", f"COMMIT={labels['org.opencontainers.image.revision']}",
+                 "--build-arg", f"VERSION={labels['org.opencontainers.image.version']}",
+                 "--file", CONTAINER / "Dockerfile", CHECKOUT)
+        self.run("push", "--quiet", f"anchord:{target}", f"docker-archive:{archive}")
+
+
+def base_image():
+    """What debian:bookworm-slim is to the Dockerfile. May be old: the Dockerfile upgrades it."""
+    if not BASE_IMAGE.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        unfinished = BASE_IMAGE.with_name(f"{BASE_IMAGE.stem}.{os.getpid()}.tar")
+        try:
+            run("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", unfinished)
+            unfinished.rename(BASE_IMAGE)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return BASE_IMAGE
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    path = tmp_path_factory.mktemp("image")
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def built(directory):
+    """Target -> the image that packaging/container/build makes, with today's packages."""
+    images = {}
+    for target, arguments in TARGETS.items():
+        archive = directory / f"{target}.tar"
+        run(CONTAINER / "build", *arguments, "--upgrade", "--output", archive)
+        images[target] = read_image(archive)
+    return images
+
+
+@pytest.fixture(scope="module")
+def from_dockerfile(directory, built):
+    """Target -> the image that the Dockerfile makes of the same checkout."""
+    buildah = Buildah(directory)
+    images = {}
+    for target in TARGETS:
+        archive = directory / f"dockerfile-{target}.tar"
+        buildah.build(target, built[target].config["Labels"], archive)
+        images[target] = read_image(archive)
+    return images
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_dockerfile_and_build_make_the_same_files(built, from_dockerfile, target):
+    ours, theirs = built[target].files, from_dockerfile[target].files
+    assert sorted(ours) == sorted(theirs)
+    assert {path: (ours[path], theirs[path]) for path in ours if ours[path] != theirs[path]} == {}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_dockerfile_and_build_make_the_same_configuration(built, from_dockerfile, target):
+    assert runtime_config(built[target]) == runtime_config(from_dockerfile[target])
+
+
+def test_image_starts_init_as_its_entrypoint(built):
+    entrypoint, = built["anchord"].config["Entrypoint"]
+    assert built["anchord"].files[entrypoint.lstrip("/")].mode == 0o755
+
+
+def test_image_holds_programs_libraries_and_licences_only(built):
+    files = built["anchord"].files
+    programs = {path for path, file in files.items() if file.mode & 0o111 and file.type == tarfile.REGTYPE}
+    libraries = {path for path in files if ".so" in pathlib.PurePath(path).name}
+    assert {"usr/bin/anchord", "usr/libexec/anchord/anchord-init",
+            "usr/libexec/anchord/anchord-watcher", "usr/libexec/anchord/anchord-netadmin"} <= programs
+    for path in programs - libraries:
+        assert path == "usr/bin/anchord" or path.startswith("usr/libexec/anchord/")
+    others = {path for path in set(files) - programs - libraries if files[path].type == tarfile.REGTYPE}
+    for path in others:
+        assert path.startswith(("usr/share/doc/", "usr/share/common-licenses/"))
+
+
+def test_image_is_owned_by_root_and_writable_only_where_it_must_be(built):
+    for path, file in built["anchord"].files.items():
+        assert file.owner == (0, 0), path
+        assert not file.mode & (stat.S_ISUID | stat.S_ISGID), path
+        if file.type != tarfile.SYMTYPE:
+            assert bool(file.mode & 0o022) == (path == "tmp"), path
+
+
+def test_every_library_brings_its_licence(built):
+    files = built["anchord"].files
+    documented = {path.split("/")[3] for path in files if path.startswith("usr/share/doc/") and path.endswith("/copyright")}
+    assert {"anchord", "libc6", "libcurl4", "libmbedcrypto7", "libnftnl11", "libmnl0"} <= documented
+
+
+def test_libcurl_is_the_small_one(built):
+    """Debian's libcurl would bring OpenSSL, GnuTLS and Kerberos with it."""
+    names = {pathlib.PurePath(path).name for path in built["anchord"].files}
+    assert {"libcurl.so.4", "libmbedtls.so.14"} <= names
+    assert not {name for name in names if name.startswith(("libcrypto.so", "libssl.so", "libgnutls", "libkrb5"))}

@@ -1,0 +1,267 @@
+"""The lab itself: engine, LAN, clients, and that nothing of it stays behind.
+
+What the other end-to-end tests take for granted is shown here without anchord.
+"""
+
+import json
+import os
+import signal
+
+import pytest
+
+from lab import images, roots
+from lab.instance import OUTSIDE_PORT, Lab
+from lab.machine import LabError, run, wait_until
+
+ENGINE_VERSIONS = {"forky": (28, 5), "trixie": (26, 1), "bookworm": (20, 10)}
+WEB = ("10.99.0.40", "fd99::40")
+
+
+def service(name, *arguments, **more):
+    return {"image": images.SERVICES, "command": ["services", "--name", name, *arguments]} | more
+
+
+def web_on_lan(addresses=WEB, name="web"):
+    """A service with an address on the LAN, TCP 80 and 8080, UDP 53."""
+    networks = {"lan": {"ipv4_address": addresses[0], "ipv6_address": addresses[1]}}
+    return {"services": {"web": service(name, "--tcp", "80,8080", "--udp", "53", networks=networks)},
+            "networks": {"lan": {"external": True}}}
+
+
+@pytest.fixture
+def web(project):
+    running = project(web_on_lan())
+    running.wait_logged("web", "web ready")
+    return running
+
+
+def numbers(version):
+    return tuple(int(part) for part in version.split("+")[0].split("-")[0].split("."))
+
+
+def test_engine_and_compose_are_those_asked_for(lab):
+    version = lab.engine.version()["engine"]
+    assert numbers(version)[:2] >= ENGINE_VERSIONS[lab.engine.suite]
+    if lab.engine.suite == "bookworm":
+        assert numbers(version)[:2] == (20, 10)
+    assert numbers(lab.docker("compose", "version", "--short").stdout.strip()) >= (2, 40)
+
+
+def test_engine_has_a_root_and_a_network_of_its_own(lab):
+    pid = lab.daemon_pid()
+    for kind in ("mnt", "net"):
+        assert os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
+    release = run(lab.enter_engine_command(["cat", "/etc/os-release"])).stdout
+    assert f"VERSION_CODENAME={lab.engine.suite}" in release
+
+
+def test_docker_exec_runs_in_the_container_and_not_on_the_machine(web):
+    """With chroot in the place of pivot_root it would be the machine's file that is shown."""
+    assert web.exec("web", "cat", "/etc/passwd").stdout == images.ACCOUNTS["etc/passwd"]
+
+
+@pytest.mark.parametrize("family", (0, 1), ids=("ipv4", "ipv6"))
+@pytest.mark.parametrize("proto,port", (("tcp", 80), ("udp", 53)))
+def test_client_on_the_lan_is_seen_with_its_own_address_and_port(lab, web, family, proto, port):
+    client = lab.lanhost1
+    answer = client.probe(proto, WEB[family], port, source_port=40123)
+    assert answer == f"web {client.addresses[family]} 40123"
+    second = lab.lanhost2
+    assert second.probe(proto, WEB[family], port).split()[1] == second.addresses[family]
+    assert f"{client.addresses[family]} 40123" in web.logs("web")
+
+
+@pytest.mark.parametrize("family", (0, 1), ids=("ipv4", "ipv6"))
+def test_outside_server_answers_through_the_router_and_sees_the_source(lab, web, family):
+    for proto in ("tcp", "udp"):
+        seen = web.probe("web", proto, lab.outside.addresses[family], OUTSIDE_PORT)
+        assert seen.split()[:2] == ["outside", WEB[family]]
+    inside = web.exec("web", "probe", "tcp", lab.outside.addresses[family], str(OUTSIDE_PORT))
+    assert inside.stdout.split()[:2] == ["outside", WEB[family]]
+
+
+def test_closed_ports_and_absent_hosts_are_told_apart(lab, web):
+    client = lab.lanhost1
+    for address in WEB:
+        assert client.probe("tcp", address, 81) == "refused"
+        assert client.probe("udp", address, 81) == "refused"
+        assert client.ping(address) == address
+    # Neighbour resolution fails after three tries of a second each.
+    assert client.probe("tcp", "10.99.0.99", 80, timeout=6) == "unreachable"
+    assert client.probe("tcp", "203.0.113.77", 80, timeout=0.5) == "timeout"
+    assert client.ping("fd99::99", timeout=0.5) is None
+
+
+def test_neighbour_names_the_mac_that_docker_gave(lab, web):
+    endpoints = web.inspect("web")["NetworkSettings"]["Networks"]
+    mac = endpoints["lan"]["MacAddress"]
+    for address in WEB:
+        assert lab.lanhost1.neighbour(address) == web.namespace("web").link_address("eth0")
+    assert mac in ("", lab.lanhost1.neighbour(WEB[0]))
+    assert lab.lanhost1.neighbour("10.99.0.99") is None
+    assert lab.lanhost1.neighbour("fd99::99") is None
+
+
+@pytest.mark.parametrize("family", (0, 1), ids=("ipv4", "ipv6"))
+def test_scanner_finds_exactly_the_open_ports(lab, web, family):
+    tcp = lab.lanhost1.scan_tcp(WEB[family], range(1, 65536))
+    assert tcp.open == {80, 8080}
+    assert len(tcp.refused) == 65533
+    udp = lab.lanhost1.scan_udp(WEB[family], range(1, 257))
+    assert udp.open == {53}
+    assert len(udp.refused | udp.silent) == 255
+
+
+def test_long_lived_connection_and_pinger_notice_the_end_of_the_service(lab, web):
+    client = lab.lanhost1
+    with client.connect(WEB[0], 8080, source_port=40200) as connection, \
+            client.udp_pinger(WEB[0], 53, source_port=40201, rate=100) as pinger:
+        assert connection.identity == ("web", client.ipv4, 40200)
+        assert connection.exchange("a line") == "a line"
+        wait_until(lambda: len(pinger.replies) >= 5, 5, "five answers to datagrams")
+        assert pinger.last_reply() == f"web {client.ipv4} 40201"
+        web.signal("web", "KILL")
+        wait_until(lambda: not connection.alive(), 5, "broken connection")
+        count = len(pinger.replies)
+        assert pinger.sent > 0 and count <= pinger.sent
+
+
+def test_bridge_filter_decides_whether_iptables_sees_bridged_frames(lab, project, bridge_filter):
+    inner = project({"services": {"a": service("a", "--udp", "53"), "b": service("b")}})
+    inner.wait_logged("a", "a ready")
+    inner.wait_logged("b", "b ready")
+    address = inner.address("a", "default")
+    assert inner.probe("b", "udp", address, 53).startswith("a ")
+    rule = ["DOCKER-USER", "--protocol", "udp", "--dport", "53", "--jump", "DROP"]
+    run(lab.enter_engine_command(["iptables", "--insert", *rule]))
+    try:
+        answer = inner.probe("b", "udp", address, 53, timeout=0.5)
+    finally:
+        run(lab.enter_engine_command(["iptables", "--delete", *rule]))
+    assert (answer == "timeout") == bool(bridge_filter)
+
+
+def default_gateways(namespace):
+    """Gateways of the default routes of both families."""
+    gateways = set()
+    for family in ("-4", "-6"):
+        routes = json.loads(namespace.run(["ip", "-j", family, "route", "show", "default"]).stdout)
+        gateways.update(route.get("gateway") for route in routes)
+    return gateways
+
+
+def transit_network(**more):
+    """A transit network as the Direct pattern has it: the gateway is an address that Docker gives
+    to nobody and that the network-anchor claims."""
+    return {"enable_ipv6": True,
+            "driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"},
+            "ipam": {"config": [
+                {"subnet": "172.30.0.0/24", "aux_addresses": {"DefaultGatewayIPv4": "172.30.0.2"}},
+                {"subnet": "fd30::/64", "aux_addresses": {"DefaultGatewayIPv6": "fd30::2"}}]}} | more
+
+
+def test_auxiliary_addresses_give_containers_their_default_route_from_birth(project):
+    """GW-1, Direct pattern."""
+    direct = project({"services": {"app": service("app", networks=["transit"])},
+                      "networks": {"transit": transit_network()}})
+    assert default_gateways(direct.namespace("app")) == {"172.30.0.2", "fd30::2"}
+    direct.compose("restart", "--timeout", "0", "app")
+    assert default_gateways(direct.namespace("app")) == {"172.30.0.2", "fd30::2"}
+
+
+def test_docker_gives_the_auxiliary_addresses_to_nobody(project):
+    """GW-1: the address that the network-anchor claims cannot be taken by a container."""
+    taken = service("app", networks={"transit": {"ipv4_address": "172.30.0.2"}})
+    direct = project({"services": {"app": taken}, "networks": {"transit": transit_network()}},
+                     up=False)
+    with pytest.raises(LabError, match="Address already in use"):
+        direct.up()
+
+
+@pytest.fixture
+def second_lab(lab):
+    second = Lab(f"{lab.name}-b", lab.engine.suite)
+    try:
+        second.up(bridge_filter=0)
+        yield second
+    finally:
+        second.down()
+
+
+def test_two_labs_side_by_side_do_not_disturb_each_other(lab, web, second_lab):
+    """The same addresses in both; the end of one, after its dockerd was killed, leaves nothing of
+    it and the other untouched."""
+    second_lab.image(images.SERVICES)
+    second_lab.docker("network", "create", "--driver", "macvlan", "--opt", "parent=uplink",
+                      "--subnet", "10.99.0.0/24", "lan")
+    second_lab.docker("run", "--detach", "--network", "lan", "--ip", WEB[0], images.SERVICES,
+                      "services", "--name", "other", "--tcp", "80")
+    wait_until(lambda: second_lab.lanhost1.probe("tcp", WEB[0], 80).startswith("other "), 10,
+               "answer of the second lab's service")
+    with lab.lanhost1.connect(WEB[0], 80) as connection:
+        os.kill(second_lab.daemon_pid(), signal.SIGKILL)
+        wait_until(lambda: not second_lab.is_up(), 5, "end of the second dockerd")
+        assert any(trace.startswith("process") for trace in second_lab.traces())
+        second_lab.down()
+        assert second_lab.traces() == []
+        assert connection.identity[0] == "web" and connection.alive()
+    assert lab.is_up()
+
+
+def test_up_is_idempotent_and_refuses_another_engine(lab, second_lab):
+    pid = second_lab.daemon_pid()
+    second_lab.up()
+    assert second_lab.daemon_pid() == pid
+    assert Lab(second_lab.name).engine.suite == lab.engine.suite
+    second_lab.engine.suite = "trixie"
+    with pytest.raises(LabError, match="take it down first"):
+        second_lab.up()
+    second_lab.down()
+    second_lab.down()
+    assert second_lab.traces() == []
+
+
+def test_an_interrupted_build_leaves_no_half_root(tmp_path, monkeypatch):
+    root = roots.Root("broken", "bookworm", ("base-files",))
+
+    def interrupted(command, **_):
+        directory = command[-1]
+        directory.mkdir()
+        (directory / "half").touch()
+        raise LabError("interrupted")
+
+    monkeypatch.setattr(roots, "CACHE", tmp_path)
+    monkeypatch.setattr(roots, "run", interrupted)
+    with pytest.raises(LabError, match="interrupted"):
+        roots.ensure(root)
+    assert not root.directory().exists()
+    monkeypatch.setattr(roots, "run", lambda command, **_: command[-1].mkdir())
+    root.directory().with_name(f"{root.directory().name}.partial").mkdir()
+    assert roots.ensure(root).is_dir()
+
+
+def test_socket_proxy_allows_what_its_variables_say(lab, project):
+    """The stand-in behaves like Tecnativa's image: sections by variable, POST apart."""
+    proxy = project({"services": {"proxy": {
+        "image": images.SOCKET_PROXY, "environment": {"CONTAINERS": 1, "NETWORKS": 1},
+        "volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"]}}})
+    namespace = proxy.namespace("proxy")
+    wait_until(lambda: namespace.probe("tcp", "127.0.0.1", 2375, timeout=0.2) == "open", 10,
+               "proxy listens")
+
+    def status(method, path):
+        return namespace.run(["curl", "--silent", "--output", "/dev/null", "--write-out",
+                              "%{http_code}", "--max-time", "5", "--request", method,
+                              f"http://127.0.0.1:2375{path}"]).stdout
+
+    for path in ("/_ping", "/version", "/v1.41/containers/json", "/v1.41/networks",
+                 "/v1.41/events?until=1"):
+        assert status("GET", path) == "200", path
+    for path in ("/v1.41/images/json", "/v1.41/secrets", "/v1.41/info", "/v1.41/volumes"):
+        assert status("GET", path) == "403", path
+    identifier = proxy.container("proxy")
+    for method, path in (("POST", f"/v1.41/containers/{identifier}/stop"),
+                         ("DELETE", f"/v1.41/containers/{identifier}"),
+                         ("POST", "/v1.41/networks/create")):
+        assert status(method, path) == "403", (method, path)
+    assert proxy.state("proxy") == "running"

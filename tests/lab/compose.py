@@ -1,0 +1,157 @@
+"""A Compose project in a lab, as tests use it.
+
+Called by tests/e2e/conftest.py, as root. The definition may be a file of the checkout, the text of
+one, or a dictionary (JSON is YAML). Questions about containers go to the Docker API directly, which
+costs a millisecond and not a process.
+"""
+
+import itertools
+import json
+import pathlib
+import re
+import urllib.parse
+
+from . import topology
+from .machine import LabError, run, wait_until
+
+LAN_NETWORK = "lan"
+_numbers = itertools.count(1)
+
+
+def ensure_lan_network(lab, name=LAN_NETWORK):
+    """The macvlan network on the lab's LAN, shared by projects (`external: true`), because engines
+    before 27 allow one macvlan network per parent. The addresses of the lab's own hosts are taken
+    out of Docker's pool. Returns its name."""
+    known = lab.engine.api("GET", "/networks")
+    if any(network["Name"] == name for network in known):
+        return name
+    taken = {"engine": topology.ENGINE, **topology.LAN_HOSTS}
+    reserved = [word for box, addresses in taken.items() for index, address in enumerate(addresses)
+                for word in ("--aux-address", f"{box}{(4, 6)[index]}={address}")]
+    lab.docker("network", "create", "--driver", "macvlan", "--opt", f"parent={topology.UPLINK}",
+               "--subnet", topology.LAN_V4, "--gateway", topology.ROUTER[0],
+               "--ipv6", "--subnet", topology.LAN_V6, "--gateway", topology.ROUTER[1],
+               *reserved, name)
+    return name
+
+
+def unique_name(hint):
+    """A project name that no other test of this run has; hint makes it readable."""
+    slug = re.sub(r"[^a-z0-9]+", "-", hint.lower()).strip("-")[:24]
+    return f"{slug or 'project'}-{next(_numbers)}"
+
+
+class Project:
+    def __init__(self, lab, definition, *, name, environment=None):
+        self.lab = lab
+        self.name = name
+        if isinstance(definition, pathlib.Path):
+            self.file = definition
+        else:
+            directory = lab.state / "projects" / name
+            directory.mkdir(parents=True)
+            self.file = directory / "compose.yaml"
+            text = definition if isinstance(definition, str) else json.dumps(definition, indent=1)
+            self.file.write_text(text, encoding="utf-8")
+        self._environment = lab.engine.environment() | (environment or {})
+
+    # --- the client ---------------------------------------------------------------------------
+
+    def compose(self, *arguments, **options):
+        """docker compose … for this project; LabError when it fails, unless check=False."""
+        return run([self.lab.engine.paths.client, "compose", "--project-name", self.name,
+                    "--file", self.file, "--progress", "plain", *arguments],
+                   environment=self._environment, **options)
+
+    def up(self, *services, **options):
+        self.compose("up", "--detach", "--pull", "never", *services, **options)
+        return self
+
+    def recreate(self, *services):
+        self.up("--force-recreate", "--no-deps", *services)
+
+    def down(self, *, timeout=None, **options):
+        """With the project's own stop timeouts, unless timeout (seconds) is given."""
+        limit = [] if timeout is None else ["--timeout", str(timeout)]
+        return self.compose("down", "--volumes", "--remove-orphans", *limit, **options)
+
+    def discard(self):
+        """Remove everything of the project without asking its processes to end."""
+        for container in self.containers():
+            self.lab.engine.api("DELETE", f"/containers/{container['Id']}?force=true&v=true")
+        self.down(timeout=0)
+
+    # --- containers ---------------------------------------------------------------------------
+
+    def containers(self, service=None):
+        """The project's containers in any state, as /containers/json shows them."""
+        labels = [f"com.docker.compose.project={self.name}"]
+        if service:
+            labels.append(f"com.docker.compose.service={service}")
+        filters = urllib.parse.quote(json.dumps({"label": labels}))
+        return self.lab.engine.api("GET", f"/containers/json?all=true&filters={filters}")
+
+    def container(self, service):
+        """The ID of the service's only container."""
+        found = self.containers(service)
+        if len(found) != 1:
+            raise LabError(f"project {self.name}: {len(found)} containers of service {service}")
+        return found[0]["Id"]
+
+    def inspect(self, service):
+        return self.lab.engine.inspect(self.container(service))
+
+    def state(self, service):
+        return self.inspect(service)["State"]["Status"]
+
+    def address(self, service, network, family=4):
+        """The container's address on a network, named as in the file or by its full name."""
+        networks = self.inspect(service)["NetworkSettings"]["Networks"]
+        details = networks.get(f"{self.name}_{network}") or networks.get(network)
+        if details is None:
+            raise LabError(f"{service} is not on {network}, but on {', '.join(networks)}")
+        return details["IPAddress" if family == 4 else "GlobalIPv6Address"]
+
+    def namespace(self, service):
+        """The network namespace of the service's container, as a Host: probe, run, scan in it,
+        with this machine's programs, also when the image holds no shell."""
+        return self.lab.container_namespace(self.container(service))
+
+    def exec(self, service, *command, **options):
+        """docker exec; returns the CompletedProcess."""
+        return self.lab.docker("exec", self.container(service), *command, **options)
+
+    def probe(self, service, proto, address, port, **options):
+        """What the service itself sees when it asks a port elsewhere; see probe.probe."""
+        return self.namespace(service).probe(proto, address, port, **options)
+
+    def signal(self, service, name):
+        self.lab.engine.api("POST", f"/containers/{self.container(service)}/kill?signal={name}")
+
+    # --- logs ---------------------------------------------------------------------------------
+
+    def logs(self, service):
+        """Everything that the service's container wrote, stdout and stderr."""
+        result = self.lab.docker("logs", self.container(service))
+        return result.stdout + result.stderr
+
+    def json_logs(self, service):
+        """The lines of the log that are JSON objects, decoded."""
+        records = []
+        for line in self.logs(service).splitlines():
+            if line.startswith("{"):
+                records.append(json.loads(line))
+        return records
+
+    def wait_logged(self, service, text, deadline=10):
+        """Wait until a text stands in the service's log."""
+        wait_until(lambda: text in self.logs(service), deadline, f"{text!r} in the log of {service}")
+
+    def all_logs(self):
+        """Status and log of every container, for the report of a failed test."""
+        parts = []
+        for container in self.containers():
+            name = container["Names"][0].lstrip("/")
+            result = self.lab.docker("logs", "--timestamps", container["Id"], check=False)
+            parts.append(f"--- {name}: {container['Status']}\n{result.stdout}{result.stderr}")
+        return "\n".join(parts)
