@@ -123,8 +123,7 @@ const char *mac_address_format(const struct mac_address *address, char text[MAC_
 {
     const uint8_t *b = address->bytes;
 
-    (void)snprintf(text, MAC_ADDRESS_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4],
-                   b[5]);
+    (void)snprintf(text, MAC_ADDRESS_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
     return text;
 }
 
@@ -236,6 +235,5 @@ bool ip_address_is_reserved(const struct ip_address *address)
 bool ip_address_is_host(const struct ip_address *address)
 {
     return ip_family_length(address->family) != 0 && !ip_address_is_unspecified(address) &&
-           !ip_address_is_loopback(address) && !ip_address_is_multicast(address) &&
-           !ip_address_is_reserved(address);
+           !ip_address_is_loopback(address) && !ip_address_is_multicast(address) && !ip_address_is_reserved(address);
 }

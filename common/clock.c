@@ -32,6 +32,5 @@ void clock_format(uint64_t nanoseconds, char text[CLOCK_TEXT_SIZE])
     (void)snprintf(text, CLOCK_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
                    (unsigned int)(fields.tm_year + 1900) % 10000, (unsigned int)fields.tm_mon % 12 + 1,
                    (unsigned int)fields.tm_mday % 100, (unsigned int)fields.tm_hour % 100,
-                   (unsigned int)fields.tm_min % 100, (unsigned int)fields.tm_sec % 100,
-                   microseconds % 1000000);
+                   (unsigned int)fields.tm_min % 100, (unsigned int)fields.tm_sec % 100, microseconds % 1000000);
 }

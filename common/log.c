@@ -165,8 +165,8 @@ static void line_append_field(struct line *line, const struct log_field *field)
             (void)snprintf(number, sizeof(number), "%s", field->number ? "true" : "false");
         else
             (void)snprintf(number, sizeof(number), "%lld", (long long)field->number);
-        fits = line_append_text(line, ",") && line_append_quoted(line, field->key) &&
-               line_append_text(line, ":") && line_append_text(line, number);
+        fits = line_append_text(line, ",") && line_append_quoted(line, field->key) && line_append_text(line, ":") &&
+               line_append_text(line, number);
     }
     if (!fits)
         line->length = length_before;

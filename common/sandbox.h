@@ -51,5 +51,4 @@ struct sandbox_profile {
 };
 
 /* A violation kills the process (SIGSYS). Landlock is used when the kernel has it, at its best ABI. */
-int sandbox_seal(const struct sandbox_profile *profile, const char **ret_step)
-    __attribute__((warn_unused_result));
+int sandbox_seal(const struct sandbox_profile *profile, const char **ret_step) __attribute__((warn_unused_result));

@@ -14,6 +14,7 @@
 #define MESSAGES_PER_WAKEUP 64
 
 struct queued_message {
+    struct queued_message *prev; /* of the first: the last, so that appending costs the same however long it is */
     struct queued_message *next;
     int descriptor;
     size_t length;
@@ -38,7 +39,7 @@ DEFINE_POINTER_CLEANUP(struct queued_message, free, queued_message_freep);
 
 static void drop_queued(struct channel *channel, struct queued_message *queued)
 {
-    LL_DELETE(channel->queue, queued);
+    DL_DELETE(channel->queue, queued);
     channel->queued_bytes -= queued->length;
     close_fd(&queued->descriptor);
     free(queued);
@@ -122,7 +123,7 @@ static int enqueue(struct channel *channel, const struct message_header *message
     queued->descriptor = TAKE_FD(duplicate);
     queued->length = message->length;
     memcpy(queued->bytes, message, message->length);
-    LL_APPEND(channel->queue, queued);
+    DL_APPEND(channel->queue, queued);
     channel->queued_bytes += queued->length;
     TAKE_POINTER(queued);
     return sd_event_source_set_io_events(channel->io_source, EPOLLIN | EPOLLOUT);
@@ -250,8 +251,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
     return 0;
 }
 
-int channel_new(sd_event *event, int fd, enum message_direction receives,
-                const struct channel_callbacks *callbacks, struct channel **ret)
+int channel_new(sd_event *event, int fd, enum message_direction receives, const struct channel_callbacks *callbacks,
+                struct channel **ret)
 {
     CLEANUP_FD int owned_fd = fd;
     CLEANUP(channel_freep) struct channel *channel = calloc(1, sizeof(*channel));

@@ -22,16 +22,15 @@ struct channel;
  * A valid message arrived. `descriptor` is the one that came with it, or -1; the handler owns it.
  * The message is only valid during the call. The handler may free the channel.
  */
-typedef void (*channel_message_handler)(struct channel *channel, const struct message_header *message,
-                                        int descriptor, void *userdata);
+typedef void (*channel_message_handler)(struct channel *channel, const struct message_header *message, int descriptor,
+                                        void *userdata);
 
 /*
  * The connection is over: `error` is 0 at the peer's end of file, else a negative errno (-EBADMSG: the peer
  * broke the protocol; -ENOBUFS: it does not read), `reason` says more. Called once, never from within a
  * function of this API but from the event loop. The handler may free the channel.
  */
-typedef void (*channel_closed_handler)(struct channel *channel, int error, const char *reason,
-                                       void *userdata);
+typedef void (*channel_closed_handler)(struct channel *channel, int error, const char *reason, void *userdata);
 
 struct channel_callbacks {
     channel_message_handler on_message;
@@ -43,9 +42,8 @@ struct channel_callbacks {
  * Makes a channel on `fd`, which it owns from now on (also when this fails). `receives` names the direction
  * of what comes in. Returns 0 or a negative errno; *ret is untouched on failure.
  */
-int channel_new(sd_event *event, int fd, enum message_direction receives,
-                const struct channel_callbacks *callbacks, struct channel **ret)
-    __attribute__((warn_unused_result));
+int channel_new(sd_event *event, int fd, enum message_direction receives, const struct channel_callbacks *callbacks,
+                struct channel **ret) __attribute__((warn_unused_result));
 
 /* Frees; the peer sees the end of file after what was sent. NULL is fine. Returns NULL. */
 struct channel *channel_free(struct channel *channel);

@@ -197,9 +197,9 @@ struct message_readiness {
 
 struct message_configure_watcher {
     struct message_header header;
-    char docker_host[DOCKER_HOST_SIZE]; /* unix:///path or tcp://name:port */
-    char project[NAME_SIZE];            /* Compose project whose containers are in scope; not empty */
-    char external_network[NAME_SIZE];   /* Docker network, or empty */
+    char docker_host[DOCKER_HOST_SIZE];           /* unix:///path or tcp://name:port */
+    char project[NAME_SIZE];                      /* Compose project whose containers are in scope; not empty */
+    char external_network[NAME_SIZE];             /* Docker network, or empty */
     char external_interface[INTERFACE_NAME_SIZE]; /* used when external_network is empty */
     char shared_network[NAME_SIZE];               /* pinned shared network, or empty */
     uint32_t poll_interval_milliseconds;          /* > 0 */
@@ -283,8 +283,7 @@ static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire
 static_assert(sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(struct wire_exposure) <=
                   MESSAGE_LENGTH_MAX,
               "a full message of exposures fits");
-static_assert(sizeof(struct message_links) + LINKS_PER_MESSAGE * sizeof(struct wire_link) <=
-                  MESSAGE_LENGTH_MAX,
+static_assert(sizeof(struct message_links) + LINKS_PER_MESSAGE * sizeof(struct wire_link) <= MESSAGE_LENGTH_MAX,
               "a full message of links fits");
 
 /* --- helpers for both ends ----------------------------------------------------------------------------- */

@@ -145,8 +145,7 @@ static const char *check_configure_netadmin(const void *message)
         broken = check_address(&configuration->pinned_gateway6, true);
     if (broken)
         return broken;
-    if (configuration->pinned_gateway4.family == IP_FAMILY_6 ||
-        configuration->pinned_gateway6.family == IP_FAMILY_4)
+    if (configuration->pinned_gateway4.family == IP_FAMILY_6 || configuration->pinned_gateway6.family == IP_FAMILY_4)
         return "pinned gateway of the other family";
     if (configuration->address_mode == 0 || configuration->address_mode >= ADDRESS_MODE_MAX_)
         return "address mode";
@@ -251,10 +250,9 @@ static const char *check_applied(const void *message)
     {                                                                                         \
         DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 1, (check_) \
     }
-#define RULE_WITH_ITEMS(direction_, type_, structure_, item_, max_, check_)                                  \
-    {                                                                                                        \
-        DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), sizeof(struct item_), (max_), 0, \
-            (check_)                                                                                         \
+#define RULE_WITH_ITEMS(direction_, type_, structure_, item_, max_, check_)                                           \
+    {                                                                                                                 \
+        DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), sizeof(struct item_), (max_), 0, (check_) \
     }
 
 static const struct message_rule rules[] = {
@@ -277,13 +275,12 @@ static const struct message_rule rules[] = {
     RULE(NETADMIN_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),
 
     RULE(WATCHER_TO_NETADMIN, EXPOSURES_BEGIN, message_begin, NULL),
-    RULE_WITH_ITEMS(WATCHER_TO_NETADMIN, EXPOSURES_ITEMS, message_exposures, wire_exposure,
-                    EXPOSURES_PER_MESSAGE, check_exposures),
+    RULE_WITH_ITEMS(WATCHER_TO_NETADMIN, EXPOSURES_ITEMS, message_exposures, wire_exposure, EXPOSURES_PER_MESSAGE,
+                    check_exposures),
     RULE(WATCHER_TO_NETADMIN, EXPOSURES_COMMIT, message_commit, check_commit),
 
     RULE(NETADMIN_TO_WATCHER, LINKS_BEGIN, message_begin, NULL),
-    RULE_WITH_ITEMS(NETADMIN_TO_WATCHER, LINKS_ITEMS, message_links, wire_link, LINKS_PER_MESSAGE,
-                    check_links),
+    RULE_WITH_ITEMS(NETADMIN_TO_WATCHER, LINKS_ITEMS, message_links, wire_link, LINKS_PER_MESSAGE, check_links),
     RULE(NETADMIN_TO_WATCHER, LINKS_COMMIT, message_commit, check_commit),
     RULE(NETADMIN_TO_WATCHER, MAP_BEGIN, message_begin, NULL),
     RULE_WITH_ITEMS(NETADMIN_TO_WATCHER, MAP_ITEMS, message_exposures, wire_exposure, EXPOSURES_PER_MESSAGE,
@@ -341,8 +338,8 @@ static const char *broken_rule(enum message_direction direction, const void *dat
     return rule->check ? rule->check(datagram) : NULL;
 }
 
-int message_validate(enum message_direction direction, const void *datagram, size_t length,
-                     size_t descriptor_count, const char **ret_reason)
+int message_validate(enum message_direction direction, const void *datagram, size_t length, size_t descriptor_count,
+                     const char **ret_reason)
 {
     const char *broken = broken_rule(direction, datagram, length, descriptor_count);
 

@@ -15,5 +15,5 @@
  * Whether an address may be used is the receiver's policy, not asked here.
  * Returns 0; or -EBADMSG with *ret_reason (static storage) saying which rule failed.
  */
-int message_validate(enum message_direction direction, const void *datagram, size_t length,
-                     size_t descriptor_count, const char **ret_reason) __attribute__((warn_unused_result));
+int message_validate(enum message_direction direction, const void *datagram, size_t length, size_t descriptor_count,
+                     const char **ret_reason) __attribute__((warn_unused_result));

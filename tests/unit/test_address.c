@@ -26,8 +26,7 @@ static struct ip_subnet parsed_subnet(const char *text)
 
 static void addresses_survive_a_round_trip(void **state)
 {
-    static const char *const texts[] = {"0.0.0.0", "10.99.0.50", "255.255.255.255",
-                                        "::",      "fd99::50",   "fe80::1"};
+    static const char *const texts[] = {"0.0.0.0", "10.99.0.50", "255.255.255.255", "::", "fd99::50", "fe80::1"};
     char text[IP_ADDRESS_TEXT_SIZE];
 
     (void)state;
@@ -41,8 +40,7 @@ static void addresses_survive_a_round_trip(void **state)
 
 static void malformed_addresses_are_refused(void **state)
 {
-    static const char *const texts[] = {"",    "10.0.0",    "10.0.0.256", "10.0.0.1 ", "fe80::1%eth0",
-                                        ":::", "1.2.3.4/24"};
+    static const char *const texts[] = {"", "10.0.0", "10.0.0.256", "10.0.0.1 ", "fe80::1%eth0", ":::", "1.2.3.4/24"};
     struct ip_address address;
 
     (void)state;
@@ -68,12 +66,8 @@ static void malformed_subnets_are_refused(void **state)
 
 static void mac_addresses_parse_exactly(void **state)
 {
-    static const char *const wrong[] = {"",
-                                        "02:42:ac:11:00",
-                                        "02:42:ac:11:00:0g",
-                                        "02-42-ac-11-00-02",
-                                        "02:42:ac:11:00:02:",
-                                        "0242ac110002aaaaa"};
+    static const char *const wrong[] = {
+        "", "02:42:ac:11:00", "02:42:ac:11:00:0g", "02-42-ac-11-00-02", "02:42:ac:11:00:02:", "0242ac110002aaaaa"};
     struct mac_address mac;
     char text[MAC_ADDRESS_TEXT_SIZE];
 
@@ -123,9 +117,8 @@ static void first_and_last_of_a_subnet(void **state)
 static void only_host_addresses_are_hosts(void **state)
 {
     static const char *const hosts[] = {"10.0.0.1", "169.254.1.1", "fd99::1", "fe80::1", "2001:db8::1"};
-    static const char *const others[] = {
-        "0.0.0.0",   "0.1.2.3",         "127.0.0.1", "224.0.0.1", "239.1.1.1",
-        "240.0.0.1", "255.255.255.255", "::",        "::1",       "ff02::1"};
+    static const char *const others[] = {"0.0.0.0",   "0.1.2.3",         "127.0.0.1", "224.0.0.1", "239.1.1.1",
+                                         "240.0.0.1", "255.255.255.255", "::",        "::1",       "ff02::1"};
     struct ip_address none = {0};
 
     (void)state;
@@ -157,14 +150,10 @@ static void addresses_order_by_family_then_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses_survive_a_round_trip),
-        cmocka_unit_test(malformed_addresses_are_refused),
-        cmocka_unit_test(malformed_subnets_are_refused),
-        cmocka_unit_test(mac_addresses_parse_exactly),
-        cmocka_unit_test(containment_follows_the_prefix),
-        cmocka_unit_test(first_and_last_of_a_subnet),
-        cmocka_unit_test(only_host_addresses_are_hosts),
-        cmocka_unit_test(addresses_order_by_family_then_bytes),
+        cmocka_unit_test(addresses_survive_a_round_trip), cmocka_unit_test(malformed_addresses_are_refused),
+        cmocka_unit_test(malformed_subnets_are_refused),  cmocka_unit_test(mac_addresses_parse_exactly),
+        cmocka_unit_test(containment_follows_the_prefix), cmocka_unit_test(first_and_last_of_a_subnet),
+        cmocka_unit_test(only_host_addresses_are_hosts),  cmocka_unit_test(addresses_order_by_family_then_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

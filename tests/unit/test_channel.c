@@ -24,8 +24,7 @@ struct receiver {
     bool frees_itself;
 };
 
-static void on_message(struct channel *channel, const struct message_header *message, int descriptor,
-                       void *userdata)
+static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
 {
     struct receiver *receiver = userdata;
 
@@ -104,8 +103,8 @@ static void messages_and_descriptors_arrive(void **state)
 /* A full state goes into the queue when the peer is slow, and arrives whole and in order. */
 static void a_slow_peer_gets_everything_in_order(void **state)
 {
-    static _Alignas(8) uint8_t
-        bytes[sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(struct wire_exposure)];
+    static _Alignas(8)
+        uint8_t bytes[sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(struct wire_exposure)];
     struct message_exposures *items = (struct message_exposures *)bytes;
     struct receiver receiver;
     struct receiver sender;
@@ -119,8 +118,7 @@ static void a_slow_peer_gets_everything_in_order(void **state)
     assert_int_equal(channel_make_pair(pair), 0);
     receiver_open(&receiver, pair[0], DIRECTION_WATCHER_TO_NETADMIN);
     receiver_open(&sender, pair[1], DIRECTION_NETADMIN_TO_WATCHER);
-    for (uint64_t generation = 1; generation <= 256;
-         generation++) { /* 256 × 512 single ports: two full states */
+    for (uint64_t generation = 1; generation <= 256; generation++) { /* 256 × 512 single ports: two full states */
         items->header = message_header_make(MESSAGE_EXPOSURES_ITEMS, sizeof(bytes), generation);
         assert_int_equal(channel_send(sender.channel, &items->header, -1), 0);
     }
@@ -159,8 +157,7 @@ static void a_peer_that_never_reads_loses_the_connection(void **state)
     receiver_close(&sender);
 }
 
-static void expect_end(const void *bytes, size_t length, const int *descriptors, size_t count,
-                       const char *reason)
+static void expect_end(const void *bytes, size_t length, const int *descriptors, size_t count, const char *reason)
 {
     union {
         struct cmsghdr align;

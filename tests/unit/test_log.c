@@ -51,13 +51,12 @@ static void a_line_has_the_fields_of_the_contract(void **state)
 
     (void)state;
     capture_begin(&capture);
-    log_info("reconciled", LOG_NUMBER("backends", 3), LOG_BOOLEAN("first", true),
-             LOG_TEXT("network", "transit"), LOG_ERROR(-ENODEV));
+    log_info("reconciled", LOG_NUMBER("backends", 3), LOG_BOOLEAN("first", true), LOG_TEXT("network", "transit"),
+             LOG_ERROR(-ENODEV));
     line = capture_end(&capture);
     assert_non_null(strstr(line, "{\"time\":\"20"));
-    assert_non_null(strstr(line,
-                           "Z\",\"level\":\"INFO\",\"msg\":\"reconciled\",\"worker\":\"test\",\"backends\":3,"
-                           "\"first\":true,\"network\":\"transit\",\"err\":\"No such device\"}\n"));
+    assert_non_null(strstr(line, "Z\",\"level\":\"INFO\",\"msg\":\"reconciled\",\"worker\":\"test\",\"backends\":3,"
+                                 "\"first\":true,\"network\":\"transit\",\"err\":\"No such device\"}\n"));
 }
 
 static void foreign_text_cannot_forge_a_line(void **state)

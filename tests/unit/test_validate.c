@@ -156,8 +156,7 @@ static void stop_and_readiness_know_their_values(void **state)
 static void begin_watcher_configuration(void)
 {
     begin(MESSAGE_CONFIGURE_WATCHER, sizeof(struct message_configure_watcher));
-    assert_int_equal(text_copy(message.watcher.docker_host, DOCKER_HOST_SIZE, "unix:///var/run/docker.sock"),
-                     0);
+    assert_int_equal(text_copy(message.watcher.docker_host, DOCKER_HOST_SIZE, "unix:///var/run/docker.sock"), 0);
     assert_int_equal(text_copy(message.watcher.project, NAME_SIZE, "mail"), 0);
     message.watcher.poll_interval_milliseconds = 30000;
 }

@@ -1,0 +1,50 @@
+/*
+ * Fuzz target: the gate of every process (protocol/validate). The first byte picks the direction and the
+ * number of descriptors, the rest is the datagram. A message that passes is then read in full, as a handler
+ * would.
+ */
+#include "protocol/validate.h"
+
+#include "tests/fuzz/target.h"
+
+#include <string.h>
+
+static uint32_t read_all(const struct message_header *header)
+{
+    uint32_t sum = 0;
+
+    if (header->type == MESSAGE_EXPOSURES_ITEMS || header->type == MESSAGE_MAP_ITEMS) {
+        const struct message_exposures *exposures = (const void *)header;
+
+        for (uint32_t i = 0; i < exposures->item_count; i++)
+            sum += exposures->items[i].port_last;
+    } else if (header->type == MESSAGE_LINKS_ITEMS) {
+        const struct message_links *links = (const void *)header;
+
+        for (uint32_t i = 0; i < links->item_count; i++) {
+            for (uint32_t j = 0; j < links->items[i].address_count; j++)
+                sum += links->items[i].addresses[j].prefix_length;
+            sum += (uint32_t)strlen(links->items[i].name);
+        }
+    } else if (header->type == MESSAGE_CONFIGURE_WATCHER) {
+        sum += (uint32_t)strlen(((const struct message_configure_watcher *)(const void *)header)->docker_host);
+    } else if (header->type == MESSAGE_APPLIED) {
+        sum += (uint32_t)strlen(((const struct message_applied *)(const void *)header)->reason);
+    }
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    static _Alignas(8) uint8_t datagram[MESSAGE_LENGTH_MAX];
+    volatile uint32_t sum = 0;
+    const char *reason = NULL;
+
+    if (length < 1 || length - 1 > sizeof(datagram))
+        return 0;
+    memcpy(datagram, bytes + 1, length - 1);
+    if (message_validate((enum message_direction)(bytes[0] % DIRECTION_MAX_), datagram, length - 1, bytes[0] >> 6,
+                         &reason) == 0)
+        sum += read_all((const struct message_header *)(const void *)datagram);
+    return 0;
+}
