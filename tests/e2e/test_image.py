@@ -147,6 +147,17 @@ def test_dockerfile_and_build_make_the_same_configuration(built, from_dockerfile
     assert runtime_config(built[target]) == runtime_config(from_dockerfile[target])
 
 
+def test_anchord_starts_from_the_image_and_names_its_commit(directory, built):
+    root = directory / "root"
+    with tarfile.open(directory / "anchord.tar") as archive:
+        manifest, = json.load(archive.extractfile("manifest.json"))
+        with tarfile.open(fileobj=archive.extractfile(manifest["Layers"][0])) as layer:
+            layer.extractall(root)
+    version = subprocess.run(["chroot", root, "/usr/bin/anchord", "version"], check=True, capture_output=True,
+                             text=True, env={}).stdout
+    assert built["anchord"].config["Labels"]["org.opencontainers.image.revision"] in version
+
+
 def test_image_starts_init_as_its_entrypoint(built):
     entrypoint, = built["anchord"].config["Entrypoint"]
     assert built["anchord"].files[entrypoint.lstrip("/")].mode == 0o755
