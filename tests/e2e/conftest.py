@@ -36,14 +36,18 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    if "engine_lab" in metafunc.fixturenames:
-        default = os.environ.get("ANCHORD_TEST_ENGINE", "forky").split(",")
-        engines = metafunc.config.getoption("--engine") or default
+    """One run per engine and setting, all settings of an engine together: it starts once."""
+    if "engine_lab" not in metafunc.fixturenames:
+        return
+    default = os.environ.get("ANCHORD_TEST_ENGINE", "forky").split(",")
+    engines = metafunc.config.getoption("--engine") or default
+    if "bridge_filter" not in metafunc.fixturenames:
         metafunc.parametrize("engine_lab", engines, indirect=True, scope="session")
-    if "bridge_filter" in metafunc.fixturenames:
-        settings = metafunc.config.getoption("--bridge-nf") or [0]
-        metafunc.parametrize("bridge_filter", settings, indirect=True, scope="session",
-                             ids=lambda value: f"bridge-nf-{value}")
+        return
+    settings = metafunc.config.getoption("--bridge-nf") or [0]
+    cases = [pytest.param(engine, setting, id=f"{engine}-bridge-nf-{setting}")
+             for engine in engines for setting in settings]
+    metafunc.parametrize("engine_lab,bridge_filter", cases, indirect=True, scope="session")
 
 
 @pytest.hookimpl(hookwrapper=True)

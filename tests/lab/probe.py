@@ -32,11 +32,14 @@ def family_of(address):
 
 
 def client_socket(kind, address, source_port=None):
-    """A socket for address, bound to a source port when one is given."""
+    """A socket for address, bound to a source port when one is given. A TCP connection from a given
+    port is reset when closed, because TIME_WAIT would block the port for the next one."""
     family = family_of(address)
     sock = socket.socket(family, kind)
     if source_port is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", source_port))
     return sock
 
