@@ -153,7 +153,7 @@ def test_anchord_starts_from_the_image_and_names_its_commit(directory, built):
         manifest, = json.load(archive.extractfile("manifest.json"))
         with tarfile.open(fileobj=archive.extractfile(manifest["Layers"][0])) as layer:
             layer.extractall(root)
-    version = subprocess.run(["chroot", root, "/usr/bin/anchord", "version"], check=True, capture_output=True,
+    version = subprocess.run(["/usr/sbin/chroot", root, "/usr/bin/anchord", "version"], check=True, capture_output=True,
                              text=True, env={}).stdout
     assert built["anchord"].config["Labels"]["org.opencontainers.image.revision"] in version
 
