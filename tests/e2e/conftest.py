@@ -19,7 +19,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from lab import compose, images  # noqa: E402
-from lab.instance import Lab  # noqa: E402
+from lab.instance import Lab, remove_abandoned  # noqa: E402
 from lab.machine import CHECKOUT, LabError  # noqa: E402
 
 ANCHORD_IMAGE = "anchord:dev"
@@ -62,6 +62,7 @@ def pytest_runtest_makereport(item, call):
 def engine_lab(request):
     """A running lab with the engine of the parameter."""
     kept = request.config.getoption("--lab")
+    remove_abandoned(f"test-{request.param}")
     lab = Lab(kept or f"test-{request.param}-{os.getpid()}", request.param)
     try:
         lab.up()

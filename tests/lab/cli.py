@@ -49,6 +49,11 @@ def down(lab, _arguments):
     print(f"lab {lab.name}: down after {time.monotonic() - start:.1f} s")
 
 
+def list_labs(_lab, _arguments):
+    for name in instance.existing():
+        print(name, "up" if instance.Lab(name).is_up() else "not up")
+
+
 def enter(lab, arguments):
     """Replace this process by a program on a box of the lab."""
     box = ALIASES.get(arguments.box, arguments.box)
@@ -87,6 +92,8 @@ def parse():
     action.set_defaults(run=status)
     action = actions.add_parser("down", help="remove everything that belongs to the lab")
     action.set_defaults(run=down)
+    action = actions.add_parser("list", help="the labs of which something is there")
+    action.set_defaults(run=list_labs)
     for name, text in (("shell", "a shell on a box"), ("exec", "a command on a box")):
         action = actions.add_parser(name, help=text)
         action.add_argument("box", choices=(*topology.BOXES, *ALIASES))

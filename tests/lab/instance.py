@@ -19,7 +19,7 @@ import signal
 import subprocess
 
 from . import engine, images, topology
-from .machine import (HERE, CHECKOUT, LabError, Namespace, locked, mount_points_below, run,
+from .machine import (HERE, NAMED_NAMESPACES, LabError, Namespace, locked, mount_points_below, run,
                       wait_until)
 
 STATE = pathlib.Path("/run/anchord-lab")
@@ -132,7 +132,7 @@ class Lab:
     def down(self):
         with self._lock():
             self._destroy()
-        (STATE / f"{self.name}.lock").unlink(missing_ok=True)
+            (STATE / f"{self.name}.lock").unlink()
         for parent in (STATE, DATA):
             with contextlib.suppress(OSError):  # another lab's directory is in it
                 parent.rmdir()
@@ -201,6 +201,16 @@ def _load_bridge_filter():
 
 
 def existing():
-    """Names of the labs that left a state directory or a namespace."""
-    names = {path.name for path in STATE.glob("*") if path.is_dir()}
+    """Names of the labs that something is left of."""
+    names = {path.name for parent in (STATE, DATA) for path in parent.glob("*") if path.is_dir()}
+    for path in NAMED_NAMESPACES.glob(f"{topology.PREFIX}*"):
+        names.add(path.name.removeprefix(topology.PREFIX).rpartition("-")[0])
     return sorted(names)
+
+
+def remove_abandoned(prefix):
+    """Take down the labs named PREFIX-PID whose process is gone: a test run that was killed."""
+    for name in existing():
+        start, _, pid = name.rpartition("-")
+        if start == prefix and pid.isdigit() and not pathlib.Path(f"/proc/{pid}").exists():
+            Lab(name).down()

@@ -25,6 +25,10 @@ class LabError(Exception):
     """Something that the user of the lab must read: operation, object, reason."""
 
 
+class NotInTime(LabError, AssertionError):
+    """What was waited for did not happen before its deadline: in a test, a failure."""
+
+
 def run(command, *, check=True, input_text=None, timeout=300, environment=None, cwd=None):
     """Run a program and return its CompletedProcess with text output.
 
@@ -44,25 +48,29 @@ def run(command, *, check=True, input_text=None, timeout=300, environment=None, 
 def wait_until(condition, deadline, what):
     """Call condition until it returns something true, and return that.
 
-    deadline is in seconds from now; after it an AssertionError says what was waited for and what
-    the condition returned last. Exceptions of the condition are not swallowed."""
+    deadline is in seconds from now; after it NotInTime says what was waited for and what the
+    condition returned last. Exceptions of the condition are not swallowed."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline} s: {what} (last seen: {value!r})")
+            raise NotInTime(f"not within {deadline} s: {what} (last seen: {value!r})")
         time.sleep(POLL_SECONDS)
 
 
 @contextlib.contextmanager
 def locked(path):
-    """Hold an exclusive lock on a file, so that two commands do not build the same thing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="ascii") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    """Hold an exclusive lock on a file, so that two commands do not build the same thing. The file
+    may be removed by who holds the lock; who waited for the removed one starts over."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w", encoding="ascii") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if path.exists() and path.stat().st_ino == os.fstat(handle.fileno()).st_ino:
+                yield
+                return
 
 
 class Namespace:

@@ -28,6 +28,7 @@ OUTSIDE = ("203.0.113.9", "2001:db8:99::9")
 OUTSIDE_ROUTER = ("203.0.113.1", "2001:db8:99::1")
 LAN_HOSTS = {"lanhost1": ("10.99.0.11", "fd99::11"), "lanhost2": ("10.99.0.12", "fd99::12")}
 BOXES = ("switch", "router", "outside", "engine", *LAN_HOSTS)
+PREFIX = "anchord-lab-"
 LAN_INTERFACE = "lan0"
 OUTSIDE_INTERFACE = "out0"
 UPLINK = "uplink"
@@ -96,7 +97,7 @@ class Topology:
     """Makes and removes the namespaces of one lab, and hands out its hosts."""
 
     def __init__(self, name):
-        self.prefix = f"anchord-lab-{name}-"
+        self.prefix = f"{PREFIX}{name}-"
 
     def path(self, box):
         return NAMED_NAMESPACES / f"{self.prefix}{box}"
