@@ -1,0 +1,332 @@
+/* The configuration; see configuration.h. Pure apart from the environment given; no privilege. */
+#include "daemon/configuration.h"
+
+#include "common/cleanup.h"
+#include "common/text.h"
+#include "daemon/configuration_parse.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PREFIX "ANCHORD_"
+
+/* The longest name that a misspelt one is compared with, and how many wrong letters still count as misspelt. */
+#define COMPARED_NAME_MAX    63
+#define MISSPELT_LETTERS_MAX 4
+
+#define IN(member_) offsetof(struct configuration, member_)
+#define LATER(name_, absence_, help_)                                                \
+    {                                                                                \
+        .name = (name_), .help = (help_), .absence = CONFIGURATION_ABSENT_##absence_ \
+    }
+
+static const struct configuration_variable variables[] = {
+    {.name = "ANCHORD_MODE",
+     .default_value = "network-anchor",
+     .parse = parse_role,
+     .offset = IN(role),
+     .help = "role; the first argument wins over it"},
+    {.name = "ANCHORD_PROJECT",
+     .fallback = "COMPOSE_PROJECT_NAME",
+     .parse = parse_name,
+     .offset = IN(project),
+     .help = "Compose project whose containers are in scope (required)"},
+    {.name = "ANCHORD_ADDRESS_MODE",
+     .default_value = "bootstrap",
+     .parse = parse_address_mode,
+     .offset = IN(address_mode),
+     .help = "where the external address comes from: bootstrap, Docker's for good"},
+    {.name = "ANCHORD_EXT_NETWORK",
+     .parse = parse_name,
+     .offset = IN(external_network),
+     .help = "Docker network on whose interface the project's address lives"},
+    {.name = "ANCHORD_EXT_IFACE",
+     .default_value = "eth0",
+     .parse = parse_interface,
+     .offset = IN(external_interface),
+     .help = "that interface's name, where ANCHORD_EXT_NETWORK is not set"},
+    {.name = "ANCHORD_EXT_GATEWAY_IP",
+     .parse = parse_gateways,
+     .offset = IN(external_gateways),
+     .help = "gateway to the outside: an IPv4 and/or an IPv6 address, separated by a comma"},
+    {.name = "ANCHORD_SHARED_NETWORK",
+     .parse = parse_name,
+     .offset = IN(shared_network),
+     .help = "Docker network on which the backends are reached (else it is discovered)"},
+    {.name = "ANCHORD_CLAIM_GATEWAY",
+     .default_value = "auto",
+     .parse = parse_auto_or_off,
+     .offset = IN(claim_gateway),
+     .help = "claim the shared network's auxiliary gateway addresses: auto or off"},
+    {.name = "ANCHORD_POLL_INTERVAL",
+     .default_value = "30s",
+     .parse = parse_interval,
+     .offset = IN(poll_interval_milliseconds),
+     .help = "how often Docker's list is read besides the events"},
+    {.name = "ANCHORD_LOG_LEVEL",
+     .default_value = "INFO",
+     .parse = parse_log_level,
+     .offset = IN(log_level),
+     .help = "DEBUG, INFO, WARN or ERROR"},
+    {.name = "DOCKER_HOST",
+     .default_value = "unix:///var/run/docker.sock",
+     .parse = parse_docker_host,
+     .offset = IN(docker_host),
+     .hide_if_wrong = true,
+     .help = "unix:///path or tcp://name:port"},
+
+    LATER("DOCKER_TLS_VERIFY", REFUSED, "TLS to Docker"),
+    LATER("DOCKER_CERT_PATH", WARNED, "TLS to Docker"),
+    LATER("ANCHORD_LABEL_SELECTOR", REFUSED, "scope by labels instead of by project"),
+    LATER("ANCHORD_METRICS_ADDR", WARNED, "metrics and health listener"),
+    LATER("ANCHORD_DHCP_HOSTNAME", WARNED, "address mode dhcp-refresh"),
+    LATER("ANCHORD_DHCP_BACKOFF_MAX", WARNED, "address mode dhcp-refresh"),
+    LATER("ANCHORD_GATEWAY_IP", WARNED, "role service-anchor"),
+    LATER("ANCHORD_GATEWAY_HOSTNAME", WARNED, "role service-anchor"),
+    LATER("ANCHORD_GATEWAY_RESOLVE_INTERVAL", WARNED, "role service-anchor"),
+    LATER("ANCHORD_AUTOSTART_SIBLINGS", WARNED, "lifecycle repair"),
+    LATER("ANCHORD_AUTOFIX_DEAD_NETNS", WARNED, "lifecycle repair"),
+    {.name = "ANCHORD_MANAGED_SA_TARGET",
+     .absence = CONFIGURATION_ABSENT_REFUSED,
+     .is_numbered = true,
+     .help = "managed service-anchor"},
+    {.name = "ANCHORD_MANAGED_SA_NAME",
+     .absence = CONFIGURATION_ABSENT_WARNED,
+     .is_numbered = true,
+     .help = "managed service-anchor"},
+    {.name = "ANCHORD_MANAGED_SA_IMAGE",
+     .absence = CONFIGURATION_ABSENT_WARNED,
+     .is_numbered = true,
+     .help = "managed service-anchor"},
+    {.name = "ANCHORD_MANAGED_SA_GATEWAY_IP",
+     .absence = CONFIGURATION_ABSENT_WARNED,
+     .is_numbered = true,
+     .help = "managed service-anchor"},
+    {.name = "ANCHORD_MANAGED_SA_EXTRA_ENV",
+     .absence = CONFIGURATION_ABSENT_WARNED,
+     .is_numbered = true,
+     .help = "managed service-anchor"},
+    {.name = "ANCHORD_MANAGED_SA_LABELS",
+     .absence = CONFIGURATION_ABSENT_WARNED,
+     .is_numbered = true,
+     .help = "managed service-anchor"},
+    LATER("ANCHORD_FOLLOW_NETWORK", WARNED, "role external-rebinder"),
+    LATER("ANCHORD_FOLLOW_TARGET", WARNED, "role external-rebinder"),
+    LATER("ANCHORD_FOLLOW_RESTART", WARNED, "role external-rebinder"),
+    LATER("ANCHORD_FOLLOW_EVENT_BACKOFF", WARNED, "role external-rebinder"),
+    LATER("ANCHORD_WRAP_POLL_INTERVAL", WARNED, "role wrap-rebinder"),
+    LATER("ANCHORD_WRAP_RESTART_TIMEOUT", WARNED, "role wrap-rebinder"),
+};
+static_assert(ARRAY_LENGTH(variables) <= CONFIGURATION_VARIABLES_MAX, "every variable has its value");
+
+static const char *const source_names[CONFIGURATION_SOURCE_MAX_] = {
+    [CONFIGURATION_SOURCE_UNSET] = "unset",
+    [CONFIGURATION_SOURCE_DEFAULT] = "default",
+    [CONFIGURATION_SOURCE_ENVIRONMENT] = "environment",
+    [CONFIGURATION_SOURCE_FALLBACK] = "fallback",
+    [CONFIGURATION_SOURCE_ARGUMENT] = "argument",
+};
+
+const char *configuration_source_to_string(enum configuration_source source)
+{
+    return source_names[source];
+}
+
+const struct configuration_variable *configuration_variables(size_t *ret_count)
+{
+    *ret_count = ARRAY_LENGTH(variables);
+    return variables;
+}
+
+__attribute__((format(printf, 4, 5))) static void add_problem(struct configuration *configuration, bool is_error,
+                                                              const char *variable, const char *format, ...)
+{
+    struct configuration_problem *problem;
+    va_list arguments;
+
+    configuration->error_count += is_error;
+    if (configuration->problem_count == CONFIGURATION_PROBLEMS_MAX) {
+        configuration->problems_left_out++;
+        return;
+    }
+    problem = &configuration->problems[configuration->problem_count++];
+    problem->is_error = is_error;
+    text_copy_cut(problem->variable, sizeof(problem->variable), variable);
+    va_start(arguments, format);
+    (void)vsnprintf(problem->text, sizeof(problem->text), format, arguments);
+    va_end(arguments);
+}
+
+/* The value of `name` in `environment`; NULL when it is not there or empty. */
+static const char *find_in_environment(char *const environment[], const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; environment[i]; i++) {
+        if (strncmp(environment[i], name, length) == 0 && environment[i][length] == '=')
+            return environment[i][length + 1] ? environment[i] + length + 1 : NULL;
+    }
+    return NULL;
+}
+
+static struct configuration_value find_value(const struct configuration_variable *variable, char *const environment[])
+{
+    const char *text = find_in_environment(environment, variable->name);
+
+    if (text)
+        return (struct configuration_value){text, CONFIGURATION_SOURCE_ENVIRONMENT};
+    text = variable->fallback ? find_in_environment(environment, variable->fallback) : NULL;
+    if (text)
+        return (struct configuration_value){text, CONFIGURATION_SOURCE_FALLBACK};
+    if (variable->default_value)
+        return (struct configuration_value){variable->default_value, CONFIGURATION_SOURCE_DEFAULT};
+    return (struct configuration_value){NULL, CONFIGURATION_SOURCE_UNSET};
+}
+
+static void report_absent(struct configuration *configuration, const struct configuration_variable *variable,
+                          const char *name)
+{
+    if (variable->absence == CONFIGURATION_ABSENT_REFUSED)
+        add_problem(configuration, true, name, "this build has not got it yet (%s): unset it", variable->help);
+    else
+        add_problem(configuration, false, name, "this build has not got it yet (%s), ignoring", variable->help);
+}
+
+static void apply_value(struct configuration *configuration, const struct configuration_variable *variable,
+                        const struct configuration_value *value)
+{
+    const char *wrong;
+
+    if (!value->text)
+        return;
+    if (variable->absence != CONFIGURATION_PRESENT) {
+        report_absent(configuration, variable, variable->name);
+        return;
+    }
+    wrong = variable->parse(value->text, (char *)configuration + variable->offset);
+    if (!wrong)
+        return;
+    if (variable->hide_if_wrong)
+        add_problem(configuration, true, variable->name, "%s", wrong);
+    else
+        add_problem(configuration, true, variable->name, "\"%.100s\": %s", value->text, wrong);
+}
+
+/* Rules that concern more than one variable. */
+static void check_together(struct configuration *configuration, char *const environment[])
+{
+    if (configuration->project[0] == '\0' && !find_in_environment(environment, "ANCHORD_PROJECT") &&
+        !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
+        add_problem(configuration, true, "ANCHORD_PROJECT",
+                    "neither it nor COMPOSE_PROJECT_NAME is set: add `environment: "
+                    "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
+    if (find_in_environment(environment, "ANCHORD_EXT_NETWORK") &&
+        find_in_environment(environment, "ANCHORD_EXT_IFACE"))
+        add_problem(configuration, false, "ANCHORD_EXT_IFACE", "ANCHORD_EXT_NETWORK is set too and wins, ignoring");
+    if (configuration->shared_network[0] && strcmp(configuration->shared_network, configuration->external_network) == 0)
+        add_problem(configuration, true, "ANCHORD_SHARED_NETWORK",
+                    "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
+                    configuration->shared_network);
+}
+
+/* Levenshtein's distance between the first COMPARED_NAME_MAX characters of `a` and `b`. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[COMPARED_NAME_MAX + 1];
+    size_t a_length = strnlen(a, COMPARED_NAME_MAX), b_length = strnlen(b, COMPARED_NAME_MAX);
+
+    for (size_t column = 0; column <= b_length; column++)
+        row[column] = column;
+    for (size_t line = 1; line <= a_length; line++) {
+        size_t diagonal = row[0];
+
+        row[0] = line;
+        for (size_t column = 1; column <= b_length; column++) {
+            size_t replaced = diagonal + (a[line - 1] != b[column - 1]);
+            size_t best = row[column] < row[column - 1] ? row[column] + 1 : row[column - 1] + 1;
+
+            diagonal = row[column];
+            row[column] = replaced < best ? replaced : best;
+        }
+    }
+    return row[b_length];
+}
+
+static const char *nearest_name(const char *name)
+{
+    const char *nearest = NULL;
+    size_t nearest_distance = MISSPELT_LETTERS_MAX + 1;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {
+        size_t distance = edit_distance(name, variables[i].name);
+
+        if (distance < nearest_distance) {
+            nearest_distance = distance;
+            nearest = variables[i].name;
+        }
+    }
+    return nearest;
+}
+
+/* NAME_2 … of a variable that takes numbers. */
+static bool is_numbered_name(const struct configuration_variable *variable, const char *name)
+{
+    size_t length = strlen(variable->name);
+    uint64_t number;
+
+    return variable->is_numbered && strncmp(name, variable->name, length) == 0 && name[length] == '_' &&
+           text_to_number(name + length + 1, strlen(name + length + 1), UINT32_MAX, &number) == 0 && number >= 2;
+}
+
+static void check_name(struct configuration *configuration, const char *name)
+{
+    const char *nearest;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {
+        if (strcmp(variables[i].name, name) == 0)
+            return;
+        if (is_numbered_name(&variables[i], name)) {
+            report_absent(configuration, &variables[i], name);
+            return;
+        }
+    }
+    nearest = nearest_name(name);
+    if (nearest)
+        add_problem(configuration, false, name, "unknown, probably misspelt: did you mean %s? ignoring", nearest);
+    else
+        add_problem(configuration, false, name, "unknown, probably misspelt, ignoring");
+}
+
+/* Looks for variables that look like ours and are none. */
+static void check_names(struct configuration *configuration, char *const environment[])
+{
+    for (size_t i = 0; environment[i]; i++) {
+        char name[COMPARED_NAME_MAX + 1];
+        const char *equals = strchr(environment[i], '=');
+        size_t length = equals ? (size_t)(equals - environment[i]) : 0;
+
+        if (strncmp(environment[i], PREFIX, strlen(PREFIX)) != 0 || length == 0 || equals[1] == '\0')
+            continue;
+        if (length >= sizeof(name))
+            length = sizeof(name) - 1;
+        memcpy(name, environment[i], length);
+        name[length] = '\0';
+        check_name(configuration, name);
+    }
+}
+
+void configuration_load(const char *role_argument, char *const environment[], struct configuration *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->log_level = LOG_LEVEL_INFO; /* holds when the variable is wrong: the errors must be seen */
+    for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {
+        ret->values[i] = find_value(&variables[i], environment);
+        if (variables[i].parse == parse_role && role_argument)
+            ret->values[i] = (struct configuration_value){role_argument, CONFIGURATION_SOURCE_ARGUMENT};
+        apply_value(ret, &variables[i], &ret->values[i]);
+    }
+    check_together(ret, environment);
+    check_names(ret, environment);
+}

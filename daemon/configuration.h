@@ -1,0 +1,113 @@
+/*
+ * The configuration: environment variables only (SPEC §10), read once, every error reported at once.
+ *
+ * Used by the command `anchord` in all roles and by `anchord config`, as whoever starts it; pure apart from the
+ * environment that it is given. The table in configuration.c is the only place where a variable is defined.
+ */
+#pragma once
+
+#include "common/address.h"
+#include "common/log.h"
+#include "protocol/messages.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum role {
+    ROLE_NETWORK_ANCHOR,
+    ROLE_SERVICE_ANCHOR,
+    ROLE_EXTERNAL_REBINDER,
+    ROLE_WRAP_REBINDER,
+    ROLE_MAX_,
+};
+
+/* Where an effective value comes from. */
+enum configuration_source {
+    CONFIGURATION_SOURCE_UNSET,
+    CONFIGURATION_SOURCE_DEFAULT,
+    CONFIGURATION_SOURCE_ENVIRONMENT,
+    CONFIGURATION_SOURCE_FALLBACK, /* another variable: the definition's `fallback` */
+    CONFIGURATION_SOURCE_ARGUMENT,
+    CONFIGURATION_SOURCE_MAX_,
+};
+
+struct configuration_value {
+    const char *text; /* points into the environment, the arguments or the table; NULL when unset */
+    enum configuration_source source;
+};
+
+#define CONFIGURATION_PROBLEM_SIZE 320
+/* A longer list than this helps nobody; what is left out is counted. */
+#define CONFIGURATION_PROBLEMS_MAX 48
+
+struct configuration_problem {
+    bool is_error; /* else a warning */
+    char variable[64];
+    char text[CONFIGURATION_PROBLEM_SIZE];
+};
+
+/* At least the number of variables in the table; configuration.c asserts it. */
+#define CONFIGURATION_VARIABLES_MAX 40
+
+struct configuration_gateways {
+    struct ip_address v4; /* family none: not pinned */
+    struct ip_address v6;
+};
+
+struct configuration {
+    enum role role;
+    enum address_mode address_mode;
+    enum log_level log_level;
+    bool claim_gateway;
+    uint64_t poll_interval_milliseconds;
+    struct configuration_gateways external_gateways;
+    char project[NAME_SIZE];
+    char external_network[NAME_SIZE];
+    char external_interface[INTERFACE_NAME_SIZE];
+    char shared_network[NAME_SIZE];
+    char docker_host[DOCKER_HOST_SIZE];
+
+    struct configuration_value values[CONFIGURATION_VARIABLES_MAX]; /* in the order of the table */
+    struct configuration_problem problems[CONFIGURATION_PROBLEMS_MAX];
+    size_t problem_count;
+    size_t problems_left_out;
+    size_t error_count;
+};
+
+/*
+ * Writes the value `text` of a variable to `target`, a member of struct configuration.
+ * Returns NULL, or what is wrong with it (a part of a sentence, static).
+ */
+typedef const char *(*configuration_parser)(const char *text, void *target);
+
+/* What a variable that SPEC knows does in a build that has not got its feature. */
+enum configuration_absence {
+    CONFIGURATION_PRESENT,
+    CONFIGURATION_ABSENT_WARNED,  /* without effect */
+    CONFIGURATION_ABSENT_REFUSED, /* going on without it would do something else than was asked for */
+};
+
+struct configuration_variable {
+    const char *name;
+    const char *fallback;      /* the variable that is asked when this one is unset, or NULL */
+    const char *default_value; /* or NULL: unset */
+    const char *help;          /* one line */
+    configuration_parser parse;
+    size_t offset; /* of the member in struct configuration */
+    enum configuration_absence absence;
+    bool is_numbered;   /* also as NAME_2, NAME_3 … */
+    bool hide_if_wrong; /* a wrong value might hold a password: do not repeat it */
+};
+
+/* The table. */
+const struct configuration_variable *configuration_variables(size_t *ret_count);
+
+/*
+ * Reads `environment` (NAME=value strings, NULL-terminated) and the role from the command line (or NULL).
+ * Never fails: what is wrong is in `problems`, and error_count says whether one may go on.
+ */
+void configuration_load(const char *role_argument, char *const environment[], struct configuration *ret);
+
+const char *role_to_string(enum role role);
+const char *configuration_source_to_string(enum configuration_source source);

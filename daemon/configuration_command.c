@@ -1,0 +1,138 @@
+/* `anchord config`; see configuration_command.h. Runs as whoever types the command. */
+#include "daemon/configuration_command.h"
+
+#include "common/cleanup.h"
+#include "common/sandbox.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <yajl/yajl_gen.h>
+
+DEFINE_POINTER_CLEANUP(struct yajl_gen_t, yajl_gen_free, yajl_gen_freep);
+
+/* "environment", "default" …, or the other variable that the value was taken from. */
+static const char *source_text(const struct configuration_variable *variable, const struct configuration_value *value)
+{
+    return value->source == CONFIGURATION_SOURCE_FALLBACK ? variable->fallback
+                                                          : configuration_source_to_string(value->source);
+}
+
+static void show_as_text(const struct configuration *configuration)
+{
+    size_t count;
+    const struct configuration_variable *variables = configuration_variables(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct configuration_value *value = &configuration->values[i];
+
+        if (variables[i].absence == CONFIGURATION_PRESENT)
+            (void)printf("%-24s %-32s %s\n", variables[i].name, value->text ? value->text : "-",
+                         source_text(&variables[i], value));
+    }
+    for (size_t i = 0; i < configuration->problem_count; i++) {
+        const struct configuration_problem *problem = &configuration->problems[i];
+
+        (void)printf("%s: %s: %s\n", problem->is_error ? "error" : "warning", problem->variable, problem->text);
+    }
+    if (configuration->problems_left_out)
+        (void)printf("and %zu more\n", configuration->problems_left_out);
+}
+
+/* yajl_gen keeps its first error and refuses everything after it; show_as_json() asks once, at the end. */
+static void generate_text(yajl_gen generator, const char *text)
+{
+    if (text)
+        (void)yajl_gen_string(generator, (const unsigned char *)text, strlen(text));
+    else
+        (void)yajl_gen_null(generator);
+}
+
+static void generate_values(yajl_gen generator, const struct configuration *configuration)
+{
+    size_t count;
+    const struct configuration_variable *variables = configuration_variables(&count);
+
+    (void)yajl_gen_map_open(generator);
+    for (size_t i = 0; i < count; i++) {
+        if (variables[i].absence != CONFIGURATION_PRESENT)
+            continue;
+        generate_text(generator, variables[i].name);
+        (void)yajl_gen_map_open(generator);
+        generate_text(generator, "value");
+        generate_text(generator, configuration->values[i].text);
+        generate_text(generator, "source");
+        generate_text(generator, source_text(&variables[i], &configuration->values[i]));
+        (void)yajl_gen_map_close(generator);
+    }
+    (void)yajl_gen_map_close(generator);
+}
+
+static void generate_problems(yajl_gen generator, const struct configuration *configuration, bool errors)
+{
+    (void)yajl_gen_array_open(generator);
+    for (size_t i = 0; i < configuration->problem_count; i++) {
+        if (configuration->problems[i].is_error != errors)
+            continue;
+        (void)yajl_gen_map_open(generator);
+        generate_text(generator, "variable");
+        generate_text(generator, configuration->problems[i].variable);
+        generate_text(generator, "text");
+        generate_text(generator, configuration->problems[i].text);
+        (void)yajl_gen_map_close(generator);
+    }
+    (void)yajl_gen_array_close(generator);
+}
+
+static void print_piece(void *stream, const char *text, size_t length)
+{
+    (void)fwrite(text, 1, length, stream);
+}
+
+static int show_as_json(const struct configuration *configuration)
+{
+    CLEANUP(yajl_gen_freep) yajl_gen generator = yajl_gen_alloc(NULL);
+
+    if (!generator || !yajl_gen_config(generator, yajl_gen_beautify, 1) ||
+        !yajl_gen_config(generator, yajl_gen_print_callback, print_piece, stdout))
+        return -ENOMEM;
+    (void)yajl_gen_map_open(generator);
+    generate_text(generator, "variables");
+    generate_values(generator, configuration);
+    generate_text(generator, "errors");
+    generate_problems(generator, configuration, true);
+    generate_text(generator, "warnings");
+    generate_problems(generator, configuration, false);
+    return yajl_gen_map_close(generator) == yajl_gen_status_ok ? 0 : -EINVAL;
+}
+
+int configuration_command_show(const struct configuration *configuration, bool as_json)
+{
+    if (!as_json) {
+        show_as_text(configuration);
+    } else if (show_as_json(configuration) < 0) {
+        (void)fputs("anchord: cannot write the configuration as JSON\n", stderr);
+        return EXIT_STATUS_CRASH;
+    }
+    return configuration->error_count ? EXIT_STATUS_CONFIGURATION : EXIT_STATUS_CLEAN;
+}
+
+void configuration_command_help(void)
+{
+    size_t count;
+    const struct configuration_variable *variables = configuration_variables(&count);
+
+    (void)puts("Usage: anchord config [--json]\n\n"
+               "Shows the effective configuration and every error in it. Set by environment variables:\n");
+    for (size_t i = 0; i < count; i++) {
+        if (variables[i].absence == CONFIGURATION_PRESENT)
+            (void)printf("  %-24s %s\n  %24s default: %s\n", variables[i].name, variables[i].help, "",
+                         variables[i].default_value ? variables[i].default_value
+                         : variables[i].fallback    ? variables[i].fallback
+                                                    : "none");
+    }
+    (void)puts("\nKnown, but not in this build yet:\n");
+    for (size_t i = 0; i < count; i++) {
+        if (variables[i].absence != CONFIGURATION_PRESENT)
+            (void)printf("  %-32s %s\n", variables[i].name, variables[i].help);
+    }
+}

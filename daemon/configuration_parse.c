@@ -1,0 +1,225 @@
+/* The grammars of the variables' values; see configuration_parse.h. Pure, no privilege. */
+#include "daemon/configuration_parse.h"
+
+#include "common/cleanup.h"
+#include "common/text.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+static const char *const role_names[ROLE_MAX_] = {
+    [ROLE_NETWORK_ANCHOR] = "network-anchor",
+    [ROLE_SERVICE_ANCHOR] = "service-anchor",
+    [ROLE_EXTERNAL_REBINDER] = "external-rebinder",
+    [ROLE_WRAP_REBINDER] = "wrap-rebinder",
+};
+
+const char *role_to_string(enum role role)
+{
+    return role_names[role];
+}
+
+const char *parse_role(const char *text, void *target)
+{
+    enum role *ret_role = target;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(role_names); i++) {
+        if (strcmp(text, role_names[i]) != 0)
+            continue;
+        if (i != ROLE_NETWORK_ANCHOR)
+            return "this build has no such role yet, only network-anchor";
+        *ret_role = (enum role)i;
+        return NULL;
+    }
+    return "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder";
+}
+
+const char *parse_name(const char *text, void *target)
+{
+    for (const char *character = text; *character; character++) {
+        if (isspace((unsigned char)*character) || iscntrl((unsigned char)*character))
+            return "must not contain white space or control characters";
+    }
+    return text_copy(target, NAME_SIZE, text) < 0 ? "is too long: 127 characters at most" : NULL;
+}
+
+/* What the kernel takes as the name of a link: net/core/dev.c, dev_valid_name(). */
+const char *parse_interface(const char *text, void *target)
+{
+    if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+        return "is no interface name";
+    for (const char *character = text; *character; character++) {
+        if (*character == '/' || *character == ':' || !isgraph((unsigned char)*character))
+            return "is no interface name";
+    }
+    return text_copy(target, INTERFACE_NAME_SIZE, text) < 0 ? "is too long: 15 characters at most" : NULL;
+}
+
+const char *parse_address_mode(const char *text, void *target)
+{
+    enum address_mode *ret_mode = target;
+
+    if (strcmp(text, "dhcp-refresh") == 0 || strcmp(text, "slaac-ra-only") == 0)
+        return "this build has no such address mode yet, only bootstrap";
+    if (strcmp(text, "bootstrap") != 0)
+        return "is no address mode: there are bootstrap, dhcp-refresh, slaac-ra-only";
+    *ret_mode = ADDRESS_MODE_BOOTSTRAP;
+    return NULL;
+}
+
+/* The next item of a comma-separated list without the white space around it; false: longer than `size`. */
+static bool take_item(const char **position, char *item, size_t size)
+{
+    const char *start = *position + strspn(*position, " \t");
+    const char *comma = strchrnul(start, ',');
+    size_t length = (size_t)(comma - start);
+
+    while (length > 0 && (start[length - 1] == ' ' || start[length - 1] == '\t'))
+        length--;
+    *position = *comma ? comma + 1 : NULL;
+    if (length >= size)
+        return false;
+    memcpy(item, start, length);
+    item[length] = '\0';
+    return true;
+}
+
+const char *parse_gateways(const char *text, void *target)
+{
+    struct configuration_gateways gateways = {0};
+
+    for (const char *position = text; position;) {
+        char item[IP_ADDRESS_TEXT_SIZE];
+        struct ip_address address, *place;
+
+        if (!take_item(&position, item, sizeof(item)) || ip_address_parse(item, &address) < 0)
+            return "is no IP address, or one IPv4 and one IPv6 address with a comma between them";
+        if (!ip_address_is_host(&address))
+            return "has an address that no gateway can have";
+        place = address.family == IP_FAMILY_4 ? &gateways.v4 : &gateways.v6;
+        if (place->family != IP_FAMILY_NONE)
+            return "has two addresses of one family";
+        *place = address;
+    }
+    memcpy(target, &gateways, sizeof(gateways));
+    return NULL;
+}
+
+const char *parse_auto_or_off(const char *text, void *target)
+{
+    bool *ret_enabled = target;
+
+    if (strcasecmp(text, "auto") != 0 && strcasecmp(text, "off") != 0)
+        return "must be auto or off";
+    *ret_enabled = strcasecmp(text, "auto") == 0;
+    return NULL;
+}
+
+/* In the order in which they may follow each other. */
+static const struct {
+    const char *name;
+    uint64_t milliseconds;
+} duration_units[] = {{"h", 3600 * 1000}, {"m", 60 * 1000}, {"s", 1000}, {"ms", 1}};
+
+/* The index of the unit that is all of the `length` letters at `text`, or -EINVAL. */
+static int find_unit(const char *text, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(duration_units); i++) {
+        if (strlen(duration_units[i].name) == length && strncmp(text, duration_units[i].name, length) == 0)
+            return (int)i;
+    }
+    return -EINVAL;
+}
+
+int duration_parse(const char *text, uint64_t *ret_milliseconds)
+{
+    static const char digits[] = "0123456789";
+    const char *position = text;
+    uint64_t total = 0;
+    int last_unit = -1;
+
+    do {
+        size_t digit_count = strspn(position, digits);
+        size_t letter_count = strcspn(position + digit_count, digits);
+        bool is_plain_seconds = letter_count == 0 && position == text;
+        int unit = is_plain_seconds ? 2 : find_unit(position + digit_count, letter_count);
+        uint64_t number;
+        int result;
+
+        if (unit <= last_unit)
+            return -EINVAL;
+        result = text_to_number(position, digit_count, UINT32_MAX, &number);
+        if (result < 0)
+            return result;
+        total += number * duration_units[unit].milliseconds; /* four times 2^32 hours at most: no overflow */
+        last_unit = unit;
+        position += digit_count + letter_count;
+    } while (*position);
+    *ret_milliseconds = total;
+    return 0;
+}
+
+const char *parse_interval(const char *text, void *target)
+{
+    uint64_t *ret_milliseconds = target;
+    uint64_t milliseconds;
+    int result = duration_parse(text, &milliseconds);
+
+    if (result == -EINVAL)
+        return "is no duration: 30s, 5m, 1h30m, 500ms or plain seconds";
+    if (result < 0 || milliseconds > UINT32_MAX)
+        return "is too long: 49 days at most";
+    if (milliseconds == 0)
+        return "must be more than 0";
+    *ret_milliseconds = milliseconds;
+    return NULL;
+}
+
+const char *parse_log_level(const char *text, void *target)
+{
+    return log_level_parse(text, target) < 0 ? "must be DEBUG, INFO, WARN or ERROR" : NULL;
+}
+
+static const char *check_unix_path(const char *path)
+{
+    if (path[0] != '/')
+        return "needs an absolute path: unix:///var/run/docker.sock";
+    return strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)
+               ? "has a path longer than a unix socket can have: 107 characters"
+               : NULL;
+}
+
+/* `name:port` or `[v6 address]:port`, nothing before or after. */
+static const char *check_tcp_authority(const char *authority)
+{
+    static const char wrong[] = "must be tcp://name:port";
+    const char *colon = strrchr(authority, ':');
+    size_t host_length = colon ? (size_t)(colon - authority) : 0;
+    bool is_bracketed = host_length > 2 && authority[0] == '[' && authority[host_length - 1] == ']';
+    uint64_t port;
+
+    if (host_length == 0 || text_to_number(colon + 1, strlen(colon + 1), UINT16_MAX, &port) < 0 || port == 0)
+        return wrong;
+    for (size_t i = 0; i < host_length; i++) {
+        bool is_bracket = is_bracketed && (i == 0 || i == host_length - 1);
+
+        if (!is_bracket && !isalnum((unsigned char)authority[i]) && !strchr(is_bracketed ? ":." : "-_.", authority[i]))
+            return wrong;
+    }
+    return NULL;
+}
+
+const char *parse_docker_host(const char *text, void *target)
+{
+    const char *wrong = "must be unix:///path or tcp://name:port";
+
+    if (strncmp(text, DOCKER_HOST_UNIX, strlen(DOCKER_HOST_UNIX)) == 0)
+        wrong = check_unix_path(text + strlen(DOCKER_HOST_UNIX));
+    else if (strncmp(text, DOCKER_HOST_TCP, strlen(DOCKER_HOST_TCP)) == 0)
+        wrong = check_tcp_authority(text + strlen(DOCKER_HOST_TCP));
+    if (wrong)
+        return wrong;
+    return text_copy(target, DOCKER_HOST_SIZE, text) < 0 ? "is too long: 255 characters at most" : NULL;
+}

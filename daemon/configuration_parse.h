@@ -1,0 +1,28 @@
+/*
+ * The grammars of the variables' values (SPEC §2, §10), one parser each.
+ *
+ * Called by configuration.c through its table, and by the unit tests; pure, no privilege. Each has the type
+ * configuration_parser: returns NULL and writes the target, or returns what is wrong and leaves it alone.
+ */
+#pragma once
+
+#include "daemon/configuration.h"
+
+#define DOCKER_HOST_UNIX "unix://"
+#define DOCKER_HOST_TCP  "tcp://"
+
+const char *parse_role(const char *text, void *target);         /* enum role */
+const char *parse_name(const char *text, void *target);         /* char[NAME_SIZE] */
+const char *parse_interface(const char *text, void *target);    /* char[INTERFACE_NAME_SIZE] */
+const char *parse_address_mode(const char *text, void *target); /* enum address_mode */
+const char *parse_gateways(const char *text, void *target);     /* struct configuration_gateways */
+const char *parse_auto_or_off(const char *text, void *target);  /* bool: auto is true */
+const char *parse_interval(const char *text, void *target);     /* uint64_t milliseconds, 1 … UINT32_MAX */
+const char *parse_log_level(const char *text, void *target);    /* enum log_level */
+const char *parse_docker_host(const char *text, void *target);  /* char[DOCKER_HOST_SIZE] */
+
+/*
+ * A duration as SPEC §10 writes it: `1h30m`, `500ms`, or plain seconds; each unit once, the larger first.
+ * Returns 0, -EINVAL or -ERANGE; *ret_milliseconds is untouched on failure.
+ */
+int duration_parse(const char *text, uint64_t *ret_milliseconds) __attribute__((warn_unused_result));

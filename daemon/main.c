@@ -1,0 +1,164 @@
+/*
+ * The command `anchord`: one of the roles of SPEC §1, or one of the operator's commands of §9.
+ *
+ * Started by anchord-init in a container, by a unit on a bare host, and by hand. As a role it runs as root and limits
+ * itself before it reads anything but its environment (privileges.c); a command needs no privilege.
+ */
+#include "build_information.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "daemon/configuration.h"
+#include "daemon/configuration_command.h"
+#include "daemon/privileges.h"
+#include "daemon/supervisor.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+
+static struct configuration configuration; /* big, and needed to the end */
+
+static int print_help(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    (void)puts("Usage: anchord [ROLE]\n"
+               "       anchord COMMAND [OPTION]\n"
+               "\n"
+               "Gives a Compose project one address on the LAN.\n"
+               "\n"
+               "Roles (without one: ANCHORD_MODE, else network-anchor):\n"
+               "  network-anchor     owns the project's address, NAT and the way out\n"
+               "  service-anchor     not in this build yet\n"
+               "  external-rebinder  not in this build yet\n"
+               "  wrap-rebinder      not in this build yet\n"
+               "\n"
+               "Commands:\n"
+               "  config [--json]    the effective configuration, where it comes from, all errors\n"
+               "  config --help      every variable\n"
+               "  version            version and commit\n"
+               "\n"
+               "Options:\n"
+               "  --help             this text\n"
+               "  --version          as version");
+    return EXIT_STATUS_CLEAN;
+}
+
+static int print_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    (void)puts("anchord " ANCHORD_VERSION " (" ANCHORD_COMMIT ")");
+    return EXIT_STATUS_CLEAN;
+}
+
+static int show_configuration(int argc, char **argv)
+{
+    bool as_json = argc == 1 && strcmp(argv[0], "--json") == 0;
+
+    if (argc == 1 && strcmp(argv[0], "--help") == 0) {
+        configuration_command_help();
+        return EXIT_STATUS_CLEAN;
+    }
+    if (argc > 0 && !as_json) {
+        (void)fprintf(stderr, "anchord config: unknown argument %s; there are --json and --help\n", argv[0]);
+        return EXIT_STATUS_CONFIGURATION;
+    }
+    configuration_load(NULL, environ, &configuration);
+    return configuration_command_show(&configuration, as_json);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv); /* with what follows the name; returns the exit status */
+} commands[] = {
+    {"config", show_configuration}, {"version", print_version}, {"--version", print_version},
+    {"--help", print_help},         {"help", print_help},
+};
+
+static void free_capability_name(char **name)
+{
+    if (*name)
+        (void)cap_free(*name);
+}
+
+/* Names each capability that the container was not given, with the line to add. Returns their number. */
+static size_t report_missing_capabilities(void)
+{
+    uint64_t missing = privileges_missing();
+    size_t count = 0;
+
+    for (cap_value_t capability = 0; capability < (cap_value_t)cap_max_bits(); capability++) {
+        CLEANUP(free_capability_name) char *name = NULL;
+        char line[48];
+
+        if (!(missing & CAPABILITY_BIT(capability)))
+            continue;
+        count++;
+        name = cap_to_name(capability);
+        if (!name)
+            continue;
+        for (char *letter = name; *letter; letter++)
+            *letter = (char)toupper((unsigned char)*letter);
+        (void)snprintf(line, sizeof(line), "cap_add: [%s]", name + strlen("CAP_"));
+        log_error("a capability is missing, add it to the service in Compose", LOG_TEXT("capability", name),
+                  LOG_TEXT("line", line));
+    }
+    return count;
+}
+
+/* Every problem of the configuration and of the surroundings, before anything is installed (SPEC §10, §11). */
+static size_t report_problems(void)
+{
+    for (size_t i = 0; i < configuration.problem_count; i++) {
+        const struct configuration_problem *problem = &configuration.problems[i];
+
+        if (problem->is_error)
+            log_error("invalid configuration", LOG_TEXT("variable", problem->variable), LOG_ERROR_TEXT(problem->text));
+        else
+            log_warn("questionable configuration", LOG_TEXT("variable", problem->variable),
+                     LOG_TEXT("reason", problem->text));
+    }
+    if (configuration.problems_left_out)
+        log_warn("more problems in the configuration", LOG_NUMBER("count", configuration.problems_left_out));
+    return configuration.error_count + report_missing_capabilities();
+}
+
+static int run_role(const char *argument)
+{
+    const char *step = NULL;
+    int result;
+
+    log_initialise("supervisor");
+    configuration_load(argument, environ, &configuration);
+    log_set_level(configuration.log_level);
+    if (report_problems() > 0)
+        return EXIT_STATUS_CONFIGURATION;
+    result = privileges_restrict_supervisor(&step);
+    if (result < 0) {
+        log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));
+        return EXIT_STATUS_CONFIGURATION;
+    }
+    log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
+             LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));
+    return supervisor_run(&configuration);
+}
+
+int main(int argc, char **argv)
+{
+    const char *unknown;
+
+    if (argc < 2)
+        return run_role(NULL);
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    }
+    unknown = argv[1][0] == '-' ? argv[1] : argv[2]; /* a role takes no arguments; argv ends in NULL */
+    if (!unknown)
+        return run_role(argv[1]);
+    (void)fprintf(stderr, "anchord: unknown argument %s; see anchord --help\n", unknown);
+    return EXIT_STATUS_CONFIGURATION;
+}

@@ -1,0 +1,34 @@
+/* When a process that died is started again; see restart_policy.h. Runs in init and supervisor, no privilege. */
+#include "daemon/restart_policy.h"
+
+#include "common/clock.h"
+#include "common/sandbox.h"
+
+#include <signal.h>
+
+#define LONGEST_DELAY   (60 * MICROSECONDS_PER_SECOND)
+#define LIFE_THAT_HEALS (60 * MICROSECONDS_PER_SECOND)
+/* The failure after which doubling would pass LONGEST_DELAY: 1, 2, 4, 8, 16, 32, then 60. */
+#define FAILURES_MAX 7
+
+void restart_policy_started(struct restart_policy *policy, uint64_t now)
+{
+    policy->started_at = now;
+}
+
+uint64_t restart_policy_next_delay(struct restart_policy *policy, uint64_t now)
+{
+    unsigned int failures = policy->failures;
+
+    if (now - policy->started_at >= LIFE_THAT_HEALS)
+        failures = 0;
+    policy->failures = failures < FAILURES_MAX ? failures + 1 : FAILURES_MAX;
+    if (failures == 0)
+        return 0;
+    return failures < FAILURES_MAX ? MICROSECONDS_PER_SECOND << (failures - 1) : LONGEST_DELAY;
+}
+
+bool restart_exit_is_permanent(int code, int status)
+{
+    return code == CLD_EXITED && (status == EXIT_STATUS_CONFIGURATION || status == EXIT_STATUS_SANDBOX);
+}

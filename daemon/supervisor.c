@@ -1,0 +1,298 @@
+/* The supervisor of the role network-anchor; see supervisor.h. Runs as root, reads only our own messages. */
+#include "daemon/supervisor.h"
+
+#include "common/clock.h"
+#include "common/sandbox.h"
+#include "daemon/worker.h"
+#include "protocol/channel.h"
+
+#include <linux/capability.h>
+#include <signal.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+/* A whole stop stays below 2 s (SPEC §10), also when neither worker obeys. */
+#define WATCHER_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)
+#define NETADMIN_STOP_DEADLINE MICROSECONDS_PER_SECOND
+
+/* Users of their own by number: the image has no /etc/passwd. */
+#define WATCHER_USER  24941
+#define NETADMIN_USER 24942
+
+/* Ready means that the project answers (SPEC §8); whether Docker is there right now is another question. */
+#define READY_CONDITIONS (READINESS_TABLES_INSTALLED | READINESS_RECONCILED)
+
+/* In the order of the ordered stop. */
+enum worker_index { WATCHER, NETADMIN, WORKER_COUNT };
+
+struct supervisor {
+    const struct configuration *configuration;
+    sd_event *event;
+    struct worker_definition definitions[WORKER_COUNT];
+    struct worker *workers[WORKER_COUNT];
+    uint32_t conditions[WORKER_COUNT]; /* enum readiness_condition, of each worker */
+    struct message_topology topology;  /* pinned; header.type 0: not yet */
+    uint64_t topologies_refused;
+    bool is_ready;
+    bool was_ready;
+    bool is_stopping;
+    int exit_status;
+};
+
+static enum worker_index index_of(const struct supervisor *supervisor, const struct worker *worker)
+{
+    return worker == supervisor->workers[WATCHER] ? WATCHER : NETADMIN;
+}
+
+static void send_watcher_configuration(const struct supervisor *supervisor)
+{
+    const struct configuration *configuration = supervisor->configuration;
+    struct message_configure_watcher message = {
+        .header = message_header_make(MESSAGE_CONFIGURE_WATCHER, sizeof(message), 0),
+        .poll_interval_milliseconds = (uint32_t)configuration->poll_interval_milliseconds,
+        .log_level = configuration->log_level,
+    };
+
+    /* The arrays are of the same size on both sides. */
+    memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
+    memcpy(message.project, configuration->project, sizeof(message.project));
+    memcpy(message.external_network, configuration->external_network, sizeof(message.external_network));
+    memcpy(message.external_interface, configuration->external_interface, sizeof(message.external_interface));
+    memcpy(message.shared_network, configuration->shared_network, sizeof(message.shared_network));
+    worker_send(supervisor->workers[WATCHER], &message.header, -1);
+}
+
+static void send_netadmin_configuration(const struct supervisor *supervisor)
+{
+    const struct configuration *configuration = supervisor->configuration;
+    struct message_configure_netadmin message = {
+        .header = message_header_make(MESSAGE_CONFIGURE_NETADMIN, sizeof(message), 0),
+        .pinned_gateway4 = wire_address_from(&configuration->external_gateways.v4),
+        .pinned_gateway6 = wire_address_from(&configuration->external_gateways.v6),
+        .address_mode = configuration->address_mode,
+        .claim_gateway = configuration->claim_gateway,
+        .log_level = configuration->log_level,
+    };
+
+    worker_send(supervisor->workers[NETADMIN], &message.header, -1);
+    if (supervisor->topology.header.type == MESSAGE_TOPOLOGY)
+        worker_send(supervisor->workers[NETADMIN], &supervisor->topology.header, -1);
+}
+
+/* A fresh connection between the two, whenever one of them is new. */
+static void join_workers(const struct supervisor *supervisor)
+{
+    struct message_link to_watcher = {
+        .header = message_header_make(MESSAGE_LINK, sizeof(to_watcher), 0),
+        .peer = LINK_PEER_NETADMIN,
+    };
+    struct message_link to_netadmin = to_watcher;
+    int ends[2];
+    int result;
+
+    if (!worker_is_running(supervisor->workers[WATCHER]) || !worker_is_running(supervisor->workers[NETADMIN]))
+        return;
+    result = channel_make_pair(ends);
+    if (result < 0) {
+        log_error("cannot join the workers, restarting one of them", LOG_ERROR(result));
+        worker_kill(supervisor->workers[WATCHER]);
+        return;
+    }
+    to_netadmin.peer = LINK_PEER_WATCHER;
+    worker_send(supervisor->workers[WATCHER], &to_watcher.header, ends[0]);
+    worker_send(supervisor->workers[NETADMIN], &to_netadmin.header, ends[1]);
+    close_fd(&ends[0]);
+    close_fd(&ends[1]);
+}
+
+static void on_worker_started(struct worker *worker, void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+
+    if (index_of(supervisor, worker) == WATCHER)
+        send_watcher_configuration(supervisor);
+    else
+        send_netadmin_configuration(supervisor);
+    join_workers(supervisor);
+}
+
+static void update_readiness(struct supervisor *supervisor)
+{
+    uint32_t held = supervisor->conditions[WATCHER] | supervisor->conditions[NETADMIN];
+    bool is_ready = (held & READY_CONDITIONS) == READY_CONDITIONS;
+
+    if (is_ready == supervisor->is_ready)
+        return;
+    supervisor->is_ready = is_ready;
+    if (!is_ready) {
+        log_warn("anchord is not ready any more", LOG_BOOLEAN("tables_installed", held & READINESS_TABLES_INSTALLED),
+                 LOG_BOOLEAN("reconciled", held & READINESS_RECONCILED));
+        return;
+    }
+    supervisor->was_ready = true;
+    log_info("anchord ready");
+    (void)sd_notify(false, "READY=1\nSTATUS=ready"); /* without a NOTIFY_SOCKET nobody waits for it */
+}
+
+/* Everything in order, at most once: first those who read, then the one who changes. */
+static void begin_stop(struct supervisor *supervisor, int exit_status)
+{
+    if (supervisor->is_stopping)
+        return;
+    supervisor->is_stopping = true;
+    supervisor->exit_status = exit_status;
+    (void)sd_notify(false, "STOPPING=1");
+    worker_stop(supervisor->workers[WATCHER], STOP_TEAR_DOWN, WATCHER_STOP_DEADLINE);
+}
+
+/* Called whenever something ended during a stop: takes the next step. */
+static void continue_stop(struct supervisor *supervisor, const struct worker *ended)
+{
+    if (worker_is_running(supervisor->workers[WATCHER]))
+        return;
+    if (!ended || index_of(supervisor, ended) == WATCHER)
+        worker_stop(supervisor->workers[NETADMIN], STOP_TEAR_DOWN, NETADMIN_STOP_DEADLINE);
+    if (!worker_is_running(supervisor->workers[NETADMIN]))
+        (void)sd_event_exit(supervisor->event, supervisor->exit_status);
+}
+
+static void on_worker_ended(struct worker *worker, bool is_permanent, void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+
+    supervisor->conditions[index_of(supervisor, worker)] = 0;
+    if (supervisor->is_stopping) {
+        continue_stop(supervisor, worker);
+        return;
+    }
+    update_readiness(supervisor);
+    if (is_permanent && !supervisor->was_ready) {
+        log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
+        begin_stop(supervisor, EXIT_STATUS_CONFIGURATION);
+        continue_stop(supervisor, NULL);
+        return;
+    }
+    worker_restart(worker);
+}
+
+/* DESIGN §1: a watcher that was taken over must not be able to move the project to another network. */
+static void pin_topology(struct supervisor *supervisor, const struct message_topology *topology)
+{
+    if (supervisor->topology.header.type == MESSAGE_TOPOLOGY) {
+        if (memcmp(&supervisor->topology.external, &topology->external, sizeof(topology->external)) == 0 &&
+            memcmp(&supervisor->topology.shared, &topology->shared, sizeof(topology->shared)) == 0)
+            return;
+        supervisor->topologies_refused++;
+        log_error("the watcher sent another topology than the pinned one, refusing it; a restart takes it",
+                  LOG_TEXT("external", topology->external.name), LOG_TEXT("shared", topology->shared.name),
+                  LOG_NUMBER("refused", supervisor->topologies_refused));
+        return;
+    }
+    supervisor->topology = *topology;
+    log_info("topology pinned", LOG_TEXT("external", topology->external.name),
+             LOG_TEXT("shared", topology->shared.name));
+    worker_send(supervisor->workers[NETADMIN], &supervisor->topology.header, -1);
+}
+
+static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+
+    if (message->type == MESSAGE_TOPOLOGY) {
+        pin_topology(supervisor, (const struct message_topology *)message);
+        return;
+    }
+    /* The table of protocol/validate.c lets only READINESS through besides. */
+    supervisor->conditions[index_of(supervisor, worker)] = ((const struct message_readiness *)message)->conditions;
+    update_readiness(supervisor);
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+
+    (void)source;
+    if (supervisor->is_stopping) {
+        log_warn("second signal received, stopping at once");
+        for (size_t i = 0; i < WORKER_COUNT; i++)
+            worker_kill(supervisor->workers[i]);
+        return sd_event_exit(supervisor->event, supervisor->exit_status);
+    }
+    log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)));
+    begin_stop(supervisor, EXIT_STATUS_CLEAN);
+    continue_stop(supervisor, NULL);
+    return 0;
+}
+
+static void release_supervisor(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < WORKER_COUNT; i++)
+        supervisor->workers[i] = worker_free(supervisor->workers[i]);
+    supervisor->event = sd_event_unref(supervisor->event);
+}
+
+static int make_event_loop(struct supervisor *supervisor)
+{
+    static const int stop_signals[] = {SIGTERM, SIGINT};
+    sigset_t blocked;
+    int result;
+
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGCHLD);
+    for (size_t i = 0; i < ARRAY_LENGTH(stop_signals); i++)
+        (void)sigaddset(&blocked, stop_signals[i]);
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
+        return -errno;
+    result = sd_event_new(&supervisor->event);
+    for (size_t i = 0; i < ARRAY_LENGTH(stop_signals) && result >= 0; i++)
+        result = sd_event_add_signal(supervisor->event, NULL, stop_signals[i], on_stop_signal, supervisor);
+    if (result >= 0)
+        result = sd_event_set_watchdog(supervisor->event, true); /* does nothing without WATCHDOG_USEC */
+    return result < 0 ? result : 0;
+}
+
+static int make_workers(struct supervisor *supervisor)
+{
+    const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, supervisor};
+
+    supervisor->definitions[WATCHER] = (struct worker_definition){
+        .name = "watcher",
+        .program = "anchord-watcher",
+        .user = WATCHER_USER,
+        .receives = DIRECTION_WATCHER_TO_SUPERVISOR,
+        .docker_host = supervisor->configuration->docker_host,
+    };
+    supervisor->definitions[NETADMIN] = (struct worker_definition){
+        .name = "netadmin",
+        .program = "anchord-netadmin",
+        .user = NETADMIN_USER,
+        .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN),
+        .receives = DIRECTION_NETADMIN_TO_SUPERVISOR,
+    };
+    for (size_t i = 0; i < WORKER_COUNT; i++) {
+        int result = worker_new(supervisor->event, &supervisor->definitions[i], &callbacks, &supervisor->workers[i]);
+
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+int supervisor_run(const struct configuration *configuration)
+{
+    CLEANUP(release_supervisor) struct supervisor supervisor = {.configuration = configuration};
+    int result = make_event_loop(&supervisor);
+
+    if (result == 0)
+        result = make_workers(&supervisor);
+    if (result == 0) {
+        for (size_t i = 0; i < WORKER_COUNT; i++)
+            worker_start(supervisor.workers[i]);
+        result = sd_event_loop(supervisor.event);
+    }
+    if (result < 0) {
+        log_error("the supervisor's event loop failed", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    return result;
+}

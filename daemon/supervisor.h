@@ -1,0 +1,12 @@
+/*
+ * The supervisor of the role network-anchor: starts watcher and netadmin, joins them, restarts them, stops them.
+ *
+ * Called by main.c, as root with the capabilities of privileges.h. It reads nothing but our own fixed-size messages
+ * and passes on nothing that it did not pin: the first TOPOLOGY holds for its life (DESIGN §1).
+ */
+#pragma once
+
+#include "daemon/configuration.h"
+
+/* Runs until a signal or a permanent failure; returns the exit status (common/sandbox.h). */
+int supervisor_run(const struct configuration *configuration);

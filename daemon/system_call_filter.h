@@ -1,0 +1,11 @@
+/*
+ * The system calls that nothing in this tree of processes ever needs, refused from the supervisor downwards.
+ *
+ * A seccomp filter is inherited by fork and exec, so this one holds for every worker too, under the worker's own
+ * allowlist (common/sandbox.c). It is therefore a list of what is refused (EPERM), not of what is allowed: an
+ * allowlist here would have to be the union of all programs'.
+ */
+#pragma once
+
+/* Needs no_new_privs. Returns 0 or a negative errno. */
+int system_call_filter_load(void) __attribute__((warn_unused_result));

@@ -1,0 +1,369 @@
+/* One worker of the supervisor; see worker.h. Runs in the supervisor, as root. */
+#include "daemon/worker.h"
+
+#include "build_information.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/docker_socket.h"
+#include "daemon/restart_policy.h"
+#include "daemon/spawn.h"
+#include "protocol/channel.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* The program variant that the tests start has another directory; the product never asks the environment. */
+#ifndef ANCHORD_WORKER_DIRECTORY
+#define ANCHORD_WORKER_DIRECTORY ANCHORD_LIBEXEC_DIRECTORY
+#endif
+
+#define PING_INTERVAL  (5 * MICROSECONDS_PER_SECOND)
+#define SILENCE_LIMIT  (10 * MICROSECONDS_PER_SECOND)
+#define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+/* A worker that closed its channel is about to exit: its status is worth waiting for. */
+#define EXIT_GRACE MICROSECONDS_PER_SECOND
+
+struct worker {
+    sd_event *event;
+    const struct worker_definition *definition;
+    struct worker_callbacks callbacks;
+    struct restart_policy policy;
+    struct channel *channel;
+    sd_event_source *child_source; /* there while the process is */
+    sd_event_source *start_timer;
+    sd_event_source *ping_timer;
+    sd_event_source *deadline_timer;
+    sd_event_source *failed_start; /* defers on_ended to the event loop */
+    bool failed_start_is_permanent;
+    uint64_t last_heard; /* monotonic microseconds of the last PONG, or of the start */
+    uint64_t ping_generation;
+    uint64_t pong_generation;
+    bool is_stopping;
+};
+
+static void set_timer(sd_event_source *timer, uint64_t delay)
+{
+    /* Neither call can fail on a timer source of this process's event loop. */
+    (void)sd_event_source_set_time_relative(timer, delay);
+    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static void clear_timer(sd_event_source *timer)
+{
+    (void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+}
+
+const char *worker_name(const struct worker *worker)
+{
+    return worker->definition->name;
+}
+
+bool worker_is_running(const struct worker *worker)
+{
+    return worker->child_source != NULL;
+}
+
+void worker_kill(struct worker *worker)
+{
+    int result;
+
+    if (!worker->child_source)
+        return;
+    result = sd_event_source_send_child_signal(worker->child_source, SIGKILL, NULL, 0);
+    if (result < 0 && result != -ESRCH)
+        log_error("cannot kill a worker", LOG_TEXT("name", worker_name(worker)), LOG_ERROR(result));
+}
+
+void worker_send(struct worker *worker, const struct message_header *message, int descriptor)
+{
+    if (worker->channel)
+        (void)channel_send(worker->channel, message, descriptor); /* on_channel_closed() hears of a failure */
+}
+
+void worker_stop(struct worker *worker, enum stop_mode mode, uint64_t deadline)
+{
+    struct message_stop stop = {
+        .header = message_header_make(MESSAGE_STOP, sizeof(stop), 0),
+        .mode = mode,
+    };
+
+    clear_timer(worker->start_timer);
+    clear_timer(worker->failed_start);
+    if (!worker->child_source)
+        return;
+    worker->is_stopping = true;
+    worker_send(worker, &stop.header, -1);
+    set_timer(worker->deadline_timer, deadline);
+}
+
+static void on_channel_message(struct channel *channel, const struct message_header *message, int descriptor,
+                               void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)channel;
+    close_fd(&descriptor); /* no worker sends one: the table has refused it already */
+    if (message->type == MESSAGE_PONG) {
+        worker->last_heard = clock_monotonic_microseconds();
+        worker->pong_generation = message->generation;
+        return;
+    }
+    worker->callbacks.on_message(worker, message, worker->callbacks.userdata);
+}
+
+static void on_channel_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    worker->channel = channel_free(channel);
+    if (error == 0 || error == -EPIPE || error == -ECONNRESET) {
+        if (!worker->is_stopping)
+            set_timer(worker->deadline_timer, EXIT_GRACE);
+        return;
+    }
+    log_error("a worker's channel failed, killing it", LOG_TEXT("name", worker_name(worker)),
+              LOG_TEXT("reason", reason), LOG_ERROR(error));
+    worker_kill(worker);
+}
+
+static void forget_process(struct worker *worker)
+{
+    worker->channel = channel_free(worker->channel);
+    worker->child_source = sd_event_source_disable_unref(worker->child_source);
+    worker->is_stopping = false;
+    clear_timer(worker->ping_timer);
+    clear_timer(worker->deadline_timer);
+}
+
+static void log_end(const struct worker *worker, const siginfo_t *info)
+{
+    bool has_exited = info->si_code == CLD_EXITED;
+    bool is_clean = worker->is_stopping && has_exited && info->si_status == 0;
+    enum log_level level = is_clean ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR;
+
+    if (has_exited)
+        log_write(level, "worker exited",
+                  LOG_FIELDS_(LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid),
+                              LOG_NUMBER("status", info->si_status)));
+    else
+        log_write(level, "worker killed",
+                  LOG_FIELDS_(LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid),
+                              LOG_TEXT("signal", sigabbrev_np(info->si_status))));
+}
+
+static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+    struct worker *worker = userdata;
+    bool is_permanent = restart_exit_is_permanent(info->si_code, info->si_status);
+
+    (void)source;
+    log_end(worker, info);
+    forget_process(worker);
+    worker->callbacks.on_ended(worker, is_permanent, worker->callbacks.userdata);
+    return 0;
+}
+
+static int on_failed_start(sd_event_source *source, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)source;
+    worker->callbacks.on_ended(worker, worker->failed_start_is_permanent, worker->callbacks.userdata);
+    return 0;
+}
+
+/* Runs when everything else had its turn: a PONG that waits in the socket is seen first. */
+static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    struct worker *worker = userdata;
+    struct message_ping ping = {.header = message_header_make(MESSAGE_PING, sizeof(ping), 0)};
+    uint64_t silence = clock_monotonic_microseconds() - worker->last_heard;
+
+    (void)planned;
+    if (worker->pong_generation != worker->ping_generation && silence >= SILENCE_LIMIT) {
+        log_error("a worker does not answer, killing it", LOG_TEXT("name", worker_name(worker)),
+                  LOG_NUMBER("silent_seconds", silence / MICROSECONDS_PER_SECOND));
+        worker_kill(worker);
+        return 0;
+    }
+    ping.header.generation = ++worker->ping_generation;
+    worker_send(worker, &ping.header, -1);
+    set_timer(source, PING_INTERVAL);
+    return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)source;
+    (void)planned;
+    log_error("a worker did not end in time, killing it", LOG_TEXT("name", worker_name(worker)));
+    worker_kill(worker);
+    return 0;
+}
+
+static int on_start_time(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    (void)source;
+    (void)planned;
+    worker_start(userdata);
+    return 0;
+}
+
+/* Which supplementary group the worker gets for Docker's socket, logged where it is worth a word. */
+static int grant_docker_socket(const struct worker *worker, struct worker_privileges *privileges)
+{
+    struct docker_socket socket = docker_socket_examine(worker->definition->docker_host);
+    char mode[8];
+
+    (void)snprintf(mode, sizeof(mode), "%04o", (unsigned int)socket.mode);
+    switch (socket.verdict) {
+    case DOCKER_SOCKET_REMOTE:
+    case DOCKER_SOCKET_OPEN_TO_ALL:
+        return 0;
+    case DOCKER_SOCKET_ABSENT:
+        log_warn("Docker's socket is not there yet, waiting for it", LOG_TEXT("path", socket.path));
+        return 0;
+    case DOCKER_SOCKET_BY_GROUP:
+        if (socket.group_is_root)
+            log_warn("Docker's socket belongs to group 0: its reader gets that group", LOG_TEXT("path", socket.path),
+                     LOG_TEXT("mode", mode));
+        privileges->supplementary_groups[privileges->supplementary_group_count++] = socket.group;
+        return 0;
+    case DOCKER_SOCKET_REFUSED:
+        break;
+    }
+    log_error("Docker's socket cannot be used", LOG_TEXT("path", socket.path), LOG_TEXT("mode", mode),
+              LOG_NUMBER("owner", socket.owner), LOG_NUMBER("group", socket.group), LOG_ERROR_TEXT(socket.remedy));
+    return -EACCES;
+}
+
+/* Forks the process with one end of a new channel and puts the other end into `worker`. */
+static int start_process(struct worker *worker, const struct worker_privileges *privileges)
+{
+    const struct worker_definition *definition = worker->definition;
+    const struct channel_callbacks callbacks = {on_channel_message, on_channel_closed, worker};
+    char program[sizeof(ANCHORD_WORKER_DIRECTORY) + NAME_SIZE];
+    int ends[2] = {-1, -1};
+    CLEANUP_FD int worker_end = -1;
+    struct spawn_request request = {.program = program, .name = definition->program, .privileges = *privileges};
+    pid_t pid;
+    int result = channel_make_pair(ends);
+
+    if (result < 0)
+        return result;
+    worker_end = ends[1];
+    result = channel_new(worker->event, ends[0], definition->receives, &callbacks, &worker->channel);
+    if (result < 0)
+        return result;
+    (void)snprintf(program, sizeof(program), "%s/%s", ANCHORD_WORKER_DIRECTORY, definition->program);
+    request.supervisor_fd = worker_end;
+    result = spawn_worker(&request, &pid);
+    if (result < 0)
+        return result;
+    result = sd_event_add_child(worker->event, &worker->child_source, pid, WEXITED, on_child_exit, worker);
+    if (result < 0) {
+        /* Without the event source nobody would reap it. */
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+        return result;
+    }
+    (void)sd_event_source_set_child_process_own(worker->child_source, true);
+    log_info("worker started", LOG_TEXT("name", definition->name), LOG_NUMBER("pid", pid));
+    return 0;
+}
+
+void worker_start(struct worker *worker)
+{
+    struct worker_privileges privileges = {
+        .user = worker->definition->user,
+        .group = worker->definition->user,
+        .capabilities = worker->definition->capabilities,
+    };
+    uint64_t now = clock_monotonic_microseconds();
+    int result = 0;
+
+    restart_policy_started(&worker->policy, now);
+    if (worker->definition->docker_host)
+        result = grant_docker_socket(worker, &privileges);
+    worker->failed_start_is_permanent = result < 0;
+    if (result == 0) {
+        result = start_process(worker, &privileges);
+        if (result < 0)
+            log_error("cannot start a worker", LOG_TEXT("name", worker_name(worker)), LOG_ERROR(result));
+    }
+    if (result < 0) {
+        worker->channel = channel_free(worker->channel);
+        (void)sd_event_source_set_enabled(worker->failed_start, SD_EVENT_ONESHOT);
+        return;
+    }
+    worker->last_heard = now;
+    worker->ping_generation = worker->pong_generation = 0;
+    set_timer(worker->ping_timer, PING_INTERVAL);
+    worker->callbacks.on_started(worker, worker->callbacks.userdata);
+}
+
+void worker_restart(struct worker *worker)
+{
+    uint64_t delay = restart_policy_next_delay(&worker->policy, clock_monotonic_microseconds());
+
+    log_warn("starting a worker again", LOG_TEXT("name", worker_name(worker)),
+             LOG_NUMBER("delay_seconds", delay / MICROSECONDS_PER_SECOND));
+    set_timer(worker->start_timer, delay);
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+    if (!worker)
+        return NULL;
+    forget_process(worker); /* the child source owns the process: it is killed and reaped with it */
+    sd_event_source_disable_unref(worker->start_timer);
+    sd_event_source_disable_unref(worker->ping_timer);
+    sd_event_source_disable_unref(worker->deadline_timer);
+    sd_event_source_disable_unref(worker->failed_start);
+    sd_event_unref(worker->event);
+    free(worker);
+    return NULL;
+}
+
+static int add_timer(struct worker *worker, sd_event_source **ret, sd_event_time_handler_t handler)
+{
+    int result = sd_event_add_time_relative(worker->event, ret, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, handler, worker);
+
+    if (result < 0)
+        return result;
+    return sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+int worker_new(sd_event *event, const struct worker_definition *definition, const struct worker_callbacks *callbacks,
+               struct worker **ret)
+{
+    CLEANUP(worker_freep) struct worker *worker = calloc(1, sizeof(*worker));
+    int result;
+
+    if (!worker)
+        return -ENOMEM;
+    worker->event = sd_event_ref(event);
+    worker->definition = definition;
+    worker->callbacks = *callbacks;
+    result = sd_event_add_defer(event, &worker->failed_start, on_failed_start, worker);
+    if (result < 0)
+        return result;
+    result = sd_event_source_set_enabled(worker->failed_start, SD_EVENT_OFF);
+    if (result == 0)
+        result = add_timer(worker, &worker->start_timer, on_start_time);
+    if (result == 0)
+        result = add_timer(worker, &worker->ping_timer, on_ping_time);
+    if (result == 0)
+        result = add_timer(worker, &worker->deadline_timer, on_deadline);
+    if (result < 0)
+        return result;
+    result = sd_event_source_set_priority(worker->ping_timer, SD_EVENT_PRIORITY_IDLE);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(worker);
+    return 0;
+}
