@@ -1,0 +1,60 @@
+/*
+ * Which gateway the anchor uses towards the outside (ADDR-11), as a pure function.
+ *
+ * Used by the network half of anchord-netadmin; no privilege, no side effect.
+ */
+#pragma once
+
+#include "common/address.h"
+#include "protocol/messages.h"
+#include "workers/netadmin/link_table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Routers of one LAN that are mirrored, best first; more are left out. */
+#define ROUTERS_MAX 4
+
+enum gateway_source {
+    GATEWAY_SOURCE_NONE,
+    GATEWAY_SOURCE_PIN,           /* ANCHORD_EXT_GATEWAY_IP */
+    GATEWAY_SOURCE_IPAM,          /* the Docker network's IPAM.Config[].Gateway */
+    GATEWAY_SOURCE_ADVERTISEMENT, /* router advertisements (RFC 4861), IPv6 only */
+    GATEWAY_SOURCE_MAX_,
+};
+
+/* A default route that router advertisements made the kernel install in the main table. */
+struct gateway {
+    struct ip_address address;
+    uint8_t preference;  /* ICMPV6_ROUTER_PREF_… of linux/icmpv6.h (RFC 4191 §2.1); 0, medium, without one */
+    uint32_t expires_in; /* seconds; 0: does not expire */
+};
+
+struct gateway_inputs {
+    uint8_t family;                      /* enum ip_family */
+    struct ip_address pin;               /* or none */
+    const struct wire_network *external; /* the IPAM gateways */
+    const struct gateway *routers;       /* advertised on the external interface */
+    size_t router_count;
+    const struct network_link *link; /* the external interface: its addresses say what is on link */
+};
+
+struct gateway_choice {
+    enum gateway_source source; /* of the gateways, or, when there are none, of the best that is not on link */
+    size_t count;               /* of gateways; 0: nothing may leave */
+    struct gateway gateways[ROUTERS_MAX]; /* best first; more than one only from advertisements */
+};
+
+/*
+ * In bootstrap mode: pin before IPAM before advertisements, each family by itself. A pin is the operator's
+ * word: when it is not on link nothing replaces it. IPAM gateways count while they are on link. Of several
+ * advertised routers the better preference is first, then the lower address, so that the order is stable.
+ */
+struct gateway_choice gateway_choose(const struct gateway_inputs *inputs);
+
+/* Equal but for the time that is left of an advertisement. */
+bool gateway_choice_equal(const struct gateway_choice *a, const struct gateway_choice *b);
+
+/* "pin", "IPAM", "RA", "none" */
+const char *gateway_source_to_string(enum gateway_source source);
