@@ -1,0 +1,314 @@
+/* Our routing table; see route_table.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/route_table.h"
+
+#include "common/text.h"
+
+#include <linux/icmpv6.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Not 1024: what is added without a metric gets that one in v6, and a replace would hit it. */
+#define METRIC_FIRST_GATEWAY UINT32_C(100)
+#define METRIC_UNREACHABLE   UINT32_MAX
+
+/* Routes of our table that are looked at in one reading; it has two, or one more per further router. */
+#define ROUTES_MAX 32
+
+/* rta_expires counts in USER_HZ, 100 on all that we run on (include/asm-generic/param.h). */
+#define TICKS_PER_SECOND 100
+
+/* How far the mirrored lifetime may be from the advertised one before it is written anew, in seconds: both
+ * count down together, whole seconds are lost in writing. */
+#define LIFETIME_TOLERANCE 2
+
+struct route {
+    uint8_t family;
+    uint8_t type;     /* RTN_… */
+    uint8_t protocol; /* RTPROT_… */
+    uint8_t scope;    /* RT_SCOPE_… */
+    uint8_t preference;
+    uint8_t destination_length;
+    uint32_t table;
+    uint32_t metric;
+    uint32_t index; /* of the link; 0 for none */
+    uint32_t expires_in;
+    bool is_expired;
+    struct ip_address destination;
+    struct ip_address gateway;
+};
+
+struct route_list {
+    uint8_t family;
+    struct route routes[ROUTES_MAX];
+    size_t count;
+};
+
+/* `expires` of rta_cacheinfo: 0 never, negative already over. */
+static void parse_lifetime(const struct nlattr *cache_information, struct route *route)
+{
+    const struct rta_cacheinfo *information;
+
+    if (!cache_information || mnl_attr_get_payload_len(cache_information) < sizeof(*information))
+        return;
+    information = mnl_attr_get_payload(cache_information);
+    route->is_expired = information->rta_expires < 0;
+    if (information->rta_expires > 0)
+        route->expires_in = ((uint32_t)information->rta_expires + TICKS_PER_SECOND - 1) / TICKS_PER_SECOND;
+}
+
+static struct ip_address parse_address(const struct nlattr *attribute, uint8_t family)
+{
+    if (!attribute || mnl_attr_get_payload_len(attribute) != ip_family_length(family))
+        return (struct ip_address){.family = IP_FAMILY_NONE};
+    return ip_address_from_bytes(family, mnl_attr_get_payload(attribute));
+}
+
+static bool parse_route(const struct nlmsghdr *message, struct route *ret)
+{
+    const struct nlattr *attributes[RTA_MAX + 1];
+    const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+    uint8_t family;
+
+    if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+        return false;
+    family = ip_family_from_kernel(header->rtm_family);
+    rtnetlink_attributes(message, sizeof(*header), attributes, RTA_MAX);
+    *ret = (struct route){
+        .family = family,
+        .type = header->rtm_type,
+        .protocol = header->rtm_protocol,
+        .scope = header->rtm_scope,
+        .preference = rtnetlink_get_u8(attributes[RTA_PREF], ICMPV6_ROUTER_PREF_MEDIUM),
+        .destination_length = header->rtm_dst_len,
+        .table = rtnetlink_get_u32(attributes[RTA_TABLE], header->rtm_table),
+        .metric = rtnetlink_get_u32(attributes[RTA_PRIORITY], 0),
+        .index = rtnetlink_get_u32(attributes[RTA_OIF], 0),
+        .destination = parse_address(attributes[RTA_DST], family),
+        .gateway = parse_address(attributes[RTA_GATEWAY], family),
+    };
+    parse_lifetime(attributes[RTA_CACHEINFO], ret);
+    return true;
+}
+
+static int dump_routes(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table,
+                       rtnetlink_handler handler, void *userdata)
+{
+    struct rtmsg *header = rtnetlink_request_begin(request, "list", RTM_GETROUTE, 0, sizeof(*header));
+    int result;
+
+    header->rtm_family = (uint8_t)ip_family_to_kernel(family);
+    mnl_attr_put_u32(rtnetlink_request_message(request), RTA_TABLE, table);
+    (void)snprintf(request->object, sizeof(request->object), "routes %s table %u", ip_family_to_string(family), table);
+    result = rtnetlink_dump(rtnetlink, request, handler, userdata);
+    return result == -ENOENT ? 0 : result; /* no route was ever in that table */
+}
+
+static void on_own_route(const struct nlmsghdr *message, void *userdata)
+{
+    struct route_list *list = userdata;
+    struct route route;
+
+    /* A kernel before 5.0 does not filter, and one without IPv6 answers with IPv4's routes. */
+    if (list->count < ROUTES_MAX && parse_route(message, &route) && route.family == list->family &&
+        route.table == ROUTE_TABLE_NUMBER)
+        list->routes[list->count++] = route;
+}
+
+static void describe(const struct route *route, char text[RTNETLINK_OBJECT_SIZE])
+{
+    struct ip_subnet destination = {route->destination, route->destination_length};
+    char destination_text[IP_SUBNET_TEXT_SIZE] = "default";
+    char gateway[IP_ADDRESS_TEXT_SIZE];
+
+    if (route->destination_length)
+        (void)ip_subnet_format(&destination, destination_text);
+    (void)snprintf(text, RTNETLINK_OBJECT_SIZE, "%s%s %s via %s link %u table %u metric %u",
+                   route->type == RTN_UNREACHABLE ? "unreachable " : "", ip_family_to_string(route->family),
+                   destination_text, ip_address_format(&route->gateway, gateway), route->index, route->table,
+                   route->metric);
+}
+
+static int change_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const char *operation,
+                        uint16_t type, const struct route *route)
+{
+    uint16_t flags = type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_REPLACE : 0;
+    struct rtmsg *header = rtnetlink_request_begin(request, operation, type, flags, sizeof(*header));
+    struct nlmsghdr *message = rtnetlink_request_message(request);
+
+    header->rtm_family = (uint8_t)ip_family_to_kernel(route->family);
+    header->rtm_type = route->type;
+    header->rtm_protocol = route->protocol;
+    header->rtm_scope = route->scope;
+    header->rtm_dst_len = route->destination_length;
+    mnl_attr_put_u32(message, RTA_TABLE, route->table);
+    mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
+    if (route->destination_length)
+        mnl_attr_put(message, RTA_DST, ip_family_length(route->family), route->destination.bytes);
+    if (route->index)
+        mnl_attr_put_u32(message, RTA_OIF, route->index);
+    if (route->gateway.family)
+        mnl_attr_put(message, RTA_GATEWAY, ip_family_length(route->family), route->gateway.bytes);
+    if (route->expires_in && type == RTM_NEWROUTE)
+        mnl_attr_put_u32(message, RTA_EXPIRES, route->expires_in);
+    if (route->family == IP_FAMILY_6 && type == RTM_NEWROUTE)
+        mnl_attr_put_u8(message, RTA_PREF, route->preference);
+    describe(route, request->object);
+    return rtnetlink_execute(rtnetlink, request);
+}
+
+static int delete_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route *route)
+{
+    int result = change_route(rtnetlink, request, "delete route", RTM_DELROUTE, route);
+
+    return result == -ESRCH ? 0 : result; /* gone already */
+}
+
+/* What the table shall hold. `unreachable` is first, so that there is no moment without a last resort. */
+static void list_wanted(const struct route_wish *wish, struct route_list *ret)
+{
+    struct route route = {
+        .family = wish->family,
+        .type = RTN_UNREACHABLE,
+        .protocol = ROUTE_PROTOCOL,
+        .scope = RT_SCOPE_UNIVERSE,
+        .table = ROUTE_TABLE_NUMBER,
+        .metric = METRIC_UNREACHABLE,
+    };
+
+    ret->routes[ret->count++] = route;
+    if (!wish->external || !wish->external->is_up)
+        return;
+    route.type = RTN_UNICAST;
+    route.index = wish->external->index;
+    for (size_t i = 0; i < wish->choice->count; i++) {
+        const struct gateway *gateway = &wish->choice->gateways[i];
+
+        route.metric = METRIC_FIRST_GATEWAY + (uint32_t)i;
+        route.gateway = gateway->address;
+        route.preference = gateway->preference;
+        route.expires_in = gateway->expires_in;
+        ret->routes[ret->count++] = route;
+    }
+}
+
+static bool route_equal(const struct route *a, const struct route *b)
+{
+    /* The kernel names the loopback device for an unreachable v6 route. */
+    return a->type == b->type && a->protocol == b->protocol && a->metric == b->metric &&
+           a->destination_length == b->destination_length && a->preference == b->preference &&
+           (a->type == RTN_UNREACHABLE || a->index == b->index) && ip_address_equal(&a->destination, &b->destination) &&
+           ip_address_equal(&a->gateway, &b->gateway);
+}
+
+static bool lifetime_equal(const struct route *a, const struct route *b)
+{
+    uint32_t low = a->expires_in < b->expires_in ? a->expires_in : b->expires_in;
+    uint32_t high = a->expires_in < b->expires_in ? b->expires_in : a->expires_in;
+
+    return !a->is_expired && !b->is_expired && (low == 0) == (high == 0) && high - low <= LIFETIME_TOLERANCE;
+}
+
+static const struct route *find_equal(const struct route_list *list, const struct route *route)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (route_equal(&list->routes[i], route))
+            return &list->routes[i];
+    }
+    return NULL;
+}
+
+/* Returns the number of routes that were missing, or a negative errno. */
+static int install_missing(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
+                           const struct route_list *wanted, const struct route_list *present)
+{
+    int missing = 0;
+
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct route *found = find_equal(present, &wanted->routes[i]);
+        int result;
+
+        if (found && lifetime_equal(found, &wanted->routes[i]))
+            continue;
+        result = change_route(rtnetlink, request, "replace route", RTM_NEWROUTE, &wanted->routes[i]);
+        if (result < 0)
+            return result;
+        missing += found ? 0 : 1;
+    }
+    return missing;
+}
+
+static bool is_ours_to_remove(const struct route *route)
+{
+    return route->protocol == ROUTE_PROTOCOL || route->destination_length == 0;
+}
+
+int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
+{
+    struct route_list present = {.family = wish->family};
+    struct route_list wanted = {.family = wish->family};
+    int changes;
+    int result = dump_routes(rtnetlink, request, wish->family, ROUTE_TABLE_NUMBER, on_own_route, &present);
+
+    if (result < 0)
+        return result;
+    list_wanted(wish, &wanted);
+    changes = install_missing(rtnetlink, request, &wanted, &present);
+    /* A replaced route is still in `present`: what is left over is removed at the reading that follows the
+     * kernel's notification of the replacement. */
+    if (changes != 0)
+        return changes;
+    for (size_t i = 0; i < present.count; i++) {
+        if (find_equal(&wanted, &present.routes[i]) || !is_ours_to_remove(&present.routes[i]))
+            continue;
+        result = delete_route(rtnetlink, request, &present.routes[i]);
+        if (result < 0)
+            return result;
+        changes++;
+    }
+    return changes;
+}
+
+int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+{
+    struct route_list present = {.family = family};
+    int result = dump_routes(rtnetlink, request, family, ROUTE_TABLE_NUMBER, on_own_route, &present);
+
+    for (size_t i = 0; i < present.count && result == 0; i++) {
+        if (present.routes[i].protocol == ROUTE_PROTOCOL)
+            result = delete_route(rtnetlink, request, &present.routes[i]);
+    }
+    return result;
+}
+
+struct router_reading {
+    uint32_t index;
+    struct gateway *routers;
+    size_t count;
+    size_t maximum;
+};
+
+static void on_main_route(const struct nlmsghdr *message, void *userdata)
+{
+    struct router_reading *reading = userdata;
+    struct route route;
+
+    if (reading->count == reading->maximum || !parse_route(message, &route) || route.family != IP_FAMILY_6 ||
+        route.table != RT_TABLE_MAIN || route.protocol != RTPROT_RA || route.destination_length != 0 ||
+        route.index != reading->index || route.gateway.family == IP_FAMILY_NONE || route.is_expired)
+        return;
+    reading->routers[reading->count++] = (struct gateway){
+        .address = route.gateway,
+        .preference = route.preference,
+        .expires_in = route.expires_in,
+    };
+}
+
+int route_table_read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
+                             struct gateway *ret, size_t maximum)
+{
+    struct router_reading reading = {.index = index, .routers = ret, .maximum = maximum};
+    int result = dump_routes(rtnetlink, request, IP_FAMILY_6, RT_TABLE_MAIN, on_main_route, &reading);
+
+    return result < 0 ? result : (int)reading.count;
+}

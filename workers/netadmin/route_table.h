@@ -1,0 +1,55 @@
+/*
+ * Our routing table and the two rules that lead into it (ADDR-11, SA-2), both families:
+ *
+ *     ip rule:   32764: from all lookup main suppress_prefixlength 0 proto 110
+ *                32765: from all lookup 24942 proto 110
+ *     ip route show table 24942:
+ *                default via GATEWAY dev EXTERNAL proto 110 metric 100     (v6 RA: pref …, expires …; 101 … for the
+ * next) unreachable default proto 110 metric 4294967295
+ *
+ * So main's specific routes hold, Docker's default routes never do, other people's rules come first, and with
+ * the link down or no gateway nothing leaves another way. Docker's routes are never touched.
+ *
+ * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). Each call compares with what the kernel has and
+ * sends the difference only, so that a predecessor's work is adopted without a gap; what is there and right is
+ * not touched. On failure the failed request is in *request.
+ */
+#pragma once
+
+#include "common/address.h"
+#include "workers/netadmin/gateway_choice.h"
+#include "workers/netadmin/link_table.h"
+#include "workers/netadmin/rtnetlink.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "an". Tables 256 … 2^32-1 are free (linux/rtnetlink.h). */
+#define ROUTE_TABLE_NUMBER UINT32_C(24942)
+/* RTPROT_… and FRA_PROTOCOL of all that is ours; 'n'. Neither linux/rtnetlink.h nor iproute2's rt_protos has it. */
+#define ROUTE_PROTOCOL UINT8_C(110)
+
+/* A default route is wanted through this link; NULL or a link that is down: only `unreachable default`. */
+struct route_wish {
+    uint8_t family; /* enum ip_family */
+    const struct network_link *external;
+    const struct gateway_choice *choice;
+};
+
+/*
+ * Brings table 24942 to the wish. Foreign default routes in it are removed, other foreign routes left alone.
+ * Returns the number of changes (a prolonged lifetime is none), or a negative errno.
+ */
+int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
+    __attribute__((warn_unused_result));
+
+/* Removes our routes. Returns 0 or a negative errno. */
+int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+    __attribute__((warn_unused_result));
+
+/*
+ * The default routes that router advertisements brought to the main table on link `index`, `maximum` at most.
+ * Returns their number or a negative errno.
+ */
+int route_table_read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
+                             struct gateway *ret, size_t maximum) __attribute__((warn_unused_result));
