@@ -72,8 +72,7 @@ int network_set_topology(struct network *network, const struct message_topology 
     __attribute__((warn_unused_result));
 
 /* False while the external or the shared interface is not found; *ret is untouched then. */
-bool network_get_view(const struct network *network, struct network_view *ret)
-    __attribute__((warn_unused_result));
+bool network_get_view(const struct network *network, struct network_view *ret) __attribute__((warn_unused_result));
 
 /*
  * Sends LINKS_BEGIN, ITEMS and COMMIT to the watcher: every link but loopback, with its addresses that can be

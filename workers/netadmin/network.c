@@ -1,0 +1,372 @@
+/*
+ * The rtnetlink half's facade and events; see network.h. Runs in anchord-netadmin with CAP_NET_ADMIN.
+ *
+ * Level-triggered: a notification only says that something differs; then links and addresses are read, and each
+ * part compares what it wants with what the kernel has. Our own changes come back as notifications too, so that
+ * one reading follows the last change and finds nothing left to do.
+ */
+#include "workers/netadmin/network.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "common/text.h"
+#include "workers/netadmin/egress_choice.h"
+#include "workers/netadmin/gateway_claim.h"
+#include "workers/netadmin/network_internal.h"
+#include "workers/netadmin/route_table.h"
+#include "workers/netadmin/routing_rules.h"
+
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <time.h>
+
+/* A quarrel with another program over one route must not take the processor: after this many turns the loop
+ * waits for the rest of the interval, which is still well within a second. */
+#define TURNS_PER_INTERVAL 20
+#define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
+
+/* A dump that another change interrupted is read again at once, this often. */
+#define READ_ATTEMPTS 8
+
+/* Seconds between retries after a failure that no notification may follow: 1, 2, 4 … 64. */
+#define RETRY_SHIFT_MAX 6
+
+const struct network_link *network_find_link(const struct network *network, enum device_side side)
+{
+    const struct wire_network *wire =
+        side == DEVICE_SIDE_EXTERNAL ? &network->topology.external : &network->topology.shared;
+
+    return network->has_topology ? link_table_find_mac(&network->links, &wire->mac) : NULL;
+}
+
+/* Reads links and addresses; *ret_differs says whether they are others than before. */
+static int read_links(struct network *network, bool *ret_differs)
+{
+    struct link_table fresh = {0};
+    struct rtnetlink_request request;
+    int result = -EINTR;
+
+    for (int i = 0; i < READ_ATTEMPTS && result == -EINTR; i++)
+        result = link_table_read(network->rtnetlink, &request, &fresh);
+    if (network_report_result(network, NETWORK_STEP_LINKS, &request, result) < 0)
+        return result;
+    *ret_differs = !link_table_equal(&network->links, &fresh);
+    link_table_clear(&network->links);
+    network->links = fresh;
+    return 0;
+}
+
+static void set_timer(struct network *network, uint64_t seconds)
+{
+    uint64_t at = clock_monotonic_microseconds() + seconds * MICROSECONDS_PER_SECOND;
+
+    if (seconds == 0) {
+        (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
+        return;
+    }
+    (void)sd_event_source_set_time(network->timer_source, at);
+    (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_ONESHOT);
+}
+
+/*
+ * The kernel does not tell when an advertisement only prolongs a route: half of the lifetime later we look. And
+ * what failed is tried again.
+ */
+static void plan_next_reading(struct network *network, int result, uint32_t lifetime)
+{
+    if (result < 0) {
+        set_timer(network, UINT64_C(1) << network->retries);
+        if (network->retries < RETRY_SHIFT_MAX)
+            network->retries++;
+        return;
+    }
+    network->retries = 0;
+    set_timer(network, lifetime == 1 ? 1 : lifetime / 2);
+}
+
+/* One turn: read, bring the kernel to what is wanted, tell the other half. Returns 0 or the first failure. */
+static int refresh(struct network *network, bool must_tell)
+{
+    bool differs = false;
+    uint32_t lifetime = 0;
+    int result = read_links(network, &differs);
+
+    network->is_stale = false;
+    if (result == 0 && network->has_topology)
+        result = network_apply(network, &lifetime);
+    plan_next_reading(network, result, lifetime);
+    if (differs || must_tell)
+        network->callbacks.on_changed(network, network->callbacks.userdata);
+    return result;
+}
+
+static uint32_t route_table_of(const struct nlmsghdr *message, const struct rtmsg *header)
+{
+    const struct nlattr *attributes[RTA_MAX + 1];
+
+    rtnetlink_attributes(message, sizeof(*header), attributes, RTA_MAX);
+    return rtnetlink_get_u32(attributes[RTA_TABLE], header->rtm_table);
+}
+
+/* Of routes only ours and what advertisements bring matter; a router's churn in main does not wake us. */
+static bool concerns_us(const struct nlmsghdr *message)
+{
+    const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+
+    if (message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE)
+        return true;
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+        return false;
+    return header->rtm_protocol == RTPROT_RA || route_table_of(message, header) == ROUTE_TABLE_NUMBER;
+}
+
+static void on_notification(const struct nlmsghdr *message, void *userdata)
+{
+    struct network *network = userdata;
+
+    if (concerns_us(message))
+        network->is_stale = true;
+}
+
+static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct network *network = userdata;
+    int result = rtnetlink_monitor_drain(network->monitor, on_notification, network);
+
+    (void)fd;
+    (void)events;
+    if (result == -ENOBUFS) {
+        network->is_stale = true;
+    } else if (result < 0) {
+        /* Blind from here on: a successor starts with its eyes open. */
+        log_error("cannot read the kernel's notifications", LOG_ERROR(result));
+        return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_CRASH);
+    }
+    if (network->is_stale)
+        (void)refresh(network, false); /* reported, and planned again */
+    return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t at, void *userdata)
+{
+    (void)source;
+    (void)at;
+    (void)refresh(userdata, false); /* reported, and planned again */
+    return 0;
+}
+
+struct network *network_free(struct network *network)
+{
+    if (!network)
+        return NULL;
+    sd_event_source_disable_unref(network->monitor_source);
+    sd_event_source_disable_unref(network->timer_source);
+    rtnetlink_monitor_closep(&network->monitor);
+    rtnetlink_freep(&network->rtnetlink);
+    link_table_clear(&network->links);
+    free(network);
+    return NULL;
+}
+
+/* sd-event opens its timer descriptor here, which the seccomp filter will forbid later. */
+static int add_event_sources(struct network *network, sd_event *event)
+{
+    int result = sd_event_add_io(event, &network->monitor_source, mnl_socket_get_fd(network->monitor), EPOLLIN,
+                                 on_monitor, network);
+
+    if (result < 0)
+        return result;
+    result = sd_event_source_set_ratelimit(network->monitor_source, TURN_INTERVAL, TURNS_PER_INTERVAL);
+    if (result < 0)
+        return result;
+    result = sd_event_add_time(event, &network->timer_source, CLOCK_MONOTONIC, 0, 0, on_timer, network);
+    if (result < 0)
+        return result;
+    return sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
+}
+
+int network_new(sd_event *event, const struct network_callbacks *callbacks, struct network **ret)
+{
+    CLEANUP(network_freep) struct network *network = calloc(1, sizeof(*network));
+    bool differs;
+    int result;
+
+    if (!network)
+        return -ENOMEM;
+    network->callbacks = *callbacks;
+    network->families[FAMILY_INDEX_4].family = IP_FAMILY_4;
+    network->families[FAMILY_INDEX_6].family = IP_FAMILY_6;
+    result = rtnetlink_monitor_open(&network->monitor);
+    if (result == 0)
+        result = rtnetlink_new(&network->rtnetlink);
+    if (result == 0)
+        result = add_event_sources(network, event);
+    if (result < 0) {
+        log_error("cannot open the rtnetlink sockets", LOG_ERROR(result));
+        return result;
+    }
+    result = read_links(network, &differs);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(network);
+    return 0;
+}
+
+void network_configure(struct network *network, const struct message_configure_netadmin *configuration)
+{
+    network->families[FAMILY_INDEX_4].pin = wire_address_to(&configuration->pinned_gateway4);
+    network->families[FAMILY_INDEX_6].pin = wire_address_to(&configuration->pinned_gateway6);
+    network->claims_gateway = configuration->claim_gateway != 0;
+}
+
+static void report_refused_claims(const struct wire_network *shared)
+{
+    for (uint32_t i = 0; i < shared->subnet_count; i++) {
+        struct ip_address address = wire_address_to(&shared->subnets[i].auxiliary_gateway);
+        const char *reason = gateway_claim_check(&shared->subnets[i]);
+        char text[IP_ADDRESS_TEXT_SIZE];
+
+        if (reason)
+            log_error("auxiliary gateway address refused", LOG_TEXT("network", shared->name),
+                      LOG_TEXT("address", ip_address_format(&address, text)), LOG_ERROR_TEXT(reason));
+    }
+}
+
+int network_set_topology(struct network *network, const struct message_topology *topology)
+{
+    bool is_same = network->has_topology &&
+                   memcmp(&network->topology.external, &topology->external, sizeof(topology->external)) == 0 &&
+                   memcmp(&network->topology.shared, &topology->shared, sizeof(topology->shared)) == 0;
+
+    network->topology = *topology;
+    network->has_topology = true;
+    if (!is_same && network->claims_gateway)
+        report_refused_claims(&topology->shared);
+    return refresh(network, true) == -EPERM ? -EPERM : 0;
+}
+
+/* Sorted, so that two readings of one state are equal. */
+static void insert_address(struct network_view *view, const struct ip_address *address)
+{
+    size_t position = view->external_count++;
+
+    for (; position > 0 && ip_address_compare(address, &view->external[position - 1]) < 0; position--)
+        view->external[position] = view->external[position - 1];
+    view->external[position] = *address;
+}
+
+bool network_get_view(const struct network *network, struct network_view *ret)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    struct egress_choice egress;
+
+    if (!external || !shared)
+        return false;
+    egress = egress_choose(external);
+    *ret = (struct network_view){
+        .external_index = external->index,
+        .shared_index = shared->index,
+        .external_mtu = external->mtu,
+        .shared_mtu = shared->mtu,
+        .egress6_global = egress.global,
+        .egress6_unique_local = egress.unique_local,
+    };
+    text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
+    text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
+    for (uint32_t i = 0; i < external->address_count; i++) {
+        const struct link_address *address = &external->addresses[i];
+
+        if (link_address_is_usable(address) && !ip_address_is_link_local(&address->address))
+            insert_address(ret, &address->address);
+    }
+    return true;
+}
+
+static void wire_link_from(const struct network_link *link, struct wire_link *ret)
+{
+    *ret = (struct wire_link){
+        .index = link->index,
+        .mac = link->mac,
+        .ipv6_flags = (uint8_t)link->settings.ipv6_flags,
+    };
+    text_copy_cut(ret->name, sizeof(ret->name), link->name);
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        if (!link_address_is_usable(&link->addresses[i]))
+            continue;
+        ret->addresses[ret->address_count++] = (struct wire_link_address){
+            .address = wire_address_from(&link->addresses[i].address),
+            .prefix_length = link->addresses[i].prefix_length,
+        };
+    }
+}
+
+static int send_link_items(const struct network *network, struct channel *watcher, uint64_t generation, size_t first,
+                           size_t count)
+{
+    CLEANUP_FREE struct message_links *message = NULL;
+    size_t length = sizeof(*message) + count * sizeof(message->items[0]);
+
+    message = calloc(1, length);
+    if (!message)
+        return -ENOMEM;
+    message->header = message_header_make(MESSAGE_LINKS_ITEMS, length, generation);
+    message->item_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++)
+        wire_link_from(&network->links.links[first + i], &message->items[i]);
+    return channel_send_message(watcher, message);
+}
+
+int network_send_links(const struct network *network, struct channel *watcher, uint64_t generation)
+{
+    struct message_begin begin = {message_header_make(MESSAGE_LINKS_BEGIN, sizeof(begin), generation)};
+    struct message_commit commit = {
+        .header = message_header_make(MESSAGE_LINKS_COMMIT, sizeof(commit), generation),
+        .item_count = (uint32_t)network->links.count,
+    };
+    int result = channel_send_message(watcher, &begin);
+
+    for (size_t first = 0; first < network->links.count && result == 0; first += LINKS_PER_MESSAGE) {
+        size_t left = network->links.count - first;
+
+        result =
+            send_link_items(network, watcher, generation, first, left < LINKS_PER_MESSAGE ? left : LINKS_PER_MESSAGE);
+    }
+    return result < 0 ? result : channel_send_message(watcher, &commit);
+}
+
+static int remove_family(struct network *network, const struct family_state *family)
+{
+    bool is_4 = family->family == IP_FAMILY_4;
+    struct rtnetlink_request request;
+    int rules;
+    int routes;
+
+    if (family->is_absent)
+        return 0;
+    rules = routing_rules_remove(network->rtnetlink, &request, family->family);
+    (void)network_report_result(network, is_4 ? NETWORK_STEP_RULES4 : NETWORK_STEP_RULES6, &request, rules);
+    routes = route_table_remove(network->rtnetlink, &request, family->family);
+    (void)network_report_result(network, is_4 ? NETWORK_STEP_ROUTES4 : NETWORK_STEP_ROUTES6, &request, routes);
+    return rules < 0 ? rules : routes;
+}
+
+int network_tear_down(struct network *network)
+{
+    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    struct rtnetlink_request request;
+    int first = 0;
+
+    (void)sd_event_source_set_enabled(network->monitor_source, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
+    if (shared && network->claims_gateway)
+        first = gateway_claim_remove(network->rtnetlink, &request, shared, &network->topology.shared);
+    (void)network_report_result(network, NETWORK_STEP_CLAIM, &request, first);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        int result = remove_family(network, &network->families[i]);
+
+        first = first < 0 ? first : result;
+    }
+    return first;
+}

@@ -1,0 +1,167 @@
+/*
+ * The kernel brought to what topology and links ask for; see network_internal.h. Runs in anchord-netadmin with
+ * CAP_NET_ADMIN, after each burst of notifications. Every step compares first, so that doing it twice, or after a
+ * predecessor died, changes nothing.
+ */
+#include "common/log.h"
+#include "workers/netadmin/gateway_claim.h"
+#include "workers/netadmin/network_internal.h"
+#include "workers/netadmin/route_table.h"
+#include "workers/netadmin/routing_rules.h"
+
+/* Advertised default routes that are looked at; the best ROUTERS_MAX of them are mirrored. */
+#define ROUTERS_READ_MAX 16
+
+static void keep_first(int *first, int result)
+{
+    if (*first == 0 && result < 0)
+        *first = result;
+}
+
+static int apply_settings(struct network *network, enum device_side side, enum network_step step)
+{
+    const struct network_link *link = network_find_link(network, side);
+    struct rtnetlink_request request;
+    int result;
+
+    if (!link)
+        return 0;
+    result = device_settings_apply(network->rtnetlink, &request, link->index, link->name, side, &link->settings);
+    if (result > 0)
+        log_info("device settings changed", LOG_TEXT("interface", link->name),
+                 LOG_BOOLEAN("forwarding_was_off", link->settings.forwarding == 0));
+    return network_report_result(network, step, &request, result);
+}
+
+static int apply_claim(struct network *network)
+{
+    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    struct rtnetlink_request request;
+    int result;
+
+    if (!shared || !network->claims_gateway)
+        return 0;
+    result = gateway_claim_apply(network->rtnetlink, &request, shared, &network->topology.shared);
+    if (result > 0)
+        log_info("gateway addresses claimed", LOG_TEXT("interface", shared->name), LOG_NUMBER("addresses", result));
+    return network_report_result(network, NETWORK_STEP_CLAIM, &request, result);
+}
+
+static int choose_gateway(struct network *network, const struct family_state *family,
+                          const struct network_link *external, struct gateway_choice *ret)
+{
+    struct gateway routers[ROUTERS_READ_MAX];
+    struct gateway_inputs inputs = {
+        .family = family->family,
+        .pin = family->pin,
+        .external = &network->topology.external,
+        .routers = routers,
+        .link = external,
+    };
+    struct rtnetlink_request request;
+
+    if (family->family == IP_FAMILY_6) {
+        int count = route_table_read_routers(network->rtnetlink, &request, external->index, routers, ROUTERS_READ_MAX);
+
+        if (network_report_result(network, NETWORK_STEP_ROUTERS, &request, count) < 0)
+            return count;
+        inputs.router_count = (size_t)count;
+    }
+    *ret = gateway_choose(&inputs);
+    return 0;
+}
+
+/* Takes over a new decision and says it. Returns true when it differs from the one before. */
+static bool decide(struct family_state *family, const struct network_link *external,
+                   const struct gateway_choice *choice)
+{
+    uint32_t link_index = external && external->is_up ? external->index : 0;
+    bool differs =
+        !family->is_known || family->link_index != link_index || !gateway_choice_equal(&family->choice, choice);
+
+    family->is_known = true;
+    family->link_index = link_index;
+    family->choice = *choice;
+    if (differs)
+        network_report_gateway(family, external);
+    return differs;
+}
+
+/* Routes first: a rule must not lead into an empty table. */
+static int install(struct network *network, const struct family_state *family, const struct network_link *external,
+                   int *ret_changes)
+{
+    bool is_4 = family->family == IP_FAMILY_4;
+    struct route_wish wish = {family->family, external, &family->choice};
+    struct rtnetlink_request request;
+    int routes = route_table_apply(network->rtnetlink, &request, &wish);
+    int rules;
+
+    if (routes == -EAFNOSUPPORT || routes == -EOPNOTSUPP)
+        return routes;
+    routes = network_report_result(network, is_4 ? NETWORK_STEP_ROUTES4 : NETWORK_STEP_ROUTES6, &request, routes);
+    rules = routing_rules_apply(network->rtnetlink, &request, family->family);
+    if (rules == -EAFNOSUPPORT)
+        return rules;
+    rules = network_report_result(network, is_4 ? NETWORK_STEP_RULES4 : NETWORK_STEP_RULES6, &request, rules);
+    if (routes < 0 || rules < 0)
+        return routes < 0 ? routes : rules;
+    *ret_changes = routes + rules;
+    return 0;
+}
+
+static int apply_family(struct network *network, struct family_state *family)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
+    int changes = 0;
+    bool differs;
+    int result = 0;
+
+    if (family->is_absent)
+        return 0;
+    if (external)
+        result = choose_gateway(network, family, external, &choice);
+    if (result < 0)
+        return result;
+    differs = decide(family, external, &choice);
+    result = install(network, family, external, &changes);
+    if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP) {
+        family->is_absent = true;
+        log_info("the kernel lacks an address family, going on without",
+                 LOG_TEXT("family", ip_family_to_string(family->family)));
+        return 0;
+    }
+    if (changes > 0 && family->is_settled && !differs)
+        log_warn("routes or rules of ours were changed by somebody else, put back",
+                 LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
+    family->is_settled = result == 0 && changes == 0;
+    return result;
+}
+
+static uint32_t shortest_lifetime(const struct gateway_choice *choice)
+{
+    uint32_t shortest = 0;
+
+    for (size_t i = 0; i < choice->count; i++) {
+        uint32_t lifetime = choice->gateways[i].expires_in;
+
+        if (lifetime && (!shortest || lifetime < shortest))
+            shortest = lifetime;
+    }
+    return shortest;
+}
+
+int network_apply(struct network *network, uint32_t *ret_lifetime)
+{
+    int first = 0;
+
+    network_report_links(network);
+    keep_first(&first, apply_settings(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
+    keep_first(&first, apply_settings(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));
+    keep_first(&first, apply_claim(network));
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        keep_first(&first, apply_family(network, &network->families[i]));
+    *ret_lifetime = shortest_lifetime(&network->families[FAMILY_INDEX_6].choice);
+    return first;
+}

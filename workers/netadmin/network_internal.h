@@ -1,0 +1,80 @@
+/*
+ * What the parts of the network half share: network.c (facade and events), network_apply.c (the kernel brought
+ * to what is wanted), network_report.c (what is said about it). Nobody else includes this.
+ */
+#pragma once
+
+#include "workers/netadmin/gateway_choice.h"
+#include "workers/netadmin/link_table.h"
+#include "workers/netadmin/network.h"
+#include "workers/netadmin/rtnetlink.h"
+
+/* Places that can fail each for themselves; a failure is said once, until the place works or fails otherwise. */
+enum network_step {
+    NETWORK_STEP_LINKS,
+    NETWORK_STEP_EXTERNAL_SETTINGS,
+    NETWORK_STEP_SHARED_SETTINGS,
+    NETWORK_STEP_CLAIM,
+    NETWORK_STEP_ROUTERS,
+    NETWORK_STEP_ROUTES4,
+    NETWORK_STEP_ROUTES6,
+    NETWORK_STEP_RULES4,
+    NETWORK_STEP_RULES6,
+    NETWORK_STEP_MAX_,
+};
+
+#define FAILURE_TEXT_SIZE 384
+
+/* Default route and rules of one family. */
+struct family_state {
+    uint8_t family;
+    struct ip_address pin;
+    bool is_absent; /* this kernel does not have the family */
+    bool is_known;  /* the two below were decided once */
+    struct gateway_choice choice;
+    uint32_t link_index; /* of the external link when it is there and up, else 0 */
+    bool is_settled;     /* the last comparison found nothing to change */
+};
+
+struct network {
+    struct network_callbacks callbacks;
+    struct rtnetlink *rtnetlink;
+    struct mnl_socket *monitor;
+    sd_event_source *monitor_source;
+    sd_event_source *timer_source; /* next reading without a notification: a lifetime or a retry */
+    unsigned int retries;          /* since something failed last */
+    bool is_stale;                 /* a notification said so */
+    bool claims_gateway;
+    bool has_topology;
+    struct message_topology topology;
+    struct link_table links;
+    struct family_state families[FAMILY_INDEX_MAX_];
+    uint32_t reported_index[2]; /* external, shared: as last said in the log */
+    bool reported_missing[2];
+    bool reported_forwarding6;
+    char failures[NETWORK_STEP_MAX_][FAILURE_TEXT_SIZE];
+};
+
+/* The external or shared link, or NULL while it is not there or there is no topology. */
+const struct network_link *network_find_link(const struct network *network, enum device_side side);
+
+/* --- network_apply.c ---------------------------------------------------------------------------------- */
+
+/*
+ * Brings settings, claimed addresses, routes and rules to what topology and links ask for. Returns 0 or the
+ * first failure; every failure is reported. *ret_lifetime is the shortest lifetime in seconds of what was
+ * mirrored, 0 without one.
+ */
+int network_apply(struct network *network, uint32_t *ret_lifetime) __attribute__((warn_unused_result));
+
+/* --- network_report.c --------------------------------------------------------------------------------- */
+
+/* A result < 0 is an error in the log, once; >= 0 forgets the one before. Returns `result`. */
+int network_report_result(struct network *network, enum network_step step, const struct rtnetlink_request *request,
+                          int result);
+
+/* Interfaces found or lost, IPv6 forwarding that only Compose can switch on; each once. */
+void network_report_links(struct network *network);
+
+/* The gateways of a family, or that there is none and why. */
+void network_report_gateway(const struct family_state *family, const struct network_link *external);
