@@ -142,43 +142,6 @@ def test_bridge_filter_decides_whether_iptables_sees_bridged_frames(lab, project
     assert (answer == "timeout") == bool(bridge_filter)
 
 
-def default_gateways(namespace):
-    """Gateways of the default routes of both families."""
-    gateways = set()
-    for family in ("-4", "-6"):
-        routes = json.loads(namespace.run(["ip", "-j", family, "route", "show", "default"]).stdout)
-        gateways.update(route.get("gateway") for route in routes)
-    return gateways
-
-
-def transit_network(**more):
-    """A transit network as the Direct pattern has it: the gateway is an address that Docker gives
-    to nobody and that the network-anchor claims."""
-    return {"enable_ipv6": True,
-            "driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"},
-            "ipam": {"config": [
-                {"subnet": "172.30.0.0/24", "aux_addresses": {"DefaultGatewayIPv4": "172.30.0.2"}},
-                {"subnet": "fd30::/64", "aux_addresses": {"DefaultGatewayIPv6": "fd30::2"}}]}} | more
-
-
-def test_auxiliary_addresses_give_containers_their_default_route_from_birth(project):
-    """GW-1, Direct pattern."""
-    direct = project({"services": {"app": service("app", networks=["transit"])},
-                      "networks": {"transit": transit_network()}})
-    assert default_gateways(direct.namespace("app")) == {"172.30.0.2", "fd30::2"}
-    direct.compose("restart", "--timeout", "0", "app")
-    assert default_gateways(direct.namespace("app")) == {"172.30.0.2", "fd30::2"}
-
-
-def test_docker_gives_the_auxiliary_addresses_to_nobody(project):
-    """GW-1: the address that the network-anchor claims cannot be taken by a container."""
-    taken = service("app", networks={"transit": {"ipv4_address": "172.30.0.2"}})
-    direct = project({"services": {"app": taken}, "networks": {"transit": transit_network()}},
-                     up=False)
-    with pytest.raises(LabError, match="Address already in use"):
-        direct.up()
-
-
 @pytest.fixture
 def second_lab(lab):
     second = Lab(f"{lab.name}-b", lab.engine.suite)

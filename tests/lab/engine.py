@@ -103,7 +103,7 @@ class Engine:
             tail = self.paths.log.read_text(errors="replace")[-3000:]
             raise LabError(f"dockerd ended with status {process.returncode}:\n{tail}")
         try:
-            return self.api("GET", "/_ping") == "OK"
+            return self.api_text("GET", "/_ping") == "OK"
         except (FileNotFoundError, ConnectionError):
             return False
 
@@ -115,8 +115,13 @@ class Engine:
     # --- the API ------------------------------------------------------------------------------
 
     def api(self, method, path, body=None, timeout=60):
-        """One request to the Docker API, by the engine's default version. Returns the decoded JSON
-        or the text; LabError for an error status."""
+        """One request to the Docker API; returns the decoded JSON, None for an empty answer."""
+        text = self.api_text(method, path, body, timeout)
+        return json.loads(text) if text else None
+
+    def api_text(self, method, path, body=None, timeout=60):
+        """One request, by the engine's default version; the answer's text. An error status is a
+        LabError."""
         connection = UnixConnection(self.paths.socket, timeout)
         try:
             connection.request(method, path, json.dumps(body) if body is not None else None,
@@ -127,8 +132,6 @@ class Engine:
             connection.close()
         if response.status >= 400:
             raise LabError(f"{method} {path}: {response.status} {text.strip()}")
-        if response.headers.get_content_type() == "application/json" and text:
-            return json.loads(text)
         return text
 
     def version(self):
