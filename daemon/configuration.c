@@ -160,7 +160,7 @@ __attribute__((format(printf, 4, 5))) static void add_problem(struct configurati
 }
 
 /* The value of `name` in `environment`; NULL when it is not there or empty. */
-static const char *find_in_environment(char *const environment[], const char *name)
+static const char *find_in_environment(const char *const environment[], const char *name)
 {
     size_t length = strlen(name);
 
@@ -171,7 +171,8 @@ static const char *find_in_environment(char *const environment[], const char *na
     return NULL;
 }
 
-static struct configuration_value find_value(const struct configuration_variable *variable, char *const environment[])
+static struct configuration_value find_value(const struct configuration_variable *variable,
+                                             const char *const environment[])
 {
     const char *text = find_in_environment(environment, variable->name);
 
@@ -195,8 +196,9 @@ static void report_absent(struct configuration *configuration, const struct conf
 }
 
 static void apply_value(struct configuration *configuration, const struct configuration_variable *variable,
-                        const struct configuration_value *value)
+                        struct configuration_value *value)
 {
+    const char *name = value->source == CONFIGURATION_SOURCE_FALLBACK ? variable->fallback : variable->name;
     const char *wrong;
 
     if (!value->text)
@@ -209,13 +211,12 @@ static void apply_value(struct configuration *configuration, const struct config
     if (!wrong)
         return;
     if (variable->hide_if_wrong)
-        add_problem(configuration, true, variable->name, "%s", wrong);
-    else
-        add_problem(configuration, true, variable->name, "\"%.100s\": %s", value->text, wrong);
+        value->text = "(not shown)";
+    add_problem(configuration, true, name, "\"%.100s\": %s", value->text, wrong);
 }
 
 /* Rules that concern more than one variable. */
-static void check_together(struct configuration *configuration, char *const environment[])
+static void check_together(struct configuration *configuration, const char *const environment[])
 {
     if (configuration->project[0] == '\0' && !find_in_environment(environment, "ANCHORD_PROJECT") &&
         !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
@@ -300,7 +301,7 @@ static void check_name(struct configuration *configuration, const char *name)
 }
 
 /* Looks for variables that look like ours and are none. */
-static void check_names(struct configuration *configuration, char *const environment[])
+static void check_names(struct configuration *configuration, const char *const environment[])
 {
     for (size_t i = 0; environment[i]; i++) {
         char name[COMPARED_NAME_MAX + 1];
@@ -317,7 +318,7 @@ static void check_names(struct configuration *configuration, char *const environ
     }
 }
 
-void configuration_load(const char *role_argument, char *const environment[], struct configuration *ret)
+void configuration_load(const char *role_argument, const char *const environment[], struct configuration *ret)
 {
     memset(ret, 0, sizeof(*ret));
     ret->log_level = LOG_LEVEL_INFO; /* holds when the variable is wrong: the errors must be seen */

@@ -107,7 +107,7 @@ const struct configuration_variable *configuration_variables(size_t *ret_count);
  * Reads `environment` (NAME=value strings, NULL-terminated) and the role from the command line (or NULL).
  * Never fails: what is wrong is in `problems`, and error_count says whether one may go on.
  */
-void configuration_load(const char *role_argument, char *const environment[], struct configuration *ret);
+void configuration_load(const char *role_argument, const char *const environment[], struct configuration *ret);
 
 const char *role_to_string(enum role role);
 const char *configuration_source_to_string(enum configuration_source source);

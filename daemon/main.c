@@ -66,7 +66,7 @@ static int show_configuration(int argc, char **argv)
         (void)fprintf(stderr, "anchord config: unknown argument %s; there are --json and --help\n", argv[0]);
         return EXIT_STATUS_CONFIGURATION;
     }
-    configuration_load(NULL, environ, &configuration);
+    configuration_load(NULL, (const char *const *)environ, &configuration);
     return configuration_command_show(&configuration, as_json);
 }
 
@@ -132,7 +132,7 @@ static int run_role(const char *argument)
     int result;
 
     log_initialise("supervisor");
-    configuration_load(argument, environ, &configuration);
+    configuration_load(argument, (const char *const *)environ, &configuration);
     log_set_level(configuration.log_level);
     if (report_problems() > 0)
         return EXIT_STATUS_CONFIGURATION;

@@ -64,8 +64,8 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
     (void)snprintf(name, sizeof(name), "%s", request->name);
     (void)snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", journal_stream ? journal_stream : "");
     (void)execve(request->program, arguments, environment);
-    log_error("cannot start a worker", LOG_TEXT("name", request->name), LOG_TEXT("step", "exec"),
-              LOG_TEXT("program", request->program), LOG_ERROR(-errno));
+    log_error("cannot start a worker", LOG_TEXT("program", request->program), LOG_TEXT("step", "exec"),
+              LOG_ERROR(-errno));
     _exit(EXIT_STATUS_CRASH);
 }
 

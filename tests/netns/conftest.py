@@ -1,0 +1,29 @@
+"""Fixtures of the namespace tests: real programs, root, network namespaces of their own."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import supervision as supervision_module  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--build", required=True, type=pathlib.Path, help="a build directory of this checkout, compiled")
+
+
+@pytest.fixture(scope="session")
+def build(request):
+    assert os.geteuid() == 0, "these tests make network namespaces: run them as root"
+    return request.config.getoption("--build").resolve()
+
+
+@pytest.fixture
+def supervision(build, tmp_path):
+    tmp_path.chmod(0o755)
+    lab = supervision_module.Supervision(build, tmp_path)
+    yield lab
+    lab.close()

@@ -1,0 +1,212 @@
+"""The programs of daemon/ under test, with stand-in workers that misbehave on request.
+
+Used by test_supervisor*.py and test_init.py. Runs as root; every program gets a network namespace of its own. The
+variants `anchord-under-test` and `anchord-init-under-test` differ from the product in one constant each: the directory
+in which they look for workers, and for the supervisor.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WATCHER_USER = 24941
+NETADMIN_USER = 24942
+CAP_NET_ADMIN = 1 << 12
+
+# A worker in a few lines: it does what the protocol asks unless BEHAVIOUR says otherwise, and tells what it gets.
+STAND_IN = '''#!/usr/bin/python3 -IS
+import array, json, os, signal, socket, struct, sys
+NAME = {name!r}
+TYPES = {types!r}
+BEHAVIOUR = {behaviour!r}
+HEADER = struct.Struct("=IHHIIQ")
+
+def tell(**fields):
+    print(json.dumps({{"stand_in": NAME, "pid": os.getpid(), **fields}}), flush=True)
+
+def send(channel, name, generation=0, body=b""):
+    channel.send(HEADER.pack(0x616e6368, 1, TYPES[name], HEADER.size + len(body), 0, generation) + body)
+
+def topology(third_octet):
+    def network(name, mac_last):
+        return struct.pack("=128s6s2xI", name, bytes([2, 0, 0, 0, third_octet, mac_last]), 0) + bytes(4 * 64)
+    return network(b"lan", 1) + network(b"transit", 2)
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM, signal.SIGINT}})
+channel = socket.socket(fileno=3)
+channel.setblocking(True)
+tell(event="started")
+if "exit" in BEHAVIOUR:
+    sys.exit(BEHAVIOUR["exit"])
+if BEHAVIOUR.get("orphan"):
+    child = os.fork()
+    if child == 0:
+        grandchild = os.fork()
+        if grandchild == 0:
+            signal.pause()
+        tell(event="orphan", orphan=grandchild)
+        os._exit(0)
+    os.waitpid(child, 0)
+if BEHAVIOUR.get("deaf"):
+    while True:
+        signal.pause()
+if BEHAVIOUR.get("garbage"):
+    channel.send(b"x" * 24)
+names = {{number: name for name, number in TYPES.items()}}
+while True:
+    message, ancillary, _, _ = channel.recvmsg(16384, socket.CMSG_SPACE(16))
+    if not message:
+        sys.exit(0)
+    for _, _, data in ancillary:
+        for descriptor in array.array("i", data):
+            os.close(descriptor)
+    _, _, kind, length, _, generation = HEADER.unpack_from(message)
+    kind = names[kind]
+    if kind == "PING":
+        send(channel, "PONG", generation)
+        continue
+    tell(event="message", type=kind, descriptors=len(ancillary), body=message[HEADER.size:].hex()[:2048])
+    if kind == "STOP":
+        tell(event="stopping")
+        sys.exit(0)
+    if kind == "CONFIGURE_NETADMIN" and BEHAVIOUR.get("ready", True):
+        send(channel, "READINESS", 0, struct.pack("=II", 3, 0))
+    if kind == "LINK" and NAME == "watcher" and "topology" in BEHAVIOUR:
+        send(channel, "TOPOLOGY", 0, topology(BEHAVIOUR["topology"]))
+'''
+
+
+def message_types():
+    """The numbers of the enum in protocol/messages.h, by name."""
+    text = (ROOT / "protocol/messages.h").read_text()
+    body = re.search(r"enum message_type \{(.*?)\};", text, re.S).group(1)
+    names = re.findall(r"^\s*MESSAGE_(\w+)\b", body, re.M)
+    return {name: number for number, name in enumerate(names)}
+
+
+def wait_until(condition, timeout=5.0):
+    """Polls what no event announces (the state of /proc); returns the first true value."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        threading.Event().wait(0.01)
+    raise AssertionError(f"not within {timeout} s: {condition}")
+
+
+def status_of(pid):
+    """/proc/PID/status as a dictionary."""
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
+
+
+def is_gone(pid):
+    """Dead and reaped: a zombie still has its directory."""
+    return not pathlib.Path(f"/proc/{pid}").exists()
+
+
+class Process:
+    """One program with its log, line by line as it comes."""
+
+    def __init__(self, command, environment):
+        self.records = []
+        self.changed = threading.Condition()
+        self.process = subprocess.Popen([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            try:
+                record = json.loads(re.sub(r"^<\d>", "", line))  # the journal's priority
+            except ValueError:
+                record = {"raw": line.rstrip()}
+            with self.changed:
+                self.records.append(record)
+                self.changed.notify_all()
+
+    def find(self, **fields):
+        return [record for record in list(self.records)
+                if all(record.get(key) == value for key, value in fields.items())]
+
+    def wait_for(self, count=1, timeout=10, **fields):
+        """The `count`-th record that has all of `fields`."""
+        with self.changed:
+            found = self.changed.wait_for(lambda: len(self.find(**fields)) >= count, timeout)
+        assert found, f"no {count}. {fields} within {timeout} s in:\n" + self.text()
+        return self.find(**fields)[count - 1]
+
+    def text(self):
+        return "\n".join(json.dumps(record) for record in self.records)
+
+    def wait(self, timeout=10):
+        status = self.process.wait(timeout)
+        self.reader.join(timeout)
+        return status
+
+    def stop(self, timeout=10):
+        """SIGTERM; returns exit status and seconds."""
+        started = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait(timeout), time.monotonic() - started
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+        self.reader.join(10)
+        self.process.stdout.close()
+
+
+class Supervision:
+    """What the fixture `supervision` hands out: workers to install, programs to start."""
+
+    def __init__(self, build, scratch):
+        self.build = build
+        self.scratch = scratch
+        self.workers = build / "daemon" / "test-workers"
+        self.docker_socket = scratch / "docker.sock"
+        self.processes = []
+
+    def install_stand_in(self, name, **behaviour):
+        path = self.workers / f"anchord-{name}"
+        path.unlink(missing_ok=True)
+        path.write_text(STAND_IN.format(name=name, types=message_types(), behaviour=behaviour))
+        path.chmod(0o755)
+
+    def install_stand_ins(self, watcher=None, netadmin=None):
+        self.workers.mkdir(exist_ok=True)
+        self.install_stand_in("watcher", **(watcher or {}))
+        self.install_stand_in("netadmin", **(netadmin or {}))
+
+    def install_real_workers(self):
+        self.workers.mkdir(exist_ok=True)
+        for name in ("watcher", "netadmin"):
+            path = self.workers / f"anchord-{name}"
+            path.unlink(missing_ok=True)
+            path.symlink_to(self.build / "workers" / name / f"anchord-{name}")
+
+    def start(self, program="anchord-under-test", arguments=(), wrap=("unshare", "--net"), **environment):
+        variables = {"PATH": "/usr/bin:/bin", "ANCHORD_PROJECT": "project",
+                     "DOCKER_HOST": f"unix://{self.docker_socket}", **environment}
+        process = Process([*wrap, self.build / "daemon" / program, *arguments],
+                          {key: value for key, value in variables.items() if value is not None})
+        self.processes.append(process)
+        return process
+
+    def start_ready(self, **options):
+        process = self.start(**options)
+        process.wait_for(msg="anchord ready")
+        return process
+
+    def close(self):
+        for process in self.processes:
+            process.close()

@@ -1,0 +1,123 @@
+"""anchord-init, as PID 1 of a PID namespace and not: it keeps the container alive and passes on what it must."""
+
+import signal
+import subprocess
+
+import pytest
+
+from supervision import is_gone, status_of, wait_until
+
+AS_PID_1 = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+AS_ANY_PID = ("unshare", "--net")
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return [int(child) for child in children.read().split()]
+
+
+def pids(process, wrap):
+    """(init, supervisor, workers) as this namespace numbers them."""
+    init = children_of(process.process.pid)[0] if wrap is AS_PID_1 else process.process.pid
+    supervisor = next(child for child in children_of(init) if status_of(child)["Name"] == "anchord-under-t")
+    return init, supervisor, children_of(supervisor)
+
+
+@pytest.fixture(params=[AS_PID_1, AS_ANY_PID], ids=["as PID 1", "as any PID"])
+def wrap(request):
+    return request.param
+
+
+def start_ready(supervision, wrap, **variables):
+    return supervision.start_ready(program="anchord-init-under-test", wrap=wrap, **variables)
+
+
+def stop(process, wrap):
+    """To init itself: unshare would die of the signal instead of passing it on."""
+    init = pids(process, wrap)[0]
+    subprocess.run(["kill", "-TERM", str(init)], check=True)
+    return process.wait()
+
+
+def test_stop_is_passed_on_and_the_status_handed_back(supervision, wrap):
+    supervision.install_stand_ins()
+    process = start_ready(supervision, wrap)
+    assert stop(process, wrap) == 0
+    assert process.find(msg="signal received, shutting down")
+    assert [record["stand_in"] for record in process.find(event="stopping")] == ["watcher", "netadmin"]
+
+
+def test_killed_supervisor_comes_back_with_new_workers(supervision, wrap):
+    """NAT-14: init lives on, and with it the network namespace; the workers die without having torn down."""
+    supervision.install_stand_ins()
+    process = start_ready(supervision, wrap)
+    init, supervisor, workers = pids(process, wrap)
+    namespace = namespace_of(init)
+    subprocess.run(["kill", "-KILL", str(supervisor)], check=True)
+    process.wait_for(msg="anchord ready", count=2)
+    assert process.wait_for(msg="the supervisor died")["signal"] == "KILL"
+    assert process.wait_for(msg="starting the supervisor again")["delay_seconds"] == 0
+    wait_until(lambda: all(map(is_gone, workers)))
+    assert not process.find(event="stopping")
+    assert namespace_of(pids(process, wrap)[1]) == namespace
+    assert stop(process, wrap) == 0
+
+
+def namespace_of(pid):
+    return subprocess.run(["readlink", f"/proc/{pid}/ns/net"], check=True, capture_output=True).stdout
+
+
+def test_orphans_are_reaped(supervision, wrap):
+    supervision.install_stand_ins(watcher={"orphan": True})
+    process = start_ready(supervision, wrap)
+    process.wait_for(event="orphan")
+    init, supervisor, _ = pids(process, wrap)
+    orphan = wait_until(lambda: [child for child in children_of(init) if child != supervisor])[0]
+    subprocess.run(["kill", "-KILL", str(orphan)], check=True)
+    wait_until(lambda: is_gone(orphan))
+
+
+def test_configuration_error_ends_it(supervision, wrap):
+    process = supervision.start(program="anchord-init-under-test", wrap=wrap, ANCHORD_POLL_INTERVAL="never")
+    assert process.wait() == 1
+    assert len(process.find(msg="invalid configuration")) == 1
+
+
+def test_second_signal_is_passed_on_at_once(supervision, wrap):
+    supervision.install_stand_ins(watcher={"deaf": True}, netadmin={"deaf": True})
+    process = supervision.start(program="anchord-init-under-test", wrap=wrap)
+    process.wait_for(stand_in="watcher", event="started")
+    init = pids(process, wrap)[0]
+    subprocess.run(["kill", "-INT", str(init)], check=True)
+    process.wait_for(msg="signal received, shutting down", signal="INT")
+    subprocess.run(["kill", "-TERM", str(init)], check=True)
+    process.wait_for(msg="second signal received, stopping at once", timeout=0.45)
+    assert process.wait() == 0
+
+
+def test_stop_while_the_supervisor_starts_is_not_lost(supervision):
+    """The signal stays pending over exec: no moment in which it would kill the supervisor or pass unseen."""
+    supervision.install_stand_ins()
+    process = supervision.start(program="anchord-init-under-test", wrap=AS_ANY_PID)
+    wait_until(lambda: blocks_stop_signals(process.process.pid))
+    process.process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def blocks_stop_signals(pid):
+    mask = 1 << signal.SIGTERM - 1 | 1 << signal.SIGINT - 1
+    return int(status_of(pid)["SigBlk"], 16) & mask == mask
+
+
+def test_missing_program_is_said(supervision):
+    """The product, where no anchord is installed: an empty /usr/bin in a mount namespace of its own."""
+    process = supervision.start(program="anchord-init", wrap=[
+        "unshare", "--mount", "sh", "-ec", "mount -t tmpfs none /usr/bin; exec \"$0\""])
+    assert process.wait() == 1
+    assert process.find(msg="cannot start the supervisor")[0]["err"] == "No such file or directory"
+
+
+def test_links_nothing_but_libc(supervision):
+    output = subprocess.run(["readelf", "--dynamic", str(supervision.build / "daemon" / "anchord-init")],
+                            check=True, capture_output=True, text=True).stdout
+    assert [line.split("[")[1].rstrip("]") for line in output.splitlines() if "(NEEDED)" in line] == ["libc.so.6"]

@@ -1,0 +1,300 @@
+"""The supervisor with stand-in workers: what it gives them, how it joins, watches, restarts and stops them."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from supervision import CAP_NET_ADMIN, NETADMIN_USER, WATCHER_USER, is_gone, status_of, wait_until
+
+NO_CAPABILITY = "0000000000000000"
+PERMITTED = f"{1 << 12 | 1 << 7 | 1 << 6 | 1 << 8 | 1 << 5:016x}"  # NET_ADMIN SETUID SETGID SETPCAP KILL
+
+
+def started(process, name, count=1):
+    return process.wait_for(stand_in=name, event="started", count=count)["pid"]
+
+
+def got(process, name, kind, count=1, **fields):
+    return process.wait_for(stand_in=name, event="message", type=kind, count=count, **fields)
+
+
+# --- what each process may do (DESIGN §1) ---
+
+def test_supervisor_keeps_exactly_its_capabilities(supervision):
+    supervision.install_stand_ins()
+    status = status_of(supervision.start_ready().process.pid)
+    assert status["CapPrm"] == status["CapBnd"] == PERMITTED
+    assert status["CapEff"] == f"{1 << 5:016x}"  # KILL
+    assert status["CapInh"] == status["CapAmb"] == NO_CAPABILITY
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("name, user, capabilities", [("watcher", WATCHER_USER, NO_CAPABILITY),
+                                                      ("netadmin", NETADMIN_USER, f"{CAP_NET_ADMIN:016x}")])
+def test_worker_starts_with_exactly_its_privileges(supervision, name, user, capabilities):
+    supervision.install_stand_ins()
+    status = status_of(started(supervision.start_ready(), name))
+    assert status["Uid"].split() == status["Gid"].split() == [str(user)] * 4
+    assert status["Groups"] == ""
+    assert {status[key] for key in ("CapPrm", "CapEff", "CapAmb", "CapInh")} == {capabilities}
+    assert status["CapBnd"] == NO_CAPABILITY
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert status["SigIgn"] in ("0000000000000000", "0000000001001000")  # Python itself ignores PIPE and XFSZ
+
+
+@pytest.mark.parametrize("name", ["watcher", "netadmin"])
+def test_worker_inherits_nothing_else(supervision, name):
+    supervision.install_stand_ins()
+    process = supervision.start_ready(SECRET="value", JOURNAL_STREAM="8:1234")
+    got(process, name, "LINK")
+    pid = started(process, name)
+    assert sorted(map(int, os.listdir(f"/proc/{pid}/fd"))) == [0, 1, 2, 3]
+    assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+    assert os.readlink(f"/proc/{pid}/fd/3").startswith("socket:")
+    with open(f"/proc/{pid}/environ", "rb") as environment:
+        assert environment.read().split(b"\0")[:-1] == [b"PATH=/usr/bin:/usr/libexec/anchord",
+                                                        b"JOURNAL_STREAM=8:1234"]
+    assert os.getpgid(pid) == pid
+
+
+# --- Docker's socket (DESIGN §6) ---
+
+def make_docker_socket(supervision, mode, group):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(supervision.docker_socket))
+    os.chown(supervision.docker_socket, 0, group)
+    supervision.docker_socket.chmod(mode)
+    return listener
+
+
+@pytest.mark.parametrize("mode, group, groups, warned", [(0o660, 4711, "4711", False), (0o660, 0, "0", True),
+                                                         (0o666, 4711, "", False)])
+def test_watcher_gets_the_group_of_dockers_socket(supervision, mode, group, groups, warned):
+    supervision.install_stand_ins()
+    with make_docker_socket(supervision, mode, group):
+        process = supervision.start_ready()
+        assert status_of(started(process, "watcher"))["Groups"] == groups
+        assert status_of(started(process, "netadmin"))["Groups"] == ""
+    assert bool(process.find(msg="Docker's socket belongs to group 0: its reader gets that group")) == warned
+
+
+@pytest.mark.parametrize("mode, group, words", [(0o600, 4711, "its mode lets only the owner"),
+                                                (0o660, 65534, "its group is nobody")])
+def test_closed_docker_socket_is_fatal(supervision, mode, group, words):
+    supervision.install_stand_ins()
+    with make_docker_socket(supervision, mode, group):
+        process = supervision.start()
+        assert process.wait() == 1
+    record = process.wait_for(msg="Docker's socket cannot be used")
+    assert (record["mode"], record["owner"], record["group"]) == (f"{mode:04o}", 0, group)
+    assert words in record["err"]
+
+
+def test_directory_in_place_of_dockers_socket_is_fatal(supervision):
+    supervision.install_stand_ins()
+    supervision.docker_socket.mkdir()
+    process = supervision.start()
+    assert process.wait() == 1
+    assert "it is no socket" in process.wait_for(msg="Docker's socket cannot be used")["err"]
+
+
+def test_missing_docker_socket_is_waited_for(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready()
+    assert process.wait_for(msg="Docker's socket is not there yet, waiting for it")["level"] == "WARN"
+
+
+# --- joining, restarting ---
+
+def test_configuration_comes_first_then_the_link(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready(ANCHORD_EXT_NETWORK="lan")
+    for name, configure in (("watcher", "CONFIGURE_WATCHER"), ("netadmin", "CONFIGURE_NETADMIN")):
+        got(process, name, "LINK", descriptors=1)
+        kinds = [record["type"] for record in process.find(stand_in=name, event="message")]
+        assert kinds[:2] == [configure, "LINK"]
+    assert b"lan\0".hex() in got(process, "watcher", "CONFIGURE_WATCHER")["body"]
+
+
+@pytest.mark.parametrize("name, other", [("watcher", "netadmin"), ("netadmin", "watcher")])
+def test_killed_worker_is_restarted_at_once_and_joined_again(supervision, name, other):
+    supervision.install_stand_ins(watcher={"topology": 7})
+    process = supervision.start_ready()
+    got(process, "netadmin", "TOPOLOGY")
+    before = time.monotonic()
+    os.kill(started(process, name), signal.SIGKILL)
+    got(process, name, "LINK", count=2)
+    assert time.monotonic() - before < 1.0
+    got(process, other, "LINK", count=2)
+    assert process.wait_for(msg="worker killed")["signal"] == "KILL"
+    assert process.wait_for(msg="starting a worker again")["delay_seconds"] == 0
+    if name == "netadmin":
+        assert got(process, name, "TOPOLOGY", count=2)["body"] == got(process, name, "TOPOLOGY")["body"]
+        process.wait_for(msg="anchord ready", count=2)
+
+
+def test_same_topology_is_ignored_and_another_refused(supervision):
+    supervision.install_stand_ins(watcher={"topology": 7})
+    process = supervision.start_ready()
+    got(process, "netadmin", "TOPOLOGY")
+    os.kill(started(process, "watcher"), signal.SIGKILL)
+    got(process, "watcher", "LINK", count=2)
+    supervision.install_stand_in("watcher", topology=8)
+    os.kill(started(process, "watcher", count=2), signal.SIGKILL)
+    refused = "the watcher sent another topology than the pinned one, refusing it; a restart takes it"
+    assert process.wait_for(msg=refused)["refused"] == 1
+    assert len(process.find(stand_in="netadmin", type="TOPOLOGY")) == 1
+
+
+def test_worker_that_breaks_the_protocol_is_replaced(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready()
+    supervision.install_stand_in("watcher", garbage=True)
+    os.kill(started(process, "watcher"), signal.SIGKILL)
+    assert process.wait_for(msg="a worker's channel failed, killing it")["reason"] == "magic"
+    started(process, "watcher", count=3)
+
+
+def test_permanent_failure_before_ready_stops_everything(supervision):
+    supervision.install_stand_ins(watcher={"exit": 1}, netadmin={"ready": False})
+    process = supervision.start()
+    assert process.wait() == 1
+    assert process.wait_for(msg="worker exited", name="watcher")["status"] == 1
+    assert process.wait_for(stand_in="netadmin", event="stopping")
+    assert process.wait_for(msg="a worker cannot work as it is configured, giving up")
+
+
+def test_permanent_failure_after_ready_is_retried(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready()
+    supervision.install_stand_in("watcher", exit=1)
+    os.kill(started(process, "watcher"), signal.SIGKILL)
+    process.wait_for(msg="starting a worker again", delay_seconds=1)
+    supervision.install_stand_in("watcher")
+    got(process, "watcher", "LINK", count=2)
+
+
+def test_program_that_is_not_there_is_tried_again(supervision):
+    supervision.install_stand_ins()
+    (supervision.workers / "anchord-netadmin").unlink()
+    process = supervision.start()
+    assert process.wait_for(msg="cannot start a worker", step="exec")["err"] == "No such file or directory"
+    process.wait_for(msg="starting a worker again", delay_seconds=1)
+    supervision.install_stand_in("netadmin")
+    process.wait_for(msg="anchord ready")
+
+
+def test_stopped_worker_is_replaced_by_the_watchdog(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready()
+    pid = started(process, "netadmin")
+    os.kill(pid, signal.SIGSTOP)
+    before = time.monotonic()
+    assert process.wait_for(timeout=18, msg="a worker does not answer, killing it")["name"] == "netadmin"
+    assert 8 < time.monotonic() - before < 16
+    started(process, "netadmin", count=2)
+    assert is_gone(pid)
+    assert not process.find(msg="a worker does not answer, killing it", name="watcher")
+
+
+# --- ending ---
+
+def test_stop_is_ordered_and_clean(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready()
+    status, seconds = process.stop()
+    assert (status, seconds < 1) == (0, True)
+    assert process.find(msg="signal received, shutting down")[0]["signal"] == "TERM"
+    assert [record["stand_in"] for record in process.find(event="stopping")] == ["watcher", "netadmin"]
+    assert not process.find(level="ERROR")
+
+
+def test_workers_that_ignore_stop_are_gone_within_two_seconds(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready()
+    supervision.install_stand_ins(watcher={"deaf": True}, netadmin={"deaf": True})
+    for name in ("watcher", "netadmin"):
+        os.kill(started(process, name), signal.SIGKILL)
+    pids = [started(process, name, count=2) for name in ("watcher", "netadmin")]
+    status, seconds = process.stop()
+    assert (status, seconds < 2) == (0, True)
+    assert all(map(is_gone, pids))
+
+
+def test_second_signal_stops_at_once(supervision):
+    supervision.install_stand_ins(watcher={"deaf": True})
+    process = supervision.start_ready()
+    process.process.send_signal(signal.SIGTERM)
+    process.wait_for(msg="signal received, shutting down")
+    status, seconds = process.stop()
+    assert (status, seconds < 0.4) == (0, True)
+
+
+def test_workers_die_with_the_supervisor(supervision):
+    """They do not read here: only the parent death signal can reach them, which the kernel delivers with the dying
+    parent's rights (CAP_KILL must be effective)."""
+    supervision.install_stand_ins(watcher={"deaf": True}, netadmin={"deaf": True})
+    process = supervision.start()
+    pids = [started(process, name) for name in ("watcher", "netadmin")]
+    process.process.kill()
+    wait_until(lambda: all(map(is_gone_or_zombie, pids)))
+
+
+def is_gone_or_zombie(pid):
+    """Orphans of a test wait for whoever adopted them."""
+    try:
+        return status_of(pid)["State"].startswith("Z")
+    except FileNotFoundError:
+        return True
+
+
+# --- start-up errors (SPEC §10, §11) ---
+
+def test_every_error_at_once_and_nothing_started(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start(arguments=["no-such-role"], wrap=["unshare", "--net", "setpriv",
+                                                                   "--bounding-set=-net_admin,-kill"],
+                                ANCHORD_PROJECT=None, ANCHORD_POLL_INTERVAL="-1", ANCHORD_POLINTERVAL="1s")
+    assert process.wait() == 1
+    assert {record["variable"] for record in process.find(msg="invalid configuration")} == {
+        "ANCHORD_MODE", "ANCHORD_PROJECT", "ANCHORD_POLL_INTERVAL"}
+    assert {record["line"] for record in process.records if "capability" in record} == {
+        "cap_add: [NET_ADMIN]", "cap_add: [KILL]"}
+    assert "ANCHORD_POLL_INTERVAL" in process.find(variable="ANCHORD_POLINTERVAL")[0]["reason"]
+    assert not process.find(msg="worker started")
+
+
+@pytest.mark.parametrize("arguments, mode, role", [((), None, "network-anchor"),
+                                                   (("network-anchor",), "wrap-rebinder", "network-anchor")])
+def test_role_from_argument_variable_or_neither(supervision, arguments, mode, role):
+    supervision.install_stand_ins()
+    process = supervision.start_ready(arguments=arguments, ANCHORD_MODE=mode)
+    assert process.find(msg=f"anchord starting ({role} mode)")
+
+
+def test_role_that_is_not_built_is_refused(supervision):
+    process = supervision.start(ANCHORD_MODE="service-anchor")
+    assert process.wait() == 1
+    assert "this build has no such role" in process.find(msg="invalid configuration")[0]["err"]
+
+
+# --- systemd (sd_notify(3)) ---
+
+def test_systemd_hears_ready_watchdog_and_stopping(supervision):
+    supervision.install_stand_ins()
+    address = supervision.scratch / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(address))
+        notify.settimeout(5)
+        process = supervision.start(NOTIFY_SOCKET=str(address), WATCHDOG_USEC="500000")
+        heard = ""
+        while "READY=1" not in heard or "WATCHDOG=1" not in heard:
+            heard += notify.recv(4096).decode()
+        assert process.find(msg="anchord ready")
+        process.process.send_signal(signal.SIGTERM)
+        while "STOPPING=1" not in heard:
+            heard += notify.recv(4096).decode()
+        assert process.wait() == 0

@@ -1,0 +1,259 @@
+/* Unit tests of daemon/configuration: sources, defaults, every error at once (SPEC §1, §10). */
+#include "common/cleanup.h"
+#include "daemon/configuration.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ENVIRONMENT(...) ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static struct configuration configuration;
+
+static void load(const char *role_argument, const char *const environment[])
+{
+    configuration_load(role_argument, environment, &configuration);
+}
+
+static const struct configuration_problem *find_problem(const char *variable, bool is_error)
+{
+    for (size_t i = 0; i < configuration.problem_count; i++) {
+        if (strcmp(configuration.problems[i].variable, variable) == 0 && configuration.problems[i].is_error == is_error)
+            return &configuration.problems[i];
+    }
+    return NULL;
+}
+
+static void assert_problem(const char *variable, bool is_error, const char *words)
+{
+    const struct configuration_problem *problem = find_problem(variable, is_error);
+
+    if (!problem || !strstr(problem->text, words))
+        fail_msg("%s: expected \"%s\", got \"%s\"", variable, words, problem ? problem->text : "no such problem");
+}
+
+static const struct configuration_value *value_of(const char *name)
+{
+    size_t count;
+    const struct configuration_variable *variables = configuration_variables(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(variables[i].name, name) == 0)
+            return &configuration.values[i];
+    }
+    fail_msg("no variable %s", name);
+    return NULL;
+}
+
+static void defaults_hold(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(configuration.role, ROLE_NETWORK_ANCHOR);
+    assert_int_equal(configuration.address_mode, ADDRESS_MODE_BOOTSTRAP);
+    assert_int_equal(configuration.log_level, LOG_LEVEL_INFO);
+    assert_true(configuration.claim_gateway);
+    assert_int_equal(configuration.poll_interval_milliseconds, 30000);
+    assert_int_equal(configuration.external_gateways.v4.family, IP_FAMILY_NONE);
+    assert_string_equal(configuration.project, "mail");
+    assert_string_equal(configuration.external_network, "");
+    assert_string_equal(configuration.external_interface, "eth0");
+    assert_string_equal(configuration.shared_network, "");
+    assert_string_equal(configuration.docker_host, "unix:///var/run/docker.sock");
+    assert_int_equal(value_of("ANCHORD_PROJECT")->source, CONFIGURATION_SOURCE_ENVIRONMENT);
+    assert_int_equal(value_of("ANCHORD_LOG_LEVEL")->source, CONFIGURATION_SOURCE_DEFAULT);
+    assert_int_equal(value_of("ANCHORD_SHARED_NETWORK")->source, CONFIGURATION_SOURCE_UNSET);
+}
+
+static void environment_is_taken(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_EXT_NETWORK=lan", "ANCHORD_SHARED_NETWORK=transit",
+                           "ANCHORD_EXT_GATEWAY_IP=10.0.0.1", "ANCHORD_CLAIM_GATEWAY=off", "ANCHORD_POLL_INTERVAL=1m",
+                           "ANCHORD_LOG_LEVEL=WARN", "DOCKER_HOST=tcp://proxy:2375"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.external_network, "lan");
+    assert_string_equal(configuration.shared_network, "transit");
+    assert_int_equal(configuration.external_gateways.v4.family, IP_FAMILY_4);
+    assert_false(configuration.claim_gateway);
+    assert_int_equal(configuration.poll_interval_milliseconds, 60000);
+    assert_int_equal(configuration.log_level, LOG_LEVEL_WARN);
+    assert_string_equal(configuration.docker_host, "tcp://proxy:2375");
+}
+
+static void empty_means_unset(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=", "COMPOSE_PROJECT_NAME=shop", "ANCHORD_MODE=", "DOCKER_HOST=",
+                           "ANCHORD_POLL_INTERVAL=", "ANCHORD_LABEL_SELECTOR=", "ANCHORD_TYPO="));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.project, "shop");
+    assert_int_equal(value_of("ANCHORD_PROJECT")->source, CONFIGURATION_SOURCE_FALLBACK);
+    assert_int_equal(value_of("ANCHORD_POLL_INTERVAL")->source, CONFIGURATION_SOURCE_DEFAULT);
+}
+
+static void project_is_required_and_own_one_wins(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("PATH=/usr/bin"));
+    assert_int_equal(configuration.error_count, 1);
+    assert_problem("ANCHORD_PROJECT", true, "COMPOSE_PROJECT_NAME");
+    load(NULL, ENVIRONMENT("COMPOSE_PROJECT_NAME=shop", "ANCHORD_PROJECT=mail"));
+    assert_string_equal(configuration.project, "mail");
+    load(NULL, ENVIRONMENT("COMPOSE_PROJECT_NAME=two words"));
+    assert_problem("COMPOSE_PROJECT_NAME", true, "\"two words\"");
+    assert_int_equal(configuration.error_count, 1);
+}
+
+static void argument_wins_over_the_variable(void **state)
+{
+    (void)state;
+    load("network-anchor", ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MODE=nonsense"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(value_of("ANCHORD_MODE")->source, CONFIGURATION_SOURCE_ARGUMENT);
+    load("nonsense", ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MODE=network-anchor"));
+    assert_problem("ANCHORD_MODE", true,
+                   "\"nonsense\": is no role: there are network-anchor, service-anchor, external-rebinder, "
+                   "wrap-rebinder");
+}
+
+/* One wrong value for each variable of this build; the names come from the table, so that none is forgotten. */
+static const char *wrong_value(const char *name)
+{
+    return strcmp(name, "ANCHORD_PROJECT") == 0          ? "two words"
+           : strcmp(name, "ANCHORD_EXT_NETWORK") == 0    ? "two words"
+           : strcmp(name, "ANCHORD_SHARED_NETWORK") == 0 ? "two words"
+                                                         : "?/";
+}
+
+static void every_error_is_told_at_once(void **state)
+{
+    size_t count, wrong_count = 0;
+    const struct configuration_variable *variables = configuration_variables(&count);
+    char texts[CONFIGURATION_VARIABLES_MAX][96];
+    const char *environment[CONFIGURATION_VARIABLES_MAX + 1] = {NULL};
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        if (variables[i].absence != CONFIGURATION_PRESENT)
+            continue;
+        (void)snprintf(texts[wrong_count], sizeof(texts[0]), "%s=%s", variables[i].name,
+                       wrong_value(variables[i].name));
+        environment[wrong_count] = texts[wrong_count];
+        wrong_count++;
+    }
+    load(NULL, environment);
+    assert_int_equal(configuration.error_count, wrong_count);
+    for (size_t i = 0; i < count; i++) {
+        if (variables[i].absence != CONFIGURATION_PRESENT)
+            continue;
+        assert_problem(variables[i].name, true,
+                       variables[i].hide_if_wrong ? "(not shown)" : wrong_value(variables[i].name));
+    }
+}
+
+static void wrong_docker_host_is_not_repeated(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "DOCKER_HOST=tcp://user:secret@proxy:2375"));
+    assert_problem("DOCKER_HOST", true, "must be tcp://name:port");
+    assert_null(strstr(find_problem("DOCKER_HOST", true)->text, "secret"));
+    assert_null(strstr(value_of("DOCKER_HOST")->text, "secret"));
+}
+
+static void network_wins_over_interface_with_a_warning(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_EXT_NETWORK=lan", "ANCHORD_EXT_IFACE=eth1"));
+    assert_int_equal(configuration.error_count, 0);
+    assert_problem("ANCHORD_EXT_IFACE", false, "ANCHORD_EXT_NETWORK is set too and wins");
+}
+
+static void one_network_cannot_be_both(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_EXT_NETWORK=lan", "ANCHORD_SHARED_NETWORK=lan"));
+    assert_problem("ANCHORD_SHARED_NETWORK", true, "is ANCHORD_EXT_NETWORK too");
+}
+
+static void misspelt_names_are_pointed_out(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_POLINTERVAL=1s", "ANCHORD_EXTNETWORK=lan",
+                           "ANCHORD_SOMETHING_ENTIRELY_DIFFERENT=1", "OTHER_POLL_INTERVAL=1s"));
+    assert_int_equal(configuration.error_count, 0);
+    assert_int_equal(configuration.problem_count, 3);
+    assert_problem("ANCHORD_POLINTERVAL", false, "did you mean ANCHORD_POLL_INTERVAL?");
+    assert_problem("ANCHORD_EXTNETWORK", false, "did you mean ANCHORD_EXT_NETWORK?");
+    assert_problem("ANCHORD_SOMETHING_ENTIRELY_DIFFERENT", false, "unknown, probably misspelt, ignoring");
+}
+
+static void what_this_build_has_not_got_is_said(void **state)
+{
+    size_t count;
+    const struct configuration_variable *variables = configuration_variables(&count);
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        char text[96];
+        bool is_refused = variables[i].absence == CONFIGURATION_ABSENT_REFUSED;
+
+        if (variables[i].absence == CONFIGURATION_PRESENT)
+            continue;
+        (void)snprintf(text, sizeof(text), "%s=1", variables[i].name);
+        load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", text));
+        assert_int_equal(configuration.problem_count, 1);
+        assert_int_equal(configuration.error_count, is_refused ? 1 : 0);
+        assert_problem(variables[i].name, is_refused, "this build has not got it yet");
+    }
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_3=aio", "DOCKER_TLS_VERIFY=1"));
+    assert_problem("ANCHORD_MANAGED_SA_TARGET_3", true, "this build has not got it yet");
+    assert_problem("DOCKER_TLS_VERIFY", true, "this build has not got it yet");
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_1=aio"));
+    assert_problem("ANCHORD_MANAGED_SA_TARGET_1", false, "misspelt");
+}
+
+static void problems_have_a_limit(void **state)
+{
+    char texts[CONFIGURATION_PROBLEMS_MAX + 1][48];
+    const char *environment[CONFIGURATION_PROBLEMS_MAX + 2] = {NULL};
+
+    (void)state;
+    /* One error for the missing project, then as many warnings. */
+    for (size_t i = 0; i <= CONFIGURATION_PROBLEMS_MAX; i++) {
+        (void)snprintf(texts[i], sizeof(texts[i]), "ANCHORD_UNHEARD_OF_%zu=1", i);
+        environment[i] = texts[i];
+    }
+    load(NULL, environment);
+    assert_int_equal(configuration.problem_count, CONFIGURATION_PROBLEMS_MAX);
+    assert_int_equal(configuration.problems_left_out, 2);
+    assert_int_equal(configuration.error_count, 1);
+    environment[CONFIGURATION_PROBLEMS_MAX - 1] = NULL;
+    load(NULL, environment);
+    assert_int_equal(configuration.problem_count, CONFIGURATION_PROBLEMS_MAX);
+    assert_int_equal(configuration.problems_left_out, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_hold),
+        cmocka_unit_test(environment_is_taken),
+        cmocka_unit_test(empty_means_unset),
+        cmocka_unit_test(project_is_required_and_own_one_wins),
+        cmocka_unit_test(argument_wins_over_the_variable),
+        cmocka_unit_test(every_error_is_told_at_once),
+        cmocka_unit_test(wrong_docker_host_is_not_repeated),
+        cmocka_unit_test(network_wins_over_interface_with_a_warning),
+        cmocka_unit_test(one_network_cannot_be_both),
+        cmocka_unit_test(misspelt_names_are_pointed_out),
+        cmocka_unit_test(what_this_build_has_not_got_is_said),
+        cmocka_unit_test(problems_have_a_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,186 @@
+/* Unit tests of daemon/configuration_parse: the grammars of the variables' values (SPEC §2, §10). */
+#include "common/cleanup.h"
+#include "daemon/configuration_parse.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void reads_durations(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t milliseconds;
+    } good[] = {
+        {"30s", 30000}, {"5m", 300000}, {"1h30m", 5400000}, {"500ms", 500},
+        {"30", 30000},  {"0", 0},       {"0s", 0},          {"1h2m3s4ms", 3723004},
+    };
+    static const char *const bad[] = {"",    "s",    "ms",    "1x",   "1.5s", "-1s", "+1",   " 1",
+                                      "1 s", "1h30", "30m1h", "1m1m", "1sm",  "1S",  "never"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        uint64_t milliseconds = 1;
+
+        assert_int_equal(duration_parse(good[i].text, &milliseconds), 0);
+        assert_int_equal(milliseconds, good[i].milliseconds);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        uint64_t milliseconds = 42;
+
+        assert_int_equal(duration_parse(bad[i], &milliseconds), -EINVAL);
+        assert_int_equal(milliseconds, 42);
+    }
+    assert_int_equal(duration_parse("99999999999999999999h", &(uint64_t){0}), -ERANGE);
+}
+
+static void interval_has_limits(void **state)
+{
+    uint64_t milliseconds = 0;
+
+    (void)state;
+    assert_null(parse_interval("1ms", &milliseconds));
+    assert_int_equal(milliseconds, 1);
+    assert_null(parse_interval("4294967295ms", &milliseconds));
+    assert_int_equal(milliseconds, UINT32_MAX);
+    assert_string_equal(parse_interval("4294967296ms", &milliseconds), "is too long: 49 days at most");
+    assert_string_equal(parse_interval("4294968s", &milliseconds), "is too long: 49 days at most");
+    assert_string_equal(parse_interval("0ms", &milliseconds), "must be more than 0");
+    assert_int_equal(milliseconds, UINT32_MAX);
+}
+
+static void reads_docker_hosts(void **state)
+{
+    static const char *const good[] = {"unix:///var/run/docker.sock", "tcp://socket-proxy:2375", "tcp://10.0.0.1:1",
+                                       "tcp://[fd00::1]:65535", "tcp://a_b.example:2375"};
+    static const char *const bad[] = {
+        "",
+        "/var/run/docker.sock",
+        "unix://",
+        "unix://run/docker.sock",
+        "http://a:1",
+        "tcp://a",
+        "tcp://a:",
+        "tcp://:2375",
+        "tcp://a:0",
+        "tcp://a:65536",
+        "tcp://a:1/",
+        "tcp://u:p@a:1",
+        "tcp://fd00::1:1",
+        "tcp://[]:1",
+        "tcp://a b:1",
+        "ssh://a",
+        "TCP://a:1",
+    };
+    char host[DOCKER_HOST_SIZE] = "untouched";
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        assert_non_null(parse_docker_host(bad[i], host));
+        assert_string_equal(host, "untouched");
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        assert_null(parse_docker_host(good[i], host));
+        assert_string_equal(host, good[i]);
+    }
+}
+
+static void unix_path_fits_a_socket_address(void **state)
+{
+    char host[DOCKER_HOST_SIZE], longest[] =
+                                     DOCKER_HOST_UNIX "/XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"
+                                                      "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX";
+    char too_long[sizeof(longest) + 1];
+
+    (void)state;
+    assert_int_equal(strlen(longest), strlen(DOCKER_HOST_UNIX) + 107); /* sun_path, unix(7) */
+    memcpy(too_long, longest, sizeof(longest) - 1);
+    memcpy(too_long + sizeof(longest) - 1, "X", 2);
+    assert_null(parse_docker_host(longest, host));
+    assert_non_null(parse_docker_host(too_long, host));
+}
+
+static void reads_gateways(void **state)
+{
+    static const char *const bad[] = {
+        "10.0.0.1,10.0.0.2",        "fe80::1,fe80::2", "10.0.0.1,",  ",",         "10.0.0.1 fe80::1",
+        "10.0.0.1,fe80::1,fe80::2", "gateway",         "0.0.0.0",    "224.0.0.1", "127.0.0.1",
+        "255.255.255.255",          "fe80::1%eth0",    "10.0.0.1/24"};
+    struct configuration_gateways gateways = {0};
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        assert_non_null(parse_gateways(bad[i], &gateways));
+        assert_int_equal(gateways.v4.family, IP_FAMILY_NONE);
+        assert_int_equal(gateways.v6.family, IP_FAMILY_NONE);
+    }
+    assert_null(parse_gateways(" fe80::1 ,\t10.0.0.1 ", &gateways));
+    assert_string_equal(ip_address_format(&gateways.v4, text), "10.0.0.1");
+    assert_string_equal(ip_address_format(&gateways.v6, text), "fe80::1");
+    assert_null(parse_gateways("fe80::2", &gateways));
+    assert_int_equal(gateways.v4.family, IP_FAMILY_NONE);
+}
+
+static void reads_names_and_interfaces(void **state)
+{
+    char name[NAME_SIZE], interface[INTERFACE_NAME_SIZE], long_name[NAME_SIZE + 1];
+
+    (void)state;
+    memset(long_name, 'a', NAME_SIZE);
+    long_name[NAME_SIZE] = '\0';
+    assert_non_null(parse_name(long_name, name));
+    long_name[NAME_SIZE - 1] = '\0';
+    assert_null(parse_name(long_name, name));
+    assert_non_null(parse_name("a b", name));
+    assert_non_null(parse_name("a\nb", name));
+    assert_null(parse_interface("eth0.42", interface));
+    assert_null(parse_interface("fifteen-letters", interface));
+    assert_non_null(parse_interface("sixteen-letters-", interface));
+    assert_non_null(parse_interface("..", interface));
+    assert_non_null(parse_interface("a/b", interface));
+    assert_non_null(parse_interface("eth0:1", interface));
+    assert_non_null(parse_interface("eth 0", interface));
+}
+
+static void reads_choices(void **state)
+{
+    enum role role = ROLE_MAX_;
+    enum address_mode mode = ADDRESS_MODE_MAX_;
+    enum log_level level = LOG_LEVEL_MAX_;
+    bool enabled = false;
+
+    (void)state;
+    assert_null(parse_role("network-anchor", &role));
+    assert_int_equal(role, ROLE_NETWORK_ANCHOR);
+    assert_string_equal(parse_role("service-anchor", &role), "this build has no such role yet, only network-anchor");
+    assert_string_equal(parse_role("anchor", &role),
+                        "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder");
+    assert_null(parse_address_mode("bootstrap", &mode));
+    assert_int_equal(mode, ADDRESS_MODE_BOOTSTRAP);
+    assert_string_equal(parse_address_mode("dhcp-refresh", &mode),
+                        "this build has no such address mode yet, only bootstrap");
+    assert_non_null(parse_address_mode("dhcp", &mode));
+    assert_null(parse_auto_or_off("AUTO", &enabled));
+    assert_true(enabled);
+    assert_null(parse_auto_or_off("off", &enabled));
+    assert_false(enabled);
+    assert_non_null(parse_auto_or_off("true", &enabled));
+    assert_null(parse_log_level("debug", &level));
+    assert_int_equal(level, LOG_LEVEL_DEBUG);
+    assert_non_null(parse_log_level("verbose", &level));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_durations),    cmocka_unit_test(interval_has_limits),
+        cmocka_unit_test(reads_docker_hosts), cmocka_unit_test(unix_path_fits_a_socket_address),
+        cmocka_unit_test(reads_gateways),     cmocka_unit_test(reads_names_and_interfaces),
+        cmocka_unit_test(reads_choices),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
