@@ -127,6 +127,35 @@ def test_long_lived_connection_and_pinger_notice_the_end_of_the_service(lab, web
         assert pinger.sent > 0 and count <= pinger.sent
 
 
+@pytest.mark.parametrize("family", (0, 1), ids=("ipv4", "ipv6"))
+def test_capture_shows_addresses_ports_and_ttl(lab, web, family):
+    client = lab.lanhost1
+    with client.capture() as capture:
+        client.probe("udp", WEB[family], 53, source_port=40300)
+    request, = capture.matching(proto="udp", source_port=40300)
+    reply, = capture.matching(proto="udp", destination_port=40300)
+    assert request.outgoing and not reply.outgoing
+    assert (request.source, request.destination) == (client.addresses[family], WEB[family])
+    assert (reply.source, reply.source_port, reply.ttl) == (WEB[family], 53, 64)
+    assert reply.mac == client.neighbour(WEB[family])
+
+
+def test_capture_shows_announcements(lab, web):
+    """Gratuitous ARP and the unsolicited advertisement, which the kernel sends after link up."""
+    namespace = web.namespace("web")
+    for name in ("ipv4.conf.eth0.arp_notify", "ipv6.conf.eth0.ndisc_notify",
+                 "ipv6.conf.eth0.keep_addr_on_down"):
+        namespace.set_sysctl(f"net.{name}", 1)
+    with lab.lanhost2.capture() as capture:
+        for state in ("down", "up"):
+            namespace.run(["ip", "link", "set", "eth0", state])
+        for address in WEB:
+            wait_until(lambda address=address: capture.announced(address), 5, f"news of {address}")
+    mac = namespace.link_address("eth0")
+    assert {news.mac for address in WEB for news in capture.announced(address)} == {mac}
+    assert not capture.announced("10.99.0.99")
+
+
 def test_bridge_filter_decides_whether_iptables_sees_bridged_frames(lab, project, bridge_filter):
     inner = project({"services": {"a": service("a", "--udp", "53"), "b": service("b")}})
     inner.wait_logged("a", "a ready")

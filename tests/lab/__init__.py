@@ -14,5 +14,6 @@ by side and `down` finds all of it again, even after a crash.
     instance.py   one lab: up, down, status
     compose.py    a Compose project in the lab, as tests use it
     probe.py      what a client does: connect, send, scan, ping (also a command in the test image)
+    capture.py    what passes an interface
     services.py   the echo services that containers and the outside server run
 """

@@ -17,7 +17,7 @@ lab, because each lives in its own namespace.
 
 import json
 
-from . import probe
+from . import capture, probe
 from .machine import NAMED_NAMESPACES, LabError, Namespace, run
 
 LAN_V4 = "10.99.0.0/24"
@@ -78,6 +78,11 @@ class Host(Namespace):
     def scan_udp(self, address, ports, **options):
         with self:
             return probe.scan_udp(address, ports, **options)
+
+    def capture(self, interface=None):
+        """Record the packets on an interface until stopped; see capture.Capture."""
+        with self:
+            return capture.Capture(interface or self.interface)
 
     def add_route(self, destination, via):
         self.run(["ip", "route", "replace", destination, "via", via])
