@@ -18,6 +18,7 @@
 #include "workers/netadmin/routing_rules.h"
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <string.h>
 #include <time.h>
 
@@ -121,10 +122,27 @@ static bool concerns_us(const struct nlmsghdr *message)
     return header->rtm_protocol == RTPROT_RA || route_table_of(message, header) == ROUTE_TABLE_NUMBER;
 }
 
+/* The picture in `links` is still the one from before; even when the link is up again, its addresses are gone. */
+static void note_link_down(struct network *network, const struct nlmsghdr *message)
+{
+    const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+
+    if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+        header->ifi_flags & IFF_UP)
+        return;
+    for (enum device_side side = DEVICE_SIDE_EXTERNAL; side <= DEVICE_SIDE_SHARED; side++) {
+        const struct network_link *link = network_find_link(network, side);
+
+        if (link && link->is_up && link->index == (uint32_t)header->ifi_index)
+            address_keeper_note(&network->kept[side], link);
+    }
+}
+
 static void on_notification(const struct nlmsghdr *message, void *userdata)
 {
     struct network *network = userdata;
 
+    note_link_down(network, message);
     if (concerns_us(message))
         network->is_stale = true;
 }

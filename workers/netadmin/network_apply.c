@@ -33,6 +33,21 @@ static int apply_settings(struct network *network, enum device_side side, enum n
     return network_report_result(network, step, &request, result);
 }
 
+static int restore_addresses(struct network *network, enum device_side side, enum network_step step)
+{
+    const struct network_link *link = network_find_link(network, side);
+    struct rtnetlink_request request;
+    int result;
+
+    if (!link)
+        return 0;
+    result = address_keeper_restore(network->rtnetlink, &request, &network->kept[side], link);
+    if (result > 0)
+        log_info("IPv6 addresses restored, which were lost with the link down", LOG_TEXT("interface", link->name),
+                 LOG_NUMBER("addresses", result));
+    return network_report_result(network, step, &request, result);
+}
+
 static int apply_claim(struct network *network)
 {
     const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
@@ -159,6 +174,8 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     network_report_links(network);
     keep_first(&first, apply_settings(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
     keep_first(&first, apply_settings(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));
+    keep_first(&first, restore_addresses(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_ADDRESSES));
+    keep_first(&first, restore_addresses(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_ADDRESSES));
     keep_first(&first, apply_claim(network));
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
         keep_first(&first, apply_family(network, &network->families[i]));

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "workers/netadmin/address_keeper.h"
 #include "workers/netadmin/gateway_choice.h"
 #include "workers/netadmin/link_table.h"
 #include "workers/netadmin/network.h"
@@ -14,6 +15,8 @@ enum network_step {
     NETWORK_STEP_LINKS,
     NETWORK_STEP_EXTERNAL_SETTINGS,
     NETWORK_STEP_SHARED_SETTINGS,
+    NETWORK_STEP_EXTERNAL_ADDRESSES,
+    NETWORK_STEP_SHARED_ADDRESSES,
     NETWORK_STEP_CLAIM,
     NETWORK_STEP_ROUTERS,
     NETWORK_STEP_ROUTES4,
@@ -48,8 +51,9 @@ struct network {
     bool has_topology;
     struct message_topology topology;
     struct link_table links;
+    struct kept_addresses kept[2]; /* by enum device_side */
     struct family_state families[FAMILY_INDEX_MAX_];
-    uint32_t reported_index[2]; /* external, shared: as last said in the log */
+    uint32_t reported_index[2]; /* by enum device_side: as last said in the log */
     bool reported_missing[2];
     bool reported_forwarding6;
     char failures[NETWORK_STEP_MAX_][FAILURE_TEXT_SIZE];

@@ -1,0 +1,21 @@
+/*
+ * Adding an address to a link and removing one.
+ *
+ * Used by the network half of anchord-netadmin (CAP_NET_ADMIN): gateway_claim.c and address_keeper.c.
+ */
+#pragma once
+
+#include "workers/netadmin/link_table.h"
+#include "workers/netadmin/rtnetlink.h"
+
+/*
+ * Adds `address` with its prefix length, protocol and, of its flags, IFA_F_NODAD, for ever; IPv4 with the
+ * broadcast address of its subnet. `is_deprecated` (IPv6 only): it serves, but is no source while there is
+ * another (RFC 6724 §5 rule 3). Returns 0 or a negative errno; -EEXIST when the link holds it already.
+ */
+int address_add(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
+                const struct link_address *address, bool is_deprecated) __attribute__((warn_unused_result));
+
+/* Removes it. Returns 0, also when it is not there, or a negative errno. */
+int address_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
+                   const struct link_address *address) __attribute__((warn_unused_result));
