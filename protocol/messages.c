@@ -23,6 +23,13 @@ static const char *const type_names[] = {
     [MESSAGE_MAP_ITEMS] = "MAP_ITEMS",
     [MESSAGE_MAP_COMMIT] = "MAP_COMMIT",
     [MESSAGE_APPLIED] = "APPLIED",
+    [MESSAGE_CONFIGURE_ANNOUNCER] = "CONFIGURE_ANNOUNCER",
+    [MESSAGE_RAW_SOCKET] = "RAW_SOCKET",
+    [MESSAGE_HELD_BEGIN] = "HELD_BEGIN",
+    [MESSAGE_HELD_ITEMS] = "HELD_ITEMS",
+    [MESSAGE_HELD_COMMIT] = "HELD_COMMIT",
+    [MESSAGE_PROBE] = "PROBE",
+    [MESSAGE_PROBED] = "PROBED",
 };
 static_assert(sizeof(type_names) / sizeof(type_names[0]) == MESSAGE_TYPE_MAX_, "every type has a name");
 

@@ -37,6 +37,8 @@
 #define LINKS_MAX             64 /* per namespace; more are not reported */
 #define EXPOSURES_PER_MESSAGE 512
 #define LINKS_PER_MESSAGE     16
+#define HELD_PER_MESSAGE      64
+#define HELD_MAX              256   /* addresses that are announced; more are not */
 #define MAP_ELEMENTS_MAX      65536 /* over both families and protocols (DESIGN §1) */
 
 enum message_type {
@@ -65,6 +67,16 @@ enum message_type {
     MESSAGE_MAP_ITEMS,
     MESSAGE_MAP_COMMIT,
     MESSAGE_APPLIED,
+    /* supervisor -> announcer */
+    MESSAGE_CONFIGURE_ANNOUNCER,
+    MESSAGE_RAW_SOCKET, /* with one descriptor: a raw socket that only root could open */
+    /* netadmin -> announcer */
+    MESSAGE_HELD_BEGIN, /* the addresses that we hold and shall announce (ADDR-12) */
+    MESSAGE_HELD_ITEMS,
+    MESSAGE_HELD_COMMIT,
+    MESSAGE_PROBE, /* does anybody else have this address? (GW-1) */
+    /* announcer -> netadmin */
+    MESSAGE_PROBED,
     MESSAGE_TYPE_MAX_,
 };
 
@@ -76,6 +88,10 @@ enum message_direction {
     DIRECTION_NETADMIN_TO_SUPERVISOR,
     DIRECTION_WATCHER_TO_NETADMIN,
     DIRECTION_NETADMIN_TO_WATCHER,
+    DIRECTION_SUPERVISOR_TO_ANNOUNCER,
+    DIRECTION_ANNOUNCER_TO_SUPERVISOR,
+    DIRECTION_NETADMIN_TO_ANNOUNCER,
+    DIRECTION_ANNOUNCER_TO_NETADMIN,
     DIRECTION_MAX_,
 };
 
@@ -160,6 +176,7 @@ struct message_ping { /* PING, PONG; the generation in the header is echoed */
 enum link_peer {
     LINK_PEER_WATCHER = 1,
     LINK_PEER_NETADMIN,
+    LINK_PEER_ANNOUNCER,
     LINK_PEER_MAX_,
 };
 
@@ -266,6 +283,54 @@ struct message_applied { /* header.generation: that of the exposures */
     char reason[REASON_SIZE];                                 /* empty without an error */
 };
 
+/* --- announcer ------------------------------------------------------------------------------------------ */
+
+struct message_configure_announcer {
+    struct message_header header;
+    uint32_t log_level; /* enum log_level */
+    uint32_t reserved;
+};
+
+enum raw_socket_kind {
+    RAW_SOCKET_ARP = 1, /* AF_PACKET, SOCK_RAW, not bound and with protocol 0: receives nothing yet */
+    RAW_SOCKET_ICMP6,   /* AF_INET6, SOCK_RAW, IPPROTO_ICMPV6 */
+    RAW_SOCKET_MAX_,
+};
+
+struct message_raw_socket { /* one descriptor travels with it */
+    struct message_header header;
+    uint32_t kind; /* enum raw_socket_kind */
+    uint32_t reserved;
+};
+
+/* An address of ours on a link. */
+struct wire_held {
+    uint32_t index; /* of the interface */
+    struct mac_address mac;
+    uint8_t reserved[2];
+    struct wire_address address;
+};
+
+struct message_held { /* HELD_ITEMS */
+    struct message_header header;
+    uint32_t item_count; /* 1 … HELD_PER_MESSAGE */
+    uint32_t reserved;
+    struct wire_held items[];
+};
+
+struct message_probe { /* PROBE: asked of the link before the address is added */
+    struct message_header header;
+    struct wire_held target;
+};
+
+struct message_probed { /* PROBED: the answer, within PROBE_DURATION_MILLISECONDS */
+    struct message_header header;
+    struct wire_held target;
+    uint32_t is_held;          /* 0 or 1 */
+    struct mac_address holder; /* zero when it is not */
+    uint8_t reserved[2];
+};
+
 static_assert(sizeof(struct message_header) == 24, "wire layout");
 static_assert(sizeof(struct mac_address) == 6, "wire layout");
 static_assert(sizeof(struct wire_address) == 20, "wire layout");
@@ -280,6 +345,9 @@ static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire l
 static_assert(sizeof(struct message_topology) == 24 + 2 * 396, "wire layout");
 static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");
 static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire layout");
+static_assert(sizeof(struct wire_held) == 32, "wire layout");
+static_assert(sizeof(struct message_held) == 32, "wire layout");
+static_assert(sizeof(struct message_probed) == 24 + 32 + 12 + 4, "wire layout");
 static_assert(sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(struct wire_exposure) <=
                   MESSAGE_LENGTH_MAX,
               "a full message of exposures fits");

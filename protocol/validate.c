@@ -242,6 +242,63 @@ static const char *check_applied(const void *message)
     return text_is_terminated(applied->reason, sizeof(applied->reason)) ? NULL : "reason not terminated";
 }
 
+static const char *check_configure_announcer(const void *message)
+{
+    const struct message_configure_announcer *configuration = message;
+
+    return configuration->log_level >= LOG_LEVEL_MAX_ || configuration->reserved ? "log level" : NULL;
+}
+
+static const char *check_raw_socket(const void *message)
+{
+    const struct message_raw_socket *raw = message;
+
+    return raw->kind == 0 || raw->kind >= RAW_SOCKET_MAX_ || raw->reserved ? "kind of socket" : NULL;
+}
+
+static const char *check_held_item(const struct wire_held *held)
+{
+    if (held->index == 0 || held->index > INT32_MAX)
+        return "interface index";
+    if (mac_address_is_zero(&held->mac))
+        return "MAC address zero";
+    if (!is_zero(held->reserved, sizeof(held->reserved)))
+        return "padding not zero";
+    return check_address(&held->address, false);
+}
+
+static const char *check_held(const void *message)
+{
+    const struct message_held *held = message;
+
+    if (held->reserved)
+        return "reserved field not zero";
+    for (uint32_t i = 0; i < held->item_count; i++) {
+        const char *broken = check_held_item(&held->items[i]);
+
+        if (broken)
+            return broken;
+    }
+    return NULL;
+}
+
+static const char *check_probe(const void *message)
+{
+    return check_held_item(&((const struct message_probe *)message)->target);
+}
+
+static const char *check_probed(const void *message)
+{
+    const struct message_probed *probed = message;
+    const char *broken = check_held_item(&probed->target);
+
+    if (broken)
+        return broken;
+    if (!is_zero(probed->reserved, sizeof(probed->reserved)))
+        return "padding not zero";
+    return probed->is_held > 1 || probed->is_held == mac_address_is_zero(&probed->holder) ? "holder" : NULL;
+}
+
 #define RULE(direction_, type_, structure_, check_)                                           \
     {                                                                                         \
         DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 0, (check_) \
@@ -287,6 +344,21 @@ static const struct message_rule rules[] = {
                     check_exposures),
     RULE(NETADMIN_TO_WATCHER, MAP_COMMIT, message_commit, check_commit),
     RULE(NETADMIN_TO_WATCHER, APPLIED, message_applied, check_applied),
+
+    RULE(SUPERVISOR_TO_ANNOUNCER, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_ANNOUNCER, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_ANNOUNCER, CONFIGURE_ANNOUNCER, message_configure_announcer, check_configure_announcer),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_ANNOUNCER, RAW_SOCKET, message_raw_socket, check_raw_socket),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_ANNOUNCER, LINK, message_link, check_link_message),
+
+    RULE(ANNOUNCER_TO_SUPERVISOR, PONG, message_ping, NULL),
+
+    RULE(NETADMIN_TO_ANNOUNCER, HELD_BEGIN, message_begin, NULL),
+    RULE_WITH_ITEMS(NETADMIN_TO_ANNOUNCER, HELD_ITEMS, message_held, wire_held, HELD_PER_MESSAGE, check_held),
+    RULE(NETADMIN_TO_ANNOUNCER, HELD_COMMIT, message_commit, check_commit),
+    RULE(NETADMIN_TO_ANNOUNCER, PROBE, message_probe, check_probe),
+
+    RULE(ANNOUNCER_TO_NETADMIN, PROBED, message_probed, check_probed),
 };
 
 static const struct message_rule *find_rule(enum message_direction direction, uint16_t type)
@@ -299,7 +371,8 @@ static const struct message_rule *find_rule(enum message_direction direction, ui
 }
 
 /* All messages with items begin alike, so that one place can check the count. */
-static_assert(offsetof(struct message_exposures, item_count) == offsetof(struct message_links, item_count),
+static_assert(offsetof(struct message_exposures, item_count) == offsetof(struct message_links, item_count) &&
+                  offsetof(struct message_exposures, item_count) == offsetof(struct message_held, item_count),
               "item_count stands at one offset");
 
 static bool length_is_right(const struct message_rule *rule, const void *datagram, size_t length)

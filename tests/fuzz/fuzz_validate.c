@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (length < 1 || length - 1 > sizeof(datagram))
         return 0;
     memcpy(datagram, bytes + 1, length - 1);
-    if (message_validate((enum message_direction)(bytes[0] % DIRECTION_MAX_), datagram, length - 1, bytes[0] >> 6,
+    if (message_validate((enum message_direction)((bytes[0] & 0x3f) % DIRECTION_MAX_), datagram, length - 1, bytes[0] >> 6,
                          &reason) == 0)
         sum += read_all((const struct message_header *)(const void *)datagram);
     return 0;

@@ -28,6 +28,11 @@ static union {
     struct message_exposures exposures;
     struct message_links links;
     struct message_applied applied;
+    struct message_configure_announcer announcer;
+    struct message_raw_socket raw_socket;
+    struct message_held held;
+    struct message_probe probe;
+    struct message_probed probed;
     uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
 } message;
 
@@ -80,17 +85,22 @@ static void the_header_is_checked_field_by_field(void **state)
     EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_WATCHER, "length of this type");
 }
 
+#define TO_EVERY_WORKER                                                             \
+    (1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | \
+     1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER)
+
 static void every_type_travels_only_in_its_directions(void **state)
 {
     /* One bit per direction in which the type may travel; a new type must be thought about here. */
     static const unsigned int allowed[MESSAGE_TYPE_MAX_] = {
-        [MESSAGE_PING] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
-        [MESSAGE_LINK] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
-        [MESSAGE_STOP] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
+        [MESSAGE_PING] = TO_EVERY_WORKER,
+        [MESSAGE_LINK] = TO_EVERY_WORKER,
+        [MESSAGE_STOP] = TO_EVERY_WORKER,
         [MESSAGE_CONFIGURE_WATCHER] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER,
         [MESSAGE_CONFIGURE_NETADMIN] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
         [MESSAGE_TOPOLOGY] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | 1 << DIRECTION_WATCHER_TO_SUPERVISOR,
-        [MESSAGE_PONG] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
+        [MESSAGE_PONG] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR |
+                         1 << DIRECTION_ANNOUNCER_TO_SUPERVISOR,
         [MESSAGE_READINESS] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
         [MESSAGE_EXPOSURES_BEGIN] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
         [MESSAGE_EXPOSURES_ITEMS] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
@@ -102,6 +112,13 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_MAP_ITEMS] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
         [MESSAGE_MAP_COMMIT] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
         [MESSAGE_APPLIED] = 1 << DIRECTION_NETADMIN_TO_WATCHER,
+        [MESSAGE_CONFIGURE_ANNOUNCER] = 1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER,
+        [MESSAGE_RAW_SOCKET] = 1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER,
+        [MESSAGE_HELD_BEGIN] = 1 << DIRECTION_NETADMIN_TO_ANNOUNCER,
+        [MESSAGE_HELD_ITEMS] = 1 << DIRECTION_NETADMIN_TO_ANNOUNCER,
+        [MESSAGE_HELD_COMMIT] = 1 << DIRECTION_NETADMIN_TO_ANNOUNCER,
+        [MESSAGE_PROBE] = 1 << DIRECTION_NETADMIN_TO_ANNOUNCER,
+        [MESSAGE_PROBED] = 1 << DIRECTION_ANNOUNCER_TO_NETADMIN,
     };
 
     (void)state;
@@ -395,6 +412,79 @@ static void answers_are_checked(void **state)
     EXPECT_BROKEN(DIRECTION_NETADMIN_TO_WATCHER, "reserved field not zero");
 }
 
+static const struct wire_held good_held = {
+    .index = 2,
+    .mac = {{2, 0, 0, 0, 0, 1}},
+    .address = {.family = 4, .bytes = {172, 30, 0, 2}},
+};
+
+static void begin_held(void)
+{
+    begin(MESSAGE_HELD_ITEMS, sizeof(struct message_held) + sizeof(struct wire_held));
+    message.held.item_count = 1;
+    message.held.items[0] = good_held;
+}
+
+static void held_addresses_are_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_NETADMIN_TO_ANNOUNCER;
+    struct wire_held *held = &message.held.items[0];
+
+    (void)state;
+    begin_held();
+    assert_null(verdict(direction, 0));
+    held->index = 0;
+    EXPECT_BROKEN(direction, "interface index");
+    held->index = UINT32_MAX;
+    EXPECT_BROKEN(direction, "interface index");
+    begin_held();
+    held->mac = (struct mac_address){{0}};
+    EXPECT_BROKEN(direction, "MAC address zero");
+    begin_held();
+    held->reserved[1] = 1;
+    EXPECT_BROKEN(direction, "padding not zero");
+    begin_held();
+    held->address.family = 0;
+    EXPECT_BROKEN(direction, "address family");
+    begin_held();
+    message.held.reserved = 1;
+    EXPECT_BROKEN(direction, "reserved field not zero");
+}
+
+static void the_announcers_messages_are_checked(void **state)
+{
+    (void)state;
+    begin(MESSAGE_CONFIGURE_ANNOUNCER, sizeof(struct message_configure_announcer));
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_ANNOUNCER, 0));
+    message.announcer.log_level = 4;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_ANNOUNCER, "log level");
+
+    begin(MESSAGE_RAW_SOCKET, sizeof(struct message_raw_socket));
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_ANNOUNCER, 1), "kind of socket");
+    message.raw_socket.kind = RAW_SOCKET_MAX_;
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_ANNOUNCER, 1), "kind of socket");
+    message.raw_socket.kind = RAW_SOCKET_ARP;
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_ANNOUNCER, 1));
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_ANNOUNCER, 0), "number of descriptors");
+
+    begin(MESSAGE_PROBE, sizeof(struct message_probe));
+    EXPECT_BROKEN(DIRECTION_NETADMIN_TO_ANNOUNCER, "interface index");
+    message.probe.target = good_held;
+    assert_null(verdict(DIRECTION_NETADMIN_TO_ANNOUNCER, 0));
+
+    begin(MESSAGE_PROBED, sizeof(struct message_probed));
+    message.probed.target = good_held;
+    assert_null(verdict(DIRECTION_ANNOUNCER_TO_NETADMIN, 0));
+    message.probed.is_held = 1; /* by whom? */
+    EXPECT_BROKEN(DIRECTION_ANNOUNCER_TO_NETADMIN, "holder");
+    message.probed.holder.bytes[5] = 7;
+    assert_null(verdict(DIRECTION_ANNOUNCER_TO_NETADMIN, 0));
+    message.probed.is_held = 2;
+    EXPECT_BROKEN(DIRECTION_ANNOUNCER_TO_NETADMIN, "holder");
+    message.probed.is_held = 0; /* then it names nobody */
+    EXPECT_BROKEN(DIRECTION_ANNOUNCER_TO_NETADMIN, "holder");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +499,8 @@ int main(void)
         cmocka_unit_test(the_number_of_items_has_a_limit),
         cmocka_unit_test(links_are_checked_item_by_item),
         cmocka_unit_test(answers_are_checked),
+        cmocka_unit_test(held_addresses_are_checked),
+        cmocka_unit_test(the_announcers_messages_are_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
