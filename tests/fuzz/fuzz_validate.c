@@ -1,7 +1,6 @@
 /*
- * Fuzz target: the gate of every process (protocol/validate). The first byte picks the direction and the
- * number of descriptors, the rest is the datagram. A message that passes is then read in full, as a handler
- * would.
+ * Fuzz target: the gate of every process (protocol/validate). The first byte is direction (low six bits) and number
+ * of descriptors, the rest is the datagram. A message that passes is then read in full, as a handler would.
  */
 #include "protocol/validate.h"
 
