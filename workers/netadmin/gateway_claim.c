@@ -1,10 +1,5 @@
-/* Claimed gateway addresses; see gateway_claim.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+/* Which gateway addresses are claimed; see gateway_claim.h. Pure; runs in anchord-netadmin and its tests. */
 #include "workers/netadmin/gateway_claim.h"
-
-#include "workers/netadmin/address_change.h"
-#include "workers/netadmin/route_table.h"
-
-#include <linux/if_addr.h>
 
 const char *gateway_claim_check(const struct wire_subnet *wire)
 {
@@ -39,72 +34,4 @@ size_t gateway_claim_list(const struct wire_network *shared, struct gateway_clai
         };
     }
     return count;
-}
-
-static bool holds(const struct network_link *link, const struct gateway_claim *claim)
-{
-    for (uint32_t i = 0; i < link->address_count; i++) {
-        if (ip_address_equal(&link->addresses[i].address, &claim->address))
-            return true;
-    }
-    return false;
-}
-
-static bool holds_another_of_subnet(const struct network_link *link, const struct gateway_claim *claim)
-{
-    struct ip_subnet subnet = {claim->address, claim->prefix_length};
-
-    for (uint32_t i = 0; i < link->address_count; i++) {
-        if (ip_subnet_contains(&subnet, &link->addresses[i].address) &&
-            !ip_address_equal(&link->addresses[i].address, &claim->address))
-            return true;
-    }
-    return false;
-}
-
-static struct link_address claimed_address(const struct gateway_claim *claim)
-{
-    return (struct link_address){
-        .address = claim->address,
-        .prefix_length = claim->prefix_length,
-        .protocol = ROUTE_PROTOCOL,
-        .flags = IFA_F_NODAD,
-    };
-}
-
-int gateway_claim_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
-                        const struct wire_network *shared)
-{
-    struct gateway_claim claims[SUBNETS_MAX];
-    size_t count = gateway_claim_list(shared, claims);
-    int added = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        struct link_address address = claimed_address(&claims[i]);
-        int result;
-
-        if (holds(link, &claims[i]) || !holds_another_of_subnet(link, &claims[i]))
-            continue;
-        result = address_add(rtnetlink, request, link, &address, true);
-        if (result < 0 && result != -EEXIST)
-            return result;
-        added += result == 0 ? 1 : 0;
-    }
-    return added;
-}
-
-int gateway_claim_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                         const struct network_link *link, const struct wire_network *shared)
-{
-    struct gateway_claim claims[SUBNETS_MAX];
-    size_t count = gateway_claim_list(shared, claims);
-
-    for (size_t i = 0; i < count; i++) {
-        struct link_address address = claimed_address(&claims[i]);
-        int result = address_remove(rtnetlink, request, link, &address);
-
-        if (result < 0)
-            return result;
-    }
-    return 0;
 }

@@ -152,8 +152,3 @@ const struct network_link *link_table_find_mac(const struct link_table *table, c
     }
     return found;
 }
-
-bool link_address_is_usable(const struct link_address *address)
-{
-    return !(address->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
-}

@@ -12,6 +12,7 @@
 #include "workers/netadmin/device_settings.h"
 #include "workers/netadmin/rtnetlink.h"
 
+#include <linux/if_addr.h>
 #include <stdbool.h>
 
 struct link_address {
@@ -62,4 +63,7 @@ bool link_table_equal(const struct link_table *a, const struct link_table *b);
 const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac);
 
 /* False while the address is tentative or failed its duplicate address detection (RFC 4862 §5.4). */
-bool link_address_is_usable(const struct link_address *address);
+static inline bool link_address_is_usable(const struct link_address *address)
+{
+    return !(address->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+}

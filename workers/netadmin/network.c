@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/text.h"
+#include "workers/netadmin/claimed_addresses.h"
 #include "workers/netadmin/egress_choice.h"
 #include "workers/netadmin/gateway_claim.h"
 #include "workers/netadmin/network_internal.h"
@@ -274,6 +275,19 @@ static void insert_address(struct network_view *view, const struct ip_address *a
     view->external[position] = *address;
 }
 
+bool network_has_address(const struct network *network, const struct ip_address *address)
+{
+    for (size_t i = 0; i < network->links.count; i++) {
+        const struct network_link *link = &network->links.links[i];
+
+        for (uint32_t j = 0; j < link->address_count; j++) {
+            if (ip_address_equal(&link->addresses[j].address, address))
+                return true;
+        }
+    }
+    return false;
+}
+
 bool network_get_view(const struct network *network, struct network_view *ret)
 {
     const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
@@ -379,7 +393,7 @@ int network_tear_down(struct network *network)
     (void)sd_event_source_set_enabled(network->monitor_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
     if (shared && network->claims_gateway)
-        first = gateway_claim_remove(network->rtnetlink, &request, shared, &network->topology.shared);
+        first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->topology.shared);
     (void)network_report_result(network, NETWORK_STEP_CLAIM, &request, first);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         int result = remove_family(network, &network->families[i]);

@@ -4,7 +4,7 @@
  * predecessor died, changes nothing.
  */
 #include "common/log.h"
-#include "workers/netadmin/gateway_claim.h"
+#include "workers/netadmin/claimed_addresses.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/route_table.h"
 #include "workers/netadmin/routing_rules.h"
@@ -56,7 +56,7 @@ static int apply_claim(struct network *network)
 
     if (!shared || !network->claims_gateway)
         return 0;
-    result = gateway_claim_apply(network->rtnetlink, &request, shared, &network->topology.shared);
+    result = claimed_addresses_apply(network->rtnetlink, &request, shared, &network->topology.shared);
     if (result > 0)
         log_info("gateway addresses claimed", LOG_TEXT("interface", shared->name), LOG_NUMBER("addresses", result));
     return network_report_result(network, NETWORK_STEP_CLAIM, &request, result);
