@@ -1,0 +1,63 @@
+/*
+ * What the four maps of the ruleset hold, as values: dnat_tcp and dnat_udp of both families.
+ *
+ * Used by the ruleset half of anchord-netadmin for the desired state, for what the kernel holds and for their
+ * difference. Pure: no system call, no privilege. Ports are in host byte order, addresses as on the network.
+ */
+#pragma once
+
+#include "common/cleanup.h"
+#include "protocol/messages.h"
+
+#include <stdbool.h>
+
+/* `port` of the project's address goes to `backend` : `backend_port`; one element per port (NAT-5). */
+struct map_element {
+    uint16_t port;
+    uint16_t backend_port;
+    uint8_t backend[16]; /* an IPv4 address uses the first four bytes, the rest is zero */
+};
+
+struct map {
+    struct map_element *elements;
+    size_t count;
+    size_t capacity;
+};
+
+struct map_state {
+    struct map maps[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_];
+};
+
+uint8_t family_index_to_family(size_t index);     /* enum ip_family */
+uint8_t protocol_index_to_protocol(size_t index); /* IPPROTO_TCP, IPPROTO_UDP */
+size_t family_index_from_family(uint8_t family);  /* IP_FAMILY_4 or IP_FAMILY_6 */
+size_t protocol_index_from_protocol(uint8_t protocol);
+
+/* Appends; the map is not sorted afterwards. Returns 0 or -ENOMEM. */
+int map_add(struct map *map, const struct map_element *element) __attribute__((warn_unused_result));
+void map_sort(struct map *map);
+/* In a sorted map; NULL if there is none. */
+const struct map_element *map_find(const struct map *map, uint16_t port);
+bool map_element_equal(const struct map_element *a, const struct map_element *b);
+
+void map_state_clear(struct map_state *state);
+/* Elements over all maps. */
+size_t map_state_count(const struct map_state *state);
+void map_state_sort(struct map_state *state);
+/* Deep copy; *target must be clear. Returns 0, or -ENOMEM with *target clear. */
+int map_state_copy(struct map_state *target, const struct map_state *source)
+    __attribute__((warn_unused_result));
+
+/*
+ * Appends one element per port of a validated exposure. Returns 0, -ENOMEM, or -E2BIG when the state would
+ * hold more than MAP_ELEMENTS_MAX (then nothing is added).
+ */
+int map_state_expand(struct map_state *state, const struct wire_exposure *exposure)
+    __attribute__((warn_unused_result));
+
+/*
+ * The other way round, for the report to the watcher: neighbouring ports of one backend become one range.
+ * *ret is allocated, *ret_count may be 0. Returns 0 or -ENOMEM. The state must be sorted.
+ */
+int map_state_to_exposures(const struct map_state *state, struct wire_exposure **ret, size_t *ret_count)
+    __attribute__((warn_unused_result));
