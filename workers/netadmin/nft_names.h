@@ -1,0 +1,69 @@
+/*
+ * The names and shapes of our nftables objects in both families: one place for builders, dump and monitor.
+ *
+ * Used by the ruleset half of anchord-netadmin only. The names are constants: none ever comes from a message
+ * (SPEC §3).
+ */
+#pragma once
+
+#include "protocol/messages.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What differs between `ip anchord_v4` and `ip6 anchord_v6`. */
+struct nft_family {
+    uint8_t family;   /* enum ip_family */
+    uint8_t nfproto;  /* NFPROTO_IPV4, NFPROTO_IPV6 (linux/netfilter.h) */
+    const char *name; /* as nft writes it: ip, ip6 */
+    const char *table;
+    uint32_t address_length;
+    uint32_t source_offset; /* in the IP header */
+    uint32_t destination_offset;
+    uint32_t address_type; /* nft's number of ipv4_addr, ipv6_addr (nftables include/datatype.h) */
+    uint8_t icmp_protocol;
+};
+
+/* By FAMILY_INDEX_… */
+extern const struct nft_family nft_families[FAMILY_INDEX_MAX_];
+
+struct nft_chain {
+    const char *name;
+    const char *type;
+    uint32_t hook;    /* NF_INET_… */
+    int32_t priority; /* NF_IP_PRI_… and offsets from them */
+    uint32_t policy;  /* NF_ACCEPT, NF_DROP */
+};
+
+enum nft_chain_index {
+    NFT_CHAIN_PREROUTING_NAT,
+    NFT_CHAIN_OUTPUT_NAT,
+    NFT_CHAIN_POSTROUTING_NAT,
+    NFT_CHAIN_PREROUTING_TTL,
+    NFT_CHAIN_FORWARD_TTL,
+    NFT_CHAIN_FORWARD,
+    NFT_CHAIN_INPUT,
+    NFT_CHAIN_INDEX_MAX_,
+};
+extern const struct nft_chain nft_chains[NFT_CHAIN_INDEX_MAX_];
+
+enum nft_set_index {
+    NFT_SET_EXTERNAL,
+    NFT_SET_DNAT_TCP,
+    NFT_SET_DNAT_UDP,
+    NFT_SET_INDEX_MAX_,
+};
+extern const char *const nft_set_names[NFT_SET_INDEX_MAX_];
+
+/* The set's definition in nft's numbers. */
+struct nft_set_shape {
+    uint32_t flags;
+    uint32_t key_type;
+    uint32_t key_length;
+    uint32_t data_type; /* 0 for a set */
+    uint32_t data_length;
+};
+struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_set_index set);
+
+/* The map of PROTOCOL_INDEX_… */
+enum nft_set_index nft_map_of_protocol(size_t protocol_index);

@@ -1,0 +1,31 @@
+/*
+ * Builds the transactions that make our two tables what they should be.
+ *
+ * Called by ruleset.c inside anchord-netadmin; builds messages, no system call. Tables, chains and sets are
+ * ensured and the rules replaced inside one transaction; nothing is deleted in order to change it, because a
+ * table that is missing for a moment breaks open connections (measured).
+ */
+#pragma once
+
+#include "workers/netadmin/map_difference.h"
+#include "workers/netadmin/network.h"
+#include "workers/netadmin/nft_batch.h"
+#include "workers/netadmin/nft_dump.h"
+
+/*
+ * Adds to `batch` what makes one family's table right, given what it holds: removes what others put there,
+ * ensures table, chains and sets, replaces all rules, and changes the elements of `external` to the view's
+ * addresses and those of the maps by `difference`.
+ */
+void nft_ruleset_install(struct nft_batch *batch, const struct nft_family *family,
+                         const struct nft_table_content *content, const struct network_view *view,
+                         const struct map_difference difference[PROTOCOL_INDEX_MAX_]);
+
+/* Wakes a table that somebody made dormant; a transaction of its own, since it cannot get chains in the same. */
+void nft_ruleset_wake(struct nft_batch *batch, const struct nft_family *family);
+
+/* The same objects under a name that nobody uses, for a dry run: does this kernel know all that we need? */
+void nft_ruleset_probe(struct nft_batch *batch, const struct nft_family *family);
+
+/* delete table ip anchord_v4 */
+void nft_ruleset_remove(struct nft_batch *batch, const struct nft_family *family);
