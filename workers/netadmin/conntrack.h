@@ -1,0 +1,49 @@
+/*
+ * Drops the flows that a change of the maps or of our addresses has made stale (NAT-4), and no others.
+ *
+ * Called by ruleset.c after a transaction was committed, inside anchord-netadmin with CAP_NET_ADMIN, through
+ * the request socket.
+ */
+#pragma once
+
+#include "workers/netadmin/map_difference.h"
+#include "workers/netadmin/network.h"
+#include "workers/netadmin/nfnl_socket.h"
+
+/* One element that came or went. */
+struct conntrack_change {
+    uint8_t family_index;
+    uint8_t protocol_index;
+    bool is_added;
+    struct map_element element;
+};
+
+struct conntrack_changes {
+    struct conntrack_change *items;
+    size_t count;
+    size_t capacity;
+    /* External addresses that we no longer have. */
+    struct ip_address given_up[LINK_ADDRESSES_MAX];
+    size_t given_up_count;
+};
+
+void conntrack_changes_clear(struct conntrack_changes *changes);
+/* Notes what concerns flows in a difference. Returns 0 or -ENOMEM. */
+int conntrack_changes_add(struct conntrack_changes *changes, const struct map_state_difference *difference)
+    __attribute__((warn_unused_result));
+/* Notes an address that was given up; more than LINK_ADDRESSES_MAX are ignored. */
+void conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip_address *address);
+
+/*
+ * Deletes, with one dump per family concerned:
+ *  - flows that our maps sent to a backend that an element no longer names;
+ *  - UDP flows to a port of an external address that were pinned to no backend before its element came;
+ *  - flows to, or translated to come from, an external address that was given up.
+ * `current` (sorted) and `external` are what holds now: a flow that is right by them stays, so that a later
+ * sweep with the same changes is harmless. Adds what was deleted to flushed[FAMILY_INDEX_…].
+ * Returns 0 or a negative errno.
+ */
+int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes,
+                    const struct map_state *current, const struct ip_address *external,
+                    size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
+    __attribute__((warn_unused_result));
