@@ -74,6 +74,9 @@ int network_set_topology(struct network *network, const struct message_topology 
 /* False while the external or the shared interface is not found; *ret is untouched then. */
 bool network_get_view(const struct network *network, struct network_view *ret) __attribute__((warn_unused_result));
 
+/* Whether an interface of this namespace holds `address`: never a target of DNAT (DESIGN §1). */
+bool network_has_address(const struct network *network, const struct ip_address *address);
+
 /*
  * Sends LINKS_BEGIN, ITEMS and COMMIT to the watcher: every link but loopback, with its addresses that can be
  * used and its IPv6 settings. Returns 0 or channel_send()'s error.

@@ -1,0 +1,119 @@
+/*
+ * anchord-netadmin: the only process of anchord that may change the network.
+ *
+ * Started by the supervisor (daemon/) with its own user, ambient CAP_NET_ADMIN alone and one socket, descriptor
+ * 3. It reads nothing but our own fixed-size messages and netlink: no file, no inet socket, no exec (DESIGN §1).
+ */
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "workers/netadmin/netadmin.h"
+
+#include <linux/capability.h>
+#include <seccomp.h>
+#include <signal.h>
+
+/* 3 standard streams, the supervisor, epoll, timers, five netlink sockets, the watcher's channel and, for a
+ * moment, its successor. */
+#define OPEN_FILES_MAX 24
+
+/* Besides what every process needs (common/sandbox.c): qsort(3) asks how much memory there is (glibc 2.36). */
+static const int system_calls[] = {SCMP_SYS(sysinfo)};
+
+static const struct sandbox_profile profile = {
+    .system_calls = system_calls,
+    .system_call_count = ARRAY_LENGTH(system_calls),
+    .open_files = OPEN_FILES_MAX,
+};
+
+DEFINE_POINTER_CLEANUP(sd_event, (void)sd_event_unref, event_unrefp);
+
+/* The supervisor stops us by a message: a signal to the whole process group must not beat it (NAT-14). */
+static int block_stop_signals(void)
+{
+    sigset_t signals;
+
+    if (sigemptyset(&signals) < 0 || sigaddset(&signals, SIGTERM) < 0 || sigaddset(&signals, SIGINT) < 0 ||
+        sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return -errno;
+    return 0;
+}
+
+/*
+ * Without v4 there is no product; a kernel without v6 support costs v6 alone (ADDR-4). Permission is asked for
+ * at the same time: in a container the capability may be missing or belong to another user namespace.
+ */
+static int check_kernel(struct ruleset *ruleset)
+{
+    struct nft_failure failure = {0};
+    int result = ruleset_check_kernel(ruleset, FAMILY_INDEX_4, &failure);
+
+    if (result == -EPERM) {
+        log_error("needs CAP_NET_ADMIN in this network namespace; in Compose: cap_add: [NET_ADMIN]",
+                  LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+        return result;
+    }
+    if (result < 0) {
+        log_error("the kernel lacks nftables support that IPv4 NAT needs",
+                  LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+        return result;
+    }
+    result = ruleset_check_kernel(ruleset, FAMILY_INDEX_6, &failure);
+    if (result < 0)
+        log_error("the kernel lacks nftables support that IPv6 NAT needs, going on with IPv4 alone",
+                  LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+    return 0;
+}
+
+static enum exit_status run(void)
+{
+    CLEANUP(event_unrefp) sd_event *event = NULL;
+    CLEANUP(ruleset_freep) struct ruleset *ruleset = NULL;
+    CLEANUP(netadmin_freep) struct netadmin *netadmin = NULL;
+    struct nft_failure failure = {0};
+    const char *step = NULL;
+    int result = sd_event_new(&event);
+
+    if (result < 0) {
+        log_error("cannot make an event loop", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    result = ruleset_new(&ruleset, &failure);
+    if (result < 0) {
+        log_error("cannot read the ruleset", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+        return result == -EPERM ? EXIT_STATUS_CONFIGURATION : EXIT_STATUS_CRASH;
+    }
+    if (check_kernel(ruleset) < 0)
+        return EXIT_STATUS_CONFIGURATION;
+    if (netadmin_new(event, TAKE_POINTER(ruleset), &netadmin) < 0)
+        return EXIT_STATUS_CRASH;
+    result = sandbox_seal(&profile, &step);
+    if (result < 0) {
+        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
+        return EXIT_STATUS_SANDBOX;
+    }
+    result = sd_event_loop(event);
+    if (result < 0) {
+        log_error("event loop failed", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    return (enum exit_status)result;
+}
+
+int main(void)
+{
+    const char *step = NULL;
+    int result;
+
+    log_initialise("netadmin");
+    result = sandbox_enter(UINT64_C(1) << CAP_NET_ADMIN, &step);
+    if (result < 0) {
+        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
+        return result == -EPERM && step ? EXIT_STATUS_CONFIGURATION : EXIT_STATUS_SANDBOX;
+    }
+    result = block_stop_signals();
+    if (result < 0) {
+        log_error("cannot block signals", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    return run();
+}

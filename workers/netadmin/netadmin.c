@@ -1,0 +1,571 @@
+/*
+ * The state machine of the privileged side; see netadmin.h. Runs in anchord-netadmin with CAP_NET_ADMIN.
+ *
+ * Both peers are less privileged than we are: the supervisor may configure, pin the topology and stop us, the
+ * watcher may only offer desired states, which the policy checks. No message can name a table, a file, a
+ * program or an address of ours.
+ */
+#include "workers/netadmin/netadmin.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "common/text.h"
+#include "protocol/channel.h"
+#include "workers/netadmin/exposure_state.h"
+#include "workers/netadmin/nft_monitor.h"
+#include "workers/netadmin/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Packets between lookup and confirmation at the time of a commit are long through by then (ruleset.h). */
+#define SECOND_SWEEP_DELAY (100 * MICROSECONDS_PER_MILLISECOND)
+#define RETRY_DELAY        (1 * MICROSECONDS_PER_SECOND)
+/* Somebody who changes our tables in a loop gets a repair this often: well within NAT-15's second. */
+#define REPAIR_INTERVAL (200 * MICROSECONDS_PER_MILLISECOND)
+/* A watcher that offers wrong states in a loop fills no log. */
+#define REFUSAL_LOG_INTERVAL (10 * MICROSECONDS_PER_SECOND)
+
+struct netadmin {
+    sd_event *event;
+    struct channel *supervisor;
+    struct channel *watcher; /* NULL until LINK */
+    struct network *network;
+    struct ruleset *ruleset;
+    struct nft_monitor *monitor;
+    sd_event_source *reconcile_source; /* deferred: a burst of reasons becomes one comparison */
+    sd_event_source *retry_timer;
+    sd_event_source *sweep_timer;
+    struct message_topology topology; /* type MESSAGE_INVALID until it came */
+    struct exposure_state incoming;
+    struct map_state desired; /* committed by the watcher and not applied yet, if has_desired */
+    bool has_desired;
+    uint64_t desired_generation;
+    bool failure_was_said; /* to the watcher, about desired_generation */
+    struct nft_failure last_failure;
+    struct nft_change foreign_change;
+    bool needs_repair;
+    uint64_t last_repair; /* CLOCK_MONOTONIC, microseconds */
+    uint64_t last_refusal_log;
+    uint64_t unlogged_refusals;
+    uint32_t conditions; /* enum readiness_condition */
+    uint64_t links_generation;
+};
+
+/* --- answers --------------------------------------------------------------------------------------------- */
+
+static void send_readiness(struct netadmin *netadmin, uint32_t conditions)
+{
+    struct message_readiness message = {
+        .header = message_header_make(MESSAGE_READINESS, sizeof(message), 0),
+        .conditions = conditions,
+    };
+
+    if (conditions == netadmin->conditions)
+        return;
+    netadmin->conditions = conditions;
+    (void)channel_send_message(netadmin->supervisor, &message); /* its end comes as on_supervisor_closed */
+}
+
+static void send_applied(struct netadmin *netadmin, uint64_t generation, int error,
+                         const uint32_t flushed[FAMILY_INDEX_MAX_], const char *reason)
+{
+    const struct map_state *held = ruleset_held(netadmin->ruleset);
+    struct message_applied message = {
+        .header = message_header_make(MESSAGE_APPLIED, sizeof(message), generation),
+        .error = error,
+    };
+
+    if (!netadmin->watcher)
+        return;
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
+            message.entries[family][protocol] = (uint32_t)held->maps[family][protocol].count;
+        message.flushed[family] = flushed ? flushed[family] : 0;
+    }
+    text_copy_cut(message.reason, sizeof(message.reason), reason);
+    (void)channel_send_message(netadmin->watcher, &message);
+}
+
+/* A state that is refused whole: the watcher hears of each, the log of the first in a while. */
+static void refuse_state(struct netadmin *netadmin, uint64_t generation, int error, const char *reason)
+{
+    uint64_t now = clock_monotonic_microseconds();
+
+    send_applied(netadmin, generation, error, NULL, reason);
+    if (netadmin->last_refusal_log && now - netadmin->last_refusal_log < REFUSAL_LOG_INTERVAL) {
+        netadmin->unlogged_refusals++;
+        return;
+    }
+    log_error("desired state refused", LOG_NUMBER("generation", generation), LOG_ERROR_TEXT(reason),
+              LOG_NUMBER("refused_unlogged", netadmin->unlogged_refusals));
+    netadmin->last_refusal_log = now;
+    netadmin->unlogged_refusals = 0;
+}
+
+/* --- comparing and applying ------------------------------------------------------------------------------ */
+
+static void start_timer(sd_event_source *timer, uint64_t delay)
+{
+    int result = sd_event_source_set_time_relative(timer, delay);
+
+    if (result >= 0)
+        result = sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+    if (result < 0)
+        log_error("cannot set a timer", LOG_ERROR(result));
+}
+
+static void schedule_reconcile(struct netadmin *netadmin)
+{
+    int result = sd_event_source_set_enabled(netadmin->reconcile_source, SD_EVENT_ONESHOT);
+
+    if (result < 0)
+        log_error("cannot schedule a comparison", LOG_ERROR(result));
+}
+
+static bool is_own_address(const struct ip_address *address, const void *userdata)
+{
+    return network_has_address(userdata, address);
+}
+
+static void drop_desired(struct netadmin *netadmin)
+{
+    map_state_clear(&netadmin->desired);
+    netadmin->has_desired = false;
+    netadmin->failure_was_said = false;
+}
+
+/* The policy knows the topology: only here, just before applying, can it judge. */
+static void check_desired(struct netadmin *netadmin)
+{
+    const struct policy policy = {
+        .shared = &netadmin->topology.shared,
+        .is_own_address = is_own_address,
+        .userdata = netadmin->network,
+    };
+    char reason[REASON_SIZE];
+    int result;
+
+    if (!netadmin->has_desired)
+        return;
+    result = policy_check(&policy, &netadmin->desired, reason);
+    if (result == 0)
+        return;
+    refuse_state(netadmin, netadmin->desired_generation, result, reason);
+    drop_desired(netadmin);
+}
+
+static void log_repair(struct netadmin *netadmin)
+{
+    const struct nft_change *change = &netadmin->foreign_change;
+
+    if (change->messages == 0)
+        log_warn("ruleset checked after lost notifications");
+    else
+        log_warn("ruleset repaired", LOG_TEXT("table", change->table), LOG_TEXT("changed", change->what),
+                 LOG_TEXT("object", change->object), LOG_NUMBER("changes", change->messages),
+                 LOG_TEXT("process", change->process), LOG_NUMBER("process_id", change->process_id));
+    netadmin->needs_repair = false;
+    netadmin->foreign_change = (struct nft_change){0};
+    netadmin->last_repair = clock_monotonic_microseconds();
+}
+
+static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAMILY_INDEX_MAX_])
+{
+    uint32_t conditions = netadmin->conditions | READINESS_TABLES_INSTALLED;
+
+    if (netadmin->last_failure.error)
+        log_info("ruleset applied again");
+    netadmin->last_failure = (struct nft_failure){0};
+    if (netadmin->needs_repair)
+        log_repair(netadmin);
+    if (netadmin->has_desired) {
+        conditions |= READINESS_RECONCILED;
+        send_applied(netadmin, netadmin->desired_generation, 0, flushed, "");
+        drop_desired(netadmin);
+    }
+    send_readiness(netadmin, conditions);
+    if (ruleset_wants_second_sweep(netadmin->ruleset)) {
+        int enabled = SD_EVENT_OFF;
+
+        if (sd_event_source_get_enabled(netadmin->sweep_timer, &enabled) == 0)
+            start_timer(netadmin->sweep_timer, SECOND_SWEEP_DELAY);
+    }
+}
+
+static void report_failure(struct netadmin *netadmin, const struct nft_failure *failure)
+{
+    char reason[REASON_SIZE];
+    bool is_new = failure->error != netadmin->last_failure.error ||
+                  strcmp(failure->operation, netadmin->last_failure.operation) != 0;
+
+    (void)snprintf(reason, sizeof(reason), "%s: %s", failure->operation, log_errno_text(failure->error));
+    if (is_new)
+        log_error("cannot apply the ruleset, retrying", LOG_TEXT("operation", failure->operation),
+                  LOG_ERROR(failure->error));
+    netadmin->last_failure = *failure;
+    if (netadmin->has_desired && !netadmin->failure_was_said) {
+        netadmin->failure_was_said = true;
+        send_applied(netadmin, netadmin->desired_generation, failure->error, NULL, reason);
+    }
+    start_timer(netadmin->retry_timer, RETRY_DELAY);
+}
+
+static int on_reconcile(sd_event_source *source, void *userdata)
+{
+    struct netadmin *netadmin = userdata;
+    uint32_t flushed[FAMILY_INDEX_MAX_] = {0};
+    struct nft_failure failure = {0};
+    struct network_view view;
+
+    (void)source;
+    if (netadmin->topology.header.type == MESSAGE_INVALID || !network_get_view(netadmin->network, &view))
+        return 0;
+    check_desired(netadmin);
+    if (netadmin->needs_repair) {
+        uint64_t since = clock_monotonic_microseconds() - netadmin->last_repair;
+
+        if (netadmin->last_repair && since < REPAIR_INTERVAL) {
+            start_timer(netadmin->retry_timer, REPAIR_INTERVAL - since);
+            return 0;
+        }
+        ruleset_invalidate(netadmin->ruleset);
+    }
+    if (ruleset_apply(netadmin->ruleset, &view, netadmin->has_desired ? &netadmin->desired : NULL, flushed,
+                      &failure) < 0)
+        report_failure(netadmin, &failure);
+    else
+        report_success(netadmin, flushed);
+    return 0;
+}
+
+static int on_retry(sd_event_source *source, uint64_t when, void *userdata)
+{
+    (void)source;
+    (void)when;
+    schedule_reconcile(userdata);
+    return 0;
+}
+
+static int on_second_sweep(sd_event_source *source, uint64_t when, void *userdata)
+{
+    struct netadmin *netadmin = userdata;
+    int result = ruleset_sweep_again(netadmin->ruleset);
+
+    (void)source;
+    (void)when;
+    if (result < 0) {
+        log_error("cannot drop stale conntrack entries, retrying", LOG_ERROR(result));
+        start_timer(netadmin->sweep_timer, RETRY_DELAY);
+    }
+    return 0;
+}
+
+static void on_foreign_change(const struct nft_change *change, void *userdata)
+{
+    struct netadmin *netadmin = userdata;
+    uint32_t earlier = netadmin->foreign_change.messages;
+
+    if (earlier == 0)
+        netadmin->foreign_change = *change;
+    else
+        netadmin->foreign_change.messages = earlier + change->messages;
+    netadmin->needs_repair = true;
+    schedule_reconcile(netadmin);
+}
+
+static void on_network_changed(struct network *network, void *userdata)
+{
+    struct netadmin *netadmin = userdata;
+
+    schedule_reconcile(netadmin);
+    if (netadmin->watcher && network_send_links(network, netadmin->watcher, ++netadmin->links_generation) < 0)
+        log_debug("links not reported: the watcher's connection ends");
+}
+
+/* --- the watcher ----------------------------------------------------------------------------------------- */
+
+static void drop_watcher(struct netadmin *netadmin)
+{
+    netadmin->watcher = channel_free(netadmin->watcher);
+    exposure_state_clear(&netadmin->incoming);
+}
+
+static void break_off(struct netadmin *netadmin, const char *reason)
+{
+    log_error("watcher broke the protocol, connection ended", LOG_ERROR_TEXT(reason));
+    drop_watcher(netadmin);
+}
+
+static void handle_commit(struct netadmin *netadmin, const struct message_commit *message)
+{
+    struct map_state committed = {0};
+    char reason[REASON_SIZE] = "";
+    uint64_t generation = message->header.generation;
+    int result = exposure_state_commit(&netadmin->incoming, message, &committed, reason);
+
+    if (result == -EPROTO) {
+        break_off(netadmin, "COMMIT without BEGIN");
+        return;
+    }
+    if (result < 0) {
+        refuse_state(netadmin, generation, result, reason);
+        return;
+    }
+    drop_desired(netadmin);
+    netadmin->desired = committed;
+    netadmin->has_desired = true;
+    netadmin->desired_generation = generation;
+    schedule_reconcile(netadmin);
+}
+
+static void on_watcher_message(struct channel *channel, const struct message_header *message, int descriptor,
+                               void *userdata)
+{
+    struct netadmin *netadmin = userdata;
+
+    (void)channel;
+    close_fd(&descriptor); /* no message of the watcher may carry one; the protocol's gate has seen to it */
+    if (message->type == MESSAGE_EXPOSURES_BEGIN)
+        exposure_state_begin(&netadmin->incoming, message->generation);
+    else if (message->type == MESSAGE_EXPOSURES_COMMIT)
+        handle_commit(netadmin, (const struct message_commit *)message);
+    else if (exposure_state_add(&netadmin->incoming, (const struct message_exposures *)message) < 0)
+        break_off(netadmin, "ITEMS without BEGIN");
+}
+
+static void on_watcher_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    (void)channel;
+    if (error < 0)
+        log_error("connection to the watcher ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    else
+        log_debug("the watcher has gone");
+    drop_watcher(userdata);
+}
+
+/* What our maps hold, so that a new watcher knows who has which port (NAT-6). */
+static int send_map(struct netadmin *netadmin)
+{
+    CLEANUP_FREE struct wire_exposure *exposures = NULL;
+    CLEANUP_FREE struct message_exposures *items = NULL;
+    size_t count = 0;
+    size_t size = sizeof(*items) + EXPOSURES_PER_MESSAGE * sizeof(*exposures);
+    struct message_begin begin = {.header = message_header_make(MESSAGE_MAP_BEGIN, sizeof(begin), 1)};
+    struct message_commit commit = {.header = message_header_make(MESSAGE_MAP_COMMIT, sizeof(commit), 1)};
+    int result = map_state_to_exposures(ruleset_held(netadmin->ruleset), &exposures, &count);
+
+    if (result < 0)
+        return result;
+    items = calloc(1, size);
+    if (!items)
+        return -ENOMEM;
+    result = channel_send_message(netadmin->watcher, &begin);
+    for (size_t first = 0; first < count && result == 0; first += items->item_count) {
+        size_t rest = count - first;
+
+        items->item_count = (uint32_t)(rest < EXPOSURES_PER_MESSAGE ? rest : EXPOSURES_PER_MESSAGE);
+        items->header = message_header_make(
+            MESSAGE_MAP_ITEMS, sizeof(*items) + items->item_count * sizeof(*exposures), 1);
+        memcpy(items->items, exposures + first, items->item_count * sizeof(*exposures));
+        result = channel_send_message(netadmin->watcher, items);
+    }
+    commit.item_count = (uint32_t)count;
+    return result < 0 ? result : channel_send_message(netadmin->watcher, &commit);
+}
+
+static void handle_link(struct netadmin *netadmin, const struct message_link *message, int descriptor)
+{
+    const struct channel_callbacks callbacks = {
+        .on_message = on_watcher_message,
+        .on_closed = on_watcher_closed,
+        .userdata = netadmin,
+    };
+    int result;
+
+    if (message->peer != LINK_PEER_WATCHER) {
+        log_error("LINK to a peer that is not the watcher, ignoring", LOG_NUMBER("peer", message->peer));
+        close_fd(&descriptor);
+        return;
+    }
+    drop_watcher(netadmin);
+    result = channel_new(netadmin->event, descriptor, DIRECTION_WATCHER_TO_NETADMIN, &callbacks,
+                         &netadmin->watcher);
+    if (result < 0) {
+        log_error("cannot use the link to the watcher", LOG_ERROR(result));
+        return;
+    }
+    result = network_send_links(netadmin->network, netadmin->watcher, ++netadmin->links_generation);
+    if (result == 0)
+        result = send_map(netadmin);
+    if (result < 0)
+        log_error("cannot report to the watcher", LOG_ERROR(result));
+}
+
+/* --- the supervisor -------------------------------------------------------------------------------------- */
+
+static void handle_topology(struct netadmin *netadmin, const struct message_topology *message)
+{
+    const struct message_topology *pinned = &netadmin->topology;
+    bool is_new = pinned->header.type == MESSAGE_INVALID;
+
+    if (!is_new && (memcmp(&pinned->external, &message->external, sizeof(message->external)) != 0 ||
+                    memcmp(&pinned->shared, &message->shared, sizeof(message->shared)) != 0)) {
+        log_error("another topology than the first one refused",
+                  LOG_TEXT("external", message->external.name), LOG_TEXT("shared", message->shared.name));
+        return;
+    }
+    netadmin->topology = *message;
+    if (network_set_topology(netadmin->network, message) == -EPERM) { /* logged there */
+        (void)sd_event_exit(netadmin->event, EXIT_STATUS_CONFIGURATION);
+        return;
+    }
+    schedule_reconcile(netadmin); /* after any other error the network half goes on trying */
+}
+
+static void tear_down(struct netadmin *netadmin)
+{
+    struct nft_failure failure = {0};
+    int result = ruleset_tear_down(netadmin->ruleset, &failure);
+
+    if (result < 0)
+        log_error("nat teardown", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+    result = network_tear_down(netadmin->network);
+    if (result < 0)
+        log_error("nat teardown", LOG_TEXT("operation", "remove routes, rules and claimed addresses"),
+                  LOG_ERROR(result));
+}
+
+static void end(struct netadmin *netadmin)
+{
+    (void)sd_event_exit(netadmin->event, EXIT_STATUS_CLEAN);
+}
+
+static void handle_stop(struct netadmin *netadmin, const struct message_stop *message)
+{
+    if (message->mode == STOP_TEAR_DOWN)
+        tear_down(netadmin);
+    end(netadmin);
+}
+
+static void handle_ping(struct netadmin *netadmin, const struct message_header *message)
+{
+    struct message_ping pong = {
+        .header = message_header_make(MESSAGE_PONG, sizeof(pong), message->generation),
+    };
+
+    (void)channel_send_message(netadmin->supervisor, &pong);
+}
+
+static void handle_configuration(struct netadmin *netadmin, const struct message_configure_netadmin *message)
+{
+    log_set_level((enum log_level)message->log_level);
+    network_configure(netadmin->network, message);
+}
+
+static void on_supervisor_message(struct channel *channel, const struct message_header *message,
+                                  int descriptor, void *userdata)
+{
+    struct netadmin *netadmin = userdata;
+
+    (void)channel;
+    if (message->type == MESSAGE_LINK) {
+        handle_link(netadmin, (const struct message_link *)message, descriptor);
+        return;
+    }
+    close_fd(&descriptor); /* the protocol's gate lets only LINK carry one */
+    if (message->type == MESSAGE_PING)
+        handle_ping(netadmin, message);
+    else if (message->type == MESSAGE_CONFIGURE_NETADMIN)
+        handle_configuration(netadmin, (const struct message_configure_netadmin *)message);
+    else if (message->type == MESSAGE_TOPOLOGY)
+        handle_topology(netadmin, (const struct message_topology *)message);
+    else
+        handle_stop(netadmin, (const struct message_stop *)message);
+}
+
+/* NAT-14: without STOP this is a crash of the supervisor. A successor adopts everything as it stands. */
+static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    (void)channel;
+    if (error < 0)
+        log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    end(userdata);
+}
+
+/* --- construction ---------------------------------------------------------------------------------------- */
+
+struct netadmin *netadmin_free(struct netadmin *netadmin)
+{
+    if (!netadmin)
+        return NULL;
+    drop_watcher(netadmin);
+    (void)channel_free(netadmin->supervisor);
+    (void)nft_monitor_free(netadmin->monitor);
+    (void)network_free(netadmin->network);
+    (void)ruleset_free(netadmin->ruleset);
+    map_state_clear(&netadmin->desired);
+    sd_event_source_disable_unref(netadmin->reconcile_source);
+    sd_event_source_disable_unref(netadmin->retry_timer);
+    sd_event_source_disable_unref(netadmin->sweep_timer);
+    free(netadmin);
+    return NULL;
+}
+
+/* A timer that is off; made now because the sandbox leaves no timerfd_create. */
+static int add_timer(struct netadmin *netadmin, sd_event_time_handler_t handler, sd_event_source **ret)
+{
+    int result = sd_event_add_time(netadmin->event, ret, CLOCK_MONOTONIC, 0,
+                                   10 * MICROSECONDS_PER_MILLISECOND, handler, netadmin);
+
+    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+static int add_sources(struct netadmin *netadmin)
+{
+    const struct channel_callbacks callbacks = {
+        .on_message = on_supervisor_message,
+        .on_closed = on_supervisor_closed,
+        .userdata = netadmin,
+    };
+    int result = add_timer(netadmin, on_retry, &netadmin->retry_timer);
+
+    if (result >= 0)
+        result = add_timer(netadmin, on_second_sweep, &netadmin->sweep_timer);
+    if (result >= 0)
+        result = sd_event_add_defer(netadmin->event, &netadmin->reconcile_source, on_reconcile, netadmin);
+    if (result >= 0)
+        result = sd_event_source_set_enabled(netadmin->reconcile_source, SD_EVENT_OFF);
+    if (result >= 0)
+        result = channel_new(netadmin->event, SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_NETADMIN,
+                             &callbacks, &netadmin->supervisor);
+    if (result >= 0)
+        result = nft_monitor_new(netadmin->event, ruleset_port(netadmin->ruleset), on_foreign_change,
+                                 netadmin, &netadmin->monitor);
+    return result;
+}
+
+int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret)
+{
+    CLEANUP(netadmin_freep) struct netadmin *netadmin = calloc(1, sizeof(*netadmin));
+    int result;
+
+    if (!netadmin) {
+        (void)ruleset_free(ruleset);
+        return -ENOMEM;
+    }
+    netadmin->event = event;
+    netadmin->ruleset = ruleset;
+    result = add_sources(netadmin);
+    if (result < 0) {
+        log_error("cannot join the event loop", LOG_ERROR(result));
+        return result;
+    }
+    result = network_new(event, &(struct network_callbacks){on_network_changed, netadmin},
+                         &netadmin->network);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(netadmin);
+    return 0;
+}

@@ -1,0 +1,367 @@
+/* Our two nftables tables; see ruleset.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/ruleset.h"
+
+#include "common/text.h"
+#include "workers/netadmin/conntrack.h"
+#include "workers/netadmin/nft_dump.h"
+#include "workers/netadmin/nft_elements.h"
+#include "workers/netadmin/nft_ruleset.h"
+
+#include <string.h>
+
+/* Somebody may commit between our dump and our transaction: read again and try again, this often. */
+#define ATTEMPTS_MAX 5
+/* Recent changes kept for the second sweep; above that the first sweep has to do. */
+#define RECENT_CHANGES_MAX (2 * MAP_ELEMENTS_MAX)
+
+struct ruleset {
+    struct nfnl_socket *socket;
+    bool lacks_family[FAMILY_INDEX_MAX_]; /* this kernel does not have what the family's rules need */
+    bool is_installed;                    /* `view` and `held` are what the kernel holds */
+    bool was_installed;                   /* by this process: `view` is the last one applied */
+    struct network_view view;
+    struct map_state held;
+    struct conntrack_changes recent;
+};
+
+/* A prepared transition of the four maps. */
+struct transition {
+    struct map_state next;
+    struct map_state_difference difference;
+    struct conntrack_changes changes;
+};
+
+static void transition_clear(struct transition *transition)
+{
+    map_state_clear(&transition->next);
+    map_state_difference_clear(&transition->difference);
+    conntrack_changes_clear(&transition->changes);
+}
+
+static int fail(struct nft_failure *failure, int error, const char *operation)
+{
+    failure->error = error;
+    text_copy_cut(failure->operation, sizeof(failure->operation), operation);
+    return error;
+}
+
+/* --- reading --------------------------------------------------------------------------------------------- */
+
+/* What both families' tables hold. */
+struct content {
+    struct nft_table_content tables[FAMILY_INDEX_MAX_];
+};
+
+static void content_clear(struct content *content)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        nft_table_content_clear(&content->tables[i]);
+}
+
+static int read_content(struct ruleset *ruleset, struct content *content, struct nft_failure *failure)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        int result = 0;
+
+        if (!ruleset->lacks_family[i])
+            result = nft_dump_table(ruleset->socket, &nft_families[i], &content->tables[i]);
+        if (result < 0)
+            return fail(failure, result, i == FAMILY_INDEX_4 ? "read table ip" : "read table ip6");
+    }
+    return 0;
+}
+
+/* Moves the maps out of a dump. */
+static void take_maps(struct content *content, struct map_state *ret)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            ret->maps[family][protocol] = content->tables[family].maps[protocol];
+            content->tables[family].maps[protocol] = (struct map){0};
+        }
+    }
+}
+
+/* --- construction ---------------------------------------------------------------------------------------- */
+
+struct ruleset *ruleset_free(struct ruleset *ruleset)
+{
+    if (!ruleset)
+        return NULL;
+    (void)nfnl_socket_free(ruleset->socket);
+    map_state_clear(&ruleset->held);
+    conntrack_changes_clear(&ruleset->recent);
+    free(ruleset);
+    return NULL;
+}
+
+int ruleset_new(struct ruleset **ret, struct nft_failure *failure)
+{
+    CLEANUP(ruleset_freep) struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
+    CLEANUP(content_clear) struct content content = {0};
+    int result;
+
+    if (!ruleset)
+        return fail(failure, -ENOMEM, "allocate");
+    result = nfnl_socket_new(&ruleset->socket);
+    if (result < 0)
+        return fail(failure, result, "open netfilter netlink socket");
+    result = read_content(ruleset, &content, failure);
+    if (result < 0)
+        return result;
+    take_maps(&content, &ruleset->held);
+    *ret = TAKE_POINTER(ruleset);
+    return 0;
+}
+
+int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+{
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result = nft_batch_initialise(&batch);
+
+    if (result < 0)
+        return fail(failure, result, "allocate");
+    nft_ruleset_probe(&batch, &nft_families[family_index]);
+    result = nfnl_socket_check(ruleset->socket, &batch, failure);
+    ruleset->lacks_family[family_index] = result < 0;
+    return result;
+}
+
+uint32_t ruleset_port(const struct ruleset *ruleset)
+{
+    return nfnl_socket_port(ruleset->socket);
+}
+
+const struct map_state *ruleset_held(const struct ruleset *ruleset)
+{
+    return &ruleset->held;
+}
+
+void ruleset_invalidate(struct ruleset *ruleset)
+{
+    ruleset->is_installed = false;
+}
+
+/* --- applying -------------------------------------------------------------------------------------------- */
+
+static bool view_equal(const struct network_view *a, const struct network_view *b)
+{
+    if (a->external_count != b->external_count || strcmp(a->external_name, b->external_name) != 0 ||
+        strcmp(a->shared_name, b->shared_name) != 0 ||
+        !ip_address_equal(&a->egress6_global, &b->egress6_global) ||
+        !ip_address_equal(&a->egress6_unique_local, &b->egress6_unique_local))
+        return false;
+    for (size_t i = 0; i < a->external_count; i++) {
+        if (!ip_address_equal(&a->external[i], &b->external[i]))
+            return false;
+    }
+    return true;
+}
+
+/* From what the maps hold to `want`, without the families that the kernel lacks. */
+static int prepare(const struct ruleset *ruleset, const struct map_state *have, const struct map_state *want,
+                   struct transition *transition)
+{
+    int result = map_state_copy(&transition->next, want);
+
+    if (result < 0)
+        return result;
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            if (ruleset->lacks_family[family])
+                transition->next.maps[family][protocol].count = 0;
+        }
+    }
+    result = map_state_difference_compute(have, &transition->next, &transition->difference);
+    if (result < 0)
+        return result;
+    return conntrack_changes_add(&transition->changes, &transition->difference);
+}
+
+static bool is_external(const struct network_view *view, const struct ip_address *address)
+{
+    for (size_t i = 0; i < view->external_count; i++) {
+        if (ip_address_equal(&view->external[i], address))
+            return true;
+    }
+    return false;
+}
+
+/* The addresses that were external before: our own last view, or what a predecessor left in the set. What
+ * others put into the set since then was never our address. */
+static void note_given_up(const struct ruleset *ruleset, const struct content *content,
+                          const struct network_view *view, struct conntrack_changes *changes)
+{
+    for (size_t i = 0; ruleset->was_installed && i < ruleset->view.external_count; i++) {
+        if (!is_external(view, &ruleset->view.external[i]))
+            conntrack_changes_give_up(changes, &ruleset->view.external[i]);
+    }
+    for (size_t family = 0; !ruleset->was_installed && family < FAMILY_INDEX_MAX_; family++) {
+        const struct nft_table_content *table = &content->tables[family];
+
+        for (size_t i = 0; i < table->external_count; i++) {
+            if (!is_external(view, &table->external[i]))
+                conntrack_changes_give_up(changes, &table->external[i]);
+        }
+    }
+}
+
+/* Keeps the changes for the second sweep. Out of memory: the first sweep has to do. */
+static void remember(struct ruleset *ruleset, const struct transition *transition)
+{
+    if (ruleset->recent.count + transition->changes.count > RECENT_CHANGES_MAX)
+        conntrack_changes_clear(&ruleset->recent);
+    if (conntrack_changes_add(&ruleset->recent, &transition->difference) < 0)
+        conntrack_changes_clear(&ruleset->recent);
+    for (size_t i = 0; i < transition->changes.given_up_count; i++)
+        conntrack_changes_give_up(&ruleset->recent, &transition->changes.given_up[i]);
+}
+
+static int sweep(struct ruleset *ruleset, struct conntrack_changes *changes,
+                 uint32_t flushed[FAMILY_INDEX_MAX_])
+{
+    return conntrack_sweep(ruleset->socket, changes, &ruleset->held, ruleset->view.external,
+                           ruleset->view.external_count, flushed);
+}
+
+/* The transaction is committed: what it held is what holds. A sweep that fails is made good, or reported, by
+ * the second one. */
+static void finish(struct ruleset *ruleset, const struct network_view *view, struct transition *transition,
+                   uint32_t flushed[FAMILY_INDEX_MAX_])
+{
+    map_state_clear(&ruleset->held);
+    ruleset->held = transition->next;
+    transition->next = (struct map_state){0};
+    ruleset->view = *view;
+    ruleset->is_installed = true;
+    ruleset->was_installed = true;
+    remember(ruleset, transition);
+    (void)sweep(ruleset, &transition->changes, flushed);
+}
+
+/* Only elements differ. */
+static int update(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
+{
+    CLEANUP(transition_clear) struct transition transition = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result = prepare(ruleset, &ruleset->held, want, &transition);
+
+    if (result == 0)
+        result = nft_batch_initialise(&batch);
+    if (result < 0)
+        return fail(failure, result, "allocate");
+    if (map_state_difference_is_empty(&transition.difference))
+        return 0;
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
+            nft_elements_change_map(&batch, &nft_families[family], protocol,
+                                    &transition.difference.maps[family][protocol]);
+    }
+    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
+    if (result < 0) {
+        ruleset->is_installed = false;
+        return result;
+    }
+    finish(ruleset, view, &transition, flushed);
+    return 0;
+}
+
+static int wake_tables(struct ruleset *ruleset, const struct content *content, struct nft_failure *failure)
+{
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (content->tables[i].flags & NFT_TABLE_F_DORMANT)
+            nft_ruleset_wake(&batch, &nft_families[i]);
+    }
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}
+
+/* Reads what is there and makes everything right in one transaction. */
+static int install(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+                   uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
+{
+    CLEANUP(transition_clear) struct transition transition = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    CLEANUP(content_clear) struct content content = {0};
+    CLEANUP(map_state_clear) struct map_state have = {0};
+    int result = read_content(ruleset, &content, failure);
+
+    if (result == 0)
+        result = wake_tables(ruleset, &content, failure);
+    if (result < 0)
+        return result;
+    take_maps(&content, &have);
+    result = prepare(ruleset, &have, want, &transition);
+    if (result == 0)
+        result = nft_batch_initialise(&batch);
+    if (result < 0)
+        return fail(failure, result, "allocate");
+    note_given_up(ruleset, &content, view, &transition.changes);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (!ruleset->lacks_family[i])
+            nft_ruleset_install(&batch, &nft_families[i], &content.tables[i], view,
+                                transition.difference.maps[i]);
+    }
+    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
+    if (result < 0)
+        return result;
+    finish(ruleset, view, &transition, flushed);
+    return 0;
+}
+
+int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
+{
+    const struct map_state *wanted = want ? want : &ruleset->held;
+    int result;
+
+    if (ruleset->is_installed && view_equal(&ruleset->view, view)) {
+        result = want ? update(ruleset, view, want, flushed, failure) : 0;
+        if (ruleset->is_installed)
+            return result;
+    }
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        result = install(ruleset, view, wanted, flushed, failure);
+        /* What a change between dump and transaction looks like: an object that is gone, there or in use. */
+        if (result != -ENOENT && result != -EEXIST && result != -EBUSY)
+            return result;
+    }
+    return result;
+}
+
+bool ruleset_wants_second_sweep(const struct ruleset *ruleset)
+{
+    return ruleset->recent.count > 0 || ruleset->recent.given_up_count > 0;
+}
+
+int ruleset_sweep_again(struct ruleset *ruleset)
+{
+    uint32_t flushed[FAMILY_INDEX_MAX_] = {0};
+    int result = sweep(ruleset, &ruleset->recent, flushed);
+
+    if (result == 0)
+        conntrack_changes_clear(&ruleset->recent);
+    return result;
+}
+
+int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure)
+{
+    CLEANUP(content_clear) struct content content = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result = read_content(ruleset, &content, failure);
+
+    if (result < 0)
+        return result;
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (content.tables[i].exists)
+            nft_ruleset_remove(&batch, &nft_families[i]);
+    }
+    ruleset->is_installed = false;
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}
