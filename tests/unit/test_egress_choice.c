@@ -1,0 +1,93 @@
+/* Unit tests of netadmin's choice of the IPv6 egress addresses (NAT-8, ADDR-1). */
+#include "workers/netadmin/egress_choice.h"
+
+#include <linux/if_addr.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+struct given {
+    const char *address;
+    uint32_t flags;
+    uint8_t protocol;
+};
+
+#define EXPECT(global_, unique_local_, ...) \
+    expect((global_), (unique_local_), (const struct given[]){__VA_ARGS__, {NULL, 0, 0}})
+
+static void expect(const char *global, const char *unique_local, const struct given *given)
+{
+    struct network_link link = {.index = 2};
+    struct egress_choice choice;
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    for (; given->address; given++) {
+        struct link_address *address = &link.addresses[link.address_count++];
+
+        assert_int_equal(ip_address_parse(given->address, &address->address), 0);
+        address->flags = given->flags;
+        address->protocol = given->protocol;
+    }
+    choice = egress_choose(&link);
+    assert_string_equal(ip_address_format(&choice.global, text), global);
+    assert_string_equal(ip_address_format(&choice.unique_local, text), unique_local);
+}
+
+static void each_scope_has_its_own(void **state)
+{
+    (void)state;
+    EXPECT("2001:db8::5", "fd99::5", {"fd99::5", IFA_F_PERMANENT, 0}, {"2001:db8::5", IFA_F_PERMANENT, 0},
+           {"fe80::5", IFA_F_PERMANENT, IFAPROT_KERNEL_LL}, {"10.99.0.5", IFA_F_PERMANENT, 0});
+    EXPECT("-", "fd99::5", {"fd99::5", IFA_F_PERMANENT, 0});
+    EXPECT("2001:db8::5", "-", {"2001:db8::5", IFA_F_PERMANENT, 0});
+    EXPECT("-", "-", {"fe80::5", IFA_F_PERMANENT, IFAPROT_KERNEL_LL}, {"10.99.0.5", IFA_F_PERMANENT, 0});
+}
+
+static void dockers_address_wins_over_autoconfigured_ones(void **state)
+{
+    (void)state;
+    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_MANAGETEMPADDR, IFAPROT_KERNEL_RA},
+           {"2001:db8::99", IFA_F_PERMANENT, 0});
+    /* Advertised for ever: permanent, and yet the kernel's. */
+    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_PERMANENT, IFAPROT_KERNEL_RA},
+           {"2001:db8::99", IFA_F_PERMANENT, 0});
+    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_MANAGETEMPADDR, 0},
+           {"2001:db8::99", IFA_F_PERMANENT, 0});
+}
+
+static void temporary_and_deprecated_ones_are_the_last_resort(void **state)
+{
+    (void)state;
+    EXPECT("2001:db8::7", "-", {"2001:db8::1", IFA_F_TEMPORARY, IFAPROT_KERNEL_RA},
+           {"2001:db8::2", IFA_F_PERMANENT | IFA_F_DEPRECATED, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA});
+    EXPECT("2001:db8::1", "-", {"2001:db8::2", IFA_F_DEPRECATED, 0}, {"2001:db8::1", IFA_F_TEMPORARY, 0});
+}
+
+static void among_equals_the_lowest_wins_in_any_order(void **state)
+{
+    (void)state;
+    EXPECT("2001:db8::2", "-", {"2001:db8::9", IFA_F_PERMANENT, 0}, {"2001:db8::2", IFA_F_PERMANENT, 0});
+    EXPECT("2001:db8::2", "-", {"2001:db8::2", IFA_F_PERMANENT, 0}, {"2001:db8::9", IFA_F_PERMANENT, 0});
+}
+
+static void addresses_under_detection_do_not_count(void **state)
+{
+    (void)state;
+    EXPECT("2001:db8::9", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_TENTATIVE, 0},
+           {"2001:db8::3", IFA_F_PERMANENT | IFA_F_DADFAILED, 0}, {"2001:db8::9", 0, IFAPROT_KERNEL_RA});
+    EXPECT("-", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_TENTATIVE, 0});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_scope_has_its_own),
+        cmocka_unit_test(dockers_address_wins_over_autoconfigured_ones),
+        cmocka_unit_test(temporary_and_deprecated_ones_are_the_last_resort),
+        cmocka_unit_test(among_equals_the_lowest_wins_in_any_order),
+        cmocka_unit_test(addresses_under_detection_do_not_count),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
