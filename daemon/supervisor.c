@@ -33,6 +33,7 @@ struct supervisor {
     uint32_t conditions[WORKER_COUNT]; /* enum readiness_condition, of each worker */
     struct message_topology topology;  /* pinned; header.type 0: not yet */
     uint64_t topologies_refused;
+    bool netadmin_was_started; /* by the first start of a watcher: one that may not is found out before that */
     bool is_ready;
     bool was_ready;
     bool is_stopping;
@@ -109,10 +110,16 @@ static void on_worker_started(struct worker *worker, void *userdata)
 {
     struct supervisor *supervisor = userdata;
 
-    if (index_of(supervisor, worker) == WATCHER)
-        send_watcher_configuration(supervisor);
-    else
+    if (index_of(supervisor, worker) == NETADMIN) {
         send_netadmin_configuration(supervisor);
+    } else {
+        send_watcher_configuration(supervisor);
+        if (!supervisor->netadmin_was_started) {
+            supervisor->netadmin_was_started = true;
+            worker_start(supervisor->workers[NETADMIN]);
+            return; /* joined when that one has started */
+        }
+    }
     join_workers(supervisor);
 }
 
@@ -156,17 +163,19 @@ static void continue_stop(struct supervisor *supervisor, const struct worker *en
         (void)sd_event_exit(supervisor->event, supervisor->exit_status);
 }
 
-static void on_worker_ended(struct worker *worker, bool is_permanent, void *userdata)
+static void on_worker_ended(struct worker *worker, enum worker_end end, void *userdata)
 {
     struct supervisor *supervisor = userdata;
 
     supervisor->conditions[index_of(supervisor, worker)] = 0;
     if (supervisor->is_stopping) {
+        if (end != WORKER_END_ORDERED && index_of(supervisor, worker) == NETADMIN)
+            log_error("nat teardown did not finish: what is left goes with the network namespace");
         continue_stop(supervisor, worker);
         return;
     }
     update_readiness(supervisor);
-    if (is_permanent && !supervisor->was_ready) {
+    if (end == WORKER_END_PERMANENT && !supervisor->was_ready) {
         log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
         begin_stop(supervisor, EXIT_STATUS_CONFIGURATION);
         continue_stop(supervisor, NULL);
@@ -286,8 +295,7 @@ int supervisor_run(const struct configuration *configuration)
     if (result == 0)
         result = make_workers(&supervisor);
     if (result == 0) {
-        for (size_t i = 0; i < WORKER_COUNT; i++)
-            worker_start(supervisor.workers[i]);
+        worker_start(supervisor.workers[WATCHER]);
         result = sd_event_loop(supervisor.event);
     }
     if (result < 0) {

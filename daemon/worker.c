@@ -35,8 +35,8 @@ struct worker {
     sd_event_source *start_timer;
     sd_event_source *ping_timer;
     sd_event_source *deadline_timer;
-    sd_event_source *failed_start; /* defers on_ended to the event loop */
-    bool failed_start_is_permanent;
+    sd_event_source *failed_start_source; /* defers on_ended to the event loop */
+    enum worker_end failed_start;
     uint64_t last_heard; /* monotonic microseconds of the last PONG, or of the start */
     uint64_t ping_generation;
     uint64_t pong_generation;
@@ -90,7 +90,7 @@ void worker_stop(struct worker *worker, enum stop_mode mode, uint64_t deadline)
     };
 
     clear_timer(worker->start_timer);
-    clear_timer(worker->failed_start);
+    clear_timer(worker->failed_start_source);
     if (!worker->child_source)
         return;
     worker->is_stopping = true;
@@ -137,31 +137,23 @@ static void forget_process(struct worker *worker)
     clear_timer(worker->deadline_timer);
 }
 
-static void log_end(const struct worker *worker, const siginfo_t *info)
-{
-    bool has_exited = info->si_code == CLD_EXITED;
-    bool is_clean = worker->is_stopping && has_exited && info->si_status == 0;
-    enum log_level level = is_clean ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR;
-
-    if (has_exited)
-        log_write(level, "worker exited",
-                  LOG_FIELDS_(LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid),
-                              LOG_NUMBER("status", info->si_status)));
-    else
-        log_write(level, "worker killed",
-                  LOG_FIELDS_(LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid),
-                              LOG_TEXT("signal", sigabbrev_np(info->si_status))));
-}
-
 static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
 {
     struct worker *worker = userdata;
-    bool is_permanent = restart_exit_is_permanent(info->si_code, info->si_status);
+    bool has_exited = info->si_code == CLD_EXITED;
+    struct log_field how =
+        has_exited ? LOG_NUMBER("status", info->si_status) : LOG_TEXT("signal", sigabbrev_np(info->si_status));
+    enum worker_end end = restart_exit_is_permanent(info->si_code, info->si_status)   ? WORKER_END_PERMANENT
+                          : worker->is_stopping && has_exited && info->si_status == 0 ? WORKER_END_ORDERED
+                                                                                      : WORKER_END_CRASH;
 
     (void)source;
-    log_end(worker, info);
+    if (end == WORKER_END_ORDERED)
+        log_debug("worker ended", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid));
+    else
+        log_error("worker died", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid), how);
     forget_process(worker);
-    worker->callbacks.on_ended(worker, is_permanent, worker->callbacks.userdata);
+    worker->callbacks.on_ended(worker, end, worker->callbacks.userdata);
     return 0;
 }
 
@@ -170,7 +162,7 @@ static int on_failed_start(sd_event_source *source, void *userdata)
     struct worker *worker = userdata;
 
     (void)source;
-    worker->callbacks.on_ended(worker, worker->failed_start_is_permanent, worker->callbacks.userdata);
+    worker->callbacks.on_ended(worker, worker->failed_start, worker->callbacks.userdata);
     return 0;
 }
 
@@ -289,7 +281,7 @@ void worker_start(struct worker *worker)
     restart_policy_started(&worker->policy, now);
     if (worker->definition->docker_host)
         result = grant_docker_socket(worker, &privileges);
-    worker->failed_start_is_permanent = result < 0;
+    worker->failed_start = result < 0 ? WORKER_END_PERMANENT : WORKER_END_CRASH;
     if (result == 0) {
         result = start_process(worker, &privileges);
         if (result < 0)
@@ -297,7 +289,7 @@ void worker_start(struct worker *worker)
     }
     if (result < 0) {
         worker->channel = channel_free(worker->channel);
-        (void)sd_event_source_set_enabled(worker->failed_start, SD_EVENT_ONESHOT);
+        (void)sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_ONESHOT);
         return;
     }
     worker->last_heard = now;
@@ -323,7 +315,7 @@ struct worker *worker_free(struct worker *worker)
     sd_event_source_disable_unref(worker->start_timer);
     sd_event_source_disable_unref(worker->ping_timer);
     sd_event_source_disable_unref(worker->deadline_timer);
-    sd_event_source_disable_unref(worker->failed_start);
+    sd_event_source_disable_unref(worker->failed_start_source);
     sd_event_unref(worker->event);
     free(worker);
     return NULL;
@@ -349,10 +341,10 @@ int worker_new(sd_event *event, const struct worker_definition *definition, cons
     worker->event = sd_event_ref(event);
     worker->definition = definition;
     worker->callbacks = *callbacks;
-    result = sd_event_add_defer(event, &worker->failed_start, on_failed_start, worker);
+    result = sd_event_add_defer(event, &worker->failed_start_source, on_failed_start, worker);
     if (result < 0)
         return result;
-    result = sd_event_source_set_enabled(worker->failed_start, SD_EVENT_OFF);
+    result = sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_OFF);
     if (result == 0)
         result = add_timer(worker, &worker->start_timer, on_start_time);
     if (result == 0)

@@ -23,15 +23,18 @@ struct worker_definition {
     const char *docker_host;         /* the worker talks to this Docker, or NULL */
 };
 
+enum worker_end {
+    WORKER_END_ORDERED,   /* asked to, with status 0 */
+    WORKER_END_CRASH,     /* or it could not be started: try again */
+    WORKER_END_PERMANENT, /* another try cannot help (restart_exit_is_permanent) */
+};
+
 struct worker_callbacks {
     /* The process runs and its channel stands; first messages are sent here. */
     void (*on_started)(struct worker *worker, void *userdata);
     void (*on_message)(struct worker *worker, const struct message_header *message, void *userdata);
-    /*
-     * It is dead and reaped. `is_permanent`: another try cannot help (restart_exit_is_permanent).
-     * The owner calls worker_restart() or leaves it at that.
-     */
-    void (*on_ended)(struct worker *worker, bool is_permanent, void *userdata);
+    /* It is dead and reaped. The owner calls worker_restart() or leaves it at that. */
+    void (*on_ended)(struct worker *worker, enum worker_end end, void *userdata);
     void *userdata;
 };
 

@@ -107,6 +107,13 @@ def status_of(pid):
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
+def command_line_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+    except FileNotFoundError:
+        return ""
+
+
 def is_gone(pid):
     """Dead and reaped: a zombie still has its directory."""
     return not pathlib.Path(f"/proc/{pid}").exists()
@@ -158,10 +165,15 @@ class Process:
         self.process.send_signal(signal.SIGTERM)
         return self.wait(timeout), time.monotonic() - started
 
-    def close(self):
+    def close(self, workers):
+        """Also ends workers that a failing test left behind: they hold the log open."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
+        self.reader.join(1)
+        for pid in {record["pid"] for record in self.find(event="started")}:
+            if self.reader.is_alive() and str(workers) in command_line_of(pid):
+                os.kill(pid, signal.SIGKILL)
         self.reader.join(10)
         self.process.stdout.close()
 
@@ -209,4 +221,4 @@ class Supervision:
 
     def close(self):
         for process in self.processes:
-            process.close()
+            process.close(self.workers)

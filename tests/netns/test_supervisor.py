@@ -48,7 +48,9 @@ def test_worker_starts_with_exactly_its_privileges(supervision, name, user, capa
 @pytest.mark.parametrize("name", ["watcher", "netadmin"])
 def test_worker_inherits_nothing_else(supervision, name):
     supervision.install_stand_ins()
-    process = supervision.start_ready(SECRET="value", JOURNAL_STREAM="8:1234")
+    leaking = ("unshare", "--net", "sh", "-c", 'exec 9</dev/zero; exec "$0"')
+    process = supervision.start_ready(wrap=leaking, SECRET="value", JOURNAL_STREAM="8:1234")
+    assert "9" in os.listdir(f"/proc/{process.process.pid}/fd")
     got(process, name, "LINK")
     pid = started(process, name)
     assert sorted(map(int, os.listdir(f"/proc/{pid}/fd"))) == [0, 1, 2, 3]
@@ -91,6 +93,7 @@ def test_closed_docker_socket_is_fatal(supervision, mode, group, words):
     record = process.wait_for(msg="Docker's socket cannot be used")
     assert (record["mode"], record["owner"], record["group"]) == (f"{mode:04o}", 0, group)
     assert words in record["err"]
+    assert not process.find(msg="worker started")
 
 
 def test_directory_in_place_of_dockers_socket_is_fatal(supervision):
@@ -129,7 +132,7 @@ def test_killed_worker_is_restarted_at_once_and_joined_again(supervision, name, 
     got(process, name, "LINK", count=2)
     assert time.monotonic() - before < 1.0
     got(process, other, "LINK", count=2)
-    assert process.wait_for(msg="worker killed")["signal"] == "KILL"
+    assert process.wait_for(msg="worker died")["signal"] == "KILL"
     assert process.wait_for(msg="starting a worker again")["delay_seconds"] == 0
     if name == "netadmin":
         assert got(process, name, "TOPOLOGY", count=2)["body"] == got(process, name, "TOPOLOGY")["body"]
@@ -162,7 +165,7 @@ def test_permanent_failure_before_ready_stops_everything(supervision):
     supervision.install_stand_ins(watcher={"exit": 1}, netadmin={"ready": False})
     process = supervision.start()
     assert process.wait() == 1
-    assert process.wait_for(msg="worker exited", name="watcher")["status"] == 1
+    assert process.wait_for(msg="worker died", name="watcher")["status"] == 1
     assert process.wait_for(stand_in="netadmin", event="stopping")
     assert process.wait_for(msg="a worker cannot work as it is configured, giving up")
 
@@ -222,6 +225,7 @@ def test_workers_that_ignore_stop_are_gone_within_two_seconds(supervision):
     status, seconds = process.stop()
     assert (status, seconds < 2) == (0, True)
     assert all(map(is_gone, pids))
+    assert any(record.get("msg", "").startswith("nat teardown") for record in process.records)
 
 
 def test_second_signal_stops_at_once(supervision):
@@ -293,7 +297,7 @@ def test_systemd_hears_ready_watchdog_and_stopping(supervision):
         heard = ""
         while "READY=1" not in heard or "WATCHDOG=1" not in heard:
             heard += notify.recv(4096).decode()
-        assert process.find(msg="anchord ready")
+        process.wait_for(msg="anchord ready")
         process.process.send_signal(signal.SIGTERM)
         while "STOPPING=1" not in heard:
             heard += notify.recv(4096).decode()
