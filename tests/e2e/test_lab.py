@@ -203,12 +203,14 @@ def test_two_labs_side_by_side_do_not_disturb_each_other(lab, web, second_lab):
 
 def test_up_is_idempotent_and_refuses_another_engine(lab, second_lab):
     pid = second_lab.daemon_pid()
-    second_lab.up()
+    second_lab.set_bridge_filter(1)
+    Lab(second_lab.name).up()
     assert second_lab.daemon_pid() == pid
+    assert second_lab.bridge_filter() == (1, 1)
     assert Lab(second_lab.name).engine.suite == lab.engine.suite
-    second_lab.engine.suite = "trixie"
     with pytest.raises(LabError, match="take it down first"):
-        second_lab.up()
+        Lab(second_lab.name, "trixie").up()
+    assert second_lab.is_up()
     second_lab.down()
     second_lab.down()
     assert second_lab.traces() == []

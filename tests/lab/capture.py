@@ -13,15 +13,15 @@ import time
 
 ETH_P_ALL = 0x0003  # linux/if_ether.h
 ARP, IPV4, IPV6 = 0x0806, 0x0800, 0x86dd
-ICMPV6 = 58
-NEIGHBOUR_ADVERTISEMENT = 136
-NAMES = {1: "icmp", 6: "tcp", 17: "udp", ICMPV6: "icmpv6"}
+NEIGHBOUR_ADVERTISEMENT = 136  # RFC 4861, 4.4
+TCP_RST = 0x04
+PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Packet:
-    """An IP packet. when is a time.monotonic(); ttl is the hop limit for IPv6; ports are 0, and
-    icmp_type is None, where the protocol has none."""
+    """An IP packet. when is a time.monotonic(); ttl is the hop limit for IPv6; proto is tcp, udp,
+    icmp (ICMPv6 as well) or a number; payload is what follows the IP header."""
     when: float
     outgoing: bool
     mac: str
@@ -29,9 +29,24 @@ class Packet:
     destination: str
     proto: str
     ttl: int
-    source_port: int
-    destination_port: int
-    icmp_type: int | None
+    payload: bytes
+
+    @property
+    def source_port(self):
+        return int.from_bytes(self.payload[0:2]) if self.proto in ("tcp", "udp") else None
+
+    @property
+    def destination_port(self):
+        return int.from_bytes(self.payload[2:4]) if self.proto in ("tcp", "udp") else None
+
+    @property
+    def is_reset(self):
+        return self.proto == "tcp" and bool(self.payload[13] & TCP_RST)
+
+    @property
+    def icmp_type(self):
+        """Type and code, as two bytes."""
+        return self.payload[:2] if self.proto == "icmp" else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +59,16 @@ class Announcement:
 
 
 class Capture:
-    """Records from its creation until stop(); a context manager. Lists grow while it runs."""
+    """Records on a host's interface (its only one, unless named) from its creation until stop(); a
+    context manager. The lists grow while it runs."""
 
-    def __init__(self, interface):
+    def __init__(self, host, interface=None):
         self.packets = []
         self.announcements = []
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self._socket.bind((interface, ETH_P_ALL))
+        with host:
+            # Protocol 0 until it is bound: nothing arrives from other interfaces.
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self._socket.bind((interface or host.interface, ETH_P_ALL))
         self._wake, self._stop = socket.socketpair()
         self._thread = threading.Thread(target=self._record, daemon=True)
         self._thread.start()
@@ -75,13 +93,13 @@ class Capture:
             packet = parse_packet(now, outgoing, frame, kind)
             if packet:
                 self.packets.append(packet)
-                self._note_advertisement(packet, frame)
+                self._note_advertisement(packet)
 
-    def _note_advertisement(self, packet, frame):
-        """The solicited flag is the second bit of the flags; unasked ones go to all nodes."""
-        body = frame[54:]
-        if packet.icmp_type == NEIGHBOUR_ADVERTISEMENT and packet.proto == "icmpv6" \
-                and len(body) >= 24 and not body[4] & 0x40:
+    def _note_advertisement(self, packet):
+        """The solicited flag is the second bit of the flags; it is clear in what came unasked."""
+        body = packet.payload
+        if ":" in packet.source and packet.proto == "icmp" and len(body) >= 24 \
+                and body[0] == NEIGHBOUR_ADVERTISEMENT and not body[4] & 0x40:
             address = socket.inet_ntop(socket.AF_INET6, body[8:24])
             mac = body[26:32].hex(":") if body[24:26] == b"\2\1" else packet.mac
             self.announcements.append(Announcement(packet.when, mac, address))
@@ -90,6 +108,9 @@ class Capture:
         """The packets whose fields have these values, say source="10.99.0.10", proto="udp"."""
         return [packet for packet in list(self.packets)
                 if all(getattr(packet, name) == value for name, value in wanted.items())]
+
+    def received(self, **wanted):
+        return self.matching(outgoing=False, **wanted)
 
     def announced(self, address):
         return [news for news in list(self.announcements) if news.address == address]
@@ -120,9 +141,6 @@ def parse_packet(when, outgoing, frame, kind):
         proto, ttl, addresses = header[6], header[7], (header[8:24], header[24:40])
     else:
         return None
-    body = header[length:]
-    name = NAMES.get(proto, str(proto))
-    ports = struct.unpack_from("!HH", body) if name in ("tcp", "udp") and len(body) >= 4 else (0, 0)
-    icmp_type = body[0] if name.startswith("icmp") and body else None
     return Packet(when, outgoing, frame[6:12].hex(":"), socket.inet_ntop(family, addresses[0]),
-                  socket.inet_ntop(family, addresses[1]), name, ttl, *ports, icmp_type)
+                  socket.inet_ntop(family, addresses[1]), PROTOCOLS.get(proto, str(proto)), ttl,
+                  header[length:])

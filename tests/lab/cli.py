@@ -82,10 +82,10 @@ def parse():
                         help="which lab (default: $ANCHORD_LAB or 'default')")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     action = actions.add_parser("up", help="bring the lab up; nothing happens when it is")
-    action.add_argument("--engine", choices=sorted(engine.ROOTS), default="forky",
-                        help="Debian suite whose Docker Engine runs (forky: current, bookworm: 20.10)")
-    action.add_argument("--bridge-nf", type=int, choices=(0, 1), default=0,
-                        help="net.bridge.bridge-nf-call-iptables and -ip6tables of the engine")
+    action.add_argument("--engine", choices=sorted(engine.ROOTS),
+                        help="Debian suite whose Docker Engine runs: bookworm is 20.10; default forky")
+    action.add_argument("--bridge-nf", type=int, choices=(0, 1),
+                        help="net.bridge.bridge-nf-call-iptables and -ip6tables of the engine; default 0")
     action.add_argument("--no-images", action="store_true", help="do not import the test images")
     action.set_defaults(run=up)
     action = actions.add_parser("status", help="what is there; exit 3 when it is not up")
@@ -114,7 +114,7 @@ def main():
     try:
         if os.geteuid() != 0:
             raise LabError("must run as root: it makes namespaces")
-        lab = instance.Lab(arguments.name, getattr(arguments, "engine", "forky"))
+        lab = instance.Lab(arguments.name, getattr(arguments, "engine", None))
         return arguments.run(lab, arguments) or 0
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)

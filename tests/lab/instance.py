@@ -24,6 +24,7 @@ from .machine import (HERE, NAMED_NAMESPACES, LabError, Namespace, locked, mount
 
 STATE = pathlib.Path("/run/anchord-lab")
 DATA = pathlib.Path("/var/lib/anchord-lab")
+DEFAULT_SUITE = "forky"
 OUTSIDE_PORT = 80  # TCP and UDP echo on the outside server, for what leaves the LAN
 BRIDGE_FILTER = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
 
@@ -32,14 +33,19 @@ class Lab:
     """A lab by its name; the object holds no state that the machine does not hold, so several
     processes may have one for the same lab."""
 
-    def __init__(self, name="default", suite="forky"):
+    def __init__(self, name="default", suite=None):
+        """suite: the engine to bring up; without it that of the lab that is there, else forky."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name):
             raise LabError(f"lab name {name!r}: small letters, digits and dashes, at most 31")
         self.name = name
         self.state = STATE / name
         self.topology = topology.Topology(name)
-        self.engine = engine.Engine(name, self._recorded("engine", suite),
-                                    engine.Paths(self.state, DATA / name))
+        self._wanted_suite = suite
+        self._use_engine(self._recorded("engine") or suite or DEFAULT_SUITE)
+
+    def _use_engine(self, suite):
+        paths = engine.Paths(self.state, DATA / self.name)
+        self.engine = engine.Engine(self.name, suite, paths)
 
     def __getattr__(self, name):
         """lab.lanhost1, lab.lanhost2, lab.router, lab.outside, lab.switch; the engine's network
@@ -53,11 +59,12 @@ class Lab:
 
     # --- state --------------------------------------------------------------------------------
 
-    def _recorded(self, key, otherwise=None):
+    def _recorded(self, key):
+        """A value of state.json, which is replaced as a whole; None when it is not there."""
         try:
-            return json.loads((self.state / "state.json").read_text())[key]
-        except (FileNotFoundError, KeyError, ValueError):
-            return otherwise
+            return json.loads((self.state / "state.json").read_text()).get(key)
+        except FileNotFoundError:
+            return None
 
     def _record(self, **values):
         self.state.mkdir(parents=True, exist_ok=True)
@@ -92,20 +99,25 @@ class Lab:
 
     # --- up and down --------------------------------------------------------------------------
 
-    def up(self, bridge_filter=0):
-        """Bring everything up; a running lab of the same engine is kept, remains are removed."""
+    def up(self, bridge_filter=None):
+        """Bring everything up; a running lab of the same engine is kept, remains are removed.
+        bridge_filter: see set_bridge_filter; None is 0 for a new lab and no change for one that
+        runs."""
         with self._lock():
-            if self.is_up():
-                if self._recorded("engine") != self.engine.suite:
-                    raise LabError(f"lab {self.name} runs the engine of "
-                                   f"{self._recorded('engine')}: take it down first")
-            else:
-                self._start()
-            self.set_bridge_filter(bridge_filter)
+            if not self.is_up():
+                self._start(self._wanted_suite or self.engine.suite)
+                self.set_bridge_filter(bridge_filter or 0)
+                return
+            if self._wanted_suite not in (None, self.engine.suite):
+                raise LabError(f"lab {self.name} runs the engine of {self.engine.suite}: "
+                               "take it down first")
+            if bridge_filter is not None:
+                self.set_bridge_filter(bridge_filter)
 
-    def _start(self):
+    def _start(self, suite):
         run([HERE / "requirements"], timeout=1200)
         self._destroy()
+        self._use_engine(suite)
         self._record(engine=self.engine.suite)
         self.engine.write_client()
         self.topology.create()

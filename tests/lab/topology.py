@@ -81,8 +81,7 @@ class Host(Namespace):
 
     def capture(self, interface=None):
         """Record the packets on an interface until stopped; see capture.Capture."""
-        with self:
-            return capture.Capture(interface or self.interface)
+        return capture.Capture(self, interface)
 
     def add_route(self, destination, via):
         self.run(["ip", "route", "replace", destination, "via", via])
