@@ -33,10 +33,11 @@ def tell(**fields):
 def send(channel, name, generation=0, body=b""):
     channel.send(HEADER.pack(0x616e6368, 1, TYPES[name], HEADER.size + len(body), 0, generation) + body)
 
-def topology(third_octet):
-    def network(name, mac_last):
-        return struct.pack("=128s6s2xI", name, bytes([2, 0, 0, 0, third_octet, mac_last]), 0) + bytes(4 * 64)
-    return network(b"lan", 1) + network(b"transit", 2)
+def topology(macs):
+    # MACs 02:00:00:00:00:NN of the external and the shared network.
+    def network(name, last):
+        return struct.pack("=128s6s2xI", name, bytes([2, 0, 0, 0, 0, last]), 0) + bytes(4 * 64)
+    return network(b"lan", macs[0]) + network(b"transit", macs[1])
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM, signal.SIGINT}})
 channel = socket.socket(fileno=3)

@@ -44,7 +44,7 @@ def test_credentials(process, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_undumpable_and_limited(process, name):
     pid = pid_of(process, name)
-    assert os.stat(f"/proc/{pid}").st_uid == 0  # proc(5): root's when the process is not dumpable
+    assert os.stat(f"/proc/{pid}/environ").st_uid == 0  # proc(5): root's when the process is not dumpable
     with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
         text = limits.read()
     for limit in ("Max processes", "Max core file size", "Max file size"):

@@ -124,7 +124,7 @@ def test_configuration_comes_first_then_the_link(supervision):
 
 @pytest.mark.parametrize("name, other", [("watcher", "netadmin"), ("netadmin", "watcher")])
 def test_killed_worker_is_restarted_at_once_and_joined_again(supervision, name, other):
-    supervision.install_stand_ins(watcher={"topology": 7})
+    supervision.install_stand_ins(watcher={"topology": (1, 2)})
     process = supervision.start_ready()
     got(process, "netadmin", "TOPOLOGY")
     before = time.monotonic()
@@ -139,13 +139,14 @@ def test_killed_worker_is_restarted_at_once_and_joined_again(supervision, name, 
         process.wait_for(msg="anchord ready", count=2)
 
 
-def test_same_topology_is_ignored_and_another_refused(supervision):
-    supervision.install_stand_ins(watcher={"topology": 7})
+@pytest.mark.parametrize("other", [(1, 3), (3, 2)], ids=["shared", "external"])
+def test_same_topology_is_ignored_and_another_refused(supervision, other):
+    supervision.install_stand_ins(watcher={"topology": (1, 2)})
     process = supervision.start_ready()
     got(process, "netadmin", "TOPOLOGY")
     os.kill(started(process, "watcher"), signal.SIGKILL)
     got(process, "watcher", "LINK", count=2)
-    supervision.install_stand_in("watcher", topology=8)
+    supervision.install_stand_in("watcher", topology=other)
     os.kill(started(process, "watcher", count=2), signal.SIGKILL)
     refused = "the watcher sent another topology than the pinned one, refusing it; a restart takes it"
     assert process.wait_for(msg=refused)["refused"] == 1
@@ -173,6 +174,7 @@ def test_permanent_failure_before_ready_stops_everything(supervision):
 def test_permanent_failure_after_ready_is_retried(supervision):
     supervision.install_stand_ins()
     process = supervision.start_ready()
+    got(process, "watcher", "LINK")
     supervision.install_stand_in("watcher", exit=1)
     os.kill(started(process, "watcher"), signal.SIGKILL)
     process.wait_for(msg="starting a worker again", delay_seconds=1)
