@@ -1,0 +1,238 @@
+/*
+ * GET /containers/json, one container at a time; see records.h. Reads foreign bytes, runs without any privilege.
+ *
+ *     [{"Id": "8dfa…", "Names": ["/web"], "Created": 1763826000, "State": "running",
+ *       "Labels": {"anchord.expose": "tcp/80"},
+ *       "NetworkSettings": {"Networks": {"transit": {"NetworkID": "7ea2…", "IPAddress": "172.30.0.5",
+ *           "GlobalIPv6Address": "fd30::5", "MacAddress": "02:42:ac:1e:00:05"}}}}, …]
+ */
+#include "workers/docker/parser.h"
+
+#include "common/text.h"
+
+#include <string.h>
+
+enum state {
+    CONTAINER = JSON_FIRST_STATE,
+    ID,
+    NAMES,
+    NAME,
+    CREATED,
+    STATE,
+    LABELS,
+    LABEL,
+    NETWORK_SETTINGS,
+    NETWORKS,
+    ENDPOINT,
+    NETWORK_ID,
+    ADDRESS4,
+    ADDRESS6,
+    MAC,
+};
+
+static const struct json_rule rules[] = {
+    {JSON_TOP, CONTAINER, JSON_EVERY_ELEMENT},
+    {CONTAINER, ID, "Id"},
+    {CONTAINER, NAMES, "Names"},
+    {NAMES, NAME, JSON_EVERY_ELEMENT},
+    {CONTAINER, CREATED, "Created"},
+    {CONTAINER, STATE, "State"},
+    {CONTAINER, LABELS, "Labels"},
+    {LABELS, LABEL, JSON_EVERY_MEMBER},
+    {CONTAINER, NETWORK_SETTINGS, "NetworkSettings"},
+    {NETWORK_SETTINGS, NETWORKS, "Networks"},
+    {NETWORKS, ENDPOINT, JSON_EVERY_MEMBER},
+    {ENDPOINT, NETWORK_ID, "NetworkID"},
+    {ENDPOINT, ADDRESS4, "IPAddress"},
+    {ENDPOINT, ADDRESS6, "GlobalIPv6Address"},
+    {ENDPOINT, MAC, "MacAddress"},
+};
+
+struct container_list {
+    struct docker_container container;
+    struct docker_label_names labels;
+    docker_container_handler on_container;
+    docker_odd_handler on_odd;
+    void *userdata;
+    const char *odd_reason; /* the first thing wrong with this container */
+    bool top_is_array;
+};
+
+static void odd(struct container_list *list, const char *reason)
+{
+    if (!list->odd_reason)
+        list->odd_reason = reason;
+}
+
+/* The labels' text is not cleared: is_present says whether it counts, and 32 KiB a container are worth it. */
+static void begin_container(struct container_list *list, const struct json_value *value)
+{
+    struct docker_container *container = &list->container;
+
+    list->odd_reason = value->type == JSON_OBJECT ? NULL : "the container is no object";
+    memset(container, 0, offsetof(struct docker_container, endpoints));
+    for (size_t i = 0; i < DOCKER_LABELS_MAX; i++)
+        container->labels[i].is_present = false;
+    if (list->odd_reason && value->type != JSON_ARRAY)
+        list->on_odd(list->userdata, "", "", list->odd_reason);
+}
+
+static void end_container(struct container_list *list)
+{
+    struct docker_container *container = &list->container;
+
+    if (container->id[0] == '\0')
+        odd(list, "no Id");
+    if (list->odd_reason)
+        list->on_odd(list->userdata, container->id, container->name, list->odd_reason);
+    else
+        list->on_container(list->userdata, container);
+}
+
+/* Docker writes names with a slash before them; those with a second one are links from other containers. */
+static void read_name(struct container_list *list, const struct json_value *value)
+{
+    char name[NAME_SIZE] = {0};
+    size_t length;
+
+    if (value->type != JSON_STRING || memchr(value->text, '\0', value->length)) {
+        odd(list, "a name in Names is no text");
+        return;
+    }
+    length = value->length < sizeof(name) ? value->length : sizeof(name) - 1;
+    memcpy(name, value->text, length);
+    if (list->container.name[0] == '\0' || !strchr(name + 1, '/'))
+        text_copy_cut(list->container.name, sizeof(list->container.name), name[0] == '/' ? name + 1 : name);
+}
+
+static void read_label(struct container_list *list, const char *key, const struct json_value *value)
+{
+    int index = docker_label_find(&list->labels, key);
+
+    if (index >= 0 && docker_label_read(&list->container.labels[index], value) < 0)
+        odd(list, "a label that we read is longer than 8191 bytes or no text");
+}
+
+static void begin_endpoint(struct container_list *list, const char *network, const struct json_value *value)
+{
+    struct docker_container *container = &list->container;
+    struct docker_endpoint *endpoint;
+
+    if (value->type == JSON_NULL)
+        return;
+    if (container->endpoint_count == DOCKER_ENDPOINTS_MAX) {
+        odd(list, "attached to more than 32 networks");
+        return;
+    }
+    endpoint = &container->endpoints[container->endpoint_count++];
+    *endpoint = (struct docker_endpoint){0};
+    if (value->type != JSON_OBJECT)
+        odd(list, "an entry of Networks is no object");
+    if (text_copy(endpoint->network, sizeof(endpoint->network), network) < 0)
+        odd(list, "a network's name is longer than 127 bytes");
+}
+
+static void read_endpoint(struct container_list *list, unsigned int state, const struct json_value *value)
+{
+    struct docker_container *container = &list->container;
+    struct docker_endpoint *endpoint;
+    char text[MAC_ADDRESS_TEXT_SIZE];
+
+    if (list->odd_reason || container->endpoint_count == 0)
+        return;
+    endpoint = &container->endpoints[container->endpoint_count - 1];
+    if (state == NETWORK_ID && value->type == JSON_STRING && value->length > 0 &&
+        docker_id_read(value, endpoint->network_id) < 0)
+        odd(list, "NetworkID is no ID");
+    else if (state == ADDRESS4 && docker_address_read(value, IP_FAMILY_4, &endpoint->address4) < 0)
+        odd(list, "IPAddress is no IPv4 address");
+    else if (state == ADDRESS6 && docker_address_read(value, IP_FAMILY_6, &endpoint->address6) < 0)
+        odd(list, "GlobalIPv6Address is no IPv6 address");
+    else if (state == MAC && value->type != JSON_NULL && value->length > 0 &&
+             (json_value_copy(value, text, sizeof(text)) < 0 || mac_address_parse(text, &endpoint->mac) < 0))
+        odd(list, "MacAddress is no MAC address");
+}
+
+static void read_state(struct container_list *list, const struct json_value *value)
+{
+    char text[32];
+
+    list->container.is_running = json_value_copy(value, text, sizeof(text)) == 0 &&
+                                 (strcmp(text, "running") == 0 || strcmp(text, "paused") == 0);
+}
+
+static void on_container_value(struct container_list *list, unsigned int state, const char *key,
+                               const struct json_value *value)
+{
+    if (state == ID && docker_id_read(value, list->container.id) < 0)
+        odd(list, "Id is no ID");
+    else if (state == NAME)
+        read_name(list, value);
+    else if (state == CREATED && json_value_number(value, INT64_MAX, &list->container.created) < 0)
+        odd(list, "Created is no time");
+    else if (state == STATE)
+        read_state(list, value);
+    else if (state == LABEL)
+        read_label(list, key, value);
+    else if ((state == LABELS || state == NETWORK_SETTINGS || state == NETWORKS) && value->type != JSON_OBJECT &&
+             value->type != JSON_NULL)
+        odd(list, "Labels or NetworkSettings is no object");
+    else if (state == ENDPOINT)
+        begin_endpoint(list, key, value);
+    else if (state >= NETWORK_ID)
+        read_endpoint(list, state, value);
+}
+
+static void on_value(void *userdata, unsigned int state, const char *key, const struct json_value *value)
+{
+    struct docker_parser *parser = userdata;
+    struct container_list *list = parser->record;
+
+    if (state == JSON_TOP)
+        list->top_is_array = value->type == JSON_ARRAY;
+    else if (state == CONTAINER)
+        begin_container(list, value);
+    else
+        on_container_value(list, state, key, value);
+}
+
+static void on_end(void *userdata, unsigned int state)
+{
+    struct docker_parser *parser = userdata;
+
+    if (state == CONTAINER)
+        end_container(parser->record);
+}
+
+static const char *check(struct docker_parser *parser)
+{
+    const struct container_list *list = parser->record;
+
+    return list->top_is_array ? NULL : "the list of containers is no array";
+}
+
+int docker_parser_new_containers(const struct docker_label_names *labels, docker_container_handler on_container,
+                                 docker_odd_handler on_odd, void *userdata, struct docker_parser **ret)
+{
+    static const struct json_consumer consumer = {
+        .rules = rules,
+        .rule_count = ARRAY_LENGTH(rules),
+        .on_value = on_value,
+        .on_end = on_end,
+        .document_max = DOCKER_LIST_LENGTH_MAX,
+    };
+    struct container_list *list = calloc(1, sizeof(*list));
+    int result;
+
+    if (list) {
+        list->labels = *labels;
+        list->on_container = on_container;
+        list->on_odd = on_odd;
+        list->userdata = userdata;
+    }
+    result = docker_parser_new(&consumer, list, ret);
+    if (result < 0)
+        return result;
+    (*ret)->check = check;
+    return 0;
+}

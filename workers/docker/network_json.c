@@ -1,0 +1,178 @@
+/*
+ * GET /networks/ID; see records.h. Reads foreign bytes, runs without any privilege.
+ *
+ *     {"Name": "transit", "Id": "7ea2…", "Driver": "bridge", "Internal": false,
+ *      "IPAM": {"Config": [{"Subnet": "172.30.0.0/24", "Gateway": "172.30.0.1",
+ *                           "AuxiliaryAddresses": {"DefaultGatewayIPv4": "172.30.0.2"}}]}, …}
+ */
+#include "workers/docker/parser.h"
+
+#include <string.h>
+
+enum state {
+    ID = JSON_FIRST_STATE,
+    NAME,
+    DRIVER,
+    INTERNAL,
+    IPAM,
+    CONFIGURATIONS,
+    CONFIGURATION,
+    SUBNET,
+    GATEWAY,
+    AUXILIARY,
+    AUXILIARY_GATEWAY4,
+    AUXILIARY_GATEWAY6,
+};
+
+static const struct json_rule rules[] = {
+    {JSON_TOP, ID, "Id"},
+    {JSON_TOP, NAME, "Name"},
+    {JSON_TOP, DRIVER, "Driver"},
+    {JSON_TOP, INTERNAL, "Internal"},
+    {JSON_TOP, IPAM, "IPAM"},
+    {IPAM, CONFIGURATIONS, "Config"},
+    {CONFIGURATIONS, CONFIGURATION, JSON_EVERY_ELEMENT},
+    {CONFIGURATION, SUBNET, "Subnet"},
+    {CONFIGURATION, GATEWAY, "Gateway"},
+    {CONFIGURATION, AUXILIARY, "AuxiliaryAddresses"},
+    {AUXILIARY, AUXILIARY_GATEWAY4, "DefaultGatewayIPv4"},
+    {AUXILIARY, AUXILIARY_GATEWAY6, "DefaultGatewayIPv6"},
+};
+
+struct network_record {
+    struct docker_network *network;
+    const char *broken;
+};
+
+static struct docker_subnet *current_subnet(struct network_record *record)
+{
+    return &record->network->subnets[record->network->subnet_count - 1];
+}
+
+static const char *begin_subnet(struct network_record *record)
+{
+    if (record->network->subnet_count == SUBNETS_MAX)
+        return "the network has more than 4 subnets";
+    record->network->subnet_count++;
+    *current_subnet(record) = (struct docker_subnet){0};
+    return NULL;
+}
+
+static const char *read_subnet(struct network_record *record, const struct json_value *value)
+{
+    char text[IP_SUBNET_TEXT_SIZE];
+
+    if (json_value_copy(value, text, sizeof(text)) < 0 || ip_subnet_parse(text, &current_subnet(record)->subnet) < 0)
+        return "a Subnet in IPAM.Config is no subnet";
+    current_subnet(record)->subnet.address = ip_subnet_first(&current_subnet(record)->subnet);
+    return NULL;
+}
+
+static const char *read_text(const struct json_value *value, char *target, size_t size, const char *broken)
+{
+    return json_value_copy(value, target, size) < 0 ? broken : NULL;
+}
+
+static const char *read_address(const struct json_value *value, uint8_t family, struct ip_address *target,
+                                const char *broken)
+{
+    return docker_address_read(value, family, target) < 0 ? broken : NULL;
+}
+
+static const char *read_value(struct network_record *record, unsigned int state, const struct json_value *value)
+{
+    struct docker_network *network = record->network;
+
+    switch ((int)state) {
+    case JSON_TOP:
+        return value->type == JSON_OBJECT ? NULL : "the network is no object";
+    case ID:
+        return docker_id_read(value, network->id) < 0 ? "the network's Id is no ID" : NULL;
+    case NAME:
+        return read_text(value, network->name, sizeof(network->name), "the network's Name is no text or too long");
+    case DRIVER:
+        return read_text(value, network->driver, sizeof(network->driver),
+                         "the network's Driver is no text or too long");
+    case INTERNAL:
+        network->is_internal = value->type == JSON_BOOLEAN && value->boolean;
+        return NULL;
+    case CONFIGURATION:
+        return begin_subnet(record);
+    case SUBNET:
+        return read_subnet(record, value);
+    case GATEWAY:
+        return read_address(value, IP_FAMILY_NONE, &current_subnet(record)->gateway,
+                            "a Gateway in IPAM.Config is no address");
+    case AUXILIARY_GATEWAY4:
+        return read_address(value, IP_FAMILY_4, &current_subnet(record)->auxiliary_gateway,
+                            "DefaultGatewayIPv4 is no IPv4 address");
+    case AUXILIARY_GATEWAY6:
+        return read_address(value, IP_FAMILY_6, &current_subnet(record)->auxiliary_gateway,
+                            "DefaultGatewayIPv6 is no IPv6 address");
+    default:
+        return NULL;
+    }
+}
+
+static void on_value(void *userdata, unsigned int state, const char *key, const struct json_value *value)
+{
+    struct docker_parser *parser = userdata;
+    struct network_record *record = parser->record;
+
+    (void)key;
+    if (!record->broken)
+        record->broken = read_value(record, state, value);
+}
+
+static void on_end(void *userdata, unsigned int state)
+{
+    (void)userdata;
+    (void)state;
+}
+
+/* A gateway of another family than its subnet would pass nobody's check later. */
+static const char *check_subnet(const struct docker_subnet *subnet)
+{
+    uint8_t family = subnet->subnet.address.family;
+
+    if (family == IP_FAMILY_NONE)
+        return "an entry of IPAM.Config without Subnet";
+    if ((subnet->gateway.family && subnet->gateway.family != family) ||
+        (subnet->auxiliary_gateway.family && subnet->auxiliary_gateway.family != family))
+        return "a gateway in IPAM.Config of another family than its subnet";
+    return NULL;
+}
+
+static const char *check(struct docker_parser *parser)
+{
+    const struct network_record *record = parser->record;
+    const char *broken = record->broken;
+
+    if (!broken && (record->network->id[0] == '\0' || record->network->name[0] == '\0'))
+        broken = "the network has no Id or no Name";
+    for (size_t i = 0; i < record->network->subnet_count && !broken; i++)
+        broken = check_subnet(&record->network->subnets[i]);
+    return broken;
+}
+
+int docker_parser_new_network(struct docker_network *network, struct docker_parser **ret)
+{
+    static const struct json_consumer consumer = {
+        .rules = rules,
+        .rule_count = ARRAY_LENGTH(rules),
+        .on_value = on_value,
+        .on_end = on_end,
+        .document_max = DOCKER_NETWORK_LENGTH_MAX,
+    };
+    struct network_record *record = calloc(1, sizeof(*record));
+    int result;
+
+    *network = (struct docker_network){0};
+    if (record)
+        record->network = network;
+    result = docker_parser_new(&consumer, record, ret);
+    if (result < 0)
+        return result;
+    (*ret)->check = check;
+    return 0;
+}

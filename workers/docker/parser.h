@@ -1,0 +1,33 @@
+/*
+ * What the parsers of records.h have in common; for the files that implement them only.
+ * Reads foreign bytes, runs without any privilege.
+ */
+#pragma once
+
+#include "workers/docker/records.h"
+
+struct docker_parser {
+    struct json_reader reader;
+    /* Called by docker_parser_finish() after a complete document: NULL, or what is wrong with it. */
+    const char *(*check)(struct docker_parser *parser);
+    const char *error;
+    void *record; /* owned, or NULL */
+    void *userdata;
+};
+
+/* Makes a parser around `record` (owned from now on, also on failure). */
+int docker_parser_new(const struct json_consumer *consumer, void *record, struct docker_parser **ret)
+    __attribute__((warn_unused_result));
+
+/* The place of `name` in `names`, or -ENOENT. */
+int docker_label_find(const struct docker_label_names *names, const char *name);
+
+/* Copies a label's value; -EINVAL or -ENAMETOOLONG as json_value_copy(). */
+int docker_label_read(struct docker_label *label, const struct json_value *value) __attribute__((warn_unused_result));
+
+/* Reads an ID: 1 … 64 hexadecimal digits. Returns 0 or -EINVAL. */
+int docker_id_read(const struct json_value *value, char id[DOCKER_ID_SIZE]) __attribute__((warn_unused_result));
+
+/* Reads an address of `family`; null and "" are none. A prefix length behind a slash is ignored. */
+int docker_address_read(const struct json_value *value, uint8_t family, struct ip_address *ret)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,133 @@
+/*
+ * What we read of Docker's answers, one record at a time, each by a streaming parser.
+ *
+ * The parsers are pure (bytes in, records out) and read foreign bytes split anywhere; they run without any
+ * privilege, in client.c and in the fuzz targets. Fields: Docker Engine API 1.41 … 1.52, `ContainerList`,
+ * `NetworkInspect`, `SystemEvents`, `SystemVersion`; only fields that all of these versions have.
+ */
+#pragma once
+
+#include "common/address.h"
+#include "protocol/messages.h"
+#include "workers/docker/json_reader.h"
+
+/* Limits on what Docker can make grow. */
+#define DOCKER_ID_SIZE            65 /* 64 hexadecimal digits (SHA-256) and the NUL */
+#define DOCKER_ENDPOINTS_MAX      32 /* per container; one with more is refused as odd */
+#define DOCKER_LABELS_MAX         4  /* that a caller may ask for */
+#define DOCKER_LABEL_SIZE         8192
+#define DOCKER_ACTION_SIZE        32
+#define DOCKER_LIST_LENGTH_MAX    ((size_t)64 * 1024 * 1024)
+#define DOCKER_NETWORK_LENGTH_MAX ((size_t)16 * 1024 * 1024) /* names every attached container */
+#define DOCKER_EVENT_LENGTH_MAX   ((size_t)1024 * 1024)      /* carries every label */
+#define DOCKER_VERSION_LENGTH_MAX ((size_t)64 * 1024)
+
+struct docker_label {
+    bool is_present;
+    char text[DOCKER_LABEL_SIZE];
+};
+
+/* A container's place on one network. */
+struct docker_endpoint {
+    char network[NAME_SIZE];
+    char network_id[DOCKER_ID_SIZE];
+    struct mac_address mac; /* zero when there is none */
+    struct ip_address address4;
+    struct ip_address address6; /* GlobalIPv6Address */
+};
+
+struct docker_container {
+    char id[DOCKER_ID_SIZE];
+    char name[NAME_SIZE]; /* for people; cut when it is longer */
+    uint64_t created;     /* seconds since 1970 */
+    bool is_running;      /* State running or paused: it holds its addresses (DISC-6) */
+    size_t endpoint_count;
+    struct docker_endpoint endpoints[DOCKER_ENDPOINTS_MAX];
+    struct docker_label labels[DOCKER_LABELS_MAX]; /* by the place of their name in the caller's list */
+};
+
+struct docker_subnet {
+    struct ip_subnet subnet;
+    struct ip_address gateway;           /* may be none */
+    struct ip_address auxiliary_gateway; /* DefaultGatewayIPv4 or …6 (GW-1); may be none */
+};
+
+struct docker_network {
+    char id[DOCKER_ID_SIZE];
+    char name[NAME_SIZE];
+    char driver[NAME_SIZE];
+    bool is_internal;
+    size_t subnet_count;
+    struct docker_subnet subnets[SUBNETS_MAX];
+};
+
+enum docker_event_type {
+    DOCKER_EVENT_OTHER,
+    DOCKER_EVENT_CONTAINER,
+    DOCKER_EVENT_NETWORK,
+};
+
+struct docker_event {
+    enum docker_event_type type;
+    char action[DOCKER_ACTION_SIZE];               /* `health_status: healthy` comes without what follows the colon */
+    char container_id[DOCKER_ID_SIZE];             /* the container's; of a network event the one attached, or empty */
+    uint64_t time;                                 /* nanoseconds since 1970 */
+    struct docker_label labels[DOCKER_LABELS_MAX]; /* of container events; Docker sends them with each */
+};
+
+/* API versions 1.x: only the number behind the point counts. */
+#define DOCKER_API_OLDEST 41 /* Engine 20.10 */
+#define DOCKER_API_NEWEST 52 /* Engine 29 */
+
+struct docker_version {
+    char engine[NAME_SIZE];      /* "28.5.2" */
+    unsigned int api;            /* the newest that the engine speaks, 1.`api` */
+    unsigned int api_minimum;    /* the oldest */
+    unsigned int api_negotiated; /* what we speak with it */
+};
+
+/* Names of labels to keep, at most DOCKER_LABELS_MAX; the strings must outlive the parser. */
+struct docker_label_names {
+    const char *names[DOCKER_LABELS_MAX];
+    size_t count;
+};
+
+/*
+ * One parser serves one answer. `on_odd` tells of a record that was left out, with the reason (static
+ * storage) and as much of its ID and name as was read; the others are not affected (DISC-1).
+ */
+struct docker_parser;
+
+typedef void (*docker_container_handler)(void *userdata, const struct docker_container *container);
+typedef void (*docker_odd_handler)(void *userdata, const char *id, const char *name, const char *reason);
+typedef void (*docker_event_handler)(void *userdata, const struct docker_event *event);
+
+int docker_parser_new_containers(const struct docker_label_names *labels, docker_container_handler on_container,
+                                 docker_odd_handler on_odd, void *userdata, struct docker_parser **ret)
+    __attribute__((warn_unused_result));
+int docker_parser_new_events(const struct docker_label_names *labels, docker_event_handler on_event, void *userdata,
+                             struct docker_parser **ret) __attribute__((warn_unused_result));
+/* `network` and `version` are the caller's and must outlive the parser; they count after finish() only. */
+int docker_parser_new_network(struct docker_network *network, struct docker_parser **ret)
+    __attribute__((warn_unused_result));
+int docker_parser_new_version(struct docker_version *version, struct docker_parser **ret)
+    __attribute__((warn_unused_result));
+
+struct docker_parser *docker_parser_free(struct docker_parser *parser);
+DEFINE_POINTER_CLEANUP(struct docker_parser, (void)docker_parser_free, docker_parser_freep);
+
+/* As json_reader_feed() and json_reader_finish(); finish() also refuses a record that lacks what we need. */
+int docker_parser_feed(struct docker_parser *parser, const void *bytes, size_t length)
+    __attribute__((warn_unused_result));
+int docker_parser_finish(struct docker_parser *parser) __attribute__((warn_unused_result));
+const char *docker_parser_error(const struct docker_parser *parser);
+
+/*
+ * Chooses the version to speak: the engine's newest, at most DOCKER_API_NEWEST. Returns 0; -EPROTONOSUPPORT
+ * when the ranges do not meet, with *ret_reason (static storage) naming both ends.
+ */
+int docker_version_negotiate(struct docker_version *version, const char **ret_reason)
+    __attribute__((warn_unused_result));
+
+/* The text of Docker's error answer {"message": …}, or "" when `bytes` is none. Always terminates `text`. */
+void docker_error_message(const char *bytes, size_t length, char *text, size_t size);
