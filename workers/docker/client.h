@@ -1,0 +1,71 @@
+/*
+ * The Docker API as anchord uses it, read only, on the event loop (DESIGN §2, §3).
+ *
+ * Called by the watcher. Talks to Docker, or to a socket proxy before it; runs without any privilege. Nothing
+ * blocks, nothing is logged here; each failure comes with the operation, its object and the reason in one text.
+ * Everything that opens files happens in docker_client_new(), so the caller may seal itself afterwards.
+ */
+#pragma once
+
+#include "workers/docker/host.h"
+#include "workers/docker/records.h"
+
+#include <systemd/sd-event.h>
+
+/* IDs in one filtered list: about 4.6 kB of URL; haproxy, the usual socket proxy, takes 16 kB of request. */
+#define DOCKER_FILTER_IDS_MAX 64
+
+struct docker_client;
+
+/* An operation is over: `error` is 0 or a negative errno, `text` tells what failed (valid during the call). */
+typedef void (*docker_done_handler)(void *userdata, int error, const char *text);
+
+int docker_client_new(sd_event *event, const struct docker_host *host, struct docker_client **ret)
+    __attribute__((warn_unused_result));
+struct docker_client *docker_client_free(struct docker_client *client);
+DEFINE_POINTER_CLEANUP(struct docker_client, (void)docker_client_free, docker_client_freep);
+
+/*
+ * Resolves the host name, asks GET /version, chooses the API version. Cancels whatever ran before. Everything else
+ * needs that this has succeeded once. Returns 0 (on_done will come) or a negative errno.
+ */
+int docker_client_connect(struct docker_client *client, docker_done_handler on_done, void *userdata)
+    __attribute__((warn_unused_result));
+
+/* Cancels every operation; no handler comes any more. */
+void docker_client_disconnect(struct docker_client *client);
+
+/* Of the engine that answered last; all zero before. */
+const struct docker_version *docker_client_version(const struct docker_client *client);
+
+/* Which containers: all running ones, those with certain labels, those with certain IDs. */
+struct docker_container_query {
+    const char *const *labels; /* `key` or `key=value`; all must match */
+    size_t label_count;
+    const char *const *ids; /* any may match; at most DOCKER_FILTER_IDS_MAX */
+    size_t id_count;
+};
+
+struct docker_container_handlers {
+    docker_container_handler on_container;
+    docker_odd_handler on_odd;
+    docker_done_handler on_done;
+    void *userdata;
+};
+
+/* GET /containers/json. Handlers are called while the answer streams in, on_done last. */
+int docker_client_list(struct docker_client *client, const struct docker_container_query *query,
+                       const struct docker_label_names *labels, const struct docker_container_handlers *handlers)
+    __attribute__((warn_unused_result));
+
+/* GET /networks/ID into `network`, which must live until on_done and counts only when `error` is 0. */
+int docker_client_inspect_network(struct docker_client *client, const char *id, struct docker_network *network,
+                                  docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
+
+/*
+ * GET /events of containers and networks, from `since` (nanoseconds since 1970) on. on_done comes when the stream
+ * ends, also with error 0.
+ */
+int docker_client_follow_events(struct docker_client *client, uint64_t since, const struct docker_label_names *labels,
+                                docker_event_handler on_event, docker_done_handler on_done, void *userdata)
+    __attribute__((warn_unused_result));
