@@ -1,0 +1,193 @@
+/* The containers in scope; see container_table.h. In memory only, runs without any privilege. */
+#include "workers/watcher/container_table.h"
+
+#include <string.h>
+
+const struct docker_label_names watched_labels = {
+    .names =
+        {
+            [WATCHED_LABEL_PROJECT] = "com.docker.compose.project",
+            [WATCHED_LABEL_EXPOSE] = "anchord.expose",
+            [WATCHED_LABEL_EXPOSE_V6] = "anchord.expose.v6",
+        },
+    .count = WATCHED_LABEL_MAX_,
+};
+
+static void free_entry(struct container_entry *entry)
+{
+    free(entry->name);
+    free(entry->ranges);
+    free(entry->endpoints);
+    free(entry);
+}
+
+DEFINE_POINTER_CLEANUP(struct container_entry, free_entry, container_entry_freep);
+
+static void remove_entry(struct container_table *table, struct container_entry *entry)
+{
+    HASH_DEL(table->entries, entry);
+    free_entry(entry);
+}
+
+void container_table_release(struct container_table *table)
+{
+    struct container_entry *entry, *next;
+
+    HASH_ITER (hh, table->entries, entry, next)
+        remove_entry(table, entry);
+}
+
+void container_table_begin_pass(struct container_table *table)
+{
+    table->pass++;
+}
+
+struct container_entry *container_table_find(const struct container_table *table, const char *id)
+{
+    struct container_entry *entry;
+
+    HASH_FIND_STR(table->entries, id, entry);
+    return entry;
+}
+
+struct container_entry *container_table_find_serial(const struct container_table *table, uint32_t serial)
+{
+    struct container_entry *entry, *next;
+
+    HASH_ITER (hh, table->entries, entry, next) {
+        if (entry->serial == serial)
+            return entry;
+    }
+    return NULL;
+}
+
+static int read_labels(struct container_entry *entry, const struct docker_container *container,
+                       struct label_fault *ret_fault)
+{
+    const struct docker_label *expose = &container->labels[WATCHED_LABEL_EXPOSE];
+    const struct docker_label *expose_v6 = &container->labels[WATCHED_LABEL_EXPOSE_V6];
+    int mirrors = expose_v6->is_present ? expose_v6_label_parse(expose_v6->text) : 1;
+    struct expose_error error;
+    int count;
+
+    if (mirrors < 0) {
+        *ret_fault =
+            (struct label_fault){watched_labels.names[WATCHED_LABEL_EXPOSE_V6], 0, "the value is neither auto nor off"};
+        return 0;
+    }
+    entry->mirrors_to_v6 = mirrors > 0;
+    count = expose->is_present ? expose_label_parse(expose->text, &entry->ranges, &error) : 0;
+    if (count == -EINVAL)
+        *ret_fault = (struct label_fault){watched_labels.names[WATCHED_LABEL_EXPOSE], error.position, error.reason};
+    else if (count < 0)
+        return count;
+    else
+        entry->range_count = (size_t)count;
+    return 0;
+}
+
+/* Everything that may change while a container lives: its name and its addresses. */
+static int update_entry(struct container_entry *entry, const struct docker_container *container)
+{
+    CLEANUP_FREE char *name = strdup(container->name);
+    struct container_endpoint *endpoints = calloc(container->endpoint_count + 1, sizeof(*endpoints));
+
+    if (!name || !endpoints) {
+        free(endpoints);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < container->endpoint_count; i++) {
+        memcpy(endpoints[i].network_id, container->endpoints[i].network_id, sizeof(endpoints[i].network_id));
+        endpoints[i].address4 = container->endpoints[i].address4;
+        endpoints[i].address6 = container->endpoints[i].address6;
+    }
+    free(entry->name);
+    entry->name = TAKE_POINTER(name);
+    free(entry->endpoints);
+    entry->endpoints = endpoints;
+    entry->endpoint_count = container->endpoint_count;
+    entry->created = container->created;
+    return 0;
+}
+
+static int add_entry(struct container_table *table, const struct docker_container *container,
+                     struct label_fault *ret_fault)
+{
+    CLEANUP(container_entry_freep) struct container_entry *entry = calloc(1, sizeof(*entry));
+    struct container_entry *added;
+    int result;
+
+    if (!entry)
+        return -ENOMEM;
+    memcpy(entry->id, container->id, sizeof(entry->id));
+    result = read_labels(entry, container, ret_fault);
+    if (result == 0)
+        result = update_entry(entry, container);
+    if (result < 0)
+        return result;
+    entry->serial = ++table->last_serial;
+    entry->pass = table->pass;
+    added = TAKE_POINTER(entry);
+    HASH_ADD_STR(table->entries, id, added);
+    return 0;
+}
+
+int container_table_put(struct container_table *table, const struct docker_container *container,
+                        struct label_fault *ret_fault)
+{
+    struct container_entry *entry = container_table_find(table, container->id);
+    int result;
+
+    *ret_fault = (struct label_fault){0};
+    if (!entry)
+        return add_entry(table, container, ret_fault);
+    result = update_entry(entry, container);
+    if (result == 0)
+        entry->pass = table->pass;
+    return result;
+}
+
+void container_table_keep(struct container_table *table, const char *id)
+{
+    struct container_entry *entry = container_table_find(table, id);
+
+    if (entry)
+        entry->pass = table->pass;
+}
+
+void container_table_end_pass(struct container_table *table)
+{
+    struct container_entry *entry, *next;
+
+    HASH_ITER (hh, table->entries, entry, next) {
+        if (entry->pass != table->pass)
+            remove_entry(table, entry);
+    }
+}
+
+void container_table_end_pass_for(struct container_table *table, const char *id)
+{
+    struct container_entry *entry = container_table_find(table, id);
+
+    if (entry && entry->pass != table->pass)
+        remove_entry(table, entry);
+}
+
+const struct container_endpoint *container_entry_endpoint(const struct container_entry *entry, const char *network_id)
+{
+    for (size_t i = 0; i < entry->endpoint_count; i++) {
+        if (strcmp(entry->endpoints[i].network_id, network_id) == 0)
+            return &entry->endpoints[i];
+    }
+    return NULL;
+}
+
+size_t container_table_count_on(const struct container_table *table, const char *network_id)
+{
+    struct container_entry *entry, *next;
+    size_t count = 0;
+
+    HASH_ITER (hh, table->entries, entry, next)
+        count += entry->range_count > 0 && container_entry_endpoint(entry, network_id);
+    return count;
+}

@@ -1,0 +1,81 @@
+/*
+ * The containers in scope that carry `anchord.expose`, with what of them matters to the maps.
+ *
+ * Filled by watch.c from Docker's answers, read by reconcile.c and discovery.c. In memory only; no privilege.
+ */
+#pragma once
+
+#include "workers/docker/records.h"
+#include "workers/watcher/expose_label.h"
+
+#include <uthash.h>
+
+/* The places of these labels in the list that the Docker client is asked for. */
+enum watched_label {
+    WATCHED_LABEL_PROJECT,
+    WATCHED_LABEL_EXPOSE,
+    WATCHED_LABEL_EXPOSE_V6,
+    WATCHED_LABEL_MAX_,
+};
+
+extern const struct docker_label_names watched_labels;
+
+struct container_endpoint {
+    char network_id[DOCKER_ID_SIZE];
+    struct ip_address address4;
+    struct ip_address address6;
+};
+
+struct container_entry {
+    UT_hash_handle hh;
+    char id[DOCKER_ID_SIZE];
+    uint32_t serial; /* counts up from 1 with each new container (exposures.h) */
+    uint32_t pass;   /* the last one that saw it */
+    uint64_t created;
+    char *name;
+    struct expose_range *ranges; /* none when the label is invalid */
+    size_t range_count;
+    bool mirrors_to_v6;
+    bool is_warned_of; /* `no usable IP for container` was logged */
+    struct container_endpoint *endpoints;
+    size_t endpoint_count;
+};
+
+/* What is wrong with a container's label (DISC-3, NAT-7). */
+struct label_fault {
+    const char *label;
+    size_t position;    /* counted from 1; 0: the whole value */
+    const char *reason; /* NULL: nothing */
+};
+
+struct container_table {
+    struct container_entry *entries;
+    uint32_t last_serial;
+    uint32_t pass;
+};
+
+void container_table_release(struct container_table *table);
+
+/* Starts a pass over Docker's answer. */
+void container_table_begin_pass(struct container_table *table);
+
+/*
+ * Adds or updates a container and marks it as seen in this pass. A new one's labels are read (they never change
+ * while it lives): *ret_fault says what is wrong with them. Returns 0 or -ENOMEM (nothing changed).
+ */
+int container_table_put(struct container_table *table, const struct docker_container *container,
+                        struct label_fault *ret_fault) __attribute__((warn_unused_result));
+
+/* Marks a container that cannot be read just now as seen, so that what is known of it stays. */
+void container_table_keep(struct container_table *table, const char *id);
+
+/* After a complete list: whoever this pass has not seen is gone. */
+void container_table_end_pass(struct container_table *table);
+/* After a list filtered by IDs: the container is gone if this pass has not seen it. */
+void container_table_end_pass_for(struct container_table *table, const char *id);
+
+/* NULL when there is none. */
+struct container_entry *container_table_find(const struct container_table *table, const char *id);
+struct container_entry *container_table_find_serial(const struct container_table *table, uint32_t serial);
+const struct container_endpoint *container_entry_endpoint(const struct container_entry *entry, const char *network_id);
+size_t container_table_count_on(const struct container_table *table, const char *network_id);

@@ -1,0 +1,439 @@
+/* Which container gets which port; see exposures.h. Pure, runs without any privilege. */
+#include "workers/watcher/exposures.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+/* Who holds a port, as of which computation. An old epoch means: nobody. So no table is ever cleared. */
+struct port_holder {
+    uint32_t serial;
+    uint32_t epoch;
+};
+
+struct claim {
+    const struct exposure_source *source;
+    bool is_incumbent; /* held a port before */
+    bool is_over_limit;
+};
+
+struct exposures {
+    uint32_t epoch;
+    struct claim *claims; /* sorted by created, ID */
+    size_t claim_capacity;
+    struct claim **by_admission;
+    struct wire_exposure *items;
+    size_t item_count, item_capacity;
+    struct exposure_conflict *conflicts;
+    size_t conflict_count, conflict_capacity;
+    uint32_t *over_limit;
+    size_t over_limit_count;
+    struct port_holder holders[PROTOCOL_INDEX_MAX_][UINT16_MAX + 1];
+};
+
+int exposures_new(struct exposures **ret)
+{
+    struct exposures *exposures = calloc(1, sizeof(*exposures));
+
+    if (!exposures)
+        return -ENOMEM;
+    exposures->epoch = 1;
+    *ret = exposures;
+    return 0;
+}
+
+struct exposures *exposures_free(struct exposures *exposures)
+{
+    if (!exposures)
+        return NULL;
+    free(exposures->claims);
+    free(exposures->by_admission);
+    free(exposures->items);
+    free(exposures->conflicts);
+    free(exposures->over_limit);
+    free(exposures);
+    return NULL;
+}
+
+/* Makes room for one more element of `size` bytes. Returns the array or NULL; the old one stays valid then. */
+static void *grow(void *array, size_t count, size_t *capacity, size_t size)
+{
+    size_t wanted = *capacity ? *capacity * 2 : 16;
+    void *grown;
+
+    if (count < *capacity)
+        return array;
+    grown = reallocarray(array, wanted, size);
+    if (grown)
+        *capacity = wanted;
+    return grown;
+}
+
+static struct port_holder *holder_of(struct exposures *exposures, uint8_t protocol, unsigned int port)
+{
+    return &exposures->holders[protocol == IPPROTO_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP][port];
+}
+
+/* --- incumbents at the start --------------------------------------------------------------------------- */
+
+static void adopt_entry(struct exposures *exposures, const struct wire_exposure *entry,
+                        const struct exposure_source *source)
+{
+    for (size_t i = 0; i < source->range_count; i++) {
+        const struct expose_range *range = &source->ranges[i];
+        unsigned int first = range->port_first > entry->port_first ? range->port_first : entry->port_first;
+        unsigned int last = range->port_last < entry->port_last ? range->port_last : entry->port_last;
+
+        for (unsigned int port = first; range->protocol == entry->protocol && port <= last; port++)
+            *holder_of(exposures, entry->protocol, port) =
+                (struct port_holder){.serial = source->serial, .epoch = exposures->epoch};
+    }
+}
+
+static int compare_address(const struct ip_address *address, uint8_t family, const uint8_t bytes[16])
+{
+    return address->family != family ? (int)address->family - family
+                                     : memcmp(address->bytes, bytes, ip_family_length(family));
+}
+
+struct address_owner {
+    struct ip_address address;
+    const struct exposure_source *source;
+};
+
+static int compare_owners(const void *a, const void *b)
+{
+    const struct address_owner *first = a;
+    const struct address_owner *second = b;
+
+    return ip_address_compare(&first->address, &second->address);
+}
+
+static int compare_entry_to_owner(const void *key, const void *element)
+{
+    const struct wire_exposure *entry = key;
+    const struct address_owner *owner = element;
+
+    return -compare_address(&owner->address, entry->family, entry->backend);
+}
+
+int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map, size_t map_count,
+                    const struct exposure_source *sources, size_t source_count)
+{
+    CLEANUP_FREE struct address_owner *owners = calloc(source_count * 2 + 1, sizeof(*owners));
+    size_t count = 0;
+
+    if (!owners)
+        return -ENOMEM;
+    for (size_t i = 0; i < source_count; i++) {
+        if (sources[i].address4.family)
+            owners[count++] = (struct address_owner){sources[i].address4, &sources[i]};
+        if (sources[i].address6.family)
+            owners[count++] = (struct address_owner){sources[i].address6, &sources[i]};
+    }
+    qsort(owners, count, sizeof(*owners), compare_owners);
+    for (size_t i = 0; i < map_count; i++) {
+        const struct address_owner *owner = bsearch(&map[i], owners, count, sizeof(*owners), compare_entry_to_owner);
+
+        if (owner)
+            adopt_entry(exposures, &map[i], owner->source);
+    }
+    return 0;
+}
+
+/* --- who holds what ------------------------------------------------------------------------------------ */
+
+static int compare_claims(const void *a, const void *b)
+{
+    const struct exposure_source *first = ((const struct claim *)a)->source;
+    const struct exposure_source *second = ((const struct claim *)b)->source;
+
+    if (first->created != second->created)
+        return first->created < second->created ? -1 : 1;
+    return strcmp(first->id, second->id);
+}
+
+/* Those that have something go before those that want something; else by age. Claims are sorted by age. */
+static int compare_admission(const void *a, const void *b)
+{
+    const struct claim *first = *(struct claim *const *)a;
+    const struct claim *second = *(struct claim *const *)b;
+
+    if (first->is_incumbent != second->is_incumbent)
+        return first->is_incumbent ? -1 : 1;
+    return first < second ? -1 : 1;
+}
+
+static int prepare_claims(struct exposures *exposures, const struct exposure_source *sources, size_t count)
+{
+    if (count > exposures->claim_capacity) {
+        struct claim *claims = reallocarray(exposures->claims, count, sizeof(*claims));
+        struct claim **by_admission;
+        uint32_t *over_limit;
+
+        if (!claims)
+            return -ENOMEM;
+        exposures->claims = claims;
+        by_admission = reallocarray(exposures->by_admission, count, sizeof(struct claim *));
+        if (!by_admission)
+            return -ENOMEM;
+        exposures->by_admission = by_admission;
+        over_limit = reallocarray(exposures->over_limit, count, sizeof(*over_limit));
+        if (!over_limit)
+            return -ENOMEM;
+        exposures->over_limit = over_limit;
+        exposures->claim_capacity = count;
+    }
+    for (size_t i = 0; i < count; i++)
+        exposures->claims[i] = (struct claim){.source = &sources[i]};
+    if (count > 0)
+        qsort(exposures->claims, count, sizeof(*exposures->claims), compare_claims);
+    return 0;
+}
+
+static bool has_address(const struct exposure_source *source)
+{
+    return source->address4.family != IP_FAMILY_NONE || source->address6.family != IP_FAMILY_NONE;
+}
+
+static bool takes_part(const struct claim *claim)
+{
+    return !claim->is_over_limit && has_address(claim->source);
+}
+
+/* Who held a port in the last epoch and still claims it keeps it. Returns whether there was one. */
+static bool keep_ports(struct exposures *exposures, const struct claim *claim)
+{
+    bool has_kept = false;
+
+    for (size_t i = 0; i < claim->source->range_count; i++) {
+        const struct expose_range *range = &claim->source->ranges[i];
+
+        for (unsigned int port = range->port_first; port <= range->port_last; port++) {
+            struct port_holder *holder = holder_of(exposures, range->protocol, port);
+
+            if (holder->epoch == exposures->epoch - 1 && holder->serial == claim->source->serial) {
+                holder->epoch = exposures->epoch;
+                has_kept = true;
+            }
+        }
+    }
+    return has_kept;
+}
+
+static void take_free_ports(struct exposures *exposures, const struct claim *claim)
+{
+    for (size_t i = 0; i < claim->source->range_count; i++) {
+        const struct expose_range *range = &claim->source->ranges[i];
+
+        for (unsigned int port = range->port_first; port <= range->port_last; port++) {
+            struct port_holder *holder = holder_of(exposures, range->protocol, port);
+
+            if (holder->epoch != exposures->epoch)
+                *holder = (struct port_holder){.serial = claim->source->serial, .epoch = exposures->epoch};
+        }
+    }
+}
+
+/* `is_first`: what is held now was held before this computation, not won in it. */
+static void distribute_ports(struct exposures *exposures, size_t count, bool is_first)
+{
+    exposures->epoch++;
+    for (size_t i = 0; i < count; i++) {
+        struct claim *claim = &exposures->claims[i];
+        bool has_kept = takes_part(claim) && keep_ports(exposures, claim);
+
+        if (is_first)
+            claim->is_incumbent = has_kept;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (takes_part(&exposures->claims[i]))
+            take_free_ports(exposures, &exposures->claims[i]);
+    }
+}
+
+/* --- the limit of the maps ----------------------------------------------------------------------------- */
+
+static size_t count_elements(struct exposures *exposures, const struct claim *claim)
+{
+    const struct exposure_source *source = claim->source;
+    size_t ports = 0;
+
+    for (size_t i = 0; i < source->range_count; i++) {
+        const struct expose_range *range = &source->ranges[i];
+
+        for (unsigned int port = range->port_first; port <= range->port_last; port++)
+            ports += holder_of(exposures, range->protocol, port)->serial == source->serial;
+    }
+    return ports * ((source->address4.family ? 1 : 0) + (source->address6.family ? 1 : 0));
+}
+
+/* Leaves out who does not fit any more; true when there was one: what it held is free for others then. */
+static bool enforce_limit(struct exposures *exposures, size_t count)
+{
+    size_t total = 0;
+    bool has_changed = false;
+
+    for (size_t i = 0; i < count; i++)
+        exposures->by_admission[i] = &exposures->claims[i];
+    if (count > 0)
+        qsort(exposures->by_admission, count, sizeof(struct claim *), compare_admission);
+    for (size_t i = 0; i < count; i++) {
+        struct claim *claim = exposures->by_admission[i];
+        size_t elements = takes_part(claim) ? count_elements(exposures, claim) : 0;
+
+        if (total + elements <= MAP_ELEMENTS_MAX) {
+            total += elements;
+            continue;
+        }
+        claim->is_over_limit = true;
+        has_changed = true;
+    }
+    return has_changed;
+}
+
+/* --- the result ---------------------------------------------------------------------------------------- */
+
+static int add_item(struct exposures *exposures, const struct ip_address *address, uint8_t protocol,
+                    const struct wire_exposure *ports)
+{
+    struct wire_exposure *items =
+        grow(exposures->items, exposures->item_count, &exposures->item_capacity, sizeof(*items));
+    struct wire_exposure *item;
+
+    if (!items)
+        return -ENOMEM;
+    exposures->items = items;
+    item = &items[exposures->item_count++];
+    *item = *ports;
+    item->family = address->family;
+    item->protocol = protocol;
+    memcpy(item->backend, address->bytes, ip_family_length(address->family));
+    return 0;
+}
+
+static int add_conflict(struct exposures *exposures, const struct exposure_conflict *conflict)
+{
+    struct exposure_conflict *conflicts =
+        grow(exposures->conflicts, exposures->conflict_count, &exposures->conflict_capacity, sizeof(*conflicts));
+
+    if (!conflicts)
+        return -ENOMEM;
+    exposures->conflicts = conflicts;
+    conflicts[exposures->conflict_count++] = *conflict;
+    return 0;
+}
+
+/* The ports first … last of `range` all belong to `holder`: entries, or a conflict when that is another one. */
+static int add_run(struct exposures *exposures, const struct claim *claim, const struct expose_range *range,
+                   unsigned int first, unsigned int last, uint32_t holder)
+{
+    const struct exposure_source *source = claim->source;
+    const struct wire_exposure ports = {
+        .port_first = (uint16_t)first,
+        .port_last = (uint16_t)last,
+        .backend_port_first = (uint16_t)(range->backend_port_first + (first - range->port_first)),
+    };
+    int result = 0;
+
+    if (holder != source->serial)
+        return add_conflict(exposures, &(struct exposure_conflict){source->serial, holder, range->protocol,
+                                                                   (uint16_t)first, (uint16_t)last});
+    if (source->address4.family)
+        result = add_item(exposures, &source->address4, range->protocol, &ports);
+    if (result == 0 && source->address6.family)
+        result = add_item(exposures, &source->address6, range->protocol, &ports);
+    return result;
+}
+
+static int add_range(struct exposures *exposures, const struct claim *claim, const struct expose_range *range)
+{
+    unsigned int first = range->port_first;
+
+    while (first <= range->port_last) {
+        uint32_t holder = holder_of(exposures, range->protocol, first)->serial;
+        unsigned int last = first;
+        int result;
+
+        while (last < range->port_last && holder_of(exposures, range->protocol, last + 1)->serial == holder)
+            last++;
+        result = add_run(exposures, claim, range, first, last, holder);
+        if (result < 0)
+            return result;
+        first = last + 1;
+    }
+    return 0;
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    const struct wire_exposure *first = a;
+    const struct wire_exposure *second = b;
+
+    if (first->family != second->family)
+        return (int)first->family - second->family;
+    if (first->protocol != second->protocol)
+        return (int)first->protocol - second->protocol;
+    return (int)first->port_first - second->port_first;
+}
+
+static int compare_conflicts(const void *a, const void *b)
+{
+    const struct exposure_conflict *first = a;
+    const struct exposure_conflict *second = b;
+
+    if (first->refused != second->refused)
+        return first->refused < second->refused ? -1 : 1;
+    if (first->protocol != second->protocol)
+        return (int)first->protocol - second->protocol;
+    return (int)first->port_first - second->port_first;
+}
+
+static int collect(struct exposures *exposures, size_t count, struct exposure_result *ret)
+{
+    exposures->item_count = 0;
+    exposures->conflict_count = 0;
+    exposures->over_limit_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct claim *claim = &exposures->claims[i];
+        size_t items_before = exposures->item_count;
+
+        if (claim->is_over_limit)
+            exposures->over_limit[exposures->over_limit_count++] = claim->source->serial;
+        for (size_t j = 0; j < claim->source->range_count && takes_part(claim); j++) {
+            int result = add_range(exposures, claim, &claim->source->ranges[j]);
+
+            if (result < 0)
+                return result;
+        }
+        ret->backend_count += exposures->item_count > items_before;
+    }
+    if (exposures->item_count > 0)
+        qsort(exposures->items, exposures->item_count, sizeof(*exposures->items), compare_items);
+    if (exposures->conflict_count > 0)
+        qsort(exposures->conflicts, exposures->conflict_count, sizeof(*exposures->conflicts), compare_conflicts);
+    return 0;
+}
+
+int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,
+                      struct exposure_result *ret)
+{
+    struct exposure_result computed = {0};
+    int result = prepare_claims(exposures, sources, source_count);
+
+    if (result < 0)
+        return result;
+    distribute_ports(exposures, source_count, true);
+    while (enforce_limit(exposures, source_count))
+        distribute_ports(exposures, source_count, false);
+    result = collect(exposures, source_count, &computed);
+    if (result < 0)
+        return result;
+    computed.items = exposures->items;
+    computed.item_count = exposures->item_count;
+    computed.conflicts = exposures->conflicts;
+    computed.conflict_count = exposures->conflict_count;
+    computed.over_limit = exposures->over_limit;
+    computed.over_limit_count = exposures->over_limit_count;
+    *ret = computed;
+    return 0;
+}

@@ -1,0 +1,64 @@
+/*
+ * Which container gets which port: from the containers in scope to the desired state of the maps (NAT-1, 5, 6, 7).
+ *
+ * Called by reconcile.c after each change. Pure but for its memory of who held which port; runs without any
+ * privilege. The cost grows with the number of ports claimed, not with Docker's JSON. A fuzz target.
+ *
+ * NAT-6: a port that two containers claim stays with the one that has it; a free one goes to the container created
+ * first, ties by ID. What "has it" means comes from the last computation, or at first from netadmin's map.
+ */
+#pragma once
+
+#include "common/cleanup.h"
+#include "protocol/messages.h"
+#include "workers/watcher/expose_label.h"
+
+#include <stdbool.h>
+
+/* A container with its addresses on the shared network. */
+struct exposure_source {
+    uint32_t serial; /* names the container for ever; never 0, never used again for another one */
+    uint64_t created;
+    const char *id;
+    struct ip_address address4; /* family none: no entry in that family (NAT-7) */
+    struct ip_address address6;
+    const struct expose_range *ranges;
+    size_t range_count;
+};
+
+/* `refused` claims ports that `holder` has. */
+struct exposure_conflict {
+    uint32_t refused;
+    uint32_t holder;
+    uint8_t protocol;
+    uint16_t port_first;
+    uint16_t port_last;
+};
+
+/* Valid until the next computation. */
+struct exposure_result {
+    const struct wire_exposure *items; /* sorted by family, protocol, port */
+    size_t item_count;
+    const struct exposure_conflict *conflicts; /* sorted by all their fields */
+    size_t conflict_count;
+    const uint32_t *over_limit; /* serials of the containers left out: the maps would exceed MAP_ELEMENTS_MAX */
+    size_t over_limit_count;
+    size_t backend_count; /* containers that have at least one entry */
+};
+
+struct exposures;
+
+int exposures_new(struct exposures **ret) __attribute__((warn_unused_result));
+struct exposures *exposures_free(struct exposures *exposures);
+DEFINE_POINTER_CLEANUP(struct exposures, (void)exposures_free, exposures_freep);
+
+/*
+ * Before the first computation: the containers that these map entries lead to hold those ports (NAT-6). `sources`
+ * are those that exposures_compute() will be given. Returns 0 or -ENOMEM.
+ */
+int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map, size_t map_count,
+                    const struct exposure_source *sources, size_t source_count) __attribute__((warn_unused_result));
+
+/* Computes the desired state. Returns 0 or -ENOMEM; then the last state still stands. */
+int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,
+                      struct exposure_result *ret) __attribute__((warn_unused_result));
