@@ -1,0 +1,287 @@
+/* Finds out who and where we are; see discovery.h. Runs without any privilege. */
+#include "workers/watcher/discovery.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "workers/watcher/ipv6_advice.h"
+
+#include <string.h>
+
+/* ADDR-9: how long a network may take to be attached after the API first answered. */
+#define ATTACH_PATIENCE_MICROSECONDS (10 * MICROSECONDS_PER_SECOND)
+/* DISC-4: rounds without a backend before we choose without one. */
+#define FRUITLESS_ROUNDS_MAX 5
+
+enum stage {
+    STAGE_OWN,    /* who are we? */
+    STAGE_CHOOSE, /* which networks? */
+    STAGE_INSPECT_EXTERNAL,
+    STAGE_INSPECT_SHARED,
+    STAGE_DONE,
+};
+
+struct discovery {
+    struct message_configure_watcher configuration;
+    struct discovery_callbacks callbacks;
+    enum stage stage;
+    uint64_t first_answer; /* monotonic microseconds; 0: the API has not answered yet */
+    struct link_table links;
+    struct own_container_search search;
+    struct own_container own;
+    bool must_list;
+    struct topology_external external;
+    int shared; /* index in own.networks */
+    struct docker_network external_record;
+    struct docker_network shared_record;
+    struct message_topology topology;
+    unsigned int rounds;
+    const char *last_problem; /* logged already; static storage */
+    enum ipv6_fault last_fault;
+};
+
+int discovery_new(const struct message_configure_watcher *configuration, const struct discovery_callbacks *callbacks,
+                  struct discovery **ret)
+{
+    struct discovery *discovery = calloc(1, sizeof(*discovery));
+
+    if (!discovery)
+        return -ENOMEM;
+    discovery->configuration = *configuration;
+    discovery->callbacks = *callbacks;
+    discovery->must_list = true;
+    *ret = discovery;
+    return 0;
+}
+
+struct discovery *discovery_free(struct discovery *discovery)
+{
+    free(discovery);
+    return NULL;
+}
+
+bool discovery_is_done(const struct discovery *discovery)
+{
+    return discovery->stage == STAGE_DONE;
+}
+
+bool discovery_needs_list(const struct discovery *discovery)
+{
+    return discovery->must_list && discovery->stage <= STAGE_CHOOSE;
+}
+
+void discovery_begin_list(struct discovery *discovery)
+{
+    discovery->must_list = false;
+    discovery->search = (struct own_container_search){0};
+}
+
+void discovery_consider(struct discovery *discovery, const struct docker_container *container)
+{
+    own_container_consider(&discovery->search, container, &discovery->links);
+}
+
+void discovery_end_list(struct discovery *discovery)
+{
+    if (discovery->first_answer == 0)
+        discovery->first_answer = clock_monotonic_microseconds();
+    discovery->own = discovery->search.best;
+    discovery->stage = STAGE_OWN;
+    if (discovery->own.id[0] != '\0' && !discovery->search.is_ambiguous)
+        discovery->stage = STAGE_CHOOSE;
+}
+
+void discovery_look_again(struct discovery *discovery)
+{
+    discovery->must_list = true;
+}
+
+bool discovery_is_own(const struct discovery *discovery, const char *container_id)
+{
+    return discovery->own.id[0] != '\0' && strcmp(discovery->own.id, container_id) == 0;
+}
+
+void discovery_set_links(struct discovery *discovery, const struct link_table *links)
+{
+    discovery->links = *links;
+    discovery->must_list = true;
+}
+
+/*
+ * Something is missing that may still come: said once, fatal when patience is over. `is_fatal` problems end the
+ * worker then, the others stay.
+ */
+static void problem(struct discovery *discovery, const char *text, const char *wanted, bool is_fatal)
+{
+    uint64_t age = clock_monotonic_microseconds() - discovery->first_answer;
+    char names[NETWORK_NAMES_SIZE];
+
+    if (is_fatal && age < ATTACH_PATIENCE_MICROSECONDS) {
+        discovery->must_list = true;
+        return;
+    }
+    discovery->must_list = age < ATTACH_PATIENCE_MICROSECONDS; /* later the poll looks again */
+    if (discovery->last_problem != text)
+        log_error(text, LOG_TEXT("wanted", wanted), LOG_TEXT("container", discovery->own.name),
+                  LOG_TEXT("attached", topology_network_names(&discovery->own, names)));
+    discovery->last_problem = text;
+    if (is_fatal)
+        discovery->callbacks.on_fatal(discovery->callbacks.userdata);
+}
+
+static void report_own_container_missing(struct discovery *discovery)
+{
+    problem(discovery,
+            discovery->search.is_ambiguous
+                ? "several containers have the MAC addresses of our interfaces: own container not found"
+                : "no running container has the MAC addresses of our interfaces: own container not found; is "
+                  "DOCKER_HOST the engine that runs us?",
+            discovery->configuration.docker_host, true);
+}
+
+static bool find_external(struct discovery *discovery)
+{
+    const struct message_configure_watcher *configuration = &discovery->configuration;
+    bool by_network = configuration->external_network[0] != '\0';
+
+    if (topology_find_external(configuration, &discovery->own, &discovery->links, &discovery->external) == 0)
+        return true;
+    if (by_network)
+        problem(discovery, "external network is not attached to this container (ANCHORD_EXT_NETWORK)",
+                configuration->external_network, true);
+    else
+        problem(discovery, "external interface does not exist (ANCHORD_EXT_IFACE)", configuration->external_interface,
+                true);
+    return false;
+}
+
+/* Counts candidates and the backends on each own network. */
+static size_t count_candidates(const struct discovery *discovery, const struct container_table *table,
+                               size_t backends[DOCKER_ENDPOINTS_MAX], size_t *ret_total)
+{
+    const struct own_container *own = &discovery->own;
+    size_t candidates = 0;
+
+    *ret_total = 0;
+    for (size_t i = 0; i < own->network_count; i++) {
+        backends[i] = table ? container_table_count_on(table, own->networks[i].id) : 0;
+        if (!topology_is_candidate(own, &discovery->external, &discovery->links, i))
+            continue;
+        candidates++;
+        *ret_total += backends[i];
+    }
+    return candidates;
+}
+
+/*
+ * DISC-4. The choice is pinned for good by the supervisor, so with several candidates it waits for a backend; but not
+ * for ever, since backends may themselves wait for us to be ready.
+ */
+static bool may_choose(struct discovery *discovery, size_t candidates, size_t backends, bool has_list, bool is_round)
+{
+    if (candidates <= 1 || discovery->configuration.shared_network[0] != '\0' || backends > 0)
+        return true;
+    if (!has_list || !is_round || ++discovery->rounds < FRUITLESS_ROUNDS_MAX)
+        return false;
+    log_warn("no backend on any candidate for the shared network: check the label anchord.expose and that the "
+             "services join a network of this container, or set ANCHORD_SHARED_NETWORK");
+    return true;
+}
+
+static bool choose_shared(struct discovery *discovery, const struct container_table *table, bool is_round)
+{
+    const char *pinned = discovery->configuration.shared_network;
+    size_t backends[DOCKER_ENDPOINTS_MAX];
+    size_t total;
+    size_t candidates = count_candidates(discovery, table, backends, &total);
+
+    if (!may_choose(discovery, candidates, total, table != NULL, is_round))
+        return false;
+    discovery->shared =
+        topology_choose_shared(&discovery->own, &discovery->external, &discovery->links, pinned, backends);
+    if (discovery->shared >= 0)
+        return true;
+    if (pinned[0] != '\0')
+        problem(discovery, "shared network is not attached to this container (ANCHORD_SHARED_NETWORK)", pinned, true);
+    else
+        problem(discovery,
+                "this container is only on the external network: a project-internal network is needed that the "
+                "backends share with it",
+                "a second network", false);
+    return false;
+}
+
+static void choose_networks(struct discovery *discovery, const struct container_table *table, bool is_round)
+{
+    char mac[MAC_ADDRESS_TEXT_SIZE];
+
+    if (!find_external(discovery) || !choose_shared(discovery, table, is_round))
+        return;
+    log_info("external interface resolved", LOG_TEXT("interface", discovery->external.interface),
+             LOG_TEXT("mac", mac_address_format(&discovery->external.mac, mac)),
+             LOG_TEXT("network", discovery->external.network >= 0
+                                     ? discovery->own.networks[discovery->external.network].name
+                                     : ""));
+    discovery->stage = discovery->external.network >= 0 ? STAGE_INSPECT_EXTERNAL : STAGE_INSPECT_SHARED;
+}
+
+const char *discovery_needs_network(struct discovery *discovery, struct docker_network **ret_record)
+{
+    if (discovery->stage == STAGE_INSPECT_EXTERNAL) {
+        *ret_record = &discovery->external_record;
+        return discovery->own.networks[discovery->external.network].id;
+    }
+    if (discovery->stage == STAGE_INSPECT_SHARED) {
+        *ret_record = &discovery->shared_record;
+        return discovery->own.networks[discovery->shared].id;
+    }
+    return NULL;
+}
+
+static void finish(struct discovery *discovery)
+{
+    const struct own_network *shared = &discovery->own.networks[discovery->shared];
+    struct message_topology *topology = &discovery->topology;
+
+    topology->header = message_header_make(MESSAGE_TOPOLOGY, sizeof(*topology), 0);
+    topology_fill_network(&topology->external, &discovery->external.mac,
+                          discovery->external.network >= 0 ? &discovery->external_record : NULL);
+    topology_fill_network(&topology->shared, &shared->mac, &discovery->shared_record);
+    log_info("discovered shared network", LOG_TEXT("network", discovery->shared_record.name),
+             LOG_TEXT("driver", discovery->shared_record.driver),
+             LOG_BOOLEAN("internal", discovery->shared_record.is_internal));
+    discovery->stage = STAGE_DONE;
+    discovery->callbacks.on_topology(discovery->callbacks.userdata, topology, shared->id);
+}
+
+void discovery_end_network(struct discovery *discovery)
+{
+    if (discovery->stage == STAGE_INSPECT_EXTERNAL)
+        discovery->stage = STAGE_INSPECT_SHARED;
+    else if (discovery->stage == STAGE_INSPECT_SHARED)
+        finish(discovery);
+}
+
+/* Once per fault; again when it comes back. */
+static void report_ipv6_fault(struct discovery *discovery, unsigned int api_minor)
+{
+    const struct wire_network *external = &discovery->topology.external;
+    const struct wire_link *link = link_table_find_mac(&discovery->links, &external->mac);
+    enum ipv6_fault fault = link ? ipv6_fault_find(link, external) : IPV6_FAULT_NONE;
+    char remedy[REMEDY_SIZE];
+
+    if (fault != discovery->last_fault && fault != IPV6_FAULT_NONE)
+        log_error(ipv6_fault_message(fault), LOG_TEXT("interface", link->name), LOG_TEXT("network", external->name),
+                  LOG_TEXT("compose", ipv6_fault_remedy(fault, api_minor, link->name, external->name, remedy)));
+    discovery->last_fault = fault;
+}
+
+void discovery_advance(struct discovery *discovery, const struct container_table *table, unsigned int api_minor,
+                       bool is_round)
+{
+    if (discovery->stage == STAGE_OWN && discovery->first_answer > 0)
+        report_own_container_missing(discovery);
+    else if (discovery->stage == STAGE_CHOOSE)
+        choose_networks(discovery, table, is_round);
+    else if (discovery->stage == STAGE_DONE)
+        report_ipv6_fault(discovery, api_minor);
+}

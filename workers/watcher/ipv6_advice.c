@@ -1,0 +1,71 @@
+/* What keeps IPv6 from working, and the remedy; see ipv6_advice.h. Pure, runs without any privilege. */
+#include "workers/watcher/ipv6_advice.h"
+
+#include <stdio.h>
+
+static bool has_ipv6_subnet(const struct wire_network *network)
+{
+    for (uint32_t i = 0; i < network->subnet_count; i++) {
+        if (network->subnets[i].address.family == IP_FAMILY_6)
+            return true;
+    }
+    return false;
+}
+
+enum ipv6_fault ipv6_fault_find(const struct wire_link *link, const struct wire_network *external)
+{
+    if (link->ipv6_flags & LINK_IPV6_DISABLED)
+        return has_ipv6_subnet(external) ? IPV6_FAULT_DISABLED : IPV6_FAULT_NONE;
+    if (!(link->ipv6_flags & LINK_IPV6_FORWARDS))
+        return IPV6_FAULT_NO_FORWARDING;
+    return link->ipv6_flags & LINK_IPV6_ACCEPTS_RA ? IPV6_FAULT_NONE : IPV6_FAULT_IGNORES_RA;
+}
+
+const char *ipv6_fault_message(enum ipv6_fault fault)
+{
+    switch (fault) {
+    case IPV6_FAULT_IGNORES_RA:
+        return "external interface ignores router advertisements: accept_ra is below 2 while forwarding is on";
+    case IPV6_FAULT_NO_FORWARDING:
+        return "IPv6 forwarding is off on the external interface: no IPv6 for this project";
+    case IPV6_FAULT_DISABLED:
+        return "IPv6 is disabled on the external interface although its network has an IPv6 subnet";
+    case IPV6_FAULT_NONE:
+    default:
+        return "";
+    }
+}
+
+/* An IPv6 setting of one interface, as this engine wants it in the service's part of a Compose file. */
+static void write_interface_setting(char text[REMEDY_SIZE], unsigned int api, const char *interface,
+                                    const char *network, const char *setting, int value)
+{
+    if (api >= API_WITH_ENDPOINT_SYSCTLS)
+        (void)snprintf(text, REMEDY_SIZE,
+                       "networks: {%.48s: {driver_opts: {com.docker.network.endpoint.sysctls: "
+                       "\"net.ipv6.conf.IFNAME.%s=%d\"}}}",
+                       network[0] ? network : "NETWORK", setting, value);
+    else
+        (void)snprintf(text, REMEDY_SIZE, "sysctls: {net.ipv6.conf.%s.%s: \"%d\"}", interface, setting, value);
+}
+
+const char *ipv6_fault_remedy(enum ipv6_fault fault, unsigned int api, const char *interface, const char *network,
+                              char text[REMEDY_SIZE])
+{
+    switch (fault) {
+    case IPV6_FAULT_IGNORES_RA:
+        write_interface_setting(text, api, interface, network, "accept_ra", 2);
+        break;
+    case IPV6_FAULT_NO_FORWARDING:
+        (void)snprintf(text, REMEDY_SIZE, "sysctls: {net.ipv6.conf.all.forwarding: \"1\"}");
+        break;
+    case IPV6_FAULT_DISABLED:
+        write_interface_setting(text, api, interface, network, "disable_ipv6", 0);
+        break;
+    case IPV6_FAULT_NONE:
+    default:
+        text[0] = '\0';
+        break;
+    }
+    return text;
+}
