@@ -1,0 +1,37 @@
+/*
+ * The conversation with Docker: connect, list, follow events, poll, reconnect (DISC-1, DISC-2, DISC-6).
+ *
+ * Owned by watcher.c. Keeps the table of containers current; the cost of an event does not grow with the
+ * number of containers: only those that a drained burst of events names are asked for again. While Docker is
+ * away the table stays as it is. Runs without any privilege.
+ */
+#pragma once
+
+#include "workers/docker/client.h"
+#include "workers/watcher/discovery.h"
+
+struct watch_callbacks {
+    /* Connected and listed once, or not any more. */
+    void (*on_connected)(void *userdata, bool is_connected);
+    /* The table is complete and may differ; `event_time` as in reconcile.h. */
+    void (*on_changed)(void *userdata, uint64_t event_time);
+    void *userdata;
+};
+
+struct watch;
+
+/*
+ * Opens what needs files; talks to nobody before watch_start(). `discovery` must outlive it. Returns 0, or a negative
+ * errno with *ret_reason (static storage) for people.
+ */
+int watch_new(sd_event *event, const struct message_configure_watcher *configuration, const struct docker_host *host,
+              struct discovery *discovery, const struct watch_callbacks *callbacks, struct watch **ret)
+    __attribute__((warn_unused_result));
+struct watch *watch_free(struct watch *watch);
+DEFINE_POINTER_CLEANUP(struct watch, (void)watch_free, watch_freep);
+
+/* Starts the conversation; later calls only let discovery have another look (its links changed). */
+void watch_start(struct watch *watch);
+
+/* The containers in scope; NULL until they were listed once. */
+struct container_table *watch_table(struct watch *watch);

@@ -1,0 +1,246 @@
+/* The watcher as a whole; see watcher.h. Runs without any capability. */
+#include "workers/watcher/watcher.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "workers/watcher/reconcile.h"
+#include "workers/watcher/seal.h"
+#include "workers/watcher/watch.h"
+
+struct watcher {
+    sd_event *event;
+    struct channel *supervisor;
+    struct netadmin_peer *netadmin; /* NULL between its death and the next LINK */
+    struct discovery *discovery;    /* these three: NULL until CONFIGURE_WATCHER */
+    struct watch *watch;
+    struct reconciler *reconciler;
+    bool has_links;
+    bool has_incumbents;
+};
+
+/* The loop ends with an exit status; sd_event_exit() can only fail on a loop that has ended. */
+static void end(struct watcher *watcher, enum exit_status status)
+{
+    (void)sd_event_exit(watcher->event, (int)status);
+}
+
+static void reconcile(struct watcher *watcher, uint64_t event_time)
+{
+    struct container_table *table = watch_table(watcher->watch);
+    int result;
+
+    if (!table || !watcher->netadmin)
+        return;
+    result = reconciler_run(watcher->reconciler, table, watcher->netadmin, event_time);
+    if (result < 0)
+        log_error("desired state cannot be computed or sent", LOG_ERROR(result));
+}
+
+/* --- Docker -------------------------------------------------------------------------------------------- */
+
+static void on_docker_connected(void *userdata, bool is_connected)
+{
+    struct watcher *watcher = userdata;
+    const struct message_readiness readiness = {
+        .header = message_header_make(MESSAGE_READINESS, sizeof(readiness), 0),
+        .conditions = is_connected ? READINESS_DOCKER_CONNECTED : 0,
+    };
+
+    (void)channel_send_message(watcher->supervisor, &readiness); /* on_supervisor_closed tells of a failure */
+}
+
+static void on_docker_changed(void *userdata, uint64_t event_time)
+{
+    reconcile(userdata, event_time);
+}
+
+static void on_topology(void *userdata, const struct message_topology *topology, const char *shared_id)
+{
+    struct watcher *watcher = userdata;
+
+    (void)channel_send_message(watcher->supervisor, topology); /* on_supervisor_closed tells of a failure */
+    reconciler_set_shared(watcher->reconciler, &topology->shared, shared_id);
+    reconcile(watcher, 0);
+}
+
+static void on_fatal(void *userdata)
+{
+    end(userdata, EXIT_STATUS_CONFIGURATION);
+}
+
+/* --- netadmin ------------------------------------------------------------------------------------------ */
+
+/* Docker is asked only when we can recognise ourselves and know the incumbents (ADDR-10, NAT-6). */
+static void start_when_ready(struct watcher *watcher)
+{
+    if (watcher->has_links && watcher->has_incumbents)
+        watch_start(watcher->watch);
+}
+
+static void on_links(void *userdata, const struct link_table *links)
+{
+    struct watcher *watcher = userdata;
+
+    discovery_set_links(watcher->discovery, links);
+    watcher->has_links = true;
+    start_when_ready(watcher);
+}
+
+static void on_map(void *userdata, const struct wire_exposure *entries, size_t count)
+{
+    struct watcher *watcher = userdata;
+    int result = reconciler_set_incumbents(watcher->reconciler, entries, count);
+
+    if (result < 0)
+        log_error("incumbents cannot be kept, ignoring", LOG_ERROR(result));
+    watcher->has_incumbents = true;
+    start_when_ready(watcher);
+}
+
+static void on_applied(void *userdata, const struct message_applied *applied, uint64_t event_time)
+{
+    struct watcher *watcher = userdata;
+
+    reconciler_on_applied(watcher->reconciler, applied, event_time);
+}
+
+/* netadmin died or broke the protocol; the supervisor will send another LINK. */
+static void on_netadmin_closed(void *userdata, int error, const char *reason)
+{
+    struct watcher *watcher = userdata;
+
+    log_warn("connection to netadmin ended, waiting for the next one", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    watcher->netadmin = netadmin_peer_free(watcher->netadmin);
+}
+
+static void take_netadmin(struct watcher *watcher, const struct message_link *message, int descriptor)
+{
+    const struct netadmin_peer_callbacks callbacks = {on_links, on_map, on_applied, on_netadmin_closed, watcher};
+    CLEANUP_FD int owned_descriptor = descriptor;
+    int result;
+
+    if (message->peer != LINK_PEER_NETADMIN || !watcher->watch) {
+        log_error("unexpected LINK from the supervisor, ignoring", LOG_NUMBER("peer", message->peer));
+        return;
+    }
+    watcher->netadmin = netadmin_peer_free(watcher->netadmin);
+    result = netadmin_peer_new(watcher->event, TAKE_FD(owned_descriptor), &callbacks, &watcher->netadmin);
+    if (result < 0) {
+        log_error("channel to netadmin cannot be made", LOG_ERROR(result));
+        end(watcher, EXIT_STATUS_CRASH);
+        return;
+    }
+    reconciler_resend(watcher->reconciler);
+    reconcile(watcher, 0);
+}
+
+/* --- supervisor ---------------------------------------------------------------------------------------- */
+
+static int make_rooms(struct watcher *watcher, const struct message_configure_watcher *configuration,
+                      const struct docker_host *host)
+{
+    const struct discovery_callbacks discovery_callbacks = {on_topology, on_fatal, watcher};
+    const struct watch_callbacks watch_callbacks = {on_docker_connected, on_docker_changed, watcher};
+    int result = reconciler_new(&watcher->reconciler);
+
+    if (result == 0)
+        result = discovery_new(configuration, &discovery_callbacks, &watcher->discovery);
+    if (result == 0)
+        result = watch_new(watcher->event, configuration, host, watcher->discovery, &watch_callbacks, &watcher->watch);
+    return result;
+}
+
+static void configure(struct watcher *watcher, const struct message_configure_watcher *configuration)
+{
+    struct docker_host host;
+    const char *reason = NULL;
+    int result;
+
+    if (watcher->reconciler) {
+        log_error("second CONFIGURE_WATCHER from the supervisor, ignoring");
+        return;
+    }
+    log_set_level((enum log_level)configuration->log_level);
+    if (docker_host_parse(configuration->docker_host, &host, &reason) < 0) {
+        log_error("DOCKER_HOST is invalid", LOG_TEXT("docker_host", configuration->docker_host),
+                  LOG_ERROR_TEXT(reason));
+        end(watcher, EXIT_STATUS_CONFIGURATION);
+        return;
+    }
+    result = make_rooms(watcher, configuration, &host);
+    if (result < 0) {
+        log_error("watcher cannot start", LOG_ERROR(result));
+        end(watcher, EXIT_STATUS_CRASH);
+        return;
+    }
+    result = seal(&host, &reason);
+    if (result < 0) {
+        log_error("a privilege could not be dropped", LOG_TEXT("step", reason), LOG_ERROR(result));
+        end(watcher, EXIT_STATUS_SANDBOX);
+    }
+}
+
+static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
+                                  void *userdata)
+{
+    struct watcher *watcher = userdata;
+    struct message_ping pong;
+
+    switch (message->type) {
+    case MESSAGE_CONFIGURE_WATCHER:
+        configure(watcher, (const struct message_configure_watcher *)message);
+        break;
+    case MESSAGE_LINK:
+        take_netadmin(watcher, (const struct message_link *)message, descriptor);
+        break;
+    case MESSAGE_PING:
+        pong.header = message_header_make(MESSAGE_PONG, sizeof(pong), message->generation);
+        (void)channel_send_message(channel, &pong); /* on_supervisor_closed tells of a failure */
+        break;
+    case MESSAGE_STOP:
+        end(watcher, EXIT_STATUS_CLEAN);
+        break;
+    default: /* validate.c lets nothing else through */
+        break;
+    }
+}
+
+/* Without a supervisor nobody would restart or stop us: end at once. */
+static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    (void)channel;
+    log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    end(userdata, EXIT_STATUS_CRASH);
+}
+
+int watcher_new(sd_event *event, int supervisor_fd, struct watcher **ret)
+{
+    CLEANUP_FD int owned_fd = supervisor_fd;
+    CLEANUP(watcher_freep) struct watcher *watcher = calloc(1, sizeof(*watcher));
+    struct channel_callbacks callbacks = {.on_message = on_supervisor_message, .on_closed = on_supervisor_closed};
+    int result;
+
+    if (!watcher)
+        return -ENOMEM;
+    watcher->event = event;
+    callbacks.userdata = watcher;
+    result = channel_new(event, TAKE_FD(owned_fd), DIRECTION_SUPERVISOR_TO_WATCHER, &callbacks, &watcher->supervisor);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(watcher);
+    return 0;
+}
+
+struct watcher *watcher_free(struct watcher *watcher)
+{
+    if (!watcher)
+        return NULL;
+    (void)channel_free(watcher->supervisor);
+    (void)netadmin_peer_free(watcher->netadmin);
+    (void)watch_free(watcher->watch);
+    (void)discovery_free(watcher->discovery);
+    (void)reconciler_free(watcher->reconciler);
+    free(watcher);
+    return NULL;
+}
