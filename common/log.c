@@ -34,6 +34,10 @@ static const char *const journal_prefixes[LOG_LEVEL_MAX_] = {"<7>", "<6>", "<4>"
 
 void log_initialise(const char *worker)
 {
+    char time_text[CLOCK_TEXT_SIZE];
+
+    /* The first conversion of a time reads /etc/localtime, also for UTC (glibc): not behind a sandbox. */
+    clock_format(0, time_text);
     process_name = worker;
 }
 
