@@ -6,7 +6,8 @@ Used by every test in this directory, as root, with Debian's pytest. Options:
     --bridge-nf 0 --bridge-nf 1        settings of bridge-nf-call-iptables (default 0)
     --lab NAME                         use this lab, bring it up if needed, leave it up
 
-A test that takes `lab` or `project` runs once per engine and setting.
+A test that takes `lab` or `project` runs once per engine and setting. Those marked every_engine are
+what the oldest supported engine is tested with.
 """
 
 import os
@@ -18,6 +19,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from direct import Direct  # noqa: E402
 from lab import compose, images  # noqa: E402
 from lab.instance import Lab, remove_abandoned  # noqa: E402
 from lab.machine import CHECKOUT, LabError  # noqa: E402
@@ -33,6 +35,19 @@ def pytest_addoption(parser):
                     help="bridge-nf-call-iptables of the engine's namespace; may be repeated")
     group.addoption("--lab", default=None, metavar="NAME",
                     help="use the lab of this name and leave it up (one engine only)")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "every_engine: run with the oldest supported engine, too")
+    config.figures = []
+    config.failures_seen = 0
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.figures:
+        terminalreporter.section("measured")
+        for figure in config.figures:
+            terminalreporter.line(figure)
 
 
 def pytest_generate_tests(metafunc):
@@ -120,3 +135,46 @@ def project(request, lab):
         if failed:
             print(instance.all_logs())
         instance.discard()
+
+
+@pytest.fixture
+def figure(request):
+    """figure(text): a measured value, shown at the end of the run."""
+    return lambda text: request.config.figures.append(f"{request.node.name}: {text}")
+
+
+def _direct_factory(request, lab, hint):
+    made = []
+
+    def factory(services, **options):
+        made.append(Direct(lab, services, name=compose.unique_name(hint), **options))
+        return made[-1]
+
+    try:
+        yield factory
+    finally:
+        for instance in reversed(made):
+            if request.session.testsfailed > request.config.failures_seen:
+                print(instance.all_logs())
+            instance.discard()
+        request.config.failures_seen = request.session.testsfailed
+
+
+@pytest.fixture
+def direct(request, lab, anchord_image):
+    """A factory of Direct projects (direct.py), not yet up. Torn down after the test."""
+    yield from _direct_factory(request, lab, request.node.originalname)
+
+
+@pytest.fixture(scope="module")
+def shared_direct(request, lab, anchord_image):
+    """The same for a project that the tests of a module share."""
+    yield from _direct_factory(request, lab, request.module.__name__)
+
+
+@pytest.fixture(params=(0, 1), ids=("bridges-unfiltered", "bridges-filtered"))
+def each_bridge_filter(request, lab, bridge_filter):
+    """Both values of bridge-nf-call-iptables and -ip6tables, one after the other, while things run."""
+    lab.set_bridge_filter(request.param)
+    yield request.param
+    lab.set_bridge_filter(bridge_filter)

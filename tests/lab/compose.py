@@ -49,7 +49,7 @@ class Project:
             self.file = definition
         else:
             directory = lab.state / "projects" / name
-            directory.mkdir(parents=True)
+            directory.mkdir(parents=True, exist_ok=True)  # a kept lab has it from the last run
             self.file = directory / "compose.yaml"
             text = definition if isinstance(definition, str) else json.dumps(definition, indent=1)
             self.file.write_text(text, encoding="utf-8")

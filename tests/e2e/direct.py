@@ -1,0 +1,178 @@
+"""Compose projects of the pattern Direct with anchord in front, and what tests ask of a running one.
+
+Used by the fixtures `direct` and `shared_direct` (conftest.py) and by the tests. The definition is that
+of compose/example.yaml; every project has addresses of its own, so that several run side by side and
+no neighbour remembers a MAC of the project before.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import pathlib
+import time
+
+from lab import compose, images
+from lab.machine import wait_until
+
+ANCHOR = "network-anchor"
+PROXY = "socket-proxy"
+IMAGE = "anchord:dev"
+# SPEC §11: all that a network-anchor in bootstrap mode needs.
+CAPABILITIES = ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN"]
+FAMILIES = (4, 6)
+NFT_FAMILY = {4: ("ip", "anchord_v4"), 6: ("ip6", "anchord_v6")}
+WORKERS = ("anchord-init", "anchord", "anchord-watcher", "anchord-netadmin")
+DOCKER_SOCKET = "/var/run/docker.sock:/var/run/docker.sock"
+_numbers = itertools.count(1)
+
+
+def service(name, *, tcp="", udp="", expose=None, networks=("transit",), labels=None, **more):
+    """An echo service (lab/services.py) that answers with its name; expose is its label, if any."""
+    command = ["services", "--name", name] + ["--tcp", tcp] * bool(tcp) + ["--udp", udp] * bool(udp)
+    labels = dict(labels or {}) | ({} if expose is None else {"anchord.expose": expose})
+    return {"image": images.SERVICES, "command": command, "networks": list(networks),
+            "labels": labels} | more
+
+
+def mail_services():
+    """A small mail server: what most tests run against."""
+    return {
+        "smtp": service("smtp", tcp="25", expose="tcp/25"),
+        "web": service("web", tcp="8080", udp="8443", expose="tcp/80:8080,udp/443:8443"),
+        "dns": service("dns", tcp="53", udp="53", expose="tcp/53,udp/53"),
+        "database": service("database", tcp="5432", networks=["database"]),
+    }
+
+
+class Direct(compose.Project):
+    """A project with a network-anchor. addresses, gateways and transit are (IPv4, IPv6)."""
+
+    def __init__(self, lab, services, *, name, anchor=None, environment=None, networks=None,
+                 proxy=True, without=()):
+        number = next(_numbers)
+        self.addresses = (f"10.99.0.{100 + number}", f"fd99::{number:x}:1")
+        self.transit = (f"172.30.{number}.0/24", f"fd30:0:0:{number:x}::/64")
+        self.control = f"172.29.{number}.0/24"
+        self.gateways = (f"172.30.{number}.2", f"fd30:0:0:{number:x}::2")
+        definition = {"services": dict(services), "networks": self._networks() | (networks or {})}
+        definition["services"][ANCHOR] = self._anchor(lab, environment or {}, proxy) | (anchor or {})
+        if proxy:
+            definition["services"][PROXY] = {
+                "image": images.SOCKET_PROXY, "networks": ["control"],
+                "environment": {"CONTAINERS": 1, "NETWORKS": 1, "EVENTS": 1, "VERSION": 1, "POST": 0},
+                "volumes": [f"{DOCKER_SOCKET}:ro"]}
+        for key in without:  # settings that a test leaves out
+            del definition["services"][ANCHOR][key]
+        super().__init__(lab, definition, name=name)
+
+    def _networks(self):
+        subnets = [{"subnet": subnet, "aux_addresses": {f"DefaultGatewayIPv{family}": gateway}}
+                   for family, subnet, gateway in zip(FAMILIES, self.transit, self.gateways)]
+        return {
+            "lan": {"external": True, "name": compose.LAN_NETWORK},
+            "transit": {"enable_ipv6": True, "ipam": {"config": subnets}, "driver_opts": {
+                "com.docker.network.bridge.enable_ip_masquerade": "false"}},
+            "control": {"internal": True, "ipam": {"config": [{"subnet": self.control}]}},
+            "database": {"internal": True},
+        }
+
+    def _anchor(self, lab, environment, proxy):
+        lan = {"ipv4_address": self.addresses[0], "ipv6_address": self.addresses[1]}
+        sysctls = {"net.ipv6.conf.all.forwarding": 1}
+        if lab.engine.suite == "bookworm":
+            sysctls["net.ipv6.conf.eth0.accept_ra"] = 2
+        else:
+            lan["driver_opts"] = {
+                "com.docker.network.endpoint.sysctls": "net.ipv6.conf.IFNAME.accept_ra=2"}
+        anchor = {
+            "image": IMAGE, "restart": "unless-stopped", "read_only": True, "tmpfs": ["/run"],
+            "cap_drop": ["ALL"], "cap_add": CAPABILITIES, "security_opt": ["no-new-privileges:true"],
+            "sysctls": sysctls, "networks": {"lan": lan, "transit": {}, "control": {}},
+            "environment": {"COMPOSE_PROJECT_NAME": "${COMPOSE_PROJECT_NAME}",
+                            "ANCHORD_EXT_NETWORK": compose.LAN_NETWORK} | environment}
+        if proxy:
+            anchor["environment"]["DOCKER_HOST"] = f"tcp://{PROXY}:2375"
+        else:
+            anchor["volumes"] = [DOCKER_SOCKET]
+        return anchor
+
+    # --- addresses ----------------------------------------------------------------------------
+
+    def at(self, family):
+        """The project's address on the LAN."""
+        return self.addresses[FAMILIES.index(family)]
+
+    def inner(self, service, family=4):
+        """The container's own address on transit."""
+        return self.address(service, "transit", family)
+
+    # --- the anchor ---------------------------------------------------------------------------
+
+    @property
+    def anchor(self):
+        """The network namespace of the running network-anchor."""
+        return self.namespace(ANCHOR)
+
+    def elements(self, family, proto):
+        """The map from port to "address port" as the kernel holds it; None without a table."""
+        kind, table = NFT_FAMILY[family]
+        result = self.anchor.run(["nft", "-j", "list", "map", kind, table, f"dnat_{proto}"], check=False)
+        if result.returncode != 0:
+            return None
+        listing = next(item["map"] for item in json.loads(result.stdout)["nftables"] if "map" in item)
+        return {port: "{} {}".format(*value["concat"]) for port, value in listing.get("elem", [])}
+
+    def processes(self):
+        """Program name -> PID (this machine's numbering) of the anchor's processes."""
+        group = pathlib.Path("/proc") / str(self.inspect(ANCHOR)["State"]["Pid"]) / "ns" / "pid"
+        wanted, found = os.readlink(group), {}
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended since the directory was read
+                if os.readlink(process / "ns" / "pid") == wanted:
+                    found[os.path.basename(os.readlink(process / "exe"))] = int(process.name)
+        return found
+
+    def wait_processes(self):
+        """Wait until every process of the anchor runs; as processes()."""
+        def all_there():
+            found = self.processes()
+            return found if set(WORKERS) <= set(found) else None
+        return wait_until(all_there, 15, f"all of {', '.join(WORKERS)}")
+
+    def records(self, message, service=ANCHOR):
+        """The anchor's log records whose message begins so."""
+        return [record for record in self.json_logs(service) if record["msg"].startswith(message)]
+
+    def wait_record(self, message, deadline=10, service=ANCHOR):
+        return wait_until(lambda: self.records(message, service), deadline,
+                          f"{message!r} in the log of {service}")[-1]
+
+    def flows(self, *filters, family=4):
+        """The anchor's conntrack entries that match conntrack's own filters, with their IDs."""
+        name = {4: "ipv4", 6: "ipv6"}[family]
+        result = self.anchor.run(["conntrack", "-L", "-f", name, "-o", "id", *map(str, filters)])
+        return result.stdout.splitlines()
+
+    # --- the client's side --------------------------------------------------------------------
+
+    def wait_answer(self, proto, port, name, *, client=None, family=4, deadline=10):
+        """Wait until the service called name answers on a port of the project's address; returns
+        the time (time.time()) at which it did."""
+        client = client or self.lab.lanhost1
+        wait_until(lambda: client.probe(proto, self.at(family), port, timeout=0.3).startswith(f"{name} "),
+                   deadline, f"{name} answers on {proto}/{port} of {self.at(family)}")
+        return time.time()
+
+    def wait_refused(self, proto, port, *, family=4, deadline=10):
+        wait_until(lambda: self.lab.lanhost1.probe(proto, self.at(family), port, timeout=0.3) == "refused",
+                   deadline, f"{proto}/{port} of {self.at(family)} is refused")
+        return time.time()
+
+    def ready(self):
+        """Up, and every exposed port of the mail server answers in both families."""
+        self.up()
+        for family in FAMILIES:
+            for proto, port, name in (("tcp", 25, "smtp"), ("tcp", 80, "web"), ("udp", 53, "dns")):
+                self.wait_answer(proto, port, name, family=family, deadline=20)
+        return self

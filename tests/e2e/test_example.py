@@ -1,0 +1,92 @@
+"""compose/example.yaml, whole and as shipped: what a stranger copies works."""
+
+import json
+
+import pytest
+
+from direct import ANCHOR, FAMILIES
+from lab.instance import OUTSIDE_PORT
+from lab.machine import CHECKOUT, wait_until
+
+pytestmark = pytest.mark.every_engine
+EXAMPLE = CHECKOUT / "compose" / "example.yaml"
+# The defaults that the file's comment names.
+ADDRESSES = ("10.99.0.10", "fd99::10")
+EXPOSED = (("tcp", 25, "smtp"), ("tcp", 465, "smtp"), ("tcp", 587, "smtp"), ("tcp", 143, "imap"),
+           ("tcp", 993, "imap"), ("tcp", 80, "web"), ("tcp", 443, "web"), ("udp", 443, "web"),
+           ("tcp", 53, "dns"), ("udp", 53, "dns"))
+
+
+@pytest.fixture
+def example(project, anchord_image):
+    return project(EXAMPLE, name="mail")
+
+
+def wait_answer(client, proto, family, port, name):
+    address = ADDRESSES[FAMILIES.index(family)]
+    return wait_until(lambda: (answer := client.probe(proto, address, port, timeout=0.3)).startswith(f"{name} ")
+                      and answer, 20, f"{name} answers on {proto}/{port} of {address}")
+
+
+def test_the_example_is_one_machine_on_the_lan(lab, example, figure):
+    """The main job, NAT-1, NAT-2, NAT-8, NAT-11, in the shortest form."""
+    for family in FAMILIES:
+        index = FAMILIES.index(family)
+        for proto, port, name in EXPOSED:
+            answer = wait_answer(lab.lanhost1, proto, family, port, name)
+            assert answer.split()[1] == lab.lanhost1.addresses[index]
+        scan = lab.lanhost2.scan_tcp(ADDRESSES[index], range(1, 10000))
+        assert scan.open == {port for proto, port, _ in EXPOSED if proto == "tcp"}
+        assert not scan.silent
+        for origin in ("smtp", "imap", "web", "dns", ANCHOR):
+            seen = example.probe(origin, "tcp", lab.outside.addresses[index], OUTSIDE_PORT)
+            assert seen.split()[1] == ADDRESSES[index]
+    database = example.address("database", "database")
+    assert example.probe("imap", "tcp", database, 5432).startswith("database ")
+    assert example.probe("database", "tcp", lab.outside.ipv4, OUTSIDE_PORT, timeout=0.5) in ("timeout", "unreachable")
+    figure(f"anchor's log: {len(example.json_logs(ANCHOR))} lines")
+
+
+def test_the_example_ends_cleanly(lab, example):
+    """SPEC 10: down, exit 0, nothing left, and up again."""
+    wait_answer(lab.lanhost1, "tcp", 4, 25, "smtp")
+    anchor = example.container(ANCHOR)
+    example.compose("stop", ANCHOR)
+    assert lab.engine.inspect(anchor)["State"]["ExitCode"] == 0
+    example.down()
+    assert example.containers() == []
+    assert not [network for network in lab.engine.api("GET", "/networks") if network["Name"].startswith("mail_")]
+    example.up()
+    lab.lanhost1.forget_neighbours()
+    wait_answer(lab.lanhost1, "tcp", 4, 25, "smtp")
+
+
+def test_the_example_asks_for_no_more_than_it_needs(example):
+    """SPEC 11: capabilities, read-only root, no Docker socket but in the proxy, which lets nobody write."""
+    anchor = example.inspect(ANCHOR)["HostConfig"]
+    assert anchor["CapDrop"] == ["ALL"] and anchor["ReadonlyRootfs"] and not anchor["Privileged"]
+    assert {name.removeprefix("CAP_") for name in anchor["CapAdd"]} == \
+        {"NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN"}
+    with_socket = [service for service in (ANCHOR, "socket-proxy", "smtp", "imap", "web", "dns", "database")
+                   if "docker.sock" in json.dumps(example.inspect(service)["Mounts"])]
+    assert with_socket == ["socket-proxy"]
+    proxy = example.address("socket-proxy", "control")
+    status = example.namespace(ANCHOR).run(
+        ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--request", "POST",
+         f"http://{proxy}:2375/v1.41/containers/{example.container('smtp')}/stop"]).stdout
+    assert status == "403"
+
+
+def test_the_examples_variables_move_it_elsewhere(lab, project, anchord_image):
+    """The variables that the file's comment names are all that there are, and work."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    environment = {"PROJECT_IPV4": "10.99.0.20", "PROJECT_IPV6": "fd99::20",
+                   "TRANSIT_IPV4_SUBNET": "172.31.7.0/24", "TRANSIT_IPV4_GATEWAY": "172.31.7.9",
+                   "TRANSIT_IPV6_SUBNET": "fd31:7::/64", "TRANSIT_IPV6_GATEWAY": "fd31:7::9"}
+    for name in (*environment, "ANCHORD_IMAGE", "LAN_NETWORK"):
+        assert f"#   {name}=" in text and f"${{{name}:-" in text
+    moved = project(EXAMPLE, name="moved", environment=environment)
+    for address in (environment["PROJECT_IPV4"], environment["PROJECT_IPV6"]):
+        wait_until(lambda a=address: lab.lanhost1.probe("tcp", a, 25, timeout=0.3).startswith("smtp "), 20,
+                   f"smtp answers at {address}")
+    assert moved.inspect("smtp")["NetworkSettings"]["Networks"]["moved_transit"]["IPAddress"].startswith("172.31.7.")

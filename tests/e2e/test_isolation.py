@@ -1,0 +1,198 @@
+"""Isolation and the look of one machine (NAT-10, NAT-11, NAT-16, SPEC 0): a scan from a LAN host that
+routes every inner subnet to the project finds exactly what is exposed.
+
+One running project for the whole file; nothing here changes it.
+"""
+
+import concurrent.futures
+import contextlib
+import socket
+
+import pytest
+
+from capture import Capture
+from direct import ANCHOR, FAMILIES, PROXY, mail_services
+from lab import topology
+from lab.machine import wait_until
+
+pytestmark = pytest.mark.every_engine
+EXPOSED_TCP, EXPOSED_UDP = {25, 80, 53}, {443, 53}
+# Everything that listens anywhere in the project, and what else a scanner would try.
+INNER_PORTS = (22, 25, 53, 80, 111, 443, 2375, 2376, 5432, 8080, 8443, 9090)
+UNREACHABLE = {4: b"\x03\x03", 6: b"\x01\x04"}  # ICMP port unreachable: RFC 792, RFC 4443
+NEIGHBOUR_DISCOVERY = range(133, 138)  # ICMPv6 types, RFC 4861; as ICMP types they do not exist
+HIDDEN_SERVICES = ("smtp", "web", "dns", "database", PROXY)
+
+
+@pytest.fixture(scope="module")
+def mail(shared_direct):
+    return shared_direct(mail_services()).ready()
+
+
+class Findings:
+    """What a host finds out about an address: TCP, UDP, ping, and by asking on the LAN's link."""
+
+    def __init__(self, scanner, address):
+        self.tcp = scanner.scan_tcp(address, INNER_PORTS, timeout=0.3)
+        self.udp = scanner.scan_udp(address, INNER_PORTS, timeout=0.3)
+        self.ping = scanner.ping(address, timeout=0.3)
+        self.mac = scanner.neighbour(address, timeout=0.3) if scanner.interface else None
+
+    def nothing(self):
+        return self.tcp.silent == self.udp.silent == set(INNER_PORTS) and self.ping is self.mac is None
+
+    def __repr__(self):
+        return f"TCP {self.tcp}, UDP {self.udp}, ping {self.ping}, MAC {self.mac}"
+
+
+def inner_addresses(mail):
+    """(owner, network, family, address) of every address inside, the anchor's own included."""
+    found = []
+    for owner in (*HIDDEN_SERVICES, ANCHOR):
+        for network, details in mail.inspect(owner)["NetworkSettings"]["Networks"].items():
+            if network != "lan":
+                found += [(owner, network, family, address) for family, address in
+                          ((4, details["IPAddress"]), (6, details["GlobalIPv6Address"])) if address]
+    for family, gateway in zip(FAMILIES, mail.gateways):
+        found.append((ANCHOR, f"{mail.name}_transit", family, gateway))
+    return found
+
+
+@pytest.fixture(scope="module")
+def scanner(lab, mail):
+    """lanhost2 with a route to each inner subnet by the project's address."""
+    networks = [mail.lab.engine.api("GET", f"/networks/{mail.name}_{name}") for name in
+                ("transit", "control", "database")]
+    subnets = [config["Subnet"] for network in networks for config in network["IPAM"]["Config"]]
+    for subnet in subnets:
+        lab.lanhost2.add_route(subnet, mail.at(6 if ":" in subnet else 4))
+    assert len(subnets) == 4
+    yield lab.lanhost2
+    for subnet in subnets:
+        lab.lanhost2.delete_route(subnet)
+
+
+def test_the_scan_would_find_what_listens(mail):
+    """The control of the tests below: from inside, each of the hidden ports is open."""
+    for name, port in (("smtp", 25), ("web", 8080), ("dns", 53)):
+        for family in FAMILIES:
+            assert mail.namespace("dns").scan_tcp(mail.inner(name, family), INNER_PORTS).open == {port}
+    assert mail.anchor.scan_tcp(mail.address(PROXY, "control"), INNER_PORTS).open == {2375}
+    assert mail.namespace("database").scan_tcp(mail.address("database", "database"), INNER_PORTS).open == {5432}
+    assert mail.namespace("smtp").scan_udp(mail.inner("web"), INNER_PORTS).open == {8443}
+
+
+def test_no_inner_address_answers_the_lan(lab, mail, scanner, each_bridge_filter):
+    """NAT-10: TCP, UDP, ping, ARP and neighbour solicitation, over every address inside."""
+    addresses = inner_addresses(mail)
+    assert {owner for owner, *_ in addresses} == {*HIDDEN_SERVICES, ANCHOR}
+    with Capture(scanner) as capture, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda entry: Findings(scanner, entry[-1]), addresses))
+    for (owner, network, _, address), found in zip(addresses, results):
+        # Not even a refusal: nothing says that there is anything.
+        assert found.nothing(), (owner, network, address, found)
+    assert not [packet for packet in capture.packets
+                if packet.source not in (scanner.ipv4, scanner.ipv6, *lab.lanhost1.addresses)
+                and (packet.proto != "icmp" or packet.payload[0] not in NEIGHBOUR_DISCOVERY)]
+
+
+def test_only_the_project_answers_to_its_address_on_the_link(lab, mail):
+    """NAT-10: the other hand of the scan above: ARP and NS for the project's address, by its MAC."""
+    anchor = mail.anchor
+    links = [anchor.link_address(name) for name in
+             (line.split()[0].split("@")[0] for line in anchor.run(["ip", "-br", "link"]).stdout.splitlines())]
+    answers = {lab.lanhost2.neighbour(address) for address in mail.addresses}
+    assert len(answers) == 1 and answers <= set(links)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_projects_address_shows_exactly_the_exposed_ports(lab, mail, each_bridge_filter, family):
+    """NAT-11: all 65535 TCP ports: open where exposed, refused elsewhere, none silent."""
+    tcp = lab.lanhost1.scan_tcp(mail.at(family), range(1, 65536))
+    assert tcp.open == EXPOSED_TCP
+    assert len(tcp.refused) == 65535 - len(EXPOSED_TCP)
+    udp = lab.lanhost1.scan_udp(mail.at(family), (*range(1, 200), 443, 8443, 9090), timeout=0.5)
+    assert udp.open == EXPOSED_UDP
+    assert not udp.unreachable
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_closed_ports_answer_like_a_servers(lab, mail, each_bridge_filter, family):
+    """NAT-11, NAT-16: RST and ICMP port unreachable, at once, from the project's address."""
+    with Capture(lab.lanhost1) as capture:
+        assert lab.lanhost1.probe("tcp", mail.at(family), 9999, timeout=0.3) == "refused"
+        assert lab.lanhost1.probe("udp", mail.at(family), 9999, timeout=0.3) == "refused"
+        wait_until(lambda: capture.received(icmp_type=UNREACHABLE[family]), 2, "ICMP in the capture")
+    for answer in (*capture.received(is_reset=True), *capture.received(icmp_type=UNREACHABLE[family])):
+        assert (answer.source, answer.ttl) == (mail.at(family), 64)
+    assert capture.received(is_reset=True)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ping_works_and_says_one_machine(lab, mail, each_bridge_filter, family):
+    """NAT-11: from the LAN and through the router."""
+    for client in (lab.lanhost1, lab.outside):
+        with Capture(client) as capture:
+            assert client.ping(mail.at(family)) == mail.at(family)
+            wait_until(lambda capture=capture: capture.received(source=mail.at(family), proto="icmp"), 2, "the reply")
+        hops = 0 if client.interface == lab.lanhost1.interface else 1
+        assert {packet.ttl for packet in capture.received(source=mail.at(family))} == {64 - hops}
+
+
+@contextlib.contextmanager
+def hop_limit(host, family, proto, limit):
+    """A client's socket on a host whose packets live for so many hops."""
+    kind = socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM
+    with host, socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, kind) as client:
+        if family == 4:
+            client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, limit)
+        else:
+            client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, limit)
+        client.settimeout(2)
+        yield client
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("proto,port", (("tcp", 25), ("udp", 53)))
+@pytest.mark.parametrize("limit", (1, 64))
+def test_services_answer_as_if_they_were_on_the_link(lab, mail, family, proto, port, limit):
+    """NAT-16, SPEC 0: replies leave with TTL 64, and a packet that may travel one hop arrives, as at a
+    server: no hop more is to be seen."""
+    with Capture(lab.lanhost1) as capture, hop_limit(lab.lanhost1, family, proto, limit) as client:
+        client.connect((mail.at(family), port))
+        client.sendall(b"\n")
+        assert client.recv(100).split()[0] in (b"smtp", b"dns")
+        wait_until(lambda: capture.received(source=mail.at(family), proto=proto), 2, "the reply in the capture")
+    assert {packet.ttl for packet in capture.received(source=mail.at(family), proto=proto)} == {64}
+    assert not capture.received(proto="icmp", source=mail.at(family))
+
+
+@pytest.mark.parametrize("origin", ("smtp", "database"))
+def test_a_container_reaches_none_of_the_anchors_other_networks(mail, each_bridge_filter, origin):
+    """NAT-10: the control network with the Docker API is not there for the services."""
+    joined = f"{mail.name}_{'database' if origin == 'database' else 'transit'}"
+    others = [entry for entry in inner_addresses(mail) if entry[1] != joined]
+    source = topology.Host(mail.namespace(origin).path, interface=None)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda entry: Findings(source, entry[-1]), others))
+    for (owner, network, _, address), found in zip(others, results):
+        assert not found.tcp.open | found.tcp.refused, (owner, network, address, found)
+        assert not found.udp.open | found.udp.refused, (owner, network, address, found)
+        assert found.ping is None, (owner, network, address, found)
+
+
+def test_the_lan_cannot_forge_an_inner_source(lab, mail, scanner):
+    """NAT-10: a host that claims an address of transit as its own gets no answer and no way through."""
+    forged = mail.inner("smtp")
+    scanner.run(["ip", "address", "add", f"{forged}/32", "dev", scanner.interface])
+    try:
+        with Capture(scanner) as capture, scanner, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind((forged, 0))
+            client.settimeout(0.5)
+            client.connect((mail.inner("web"), 8443))
+            client.send(b"\n")
+            with pytest.raises(TimeoutError):
+                client.recv(100)
+        assert not capture.received(source=mail.inner("web"))
+    finally:
+        scanner.run(["ip", "address", "del", f"{forged}/32", "dev", scanner.interface])
