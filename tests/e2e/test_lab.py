@@ -7,12 +7,13 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
 from lab import images, roots
 from lab.instance import OUTSIDE_PORT, Lab
-from lab.machine import LabError, run, wait_until
+from lab.machine import CHECKOUT, LabError, run, wait_until
 
 ENGINE_VERSIONS = {"forky": (28, 5), "trixie": (26, 1), "bookworm": (20, 10)}
 WEB = ("10.99.0.40", "fd99::40")
@@ -214,6 +215,36 @@ def test_up_is_idempotent_and_refuses_another_engine(lab, second_lab):
     second_lab.down()
     second_lab.down()
     assert second_lab.traces() == []
+
+
+COMMAND = CHECKOUT / "tests" / "lab" / "lab"
+
+
+def test_down_removes_what_a_killed_up_left(lab):
+    third = Lab(f"{lab.name}-c")
+    command = subprocess.Popen([COMMAND, "up", "--name", third.name, "--engine", lab.engine.suite],
+                               stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (third.state / "dockerd.log").exists(), 20, "start of dockerd")
+    finally:
+        command.kill()
+        command.wait()
+    assert third.traces() and not third.is_up()
+    run([COMMAND, "down", "--name", third.name])
+    assert third.traces() == []
+
+
+def test_the_command_shows_and_enters_a_lab(lab):
+    """lab status, list, exec, docker and compose."""
+    start = [COMMAND, "--name", lab.name]
+    assert f"Docker Engine {lab.engine.version()['engine']}" in run([*start, "status"]).stdout
+    assert f"{lab.name} up\n" in run([*start, "list"]).stdout
+    assert lab.lanhost1.ipv6 in run([*start, "exec", "lan", "ip", "-6", "address"]).stdout
+    assert run([*start, "exec", "engine", "cat", "/etc/resolv.conf"]).stdout == "nameserver 10.99.0.1\n"
+    assert run([*start, "docker", "ps", "--quiet"]).stdout == lab.docker("ps", "--quiet").stdout
+    assert run([*start, "compose", "ls", "--quiet"]).returncode == 0
+    absent = run([COMMAND, "status", "--name", "absent"], check=False)
+    assert (absent.returncode, absent.stdout) == (3, "lab absent: not up\n")
 
 
 def test_an_interrupted_build_leaves_no_half_root(tmp_path, monkeypatch):

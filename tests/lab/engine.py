@@ -85,16 +85,13 @@ class Engine:
         """Start dockerd in a network namespace; returns its process when it answers."""
         root = roots.ensure(ROOTS[self.suite])
         self.paths.data.mkdir(parents=True, exist_ok=True)
-        self.cgroup.create()
         command = ["unshare", "--mount", "--propagation", "private", "--",
-                   HERE / "engine-root", root, self.paths.state, self.paths.data,
-                   self.cgroup.daemon, CHECKOUT, "--",
+                   HERE / "engine-root", root, self.paths.state, self.paths.data, CHECKOUT, "--",
                    "--host", "unix:///var/run/docker.sock", "--host", f"unix://{self.paths.socket}",
                    "--exec-opt", "native.cgroupdriver=cgroupfs",
                    "--cgroup-parent", f"/{self.cgroup.name}", "--storage-driver", "overlay2"]
         with open(self.paths.log, "ab") as log:
-            process = subprocess.Popen(namespace.enter_command(command), stdin=subprocess.DEVNULL,
-                                       stdout=log, stderr=log, start_new_session=True)
+            process = self.cgroup.start(namespace.enter_command(command), log)
         wait_until(lambda: self._answers(process), READY_SECONDS, f"dockerd ready, {self.paths.log}")
         return process
 
@@ -207,8 +204,13 @@ class ControlGroup:
         controllers to its children may not hold processes itself."""
         return self.unified / "daemon"
 
-    def create(self):
+    def start(self, command, log):
+        """Start a program in the group, in the background, its output to an open file. It joins
+        before it becomes the program, so no child of it can be outside. Returns its Popen."""
         self.daemon.mkdir(parents=True, exist_ok=True)
+        join = f'echo $$ >"{self.daemon}/cgroup.procs"; exec "$@"'
+        return subprocess.Popen(["sh", "-c", join, "sh", *command], stdin=subprocess.DEVNULL,
+                                stdout=log, stderr=log, start_new_session=True)
 
     def directories(self):
         """Every directory of the lab's that exists, in all hierarchies, deepest first."""

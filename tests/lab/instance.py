@@ -16,7 +16,6 @@ import pathlib
 import re
 import shutil
 import signal
-import subprocess
 
 from . import engine, images, topology
 from .machine import (HERE, NAMED_NAMESPACES, LabError, Namespace, locked, mount_points_below, run,
@@ -134,12 +133,8 @@ class Lab:
 
     def spawn(self, box, command, log_path):
         """Start a program in the background on a box of the lab; down ends it. Returns its Popen."""
-        self.engine.cgroup.create()
-        join = f'echo $$ >"{self.engine.cgroup.daemon}/cgroup.procs"; exec "$@"'
         with open(log_path, "ab") as log:
-            return subprocess.Popen(
-                self.host(box).enter_command(["sh", "-c", join, "sh", *command]),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            return self.engine.cgroup.start(self.host(box).enter_command(command), log)
 
     def down(self):
         with self._lock():
