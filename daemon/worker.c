@@ -37,6 +37,8 @@ struct worker {
     sd_event_source *deadline_timer;
     sd_event_source *failed_start_source; /* defers on_ended to the event loop */
     enum worker_end failed_start;
+    bool has_docker_group; /* the running process may open Docker's socket by docker_group */
+    gid_t docker_group;
     uint64_t last_heard; /* monotonic microseconds of the last PONG, or of the start */
     uint64_t ping_generation;
     uint64_t pong_generation;
@@ -166,6 +168,18 @@ static int on_failed_start(sd_event_source *source, void *userdata)
     return 0;
 }
 
+/* Docker's socket came, or came back with another group, after the process was started: it cannot open it. */
+static bool needs_other_group(const struct worker *worker)
+{
+    struct docker_socket socket;
+
+    if (!worker->definition->docker_host)
+        return false;
+    socket = docker_socket_examine(worker->definition->docker_host);
+    return socket.verdict == DOCKER_SOCKET_BY_GROUP &&
+           !(worker->has_docker_group && worker->docker_group == socket.group);
+}
+
 /* Runs when everything else had its turn: a PONG that waits in the socket is seen first. */
 static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
@@ -177,6 +191,11 @@ static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdat
     if (worker->pong_generation != worker->ping_generation && silence >= SILENCE_LIMIT) {
         log_error("a worker does not answer, killing it", LOG_TEXT("name", worker_name(worker)),
                   LOG_NUMBER("silent_seconds", silence / MICROSECONDS_PER_SECOND));
+        worker_kill(worker);
+        return 0;
+    }
+    if (needs_other_group(worker)) {
+        log_warn("Docker's socket has another group now, replacing its reader", LOG_TEXT("name", worker_name(worker)));
         worker_kill(worker);
         return 0;
     }
@@ -206,7 +225,7 @@ static int on_start_time(sd_event_source *source, uint64_t planned, void *userda
 }
 
 /* Which supplementary group the worker gets for Docker's socket, logged where it is worth a word. */
-static int grant_docker_socket(const struct worker *worker, struct worker_privileges *privileges)
+static int grant_docker_socket(struct worker *worker, struct worker_privileges *privileges)
 {
     struct docker_socket socket = docker_socket_examine(worker->definition->docker_host);
     char mode[8];
@@ -224,6 +243,8 @@ static int grant_docker_socket(const struct worker *worker, struct worker_privil
             log_warn("Docker's socket belongs to group 0: its reader gets that group", LOG_TEXT("path", socket.path),
                      LOG_TEXT("mode", mode));
         privileges->supplementary_groups[privileges->supplementary_group_count++] = socket.group;
+        worker->has_docker_group = true;
+        worker->docker_group = socket.group;
         return 0;
     case DOCKER_SOCKET_REFUSED:
         break;
@@ -279,6 +300,7 @@ void worker_start(struct worker *worker)
     int result = 0;
 
     restart_policy_started(&worker->policy, now);
+    worker->has_docker_group = false;
     if (worker->definition->docker_host)
         result = grant_docker_socket(worker, &privileges);
     worker->failed_start = result < 0 ? WORKER_END_PERMANENT : WORKER_END_CRASH;

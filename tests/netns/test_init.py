@@ -95,6 +95,18 @@ def test_second_signal_is_passed_on_at_once(supervision, wrap):
     assert process.wait() == 0
 
 
+def test_supervisor_that_dies_while_it_stops_is_not_restarted(supervision, wrap):
+    supervision.install_stand_ins(watcher={"deaf": True}, netadmin={"deaf": True})
+    process = supervision.start(program="anchord-init-under-test", wrap=wrap)
+    process.wait_for(stand_in="watcher", event="started")
+    init, supervisor, _ = pids(process, wrap)
+    subprocess.run(["kill", "-TERM", str(init)], check=True)
+    process.wait_for(msg="signal received, shutting down")
+    subprocess.run(["kill", "-KILL", str(supervisor)], check=True)
+    assert process.wait() == 2
+    assert not process.find(msg="starting the supervisor again")
+
+
 def test_stop_while_the_supervisor_starts_is_not_lost(supervision):
     """The signal stays pending over exec: no moment in which it would kill the supervisor or pass unseen."""
     supervision.install_stand_ins()

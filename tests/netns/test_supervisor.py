@@ -110,6 +110,15 @@ def test_missing_docker_socket_is_waited_for(supervision):
     assert process.wait_for(msg="Docker's socket is not there yet, waiting for it")["level"] == "WARN"
 
 
+def test_docker_socket_that_comes_later_is_opened_to_a_new_watcher(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready()
+    started(process, "watcher")
+    with make_docker_socket(supervision, 0o660, 4711):
+        assert status_of(started(process, "watcher", count=2))["Groups"] == "4711"
+    assert process.wait_for(msg="Docker's socket has another group now, replacing its reader")["name"] == "watcher"
+
+
 # --- joining, restarting ---
 
 def test_configuration_comes_first_then_the_link(supervision):

@@ -1,0 +1,144 @@
+"""The messages of protocol/messages.h for tests: layouts and numbers once, in Python.
+
+A test that compares the sizes with the header's static_asserts is the C compiler's; test_netadmin_* show that both
+sides understand each other.
+"""
+
+import ipaddress
+import socket
+import struct
+
+MAGIC = 0x616E6368
+VERSION = 1
+LENGTH_MAX = 16384
+
+(PING, LINK, STOP, CONFIGURE_WATCHER, CONFIGURE_NETADMIN, TOPOLOGY, PONG, READINESS, EXPOSURES_BEGIN, EXPOSURES_ITEMS,
+ EXPOSURES_COMMIT, LINKS_BEGIN, LINKS_ITEMS, LINKS_COMMIT, MAP_BEGIN, MAP_ITEMS, MAP_COMMIT, APPLIED) = range(1, 19)
+
+PEER_WATCHER = 1
+STOP_KEEP_STATE, STOP_TEAR_DOWN = 1, 2
+TABLES_INSTALLED, RECONCILED, DOCKER_CONNECTED = 1, 2, 4
+EXPOSURES_PER_MESSAGE = 512
+MAP_ELEMENTS_MAX = 65536
+LOG_DEBUG, LOG_INFO = 0, 1
+
+HEADER = struct.Struct("=IHHIIQ")
+EXPOSURE = struct.Struct("=BBHHH16s")
+ADDRESS = struct.Struct("=B3x16s")
+LINK_ADDRESS = struct.Struct("=B3x16sB3x")
+LINK_HEAD = struct.Struct("=I16s6sBBI")
+LINK_ADDRESSES_MAX = 16
+LINK_SIZE = LINK_HEAD.size + LINK_ADDRESSES_MAX * LINK_ADDRESS.size
+APPLIED_BODY = struct.Struct("=iI4I2I160s")
+PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items()}
+
+assert (HEADER.size, EXPOSURE.size, ADDRESS.size, LINK_SIZE) == (24, 24, 20, 32 + 24 * 16)
+
+
+def message(kind, body=b"", generation=0):
+    return HEADER.pack(MAGIC, VERSION, kind, HEADER.size + len(body), 0, generation) + body
+
+
+def split(datagram):
+    """Returns type, generation and body."""
+    magic, version, kind, length, reserved, generation = HEADER.unpack_from(datagram)
+    assert (magic, version, length, reserved) == (MAGIC, VERSION, len(datagram), 0), datagram
+    return kind, generation, datagram[HEADER.size:]
+
+
+def address(text):
+    """A wire_address; None is "no address"."""
+    if text is None:
+        return bytes(ADDRESS.size)
+    parsed = ipaddress.ip_address(text)
+    return ADDRESS.pack(parsed.version, parsed.packed)
+
+
+def network(name, mac, subnets):
+    """subnets: (subnet, gateway, auxiliary gateway) as texts, the last two may be None."""
+    body = struct.pack("=128s6s2xI", name.encode(), bytes.fromhex(mac.replace(":", "")), len(subnets))
+    for subnet, gateway, auxiliary in subnets:
+        parsed = ipaddress.ip_network(subnet)
+        body += (address(str(parsed.network_address)) + address(gateway) + address(auxiliary) +
+                 struct.pack("=B3x", parsed.prefixlen))
+    return body + bytes((4 - len(subnets)) * 64)
+
+
+def topology(external, shared):
+    return message(TOPOLOGY, external + shared)
+
+
+def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO):
+    return message(CONFIGURE_NETADMIN, address(gateway4) + address(gateway6) + struct.pack("=4I", 1, claim, log_level, 0))
+
+
+def link(peer=PEER_WATCHER):
+    return message(LINK, struct.pack("=2I", peer, 0))
+
+
+def stop(mode):
+    return message(STOP, struct.pack("=2I", mode, 0))
+
+
+def exposure(protocol, ports, backend, backend_port=None):
+    """`ports` is one port or (first, last)."""
+    first, last = ports if isinstance(ports, tuple) else (ports, ports)
+    parsed = ipaddress.ip_address(backend)
+    return EXPOSURE.pack(parsed.version, PROTOCOLS[protocol], first, last, backend_port or first, parsed.packed)
+
+
+def exposures_items(items, generation):
+    return message(EXPOSURES_ITEMS, struct.pack("=2I", len(items), 0) + b"".join(items), generation)
+
+
+def commit(kind, count, generation):
+    return message(kind, struct.pack("=2I", count, 0), generation)
+
+
+def state(items, generation):
+    """The datagrams of one complete desired state."""
+    datagrams = [message(EXPOSURES_BEGIN, generation=generation)]
+    for first in range(0, len(items), EXPOSURES_PER_MESSAGE):
+        datagrams.append(exposures_items(items[first:first + EXPOSURES_PER_MESSAGE], generation))
+    datagrams.append(commit(EXPOSURES_COMMIT, len(items), generation))
+    return datagrams
+
+
+def parse_items(body):
+    """MAP_ITEMS -> [(protocol, first, last, backend, backend port)]."""
+    count, _ = struct.unpack_from("=2I", body)
+    found = []
+    for index in range(count):
+        family, protocol, first, last, backend_port, backend = EXPOSURE.unpack_from(body, 8 + index * EXPOSURE.size)
+        text = str(ipaddress.ip_address(backend[:4] if family == 4 else backend))
+        found.append((PROTOCOL_NAMES[protocol], first, last, text, backend_port))
+    return found
+
+
+def parse_links(body):
+    """LINKS_ITEMS -> {name: (mac, flags, [address/prefix])}."""
+    count, _ = struct.unpack_from("=2I", body)
+    links = {}
+    for index in range(count):
+        offset = 8 + index * LINK_SIZE
+        _, name, mac, flags, _, address_count = LINK_HEAD.unpack_from(body, offset)
+        addresses = []
+        for number in range(address_count):
+            family, packed, prefix = LINK_ADDRESS.unpack_from(body, offset + LINK_HEAD.size + number * LINK_ADDRESS.size)
+            addresses.append(f"{ipaddress.ip_address(packed[:4] if family == 4 else packed)}/{prefix}")
+        links[name.rstrip(b"\0").decode()] = (mac.hex(":"), flags, addresses)
+    return links
+
+
+class Applied:
+    def __init__(self, generation, body):
+        values = APPLIED_BODY.unpack(body)
+        self.generation = generation
+        self.error = values[0]
+        self.entries = {"v4": {"tcp": values[2], "udp": values[3]}, "v6": {"tcp": values[4], "udp": values[5]}}
+        self.flushed = {"v4": values[6], "v6": values[7]}
+        self.reason = values[8].rstrip(b"\0").decode()
+
+    def __repr__(self):
+        return f"Applied({self.generation}, error {self.error}, {self.reason!r}, {self.entries}, {self.flushed})"

@@ -1,0 +1,111 @@
+"""What the tests of netadmin's rtnetlink half share: the lab of netadmin_lab with other topologies, and what ip says.
+
+`changed_within` measures what ADDR-11 and GW-1 ask for: back within 1 s of anybody's change.
+"""
+
+import contextlib
+import subprocess
+import threading
+
+import messages
+import netadmin_lab
+from netadmin_lab import ANCHOR4, EXTERNAL_MAC, GATEWAY4, GATEWAY6, SHARED_MAC, wait_until
+
+TABLE = "24942"
+ROUTER4, ROUTER6 = "10.99.0.1", "2001:db8:99::1"
+RULES = ["32764: from all lookup main suppress_prefixlength 0 proto 110", f"32765: from all lookup {TABLE} proto 110"]
+UNREACHABLE4 = "unreachable default proto 110 metric 4294967295"
+UNREACHABLE6 = "unreachable default dev lo proto 110 metric 4294967295 pref medium"
+DEFAULT4 = f"default via {ROUTER4} dev ext0 proto 110 metric 100"
+REPAIR_SECONDS = 1.0
+
+
+class NetworkLab(netadmin_lab.Lab):
+    """Docker's default routes are there too: on the inner bridge, and the v6 one that it invents (metric 1024)."""
+
+    def build(self):
+        super().build()
+        self.anchor.run("ip", "route", "add", "default", "via", "172.30.0.1", "dev", "shared0")
+        self.anchor.run("ip", "-6", "route", "add", "default", "via", ROUTER6, "dev", "ext0", "metric", "1024")
+
+    def topology(self, external=(("10.99.0.0/24", ROUTER4, None), ("2001:db8:99::/64", None, None)),
+                 shared=(("172.30.0.0/24", "172.30.0.1", GATEWAY4), ("fd30::/64", "fd30::1", GATEWAY6))):
+        return messages.topology(messages.network("lan", EXTERNAL_MAC, list(external)),
+                                 messages.network("transit", SHARED_MAC, list(shared)))
+
+    def start_with(self, topology=None, ready=True, **configuration):
+        netadmin = netadmin_lab.Netadmin(self.program, self.anchor)
+        self.closing.callback(netadmin.close)
+        netadmin.send(messages.configure_netadmin(**configuration))
+        netadmin.links, netadmin.reported = netadmin.link()
+        netadmin.send(topology or self.topology())
+        if ready:
+            netadmin.wait_ready(messages.TABLES_INSTALLED)
+        else:
+            netadmin.ping(99)
+        return netadmin
+
+    def lines(self, *command):
+        """What ip says in the anchor's namespace, with single blanks."""
+        return [" ".join(line.split()) for line in self.anchor.run("ip", *command).splitlines()]
+
+    def rules(self, family):
+        """All rules but the kernel's own three."""
+        kernels = ("0:", "32766:", "32767:")
+        return [line for line in self.lines(family, "rule") if not line.startswith(kernels)]
+
+    def routes(self, family, table=TABLE):
+        return [line for line in self.lines(family, "route", "show", "table", table)]
+
+    def route_to(self, family, destination):
+        """The kernel's decision for the anchor's own packets; "unreachable" when there is none."""
+        answer = self.anchor.run("ip", family, "route", "get", destination, check=False)
+        return " ".join(answer.split()) or "unreachable"
+
+    def addresses(self, interface):
+        return [line for line in self.lines("-oneline", "address", "show", "dev", interface)]
+
+    def has_address(self, interface, text):
+        return any(f" {text} " in f"{line} " for line in self.addresses(interface))
+
+    def back_within_a_second(self, condition, what):
+        wait_until(condition, f"{what}, by anybody's change gone, to be back", REPAIR_SECONDS)
+
+    @contextlib.contextmanager
+    def monitored(self, *objects):
+        """Yields the list of lines that `ip monitor` prints meanwhile; what was asked before is in it."""
+        lines = []
+        with self.anchor.entered():
+            process = subprocess.Popen(["ip", "monitor", *objects], stdout=subprocess.PIPE, text=True)
+        started = threading.Event()
+
+        def read():
+            for line in process.stdout:
+                started.set()
+                lines.append(" ".join(line.split()))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            # A rule of the test's own shows that the monitor listens, and its end that everything was read.
+            self.mark("add", started)
+            lines.clear()
+            yield lines
+            self.anchor.run("ip", "rule", "delete", "priority", "31999")
+            wait_until(lambda: any("31999" in line for line in lines), "the end of the monitor's lines")
+            lines[:] = [line for line in lines if "31999" not in line]
+        finally:
+            process.terminate()
+            process.wait(netadmin_lab.DEADLINE)
+            reader.join(netadmin_lab.DEADLINE)
+            process.stdout.close()
+
+    def mark(self, operation, seen):
+        def marked():
+            self.anchor.run("ip", "rule", operation, "priority", "31999", "from", ANCHOR4, "lookup", "main")
+            if seen.wait(0.1):
+                return True
+            self.anchor.run("ip", "rule", "delete", "priority", "31999")
+            return False
+
+        wait_until(marked, "ip monitor to listen")
