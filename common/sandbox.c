@@ -208,7 +208,7 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox_profile *profi
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, profile->system_calls[i], 0);
     for (size_t i = 0; i < profile->socket_family_count && result == 0; i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)profile->socket_families[i]));
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)profile->socket_families[i], 0));
     /* A SIGSTOP and a debugger's question about a missing terminal are no attacks. */
     if (result == 0)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);

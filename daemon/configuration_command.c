@@ -130,7 +130,8 @@ void configuration_command_help(void)
                          : variables[i].fallback    ? variables[i].fallback
                                                     : "none");
     }
-    (void)puts("\nKnown, but not in this build yet:\n");
+    (void)puts("");
+    (void)puts("Known, but not in this build yet:\n");
     for (size_t i = 0; i < count; i++) {
         if (variables[i].absence != CONFIGURATION_PRESENT)
             (void)printf("  %-32s %s\n", variables[i].name, variables[i].help);

@@ -86,13 +86,13 @@ static int refuse_new_namespaces(scmp_filter_ctx filter)
 /* Left over: AF_UNIX 1, AF_INET 2, AF_INET6 10, AF_NETLINK 16 (include/linux/socket.h). */
 static int refuse_other_sockets(scmp_filter_ctx filter)
 {
-    int result =
-        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+    int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
 
     for (scmp_datum_t family = AF_UNSPEC; family < AF_NETLINK && result == 0; family++) {
         if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
             result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                      SCMP_A0(SCMP_CMP_EQ, family));
+                                      SCMP_A0(SCMP_CMP_EQ, family, 0));
     }
     return result;
 }
