@@ -9,15 +9,11 @@ import time
 import pytest
 
 from lab import images
-from lab.machine import LabError, wait_until
+from lab.compose import echo_service
+from lab.machine import LabError
 
 AUXILIARY_GATEWAY = ("172.30.0.2", "fd30::2")
 DUAL_STACK = ("--subnet", "172.31.0.0/24", "--ipv6", "--subnet", "fd31::/64")
-
-
-def service(name, *arguments, **more):
-    return {"image": images.SERVICES, "command": ["services", "--name", name, *arguments],
-            "stop_grace_period": "0s"} | more
 
 
 def transit_network():
@@ -51,7 +47,7 @@ def is_old(lab):
 
 def test_auxiliary_addresses_give_containers_their_default_route_from_birth(project):
     """GW-1, Direct pattern; also after a restart."""
-    direct = project({"services": {"app": service("app", networks=["transit"])},
+    direct = project({"services": {"app": echo_service("app", networks=["transit"])},
                       "networks": {"transit": transit_network()}})
     assert default_gateways(direct.namespace("app")) == set(AUXILIARY_GATEWAY)
     direct.compose("restart", "app")
@@ -60,7 +56,7 @@ def test_auxiliary_addresses_give_containers_their_default_route_from_birth(proj
 
 def test_docker_gives_the_auxiliary_addresses_to_nobody(project):
     """GW-1: the address that the network-anchor claims cannot be taken by a container."""
-    taken = service("app", networks={"transit": {"ipv4_address": AUXILIARY_GATEWAY[0]}})
+    taken = echo_service("app", networks={"transit": {"ipv4_address": AUXILIARY_GATEWAY[0]}})
     direct = project({"services": {"app": taken}, "networks": {"transit": transit_network()}},
                      up=False)
     with pytest.raises(LabError, match="Address already in use"):
@@ -73,7 +69,7 @@ def test_foreign_source_over_a_bridge(lab, project, bridge_filter, internal):
     network = subnet("172.30.0.0/24") | (
         {"internal": True} if internal else
         {"driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"}})
-    inner = project({"services": {"client": service("client"), "server": service("server", "--udp", "53")},
+    inner = project({"services": {"client": echo_service("client"), "server": echo_service("server", "--udp", "53")},
                      "networks": {"default": network}})
     inner.wait_logged("server", "server ready")
     client, server = inner.namespace("client"), inner.namespace("server")
@@ -90,7 +86,7 @@ def test_foreign_source_over_a_bridge(lab, project, bridge_filter, internal):
 
 
 def test_default_route_on_an_internal_bridge(lab, project):
-    inner = project({"services": {"app": service("app")},
+    inner = project({"services": {"app": echo_service("app")},
                      "networks": {"default": subnet("172.30.0.0/24") | {"internal": True}}})
     expected = {"172.30.0.1"} if is_old(lab) else set()
     assert default_gateways(inner.namespace("app")) == expected
@@ -113,7 +109,7 @@ def network(lab):
 
 
 def app_on_transit(project):
-    return project({"services": {"app": service("app", networks=["transit"])},
+    return project({"services": {"app": echo_service("app", networks=["transit"])},
                     "networks": {"transit": transit_network()}})
 
 
@@ -152,7 +148,7 @@ def test_a_policy_table_survives_connect_and_disconnect(lab, network, project):
 def gateways_with_another_network(project, another, **on_transit):
     """Default gateways of a container on `mtransit` and on `aaa`, which comes first by name."""
     networks = {"mtransit": transit_network(), "aaa": another}
-    app = service("app", networks={"mtransit": on_transit, "aaa": {}})
+    app = echo_service("app", networks={"mtransit": on_transit, "aaa": {}})
     inner = project({"services": {"app": app}, "networks": networks})
     return default_gateways(inner.namespace("app"))
 
@@ -181,8 +177,8 @@ def test_a_network_without_ipv6_takes_the_default_route_from_none_that_has_it(pr
 
 def test_restart_of_the_namespace_owner_leaves_its_dependents_with_loopback_only(project):
     """SA-6, LIFE-4: they run on, in a namespace that nobody reaches."""
-    inner = project({"services": {"owner": service("owner"),
-                                  "dependent": service("dependent", network_mode="service:owner")}})
+    inner = project({"services": {"owner": echo_service("owner"),
+                                  "dependent": echo_service("dependent", network_mode="service:owner")}})
 
     def links():
         return {link["ifname"] for link in routes(inner.namespace("dependent"), "link")}

@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from lab import images, roots
+from lab.compose import echo_service
 from lab.instance import OUTSIDE_PORT, Lab
 from lab.machine import CHECKOUT, LabError, run, wait_until
 
@@ -19,14 +20,10 @@ ENGINE_VERSIONS = {"forky": (28, 5), "trixie": (26, 1), "bookworm": (20, 10)}
 WEB = ("10.99.0.40", "fd99::40")
 
 
-def service(name, *arguments, **more):
-    return {"image": images.SERVICES, "command": ["services", "--name", name, *arguments]} | more
-
-
 def web_on_lan(addresses=WEB, name="web"):
     """A service with an address on the LAN, TCP 80 and 8080, UDP 53."""
     networks = {"lan": {"ipv4_address": addresses[0], "ipv6_address": addresses[1]}}
-    return {"services": {"web": service(name, "--tcp", "80,8080", "--udp", "53", networks=networks)},
+    return {"services": {"web": echo_service(name, "--tcp", "80,8080", "--udp", "53", networks=networks)},
             "networks": {"lan": {"external": True}}}
 
 
@@ -158,7 +155,7 @@ def test_capture_shows_announcements(lab, web):
 
 
 def test_bridge_filter_decides_whether_iptables_sees_bridged_frames(lab, project, bridge_filter):
-    inner = project({"services": {"a": service("a", "--udp", "53"), "b": service("b")}})
+    inner = project({"services": {"a": echo_service("a", "--udp", "53"), "b": echo_service("b")}})
     inner.wait_logged("a", "a ready")
     inner.wait_logged("b", "b ready")
     address = inner.address("a", "default")

@@ -11,7 +11,7 @@ import pathlib
 import re
 import urllib.parse
 
-from . import topology
+from . import images, topology
 from .machine import LabError, run, wait_until
 
 LAN_NETWORK = "lan"
@@ -33,6 +33,12 @@ def ensure_lan_network(lab, name=LAN_NETWORK):
                "--ipv6", "--subnet", topology.LAN_V6, "--gateway", topology.ROUTER[1],
                *reserved, name)
     return name
+
+
+def echo_service(name, *arguments, **more):
+    """A service of a Compose file that runs services.py: echo_service("web", "--tcp", "80")."""
+    return {"image": images.SERVICES, "command": ["services", "--name", name, *arguments],
+            "stop_grace_period": "0s"} | more
 
 
 def unique_name(hint):
