@@ -155,6 +155,7 @@ __attribute__((format(printf, 4, 5))) static void add_problem(struct configurati
     problem->is_error = is_error;
     text_copy_cut(problem->variable, sizeof(problem->variable), variable);
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer loses the va_start above */
     (void)vsnprintf(problem->text, sizeof(problem->text), format, arguments);
     va_end(arguments);
 }

@@ -121,7 +121,7 @@ const char *parse_auto_or_off(const char *text, void *target)
 static const struct {
     const char *name;
     uint64_t milliseconds;
-} duration_units[] = {{"h", 3600 * 1000}, {"m", 60 * 1000}, {"s", 1000}, {"ms", 1}};
+} duration_units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 
 /* The index of the unit that is all of the `length` letters at `text`, or -EINVAL. */
 static int find_unit(const char *text, size_t length)
