@@ -73,10 +73,10 @@ class NetworkLab(netadmin_lab.Lab):
 
     @contextlib.contextmanager
     def monitored(self, *objects):
-        """Yields the list of lines that `ip monitor` prints meanwhile; what was asked before is in it."""
+        """Yields the list of lines that `ip monitor` prints meanwhile, of rules and `objects`; complete at the end."""
         lines = []
         with self.anchor.entered():
-            process = subprocess.Popen(["ip", "monitor", *objects], stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen(["ip", "monitor", "rule", *objects], stdout=subprocess.PIPE, text=True)
         started = threading.Event()
 
         def read():

@@ -1,0 +1,186 @@
+"""Router advertisements mirrored into our table (ADDR-11), with radvd on the LAN and the kernel's own acceptance."""
+
+import subprocess
+
+import pytest
+
+import netadmin_lab
+from netadmin_lab import LAN6, wait_until
+from network_lab import ROUTER6, TABLE, UNREACHABLE6, NetworkLab
+
+OUTSIDE = "2001:db8:ffff::9"
+FIRST, SECOND = "fe80::a1", "fe80::a2"
+CONFIGURATION = """interface {interface} {{
+    AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
+    AdvDefaultLifetime {lifetime}; AdvDefaultPreference {preference}; AdvRASrcAddress {{ {address}; }};
+    {prefix}
+}};
+"""
+
+
+class Router:
+    """A radvd on the LAN host, with a link-local address of its own: several of them are several routers."""
+
+    def __init__(self, lab, scratch, address, preference="medium", lifetime=12, prefix=None):
+        self.lab = lab
+        self.address = address
+        name = address.replace(":", "")
+        configuration = scratch / f"{name}.conf"
+        configuration.write_text(CONFIGURATION.format(interface="eth0", lifetime=lifetime, preference=preference, address=address,
+                                                      prefix=f"prefix {prefix} {{ }};" if prefix else ""))
+        lab.client.run("ip", "address", "replace", f"{address}/64", "dev", "eth0", "nodad")
+        with lab.client.entered():
+            self.process = subprocess.Popen(["radvd", "--nodaemon", "--configtest", "-C", str(configuration)],
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            assert self.process.wait(netadmin_lab.DEADLINE) == 0, self.process.stderr.read()
+            self.process.stderr.close()
+            self.process = subprocess.Popen(["radvd", "--nodaemon", "-C", str(configuration), "-m", "stderr",
+                                             "-p", str(scratch / f"{name}.pid"), "-u", "root"],
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        lab.closing.callback(self.kill)
+
+    def retire(self):
+        """Ends with an advertisement of lifetime 0 (RFC 4861 §6.2.5)."""
+        self.process.terminate()
+        self.process.wait(netadmin_lab.DEADLINE)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(netadmin_lab.DEADLINE)
+
+
+@pytest.fixture
+def lab(build):
+    made = NetworkLab(build / "workers" / "netadmin" / "anchord-netadmin")
+    made.anchor.sysctl("ipv6/conf/ext0/accept_ra", 2)
+    made.client.sysctl("ipv6/conf/all/forwarding", 1)
+    yield made
+    made.close()
+
+
+def fields(line):
+    """{"via": …, "metric": …, "expires": seconds, "pref": …} of a line of `ip route`."""
+    words = line.split()
+    found = {key: words[words.index(key) + 1] for key in ("via", "metric", "pref", "expires") if key in words}
+    if "expires" in found:
+        found["expires"] = int(found["expires"].removesuffix("sec"))
+    return found
+
+
+def mirrored(lab):
+    return [fields(line) for line in lab.routes("-6") if line != UNREACHABLE6]
+
+
+def gateways(lab):
+    return [route["via"] for route in mirrored(lab)]
+
+
+def advertised(lab, gateway):
+    """What the kernel made of it in main, or None."""
+    lines = [line for line in lab.routes("-6", "main") if line.startswith(f"default via {gateway} ")]
+    return fields(lines[0]) if lines else None
+
+
+def wait_for_gateways(lab, *wanted, deadline=10.0):
+    wait_until(lambda: gateways(lab) == list(wanted), f"gateways {wanted}, last {lab.routes('-6')}", deadline)
+
+
+def test_gateway_lifetime_and_preference_are_mirrored(lab, tmp_path):
+    netadmin = lab.start_with()
+    Router(lab, tmp_path, FIRST, preference="high")
+    wait_for_gateways(lab, FIRST)
+    route = mirrored(lab)[0]
+    assert (route["metric"], route["pref"]) == ("100", "high")
+    assert abs(route["expires"] - advertised(lab, FIRST)["expires"]) <= 2
+    assert netadmin.logged("external gateway chosen", family="v6", gateway=FIRST, source="RA")
+
+
+def test_dockers_invented_default_does_not_beat_the_router(lab, tmp_path):
+    """Docker's is static, metric 1024, and stands in main beside the advertised one."""
+    lab.start_with()
+    Router(lab, tmp_path, FIRST)
+    wait_for_gateways(lab, FIRST)
+    assert f"default via {ROUTER6} dev ext0 metric 1024 pref medium" in lab.routes("-6", "main")
+    assert f"via {FIRST} dev ext0 table {TABLE}" in lab.route_to("-6", OUTSIDE)
+
+
+def test_ipam_and_pin_come_before_the_router(lab, tmp_path):
+    ipam = (("10.99.0.0/24", None, None), ("2001:db8:99::/64", ROUTER6, None))
+    netadmin = lab.start_with(lab.topology(external=ipam))
+    Router(lab, tmp_path, FIRST)
+    wait_until(lambda: advertised(lab, FIRST), "the advertisement in main", 10.0)
+    netadmin.ping(7)
+    assert gateways(lab) == [ROUTER6]
+    netadmin.kill()
+    lab.start_with(lab.topology(external=ipam), gateway6="fe80::1234")
+    assert gateways(lab) == ["fe80::1234"]
+
+
+def test_a_prolonged_lifetime_is_followed(lab, tmp_path):
+    """The kernel sends no notification when an advertisement only prolongs: the route must outlive its first life."""
+    lab.start_with()
+    Router(lab, tmp_path, FIRST, lifetime=6)
+    wait_for_gateways(lab, FIRST)
+    with lab.monitored("route") as changes:
+        wait_until(lambda: sum(f"via {FIRST}" in line and f"table {TABLE}" in line for line in changes) >= 3,
+                   "three renewals, each a change of the lifetime in our table", 20.0)
+    assert not any(line.startswith("Deleted") for line in changes), changes
+    assert gateways(lab) == [FIRST]
+
+
+def test_lifetime_zero_removes_it_at_once(lab, tmp_path):
+    netadmin = lab.start_with()
+    router = Router(lab, tmp_path, FIRST, lifetime=1800)
+    wait_for_gateways(lab, FIRST)
+    router.retire()
+    wait_until(lambda: lab.routes("-6") == [UNREACHABLE6], "no default", 1.0)
+    assert lab.route_to("-6", OUTSIDE) == "unreachable"
+    assert netadmin.logged("unreachable: no external gateway", family="v6")
+
+
+def test_a_router_that_falls_silent_expires_even_without_us(lab, tmp_path):
+    """The lifetime is the kernel's to count: nobody has to be alive."""
+    netadmin = lab.start_with()
+    router = Router(lab, tmp_path, FIRST, lifetime=4)
+    wait_for_gateways(lab, FIRST)
+    netadmin.kill()
+    router.kill()
+    wait_until(lambda: lab.route_to("-6", OUTSIDE) == "unreachable", "the mirrored route to expire", 8.0)
+
+
+def test_another_router_takes_over(lab, tmp_path):
+    lab.start_with()
+    first = Router(lab, tmp_path, FIRST)
+    wait_for_gateways(lab, FIRST)
+    Router(lab, tmp_path, SECOND)
+    wait_for_gateways(lab, FIRST, SECOND)
+    first.retire()
+    wait_for_gateways(lab, SECOND, deadline=1.0)
+    assert mirrored(lab)[0]["metric"] == "100"
+    assert f"via {SECOND}" in lab.route_to("-6", OUTSIDE)
+
+
+def test_the_preferred_router_is_first(lab, tmp_path):
+    lab.start_with()
+    Router(lab, tmp_path, FIRST, preference="low")
+    wait_for_gateways(lab, FIRST)
+    Router(lab, tmp_path, SECOND, preference="high")
+    wait_for_gateways(lab, SECOND, FIRST)
+    assert [route["pref"] for route in mirrored(lab)] == ["high", "low"]
+    assert f"via {SECOND}" in lab.route_to("-6", OUTSIDE)
+
+
+def test_dockers_address_is_the_egress_beside_slaac(lab, tmp_path):
+    """NAT-8 in bootstrap mode (ADDR-1): also when the autoconfigured address is the lower one; else it steps in."""
+    def autoconfigured():
+        lines = lab.lines("-6", "-oneline", "address", "show", "dev", "ext0", "dynamic", "-tentative")
+        return [word.removesuffix("/64") for line in lines for word in line.split() if word.startswith("2001:db8:1:")]
+
+    lab.start_with()
+    Router(lab, tmp_path, FIRST, prefix="2001:db8:1::/64")
+    slaac, = wait_until(autoconfigured, "an autoconfigured address", 10.0)
+    wait_until(lambda: slaac in lab.ruleset(), "the address in the set of external ones", 1.0)
+    assert f"snat to {LAN6}" in lab.ruleset()
+    lab.anchor.run("ip", "address", "delete", f"{LAN6}/64", "dev", "ext0")
+    wait_until(lambda: f"snat to {slaac}" in lab.ruleset(), "the other egress", 1.0)
+    assert LAN6 not in lab.ruleset()
