@@ -260,6 +260,8 @@ static const char *check_held_item(const struct wire_held *held)
 {
     if (held->index == 0 || held->index > INT32_MAX)
         return "interface index";
+    if (!text_is_terminated(held->name, sizeof(held->name)) || held->name[0] == '\0')
+        return "interface name";
     if (mac_address_is_zero(&held->mac))
         return "MAC address zero";
     if (!is_zero(held->reserved, sizeof(held->reserved)))

@@ -414,6 +414,7 @@ static void answers_are_checked(void **state)
 
 static const struct wire_held good_held = {
     .index = 2,
+    .name = "eth0",
     .mac = {{2, 0, 0, 0, 0, 1}},
     .address = {.family = 4, .bytes = {172, 30, 0, 2}},
 };
@@ -437,6 +438,11 @@ static void held_addresses_are_checked(void **state)
     EXPECT_BROKEN(direction, "interface index");
     held->index = UINT32_MAX;
     EXPECT_BROKEN(direction, "interface index");
+    begin_held();
+    held->name[0] = '\0';
+    EXPECT_BROKEN(direction, "interface name");
+    memset(held->name, 'x', sizeof(held->name));
+    EXPECT_BROKEN(direction, "interface name");
     begin_held();
     held->mac = (struct mac_address){{0}};
     EXPECT_BROKEN(direction, "MAC address zero");
