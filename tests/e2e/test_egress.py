@@ -28,6 +28,7 @@ def mail(shared_direct):
 def lan_server(lab):
     """An echo server on a host of the LAN."""
     log = lab.state / "lan-server.log"
+    log.unlink(missing_ok=True)  # a kept lab has it from the last run
     command = ["/usr/bin/python3", HERE / "services.py", "--name", "lan"]
     server = lab.spawn("lanhost2", [*command, "--tcp", str(LAN_PORT), "--udp", str(LAN_PORT)], log)
     wait_until(lambda: "lan ready" in log.read_text(), 10, f"server on lanhost2, {log}")
