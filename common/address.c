@@ -149,6 +149,11 @@ bool mac_address_is_zero(const struct mac_address *address)
     return mac_address_equal(address, &(struct mac_address){{0}});
 }
 
+bool mac_address_is_host(const struct mac_address *address)
+{
+    return !mac_address_is_zero(address) && !(address->bytes[0] & 1);
+}
+
 /* The mask of byte `index` in a prefix of `prefix_length` bits. */
 static uint8_t prefix_mask_byte(uint8_t prefix_length, size_t index)
 {

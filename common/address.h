@@ -70,6 +70,8 @@ int ip_address_compare(const struct ip_address *a, const struct ip_address *b);
 bool ip_address_equal(const struct ip_address *a, const struct ip_address *b);
 bool mac_address_equal(const struct mac_address *a, const struct mac_address *b);
 bool mac_address_is_zero(const struct mac_address *address);
+/* One that a single interface can have: not zero, no group (IEEE 802-2014 §8.2, the first byte's lowest bit). */
+bool mac_address_is_host(const struct mac_address *address);
 
 bool ip_subnet_contains(const struct ip_subnet *subnet, const struct ip_address *address);
 

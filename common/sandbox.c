@@ -121,6 +121,16 @@ int sandbox_enter(uint64_t capabilities, const char **ret_step)
     return drop_inherited_capabilities(capabilities);
 }
 
+int sandbox_block_stop_signals(void)
+{
+    sigset_t signals;
+
+    if (sigemptyset(&signals) < 0 || sigaddset(&signals, SIGTERM) < 0 || sigaddset(&signals, SIGINT) < 0 ||
+        sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return -errno;
+    return 0;
+}
+
 static int limit_resources(const struct sandbox_profile *profile)
 {
     const struct {

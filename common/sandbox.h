@@ -35,6 +35,12 @@ enum exit_status {
  */
 int sandbox_enter(uint64_t capabilities, const char **ret_step) __attribute__((warn_unused_result));
 
+/*
+ * Blocks SIGTERM and SIGINT: the supervisor stops its workers by a message, and a signal to the whole process group
+ * must not beat it (NAT-14). Returns 0 or a negative errno.
+ */
+int sandbox_block_stop_signals(void) __attribute__((warn_unused_result));
+
 struct sandbox_profile {
     /* System calls of this role by number (SCMP_SYS), besides the few that every process needs. */
     const int *system_calls;

@@ -4,14 +4,13 @@
  * Started by the supervisor (daemon/) with its own user, ambient CAP_NET_ADMIN alone and one socket, descriptor
  * 3. It reads nothing but our own fixed-size messages and netlink: no file, no inet socket, no exec (DESIGN §1).
  */
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "protocol/event_loop.h"
 #include "workers/netadmin/netadmin.h"
 
 #include <linux/capability.h>
 #include <seccomp.h>
-#include <signal.h>
 
 /* 3 standard streams, the supervisor, epoll, timers, five netlink sockets, the watcher's channel and, for a
  * moment, its successor. */
@@ -25,33 +24,6 @@ static const struct sandbox_profile profile = {
     .system_call_count = ARRAY_LENGTH(system_calls),
     .open_files = OPEN_FILES_MAX,
 };
-
-DEFINE_POINTER_CLEANUP(sd_event, (void)sd_event_unref, event_unrefp);
-DEFINE_POINTER_CLEANUP(sd_event_source, (void)sd_event_source_disable_unref, source_unrefp);
-
-/* The supervisor stops us by a message: a signal to the whole process group must not beat it (NAT-14). */
-static int block_stop_signals(void)
-{
-    sigset_t signals;
-
-    if (sigemptyset(&signals) < 0 || sigaddset(&signals, SIGTERM) < 0 || sigaddset(&signals, SIGINT) < 0 ||
-        sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        return -errno;
-    return 0;
-}
-
-/*
- * sd-event reads /proc/sys/kernel/random/boot_id when it sets its first timer, to spread wake-ups over the machine:
- * now, with nothing else in the loop, because behind the sandbox there is no open(2).
- */
-static int prepare_timers(sd_event *event)
-{
-    CLEANUP(source_unrefp) sd_event_source *timer = NULL;
-    int result = sd_event_add_time_relative(event, &timer, CLOCK_MONOTONIC, MICROSECONDS_PER_SECOND, 0,
-                                            NULL, NULL);
-
-    return result < 0 ? result : sd_event_run(event, 0);
-}
 
 /*
  * Without v4 there is no product; a kernel without v6 support costs v6 alone (ADDR-4). Permission is asked for
@@ -68,8 +40,8 @@ static int check_kernel(struct ruleset *ruleset)
         return result;
     }
     if (result < 0) {
-        log_error("the kernel lacks nftables support that IPv4 NAT needs",
-                  LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+        log_error("the kernel lacks nftables support that IPv4 NAT needs", LOG_TEXT("operation", failure.operation),
+                  LOG_ERROR(result));
         return result;
     }
     result = ruleset_check_kernel(ruleset, FAMILY_INDEX_6, &failure);
@@ -81,15 +53,13 @@ static int check_kernel(struct ruleset *ruleset)
 
 static enum exit_status run(void)
 {
-    CLEANUP(event_unrefp) sd_event *event = NULL;
+    CLEANUP(event_loop_unrefp) sd_event *event = NULL;
     CLEANUP(ruleset_freep) struct ruleset *ruleset = NULL;
     CLEANUP(netadmin_freep) struct netadmin *netadmin = NULL;
     struct nft_failure failure = {0};
     const char *step = NULL;
-    int result = sd_event_new(&event);
+    int result = event_loop_new(&event);
 
-    if (result >= 0)
-        result = prepare_timers(event);
     if (result < 0) {
         log_error("cannot make an event loop", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
@@ -127,7 +97,7 @@ int main(void)
         log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
         return result == -EPERM && step ? EXIT_STATUS_CONFIGURATION : EXIT_STATUS_SANDBOX;
     }
-    result = block_stop_signals();
+    result = sandbox_block_stop_signals();
     if (result < 0) {
         log_error("cannot block signals", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;

@@ -1,0 +1,25 @@
+/* A worker's event loop; see event_loop.h. Runs in every worker, without privilege. */
+#include "protocol/event_loop.h"
+
+#include "common/clock.h"
+
+#include <time.h>
+
+DEFINE_POINTER_CLEANUP(sd_event_source, (void)sd_event_source_disable_unref, source_unrefp);
+
+int event_loop_new(sd_event **ret)
+{
+    CLEANUP(event_loop_unrefp) sd_event *event = NULL;
+    CLEANUP(source_unrefp) sd_event_source *timer = NULL;
+    int result = sd_event_new(&event);
+
+    /* With nothing else in the loop, one turn only sets the timer. */
+    if (result >= 0)
+        result = sd_event_add_time_relative(event, &timer, CLOCK_MONOTONIC, MICROSECONDS_PER_SECOND, 0, NULL, NULL);
+    if (result >= 0)
+        result = sd_event_run(event, 0);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(event);
+    return 0;
+}
