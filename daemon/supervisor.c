@@ -73,6 +73,7 @@ static void send_netadmin_configuration(const struct supervisor *supervisor)
         .address_mode = configuration->address_mode,
         .claim_gateway = configuration->claim_gateway,
         .log_level = configuration->log_level,
+        .role = ANCHOR_ROLE_NETWORK,
     };
 
     worker_send(supervisor->workers[NETADMIN], &message.header, -1);

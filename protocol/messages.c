@@ -30,6 +30,8 @@ static const char *const type_names[] = {
     [MESSAGE_HELD_COMMIT] = "HELD_COMMIT",
     [MESSAGE_PROBE] = "PROBE",
     [MESSAGE_PROBED] = "PROBED",
+    [MESSAGE_CONFIGURE_RESOLVER] = "CONFIGURE_RESOLVER",
+    [MESSAGE_GATEWAYS] = "GATEWAYS",
 };
 static_assert(sizeof(type_names) / sizeof(type_names[0]) == MESSAGE_TYPE_MAX_, "every type has a name");
 

@@ -32,9 +32,11 @@
 #define INTERFACE_NAME_SIZE   16  /* IFNAMSIZ, linux/if.h */
 #define DOCKER_HOST_SIZE      256
 #define REASON_SIZE           160
-#define SUBNETS_MAX           4  /* per Docker network */
-#define LINK_ADDRESSES_MAX    16 /* per link; more are not reported */
-#define LINKS_MAX             64 /* per namespace; more are not reported */
+#define HOST_NAME_SIZE        254 /* RFC 1035 §2.3.4: 253 characters as text; with the NUL */
+#define GATEWAYS_MAX          16  /* per family and look-up; more are not reported */
+#define SUBNETS_MAX           4   /* per Docker network */
+#define LINK_ADDRESSES_MAX    16  /* per link; more are not reported */
+#define LINKS_MAX             64  /* per namespace; more are not reported */
 #define EXPOSURES_PER_MESSAGE 512
 #define LINKS_PER_MESSAGE     16
 #define HELD_PER_MESSAGE      64
@@ -77,6 +79,10 @@ enum message_type {
     MESSAGE_PROBE, /* does anybody else have this address? (GW-1) */
     /* announcer -> netadmin */
     MESSAGE_PROBED,
+    /* supervisor -> resolver */
+    MESSAGE_CONFIGURE_RESOLVER,
+    /* resolver -> netadmin */
+    MESSAGE_GATEWAYS, /* one look-up's whole result (SA-1) */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -92,6 +98,10 @@ enum message_direction {
     DIRECTION_ANNOUNCER_TO_SUPERVISOR,
     DIRECTION_NETADMIN_TO_ANNOUNCER,
     DIRECTION_ANNOUNCER_TO_NETADMIN,
+    DIRECTION_SUPERVISOR_TO_RESOLVER,
+    DIRECTION_RESOLVER_TO_SUPERVISOR,
+    DIRECTION_RESOLVER_TO_NETADMIN,
+    DIRECTION_NETADMIN_TO_RESOLVER, /* nothing travels here yet: the resolver only reports */
     DIRECTION_MAX_,
 };
 
@@ -177,6 +187,7 @@ enum link_peer {
     LINK_PEER_WATCHER = 1,
     LINK_PEER_NETADMIN,
     LINK_PEER_ANNOUNCER,
+    LINK_PEER_RESOLVER,
     LINK_PEER_MAX_,
 };
 
@@ -203,7 +214,8 @@ enum readiness_condition {
     READINESS_TABLES_INSTALLED = 1 << 0, /* netadmin */
     READINESS_RECONCILED = 1 << 1,       /* netadmin: one complete desired state was applied */
     READINESS_DOCKER_CONNECTED = 1 << 2, /* watcher */
-    READINESS_ALL_ = (1 << 3) - 1,
+    READINESS_ROUTE_INSTALLED = 1 << 3,  /* netadmin of a service-anchor: one family is enough */
+    READINESS_ALL_ = (1 << 4) - 1,
 };
 
 struct message_readiness {
@@ -228,14 +240,21 @@ enum address_mode {
     ADDRESS_MODE_MAX_,
 };
 
+enum anchor_role {
+    ANCHOR_ROLE_NETWORK = 1,
+    ANCHOR_ROLE_SERVICE,
+    ANCHOR_ROLE_MAX_,
+};
+
 struct message_configure_netadmin {
     struct message_header header;
-    struct wire_address pinned_gateway4; /* ANCHORD_EXT_GATEWAY_IP; may be none */
+    /* ANCHORD_EXT_GATEWAY_IP of a network-anchor, ANCHORD_GATEWAY_IP of a service-anchor; may be none. */
+    struct wire_address pinned_gateway4;
     struct wire_address pinned_gateway6;
     uint32_t address_mode;  /* enum address_mode */
     uint32_t claim_gateway; /* 0 or 1: ANCHORD_CLAIM_GATEWAY=auto (GW-1) */
     uint32_t log_level;     /* enum log_level */
-    uint32_t reserved;
+    uint32_t role;          /* enum anchor_role */
 };
 
 /* Which of our interfaces is which (ADDR-9, DISC-4, GW-1). Sent once; the supervisor refuses another. */
@@ -339,6 +358,36 @@ struct message_probed { /* PROBED: the answer */
     uint8_t reserved[2];
 };
 
+/* --- resolver (service-anchor) ----------------------------------------------------------------------- */
+
+struct message_configure_resolver {
+    struct message_header header;
+    char host_name[HOST_NAME_SIZE]; /* ANCHORD_GATEWAY_HOSTNAME; not empty */
+    uint8_t reserved[2];
+    uint32_t interval_milliseconds; /* > 0 */
+    uint32_t log_level;             /* enum log_level */
+};
+
+enum lookup_outcome {
+    LOOKUP_FAILED = 1, /* no answer: what was there stays (SA-2) */
+    LOOKUP_ANSWERED,   /* `count` addresses; 0: the name has none of this family */
+    LOOKUP_OUTCOME_MAX_,
+};
+
+struct wire_lookup {
+    uint32_t outcome; /* enum lookup_outcome */
+    uint32_t count;
+    struct wire_address addresses[GATEWAYS_MAX]; /* unused ones all zero */
+};
+
+struct message_gateways {
+    struct message_header header; /* generation: counts the look-ups */
+    struct wire_lookup v4;
+    struct wire_lookup v6;
+};
+
+static_assert(sizeof(struct message_configure_resolver) == 24 + 256 + 8, "wire layout");
+static_assert(sizeof(struct message_gateways) == 24 + 2 * (8 + 20 * GATEWAYS_MAX), "wire layout");
 static_assert(sizeof(struct message_header) == 24, "wire layout");
 static_assert(sizeof(struct mac_address) == 6, "wire layout");
 static_assert(sizeof(struct wire_address) == 20, "wire layout");

@@ -149,8 +149,10 @@ static const char *check_configure_netadmin(const void *message)
         return "pinned gateway of the other family";
     if (configuration->address_mode == 0 || configuration->address_mode >= ADDRESS_MODE_MAX_)
         return "address mode";
-    if (configuration->claim_gateway > 1 || configuration->reserved)
+    if (configuration->claim_gateway > 1)
         return "claim_gateway";
+    if (configuration->role == 0 || configuration->role >= ANCHOR_ROLE_MAX_)
+        return "role";
     return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
 }
 
@@ -301,6 +303,45 @@ static const char *check_probed(const void *message)
     return probed->is_held > 1 || probed->is_held == mac_address_is_zero(&probed->holder) ? "holder" : NULL;
 }
 
+static const char *check_configure_resolver(const void *message)
+{
+    const struct message_configure_resolver *configuration = message;
+
+    if (!text_is_terminated(configuration->host_name, sizeof(configuration->host_name)) ||
+        configuration->host_name[0] == '\0')
+        return "host name";
+    if (!is_zero(configuration->reserved, sizeof(configuration->reserved)))
+        return "padding not zero";
+    if (configuration->interval_milliseconds == 0)
+        return "interval";
+    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
+}
+
+static const char *check_lookup(const struct wire_lookup *lookup, uint8_t family)
+{
+    if (lookup->outcome == 0 || lookup->outcome >= LOOKUP_OUTCOME_MAX_)
+        return "look-up outcome";
+    if (lookup->count > GATEWAYS_MAX || (lookup->outcome == LOOKUP_FAILED && lookup->count > 0))
+        return "look-up count";
+    for (uint32_t i = 0; i < GATEWAYS_MAX; i++) {
+        const char *broken = check_address(&lookup->addresses[i], true);
+
+        if (broken)
+            return broken;
+        if (lookup->addresses[i].family != (i < lookup->count ? family : IP_FAMILY_NONE))
+            return "look-up address family";
+    }
+    return NULL;
+}
+
+static const char *check_gateways(const void *message)
+{
+    const struct message_gateways *gateways = message;
+    const char *broken = check_lookup(&gateways->v4, IP_FAMILY_4);
+
+    return broken ? broken : check_lookup(&gateways->v6, IP_FAMILY_6);
+}
+
 #define RULE(direction_, type_, structure_, check_)                                           \
     {                                                                                         \
         DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 0, (check_) \
@@ -361,6 +402,15 @@ static const struct message_rule rules[] = {
     RULE(NETADMIN_TO_ANNOUNCER, PROBE, message_probe, check_probe),
 
     RULE(ANNOUNCER_TO_NETADMIN, PROBED, message_probed, check_probed),
+
+    RULE(SUPERVISOR_TO_RESOLVER, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_RESOLVER, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_RESOLVER, CONFIGURE_RESOLVER, message_configure_resolver, check_configure_resolver),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_RESOLVER, LINK, message_link, check_link_message),
+
+    RULE(RESOLVER_TO_SUPERVISOR, PONG, message_ping, NULL),
+
+    RULE(RESOLVER_TO_NETADMIN, GATEWAYS, message_gateways, check_gateways),
 };
 
 static const struct message_rule *find_rule(enum message_direction direction, uint16_t type)

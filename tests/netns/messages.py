@@ -16,6 +16,7 @@ LENGTH_MAX = 16384
  EXPOSURES_COMMIT, LINKS_BEGIN, LINKS_ITEMS, LINKS_COMMIT, MAP_BEGIN, MAP_ITEMS, MAP_COMMIT, APPLIED) = range(1, 19)
 
 PEER_WATCHER = 1
+ANCHOR_ROLE_NETWORK, ANCHOR_ROLE_SERVICE = 1, 2
 STOP_KEEP_STATE, STOP_TEAR_DOWN = 1, 2
 TABLES_INSTALLED, RECONCILED, DOCKER_CONNECTED = 1, 2, 4
 EXPOSURES_PER_MESSAGE = 512
@@ -69,8 +70,8 @@ def topology(external, shared):
     return message(TOPOLOGY, external + shared)
 
 
-def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO):
-    return message(CONFIGURE_NETADMIN, address(gateway4) + address(gateway6) + struct.pack("=4I", 1, claim, log_level, 0))
+def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, role=ANCHOR_ROLE_NETWORK):
+    return message(CONFIGURE_NETADMIN, address(gateway4) + address(gateway6) + struct.pack("=4I", 1, claim, log_level, role))
 
 
 def link(peer=PEER_WATCHER):

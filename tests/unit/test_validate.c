@@ -33,6 +33,8 @@ static union {
     struct message_held held;
     struct message_probe probe;
     struct message_probed probed;
+    struct message_configure_resolver resolver;
+    struct message_gateways gateways;
     uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
 } message;
 
@@ -87,7 +89,7 @@ static void the_header_is_checked_field_by_field(void **state)
 
 #define TO_EVERY_WORKER                                                             \
     (1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | \
-     1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER)
+     1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER | 1 << DIRECTION_SUPERVISOR_TO_RESOLVER)
 
 static void every_type_travels_only_in_its_directions(void **state)
 {
@@ -100,7 +102,7 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_CONFIGURE_NETADMIN] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
         [MESSAGE_TOPOLOGY] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | 1 << DIRECTION_WATCHER_TO_SUPERVISOR,
         [MESSAGE_PONG] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR |
-                         1 << DIRECTION_ANNOUNCER_TO_SUPERVISOR,
+                         1 << DIRECTION_ANNOUNCER_TO_SUPERVISOR | 1 << DIRECTION_RESOLVER_TO_SUPERVISOR,
         [MESSAGE_READINESS] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
         [MESSAGE_EXPOSURES_BEGIN] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
         [MESSAGE_EXPOSURES_ITEMS] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
@@ -119,6 +121,8 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_HELD_COMMIT] = 1 << DIRECTION_NETADMIN_TO_ANNOUNCER,
         [MESSAGE_PROBE] = 1 << DIRECTION_NETADMIN_TO_ANNOUNCER,
         [MESSAGE_PROBED] = 1 << DIRECTION_ANNOUNCER_TO_NETADMIN,
+        [MESSAGE_CONFIGURE_RESOLVER] = 1 << DIRECTION_SUPERVISOR_TO_RESOLVER,
+        [MESSAGE_GATEWAYS] = 1 << DIRECTION_RESOLVER_TO_NETADMIN,
     };
 
     (void)state;
@@ -205,6 +209,7 @@ static void begin_netadmin_configuration(void)
 {
     begin(MESSAGE_CONFIGURE_NETADMIN, sizeof(struct message_configure_netadmin));
     message.netadmin.address_mode = ADDRESS_MODE_BOOTSTRAP;
+    message.netadmin.role = ANCHOR_ROLE_NETWORK;
     message.netadmin.pinned_gateway4 = (struct wire_address){.family = 4, .bytes = {10, 99, 0, 1}};
 }
 
@@ -229,6 +234,11 @@ static void netadmins_configuration_is_checked(void **state)
     begin_netadmin_configuration();
     message.netadmin.claim_gateway = 2;
     EXPECT_BROKEN(direction, "claim_gateway");
+    begin_netadmin_configuration();
+    message.netadmin.role = 0;
+    EXPECT_BROKEN(direction, "role");
+    message.netadmin.role = ANCHOR_ROLE_MAX_;
+    EXPECT_BROKEN(direction, "role");
     begin_netadmin_configuration();
     message.netadmin.log_level = 4;
     EXPECT_BROKEN(direction, "log level");
@@ -491,6 +501,50 @@ static void the_announcers_messages_are_checked(void **state)
     EXPECT_BROKEN(DIRECTION_ANNOUNCER_TO_NETADMIN, "holder");
 }
 
+static void begin_gateways(void)
+{
+    begin(MESSAGE_GATEWAYS, sizeof(struct message_gateways));
+    message.gateways.v4 = (struct wire_lookup){.outcome = LOOKUP_ANSWERED, .count = 1};
+    message.gateways.v4.addresses[0] = good_held.address;
+    message.gateways.v6.outcome = LOOKUP_FAILED;
+}
+
+static void the_resolvers_messages_are_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_RESOLVER_TO_NETADMIN;
+
+    (void)state;
+    begin_gateways();
+    assert_null(verdict(direction, 0));
+    message.gateways.v6.outcome = LOOKUP_OUTCOME_MAX_;
+    EXPECT_BROKEN(direction, "look-up outcome");
+    begin_gateways();
+    message.gateways.v4.outcome = LOOKUP_FAILED; /* and yet an address */
+    EXPECT_BROKEN(direction, "look-up count");
+    begin_gateways();
+    message.gateways.v4.count = GATEWAYS_MAX + 1;
+    EXPECT_BROKEN(direction, "look-up count");
+    begin_gateways();
+    message.gateways.v4.count = 2; /* the second one is missing */
+    EXPECT_BROKEN(direction, "look-up address family");
+    begin_gateways();
+    message.gateways.v4.count = 0; /* one too many */
+    EXPECT_BROKEN(direction, "look-up address family");
+    begin_gateways();
+    message.gateways.v4.addresses[0].bytes[4] = 1;
+    EXPECT_BROKEN(direction, "address padding not zero");
+
+    begin(MESSAGE_CONFIGURE_RESOLVER, sizeof(struct message_configure_resolver));
+    message.resolver.interval_milliseconds = 5000;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "host name");
+    memset(message.resolver.host_name, 'x', HOST_NAME_SIZE);
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "host name");
+    message.resolver.host_name[HOST_NAME_SIZE - 1] = '\0';
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_RESOLVER, 0));
+    message.resolver.interval_milliseconds = 0;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "interval");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +561,7 @@ int main(void)
         cmocka_unit_test(answers_are_checked),
         cmocka_unit_test(held_addresses_are_checked),
         cmocka_unit_test(the_announcers_messages_are_checked),
+        cmocka_unit_test(the_resolvers_messages_are_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
