@@ -172,7 +172,7 @@ class Process:
             self.process.kill()
         self.process.wait(10)
         self.reader.join(1)
-        for pid in {record["pid"] for record in self.find(event="started")}:
+        for pid in {record.get("orphan", record.get("pid")) for record in self.records if "stand_in" in record}:
             if self.reader.is_alive() and str(workers) in command_line_of(pid):
                 os.kill(pid, signal.SIGKILL)
         self.reader.join(10)
