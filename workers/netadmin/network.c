@@ -181,7 +181,7 @@ struct network *network_free(struct network *network)
         return NULL;
     sd_event_source_disable_unref(network->monitor_source);
     sd_event_source_disable_unref(network->timer_source);
-    rtnetlink_monitor_closep(&network->monitor);
+    rtnetlink_socket_closep(&network->monitor);
     rtnetlink_freep(&network->rtnetlink);
     link_table_clear(&network->links);
     free(network);

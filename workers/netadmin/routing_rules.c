@@ -36,7 +36,7 @@ struct reading {
 };
 
 /* The kernel tells these of every rule; any other attribute narrows a rule down. */
-static bool is_in_every_rule(uint16_t attribute)
+static bool is_in_every_rule(size_t attribute)
 {
     return attribute == FRA_PRIORITY || attribute == FRA_TABLE || attribute == FRA_SUPPRESS_PREFIXLEN ||
            attribute == FRA_PROTOCOL || attribute == FRA_PAD;
@@ -46,7 +46,7 @@ static bool matches_everything(const struct fib_rule_hdr *header, const struct n
 {
     if (header->src_len || header->dst_len || header->tos || header->flags & FIB_RULE_INVERT)
         return false;
-    for (uint16_t i = 0; i <= FRA_MAX; i++) {
+    for (size_t i = 0; i <= FRA_MAX; i++) {
         if (attributes[i] && !is_in_every_rule(i))
             return false;
     }

@@ -59,20 +59,22 @@ static int set_answer_options(struct mnl_socket *socket)
 
 int rtnetlink_new(struct rtnetlink **ret)
 {
-    CLEANUP(rtnetlink_freep) struct rtnetlink *rtnetlink = calloc(1, sizeof(*rtnetlink));
+    CLEANUP(rtnetlink_socket_closep) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    struct rtnetlink *rtnetlink;
     int result;
 
-    if (!rtnetlink)
-        return -ENOMEM;
-    rtnetlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    if (!rtnetlink->socket)
+    if (!socket)
         return -errno;
-    if (mnl_socket_bind(rtnetlink->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return -errno;
-    result = set_answer_options(rtnetlink->socket);
+    result = set_answer_options(socket);
     if (result < 0)
         return result;
-    *ret = TAKE_POINTER(rtnetlink);
+    rtnetlink = calloc(1, sizeof(*rtnetlink));
+    if (!rtnetlink)
+        return -ENOMEM;
+    rtnetlink->socket = TAKE_POINTER(socket);
+    *ret = rtnetlink;
     return 0;
 }
 
@@ -219,7 +221,7 @@ int rtnetlink_dump(struct rtnetlink *rtnetlink, struct rtnetlink_request *reques
 
 int rtnetlink_monitor_open(struct mnl_socket **ret)
 {
-    CLEANUP(rtnetlink_monitor_closep)
+    CLEANUP(rtnetlink_socket_closep)
     struct mnl_socket *monitor = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
     int size = MONITOR_BUFFER_SIZE;
 
@@ -277,12 +279,18 @@ static int sort_attribute(const struct nlattr *attribute, void *userdata)
     return MNL_CB_OK;
 }
 
+static void clear_table(const struct nlattr **table, uint16_t maximum)
+{
+    for (size_t i = 0; i <= maximum; i++)
+        table[i] = NULL;
+}
+
 void rtnetlink_attributes(const struct nlmsghdr *message, size_t header_size, const struct nlattr **table,
                           uint16_t maximum)
 {
     struct attribute_table sorted = {.table = table, .maximum = maximum};
 
-    memset(table, 0, (maximum + 1U) * sizeof(*table));
+    clear_table(table, maximum);
     (void)mnl_attr_parse(message, (unsigned int)header_size, sort_attribute, &sorted);
 }
 
@@ -290,7 +298,7 @@ void rtnetlink_nested_attributes(const struct nlattr *nest, const struct nlattr 
 {
     struct attribute_table sorted = {.table = table, .maximum = maximum};
 
-    memset(table, 0, (maximum + 1U) * sizeof(*table));
+    clear_table(table, maximum);
     if (nest)
         (void)mnl_attr_parse_nested(nest, sort_attribute, &sorted);
 }

@@ -58,7 +58,7 @@ int rtnetlink_dump(struct rtnetlink *rtnetlink, struct rtnetlink_request *reques
 
 /* The notifications of links, addresses, routes, rules and forwarding settings of both families. */
 int rtnetlink_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_result));
-DEFINE_POINTER_CLEANUP(struct mnl_socket, (void)mnl_socket_close, rtnetlink_monitor_closep);
+DEFINE_POINTER_CLEANUP(struct mnl_socket, (void)mnl_socket_close, rtnetlink_socket_closep);
 
 /*
  * Hands all notifications that are waiting to `handler`. Returns 0; -ENOBUFS when some were lost, so that
