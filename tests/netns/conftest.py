@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import netadmin_lab  # noqa: E402
 import supervision as supervision_module  # noqa: E402
 
 
@@ -27,3 +28,10 @@ def supervision(build, tmp_path):
     lab = supervision_module.Supervision(build, tmp_path)
     yield lab
     lab.close()
+
+
+@pytest.fixture
+def lab(build):
+    made = netadmin_lab.Lab(build / "workers" / "netadmin" / "anchord-netadmin")
+    yield made
+    made.close()

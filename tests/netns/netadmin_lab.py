@@ -131,6 +131,8 @@ class Service:
             while True:
                 if self.protocol == "udp":
                     _, peer = self.socket.recvfrom(2048)
+                    if not peer:  # shut down
+                        return
                     self.socket.sendto(f"{self.name} {peer[0]} {peer[1]}".encode(), peer)
                 else:
                     connection, peer = self.socket.accept()
@@ -415,10 +417,11 @@ def ask_tcp(namespace, address, port, source=None):
         return answer[0], (answer[1], int(answer[2])), connection.getsockname()[:2]
 
 
-def ask_udp(namespace, address, port, tries=1):
+def ask_udp(namespace, address, port, source=None):
     """As ask_tcp; an unanswered or refused datagram raises."""
     with namespace.socket(family_of(address), socket.SOCK_DGRAM) as connection:
-        connection.settimeout(DEADLINE / tries)
+        if source:
+            connection.bind((source, 0))
         connection.connect((address, port))
         connection.send(b"?")
         answer = connection.recv(2048).decode().split()
@@ -426,3 +429,23 @@ def ask_udp(namespace, address, port, tries=1):
 
 
 ASK = {"tcp": ask_tcp, "udp": ask_udp}
+
+
+def outcome(namespace, protocol, address, port, patience=DEADLINE):
+    """The answering service's name, "refused", or "silence" after `patience` seconds."""
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    with namespace.socket(family_of(address), kind) as connection:
+        connection.settimeout(patience)
+        try:
+            connection.connect((address, port))
+            connection.send(b"?")
+            return connection.recv(2048).decode().split()[0]
+        except ConnectionRefusedError:
+            return "refused"
+        except (TimeoutError, OSError) as error:
+            return "silence" if isinstance(error, TimeoutError) else os.strerror(error.errno)
+
+
+def pings(namespace, address):
+    with namespace.entered():
+        return subprocess.run(["ping", "-n", "-c", "1", "-W", "1", address], capture_output=True).returncode == 0
