@@ -150,7 +150,7 @@ static int apply_family(struct network *network, struct family_state *family)
     if (changes > 0 && family->is_settled && !differs)
         log_warn("routes or rules of ours were changed by somebody else, put back",
                  LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
-    family->is_settled = result == 0 && changes == 0;
+    family->is_settled = result == 0;
     return result;
 }
 

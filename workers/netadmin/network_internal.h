@@ -36,7 +36,7 @@ struct family_state {
     bool is_known;  /* the two below were decided once */
     struct gateway_choice choice;
     uint32_t link_index; /* of the external link when it is there and up, else 0 */
-    bool is_settled;     /* the last comparison found nothing to change */
+    bool is_settled;     /* the kernel had all that is wanted after the last comparison */
 };
 
 struct network {

@@ -243,30 +243,47 @@ static bool is_ours_to_remove(const struct route *route)
     return route->protocol == ROUTE_PROTOCOL || route->destination_length == 0;
 }
 
+/* Returns the number of removed routes or a negative errno. */
+static int remove_surplus(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
+                          const struct route_list *wanted, const struct route_list *present)
+{
+    int removed = 0;
+
+    for (size_t i = 0; i < present->count; i++) {
+        int result;
+
+        if (find_equal(wanted, &present->routes[i]) || !is_ours_to_remove(&present->routes[i]))
+            continue;
+        result = delete_route(rtnetlink, request, &present->routes[i]);
+        if (result < 0)
+            return result;
+        removed++;
+    }
+    return removed;
+}
+
 int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
 {
     struct route_list present = {.family = wish->family};
     struct route_list wanted = {.family = wish->family};
-    int changes;
     int result = dump_routes(rtnetlink, request, wish->family, ROUTE_TABLE_NUMBER, on_own_route, &present);
+    int missing;
 
     if (result < 0)
         return result;
     list_wanted(wish, &wanted);
-    changes = install_missing(rtnetlink, request, &wanted, &present);
-    /* A replaced route is still in `present`: what is left over is removed at the reading that follows the
-     * kernel's notification of the replacement. */
-    if (changes != 0)
-        return changes;
-    for (size_t i = 0; i < present.count; i++) {
-        if (find_equal(&wanted, &present.routes[i]) || !is_ours_to_remove(&present.routes[i]))
-            continue;
-        result = delete_route(rtnetlink, request, &present.routes[i]);
+    missing = install_missing(rtnetlink, request, &wanted, &present);
+    if (missing < 0)
+        return missing;
+    /* What was replaced is gone: with the old list, the new route might be deleted for it. */
+    if (missing > 0) {
+        present.count = 0;
+        result = dump_routes(rtnetlink, request, wish->family, ROUTE_TABLE_NUMBER, on_own_route, &present);
         if (result < 0)
             return result;
-        changes++;
     }
-    return changes;
+    result = remove_surplus(rtnetlink, request, &wanted, &present);
+    return result < 0 ? result : missing + result;
 }
 
 int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
