@@ -35,6 +35,7 @@ struct discovery {
     struct docker_network shared_record;
     struct message_topology topology;
     unsigned int rounds;
+    bool is_round;            /* of the advance under way */
     const char *last_problem; /* logged already; static storage */
     enum ipv6_fault last_fault;
 };
@@ -115,11 +116,10 @@ static void problem(struct discovery *discovery, const char *text, const char *w
     uint64_t age = clock_monotonic_microseconds() - discovery->first_answer;
     char names[NETWORK_NAMES_SIZE];
 
-    if (is_fatal && age < ATTACH_PATIENCE_MICROSECONDS) {
-        discovery->must_list = true;
+    if (discovery->is_round && age < ATTACH_PATIENCE_MICROSECONDS)
+        discovery->must_list = true; /* later the poll looks again */
+    if (is_fatal && age < ATTACH_PATIENCE_MICROSECONDS)
         return;
-    }
-    discovery->must_list = age < ATTACH_PATIENCE_MICROSECONDS; /* later the poll looks again */
     if (discovery->last_problem != text)
         log_error(text, LOG_TEXT("wanted", wanted), LOG_TEXT("container", discovery->own.name),
                   LOG_TEXT("attached", topology_network_names(&discovery->own, names)));
@@ -176,25 +176,25 @@ static size_t count_candidates(const struct discovery *discovery, const struct c
  * DISC-4. The choice is pinned for good by the supervisor, so with several candidates it waits for a backend; but not
  * for ever, since backends may themselves wait for us to be ready.
  */
-static bool may_choose(struct discovery *discovery, size_t candidates, size_t backends, bool has_list, bool is_round)
+static bool may_choose(struct discovery *discovery, size_t candidates, size_t backends, bool has_list)
 {
     if (candidates <= 1 || discovery->configuration.shared_network[0] != '\0' || backends > 0)
         return true;
-    if (!has_list || !is_round || ++discovery->rounds < FRUITLESS_ROUNDS_MAX)
+    if (!has_list || !discovery->is_round || ++discovery->rounds < FRUITLESS_ROUNDS_MAX)
         return false;
     log_warn("no backend on any candidate for the shared network: check the label anchord.expose and that the "
              "services join a network of this container, or set ANCHORD_SHARED_NETWORK");
     return true;
 }
 
-static bool choose_shared(struct discovery *discovery, const struct container_table *table, bool is_round)
+static bool choose_shared(struct discovery *discovery, const struct container_table *table)
 {
     const char *pinned = discovery->configuration.shared_network;
     size_t backends[DOCKER_ENDPOINTS_MAX];
     size_t total;
     size_t candidates = count_candidates(discovery, table, backends, &total);
 
-    if (!may_choose(discovery, candidates, total, table != NULL, is_round))
+    if (!may_choose(discovery, candidates, total, table != NULL))
         return false;
     discovery->shared =
         topology_choose_shared(&discovery->own, &discovery->external, &discovery->links, pinned, backends);
@@ -210,11 +210,11 @@ static bool choose_shared(struct discovery *discovery, const struct container_ta
     return false;
 }
 
-static void choose_networks(struct discovery *discovery, const struct container_table *table, bool is_round)
+static void choose_networks(struct discovery *discovery, const struct container_table *table)
 {
     char mac[MAC_ADDRESS_TEXT_SIZE];
 
-    if (!find_external(discovery) || !choose_shared(discovery, table, is_round))
+    if (!find_external(discovery) || !choose_shared(discovery, table))
         return;
     log_info("external interface resolved", LOG_TEXT("interface", discovery->external.interface),
              LOG_TEXT("mac", mac_address_format(&discovery->external.mac, mac)),
@@ -278,10 +278,11 @@ static void report_ipv6_fault(struct discovery *discovery, unsigned int api_mino
 void discovery_advance(struct discovery *discovery, const struct container_table *table, unsigned int api_minor,
                        bool is_round)
 {
+    discovery->is_round = is_round;
     if (discovery->stage == STAGE_OWN && discovery->first_answer > 0)
         report_own_container_missing(discovery);
     else if (discovery->stage == STAGE_CHOOSE)
-        choose_networks(discovery, table, is_round);
+        choose_networks(discovery, table);
     else if (discovery->stage == STAGE_DONE)
         report_ipv6_fault(discovery, api_minor);
 }

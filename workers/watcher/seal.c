@@ -7,6 +7,7 @@
 
 #include <seccomp.h>
 #include <sys/socket.h>
+#include <systemd/sd-id128.h>
 
 /* Two connections to Docker, DNS, the channels, the loop's own: a dozen are used. */
 #define OPEN_FILES_MAX 64
@@ -33,7 +34,11 @@ int seal(const struct docker_host *host, const char **ret_step)
         .readable_paths = NULL,
     };
     char time_text[CLOCK_TEXT_SIZE];
+    sd_id128_t boot_id;
 
-    clock_format(clock_real_nanoseconds(), time_text); /* glibc reads /etc/localtime once, even for UTC */
+    /* Libraries that read a file once, later: glibc /etc/localtime (even for UTC), sd-event the boot ID for its
+     * timers (without it they are only less spread, so a failure does not matter). */
+    clock_format(clock_real_nanoseconds(), time_text);
+    (void)sd_id128_get_boot(&boot_id);
     return sandbox_seal(&profile, ret_step);
 }

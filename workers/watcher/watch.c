@@ -358,7 +358,7 @@ static int next_question(struct watch *watch)
 
     if (watch->dirty_count > 0 && watch->is_complete)
         return list_changed(watch);
-    if (discovery_needs_list(watch->discovery) && !sd_event_source_get_enabled(watch->round_source, NULL))
+    if (discovery_needs_list(watch->discovery))
         return list_all(watch);
     if (watch->must_list)
         return list_whole_scope(watch);
