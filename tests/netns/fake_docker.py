@@ -1,0 +1,210 @@
+"""A Docker API that answers what a test wants: lists, networks and events, and any misbehaviour.
+
+Serves HTTP/1.1 with keep-alive on a unix socket, or on a TCP socket that the caller made. Speaks as much of the API
+as anchord-watcher uses and checks that it is asked for no more.
+"""
+
+import json
+import socket
+import threading
+import time
+import urllib.parse
+
+DMZ_ID, TRANSIT_ID, BACKEND_ID = "d" * 64, "7" * 64, "b" * 64
+OWN_ID = "a" * 64
+EXTERNAL_MAC, SHARED_MAC, BACKEND_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
+
+
+def container_id(number):
+    return f"{number:064x}"
+
+
+def endpoint(network_id, address, mac="", address6=""):
+    return {"NetworkID": network_id, "IPAddress": address, "GlobalIPv6Address": address6, "MacAddress": mac,
+            "Gateway": "", "Aliases": None, "DNSNames": []}
+
+
+def container(number, expose, address=None, created=1_700_000_000, name=None, project="mail", labels=None, address6=""):
+    """A labelled backend on `transit`."""
+    return {
+        "Id": container_id(number), "Names": [f"/{name or f'backend-{number}'}"], "Image": "backend:1",
+        "Command": "sleep infinity", "Created": created, "State": "running", "Status": "Up 3 seconds",
+        "Ports": [], "Labels": {"com.docker.compose.project": project, "anchord.expose": expose,
+                                "com.docker.compose.service": "backend", **(labels or {})},
+        "HostConfig": {"NetworkMode": "transit"}, "Mounts": [],
+        "NetworkSettings": {"Networks": {"transit": endpoint(
+            TRANSIT_ID, address or f"172.30.{number // 250}.{number % 250 + 3}", "02:00:00:00:10:00", address6)}},
+    }
+
+
+def own_container(**networks):
+    """The network-anchor itself; its host name says nothing about its ID."""
+    return {
+        "Id": OWN_ID, "Names": ["/mail-anchord-1"], "Created": 1_700_000_000, "State": "running", "Labels": {},
+        "NetworkSettings": {"Networks": networks or {
+            "dmz": endpoint(DMZ_ID, "192.0.2.10", EXTERNAL_MAC),
+            "transit": endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC)}},
+    }
+
+
+def network(identity, name, driver, *configurations):
+    return {"Name": name, "Id": identity, "Driver": driver, "Internal": False, "IPAM": {"Config": list(configurations)},
+            "Containers": {}, "Options": {}, "Labels": {}}
+
+
+class FakeDocker:
+    def __init__(self, listener):
+        self.lock = threading.RLock()
+        self.containers = {}
+        self.versions = {"Version": "28.5.2", "ApiVersion": "1.51", "MinAPIVersion": "1.24"}
+        self.networks = {
+            DMZ_ID: network(DMZ_ID, "dmz", "macvlan", {"Subnet": "192.0.2.0/24", "Gateway": "192.0.2.1"}),
+            TRANSIT_ID: network(TRANSIT_ID, "transit", "bridge",
+                                {"Subnet": "172.30.0.0/16", "Gateway": "172.30.255.254",
+                                 "AuxiliaryAddresses": {"DefaultGatewayIPv4": "172.30.0.2"}},
+                                {"Subnet": "fd30::/64", "Gateway": "fd30::1"}),
+            BACKEND_ID: network(BACKEND_ID, "backend", "bridge", {"Subnet": "172.31.0.0/24"}),
+        }
+        self.requests = []
+        self.history = []  # (time in nanoseconds, event), for `since`
+        self.streams = []
+        self.connections = set()
+        self.misbehave = {}  # part of a path -> function(connection): answers in its own way
+        self.put(own_container())
+        self.listener = listener
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    @classmethod
+    def on_unix_socket(cls, path):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        path.chmod(0o666)
+        listener.listen()
+        return cls(listener)
+
+    def close(self):
+        self.listener.close()
+        self.drop_connections()
+
+    def drop_connections(self):
+        with self.lock:
+            for connection in list(self.connections):
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:  # it went by itself
+                    pass
+            self.streams.clear()
+
+    # What happens in the engine.
+
+    def put(self, record):
+        with self.lock:
+            self.containers[record["Id"]] = (record, json.dumps(record).encode())
+
+    def start(self, record):
+        self.put(record)
+        self.event("container", "start", record)
+
+    def stop(self, number):
+        with self.lock:
+            record, _ = self.containers.pop(container_id(number))
+        self.event("container", "die", record)
+
+    def connect(self, record, network_id=TRANSIT_ID, action="connect"):
+        self.put(record)
+        self.send_event({"Type": "network", "Action": action, "time": int(time.time()), "timeNano": time.time_ns(),
+                         "Actor": {"ID": network_id, "Attributes": {"container": record["Id"], "name": "transit"}}})
+
+    def event(self, kind, action, record):
+        self.send_event({"status": action, "id": record["Id"], "Type": kind, "Action": action, "scope": "local",
+                         "time": int(time.time()), "timeNano": time.time_ns(),
+                         "Actor": {"ID": record["Id"],
+                                   "Attributes": {**record["Labels"], "name": record["Names"][0][1:]}}})
+
+    def send_event(self, event):
+        with self.lock:
+            self.history.append((time.time_ns(), json.dumps(event).encode() + b"\n"))
+            self.send_raw_event(self.history[-1][1])
+
+    def send_raw_event(self, body):
+        with self.lock:
+            for stream in list(self.streams):
+                try:
+                    stream.sendall(b"%x\r\n%s\r\n" % (len(body), body))
+                except OSError:  # its reader has gone
+                    self.streams.remove(stream)
+
+    # The API.
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:  # closed
+                return
+            with self.lock:
+                self.connections.add(connection)
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        buffer = b""
+        try:
+            while True:
+                while b"\r\n\r\n" not in buffer:
+                    received = connection.recv(65536)
+                    if not received:
+                        return
+                    buffer += received
+                head, _, buffer = buffer.partition(b"\r\n\r\n")
+                method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
+                self.answer(connection, method, path)
+        except OSError:  # the client or the test ended it
+            pass
+        finally:
+            with self.lock:
+                self.connections.discard(connection)
+            connection.close()
+
+    def answer(self, connection, method, path):
+        assert method == "GET", method
+        with self.lock:
+            self.requests.append(path)
+            handlers = [handler for part, handler in self.misbehave.items() if part in path]
+        if handlers:
+            handlers[0](connection)
+            return
+        parsed = urllib.parse.urlsplit(path)
+        query = urllib.parse.parse_qs(parsed.query)
+        filters = json.loads(query.get("filters", ["{}"])[0])
+        resource = parsed.path.removeprefix("/v1.51").removeprefix("/v1.41")
+        if parsed.path == "/version":
+            send(connection, 200, json.dumps(self.versions).encode())
+        elif resource == "/containers/json":
+            send(connection, 200, self.list(filters))
+        elif resource.startswith("/networks/") and resource.removeprefix("/networks/") in self.networks:
+            send(connection, 200, json.dumps(self.networks[resource.removeprefix("/networks/")]).encode())
+        elif resource == "/events":
+            with self.lock:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                   b"Transfer-Encoding: chunked\r\n\r\n")
+                seconds, _, nanoseconds = query["since"][0].partition(".")
+                for moment, event in self.history:
+                    if moment >= int(seconds) * 10**9 + int(nanoseconds):
+                        connection.sendall(b"%x\r\n%s\r\n" % (len(event), event))
+                self.streams.append(connection)
+        else:
+            send(connection, 404, b'{"message":"page not found"}')
+
+    def list(self, filters):
+        wanted = [label.partition("=") for label in filters.get("label", [])]
+        with self.lock:
+            identities = filters.get("id") or list(self.containers)
+            found = [self.containers[identity] for identity in identities if identity in self.containers]
+        return b"[" + b",".join(text for record, text in found if all(
+            key in record["Labels"] and (not equals or record["Labels"][key] == value)
+            for key, equals, value in wanted)) + b"]\n"
+
+
+def send(connection, status, body, content_type="application/json"):
+    connection.sendall(f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+                       .encode() + body)

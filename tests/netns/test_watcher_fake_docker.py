@@ -1,0 +1,564 @@
+"""anchord-watcher against a Docker API that behaves and one that does not: events to desired states."""
+
+import json
+import os
+import socket
+import statistics
+import struct
+import threading
+import time
+
+import pytest
+
+import fake_docker
+import messages
+import watcher_lab
+from fake_docker import BACKEND_ID, BACKEND_MAC, DMZ_ID, EXTERNAL_MAC, SHARED_MAC, TRANSIT_ID, container, endpoint
+
+
+@pytest.fixture
+def lab(build):
+    lab = watcher_lab.WatcherLab(build, f"anchord-watcher-{os.getpid()}")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def docker(lab):
+    return lab.start_docker()
+
+
+def web(number=1, **keywords):
+    return container(number, "tcp/80", **keywords)
+
+
+WEB = {("tcp", 80, 80): ("172.30.0.4", 80)}
+WEB_SECOND = {("tcp", 80, 80): ("172.30.0.5", 80)}
+
+
+def test_finds_itself_by_mac_and_sends_one_topology(lab, docker):
+    """ADDR-9, ADDR-10, GW-1: by MAC addresses; subnets, gateways and auxiliary gateways from IPAM."""
+    watcher = lab.start()
+    external = messages.network("dmz", EXTERNAL_MAC, [("192.0.2.0/24", "192.0.2.1", None)])
+    shared = messages.network("transit", SHARED_MAC, [("172.30.0.0/16", "172.30.255.254", "172.30.0.2"),
+                                                      ("fd30::/64", "fd30::1", None)])
+    assert watcher.from_supervisor_channel(messages.TOPOLOGY) == external + shared
+    watcher.state({})
+    line = watcher.log("external interface resolved")
+    assert (line["interface"], line["network"]) == ("eth1", "dmz")
+    assert watcher.log("discovered shared network")["network"] == "transit"
+
+
+def test_reports_readiness_and_answers_pings(lab, docker):
+    watcher = lab.start()
+    assert struct.unpack("=2I", watcher.from_supervisor_channel(messages.READINESS))[0] == messages.DOCKER_CONNECTED
+    watcher.supervisor.send(messages.message(messages.PING, generation=77))
+    end = time.monotonic() + watcher_lab.DEADLINE
+    kinds = {}
+    while messages.PONG not in kinds:
+        kind, generation, _ = watcher.supervisor.receive(end)
+        kinds[kind] = generation
+    assert kinds[messages.PONG] == 77
+    docker.close()
+    docker.drop_connections()
+    assert struct.unpack("=2I", watcher.from_supervisor_channel(messages.READINESS))[0] == 0
+
+
+def test_events_become_states(lab, docker):
+    """DISC-6, NAT-1: start, second service, stop, disconnect and connect, pause."""
+    watcher = lab.start()
+    watcher.state({})
+    docker.start(web())
+    watcher.state(WEB)
+    docker.start(container(2, "udp/53, tcp/636:6636"))
+    both = WEB | {("udp", 53, 53): ("172.30.0.5", 53), ("tcp", 636, 636): ("172.30.0.5", 6636)}
+    watcher.state(both)
+    moved = web(address="172.30.9.9")
+    docker.connect(moved)
+    watcher.state(both | {("tcp", 80, 80): ("172.30.9.9", 80)})
+    paused = web(address="172.30.9.9")
+    paused["State"] = "paused"
+    docker.put(paused)
+    docker.event("container", "pause", paused)
+    watcher.stays_silent(0.5)
+    docker.stop(2)
+    watcher.state({("tcp", 80, 80): ("172.30.9.9", 80)})
+    docker.stop(1)
+    watcher.state({})
+
+
+def test_an_event_costs_one_filtered_request(lab, docker):
+    """DISC-1: not a list of everything; other projects' events cost nothing."""
+    watcher = lab.start()
+    watcher.state({})
+    before = len(docker.requests)
+    docker.start(web(7, project="other"))
+    docker.start(web())
+    watcher.state(WEB)
+    assert [path for path in docker.requests[before:] if fake_docker.container_id(1) not in path] == []
+    assert len(docker.requests) == before + 1
+
+
+def test_reconciled_is_logged_with_the_time_from_the_event(lab, docker):
+    watcher = lab.start()
+    watcher.state({})
+    watcher.netadmin.send(watcher_lab.applied(1))
+    assert "event_to_map_us" not in watcher.log("reconciled")
+    docker.start(web())
+    generation, _ = watcher.next_state()
+    watcher.netadmin.send(watcher_lab.applied(generation))
+    line = watcher.log("reconciled", 2)
+    assert (line["backends"], line["entries"], line["conntrack_flushed"]) == (1, 1, 0)
+    assert 0 < line["event_to_map_us"] < 5_000_000
+
+
+def test_v6_is_mirrored_unless_off(lab, docker):
+    """NAT-7"""
+    watcher = lab.start()
+    docker.start(web(1, address6="fd30::4"))
+    docker.start(container(2, "tcp/25", address6="fd30::5", labels={"anchord.expose.v6": "off"}))
+    watcher.state(WEB | {("tcp", 80, 80, "v6"): ("fd30::4", 80), ("tcp", 25, 25): ("172.30.0.5", 25)})
+
+
+def test_conflict_takeover_and_restart(lab, docker):
+    """NAT-6: the older one at the start, the incumbent later, also after the watcher's restart; then the other."""
+    docker.put(web(1, created=200))
+    docker.put(web(2, created=100))
+    watcher = lab.start()
+    watcher.state(WEB_SECOND)
+    line = watcher.log("port is exposed twice")
+    assert (line["container"], line["holder"], line["proto"], line["port"]) == ("backend-1", "backend-2", "tcp", "80")
+    docker.stop(2)
+    watcher.state(WEB)
+    docker.start(web(2, created=100))
+    watcher.log("port is exposed twice", 2)
+    watcher.stays_silent(0.3)
+    watcher.close()
+
+    successor = lab.start(link=False)
+    successor.link(map_items=[messages.exposure("tcp", 80, "172.30.0.4")])
+    successor.state(WEB)
+    docker.stop(1)
+    successor.state(WEB_SECOND)
+
+
+def test_a_faulty_label_is_named_and_spoils_nobody_else(lab, docker):
+    """DISC-3, NAT-7"""
+    docker.put(container(2, "tcp/25, tcp/70000"))
+    docker.put(container(3, "tcp/26", labels={"anchord.expose.v6": "sometimes"}))
+    docker.put(web())
+    watcher = lab.start()
+    watcher.state(WEB)
+    faults = {line["container"]: line for line in (watcher.log("label is invalid"), watcher.log("label is invalid", 2))}
+    assert (faults["backend-2"]["label"], faults["backend-2"]["position"]) == ("anchord.expose", 13)
+    assert faults["backend-3"]["label"] == "anchord.expose.v6"
+
+
+def test_odd_containers_are_left_out(lab, docker):
+    """DISC-1: control characters, wrong types, no address: named once, the others work."""
+    odd = web(2)
+    odd["Created"] = "yesterday"
+    docker.put(odd)
+    docker.put(container(3, "tcp/81", name='x"\x1b[31m\n{"level":"ERROR"}'))
+    docker.put(container(5, "tcp/80", name='y"\x1b[31m\n{"level":"ERROR"}', created=1_800_000_000))
+    no_address = container(4, "tcp/82")
+    no_address["NetworkSettings"]["Networks"]["transit"]["IPAddress"] = ""
+    docker.put(no_address)
+    docker.put(web())
+    watcher = lab.start(poll=0.2)
+    watcher.state(WEB | {("tcp", 81, 81): ("172.30.0.6", 81)})
+    assert watcher.log("port is exposed twice")["container"] == 'y"\x1b[31m\n{"level":"ERROR"}'
+    assert watcher.log("odd container")["err"] == "Created is no time"
+    assert watcher.log("no usable IP for container")["network"] == "transit"
+    seen = len(docker.requests)
+    await_condition(lambda: len(docker.requests) >= seen + 3)
+    assert len([line for line in watcher.logged("odd container") if line["level"] == "WARN"]) == 1
+    assert sorted(line["container"] for line in watcher.logged("no usable IP")) == ["backend-4"]
+
+
+def await_condition(condition, deadline=watcher_lab.DEADLINE):
+    end = time.monotonic() + deadline
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true"
+        pause.wait(0.01)
+
+
+def test_keeps_the_state_while_docker_is_away(lab, docker):
+    """DISC-1: no state lost, no busy loop; the list is read again at the reconnect."""
+    docker.put(web())
+    watcher = lab.start()
+    watcher.state(WEB)
+    docker.close()
+    watcher.log("Docker cannot be read, keeping the last state")
+    watcher.stays_silent(1.0)
+    successor = lab.start_docker()
+    successor.put(web())
+    successor.put(container(2, "tcp/25"))
+    watcher.state(WEB | {("tcp", 25, 25): ("172.30.0.5", 25)})
+    assert len(watcher.logged("Docker cannot be read")) <= 3
+
+
+def broken(body, length=None):
+    """Answers 200 with `body`, cut after it when `length` promises more."""
+    def answer(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (length or len(body)) + body)
+        if length:
+            connection.shutdown(socket.SHUT_RDWR)
+    return answer
+
+
+@pytest.mark.parametrize("answer", [
+    broken(b"<html>502</html>"), broken(b'[{"Id": "'), broken(b"[" * 5000), broken(b'[{"Id": "', 1000), broken(b"{}"),
+    broken(b"[1, null, [], {}]" + b"\0"), broken(b""),
+], ids=["html", "half", "deep", "cut", "object", "nul", "empty"])
+def test_garbage_keeps_the_last_state(lab, docker, answer):
+    docker.put(web())
+    watcher = lab.start(poll=0.1)
+    watcher.state(WEB)
+    docker.misbehave["/containers/json"] = answer
+    watcher.log("Docker cannot be read")
+    watcher.stays_silent(0.3)
+    docker.misbehave.clear()
+    docker.start(container(2, "tcp/25"))
+    watcher.state(WEB | {("tcp", 25, 25): ("172.30.0.5", 25)})
+
+
+def test_an_endless_string_is_cut_off(lab, docker):
+    """A body without an end grows neither memory nor patience."""
+    docker.put(web())
+    watcher = lab.start(poll=0.1)
+    watcher.state(WEB)
+    before = watcher.resident()
+
+    def endless(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[\"x\r\n")
+        while True:
+            connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+
+    docker.misbehave["/containers/json"] = endless
+    assert "too long" in watcher.log("Docker cannot be read")["err"]
+    assert watcher.resident() - before < 4096
+    docker.misbehave.clear()
+    docker.start(container(2, "tcp/25"))
+    watcher.state(WEB | {("tcp", 25, 25): ("172.30.0.5", 25)})
+
+
+def test_garbage_events_are_passed_over(lab, docker):
+    watcher = lab.start()
+    watcher.state({})
+    for event in ({}, [], 3, {"Type": "container"}, {"Type": "container", "Actor": None},
+                  {"Type": "container", "Action": 3, "Actor": {"ID": "x\ny", "Attributes": []}},
+                  {"Type": "network", "Action": "connect", "Actor": {"ID": "n", "Attributes": {"container": "../.."}}}):
+        docker.send_event(event)
+    docker.start(web())
+    watcher.state(WEB)
+    docker.send_raw_event(b"no JSON at all\n")
+    watcher.log("Docker cannot be read")
+    docker.start(container(2, "tcp/25"))
+    watcher.state(WEB | {("tcp", 25, 25): ("172.30.0.5", 25)})
+
+
+def test_lost_events_are_found_by_the_poll(lab, docker):
+    """DISC-1: events are only hints."""
+    watcher = lab.start(poll=0.3)
+    watcher.state({})
+    docker.put(web())
+    watcher.state(WEB)
+
+
+def test_a_hung_docker_is_noticed(lab, docker):
+    watcher = lab.start(poll=0.5)
+    watcher.state({})
+    released = threading.Event()
+    docker.misbehave["/containers/json"] = lambda connection: released.wait()
+    line = watcher.log("Docker cannot be read", deadline=15)
+    assert "imed out" in line["err"] or "imeout" in line["err"], line
+    docker.misbehave.clear()
+    released.set()
+    docker.put(web())
+    watcher.state(WEB)
+
+
+def test_a_missing_permission_is_named(lab, docker):
+    docker.misbehave["/networks/"] = lambda connection: fake_docker.send(
+        connection, 403, b"<html><body><h1>403 Forbidden</h1></body></html>", "text/html")
+    watcher = lab.start()
+    assert watcher.log("Docker cannot be read")["err"] == (
+        f"GET /v1.51/networks/{DMZ_ID} denied by the socket proxy (403): allow NETWORKS=1")
+
+
+@pytest.mark.parametrize("versions, text", [
+    ({"ApiVersion": "1.40", "MinAPIVersion": "1.12", "Version": "19.03"}, "too old"),
+    ({"ApiVersion": "1.99", "MinAPIVersion": "1.90", "Version": "99.0"}, "too new"),
+    ({"message": "hello"}, "no Docker API"),
+])
+def test_api_versions_that_do_not_meet_are_named(lab, docker, versions, text):
+    docker.versions = versions
+    watcher = lab.start()
+    assert text in watcher.log("Docker cannot be read")["err"]
+
+
+def test_an_engine_of_2020_and_one_of_the_future(lab, docker):
+    docker.versions = {"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10.24"}
+    docker.put(web())
+    watcher = lab.start()
+    watcher.state(WEB)
+    assert any(path.startswith("/v1.41/containers/json") for path in docker.requests)
+
+
+def test_external_network_attached_late(lab, docker):
+    """ADDR-9: retry; DISC-4's network alone is not enough."""
+    docker.put(fake_docker.own_container(transit=endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC)))
+    docker.put(web())
+    watcher = lab.start(link=False)
+    watcher.link([watcher_lab.link_item(2, "eth0", SHARED_MAC)])
+    await_condition(lambda: sum("label" not in path for path in docker.requests if "/containers" in path) >= 2)
+    own = fake_docker.own_container()
+    watcher.netadmin.send(*watcher_lab.links([watcher_lab.link_item(2, "eth0", SHARED_MAC),
+                                              watcher_lab.link_item(3, "eth1", EXTERNAL_MAC)]))
+    docker.connect(own, DMZ_ID)
+    watcher.from_supervisor_channel(messages.TOPOLOGY)
+    watcher.state(WEB)
+
+
+def test_external_network_never_attached_is_fatal(lab, docker):
+    """ADDR-9: 10 s after the API first answered, naming the network and those that are attached."""
+    watcher = lab.start(external="lan")
+    assert watcher.process.wait(timeout=15) == 1
+    line = watcher.log("external network is not attached")
+    assert (line["wanted"], sorted(line["attached"].split(", "))) == ("lan", ["dmz", "transit"])
+
+
+def test_pinned_shared_network_not_ours_is_fatal(lab, docker):
+    """DISC-4"""
+    watcher = lab.start(shared="elsewhere")
+    assert watcher.process.wait(timeout=15) == 1
+    assert watcher.log("shared network is not attached")["wanted"] == "elsewhere"
+
+
+def test_only_the_external_network_is_an_error(lab, docker):
+    """DISC-4"""
+    docker.put(fake_docker.own_container(dmz=endpoint(DMZ_ID, "192.0.2.10", EXTERNAL_MAC)))
+    watcher = lab.start(link=False)
+    watcher.link([watcher_lab.link_item(3, "eth1", EXTERNAL_MAC)])
+    assert "project-internal network is needed" in watcher.log("this container is only on the external network")["msg"]
+
+
+def test_external_interface_by_name(lab, docker):
+    """ADDR-9: without a network's name."""
+    docker.put(web())
+    watcher = lab.start(external="", interface="eth1")
+    watcher.state(WEB)
+    assert watcher.log("external interface resolved")["network"] == "dmz"
+
+
+def three_networks():
+    return (fake_docker.own_container(dmz=endpoint(DMZ_ID, "192.0.2.10", EXTERNAL_MAC),
+                                      transit=endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC),
+                                      backend=endpoint(BACKEND_ID, "172.31.0.2", BACKEND_MAC)),
+            [watcher_lab.link_item(2, "eth0", SHARED_MAC), watcher_lab.link_item(3, "eth1", EXTERNAL_MAC),
+             watcher_lab.link_item(4, "eth2", BACKEND_MAC)])
+
+
+def test_of_several_candidates_the_one_with_the_backends(lab, docker):
+    """DISC-4: the first backend decides."""
+    own, links = three_networks()
+    docker.put(own)
+    watcher = lab.start(link=False)
+    watcher.link(links)
+    await_condition(lambda: any("label" in path for path in docker.requests))
+    assert not watcher.logged("discovered shared network")
+    backend = web()
+    backend["NetworkSettings"]["Networks"] = {"backend": endpoint(BACKEND_ID, "172.31.0.9")}
+    docker.start(backend)
+    watcher.state({("tcp", 80, 80): ("172.31.0.9", 80)})
+    assert watcher.log("discovered shared network")["network"] == "backend"
+
+
+def test_several_candidates_and_no_backend(lab, docker):
+    """DISC-4: five fruitless rounds, one warning, then by name."""
+    own, links = three_networks()
+    docker.put(own)
+    watcher = lab.start(link=False)
+    watcher.link(links)
+    assert watcher.log("discovered shared network")["network"] == "transit"
+    assert len(watcher.logged("no backend on any candidate")) == 1
+
+
+@pytest.mark.parametrize("api, line", [
+    ("1.41", 'sysctls: {net.ipv6.conf.eth1.accept_ra: "2"}'),
+    ("1.45", 'sysctls: {net.ipv6.conf.eth1.accept_ra: "2"}'),
+    ("1.46", 'networks: {dmz: {driver_opts: {com.docker.network.endpoint.sysctls: '
+             '"net.ipv6.conf.IFNAME.accept_ra=2"}}}'),
+])
+def test_ignored_router_advertisements_are_named_with_the_line_for_the_engine(lab, docker, api, line):
+    """ADDR-14"""
+    docker.versions = docker.versions | {"ApiVersion": api}
+    docker.misbehave = {}
+    watcher = lab.start(link=False)
+    flags = watcher_lab.IPV6_FORWARDS
+    own_links = [watcher_lab.link_item(2, "eth0", SHARED_MAC), watcher_lab.link_item(3, "eth1", EXTERNAL_MAC, flags)]
+    docker.answer = versioned(docker, api)
+    watcher.link(own_links)
+    assert watcher.log("external interface ignores router advertisements")["compose"] == line
+    watcher.netadmin.send(*watcher_lab.links(own_links))
+    watcher.supervisor.send(messages.message(messages.PING, generation=5))
+    watcher.from_supervisor_channel(messages.PONG)
+    assert len(watcher.logged("external interface ignores")) == 1
+
+
+def versioned(docker, api):
+    """Serves /v<api> like /v1.51."""
+    original = docker.answer
+    return lambda connection, method, path: original(connection, method, path.replace(f"/v{api}/", "/v1.51/", 1))
+
+
+def test_a_new_netadmin_gets_the_whole_state(lab, docker):
+    """Architecture: after each LINK, in full; the watcher lives on."""
+    docker.put(web())
+    watcher = lab.start()
+    watcher.state(WEB)
+    watcher.netadmin.own.close()
+    watcher.log("connection to netadmin ended")
+    watcher.link()
+    watcher.state(WEB)
+
+
+def test_a_refused_state_is_sent_again_at_the_poll(lab, docker):
+    docker.put(web())
+    watcher = lab.start(poll=0.3)
+    generation, _ = watcher.next_state()
+    watcher.netadmin.send(watcher_lab.applied(generation, -1, b"outside the shared network"))
+    assert watcher.log("netadmin refused the desired state")["reason"] == "outside the shared network"
+    assert watcher.next_state()[0] == generation + 1
+
+
+def test_stop_and_a_lost_supervisor_end_it(lab, docker):
+    watcher = lab.start()
+    watcher.state({})
+    watcher.supervisor.send(messages.stop(messages.STOP_TEAR_DOWN))
+    assert watcher.process.wait(timeout=2) == 0
+    orphan = lab.start()
+    orphan.state({})
+    orphan.supervisor.own.close()
+    assert orphan.process.wait(timeout=2) == 2
+
+
+def test_a_name_is_resolved_without_threads_and_again_at_the_reconnect(lab):
+    """SPEC 10: DOCKER_HOST=tcp://name:port; the socket proxy came back with another address."""
+    name_server = NameServer(lab.namespace)
+    resolv_conf = lab.scratch / "resolv.conf"
+    resolv_conf.write_text("nameserver 127.0.0.1\noptions ndots:0\n")
+    listener = in_namespace(lab.namespace, lambda: listen("127.0.0.2", 2375))
+    docker = fake_docker.FakeDocker(listener)
+    docker.put(web())
+    watcher = lab.start(resolv_conf, docker_host="tcp://docker-proxy:2375")
+    watcher.state(WEB)
+    assert os.listdir(f"/proc/{watcher.process.pid}/task") == [str(watcher.process.pid)]
+    name_server.address = "127.0.0.3"
+    docker.close()
+    successor = fake_docker.FakeDocker(in_namespace(lab.namespace, lambda: listen("127.0.0.3", 2375)))
+    successor.put(web(2))
+    watcher.state(WEB_SECOND)
+    successor.close()
+    name_server.close()
+
+
+def test_a_name_without_address_is_named(lab):
+    name_server = NameServer(lab.namespace, address=None)
+    resolv_conf = lab.scratch / "resolv.conf"
+    resolv_conf.write_text("nameserver 127.0.0.1\n")
+    watcher = lab.start(resolv_conf, docker_host="tcp://docker-proxy:2375")
+    assert "cannot resolve docker-proxy" in watcher.log("Docker cannot be read")["err"]
+    name_server.close()
+
+
+def in_namespace(namespace, make):
+    """What `make` returns, made in that network namespace."""
+    libc = __import__("ctypes").CDLL(None, use_errno=True)
+    result = []
+
+    def enter():
+        with open(f"/run/netns/{namespace}", encoding="ascii") as handle:
+            assert libc.setns(handle.fileno(), 0) == 0
+        result.append(make())
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    return result[0]
+
+
+def listen(address, port):
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.listen()
+    return listener
+
+
+class NameServer:
+    """Answers every A question with one address, AAAA with none, on 127.0.0.1:53 of the namespace."""
+
+    def __init__(self, namespace, address="127.0.0.2"):
+        self.address = address
+        self.socket = in_namespace(namespace, self.bind)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    @staticmethod
+    def bind():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind(("127.0.0.1", 53))
+        return server
+
+    def serve(self):
+        while True:
+            try:
+                question, client = self.socket.recvfrom(512)
+            except OSError:  # closed
+                return
+            end = question.index(b"\0", 12) + 5
+            is_a = question[end - 4:end - 2] == b"\0\1"
+            answers = b""
+            if is_a and self.address:
+                answers = b"\xc0\x0c\0\1\0\1\0\0\0\5\0\4" + socket.inet_aton(self.address)
+            code = 0x8180 if self.address else 0x8183
+            self.socket.sendto(question[:2] + struct.pack(">5H", code, 1, 1 if answers else 0, 0, 0) +
+                               question[12:end] + answers, client)
+
+    def close(self):
+        self.socket.close()
+
+
+def event_times(watcher, docker, rounds):
+    """Microseconds from Docker's event to the complete message for netadmin."""
+    times = []
+    for index in range(rounds):
+        record = container(5000, "tcp/9999", address=f"172.30.200.{index % 200 + 1}")
+        if index % 2:
+            docker.stop(5000)
+        else:
+            docker.put(record)
+        begun = time.monotonic()
+        if not index % 2:
+            docker.event("container", "start", record)
+        watcher.await_commit()
+        times.append((time.monotonic() - begun) * 1e6)
+    return times[::2]
+
+
+@pytest.mark.parametrize("count", [1, 200, 1000])
+def test_the_cost_of_an_event_does_not_grow_with_the_containers(lab, docker, count, record_property):
+    """DESIGN 2: event to message with 1, 200 and 1,000 labelled containers; the goal for the whole path is 3 ms."""
+    for number in range(1, count + 1):
+        docker.put(container(number, f"tcp/{number}, udp/{number}"))
+    watcher = lab.start()
+    watcher.state({(proto, number, number): (f"172.30.{number // 250}.{number % 250 + 3}", number)
+                   for proto in ("tcp", "udp") for number in range(1, count + 1)})
+    times = sorted(event_times(watcher, docker, 100))
+    figures = {"containers": count, "p50_us": round(statistics.median(times)), "p95_us": round(times[-3]),
+               "max_us": round(times[-1]), "pss_kB": watcher.resident()}
+    print(json.dumps(figures))
+    record_property("figures", figures)
+    assert statistics.median(times) < 20_000

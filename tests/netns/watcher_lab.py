@@ -1,0 +1,214 @@
+"""anchord-watcher under test: the test is its supervisor and its netadmin, Docker is fake_docker.
+
+Runs as root; the program gets what the supervisor would give it: uid 24941, no capability, an empty bounding set, its
+channel at descriptor 3, a network namespace of its own.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+import fake_docker
+import messages
+
+UID = 24941
+PEER_NETADMIN = 2
+IPV6_DISABLED, IPV6_FORWARDS, IPV6_ACCEPTS_RA = 1, 2, 4
+DEADLINE = 20.0
+EXTERNAL_FLAGS = IPV6_FORWARDS | IPV6_ACCEPTS_RA
+
+
+def configure_watcher(docker_host, project="mail", external="dmz", interface="", shared="", poll=30.0,
+                      log_level=messages.LOG_DEBUG):
+    body = struct.pack("=256s128s128s16s128sII", docker_host.encode(), project.encode(), external.encode(),
+                       interface.encode(), shared.encode(), int(poll * 1000), log_level)
+    return messages.message(messages.CONFIGURE_WATCHER, body)
+
+
+def link_item(index, name, mac, flags=EXTERNAL_FLAGS):
+    return messages.LINK_HEAD.pack(index, name.encode(), bytes.fromhex(mac.replace(":", "")), flags, 0, 0) + bytes(
+        messages.LINK_ADDRESSES_MAX * messages.LINK_ADDRESS.size)
+
+
+def links(items):
+    return [messages.message(messages.LINKS_BEGIN, generation=1),
+            messages.message(messages.LINKS_ITEMS, struct.pack("=2I", len(items), 0) + b"".join(items), 1),
+            messages.commit(messages.LINKS_COMMIT, len(items), 1)]
+
+
+def incumbents(items):
+    datagrams = [messages.message(messages.MAP_BEGIN, generation=1)]
+    if items:
+        datagrams.append(messages.message(messages.MAP_ITEMS, struct.pack("=2I", len(items), 0) + b"".join(items), 1))
+    return datagrams + [messages.commit(messages.MAP_COMMIT, len(items), 1)]
+
+
+def applied(generation, error=0, reason=b""):
+    return messages.message(messages.APPLIED, messages.APPLIED_BODY.pack(error, 0, 1, 0, 0, 0, 0, 0, reason), generation)
+
+
+class Connection:
+    """The test's end of a channel."""
+
+    def __init__(self):
+        self.own, self.given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def send(self, *datagrams):
+        for datagram in datagrams:
+            self.own.send(datagram)
+
+    def receive(self, deadline):
+        """The next message as (kind, generation, body), None at the end of file."""
+        ready, _, _ = select.select([self.own], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError("no message in time")
+        datagram = self.own.recv(messages.LENGTH_MAX)
+        return messages.split(datagram) if datagram else None
+
+
+class Watcher:
+    def __init__(self, build, scratch, namespace, resolv_conf=None):
+        self.supervisor = Connection()
+        self.netadmin = None
+        self.lines = []
+        self.changed = threading.Condition()
+        command = ["nsenter", f"--net=/run/netns/{namespace}"]
+        if resolv_conf:
+            command += ["unshare", "--mount", "/bin/bash", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"',
+                        str(resolv_conf)]
+        command += ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--inh-caps=-all",
+                    "--bounding-set=-all", str(build / "workers/watcher/anchord-watcher")]
+        given = self.supervisor.given.fileno()
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=scratch, env={},
+                                        preexec_fn=lambda: os.dup2(given, 3), pass_fds=(3,))
+        self.supervisor.given.close()
+        self.reader = threading.Thread(target=self.read_log, daemon=True)
+        self.reader.start()
+
+    def read_log(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.lines.append(json.loads(line))
+                self.changed.notify_all()
+
+    def log(self, prefix, count=1, deadline=DEADLINE):
+        """Waits for the `count`-th line whose message begins with `prefix`."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.logged(prefix)) >= count, deadline), \
+                f"no {prefix!r} in {json.dumps(self.lines, indent=1)}"
+            return self.logged(prefix)[count - 1]
+
+    def logged(self, prefix):
+        return [line for line in self.lines if line["msg"].startswith(prefix)]
+
+    def link(self, link_items=None, map_items=()):
+        """Hands over a fresh netadmin, as the supervisor does."""
+        self.netadmin = Connection()
+        message = messages.message(messages.LINK, struct.pack("=2I", PEER_NETADMIN, 0))
+        socket.send_fds(self.supervisor.own, [message], [self.netadmin.given.fileno()])
+        self.netadmin.given.close()
+        if link_items is None:
+            link_items = [link_item(2, "eth0", fake_docker.SHARED_MAC),
+                          link_item(3, "eth1", fake_docker.EXTERNAL_MAC)]
+        self.netadmin.send(*links(link_items), *incumbents(list(map_items)))
+
+    def from_supervisor_channel(self, kind, deadline=DEADLINE):
+        """The next message of `kind` to the supervisor; others are passed over."""
+        end = time.monotonic() + deadline
+        while True:
+            message = self.supervisor.receive(end)
+            assert message, f"the watcher ended: {json.dumps(self.lines[-3:])}"
+            if message[0] == kind:
+                return message[2]
+
+    def next_state(self, deadline=DEADLINE):
+        """The next complete desired state: (generation, {(family, proto, first, last): (backend, port)})."""
+        end = time.monotonic() + deadline
+        items = None
+        while True:
+            kind, generation, body = self.netadmin.receive(end)
+            if kind == messages.EXPOSURES_BEGIN:
+                items = []
+            elif kind == messages.EXPOSURES_ITEMS:
+                items += messages.parse_items(body)
+            elif kind == messages.EXPOSURES_COMMIT:
+                assert struct.unpack("=2I", body)[0] == len(items)
+                return generation, {item[:3] if ":" not in item[3] else (*item[:3], "v6"): item[3:] for item in items}
+
+    def await_commit(self, deadline=DEADLINE):
+        """Waits for the end of a state without looking into it."""
+        end = time.monotonic() + deadline
+        while self.netadmin.receive(end)[0] != messages.EXPOSURES_COMMIT:
+            pass
+
+    def state(self, expected, deadline=DEADLINE):
+        """Waits until the desired state is `expected`."""
+        end = time.monotonic() + deadline
+        seen = None
+        while seen != expected:
+            try:
+                seen = self.next_state(end - time.monotonic())[1]
+            except TimeoutError:
+                raise AssertionError(f"last state {seen}, wanted {expected}, log {json.dumps(self.lines[-5:])}") from None
+
+    def stays_silent(self, seconds):
+        """Nothing is sent to netadmin for so long."""
+        ready, _, _ = select.select([self.netadmin.own], [], [], seconds)
+        assert not ready, self.next_state()
+
+    def resident(self):
+        """Proportional memory in kB."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return int(text.split("\nPss:")[1].split()[0])
+
+    def close(self):
+        self.supervisor.own.close()
+        if self.netadmin:
+            self.netadmin.own.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join()
+
+
+class WatcherLab:
+    def __init__(self, build, name):
+        self.build = build
+        self.namespace = name
+        self.stack = contextlib.ExitStack()
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="anchord-watcher-"))
+        self.scratch.chmod(0o755)
+        self.stack.callback(shutil.rmtree, self.scratch)
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        self.stack.callback(subprocess.run, ["ip", "netns", "delete", name], check=True)
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        self.socket_path = self.scratch / "docker.sock"
+        self.docker_host = f"unix://{self.socket_path}"
+        self.docker = None
+
+    def start_docker(self):
+        self.socket_path.unlink(missing_ok=True)
+        docker = fake_docker.FakeDocker.on_unix_socket(self.socket_path)
+        self.stack.callback(docker.close)
+        self.docker = docker
+        return docker
+
+    def start(self, resolv_conf=None, link=True, docker_host=None, **configuration):
+        watcher = Watcher(self.build, self.scratch, self.namespace, resolv_conf)
+        self.stack.callback(watcher.close)
+        watcher.supervisor.send(configure_watcher(docker_host or self.docker_host, **configuration))
+        if link:
+            watcher.link()
+        return watcher
+
+    def close(self):
+        self.stack.close()
