@@ -13,6 +13,7 @@
 
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a function's name cannot stand in parentheses */
 /* Defines `name`, the cleanup handler that calls `function` on a non-NULL pointer of type `type *`. */
 #define DEFINE_POINTER_CLEANUP(type, function, name) \
     static inline void name(type **pointer)          \
@@ -22,6 +23,7 @@
         *pointer = NULL;                             \
     }                                                \
     struct cleanup_swallow_semicolon
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Closes *fd if it is one; keeps errno, so that it may run between a failure and its report. */
 static inline void close_fd(int *fd)

@@ -12,6 +12,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 /* Landlock ABI 4 (Linux 6.7) and 6 (6.12); bookworm's headers know ABI 1 only. include/uapi/linux/landlock.h
@@ -133,6 +134,7 @@ int sandbox_block_stop_signals(void)
 
 static int limit_resources(const struct sandbox_profile *profile)
 {
+    struct stat output = {0};
     const struct {
         int resource;
         rlim_t limit;
@@ -142,8 +144,10 @@ static int limit_resources(const struct sandbox_profile *profile)
         {RLIMIT_CORE, 0},
         {RLIMIT_FSIZE, 0},
     };
+    /* A log that somebody sent into a file (`anchord > log`) must go on growing: leave out the last one. */
+    bool logs_to_file = fstat(STDOUT_FILENO, &output) == 0 && S_ISREG(output.st_mode);
 
-    for (size_t i = 0; i < ARRAY_LENGTH(limits); i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(limits) - (logs_to_file ? 1 : 0); i++) {
         if (setrlimit(limits[i].resource, &(struct rlimit){limits[i].limit, limits[i].limit}) < 0)
             return -errno;
     }

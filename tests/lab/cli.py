@@ -101,12 +101,17 @@ def parse():
         action.set_defaults(run=enter)
     for name, text in (("docker", "the docker client"), ("compose", "docker compose")):
         action = actions.add_parser(name, help=f"{text} on the lab's engine", add_help=False)
-        action.add_argument("command", nargs=argparse.REMAINDER)
-        action.set_defaults(run=docker)
+        action.set_defaults(run=docker, command=None)
     # --name is accepted behind the action as well, but not behind a foreign command line.
     for name in ("up", "status", "down"):
         actions.choices[name].add_argument("--name", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    arguments, foreign = parser.parse_known_args()
+    if arguments.run is docker:
+        # argparse would take a command line that begins with an option for its own.
+        arguments.command = sys.argv[sys.argv.index(arguments.action) + 1:]
+    elif foreign:
+        parser.error(f"unknown argument {foreign[0]}")
+    return arguments
 
 
 def main():

@@ -1,0 +1,74 @@
+"""compose/quickstart, run as a newcomer runs it: in its own lab, and on "the host's own Docker" (a lab's engine)."""
+
+import os
+import subprocess
+
+import pytest
+
+from lab.instance import Lab
+from lab.machine import CHECKOUT
+
+QUICKSTART = CHECKOUT / "compose" / "quickstart"
+
+
+def quickstart(*arguments, environment=None):
+    return subprocess.run([QUICKSTART, *arguments], env=environment or os.environ, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=1200, check=False)
+
+
+def evidence(result):
+    return [line.strip() for line in result.stdout.splitlines() if line.strip().startswith(("✓", "✗"))]
+
+
+@pytest.fixture
+def own_lab():
+    """A lab of this test's name, gone afterwards whatever happened."""
+    lab = Lab(f"quickstart-{os.getpid()}")
+    yield lab
+    lab.down()
+
+
+def test_once_shows_the_main_job_in_a_lab_and_leaves_nothing(own_lab):
+    result = quickstart("--once", environment=os.environ | {"ANCHORD_LAB": own_lab.name})
+    assert result.returncode == 0, result.stdout + result.stderr
+    shown = "\n".join(evidence(result))
+    assert "✗" not in shown
+    for expected in ("tcp/25  of 10.99.0.10   → smtp  saw the client as 10.99.0.11",
+                     "tcp/80  of fd99::10     → web   saw the client as fd99::11",
+                     "smtp  → 203.0.113.9 (behind the router): seen as 10.99.0.10",
+                     "web   → 2001:db8:99::9 (behind the router): seen as fd99::10"):
+        assert expected in shown
+    assert own_lab.traces() == []
+
+
+def test_on_the_hosts_own_docker_it_removes_what_it_made(own_lab):
+    own_lab.up()
+    environment = own_lab.engine.environment()
+    before = own_lab.docker("network", "ls", "--quiet").stdout
+    for image in ("python:3.11-slim-bookworm", "tecnativa/docker-socket-proxy:latest"):
+        own_lab.image(image)
+    result = quickstart("--once", "--parent", "uplink", "--subnet", "10.99.0.0/24", "--gateway", "10.99.0.1",
+                        "--address", "10.99.0.77", "--client-address", "10.99.0.88", environment=environment)
+    assert result.returncode == 0, result.stdout + result.stderr
+    shown = "\n".join(evidence(result))
+    assert "✗" not in shown
+    assert "tcp/25  of 10.99.0.77   → smtp  saw the client as 10.99.0.88" in shown
+    assert "smtp  → 10.99.0.88 (the client): seen as 10.99.0.77" in shown
+    assert own_lab.docker("ps", "--all", "--quiet").stdout == ""
+    assert own_lab.docker("network", "ls", "--quiet").stdout == before
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--address", "10.0.0.1"], "--address goes with --parent or --network"),
+    (["--parent", "eth0"], "--parent and --network need --address"),
+    (["--parent", "eth0", "--address", "10.0.0.1"], "--parent needs --subnet"),
+    (["--parent", "eth0", "--subnet", "10.0.0.0/24", "--address", "10.0.1.1"], "10.0.1.1 is not in 10.0.0.0/24"),
+    (["--parent", "eth0", "--subnet", "10.0.0.1/24", "--address", "10.0.0.1"], "--subnet"),
+    (["--parent", "eth0", "--network", "lan", "--address", "10.0.0.1"], "not both"),
+    (["--once", "--network", "lan", "--address", "10.0.0.1"], "needs --client-address"),
+    (["--nonsense"], "unrecognized arguments"),
+])
+def test_wrong_values_are_named_before_anything_starts(arguments, message):
+    result = quickstart(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
