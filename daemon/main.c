@@ -11,6 +11,7 @@
 #include "daemon/configuration.h"
 #include "daemon/configuration_command.h"
 #include "daemon/privileges.h"
+#include "daemon/raw_sockets.h"
 #include "daemon/supervisor.h"
 
 #include <ctype.h>
@@ -126,8 +127,22 @@ static size_t report_problems(void)
     return configuration.error_count + report_missing_capabilities();
 }
 
+/* SPEC §11: announcements need NET_RAW at the start; everything else works without. */
+static void open_raw_sockets(struct raw_sockets *ret)
+{
+    int result = raw_sockets_open(ret);
+
+    if (result == -EPERM)
+        log_warn("nothing is announced: neighbours learn a new MAC only when theirs expires; add the capability to the "
+                 "service in Compose",
+                 LOG_TEXT("capability", "NET_RAW"), LOG_TEXT("line", "cap_add: [NET_RAW]"));
+    else if (result < 0)
+        log_error("cannot open the raw sockets, nothing is announced", LOG_ERROR(result));
+}
+
 static int run_role(const char *argument)
 {
+    CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1};
     const char *step = NULL;
     int result;
 
@@ -136,6 +151,7 @@ static int run_role(const char *argument)
     log_set_level(configuration.log_level);
     if (report_problems() > 0)
         return EXIT_STATUS_CONFIGURATION;
+    open_raw_sockets(&raw_sockets);
     result = privileges_restrict_supervisor(&step);
     if (result < 0) {
         log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));
@@ -143,7 +159,7 @@ static int run_role(const char *argument)
     }
     log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
              LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));
-    return supervisor_run(&configuration);
+    return supervisor_run(&configuration, &raw_sockets);
 }
 
 int main(int argc, char **argv)

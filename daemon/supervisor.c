@@ -11,29 +11,43 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-/* A whole stop stays below 2 s (SPEC §10), also when neither worker obeys. */
-#define WATCHER_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)
+/* A whole stop stays below 2 s (SPEC §10), also when no worker obeys. */
+#define READERS_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)
 #define NETADMIN_STOP_DEADLINE MICROSECONDS_PER_SECOND
 
 /* Users of their own by number: the image has no /etc/passwd. */
-#define WATCHER_USER  24941
-#define NETADMIN_USER 24942
+#define WATCHER_USER   24941
+#define NETADMIN_USER  24942
+#define ANNOUNCER_USER 24945
 
 /* Ready means that the project answers (SPEC §8); whether Docker is there right now is another question. */
 #define READY_CONDITIONS (READINESS_TABLES_INSTALLED | READINESS_RECONCILED)
 
-/* In the order of the ordered stop. */
-enum worker_index { WATCHER, NETADMIN, WORKER_COUNT };
+enum worker_index { WATCHER, NETADMIN, ANNOUNCER, WORKER_COUNT };
+
+/* As the workers call each other. */
+static const enum link_peer link_peers[] = {
+    [WATCHER] = LINK_PEER_WATCHER,
+    [NETADMIN] = LINK_PEER_NETADMIN,
+    [ANNOUNCER] = LINK_PEER_ANNOUNCER,
+};
+
+/* Who talks to whom. */
+static const struct {
+    enum worker_index one;
+    enum worker_index other;
+} pairs[] = {{WATCHER, NETADMIN}, {ANNOUNCER, NETADMIN}};
 
 struct supervisor {
     const struct configuration *configuration;
+    const struct raw_sockets *raw_sockets;
     sd_event *event;
     struct worker_definition definitions[WORKER_COUNT];
     struct worker *workers[WORKER_COUNT];
     uint32_t conditions[WORKER_COUNT]; /* enum readiness_condition, of each worker */
     struct message_topology topology;  /* pinned; header.type 0: not yet */
     uint64_t topologies_refused;
-    bool netadmin_was_started; /* by the first start of a watcher: one that may not is found out before that */
+    bool others_were_started; /* by the first start of a watcher: one that may not is found out before that */
     bool is_ready;
     bool was_ready;
     bool is_stopping;
@@ -42,7 +56,11 @@ struct supervisor {
 
 static enum worker_index index_of(const struct supervisor *supervisor, const struct worker *worker)
 {
-    return worker == supervisor->workers[WATCHER] ? WATCHER : NETADMIN;
+    enum worker_index index = WATCHER;
+
+    while (index + 1 < WORKER_COUNT && supervisor->workers[index] != worker)
+        index++;
+    return index;
 }
 
 static void send_watcher_configuration(const struct supervisor *supervisor)
@@ -77,51 +95,88 @@ static void send_netadmin_configuration(const struct supervisor *supervisor)
     };
 
     worker_send(supervisor->workers[NETADMIN], &message.header, -1);
-    if (supervisor->topology.header.type == MESSAGE_TOPOLOGY)
-        worker_send(supervisor->workers[NETADMIN], &supervisor->topology.header, -1);
 }
 
-/* A fresh connection between the two, whenever one of them is new. */
-static void join_workers(const struct supervisor *supervisor)
+static void send_raw_socket(const struct supervisor *supervisor, enum raw_socket_kind kind, int descriptor)
 {
-    struct message_link to_watcher = {
-        .header = message_header_make(MESSAGE_LINK, sizeof(to_watcher), 0),
-        .peer = LINK_PEER_NETADMIN,
+    struct message_raw_socket message = {
+        .header = message_header_make(MESSAGE_RAW_SOCKET, sizeof(message), 0),
+        .kind = kind,
     };
-    struct message_link to_netadmin = to_watcher;
+
+    if (descriptor >= 0)
+        worker_send(supervisor->workers[ANNOUNCER], &message.header, descriptor);
+}
+
+static void send_announcer_configuration(const struct supervisor *supervisor)
+{
+    struct message_configure_announcer message = {
+        .header = message_header_make(MESSAGE_CONFIGURE_ANNOUNCER, sizeof(message), 0),
+        .log_level = supervisor->configuration->log_level,
+    };
+
+    worker_send(supervisor->workers[ANNOUNCER], &message.header, -1);
+    send_raw_socket(supervisor, RAW_SOCKET_ARP, supervisor->raw_sockets->arp);
+    send_raw_socket(supervisor, RAW_SOCKET_ICMP6, supervisor->raw_sockets->icmp6);
+}
+
+/* A fresh connection between the two, if both are there. */
+static void join_workers(const struct supervisor *supervisor, enum worker_index one, enum worker_index other)
+{
+    struct message_link to_one = {
+        .header = message_header_make(MESSAGE_LINK, sizeof(to_one), 0),
+        .peer = link_peers[other],
+    };
+    struct message_link to_other = to_one;
     int ends[2];
     int result;
 
-    if (!worker_is_running(supervisor->workers[WATCHER]) || !worker_is_running(supervisor->workers[NETADMIN]))
+    if (!worker_is_running(supervisor->workers[one]) || !worker_is_running(supervisor->workers[other]))
         return;
     result = channel_make_pair(ends);
     if (result < 0) {
         log_error("cannot join the workers, restarting one of them", LOG_ERROR(result));
-        worker_kill(supervisor->workers[WATCHER]);
+        worker_kill(supervisor->workers[one]);
         return;
     }
-    to_netadmin.peer = LINK_PEER_WATCHER;
-    worker_send(supervisor->workers[WATCHER], &to_watcher.header, ends[0]);
-    worker_send(supervisor->workers[NETADMIN], &to_netadmin.header, ends[1]);
+    to_other.peer = link_peers[one];
+    worker_send(supervisor->workers[one], &to_one.header, ends[0]);
+    worker_send(supervisor->workers[other], &to_other.header, ends[1]);
     close_fd(&ends[0]);
     close_fd(&ends[1]);
 }
 
+static void start_others(struct supervisor *supervisor)
+{
+    supervisor->others_were_started = true;
+    worker_start(supervisor->workers[NETADMIN]);
+    if (supervisor->raw_sockets->arp >= 0)
+        worker_start(supervisor->workers[ANNOUNCER]);
+}
+
+/* Configuration first, then its peers; netadmin gets the topology last, when it can ask the announcer (GW-1). */
 static void on_worker_started(struct worker *worker, void *userdata)
 {
     struct supervisor *supervisor = userdata;
+    enum worker_index index = index_of(supervisor, worker);
 
-    if (index_of(supervisor, worker) == NETADMIN) {
+    if (index == WATCHER) {
+        send_watcher_configuration(supervisor);
+        if (!supervisor->others_were_started) {
+            start_others(supervisor);
+            return; /* joined as each of them started */
+        }
+    } else if (index == NETADMIN) {
         send_netadmin_configuration(supervisor);
     } else {
-        send_watcher_configuration(supervisor);
-        if (!supervisor->netadmin_was_started) {
-            supervisor->netadmin_was_started = true;
-            worker_start(supervisor->workers[NETADMIN]);
-            return; /* joined when that one has started */
-        }
+        send_announcer_configuration(supervisor);
     }
-    join_workers(supervisor);
+    for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
+        if (pairs[i].one == index || pairs[i].other == index)
+            join_workers(supervisor, pairs[i].one, pairs[i].other);
+    }
+    if (index == NETADMIN && supervisor->topology.header.type == MESSAGE_TOPOLOGY)
+        worker_send(worker, &supervisor->topology.header, -1);
 }
 
 static void update_readiness(struct supervisor *supervisor)
@@ -142,7 +197,7 @@ static void update_readiness(struct supervisor *supervisor)
     (void)sd_notify(false, "READY=1\nSTATUS=ready"); /* without a NOTIFY_SOCKET nobody waits for it */
 }
 
-/* Everything in order, at most once: first those who read, then the one who changes. */
+/* Everything in order, at most once: first those who read and announce, then the one who changes. */
 static void begin_stop(struct supervisor *supervisor, int exit_status)
 {
     if (supervisor->is_stopping)
@@ -150,15 +205,16 @@ static void begin_stop(struct supervisor *supervisor, int exit_status)
     supervisor->is_stopping = true;
     supervisor->exit_status = exit_status;
     (void)sd_notify(false, "STOPPING=1");
-    worker_stop(supervisor->workers[WATCHER], STOP_TEAR_DOWN, WATCHER_STOP_DEADLINE);
+    worker_stop(supervisor->workers[WATCHER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
+    worker_stop(supervisor->workers[ANNOUNCER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
 }
 
 /* Called whenever something ended during a stop: takes the next step. */
 static void continue_stop(struct supervisor *supervisor, const struct worker *ended)
 {
-    if (worker_is_running(supervisor->workers[WATCHER]))
+    if (worker_is_running(supervisor->workers[WATCHER]) || worker_is_running(supervisor->workers[ANNOUNCER]))
         return;
-    if (!ended || index_of(supervisor, ended) == WATCHER)
+    if (!ended || index_of(supervisor, ended) != NETADMIN)
         worker_stop(supervisor->workers[NETADMIN], STOP_TEAR_DOWN, NETADMIN_STOP_DEADLINE);
     if (!worker_is_running(supervisor->workers[NETADMIN]))
         (void)sd_event_exit(supervisor->event, supervisor->exit_status);
@@ -176,7 +232,8 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
         return;
     }
     update_readiness(supervisor);
-    if (end == WORKER_END_PERMANENT && !supervisor->was_ready) {
+    /* Without announcements the project still answers. */
+    if (end == WORKER_END_PERMANENT && !supervisor->was_ready && index_of(supervisor, worker) != ANNOUNCER) {
         log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
         begin_stop(supervisor, EXIT_STATUS_CONFIGURATION);
         continue_stop(supervisor, NULL);
@@ -279,6 +336,12 @@ static int make_workers(struct supervisor *supervisor)
         .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN),
         .receives = DIRECTION_NETADMIN_TO_SUPERVISOR,
     };
+    supervisor->definitions[ANNOUNCER] = (struct worker_definition){
+        .name = "announcer",
+        .program = "anchord-announcer",
+        .user = ANNOUNCER_USER,
+        .receives = DIRECTION_ANNOUNCER_TO_SUPERVISOR,
+    };
     for (size_t i = 0; i < WORKER_COUNT; i++) {
         int result = worker_new(supervisor->event, &supervisor->definitions[i], &callbacks, &supervisor->workers[i]);
 
@@ -288,9 +351,13 @@ static int make_workers(struct supervisor *supervisor)
     return 0;
 }
 
-int supervisor_run(const struct configuration *configuration)
+int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets)
 {
-    CLEANUP(release_supervisor) struct supervisor supervisor = {.configuration = configuration};
+    CLEANUP(release_supervisor)
+    struct supervisor supervisor = {
+        .configuration = configuration,
+        .raw_sockets = raw_sockets,
+    };
     int result = make_event_loop(&supervisor);
 
     if (result == 0)

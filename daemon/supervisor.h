@@ -1,5 +1,6 @@
 /*
- * The supervisor of the role network-anchor: starts watcher and netadmin, joins them, restarts them, stops them.
+ * The supervisor of the role network-anchor: starts watcher, netadmin and announcer, joins them, restarts them, stops
+ * them.
  *
  * Called by main.c, as root with the capabilities of privileges.h. It reads nothing but our own fixed-size messages
  * and passes on nothing that it did not pin: the first TOPOLOGY holds for its life (DESIGN §1).
@@ -7,6 +8,10 @@
 #pragma once
 
 #include "daemon/configuration.h"
+#include "daemon/raw_sockets.h"
 
-/* Runs until a signal or a permanent failure; returns the exit status (common/sandbox.h). */
-int supervisor_run(const struct configuration *configuration);
+/*
+ * Runs until a signal or a permanent failure; returns the exit status (common/sandbox.h). `raw_sockets` stay the
+ * caller's; without the one for ARP there is no announcer.
+ */
+int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets);

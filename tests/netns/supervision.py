@@ -17,6 +17,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WATCHER_USER = 24941
 NETADMIN_USER = 24942
+ANNOUNCER_USER = 24945
+WORKERS = ("watcher", "netadmin", "announcer")
 CAP_NET_ADMIN = 1 << 12
 
 # A worker in a few lines: it does what the protocol asks unless BEHAVIOUR says otherwise, and tells what it gets.
@@ -195,14 +197,14 @@ class Supervision:
         path.write_text(STAND_IN.format(name=name, types=message_types(), behaviour=behaviour))
         path.chmod(0o755)
 
-    def install_stand_ins(self, watcher=None, netadmin=None):
+    def install_stand_ins(self, **behaviours):
         self.workers.mkdir(exist_ok=True)
-        self.install_stand_in("watcher", **(watcher or {}))
-        self.install_stand_in("netadmin", **(netadmin or {}))
+        for name in WORKERS:
+            self.install_stand_in(name, **behaviours.get(name, {}))
 
     def install_real_workers(self):
         self.workers.mkdir(exist_ok=True)
-        for name in ("watcher", "netadmin"):
+        for name in WORKERS:
             path = self.workers / f"anchord-{name}"
             path.unlink(missing_ok=True)
             path.symlink_to(self.build / "workers" / name / f"anchord-{name}")

@@ -10,12 +10,11 @@ import stat
 
 import pytest
 
-from supervision import CAP_NET_ADMIN, NETADMIN_USER, WATCHER_USER, is_gone, status_of, wait_until
+from supervision import ANNOUNCER_USER, CAP_NET_ADMIN, NETADMIN_USER, WATCHER_USER, WORKERS, is_gone, status_of, wait_until
 
 NONE = "0000000000000000"
-NAMES = ("watcher", "netadmin")
-USERS = {"watcher": WATCHER_USER, "netadmin": NETADMIN_USER}
-CAPABILITIES = {"watcher": NONE, "netadmin": f"{CAP_NET_ADMIN:016x}"}
+USERS = {"watcher": WATCHER_USER, "netadmin": NETADMIN_USER, "announcer": ANNOUNCER_USER}
+CAPABILITIES = {"watcher": NONE, "netadmin": f"{CAP_NET_ADMIN:016x}", "announcer": NONE}
 
 
 def pid_of(process, name, count=1):
@@ -31,7 +30,7 @@ def process(supervision):
     return supervision.start()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WORKERS)
 def test_credentials(process, name):
     status = status_of(pid_of(process, name))
     assert status["Uid"].split() == status["Gid"].split() == [str(USERS[name])] * 4
@@ -41,7 +40,7 @@ def test_credentials(process, name):
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WORKERS)
 def test_undumpable_and_limited(process, name):
     pid = pid_of(process, name)
     assert os.stat(f"/proc/{pid}/environ").st_uid == 0  # proc(5): root's when the process is not dumpable
@@ -51,7 +50,7 @@ def test_undumpable_and_limited(process, name):
         assert re.search(rf"^{limit} +0 +0 ", text, re.M), limit
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WORKERS)
 def test_descriptors(process, name):
     """Standard ones, the supervisor's socket, and from there on only sockets and the event loop's own."""
     pid = pid_of(process, name)
@@ -66,19 +65,19 @@ def test_descriptors(process, name):
                for number, target in others.items() if target.startswith("socket:"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WORKERS)
 def test_killed_worker_is_replaced(process, name):
-    for worker in NAMES:
+    for worker in WORKERS:
         pid_of(process, worker)
     os.kill(process.find(msg="worker started", name=name)[0]["pid"], signal.SIGKILL)
     pid_of(process, name, count=2)
     assert process.find(msg="starting a worker again")[0]["delay_seconds"] == 0
-    other = NAMES[1 - NAMES.index(name)]
-    assert len(process.find(msg="worker started", name=other)) == 1
+    for other in set(WORKERS) - {name}:
+        assert len(process.find(msg="worker started", name=other)) == 1
 
 
 def test_stop_is_clean(process):
-    pids = [pid_of(process, name) for name in NAMES]
+    pids = [pid_of(process, name) for name in WORKERS]
     status, seconds = process.stop()
     assert (status, seconds < 2) == (0, True)
     assert all(map(is_gone, pids))
@@ -88,10 +87,10 @@ def test_stop_is_clean(process):
 def test_workers_do_not_outlive_the_supervisor(supervision):
     supervision.install_real_workers()
     process = supervision.start(program="anchord-init-under-test")
-    first = [pid_of(process, name) for name in NAMES]
+    first = [pid_of(process, name) for name in WORKERS]
     supervisor = int(status_of(first[0])["PPid"])
     os.kill(supervisor, signal.SIGKILL)
-    second = [pid_of(process, name, count=2) for name in NAMES]
+    second = [pid_of(process, name, count=2) for name in WORKERS]
     wait_until(lambda: all(map(is_gone, first)))
     assert not set(first) & set(second)
     assert process.stop()[0] == 0

@@ -3,12 +3,14 @@
 import os
 import signal
 import socket
+import struct
 import time
 
 import pytest
 
-from supervision import CAP_NET_ADMIN, NETADMIN_USER, WATCHER_USER, is_gone, status_of, wait_until
+from supervision import ANNOUNCER_USER, CAP_NET_ADMIN, NETADMIN_USER, WATCHER_USER, WORKERS, is_gone, status_of, wait_until
 
+PEERS = {"watcher": ["netadmin"], "netadmin": ["watcher", "announcer"], "announcer": ["netadmin"]}
 NO_CAPABILITY = "0000000000000000"
 PERMITTED = f"{1 << 12 | 1 << 7 | 1 << 6 | 1 << 8 | 1 << 5:016x}"  # NET_ADMIN SETUID SETGID SETPCAP KILL
 
@@ -19,6 +21,12 @@ def started(process, name, count=1):
 
 def got(process, name, kind, count=1, **fields):
     return process.wait_for(stand_in=name, event="message", type=kind, count=count, **fields)
+
+
+def linked(process, name, peer, count=1):
+    """The message LINK to that peer (enum link_peer)."""
+    number = {"watcher": 1, "netadmin": 2, "announcer": 3}[peer]
+    return got(process, name, "LINK", count, descriptors=1, body=struct.pack("=II", number, 0).hex())
 
 
 # --- what each process may do (DESIGN §1) ---
@@ -33,7 +41,8 @@ def test_supervisor_keeps_exactly_its_capabilities(supervision):
 
 
 @pytest.mark.parametrize("name, user, capabilities", [("watcher", WATCHER_USER, NO_CAPABILITY),
-                                                      ("netadmin", NETADMIN_USER, f"{CAP_NET_ADMIN:016x}")])
+                                                      ("netadmin", NETADMIN_USER, f"{CAP_NET_ADMIN:016x}"),
+                                                      ("announcer", ANNOUNCER_USER, NO_CAPABILITY)])
 def test_worker_starts_with_exactly_its_privileges(supervision, name, user, capabilities):
     supervision.install_stand_ins()
     status = status_of(started(supervision.start_ready(), name))
@@ -45,13 +54,14 @@ def test_worker_starts_with_exactly_its_privileges(supervision, name, user, capa
     assert status["SigIgn"] in ("0000000000000000", "0000000001001000")  # Python itself ignores PIPE and XFSZ
 
 
-@pytest.mark.parametrize("name", ["watcher", "netadmin"])
+@pytest.mark.parametrize("name", WORKERS)
 def test_worker_inherits_nothing_else(supervision, name):
     supervision.install_stand_ins()
     leaking = ("unshare", "--net", "sh", "-c", 'exec 9</dev/zero; exec "$0"')
     process = supervision.start_ready(wrap=leaking, SECRET="value", JOURNAL_STREAM="8:1234")
     assert "9" in os.listdir(f"/proc/{process.process.pid}/fd")
-    got(process, name, "LINK")
+    for peer in PEERS[name]:
+        linked(process, name, peer)
     pid = started(process, name)
     assert sorted(map(int, os.listdir(f"/proc/{pid}/fd"))) == [0, 1, 2, 3]
     assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
@@ -124,28 +134,76 @@ def test_docker_socket_that_comes_later_is_opened_to_a_new_watcher(supervision):
 def test_configuration_comes_first_then_the_link(supervision):
     supervision.install_stand_ins()
     process = supervision.start_ready(ANCHORD_EXT_NETWORK="lan")
-    for name, configure in (("watcher", "CONFIGURE_WATCHER"), ("netadmin", "CONFIGURE_NETADMIN")):
-        got(process, name, "LINK", descriptors=1)
-        kinds = [record["type"] for record in process.find(stand_in=name, event="message")]
-        assert kinds[:2] == [configure, "LINK"]
+    for name, first in (("watcher", ["CONFIGURE_WATCHER", "LINK"]),
+                        ("netadmin", ["CONFIGURE_NETADMIN", "LINK", "LINK"]),
+                        ("announcer", ["CONFIGURE_ANNOUNCER", "RAW_SOCKET", "RAW_SOCKET", "LINK"])):
+        for peer in PEERS[name]:
+            linked(process, name, peer)
+        assert [record["type"] for record in process.find(stand_in=name, event="message")] == first
     assert b"lan\0".hex() in got(process, "watcher", "CONFIGURE_WATCHER")["body"]
 
 
-@pytest.mark.parametrize("name, other", [("watcher", "netadmin"), ("netadmin", "watcher")])
-def test_killed_worker_is_restarted_at_once_and_joined_again(supervision, name, other):
+@pytest.mark.parametrize("name", WORKERS)
+def test_killed_worker_is_restarted_at_once_and_joined_again(supervision, name):
     supervision.install_stand_ins(watcher={"topology": (1, 2)})
     process = supervision.start_ready()
     got(process, "netadmin", "TOPOLOGY")
     before = time.monotonic()
     os.kill(started(process, name), signal.SIGKILL)
-    got(process, name, "LINK", count=2)
+    for peer in PEERS[name]:
+        linked(process, name, peer, count=2)
     assert time.monotonic() - before < 1.0
-    got(process, other, "LINK", count=2)
+    for peer in PEERS[name]:
+        linked(process, peer, name, count=2)
     assert process.wait_for(msg="worker died")["signal"] == "KILL"
     assert process.wait_for(msg="starting a worker again")["delay_seconds"] == 0
     if name == "netadmin":
         assert got(process, name, "TOPOLOGY", count=2)["body"] == got(process, name, "TOPOLOGY")["body"]
         process.wait_for(msg="anchord ready", count=2)
+
+
+def test_topology_comes_after_the_links_to_a_new_netadmin(supervision):
+    """GW-1: it asks the announcer before it claims a gateway."""
+    supervision.install_stand_ins(watcher={"topology": (1, 2)})
+    process = supervision.start_ready()
+    got(process, "netadmin", "TOPOLOGY")
+    os.kill(started(process, "netadmin"), signal.SIGKILL)
+    pid = started(process, "netadmin", count=2)
+    got(process, "netadmin", "TOPOLOGY", pid=pid)
+    kinds = [record["type"] for record in process.find(stand_in="netadmin", event="message", pid=pid)]
+    assert kinds == ["CONFIGURE_NETADMIN", "LINK", "LINK", "TOPOLOGY"]
+
+
+# --- the announcer ---
+
+def test_announcer_gets_the_raw_sockets_again_after_its_death(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready()
+    linked(process, "announcer", "netadmin")
+    os.kill(started(process, "announcer"), signal.SIGKILL)
+    pid = started(process, "announcer", count=2)
+    linked(process, "announcer", "netadmin", count=2)
+    kinds = [record["body"] for record in process.find(stand_in="announcer", type="RAW_SOCKET", pid=pid, descriptors=1)]
+    assert kinds == [struct.pack("=II", kind, 0).hex() for kind in (1, 2)]
+
+
+def test_without_net_raw_everything_but_the_announcer_works(supervision):
+    """SPEC §11: one warning with the line to add."""
+    supervision.install_stand_ins()
+    process = supervision.start_ready(wrap=("unshare", "--net", "setpriv", "--bounding-set=-net_raw"))
+    warning, = [record for record in process.records if record.get("capability") == "NET_RAW"]
+    assert (warning["level"], warning["line"]) == ("WARN", "cap_add: [NET_RAW]")
+    assert not process.find(msg="worker started", name="announcer")
+    status, seconds = process.stop()
+    assert (status, seconds < 1) == (0, True)
+
+
+def test_announcer_that_cannot_work_does_not_end_the_rest(supervision):
+    supervision.install_stand_ins(announcer={"exit": 1}, netadmin={"ready": False})
+    process = supervision.start()
+    process.wait_for(msg="starting a worker again", name="announcer", delay_seconds=1)
+    assert not process.find(msg="a worker cannot work as it is configured, giving up")
+    assert process.stop()[0] == 0
 
 
 @pytest.mark.parametrize("other", [(1, 3), (3, 2)], ids=["shared", "external"])
@@ -222,7 +280,8 @@ def test_stop_is_ordered_and_clean(supervision):
     status, seconds = process.stop()
     assert (status, seconds < 1) == (0, True)
     assert process.find(msg="signal received, shutting down")[0]["signal"] == "TERM"
-    assert [record["stand_in"] for record in process.find(event="stopping")] == ["watcher", "netadmin"]
+    order = [record["stand_in"] for record in process.find(event="stopping")]
+    assert (sorted(order[:2]), order[2:]) == (["announcer", "watcher"], ["netadmin"])
     assert not process.find(level="ERROR")
 
 
