@@ -132,6 +132,12 @@ static void begin_endpoint(struct container_list *list, const char *network, con
         odd(list, "a network's name is longer than 127 bytes");
 }
 
+/* A container that does not run has "" where another has an address. */
+static bool is_empty(const struct json_value *value)
+{
+    return value->type == JSON_NULL || (value->type == JSON_STRING && value->length == 0);
+}
+
 static void read_endpoint(struct container_list *list, unsigned int state, const struct json_value *value)
 {
     struct docker_container *container = &list->container;
@@ -141,14 +147,13 @@ static void read_endpoint(struct container_list *list, unsigned int state, const
     if (list->odd_reason || container->endpoint_count == 0)
         return;
     endpoint = &container->endpoints[container->endpoint_count - 1];
-    if (state == NETWORK_ID && value->type == JSON_STRING && value->length > 0 &&
-        docker_id_read(value, endpoint->network_id) < 0)
+    if (state == NETWORK_ID && !is_empty(value) && docker_id_read(value, endpoint->network_id) < 0)
         odd(list, "NetworkID is no ID");
     else if (state == ADDRESS4 && docker_address_read(value, IP_FAMILY_4, &endpoint->address4) < 0)
         odd(list, "IPAddress is no IPv4 address");
     else if (state == ADDRESS6 && docker_address_read(value, IP_FAMILY_6, &endpoint->address6) < 0)
         odd(list, "GlobalIPv6Address is no IPv6 address");
-    else if (state == MAC && value->type != JSON_NULL && value->length > 0 &&
+    else if (state == MAC && !is_empty(value) &&
              (json_value_copy(value, text, sizeof(text)) < 0 || mac_address_parse(text, &endpoint->mac) < 0))
         odd(list, "MacAddress is no MAC address");
 }
