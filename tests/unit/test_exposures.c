@@ -1,0 +1,342 @@
+/*
+ * Unit tests of the exposures: who gets a port that two containers claim, over histories with restarts (NAT-6), what
+ * the entries look like (NAT-5, NAT-7), and the limit of the maps.
+ */
+#include "workers/watcher/exposures.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define WEB_PORT(backend_)              \
+    {                                   \
+        IPPROTO_TCP, 80, 80, (backend_) \
+    }
+
+static const struct expose_range web[] = {WEB_PORT(80)};
+static const struct expose_range web_and_mail[] = {{IPPROTO_TCP, 25, 25, 25}, WEB_PORT(8080)};
+static const struct expose_range web_range[] = {{IPPROTO_TCP, 75, 85, 1075}};
+static const struct expose_range all_ports[] = {{IPPROTO_TCP, 1, 65535, 1}};
+
+static struct ip_address address(const char *text)
+{
+    struct ip_address parsed;
+
+    assert_int_equal(ip_address_parse(text, &parsed), 0);
+    return parsed;
+}
+
+#define SOURCE(serial_, created_, id_, address_, ranges_)                                                            \
+    (struct exposure_source)                                                                                         \
+    {                                                                                                                \
+        .serial = (serial_), .created = (created_), .id = (id_), .address4 = address(address_), .ranges = (ranges_), \
+        .range_count = ARRAY_LENGTH(ranges_)                                                                         \
+    }
+
+static struct exposures *exposures;
+static struct exposure_result computed;
+
+static int make(void **state)
+{
+    (void)state;
+    return exposures_new(&exposures);
+}
+
+static int release(void **state)
+{
+    (void)state;
+    exposures = exposures_free(exposures);
+    return 0;
+}
+
+static void compute(const struct exposure_source *sources, size_t count)
+{
+    assert_int_equal(exposures_compute(exposures, sources, count, &computed), 0);
+}
+
+/* The last byte of the backend that `port` leads to, 0 for none. */
+static unsigned int backend_of(unsigned int port)
+{
+    for (size_t i = 0; i < computed.item_count; i++) {
+        const struct wire_exposure *item = &computed.items[i];
+
+        if (item->family == IP_FAMILY_4 && port >= item->port_first && port <= item->port_last)
+            return item->backend[3];
+    }
+    return 0;
+}
+
+static void the_oldest_container_gets_a_free_port(void **state)
+{
+    const struct exposure_source sources[] = {
+        SOURCE(1, 200, "b", "172.30.0.1", web),
+        SOURCE(2, 100, "c", "172.30.0.2", web_and_mail),
+        SOURCE(3, 300, "a", "172.30.0.3", web),
+    };
+
+    (void)state;
+    compute(sources, 3);
+    assert_int_equal(backend_of(80), 2);
+    assert_int_equal(backend_of(25), 2);
+    assert_int_equal(computed.backend_count, 1);
+    assert_int_equal(computed.conflict_count, 2);
+    assert_int_equal(computed.conflicts[0].refused, 1);
+    assert_int_equal(computed.conflicts[0].holder, 2);
+    assert_int_equal(computed.conflicts[0].protocol, IPPROTO_TCP);
+    assert_int_equal(computed.conflicts[0].port_first, 80);
+    assert_int_equal(computed.conflicts[0].port_last, 80);
+    assert_int_equal(computed.conflicts[1].refused, 3);
+}
+
+static void equally_old_ones_are_ordered_by_id(void **state)
+{
+    const struct exposure_source sources[] = {
+        SOURCE(1, 100, "bb", "172.30.0.1", web),
+        SOURCE(2, 100, "ba", "172.30.0.2", web),
+    };
+
+    (void)state;
+    compute(sources, 2);
+    assert_int_equal(backend_of(80), 2);
+}
+
+static void the_incumbent_stays_and_the_other_takes_over(void **state)
+{
+    const struct exposure_source young = SOURCE(1, 200, "b", "172.30.0.1", web);
+    const struct exposure_source old = SOURCE(2, 100, "a", "172.30.0.2", web_and_mail);
+    const struct exposure_source both[] = {old, young};
+
+    (void)state;
+    compute(&young, 1);
+    assert_int_equal(backend_of(80), 1);
+    compute(both, 2);
+    assert_int_equal(backend_of(80), 1);
+    assert_int_equal(backend_of(25), 2); /* the rest of its ports work */
+    assert_int_equal(computed.conflict_count, 1);
+    assert_int_equal(computed.conflicts[0].refused, 2);
+    compute(&old, 1);
+    assert_int_equal(backend_of(80), 2);
+    assert_int_equal(computed.conflict_count, 0);
+    compute(both, 2);
+    assert_int_equal(backend_of(80), 2);
+}
+
+static void a_container_that_came_back_waits_its_turn(void **state)
+{
+    const struct exposure_source first = SOURCE(1, 100, "a", "172.30.0.1", web);
+    const struct exposure_source second = SOURCE(2, 200, "b", "172.30.0.2", web);
+    const struct exposure_source first_again = SOURCE(3, 100, "a", "172.30.0.1", web);
+    const struct exposure_source before[] = {first, second};
+    const struct exposure_source after[] = {first_again, second};
+
+    (void)state;
+    compute(before, 2);
+    assert_int_equal(backend_of(80), 1);
+    compute(&second, 1);
+    assert_int_equal(backend_of(80), 2);
+    compute(after, 2);
+    assert_int_equal(backend_of(80), 2);
+}
+
+static void without_an_address_a_port_is_given_up(void **state)
+{
+    struct exposure_source sources[] = {
+        SOURCE(1, 100, "a", "172.30.0.1", web),
+        SOURCE(2, 200, "b", "172.30.0.2", web),
+    };
+
+    (void)state;
+    compute(sources, 2);
+    assert_int_equal(backend_of(80), 1);
+    sources[0].address4.family = IP_FAMILY_NONE;
+    compute(sources, 2);
+    assert_int_equal(backend_of(80), 2);
+    assert_int_equal(computed.conflict_count, 0);
+}
+
+static void a_range_is_split_around_what_others_hold(void **state)
+{
+    const struct exposure_source sources[] = {
+        SOURCE(1, 200, "b", "172.30.0.1", web_range),
+        SOURCE(2, 100, "a", "172.30.0.2", web),
+    };
+
+    (void)state;
+    compute(sources, 2);
+    assert_int_equal(computed.item_count, 3);
+    assert_int_equal(computed.items[0].port_first, 75);
+    assert_int_equal(computed.items[0].port_last, 79);
+    assert_int_equal(computed.items[0].backend_port_first, 1075);
+    assert_int_equal(computed.items[1].port_first, 80);
+    assert_int_equal(computed.items[1].backend[3], 2);
+    assert_int_equal(computed.items[2].port_first, 81);
+    assert_int_equal(computed.items[2].port_last, 85);
+    assert_int_equal(computed.items[2].backend_port_first, 1081);
+}
+
+static void a_restarted_watcher_learns_the_incumbents_from_the_map(void **state)
+{
+    const struct exposure_source sources[] = {
+        SOURCE(1, 100, "a", "172.30.0.1", web_and_mail),
+        SOURCE(2, 200, "b", "172.30.0.2", web_range),
+    };
+    const struct wire_exposure map[] = {
+        {.family = IP_FAMILY_4,
+         .protocol = IPPROTO_TCP,
+         .port_first = 75,
+         .port_last = 82,
+         .backend_port_first = 1075,
+         .backend = {172, 30, 0, 2}},
+        {.family = IP_FAMILY_4,
+         .protocol = IPPROTO_TCP,
+         .port_first = 90,
+         .port_last = 90,
+         .backend_port_first = 90,
+         .backend = {172, 30, 0, 99}},
+        {.family = IP_FAMILY_4,
+         .protocol = IPPROTO_UDP,
+         .port_first = 80,
+         .port_last = 80,
+         .backend_port_first = 80,
+         .backend = {172, 30, 0, 1}},
+    };
+
+    (void)state;
+    assert_int_equal(exposures_adopt(exposures, map, ARRAY_LENGTH(map), sources, 2), 0);
+    compute(sources, 2);
+    assert_int_equal(backend_of(80), 2);
+    assert_int_equal(backend_of(25), 1);
+    assert_int_equal(backend_of(90), 0);
+}
+
+static void the_map_s_ipv6_entries_count_too(void **state)
+{
+    struct exposure_source sources[] = {
+        SOURCE(1, 100, "a", "172.30.0.1", web),
+        SOURCE(2, 200, "b", "172.30.0.2", web),
+    };
+    const struct wire_exposure map = {.family = IP_FAMILY_6,
+                                      .protocol = IPPROTO_TCP,
+                                      .port_first = 80,
+                                      .port_last = 80,
+                                      .backend_port_first = 80,
+                                      .backend = {0xfd, 0x30, [15] = 2}};
+
+    (void)state;
+    sources[1].address6 = address("fd30::2");
+    assert_int_equal(exposures_adopt(exposures, &map, 1, sources, 2), 0);
+    compute(sources, 2);
+    assert_int_equal(backend_of(80), 2);
+}
+
+static void both_families_are_mirrored_and_sorted(void **state)
+{
+    struct exposure_source sources[] = {
+        SOURCE(1, 100, "a", "172.30.0.1", web_and_mail),
+        SOURCE(2, 200, "b", "172.30.0.2", web_range),
+    };
+
+    (void)state;
+    sources[0].address6 = address("fd30::1");
+    compute(sources, 2);
+    assert_int_equal(computed.item_count, 6);
+    assert_int_equal(computed.backend_count, 2);
+    for (size_t i = 1; i < computed.item_count; i++)
+        assert_true(computed.items[i - 1].family < computed.items[i].family ||
+                    computed.items[i - 1].port_last < computed.items[i].port_first);
+    assert_int_equal(computed.items[5].family, IP_FAMILY_6);
+    assert_int_equal(computed.items[5].backend_port_first, 8080);
+}
+
+static size_t count_elements(void)
+{
+    size_t elements = 0;
+
+    for (size_t i = 0; i < computed.item_count; i++)
+        elements += computed.items[i].port_last - computed.items[i].port_first + 1U;
+    return elements;
+}
+
+static void the_maps_may_be_full_and_no_fuller(void **state)
+{
+    static const struct expose_range one[] = {{IPPROTO_UDP, 1, 1, 1}};
+    static const struct expose_range other[] = {{IPPROTO_UDP, 2, 2, 2}};
+    const struct exposure_source sources[] = {
+        SOURCE(1, 100, "a", "172.30.0.1", all_ports),
+        SOURCE(2, 200, "b", "172.30.0.2", one),
+        SOURCE(3, 300, "c", "172.30.0.3", other),
+    };
+
+    (void)state;
+    compute(sources, 2);
+    assert_int_equal(count_elements(), MAP_ELEMENTS_MAX);
+    assert_int_equal(computed.over_limit_count, 0);
+    compute(sources, 3);
+    assert_int_equal(count_elements(), MAP_ELEMENTS_MAX);
+    assert_int_equal(computed.over_limit_count, 1);
+    assert_int_equal(computed.over_limit[0], 3);
+}
+
+static void who_exceeds_the_limit_is_left_out_and_frees_its_ports(void **state)
+{
+    struct exposure_source sources[] = {
+        SOURCE(1, 100, "a", "172.30.0.1", all_ports),
+        SOURCE(2, 200, "b", "172.30.0.2", web),
+    };
+
+    (void)state;
+    sources[0].address6 = address("fd30::1"); /* twice 65,535 elements */
+    compute(sources, 2);
+    assert_int_equal(computed.over_limit_count, 1);
+    assert_int_equal(computed.over_limit[0], 1);
+    assert_int_equal(backend_of(80), 2);
+    assert_int_equal(computed.conflict_count, 0);
+}
+
+static void who_is_in_the_maps_is_not_pushed_out_by_an_older_one(void **state)
+{
+    struct exposure_source sources[] = {
+        SOURCE(1, 200, "b", "172.30.0.1", web),
+        SOURCE(2, 100, "a", "172.30.0.2", all_ports),
+    };
+
+    (void)state;
+    sources[0].address6 = address("fd30::1");
+    compute(sources, 1);
+    compute(sources, 2);
+    assert_int_equal(backend_of(80), 1);
+    assert_int_equal(computed.over_limit_count, 0); /* 2 + 65,534 */
+    assert_int_equal(count_elements(), MAP_ELEMENTS_MAX);
+}
+
+static void nothing_gives_nothing(void **state)
+{
+    (void)state;
+    compute(NULL, 0);
+    assert_int_equal(computed.item_count, 0);
+    assert_int_equal(computed.backend_count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_oldest_container_gets_a_free_port, make, release),
+        cmocka_unit_test_setup_teardown(equally_old_ones_are_ordered_by_id, make, release),
+        cmocka_unit_test_setup_teardown(the_incumbent_stays_and_the_other_takes_over, make, release),
+        cmocka_unit_test_setup_teardown(a_container_that_came_back_waits_its_turn, make, release),
+        cmocka_unit_test_setup_teardown(without_an_address_a_port_is_given_up, make, release),
+        cmocka_unit_test_setup_teardown(a_range_is_split_around_what_others_hold, make, release),
+        cmocka_unit_test_setup_teardown(a_restarted_watcher_learns_the_incumbents_from_the_map, make, release),
+        cmocka_unit_test_setup_teardown(the_map_s_ipv6_entries_count_too, make, release),
+        cmocka_unit_test_setup_teardown(both_families_are_mirrored_and_sorted, make, release),
+        cmocka_unit_test_setup_teardown(the_maps_may_be_full_and_no_fuller, make, release),
+        cmocka_unit_test_setup_teardown(who_exceeds_the_limit_is_left_out_and_frees_its_ports, make, release),
+        cmocka_unit_test_setup_teardown(who_is_in_the_maps_is_not_pushed_out_by_an_older_one, make, release),
+        cmocka_unit_test_setup_teardown(nothing_gives_nothing, make, release),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
