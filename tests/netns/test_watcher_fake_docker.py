@@ -44,8 +44,8 @@ def test_finds_itself_by_mac_and_sends_one_topology(lab, docker):
                                                       ("fd30::/64", "fd30::1", None)])
     assert watcher.from_supervisor_channel(messages.TOPOLOGY) == external + shared
     watcher.state({})
-    line = watcher.log("external interface resolved")
-    assert (line["interface"], line["network"]) == ("eth1", "dmz")
+    line = watcher.log("own container found")
+    assert (line["container"], line["external_interface"], line["external_network"]) == ("mail-anchord-1", "eth1", "dmz")
     assert watcher.log("discovered shared network")["network"] == "transit"
 
 
@@ -350,7 +350,7 @@ def test_external_interface_by_name(lab, docker):
     docker.put(web())
     watcher = lab.start(external="", interface="eth1")
     watcher.state(WEB)
-    assert watcher.log("external interface resolved")["network"] == "dmz"
+    assert watcher.log("own container found")["external_network"] == "dmz"
 
 
 def three_networks():

@@ -1,6 +1,6 @@
 /*
  * Unit tests of who and where we are: own container by MAC (ADDR-10), external network (ADDR-9), the choice of the
- * shared one (DISC-4), and what keeps IPv6 from working (ADDR-14, NAT-13).
+ * shared one (DISC-4), and what keeps IPv6 from working (ADDR-14).
  */
 #include "workers/watcher/topology.h"
 
@@ -208,7 +208,7 @@ static void ipv6_faults_come_with_the_line_for_the_engine(void **state)
     link.ipv6_flags = LINK_IPV6_FORWARDS;
     assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_IGNORES_RA);
     link.ipv6_flags = LINK_IPV6_ACCEPTS_RA;
-    assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_NO_FORWARDING);
+    assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_NONE); /* netadmin reports that */
     link.ipv6_flags = LINK_IPV6_DISABLED;
     assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_NONE); /* a network without IPv6 */
     network.subnets[0].address.family = IP_FAMILY_6;
@@ -219,8 +219,6 @@ static void ipv6_faults_come_with_the_line_for_the_engine(void **state)
     assert_string_equal(ipv6_fault_remedy(IPV6_FAULT_IGNORES_RA, 46, "eth1", "dmz", text),
                         "networks: {dmz: {driver_opts: {com.docker.network.endpoint.sysctls: "
                         "\"net.ipv6.conf.IFNAME.accept_ra=2\"}}}");
-    assert_string_equal(ipv6_fault_remedy(IPV6_FAULT_NO_FORWARDING, 51, "eth1", "dmz", text),
-                        "sysctls: {net.ipv6.conf.all.forwarding: \"1\"}");
     assert_string_equal(ipv6_fault_remedy(IPV6_FAULT_DISABLED, 41, "eth1", "dmz", text),
                         "sysctls: {net.ipv6.conf.eth1.disable_ipv6: \"0\"}");
 }

@@ -212,15 +212,14 @@ static bool choose_shared(struct discovery *discovery, const struct container_ta
 
 static void choose_networks(struct discovery *discovery, const struct container_table *table)
 {
-    char mac[MAC_ADDRESS_TEXT_SIZE];
-
     if (!find_external(discovery) || !choose_shared(discovery, table))
         return;
-    log_info("external interface resolved", LOG_TEXT("interface", discovery->external.interface),
-             LOG_TEXT("mac", mac_address_format(&discovery->external.mac, mac)),
-             LOG_TEXT("network", discovery->external.network >= 0
-                                     ? discovery->own.networks[discovery->external.network].name
-                                     : ""));
+    /* "external interface resolved" is netadmin's line: it is the one that uses the interface. */
+    log_info("own container found", LOG_TEXT("container", discovery->own.name), LOG_TEXT("id", discovery->own.id),
+             LOG_TEXT("external_interface", discovery->external.interface),
+             LOG_TEXT("external_network", discovery->external.network >= 0
+                                              ? discovery->own.networks[discovery->external.network].name
+                                              : ""));
     discovery->stage = discovery->external.network >= 0 ? STAGE_INSPECT_EXTERNAL : STAGE_INSPECT_SHARED;
 }
 

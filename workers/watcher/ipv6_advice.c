@@ -16,9 +16,9 @@ enum ipv6_fault ipv6_fault_find(const struct wire_link *link, const struct wire_
 {
     if (link->ipv6_flags & LINK_IPV6_DISABLED)
         return has_ipv6_subnet(external) ? IPV6_FAULT_DISABLED : IPV6_FAULT_NONE;
-    if (!(link->ipv6_flags & LINK_IPV6_FORWARDS))
-        return IPV6_FAULT_NO_FORWARDING;
-    return link->ipv6_flags & LINK_IPV6_ACCEPTS_RA ? IPV6_FAULT_NONE : IPV6_FAULT_IGNORES_RA;
+    if (link->ipv6_flags & LINK_IPV6_FORWARDS && !(link->ipv6_flags & LINK_IPV6_ACCEPTS_RA))
+        return IPV6_FAULT_IGNORES_RA;
+    return IPV6_FAULT_NONE;
 }
 
 const char *ipv6_fault_message(enum ipv6_fault fault)
@@ -26,8 +26,6 @@ const char *ipv6_fault_message(enum ipv6_fault fault)
     switch (fault) {
     case IPV6_FAULT_IGNORES_RA:
         return "external interface ignores router advertisements: accept_ra is below 2 while forwarding is on";
-    case IPV6_FAULT_NO_FORWARDING:
-        return "IPv6 forwarding is off on the external interface: no IPv6 for this project";
     case IPV6_FAULT_DISABLED:
         return "IPv6 is disabled on the external interface although its network has an IPv6 subnet";
     case IPV6_FAULT_NONE:
@@ -55,9 +53,6 @@ const char *ipv6_fault_remedy(enum ipv6_fault fault, unsigned int api, const cha
     switch (fault) {
     case IPV6_FAULT_IGNORES_RA:
         write_interface_setting(text, api, interface, network, "accept_ra", 2);
-        break;
-    case IPV6_FAULT_NO_FORWARDING:
-        (void)snprintf(text, REMEDY_SIZE, "sysctls: {net.ipv6.conf.all.forwarding: \"1\"}");
         break;
     case IPV6_FAULT_DISABLED:
         write_interface_setting(text, api, interface, network, "disable_ipv6", 0);

@@ -1,5 +1,5 @@
 /*
- * What keeps IPv6 from working on our interfaces, and the line of Compose that mends it (ADDR-14, NAT-13).
+ * What keeps IPv6 from working on the external interface, and the line of Compose that mends it (ADDR-14).
  *
  * The kernel's settings come from netadmin's link reports; only the watcher knows the engine, on which the line
  * depends. Called by discovery.c. Pure; runs without any privilege.
@@ -20,11 +20,10 @@
 enum ipv6_fault {
     IPV6_FAULT_NONE,
     IPV6_FAULT_IGNORES_RA, /* forwarding on and accept_ra < 2: router advertisements are ignored */
-    IPV6_FAULT_NO_FORWARDING,
-    IPV6_FAULT_DISABLED, /* Docker set disable_ipv6=1 although the network has an IPv6 subnet */
+    IPV6_FAULT_DISABLED,   /* Docker set disable_ipv6=1 although the network has an IPv6 subnet */
 };
 
-/* Looks at the external interface; `external` as in the topology. */
+/* Looks at the external interface; `external` as in the topology. Forwarding that is off is netadmin's to report. */
 enum ipv6_fault ipv6_fault_find(const struct wire_link *link, const struct wire_network *external);
 
 /* What to log: static storage. */
