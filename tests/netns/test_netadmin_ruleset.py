@@ -1,0 +1,145 @@
+"""What a person sees in `nft list ruleset`, and what happens to those who change it (NAT-14, NAT-15)."""
+
+import json
+import pathlib
+import time
+
+import pytest
+
+import messages
+from netadmin_lab import LAN4, ONE4, ONE6, TWO4, outcome, wait_until
+
+GOLDEN = pathlib.Path(__file__).with_name("netadmin_ruleset.nft")
+FOREIGN = """table ip docker_dns {
+	chain output {
+		type nat hook output priority -100; policy accept;
+		ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:41234
+	}
+}
+"""
+
+# What somebody does to our tables; `nft -f` text, or several commits.
+EDITS = {
+    "rule deleted": ["flush chain ip anchord_v4 forward"],
+    "rule added": ["insert rule ip anchord_v4 forward accept"],
+    "rule added to v6": ["add rule ip6 anchord_v6 input drop"],
+    "policy changed": ["chain ip anchord_v4 forward { policy accept; }"],
+    "element deleted": ["delete element ip anchord_v4 dnat_tcp { 80 }"],
+    "map flushed": ["flush map ip6 anchord_v6 dnat_udp"],
+    "element added": ["add element ip anchord_v4 dnat_tcp { 22 : 172.30.0.1 . 22 }"],
+    "element redirected": ["delete element ip anchord_v4 dnat_tcp { 80 }\n"
+                           "add element ip anchord_v4 dnat_tcp { 80 : 172.30.0.6 . 22 }"],
+    "addresses added": ["add element ip anchord_v4 external { 192.0.2.1, 192.0.2.2, 10.99.0.9 }"],
+    "address deleted": ["flush set ip6 anchord_v6 external"],
+    "foreign chain": ["add chain ip anchord_v4 mine\nadd rule ip anchord_v4 mine drop\n"
+                      "insert rule ip anchord_v4 input jump mine"],
+    "foreign base chain": ["add chain ip anchord_v4 mine { type filter hook prerouting priority -300; policy drop; }"],
+    "foreign set and counter": ["add set ip anchord_v4 bad { type ipv4_addr; flags interval; }\n"
+                                "add counter ip anchord_v4 hits\n"
+                                "add rule ip anchord_v4 input ip saddr @bad counter name hits drop"],
+    "verdict map that holds a chain": ["add chain ip anchord_v4 mine\n"
+                                       "add map ip anchord_v4 go { type inet_service : verdict; }\n"
+                                       "add element ip anchord_v4 go { 80 : jump mine }\n"
+                                       "add rule ip anchord_v4 input tcp dport vmap @go"],
+    "table deleted": ["delete table ip anchord_v4"],
+    "both deleted": ["delete table ip anchord_v4\ndelete table ip6 anchord_v6"],
+    "table asleep": ["add table ip anchord_v4 { flags dormant; }"],
+    "chain of ours at another hook": [
+        "flush chain ip anchord_v4 input\ndelete chain ip anchord_v4 input\n"
+        "add chain ip anchord_v4 input { type filter hook output priority 7; policy drop; }"],
+    "map of ours with another type": [
+        "flush chain ip anchord_v4 prerouting_nat\nflush chain ip anchord_v4 output_nat\n"
+        "delete map ip anchord_v4 dnat_tcp\nadd set ip anchord_v4 dnat_tcp { type ipv4_addr; }"],
+}
+
+
+@pytest.fixture
+def installed(lab):
+    lab.nft(FOREIGN)
+    netadmin = lab.start()
+    netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080), messages.exposure("udp", 80, ONE6, 8080),
+                    messages.exposure("tcp", (8000, 8002), TWO4, 9000))
+    return lab
+
+
+def tables(lab):
+    """The listing of our two tables and that of everybody else's."""
+    ours = "".join(lab.anchor.run("nft", "list", "table", *table, check=False)
+                   for table in (("ip", "anchord_v4"), ("ip6", "anchord_v6")))
+    return ours, lab.anchor.run("nft", "list", "table", "ip", "docker_dns", check=False)
+
+
+def test_ruleset_reads_as_it_is_documented(installed):
+    assert tables(installed)[0] == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_ruleset_can_be_loaded_by_nft_itself(installed):
+    """nft understands every word of it and lists the same again."""
+    installed.other.run("nft", "-f", "-", input=tables(installed)[0])
+    reloaded = installed.other.run("nft", "list", "ruleset")
+    assert reloaded == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_nat15_foreign_change_is_repaired_within_a_second(installed, edit):
+    before = tables(installed)
+    for text in EDITS[edit]:
+        installed.nft(text + "\n")
+    start = time.monotonic()
+    wait_until(lambda: tables(installed) == before, f"repair of: {edit}", deadline=1)
+    print(f"NAT-15: {edit}: repaired and listed after {(time.monotonic() - start) * 1000:.0f} ms")
+    logged = wait_until(lambda: installed.netadmin.logged("ruleset repaired"), "the repair in the log")
+    assert len(logged) == 1
+    assert logged[0]["table"].startswith("anchord_v") and logged[0]["changed"] and logged[0]["process"] == "nft"
+
+
+def test_nat15_flush_ruleset_is_repaired(installed):
+    installed.serve(installed.one, "one", "tcp", 8080, ONE4)
+    before, _ = tables(installed)
+    installed.anchor.run("nft", "flush", "ruleset")
+    wait_until(lambda: tables(installed)[0] == before, "repair", deadline=1)
+    assert outcome(installed.client, "tcp", LAN4, 80) == "one"
+    assert tables(installed)[1] == ""  # others' tables are not ours to restore
+
+
+def test_nat15_changes_of_other_tables_are_none_of_our_business(installed):
+    handles = installed.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4")
+    installed.nft("add table ip more\nadd chain ip more c\nadd rule ip more c drop\n")
+    installed.nft("delete table ip more\n")
+    installed.netadmin.ping(1)
+    assert installed.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4") == handles
+    assert installed.netadmin.logged("ruleset repaired") == []
+
+
+def test_nat15_somebody_who_does_it_again_and_again_loses(installed):
+    before = tables(installed)
+    for _ in range(50):
+        installed.nft("flush chain ip anchord_v4 forward\n")
+    wait_until(lambda: tables(installed) == before, "repair", deadline=1)
+    assert len(installed.netadmin.logged("ruleset repaired")) <= 50
+
+
+def test_nat15_lost_notifications_lead_to_a_check(installed):
+    """More foreign changes at once than the monitor's buffer holds."""
+    before = tables(installed)
+    elements = ", ".join(f"{port} : 172.30.0.9 . {port}" for port in range(20000, 60000))
+    installed.nft(f"add element ip anchord_v4 dnat_tcp {{ {elements} }}\n")
+    wait_until(lambda: tables(installed) == before, "repair", deadline=3)
+
+
+def test_nat14_adoption_removes_what_others_did_meanwhile(installed):
+    before = tables(installed)
+    installed.netadmin.kill()
+    for edit in ("rule added", "foreign chain", "element added", "foreign set and counter"):
+        for text in EDITS[edit]:
+            installed.nft(text + "\n")
+    successor = installed.start()
+    successor.expose(messages.exposure("tcp", 80, ONE4, 8080), messages.exposure("udp", 80, ONE6, 8080),
+                     messages.exposure("tcp", (8000, 8002), TWO4, 9000))
+    assert tables(installed) == before
+
+
+def test_listing_as_json_names_maps_and_chains(installed):
+    listed = json.loads(installed.anchor.run("nft", "-j", "list", "table", "ip", "anchord_v4"))["nftables"]
+    names = {entry[kind]["name"] for entry in listed for kind in ("chain", "map", "set") if kind in entry}
+    assert {"external", "dnat_tcp", "dnat_udp", "forward", "input", "prerouting_nat"} <= names
