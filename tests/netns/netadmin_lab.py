@@ -369,15 +369,15 @@ class Lab:
 
     # --- the program
 
-    def start(self, ready=True):
-        """Starts the program, configures it and links a watcher."""
+    def start(self, ready=True, topology=None, **configuration):
+        """Starts the program, configures it and links a watcher; with `ready` it gets a topology and installs."""
         netadmin = Netadmin(self.program, self.anchor)
         self.closing.callback(netadmin.close)
         self.netadmin = netadmin
-        netadmin.send(messages.configure_netadmin())
+        netadmin.send(messages.configure_netadmin(**configuration))
         netadmin.links, netadmin.reported = netadmin.link()
         if ready:
-            netadmin.send(self.topology())
+            netadmin.send(topology or self.topology())
             netadmin.wait_ready(messages.TABLES_INSTALLED)
         return netadmin
 

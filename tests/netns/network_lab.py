@@ -20,6 +20,11 @@ DEFAULT4 = f"default via {ROUTER4} dev ext0 proto 110 metric 100"
 REPAIR_SECONDS = 1.0
 
 
+def wait_logged(netadmin, text, **fields):
+    """The lines that begin with `text`; they come through a pipe, a moment after the deed."""
+    return wait_until(lambda: netadmin.logged(text, **fields), f"log line {text} {fields}")
+
+
 class NetworkLab(netadmin_lab.Lab):
     """Docker's default routes are there too: on the inner bridge, and the v6 one that it invents (metric 1024)."""
 
@@ -32,18 +37,6 @@ class NetworkLab(netadmin_lab.Lab):
                  shared=(("172.30.0.0/24", "172.30.0.1", GATEWAY4), ("fd30::/64", "fd30::1", GATEWAY6))):
         return messages.topology(messages.network("lan", EXTERNAL_MAC, list(external)),
                                  messages.network("transit", SHARED_MAC, list(shared)))
-
-    def start_with(self, topology=None, ready=True, **configuration):
-        netadmin = netadmin_lab.Netadmin(self.program, self.anchor)
-        self.closing.callback(netadmin.close)
-        netadmin.send(messages.configure_netadmin(**configuration))
-        netadmin.links, netadmin.reported = netadmin.link()
-        netadmin.send(topology or self.topology())
-        if ready:
-            netadmin.wait_ready(messages.TABLES_INSTALLED)
-        else:
-            netadmin.ping(99)
-        return netadmin
 
     def lines(self, *command):
         """What ip says in the anchor's namespace, with single blanks."""
@@ -69,7 +62,7 @@ class NetworkLab(netadmin_lab.Lab):
         return any(f" {text} " in f"{line} " for line in self.addresses(interface))
 
     def back_within_a_second(self, condition, what):
-        wait_until(condition, f"{what}, by anybody's change gone, to be back", REPAIR_SECONDS)
+        wait_until(condition, f"{what} to be back", REPAIR_SECONDS)
 
     @contextlib.contextmanager
     def monitored(self, *objects):

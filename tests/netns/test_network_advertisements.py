@@ -6,7 +6,7 @@ import pytest
 
 import netadmin_lab
 from netadmin_lab import LAN6, wait_until
-from network_lab import ROUTER6, TABLE, UNREACHABLE6, NetworkLab
+from network_lab import ROUTER6, TABLE, UNREACHABLE6, NetworkLab, wait_logged
 
 OUTSIDE = "2001:db8:ffff::9"
 FIRST, SECOND = "fe80::a1", "fe80::a2"
@@ -26,8 +26,9 @@ class Router:
         self.address = address
         name = address.replace(":", "")
         configuration = scratch / f"{name}.conf"
-        configuration.write_text(CONFIGURATION.format(interface="eth0", lifetime=lifetime, preference=preference, address=address,
-                                                      prefix=f"prefix {prefix} {{ }};" if prefix else ""))
+        prefix = f"prefix {prefix} {{ }};" if prefix else ""
+        configuration.write_text(CONFIGURATION.format(interface="eth0", lifetime=lifetime, preference=preference,
+                                                      address=address, prefix=prefix))
         lab.client.run("ip", "address", "replace", f"{address}/64", "dev", "eth0", "nodad")
         with lab.client.entered():
             self.process = subprocess.Popen(["radvd", "--nodaemon", "--configtest", "-C", str(configuration)],
@@ -86,18 +87,18 @@ def wait_for_gateways(lab, *wanted, deadline=10.0):
 
 
 def test_gateway_lifetime_and_preference_are_mirrored(lab, tmp_path):
-    netadmin = lab.start_with()
+    netadmin = lab.start()
     Router(lab, tmp_path, FIRST, preference="high")
     wait_for_gateways(lab, FIRST)
     route = mirrored(lab)[0]
     assert (route["metric"], route["pref"]) == ("100", "high")
     assert abs(route["expires"] - advertised(lab, FIRST)["expires"]) <= 2
-    assert netadmin.logged("external gateway chosen", family="v6", gateway=FIRST, source="RA")
+    wait_logged(netadmin, "external gateway chosen", family="v6", gateway=FIRST, source="RA")
 
 
 def test_dockers_invented_default_does_not_beat_the_router(lab, tmp_path):
     """Docker's is static, metric 1024, and stands in main beside the advertised one."""
-    lab.start_with()
+    lab.start()
     Router(lab, tmp_path, FIRST)
     wait_for_gateways(lab, FIRST)
     assert f"default via {ROUTER6} dev ext0 metric 1024 pref medium" in lab.routes("-6", "main")
@@ -106,19 +107,19 @@ def test_dockers_invented_default_does_not_beat_the_router(lab, tmp_path):
 
 def test_ipam_and_pin_come_before_the_router(lab, tmp_path):
     ipam = (("10.99.0.0/24", None, None), ("2001:db8:99::/64", ROUTER6, None))
-    netadmin = lab.start_with(lab.topology(external=ipam))
+    netadmin = lab.start(topology=lab.topology(external=ipam))
     Router(lab, tmp_path, FIRST)
     wait_until(lambda: advertised(lab, FIRST), "the advertisement in main", 10.0)
     netadmin.ping(7)
     assert gateways(lab) == [ROUTER6]
     netadmin.kill()
-    lab.start_with(lab.topology(external=ipam), gateway6="fe80::1234")
+    lab.start(topology=lab.topology(external=ipam), gateway6="fe80::1234")
     assert gateways(lab) == ["fe80::1234"]
 
 
 def test_a_prolonged_lifetime_is_followed(lab, tmp_path):
     """The kernel sends no notification when an advertisement only prolongs: the route must outlive its first life."""
-    lab.start_with()
+    lab.start()
     Router(lab, tmp_path, FIRST, lifetime=6)
     wait_for_gateways(lab, FIRST)
     with lab.monitored("route") as changes:
@@ -129,18 +130,18 @@ def test_a_prolonged_lifetime_is_followed(lab, tmp_path):
 
 
 def test_lifetime_zero_removes_it_at_once(lab, tmp_path):
-    netadmin = lab.start_with()
+    netadmin = lab.start()
     router = Router(lab, tmp_path, FIRST, lifetime=1800)
     wait_for_gateways(lab, FIRST)
     router.retire()
     wait_until(lambda: lab.routes("-6") == [UNREACHABLE6], "no default", 1.0)
     assert lab.route_to("-6", OUTSIDE) == "unreachable"
-    assert netadmin.logged("unreachable: no external gateway", family="v6")
+    wait_logged(netadmin, "unreachable: no external gateway", family="v6")
 
 
 def test_a_router_that_falls_silent_expires_even_without_us(lab, tmp_path):
     """The lifetime is the kernel's to count: nobody has to be alive."""
-    netadmin = lab.start_with()
+    netadmin = lab.start()
     router = Router(lab, tmp_path, FIRST, lifetime=4)
     wait_for_gateways(lab, FIRST)
     netadmin.kill()
@@ -149,7 +150,7 @@ def test_a_router_that_falls_silent_expires_even_without_us(lab, tmp_path):
 
 
 def test_another_router_takes_over(lab, tmp_path):
-    lab.start_with()
+    lab.start()
     first = Router(lab, tmp_path, FIRST)
     wait_for_gateways(lab, FIRST)
     Router(lab, tmp_path, SECOND)
@@ -161,7 +162,7 @@ def test_another_router_takes_over(lab, tmp_path):
 
 
 def test_the_preferred_router_is_first(lab, tmp_path):
-    lab.start_with()
+    lab.start()
     Router(lab, tmp_path, FIRST, preference="low")
     wait_for_gateways(lab, FIRST)
     Router(lab, tmp_path, SECOND, preference="high")
@@ -176,7 +177,7 @@ def test_dockers_address_is_the_egress_beside_slaac(lab, tmp_path):
         lines = lab.lines("-6", "-oneline", "address", "show", "dev", "ext0", "dynamic", "-tentative")
         return [word.removesuffix("/64") for line in lines for word in line.split() if word.startswith("2001:db8:1:")]
 
-    lab.start_with()
+    lab.start()
     Router(lab, tmp_path, FIRST, prefix="2001:db8:1::/64")
     slaac, = wait_until(autoconfigured, "an autoconfigured address", 10.0)
     wait_until(lambda: slaac in lab.ruleset(), "the address in the set of external ones", 1.0)

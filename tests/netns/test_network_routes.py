@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from netadmin_lab import EXTERNAL_MAC, LAN4, LAN6, ONE4, wait_until
-from network_lab import (DEFAULT4, ROUTER4, ROUTER6, RULES, TABLE, UNREACHABLE4, UNREACHABLE6, NetworkLab)
+from network_lab import (DEFAULT4, ROUTER4, ROUTER6, RULES, TABLE, UNREACHABLE4, UNREACHABLE6, NetworkLab,
+                         wait_logged)
 
 FAMILIES = ("-4", "-6")
 OUTSIDE = {"-4": "203.0.113.9", "-6": "2001:db8:ffff::9"}
@@ -24,7 +25,7 @@ def lab(build):
 
 @pytest.fixture
 def netadmin(lab):
-    return lab.start_with(lab.topology(external=WITH_IPAM6))
+    return lab.start(topology=lab.topology(external=WITH_IPAM6))
 
 
 def installed(lab, family):
@@ -36,14 +37,14 @@ def test_own_rules_and_table_appear(lab, netadmin, family):
     assert lab.rules(family) == RULES
     assert lab.routes(family) == WANTED[family]
     assert f"table {TABLE}" in lab.route_to(family, OUTSIDE[family])
-    assert netadmin.logged("external interface resolved", interface="ext0", mac=EXTERNAL_MAC)
-    assert netadmin.logged("external gateway chosen", family=f"v{family[1]}", source="IPAM")
+    wait_logged(netadmin, "external interface resolved", interface="ext0", mac=EXTERNAL_MAC)
+    wait_logged(netadmin, "external gateway chosen", family=f"v{family[1]}", source="IPAM")
 
 
 def test_main_table_is_never_touched(lab):
     """Docker's default route points at the inner bridge and stays as it is, byte for byte."""
     before = [lab.anchor.run("ip", family, "route", "show", "table", "main") for family in FAMILIES]
-    netadmin = lab.start_with(lab.topology(external=WITH_IPAM6))
+    netadmin = lab.start(topology=lab.topology(external=WITH_IPAM6))
     wait_until(lambda: installed(lab, "-6"), "v6 routes")
     during = [lab.anchor.run("ip", family, "route", "show", "table", "main") for family in FAMILIES]
     assert netadmin.stop() == 0
@@ -69,7 +70,7 @@ def test_killed_hard_leaves_everything_and_the_successor_changes_nothing(lab, ne
     netadmin.kill()
     assert all(installed(lab, family) for family in FAMILIES)
     with lab.monitored("route", "address") as changes:
-        lab.start_with(lab.topology(external=WITH_IPAM6))
+        lab.start(topology=lab.topology(external=WITH_IPAM6))
     assert changes == []
 
 
@@ -79,9 +80,10 @@ def test_a_predecessors_other_state_is_taken_over_quietly(lab):
         lab.anchor.run("ip", "route", "add", "default", "via", route[0], "dev", "ext0", "table", TABLE,
                        "metric", route[1], "proto", "110")
     lab.anchor.run("ip", "rule", "add", "priority", "100", "lookup", TABLE, "protocol", "110")
-    netadmin = lab.start_with(lab.topology(external=WITH_IPAM6))
+    netadmin = lab.start(topology=lab.topology(external=WITH_IPAM6))
     assert installed(lab, "-4")
     netadmin.ping(3)
+    netadmin.kill()  # the log is complete
     assert netadmin.logged("routes or rules of ours were changed") == []
 
 
@@ -105,8 +107,7 @@ def test_a_replaced_gateway_is_put_back(lab, netadmin, family):
     lab.anchor.run("ip", family, "route", "replace", "default", "via", other, "dev", "ext0", "table", TABLE,
                    "metric", "100", "proto", "110")
     lab.back_within_a_second(lambda: installed(lab, family), "the gateway")
-    wait_until(lambda: netadmin.logged("routes or rules of ours were changed by somebody else", family=f"v{family[1]}"),
-               "the log line")
+    wait_logged(netadmin, "routes or rules of ours were changed by somebody else", family=f"v{family[1]}")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -139,7 +140,7 @@ def test_foreign_rules_and_routes_are_untouched(lab, family):
         lab.anchor.run("ip", family, "route", "add", prefix, "via", via, "dev", "ext0", "table", table)
     rules = lab.rules(family)
     routes = {table: lab.routes(family, table) for table in ("200", "201", "51820", TABLE)}
-    netadmin = lab.start_with(lab.topology(external=WITH_IPAM6))
+    netadmin = lab.start(topology=lab.topology(external=WITH_IPAM6))
     assert sorted(lab.rules(family)) == sorted(rules + RULES)
     assert sorted(lab.routes(family)) == sorted(routes[TABLE] + WANTED[family])
     lab.anchor.run("ip", family, "rule", "delete", "priority", "32765")
@@ -153,8 +154,7 @@ def test_foreign_rules_and_routes_are_untouched(lab, family):
 def test_link_down_leaves_no_other_way_and_up_brings_it_back(lab, netadmin, family):
     lab.anchor.run("ip", "link", "set", "ext0", "down")
     assert lab.route_to(family, OUTSIDE[family]) == "unreachable"
-    wait_until(lambda: netadmin.logged("unreachable: no external gateway", reason="the external interface is down"),
-               "the log line")
+    wait_logged(netadmin, "unreachable: no external gateway", reason="the external interface is down")
     assert lab.route_to(family, OUTSIDE[family]) == "unreachable"
     lab.anchor.run("ip", "link", "set", "ext0", "up")
     lab.back_within_a_second(lambda: installed(lab, family), "the default route")
@@ -170,26 +170,26 @@ def test_dockers_ipv6_addresses_survive_a_link_that_goes_down(lab, netadmin):
 
 
 def test_without_a_gateway_nothing_leaves_although_docker_invented_one(lab):
-    netadmin = lab.start_with()
+    netadmin = lab.start()
     assert lab.routes("-6") == [UNREACHABLE6]
     assert lab.route_to("-6", OUTSIDE["-6"]) == "unreachable"
-    lines = netadmin.logged("unreachable: no external gateway", family="v6")
+    lines = wait_logged(netadmin, "unreachable: no external gateway", family="v6")
     assert [line["level"] for line in lines] == ["WARN"]
 
 
 def test_a_pin_wins_over_ipam_per_family(lab):
-    netadmin = lab.start_with(lab.topology(external=WITH_IPAM6), gateway4="10.99.0.254")
+    netadmin = lab.start(topology=lab.topology(external=WITH_IPAM6), gateway4="10.99.0.254")
     assert lab.routes("-4") == [DEFAULT4.replace(ROUTER4, "10.99.0.254"), UNREACHABLE4]
     assert lab.routes("-6") == WANTED["-6"]
-    assert netadmin.logged("external gateway chosen", gateway="10.99.0.254", source="pin")
+    wait_logged(netadmin, "external gateway chosen", gateway="10.99.0.254", source="pin")
 
 
 def test_a_pin_that_is_not_on_link_is_not_replaced_by_another(lab):
-    netadmin = lab.start_with(lab.topology(external=WITH_IPAM6), gateway4="192.0.2.1", gateway6="fe80::1234")
+    netadmin = lab.start(topology=lab.topology(external=WITH_IPAM6), gateway4="192.0.2.1", gateway6="fe80::1234")
     assert lab.routes("-4") == [UNREACHABLE4]
     assert lab.routes("-6") == ["default via fe80::1234 dev ext0 proto 110 metric 100 pref medium", UNREACHABLE6]
-    assert netadmin.logged("unreachable: no external gateway", family="v4",
-                           reason="the gateway of ANCHORD_EXT_GATEWAY_IP is not on link")
+    wait_logged(netadmin, "unreachable: no external gateway", family="v4",
+                reason="the gateway of ANCHORD_EXT_GATEWAY_IP is not on link")
 
 
 def test_an_interface_that_is_attached_again_is_found_by_its_mac(lab, netadmin):
@@ -199,8 +199,8 @@ def test_an_interface_that_is_attached_again_is_found_by_its_mac(lab, netadmin):
     lab.cable(lab.anchor, "lan7", lab.client, "eth9", EXTERNAL_MAC)
     lab.anchor.run("ip", "address", "add", f"{LAN4}/24", "dev", "lan7")
     wait_until(lambda: lab.routes("-4") == [DEFAULT4.replace("ext0", "lan7"), UNREACHABLE4], "the new default", 1.0)
-    assert netadmin.logged("external interface not there")
-    assert netadmin.logged("external interface resolved", interface="lan7")
+    wait_logged(netadmin, "external interface not there")
+    wait_logged(netadmin, "external interface resolved", interface="lan7")
 
 
 def test_lost_notifications_lead_to_a_new_reading(lab, netadmin, tmp_path):
