@@ -146,13 +146,17 @@ static bool is_stale_by_port(const struct sweep *sweep, const struct conntrack_f
     return false;
 }
 
+/* An address may have come back since. */
+static bool is_given_up(const struct sweep *sweep, const struct ip_address *address)
+{
+    return contains(sweep->changes->given_up, sweep->changes->given_up_count, address) &&
+           !contains(sweep->external, sweep->external_count, address);
+}
+
 static bool is_stale(const struct sweep *sweep, const struct conntrack_flow *flow)
 {
-    const struct conntrack_changes *changes = sweep->changes;
-
-    if (contains(changes->given_up, changes->given_up_count, &flow->original_destination) ||
-        (flow->status & IPS_SRC_NAT &&
-         contains(changes->given_up, changes->given_up_count, &flow->reply_destination)))
+    if (is_given_up(sweep, &flow->original_destination) ||
+        (flow->status & IPS_SRC_NAT && is_given_up(sweep, &flow->reply_destination)))
         return true;
     return contains(sweep->external, sweep->external_count, &flow->original_destination) &&
            is_stale_by_port(sweep, flow);

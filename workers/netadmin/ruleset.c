@@ -1,6 +1,7 @@
 /* Our two nftables tables; see ruleset.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
 #include "workers/netadmin/ruleset.h"
 
+#include "common/clock.h"
 #include "common/text.h"
 #include "workers/netadmin/conntrack.h"
 #include "workers/netadmin/nft_dump.h"
@@ -11,7 +12,14 @@
 
 /* Somebody may commit between our dump and our transaction: read again and try again, this often. */
 #define ATTEMPTS_MAX 5
-/* Recent changes kept for the second sweep; above that the first sweep has to do. */
+/*
+ * A sweep walks the kernel's whole hash table: 10 ms with the usual 262,144 buckets (measured). Changes that come
+ * one by one are swept at once; in a storm of them sweeps take at most a fifth of the time, so that they cannot
+ * hold up the maps, and what is left waits for the second sweep.
+ */
+#define SWEEP_SHARE         5
+#define SWEEP_ALLOWANCE_MAX (200 * MICROSECONDS_PER_MILLISECOND)
+/* No more changes than these wait. */
 #define RECENT_CHANGES_MAX (2 * MAP_ELEMENTS_MAX)
 
 struct ruleset {
@@ -21,21 +29,22 @@ struct ruleset {
     bool was_installed;                   /* by this process: `view` is the last one applied */
     struct network_view view;
     struct map_state held;
-    struct conntrack_changes recent;
+    struct conntrack_changes recent; /* since the last second sweep */
+    uint32_t flushed[FAMILY_INDEX_MAX_]; /* not reported yet */
+    int64_t sweep_allowance;             /* microseconds */
+    uint64_t allowance_time;             /* CLOCK_MONOTONIC, microseconds: when that was true */
 };
 
 /* A prepared transition of the four maps. */
 struct transition {
     struct map_state next;
     struct map_state_difference difference;
-    struct conntrack_changes changes;
 };
 
 static void transition_clear(struct transition *transition)
 {
     map_state_clear(&transition->next);
     map_state_difference_clear(&transition->difference);
-    conntrack_changes_clear(&transition->changes);
 }
 
 static int fail(struct nft_failure *failure, int error, const char *operation)
@@ -158,8 +167,11 @@ static bool view_equal(const struct network_view *a, const struct network_view *
     return true;
 }
 
-/* From what the maps hold to `want`, without the families that the kernel lacks. */
-static int prepare(const struct ruleset *ruleset, const struct map_state *have, const struct map_state *want,
+/*
+ * From what the maps hold to `want`, without the families that the kernel lacks. The changes are noted for the
+ * sweeps here, where memory may still lack; should the transaction fail they harm nothing.
+ */
+static int prepare(struct ruleset *ruleset, const struct map_state *have, const struct map_state *want,
                    struct transition *transition)
 {
     int result = map_state_copy(&transition->next, want);
@@ -175,7 +187,7 @@ static int prepare(const struct ruleset *ruleset, const struct map_state *have, 
     result = map_state_difference_compute(have, &transition->next, &transition->difference);
     if (result < 0)
         return result;
-    return conntrack_changes_add(&transition->changes, &transition->difference);
+    return conntrack_changes_add(&ruleset->recent, &transition->difference);
 }
 
 static bool is_external(const struct network_view *view, const struct ip_address *address)
@@ -189,59 +201,67 @@ static bool is_external(const struct network_view *view, const struct ip_address
 
 /* The addresses that were external before: our own last view, or what a predecessor left in the set. What
  * others put into the set since then was never our address. */
-static void note_given_up(const struct ruleset *ruleset, const struct content *content,
-                          const struct network_view *view, struct conntrack_changes *changes)
+static void note_given_up(struct ruleset *ruleset, const struct content *content,
+                          const struct network_view *view)
 {
     for (size_t i = 0; ruleset->was_installed && i < ruleset->view.external_count; i++) {
         if (!is_external(view, &ruleset->view.external[i]))
-            conntrack_changes_give_up(changes, &ruleset->view.external[i]);
+            conntrack_changes_give_up(&ruleset->recent, &ruleset->view.external[i]);
     }
     for (size_t family = 0; !ruleset->was_installed && family < FAMILY_INDEX_MAX_; family++) {
         const struct nft_table_content *table = &content->tables[family];
 
         for (size_t i = 0; i < table->external_count; i++) {
             if (!is_external(view, &table->external[i]))
-                conntrack_changes_give_up(changes, &table->external[i]);
+                conntrack_changes_give_up(&ruleset->recent, &table->external[i]);
         }
     }
 }
 
-/* Keeps the changes for the second sweep. Out of memory: the first sweep has to do. */
-static void remember(struct ruleset *ruleset, const struct transition *transition)
+static int sweep(struct ruleset *ruleset)
 {
-    if (ruleset->recent.count + transition->changes.count > RECENT_CHANGES_MAX)
-        conntrack_changes_clear(&ruleset->recent);
-    if (conntrack_changes_add(&ruleset->recent, &transition->difference) < 0)
-        conntrack_changes_clear(&ruleset->recent);
-    for (size_t i = 0; i < transition->changes.given_up_count; i++)
-        conntrack_changes_give_up(&ruleset->recent, &transition->changes.given_up[i]);
+    uint64_t start = clock_monotonic_microseconds();
+    int result = conntrack_sweep(ruleset->socket, &ruleset->recent, &ruleset->held, ruleset->view.external,
+                                 ruleset->view.external_count, ruleset->flushed);
+
+    ruleset->sweep_allowance -= (int64_t)(clock_monotonic_microseconds() - start);
+    return result;
 }
 
-static int sweep(struct ruleset *ruleset, struct conntrack_changes *changes,
-                 uint32_t flushed[FAMILY_INDEX_MAX_])
+static bool may_sweep(struct ruleset *ruleset)
 {
-    return conntrack_sweep(ruleset->socket, changes, &ruleset->held, ruleset->view.external,
-                           ruleset->view.external_count, flushed);
+    uint64_t now = clock_monotonic_microseconds();
+    uint64_t gained = (now - ruleset->allowance_time) / SWEEP_SHARE;
+
+    ruleset->sweep_allowance += (int64_t)(gained < SWEEP_ALLOWANCE_MAX ? gained : SWEEP_ALLOWANCE_MAX);
+    if (ruleset->sweep_allowance > (int64_t)SWEEP_ALLOWANCE_MAX)
+        ruleset->sweep_allowance = SWEEP_ALLOWANCE_MAX;
+    ruleset->allowance_time = now;
+    return ruleset->sweep_allowance > 0;
 }
 
 /* The transaction is committed: what it held is what holds. A sweep that fails is made good, or reported, by
  * the second one. */
-static void finish(struct ruleset *ruleset, const struct network_view *view, struct transition *transition,
-                   uint32_t flushed[FAMILY_INDEX_MAX_])
+static void finish(struct ruleset *ruleset, const struct network_view *view, struct transition *transition)
 {
+    bool is_full;
+
     map_state_clear(&ruleset->held);
     ruleset->held = transition->next;
     transition->next = (struct map_state){0};
     ruleset->view = *view;
     ruleset->is_installed = true;
     ruleset->was_installed = true;
-    remember(ruleset, transition);
-    (void)sweep(ruleset, &transition->changes, flushed);
+    if (!ruleset_wants_second_sweep(ruleset))
+        return;
+    is_full = ruleset->recent.count > RECENT_CHANGES_MAX;
+    if ((may_sweep(ruleset) || is_full) && sweep(ruleset) == 0 && is_full)
+        conntrack_changes_clear(&ruleset->recent);
 }
 
 /* Only elements differ. */
 static int update(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
-                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
+                  struct nft_failure *failure)
 {
     CLEANUP(transition_clear) struct transition transition = {0};
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
@@ -263,7 +283,7 @@ static int update(struct ruleset *ruleset, const struct network_view *view, cons
         ruleset->is_installed = false;
         return result;
     }
-    finish(ruleset, view, &transition, flushed);
+    finish(ruleset, view, &transition);
     return 0;
 }
 
@@ -282,7 +302,7 @@ static int wake_tables(struct ruleset *ruleset, const struct content *content, s
 
 /* Reads what is there and makes everything right in one transaction. */
 static int install(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
-                   uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
+                   struct nft_failure *failure)
 {
     CLEANUP(transition_clear) struct transition transition = {0};
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
@@ -300,7 +320,6 @@ static int install(struct ruleset *ruleset, const struct network_view *view, con
         result = nft_batch_initialise(&batch);
     if (result < 0)
         return fail(failure, result, "allocate");
-    note_given_up(ruleset, &content, view, &transition.changes);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (!ruleset->lacks_family[i])
             nft_ruleset_install(&batch, &nft_families[i], &content.tables[i], view,
@@ -309,28 +328,40 @@ static int install(struct ruleset *ruleset, const struct network_view *view, con
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     if (result < 0)
         return result;
-    finish(ruleset, view, &transition, flushed);
+    note_given_up(ruleset, &content, view);
+    finish(ruleset, view, &transition);
     return 0;
 }
 
-int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
-                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
+static int apply(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+                 struct nft_failure *failure)
 {
-    const struct map_state *wanted = want ? want : &ruleset->held;
     int result;
 
     if (ruleset->is_installed && view_equal(&ruleset->view, view)) {
-        result = want ? update(ruleset, view, want, flushed, failure) : 0;
+        result = want ? update(ruleset, view, want, failure) : 0;
         if (ruleset->is_installed)
             return result;
     }
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        result = install(ruleset, view, wanted, flushed, failure);
+        result = install(ruleset, view, want ? want : &ruleset->held, failure);
         /* What a change between dump and transaction looks like: an object that is gone, there or in use. */
         if (result != -ENOENT && result != -EEXIST && result != -EBUSY)
             return result;
     }
     return result;
+}
+
+int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
+{
+    int result = apply(ruleset, view, want, failure);
+
+    if (result < 0)
+        return result;
+    memcpy(flushed, ruleset->flushed, sizeof(ruleset->flushed));
+    memset(ruleset->flushed, 0, sizeof(ruleset->flushed));
+    return 0;
 }
 
 bool ruleset_wants_second_sweep(const struct ruleset *ruleset)
@@ -340,8 +371,7 @@ bool ruleset_wants_second_sweep(const struct ruleset *ruleset)
 
 int ruleset_sweep_again(struct ruleset *ruleset)
 {
-    uint32_t flushed[FAMILY_INDEX_MAX_] = {0};
-    int result = sweep(ruleset, &ruleset->recent, flushed);
+    int result = sweep(ruleset);
 
     if (result == 0)
         conntrack_changes_clear(&ruleset->recent);

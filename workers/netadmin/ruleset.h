@@ -41,7 +41,8 @@ void ruleset_invalidate(struct ruleset *ruleset);
 /*
  * Brings the kernel to the view and to `want` (sorted, checked by the policy; NULL: the maps stay as they are)
  * in one transaction that holds only the difference, then drops the flows that it made stale (NAT-3, NAT-4).
- * flushed[FAMILY_INDEX_…] counts these. Applying the same again does nothing.
+ * flushed[FAMILY_INDEX_…] counts these, with those that sweeps dropped since the last report; in a storm of
+ * changes they may wait for ruleset_sweep_again(). Applying the same again does nothing.
  * Returns 0, or a negative errno with *failure filled: then the kernel is as it was, save for a batch that was
  * too long for one transaction. When flows cannot be dropped, ruleset_sweep_again() says so.
  */
