@@ -18,8 +18,8 @@ from lab.machine import wait_until
 ANCHOR = "network-anchor"
 PROXY = "socket-proxy"
 IMAGE = "anchord:dev"
-# SPEC §11: all that a network-anchor in bootstrap mode needs.
-CAPABILITIES = ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN"]
+# SPEC 11: all that a network-anchor in bootstrap mode needs.
+CAPABILITIES = ["NET_ADMIN", "NET_RAW", "SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN"]
 FAMILIES = (4, 6)
 NFT_FAMILY = {4: ("ip", "anchord_v4"), 6: ("ip6", "anchord_v6")}
 WORKERS = ("anchord-init", "anchord", "anchord-watcher", "anchord-netadmin")

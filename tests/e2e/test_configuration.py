@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from direct import ANCHOR, FAMILIES, IMAGE, mail_services, service
+from direct import ANCHOR, FAMILIES, IMAGE, PROXY, mail_services, service
 from lab import topology
 from lab.instance import OUTSIDE_PORT
 from lab.machine import run, wait_until
@@ -150,13 +150,13 @@ def test_a_pinned_shared_network_is_taken(direct):
 def test_docker_away_for_a_while_keeps_nat(direct):
     """DISC-1, ADDR-9: the API unreachable: what was reconciled stays; back: changes are followed."""
     project = direct(smtp_only() | {"late": service("late", tcp="26", expose="tcp/26")})
-    project.up("smtp", ANCHOR)
+    project.up("smtp", ANCHOR, PROXY)
     answers(project)
     with project.lab.lanhost1.connect(project.at(4), 25) as connection:
-        project.compose("stop", "--timeout", "1", "socket-proxy")
+        project.compose("stop", "--timeout", "1", PROXY)
         project.compose("up", "--detach", "--pull", "never", "--no-deps", "late")
         answers(project)
-        project.compose("start", "socket-proxy")
+        project.compose("start", PROXY)
         project.wait_answer("tcp", 26, "late", deadline=30)
         assert connection.alive()
 

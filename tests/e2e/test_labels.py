@@ -23,9 +23,15 @@ def mail(shared_direct):
     return shared_direct(mail_services()).ready()
 
 
+def maps(mail):
+    return {(family, proto): mail.elements(family, proto) for family in FAMILIES for proto in ("tcp", "udp")}
+
+
 @pytest.fixture
 def add(mail):
-    """add(name, tcp=…, expose=…): a further container of the project on transit; its full name."""
+    """add(name, tcp=…, expose=…): a further container of the project on transit; its full name. All are
+    gone at the end, from the maps, too."""
+    before = maps(mail)
     with contextlib.ExitStack() as stack:
         def factory(name, *, labels=None, project=mail.name, **options):
             details = service(name, labels=labels, **options)
@@ -38,6 +44,7 @@ def add(mail):
             stack.callback(mail.lab.docker, "rm", "--force", full, check=False)
             return full
         yield factory
+    wait_until(lambda: maps(mail) == before, 5, "the maps as they were before the test")
 
 
 def errors_naming(mail, *words):
@@ -88,19 +95,21 @@ def test_a_restarted_watcher_keeps_the_incumbent(mail, add):
     mail.wait_answer("tcp", 7101, "incumbent")
 
 
-MALFORMED = ("tcp", "tcp/0", "tcp/65536", "sctp/80", "tcp/80:", "tcp/80:0", "tcp/80,,", "tcp/90-80",
-             "tcp/8000-8010:9000-9005", "tcp/eighty", "tcp/7200,udp/x", "7200")
+# label -> position of the fault
+MALFORMED = {"tcp": 4, "tcp/0": 5, "tcp/65536": 5, "sctp/80": 1, "7200": 1, "tcp/80:": 8, "tcp/80:0": 8, "tcp/80,,": 8,
+             "tcp/90-80": 5, "tcp/8000-8010:9000-9005": 15, "tcp/eighty": 5, "tcp/7200,udp/x": 14}
 
 
-@pytest.mark.parametrize("label", MALFORMED)
-def test_a_malformed_label_counts_as_a_whole_and_is_named(mail, add, label):
+@pytest.mark.parametrize("label,position", MALFORMED.items())
+def test_a_malformed_label_counts_as_a_whole_and_is_named(mail, add, label, position):
     """DISC-3: an error with container, label and position; nothing of that container is exposed; other
     containers are served as before and after."""
-    before = {(family, proto): mail.elements(family, proto) for family in FAMILIES for proto in ("tcp", "udp")}
+    before = maps(mail)
+    logged = len(errors_naming(mail, "odd", "anchord.expose"))
     odd = add("odd", tcp="7200", expose=label)
-    wait_until(lambda: errors_naming(mail, odd, label), 5, f"an error about {label}")
-    for (family, proto), elements in before.items():
-        assert mail.elements(family, proto) == elements
+    error = wait_until(lambda: errors_naming(mail, odd, "anchord.expose")[logged:], 5, f"an error about {label}")[0]
+    assert error["position"] == position
+    assert maps(mail) == before
     add("next", tcp="7201", expose="tcp/7201")
     mail.wait_answer("tcp", 7201, "next")
     assert 7200 not in mail.elements(4, "tcp")
