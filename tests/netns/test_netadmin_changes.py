@@ -1,0 +1,302 @@
+"""What a change of the maps does to connections: to those that it concerns, and above all to the others."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+import messages
+from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, family_of, outcome, wait_until
+
+FAMILIES = [pytest.param(LAN4, ONE4, TWO4, id="v4"), pytest.param(LAN6, ONE6, TWO6, id="v6")]
+
+
+def flow_to(lab, protocol, address, port):
+    """A client's connected socket that has heard its service once; returns it and the service's name."""
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    flow = lab.client.socket(family_of(address), kind)
+    lab.closing.callback(flow.close)
+    flow.connect((address, port))
+    if protocol == "udp":
+        flow.send(b"?")
+    return flow, flow.recv(100).decode().split()[0]
+
+
+def ask_again(flow):
+    flow.send(b"?")
+    return flow.recv(100).decode().split()[0]
+
+
+def entry_ids(lab, protocol, port):
+    """The conntrack entries of one external port, by the kernel's id."""
+    listed = lab.anchor.run("conntrack", "-L", "-o", "id", "-p", protocol, "--dport", str(port), check=False)
+    listed += lab.anchor.run("conntrack", "-L", "-f", "ipv6", "-o", "id", "-p", protocol, "--dport", str(port),
+                             check=False)
+    return {word for line in listed.splitlines() for word in line.split() if word.startswith("id=")}
+
+
+class OpenConnections:
+    """A process that opens connections one after the other until it is told to stop; one failure is remembered."""
+
+    def __init__(self, lab, address, port, pause):
+        self.socket_namespace = lab.client
+        self.stop_reader, self.stop_writer = os.pipe()
+        self.result_reader, result_writer = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self.stop_writer)
+            with self.socket_namespace.entered():
+                result = self.work(address, port, pause)
+            os.write(result_writer, json.dumps(result).encode())
+            os._exit(0)
+        os.close(result_writer)
+        os.close(self.stop_reader)
+
+    def work(self, address, port, pause):
+        opened, failures = 0, []
+        while not select.select([self.stop_reader], [], [], pause)[0]:
+            with socket.socket(family_of(address), socket.SOCK_STREAM) as connection:
+                connection.settimeout(3)
+                # Closed by a reset: neither side keeps the port.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+                try:
+                    connection.connect((address, port))
+                    connection.recv(100)
+                    opened += 1
+                except OSError as error:
+                    failures.append(str(error))
+        return {"opened": opened, "failures": failures}
+
+    def stop(self):
+        os.close(self.stop_writer)
+        result = json.loads(os.read(self.result_reader, 65536))
+        os.waitpid(self.pid, 0)
+        os.close(self.result_reader)
+        return result
+
+
+def test_nat3_ten_thousand_updates_of_other_entries_disturb_no_connection(lab):
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "tcp", 8080, ONE4)
+    steady = messages.exposure("tcp", 80, ONE4, 8080)
+    others = [[messages.exposure(protocol, (7000, 7003), backend) for protocol in ("tcp", "udp")]
+              for backend in (ONE4, TWO4)]
+    netadmin.expose(steady)
+    handle = lab.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4")
+    talk, name = flow_to(lab, "tcp", LAN4, 80)
+    connections = OpenConnections(lab, LAN4, 80, 0)
+    start = time.monotonic()
+    for number in range(10000):
+        netadmin.expose(steady, *others[number % 2])
+    elapsed = time.monotonic() - start
+    result = connections.stop()
+    print(f"NAT-3: 10000 updates in {elapsed:.1f} s, {result['opened']} connections opened meanwhile")
+    assert result["failures"] == []
+    assert result["opened"] > 500
+    talk.send(b"still here")
+    assert (name, talk.recv(100)) == ("one", b"still here")
+    # Nothing but elements was touched: not even a rule has another handle.
+    netadmin.expose(steady)
+    assert lab.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4") == handle
+
+
+@pytest.mark.parametrize("address, one, two", FAMILIES)
+def test_nat4_udp_client_follows_its_port_to_the_new_backend(lab, address, one, two):
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "udp", 8080, one)
+    lab.serve(lab.two, "two", "udp", 8080, two)
+    parallel = messages.exposure("udp", 81, one, 8080)  # another external port on the same backend port
+    netadmin.expose(messages.exposure("udp", 80, one, 8080), parallel)
+    flow, name = flow_to(lab, "udp", address, 80)
+    neighbour, _ = flow_to(lab, "udp", address, 81)
+    untouched = entry_ids(lab, "udp", 81)
+    assert name == "one" and len(untouched) == 1
+    applied = netadmin.expose(messages.exposure("udp", 80, two, 8080), parallel)
+    assert sum(applied.flushed.values()) == 1
+    assert ask_again(flow) == "two"
+    assert entry_ids(lab, "udp", 81) == untouched
+    assert ask_again(neighbour) == "one"
+    applied = netadmin.expose(parallel)
+    assert sum(applied.flushed.values()) == 1
+    with pytest.raises(ConnectionRefusedError):
+        ask_again(flow)
+    assert entry_ids(lab, "udp", 81) == untouched
+
+
+@pytest.mark.parametrize("address, one, two", FAMILIES)
+def test_nat4_tcp_connection_to_a_backend_that_went_ends_and_others_do_not(lab, address, one, two):
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "tcp", 8080, one)
+    lab.serve(lab.two, "two", "tcp", 8080, two)
+    parallel = messages.exposure("tcp", 81, one, 8080)
+    netadmin.expose(messages.exposure("tcp", 80, one, 8080), parallel)
+    flow, name = flow_to(lab, "tcp", address, 80)
+    neighbour, _ = flow_to(lab, "tcp", address, 81)
+    assert name == "one"
+    applied = netadmin.expose(messages.exposure("tcp", 80, two, 8080), parallel)
+    assert sum(applied.flushed.values()) == 1
+    with pytest.raises(ConnectionResetError):
+        flow.send(b"?")
+        flow.recv(100)
+    assert outcome(lab.client, "tcp", address, 80) == "two"
+    neighbour.send(b"same as before")
+    assert neighbour.recv(100) == b"same as before"
+
+
+def test_nat4_backend_port_change_moves_the_flow(lab):
+    netadmin = lab.start()
+    for port in (8080, 8081):
+        lab.serve(lab.one, f"port{port}", "udp", port, ONE4)
+    netadmin.expose(messages.exposure("udp", 80, ONE4, 8080))
+    flow, name = flow_to(lab, "udp", LAN4, 80)
+    assert name == "port8080"
+    netadmin.expose(messages.exposure("udp", 80, ONE4, 8081))
+    assert ask_again(flow) == "port8081"
+
+
+@pytest.mark.parametrize("address, one, two", FAMILIES)
+def test_nat4_udp_flow_pinned_to_no_backend_is_freed_when_its_element_comes(lab, address, one, two):
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "udp", 8080, one)
+    # An entry as a listener on the anchor's own port would leave it, or a table that came later than the flow.
+    is_v6 = ":" in address
+    for destination, port in ((address, "40000"), ("2001:db8::7" if is_v6 else "192.0.2.7", "40001")):
+        lab.anchor.run("conntrack", "-I", "-p", "udp", "-s", "2001:db8:99::9" if is_v6 else "10.99.0.9", "-d", destination,
+                       "--sport", port, "--dport", "80", "-t", "120", "-u", "SEEN_REPLY")
+    assert len(entry_ids(lab, "udp", 80)) == 2
+    applied = netadmin.expose(messages.exposure("udp", 80, one, 8080))
+    assert sum(applied.flushed.values()) == 1
+    assert len(entry_ids(lab, "udp", 80)) == 1  # the one to somebody else's port 80 stays
+    with lab.client.socket(family_of(address), socket.SOCK_DGRAM) as flow:
+        flow.bind(("", 40000))
+        flow.connect((address, 80))
+        assert ask_again(flow) == "one"
+
+
+def test_nat4_flows_of_an_external_address_that_was_given_up_are_dropped(lab):
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "udp", 8080, ONE4)
+    lab.anchor.run("ip", "address", "add", "10.99.0.51/24", "dev", "ext0")
+    netadmin.expose(messages.exposure("udp", 80, ONE4, 8080))
+    wait_until(lambda: "10.99.0.51" in lab.ruleset(), "the new address in the set")
+    _, name = flow_to(lab, "udp", "10.99.0.51", 80)
+    other, _ = flow_to(lab, "udp", LAN4, 80)
+    assert name == "one" and len(entry_ids(lab, "udp", 80)) == 2
+    lab.anchor.run("ip", "address", "del", "10.99.0.51/24", "dev", "ext0")
+    wait_until(lambda: len(entry_ids(lab, "udp", 80)) == 1, "the given up address' flow to go")
+    assert "10.99.0.51" not in lab.ruleset()
+    assert ask_again(other) == "one"
+
+
+def test_nat14_killed_and_adopted_without_a_gap(lab):
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "tcp", 8080, ONE4)
+    lab.serve(lab.one, "one", "udp", 8080, ONE4)
+    items = [messages.exposure("tcp", 80, ONE4, 8080), messages.exposure("udp", 80, ONE4, 8080),
+             messages.exposure("tcp", (9000, 9999), TWO6, 19000)]
+    netadmin.expose(*items)
+    talk, _ = flow_to(lab, "tcp", LAN4, 80)
+    ruleset = lab.ruleset()
+    connections = OpenConnections(lab, LAN4, 80, 0.001)
+    for _ in range(5):
+        lab.netadmin.kill()
+        assert lab.ruleset() == ruleset
+        assert outcome(lab.client, "udp", LAN4, 80) == "one"
+        successor = lab.start()
+        # NAT-6: the new watcher learns who has which port, neighbouring ports as one range.
+        assert sorted(successor.reported) == [("tcp", 80, 80, ONE4, 8080), ("tcp", 9000, 9999, TWO6, 19000),
+                                              ("udp", 80, 80, ONE4, 8080)]
+        assert successor.expose(*items).flushed == {"v4": 0, "v6": 0}
+        assert lab.ruleset() == ruleset
+    result = connections.stop()
+    assert result["failures"] == [] and result["opened"] > 50
+    talk.send(b"still here")
+    assert talk.recv(100) == b"still here"
+
+
+def test_nat14_successor_drops_what_no_longer_holds(lab):
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "udp", 8080, ONE4)
+    lab.serve(lab.two, "two", "udp", 8080, TWO4)
+    netadmin.expose(messages.exposure("udp", 80, ONE4, 8080), messages.exposure("tcp", 25, ONE4))
+    flow, name = flow_to(lab, "udp", LAN4, 80)
+    netadmin.kill()
+    successor = lab.start()
+    applied = successor.expose(messages.exposure("udp", 80, TWO4, 8080))
+    assert name == "one" and applied.flushed["v4"] == 1
+    assert ask_again(flow) == "two"
+    assert applied.entries["v4"] == {"tcp": 0, "udp": 1}
+
+
+def test_nat14_end_of_the_supervisor_keeps_everything(lab):
+    netadmin = lab.start()
+    netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080))
+    ruleset = lab.ruleset()
+    netadmin.supervisor.shutdown(socket.SHUT_RDWR)
+    assert netadmin.wait() == 0
+    assert lab.ruleset() == ruleset
+    assert "lookup 24942" in lab.anchor.run("ip", "rule")
+
+
+def test_nat14_stop_keeps_or_removes_as_it_is_told(lab):
+    foreign = "table ip foreign { chain c { type filter hook input priority 5; counter; }; }\n"
+    lab.nft(foreign)
+    netadmin = lab.start()
+    netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080))
+    ruleset = lab.ruleset()
+    os.kill(netadmin.pid, signal.SIGTERM)  # a signal to the whole group is not for it
+    netadmin.ping(7)
+    assert netadmin.stop(messages.STOP_KEEP_STATE) == 0
+    assert "dnat_tcp" in lab.ruleset() and "dnat_tcp" in ruleset
+    successor = lab.start()
+    start = time.monotonic()
+    assert successor.stop(messages.STOP_TEAR_DOWN) == 0
+    assert time.monotonic() - start < 1
+    assert "anchord" not in lab.ruleset() and "table ip foreign" in lab.ruleset()
+    assert "24942" not in lab.anchor.run("ip", "rule")
+    assert successor.logged("nat teardown") == []
+
+
+def test_watcher_that_goes_or_is_replaced_changes_nothing(lab):
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "tcp", 8080, ONE4)
+    netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080))
+    netadmin.watcher.send(messages.message(messages.EXPOSURES_BEGIN, generation=9))
+    netadmin.watcher.close()
+    netadmin.ping(1)
+    assert outcome(lab.client, "tcp", LAN4, 80) == "one"
+    _, reported = netadmin.link()
+    assert reported == [("tcp", 80, 80, ONE4, 8080)]
+    netadmin.generation = 0  # a new watcher counts from 1 again
+    assert netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080)).generation == 1
+
+
+def test_state_is_held_until_the_topology_is_known(lab):
+    netadmin = lab.start(ready=False)
+    netadmin.generation = 1
+    for datagram in messages.state([messages.exposure("tcp", 80, ONE4, 8080)], 1):
+        netadmin.watcher.send(datagram)
+    netadmin.ping(1)
+    assert "anchord" not in lab.ruleset()
+    netadmin.send(lab.topology())
+    assert (applied := netadmin.receive_applied()).error == 0 and applied.entries["v4"]["tcp"] == 1
+    netadmin.wait_ready(messages.TABLES_INSTALLED | messages.RECONCILED)
+
+
+def test_interface_that_comes_back_under_another_name_gets_its_rules(lab):
+    netadmin = lab.start()
+    netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080))
+    lab.anchor.run("ip", "link", "set", "ext0", "down")
+    lab.anchor.run("ip", "link", "set", "ext0", "name", "lan7")
+    lab.anchor.run("ip", "link", "set", "lan7", "up")
+    wait_until(lambda: 'iifname "lan7"' in lab.ruleset() and "ext0" not in lab.ruleset(), "rules with the new name")
+    lab.serve(lab.one, "one", "tcp", 8080, ONE4)
+    with contextlib.suppress(AssertionError):
+        lab.client.run("ip", "route", "add", "172.30.0.0/15", "via", LAN4)
+    wait_until(lambda: outcome(lab.client, "tcp", LAN4, 80, 1) == "one", "the port answers again")
