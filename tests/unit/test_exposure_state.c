@@ -1,0 +1,172 @@
+/* Unit tests of workers/netadmin/exposure_state: a state is complete or it is nothing. */
+#include "workers/netadmin/exposure_state.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct items {
+    struct message_exposures message;
+    struct wire_exposure exposures[2];
+};
+
+static struct items make_items(uint64_t generation, uint16_t first_port, uint16_t second_port)
+{
+    struct items items = {.message = {.item_count = 2}};
+    const uint16_t ports[] = {first_port, second_port};
+
+    items.message.header = message_header_make(MESSAGE_EXPOSURES_ITEMS, sizeof(items), generation);
+    for (size_t i = 0; i < 2; i++)
+        items.exposures[i] = (struct wire_exposure){.family = 4,
+                                                    .protocol = IPPROTO_TCP,
+                                                    .port_first = ports[i],
+                                                    .port_last = ports[i],
+                                                    .backend_port_first = 80,
+                                                    .backend = {172, 30, 0, 5}};
+    return items;
+}
+
+static int commit(struct exposure_state *incoming, uint64_t generation, uint32_t count, struct map_state *ret,
+                  char reason[REASON_SIZE])
+{
+    const struct message_commit message = {
+        .header = message_header_make(MESSAGE_EXPOSURES_COMMIT, sizeof(message), generation),
+        .item_count = count,
+    };
+
+    return exposure_state_commit(incoming, &message, ret, reason);
+}
+
+static void complete_state_comes_out_sorted(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct map_state committed = {0};
+    const struct items items = make_items(3, 443, 25);
+    char reason[REASON_SIZE] = "";
+    const struct map *map = &committed.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP];
+
+    (void)state;
+    exposure_state_begin(&incoming, 3);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+    assert_int_equal(commit(&incoming, 3, 2, &committed, reason), 0);
+    assert_int_equal(map->count, 2);
+    assert_int_equal(map->elements[0].port, 25);
+    assert_int_equal(map->elements[1].port, 443);
+    assert_false(incoming.is_open);
+    map_state_clear(&committed);
+}
+
+static void empty_state_is_a_state(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct map_state committed = {0};
+    char reason[REASON_SIZE] = "";
+
+    (void)state;
+    exposure_state_begin(&incoming, 1);
+    assert_int_equal(commit(&incoming, 1, 0, &committed, reason), 0);
+    assert_int_equal(map_state_count(&committed), 0);
+}
+
+static void messages_out_of_order_are_no_protocol(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct map_state committed = {0};
+    const struct items items = make_items(3, 443, 25);
+    char reason[REASON_SIZE] = "";
+
+    (void)state;
+    assert_int_equal(exposure_state_add(&incoming, &items.message), -EPROTO);
+    assert_int_equal(commit(&incoming, 3, 0, &committed, reason), -EPROTO);
+    exposure_state_begin(&incoming, 4);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), -EPROTO);
+    assert_int_equal(commit(&incoming, 5, 0, &committed, reason), -EPROTO);
+    exposure_state_clear(&incoming);
+}
+
+static void wrong_count_is_refused_and_leaves_nothing(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct map_state committed = {0};
+    const struct items items = make_items(3, 443, 25);
+    char reason[REASON_SIZE] = "";
+
+    (void)state;
+    exposure_state_begin(&incoming, 3);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+    assert_int_equal(commit(&incoming, 3, 1, &committed, reason), -EBADMSG);
+    assert_string_not_equal(reason, "");
+    assert_int_equal(map_state_count(&committed), 0);
+    assert_int_equal(commit(&incoming, 3, 2, &committed, reason), -EPROTO);
+}
+
+static void new_begin_drops_the_half_before(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct map_state committed = {0};
+    const struct items half = make_items(3, 443, 25);
+    const struct items whole = make_items(4, 80, 81);
+    char reason[REASON_SIZE] = "";
+
+    (void)state;
+    exposure_state_begin(&incoming, 3);
+    assert_int_equal(exposure_state_add(&incoming, &half.message), 0);
+    exposure_state_begin(&incoming, 4);
+    assert_int_equal(exposure_state_add(&incoming, &whole.message), 0);
+    assert_int_equal(commit(&incoming, 4, 2, &committed, reason), 0);
+    assert_int_equal(map_state_count(&committed), 2);
+    assert_null(map_find(&committed.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], 443));
+    map_state_clear(&committed);
+}
+
+static void port_twice_is_named(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct map_state committed = {0};
+    const struct items items = make_items(3, 443, 443);
+    char reason[REASON_SIZE] = "";
+
+    (void)state;
+    exposure_state_begin(&incoming, 3);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+    assert_int_equal(commit(&incoming, 3, 2, &committed, reason), -EEXIST);
+    assert_string_equal(reason, "tcp/443 twice for v4");
+    assert_int_equal(map_state_count(&committed), 0);
+}
+
+static void too_many_are_refused_at_commit(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct map_state committed = {0};
+    struct items items = make_items(3, 1, 1);
+    char reason[REASON_SIZE] = "";
+
+    (void)state;
+    items.exposures[0].port_last = UINT16_MAX - 79;
+    items.exposures[1] = items.exposures[0];
+    items.exposures[1].family = IP_FAMILY_6;
+    exposure_state_begin(&incoming, 3);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0); /* the rest is not even kept */
+    assert_int_equal(map_state_count(&incoming.collected), 0);
+    assert_int_equal(commit(&incoming, 3, 4, &committed, reason), -E2BIG);
+    assert_int_equal(map_state_count(&committed), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(complete_state_comes_out_sorted),
+        cmocka_unit_test(empty_state_is_a_state),
+        cmocka_unit_test(messages_out_of_order_are_no_protocol),
+        cmocka_unit_test(wrong_count_is_refused_and_leaves_nothing),
+        cmocka_unit_test(new_begin_drops_the_half_before),
+        cmocka_unit_test(port_twice_is_named),
+        cmocka_unit_test(too_many_are_refused_at_commit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,142 @@
+/* Unit tests of workers/netadmin/policy: which backends a desired state may name (DESIGN §1). */
+#include "workers/netadmin/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct wire_address wire(const char *text)
+{
+    struct ip_address address;
+
+    assert_int_equal(ip_address_parse(text, &address), 0);
+    return wire_address_from(&address);
+}
+
+static bool holds(const struct ip_address *address, const void *userdata)
+{
+    struct ip_address own;
+
+    assert_int_equal(ip_address_parse(userdata, &own), 0);
+    return ip_address_equal(address, &own);
+}
+
+static struct wire_network shared_network(void)
+{
+    struct wire_network network = {.name = "transit", .subnet_count = 3};
+
+    network.subnets[0] = (struct wire_subnet){.address = wire("172.30.0.0"),
+                                              .gateway = wire("172.30.0.1"),
+                                              .auxiliary_gateway = wire("172.30.0.2"),
+                                              .prefix_length = 24};
+    network.subnets[1] = (struct wire_subnet){.address = wire("fd30::"), .gateway = wire("fd30::1"), .prefix_length = 64};
+    network.subnets[2] = (struct wire_subnet){.address = wire("172.30.9.0"), .prefix_length = 31};
+    return network;
+}
+
+/* What the policy says about a state with this one backend behind one good one. */
+static int judge(const char *backend, char reason[REASON_SIZE])
+{
+    const struct wire_network shared = shared_network();
+    const struct policy policy = {.shared = &shared, .is_own_address = holds, .userdata = "172.30.0.3"};
+    struct map_state state = {0};
+    struct ip_address address;
+    struct map_element element = {.port = 25, .backend_port = 25, .backend = {172, 30, 0, 5}};
+    int result;
+
+    assert_int_equal(ip_address_parse(backend, &address), 0);
+    assert_int_equal(map_add(&state.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
+    element.port = 26;
+    memcpy(element.backend, address.bytes, sizeof(element.backend));
+    assert_int_equal(
+        map_add(&state.maps[family_index_from_family(address.family)][PROTOCOL_INDEX_TCP], &element), 0);
+    result = policy_check(&policy, &state, reason);
+    map_state_clear(&state);
+    return result;
+}
+
+static void containers_of_the_shared_network_are_allowed(void **state)
+{
+    static const char *const allowed[] = {"172.30.0.5", "172.30.0.254", "fd30::5", "fd30::ffff:ffff:ffff:ffff",
+                                          "172.30.9.0", "172.30.9.1"}; /* a /31 has no ends (RFC 3021) */
+    char reason[REASON_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(allowed); i++)
+        assert_int_equal(judge(allowed[i], reason), 0);
+}
+
+static void everything_else_is_refused_with_its_reason(void **state)
+{
+    static const struct {
+        const char *backend;
+        const char *reason;
+    } refused[] = {
+        {"172.30.0.0", "network address"},    {"172.30.0.255", "broadcast"},
+        {"172.30.0.1", "the gateway"},        {"172.30.0.2", "auxiliary gateway"},
+        {"172.30.0.3", "our own"},            {"fd30::", "network address"},
+        {"fd30::1", "the gateway"},           {"172.30.1.5", "outside"},
+        {"172.29.255.255", "outside"},        {"fd31::5", "outside"},
+        {"127.0.0.1", "no host"},             {"0.0.0.0", "no host"},
+        {"::1", "no host"},                   {"::", "no host"},
+        {"224.0.0.1", "no host"},             {"255.255.255.255", "no host"},
+        {"ff02::1", "no host"},               {"::ffff:172.30.0.5", "outside"},
+    };
+    char reason[REASON_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+        assert_int_equal(judge(refused[i].backend, reason), -EPERM);
+        assert_non_null(strstr(reason, refused[i].reason));
+        assert_non_null(strstr(reason, refused[i].backend));
+        assert_non_null(strstr(reason, "port 26"));
+    }
+}
+
+static void later_port_of_a_run_is_checked_too(void **state)
+{
+    const struct wire_network shared = shared_network();
+    const struct policy policy = {.shared = &shared, .is_own_address = holds, .userdata = "172.30.0.3"};
+    struct map_state wanted = {0};
+    struct map_element element = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
+    char reason[REASON_SIZE];
+
+    (void)state;
+    for (; element.port < 10; element.port++) {
+        element.backend[3] = element.port == 9 ? 1 : 5;
+        assert_int_equal(map_add(&wanted.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_UDP], &element), 0);
+    }
+    assert_int_equal(policy_check(&policy, &wanted, reason), -EPERM);
+    assert_non_null(strstr(reason, "port 9 "));
+    map_state_clear(&wanted);
+}
+
+static void network_without_subnets_allows_nothing(void **state)
+{
+    const struct wire_network nothing = {.name = "transit"};
+    const struct policy policy = {.shared = &nothing, .is_own_address = holds, .userdata = "172.30.0.3"};
+    const struct map_element element = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
+    struct map_state wanted = {0};
+    char reason[REASON_SIZE];
+
+    (void)state;
+    assert_int_equal(policy_check(&policy, &wanted, reason), 0);
+    assert_int_equal(map_add(&wanted.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
+    assert_int_equal(policy_check(&policy, &wanted, reason), -EPERM);
+    map_state_clear(&wanted);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(containers_of_the_shared_network_are_allowed),
+        cmocka_unit_test(everything_else_is_refused_with_its_reason),
+        cmocka_unit_test(later_port_of_a_run_is_checked_too),
+        cmocka_unit_test(network_without_subnets_allows_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
