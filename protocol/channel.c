@@ -276,6 +276,15 @@ int channel_new(sd_event *event, int fd, enum message_direction receives, const 
     return 0;
 }
 
+int channel_send_pong(struct channel *channel, const struct message_header *ping)
+{
+    struct message_ping pong = {
+        .header = message_header_make(MESSAGE_PONG, sizeof(pong), ping->generation),
+    };
+
+    return channel_send_message(channel, &pong);
+}
+
 int channel_make_pair(int ret[2])
 {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)

@@ -3,7 +3,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
-#include "workers/docker/resolver.h"
+#include "workers/dns/lookup.h"
 #include "workers/docker/transport.h"
 
 #include <inttypes.h>
@@ -11,6 +11,13 @@
 #include <string.h>
 #include <utlist.h>
 #include <yajl/yajl_gen.h>
+
+/* Docker's DNS answers within a millisecond; what takes longer is asked again by the caller's backoff. */
+#define DNS_TIMEOUT_MILLISECONDS 1500
+#define DNS_ATTEMPTS             2
+
+/* Each with brackets and a comma. */
+#define ADDRESSES_TEXT_SIZE (DNS_ADDRESSES_MAX * (IP_ADDRESS_TEXT_SIZE + 3))
 
 struct operation {
     struct operation *prev, *next;
@@ -26,7 +33,7 @@ struct operation {
 struct docker_client {
     struct docker_host host;
     struct transport *transport;
-    struct resolver *resolver; /* only for a name */
+    struct dns_lookup *lookup; /* only for a name */
     struct operation *operations;
     struct docker_version version;
     docker_done_handler on_connected; /* NULL: no connect is under way */
@@ -134,19 +141,38 @@ static int ask_version(struct docker_client *client)
     return start(client, "/version", parser, false, on_version, client);
 }
 
-static void on_resolved(void *userdata, const char *addresses, const char *reason)
+/* "192.0.2.1,[2001:db8::1]": the list that CURLOPT_RESOLVE takes. */
+static void format_addresses(const struct dns_answer *answer, char text[ADDRESSES_TEXT_SIZE])
+{
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < answer->count; i++) {
+        char address[IP_ADDRESS_TEXT_SIZE];
+
+        (void)ip_address_format(&answer->addresses[i], address);
+        length +=
+            (size_t)snprintf(text + length, ADDRESSES_TEXT_SIZE - length,
+                             answer->addresses[i].family == IP_FAMILY_6 ? "%s[%s]" : "%s%s", i > 0 ? "," : "", address);
+    }
+}
+
+static void on_resolved(void *userdata, const struct dns_answer *answer)
 {
     struct docker_client *client = userdata;
+    char addresses[ADDRESSES_TEXT_SIZE];
     char description[TRANSPORT_TEXT_SIZE];
     int result;
 
     if (!client->on_connected)
         return;
-    if (!addresses) {
-        (void)snprintf(description, sizeof(description), "cannot resolve %s: %s", client->host.name, reason);
+    if (answer->count == 0) {
+        (void)snprintf(description, sizeof(description), "cannot resolve %s: %s", client->host.name,
+                       answer->error ? answer->error : "the name has no address");
         report_connected(client, -EHOSTUNREACH, description);
         return;
     }
+    format_addresses(answer, addresses);
     result = transport_set_addresses(client->transport, addresses);
     if (result == 0)
         result = ask_version(client);
@@ -161,7 +187,7 @@ int docker_client_connect(struct docker_client *client, docker_done_handler on_d
     docker_client_disconnect(client);
     client->on_connected = on_done;
     client->on_connected_userdata = userdata;
-    result = client->resolver ? resolver_start(client->resolver) : ask_version(client);
+    result = client->lookup ? dns_lookup_start(client->lookup) : ask_version(client);
     if (result < 0)
         client->on_connected = NULL;
     return result;
@@ -177,6 +203,11 @@ void docker_client_disconnect(struct docker_client *client)
 int docker_client_new(sd_event *event, const struct docker_host *host, struct docker_client **ret)
 {
     CLEANUP(docker_client_freep) struct docker_client *client = calloc(1, sizeof(*client));
+    const struct dns_question question = {
+        .name = host->name,
+        .timeout_milliseconds = DNS_TIMEOUT_MILLISECONDS,
+        .attempts = DNS_ATTEMPTS,
+    };
     int result;
 
     if (!client)
@@ -184,7 +215,7 @@ int docker_client_new(sd_event *event, const struct docker_host *host, struct do
     client->host = *host;
     result = transport_new(event, host, &client->transport);
     if (result == 0 && host->kind == DOCKER_HOST_TCP && !host->name_is_address)
-        result = resolver_new(event, host->name, on_resolved, client, &client->resolver);
+        result = dns_lookup_new(event, &question, on_resolved, client, &client->lookup);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(client);
@@ -196,7 +227,7 @@ struct docker_client *docker_client_free(struct docker_client *client)
     if (!client)
         return NULL;
     docker_client_disconnect(client);
-    (void)resolver_free(client->resolver);
+    (void)dns_lookup_free(client->lookup);
     (void)transport_free(client->transport);
     free(client);
     return NULL;

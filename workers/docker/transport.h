@@ -40,7 +40,7 @@ int transport_new(sd_event *event, const struct docker_host *host, struct transp
 struct transport *transport_free(struct transport *transport);
 DEFINE_POINTER_CLEANUP(struct transport, (void)transport_free, transport_freep);
 
-/* The addresses of the host's name, as resolver.h gives them; for all calls from now on. */
+/* The addresses of the host's name, as CURLOPT_RESOLVE takes them; for all calls from now on. */
 int transport_set_addresses(struct transport *transport, const char *addresses) __attribute__((warn_unused_result));
 
 /* Sends a GET. Returns 0 or a negative errno; then on_done does not come. */
