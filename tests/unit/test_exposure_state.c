@@ -8,24 +8,26 @@
 
 #include <cmocka.h>
 
-struct items {
+/* A message with two items. */
+union items {
     struct message_exposures message;
-    struct wire_exposure exposures[2];
+    uint8_t bytes[sizeof(struct message_exposures) + 2 * sizeof(struct wire_exposure)];
 };
 
-static struct items make_items(uint64_t generation, uint16_t first_port, uint16_t second_port)
+static union items make_items(uint64_t generation, uint16_t first_port, uint16_t second_port)
 {
-    struct items items = {.message = {.item_count = 2}};
+    union items items = {.bytes = {0}};
     const uint16_t ports[] = {first_port, second_port};
 
     items.message.header = message_header_make(MESSAGE_EXPOSURES_ITEMS, sizeof(items), generation);
+    items.message.item_count = 2;
     for (size_t i = 0; i < 2; i++)
-        items.exposures[i] = (struct wire_exposure){.family = 4,
-                                                    .protocol = IPPROTO_TCP,
-                                                    .port_first = ports[i],
-                                                    .port_last = ports[i],
-                                                    .backend_port_first = 80,
-                                                    .backend = {172, 30, 0, 5}};
+        items.message.items[i] = (struct wire_exposure){.family = 4,
+                                                        .protocol = IPPROTO_TCP,
+                                                        .port_first = ports[i],
+                                                        .port_last = ports[i],
+                                                        .backend_port_first = 80,
+                                                        .backend = {172, 30, 0, 5}};
     return items;
 }
 
@@ -44,7 +46,7 @@ static void complete_state_comes_out_sorted(void **state)
 {
     struct exposure_state incoming = {0};
     struct map_state committed = {0};
-    const struct items items = make_items(3, 443, 25);
+    const union items items = make_items(3, 443, 25);
     char reason[REASON_SIZE] = "";
     const struct map *map = &committed.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP];
 
@@ -75,7 +77,7 @@ static void messages_out_of_order_are_no_protocol(void **state)
 {
     struct exposure_state incoming = {0};
     struct map_state committed = {0};
-    const struct items items = make_items(3, 443, 25);
+    const union items items = make_items(3, 443, 25);
     char reason[REASON_SIZE] = "";
 
     (void)state;
@@ -91,7 +93,7 @@ static void wrong_count_is_refused_and_leaves_nothing(void **state)
 {
     struct exposure_state incoming = {0};
     struct map_state committed = {0};
-    const struct items items = make_items(3, 443, 25);
+    const union items items = make_items(3, 443, 25);
     char reason[REASON_SIZE] = "";
 
     (void)state;
@@ -107,8 +109,8 @@ static void new_begin_drops_the_half_before(void **state)
 {
     struct exposure_state incoming = {0};
     struct map_state committed = {0};
-    const struct items half = make_items(3, 443, 25);
-    const struct items whole = make_items(4, 80, 81);
+    const union items half = make_items(3, 443, 25);
+    const union items whole = make_items(4, 80, 81);
     char reason[REASON_SIZE] = "";
 
     (void)state;
@@ -126,7 +128,7 @@ static void port_twice_is_named(void **state)
 {
     struct exposure_state incoming = {0};
     struct map_state committed = {0};
-    const struct items items = make_items(3, 443, 443);
+    const union items items = make_items(3, 443, 443);
     char reason[REASON_SIZE] = "";
 
     (void)state;
@@ -141,13 +143,13 @@ static void too_many_are_refused_at_commit(void **state)
 {
     struct exposure_state incoming = {0};
     struct map_state committed = {0};
-    struct items items = make_items(3, 1, 1);
+    union items items = make_items(3, 1, 1);
     char reason[REASON_SIZE] = "";
 
     (void)state;
-    items.exposures[0].port_last = UINT16_MAX - 79;
-    items.exposures[1] = items.exposures[0];
-    items.exposures[1].family = IP_FAMILY_6;
+    items.message.items[0].port_last = UINT16_MAX - 79;
+    items.message.items[1] = items.message.items[0];
+    items.message.items[1].family = IP_FAMILY_6;
     exposure_state_begin(&incoming, 3);
     assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
     assert_int_equal(exposure_state_add(&incoming, &items.message), 0); /* the rest is not even kept */

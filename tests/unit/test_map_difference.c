@@ -10,8 +10,7 @@
 
 static void add(struct map *map, uint16_t port, uint8_t host, uint16_t backend_port)
 {
-    const struct map_element element = {
-        .port = port, .backend_port = backend_port, .backend = {172, 30, 0, host}};
+    const struct map_element element = {.port = port, .backend_port = backend_port, .backend = {172, 30, 0, host}};
 
     assert_int_equal(map_add(map, &element), 0);
 }
@@ -45,10 +44,10 @@ static void every_kind_of_change_is_found(void **state)
     struct map_difference difference = {0};
 
     (void)state;
-    add(&have, 1, 5, 1);  /* goes */
-    add(&have, 2, 5, 2);  /* stays */
-    add(&have, 3, 5, 3);  /* other address */
-    add(&have, 4, 5, 4);  /* other port */
+    add(&have, 1, 5, 1); /* goes */
+    add(&have, 2, 5, 2); /* stays */
+    add(&have, 3, 5, 3); /* other address */
+    add(&have, 4, 5, 4); /* other port */
     add(&want, 2, 5, 2);
     add(&want, 3, 6, 3);
     add(&want, 4, 5, 40);
@@ -116,7 +115,8 @@ static void range_is_one_element_per_port(void **state)
 static void ranges_come_back_as_they_were(void **state)
 {
     const struct wire_exposure sent[] = {
-        exposure(4, IPPROTO_TCP, 25, 25, 25),     exposure(4, IPPROTO_TCP, 8000, 8010, 9000),
+        exposure(4, IPPROTO_TCP, 25, 25, 25),
+        exposure(4, IPPROTO_TCP, 8000, 8010, 9000),
         exposure(4, IPPROTO_TCP, 8011, 8012, 80), /* neighbour of the range, but not its continuation */
         exposure(4, IPPROTO_UDP, 1, 60000, 5000),
     };
@@ -152,8 +152,8 @@ static void the_limit_holds_over_all_maps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_maps_differ_in_nothing), cmocka_unit_test(every_kind_of_change_is_found),
-        cmocka_unit_test(from_and_to_nothing),          cmocka_unit_test(range_is_one_element_per_port),
+        cmocka_unit_test(equal_maps_differ_in_nothing),  cmocka_unit_test(every_kind_of_change_is_found),
+        cmocka_unit_test(from_and_to_nothing),           cmocka_unit_test(range_is_one_element_per_port),
         cmocka_unit_test(ranges_come_back_as_they_were), cmocka_unit_test(the_limit_holds_over_all_maps),
     };
 

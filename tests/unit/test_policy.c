@@ -32,7 +32,8 @@ static struct wire_network shared_network(void)
                                               .gateway = wire("172.30.0.1"),
                                               .auxiliary_gateway = wire("172.30.0.2"),
                                               .prefix_length = 24};
-    network.subnets[1] = (struct wire_subnet){.address = wire("fd30::"), .gateway = wire("fd30::1"), .prefix_length = 64};
+    network.subnets[1] =
+        (struct wire_subnet){.address = wire("fd30::"), .gateway = wire("fd30::1"), .prefix_length = 64};
     network.subnets[2] = (struct wire_subnet){.address = wire("172.30.9.0"), .prefix_length = 31};
     return network;
 }
@@ -51,8 +52,7 @@ static int judge(const char *backend, char reason[REASON_SIZE])
     assert_int_equal(map_add(&state.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
     element.port = 26;
     memcpy(element.backend, address.bytes, sizeof(element.backend));
-    assert_int_equal(
-        map_add(&state.maps[family_index_from_family(address.family)][PROTOCOL_INDEX_TCP], &element), 0);
+    assert_int_equal(map_add(&state.maps[family_index_from_family(address.family)][PROTOCOL_INDEX_TCP], &element), 0);
     result = policy_check(&policy, &state, reason);
     map_state_clear(&state);
     return result;
@@ -75,15 +75,24 @@ static void everything_else_is_refused_with_its_reason(void **state)
         const char *backend;
         const char *reason;
     } refused[] = {
-        {"172.30.0.0", "network address"},    {"172.30.0.255", "broadcast"},
-        {"172.30.0.1", "the gateway"},        {"172.30.0.2", "auxiliary gateway"},
-        {"172.30.0.3", "our own"},            {"fd30::", "network address"},
-        {"fd30::1", "the gateway"},           {"172.30.1.5", "outside"},
-        {"172.29.255.255", "outside"},        {"fd31::5", "outside"},
-        {"127.0.0.1", "no host"},             {"0.0.0.0", "no host"},
-        {"::1", "no host"},                   {"::", "no host"},
-        {"224.0.0.1", "no host"},             {"255.255.255.255", "no host"},
-        {"ff02::1", "no host"},               {"::ffff:172.30.0.5", "outside"},
+        {"172.30.0.0", "network address"},
+        {"172.30.0.255", "broadcast"},
+        {"172.30.0.1", "the gateway"},
+        {"172.30.0.2", "auxiliary gateway"},
+        {"172.30.0.3", "our own"},
+        {"fd30::", "network address"},
+        {"fd30::1", "the gateway"},
+        {"172.30.1.5", "outside"},
+        {"172.29.255.255", "outside"},
+        {"fd31::5", "outside"},
+        {"127.0.0.1", "no host"},
+        {"0.0.0.0", "no host"},
+        {"::1", "no host"},
+        {"::", "no host"},
+        {"224.0.0.1", "no host"},
+        {"255.255.255.255", "no host"},
+        {"ff02::1", "no host"},
+        {"::ffff:172.30.0.5", "outside"},
     };
     char reason[REASON_SIZE];
 

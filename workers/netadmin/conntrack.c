@@ -237,9 +237,8 @@ static bool concerns_family(const struct conntrack_changes *changes, size_t fami
     return false;
 }
 
-int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes,
-                    const struct map_state *current, const struct ip_address *external,
-                    size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
+int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct map_state *current,
+                    const struct ip_address *external, size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
 {
     int first_error = 0;
 

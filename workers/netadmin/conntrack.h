@@ -43,7 +43,6 @@ void conntrack_changes_give_up(struct conntrack_changes *changes, const struct i
  * sweep with the same changes is harmless. Adds what was deleted to flushed[FAMILY_INDEX_…].
  * Returns 0 or a negative errno.
  */
-int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes,
-                    const struct map_state *current, const struct ip_address *external,
-                    size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
+int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct map_state *current,
+                    const struct ip_address *external, size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
     __attribute__((warn_unused_result));

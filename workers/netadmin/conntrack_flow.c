@@ -72,14 +72,13 @@ static bool read_tuples(const struct nlattr *original_nest, const struct nlattr 
            read_port(&reply, CTA_PROTO_SRC_PORT, &flow->reply_port);
 }
 
-int conntrack_flow_parse(const struct nlmsghdr *message, const struct nft_family *family,
-                         struct conntrack_flow *ret)
+int conntrack_flow_parse(const struct nlmsghdr *message, const struct nft_family *family, struct conntrack_flow *ret)
 {
     const struct nlattr *attributes[CTA_MAX + 1];
 
     rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, CTA_MAX);
-    if (!attributes[CTA_TUPLE_ORIG] || !attributes[CTA_TUPLE_REPLY] || !attributes[CTA_ID] ||
-        !attributes[CTA_STATUS] || mnl_attr_validate(attributes[CTA_ID], MNL_TYPE_U32) < 0 ||
+    if (!attributes[CTA_TUPLE_ORIG] || !attributes[CTA_TUPLE_REPLY] || !attributes[CTA_ID] || !attributes[CTA_STATUS] ||
+        mnl_attr_validate(attributes[CTA_ID], MNL_TYPE_U32) < 0 ||
         mnl_attr_validate(attributes[CTA_STATUS], MNL_TYPE_U32) < 0 ||
         mnl_attr_get_payload_len(attributes[CTA_TUPLE_ORIG]) > CONNTRACK_TUPLE_SIZE)
         return -EBADMSG;
@@ -88,13 +87,11 @@ int conntrack_flow_parse(const struct nlmsghdr *message, const struct nft_family
     ret->id = mnl_attr_get_u32(attributes[CTA_ID]);
     ret->status = ntohl(mnl_attr_get_u32(attributes[CTA_STATUS]));
     ret->original_tuple_length = mnl_attr_get_payload_len(attributes[CTA_TUPLE_ORIG]);
-    memcpy(ret->original_tuple, mnl_attr_get_payload(attributes[CTA_TUPLE_ORIG]),
-           ret->original_tuple_length);
+    memcpy(ret->original_tuple, mnl_attr_get_payload(attributes[CTA_TUPLE_ORIG]), ret->original_tuple_length);
     return 0;
 }
 
-static struct nlmsghdr *build_request(void *buffer, uint16_t type, uint16_t flags,
-                                      const struct nft_family *family)
+static struct nlmsghdr *build_request(void *buffer, uint16_t type, uint16_t flags, const struct nft_family *family)
 {
     struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
     struct nfgenmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
@@ -106,8 +103,8 @@ static struct nlmsghdr *build_request(void *buffer, uint16_t type, uint16_t flag
     return request;
 }
 
-int conntrack_flow_dump(struct nfnl_socket *socket, const struct nft_family *family, uint8_t protocol,
-                        uint16_t port, nfnl_message_handler on_message, void *userdata)
+int conntrack_flow_dump(struct nfnl_socket *socket, const struct nft_family *family, uint8_t protocol, uint16_t port,
+                        nfnl_message_handler on_message, void *userdata)
 {
     _Alignas(8) char buffer[REQUEST_SIZE];
     struct nlmsghdr *request = build_request(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);

@@ -18,24 +18,23 @@ struct conntrack_flow {
     uint16_t original_port; /* destination port as the client sent it, host order */
     uint16_t reply_port;    /* source port of the answers: the backend's */
     struct ip_address original_destination;
-    struct ip_address reply_source;      /* the backend */
-    struct ip_address reply_destination; /* where answers go: the client, or the address we masqueraded with */
+    struct ip_address reply_source;               /* the backend */
+    struct ip_address reply_destination;          /* where answers go: the client, or the address we masqueraded with */
     uint8_t original_tuple[CONNTRACK_TUPLE_SIZE]; /* as the kernel sent it: the key for deletion */
     uint16_t original_tuple_length;
 };
 
 /* Returns 0, or -EBADMSG for an entry that is neither TCP nor UDP over the family's addresses. */
-int conntrack_flow_parse(const struct nlmsghdr *message, const struct nft_family *family,
-                         struct conntrack_flow *ret) __attribute__((warn_unused_result));
+int conntrack_flow_parse(const struct nlmsghdr *message, const struct nft_family *family, struct conntrack_flow *ret)
+    __attribute__((warn_unused_result));
 
 /*
  * Asks for the family's entries. With a protocol (not 0) the kernel is asked for those alone whose original
  * destination port is `port`; an older kernel sends all, so the receiver must look itself. Addresses are never
  * filtered by the kernel: it inverts the match for IPv6 (measured).
  */
-int conntrack_flow_dump(struct nfnl_socket *socket, const struct nft_family *family, uint8_t protocol,
-                        uint16_t port, nfnl_message_handler on_message, void *userdata)
-    __attribute__((warn_unused_result));
+int conntrack_flow_dump(struct nfnl_socket *socket, const struct nft_family *family, uint8_t protocol, uint16_t port,
+                        nfnl_message_handler on_message, void *userdata) __attribute__((warn_unused_result));
 
 /* Deletes exactly this entry. Returns 0; -ENOENT when it has gone by itself. */
 int conntrack_flow_delete(struct nfnl_socket *socket, const struct nft_family *family,

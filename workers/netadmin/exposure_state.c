@@ -58,8 +58,7 @@ static void refuse_duplicates(struct exposure_state *state)
                 if (map->elements[i].port != map->elements[i - 1].port)
                     continue;
                 (void)snprintf(reason, sizeof(reason), "%s/%u twice for %s",
-                               protocol == PROTOCOL_INDEX_TCP ? "tcp" : "udp",
-                               (unsigned int)map->elements[i].port,
+                               protocol == PROTOCOL_INDEX_TCP ? "tcp" : "udp", (unsigned int)map->elements[i].port,
                                ip_family_to_string(family_index_to_family(family)));
                 refuse(state, -EEXIST, reason);
                 return;
@@ -68,8 +67,8 @@ static void refuse_duplicates(struct exposure_state *state)
     }
 }
 
-int exposure_state_commit(struct exposure_state *state, const struct message_commit *message,
-                          struct map_state *ret, char reason[REASON_SIZE])
+int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct map_state *ret,
+                          char reason[REASON_SIZE])
 {
     int result;
 

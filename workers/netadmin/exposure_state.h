@@ -33,6 +33,5 @@ int exposure_state_add(struct exposure_state *state, const struct message_exposu
  * `reason` filled: -EBADMSG (another count than travelled), -E2BIG (above MAP_ELEMENTS_MAX), -EEXIST (a port
  * twice), -ENOMEM. Nothing of a refused state is left.
  */
-int exposure_state_commit(struct exposure_state *state, const struct message_commit *message,
-                          struct map_state *ret, char reason[REASON_SIZE])
-    __attribute__((warn_unused_result));
+int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct map_state *ret,
+                          char reason[REASON_SIZE]) __attribute__((warn_unused_result));

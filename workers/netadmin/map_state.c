@@ -130,8 +130,8 @@ int map_state_copy(struct map_state *target, const struct map_state *source)
 
 int map_state_expand(struct map_state *state, const struct wire_exposure *exposure)
 {
-    struct map *map = &state->maps[family_index_from_family(exposure->family)]
-                                  [protocol_index_from_protocol(exposure->protocol)];
+    struct map *map =
+        &state->maps[family_index_from_family(exposure->family)][protocol_index_from_protocol(exposure->protocol)];
     size_t ports = (size_t)exposure->port_last - exposure->port_first + 1;
     struct map_element element = {0};
     int result;
@@ -155,14 +155,12 @@ static bool continues_range(const struct wire_exposure *exposure, const struct m
 {
     unsigned int length = (unsigned int)exposure->port_last - exposure->port_first + 1;
 
-    return next->port == exposure->port_last + 1U &&
-           next->backend_port == exposure->backend_port_first + length &&
+    return next->port == exposure->port_last + 1U && next->backend_port == exposure->backend_port_first + length &&
            memcmp(next->backend, exposure->backend, sizeof(next->backend)) == 0;
 }
 
 /* Writes the ranges of one map at `target`; returns how many. */
-static size_t map_to_exposures(const struct map *map, uint8_t family, uint8_t protocol,
-                               struct wire_exposure *target)
+static size_t map_to_exposures(const struct map *map, uint8_t family, uint8_t protocol, struct wire_exposure *target)
 {
     size_t count = 0;
 

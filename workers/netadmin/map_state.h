@@ -45,15 +45,13 @@ void map_state_clear(struct map_state *state);
 size_t map_state_count(const struct map_state *state);
 void map_state_sort(struct map_state *state);
 /* Deep copy; *target must be clear. Returns 0, or -ENOMEM with *target clear. */
-int map_state_copy(struct map_state *target, const struct map_state *source)
-    __attribute__((warn_unused_result));
+int map_state_copy(struct map_state *target, const struct map_state *source) __attribute__((warn_unused_result));
 
 /*
  * Appends one element per port of a validated exposure. Returns 0, -ENOMEM, or -E2BIG when the state would
  * hold more than MAP_ELEMENTS_MAX (then nothing is added).
  */
-int map_state_expand(struct map_state *state, const struct wire_exposure *exposure)
-    __attribute__((warn_unused_result));
+int map_state_expand(struct map_state *state, const struct wire_exposure *exposure) __attribute__((warn_unused_result));
 
 /*
  * The other way round, for the report to the watcher: neighbouring ports of one backend become one range.

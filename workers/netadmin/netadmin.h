@@ -19,7 +19,6 @@ struct netadmin;
  * Joins `event` and takes over the ruleset, also when it fails. Opens sockets: before the sandbox is sealed.
  * Returns 0, or a negative errno (logged).
  */
-int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret)
-    __attribute__((warn_unused_result));
+int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret) __attribute__((warn_unused_result));
 struct netadmin *netadmin_free(struct netadmin *netadmin);
 DEFINE_POINTER_CLEANUP(struct netadmin, (void)netadmin_free, netadmin_freep);

@@ -106,8 +106,8 @@ static ssize_t receive(struct nfnl_socket *socket, void *buffer, size_t size)
     for (;;) {
         struct sockaddr_nl from = {0};
         socklen_t from_length = sizeof(from);
-        ssize_t length = recvfrom(mnl_socket_get_fd(socket->netlink), buffer, size, 0,
-                                  (struct sockaddr *)&from, &from_length);
+        ssize_t length =
+            recvfrom(mnl_socket_get_fd(socket->netlink), buffer, size, 0, (struct sockaddr *)&from, &from_length);
 
         if (length < 0 && errno == EINTR)
             continue;
@@ -156,8 +156,8 @@ static void handle_answer(struct answer *answer, const struct nlmsghdr *message)
         answer->error = result;
 }
 
-int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request,
-                        nfnl_message_handler on_message, void *userdata)
+int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request, nfnl_message_handler on_message,
+                        void *userdata)
 {
     static _Alignas(8) uint8_t buffer[32768]; /* a dump's datagrams are at most this long (af_netlink.c) */
     struct answer answer = {.sequence = ++socket->sequence, .on_message = on_message, .userdata = userdata};
@@ -196,8 +196,7 @@ static size_t transaction_length(const struct transaction *transaction)
            nft_batch_offset(transaction->batch, transaction->first);
 }
 
-static int send_transaction(struct nfnl_socket *socket, const struct transaction *transaction,
-                            uint32_t begin_sequence)
+static int send_transaction(struct nfnl_socket *socket, const struct transaction *transaction, uint32_t begin_sequence)
 {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     size_t count = transaction->last - transaction->first;
@@ -215,9 +214,8 @@ static int send_transaction(struct nfnl_socket *socket, const struct transaction
             message->nlmsg_flags |= NLM_F_ACK; /* one answer for all; more could overflow our buffer */
     }
     parts[0] = (struct iovec){begin, nftnl_batch_begin(begin, begin_sequence)->nlmsg_len};
-    parts[1] = (struct iovec){
-        transaction->batch->bytes + nft_batch_offset(transaction->batch, transaction->first),
-        transaction_length(transaction)};
+    parts[1] = (struct iovec){transaction->batch->bytes + nft_batch_offset(transaction->batch, transaction->first),
+                              transaction_length(transaction)};
     parts[2] = (struct iovec){end, nftnl_batch_end(end, begin_sequence + 1 + (uint32_t)count)->nlmsg_len};
     datagram.msg_iovlen = transaction->is_dry_run ? 2 : 3;
     if (sendmsg(mnl_socket_get_fd(socket->netlink), &datagram, 0) < 0)
@@ -225,8 +223,7 @@ static int send_transaction(struct nfnl_socket *socket, const struct transaction
     return 0;
 }
 
-static void describe(const struct transaction *transaction, uint32_t index, int error,
-                     struct nft_failure *failure)
+static void describe(const struct transaction *transaction, uint32_t index, int error, struct nft_failure *failure)
 {
     failure->error = error;
     if (index == 0)
@@ -240,8 +237,8 @@ static void describe(const struct transaction *transaction, uint32_t index, int 
  * Reads until the last message is answered. An error on the BEGIN message (no permission, restart) is the only
  * answer that comes then.
  */
-static int read_verdict(struct nfnl_socket *socket, const struct transaction *transaction,
-                        uint32_t begin_sequence, struct nft_failure *failure)
+static int read_verdict(struct nfnl_socket *socket, const struct transaction *transaction, uint32_t begin_sequence,
+                        struct nft_failure *failure)
 {
     static _Alignas(8) uint8_t buffer[32768];
     uint32_t last_index = (uint32_t)(transaction->last - transaction->first);
@@ -312,8 +309,7 @@ static void take_groups(struct transaction *transaction, size_t limit)
     }
 }
 
-static int run_batch(struct nfnl_socket *socket, struct nft_batch *batch, bool is_dry_run,
-                     struct nft_failure *failure)
+static int run_batch(struct nfnl_socket *socket, struct nft_batch *batch, bool is_dry_run, struct nft_failure *failure)
 {
     /* BEGIN and END take 20 bytes each. */
     size_t limit = socket->send_limit - 2 * (sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg));

@@ -30,9 +30,8 @@ uint32_t nfnl_socket_port(const struct nfnl_socket *socket);
  * -ENOBUFS when messages were lost, -ETIMEDOUT when the kernel did not answer.
  */
 typedef int (*nfnl_message_handler)(const struct nlmsghdr *message, void *userdata);
-int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request,
-                        nfnl_message_handler on_message, void *userdata)
-    __attribute__((warn_unused_result));
+int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request, nfnl_message_handler on_message,
+                        void *userdata) __attribute__((warn_unused_result));
 
 /* Which operation of a batch the kernel refused: what the log and the peer are told. */
 struct nft_failure {

@@ -62,8 +62,7 @@ static int on_table(const struct nlmsghdr *message, void *userdata)
 
     if (!table)
         return -ENOMEM;
-    if (nftnl_table_nlmsg_parse(message, table) == 0 &&
-        is_ours(dump, nftnl_table_get_str(table, NFTNL_TABLE_NAME))) {
+    if (nftnl_table_nlmsg_parse(message, table) == 0 && is_ours(dump, nftnl_table_get_str(table, NFTNL_TABLE_NAME))) {
         dump->content->exists = true;
         dump->content->flags = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS);
     }
@@ -93,8 +92,8 @@ static int on_chain(const struct nlmsghdr *message, void *userdata)
 
     if (!chain)
         return -ENOMEM;
-    if (nftnl_chain_nlmsg_parse(message, chain) == 0 &&
-        is_ours(dump, nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)) && !chain_is_wanted(chain))
+    if (nftnl_chain_nlmsg_parse(message, chain) == 0 && is_ours(dump, nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)) &&
+        !chain_is_wanted(chain))
         result = add_intruder(dump, NFT_OBJECT_CHAIN, nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME), 0);
     nftnl_chain_free(chain);
     return result;
@@ -148,8 +147,7 @@ static int on_object(const struct nlmsghdr *message, void *userdata)
 
     if (!object)
         return -ENOMEM;
-    if (nftnl_obj_nlmsg_parse(message, object) == 0 &&
-        is_ours(dump, nftnl_obj_get_str(object, NFTNL_OBJ_TABLE)))
+    if (nftnl_obj_nlmsg_parse(message, object) == 0 && is_ours(dump, nftnl_obj_get_str(object, NFTNL_OBJ_TABLE)))
         result = add_intruder(dump, NFT_OBJECT_STATEFUL, nftnl_obj_get_str(object, NFTNL_OBJ_NAME),
                               nftnl_obj_get_u32(object, NFTNL_OBJ_TYPE));
     nftnl_obj_free(object);
@@ -166,8 +164,7 @@ static int on_flowtable(const struct nlmsghdr *message, void *userdata)
         return -ENOMEM;
     if (nftnl_flowtable_nlmsg_parse(message, flowtable) == 0 &&
         is_ours(dump, nftnl_flowtable_get_str(flowtable, NFTNL_FLOWTABLE_TABLE)))
-        result = add_intruder(dump, NFT_OBJECT_FLOWTABLE,
-                              nftnl_flowtable_get_str(flowtable, NFTNL_FLOWTABLE_NAME), 0);
+        result = add_intruder(dump, NFT_OBJECT_FLOWTABLE, nftnl_flowtable_get_str(flowtable, NFTNL_FLOWTABLE_NAME), 0);
     nftnl_flowtable_free(flowtable);
     return result;
 }
@@ -239,8 +236,7 @@ static int on_elements(const struct nlmsghdr *message, void *userdata)
 static int dump_elements(struct dump *dump, enum nft_set_index index)
 {
     _Alignas(8) char buffer[REQUEST_SIZE];
-    struct nlmsghdr *request =
-        nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, dump->family->nfproto, NLM_F_DUMP, 0);
+    struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, dump->family->nfproto, NLM_F_DUMP, 0);
     struct nftnl_set *set = nftnl_set_alloc();
 
     if (!set)
@@ -258,8 +254,7 @@ static int dump_elements(struct dump *dump, enum nft_set_index index)
 static int dump_objects(struct dump *dump, uint16_t message_type, nfnl_message_handler on_message)
 {
     _Alignas(8) char buffer[REQUEST_SIZE];
-    struct nlmsghdr *request =
-        nftnl_nlmsg_build_hdr(buffer, message_type, dump->family->nfproto, NLM_F_DUMP, 0);
+    struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, message_type, dump->family->nfproto, NLM_F_DUMP, 0);
 
     return nfnl_socket_request(dump->socket, request, on_message, dump);
 }
@@ -295,8 +290,7 @@ static int dump_once(struct dump *dump)
     return 0;
 }
 
-int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family,
-                   struct nft_table_content *ret)
+int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
 {
     struct dump dump = {.socket = socket, .family = family, .content = ret};
     int result = 0;

@@ -37,7 +37,7 @@ struct nft_table_content {
     struct nft_intruder *intruders;
     size_t intruder_count;
     struct map maps[PROTOCOL_INDEX_MAX_]; /* sorted */
-    struct ip_address *external; /* others may have added any number */
+    struct ip_address *external;          /* others may have added any number */
     size_t external_count;
     size_t external_capacity;
 };
@@ -46,7 +46,7 @@ struct nft_table_content {
  * Reads one family's table; *ret must be clear. A table that is not there is no error. Returns 0, or a negative
  * errno with *ret clear.
  */
-int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family,
-                   struct nft_table_content *ret) __attribute__((warn_unused_result));
+int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+    __attribute__((warn_unused_result));
 void nft_table_content_clear(struct nft_table_content *content);
 DEFINE_POINTER_CLEANUP(struct nft_table_content, nft_table_content_clear, nft_table_content_clearp);

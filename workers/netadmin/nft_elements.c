@@ -11,8 +11,7 @@ struct element_list {
     struct nftnl_set *set; /* NULL after an allocation failed */
 };
 
-static struct element_list list_begin(struct nft_batch *batch, const struct nft_family *family,
-                                      enum nft_set_index set)
+static struct element_list list_begin(struct nft_batch *batch, const struct nft_family *family, enum nft_set_index set)
 {
     struct element_list list = {.batch = batch, .set = nftnl_set_alloc()};
 
@@ -48,9 +47,8 @@ static void list_end(struct element_list *list, const struct nft_family *family,
 
     if (!list->set)
         return;
-    message = nft_batch_add(list->batch, message_type, family->nfproto, adds ? NLM_F_CREATE : 0,
-                            "%s element %s %s %s", adds ? "add" : "delete", family->name, family->table,
-                            nft_set_names[set]);
+    message = nft_batch_add(list->batch, message_type, family->nfproto, adds ? NLM_F_CREATE : 0, "%s element %s %s %s",
+                            adds ? "add" : "delete", family->name, family->table, nft_set_names[set]);
     nftnl_set_elems_nlmsg_build_payload(message, list->set);
     nftnl_set_free(list->set);
 }
@@ -77,8 +75,7 @@ static void change_elements(struct nft_batch *batch, const struct nft_family *fa
 
         memcpy(value, element->backend, family->address_length);
         memcpy(value + family->address_length, &backend_port, sizeof(backend_port));
-        list_add(&list, &key, sizeof(key), value,
-                 adds ? family->address_length + (uint32_t)sizeof(uint32_t) : 0);
+        list_add(&list, &key, sizeof(key), value, adds ? family->address_length + (uint32_t)sizeof(uint32_t) : 0);
     }
     list_end(&list, family, set, message_type);
 }
@@ -97,8 +94,7 @@ void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *f
         size_t first_added = next_added;
 
         for (size_t ports = 0; ports < NFT_ELEMENTS_PER_MESSAGE; ports++) {
-            unsigned int old_port =
-                next_removed < removed->count ? removed->elements[next_removed].port : UINT32_MAX;
+            unsigned int old_port = next_removed < removed->count ? removed->elements[next_removed].port : UINT32_MAX;
             unsigned int new_port = next_added < added->count ? added->elements[next_added].port : UINT32_MAX;
 
             next_removed += old_port <= new_port && old_port != UINT32_MAX;
@@ -111,8 +107,8 @@ void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *f
 }
 
 /* add element ip anchord_v4 external { 10.99.0.50 } */
-void nft_elements_change_external(struct nft_batch *batch, const struct nft_family *family,
-                                  uint16_t message_type, const struct ip_address *addresses, size_t count)
+void nft_elements_change_external(struct nft_batch *batch, const struct nft_family *family, uint16_t message_type,
+                                  const struct ip_address *addresses, size_t count)
 {
     for (size_t first = 0; first < count; first += NFT_ELEMENTS_PER_MESSAGE) {
         struct element_list list = list_begin(batch, family, NFT_SET_EXTERNAL);

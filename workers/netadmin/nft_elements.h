@@ -20,5 +20,5 @@ void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *f
                              const struct map_difference *difference);
 
 /* Adds (NFT_MSG_NEWSETELEM) or deletes (NFT_MSG_DELSETELEM) addresses in the set `external`. */
-void nft_elements_change_external(struct nft_batch *batch, const struct nft_family *family,
-                                  uint16_t message_type, const struct ip_address *addresses, size_t count);
+void nft_elements_change_external(struct nft_batch *batch, const struct nft_family *family, uint16_t message_type,
+                                  const struct ip_address *addresses, size_t count);

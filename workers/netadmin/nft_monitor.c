@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 /* A burst longer than this is served in several turns of the event loop. */
-#define DATAGRAMS_PER_WAKEUP 256
+#define DATAGRAMS_PER_WAKEUP  256
 #define RECEIVE_BUFFER_WANTED (1024 * 1024)
 
 struct nft_monitor {
@@ -218,8 +218,7 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
     /* A smaller buffer only means that a resync comes sooner. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    if (mnl_socket_setsockopt(monitor->netlink, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&group,
-                              sizeof(group)) < 0)
+    if (mnl_socket_setsockopt(monitor->netlink, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&group, sizeof(group)) < 0)
         return -errno;
     result = sd_event_add_io(event, &monitor->source, fd, EPOLLIN, on_readable, monitor);
     if (result < 0)

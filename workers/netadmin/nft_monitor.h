@@ -14,11 +14,11 @@
 /* What the first foreign message of a burst said, for the log; all empty when notifications were lost. */
 struct nft_change {
     char table[32];
-    char what[32];      /* "rule added" */
-    char object[64];    /* the chain, set … concerned */
-    char process[32];   /* the committing process' name, as it calls itself */
+    char what[32];       /* "rule added" */
+    char object[64];     /* the chain, set … concerned */
+    char process[32];    /* the committing process' name, as it calls itself */
     uint32_t process_id; /* in the kernel's first PID namespace */
-    uint32_t messages;  /* how many concerned our tables */
+    uint32_t messages;   /* how many concerned our tables */
 };
 
 struct nft_monitor;

@@ -17,20 +17,16 @@
 #define PORT_REGISTER_LENGTH 4U
 
 const struct nft_family nft_families[FAMILY_INDEX_MAX_] = {
-    [FAMILY_INDEX_4] = {IP_FAMILY_4, NFPROTO_IPV4, "ip", "anchord_v4", 4, 12, 16, TYPE_IPV4_ADDRESS,
-                        IPPROTO_ICMP},
-    [FAMILY_INDEX_6] = {IP_FAMILY_6, NFPROTO_IPV6, "ip6", "anchord_v6", 16, 8, 24, TYPE_IPV6_ADDRESS,
-                        IPPROTO_ICMPV6},
+    [FAMILY_INDEX_4] = {IP_FAMILY_4, NFPROTO_IPV4, "ip", "anchord_v4", 4, 12, 16, TYPE_IPV4_ADDRESS, IPPROTO_ICMP},
+    [FAMILY_INDEX_6] = {IP_FAMILY_6, NFPROTO_IPV6, "ip6", "anchord_v6", 16, 8, 24, TYPE_IPV6_ADDRESS, IPPROTO_ICMPV6},
 };
 
 /* The priorities of both families are equal: NF_IP_PRI_… = NF_IP6_PRI_… */
 const struct nft_chain nft_chains[NFT_CHAIN_INDEX_MAX_] = {
     [NFT_CHAIN_PREROUTING_NAT] = {"prerouting_nat", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, NF_ACCEPT},
     [NFT_CHAIN_OUTPUT_NAT] = {"output_nat", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, NF_ACCEPT},
-    [NFT_CHAIN_POSTROUTING_NAT] = {"postrouting_nat", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC,
-                                   NF_ACCEPT},
-    [NFT_CHAIN_PREROUTING_TTL] = {"prerouting_ttl", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST + 10,
-                                  NF_ACCEPT},
+    [NFT_CHAIN_POSTROUTING_NAT] = {"postrouting_nat", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, NF_ACCEPT},
+    [NFT_CHAIN_PREROUTING_TTL] = {"prerouting_ttl", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST + 10, NF_ACCEPT},
     [NFT_CHAIN_FORWARD_TTL] = {"forward_ttl", "filter", NF_INET_FORWARD, NF_IP_PRI_MANGLE, NF_ACCEPT},
     [NFT_CHAIN_FORWARD] = {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, NF_DROP},
     [NFT_CHAIN_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, NF_DROP},

@@ -12,15 +12,15 @@
 #include <string.h>
 
 /* Offsets: RFC 791 §3.1, RFC 8200 §3; ports are the first four bytes of TCP and UDP. */
-#define IPV4_TTL_OFFSET        8
-#define IPV4_CHECKSUM_OFFSET   10
-#define IPV6_HOP_LIMIT_OFFSET  7
-#define SOURCE_PORT_OFFSET     0
+#define IPV4_TTL_OFFSET         8
+#define IPV4_CHECKSUM_OFFSET    10
+#define IPV6_HOP_LIMIT_OFFSET   7
+#define SOURCE_PORT_OFFSET      0
 #define DESTINATION_PORT_OFFSET 2
-#define INTERFACE_NAME_LENGTH  16 /* IFNAMSIZ: the name with all its zeros */
+#define INTERFACE_NAME_LENGTH   16 /* IFNAMSIZ: the name with all its zeros */
 
-void rule_begin(struct rule *rule, struct nft_batch *batch, const struct nft_family *family,
-                const char *table, enum nft_chain_index chain)
+void rule_begin(struct rule *rule, struct nft_batch *batch, const struct nft_family *family, const char *table,
+                enum nft_chain_index chain)
 {
     *rule = (struct rule){
         .batch = batch,
@@ -207,8 +207,7 @@ void rule_match_protocol(struct rule *rule, uint8_t protocol)
 
 void rule_match_external(struct rule *rule)
 {
-    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, rule->family->destination_offset,
-                 rule->family->address_length);
+    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, rule->family->destination_offset, rule->family->address_length);
     (void)look_up(rule, NFT_SET_EXTERNAL);
 }
 
@@ -284,8 +283,7 @@ void rule_match_local_on_input(struct rule *rule)
 }
 
 /* nft itself loads only the prefix's bytes when it ends at a byte: then no mask is needed. */
-void rule_match_prefix(struct rule *rule, enum rule_side side, uint32_t operation,
-                       const struct ip_subnet *prefix)
+void rule_match_prefix(struct rule *rule, enum rule_side side, uint32_t operation, const struct ip_subnet *prefix)
 {
     static const uint8_t zero[16];
     const struct ip_address first = ip_subnet_first(prefix);

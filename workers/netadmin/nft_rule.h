@@ -22,31 +22,30 @@ struct rule {
 };
 
 /* `table` is the family's own, or another name for a dry run. */
-void rule_begin(struct rule *rule, struct nft_batch *batch, const struct nft_family *family,
-                const char *table, enum nft_chain_index chain);
+void rule_begin(struct rule *rule, struct nft_batch *batch, const struct nft_family *family, const char *table,
+                enum nft_chain_index chain);
 /* Adds the rule to the batch with `comment`, which also names it in errors. */
 void rule_end(struct rule *rule, const char *comment);
 
-void rule_match_input(struct rule *rule, const char *interface);     /* iifname NAME */
-void rule_match_not_input(struct rule *rule, const char *interface); /* iifname != NAME */
-void rule_match_output(struct rule *rule, const char *interface);    /* oifname NAME */
-void rule_match_protocol(struct rule *rule, uint8_t protocol);       /* meta l4proto */
-void rule_match_external(struct rule *rule);                         /* ip daddr @external */
-void rule_match_original_external(struct rule *rule);                /* ct original ip daddr @external */
+void rule_match_input(struct rule *rule, const char *interface);                 /* iifname NAME */
+void rule_match_not_input(struct rule *rule, const char *interface);             /* iifname != NAME */
+void rule_match_output(struct rule *rule, const char *interface);                /* oifname NAME */
+void rule_match_protocol(struct rule *rule, uint8_t protocol);                   /* meta l4proto */
+void rule_match_external(struct rule *rule);                                     /* ip daddr @external */
+void rule_match_original_external(struct rule *rule);                            /* ct original ip daddr @external */
 void rule_match_ports(struct rule *rule, uint16_t source, uint16_t destination); /* udp sport … udp dport … */
 void rule_match_icmp_types(struct rule *rule, uint8_t first, uint8_t last);      /* icmpv6 type A-B */
-void rule_match_time_to_live(struct rule *rule, uint8_t value);      /* ip ttl N, ip6 hoplimit N */
-void rule_match_status(struct rule *rule, uint32_t bits);            /* ct status: IPS_… */
-void rule_match_state(struct rule *rule, uint32_t bits);             /* ct state: NF_CT_STATE_… */
-void rule_match_reply(struct rule *rule);                            /* ct direction reply */
-void rule_match_local_on_input(struct rule *rule);                   /* fib daddr . iif type local */
+void rule_match_time_to_live(struct rule *rule, uint8_t value);                  /* ip ttl N, ip6 hoplimit N */
+void rule_match_status(struct rule *rule, uint32_t bits);                        /* ct status: IPS_… */
+void rule_match_state(struct rule *rule, uint32_t bits);                         /* ct state: NF_CT_STATE_… */
+void rule_match_reply(struct rule *rule);                                        /* ct direction reply */
+void rule_match_local_on_input(struct rule *rule);                               /* fib daddr . iif type local */
 
 enum rule_side { RULE_SOURCE, RULE_DESTINATION };
 /* ip saddr/daddr [!=] PREFIX; `operation` is NFT_CMP_EQ or NFT_CMP_NEQ. */
-void rule_match_prefix(struct rule *rule, enum rule_side side, uint32_t operation,
-                       const struct ip_subnet *prefix);
+void rule_match_prefix(struct rule *rule, enum rule_side side, uint32_t operation, const struct ip_subnet *prefix);
 
-void rule_dnat_by_map(struct rule *rule, size_t protocol_index); /* dnat ip to tcp dport map @dnat_tcp */
+void rule_dnat_by_map(struct rule *rule, size_t protocol_index);     /* dnat ip to tcp dport map @dnat_tcp */
 void rule_snat(struct rule *rule, const struct ip_address *address); /* snat to ADDRESS */
 void rule_masquerade(struct rule *rule);
 void rule_set_time_to_live(struct rule *rule, uint8_t value); /* ip ttl set N, ip6 hoplimit set N */

@@ -19,7 +19,7 @@
 #define OWN_TIME_TO_LIVE       64
 #define FORWARDED_TIME_TO_LIVE 63
 /* bit of a conntrack state in `ct state` (linux/netfilter/nf_tables.h has no names; net/netfilter/nft_ct.c) */
-#define STATE_BIT(state) (UINT32_C(1) << ((state) + 1))
+#define STATE_BIT(state)  (UINT32_C(1) << ((state) + 1))
 #define STATE_ESTABLISHED STATE_BIT(IP_CT_ESTABLISHED)
 #define STATE_RELATED     STATE_BIT(IP_CT_RELATED)
 #define STATE_NEW         STATE_BIT(IP_CT_NEW)
@@ -29,10 +29,10 @@
 #define DHCP6_SERVER_PORT 547
 #define DHCP6_CLIENT_PORT 546
 /* RFC 2710 §3, RFC 4861 §4: MLD query, report and done are 130 … 132, neighbour discovery 133 … 137 */
-#define MLD_TYPE_FIRST              130
-#define NEIGHBOUR_SOLICITATION_TYPE 135
-#define NEIGHBOUR_REDIRECT_TYPE     137
-#define ROUTER_SOLICITATION_TYPE    133
+#define MLD_TYPE_FIRST               130
+#define NEIGHBOUR_SOLICITATION_TYPE  135
+#define NEIGHBOUR_REDIRECT_TYPE      137
+#define ROUTER_SOLICITATION_TYPE     133
 #define NEIGHBOUR_ADVERTISEMENT_TYPE 136
 
 struct rules_context {

@@ -32,9 +32,9 @@ static void add_table(struct nft_batch *batch, const struct nft_family *family, 
         return;
     (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
     nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, 0);
-    nftnl_table_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWTABLE, family->nfproto, NLM_F_CREATE,
-                                                  "add table %s %s", family->name, name),
-                                    table);
+    nftnl_table_nlmsg_build_payload(
+        nft_batch_add(batch, NFT_MSG_NEWTABLE, family->nfproto, NLM_F_CREATE, "add table %s %s", family->name, name),
+        table);
     nftnl_table_free(table);
 }
 
@@ -80,9 +80,9 @@ static void add_set(struct nft_batch *batch, const struct nft_family *family, co
         nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, shape.data_type);
         nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, shape.data_length);
     }
-    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWSET, family->nfproto, NLM_F_CREATE,
-                                                "add %s %s %s %s", shape.data_length ? "map" : "set",
-                                                family->name, table, nft_set_names[index]),
+    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWSET, family->nfproto, NLM_F_CREATE, "add %s %s %s %s",
+                                                shape.data_length ? "map" : "set", family->name, table,
+                                                nft_set_names[index]),
                                   set);
     nftnl_set_free(set);
 }
@@ -107,9 +107,9 @@ static void flush_rules(struct nft_batch *batch, const struct nft_family *family
     if (!must(batch, rule))
         return;
     (void)nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, family->table);
-    nftnl_rule_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELRULE, family->nfproto, 0,
-                                                 "flush table %s %s", family->name, family->table),
-                                   rule);
+    nftnl_rule_nlmsg_build_payload(
+        nft_batch_add(batch, NFT_MSG_DELRULE, family->nfproto, 0, "flush table %s %s", family->name, family->table),
+        rule);
     nftnl_rule_free(rule);
 }
 
@@ -121,8 +121,8 @@ static void delete_set(struct nft_batch *batch, const struct nft_family *family,
         return;
     (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, family->table);
     (void)nftnl_set_set_str(set, NFTNL_SET_NAME, name);
-    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELSET, family->nfproto, 0,
-                                                "delete set %s %s %s", family->name, family->table, name),
+    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELSET, family->nfproto, 0, "delete set %s %s %s",
+                                                family->name, family->table, name),
                                   set);
     nftnl_set_free(set);
 }
@@ -135,14 +135,13 @@ static void delete_chain(struct nft_batch *batch, const struct nft_family *famil
         return;
     (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, family->table);
     (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
-    nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELCHAIN, family->nfproto, 0,
-                                                  "delete chain %s %s %s", family->name, family->table, name),
+    nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELCHAIN, family->nfproto, 0, "delete chain %s %s %s",
+                                                  family->name, family->table, name),
                                     chain);
     nftnl_chain_free(chain);
 }
 
-static void delete_object(struct nft_batch *batch, const struct nft_family *family, const char *name,
-                          uint32_t type)
+static void delete_object(struct nft_batch *batch, const struct nft_family *family, const char *name, uint32_t type)
 {
     struct nftnl_obj *object = nftnl_obj_alloc();
 
@@ -151,8 +150,8 @@ static void delete_object(struct nft_batch *batch, const struct nft_family *fami
     nftnl_obj_set_str(object, NFTNL_OBJ_TABLE, family->table);
     nftnl_obj_set_str(object, NFTNL_OBJ_NAME, name);
     nftnl_obj_set_u32(object, NFTNL_OBJ_TYPE, type);
-    nftnl_obj_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELOBJ, family->nfproto, 0,
-                                                "delete object %s %s %s", family->name, family->table, name),
+    nftnl_obj_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELOBJ, family->nfproto, 0, "delete object %s %s %s",
+                                                family->name, family->table, name),
                                   object);
     nftnl_obj_free(object);
 }
@@ -166,8 +165,7 @@ static void delete_flowtable(struct nft_batch *batch, const struct nft_family *f
     (void)nftnl_flowtable_set_str(flowtable, NFTNL_FLOWTABLE_TABLE, family->table);
     (void)nftnl_flowtable_set_str(flowtable, NFTNL_FLOWTABLE_NAME, name);
     nftnl_flowtable_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELFLOWTABLE, family->nfproto, 0,
-                                                      "delete flowtable %s %s %s", family->name,
-                                                      family->table, name),
+                                                      "delete flowtable %s %s %s", family->name, family->table, name),
                                         flowtable);
     nftnl_flowtable_free(flowtable);
 }
@@ -218,9 +216,8 @@ static bool contains(const struct ip_address *addresses, size_t count, const str
 }
 
 /* Those of `from` in this family that are not in `without`. Returns how many stand in `ret`. */
-static size_t select_addresses(const struct ip_address *from, size_t from_count,
-                               const struct ip_address *without, size_t without_count, uint8_t family,
-                               struct ip_address *ret)
+static size_t select_addresses(const struct ip_address *from, size_t from_count, const struct ip_address *without,
+                               size_t without_count, uint8_t family, struct ip_address *ret)
 {
     size_t count = 0;
 
@@ -242,8 +239,8 @@ static void change_external(struct nft_batch *batch, const struct nft_family *fa
 
     if (!must(batch, removed))
         return;
-    removed_count = select_addresses(content->external, content->external_count, view->external,
-                                     view->external_count, family->family, removed);
+    removed_count = select_addresses(content->external, content->external_count, view->external, view->external_count,
+                                     family->family, removed);
     nft_elements_change_external(batch, family, NFT_MSG_DELSETELEM, removed, removed_count);
     nft_elements_change_external(batch, family, NFT_MSG_NEWSETELEM, added, added_count);
     free(removed);
@@ -291,8 +288,8 @@ void nft_ruleset_remove(struct nft_batch *batch, const struct nft_family *family
     if (!must(batch, table))
         return;
     (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, family->table);
-    nftnl_table_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELTABLE, family->nfproto, 0,
-                                                  "delete table %s %s", family->name, family->table),
-                                    table);
+    nftnl_table_nlmsg_build_payload(
+        nft_batch_add(batch, NFT_MSG_DELTABLE, family->nfproto, 0, "delete table %s %s", family->name, family->table),
+        table);
     nftnl_table_free(table);
 }

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct wire_subnet *find_subnet(const struct wire_network *network,
-                                             const struct ip_address *address)
+static const struct wire_subnet *find_subnet(const struct wire_network *network, const struct ip_address *address)
 {
     for (uint32_t i = 0; i < network->subnet_count; i++) {
         const struct ip_subnet subnet = {
@@ -63,8 +62,7 @@ static const char *check_backend(const struct policy *policy, const struct ip_ad
     return policy->is_own_address(address, policy->userdata) ? "is our own address" : NULL;
 }
 
-static int check_map(const struct policy *policy, const struct map *map, uint8_t family,
-                     char reason[REASON_SIZE])
+static int check_map(const struct policy *policy, const struct map *map, uint8_t family, char reason[REASON_SIZE])
 {
     const struct map_element *checked = NULL; /* ports of a range share one backend: ask once */
 
@@ -96,8 +94,7 @@ int policy_check(const struct policy *policy, const struct map_state *state, cha
     }
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
         for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            int result = check_map(policy, &state->maps[family][protocol], family_index_to_family(family),
-                                   reason);
+            int result = check_map(policy, &state->maps[family][protocol], family_index_to_family(family), reason);
 
             if (result < 0)
                 return result;

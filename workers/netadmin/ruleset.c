@@ -29,7 +29,7 @@ struct ruleset {
     bool was_installed;                   /* by this process: `view` is the last one applied */
     struct network_view view;
     struct map_state held;
-    struct conntrack_changes recent; /* since the last second sweep */
+    struct conntrack_changes recent;     /* since the last second sweep */
     uint32_t flushed[FAMILY_INDEX_MAX_]; /* not reported yet */
     int64_t sweep_allowance;             /* microseconds */
     uint64_t allowance_time;             /* CLOCK_MONOTONIC, microseconds: when that was true */
@@ -156,8 +156,7 @@ void ruleset_invalidate(struct ruleset *ruleset)
 static bool view_equal(const struct network_view *a, const struct network_view *b)
 {
     if (a->external_count != b->external_count || strcmp(a->external_name, b->external_name) != 0 ||
-        strcmp(a->shared_name, b->shared_name) != 0 ||
-        !ip_address_equal(&a->egress6_global, &b->egress6_global) ||
+        strcmp(a->shared_name, b->shared_name) != 0 || !ip_address_equal(&a->egress6_global, &b->egress6_global) ||
         !ip_address_equal(&a->egress6_unique_local, &b->egress6_unique_local))
         return false;
     for (size_t i = 0; i < a->external_count; i++) {
@@ -201,8 +200,7 @@ static bool is_external(const struct network_view *view, const struct ip_address
 
 /* The addresses that were external before: our own last view, or what a predecessor left in the set. What
  * others put into the set since then was never our address. */
-static void note_given_up(struct ruleset *ruleset, const struct content *content,
-                          const struct network_view *view)
+static void note_given_up(struct ruleset *ruleset, const struct content *content, const struct network_view *view)
 {
     for (size_t i = 0; ruleset->was_installed && i < ruleset->view.external_count; i++) {
         if (!is_external(view, &ruleset->view.external[i]))
@@ -322,8 +320,7 @@ static int install(struct ruleset *ruleset, const struct network_view *view, con
         return fail(failure, result, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (!ruleset->lacks_family[i])
-            nft_ruleset_install(&batch, &nft_families[i], &content.tables[i], view,
-                                transition.difference.maps[i]);
+            nft_ruleset_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i]);
     }
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     if (result < 0)

@@ -47,8 +47,7 @@ void ruleset_invalidate(struct ruleset *ruleset);
  * too long for one transaction. When flows cannot be dropped, ruleset_sweep_again() says so.
  */
 int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
-                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
-    __attribute__((warn_unused_result));
+                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure) __attribute__((warn_unused_result));
 
 /* Whether something was changed since the last ruleset_sweep_again(). */
 bool ruleset_wants_second_sweep(const struct ruleset *ruleset);
@@ -60,5 +59,4 @@ bool ruleset_wants_second_sweep(const struct ruleset *ruleset);
 int ruleset_sweep_again(struct ruleset *ruleset) __attribute__((warn_unused_result));
 
 /* Removes both tables (NAT-14). A table that is not there is no error. */
-int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure)
-    __attribute__((warn_unused_result));
+int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));
