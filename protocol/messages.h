@@ -355,7 +355,7 @@ struct message_probed { /* PROBED: the answer */
     struct wire_held target;
     uint32_t is_held;          /* 0 or 1 */
     struct mac_address holder; /* zero when it is not */
-    uint8_t reserved[2];
+    uint8_t reserved[6];
 };
 
 /* --- resolver (service-anchor) ----------------------------------------------------------------------- */
@@ -404,7 +404,7 @@ static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");
 static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_held) == 48, "wire layout");
 static_assert(sizeof(struct message_held) == 32, "wire layout");
-static_assert(sizeof(struct message_probed) == 24 + 48 + 12 + 4, "wire layout");
+static_assert(sizeof(struct message_probed) == 24 + 48 + 16, "wire layout");
 static_assert(sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(struct wire_exposure) <=
                   MESSAGE_LENGTH_MAX,
               "a full message of exposures fits");

@@ -39,7 +39,8 @@ static struct link_address claimed_address(const struct gateway_claim *claim)
 }
 
 int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                            const struct network_link *link, const struct wire_network *shared)
+                            const struct network_link *link, const struct wire_network *shared,
+                            claim_permission may_claim, void *userdata)
 {
     struct gateway_claim claims[SUBNETS_MAX];
     size_t count = gateway_claim_list(shared, claims);
@@ -49,7 +50,8 @@ int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_reques
         struct link_address address = claimed_address(&claims[i]);
         int result;
 
-        if (holds(link, &claims[i]) || !holds_another_of_subnet(link, &claims[i]))
+        if (holds(link, &claims[i]) || !holds_another_of_subnet(link, &claims[i]) ||
+            !may_claim(link, &claims[i].address, userdata))
             continue;
         result = address_add(rtnetlink, request, link, &address, true);
         if (result < 0 && result != -EEXIST)

@@ -15,13 +15,16 @@
 #include "workers/netadmin/link_table.h"
 #include "workers/netadmin/rtnetlink.h"
 
+/* Whether `address` may be added to `link` now; asked of each one that is missing. */
+typedef bool (*claim_permission)(const struct network_link *link, const struct ip_address *address, void *userdata);
+
 /*
- * Adds what is missing. Waits for the endpoint's own address of the same subnet, which must be the first.
- * Returns the number of added addresses or a negative errno.
+ * Adds what is missing and permitted. Waits for the endpoint's own address of the same subnet, which must be the
+ * first. Returns the number of added addresses or a negative errno.
  */
 int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                            const struct network_link *link, const struct wire_network *shared)
-    __attribute__((warn_unused_result));
+                            const struct network_link *link, const struct wire_network *shared,
+                            claim_permission may_claim, void *userdata) __attribute__((warn_unused_result));
 
 /* Removes the claimed addresses. Returns 0 or a negative errno. */
 int claimed_addresses_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,

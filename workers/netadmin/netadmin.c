@@ -232,8 +232,8 @@ static int on_reconcile(sd_event_source *source, void *userdata)
         }
         ruleset_invalidate(netadmin->ruleset);
     }
-    if (ruleset_apply(netadmin->ruleset, &view, netadmin->has_desired ? &netadmin->desired : NULL, flushed,
-                      &failure) < 0)
+    if (ruleset_apply(netadmin->ruleset, &view, netadmin->has_desired ? &netadmin->desired : NULL, flushed, &failure) <
+        0)
         report_failure(netadmin, &failure);
     else
         report_success(netadmin, flushed);
@@ -366,8 +366,8 @@ static int send_map(struct netadmin *netadmin)
         size_t rest = count - first;
 
         items->item_count = (uint32_t)(rest < EXPOSURES_PER_MESSAGE ? rest : EXPOSURES_PER_MESSAGE);
-        items->header = message_header_make(
-            MESSAGE_MAP_ITEMS, sizeof(*items) + items->item_count * sizeof(*exposures), 1);
+        items->header =
+            message_header_make(MESSAGE_MAP_ITEMS, sizeof(*items) + items->item_count * sizeof(*exposures), 1);
         memcpy(items->items, exposures + first, items->item_count * sizeof(*exposures));
         result = channel_send_message(netadmin->watcher, items);
     }
@@ -384,14 +384,19 @@ static void handle_link(struct netadmin *netadmin, const struct message_link *me
     };
     int result;
 
+    if (message->peer == LINK_PEER_ANNOUNCER) {
+        result = network_set_announcer(netadmin->network, descriptor);
+        if (result < 0)
+            log_error("cannot use the link to the announcer", LOG_ERROR(result));
+        return;
+    }
     if (message->peer != LINK_PEER_WATCHER) {
-        log_error("LINK to a peer that is not the watcher, ignoring", LOG_NUMBER("peer", message->peer));
+        log_error("LINK to a peer that we do not talk to, ignoring", LOG_NUMBER("peer", message->peer));
         close_fd(&descriptor);
         return;
     }
     drop_watcher(netadmin);
-    result = channel_new(netadmin->event, descriptor, DIRECTION_WATCHER_TO_NETADMIN, &callbacks,
-                         &netadmin->watcher);
+    result = channel_new(netadmin->event, descriptor, DIRECTION_WATCHER_TO_NETADMIN, &callbacks, &netadmin->watcher);
     if (result < 0) {
         log_error("cannot use the link to the watcher", LOG_ERROR(result));
         return;
@@ -412,8 +417,8 @@ static void handle_topology(struct netadmin *netadmin, const struct message_topo
 
     if (!is_new && (memcmp(&pinned->external, &message->external, sizeof(message->external)) != 0 ||
                     memcmp(&pinned->shared, &message->shared, sizeof(message->shared)) != 0)) {
-        log_error("another topology than the first one refused",
-                  LOG_TEXT("external", message->external.name), LOG_TEXT("shared", message->shared.name));
+        log_error("another topology than the first one refused", LOG_TEXT("external", message->external.name),
+                  LOG_TEXT("shared", message->shared.name));
         return;
     }
     netadmin->topology = *message;
@@ -464,8 +469,8 @@ static void handle_configuration(struct netadmin *netadmin, const struct message
     network_configure(netadmin->network, message);
 }
 
-static void on_supervisor_message(struct channel *channel, const struct message_header *message,
-                                  int descriptor, void *userdata)
+static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
+                                  void *userdata)
 {
     struct netadmin *netadmin = userdata;
 
@@ -516,8 +521,8 @@ struct netadmin *netadmin_free(struct netadmin *netadmin)
 /* A timer that is off; made now because the sandbox leaves no timerfd_create. */
 static int add_timer(struct netadmin *netadmin, sd_event_time_handler_t handler, sd_event_source **ret)
 {
-    int result = sd_event_add_time(netadmin->event, ret, CLOCK_MONOTONIC, 0,
-                                   10 * MICROSECONDS_PER_MILLISECOND, handler, netadmin);
+    int result = sd_event_add_time(netadmin->event, ret, CLOCK_MONOTONIC, 0, 10 * MICROSECONDS_PER_MILLISECOND, handler,
+                                   netadmin);
 
     return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
@@ -538,11 +543,11 @@ static int add_sources(struct netadmin *netadmin)
     if (result >= 0)
         result = sd_event_source_set_enabled(netadmin->reconcile_source, SD_EVENT_OFF);
     if (result >= 0)
-        result = channel_new(netadmin->event, SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_NETADMIN,
-                             &callbacks, &netadmin->supervisor);
+        result = channel_new(netadmin->event, SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_NETADMIN, &callbacks,
+                             &netadmin->supervisor);
     if (result >= 0)
-        result = nft_monitor_new(netadmin->event, ruleset_port(netadmin->ruleset), on_foreign_change,
-                                 netadmin, &netadmin->monitor);
+        result = nft_monitor_new(netadmin->event, ruleset_port(netadmin->ruleset), on_foreign_change, netadmin,
+                                 &netadmin->monitor);
     return result;
 }
 
@@ -562,8 +567,7 @@ int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;
     }
-    result = network_new(event, &(struct network_callbacks){on_network_changed, netadmin},
-                         &netadmin->network);
+    result = network_new(event, &(struct network_callbacks){on_network_changed, netadmin}, &netadmin->network);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(netadmin);

@@ -28,6 +28,9 @@
 #define TURNS_PER_INTERVAL 20
 #define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
 
+/* Until a gateway is claimed nothing leaves: no waiting for company. */
+#define PROBE_TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+
 /* A dump that another change interrupted is read again at once, this often. */
 #define READ_ATTEMPTS 8
 
@@ -98,9 +101,15 @@ static int refresh(struct network *network, bool must_tell)
     if (result == 0 && network->has_topology)
         result = network_apply(network, &lifetime);
     plan_next_reading(network, result, lifetime);
+    network_announce(network, false);
     if (differs || must_tell)
         network->callbacks.on_changed(network, network->callbacks.userdata);
     return result;
+}
+
+void network_refresh(struct network *network)
+{
+    (void)refresh(network, false); /* reported, and planned again */
 }
 
 static uint32_t route_table_of(const struct nlmsghdr *message, const struct rtmsg *header)
@@ -171,7 +180,7 @@ static int on_timer(sd_event_source *source, uint64_t at, void *userdata)
 {
     (void)source;
     (void)at;
-    (void)refresh(userdata, false); /* reported, and planned again */
+    network_refresh(userdata);
     return 0;
 }
 
@@ -181,6 +190,8 @@ struct network *network_free(struct network *network)
         return NULL;
     sd_event_source_disable_unref(network->monitor_source);
     sd_event_source_disable_unref(network->timer_source);
+    sd_event_source_disable_unref(network->probe_timer);
+    (void)channel_free(network->announcer);
     rtnetlink_socket_closep(&network->monitor);
     rtnetlink_freep(&network->rtnetlink);
     link_table_clear(&network->links);
@@ -202,7 +213,12 @@ static int add_event_sources(struct network *network, sd_event *event)
     result = sd_event_add_time(event, &network->timer_source, CLOCK_MONOTONIC, 0, 0, on_timer, network);
     if (result < 0)
         return result;
-    return sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
+    result = sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
+    if (result < 0)
+        return result;
+    result =
+        sd_event_add_time(event, &network->probe_timer, CLOCK_MONOTONIC, 0, PROBE_TIMER_ACCURACY, on_timer, network);
+    return result < 0 ? result : sd_event_source_set_enabled(network->probe_timer, SD_EVENT_OFF);
 }
 
 int network_new(sd_event *event, const struct network_callbacks *callbacks, struct network **ret)
@@ -392,6 +408,8 @@ int network_tear_down(struct network *network)
 
     (void)sd_event_source_set_enabled(network->monitor_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(network->probe_timer, SD_EVENT_OFF);
+    network->announcer = channel_free(network->announcer);
     if (shared && network->claims_gateway)
         first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->topology.shared);
     (void)network_report_result(network, NETWORK_STEP_CLAIM, &request, first);

@@ -85,6 +85,13 @@ int network_send_links(const struct network *network, struct channel *watcher, u
     __attribute__((warn_unused_result));
 
 /*
+ * Talks to the announcer at the other end of `descriptor`, which is ours from now on, instead of an earlier one. It
+ * hears which addresses we hold, now and after each change (ADDR-12), and is asked before a gateway address is
+ * claimed (GW-1). Without an announcer gateways are claimed unasked. Returns 0 or a negative errno: no announcer.
+ */
+int network_set_announcer(struct network *network, int descriptor) __attribute__((warn_unused_result));
+
+/*
  * The ordered stop: removes our rules, table 24942 and the claimed gateway addresses (NAT-14); device settings
  * stay. Goes on after an error; returns the first one (logged), or 0. Repairs nothing from now on.
  */

@@ -56,7 +56,8 @@ static int apply_claim(struct network *network)
 
     if (!shared || !network->claims_gateway)
         return 0;
-    result = claimed_addresses_apply(network->rtnetlink, &request, shared, &network->topology.shared);
+    result = claimed_addresses_apply(network->rtnetlink, &request, shared, &network->topology.shared, network_may_claim,
+                                     network);
     if (result > 0)
         log_info("gateway addresses claimed", LOG_TEXT("interface", shared->name), LOG_NUMBER("addresses", result));
     return network_report_result(network, NETWORK_STEP_CLAIM, &request, result);

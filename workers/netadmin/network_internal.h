@@ -1,11 +1,13 @@
 /*
  * What the parts of the network half share: network.c (facade and events), network_apply.c (the kernel brought
- * to what is wanted), network_report.c (what is said about it). Nobody else includes this.
+ * to what is wanted), network_announce.c (the announcer), network_report.c (what is said about it). Nobody else
+ * includes this.
  */
 #pragma once
 
 #include "workers/netadmin/address_keeper.h"
 #include "workers/netadmin/gateway_choice.h"
+#include "workers/netadmin/gateway_probe.h"
 #include "workers/netadmin/link_table.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/rtnetlink.h"
@@ -27,6 +29,9 @@ enum network_step {
 };
 
 #define FAILURE_TEXT_SIZE 384
+
+/* Of external and shared link. */
+#define HELD_ADDRESSES_MAX (2 * LINK_ADDRESSES_MAX)
 
 /* Default route and rules of one family. */
 struct family_state {
@@ -53,6 +58,12 @@ struct network {
     struct link_table links;
     struct kept_addresses kept[2]; /* by enum device_side */
     struct family_state families[FAMILY_INDEX_MAX_];
+    struct channel *announcer;    /* NULL while there is none */
+    sd_event_source *probe_timer; /* no answer came, or time to ask again */
+    struct gateway_probes probes;
+    struct wire_held held[HELD_ADDRESSES_MAX]; /* as last sent */
+    size_t held_count;
+    uint64_t held_generation;
     uint32_t reported_index[2]; /* by enum device_side: as last said in the log */
     bool reported_missing[2];
     bool reported_forwarding6;
@@ -61,6 +72,21 @@ struct network {
 
 /* The external or shared link, or NULL while it is not there or there is no topology. */
 const struct network_link *network_find_link(const struct network *network, enum device_side side);
+
+/* Reads, compares and applies once more: something changed that no notification tells. Failures are reported. */
+void network_refresh(struct network *network);
+
+/* --- network_announce.c ------------------------------------------------------------------------------- */
+
+/* Sends HELD to the announcer when it differs from the last one or `must_send`; after each reading of the links. */
+void network_announce(struct network *network, bool must_send);
+
+/*
+ * A claim_permission (claimed_addresses.h) with the network as userdata: whether `address`, which we do not hold, may
+ * be added to `link` now (GW-1). False: the announcer was asked, or somebody else has it; then network_refresh()
+ * comes by itself.
+ */
+bool network_may_claim(const struct network_link *link, const struct ip_address *address, void *userdata);
 
 /* --- network_apply.c ---------------------------------------------------------------------------------- */
 

@@ -1,0 +1,179 @@
+/*
+ * The network half's conversation with the announcer; see network.h and network_internal.h. Runs in anchord-netadmin.
+ *
+ * The announcer is less privileged than we are, and all that it says is whether a gateway address is free: a lying
+ * one can keep us from claiming it, or let us claim one that somebody has. It cannot name an address.
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "workers/netadmin/network_internal.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+static_assert(HELD_ADDRESSES_MAX <= HELD_PER_MESSAGE && HELD_ADDRESSES_MAX <= HELD_MAX, "one message takes them all");
+
+static struct wire_held held_from(const struct network_link *link, const struct ip_address *address)
+{
+    struct wire_held held = {
+        .index = link->index,
+        .mac = link->mac,
+        .address = wire_address_from(address),
+    };
+
+    text_copy_cut(held.name, sizeof(held.name), link->name);
+    return held;
+}
+
+/* What a link that is down holds is announced when it is up again. */
+static size_t list_link(const struct network_link *link, struct wire_held *ret)
+{
+    size_t count = 0;
+
+    if (!link || !link->is_up || mac_address_is_zero(&link->mac))
+        return 0;
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const struct link_address *address = &link->addresses[i];
+
+        if (link_address_is_usable(address) && !ip_address_is_link_local(&address->address))
+            ret[count++] = held_from(link, &address->address);
+    }
+    return count;
+}
+
+static int send_held(struct network *network)
+{
+    uint64_t generation = ++network->held_generation;
+    struct message_begin begin = {message_header_make(MESSAGE_HELD_BEGIN, sizeof(begin), generation)};
+    struct message_commit commit = {
+        .header = message_header_make(MESSAGE_HELD_COMMIT, sizeof(commit), generation),
+        .item_count = (uint32_t)network->held_count,
+    };
+    size_t size = network->held_count * sizeof(network->held[0]);
+    CLEANUP_FREE struct message_held *items = calloc(1, sizeof(*items) + size);
+    int result;
+
+    if (!items)
+        return -ENOMEM;
+    items->header = message_header_make(MESSAGE_HELD_ITEMS, sizeof(*items) + size, generation);
+    items->item_count = (uint32_t)network->held_count;
+    memcpy(items->items, network->held, size);
+    result = channel_send_message(network->announcer, &begin);
+    if (result == 0 && network->held_count > 0)
+        result = channel_send_message(network->announcer, items);
+    return result < 0 ? result : channel_send_message(network->announcer, &commit);
+}
+
+static void set_probe_timer(struct network *network)
+{
+    uint64_t next = gateway_probe_next(&network->probes);
+
+    (void)sd_event_source_set_time(network->probe_timer, next);
+    (void)sd_event_source_set_enabled(network->probe_timer,
+                                      next == GATEWAY_PROBE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+void network_announce(struct network *network, bool must_send)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    struct wire_held held[HELD_ADDRESSES_MAX];
+    size_t count = list_link(external, held);
+    int result = 0;
+
+    count += list_link(shared, held + count);
+    if (!shared)
+        network->probes = (struct gateway_probes){0};
+    set_probe_timer(network);
+    if (!must_send && count == network->held_count && memcmp(held, network->held, count * sizeof(held[0])) == 0)
+        return;
+    network->held_count = count;
+    memcpy(network->held, held, count * sizeof(held[0]));
+    if (network->announcer)
+        result = send_held(network);
+    if (result < 0)
+        log_error("cannot tell the announcer what to announce", LOG_ERROR(result));
+}
+
+bool network_may_claim(const struct network_link *link, const struct ip_address *address, void *userdata)
+{
+    struct network *network = userdata;
+    uint64_t now = clock_monotonic_microseconds();
+    struct message_probe question = {
+        .header = message_header_make(MESSAGE_PROBE, sizeof(question), 0),
+        .target = held_from(link, address),
+    };
+    enum gateway_verdict verdict;
+
+    if (!network->announcer)
+        return true;
+    verdict = gateway_probe_decide(&network->probes, address, now);
+    if (verdict == GATEWAY_VERDICT_ASK) {
+        (void)channel_send_message(network->announcer, &question); /* without an answer we go on */
+        gateway_probe_asked(&network->probes, address, now);
+    }
+    return verdict == GATEWAY_VERDICT_CLAIM;
+}
+
+static void report_holder(const struct network *network, const struct message_probed *answer)
+{
+    struct ip_address address = wire_address_to(&answer->target.address);
+    char address_text[IP_ADDRESS_TEXT_SIZE];
+    char mac[MAC_ADDRESS_TEXT_SIZE];
+    char said[64];
+
+    (void)snprintf(said, sizeof(said), "held by MAC %s", mac_address_format(&answer->holder, mac));
+    log_error("gateway address not claimed, somebody else has it; trying again until it is free",
+              LOG_TEXT("address", ip_address_format(&address, address_text)),
+              LOG_TEXT("network", network->topology.shared.name), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
+}
+
+/* The table of the protocol lets only PROBED through. */
+static void on_announcer_message(struct channel *channel, const struct message_header *message, int descriptor,
+                                 void *userdata)
+{
+    const struct message_probed *answer = (const struct message_probed *)message;
+    struct ip_address address = wire_address_to(&answer->target.address);
+    struct network *network = userdata;
+    uint32_t random;
+    bool is_expected;
+
+    (void)channel;
+    close_fd(&descriptor);
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+        random = 0;
+    if (gateway_probe_answered(&network->probes, &address, &answer->holder, clock_monotonic_microseconds(), random,
+                               &is_expected))
+        report_holder(network, answer);
+    if (is_expected)
+        network_refresh(network);
+}
+
+static void on_announcer_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    struct network *network = userdata;
+
+    (void)channel;
+    if (error < 0)
+        log_error("connection to the announcer ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    else
+        log_debug("the announcer has gone");
+    network->announcer = channel_free(network->announcer);
+    network_refresh(network);
+}
+
+int network_set_announcer(struct network *network, int descriptor)
+{
+    const struct channel_callbacks callbacks = {on_announcer_message, on_announcer_closed, network};
+    sd_event *event = sd_event_source_get_event(network->probe_timer);
+    int result;
+
+    network->announcer = channel_free(network->announcer);
+    gateway_probe_forget_questions(&network->probes);
+    result = channel_new(event, descriptor, DIRECTION_ANNOUNCER_TO_NETADMIN, &callbacks, &network->announcer);
+    if (result == 0)
+        network_announce(network, true);
+    network_refresh(network);
+    return result;
+}
