@@ -13,9 +13,11 @@ VERSION = 1
 LENGTH_MAX = 16384
 
 (PING, LINK, STOP, CONFIGURE_WATCHER, CONFIGURE_NETADMIN, TOPOLOGY, PONG, READINESS, EXPOSURES_BEGIN, EXPOSURES_ITEMS,
- EXPOSURES_COMMIT, LINKS_BEGIN, LINKS_ITEMS, LINKS_COMMIT, MAP_BEGIN, MAP_ITEMS, MAP_COMMIT, APPLIED) = range(1, 19)
+ EXPOSURES_COMMIT, LINKS_BEGIN, LINKS_ITEMS, LINKS_COMMIT, MAP_BEGIN, MAP_ITEMS, MAP_COMMIT, APPLIED,
+ CONFIGURE_ANNOUNCER, RAW_SOCKET, HELD_BEGIN, HELD_ITEMS, HELD_COMMIT, PROBE, PROBED) = range(1, 26)
 
-PEER_WATCHER = 1
+PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER = 1, 2, 3
+RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
 ANCHOR_ROLE_NETWORK, ANCHOR_ROLE_SERVICE = 1, 2
 STOP_KEEP_STATE, STOP_TEAR_DOWN = 1, 2
 TABLES_INSTALLED, RECONCILED, DOCKER_CONNECTED = 1, 2, 4
@@ -30,6 +32,8 @@ LINK_ADDRESS = struct.Struct("=B3x16sB3x")
 LINK_HEAD = struct.Struct("=I16s6sBBI")
 LINK_ADDRESSES_MAX = 16
 LINK_SIZE = LINK_HEAD.size + LINK_ADDRESSES_MAX * LINK_ADDRESS.size
+HELD_HEAD = struct.Struct("=I16s6s2x")
+HELD_SIZE = HELD_HEAD.size + ADDRESS.size
 APPLIED_BODY = struct.Struct("=iI4I2I160s")
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items()}
@@ -104,6 +108,32 @@ def state(items, generation):
         datagrams.append(exposures_items(items[first:first + EXPOSURES_PER_MESSAGE], generation))
     datagrams.append(commit(EXPOSURES_COMMIT, len(items), generation))
     return datagrams
+
+
+def held(index, mac, text, name="eth0"):
+    """A wire_held."""
+    return struct.pack("=I16s6s2x", index, name.encode(), bytes.fromhex(mac.replace(":", ""))) + address(text)
+
+
+def held_state(items, generation):
+    """The datagrams of one complete state HELD."""
+    datagrams = [message(HELD_BEGIN, generation=generation)]
+    if items:
+        datagrams.append(message(HELD_ITEMS, struct.pack("=2I", len(items), 0) + b"".join(items), generation))
+    return datagrams + [commit(HELD_COMMIT, len(items), generation)]
+
+
+def parse_held(body):
+    """A wire_held -> (interface, MAC, address)."""
+    _, name, mac = HELD_HEAD.unpack_from(body)
+    family, packed = ADDRESS.unpack_from(body, HELD_HEAD.size)
+    return name.rstrip(b"\0").decode(), mac.hex(":"), str(ipaddress.ip_address(packed[:4] if family == 4 else packed))
+
+
+def probed(target, holder=None):
+    """PROBED about a wire_held; `holder` is a MAC."""
+    return message(PROBED, target + struct.pack("=I6s6x", holder is not None,
+                                                bytes.fromhex((holder or "00" * 6).replace(":", ""))))
 
 
 def parse_items(body):
