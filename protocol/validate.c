@@ -8,9 +8,10 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/validate_control.h"
+#include "protocol/validate_parts.h"
 
 #include <netinet/in.h>
-#include <stdbool.h>
 
 /* Returns NULL, or the rule that `message` breaks. Lengths and counts have been checked. */
 typedef const char *(*rule_check)(const void *message);
@@ -24,27 +25,6 @@ struct message_rule {
     size_t descriptors; /* exact */
     rule_check check;   /* or NULL */
 };
-
-static bool is_zero(const uint8_t *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i])
-            return false;
-    }
-    return true;
-}
-
-static const char *check_address(const struct wire_address *address, bool may_be_none)
-{
-    size_t used = ip_family_length(address->family);
-
-    if (used == 0 && (address->family != IP_FAMILY_NONE || !may_be_none))
-        return "address family";
-    if (!is_zero(address->reserved, sizeof(address->reserved)) ||
-        !is_zero(address->bytes + used, sizeof(address->bytes) - used))
-        return "address padding not zero";
-    return NULL;
-}
 
 static const char *check_subnet(const struct wire_subnet *subnet)
 {
@@ -411,6 +391,21 @@ static const struct message_rule rules[] = {
     RULE(RESOLVER_TO_SUPERVISOR, PONG, message_ping, NULL),
 
     RULE(RESOLVER_TO_NETADMIN, GATEWAYS, message_gateways, check_gateways),
+
+    RULE(SUPERVISOR_TO_CONTROL, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_CONTROL, STOP, message_stop, check_stop),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_CONTROL, CONFIGURE_CONTROL, message_configure_control, check_configure_control),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_CONTROL, LINK, message_link, check_link_message),
+    RULE(SUPERVISOR_TO_CONTROL, SUPERVISION, message_supervision, check_supervision),
+
+    RULE(CONTROL_TO_SUPERVISOR, PONG, message_ping, NULL),
+
+    RULE(WATCHER_TO_CONTROL, FINDINGS_BEGIN, message_begin, NULL),
+    RULE_WITH_ITEMS(WATCHER_TO_CONTROL, FINDINGS_ITEMS, message_findings, wire_finding, FINDINGS_PER_MESSAGE,
+                    check_findings),
+    RULE(WATCHER_TO_CONTROL, FINDINGS_COMMIT, message_commit, check_commit),
+
+    RULE(NETADMIN_TO_CONTROL, NETWORK_REPORT, message_network_report, check_network_report),
 };
 
 static const struct message_rule *find_rule(enum message_direction direction, uint16_t type)
@@ -424,7 +419,8 @@ static const struct message_rule *find_rule(enum message_direction direction, ui
 
 /* All messages with items begin alike, so that one place can check the count. */
 static_assert(offsetof(struct message_exposures, item_count) == offsetof(struct message_links, item_count) &&
-                  offsetof(struct message_exposures, item_count) == offsetof(struct message_held, item_count),
+                  offsetof(struct message_exposures, item_count) == offsetof(struct message_held, item_count) &&
+                  offsetof(struct message_exposures, item_count) == offsetof(struct message_findings, item_count),
               "item_count stands at one offset");
 
 static bool length_is_right(const struct message_rule *rule, const void *datagram, size_t length)

@@ -27,6 +27,16 @@ static uint32_t read_all(const struct message_header *header)
         }
     } else if (header->type == MESSAGE_CONFIGURE_WATCHER) {
         sum += (uint32_t)strlen(((const struct message_configure_watcher *)(const void *)header)->docker_host);
+    } else if (header->type == MESSAGE_FINDINGS_ITEMS) {
+        const struct message_findings *findings = (const void *)header;
+
+        for (uint32_t i = 0; i < findings->item_count; i++)
+            sum += (uint32_t)(strlen(findings->items[i].container) + strlen(findings->items[i].reason));
+    } else if (header->type == MESSAGE_SUPERVISION) {
+        const struct message_supervision *supervision = (const void *)header;
+
+        for (uint32_t i = 0; i < supervision->worker_count; i++)
+            sum += (uint32_t)strlen(supervision->workers[i].name);
     } else if (header->type == MESSAGE_APPLIED) {
         sum += (uint32_t)strlen(((const struct message_applied *)(const void *)header)->reason);
     }
@@ -42,8 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (length < 1 || length - 1 > sizeof(datagram))
         return 0;
     memcpy(datagram, bytes + 1, length - 1);
-    if (message_validate((enum message_direction)((bytes[0] & 0x3f) % DIRECTION_MAX_), datagram, length - 1, bytes[0] >> 6,
-                         &reason) == 0)
+    if (message_validate((enum message_direction)((bytes[0] & 0x3f) % DIRECTION_MAX_), datagram, length - 1,
+                         bytes[0] >> 6, &reason) == 0)
         sum += read_all((const struct message_header *)(const void *)datagram);
     return 0;
 }

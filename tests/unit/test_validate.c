@@ -2,65 +2,11 @@
  * Unit tests of the gate (protocol/validate): for every message one good example and one bad case per rule.
  * A guard that is removed from validate.c makes one of these fail.
  */
-#include "protocol/validate.h"
+#include "tests/unit/validate_case.h"
 
 #include "common/text.h"
 
-#include <errno.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-/* Room for the longest message; aligned like a receiver's buffer. */
-static union {
-    struct message_header header;
-    struct message_ping ping;
-    struct message_link link;
-    struct message_stop stop;
-    struct message_readiness readiness;
-    struct message_configure_watcher watcher;
-    struct message_configure_netadmin netadmin;
-    struct message_topology topology;
-    struct message_commit commit;
-    struct message_exposures exposures;
-    struct message_links links;
-    struct message_applied applied;
-    struct message_configure_announcer announcer;
-    struct message_raw_socket raw_socket;
-    struct message_held held;
-    struct message_probe probe;
-    struct message_probed probed;
-    struct message_configure_resolver resolver;
-    struct message_gateways gateways;
-    uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
-} message;
-
-static void begin(enum message_type type, size_t length)
-{
-    memset(&message, 0, sizeof(message));
-    message.header = message_header_make(type, length, 7);
-}
-
-/* NULL when the message passes, else the broken rule. */
-static const char *verdict(enum message_direction direction, size_t descriptors)
-{
-    const char *reason = NULL;
-    int result = message_validate(direction, &message, message.header.length, descriptors, &reason);
-
-    assert_true(result == 0 || result == -EBADMSG);
-    assert_true((result == 0) == (reason == NULL));
-    return reason;
-}
-
-#define EXPECT_BROKEN(direction, rule)                 \
-    do {                                               \
-        const char *broken_ = verdict((direction), 0); \
-        assert_non_null(broken_);                      \
-        assert_string_equal(broken_, (rule));          \
-    } while (0)
 
 static void the_header_is_checked_field_by_field(void **state)
 {
@@ -87,9 +33,10 @@ static void the_header_is_checked_field_by_field(void **state)
     EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_WATCHER, "length of this type");
 }
 
-#define TO_EVERY_WORKER                                                             \
-    (1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | \
-     1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER | 1 << DIRECTION_SUPERVISOR_TO_RESOLVER)
+#define TO_EVERY_WORKER                                                               \
+    (1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN |   \
+     1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER | 1 << DIRECTION_SUPERVISOR_TO_RESOLVER | \
+     1 << DIRECTION_SUPERVISOR_TO_CONTROL)
 
 static void every_type_travels_only_in_its_directions(void **state)
 {
@@ -102,7 +49,8 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_CONFIGURE_NETADMIN] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
         [MESSAGE_TOPOLOGY] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | 1 << DIRECTION_WATCHER_TO_SUPERVISOR,
         [MESSAGE_PONG] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR |
-                         1 << DIRECTION_ANNOUNCER_TO_SUPERVISOR | 1 << DIRECTION_RESOLVER_TO_SUPERVISOR,
+                         1 << DIRECTION_ANNOUNCER_TO_SUPERVISOR | 1 << DIRECTION_RESOLVER_TO_SUPERVISOR |
+                         1 << DIRECTION_CONTROL_TO_SUPERVISOR,
         [MESSAGE_READINESS] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
         [MESSAGE_EXPOSURES_BEGIN] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
         [MESSAGE_EXPOSURES_ITEMS] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
@@ -123,6 +71,12 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_PROBED] = 1 << DIRECTION_ANNOUNCER_TO_NETADMIN,
         [MESSAGE_CONFIGURE_RESOLVER] = 1 << DIRECTION_SUPERVISOR_TO_RESOLVER,
         [MESSAGE_GATEWAYS] = 1 << DIRECTION_RESOLVER_TO_NETADMIN,
+        [MESSAGE_CONFIGURE_CONTROL] = 1 << DIRECTION_SUPERVISOR_TO_CONTROL,
+        [MESSAGE_SUPERVISION] = 1 << DIRECTION_SUPERVISOR_TO_CONTROL,
+        [MESSAGE_FINDINGS_BEGIN] = 1 << DIRECTION_WATCHER_TO_CONTROL,
+        [MESSAGE_FINDINGS_ITEMS] = 1 << DIRECTION_WATCHER_TO_CONTROL,
+        [MESSAGE_FINDINGS_COMMIT] = 1 << DIRECTION_WATCHER_TO_CONTROL,
+        [MESSAGE_NETWORK_REPORT] = 1 << DIRECTION_NETADMIN_TO_CONTROL,
     };
 
     (void)state;

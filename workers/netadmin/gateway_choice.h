@@ -16,14 +16,6 @@
 /* Routers of one LAN that are mirrored, best first; more are left out. */
 #define ROUTERS_MAX 4
 
-enum gateway_source {
-    GATEWAY_SOURCE_NONE,
-    GATEWAY_SOURCE_PIN,           /* ANCHORD_EXT_GATEWAY_IP */
-    GATEWAY_SOURCE_IPAM,          /* the Docker network's IPAM.Config[].Gateway */
-    GATEWAY_SOURCE_ADVERTISEMENT, /* router advertisements (RFC 4861), IPv6 only */
-    GATEWAY_SOURCE_MAX_,
-};
-
 /* A default route that router advertisements made the kernel install in the main table. */
 struct gateway {
     struct ip_address address;

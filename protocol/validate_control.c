@@ -1,0 +1,146 @@
+/*
+ * The rules for what control is told; see validate_control.h. Runs on both sides of the wall, without any privilege.
+ */
+#include "protocol/validate_control.h"
+
+#include "common/log.h"
+#include "common/text.h"
+#include "protocol/validate_parts.h"
+
+#include <netinet/in.h>
+
+const char *check_configure_control(const void *message)
+{
+    const struct message_configure_control *configuration = message;
+
+    if (!text_is_terminated(configuration->project, sizeof(configuration->project)))
+        return "string not terminated";
+    if (configuration->role == 0 || configuration->role >= ANCHOR_ROLE_MAX_)
+        return "role";
+    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
+}
+
+static const char *check_worker(const struct wire_worker *worker)
+{
+    if (!text_is_terminated(worker->name, sizeof(worker->name)) || worker->name[0] == '\0')
+        return "worker name";
+    if (worker->state == 0 || worker->state >= WORKER_STATE_MAX_)
+        return "worker state";
+    return (worker->state == WORKER_STATE_RUNNING) != (worker->pid != 0) ? "worker pid" : NULL;
+}
+
+const char *check_supervision(const void *message)
+{
+    const struct message_supervision *supervision = message;
+
+    if ((supervision->conditions | supervision->required) & ~(uint32_t)READINESS_ALL_ || supervision->reserved)
+        return "conditions";
+    if (supervision->worker_count > WORKERS_MAX)
+        return "worker count";
+    for (uint32_t i = 0; i < supervision->worker_count; i++) {
+        const char *broken = check_worker(&supervision->workers[i]);
+
+        if (broken)
+            return broken;
+    }
+    return is_zero((const uint8_t *)(supervision->workers + supervision->worker_count),
+                   (WORKERS_MAX - supervision->worker_count) * sizeof(supervision->workers[0]))
+               ? NULL
+               : "unused worker not zero";
+}
+
+static const char *check_finding_ports(const struct wire_finding *finding)
+{
+    if (finding->kind != FINDING_EXPOSED && finding->kind != FINDING_CONFLICT)
+        return finding->protocol || finding->port_first || finding->port_last || finding->backend_port_first
+                   ? "finding with ports"
+                   : NULL;
+    if (finding->protocol != IPPROTO_TCP && finding->protocol != IPPROTO_UDP)
+        return "finding protocol";
+    if (finding->port_first == 0 || finding->port_last < finding->port_first ||
+        (finding->kind == FINDING_EXPOSED) != (finding->backend_port_first != 0))
+        return "finding ports";
+    return NULL;
+}
+
+static const char *check_finding(const struct wire_finding *finding)
+{
+    const char *broken;
+
+    if (finding->kind == 0 || finding->kind >= FINDING_KIND_MAX_)
+        return "finding kind";
+    if (!text_is_terminated(finding->container, sizeof(finding->container)) ||
+        !text_is_terminated(finding->other, sizeof(finding->other)) ||
+        !text_is_terminated(finding->reason, sizeof(finding->reason)))
+        return "string not terminated";
+    broken = check_finding_ports(finding);
+    if (!broken)
+        broken = check_address(&finding->address4, true);
+    if (!broken)
+        broken = check_address(&finding->address6, true);
+    if (broken)
+        return broken;
+    return finding->address4.family == IP_FAMILY_6 || finding->address6.family == IP_FAMILY_4
+               ? "finding address of the other family"
+               : NULL;
+}
+
+const char *check_findings(const void *message)
+{
+    const struct message_findings *findings = message;
+
+    if (findings->reserved)
+        return "reserved field not zero";
+    for (uint32_t i = 0; i < findings->item_count; i++) {
+        const char *broken = check_finding(&findings->items[i]);
+
+        if (broken)
+            return broken;
+    }
+    return NULL;
+}
+
+static const char *check_reported_address(const struct wire_reported_address *reported)
+{
+    if (reported->prefix_length > ip_family_bits(reported->address.family))
+        return "prefix length";
+    if (reported->origin == 0 || reported->origin >= ADDRESS_ORIGIN_MAX_)
+        return "address origin";
+    if (!is_zero(reported->reserved, sizeof(reported->reserved)))
+        return "address padding not zero";
+    return check_address(&reported->address, false);
+}
+
+static const char *check_reported_link(const struct wire_reported_link *link)
+{
+    if (!text_is_terminated(link->network, sizeof(link->network)) ||
+        !text_is_terminated(link->name, sizeof(link->name)))
+        return "string not terminated";
+    if (link->address_count > LINK_ADDRESSES_MAX)
+        return "address count";
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const char *broken = check_reported_address(&link->addresses[i]);
+
+        if (broken)
+            return broken;
+    }
+    return is_zero((const uint8_t *)(link->addresses + link->address_count),
+                   (LINK_ADDRESSES_MAX - link->address_count) * sizeof(link->addresses[0]))
+               ? NULL
+               : "unused address not zero";
+}
+
+const char *check_network_report(const void *message)
+{
+    const struct message_network_report *report = message;
+    const char *broken = check_reported_link(&report->external);
+
+    if (!broken)
+        broken = check_reported_link(&report->shared);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && !broken; i++) {
+        broken = check_address(&report->gateways[i].address, true);
+        if (!broken && report->gateways[i].source >= GATEWAY_SOURCE_MAX_)
+            broken = "gateway source";
+    }
+    return broken;
+}

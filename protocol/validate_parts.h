@@ -1,0 +1,30 @@
+/*
+ * Rules that more than one message has; used by validate.c and its parts only. Runs in every process, no privilege.
+ * A check returns NULL, or the rule that is broken (static storage).
+ */
+#pragma once
+
+#include "protocol/messages.h"
+
+#include <stdbool.h>
+
+static inline bool is_zero(const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i])
+            return false;
+    }
+    return true;
+}
+
+static inline const char *check_address(const struct wire_address *address, bool may_be_none)
+{
+    size_t used = ip_family_length(address->family);
+
+    if (used == 0 && (address->family != IP_FAMILY_NONE || !may_be_none))
+        return "address family";
+    if (!is_zero(address->reserved, sizeof(address->reserved)) ||
+        !is_zero(address->bytes + used, sizeof(address->bytes) - used))
+        return "address padding not zero";
+    return NULL;
+}
