@@ -52,9 +52,9 @@ class Direct(compose.Project):
                  proxy=True, without=()):
         number = next(_numbers)
         self.addresses = (f"10.99.0.{100 + number}", f"fd99::{number:x}:1")
-        self.transit = (f"172.30.{number}.0/24", f"fd30:0:0:{number:x}::/64")
-        self.control = f"172.29.{number}.0/24"
-        self.gateways = (f"172.30.{number}.2", f"fd30:0:0:{number:x}::2")
+        self.transit = (f"10.30.{number}.0/24", f"fd30:0:0:{number:x}::/64")
+        self.control = f"10.29.{number}.0/24"
+        self.gateways = (f"10.30.{number}.2", f"fd30:0:0:{number:x}::2")
         definition = {"services": dict(services), "networks": self._networks() | (networks or {})}
         definition["services"][ANCHOR] = self._anchor(lab, environment or {}, proxy) | (anchor or {})
         if proxy:

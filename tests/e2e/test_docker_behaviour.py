@@ -12,8 +12,8 @@ from lab import images
 from lab.compose import echo_service
 from lab.machine import LabError
 
-AUXILIARY_GATEWAY = ("172.30.0.2", "fd30::2")
-DUAL_STACK = ("--subnet", "172.31.0.0/24", "--ipv6", "--subnet", "fd31::/64")
+AUXILIARY_GATEWAY = ("10.30.0.2", "fd30::2")
+DUAL_STACK = ("--subnet", "10.31.0.0/24", "--ipv6", "--subnet", "fd31::/64")
 
 
 def transit_network():
@@ -21,7 +21,7 @@ def transit_network():
     return {"enable_ipv6": True,
             "driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"},
             "ipam": {"config": [
-                {"subnet": "172.30.0.0/24",
+                {"subnet": "10.30.0.0/24",
                  "aux_addresses": {"DefaultGatewayIPv4": AUXILIARY_GATEWAY[0]}},
                 {"subnet": "fd30::/64",
                  "aux_addresses": {"DefaultGatewayIPv6": AUXILIARY_GATEWAY[1]}}]}}
@@ -66,7 +66,7 @@ def test_docker_gives_the_auxiliary_addresses_to_nobody(project):
 @pytest.mark.parametrize("internal", (True, False), ids=("internal", "without-masquerade"))
 def test_foreign_source_over_a_bridge(lab, project, bridge_filter, internal):
     """SPEC §11: with bridge-nf-call-iptables=1 Docker's rules drop it on an internal bridge only."""
-    network = subnet("172.30.0.0/24") | (
+    network = subnet("10.30.0.0/24") | (
         {"internal": True} if internal else
         {"driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"}})
     inner = project({"services": {"client": echo_service("client"), "server": echo_service("server", "--udp", "53")},
@@ -76,7 +76,7 @@ def test_foreign_source_over_a_bridge(lab, project, bridge_filter, internal):
     address = inner.address("client", "default")
     # A source that is not of the bridge's subnet, as a LAN client's is after DNAT.
     client.run(["ip", "address", "add", "198.51.100.7/32", "dev", "lo"])
-    client.run(["ip", "route", "replace", "172.30.0.0/24", "dev", "eth0", "src", "198.51.100.7"])
+    client.run(["ip", "route", "replace", "10.30.0.0/24", "dev", "eth0", "src", "198.51.100.7"])
     server.run(["ip", "route", "replace", "198.51.100.7", "via", address])
     answer = client.probe("udp", inner.address("server", "default"), 53, timeout=0.5)
     if internal and bridge_filter:
@@ -87,8 +87,8 @@ def test_foreign_source_over_a_bridge(lab, project, bridge_filter, internal):
 
 def test_default_route_on_an_internal_bridge(lab, project):
     inner = project({"services": {"app": echo_service("app")},
-                     "networks": {"default": subnet("172.30.0.0/24") | {"internal": True}}})
-    expected = {"172.30.0.1"} if is_old(lab) else set()
+                     "networks": {"default": subnet("10.30.0.0/24") | {"internal": True}}})
+    expected = {"10.30.0.1"} if is_old(lab) else set()
     assert default_gateways(inner.namespace("app")) == expected
 
 
@@ -118,7 +118,7 @@ def test_network_connect_fails_after_the_default_route_was_edited(lab, network, 
     # Its name comes before the transit network's, so Docker wants to move the default route to it.
     another = network("aaa-another", *DUAL_STACK)
     inner = app_on_transit(project)
-    inner.namespace("app").run(["ip", "route", "replace", "default", "via", "172.30.0.9"])
+    inner.namespace("app").run(["ip", "route", "replace", "default", "via", "10.30.0.9"])
     with pytest.raises(LabError, match="failed to set gateway.*file exists"):
         lab.docker("network", "connect", another, inner.container("app"))
     assert another in inner.inspect("app")["NetworkSettings"]["Networks"]  # half-connected
@@ -129,7 +129,7 @@ def test_a_policy_table_survives_connect_and_disconnect(lab, network, project):
     another = network("aaa-another", *DUAL_STACK)
     inner = app_on_transit(project)
     namespace = inner.namespace("app")
-    namespace.run(["ip", "route", "add", "default", "via", "172.30.0.9", "table", "24942"])
+    namespace.run(["ip", "route", "add", "default", "via", "10.30.0.9", "table", "24942"])
     namespace.run(["ip", "rule", "add", "priority", "32764", "lookup", "main",
                    "suppress_prefixlength", "0"])
     namespace.run(["ip", "rule", "add", "priority", "32765", "lookup", "24942"])
@@ -139,7 +139,7 @@ def test_a_policy_table_survives_connect_and_disconnect(lab, network, project):
 
     for action in ("connect", "disconnect"):
         lab.docker("network", action, another, inner.container("app"))
-        assert gateway() == "172.30.0.9"
+        assert gateway() == "10.30.0.9"
     inner.compose("restart", "app")
     namespace = inner.namespace("app")
     assert gateway() == AUXILIARY_GATEWAY[0]  # a restart makes a new namespace
@@ -154,24 +154,24 @@ def gateways_with_another_network(project, another, **on_transit):
 
 
 ANOTHER_DUAL_STACK = {"enable_ipv6": True,
-                      "ipam": {"config": [{"subnet": "172.31.0.0/24"}, {"subnet": "fd31::/64"}]}}
+                      "ipam": {"config": [{"subnet": "10.31.0.0/24"}, {"subnet": "fd31::/64"}]}}
 
 
 def test_the_first_network_by_name_gives_the_default_route(project):
     """DISC-8: of networks with the same families and the same priority."""
     found = gateways_with_another_network(project, ANOTHER_DUAL_STACK)
-    assert found == {"172.31.0.1", "fd31::1"}
+    assert found == {"10.31.0.1", "fd31::1"}
 
 
 def test_gw_priority_settles_which_network_gives_the_default_route(lab, project):
     """DISC-8: the remedy, with an engine that knows it; an old one ignores it without a word."""
     found = gateways_with_another_network(project, ANOTHER_DUAL_STACK, gw_priority=1)
-    assert found == ({"172.31.0.1", "fd31::1"} if is_old(lab) else set(AUXILIARY_GATEWAY))
+    assert found == ({"10.31.0.1", "fd31::1"} if is_old(lab) else set(AUXILIARY_GATEWAY))
 
 
 def test_a_network_without_ipv6_takes_the_default_route_from_none_that_has_it(project):
     """DISC-8: whatever the names."""
-    another = subnet("172.31.0.0/24")
+    another = subnet("10.31.0.0/24")
     assert gateways_with_another_network(project, another) == set(AUXILIARY_GATEWAY)
 
 

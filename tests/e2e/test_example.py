@@ -80,7 +80,7 @@ def test_the_examples_variables_move_it_elsewhere(lab, project, anchord_image):
     """The variables that the file's comment names are all that there are, and work."""
     text = EXAMPLE.read_text(encoding="utf-8")
     environment = {"PROJECT_IPV4": "10.99.0.20", "PROJECT_IPV6": "fd99::20",
-                   "TRANSIT_IPV4_SUBNET": "172.31.7.0/24", "TRANSIT_IPV4_GATEWAY": "172.31.7.9",
+                   "TRANSIT_IPV4_SUBNET": "10.31.7.0/24", "TRANSIT_IPV4_GATEWAY": "10.31.7.9",
                    "TRANSIT_IPV6_SUBNET": "fd31:7::/64", "TRANSIT_IPV6_GATEWAY": "fd31:7::9"}
     for name in (*environment, "ANCHORD_IMAGE", "LAN_NETWORK"):
         assert f"#   {name}=" in text and f"${{{name}:-" in text
@@ -88,4 +88,4 @@ def test_the_examples_variables_move_it_elsewhere(lab, project, anchord_image):
     for address in (environment["PROJECT_IPV4"], environment["PROJECT_IPV6"]):
         wait_until(lambda a=address: lab.lanhost1.probe("tcp", a, 25, timeout=0.3).startswith("smtp "), 20,
                    f"smtp answers at {address}")
-    assert moved.inspect("smtp")["NetworkSettings"]["Networks"]["moved_transit"]["IPAddress"].startswith("172.31.7.")
+    assert moved.inspect("smtp")["NetworkSettings"]["Networks"]["moved_transit"]["IPAddress"].startswith("10.31.7.")

@@ -23,7 +23,9 @@ import sys
 import threading
 import time
 
-UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EHOSTDOWN, errno.EPERM)
+# EADDRNOTAVAIL: there is a route, but no address of ours to come from.
+UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EHOSTDOWN, errno.EPERM,
+               errno.EADDRNOTAVAIL)
 
 
 def family_of(address):
