@@ -95,8 +95,26 @@ def test_an_event_costs_one_filtered_request(lab, docker):
     docker.start(web(7, project="other"))
     docker.start(web())
     watcher.state(WEB)
-    assert [path for path in docker.requests[before:] if fake_docker.container_id(1) not in path] == []
     assert len(docker.requests) == before + 1
+    await_condition(lambda: len(docker.requests) == before + 4)  # the confirmations
+    assert [path for path in docker.requests[before:] if fake_docker.container_id(1) not in path] == []
+
+
+def test_an_event_that_comes_before_its_effect(lab, docker):
+    """DISC-6: Engine 20.10 sends `connect`, 28.5 `disconnect`, before its lists know: both are seen within 5 s."""
+    docker.put(web())
+    watcher = lab.start(poll=600)
+    watcher.state(WEB)
+    detached = web()
+    attached = web(address="172.30.7.7")
+    detached["NetworkSettings"]["Networks"] = {}
+    for effect, event, expected in ((detached, "disconnect", {}),
+                                    (attached, "connect", {("tcp", 80, 80): ("172.30.7.7", 80)})):
+        seen = len(docker.requests)
+        docker.connect(docker.containers[effect["Id"]][0], action=event)
+        await_condition(lambda start=seen: len(docker.requests) > start)
+        docker.put(effect)
+        watcher.state(expected, deadline=5)
 
 
 def test_reconciled_is_logged_with_the_time_from_the_event(lab, docker):

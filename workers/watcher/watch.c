@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "workers/watcher/changes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +16,6 @@
 #define STABLE_MICROSECONDS (10 * MICROSECONDS_PER_SECOND)
 /* Discovery's rounds while something is missing (ADDR-9, DISC-4). */
 #define ROUND_MICROSECONDS MICROSECONDS_PER_SECOND
-/* Containers that events named and that were not asked for yet; more than that, and all are listed. */
-#define DIRTY_MAX 256
 /* Odd containers that were logged already. */
 #define ODD_MAX 32
 
@@ -49,12 +48,10 @@ struct watch {
     sd_event_source *backoff_source;
     sd_event_source *poll_source;
     sd_event_source *round_source;
-    char dirty[DIRTY_MAX][DOCKER_ID_SIZE];
-    size_t dirty_count;
-    uint64_t dirty_time; /* of the earliest event behind `dirty` */
-    char asked[DOCKER_FILTER_IDS_MAX][DOCKER_ID_SIZE];
+    sd_event_source *check_source; /* the next container of `changes` is due */
+    struct changes changes;
+    struct change asked[DOCKER_FILTER_IDS_MAX]; /* under way */
     size_t asked_count;
-    uint64_t asked_time;
     char odd[ODD_MAX][DOCKER_ID_SIZE];
     size_t odd_next;
     char last_failure[256];
@@ -65,16 +62,21 @@ struct container_table *watch_table(struct watch *watch)
     return watch->has_listed ? &watch->table : NULL;
 }
 
-/* Sources of our own with valid arguments: these two cannot fail. */
+/* Sources of our own with valid arguments: these cannot fail. */
 static void schedule_step(struct watch *watch)
 {
     (void)sd_event_source_set_enabled(watch->step_source, SD_EVENT_ONESHOT);
 }
 
+static void set_timer_at(sd_event_source *source, uint64_t time)
+{
+    (void)sd_event_source_set_time(source, time);
+    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 static void set_timer(sd_event_source *source, uint64_t delay)
 {
-    (void)sd_event_source_set_time(source, clock_monotonic_microseconds() + delay);
-    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    set_timer_at(source, clock_monotonic_microseconds() + delay);
 }
 
 static void set_complete(struct watch *watch, bool is_complete)
@@ -99,8 +101,7 @@ static void reconnect_later(struct watch *watch, const char *text)
     docker_client_disconnect(watch->client);
     watch->is_connected = false;
     watch->request = REQUEST_NONE;
-    watch->dirty_count = 0; /* the list at the reconnect covers them */
-    watch->dirty_time = 0;
+    watch->changes.count = 0; /* the list at the reconnect covers them */
     watch->asked_count = 0;
     set_complete(watch, false);
     set_timer(watch->backoff_source, watch->backoff);
@@ -116,33 +117,13 @@ static void advance_discovery(struct watch *watch, bool is_round)
 
 /* --- events -------------------------------------------------------------------------------------------- */
 
-/* Adds a container to those that are asked for next. */
-static void mark_dirty(struct watch *watch, const struct docker_event *event)
-{
-    if (watch->dirty_time == 0 || (event->time > 0 && event->time < watch->dirty_time))
-        watch->dirty_time = event->time;
-    for (size_t i = 0; i < watch->dirty_count; i++) {
-        if (strcmp(watch->dirty[i], event->container_id) == 0)
-            return;
-    }
-    if (watch->dirty_count == DIRTY_MAX) {
-        watch->must_list = true;
-        return;
-    }
-    memcpy(watch->dirty[watch->dirty_count++], event->container_id, sizeof(event->container_id));
-}
-
 static bool is_asked_for(const struct watch *watch, const char *id)
 {
     for (size_t i = 0; i < watch->asked_count; i++) {
-        if (strcmp(watch->asked[i], id) == 0)
+        if (strcmp(watch->asked[i].id, id) == 0)
             return true;
     }
-    for (size_t i = 0; i < watch->dirty_count; i++) {
-        if (strcmp(watch->dirty[i], id) == 0)
-            return true;
-    }
-    return false;
+    return changes_contain(&watch->changes, id);
 }
 
 static bool has_project(const struct watch *watch, const struct docker_label *labels)
@@ -154,7 +135,7 @@ static bool has_project(const struct watch *watch, const struct docker_label *la
 
 /*
  * Docker sends a container's labels with each of its events, so others' cost us nothing. Network events carry none:
- * they matter for containers that we know or are asking for; a container that starts is asked for at its `start`,
+ * they matter for containers that we know or ask for; a container that starts is asked for at its `start`,
  * which follows its `connect`s.
  */
 static bool is_relevant(const struct watch *watch, const struct docker_event *event)
@@ -174,8 +155,9 @@ static void on_event(void *userdata, const struct docker_event *event)
 
     if (discovery_is_own(watch->discovery, event->container_id))
         discovery_look_again(watch->discovery);
-    if (is_relevant(watch, event))
-        mark_dirty(watch, event);
+    if (is_relevant(watch, event) &&
+        changes_note(&watch->changes, event->container_id, event->time, clock_monotonic_microseconds()) < 0)
+        watch->must_list = true;
     schedule_step(watch);
 }
 
@@ -278,15 +260,22 @@ static void on_scope_listed(void *userdata, int error, const char *text)
 static void on_changed_listed(void *userdata, int error, const char *text)
 {
     struct watch *watch = userdata;
+    uint64_t event_time = UINT64_MAX;
 
     if (!accept_answer(watch, error, text))
         return;
-    for (size_t i = 0; i < watch->asked_count; i++)
-        container_table_end_pass_for(&watch->table, watch->asked[i]);
+    for (size_t i = 0; i < watch->asked_count; i++) {
+        const struct change *asked = &watch->asked[i];
+
+        container_table_end_pass_for(&watch->table, asked->id);
+        if (asked->event_time > 0 && asked->event_time < event_time)
+            event_time = asked->event_time;
+    }
+    changes_put_back(&watch->changes, watch->asked, watch->asked_count, clock_monotonic_microseconds());
     watch->asked_count = 0;
     if (!discovery_is_done(watch->discovery))
         advance_discovery(watch, false);
-    watch->callbacks.on_changed(watch->callbacks.userdata, watch->asked_time);
+    watch->callbacks.on_changed(watch->callbacks.userdata, event_time < UINT64_MAX ? event_time : 0);
 }
 
 static void on_network_inspected(void *userdata, int error, const char *text)
@@ -325,29 +314,33 @@ static int list_scope(struct watch *watch, const char *const *ids, size_t id_cou
 static int list_changed(struct watch *watch)
 {
     const char *ids[DOCKER_FILTER_IDS_MAX];
-    size_t count = watch->dirty_count < DOCKER_FILTER_IDS_MAX ? watch->dirty_count : DOCKER_FILTER_IDS_MAX;
 
     watch->request = REQUEST_LIST_CHANGED;
-    memcpy(watch->asked, watch->dirty, count * sizeof(watch->asked[0]));
-    memmove(watch->dirty, watch->dirty + count, (watch->dirty_count - count) * sizeof(watch->dirty[0]));
-    watch->asked_count = count;
-    watch->asked_time = watch->dirty_time;
-    watch->dirty_count -= count;
-    if (watch->dirty_count == 0)
-        watch->dirty_time = 0;
-    for (size_t i = 0; i < count; i++)
-        ids[i] = watch->asked[i];
-    return list_scope(watch, ids, count, on_changed_listed);
+    for (size_t i = 0; i < watch->asked_count; i++)
+        ids[i] = watch->asked[i].id;
+    return list_scope(watch, ids, watch->asked_count, on_changed_listed);
 }
 
-/* Everything that events have named so far is covered by the whole list. */
 static int list_whole_scope(struct watch *watch)
 {
     watch->request = REQUEST_LIST_SCOPE;
     watch->must_list = false;
-    watch->dirty_count = 0;
-    watch->dirty_time = 0;
     return list_scope(watch, NULL, 0, on_scope_listed);
+}
+
+/* Takes the changed containers that are due; sets the timer for the others when none is. */
+static bool take_changes(struct watch *watch)
+{
+    uint64_t next_due;
+
+    watch->asked_count =
+        changes_take(&watch->changes, clock_monotonic_microseconds(), watch->asked, ARRAY_LENGTH(watch->asked));
+    if (watch->asked_count > 0)
+        return true;
+    next_due = changes_next_due(&watch->changes);
+    if (next_due < UINT64_MAX)
+        set_timer_at(watch->check_source, next_due);
+    return false;
 }
 
 /* Sends the next question, one at a time: an answer may make others superfluous. */
@@ -356,7 +349,7 @@ static int next_question(struct watch *watch)
     struct docker_network *record = NULL;
     const char *network_id = discovery_needs_network(watch->discovery, &record);
 
-    if (watch->dirty_count > 0 && watch->is_complete)
+    if (watch->is_complete && take_changes(watch))
         return list_changed(watch);
     if (discovery_needs_list(watch->discovery))
         return list_all(watch);
@@ -443,6 +436,14 @@ static int on_round(sd_event_source *source, uint64_t time, void *userdata)
     return 0;
 }
 
+static int on_check(sd_event_source *source, uint64_t time, void *userdata)
+{
+    (void)source;
+    (void)time;
+    schedule_step(userdata);
+    return 0;
+}
+
 void watch_start(struct watch *watch)
 {
     if (watch->is_started) {
@@ -490,6 +491,8 @@ int watch_new(sd_event *event, const struct message_configure_watcher *configura
     if (result == 0)
         result = add_source(watch, &watch->round_source, 0, on_round);
     if (result == 0)
+        result = add_source(watch, &watch->check_source, MICROSECONDS_PER_MILLISECOND, on_check);
+    if (result == 0)
         result = docker_client_new(event, host, &watch->client);
     if (result < 0)
         return result;
@@ -507,6 +510,7 @@ struct watch *watch_free(struct watch *watch)
     sd_event_source_disable_unref(watch->backoff_source);
     sd_event_source_disable_unref(watch->poll_source);
     sd_event_source_disable_unref(watch->round_source);
+    sd_event_source_disable_unref(watch->check_source);
     free(watch);
     return NULL;
 }
