@@ -10,6 +10,7 @@
 #include "common/sandbox.h"
 #include "daemon/configuration.h"
 #include "daemon/configuration_command.h"
+#include "daemon/health.h"
 #include "daemon/privileges.h"
 #include "daemon/raw_sockets.h"
 #include "daemon/supervisor.h"
@@ -39,6 +40,7 @@ static int print_help(int argc, char **argv)
                "Commands:\n"
                "  config [--json]    the effective configuration, where it comes from, all errors\n"
                "  config --help      every variable\n"
+               "  healthcheck        exit 0 when ready, else 1 and what is missing\n"
                "  version            version and commit\n"
                "\n"
                "Options:\n"
@@ -71,12 +73,19 @@ static int show_configuration(int argc, char **argv)
     return configuration_command_show(&configuration, as_json);
 }
 
+static int check_health(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return health_command();
+}
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* with what follows the name; returns the exit status */
 } commands[] = {
-    {"config", show_configuration}, {"version", print_version}, {"--version", print_version},
-    {"--help", print_help},         {"help", print_help},
+    {"config", show_configuration}, {"healthcheck", check_health}, {"version", print_version},
+    {"--version", print_version},   {"--help", print_help},        {"help", print_help},
 };
 
 static void free_capability_name(char **name)

@@ -42,7 +42,8 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
     char journal[PATH_MAX];
     const char *journal_stream = getenv("JOURNAL_STREAM");
     char name[NAME_SIZE];
-    char *arguments[] = {name, NULL};
+    char argument[NAME_SIZE];
+    char *arguments[] = {name, request->argument ? argument : NULL, NULL};
     char *environment[] = {path, journal_stream ? journal : NULL, NULL};
     const char *step = "signals";
     int result = reset_signals();
@@ -62,6 +63,7 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
         _exit(EXIT_STATUS_SANDBOX);
     }
     (void)snprintf(name, sizeof(name), "%s", request->name);
+    (void)snprintf(argument, sizeof(argument), "%s", request->argument ? request->argument : "");
     (void)snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", journal_stream ? journal_stream : "");
     (void)execve(request->program, arguments, environment);
     log_error("cannot start a worker", LOG_TEXT("program", request->program), LOG_TEXT("step", "exec"),

@@ -10,8 +10,9 @@
 #include "daemon/privileges.h"
 
 struct spawn_request {
-    const char *program; /* absolute path */
-    const char *name;    /* argv[0], and the name in the log */
+    const char *program;  /* absolute path */
+    const char *name;     /* argv[0], and the name in the log */
+    const char *argument; /* argv[1], or NULL */
     struct worker_privileges privileges;
     int supervisor_fd; /* the worker's end of the channel; stays the caller's */
 };

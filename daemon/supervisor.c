@@ -3,22 +3,11 @@
 
 #include "common/clock.h"
 #include "common/sandbox.h"
-#include "daemon/worker.h"
-#include "protocol/channel.h"
+#include "daemon/role.h"
 
-#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-
-/* A whole stop stays below 2 s (SPEC §10), also when no worker obeys. */
-#define READERS_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)
-#define NETADMIN_STOP_DEADLINE MICROSECONDS_PER_SECOND
-
-/* Users of their own by number: the image has no /etc/passwd. */
-#define WATCHER_USER   24941
-#define NETADMIN_USER  24942
-#define ANNOUNCER_USER 24945
 
 /* Ready means that the project answers (SPEC §8); whether Docker is there right now is another question. */
 #define READY_CONDITIONS (READINESS_TABLES_INSTALLED | READINESS_RECONCILED)
@@ -48,8 +37,7 @@ struct supervisor {
     struct message_topology topology;  /* pinned; header.type 0: not yet */
     uint64_t topologies_refused;
     bool others_were_started; /* by the first start of a watcher: one that may not is found out before that */
-    bool is_ready;
-    bool was_ready;
+    struct role_readiness readiness;
     bool is_stopping;
     int exit_status;
 };
@@ -120,30 +108,9 @@ static void send_announcer_configuration(const struct supervisor *supervisor)
     send_raw_socket(supervisor, RAW_SOCKET_ICMP6, supervisor->raw_sockets->icmp6);
 }
 
-/* A fresh connection between the two, if both are there. */
-static void join_workers(const struct supervisor *supervisor, enum worker_index one, enum worker_index other)
+static struct role_member member(const struct supervisor *supervisor, enum worker_index index)
 {
-    struct message_link to_one = {
-        .header = message_header_make(MESSAGE_LINK, sizeof(to_one), 0),
-        .peer = link_peers[other],
-    };
-    struct message_link to_other = to_one;
-    int ends[2];
-    int result;
-
-    if (!worker_is_running(supervisor->workers[one]) || !worker_is_running(supervisor->workers[other]))
-        return;
-    result = channel_make_pair(ends);
-    if (result < 0) {
-        log_error("cannot join the workers, restarting one of them", LOG_ERROR(result));
-        worker_kill(supervisor->workers[one]);
-        return;
-    }
-    to_other.peer = link_peers[one];
-    worker_send(supervisor->workers[one], &to_one.header, ends[0]);
-    worker_send(supervisor->workers[other], &to_other.header, ends[1]);
-    close_fd(&ends[0]);
-    close_fd(&ends[1]);
+    return (struct role_member){supervisor->workers[index], link_peers[index]};
 }
 
 static void start_others(struct supervisor *supervisor)
@@ -173,7 +140,7 @@ static void on_worker_started(struct worker *worker, void *userdata)
     }
     for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
         if (pairs[i].one == index || pairs[i].other == index)
-            join_workers(supervisor, pairs[i].one, pairs[i].other);
+            role_join(member(supervisor, pairs[i].one), member(supervisor, pairs[i].other));
     }
     if (index == NETADMIN && supervisor->topology.header.type == MESSAGE_TOPOLOGY)
         worker_send(worker, &supervisor->topology.header, -1);
@@ -181,20 +148,7 @@ static void on_worker_started(struct worker *worker, void *userdata)
 
 static void update_readiness(struct supervisor *supervisor)
 {
-    uint32_t held = supervisor->conditions[WATCHER] | supervisor->conditions[NETADMIN];
-    bool is_ready = (held & READY_CONDITIONS) == READY_CONDITIONS;
-
-    if (is_ready == supervisor->is_ready)
-        return;
-    supervisor->is_ready = is_ready;
-    if (!is_ready) {
-        log_warn("anchord is not ready any more", LOG_BOOLEAN("tables_installed", held & READINESS_TABLES_INSTALLED),
-                 LOG_BOOLEAN("reconciled", held & READINESS_RECONCILED));
-        return;
-    }
-    supervisor->was_ready = true;
-    log_info("anchord ready");
-    (void)sd_notify(false, "READY=1\nSTATUS=ready"); /* without a NOTIFY_SOCKET nobody waits for it */
+    role_update_readiness(&supervisor->readiness, supervisor->conditions[WATCHER] | supervisor->conditions[NETADMIN]);
 }
 
 /* Everything in order, at most once: first those who read and announce, then the one who changes. */
@@ -233,7 +187,7 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
     }
     update_readiness(supervisor);
     /* Without announcements the project still answers. */
-    if (end == WORKER_END_PERMANENT && !supervisor->was_ready && index_of(supervisor, worker) != ANNOUNCER) {
+    if (end == WORKER_END_PERMANENT && !supervisor->readiness.was_ready && index_of(supervisor, worker) != ANNOUNCER) {
         log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
         begin_stop(supervisor, EXIT_STATUS_CONFIGURATION);
         continue_stop(supervisor, NULL);
@@ -295,27 +249,8 @@ static void release_supervisor(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < WORKER_COUNT; i++)
         supervisor->workers[i] = worker_free(supervisor->workers[i]);
+    supervisor->readiness.health = health_free(supervisor->readiness.health);
     supervisor->event = sd_event_unref(supervisor->event);
-}
-
-static int make_event_loop(struct supervisor *supervisor)
-{
-    static const int stop_signals[] = {SIGTERM, SIGINT};
-    sigset_t blocked;
-    int result;
-
-    (void)sigemptyset(&blocked);
-    (void)sigaddset(&blocked, SIGCHLD);
-    for (size_t i = 0; i < ARRAY_LENGTH(stop_signals); i++)
-        (void)sigaddset(&blocked, stop_signals[i]);
-    if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
-        return -errno;
-    result = sd_event_new(&supervisor->event);
-    for (size_t i = 0; i < ARRAY_LENGTH(stop_signals) && result >= 0; i++)
-        result = sd_event_add_signal(supervisor->event, NULL, stop_signals[i], on_stop_signal, supervisor);
-    if (result >= 0)
-        result = sd_event_set_watchdog(supervisor->event, true); /* does nothing without WATCHDOG_USEC */
-    return result < 0 ? result : 0;
 }
 
 static int make_workers(struct supervisor *supervisor)
@@ -329,13 +264,7 @@ static int make_workers(struct supervisor *supervisor)
         .receives = DIRECTION_WATCHER_TO_SUPERVISOR,
         .docker_host = supervisor->configuration->docker_host,
     };
-    supervisor->definitions[NETADMIN] = (struct worker_definition){
-        .name = "netadmin",
-        .program = "anchord-netadmin",
-        .user = NETADMIN_USER,
-        .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN),
-        .receives = DIRECTION_NETADMIN_TO_SUPERVISOR,
-    };
+    supervisor->definitions[NETADMIN] = role_netadmin_definition(NULL);
     supervisor->definitions[ANNOUNCER] = (struct worker_definition){
         .name = "announcer",
         .program = "anchord-announcer",
@@ -357,18 +286,17 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
     struct supervisor supervisor = {
         .configuration = configuration,
         .raw_sockets = raw_sockets,
+        .readiness = {.required = READY_CONDITIONS},
     };
-    int result = make_event_loop(&supervisor);
+    int result = role_event_loop_new(on_stop_signal, &supervisor, &supervisor.event);
 
     if (result == 0)
         result = make_workers(&supervisor);
-    if (result == 0) {
-        worker_start(supervisor.workers[WATCHER]);
-        result = sd_event_loop(supervisor.event);
-    }
     if (result < 0) {
-        log_error("the supervisor's event loop failed", LOG_ERROR(result));
+        log_error("cannot prepare the supervisor", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
     }
-    return result;
+    role_open_health(&supervisor.readiness, supervisor.event);
+    worker_start(supervisor.workers[WATCHER]);
+    return role_run(supervisor.event);
 }

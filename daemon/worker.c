@@ -262,7 +262,8 @@ static int start_process(struct worker *worker, const struct worker_privileges *
     char program[sizeof(ANCHORD_WORKER_DIRECTORY) + NAME_SIZE];
     int ends[2] = {-1, -1};
     CLEANUP_FD int worker_end = -1;
-    struct spawn_request request = {.program = program, .name = definition->program, .privileges = *privileges};
+    struct spawn_request request = {
+        .program = program, .name = definition->program, .argument = definition->argument, .privileges = *privileges};
     pid_t pid;
     int result = channel_make_pair(ends);
 

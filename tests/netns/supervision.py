@@ -189,6 +189,7 @@ class Supervision:
         self.scratch = scratch
         self.workers = build / "daemon" / "test-workers"
         self.docker_socket = scratch / "docker.sock"
+        self.runtime = scratch / "run"
         self.processes = []
 
     def install_stand_in(self, name, **behaviour):
@@ -210,7 +211,7 @@ class Supervision:
             path.symlink_to(self.build / "workers" / name / f"anchord-{name}")
 
     def start(self, program="anchord-under-test", arguments=(), wrap=("unshare", "--net"), **environment):
-        variables = {"PATH": "/usr/bin:/bin", "ANCHORD_PROJECT": "project",
+        variables = {"PATH": "/usr/bin:/bin", "ANCHORD_PROJECT": "project", "RUNTIME_DIRECTORY": str(self.runtime),
                      "DOCKER_HOST": f"unix://{self.docker_socket}", **environment}
         process = Process([*wrap, self.build / "daemon" / program, *arguments],
                           {key: value for key, value in variables.items() if value is not None})

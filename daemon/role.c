@@ -1,0 +1,114 @@
+/* What the supervisors of all roles share; see role.h. Runs in the supervisor, as root. */
+#include "daemon/role.h"
+
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "protocol/channel.h"
+
+#include <linux/capability.h>
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+
+int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret)
+{
+    static const int stop_signals[] = {SIGTERM, SIGINT};
+    sd_event *event = NULL;
+    sigset_t blocked;
+    int result;
+
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGCHLD);
+    for (size_t i = 0; i < ARRAY_LENGTH(stop_signals); i++)
+        (void)sigaddset(&blocked, stop_signals[i]);
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
+        return -errno;
+    result = sd_event_new(&event);
+    for (size_t i = 0; i < ARRAY_LENGTH(stop_signals) && result >= 0; i++)
+        result = sd_event_add_signal(event, NULL, stop_signals[i], on_stop_signal, userdata);
+    if (result >= 0)
+        result = sd_event_set_watchdog(event, true); /* does nothing without WATCHDOG_USEC */
+    if (result < 0) {
+        sd_event_unref(event);
+        return result;
+    }
+    *ret = event;
+    return 0;
+}
+
+struct worker_definition role_netadmin_definition(const char *argument)
+{
+    return (struct worker_definition){
+        .name = "netadmin",
+        .program = "anchord-netadmin",
+        .argument = argument,
+        .user = NETADMIN_USER,
+        .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN),
+        .receives = DIRECTION_NETADMIN_TO_SUPERVISOR,
+    };
+}
+
+void role_join(struct role_member one, struct role_member other)
+{
+    struct message_link to_one = {
+        .header = message_header_make(MESSAGE_LINK, sizeof(to_one), 0),
+        .peer = other.name,
+    };
+    struct message_link to_other = to_one;
+    int ends[2];
+    int result;
+
+    if (!worker_is_running(one.worker) || !worker_is_running(other.worker))
+        return;
+    result = channel_make_pair(ends);
+    if (result < 0) {
+        log_error("cannot join the workers, restarting one of them", LOG_ERROR(result));
+        worker_kill(one.worker);
+        return;
+    }
+    to_other.peer = one.name;
+    worker_send(one.worker, &to_one.header, ends[0]);
+    worker_send(other.worker, &to_other.header, ends[1]);
+    close_fd(&ends[0]);
+    close_fd(&ends[1]);
+}
+
+void role_open_health(struct role_readiness *readiness, sd_event *event)
+{
+    int result = health_new(event, &readiness->health);
+
+    if (result < 0)
+        log_warn("no health check: its socket cannot be made; a read-only container needs `tmpfs: [/run]`",
+                 LOG_ERROR(result));
+    else
+        health_publish(readiness->health, readiness->required, 0);
+}
+
+void role_update_readiness(struct role_readiness *readiness, uint32_t held)
+{
+    bool is_ready = (held & readiness->required) == readiness->required;
+    char unmet[HEALTH_TEXT_SIZE];
+
+    if (readiness->health)
+        health_publish(readiness->health, readiness->required, held);
+    if (is_ready == readiness->is_ready)
+        return;
+    readiness->is_ready = is_ready;
+    if (!is_ready) {
+        log_warn("anchord is not ready any more", LOG_TEXT("unmet", health_format(readiness->required, held, unmet)));
+        return;
+    }
+    readiness->was_ready = true;
+    log_info("anchord ready");
+    (void)sd_notify(false, "READY=1\nSTATUS=ready"); /* without a NOTIFY_SOCKET nobody waits for it */
+}
+
+int role_run(sd_event *event)
+{
+    int result = sd_event_loop(event);
+
+    if (result < 0) {
+        log_error("the supervisor's event loop failed", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    return result;
+}

@@ -1,0 +1,54 @@
+/*
+ * What the supervisors of all roles share: the event loop with its stop signals, the joining of workers, and what
+ * "ready" means.
+ *
+ * Called by supervisor.c (network-anchor) and service_anchor.c, as root.
+ */
+#pragma once
+
+#include "daemon/health.h"
+#include "daemon/worker.h"
+
+#include <systemd/sd-event.h>
+
+/* Users of the workers by number: the image has no /etc/passwd. */
+#define WATCHER_USER   24941
+#define NETADMIN_USER  24942
+#define RESOLVER_USER  24944
+#define ANNOUNCER_USER 24945
+
+/* A whole stop stays below 2 s (SPEC §10), also when no worker obeys. */
+#define READERS_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)
+#define NETADMIN_STOP_DEADLINE MICROSECONDS_PER_SECOND
+
+/* Blocks SIGCHLD, SIGTERM and SIGINT and makes a loop that hears of the latter two. Returns 0 or a negative errno. */
+int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret)
+    __attribute__((warn_unused_result));
+
+/* The definition of netadmin; `argument` as in struct worker_definition. */
+struct worker_definition role_netadmin_definition(const char *argument);
+
+/* A worker and how the others call it. */
+struct role_member {
+    struct worker *worker;
+    enum link_peer name;
+};
+
+/* A fresh connection between the two, if both run. */
+void role_join(struct role_member one, struct role_member other);
+
+struct role_readiness {
+    uint32_t required;     /* enum readiness_condition: those that make the role ready (SPEC §8) */
+    struct health *health; /* who answers `anchord healthcheck`, or NULL */
+    bool is_ready;
+    bool was_ready;
+};
+
+/* Opens the socket of the health check; without it everything else works, so a failure is only said. */
+void role_open_health(struct role_readiness *readiness, sd_event *event);
+
+/* Takes over the conditions that hold now; says it when that makes or ends being ready. */
+void role_update_readiness(struct role_readiness *readiness, uint32_t held);
+
+/* The loop to its end. Returns the exit status. */
+int role_run(sd_event *event);
