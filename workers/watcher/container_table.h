@@ -8,6 +8,8 @@
 #include "workers/docker/records.h"
 #include "workers/watcher/expose_label.h"
 
+/* uthash's default falls through a switch without saying so, which clang refuses; IDs are hashes anyway. */
+#define HASH_FUNCTION HASH_OAT
 #include <uthash.h>
 
 /* The places of these labels in the list that the Docker client is asked for. */
