@@ -208,7 +208,7 @@ def test_router_advertisements_that_are_ignored_are_said_with_this_engines_line(
     project.file.write_text(json.dumps(definition))
     project.up()
     answers(project)
-    line = "accept_ra=2" if lab.engine.suite == "bookworm" else "com.docker.network.endpoint.sysctls"
+    line = "net.ipv6.conf.eth" if lab.engine.suite == "bookworm" else "com.docker.network.endpoint.sysctls"
     said = wait_until(lambda: [text for text in records_at(project, "ERROR") if "accept_ra" in text], 10,
                       "an error about accept_ra")
     assert any(line in text for text in said)

@@ -37,7 +37,6 @@ class Engine:
         self.ruleset = lab.host("engine").run(["nft", "--stateless", "list", "ruleset"]).stdout
         self.networks = {network["Name"] for network in lab.engine.api("GET", "/networks")}
         self.containers = {container["Id"] for container in lab.engine.api("GET", "/containers/json?all=true")}
-        self.namespaces = set(os.listdir(f"/proc/{lab.daemon_pid()}/root/run/docker/netns"))
 
 
 def forget_anchor(project):
@@ -61,12 +60,14 @@ def test_compose_down_is_clean_and_leaves_nothing(lab, direct, figure):
     mail.compose("start", ANCHOR)
     forget_anchor(mail)
     mail.wait_answer("tcp", 25, "smtp")
+    processes = mail.wait_processes()
     start = time.monotonic()
     mail.down()
     figure(f"docker compose down of {len(mail_services()) + 2} containers {time.monotonic() - start:.2f} s")
     after = Engine(lab)
-    for what in ("links", "networks", "containers", "namespaces"):
+    for what in ("links", "networks", "containers"):
         assert getattr(after, what) == getattr(before, what), what
+    assert not [name for name, pid in processes.items() if os.path.exists(f"/proc/{pid}")]
     assert after.ruleset == before.ruleset
 
 
