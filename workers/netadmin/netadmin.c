@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "protocol/channel.h"
 #include "workers/netadmin/exposure_state.h"
+#include "workers/netadmin/map_report.h"
 #include "workers/netadmin/nft_monitor.h"
 #include "workers/netadmin/policy.h"
 
@@ -345,36 +346,6 @@ static void on_watcher_closed(struct channel *channel, int error, const char *re
     drop_watcher(userdata);
 }
 
-/* What our maps hold, so that a new watcher knows who has which port (NAT-6). */
-static int send_map(struct netadmin *netadmin)
-{
-    CLEANUP_FREE struct wire_exposure *exposures = NULL;
-    CLEANUP_FREE struct message_exposures *items = NULL;
-    size_t count = 0;
-    size_t size = sizeof(*items) + EXPOSURES_PER_MESSAGE * sizeof(*exposures);
-    struct message_begin begin = {.header = message_header_make(MESSAGE_MAP_BEGIN, sizeof(begin), 1)};
-    struct message_commit commit = {.header = message_header_make(MESSAGE_MAP_COMMIT, sizeof(commit), 1)};
-    int result = map_state_to_exposures(ruleset_held(netadmin->ruleset), &exposures, &count);
-
-    if (result < 0)
-        return result;
-    items = calloc(1, size);
-    if (!items)
-        return -ENOMEM;
-    result = channel_send_message(netadmin->watcher, &begin);
-    for (size_t first = 0; first < count && result == 0; first += items->item_count) {
-        size_t rest = count - first;
-
-        items->item_count = (uint32_t)(rest < EXPOSURES_PER_MESSAGE ? rest : EXPOSURES_PER_MESSAGE);
-        items->header =
-            message_header_make(MESSAGE_MAP_ITEMS, sizeof(*items) + items->item_count * sizeof(*exposures), 1);
-        memcpy(items->items, exposures + first, items->item_count * sizeof(*exposures));
-        result = channel_send_message(netadmin->watcher, items);
-    }
-    commit.item_count = (uint32_t)count;
-    return result < 0 ? result : channel_send_message(netadmin->watcher, &commit);
-}
-
 static void handle_link(struct netadmin *netadmin, const struct message_link *message, int descriptor)
 {
     const struct channel_callbacks callbacks = {
@@ -403,7 +374,7 @@ static void handle_link(struct netadmin *netadmin, const struct message_link *me
     }
     result = network_send_links(netadmin->network, netadmin->watcher, ++netadmin->links_generation);
     if (result == 0)
-        result = send_map(netadmin);
+        result = map_report_send(ruleset_held(netadmin->ruleset), netadmin->watcher);
     if (result < 0)
         log_error("cannot report to the watcher", LOG_ERROR(result));
 }

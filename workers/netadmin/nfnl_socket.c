@@ -2,6 +2,7 @@
 #include "workers/netadmin/nfnl_socket.h"
 
 #include "common/text.h"
+#include "workers/netadmin/rtnetlink.h"
 
 #include <libnftnl/common.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -32,8 +33,7 @@ struct nfnl_socket *nfnl_socket_free(struct nfnl_socket *socket)
 {
     if (!socket)
         return NULL;
-    if (socket->netlink)
-        (void)mnl_socket_close(socket->netlink);
+    (void)mnl_socket_close(socket->netlink);
     free(socket);
     return NULL;
 }
@@ -54,17 +54,16 @@ static int set_buffer(int fd, int force_option, int option, int wanted, size_t *
     return 0;
 }
 
-static int set_options(struct nfnl_socket *socket)
+static int set_options(int fd, size_t *ret_send_limit)
 {
     const struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_SECONDS};
     const int enabled = 1;
-    int fd = mnl_socket_get_fd(socket->netlink);
-    size_t size;
+    size_t size = 0;
     int result = set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_WANTED, &size);
 
     if (result < 0)
         return result;
-    socket->send_limit = size - SEND_BUFFER_RESERVE;
+    *ret_send_limit = size - SEND_BUFFER_RESERVE;
     result = set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_WANTED, &size);
     if (result < 0)
         return result;
@@ -76,22 +75,35 @@ static int set_options(struct nfnl_socket *socket)
     return 0;
 }
 
+int nfnl_open(int flags, struct mnl_socket **ret)
+{
+    CLEANUP(rtnetlink_socket_closep)
+    struct mnl_socket *netlink = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags);
+
+    if (!netlink || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0)
+        return -errno;
+    *ret = TAKE_POINTER(netlink);
+    return 0;
+}
+
 int nfnl_socket_new(struct nfnl_socket **ret)
 {
-    CLEANUP(nfnl_socket_freep) struct nfnl_socket *socket = calloc(1, sizeof(*socket));
-    int result;
+    CLEANUP(rtnetlink_socket_closep) struct mnl_socket *netlink = NULL;
+    struct nfnl_socket *socket;
+    size_t send_limit = 0;
+    int result = nfnl_open(0, &netlink);
 
-    if (!socket)
-        return -ENOMEM;
-    socket->netlink = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-    if (!socket->netlink || mnl_socket_bind(socket->netlink, 0, MNL_SOCKET_AUTOPID) < 0)
-        return -errno;
-    socket->port = mnl_socket_get_portid(socket->netlink);
-    socket->sequence = 1;
-    result = set_options(socket);
+    if (result == 0)
+        result = set_options(mnl_socket_get_fd(netlink), &send_limit);
     if (result < 0)
         return result;
-    *ret = TAKE_POINTER(socket);
+    socket = calloc(1, sizeof(*socket));
+    if (!socket)
+        return -ENOMEM;
+    socket->port = mnl_socket_get_portid(netlink);
+    socket->netlink = TAKE_POINTER(netlink);
+    socket->send_limit = send_limit;
+    *ret = socket;
     return 0;
 }
 

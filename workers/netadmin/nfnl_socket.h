@@ -15,6 +15,9 @@
 
 struct nfnl_socket;
 
+/* A bound NETLINK_NETFILTER socket, close-on-exec, with more SOCK_… flags. Returns 0 or a negative errno. */
+int nfnl_open(int flags, struct mnl_socket **ret) __attribute__((warn_unused_result));
+
 /* Opens the socket; before the sandbox is sealed. Returns 0 or a negative errno. */
 int nfnl_socket_new(struct nfnl_socket **ret) __attribute__((warn_unused_result));
 struct nfnl_socket *nfnl_socket_free(struct nfnl_socket *socket);

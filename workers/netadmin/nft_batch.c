@@ -72,7 +72,7 @@ static void make_room(struct nft_batch *batch)
 static struct nft_operation *add_operation(struct nft_batch *batch)
 {
     if (batch->operation_count == batch->operation_capacity) {
-        size_t capacity = batch->operation_capacity * 2;
+        size_t capacity = batch->operation_capacity * 2 + 1;
         struct nft_operation *operations = realloc(batch->operations, capacity * sizeof(*operations));
 
         if (!operations) {

@@ -26,9 +26,11 @@ void nft_table_content_clear(struct nft_table_content *content)
 {
     free(content->intruders);
     free(content->external);
+    content->intruders = NULL;
+    content->external = NULL;
     for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++)
         free(content->maps[i].elements);
-    *content = (struct nft_table_content){0};
+    memset(content, 0, sizeof(*content));
 }
 
 static int add_intruder(struct dump *dump, enum nft_object_kind kind, const char *name, uint32_t type)
@@ -262,14 +264,14 @@ static int dump_objects(struct dump *dump, uint16_t message_type, nfnl_message_h
 static int dump_once(struct dump *dump)
 {
     static const struct {
-        uint16_t message_type;
         nfnl_message_handler on_message;
+        uint16_t message_type;
         bool may_be_unknown; /* flowtables are an option of the kernel's build */
     } kinds[] = {
-        {NFT_MSG_GETCHAIN, on_chain, false},
-        {NFT_MSG_GETSET, on_set, false},
-        {NFT_MSG_GETOBJ, on_object, false},
-        {NFT_MSG_GETFLOWTABLE, on_flowtable, true},
+        {on_chain, NFT_MSG_GETCHAIN, false},
+        {on_set, NFT_MSG_GETSET, false},
+        {on_object, NFT_MSG_GETOBJ, false},
+        {on_flowtable, NFT_MSG_GETFLOWTABLE, true},
     };
     int result = dump_objects(dump, NFT_MSG_GETTABLE, on_table);
 
@@ -297,12 +299,12 @@ int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, 
 
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         result = dump_once(&dump);
+        if (result == 0)
+            return 0;
+        nft_table_content_clear(ret);
         /* -ENOENT: the table or a set went while we read */
         if (result != -EINTR && result != -ENOENT)
             break;
-        nft_table_content_clear(ret);
     }
-    if (result < 0)
-        nft_table_content_clear(ret);
     return result;
 }

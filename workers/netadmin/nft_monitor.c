@@ -2,6 +2,7 @@
 #include "workers/netadmin/nft_monitor.h"
 
 #include "common/text.h"
+#include "workers/netadmin/nfnl_socket.h"
 #include "workers/netadmin/rtnetlink.h"
 
 #include <arpa/inet.h>
@@ -37,8 +38,8 @@ struct nft_monitor *nft_monitor_free(struct nft_monitor *monitor)
 }
 
 struct message_kind {
-    uint16_t type;
     const char *what;
+    uint16_t type;
     uint16_t name_attribute; /* which attribute names the object; NFTA_…_TABLE is 1 in all of them */
 };
 
@@ -48,20 +49,20 @@ static_assert((int)NFTA_TABLE_NAME == 1 && (int)NFTA_CHAIN_TABLE == 1 && (int)NF
               "the table's name is attribute 1 of every message");
 
 static const struct message_kind message_kinds[] = {
-    {NFT_MSG_NEWTABLE, "table changed", NFTA_TABLE_NAME},
-    {NFT_MSG_DELTABLE, "table deleted", NFTA_TABLE_NAME},
-    {NFT_MSG_NEWCHAIN, "chain added or changed", NFTA_CHAIN_NAME},
-    {NFT_MSG_DELCHAIN, "chain deleted", NFTA_CHAIN_NAME},
-    {NFT_MSG_NEWRULE, "rule added", NFTA_RULE_CHAIN},
-    {NFT_MSG_DELRULE, "rule deleted", NFTA_RULE_CHAIN},
-    {NFT_MSG_NEWSET, "set added", NFTA_SET_NAME},
-    {NFT_MSG_DELSET, "set deleted", NFTA_SET_NAME},
-    {NFT_MSG_NEWSETELEM, "element added", NFTA_SET_ELEM_LIST_SET},
-    {NFT_MSG_DELSETELEM, "element deleted", NFTA_SET_ELEM_LIST_SET},
-    {NFT_MSG_NEWOBJ, "object added", NFTA_OBJ_NAME},
-    {NFT_MSG_DELOBJ, "object deleted", NFTA_OBJ_NAME},
-    {NFT_MSG_NEWFLOWTABLE, "flowtable added", NFTA_FLOWTABLE_NAME},
-    {NFT_MSG_DELFLOWTABLE, "flowtable deleted", NFTA_FLOWTABLE_NAME},
+    {"table changed", NFT_MSG_NEWTABLE, NFTA_TABLE_NAME},
+    {"table deleted", NFT_MSG_DELTABLE, NFTA_TABLE_NAME},
+    {"chain added or changed", NFT_MSG_NEWCHAIN, NFTA_CHAIN_NAME},
+    {"chain deleted", NFT_MSG_DELCHAIN, NFTA_CHAIN_NAME},
+    {"rule added", NFT_MSG_NEWRULE, NFTA_RULE_CHAIN},
+    {"rule deleted", NFT_MSG_DELRULE, NFTA_RULE_CHAIN},
+    {"set added", NFT_MSG_NEWSET, NFTA_SET_NAME},
+    {"set deleted", NFT_MSG_DELSET, NFTA_SET_NAME},
+    {"element added", NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_SET},
+    {"element deleted", NFT_MSG_DELSETELEM, NFTA_SET_ELEM_LIST_SET},
+    {"object added", NFT_MSG_NEWOBJ, NFTA_OBJ_NAME},
+    {"object deleted", NFT_MSG_DELOBJ, NFTA_OBJ_NAME},
+    {"flowtable added", NFT_MSG_NEWFLOWTABLE, NFTA_FLOWTABLE_NAME},
+    {"flowtable deleted", NFT_MSG_DELFLOWTABLE, NFTA_FLOWTABLE_NAME},
 };
 
 static const struct message_kind *find_kind(const struct nlmsghdr *message)
@@ -199,7 +200,7 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
                     struct nft_monitor **ret)
 {
     CLEANUP(nft_monitor_freep) struct nft_monitor *monitor = calloc(1, sizeof(*monitor));
-    const int group = NFNLGRP_NFTABLES;
+    int group = NFNLGRP_NFTABLES;
     const int size = RECEIVE_BUFFER_WANTED;
     int result;
     int fd;
@@ -208,9 +209,9 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
         return -ENOMEM;
     monitor->on_change = on_change;
     monitor->userdata = userdata;
-    monitor->netlink = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (!monitor->netlink || mnl_socket_bind(monitor->netlink, 0, MNL_SOCKET_AUTOPID) < 0)
-        return -errno;
+    result = nfnl_open(SOCK_NONBLOCK, &monitor->netlink);
+    if (result < 0)
+        return result;
     fd = mnl_socket_get_fd(monitor->netlink);
     result = drop_own_messages(fd, own_port);
     if (result < 0)
@@ -218,7 +219,7 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
     /* A smaller buffer only means that a resync comes sooner. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    if (mnl_socket_setsockopt(monitor->netlink, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&group, sizeof(group)) < 0)
+    if (mnl_socket_setsockopt(monitor->netlink, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
         return -errno;
     result = sd_event_add_io(event, &monitor->source, fd, EPOLLIN, on_readable, monitor);
     if (result < 0)

@@ -66,7 +66,7 @@ static int check_map(const struct policy *policy, const struct map *map, uint8_t
 {
     const struct map_element *checked = NULL; /* ports of a range share one backend: ask once */
 
-    for (size_t i = 0; i < map->count; i++) {
+    for (size_t i = 0; map->elements && i < map->count; i++) {
         const struct map_element *element = &map->elements[i];
         char text[IP_ADDRESS_TEXT_SIZE];
         struct ip_address address;

@@ -20,7 +20,7 @@
 #define SWEEP_SHARE         5
 #define SWEEP_ALLOWANCE_MAX (200 * MICROSECONDS_PER_MILLISECOND)
 /* No more changes than these wait. */
-#define RECENT_CHANGES_MAX (2 * MAP_ELEMENTS_MAX)
+#define RECENT_CHANGES_MAX ((size_t)2 * MAP_ELEMENTS_MAX)
 
 struct ruleset {
     struct nfnl_socket *socket;

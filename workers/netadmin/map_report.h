@@ -1,0 +1,12 @@
+/*
+ * Tells a new watcher what our maps hold, so that it knows who has which port (NAT-6).
+ *
+ * Called by netadmin.c inside anchord-netadmin; writes to the watcher's channel only.
+ */
+#pragma once
+
+#include "protocol/channel.h"
+#include "workers/netadmin/map_state.h"
+
+/* Sends MAP_BEGIN, ITEMS and COMMIT. `state` is sorted. Returns 0, -ENOMEM or channel_send()'s error. */
+int map_report_send(const struct map_state *state, struct channel *watcher) __attribute__((warn_unused_result));
