@@ -5,6 +5,7 @@
 #include "common/sandbox.h"
 
 #include "common/cleanup.h"
+#include "common/process_usage.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -50,6 +51,7 @@ static const int common_system_calls[] = {
     SCMP_SYS(munmap),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
+    SCMP_SYS(pread64), /* common/process_usage.c */
     SCMP_SYS(read),
     SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg),
@@ -246,6 +248,7 @@ int sandbox_seal(const struct sandbox_profile *profile, const char **ret_step)
 {
     int result;
 
+    process_usage_prepare(); /* the last moment to open something */
     *ret_step = "resource limits";
     result = limit_resources(profile);
     if (result < 0)

@@ -95,6 +95,10 @@ enum message_type {
     MESSAGE_FINDINGS_COMMIT,
     /* netadmin -> control */
     MESSAGE_NETWORK_REPORT,
+    /* supervisor -> any worker */
+    MESSAGE_METRICS_PAGE, /* with one descriptor: a page of protocol/metrics.h */
+    /* supervisor -> exporter */
+    MESSAGE_CONFIGURE_EXPORTER, /* with one descriptor: the listening socket */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -120,6 +124,8 @@ enum message_direction {
     DIRECTION_NETADMIN_TO_CONTROL,
     DIRECTION_CONTROL_TO_WATCHER, /* nothing travels in these two: control only listens */
     DIRECTION_CONTROL_TO_NETADMIN,
+    DIRECTION_SUPERVISOR_TO_EXPORTER,
+    DIRECTION_EXPORTER_TO_SUPERVISOR,
     DIRECTION_MAX_,
 };
 
@@ -518,6 +524,41 @@ static_assert(sizeof(struct message_network_report) == 24 + 2 * 532 + 2 * 24 + 1
 static_assert(sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding) <=
                   MESSAGE_LENGTH_MAX,
               "a full message of findings fits");
+/* --- metrics and health (SPEC §7, §8) ---------------------------------------------------------------- */
+
+/* Who writes a metrics page; each process its own and no other. */
+enum metrics_writer {
+    METRICS_WRITER_SUPERVISOR,
+    METRICS_WRITER_WATCHER,
+    METRICS_WRITER_NETADMIN,
+    METRICS_WRITER_ANNOUNCER,
+    METRICS_WRITER_RESOLVER,
+    METRICS_WRITER_CONTROL,
+    METRICS_WRITER_EXPORTER,
+    METRICS_WRITER_KEEPER,
+    METRICS_WRITER_MAX_,
+};
+
+enum metrics_access {
+    METRICS_ACCESS_WRITE = 1, /* the receiver's own page */
+    METRICS_ACCESS_READ,      /* the exporter's view of a page; the descriptor cannot be mapped for writing */
+    METRICS_ACCESS_MAX_,
+};
+
+struct message_metrics_page { /* one descriptor travels with it */
+    struct message_header header;
+    uint32_t writer; /* enum metrics_writer */
+    uint32_t access; /* enum metrics_access */
+};
+
+struct message_configure_exporter { /* one descriptor travels with it: a listening TCP socket */
+    struct message_header header;
+    uint32_t log_level; /* enum log_level */
+    uint32_t reserved;
+};
+
+static_assert(sizeof(struct message_metrics_page) == 32, "wire layout");
+static_assert(sizeof(struct message_configure_exporter) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_resolver) == 24 + 256 + 8, "wire layout");
 static_assert(sizeof(struct message_gateways) == 24 + 2 * (8 + 20 * GATEWAYS_MAX), "wire layout");
 static_assert(sizeof(struct message_header) == 24, "wire layout");

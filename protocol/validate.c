@@ -322,6 +322,32 @@ static const char *check_gateways(const void *message)
     return broken ? broken : check_lookup(&gateways->v6, IP_FAMILY_6);
 }
 
+static const char *check_own_metrics_page(const void *message)
+{
+    const struct message_metrics_page *page = message;
+
+    if (page->writer >= METRICS_WRITER_MAX_)
+        return "metrics writer";
+    return page->access == METRICS_ACCESS_WRITE ? NULL : "metrics access";
+}
+
+static const char *check_metrics_page(const void *message)
+{
+    const struct message_metrics_page *page = message;
+
+    return page->access == METRICS_ACCESS_READ && page->writer < METRICS_WRITER_MAX_ ? NULL
+                                                                                     : check_own_metrics_page(message);
+}
+
+static const char *check_configure_exporter(const void *message)
+{
+    const struct message_configure_exporter *configuration = message;
+
+    if (configuration->log_level >= LOG_LEVEL_MAX_)
+        return "log level";
+    return configuration->reserved ? "reserved field not zero" : NULL;
+}
+
 #define RULE(direction_, type_, structure_, check_)                                           \
     {                                                                                         \
         DIRECTION_##direction_, MESSAGE_##type_, sizeof(struct structure_), 0, 0, 0, (check_) \
@@ -340,12 +366,14 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_WATCHER, STOP, message_stop, check_stop),
     RULE(SUPERVISOR_TO_WATCHER, CONFIGURE_WATCHER, message_configure_watcher, check_configure_watcher),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, LINK, message_link, check_link_message),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
 
     RULE(SUPERVISOR_TO_NETADMIN, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_NETADMIN, STOP, message_stop, check_stop),
     RULE(SUPERVISOR_TO_NETADMIN, CONFIGURE_NETADMIN, message_configure_netadmin, check_configure_netadmin),
     RULE(SUPERVISOR_TO_NETADMIN, TOPOLOGY, message_topology, check_topology),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_NETADMIN, LINK, message_link, check_link_message),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_NETADMIN, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
 
     RULE(WATCHER_TO_SUPERVISOR, PONG, message_ping, NULL),
     RULE(WATCHER_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),
@@ -373,6 +401,7 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_ANNOUNCER, CONFIGURE_ANNOUNCER, message_configure_announcer, check_configure_announcer),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_ANNOUNCER, RAW_SOCKET, message_raw_socket, check_raw_socket),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_ANNOUNCER, LINK, message_link, check_link_message),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_ANNOUNCER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
 
     RULE(ANNOUNCER_TO_SUPERVISOR, PONG, message_ping, NULL),
 
@@ -387,15 +416,25 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_RESOLVER, STOP, message_stop, check_stop),
     RULE(SUPERVISOR_TO_RESOLVER, CONFIGURE_RESOLVER, message_configure_resolver, check_configure_resolver),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_RESOLVER, LINK, message_link, check_link_message),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_RESOLVER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
 
     RULE(RESOLVER_TO_SUPERVISOR, PONG, message_ping, NULL),
 
     RULE(RESOLVER_TO_NETADMIN, GATEWAYS, message_gateways, check_gateways),
 
+    RULE(SUPERVISOR_TO_EXPORTER, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_EXPORTER, STOP, message_stop, check_stop),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_EXPORTER, METRICS_PAGE, message_metrics_page, check_metrics_page),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_EXPORTER, CONFIGURE_EXPORTER, message_configure_exporter,
+                         check_configure_exporter),
+
+    RULE(EXPORTER_TO_SUPERVISOR, PONG, message_ping, NULL),
+
     RULE(SUPERVISOR_TO_CONTROL, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_CONTROL, STOP, message_stop, check_stop),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_CONTROL, CONFIGURE_CONTROL, message_configure_control, check_configure_control),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_CONTROL, LINK, message_link, check_link_message),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_CONTROL, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
     RULE(SUPERVISOR_TO_CONTROL, SUPERVISION, message_supervision, check_supervision),
 
     RULE(CONTROL_TO_SUPERVISOR, PONG, message_ping, NULL),

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/validate_case.h"
 
+#include "common/log.h"
 #include "common/text.h"
 
 #include <netinet/in.h>
@@ -36,21 +37,21 @@ static void the_header_is_checked_field_by_field(void **state)
 #define TO_EVERY_WORKER                                                               \
     (1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN |   \
      1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER | 1 << DIRECTION_SUPERVISOR_TO_RESOLVER | \
-     1 << DIRECTION_SUPERVISOR_TO_CONTROL)
+     1 << DIRECTION_SUPERVISOR_TO_CONTROL | 1 << DIRECTION_SUPERVISOR_TO_EXPORTER)
 
 static void every_type_travels_only_in_its_directions(void **state)
 {
     /* One bit per direction in which the type may travel; a new type must be thought about here. */
     static const unsigned int allowed[MESSAGE_TYPE_MAX_] = {
         [MESSAGE_PING] = TO_EVERY_WORKER,
-        [MESSAGE_LINK] = TO_EVERY_WORKER,
+        [MESSAGE_LINK] = TO_EVERY_WORKER & ~(1 << DIRECTION_SUPERVISOR_TO_EXPORTER),
         [MESSAGE_STOP] = TO_EVERY_WORKER,
         [MESSAGE_CONFIGURE_WATCHER] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER,
         [MESSAGE_CONFIGURE_NETADMIN] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
         [MESSAGE_TOPOLOGY] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | 1 << DIRECTION_WATCHER_TO_SUPERVISOR,
         [MESSAGE_PONG] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR |
                          1 << DIRECTION_ANNOUNCER_TO_SUPERVISOR | 1 << DIRECTION_RESOLVER_TO_SUPERVISOR |
-                         1 << DIRECTION_CONTROL_TO_SUPERVISOR,
+                         1 << DIRECTION_CONTROL_TO_SUPERVISOR | 1 << DIRECTION_EXPORTER_TO_SUPERVISOR,
         [MESSAGE_READINESS] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
         [MESSAGE_EXPOSURES_BEGIN] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
         [MESSAGE_EXPOSURES_ITEMS] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
@@ -71,6 +72,8 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_PROBED] = 1 << DIRECTION_ANNOUNCER_TO_NETADMIN,
         [MESSAGE_CONFIGURE_RESOLVER] = 1 << DIRECTION_SUPERVISOR_TO_RESOLVER,
         [MESSAGE_GATEWAYS] = 1 << DIRECTION_RESOLVER_TO_NETADMIN,
+        [MESSAGE_METRICS_PAGE] = TO_EVERY_WORKER,
+        [MESSAGE_CONFIGURE_EXPORTER] = 1 << DIRECTION_SUPERVISOR_TO_EXPORTER,
         [MESSAGE_CONFIGURE_CONTROL] = 1 << DIRECTION_SUPERVISOR_TO_CONTROL,
         [MESSAGE_SUPERVISION] = 1 << DIRECTION_SUPERVISOR_TO_CONTROL,
         [MESSAGE_FINDINGS_BEGIN] = 1 << DIRECTION_WATCHER_TO_CONTROL,
@@ -421,6 +424,34 @@ static void held_addresses_are_checked(void **state)
     EXPECT_BROKEN(direction, "reserved field not zero");
 }
 
+static void the_metrics_messages_are_checked(void **state)
+{
+    (void)state;
+    begin(MESSAGE_METRICS_PAGE, sizeof(struct message_metrics_page));
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_NETADMIN, 1), "metrics access");
+    message.metrics_page.access = METRICS_ACCESS_WRITE;
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_NETADMIN, 1));
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_EXPORTER, 1));
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_NETADMIN, 0), "number of descriptors");
+    message.metrics_page.access = METRICS_ACCESS_READ; /* others' pages are for the exporter alone */
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_NETADMIN, 1), "metrics access");
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_EXPORTER, 1));
+    message.metrics_page.writer = METRICS_WRITER_MAX_;
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_EXPORTER, 1), "metrics writer");
+    message.metrics_page.writer = 0;
+    message.metrics_page.access = METRICS_ACCESS_MAX_;
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_EXPORTER, 1), "metrics access");
+
+    begin(MESSAGE_CONFIGURE_EXPORTER, sizeof(struct message_configure_exporter));
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_EXPORTER, 1));
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_EXPORTER, 0), "number of descriptors");
+    message.exporter.log_level = LOG_LEVEL_MAX_;
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_EXPORTER, 1), "log level");
+    message.exporter.log_level = 0;
+    message.exporter.reserved = 1;
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_EXPORTER, 1), "reserved field not zero");
+}
+
 static void the_announcers_messages_are_checked(void **state)
 {
     (void)state;
@@ -515,6 +546,7 @@ int main(void)
         cmocka_unit_test(answers_are_checked),
         cmocka_unit_test(held_addresses_are_checked),
         cmocka_unit_test(the_announcers_messages_are_checked),
+        cmocka_unit_test(the_metrics_messages_are_checked),
         cmocka_unit_test(the_resolvers_messages_are_checked),
     };
 

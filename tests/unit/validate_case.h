@@ -35,6 +35,8 @@ static union {
     struct message_supervision supervision;
     struct message_findings findings;
     struct message_network_report report;
+    struct message_metrics_page metrics_page;
+    struct message_configure_exporter exporter;
     uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
 } message;
 

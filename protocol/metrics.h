@@ -1,0 +1,135 @@
+/*
+ * Metrics: the one table of all series (SPEC §7), and the shared pages that their values stand in.
+ *
+ * Each process writes one page of its own, a sealed memfd that outlives it (daemon/metrics_store.h), and the exporter
+ * reads all of them through descriptors that cannot be mapped for writing. A page is a header and an array of 64-bit
+ * cells; every page has room for every series, so a series has one place, but only its writer's page counts. No lock:
+ * one writer, single atomic cells, and what belongs together is derived from single cells (the count of a histogram
+ * is the sum of its buckets).
+ *
+ * Writers: supervisor and workers, by metrics_add() and its like, with no privilege. Reader: anchord-exporter.
+ */
+#pragma once
+
+#include "protocol/messages.h"
+
+#include <stdatomic.h>
+
+#define METRICS_PAGE_SIZE 4096
+#define METRICS_CELLS_MAX 256
+
+enum metric {
+    METRIC_RECONCILE_DURATION,
+    METRIC_RECONCILE,
+    METRIC_DHCP_LEASE_REMAINING,
+    METRIC_DHCP_ACQUIRED,
+    METRIC_DHCP_CLIENT_RESTARTS,
+    METRIC_DNAT_ENTRIES,
+    METRIC_CONNTRACK_FLUSHES,
+    METRIC_DOCKER_EVENTS,
+    METRIC_GATEWAY_RESOLVE,
+    METRIC_GATEWAY_ROUTE_REPLACES,
+    METRIC_DEFAULT_ROUTE_PRESENT,
+    METRIC_BUILD_INFO,
+    METRIC_EVENT_TO_MAP,
+    METRIC_PORT_CONFLICTS,
+    METRIC_WORKER_RESTARTS,
+    METRIC_RULESET_REPAIRS,
+    METRIC_DEAD_NETNS_DEPENDENTS,
+    METRIC_REBINDS,
+    METRIC_PROCESS_CPU,
+    METRIC_PROCESS_RESIDENT_MEMORY,
+    METRIC_PROCESS_OPEN_FDS,
+    METRIC_PROCESS_START_TIME,
+    METRIC_MAX_,
+};
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+/* What a cell holds and how it is shown. */
+enum metric_unit {
+    METRIC_UNIT_NONE,
+    METRIC_UNIT_BYTES,
+    METRIC_UNIT_SECONDS,  /* cells in microseconds */
+    METRIC_UNIT_DEADLINE, /* cells in microseconds of CLOCK_MONOTONIC; shown as the seconds that are left, or 0 */
+};
+
+struct metric_label {
+    const char *name;
+    const char *const *values;
+    size_t count;
+};
+
+#define METRIC_LABELS_MAX 2
+
+struct metric_definition {
+    const char *name; /* as SPEC §7 writes it */
+    const char *help;
+    enum metric_type type;
+    enum metric_unit unit;
+    enum metrics_writer writer; /* METRICS_WRITER_MAX_: every process, told apart by the label `worker` */
+    const struct metric_label *labels[METRIC_LABELS_MAX];
+};
+
+/* Positions within a series' cells, in the order of the labels' values; families and protocols as in messages.h. */
+enum { METRIC_OK, METRIC_ERROR };
+enum { METRIC_SOURCE_EVENT, METRIC_SOURCE_POLL };
+
+/* Upper bounds of the buckets of every histogram, in microseconds; one more bucket holds what is above the last. */
+#define METRIC_BUCKET_BOUNDS_COUNT 13
+extern const uint64_t metric_bucket_bounds[METRIC_BUCKET_BOUNDS_COUNT];
+/* A histogram's cells: each bucket for itself, not cumulative, the one above all bounds, the sum in microseconds. */
+#define METRIC_HISTOGRAM_SUM   (METRIC_BUCKET_BOUNDS_COUNT + 1)
+#define METRIC_HISTOGRAM_CELLS (METRIC_BUCKET_BOUNDS_COUNT + 2)
+
+const struct metric_definition *metric_definition(enum metric metric);
+
+/* Values of the label `worker`: "supervisor", "watcher" … */
+const char *metrics_writer_to_string(enum metrics_writer writer);
+
+struct metrics_page {
+    uint32_t magic;
+    uint32_t version; /* of the layout */
+    uint32_t writer;  /* enum metrics_writer */
+    uint32_t cell_count;
+    _Atomic uint64_t readiness; /* supervisor: enum readiness_condition, required << 32 | held */
+    _Atomic uint64_t cells[METRICS_CELLS_MAX];
+};
+static_assert(sizeof(struct metrics_page) <= METRICS_PAGE_SIZE, "a page fits into its memory");
+
+/* --- writing: the calling process' own page ------------------------------------------------------------- */
+
+/*
+ * Maps `descriptor`, which it owns from now on, as this process' page; before that nothing is counted. A new page gets
+ * its header, one of the same layout keeps its values, another one is cleared. Returns 0 or mmap(2)'s negative errno.
+ */
+int metrics_open(int descriptor, enum metrics_writer writer) __attribute__((warn_unused_result));
+
+/* `cell` counts from 0 within the metric. Without a page these do nothing. */
+void metrics_add(enum metric metric, size_t cell, uint64_t amount);
+void metrics_set(enum metric metric, size_t cell, uint64_t value);
+/* Adds one observation to a histogram. */
+void metrics_observe(enum metric metric, uint64_t microseconds);
+
+/* The supervisor's view of /readyz (SPEC §8): masks of enum readiness_condition. */
+void metrics_set_readiness(uint32_t required, uint32_t held);
+
+/* Renews this process' process_* values. */
+void metrics_report_process(void);
+
+/* The cell of a metric with two labels of two values each. */
+static inline size_t metric_cell(size_t first, size_t second)
+{
+    return first * 2 + second;
+}
+
+/* --- reading: the exporter ------------------------------------------------------------------------------ */
+
+/*
+ * Maps `descriptor`, which it owns from now on, for reading. Returns 0 with a page that stays mapped; -EBADF when it is
+ * not `writer`'s page of this layout, or another negative errno.
+ */
+int metrics_map(int descriptor, enum metrics_writer writer, const struct metrics_page **ret)
+    __attribute__((warn_unused_result));
+
+uint64_t metrics_read(const struct metrics_page *page, enum metric metric, size_t cell);
