@@ -319,13 +319,12 @@ int transport_get(struct transport *transport, const struct transport_request *r
 int transport_set_addresses(struct transport *transport, const char *addresses)
 {
     char *entry = NULL;
-    CLEANUP_FREE char *owned_entry = NULL;
     struct curl_slist *resolved;
 
     if (asprintf(&entry, "%s:%u:%s", transport->host.name, (unsigned int)transport->host.port, addresses) < 0)
         return -ENOMEM;
-    owned_entry = entry;
-    resolved = curl_slist_append(NULL, entry);
+    resolved = curl_slist_append(NULL, entry); /* copies */
+    free(entry);
     if (!resolved)
         return -ENOMEM;
     curl_slist_free_all(transport->resolved);

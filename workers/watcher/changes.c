@@ -13,13 +13,14 @@ static const uint64_t check_delays[] = {
     3 * MICROSECONDS_PER_SECOND,
 };
 
-static struct change *find(const struct changes *changes, const char *id)
+/* The place of `id` in `changes`; its count when it is not there. */
+static size_t find(const struct changes *changes, const char *id)
 {
-    for (size_t i = 0; i < changes->count; i++) {
-        if (strcmp(changes->items[i].id, id) == 0)
-            return (struct change *)(uintptr_t)&changes->items[i];
-    }
-    return NULL;
+    size_t i = 0;
+
+    while (i < changes->count && strcmp(changes->items[i].id, id) != 0)
+        i++;
+    return i;
 }
 
 static uint64_t earlier_event(uint64_t a, uint64_t b)
@@ -31,9 +32,10 @@ static uint64_t earlier_event(uint64_t a, uint64_t b)
 
 int changes_note(struct changes *changes, const char *id, uint64_t event_time, uint64_t now)
 {
-    struct change *change = find(changes, id);
+    size_t place = find(changes, id);
+    struct change *change = &changes->items[place];
 
-    if (change) {
+    if (place < changes->count) {
         /* One that only waits for its confirmation: what it waited for is another matter than this event. */
         change->event_time = change->checks > 0 ? event_time : earlier_event(change->event_time, event_time);
         change->checks = 0;
@@ -42,7 +44,7 @@ int changes_note(struct changes *changes, const char *id, uint64_t event_time, u
     }
     if (changes->count == CHANGES_MAX)
         return -ENOSPC;
-    change = &changes->items[changes->count++];
+    changes->count++;
     *change = (struct change){.event_time = event_time, .due = now};
     text_copy_cut(change->id, sizeof(change->id), id);
     return 0;
@@ -50,7 +52,7 @@ int changes_note(struct changes *changes, const char *id, uint64_t event_time, u
 
 bool changes_contain(const struct changes *changes, const char *id)
 {
-    return find(changes, id) != NULL;
+    return find(changes, id) < changes->count;
 }
 
 size_t changes_take(struct changes *changes, uint64_t now, struct change *taken, size_t capacity)
@@ -73,7 +75,7 @@ void changes_put_back(struct changes *changes, const struct change *taken, size_
     for (size_t i = 0; i < count && changes->count < CHANGES_MAX; i++) {
         struct change *change;
 
-        if (taken[i].checks >= ARRAY_LENGTH(check_delays) || find(changes, taken[i].id))
+        if (taken[i].checks >= ARRAY_LENGTH(check_delays) || changes_contain(changes, taken[i].id))
             continue;
         change = &changes->items[changes->count++];
         *change = taken[i];

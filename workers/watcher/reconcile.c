@@ -265,7 +265,7 @@ static int send_state(struct reconciler *reconciler, const struct exposure_resul
 int reconciler_run(struct reconciler *reconciler, struct container_table *table, struct netadmin_peer *peer,
                    uint64_t event_time)
 {
-    struct exposure_result computed;
+    struct exposure_result computed = {0};
     size_t source_count;
     int result;
 
