@@ -55,5 +55,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (message_validate((enum message_direction)((bytes[0] & 0x3f) % DIRECTION_MAX_), datagram, length - 1,
                          bytes[0] >> 6, &reason) == 0)
         sum += read_all((const struct message_header *)(const void *)datagram);
+    (void)sum;
     return 0;
 }
