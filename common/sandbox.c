@@ -120,7 +120,7 @@ int sandbox_enter(uint64_t capabilities, const char **ret_step)
     result = check_bounding_set_is_empty();
     if (result < 0)
         return result;
-    *ret_step = "capabilities";
+    *ret_step = SANDBOX_STEP_CAPABILITIES;
     return drop_inherited_capabilities(capabilities);
 }
 

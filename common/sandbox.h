@@ -33,6 +33,7 @@ enum exit_status {
  * capabilities: the mask (1 << CAP_…) that must be left as permitted and effective; inheritable, ambient and
  * bounding must be, or become, empty. Returns 0 or a negative errno with *ret_step naming what failed.
  */
+#define SANDBOX_STEP_CAPABILITIES "capabilities" /* -EPERM here: a wanted capability is missing */
 int sandbox_enter(uint64_t capabilities, const char **ret_step) __attribute__((warn_unused_result));
 
 /*

@@ -11,6 +11,7 @@
 
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <string.h>
 
 /* 3 standard streams, the supervisor, epoll, timers, five netlink sockets, the watcher's channel and, for a
  * moment, its successor. */
@@ -25,20 +26,19 @@ static const struct sandbox_profile profile = {
     .open_files = OPEN_FILES_MAX,
 };
 
-/*
- * Without v4 there is no product; a kernel without v6 support costs v6 alone (ADDR-4). Permission is asked for
- * at the same time: in a container the capability may be missing or belong to another user namespace.
- */
+/* The capability is missing, or it belongs to another user namespace than the network namespace. */
+static void report_missing_capability(const char *operation)
+{
+    log_error("needs CAP_NET_ADMIN in this network namespace; in Compose: cap_add: [NET_ADMIN]",
+              LOG_TEXT("operation", operation), LOG_ERROR(-EPERM));
+}
+
+/* Without v4 there is no product; a kernel without v6 support costs v6 alone (ADDR-4). */
 static int check_kernel(struct ruleset *ruleset)
 {
     struct nft_failure failure = {0};
     int result = ruleset_check_kernel(ruleset, FAMILY_INDEX_4, &failure);
 
-    if (result == -EPERM) {
-        log_error("needs CAP_NET_ADMIN in this network namespace; in Compose: cap_add: [NET_ADMIN]",
-                  LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
-        return result;
-    }
     if (result < 0) {
         log_error("the kernel lacks nftables support that IPv4 NAT needs", LOG_TEXT("operation", failure.operation),
                   LOG_ERROR(result));
@@ -65,9 +65,13 @@ static enum exit_status run(void)
         return EXIT_STATUS_CRASH;
     }
     result = ruleset_new(&ruleset, &failure);
+    if (result == -EPERM) {
+        report_missing_capability(failure.operation);
+        return EXIT_STATUS_CONFIGURATION;
+    }
     if (result < 0) {
         log_error("cannot read the ruleset", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
-        return result == -EPERM ? EXIT_STATUS_CONFIGURATION : EXIT_STATUS_CRASH;
+        return EXIT_STATUS_CRASH;
     }
     if (check_kernel(ruleset) < 0)
         return EXIT_STATUS_CONFIGURATION;
@@ -93,9 +97,13 @@ int main(void)
 
     log_initialise("netadmin");
     result = sandbox_enter(UINT64_C(1) << CAP_NET_ADMIN, &step);
+    if (result == -EPERM && strcmp(step, SANDBOX_STEP_CAPABILITIES) == 0) {
+        report_missing_capability(step);
+        return EXIT_STATUS_CONFIGURATION;
+    }
     if (result < 0) {
         log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
-        return result == -EPERM && step ? EXIT_STATUS_CONFIGURATION : EXIT_STATUS_SANDBOX;
+        return EXIT_STATUS_SANDBOX;
     }
     result = sandbox_block_stop_signals();
     if (result < 0) {

@@ -15,7 +15,7 @@ struct ruleset;
 
 /*
  * Opens the socket and reads what a predecessor left in the maps. Returns 0, or a negative errno with *failure
- * filled.
+ * filled: -EPERM means that CAP_NET_ADMIN does not reach this network namespace.
  */
 int ruleset_new(struct ruleset **ret, struct nft_failure *failure) __attribute__((warn_unused_result));
 struct ruleset *ruleset_free(struct ruleset *ruleset); /* leaves the kernel as it is (NAT-14) */
@@ -23,8 +23,7 @@ DEFINE_POINTER_CLEANUP(struct ruleset, (void)ruleset_free, ruleset_freep);
 
 /*
  * Asks the kernel, by a dry run, whether it has all that one family's rules need; a family that fails is left
- * out from then on. Returns 0, or a negative errno with *failure filled: -EPERM means that CAP_NET_ADMIN does
- * not reach this network namespace.
+ * out from then on. Returns 0, or a negative errno with *failure filled.
  */
 int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
     __attribute__((warn_unused_result));
