@@ -240,7 +240,8 @@ enum readiness_condition {
     READINESS_RECONCILED = 1 << 1,       /* netadmin: one complete desired state was applied */
     READINESS_DOCKER_CONNECTED = 1 << 2, /* watcher */
     READINESS_ROUTE_INSTALLED = 1 << 3,  /* netadmin of a service-anchor: one family is enough */
-    READINESS_ALL_ = (1 << 4) - 1,
+    READINESS_LINKS_PRESENT = 1 << 4,    /* netadmin of a service-anchor: the namespace has more than lo (SA-6) */
+    READINESS_ALL_ = (1 << 5) - 1,
 };
 
 struct message_readiness {
