@@ -16,6 +16,9 @@
 #define COMPARED_NAME_MAX    63
 #define MISSPELT_LETTERS_MAX 4
 
+#define NETWORK_ANCHOR (1 << ROLE_NETWORK_ANCHOR)
+#define SERVICE_ANCHOR (1 << ROLE_SERVICE_ANCHOR)
+
 #define IN(member_) offsetof(struct configuration, member_)
 #define LATER(name_, absence_, help_)                                                \
     {                                                                                \
@@ -29,38 +32,46 @@ static const struct configuration_variable variables[] = {
      .offset = IN(role),
      .help = "role; the first argument wins over it"},
     {.name = "ANCHORD_PROJECT",
+     .roles = NETWORK_ANCHOR,
      .fallback = "COMPOSE_PROJECT_NAME",
      .parse = parse_name,
      .offset = IN(project),
      .help = "Compose project whose containers are in scope (required)"},
     {.name = "ANCHORD_ADDRESS_MODE",
+     .roles = NETWORK_ANCHOR,
      .default_value = "bootstrap",
      .parse = parse_address_mode,
      .offset = IN(address_mode),
      .help = "where the external address comes from: bootstrap, Docker's for good"},
     {.name = "ANCHORD_EXT_NETWORK",
+     .roles = NETWORK_ANCHOR,
      .parse = parse_name,
      .offset = IN(external_network),
      .help = "Docker network on whose interface the project's address lives"},
     {.name = "ANCHORD_EXT_IFACE",
+     .roles = NETWORK_ANCHOR,
      .default_value = "eth0",
      .parse = parse_interface,
      .offset = IN(external_interface),
      .help = "that interface's name, where ANCHORD_EXT_NETWORK is not set"},
     {.name = "ANCHORD_EXT_GATEWAY_IP",
+     .roles = NETWORK_ANCHOR,
      .parse = parse_gateways,
      .offset = IN(external_gateways),
      .help = "gateway to the outside: an IPv4 and/or an IPv6 address, separated by a comma"},
     {.name = "ANCHORD_SHARED_NETWORK",
+     .roles = NETWORK_ANCHOR,
      .parse = parse_name,
      .offset = IN(shared_network),
      .help = "Docker network on which the backends are reached (else it is discovered)"},
     {.name = "ANCHORD_CLAIM_GATEWAY",
+     .roles = NETWORK_ANCHOR,
      .default_value = "auto",
      .parse = parse_auto_or_off,
      .offset = IN(claim_gateway),
      .help = "claim the shared network's auxiliary gateway addresses: auto or off"},
     {.name = "ANCHORD_POLL_INTERVAL",
+     .roles = NETWORK_ANCHOR,
      .default_value = "30s",
      .parse = parse_interval,
      .offset = IN(poll_interval_milliseconds),
@@ -83,9 +94,6 @@ static const struct configuration_variable variables[] = {
     LATER("ANCHORD_METRICS_ADDR", WARNED, "metrics and health listener"),
     LATER("ANCHORD_DHCP_HOSTNAME", WARNED, "address mode dhcp-refresh"),
     LATER("ANCHORD_DHCP_BACKOFF_MAX", WARNED, "address mode dhcp-refresh"),
-    LATER("ANCHORD_GATEWAY_IP", WARNED, "role service-anchor"),
-    LATER("ANCHORD_GATEWAY_HOSTNAME", WARNED, "role service-anchor"),
-    LATER("ANCHORD_GATEWAY_RESOLVE_INTERVAL", WARNED, "role service-anchor"),
     LATER("ANCHORD_AUTOSTART_SIBLINGS", WARNED, "lifecycle repair"),
     LATER("ANCHORD_AUTOFIX_DEAD_NETNS", WARNED, "lifecycle repair"),
     {.name = "ANCHORD_MANAGED_SA_TARGET",
@@ -94,6 +102,7 @@ static const struct configuration_variable variables[] = {
      .help = "managed service-anchor"},
     {.name = "ANCHORD_MANAGED_SA_NAME",
      .absence = CONFIGURATION_ABSENT_WARNED,
+     .roles = NETWORK_ANCHOR,
      .is_numbered = true,
      .help = "managed service-anchor"},
     {.name = "ANCHORD_MANAGED_SA_IMAGE",
@@ -160,14 +169,14 @@ __attribute__((format(printf, 4, 5))) static void add_problem(struct configurati
     va_end(arguments);
 }
 
-/* The value of `name` in `environment`; NULL when it is not there or empty. */
-static const char *find_in_environment(const char *const environment[], const char *name)
+/* The value of `name` in `environment`; NULL when it is not there. */
+static const char *find_even_empty(const char *const environment[], const char *name)
 {
     size_t length = strlen(name);
 
     for (size_t i = 0; environment[i]; i++) {
         if (strncmp(environment[i], name, length) == 0 && environment[i][length] == '=')
-            return environment[i][length + 1] ? environment[i] + length + 1 : NULL;
+            return environment[i] + length + 1;
     }
     return NULL;
 }
@@ -175,7 +184,8 @@ static const char *find_in_environment(const char *const environment[], const ch
 static struct configuration_value find_value(const struct configuration_variable *variable,
                                              const char *const environment[])
 {
-    const char *text = find_in_environment(environment, variable->name);
+    const char *text = variable->may_be_empty ? find_even_empty(environment, variable->name)
+                                              : find_in_environment(environment, variable->name);
 
     if (text)
         return (struct configuration_value){text, CONFIGURATION_SOURCE_ENVIRONMENT};
@@ -194,6 +204,14 @@ static void report_absent(struct configuration *configuration, const struct conf
         add_problem(configuration, true, name, "this build has not got it yet (%s): unset it", variable->help);
     else
         add_problem(configuration, false, name, "this build has not got it yet (%s), ignoring", variable->help);
+/* The same, but an empty value counts as none (SPEC §10). */
+static const char *find_in_environment(const char *const environment[], const char *name)
+{
+    const char *text = find_even_empty(environment, name);
+
+    return text && *text ? text : NULL;
+}
+
 }
 
 static void apply_value(struct configuration *configuration, const struct configuration_variable *variable,
@@ -209,6 +227,11 @@ static void apply_value(struct configuration *configuration, const struct config
         return;
     }
     wrong = variable->parse(value->text, (char *)configuration + variable->offset);
+bool configuration_concerns(const struct configuration_variable *variable, enum role role)
+{
+    return variable->roles == 0 || variable->roles & (1 << role);
+}
+
     if (!wrong)
         return;
     if (variable->hide_if_wrong)
@@ -217,7 +240,7 @@ static void apply_value(struct configuration *configuration, const struct config
 }
 
 /* Rules that concern more than one variable. */
-static void check_together(struct configuration *configuration, const char *const environment[])
+static void check_network_anchor(struct configuration *configuration, const char *const environment[])
 {
     if (configuration->project[0] == '\0' && !find_in_environment(environment, "ANCHORD_PROJECT") &&
         !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
@@ -226,6 +249,12 @@ static void check_together(struct configuration *configuration, const char *cons
                     "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
     if (find_in_environment(environment, "ANCHORD_EXT_NETWORK") &&
         find_in_environment(environment, "ANCHORD_EXT_IFACE"))
+    if (!configuration_concerns(variable, configuration->role)) {
+        if (value->source == CONFIGURATION_SOURCE_ENVIRONMENT && strncmp(name, PREFIX, strlen(PREFIX)) == 0)
+            add_problem(configuration, false, name, "does not concern the role %s, ignoring",
+                        role_to_string(configuration->role));
+        return;
+    }
         add_problem(configuration, false, "ANCHORD_EXT_IFACE", "ANCHORD_EXT_NETWORK is set too and wins, ignoring");
     if (configuration->shared_network[0] && strcmp(configuration->shared_network, configuration->external_network) == 0)
         add_problem(configuration, true, "ANCHORD_SHARED_NETWORK",
@@ -255,6 +284,14 @@ static size_t edit_distance(const char *a, const char *b)
     }
     return row[b_length];
 }
+static void check_service_anchor(struct configuration *configuration, const char *const environment[])
+{
+    if (find_in_environment(environment, "ANCHORD_GATEWAY_IP") &&
+        find_in_environment(environment, "ANCHORD_GATEWAY_HOSTNAME"))
+        add_problem(configuration, false, "ANCHORD_GATEWAY_HOSTNAME",
+                    "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
+}
+
 
 static const char *nearest_name(const char *name)
 {
@@ -329,6 +366,9 @@ void configuration_load(const char *role_argument, const char *const environment
             ret->values[i] = (struct configuration_value){role_argument, CONFIGURATION_SOURCE_ARGUMENT};
         apply_value(ret, &variables[i], &ret->values[i]);
     }
-    check_together(ret, environment);
+    if (ret->role == ROLE_NETWORK_ANCHOR)
+        check_network_anchor(ret, environment);
+    else
+        check_service_anchor(ret, environment);
     check_names(ret, environment);
 }

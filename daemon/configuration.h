@@ -107,7 +107,12 @@ const struct configuration_variable *configuration_variables(size_t *ret_count);
  * Reads `environment` (NAME=value strings, NULL-terminated) and the role from the command line (or NULL).
  * Never fails: what is wrong is in `problems`, and error_count says whether one may go on.
  */
+    uint8_t roles;      /* bits 1 << enum role: whom it concerns; 0: everybody */
+    bool may_be_empty;  /* an empty value is one, not an unset one (SPEC §10) */
 void configuration_load(const char *role_argument, const char *const environment[], struct configuration *ret);
 
 const char *role_to_string(enum role role);
 const char *configuration_source_to_string(enum configuration_source source);
+/* Whether the variable concerns this role. */
+bool configuration_concerns(const struct configuration_variable *variable, enum role role);
+

@@ -17,6 +17,11 @@ static const char *source_text(const struct configuration_variable *variable, co
                                                           : configuration_source_to_string(value->source);
 }
 
+static bool is_shown(const struct configuration *configuration, const struct configuration_variable *variable)
+{
+    return variable->absence == CONFIGURATION_PRESENT && configuration_concerns(variable, configuration->role);
+}
+
 static void show_as_text(const struct configuration *configuration)
 {
     size_t count;
@@ -25,8 +30,8 @@ static void show_as_text(const struct configuration *configuration)
     for (size_t i = 0; i < count; i++) {
         const struct configuration_value *value = &configuration->values[i];
 
-        if (variables[i].absence == CONFIGURATION_PRESENT)
-            (void)printf("%-24s %-32s %s\n", variables[i].name, value->text ? value->text : "-",
+        if (is_shown(configuration, &variables[i]))
+            (void)printf("%-32s %-32s %s\n", variables[i].name, value->text ? value->text : "-",
                          source_text(&variables[i], value));
     }
     for (size_t i = 0; i < configuration->problem_count; i++) {
@@ -54,7 +59,7 @@ static void generate_values(yajl_gen generator, const struct configuration *conf
 
     (void)yajl_gen_map_open(generator);
     for (size_t i = 0; i < count; i++) {
-        if (variables[i].absence != CONFIGURATION_PRESENT)
+        if (!is_shown(configuration, &variables[i]))
             continue;
         generate_text(generator, variables[i].name);
         (void)yajl_gen_map_open(generator);
@@ -125,7 +130,7 @@ void configuration_command_help(void)
                "Shows the effective configuration and every error in it. Set by environment variables:\n");
     for (size_t i = 0; i < count; i++) {
         if (variables[i].absence == CONFIGURATION_PRESENT)
-            (void)printf("  %-24s %s\n  %24s default: %s\n", variables[i].name, variables[i].help, "",
+            (void)printf("  %-32s %s\n  %32s default: %s\n", variables[i].name, variables[i].help, "",
                          variables[i].default_value ? variables[i].default_value
                          : variables[i].fallback    ? variables[i].fallback
                                                     : "none");

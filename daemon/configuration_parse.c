@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <sys/un.h>
 
+#define HOST_LABEL_MAX 63
+
 static const char *const role_names[ROLE_MAX_] = {
     [ROLE_NETWORK_ANCHOR] = "network-anchor",
     [ROLE_SERVICE_ANCHOR] = "service-anchor",
@@ -28,8 +30,8 @@ const char *parse_role(const char *text, void *target)
     for (size_t i = 0; i < ARRAY_LENGTH(role_names); i++) {
         if (strcmp(text, role_names[i]) != 0)
             continue;
-        if (i != ROLE_NETWORK_ANCHOR)
-            return "this build has no such role yet, only network-anchor";
+        if (i != ROLE_NETWORK_ANCHOR && i != ROLE_SERVICE_ANCHOR)
+            return "this build has no such role yet, only network-anchor and service-anchor";
         *ret_role = (enum role)i;
         return NULL;
     }
@@ -43,6 +45,25 @@ const char *parse_name(const char *text, void *target)
             return "must not contain white space or control characters";
     }
     return text_copy(target, NAME_SIZE, text) < 0 ? "is too long: 127 characters at most" : NULL;
+}
+
+/* Letters, digits and hyphens (RFC 1123 §2.1), and the underscore that Compose puts into names; labels of RFC 1035
+ * §2.3.4. */
+const char *parse_host_name(const char *text, void *target)
+{
+    size_t label = 0;
+
+    for (const char *character = text; *character; character++) {
+        if (*character == '.' && label > 0)
+            label = 0;
+        else if (isalnum((unsigned char)*character) || *character == '-' || *character == '_')
+            label++;
+        else
+            return "is no host name";
+        if (label > HOST_LABEL_MAX)
+            return "is no host name: a part between two dots has 63 characters at most";
+    }
+    return text_copy(target, HOST_NAME_SIZE, text) < 0 ? "is too long: 253 characters at most" : NULL;
 }
 
 /* What the kernel takes as the name of a link: net/core/dev.c, dev_valid_name(). */

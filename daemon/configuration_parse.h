@@ -13,6 +13,7 @@
 
 const char *parse_role(const char *text, void *target);         /* enum role */
 const char *parse_name(const char *text, void *target);         /* char[NAME_SIZE] */
+const char *parse_host_name(const char *text, void *target);    /* char[HOST_NAME_SIZE] */
 const char *parse_interface(const char *text, void *target);    /* char[INTERFACE_NAME_SIZE] */
 const char *parse_address_mode(const char *text, void *target); /* enum address_mode */
 const char *parse_gateways(const char *text, void *target);     /* struct configuration_gateways */

@@ -130,6 +130,11 @@ static const char *wrong_value(const char *name)
                                                          : "?/";
 }
 
+static bool is_wrong(const struct configuration_variable *variable)
+{
+    return variable->absence == CONFIGURATION_PRESENT && configuration_concerns(variable, ROLE_NETWORK_ANCHOR);
+}
+
 static void every_error_is_told_at_once(void **state)
 {
     size_t count, wrong_count = 0;
@@ -139,7 +144,7 @@ static void every_error_is_told_at_once(void **state)
 
     (void)state;
     for (size_t i = 0; i < count; i++) {
-        if (variables[i].absence != CONFIGURATION_PRESENT)
+        if (!is_wrong(&variables[i]))
             continue;
         (void)snprintf(texts[wrong_count], sizeof(texts[0]), "%s=%s", variables[i].name,
                        wrong_value(variables[i].name));
@@ -149,11 +154,71 @@ static void every_error_is_told_at_once(void **state)
     load(NULL, environment);
     assert_int_equal(configuration.error_count, wrong_count);
     for (size_t i = 0; i < count; i++) {
-        if (variables[i].absence != CONFIGURATION_PRESENT)
+        if (!is_wrong(&variables[i]))
             continue;
         assert_problem(variables[i].name, true,
                        variables[i].hide_if_wrong ? "(not shown)" : wrong_value(variables[i].name));
     }
+}
+
+static void a_service_anchor_needs_no_project(void **state)
+{
+    (void)state;
+    load("service-anchor", ENVIRONMENT("DOCKER_HOST=unix:relative", "PATH=/usr/bin"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(configuration.role, ROLE_SERVICE_ANCHOR);
+    assert_string_equal(configuration.gateway_host_name, "anchord");
+    assert_int_equal(configuration.resolve_interval_milliseconds, 5000);
+    assert_int_equal(configuration.service_gateways.v4.family, IP_FAMILY_NONE);
+    load(NULL, ENVIRONMENT("ANCHORD_MODE=service-anchor", "ANCHORD_GATEWAY_IP= 172.30.0.2 , fd30::2 "));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(configuration.service_gateways.v4.family, IP_FAMILY_4);
+    assert_int_equal(configuration.service_gateways.v6.family, IP_FAMILY_6);
+}
+
+/* SA-1 */
+static void wrong_gateways_of_a_service_anchor_are_fatal(void **state)
+{
+    static const char *const wrong[] = {
+        "ANCHORD_GATEWAY_IP=172.30.0.2,172.30.0.3",
+        "ANCHORD_GATEWAY_IP=fd30::2,172.30.0.2,fd30::3",
+        "ANCHORD_GATEWAY_IP=172.30.0",
+        "ANCHORD_GATEWAY_IP=172.30.0.2,",
+        "ANCHORD_GATEWAY_IP=127.0.0.1",
+        "ANCHORD_GATEWAY_HOSTNAME=two words",
+        "ANCHORD_GATEWAY_HOSTNAME=a..b",
+        "ANCHORD_GATEWAY_HOSTNAME=http://anchord",
+        "ANCHORD_GATEWAY_RESOLVE_INTERVAL=0",
+        "ANCHORD_GATEWAY_RESOLVE_INTERVAL=0s",
+        "ANCHORD_GATEWAY_RESOLVE_INTERVAL=-5s",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        load("service-anchor", ENVIRONMENT(wrong[i]));
+        if (configuration.error_count != 1)
+            fail_msg("%s: %zu errors", wrong[i], configuration.error_count);
+    }
+}
+
+static void the_gateways_address_wins_over_its_name(void **state)
+{
+    (void)state;
+    load("service-anchor", ENVIRONMENT("ANCHORD_GATEWAY_IP=172.30.0.2", "ANCHORD_GATEWAY_HOSTNAME=anchor"));
+    assert_int_equal(configuration.error_count, 0);
+    assert_problem("ANCHORD_GATEWAY_HOSTNAME", false, "ANCHORD_GATEWAY_IP is set too and wins");
+}
+
+static void variables_of_another_role_are_ignored_with_a_warning(void **state)
+{
+    (void)state;
+    load("service-anchor", ENVIRONMENT("ANCHORD_POLL_INTERVAL=nonsense", "ANCHORD_PROJECT=mail"));
+    assert_int_equal(configuration.error_count, 0);
+    assert_problem("ANCHORD_POLL_INTERVAL", false, "does not concern the role service-anchor");
+    assert_problem("ANCHORD_PROJECT", false, "does not concern the role service-anchor");
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_GATEWAY_IP=nonsense"));
+    assert_int_equal(configuration.error_count, 0);
+    assert_problem("ANCHORD_GATEWAY_IP", false, "does not concern the role network-anchor");
 }
 
 static void wrong_docker_host_is_not_repeated(void **state)
@@ -247,6 +312,10 @@ int main(void)
         cmocka_unit_test(project_is_required_and_own_one_wins),
         cmocka_unit_test(argument_wins_over_the_variable),
         cmocka_unit_test(every_error_is_told_at_once),
+        cmocka_unit_test(a_service_anchor_needs_no_project),
+        cmocka_unit_test(wrong_gateways_of_a_service_anchor_are_fatal),
+        cmocka_unit_test(the_gateways_address_wins_over_its_name),
+        cmocka_unit_test(variables_of_another_role_are_ignored_with_a_warning),
         cmocka_unit_test(wrong_docker_host_is_not_repeated),
         cmocka_unit_test(network_wins_over_interface_with_a_warning),
         cmocka_unit_test(one_network_cannot_be_both),

@@ -155,7 +155,10 @@ static void reads_choices(void **state)
     (void)state;
     assert_null(parse_role("network-anchor", &role));
     assert_int_equal(role, ROLE_NETWORK_ANCHOR);
-    assert_string_equal(parse_role("service-anchor", &role), "this build has no such role yet, only network-anchor");
+    assert_null(parse_role("service-anchor", &role));
+    assert_int_equal(role, ROLE_SERVICE_ANCHOR);
+    assert_string_equal(parse_role("wrap-rebinder", &role),
+                        "this build has no such role yet, only network-anchor and service-anchor");
     assert_string_equal(parse_role("anchor", &role),
                         "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder");
     assert_null(parse_address_mode("bootstrap", &mode));
