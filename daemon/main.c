@@ -13,6 +13,7 @@
 #include "daemon/health.h"
 #include "daemon/privileges.h"
 #include "daemon/raw_sockets.h"
+#include "daemon/service_anchor.h"
 #include "daemon/supervisor.h"
 
 #include <ctype.h>
@@ -33,7 +34,7 @@ static int print_help(int argc, char **argv)
                "\n"
                "Roles (without one: ANCHORD_MODE, else network-anchor):\n"
                "  network-anchor     owns the project's address, NAT and the way out\n"
-               "  service-anchor     not in this build yet\n"
+               "  service-anchor     keeps an application's way out pointing at the network-anchor\n"
                "  external-rebinder  not in this build yet\n"
                "  wrap-rebinder      not in this build yet\n"
                "\n"
@@ -160,11 +161,16 @@ static int run_role(const char *argument)
     log_set_level(configuration.log_level);
     if (report_problems() > 0)
         return EXIT_STATUS_CONFIGURATION;
-    open_raw_sockets(&raw_sockets);
+    if (configuration.role == ROLE_NETWORK_ANCHOR)
+        open_raw_sockets(&raw_sockets);
     result = privileges_restrict_supervisor(&step);
     if (result < 0) {
         log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));
         return EXIT_STATUS_CONFIGURATION;
+    }
+    if (configuration.role == ROLE_SERVICE_ANCHOR) {
+        log_info("service-anchor starting", LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT));
+        return service_anchor_run(&configuration);
     }
     log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
              LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));
