@@ -76,6 +76,29 @@ static const struct configuration_variable variables[] = {
      .parse = parse_interval,
      .offset = IN(poll_interval_milliseconds),
      .help = "how often Docker's list is read besides the events"},
+    {.name = "ANCHORD_GATEWAY_IP",
+     .roles = SERVICE_ANCHOR,
+     .parse = parse_gateways,
+     .offset = IN(service_gateways),
+     .help = "network-anchor: an IPv4 and/or an IPv6 address, separated by a comma; no DNS then"},
+    {.name = "ANCHORD_GATEWAY_HOSTNAME",
+     .roles = SERVICE_ANCHOR,
+     .default_value = "anchord",
+     .parse = parse_host_name,
+     .offset = IN(gateway_host_name),
+     .help = "network-anchor: its name, looked up in the namespace's DNS"},
+    {.name = "ANCHORD_GATEWAY_RESOLVE_INTERVAL",
+     .roles = SERVICE_ANCHOR,
+     .default_value = "5s",
+     .parse = parse_interval,
+     .offset = IN(resolve_interval_milliseconds),
+     .help = "how often that name is looked up"},
+    {.name = "ANCHORD_METRICS_ADDR",
+     .default_value = "127.0.0.1:9090",
+     .parse = parse_listener,
+     .offset = IN(metrics),
+     .may_be_empty = true,
+     .help = "where metrics and health are served; :9090 for every address; empty: nowhere"},
     {.name = "ANCHORD_LOG_LEVEL",
      .default_value = "INFO",
      .parse = parse_log_level,
@@ -91,7 +114,6 @@ static const struct configuration_variable variables[] = {
     LATER("DOCKER_TLS_VERIFY", REFUSED, "TLS to Docker"),
     LATER("DOCKER_CERT_PATH", WARNED, "TLS to Docker"),
     LATER("ANCHORD_LABEL_SELECTOR", REFUSED, "scope by labels instead of by project"),
-    LATER("ANCHORD_METRICS_ADDR", WARNED, "metrics and health listener"),
     LATER("ANCHORD_DHCP_HOSTNAME", WARNED, "address mode dhcp-refresh"),
     LATER("ANCHORD_DHCP_BACKOFF_MAX", WARNED, "address mode dhcp-refresh"),
     LATER("ANCHORD_AUTOSTART_SIBLINGS", WARNED, "lifecycle repair"),
@@ -181,6 +203,14 @@ static const char *find_even_empty(const char *const environment[], const char *
     return NULL;
 }
 
+/* The same, but an empty value counts as none (SPEC §10). */
+static const char *find_in_environment(const char *const environment[], const char *name)
+{
+    const char *text = find_even_empty(environment, name);
+
+    return text && *text ? text : NULL;
+}
+
 static struct configuration_value find_value(const struct configuration_variable *variable,
                                              const char *const environment[])
 {
@@ -204,14 +234,6 @@ static void report_absent(struct configuration *configuration, const struct conf
         add_problem(configuration, true, name, "this build has not got it yet (%s): unset it", variable->help);
     else
         add_problem(configuration, false, name, "this build has not got it yet (%s), ignoring", variable->help);
-/* The same, but an empty value counts as none (SPEC §10). */
-static const char *find_in_environment(const char *const environment[], const char *name)
-{
-    const char *text = find_even_empty(environment, name);
-
-    return text && *text ? text : NULL;
-}
-
 }
 
 static void apply_value(struct configuration *configuration, const struct configuration_variable *variable,

@@ -55,6 +55,13 @@ struct configuration_gateways {
     struct ip_address v6;
 };
 
+/* Where to listen; family none: on every address. */
+struct configuration_listener {
+    bool is_enabled;
+    uint16_t port;
+    struct ip_address address;
+};
+
 struct configuration {
     enum role role;
     enum address_mode address_mode;
@@ -62,6 +69,10 @@ struct configuration {
     bool claim_gateway;
     uint64_t poll_interval_milliseconds;
     struct configuration_gateways external_gateways;
+    struct configuration_listener metrics;
+    struct configuration_gateways service_gateways; /* wins over the host name (SA-1) */
+    char gateway_host_name[HOST_NAME_SIZE];
+    uint64_t resolve_interval_milliseconds;
     char project[NAME_SIZE];
     char external_network[NAME_SIZE];
     char external_interface[INTERFACE_NAME_SIZE];
@@ -96,6 +107,8 @@ struct configuration_variable {
     configuration_parser parse;
     size_t offset; /* of the member in struct configuration */
     enum configuration_absence absence;
+    uint8_t roles;      /* bits 1 << enum role: whom it concerns; 0: everybody */
+    bool may_be_empty;  /* an empty value is one, not an unset one (SPEC §10) */
     bool is_numbered;   /* also as NAME_2, NAME_3 … */
     bool hide_if_wrong; /* a wrong value might hold a password: do not repeat it */
 };
@@ -107,8 +120,6 @@ const struct configuration_variable *configuration_variables(size_t *ret_count);
  * Reads `environment` (NAME=value strings, NULL-terminated) and the role from the command line (or NULL).
  * Never fails: what is wrong is in `problems`, and error_count says whether one may go on.
  */
-    uint8_t roles;      /* bits 1 << enum role: whom it concerns; 0: everybody */
-    bool may_be_empty;  /* an empty value is one, not an unset one (SPEC §10) */
 void configuration_load(const char *role_argument, const char *const environment[], struct configuration *ret);
 
 const char *role_to_string(enum role role);

@@ -138,6 +138,33 @@ const char *parse_auto_or_off(const char *text, void *target)
     return NULL;
 }
 
+const char *parse_listener(const char *text, void *target)
+{
+    static const char wrong[] = "must be address:port, [IPv6 address]:port, or :port for every address";
+    struct configuration_listener listener = {.is_enabled = true};
+    const char *colon = strrchr(text, ':');
+    size_t length = colon ? (size_t)(colon - text) : 0;
+    bool is_bracketed = length > 2 && text[0] == '[' && text[length - 1] == ']';
+    char address[IP_ADDRESS_TEXT_SIZE + 2];
+    uint64_t port;
+
+    if (*text == '\0') {
+        memset(target, 0, sizeof(listener));
+        return NULL;
+    }
+    if (!colon || length >= sizeof(address) ||
+        text_to_number(colon + 1, strlen(colon + 1), UINT16_MAX, &port) < 0 || port == 0)
+        return wrong;
+    memcpy(address, text, length);
+    address[is_bracketed ? length - 1 : length] = '\0';
+    if (length > 0 && (ip_address_parse(address + is_bracketed, &listener.address) < 0 ||
+                       is_bracketed != (listener.address.family == IP_FAMILY_6)))
+        return wrong;
+    listener.port = (uint16_t)port;
+    memcpy(target, &listener, sizeof(listener));
+    return NULL;
+}
+
 /* In the order in which they may follow each other. */
 static const struct {
     const char *name;

@@ -1,6 +1,7 @@
 /*
  * anchord-init: PID 1 of the container. Its death would take the network namespace with it, and NAT with that
- * (NAT-14), so it does next to nothing: no file, no socket, no byte from anybody, libc only.
+ * (NAT-14), so it does next to nothing: no file, no socket, no byte from anybody, libc only. It keeps the memory of the
+ * metrics for its supervisors and does not look into it.
  *
  * The container's entry point; starts /usr/bin/anchord with its own arguments as the only child, passes SIGTERM and
  * SIGINT on, reaps orphans, and starts the supervisor again when it crashed. Runs as root with the container's
@@ -10,16 +11,15 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "daemon/metrics_store.h"
 #include "daemon/restart_policy.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #define NO_PROCESS ((pid_t)-1)
 
@@ -128,6 +128,7 @@ int main(int argc, char **argv)
     if (argc < 1 || sigprocmask(SIG_BLOCK, &signals, NULL) < 0 || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
         prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) < 0)
         return EXIT_STATUS_CRASH;
+    metrics_store_bequeath();
     argv[0] = supervisor_name;
     for (;;) {
         int exit_status, signal_number;

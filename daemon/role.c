@@ -5,6 +5,7 @@
 #include "common/sandbox.h"
 #include "protocol/channel.h"
 
+#include "protocol/metrics.h"
 #include <linux/capability.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
@@ -43,6 +44,7 @@ struct worker_definition role_netadmin_definition(const char *argument)
         .argument = argument,
         .user = NETADMIN_USER,
         .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN),
+        .writer = METRICS_WRITER_NETADMIN,
         .receives = DIRECTION_NETADMIN_TO_SUPERVISOR,
     };
 }
@@ -89,6 +91,7 @@ void role_update_readiness(struct role_readiness *readiness, uint32_t held)
     char unmet[HEALTH_TEXT_SIZE];
 
     if (readiness->health)
+    metrics_set_readiness(readiness->required, held);
         health_publish(readiness->health, readiness->required, held);
     if (is_ready == readiness->is_ready)
         return;

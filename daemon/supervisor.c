@@ -3,6 +3,8 @@
 
 #include "common/clock.h"
 #include "common/sandbox.h"
+#include "daemon/control_worker.h"
+#include "daemon/monitoring.h"
 #include "daemon/role.h"
 
 #include <signal.h>
@@ -38,6 +40,7 @@ struct supervisor {
     uint64_t topologies_refused;
     bool others_were_started; /* by the first start of a watcher: one that may not is found out before that */
     struct role_readiness readiness;
+    struct monitoring *monitoring; /* NULL: no metrics */
     bool is_stopping;
     int exit_status;
 };
@@ -249,7 +252,8 @@ static void release_supervisor(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < WORKER_COUNT; i++)
         supervisor->workers[i] = worker_free(supervisor->workers[i]);
-    supervisor->readiness.health = health_free(supervisor->readiness.health);
+    supervisor->monitoring = monitoring_free(supervisor->monitoring);
+    supervisor->readiness.control = control_worker_free(supervisor->readiness.control);
     supervisor->event = sd_event_unref(supervisor->event);
 }
 
@@ -265,6 +269,7 @@ static int make_workers(struct supervisor *supervisor)
         .docker_host = supervisor->configuration->docker_host,
     };
     supervisor->definitions[NETADMIN] = role_netadmin_definition(NULL);
+        .writer = METRICS_WRITER_WATCHER,
     supervisor->definitions[ANNOUNCER] = (struct worker_definition){
         .name = "announcer",
         .program = "anchord-announcer",
@@ -273,6 +278,7 @@ static int make_workers(struct supervisor *supervisor)
     };
     for (size_t i = 0; i < WORKER_COUNT; i++) {
         int result = worker_new(supervisor->event, &supervisor->definitions[i], &callbacks, &supervisor->workers[i]);
+        .writer = METRICS_WRITER_ANNOUNCER,
 
         if (result < 0)
             return result;
@@ -296,7 +302,8 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
         log_error("cannot prepare the supervisor", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
     }
-    role_open_health(&supervisor.readiness, supervisor.event);
+    supervisor.monitoring = monitoring_new(supervisor.event, configuration);
+    prepare_control(&supervisor);
     worker_start(supervisor.workers[WATCHER]);
     return role_run(supervisor.event);
 }
