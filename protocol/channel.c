@@ -2,6 +2,7 @@
  */
 #include "protocol/channel.h"
 
+#include "protocol/metrics.h"
 #include "protocol/validate.h"
 
 #include <fcntl.h>
@@ -282,6 +283,7 @@ int channel_send_pong(struct channel *channel, const struct message_header *ping
         .header = message_header_make(MESSAGE_PONG, sizeof(pong), ping->generation),
     };
 
+    metrics_report_process();
     return channel_send_message(channel, &pong);
 }
 

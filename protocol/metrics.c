@@ -3,6 +3,7 @@
 
 #include "build_information.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "common/process_usage.h"
 
 #include <stdbool.h>
@@ -172,6 +173,15 @@ int metrics_open(int descriptor, enum metrics_writer writer)
         (void)munmap(own_page, METRICS_PAGE_SIZE); /* a mapping that map_page() made */
     own_page = page;
     return 0;
+}
+
+void metrics_accept(const struct message_header *message, int descriptor)
+{
+    int result = metrics_open(descriptor, (enum metrics_writer)((const struct message_metrics_page *)message)->writer);
+
+    if (result < 0)
+        log_error("nothing is counted: the metrics page cannot be mapped", LOG_ERROR(result));
+    metrics_report_process();
 }
 
 void metrics_set(enum metric metric, size_t cell, uint64_t value)

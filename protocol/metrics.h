@@ -105,6 +105,10 @@ static_assert(sizeof(struct metrics_page) <= METRICS_PAGE_SIZE, "a page fits int
  */
 int metrics_open(int descriptor, enum metrics_writer writer) __attribute__((warn_unused_result));
 
+/* A worker's answer to METRICS_PAGE: takes the descriptor over. A failure is said here, the same for all: it costs the
+ * worker's numbers, nothing else. */
+void metrics_accept(const struct message_header *message, int descriptor);
+
 /* `cell` counts from 0 within the metric. Without a page these do nothing. */
 void metrics_add(enum metric metric, size_t cell, uint64_t amount);
 void metrics_set(enum metric metric, size_t cell, uint64_t value);

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
+#include "protocol/metrics.h"
 #include "workers/announcer/announcements.h"
 #include "workers/announcer/arp_packet.h"
 #include "workers/announcer/held_state.h"
@@ -372,7 +373,6 @@ static void on_supervisor_message(struct channel *channel, const struct message_
 {
     struct announcer *announcer = userdata;
 
-    (void)channel;
     if (message->type == MESSAGE_LINK) {
         handle_link(announcer, (const struct message_link *)message, descriptor);
         return;
@@ -381,11 +381,13 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         handle_raw_socket(announcer, (const struct message_raw_socket *)message, descriptor);
         return;
     }
-    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
+    if (message->type == MESSAGE_METRICS_PAGE) {
+        metrics_accept(message, descriptor);
+        return;
+    }
+    close_fd(&descriptor); /* the protocol's gate lets only the three above carry one */
     if (message->type == MESSAGE_PING) {
-        struct message_ping pong = {message_header_make(MESSAGE_PONG, sizeof(pong), message->generation)};
-
-        (void)channel_send_message(announcer->supervisor, &pong); /* its end comes as on_supervisor_closed */
+        (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
     } else if (message->type == MESSAGE_CONFIGURE_ANNOUNCER) {
         log_set_level((enum log_level)((const struct message_configure_announcer *)message)->log_level);
     } else {

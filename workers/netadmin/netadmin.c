@@ -12,6 +12,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/channel.h"
+#include "protocol/metrics.h"
 #include "workers/netadmin/exposure_state.h"
 #include "workers/netadmin/map_report.h"
 #include "workers/netadmin/nft_monitor.h"
@@ -425,15 +426,6 @@ static void handle_stop(struct netadmin *netadmin, const struct message_stop *me
     end(netadmin);
 }
 
-static void handle_ping(struct netadmin *netadmin, const struct message_header *message)
-{
-    struct message_ping pong = {
-        .header = message_header_make(MESSAGE_PONG, sizeof(pong), message->generation),
-    };
-
-    (void)channel_send_message(netadmin->supervisor, &pong);
-}
-
 static void handle_configuration(struct netadmin *netadmin, const struct message_configure_netadmin *message)
 {
     log_set_level((enum log_level)message->log_level);
@@ -445,14 +437,17 @@ static void on_supervisor_message(struct channel *channel, const struct message_
 {
     struct netadmin *netadmin = userdata;
 
-    (void)channel;
     if (message->type == MESSAGE_LINK) {
         handle_link(netadmin, (const struct message_link *)message, descriptor);
         return;
     }
-    close_fd(&descriptor); /* the protocol's gate lets only LINK carry one */
+    if (message->type == MESSAGE_METRICS_PAGE) {
+        metrics_accept(message, descriptor);
+        return;
+    }
+    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
     if (message->type == MESSAGE_PING)
-        handle_ping(netadmin, message);
+        (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
     else if (message->type == MESSAGE_CONFIGURE_NETADMIN)
         handle_configuration(netadmin, (const struct message_configure_netadmin *)message);
     else if (message->type == MESSAGE_TOPOLOGY)

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
+#include "protocol/metrics.h"
 #include "workers/dns/lookup.h"
 
 #include <seccomp.h>
@@ -274,7 +275,11 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         handle_link(resolver, (const struct message_link *)message, descriptor);
         return;
     }
-    close_fd(&descriptor); /* the protocol's gate lets only LINK carry one */
+    if (message->type == MESSAGE_METRICS_PAGE) {
+        metrics_accept(message, descriptor);
+        return;
+    }
+    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
     if (message->type == MESSAGE_PING)
         (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
     else if (message->type == MESSAGE_CONFIGURE_RESOLVER)

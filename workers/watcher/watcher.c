@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "protocol/metrics.h"
 #include "workers/watcher/reconcile.h"
 #include "workers/watcher/seal.h"
 #include "workers/watcher/watch.h"
@@ -185,7 +186,6 @@ static void on_supervisor_message(struct channel *channel, const struct message_
                                   void *userdata)
 {
     struct watcher *watcher = userdata;
-    struct message_ping pong;
 
     switch (message->type) {
     case MESSAGE_CONFIGURE_WATCHER:
@@ -194,9 +194,11 @@ static void on_supervisor_message(struct channel *channel, const struct message_
     case MESSAGE_LINK:
         take_netadmin(watcher, (const struct message_link *)message, descriptor);
         break;
+    case MESSAGE_METRICS_PAGE:
+        metrics_accept(message, descriptor);
+        break;
     case MESSAGE_PING:
-        pong.header = message_header_make(MESSAGE_PONG, sizeof(pong), message->generation);
-        (void)channel_send_message(channel, &pong); /* on_supervisor_closed tells of a failure */
+        (void)channel_send_pong(channel, message); /* on_supervisor_closed tells of a failure */
         break;
     case MESSAGE_STOP:
         end(watcher, EXIT_STATUS_CLEAN);
