@@ -5,8 +5,8 @@ import re
 import pytest
 
 import messages
-from netadmin_lab import (ANCHOR4, ANCHOR6, CLIENT4, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, ONE4, ONE6,
-                          OTHER_ANCHOR4, wait_until)
+from netadmin_lab import (ANCHOR4, ANCHOR6, CLIENT4, CLIENT6, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, ONE4, ONE6,
+                          OTHER_ANCHOR4, SHARED_MAC, wait_until)
 from network_lab import ROUTER4, NetworkLab, wait_logged
 
 DISABLED, FORWARDS, ACCEPTS_RA = 1, 2, 4  # enum link_ipv6_flag
@@ -91,7 +91,7 @@ def claimed(lab):
 
 
 def test_gateways_are_claimed_and_given_up_at_the_stop(lab):
-    before = lab.addresses("shared0")
+    before = [line.split()[3] for line in lab.addresses("shared0")]
     netadmin = lab.start()
     assert claimed(lab)
     line4, = [line for line in lab.addresses("shared0") if f"{GATEWAY4}/24" in line]
@@ -99,7 +99,7 @@ def test_gateways_are_claimed_and_given_up_at_the_stop(lab):
     assert "brd 172.30.0.255" in line4 and "secondary" in line4
     assert "nodad" in line6 and "deprecated" in line6 and "tentative" not in line6
     assert netadmin.stop() == 0
-    assert lab.addresses("shared0") == before
+    assert [line.split()[3] for line in lab.addresses("shared0")] == before
 
 
 def test_claimed_gateways_answer_their_containers(lab):
@@ -128,6 +128,27 @@ def test_a_removed_claim_is_back_within_a_second(lab, address):
     lab.start()
     lab.anchor.run("ip", "address", "delete", address, "dev", "shared0")
     lab.back_within_a_second(lambda: claimed(lab), address)
+
+
+def test_containers_can_be_asked_for_their_mac_from_the_first_moment(lab):
+    """The kernel forwards to no IPv6 neighbour that it must ask for first while the link-local address is tentative."""
+    lab.anchor.run("ip", "link", "set", "shared0", "down")
+    lab.anchor.sysctl("ipv6/conf/shared0/dad_transmits", 100)
+    lab.anchor.run("ip", "link", "set", "shared0", "up")
+    lab.anchor.run("ip", "address", "add", f"{ANCHOR6}/64", "dev", "shared0", "nodad")
+
+    def link_local():
+        line, = [line for line in lab.addresses("shared0") if " fe80::" in line]
+        return line
+
+    assert "tentative" in wait_until(lambda: " fe80::" in str(lab.addresses("shared0")) and link_local(), "an address")
+    before = link_local().split()[3]
+    lab.start()
+    lab.back_within_a_second(lambda: "tentative" not in link_local(), "the link-local address")
+    assert link_local().split()[3] == before
+    lab.one.run("ip", "neighbour", "replace", GATEWAY6, "lladdr", SHARED_MAC, "dev", "eth0", "nud", "permanent")
+    lab.anchor.run("ip", "neighbour", "flush", "dev", "shared0")
+    assert "1 received" in lab.one.run("ping", "-c1", "-W1", CLIENT6)
 
 
 def test_claiming_can_be_switched_off(lab):

@@ -5,6 +5,7 @@
  */
 #include "common/log.h"
 #include "workers/netadmin/claimed_addresses.h"
+#include "workers/netadmin/link_local.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/route_table.h"
 #include "workers/netadmin/routing_rules.h"
@@ -46,6 +47,18 @@ static int restore_addresses(struct network *network, enum device_side side, enu
         log_info("IPv6 addresses restored, which were lost with the link down", LOG_TEXT("interface", link->name),
                  LOG_NUMBER("addresses", result));
     return network_report_result(network, step, &request, result);
+}
+
+static int settle_link_local(struct network *network)
+{
+    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    struct rtnetlink_request request;
+    int result;
+
+    if (!shared || !shared->is_up)
+        return 0;
+    result = link_local_settle(network->rtnetlink, &request, shared);
+    return network_report_result(network, NETWORK_STEP_LINK_LOCAL, &request, result);
 }
 
 static int apply_claim(struct network *network)
@@ -177,6 +190,7 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     keep_first(&first, apply_settings(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));
     keep_first(&first, restore_addresses(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_ADDRESSES));
     keep_first(&first, restore_addresses(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_ADDRESSES));
+    keep_first(&first, settle_link_local(network));
     keep_first(&first, apply_claim(network));
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
         keep_first(&first, apply_family(network, &network->families[i]));
