@@ -17,9 +17,10 @@ static uint64_t start_microseconds;
 
 void process_usage_prepare(void)
 {
+    if (start_microseconds > 0)
+        return;
     start_microseconds = clock_real_nanoseconds() / 1000;
-    if (statm < 0)
-        statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 }
 
 /* proc(5): the second number is the resident set in pages. */

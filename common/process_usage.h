@@ -18,7 +18,7 @@ struct process_usage {
 
 #define PROCESS_DESCRIPTORS_MAX 128
 
-/* Opens what process_usage_read() will need; called by sandbox_seal(), and by who has no sandbox. */
+/* Opens what process_usage_read() will need, at the first call; sandbox_seal() calls it at the latest. */
 void process_usage_prepare(void);
 
 void process_usage_read(struct process_usage *ret);

@@ -83,10 +83,20 @@ static int on_listen_time(sd_event_source *source, uint64_t planned, void *userd
     return 0;
 }
 
+/* The supervisor's page has its header already: another one wrote it, and died. */
+static bool has_predecessor(void)
+{
+    const struct metrics_page *page;
+    int view = fcntl(metrics_store_view(METRICS_WRITER_SUPERVISOR), F_DUPFD_CLOEXEC, 0);
+
+    return view >= 0 && metrics_map(view, METRICS_WRITER_SUPERVISOR, &page) == 0;
+}
+
 /* Every page gets its header now, so that the exporter can read it before its writer runs. */
 static int open_pages(void)
 {
     int result = metrics_store_open();
+    bool is_restart = result == 0 && has_predecessor();
 
     for (int writer = METRICS_WRITER_MAX_ - 1; writer >= 0 && result == 0; writer--) {
         int page = fcntl(metrics_store_page((enum metrics_writer)writer), F_DUPFD_CLOEXEC, 0);
@@ -98,6 +108,7 @@ static int open_pages(void)
         return result;
     process_usage_prepare();
     metrics_set(METRIC_BUILD_INFO, 0, 1);
+    metrics_add(METRIC_WORKER_RESTARTS, METRICS_WRITER_SUPERVISOR, is_restart);
     metrics_report_process();
     return 0;
 }

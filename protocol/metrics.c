@@ -181,6 +181,7 @@ void metrics_accept(const struct message_header *message, int descriptor)
 
     if (result < 0)
         log_error("nothing is counted: the metrics page cannot be mapped", LOG_ERROR(result));
+    process_usage_prepare();
     metrics_report_process();
 }
 

@@ -16,6 +16,7 @@
 #include "workers/netadmin/exposure_state.h"
 #include "workers/netadmin/map_report.h"
 #include "workers/netadmin/nft_monitor.h"
+#include "workers/netadmin/nft_names.h"
 #include "workers/netadmin/policy.h"
 
 #include <stdio.h>
@@ -158,10 +159,19 @@ static void check_desired(struct netadmin *netadmin)
     drop_desired(netadmin);
 }
 
+static void count_repair(const struct nft_change *change)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        if (strcmp(change->table, nft_families[family].table) == 0)
+            metrics_add(METRIC_RULESET_REPAIRS, family, 1);
+    }
+}
+
 static void log_repair(struct netadmin *netadmin)
 {
     const struct nft_change *change = &netadmin->foreign_change;
 
+    count_repair(change);
     if (change->messages == 0)
         log_warn("ruleset checked after lost notifications");
     else
@@ -173,12 +183,21 @@ static void log_repair(struct netadmin *netadmin)
     netadmin->last_repair = clock_monotonic_microseconds();
 }
 
+static void show_entries(const struct map_state *held)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
+            metrics_set(METRIC_DNAT_ENTRIES, metric_cell(family, protocol), held->maps[family][protocol].count);
+    }
+}
+
 static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAMILY_INDEX_MAX_])
 {
     uint32_t conditions = netadmin->conditions | READINESS_TABLES_INSTALLED;
 
     if (netadmin->last_failure.error)
         log_info("ruleset applied again");
+    show_entries(ruleset_held(netadmin->ruleset));
     netadmin->last_failure = (struct nft_failure){0};
     if (netadmin->needs_repair)
         log_repair(netadmin);

@@ -4,6 +4,7 @@
  * predecessor died, changes nothing.
  */
 #include "common/log.h"
+#include "protocol/metrics.h"
 #include "workers/netadmin/claimed_addresses.h"
 #include "workers/netadmin/link_local.h"
 #include "workers/netadmin/network_internal.h"
@@ -139,6 +140,16 @@ static int install(struct network *network, const struct family_state *family, c
     return 0;
 }
 
+static void count_family(const struct network *network, const struct family_state *family, int changes)
+{
+    size_t index = (size_t)(family - network->families);
+
+    if (changes > 0)
+        metrics_add(METRIC_GATEWAY_ROUTE_REPLACES, index, (uint64_t)changes);
+    metrics_set(METRIC_DEFAULT_ROUTE_PRESENT, index,
+                family->is_settled && family->choice.count > 0 && family->link_index != 0);
+}
+
 static int apply_family(struct network *network, struct family_state *family)
 {
     const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
@@ -165,6 +176,7 @@ static int apply_family(struct network *network, struct family_state *family)
         log_warn("routes or rules of ours were changed by somebody else, put back",
                  LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
     family->is_settled = result == 0;
+    count_family(network, family, changes);
     return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "protocol/metrics.h"
 #include "workers/netadmin/conntrack.h"
 #include "workers/netadmin/nft_dump.h"
 #include "workers/netadmin/nft_elements.h"
@@ -219,9 +220,12 @@ static void note_given_up(struct ruleset *ruleset, const struct content *content
 static int sweep(struct ruleset *ruleset)
 {
     uint64_t start = clock_monotonic_microseconds();
+    uint32_t before[FAMILY_INDEX_MAX_] = {ruleset->flushed[FAMILY_INDEX_4], ruleset->flushed[FAMILY_INDEX_6]};
     int result = conntrack_sweep(ruleset->socket, &ruleset->recent, &ruleset->held, ruleset->view.external,
                                  ruleset->view.external_count, ruleset->flushed);
 
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
+        metrics_add(METRIC_CONNTRACK_FLUSHES, family, ruleset->flushed[family] - before[family]);
     ruleset->sweep_allowance -= (int64_t)(clock_monotonic_microseconds() - start);
     return result;
 }

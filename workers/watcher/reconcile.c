@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/metrics.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct reconciler {
     size_t sent_count;
     size_t sent_backends;
     uint64_t generation;
+    uint64_t sent_at; /* monotonic microseconds */
     bool must_send;
     /* What was logged, so that it is logged once. */
     struct exposure_conflict *conflicts;
@@ -209,6 +211,7 @@ static int log_conflicts(struct reconciler *reconciler, const struct container_t
     free(reconciler->conflicts);
     reconciler->conflicts = conflicts;
     reconciler->conflict_count = computed->conflict_count;
+    metrics_set(METRIC_PORT_CONFLICTS, 0, computed->conflict_count);
     return 0;
 }
 
@@ -257,6 +260,7 @@ static int send_state(struct reconciler *reconciler, const struct exposure_resul
     reconciler->sent = sent;
     reconciler->sent_count = computed->item_count;
     reconciler->sent_backends = computed->backend_count;
+    reconciler->sent_at = clock_monotonic_microseconds();
     result = netadmin_peer_send_exposures(peer, ++reconciler->generation, sent, reconciler->sent_count, event_time);
     reconciler->must_send = result < 0;
     return result;
@@ -293,12 +297,21 @@ int reconciler_run(struct reconciler *reconciler, struct container_table *table,
     return result;
 }
 
+static void count_answer(const struct reconciler *reconciler, const struct message_applied *applied)
+{
+    metrics_add(METRIC_RECONCILE, applied->error ? METRIC_ERROR : METRIC_OK, 1);
+    /* When the state that is answered was replaced meanwhile, its time is forgotten. */
+    if (applied->header.generation == reconciler->generation)
+        metrics_observe(METRIC_RECONCILE_DURATION, clock_monotonic_microseconds() - reconciler->sent_at);
+}
+
 void reconciler_on_applied(struct reconciler *reconciler, const struct message_applied *applied, uint64_t event_time)
 {
     uint64_t now = clock_real_nanoseconds();
     uint32_t entries = 0;
     uint32_t flushed = 0;
 
+    count_answer(reconciler, applied);
     if (applied->error) {
         log_error("netadmin refused the desired state", LOG_NUMBER("generation", applied->header.generation),
                   LOG_TEXT("reason", applied->reason), LOG_ERROR(applied->error));
@@ -311,10 +324,12 @@ void reconciler_on_applied(struct reconciler *reconciler, const struct message_a
             entries += applied->entries[family][protocol];
     }
     /* The backends of a state that was replaced meanwhile are not told: the newest one's line follows. */
-    if (event_time > 0 && event_time <= now)
+    if (event_time > 0 && event_time <= now) {
+        metrics_observe(METRIC_EVENT_TO_MAP, (now - event_time) / 1000);
         log_info("reconciled", LOG_NUMBER("backends", reconciler->sent_backends), LOG_NUMBER("entries", entries),
                  LOG_NUMBER("conntrack_flushed", flushed), LOG_NUMBER("event_to_map_us", (now - event_time) / 1000));
-    else
+    } else {
         log_info("reconciled", LOG_NUMBER("backends", reconciler->sent_backends), LOG_NUMBER("entries", entries),
                  LOG_NUMBER("conntrack_flushed", flushed));
+    }
 }

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/metrics.h"
 #include "workers/watcher/changes.h"
 
 #include <stdio.h>
@@ -155,9 +156,11 @@ static void on_event(void *userdata, const struct docker_event *event)
 
     if (discovery_is_own(watch->discovery, event->container_id))
         discovery_look_again(watch->discovery);
-    if (is_relevant(watch, event) &&
-        changes_note(&watch->changes, event->container_id, event->time, clock_monotonic_microseconds()) < 0)
-        watch->must_list = true;
+    if (is_relevant(watch, event)) {
+        metrics_add(METRIC_DOCKER_EVENTS, METRIC_SOURCE_EVENT, 1);
+        if (changes_note(&watch->changes, event->container_id, event->time, clock_monotonic_microseconds()) < 0)
+            watch->must_list = true;
+    }
     schedule_step(watch);
 }
 
@@ -416,6 +419,7 @@ static int on_poll(sd_event_source *source, uint64_t time, void *userdata)
     struct watch *watch = userdata;
 
     (void)time;
+    metrics_add(METRIC_DOCKER_EVENTS, METRIC_SOURCE_POLL, 1);
     watch->must_list = true;
     if (!discovery_is_done(watch->discovery))
         discovery_look_again(watch->discovery);
