@@ -8,6 +8,7 @@
 #include "common/sandbox.h"
 #include "protocol/event_loop.h"
 #include "workers/netadmin/netadmin.h"
+#include "workers/netadmin/service_anchor.h"
 
 #include <linux/capability.h>
 #include <seccomp.h>
@@ -51,33 +52,12 @@ static int check_kernel(struct ruleset *ruleset)
     return 0;
 }
 
-static enum exit_status run(void)
+/* Everything is open: shuts the process in and works to the end. */
+static enum exit_status seal_and_loop(sd_event *event)
 {
-    CLEANUP(event_loop_unrefp) sd_event *event = NULL;
-    CLEANUP(ruleset_freep) struct ruleset *ruleset = NULL;
-    CLEANUP(netadmin_freep) struct netadmin *netadmin = NULL;
-    struct nft_failure failure = {0};
     const char *step = NULL;
-    int result = event_loop_new(&event);
+    int result = sandbox_seal(&profile, &step);
 
-    if (result < 0) {
-        log_error("cannot make an event loop", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    result = ruleset_new(&ruleset, &failure);
-    if (result == -EPERM) {
-        report_missing_capability(failure.operation);
-        return EXIT_STATUS_CONFIGURATION;
-    }
-    if (result < 0) {
-        log_error("cannot read the ruleset", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    if (check_kernel(ruleset) < 0)
-        return EXIT_STATUS_CONFIGURATION;
-    if (netadmin_new(event, TAKE_POINTER(ruleset), &netadmin) < 0)
-        return EXIT_STATUS_CRASH;
-    result = sandbox_seal(&profile, &step);
     if (result < 0) {
         log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
         return EXIT_STATUS_SANDBOX;
@@ -90,8 +70,43 @@ static enum exit_status run(void)
     return (enum exit_status)result;
 }
 
-int main(void)
+/* No nftables: neither socket nor kernel support is asked for. */
+static enum exit_status run_service_anchor(sd_event *event)
 {
+    CLEANUP(service_anchor_freep) struct service_anchor *anchor = NULL;
+
+    if (service_anchor_new(event, &anchor) < 0)
+        return EXIT_STATUS_CRASH;
+    return seal_and_loop(event);
+}
+
+static enum exit_status run_network_anchor(sd_event *event)
+{
+    CLEANUP(ruleset_freep) struct ruleset *ruleset = NULL;
+    CLEANUP(netadmin_freep) struct netadmin *netadmin = NULL;
+    struct nft_failure failure = {0};
+    int result = ruleset_new(&ruleset, &failure);
+
+    if (result == -EPERM) {
+        report_missing_capability(failure.operation);
+        return EXIT_STATUS_CONFIGURATION;
+    }
+    if (result < 0) {
+        log_error("cannot read the ruleset", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    if (check_kernel(ruleset) < 0)
+        return EXIT_STATUS_CONFIGURATION;
+    if (netadmin_new(event, TAKE_POINTER(ruleset), &netadmin) < 0)
+        return EXIT_STATUS_CRASH;
+    return seal_and_loop(event);
+}
+
+/* The argument is the role, since it says what to open before the sandbox is sealed; without one network-anchor. */
+int main(int argc, char **argv)
+{
+    CLEANUP(event_loop_unrefp) sd_event *event = NULL;
+    bool is_service_anchor = argc > 1 && strcmp(argv[1], "service-anchor") == 0;
     const char *step = NULL;
     int result;
 
@@ -110,5 +125,10 @@ int main(void)
         log_error("cannot block signals", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
     }
-    return run();
+    result = event_loop_new(&event);
+    if (result < 0) {
+        log_error("cannot make an event loop", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    return is_service_anchor ? run_service_anchor(event) : run_network_anchor(event);
 }

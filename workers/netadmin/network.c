@@ -98,18 +98,18 @@ static int refresh(struct network *network, bool must_tell)
     int result = read_links(network, &differs);
 
     network->is_stale = false;
-    if (result == 0 && network->has_topology)
+    if (result == 0 && (network->has_topology || network->role == ANCHOR_ROLE_SERVICE))
         result = network_apply(network, &lifetime);
     plan_next_reading(network, result, lifetime);
     network_announce(network, false);
-    if (differs || must_tell)
+    if (differs || must_tell || network->role == ANCHOR_ROLE_SERVICE)
         network->callbacks.on_changed(network, network->callbacks.userdata);
     return result;
 }
 
-void network_refresh(struct network *network)
+int network_refresh(struct network *network)
 {
-    (void)refresh(network, false); /* reported, and planned again */
+    return refresh(network, false);
 }
 
 static uint32_t route_table_of(const struct nlmsghdr *message, const struct rtmsg *header)
@@ -253,6 +253,7 @@ void network_configure(struct network *network, const struct message_configure_n
     network->families[FAMILY_INDEX_4].pin = wire_address_to(&configuration->pinned_gateway4);
     network->families[FAMILY_INDEX_6].pin = wire_address_to(&configuration->pinned_gateway6);
     network->claims_gateway = configuration->claim_gateway != 0;
+    network->role = (enum anchor_role)configuration->role;
 }
 
 static void report_refused_claims(const struct wire_network *shared)

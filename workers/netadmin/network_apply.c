@@ -102,7 +102,7 @@ static int choose_gateway(struct network *network, const struct family_state *fa
 }
 
 /* Takes over a new decision and says it. Returns true when it differs from the one before. */
-static bool decide(struct family_state *family, const struct network_link *external,
+static bool decide(const struct network *network, struct family_state *family, const struct network_link *external,
                    const struct gateway_choice *choice)
 {
     uint32_t link_index = external && external->is_up ? external->index : 0;
@@ -112,7 +112,9 @@ static bool decide(struct family_state *family, const struct network_link *exter
     family->is_known = true;
     family->link_index = link_index;
     family->choice = *choice;
-    if (differs)
+    if (differs && network->role == ANCHOR_ROLE_SERVICE)
+        network_report_service_gateway(family, external);
+    else if (differs)
         network_report_gateway(family, external);
     return differs;
 }
@@ -150,22 +152,13 @@ static void count_family(const struct network *network, const struct family_stat
                 family->is_settled && family->choice.count > 0 && family->link_index != 0);
 }
 
-static int apply_family(struct network *network, struct family_state *family)
+int network_apply_family(struct network *network, struct family_state *family, const struct network_link *link,
+                         const struct gateway_choice *choice)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
-    struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
+    bool differs = decide(network, family, link, choice);
     int changes = 0;
-    bool differs;
-    int result = 0;
+    int result = install(network, family, link, &changes);
 
-    if (family->is_absent)
-        return 0;
-    if (external)
-        result = choose_gateway(network, family, external, &choice);
-    if (result < 0)
-        return result;
-    differs = decide(family, external, &choice);
-    result = install(network, family, external, &changes);
     if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP) {
         family->is_absent = true;
         log_info("the kernel lacks an address family, going on without",
@@ -178,6 +171,19 @@ static int apply_family(struct network *network, struct family_state *family)
     family->is_settled = result == 0;
     count_family(network, family, changes);
     return result;
+}
+
+static int apply_family(struct network *network, struct family_state *family)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
+    int result = 0;
+
+    if (family->is_absent)
+        return 0;
+    if (external)
+        result = choose_gateway(network, family, external, &choice);
+    return result < 0 ? result : network_apply_family(network, family, external, &choice);
 }
 
 static uint32_t shortest_lifetime(const struct gateway_choice *choice)
@@ -197,6 +203,9 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
 {
     int first = 0;
 
+    *ret_lifetime = 0;
+    if (network->role == ANCHOR_ROLE_SERVICE)
+        return network_apply_service(network);
     network_report_links(network);
     keep_first(&first, apply_settings(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
     keep_first(&first, apply_settings(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));

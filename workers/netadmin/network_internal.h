@@ -38,6 +38,8 @@ enum network_step {
 struct family_state {
     uint8_t family;
     struct ip_address pin;
+    struct gateway_answers answers; /* of a service-anchor: the last good ones; count 0 until the first */
+    bool reported_several;
     bool is_absent; /* this kernel does not have the family */
     bool is_known;  /* the two below were decided once */
     struct gateway_choice choice;
@@ -47,6 +49,7 @@ struct family_state {
 
 struct network {
     struct network_callbacks callbacks;
+    enum anchor_role role; /* 0 until the configuration has come */
     struct rtnetlink *rtnetlink;
     struct mnl_socket *monitor;
     sd_event_source *monitor_source;
@@ -74,8 +77,9 @@ struct network {
 /* The external or shared link, or NULL while it is not there or there is no topology. */
 const struct network_link *network_find_link(const struct network *network, enum device_side side);
 
-/* Reads, compares and applies once more: something changed that no notification tells. Failures are reported. */
-void network_refresh(struct network *network);
+/* Reads, compares and applies once more: something changed that no notification tells. Returns 0 or the first
+ * failure, which is reported and tried again. */
+int network_refresh(struct network *network);
 
 /* --- network_announce.c ------------------------------------------------------------------------------- */
 
@@ -97,6 +101,21 @@ bool network_may_claim(const struct network_link *link, const struct ip_address 
  * mirrored, 0 without one.
  */
 int network_apply(struct network *network, uint32_t *ret_lifetime) __attribute__((warn_unused_result));
+
+/*
+ * Takes over the decision for one family and brings its routes and rules there: a default route through `link`, or only
+ * `unreachable` when that is NULL or down. Returns 0 or the first failure, reported.
+ */
+int network_apply_family(struct network *network, struct family_state *family, const struct network_link *link,
+                         const struct gateway_choice *choice) __attribute__((warn_unused_result));
+
+/* --- network_service.c -------------------------------------------------------------------------------- */
+
+/* As network_apply() in a service-anchor: routes and rules of the families whose gateway is known, nothing else. */
+int network_apply_service(struct network *network) __attribute__((warn_unused_result));
+
+/* The gateway of a service-anchor's family, or why there is none. */
+void network_report_service_gateway(const struct family_state *family, const struct network_link *link);
 
 /* --- network_report.c --------------------------------------------------------------------------------- */
 
