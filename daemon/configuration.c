@@ -105,6 +105,7 @@ static const struct configuration_variable variables[] = {
      .offset = IN(log_level),
      .help = "DEBUG, INFO, WARN or ERROR"},
     {.name = "DOCKER_HOST",
+     .roles = NETWORK_ANCHOR,
      .default_value = "unix:///var/run/docker.sock",
      .parse = parse_docker_host,
      .offset = IN(docker_host),
@@ -124,7 +125,6 @@ static const struct configuration_variable variables[] = {
      .help = "managed service-anchor"},
     {.name = "ANCHORD_MANAGED_SA_NAME",
      .absence = CONFIGURATION_ABSENT_WARNED,
-     .roles = NETWORK_ANCHOR,
      .is_numbered = true,
      .help = "managed service-anchor"},
     {.name = "ANCHORD_MANAGED_SA_IMAGE",
@@ -227,6 +227,11 @@ static struct configuration_value find_value(const struct configuration_variable
     return (struct configuration_value){NULL, CONFIGURATION_SOURCE_UNSET};
 }
 
+bool configuration_concerns(const struct configuration_variable *variable, enum role role)
+{
+    return variable->roles == 0 || variable->roles & (1 << role);
+}
+
 static void report_absent(struct configuration *configuration, const struct configuration_variable *variable,
                           const char *name)
 {
@@ -244,16 +249,17 @@ static void apply_value(struct configuration *configuration, const struct config
 
     if (!value->text)
         return;
+    if (!configuration_concerns(variable, configuration->role)) {
+        if (value->source == CONFIGURATION_SOURCE_ENVIRONMENT && strncmp(name, PREFIX, strlen(PREFIX)) == 0)
+            add_problem(configuration, false, name, "does not concern the role %s, ignoring",
+                        role_to_string(configuration->role));
+        return;
+    }
     if (variable->absence != CONFIGURATION_PRESENT) {
         report_absent(configuration, variable, variable->name);
         return;
     }
     wrong = variable->parse(value->text, (char *)configuration + variable->offset);
-bool configuration_concerns(const struct configuration_variable *variable, enum role role)
-{
-    return variable->roles == 0 || variable->roles & (1 << role);
-}
-
     if (!wrong)
         return;
     if (variable->hide_if_wrong)
@@ -271,17 +277,19 @@ static void check_network_anchor(struct configuration *configuration, const char
                     "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
     if (find_in_environment(environment, "ANCHORD_EXT_NETWORK") &&
         find_in_environment(environment, "ANCHORD_EXT_IFACE"))
-    if (!configuration_concerns(variable, configuration->role)) {
-        if (value->source == CONFIGURATION_SOURCE_ENVIRONMENT && strncmp(name, PREFIX, strlen(PREFIX)) == 0)
-            add_problem(configuration, false, name, "does not concern the role %s, ignoring",
-                        role_to_string(configuration->role));
-        return;
-    }
         add_problem(configuration, false, "ANCHORD_EXT_IFACE", "ANCHORD_EXT_NETWORK is set too and wins, ignoring");
     if (configuration->shared_network[0] && strcmp(configuration->shared_network, configuration->external_network) == 0)
         add_problem(configuration, true, "ANCHORD_SHARED_NETWORK",
                     "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
                     configuration->shared_network);
+}
+
+static void check_service_anchor(struct configuration *configuration, const char *const environment[])
+{
+    if (find_in_environment(environment, "ANCHORD_GATEWAY_IP") &&
+        find_in_environment(environment, "ANCHORD_GATEWAY_HOSTNAME"))
+        add_problem(configuration, false, "ANCHORD_GATEWAY_HOSTNAME",
+                    "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
 }
 
 /* Levenshtein's distance between the first COMPARED_NAME_MAX characters of `a` and `b`. */
@@ -306,14 +314,6 @@ static size_t edit_distance(const char *a, const char *b)
     }
     return row[b_length];
 }
-static void check_service_anchor(struct configuration *configuration, const char *const environment[])
-{
-    if (find_in_environment(environment, "ANCHORD_GATEWAY_IP") &&
-        find_in_environment(environment, "ANCHORD_GATEWAY_HOSTNAME"))
-        add_problem(configuration, false, "ANCHORD_GATEWAY_HOSTNAME",
-                    "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
-}
-
 
 static const char *nearest_name(const char *name)
 {

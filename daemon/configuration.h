@@ -122,8 +122,8 @@ const struct configuration_variable *configuration_variables(size_t *ret_count);
  */
 void configuration_load(const char *role_argument, const char *const environment[], struct configuration *ret);
 
-const char *role_to_string(enum role role);
-const char *configuration_source_to_string(enum configuration_source source);
 /* Whether the variable concerns this role. */
 bool configuration_concerns(const struct configuration_variable *variable, enum role role);
 
+const char *role_to_string(enum role role);
+const char *configuration_source_to_string(enum configuration_source source);

@@ -4,8 +4,8 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
-
 #include "protocol/metrics.h"
+
 #include <linux/capability.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
@@ -43,8 +43,8 @@ struct worker_definition role_netadmin_definition(const char *argument)
         .program = "anchord-netadmin",
         .argument = argument,
         .user = NETADMIN_USER,
-        .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN),
         .writer = METRICS_WRITER_NETADMIN,
+        .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN),
         .receives = DIRECTION_NETADMIN_TO_SUPERVISOR,
     };
 }
@@ -90,8 +90,8 @@ void role_update_readiness(struct role_readiness *readiness, uint32_t held)
     bool is_ready = (held & readiness->required) == readiness->required;
     char unmet[HEALTH_TEXT_SIZE];
 
-    if (readiness->health)
     metrics_set_readiness(readiness->required, held);
+    if (readiness->health)
         health_publish(readiness->health, readiness->required, held);
     if (is_ready == readiness->is_ready)
         return;

@@ -3,7 +3,6 @@
 
 #include "common/clock.h"
 #include "common/sandbox.h"
-#include "daemon/control_worker.h"
 #include "daemon/monitoring.h"
 #include "daemon/role.h"
 
@@ -253,7 +252,7 @@ static void release_supervisor(struct supervisor *supervisor)
     for (size_t i = 0; i < WORKER_COUNT; i++)
         supervisor->workers[i] = worker_free(supervisor->workers[i]);
     supervisor->monitoring = monitoring_free(supervisor->monitoring);
-    supervisor->readiness.control = control_worker_free(supervisor->readiness.control);
+    supervisor->readiness.health = health_free(supervisor->readiness.health);
     supervisor->event = sd_event_unref(supervisor->event);
 }
 
@@ -265,20 +264,20 @@ static int make_workers(struct supervisor *supervisor)
         .name = "watcher",
         .program = "anchord-watcher",
         .user = WATCHER_USER,
+        .writer = METRICS_WRITER_WATCHER,
         .receives = DIRECTION_WATCHER_TO_SUPERVISOR,
         .docker_host = supervisor->configuration->docker_host,
     };
     supervisor->definitions[NETADMIN] = role_netadmin_definition(NULL);
-        .writer = METRICS_WRITER_WATCHER,
     supervisor->definitions[ANNOUNCER] = (struct worker_definition){
         .name = "announcer",
         .program = "anchord-announcer",
         .user = ANNOUNCER_USER,
+        .writer = METRICS_WRITER_ANNOUNCER,
         .receives = DIRECTION_ANNOUNCER_TO_SUPERVISOR,
     };
     for (size_t i = 0; i < WORKER_COUNT; i++) {
         int result = worker_new(supervisor->event, &supervisor->definitions[i], &callbacks, &supervisor->workers[i]);
-        .writer = METRICS_WRITER_ANNOUNCER,
 
         if (result < 0)
             return result;
@@ -303,7 +302,7 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
         return EXIT_STATUS_CRASH;
     }
     supervisor.monitoring = monitoring_new(supervisor.event, configuration);
-    prepare_control(&supervisor);
+    role_open_health(&supervisor.readiness, supervisor.event);
     worker_start(supervisor.workers[WATCHER]);
     return role_run(supervisor.event);
 }

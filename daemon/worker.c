@@ -5,12 +5,12 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/docker_socket.h"
-#include "daemon/restart_policy.h"
 #include "daemon/metrics_store.h"
+#include "daemon/restart_policy.h"
 #include "daemon/spawn.h"
 #include "protocol/channel.h"
-
 #include "protocol/metrics.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -201,6 +201,7 @@ static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdat
         worker_kill(worker);
         return 0;
     }
+    metrics_report_process(); /* the supervisor's own, as often as the workers' */
     ping.header.generation = ++worker->ping_generation;
     worker_send(worker, &ping.header, -1);
     set_timer(source, PING_INTERVAL);
@@ -222,7 +223,6 @@ static int on_start_time(sd_event_source *source, uint64_t planned, void *userda
 {
     (void)source;
     (void)planned;
-    metrics_report_process(); /* the supervisor's own, as often as the workers' */
     worker_start(userdata);
     return 0;
 }
@@ -293,6 +293,20 @@ static int start_process(struct worker *worker, const struct worker_privileges *
     return 0;
 }
 
+/* The page that it counts in; its very first message, so that nothing is left out. */
+static void send_metrics_page(struct worker *worker)
+{
+    struct message_metrics_page message = {
+        .header = message_header_make(MESSAGE_METRICS_PAGE, sizeof(message), 0),
+        .writer = worker->definition->writer,
+        .access = METRICS_ACCESS_WRITE,
+    };
+    int page = metrics_store_page(worker->definition->writer);
+
+    if (page >= 0)
+        worker_send(worker, &message.header, page);
+}
+
 void worker_start(struct worker *worker)
 {
     struct worker_privileges privileges = {
@@ -316,25 +330,12 @@ void worker_start(struct worker *worker)
     if (result < 0) {
         worker->channel = channel_free(worker->channel);
         (void)sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_ONESHOT);
-/* The page that it counts in; its very first message, so that nothing is left out. */
-static void send_metrics_page(struct worker *worker)
-{
-    struct message_metrics_page message = {
-        .header = message_header_make(MESSAGE_METRICS_PAGE, sizeof(message), 0),
-        .writer = worker->definition->writer,
-        .access = METRICS_ACCESS_WRITE,
-    };
-    int page = metrics_store_page(worker->definition->writer);
-
-    if (page >= 0)
-        worker_send(worker, &message.header, page);
-}
-
         return;
     }
     worker->last_heard = now;
     worker->ping_generation = worker->pong_generation = 0;
     set_timer(worker->ping_timer, PING_INTERVAL);
+    send_metrics_page(worker);
     worker->callbacks.on_started(worker, worker->callbacks.userdata);
 }
 
@@ -344,6 +345,7 @@ void worker_restart(struct worker *worker)
 
     log_warn("starting a worker again", LOG_TEXT("name", worker_name(worker)),
              LOG_NUMBER("delay_seconds", delay / MICROSECONDS_PER_SECOND));
+    metrics_add(METRIC_WORKER_RESTARTS, worker->definition->writer, 1);
     set_timer(worker->start_timer, delay);
 }
 
@@ -358,7 +360,6 @@ struct worker *worker_free(struct worker *worker)
     sd_event_source_disable_unref(worker->failed_start_source);
     sd_event_unref(worker->event);
     free(worker);
-    send_metrics_page(worker);
     return NULL;
 }
 
@@ -369,7 +370,6 @@ static int add_timer(struct worker *worker, sd_event_source **ret, sd_event_time
     if (result < 0)
         return result;
     return sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-    metrics_add(METRIC_WORKER_RESTARTS, worker->definition->writer, 1);
 }
 
 int worker_new(sd_event *event, const struct worker_definition *definition, const struct worker_callbacks *callbacks,
