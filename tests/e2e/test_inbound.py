@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from direct import ANCHOR, FAMILIES, mail_services, service
+from direct import FAMILIES, mail_services, service
 
 pytestmark = pytest.mark.every_engine
 _source_ports = itertools.count(41000)
@@ -57,15 +57,6 @@ def test_a_range_of_ports_is_shifted_port_by_port(lab, mail, family):
         mail.wait_logged("ftp", f"ftp tcp/{port + 1000} connect {client_address} {source_port}")
     assert lab.lanhost1.probe("tcp", mail.at(family), 7999) == "refused"
     assert lab.lanhost1.probe("tcp", mail.at(family), 8011) == "refused"
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("origin", ("dns", "smtp", ANCHOR))
-def test_the_project_reaches_itself_by_its_own_address(mail, each_bridge_filter, family, origin):
-    """NAT-9, hairpin: another container, the service itself, the anchor itself."""
-    namespace = mail.namespace(origin)
-    assert namespace.probe("tcp", mail.at(family), 25).startswith("smtp ")
-    assert namespace.probe("udp", mail.at(family), 53).startswith("dns ")
 
 
 def test_inner_addresses_are_not_translated(mail):
