@@ -336,13 +336,13 @@ static void close_raw_socket(struct raw_socket *raw)
 }
 
 /* The filter stands before the socket receives anything; a flood costs a part of the processor and no more. */
-static int open_raw_socket(struct announcer *announcer, struct raw_socket *raw, int (*open)(int fd),
+static int open_raw_socket(struct announcer *announcer, struct raw_socket *raw, int (*begin)(int fd),
                            sd_event_io_handler_t handler)
 {
     int result;
 
     update_filters(announcer);
-    result = open(raw->fd);
+    result = begin(raw->fd);
     if (result == 0)
         result = sd_event_add_io(announcer->event, &raw->source, raw->fd, EPOLLIN, handler, announcer);
     if (result < 0)
