@@ -233,3 +233,38 @@ def test_nat16_a_probe_with_its_last_hop_is_answered_like_by_one_machine(exposed
             probe.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
         probe.connect((address, 80))
         assert probe.recv(100).startswith(b"one")
+
+
+ICMP_ERRORS = {4: (3, 5, 11), 6: (1, 3, 137)}  # unreachable, time exceeded, redirect: RFC 792; RFC 4443, RFC 4861
+
+
+@pytest.mark.parametrize("own, inner, neighbour", ((LAN4, ONE4, "10.99.0.77"), (LAN6, ONE6, "2001:db8:99::77")))
+def test_nat16_one_machine_is_no_router(exposed, own, inner, neighbour):
+    """Who sends us what is not ours learns nothing: neither that a hop was counted, nor of a better way, nor of networks."""
+    version = 6 if ":" in own else 4
+    family = lab_module.family_of(own)
+    level, option = ((socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if version == 6 else (socket.IPPROTO_IP, socket.IP_TTL))
+    protocol = socket.IPPROTO_ICMPV6 if version == 6 else socket.IPPROTO_ICMP
+    exposed.client.run("ip", f"-{version}", "route", "replace", neighbour, "via", own)
+    with exposed.client.socket(family, socket.SOCK_RAW, protocol) as errors, \
+            exposed.client.socket(family, socket.SOCK_DGRAM) as sender:
+        errors.settimeout(PATIENCE)
+
+        def error_types():
+            found = []
+            try:
+                while True:
+                    packet = errors.recv(2000)
+                    kind = packet[0] if version == 6 else packet[20]
+                    if kind in ICMP_ERRORS[version]:
+                        found.append(kind)
+            except TimeoutError:
+                return found
+
+        for hops in (1, 2, 64):
+            sender.setsockopt(level, option, hops)
+            sender.sendto(b"?", (inner, 9))
+            sender.sendto(b"?", (neighbour, 9))
+        assert error_types() == []
+        sender.sendto(b"?", (own, 9))  # the same socket hears of a closed port of ours
+        assert error_types() == [ICMP_ERRORS[version][0]]

@@ -138,9 +138,9 @@ struct gateway_answer gateway_choose_answer(const struct gateway_answers *answer
         if (!link)
             continue;
         answer.on_link++;
-        if (answer.choice.count > 0 && (ip_address_equal(chosen, current) ||
-                                        (!ip_address_equal(candidate, current) &&
-                                         ip_address_compare(candidate, chosen) > 0)))
+        if (answer.choice.count > 0 &&
+            (ip_address_equal(chosen, current) ||
+             (!ip_address_equal(candidate, current) && ip_address_compare(candidate, chosen) > 0)))
             continue;
         *chosen = *candidate;
         answer.link = link;

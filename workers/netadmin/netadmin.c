@@ -12,6 +12,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/channel.h"
+#include "workers/netadmin/control_report.h"
 #include "protocol/metrics.h"
 #include "workers/netadmin/exposure_state.h"
 #include "workers/netadmin/map_report.h"
@@ -37,6 +38,7 @@ struct netadmin {
     struct network *network;
     struct ruleset *ruleset;
     struct nft_monitor *monitor;
+    struct control_report *control;
     sd_event_source *reconcile_source; /* deferred: a burst of reasons becomes one comparison */
     sd_event_source *retry_timer;
     sd_event_source *sweep_timer;
@@ -375,6 +377,12 @@ static void handle_link(struct netadmin *netadmin, const struct message_link *me
     };
     int result;
 
+    if (message->peer == LINK_PEER_CONTROL) {
+        result = control_report_link(netadmin->control, descriptor);
+        if (result < 0)
+            log_error("cannot use the link to control", LOG_ERROR(result));
+        return;
+    }
     if (message->peer == LINK_PEER_ANNOUNCER) {
         result = network_set_announcer(netadmin->network, descriptor);
         if (result < 0)
@@ -492,6 +500,7 @@ struct netadmin *netadmin_free(struct netadmin *netadmin)
         return NULL;
     drop_watcher(netadmin);
     (void)channel_free(netadmin->supervisor);
+    (void)control_report_free(netadmin->control);
     (void)nft_monitor_free(netadmin->monitor);
     (void)network_free(netadmin->network);
     (void)ruleset_free(netadmin->ruleset);
@@ -553,6 +562,8 @@ int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret
         return result;
     }
     result = network_new(event, &(struct network_callbacks){on_network_changed, netadmin}, &netadmin->network);
+    if (result == 0)
+        result = control_report_new(event, netadmin->network, ruleset, &netadmin->control);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(netadmin);

@@ -72,8 +72,8 @@ int network_set_topology(struct network *network, const struct message_topology 
     __attribute__((warn_unused_result));
 
 /*
- * In a service-anchor, instead of a topology: the gateways as DNS names them now. What a look-up failed to tell stays as
- * it was (SA-2). Returns 0, or a negative errno (logged): -EPERM above all.
+ * In a service-anchor, instead of a topology: the gateways as DNS names them now. What a look-up failed to tell stays
+ * as it was (SA-2). Returns 0, or a negative errno (logged): -EPERM above all.
  */
 int network_set_gateways(struct network *network, const struct message_gateways *gateways)
     __attribute__((warn_unused_result));
@@ -106,6 +106,9 @@ int network_send_links(const struct network *network, struct channel *watcher, u
  * claimed (GW-1). Without an announcer gateways are claimed unasked. Returns 0 or a negative errno: no announcer.
  */
 int network_set_announcer(struct network *network, int descriptor) __attribute__((warn_unused_result));
+
+/* Fills in what status shows: both links with their addresses, the gateways; *ret must be zero but for the header. */
+void network_describe(const struct network *network, struct message_network_report *ret);
 
 /*
  * The ordered stop: removes our rules, table 24942 and the claimed gateway addresses (NAT-14); device settings

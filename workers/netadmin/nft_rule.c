@@ -269,17 +269,27 @@ void rule_match_reply(struct rule *rule)
     compare(rule, NFT_CMP_EQ, &direction, sizeof(direction));
 }
 
-void rule_match_local_on_input(struct rule *rule)
+/* `flags`: what the routing tables are asked about, NFTA_FIB_F_…; `type`: RTN_… of linux/rtnetlink.h. */
+static void match_address_type(struct rule *rule, uint32_t flags, uint32_t type)
 {
-    const uint32_t local = RTN_LOCAL;
     struct nftnl_expr *fib = append(rule, "fib");
 
     if (fib) {
-        nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF);
+        nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, flags);
         nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
         nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     }
-    compare(rule, NFT_CMP_EQ, &local, sizeof(local));
+    compare(rule, NFT_CMP_EQ, &type, sizeof(type));
+}
+
+void rule_match_local_on_input(struct rule *rule)
+{
+    match_address_type(rule, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF, RTN_LOCAL);
+}
+
+void rule_match_destination_type(struct rule *rule, uint32_t type)
+{
+    match_address_type(rule, NFTA_FIB_F_DADDR, type);
 }
 
 /* nft itself loads only the prefix's bytes when it ends at a byte: then no mask is needed. */

@@ -40,6 +40,7 @@ void rule_match_status(struct rule *rule, uint32_t bits);                       
 void rule_match_state(struct rule *rule, uint32_t bits);                         /* ct state: NF_CT_STATE_… */
 void rule_match_reply(struct rule *rule);                                        /* ct direction reply */
 void rule_match_local_on_input(struct rule *rule);                               /* fib daddr . iif type local */
+void rule_match_destination_type(struct rule *rule, uint32_t type);              /* fib daddr type: RTN_… */
 
 enum rule_side { RULE_SOURCE, RULE_DESTINATION };
 /* ip saddr/daddr [!=] PREFIX; `operation` is NFT_CMP_EQ or NFT_CMP_NEQ. */

@@ -14,6 +14,7 @@
 #include <linux/icmpv6.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/rtnetlink.h>
 
 /* What this machine sends with (net.ipv4.ip_default_ttl, RFC 1700), and what a router in it leaves of that. */
 #define OWN_TIME_TO_LIVE       64
@@ -129,9 +130,21 @@ static void add_postrouting(const struct rules_context *context)
     rule_end(&rule, "egress");
 }
 
+static void drop_foreign(const struct rules_context *context, uint32_t destination_type)
+{
+    struct rule rule = begin(context, NFT_CHAIN_PREROUTING_FILTER);
+
+    rule_match_input(&rule, context->view->external_name);
+    rule_match_destination_type(&rule, destination_type);
+    rule_verdict(&rule, NF_DROP);
+    rule_end(&rule, "one machine is no router");
+}
+
 /*
- * chain prerouting_ttl {
- *     iifname EXT ct status snat,dnat ip ttl set 64 comment "one machine is one hop"
+ * chain prerouting_filter {
+ *     iifname EXT ct status snat,dnat ip ttl set 64 accept comment "one machine is one hop"
+ *     iifname EXT fib daddr type unicast drop comment "one machine is no router"
+ *     iifname EXT fib daddr type unreachable drop comment "one machine is no router"   (ip6)
  * }
  * chain forward_ttl {
  *     iifname SHARED oifname EXT ct direction reply ip ttl set 64 comment "replies leave like our own"
@@ -140,16 +153,22 @@ static void add_postrouting(const struct rules_context *context)
  * NAT-16, SPEC §0: our router is no hop that an outsider can see. What arrives with its last hop is delivered,
  * as one machine would; it stays between our own two interfaces, so nothing can loop. The kernel has counted
  * the hop down before `forward` (net/ipv4/ip_forward.c). Only the usual 64 of a container is restored:
- * traceroute's small values must go on working.
+ * traceroute's small values must go on working. What is neither ours nor translated is dropped before the kernel
+ * routes it: it would tell a host that sends us foreign packets of redirects, of hops and of networks behind us.
+ * (ip asks the local table alone, everything else is unicast; ip6 asks all: net/ipv{4,6}/netfilter/nft_fib_ipv{4,6}.c.)
  */
 static void add_time_to_live(const struct rules_context *context)
 {
-    struct rule rule = begin(context, NFT_CHAIN_PREROUTING_TTL);
+    struct rule rule = begin(context, NFT_CHAIN_PREROUTING_FILTER);
 
     rule_match_input(&rule, context->view->external_name);
     rule_match_status(&rule, IPS_SRC_NAT | IPS_DST_NAT);
     rule_set_time_to_live(&rule, OWN_TIME_TO_LIVE);
+    rule_verdict(&rule, NF_ACCEPT);
     rule_end(&rule, "one machine is one hop");
+    drop_foreign(context, RTN_UNICAST);
+    if (context->family->family == IP_FAMILY_6)
+        drop_foreign(context, RTN_UNREACHABLE);
 
     rule = begin(context, NFT_CHAIN_FORWARD_TTL);
     rule_match_input(&rule, context->view->shared_name);
