@@ -97,7 +97,7 @@ def extra_service(mail, name, port):
 
 
 @pytest.mark.every_engine
-@pytest.mark.parametrize("name", ("anchord-watcher", "anchord-netadmin", "anchord"))
+@pytest.mark.parametrize("name", ("anchord-watcher", "anchord-netadmin", "anchord-announcer", "anchord"))
 def test_a_killed_process_costs_no_connection_and_comes_back(mail, traffic, name, figure):
     """NAT-14: kill -9; the successor adopts what is there; then changes are followed as before."""
     before = mail.wait_processes()

@@ -57,7 +57,6 @@ def test_the_example_ends_cleanly(lab, example):
     assert example.containers() == []
     assert not [network for network in lab.engine.api("GET", "/networks") if network["Name"].startswith("mail_")]
     example.up()
-    lab.lanhost1.forget_neighbours()
     wait_answer(lab.lanhost1, "tcp", 4, 25, "smtp")
 
 

@@ -39,12 +39,6 @@ class Engine:
         self.containers = {container["Id"] for container in lab.engine.api("GET", "/containers/json?all=true")}
 
 
-def forget_anchor(project):
-    """Empty the neighbours' caches after the anchor got a new MAC: announcing it is ADDR-12."""
-    project.lab.lanhost1.forget_neighbours()
-    project.namespace("smtp").run(["ip", "neigh", "flush", "dev", "eth0"])
-
-
 def test_compose_down_is_clean_and_leaves_nothing(lab, direct, figure):
     """SPEC 10: the anchor exits 0 in less than 2 s; the engine is as it was before."""
     before = Engine(lab)
@@ -58,7 +52,6 @@ def test_compose_down_is_clean_and_leaves_nothing(lab, direct, figure):
     assert mail.records("signal received, shutting down")
     assert not mail.records("nat teardown")
     mail.compose("start", ANCHOR)
-    forget_anchor(mail)
     mail.wait_answer("tcp", 25, "smtp")
     processes = mail.wait_processes()
     start = time.monotonic()
@@ -111,7 +104,6 @@ def test_a_stop_closes_what_was_open_and_a_start_opens_it_again(lab, direct):
         connection.socket.settimeout(0.5)
         assert not connection.alive()
     project.compose("start", ANCHOR)
-    forget_anchor(project)
     for family in FAMILIES:
         project.wait_answer("tcp", 25, "smtp", family=family)
 
@@ -122,7 +114,6 @@ def test_docker_kill_and_start_again(lab, direct):
     project.compose("kill", ANCHOR)
     assert project.inspect(ANCHOR)["State"]["ExitCode"] == 137
     project.compose("start", ANCHOR)
-    forget_anchor(project)
     for family in FAMILIES:
         project.wait_answer("tcp", 25, "smtp", family=family)
 
@@ -135,7 +126,6 @@ def test_the_death_of_pid_1_takes_the_container_and_docker_restarts_it(lab, dire
     run(["kill", "-KILL", str(before["State"]["Pid"])])
     wait_until(lambda: project.inspect(ANCHOR)["State"]["Pid"] not in (0, before["State"]["Pid"]), 10,
                "Docker's restart")
-    forget_anchor(project)
     for family in FAMILIES:
         project.wait_answer("tcp", 25, "smtp", family=family)
     figure(f"kill of PID 1 to answers in both families {time.monotonic() - start:.2f} s")
