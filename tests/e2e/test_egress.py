@@ -66,6 +66,31 @@ def test_the_container_itself_can_do_so(lab, mail, family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_what_leaves_looks_like_one_machines_own(mail, lan_server, family):
+    """SPEC 0, NAT-16: no hop more to be seen in what a container sends than in what the anchor sends."""
+    index = FAMILIES.index(family)
+    with lan_server.capture() as seen:
+        for origin in ("smtp", ANCHOR):
+            for proto in ("tcp", "udp"):
+                assert mail.probe(origin, proto, lan_server.addresses[index], LAN_PORT).startswith("lan ")
+    packets = [packet for packet in seen.received(source=mail.at(family)) if packet.destination_port == LAN_PORT]
+    assert {packet.proto for packet in packets} == {"tcp", "udp"}
+    assert {packet.ttl for packet in packets} == {64}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_errors_find_their_way_back_to_the_container(lab, mail, family):
+    """NAT-11: a closed port and an unreachable host, on the LAN and behind the router."""
+    index = FAMILIES.index(family)
+    source = mail.namespace("smtp")
+    for host in (lab.lanhost1, lab.outside):
+        assert source.probe("tcp", host.addresses[index], 9) == "refused"
+        assert source.probe("udp", host.addresses[index], 9) == "refused"
+    nowhere = ("198.51.100.1", "2001:db8:ffff::1")[index]  # the router has no route there
+    assert source.probe("tcp", nowhere, 9) == "unreachable"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_container_without_transit_has_no_way_out(lab, mail, family):
     """The database never sees the LAN."""
     for address in (lab.outside.addresses[FAMILIES.index(family)], lab.lanhost1.addresses[FAMILIES.index(family)]):

@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from direct import ANCHOR, FAMILIES, PROXY, mail_services
+from direct import ANCHOR, FAMILIES, PROXY, mail_services, service
 from lab import topology
 from lab.machine import wait_until
 
@@ -25,7 +25,9 @@ HIDDEN_SERVICES = ("smtp", "web", "dns", "database", PROXY)
 
 @pytest.fixture(scope="module")
 def mail(shared_direct):
-    return shared_direct(mail_services()).ready()
+    # Exposed, but nobody listens there: what the container's own kernel answers.
+    deaf = service("deaf", expose="tcp/7700,udp/7700")
+    return shared_direct(mail_services() | {"deaf": deaf}).ready()
 
 
 class Findings:
@@ -116,11 +118,14 @@ def test_the_projects_address_shows_exactly_the_exposed_ports(lab, mail, each_br
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_closed_ports_answer_like_a_servers(lab, mail, each_bridge_filter, family):
-    """NAT-11, NAT-16: RST and ICMP port unreachable, at once, from the project's address."""
+@pytest.mark.parametrize("port", (9999, 7700), ids=("not-exposed", "nobody-listens"))
+def test_closed_ports_answer_like_a_servers(lab, mail, each_bridge_filter, family, port):
+    """NAT-11, NAT-16: RST and ICMP port unreachable, at once, from the project's address, whether the
+    port is not exposed or its service does not listen."""
     with lab.lanhost1.capture() as capture:
-        assert lab.lanhost1.probe("tcp", mail.at(family), 9999, timeout=0.3) == "refused"
-        assert lab.lanhost1.probe("udp", mail.at(family), 9999, timeout=0.3) == "refused"
+        assert lab.lanhost1.probe("tcp", mail.at(family), port, timeout=0.3) == "refused"
+        wait_until(lambda: lab.lanhost1.probe("udp", mail.at(family), port, timeout=0.3) == "refused", 5,
+                   "ICMP, of which a kernel sends only so many a second")
         wait_until(lambda: capture.received(icmp_type=UNREACHABLE[family]), 2, "ICMP in the capture")
     for answer in (*capture.received(is_reset=True), *capture.received(icmp_type=UNREACHABLE[family])):
         assert (answer.source, answer.ttl) == (mail.at(family), 64)
