@@ -25,7 +25,7 @@ struct health_answer {
 struct health {
     int fd;
     sd_event_source *source;
-    struct health_answer answer;
+    struct health_answer answer = {0};
 };
 
 static const struct {
@@ -162,7 +162,7 @@ static int ask(struct health_answer *ret)
 
 int health_command(void)
 {
-    struct health_answer answer;
+    struct health_answer answer = {0};
     char unmet[HEALTH_TEXT_SIZE];
     int result = ask(&answer);
 

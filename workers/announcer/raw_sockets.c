@@ -42,7 +42,7 @@ int raw_socket_open_neighbour(int fd)
 
 int raw_socket_receive_arp(int fd, struct received *ret)
 {
-    struct sockaddr_ll from;
+    struct sockaddr_ll from = {0};
     socklen_t from_length = sizeof(from);
     ssize_t length = recvfrom(fd, ret->bytes, sizeof(ret->bytes), MSG_DONTWAIT, (struct sockaddr *)&from, &from_length);
 
