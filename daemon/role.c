@@ -78,6 +78,7 @@ void role_open_health(struct role_readiness *readiness, sd_event *event)
 {
     int result = health_new(event, &readiness->health);
 
+    metrics_set_readiness(readiness->required, 0);
     if (result < 0)
         log_warn("no health check: its socket cannot be made; a read-only container needs `tmpfs: [/run]`",
                  LOG_ERROR(result));
@@ -93,6 +94,7 @@ void role_update_readiness(struct role_readiness *readiness, uint32_t held)
     metrics_set_readiness(readiness->required, held);
     if (readiness->health)
         health_publish(readiness->health, readiness->required, held);
+    control_worker_on_readiness(readiness->control, readiness->required, held);
     if (is_ready == readiness->is_ready)
         return;
     readiness->is_ready = is_ready;

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "daemon/monitoring.h"
 #include "daemon/namespace_lock.h"
 #include "daemon/namespace_watch.h"
 #include "daemon/role.h"
@@ -22,6 +23,7 @@ struct service_anchor {
     struct namespace_lock *lock;
     struct namespace_watch *watch;
     struct role_readiness readiness;
+    struct monitoring *monitoring; /* NULL: no metrics */
     bool needs_resolver;
     bool is_standby; /* said in the log */
     bool is_stopping;
@@ -187,6 +189,7 @@ static int make_workers(struct service_anchor *anchor)
         .name = "resolver",
         .program = "anchord-resolver",
         .user = RESOLVER_USER,
+        .writer = METRICS_WRITER_RESOLVER,
         .receives = DIRECTION_RESOLVER_TO_SUPERVISOR,
     };
     for (size_t i = 0; i < WORKER_COUNT && result == 0; i++)
@@ -200,6 +203,7 @@ static void release(struct service_anchor *anchor)
     anchor->watch = namespace_watch_free(anchor->watch);
     for (size_t i = 0; i < WORKER_COUNT; i++)
         anchor->workers[i] = worker_free(anchor->workers[i]);
+    anchor->monitoring = monitoring_free(anchor->monitoring);
     anchor->readiness.health = health_free(anchor->readiness.health);
     anchor->event = sd_event_unref(anchor->event);
 }
@@ -221,6 +225,7 @@ int service_anchor_run(const struct configuration *configuration)
     if (result == 0)
         result = namespace_watch_new(anchor.event, on_namespace_lost, &anchor, &anchor.watch);
     if (result == 0) {
+        anchor.monitoring = monitoring_new(anchor.event, configuration);
         role_open_health(&anchor.readiness, anchor.event);
         result = namespace_lock_new(anchor.event, &callbacks, &anchor.lock);
     }

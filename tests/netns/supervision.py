@@ -18,7 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WATCHER_USER = 24941
 NETADMIN_USER = 24942
 ANNOUNCER_USER = 24945
-WORKERS = ("watcher", "netadmin", "announcer")
+EXPORTER_USER = 24947
+WORKERS = ("watcher", "netadmin", "announcer", "exporter")
 CAP_NET_ADMIN = 1 << 12
 
 # A worker in a few lines: it does what the protocol asks unless BEHAVIOUR says otherwise, and tells what it gets.
@@ -211,8 +212,9 @@ class Supervision:
             path.symlink_to(self.build / "workers" / name / f"anchord-{name}")
 
     def start(self, program="anchord-under-test", arguments=(), wrap=("unshare", "--net"), **environment):
+        # Metrics on every address: without loopback (a new namespace) 127.0.0.1 is none.
         variables = {"PATH": "/usr/bin:/bin", "ANCHORD_PROJECT": "project", "RUNTIME_DIRECTORY": str(self.runtime),
-                     "DOCKER_HOST": f"unix://{self.docker_socket}", **environment}
+                     "ANCHORD_METRICS_ADDR": ":9090", "DOCKER_HOST": f"unix://{self.docker_socket}", **environment}
         process = Process([*wrap, self.build / "daemon" / program, *arguments],
                           {key: value for key, value in variables.items() if value is not None})
         self.processes.append(process)

@@ -10,11 +10,13 @@ import stat
 
 import pytest
 
-from supervision import ANNOUNCER_USER, CAP_NET_ADMIN, NETADMIN_USER, WATCHER_USER, WORKERS, is_gone, status_of, wait_until
+from supervision import (ANNOUNCER_USER, CAP_NET_ADMIN, EXPORTER_USER, NETADMIN_USER, WATCHER_USER, WORKERS, is_gone,
+                         status_of, wait_until)
 
 NONE = "0000000000000000"
-USERS = {"watcher": WATCHER_USER, "netadmin": NETADMIN_USER, "announcer": ANNOUNCER_USER}
-CAPABILITIES = {"watcher": NONE, "netadmin": f"{CAP_NET_ADMIN:016x}", "announcer": NONE}
+USERS = {"watcher": WATCHER_USER, "netadmin": NETADMIN_USER, "announcer": ANNOUNCER_USER,
+         "exporter": EXPORTER_USER}
+CAPABILITIES = {"watcher": NONE, "netadmin": f"{CAP_NET_ADMIN:016x}", "announcer": NONE, "exporter": NONE}
 
 
 def pid_of(process, name, count=1):
@@ -52,15 +54,16 @@ def test_undumpable_and_limited(process, name):
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_descriptors(process, name):
-    """Standard ones, the supervisor's socket, and from there on only sockets and the event loop's own."""
+    """Standard ones, the supervisor's socket, and from there on only sockets, the event loop's own, and the memory use
+    of the process itself (SPEC §7)."""
     pid = pid_of(process, name)
     targets = {int(number): os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
     assert targets[0] == "/dev/null"
     assert all(targets[number].startswith("pipe:") for number in (1, 2))
     assert targets[3].startswith("socket:")
     others = {number: target for number, target in targets.items() if number > 3}
-    assert others and all(re.match(r"socket:|anon_inode:\[(eventpoll|timerfd|eventfd|signalfd)\]$", target)
-                          for target in others.values()), others
+    known = re.compile(rf"(socket:.*|anon_inode:\[(eventpoll|timerfd|eventfd|signalfd)\]|/proc/{pid}/statm)$")
+    assert others and all(known.match(target) for target in others.values()), others
     assert all(stat.S_ISSOCK(os.stat(f"/proc/{pid}/fd/{number}").st_mode)
                for number, target in others.items() if target.startswith("socket:"))
 

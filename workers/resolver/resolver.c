@@ -147,6 +147,8 @@ static void on_answer(void *userdata, const struct dns_answer *answer)
 
     _Static_assert(DNS_ADDRESSES_MAX <= GATEWAYS_MAX, "an answer fits into a message");
     *result = (struct wire_lookup){.outcome = answer->error ? LOOKUP_FAILED : LOOKUP_ANSWERED};
+    metrics_add(METRIC_GATEWAY_RESOLVE,
+                metric_cell((size_t)(family - resolver->families), answer->error ? METRIC_ERROR : METRIC_OK), 1);
     family->error = answer->error;
     for (size_t i = 0; i < answer->count && !answer->error; i++)
         result->addresses[result->count++] = wire_address_from(&answer->addresses[i]);
