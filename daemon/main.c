@@ -10,10 +10,11 @@
 #include "common/sandbox.h"
 #include "daemon/configuration.h"
 #include "daemon/configuration_command.h"
-#include "daemon/health.h"
 #include "daemon/privileges.h"
 #include "daemon/raw_sockets.h"
+#include "daemon/ruleset_command.h"
 #include "daemon/service_anchor.h"
+#include "daemon/status_command.h"
 #include "daemon/supervisor.h"
 
 #include <ctype.h>
@@ -42,6 +43,9 @@ static int print_help(int argc, char **argv)
                "  config [--json]    the effective configuration, where it comes from, all errors\n"
                "  config --help      every variable\n"
                "  healthcheck        exit 0 when ready, else 1 and what is missing\n"
+               "  ruleset            our nftables tables as they stand in the kernel, as nft prints them\n"
+               "  status [--json] [--watch]\n"
+               "                     addresses, gateways, exposed ports, conflicts, workers; exit 3: none runs\n"
                "  version            version and commit\n"
                "\n"
                "Options:\n"
@@ -74,19 +78,14 @@ static int show_configuration(int argc, char **argv)
     return configuration_command_show(&configuration, as_json);
 }
 
-static int check_health(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    return health_command();
-}
-
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* with what follows the name; returns the exit status */
 } commands[] = {
-    {"config", show_configuration}, {"healthcheck", check_health}, {"version", print_version},
-    {"--version", print_version},   {"--help", print_help},        {"help", print_help},
+    {"config", show_configuration}, {"healthcheck", healthcheck_command},
+    {"ruleset", ruleset_command},   {"status", status_command},
+    {"version", print_version},     {"--version", print_version},
+    {"--help", print_help},         {"help", print_help},
 };
 
 static void free_capability_name(char **name)

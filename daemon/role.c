@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "daemon/control_worker.h"
 #include "protocol/channel.h"
 #include "protocol/metrics.h"
 

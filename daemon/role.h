@@ -16,6 +16,7 @@
 #define NETADMIN_USER  24942
 #define RESOLVER_USER  24944
 #define ANNOUNCER_USER 24945
+#define CONTROL_USER   24946
 
 /* A whole stop stays below 2 s (SPEC §10), also when no worker obeys. */
 #define READERS_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)
@@ -37,9 +38,12 @@ struct role_member {
 /* A fresh connection between the two, if both run. */
 void role_join(struct role_member one, struct role_member other);
 
+struct control_worker;
+
 struct role_readiness {
-    uint32_t required;     /* enum readiness_condition: those that make the role ready (SPEC §8) */
-    struct health *health; /* who answers `anchord healthcheck`, or NULL */
+    uint32_t required;              /* enum readiness_condition: those that make the role ready (SPEC §8) */
+    struct health *health;          /* who answers `anchord healthcheck`, or NULL */
+    struct control_worker *control; /* who shows it, or NULL */
     bool is_ready;
     bool was_ready;
 };

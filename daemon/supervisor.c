@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/sandbox.h"
+#include "daemon/control_worker.h"
 #include "daemon/monitoring.h"
 #include "daemon/role.h"
 
@@ -121,6 +122,7 @@ static void start_others(struct supervisor *supervisor)
     worker_start(supervisor->workers[NETADMIN]);
     if (supervisor->raw_sockets->arp >= 0)
         worker_start(supervisor->workers[ANNOUNCER]);
+    control_worker_start(supervisor->readiness.control);
 }
 
 /* Configuration first, then its peers; netadmin gets the topology last, when it can ask the announcer (GW-1). */
@@ -144,6 +146,7 @@ static void on_worker_started(struct worker *worker, void *userdata)
         if (pairs[i].one == index || pairs[i].other == index)
             role_join(member(supervisor, pairs[i].one), member(supervisor, pairs[i].other));
     }
+    control_worker_on_started(supervisor->readiness.control, worker);
     if (index == NETADMIN && supervisor->topology.header.type == MESSAGE_TOPOLOGY)
         worker_send(worker, &supervisor->topology.header, -1);
 }
@@ -161,6 +164,7 @@ static void begin_stop(struct supervisor *supervisor, int exit_status)
     supervisor->is_stopping = true;
     supervisor->exit_status = exit_status;
     (void)sd_notify(false, "STOPPING=1");
+    control_worker_on_stop(supervisor->readiness.control);
     worker_stop(supervisor->workers[WATCHER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
     worker_stop(supervisor->workers[ANNOUNCER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
 }
@@ -196,6 +200,7 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
         return;
     }
     worker_restart(worker);
+    control_worker_on_changed(supervisor->readiness.control);
 }
 
 /* DESIGN §1: a watcher that was taken over must not be able to move the project to another network. */
@@ -252,7 +257,7 @@ static void release_supervisor(struct supervisor *supervisor)
     for (size_t i = 0; i < WORKER_COUNT; i++)
         supervisor->workers[i] = worker_free(supervisor->workers[i]);
     supervisor->monitoring = monitoring_free(supervisor->monitoring);
-    supervisor->readiness.health = health_free(supervisor->readiness.health);
+    supervisor->readiness.control = control_worker_free(supervisor->readiness.control);
     supervisor->event = sd_event_unref(supervisor->event);
 }
 
@@ -285,6 +290,17 @@ static int make_workers(struct supervisor *supervisor)
     return 0;
 }
 
+/* Without it the project answers as well; what is wrong has been said. */
+static void prepare_control(struct supervisor *supervisor)
+{
+    if (control_worker_new(supervisor->event, supervisor->configuration, ANCHOR_ROLE_NETWORK,
+                           &supervisor->readiness.control) < 0)
+        return;
+    for (size_t i = 0; i < WORKER_COUNT; i++)
+        control_worker_add(supervisor->readiness.control, member(supervisor, (enum worker_index)i));
+    control_worker_on_readiness(supervisor->readiness.control, supervisor->readiness.required, 0);
+}
+
 int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets)
 {
     CLEANUP(release_supervisor)
@@ -302,7 +318,7 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
         return EXIT_STATUS_CRASH;
     }
     supervisor.monitoring = monitoring_new(supervisor.event, configuration);
-    role_open_health(&supervisor.readiness, supervisor.event);
+    prepare_control(&supervisor);
     worker_start(supervisor.workers[WATCHER]);
     return role_run(supervisor.event);
 }

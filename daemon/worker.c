@@ -4,6 +4,7 @@
 #include "build_information.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "daemon/docker_socket.h"
 #include "daemon/metrics_store.h"
 #include "daemon/restart_policy.h"
@@ -45,6 +46,9 @@ struct worker {
     uint64_t ping_generation;
     uint64_t pong_generation;
     bool is_stopping;
+    pid_t pid;      /* of the process, while there is one */
+    uint64_t since; /* real time of its last start or end, nanoseconds; 0: never started */
+    uint64_t restarts;
 };
 
 static void set_timer(sd_event_source *timer, uint64_t delay)
@@ -67,6 +71,22 @@ const char *worker_name(const struct worker *worker)
 bool worker_is_running(const struct worker *worker)
 {
     return worker->child_source != NULL;
+}
+
+void worker_describe(const struct worker *worker, struct wire_worker *ret)
+{
+    int is_waiting = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(worker->start_timer, &is_waiting);
+    *ret = (struct wire_worker){
+        .state = worker_is_running(worker) ? WORKER_STATE_RUNNING
+                 : is_waiting              ? WORKER_STATE_RESTARTING
+                                           : WORKER_STATE_STOPPED,
+        .pid = worker_is_running(worker) ? (uint32_t)worker->pid : 0,
+        .restarts = worker->restarts,
+        .since = worker->since,
+    };
+    text_copy_cut(ret->name, sizeof(ret->name), worker->definition->name);
 }
 
 void worker_kill(struct worker *worker)
@@ -157,6 +177,7 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
     else
         log_error("worker died", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid), how);
     forget_process(worker);
+    worker->since = clock_real_nanoseconds();
     worker->callbacks.on_ended(worker, end, worker->callbacks.userdata);
     return 0;
 }
@@ -289,6 +310,8 @@ static int start_process(struct worker *worker, const struct worker_privileges *
         return result;
     }
     (void)sd_event_source_set_child_process_own(worker->child_source, true);
+    worker->pid = pid;
+    worker->since = clock_real_nanoseconds();
     log_info("worker started", LOG_TEXT("name", definition->name), LOG_NUMBER("pid", pid));
     return 0;
 }
@@ -343,6 +366,7 @@ void worker_restart(struct worker *worker)
 {
     uint64_t delay = restart_policy_next_delay(&worker->policy, clock_monotonic_microseconds());
 
+    worker->restarts++;
     log_warn("starting a worker again", LOG_TEXT("name", worker_name(worker)),
              LOG_NUMBER("delay_seconds", delay / MICROSECONDS_PER_SECOND));
     metrics_add(METRIC_WORKER_RESTARTS, worker->definition->writer, 1);

@@ -57,6 +57,9 @@ void worker_restart(struct worker *worker);
 bool worker_is_running(const struct worker *worker);
 const char *worker_name(const struct worker *worker);
 
+/* What status shows of it. */
+void worker_describe(const struct worker *worker, struct wire_worker *ret);
+
 /* Sends if it has a channel; a channel that fails ends the worker by itself, so there is nothing to return. */
 void worker_send(struct worker *worker, const struct message_header *message, int descriptor);
 

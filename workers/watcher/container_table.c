@@ -125,6 +125,7 @@ static int add_entry(struct container_table *table, const struct docker_containe
         result = update_entry(entry, container);
     if (result < 0)
         return result;
+    entry->fault = *ret_fault;
     entry->serial = ++table->last_serial;
     entry->pass = table->pass;
     added = TAKE_POINTER(entry);

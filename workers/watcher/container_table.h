@@ -28,6 +28,13 @@ struct container_endpoint {
     struct ip_address address6;
 };
 
+/* What is wrong with a container's label (DISC-3, NAT-7). */
+struct label_fault {
+    const char *label;
+    size_t position;    /* counted from 1; 0: the whole value */
+    const char *reason; /* NULL: nothing; static storage, as the label */
+};
+
 struct container_entry {
     UT_hash_handle hh;
     char id[DOCKER_ID_SIZE];
@@ -38,16 +45,10 @@ struct container_entry {
     struct expose_range *ranges; /* none when the label is invalid */
     size_t range_count;
     bool mirrors_to_v6;
+    struct label_fault fault;
     bool is_warned_of; /* `no usable IP for container` was logged */
     struct container_endpoint *endpoints;
     size_t endpoint_count;
-};
-
-/* What is wrong with a container's label (DISC-3, NAT-7). */
-struct label_fault {
-    const char *label;
-    size_t position;    /* counted from 1; 0: the whole value */
-    const char *reason; /* NULL: nothing */
 };
 
 struct container_table {

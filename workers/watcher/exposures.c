@@ -23,6 +23,8 @@ struct exposures {
     struct claim **by_admission;
     struct wire_exposure *items;
     size_t item_count, item_capacity;
+    struct exposure_grant *grants;
+    size_t grant_count, grant_capacity;
     struct exposure_conflict *conflicts;
     size_t conflict_count, conflict_capacity;
     uint32_t *over_limit;
@@ -48,6 +50,7 @@ struct exposures *exposures_free(struct exposures *exposures)
     free(exposures->claims);
     free(exposures->by_admission);
     free(exposures->items);
+    free(exposures->grants);
     free(exposures->conflicts);
     free(exposures->over_limit);
     free(exposures);
@@ -311,6 +314,18 @@ static int add_item(struct exposures *exposures, const struct ip_address *addres
     return 0;
 }
 
+static int add_grant(struct exposures *exposures, const struct exposure_grant *grant)
+{
+    struct exposure_grant *grants =
+        grow(exposures->grants, exposures->grant_count, &exposures->grant_capacity, sizeof(*grants));
+
+    if (!grants)
+        return -ENOMEM;
+    exposures->grants = grants;
+    grants[exposures->grant_count++] = *grant;
+    return 0;
+}
+
 static int add_conflict(struct exposures *exposures, const struct exposure_conflict *conflict)
 {
     struct exposure_conflict *conflicts =
@@ -333,12 +348,14 @@ static int add_run(struct exposures *exposures, const struct claim *claim, const
         .port_last = (uint16_t)last,
         .backend_port_first = (uint16_t)(range->backend_port_first + (first - range->port_first)),
     };
-    int result = 0;
+    int result;
 
     if (holder != source->serial)
         return add_conflict(exposures, &(struct exposure_conflict){source->serial, holder, range->protocol,
                                                                    (uint16_t)first, (uint16_t)last});
-    if (source->address4.family)
+    result = add_grant(exposures, &(struct exposure_grant){source, range->protocol, ports.port_first, ports.port_last,
+                                                           ports.backend_port_first});
+    if (result == 0 && source->address4.family)
         result = add_item(exposures, &source->address4, range->protocol, &ports);
     if (result == 0 && source->address6.family)
         result = add_item(exposures, &source->address6, range->protocol, &ports);
@@ -392,6 +409,7 @@ static int collect(struct exposures *exposures, size_t count, struct exposure_re
 {
     exposures->item_count = 0;
     exposures->conflict_count = 0;
+    exposures->grant_count = 0;
     exposures->over_limit_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct claim *claim = &exposures->claims[i];
@@ -430,6 +448,8 @@ int exposures_compute(struct exposures *exposures, const struct exposure_source 
         return result;
     computed.items = exposures->items;
     computed.item_count = exposures->item_count;
+    computed.grants = exposures->grants;
+    computed.grant_count = exposures->grant_count;
     computed.conflicts = exposures->conflicts;
     computed.conflict_count = exposures->conflict_count;
     computed.over_limit = exposures->over_limit;

@@ -35,10 +35,21 @@ struct exposure_conflict {
     uint16_t port_last;
 };
 
+/* Ports that a container has, in both families at once: what people read. */
+struct exposure_grant {
+    const struct exposure_source *source;
+    uint8_t protocol;
+    uint16_t port_first;
+    uint16_t port_last;
+    uint16_t backend_port_first;
+};
+
 /* Valid until the next computation. */
 struct exposure_result {
     const struct wire_exposure *items; /* sorted by family, protocol, port */
     size_t item_count;
+    const struct exposure_grant *grants; /* of the oldest container first */
+    size_t grant_count;
     const struct exposure_conflict *conflicts; /* sorted by all their fields */
     size_t conflict_count;
     const uint32_t *over_limit; /* serials of the containers left out: the maps would exceed MAP_ELEMENTS_MAX */

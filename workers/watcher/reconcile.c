@@ -305,6 +305,17 @@ static void count_answer(const struct reconciler *reconciler, const struct messa
         metrics_observe(METRIC_RECONCILE_DURATION, clock_monotonic_microseconds() - reconciler->sent_at);
 }
 
+int reconciler_compute(struct reconciler *reconciler, struct container_table *table, struct exposure_result *ret)
+{
+    size_t source_count;
+    int result;
+
+    if (!reconciler->has_computed)
+        return -EAGAIN;
+    result = fill_sources(reconciler, table, &source_count);
+    return result < 0 ? result : exposures_compute(reconciler->exposures, reconciler->sources, source_count, ret);
+}
+
 void reconciler_on_applied(struct reconciler *reconciler, const struct message_applied *applied, uint64_t event_time)
 {
     uint64_t now = clock_real_nanoseconds();

@@ -33,5 +33,12 @@ void reconciler_resend(struct reconciler *reconciler);
 int reconciler_run(struct reconciler *reconciler, struct container_table *table, struct netadmin_peer *peer,
                    uint64_t event_time) __attribute__((warn_unused_result));
 
+/*
+ * The same computation for people, without sending anything: *ret is valid until the next call that computes.
+ * Returns 0; -EAGAIN before the first reconciler_run() that computed; -ENOMEM.
+ */
+int reconciler_compute(struct reconciler *reconciler, struct container_table *table, struct exposure_result *ret)
+    __attribute__((warn_unused_result));
+
 /* netadmin's answer to a state that was sent. */
 void reconciler_on_applied(struct reconciler *reconciler, const struct message_applied *applied, uint64_t event_time);

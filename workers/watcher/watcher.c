@@ -5,6 +5,8 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/metrics.h"
+#include "workers/watcher/control_peer.h"
+#include "workers/watcher/findings.h"
 #include "workers/watcher/reconcile.h"
 #include "workers/watcher/seal.h"
 #include "workers/watcher/watch.h"
@@ -12,6 +14,7 @@
 struct watcher {
     sd_event *event;
     struct channel *supervisor;
+    struct control_peer *control;
     struct netadmin_peer *netadmin; /* NULL between its death and the next LINK */
     struct discovery *discovery;    /* these three: NULL until CONFIGURE_WATCHER */
     struct watch *watch;
@@ -36,6 +39,18 @@ static void reconcile(struct watcher *watcher, uint64_t event_time)
     result = reconciler_run(watcher->reconciler, table, watcher->netadmin, event_time);
     if (result < 0)
         log_error("desired state cannot be computed or sent", LOG_ERROR(result));
+    control_peer_schedule(watcher->control);
+}
+
+/* Later, when nothing else is to be done: netadmin's state never waits for what people read. */
+static int collect_findings(void *userdata, struct wire_finding **ret, size_t *ret_count)
+{
+    struct watcher *watcher = userdata;
+    struct container_table *table = watcher->watch ? watch_table(watcher->watch) : NULL;
+    struct exposure_result computed;
+    int result = table ? reconciler_compute(watcher->reconciler, table, &computed) : -EAGAIN;
+
+    return result < 0 ? result : findings_collect(table, &computed, ret, ret_count);
 }
 
 /* --- Docker -------------------------------------------------------------------------------------------- */
@@ -115,12 +130,18 @@ static void on_netadmin_closed(void *userdata, int error, const char *reason)
     watcher->netadmin = netadmin_peer_free(watcher->netadmin);
 }
 
-static void take_netadmin(struct watcher *watcher, const struct message_link *message, int descriptor)
+static void take_link(struct watcher *watcher, const struct message_link *message, int descriptor)
 {
     const struct netadmin_peer_callbacks callbacks = {on_links, on_map, on_applied, on_netadmin_closed, watcher};
     CLEANUP_FD int owned_descriptor = descriptor;
     int result;
 
+    if (message->peer == LINK_PEER_CONTROL) {
+        result = control_peer_link(watcher->control, TAKE_FD(owned_descriptor));
+        if (result < 0)
+            log_error("channel to control cannot be made", LOG_ERROR(result));
+        return;
+    }
     if (message->peer != LINK_PEER_NETADMIN || !watcher->watch) {
         log_error("unexpected LINK from the supervisor, ignoring", LOG_NUMBER("peer", message->peer));
         return;
@@ -192,7 +213,7 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         configure(watcher, (const struct message_configure_watcher *)message);
         break;
     case MESSAGE_LINK:
-        take_netadmin(watcher, (const struct message_link *)message, descriptor);
+        take_link(watcher, (const struct message_link *)message, descriptor);
         break;
     case MESSAGE_METRICS_PAGE:
         metrics_accept(message, descriptor);
@@ -227,6 +248,9 @@ int watcher_new(sd_event *event, int supervisor_fd, struct watcher **ret)
         return -ENOMEM;
     watcher->event = event;
     callbacks.userdata = watcher;
+    result = control_peer_new(event, collect_findings, watcher, &watcher->control);
+    if (result < 0)
+        return result;
     result = channel_new(event, TAKE_FD(owned_fd), DIRECTION_SUPERVISOR_TO_WATCHER, &callbacks, &watcher->supervisor);
     if (result < 0)
         return result;
@@ -240,6 +264,7 @@ struct watcher *watcher_free(struct watcher *watcher)
         return NULL;
     (void)channel_free(watcher->supervisor);
     (void)netadmin_peer_free(watcher->netadmin);
+    (void)control_peer_free(watcher->control);
     (void)watch_free(watcher->watch);
     (void)discovery_free(watcher->discovery);
     (void)reconciler_free(watcher->reconciler);

@@ -1,0 +1,300 @@
+/* The D-Bus object that operators read; see bus_object.h. Runs in anchord-control without any privilege. */
+#include "workers/control/bus_object.h"
+
+#include "build_information.h"
+#include "common/clock.h"
+#include "protocol/control_interface.h"
+
+#include <netinet/in.h>
+
+static const char *protocol_text(uint8_t protocol)
+{
+    return protocol == IPPROTO_UDP ? "udp" : "tcp";
+}
+
+/* As text; an address that is not there is the empty string. */
+static const char *address_text(const struct wire_address *wire, char text[IP_ADDRESS_TEXT_SIZE])
+{
+    const struct ip_address address = wire_address_to(wire);
+
+    return address.family == IP_FAMILY_NONE ? "" : ip_address_format(&address, text);
+}
+
+#define GETTER(name_)                                                                            \
+    static int name_(sd_bus *bus, const char *path, const char *interface, const char *property, \
+                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+#define GETTER_UNUSED() ((void)bus, (void)path, (void)interface, (void)property, (void)ret_error)
+
+/* --- who we are, how we are ---------------------------------------------------------------------------- */
+
+GETTER(get_version)
+{
+    GETTER_UNUSED();
+    (void)userdata;
+    return sd_bus_message_append(reply, "s", ANCHORD_VERSION);
+}
+
+GETTER(get_role)
+{
+    const struct view *view = userdata;
+
+    GETTER_UNUSED();
+    return sd_bus_message_append(reply, "s",
+                                 view->configuration.role == ANCHOR_ROLE_SERVICE ? "service-anchor" : "network-anchor");
+}
+
+GETTER(get_project)
+{
+    const struct view *view = userdata;
+
+    GETTER_UNUSED();
+    return sd_bus_message_append(reply, "s", view->configuration.project);
+}
+
+static int append_unmet(sd_bus_message *reply, const struct view *view)
+{
+    /* SPEC §8 */
+    static const struct {
+        uint32_t condition;
+        const char *name;
+    } names[] = {
+        {READINESS_TABLES_INSTALLED, "tables_installed"},
+        {READINESS_RECONCILED, "reconciled"},
+        {READINESS_DOCKER_CONNECTED, "docker_connected"},
+        {READINESS_ROUTE_INSTALLED, "route_installed"},
+    };
+    uint32_t unmet = view->supervision.required & ~view->supervision.conditions;
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "s");
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names) && result >= 0; i++) {
+        if (unmet & names[i].condition)
+            result = sd_bus_message_append(reply, "s", names[i].name);
+    }
+    return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+GETTER(get_ready)
+{
+    GETTER_UNUSED();
+    return sd_bus_message_append(reply, "b", view_is_ready(userdata));
+}
+
+GETTER(get_unmet)
+{
+    GETTER_UNUSED();
+    return append_unmet(reply, userdata);
+}
+
+static int on_healthy(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
+{
+    sd_bus_message *reply = NULL;
+    int result = sd_bus_message_new_method_return(call, &reply);
+
+    (void)ret_error;
+    if (result >= 0)
+        result = sd_bus_message_append(reply, "b", view_is_ready(userdata));
+    if (result >= 0)
+        result = append_unmet(reply, userdata);
+    if (result >= 0)
+        result = sd_bus_send(NULL, reply, NULL);
+    sd_bus_message_unref(reply);
+    return result;
+}
+
+/* (name, state, PID, restarts, since in microseconds since 1970) */
+GETTER(get_workers)
+{
+    static const char *const states[WORKER_STATE_MAX_] = {
+        [WORKER_STATE_STOPPED] = "stopped",
+        [WORKER_STATE_RUNNING] = "running",
+        [WORKER_STATE_RESTARTING] = "restarting",
+    };
+    const struct message_supervision *supervision = &((const struct view *)userdata)->supervision;
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssutt)");
+
+    GETTER_UNUSED();
+    for (uint32_t i = 0; i < supervision->worker_count && result >= 0; i++) {
+        const struct wire_worker *worker = &supervision->workers[i];
+
+        result = sd_bus_message_append(reply, "(ssutt)", worker->name, states[worker->state], worker->pid,
+                                       worker->restarts, worker->since / 1000);
+    }
+    return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+/* --- network ------------------------------------------------------------------------------------------- */
+
+static const struct wire_reported_link *link_of(const struct view *view, const char *property)
+{
+    return property[0] == 'E' ? &view->report.external : &view->report.shared; /* External…, Shared… */
+}
+
+/* (Docker network, interface) */
+GETTER(get_network)
+{
+    const struct wire_reported_link *link = link_of(userdata, property);
+
+    GETTER_UNUSED();
+    return sd_bus_message_append(reply, "(ss)", link->network, link->name);
+}
+
+/* (address, prefix length, origin) */
+GETTER(get_addresses)
+{
+    static const char *const origins[ADDRESS_ORIGIN_MAX_] = {
+        [ADDRESS_ORIGIN_DOCKER] = "docker",
+        [ADDRESS_ORIGIN_SLAAC] = "slaac",
+        [ADDRESS_ORIGIN_CLAIMED] = "claimed",
+    };
+    const struct wire_reported_link *link = link_of(userdata, property);
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sys)");
+
+    GETTER_UNUSED();
+    for (uint32_t i = 0; i < link->address_count && result >= 0; i++) {
+        const struct wire_reported_address *address = &link->addresses[i];
+        char text[IP_ADDRESS_TEXT_SIZE];
+
+        result = sd_bus_message_append(reply, "(sys)", address_text(&address->address, text), address->prefix_length,
+                                       origins[address->origin]);
+    }
+    return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+/* (family, address or empty, source) */
+GETTER(get_gateways)
+{
+    static const char *const families[FAMILY_INDEX_MAX_] = {"v4", "v6"};
+    static const char *const sources[GATEWAY_SOURCE_MAX_] = {
+        [GATEWAY_SOURCE_NONE] = "none",
+        [GATEWAY_SOURCE_PIN] = "pin",
+        [GATEWAY_SOURCE_IPAM] = "ipam",
+        [GATEWAY_SOURCE_ADVERTISEMENT] = "ra",
+    };
+    const struct view *view = userdata;
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sss)");
+
+    GETTER_UNUSED();
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result >= 0; i++) {
+        const struct wire_reported_gateway *gateway = &view->report.gateways[i];
+        char text[IP_ADDRESS_TEXT_SIZE];
+
+        result = sd_bus_message_append(reply, "(sss)", families[i], address_text(&gateway->address, text),
+                                       sources[gateway->source]);
+    }
+    return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+/* (family, protocol, elements) */
+GETTER(get_map_elements)
+{
+    static const char *const families[FAMILY_INDEX_MAX_] = {"v4", "v6"};
+    static const char *const protocols[PROTOCOL_INDEX_MAX_] = {"tcp", "udp"};
+    const struct view *view = userdata;
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssu)");
+
+    GETTER_UNUSED();
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        for (size_t j = 0; j < PROTOCOL_INDEX_MAX_ && result >= 0; j++)
+            result = sd_bus_message_append(reply, "(ssu)", families[i], protocols[j], view->report.entries[i][j]);
+    }
+    return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+/* --- labels -------------------------------------------------------------------------------------------- */
+
+/* (protocol, first port, last port, first backend port, container, IPv4 address or empty, IPv6 address or empty) */
+static int append_exposure(sd_bus_message *reply, const struct wire_finding *finding)
+{
+    char text4[IP_ADDRESS_TEXT_SIZE];
+    char text6[IP_ADDRESS_TEXT_SIZE];
+
+    return sd_bus_message_append(reply, "(sqqqsss)", protocol_text(finding->protocol), finding->port_first,
+                                 finding->port_last, finding->backend_port_first, finding->container,
+                                 address_text(&finding->address4, text4), address_text(&finding->address6, text6));
+}
+
+/* (protocol, first port, last port, refused container, holder) */
+static int append_conflict(sd_bus_message *reply, const struct wire_finding *finding)
+{
+    return sd_bus_message_append(reply, "(sqqss)", protocol_text(finding->protocol), finding->port_first,
+                                 finding->port_last, finding->container, finding->other);
+}
+
+/* (container, what is wrong) */
+static int append_problem(sd_bus_message *reply, const struct wire_finding *finding)
+{
+    if (finding->kind == FINDING_NO_ADDRESS)
+        return sd_bus_message_append(reply, "(ss)", finding->container, "no usable address on the shared network");
+    if (finding->kind == FINDING_OVER_LIMIT)
+        return sd_bus_message_append(reply, "(ss)", finding->container, "more ports than the maps may still take");
+    return sd_bus_message_append(reply, "(ss)", finding->container, finding->reason);
+}
+
+static int append_findings(sd_bus_message *reply, const struct view *view, const char *type, uint32_t kinds,
+                           int (*append)(sd_bus_message *reply, const struct wire_finding *finding))
+{
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, type);
+
+    for (size_t i = 0; i < view->findings.count && result >= 0; i++) {
+        if (kinds & 1U << view->findings.items[i].kind)
+            result = append(reply, &view->findings.items[i]);
+    }
+    return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+GETTER(get_exposures)
+{
+    GETTER_UNUSED();
+    return append_findings(reply, userdata, "(sqqqsss)", 1U << FINDING_EXPOSED, append_exposure);
+}
+
+GETTER(get_conflicts)
+{
+    GETTER_UNUSED();
+    return append_findings(reply, userdata, "(sqqss)", 1U << FINDING_CONFLICT, append_conflict);
+}
+
+GETTER(get_problems)
+{
+    GETTER_UNUSED();
+    return append_findings(reply, userdata, "(ss)",
+                           1U << FINDING_MALFORMED | 1U << FINDING_NO_ADDRESS | 1U << FINDING_OVER_LIMIT,
+                           append_problem);
+}
+
+/* --- the table ----------------------------------------------------------------------------------------- */
+
+#define READ_PROPERTY(name_, type_, getter_) \
+    SD_BUS_PROPERTY((name_), (type_), (getter_), 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION)
+
+static const sd_bus_vtable interface_table[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    READ_PROPERTY("Role", "s", get_role),
+    READ_PROPERTY("Project", "s", get_project),
+    READ_PROPERTY("Ready", "b", get_ready),
+    READ_PROPERTY("UnmetConditions", "as", get_unmet),
+    READ_PROPERTY("Workers", "a(ssutt)", get_workers),
+    READ_PROPERTY("ExternalNetwork", "(ss)", get_network),
+    READ_PROPERTY("SharedNetwork", "(ss)", get_network),
+    READ_PROPERTY("ExternalAddresses", "a(sys)", get_addresses),
+    READ_PROPERTY("SharedAddresses", "a(sys)", get_addresses),
+    READ_PROPERTY("Gateways", "a(sss)", get_gateways),
+    READ_PROPERTY("MapElements", "a(ssu)", get_map_elements),
+    READ_PROPERTY("Exposures", "a(sqqqsss)", get_exposures),
+    READ_PROPERTY("Conflicts", "a(sqqss)", get_conflicts),
+    READ_PROPERTY("Problems", "a(ss)", get_problems),
+    SD_BUS_METHOD_WITH_NAMES("Healthy", NULL, , "bas", SD_BUS_PARAM(ready) SD_BUS_PARAM(unmet), on_healthy,
+                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};
+
+int bus_object_add(sd_bus *bus, struct view *view)
+{
+    return sd_bus_add_object_vtable(bus, NULL, CONTROL_OBJECT, CONTROL_INTERFACE, interface_table, view);
+}
+
+int bus_object_announce_change(sd_bus *bus)
+{
+    return sd_bus_emit_properties_changed_strv(bus, CONTROL_OBJECT, CONTROL_INTERFACE, NULL);
+}

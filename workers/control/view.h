@@ -1,0 +1,41 @@
+/*
+ * What the anchor's other processes told control: the content of `anchord status` (SPEC §9).
+ *
+ * Filled by control.c, read by bus_object.c, in anchord-control. In memory only; no privilege.
+ */
+#pragma once
+
+#include "common/cleanup.h"
+#include "protocol/messages.h"
+
+#include <stdbool.h>
+
+struct findings {
+    struct wire_finding *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct view {
+    struct message_configure_control configuration; /* header.type MESSAGE_INVALID: not there yet, as with the others */
+    struct message_supervision supervision;
+    struct message_network_report report;
+    struct findings findings; /* the last committed state of the watcher */
+    struct findings incoming;
+    bool is_incoming; /* between BEGIN and COMMIT */
+    uint64_t incoming_generation;
+};
+
+void view_clear(struct view *view);
+
+/* A new connection to the watcher: a half state of the old one is dropped, a committed one stays. */
+void view_forget_incoming(struct view *view);
+
+void view_begin_findings(struct view *view, uint64_t generation);
+/* Returns 0, -EPROTO without BEGIN or with another generation, -E2BIG above FINDINGS_MAX, or -ENOMEM. */
+int view_add_findings(struct view *view, const struct message_findings *message) __attribute__((warn_unused_result));
+/* Swaps the state. Returns 0, or -EPROTO when it is not complete. */
+int view_commit_findings(struct view *view, const struct message_commit *message) __attribute__((warn_unused_result));
+
+/* Whether everything that must hold holds, as `anchord healthcheck` says (SPEC §8). */
+bool view_is_ready(const struct view *view);

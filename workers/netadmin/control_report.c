@@ -1,0 +1,98 @@
+/* Tells control what the network is; see control_report.h. Runs in anchord-netadmin, needs no privilege. */
+#include "workers/netadmin/control_report.h"
+
+#include "common/log.h"
+
+#include <string.h>
+
+struct control_report {
+    sd_event *event;
+    const struct network *network;
+    const struct ruleset *ruleset;
+    struct channel *control; /* NULL until LINK */
+    sd_event_source *post_source;
+    struct message_network_report sent; /* header.type MESSAGE_INVALID: nothing yet */
+};
+
+static void describe(const struct control_report *report, struct message_network_report *ret)
+{
+    const struct map_state *held = ruleset_held(report->ruleset);
+
+    *ret = (struct message_network_report){.header = message_header_make(MESSAGE_NETWORK_REPORT, sizeof(*ret), 0)};
+    network_describe(report->network, ret);
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
+            ret->entries[family][protocol] = (uint32_t)held->maps[family][protocol].count;
+    }
+}
+
+static int on_turn(sd_event_source *source, void *userdata)
+{
+    struct control_report *report = userdata;
+    struct message_network_report current;
+
+    (void)source;
+    if (!report->control)
+        return 0;
+    describe(report, &current);
+    if (memcmp(&current, &report->sent, sizeof(current)) == 0)
+        return 0;
+    report->sent = current;
+    (void)channel_send_message(report->control, &current); /* its end comes as on_closed */
+    return 0;
+}
+
+static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
+{
+    (void)channel;
+    (void)message; /* the table of protocol/validate.c lets nothing through */
+    (void)userdata;
+    close_fd(&descriptor);
+}
+
+static void on_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    struct control_report *report = userdata;
+
+    (void)channel;
+    if (error < 0)
+        log_debug("connection to control ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    report->control = channel_free(report->control);
+}
+
+int control_report_link(struct control_report *report, int fd)
+{
+    const struct channel_callbacks callbacks = {on_message, on_closed, report};
+
+    report->control = channel_free(report->control);
+    report->sent = (struct message_network_report){0};
+    return channel_new(report->event, fd, DIRECTION_CONTROL_TO_NETADMIN, &callbacks, &report->control);
+}
+
+struct control_report *control_report_free(struct control_report *report)
+{
+    if (!report)
+        return NULL;
+    (void)channel_free(report->control);
+    sd_event_source_disable_unref(report->post_source);
+    free(report);
+    return NULL;
+}
+
+int control_report_new(sd_event *event, const struct network *network, const struct ruleset *ruleset,
+                       struct control_report **ret)
+{
+    CLEANUP(control_report_freep) struct control_report *report = calloc(1, sizeof(*report));
+    int result;
+
+    if (!report)
+        return -ENOMEM;
+    report->event = event;
+    report->network = network;
+    report->ruleset = ruleset;
+    result = sd_event_add_post(event, &report->post_source, on_turn, report);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(report);
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* What status shows of the network half; see network.h. Runs in anchord-netadmin, needs no privilege. */
+#include "common/text.h"
+#include "workers/netadmin/gateway_claim.h"
+#include "workers/netadmin/network_internal.h"
+
+static bool is_claimed(const struct network *network, const struct ip_address *address)
+{
+    struct gateway_claim claims[SUBNETS_MAX];
+    size_t count = gateway_claim_list(&network->topology.shared, claims);
+
+    for (size_t i = 0; i < count; i++) {
+        if (ip_address_equal(&claims[i].address, address))
+            return true;
+    }
+    return false;
+}
+
+static void describe_link(const struct network *network, enum device_side side, struct wire_reported_link *ret)
+{
+    bool is_shared = side == DEVICE_SIDE_SHARED;
+    const struct wire_network *wire = is_shared ? &network->topology.shared : &network->topology.external;
+    const struct network_link *link = network_find_link(network, side);
+
+    text_copy_cut(ret->network, sizeof(ret->network), network->has_topology ? wire->name : "");
+    if (!link)
+        return;
+    text_copy_cut(ret->name, sizeof(ret->name), link->name);
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const struct link_address *address = &link->addresses[i];
+        struct wire_reported_address *reported = &ret->addresses[ret->address_count];
+
+        if (ip_address_is_link_local(&address->address) || !link_address_is_usable(address))
+            continue;
+        ret->address_count++;
+        reported->address = wire_address_from(&address->address);
+        reported->prefix_length = address->prefix_length;
+        reported->origin = is_shared && is_claimed(network, &address->address) ? ADDRESS_ORIGIN_CLAIMED
+                           : address->flags & IFA_F_PERMANENT                  ? ADDRESS_ORIGIN_DOCKER
+                                                                               : ADDRESS_ORIGIN_SLAAC;
+    }
+}
+
+void network_describe(const struct network *network, struct message_network_report *ret)
+{
+    describe_link(network, DEVICE_SIDE_EXTERNAL, &ret->external);
+    describe_link(network, DEVICE_SIDE_SHARED, &ret->shared);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        const struct family_state *family = &network->families[i];
+
+        ret->gateways[i].source = family->choice.source;
+        if (family->link_index && family->choice.count > 0)
+            ret->gateways[i].address = wire_address_from(&family->choice.gateways[0].address);
+    }
+}
