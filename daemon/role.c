@@ -9,7 +9,10 @@
 
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <systemd/sd-daemon.h>
+
+#define UNMET_TEXT_SIZE 128 /* all names of conditions together */
 
 int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret)
 {
@@ -75,32 +78,32 @@ void role_join(struct role_member one, struct role_member other)
     close_fd(&ends[1]);
 }
 
-void role_open_health(struct role_readiness *readiness, sd_event *event)
+/* "route_installed: false" of all conditions that do not hold, separated by commas. */
+static const char *format_unmet(uint32_t unmet, char text[UNMET_TEXT_SIZE])
 {
-    int result = health_new(event, &readiness->health);
+    size_t length = 0;
 
-    metrics_set_readiness(readiness->required, 0);
-    if (result < 0)
-        log_warn("no health check: its socket cannot be made; a read-only container needs `tmpfs: [/run]`",
-                 LOG_ERROR(result));
-    else
-        health_publish(readiness->health, readiness->required, 0);
+    text[0] = '\0';
+    for (uint32_t condition = 1; condition <= READINESS_ALL_; condition <<= 1) {
+        if (unmet & condition)
+            length += (size_t)snprintf(text + length, UNMET_TEXT_SIZE - length, "%s%s: false", length > 0 ? ", " : "",
+                                       readiness_condition_to_string(condition));
+    }
+    return text;
 }
 
 void role_update_readiness(struct role_readiness *readiness, uint32_t held)
 {
     bool is_ready = (held & readiness->required) == readiness->required;
-    char unmet[HEALTH_TEXT_SIZE];
+    char unmet[UNMET_TEXT_SIZE];
 
     metrics_set_readiness(readiness->required, held);
-    if (readiness->health)
-        health_publish(readiness->health, readiness->required, held);
     control_worker_on_readiness(readiness->control, readiness->required, held);
     if (is_ready == readiness->is_ready)
         return;
     readiness->is_ready = is_ready;
     if (!is_ready) {
-        log_warn("anchord is not ready any more", LOG_TEXT("unmet", health_format(readiness->required, held, unmet)));
+        log_warn("anchord is not ready any more", LOG_TEXT("unmet", format_unmet(readiness->required & ~held, unmet)));
         return;
     }
     readiness->was_ready = true;

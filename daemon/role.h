@@ -6,7 +6,6 @@
  */
 #pragma once
 
-#include "daemon/health.h"
 #include "daemon/worker.h"
 
 #include <systemd/sd-event.h>
@@ -42,14 +41,10 @@ struct control_worker;
 
 struct role_readiness {
     uint32_t required;              /* enum readiness_condition: those that make the role ready (SPEC §8) */
-    struct health *health;          /* who answers `anchord healthcheck`, or NULL */
     struct control_worker *control; /* who shows it, or NULL */
     bool is_ready;
     bool was_ready;
 };
-
-/* Opens the socket of the health check; without it everything else works, so a failure is only said. */
-void role_open_health(struct role_readiness *readiness, sd_event *event);
 
 /* Takes over the conditions that hold now; says it when that makes or ends being ready. */
 void role_update_readiness(struct role_readiness *readiness, uint32_t held);

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "daemon/control_worker.h"
 #include "daemon/monitoring.h"
 #include "daemon/namespace_lock.h"
 #include "daemon/namespace_watch.h"
@@ -70,6 +71,7 @@ static void on_worker_started(struct worker *worker, void *userdata)
     if (anchor->needs_resolver)
         role_join((struct role_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER},
                   (struct role_member){anchor->workers[NETADMIN], LINK_PEER_NETADMIN});
+    control_worker_on_started(anchor->readiness.control, worker);
 }
 
 /* The table of protocol/validate.c lets only netadmin's READINESS through. */
@@ -104,6 +106,7 @@ static void stop(struct service_anchor *anchor, enum stop_mode mode, int exit_st
     anchor->stop_mode = mode;
     anchor->exit_status = exit_status;
     (void)sd_notify(false, "STOPPING=1");
+    control_worker_on_stop(anchor->readiness.control);
     if (anchor->needs_resolver)
         worker_stop(anchor->workers[RESOLVER], mode, READERS_STOP_DEADLINE);
     continue_stop(anchor, NULL);
@@ -127,6 +130,7 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
         return;
     }
     worker_restart(worker);
+    control_worker_on_changed(anchor->readiness.control);
 }
 
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -204,8 +208,21 @@ static void release(struct service_anchor *anchor)
     for (size_t i = 0; i < WORKER_COUNT; i++)
         anchor->workers[i] = worker_free(anchor->workers[i]);
     anchor->monitoring = monitoring_free(anchor->monitoring);
-    anchor->readiness.health = health_free(anchor->readiness.health);
+    anchor->readiness.control = control_worker_free(anchor->readiness.control);
     anchor->event = sd_event_unref(anchor->event);
+}
+
+/* Without it the routes are there as well; what is wrong has been said. A standby answers too: not ready. */
+static void prepare_control(struct service_anchor *anchor)
+{
+    if (control_worker_new(anchor->event, anchor->configuration, ANCHOR_ROLE_SERVICE, &anchor->readiness.control) < 0)
+        return;
+    control_worker_add(anchor->readiness.control, (struct role_member){anchor->workers[NETADMIN], LINK_PEER_NETADMIN});
+    if (anchor->needs_resolver)
+        control_worker_add(anchor->readiness.control,
+                           (struct role_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER});
+    control_worker_on_readiness(anchor->readiness.control, anchor->readiness.required, 0);
+    control_worker_start(anchor->readiness.control);
 }
 
 int service_anchor_run(const struct configuration *configuration)
@@ -226,7 +243,7 @@ int service_anchor_run(const struct configuration *configuration)
         result = namespace_watch_new(anchor.event, on_namespace_lost, &anchor, &anchor.watch);
     if (result == 0) {
         anchor.monitoring = monitoring_new(anchor.event, configuration);
-        role_open_health(&anchor.readiness, anchor.event);
+        prepare_control(&anchor);
         result = namespace_lock_new(anchor.event, &callbacks, &anchor.lock);
     }
     if (result < 0) {

@@ -59,6 +59,22 @@ const char *message_type_to_string(unsigned int type)
     return type < MESSAGE_TYPE_MAX_ ? type_names[type] : "unknown";
 }
 
+const char *readiness_condition_to_string(uint32_t condition)
+{
+    switch (condition) {
+    case READINESS_TABLES_INSTALLED:
+        return "tables_installed";
+    case READINESS_RECONCILED:
+        return "reconciled";
+    case READINESS_DOCKER_CONNECTED:
+        return "docker_connected";
+    case READINESS_ROUTE_INSTALLED:
+        return "route_installed";
+    default:
+        return NULL;
+    }
+}
+
 struct wire_address wire_address_from(const struct ip_address *address)
 {
     struct wire_address wire = {.family = address->family};

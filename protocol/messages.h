@@ -381,7 +381,7 @@ struct message_probed { /* PROBED: the answer */
     struct wire_held target;
     uint32_t is_held;          /* 0 or 1 */
     struct mac_address holder; /* zero when it is not */
-    uint8_t reserved[2];
+    uint8_t reserved[6];
 };
 
 /* --- resolver (service-anchor) ----------------------------------------------------------------------- */
@@ -578,7 +578,7 @@ static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");
 static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_held) == 48, "wire layout");
 static_assert(sizeof(struct message_held) == 32, "wire layout");
-static_assert(sizeof(struct message_probed) == 24 + 48 + 12 + 4, "wire layout");
+static_assert(sizeof(struct message_probed) == 24 + 48 + 16, "wire layout");
 static_assert(sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(struct wire_exposure) <=
                   MESSAGE_LENGTH_MAX,
               "a full message of exposures fits");
@@ -589,6 +589,9 @@ static_assert(sizeof(struct message_links) + LINKS_PER_MESSAGE * sizeof(struct w
 
 /* Fills a header for a message of `length` bytes in all. */
 struct message_header message_header_make(enum message_type type, size_t length, uint64_t generation);
+
+/* The name that people read of one bit of enum readiness_condition (SPEC §8), or NULL for one that nobody asks for. */
+const char *readiness_condition_to_string(uint32_t condition);
 
 /* "EXPOSURES_BEGIN" …; "unknown" for a number that is no type. */
 const char *message_type_to_string(unsigned int type);

@@ -53,22 +53,12 @@ GETTER(get_project)
 
 static int append_unmet(sd_bus_message *reply, const struct view *view)
 {
-    /* SPEC §8 */
-    static const struct {
-        uint32_t condition;
-        const char *name;
-    } names[] = {
-        {READINESS_TABLES_INSTALLED, "tables_installed"},
-        {READINESS_RECONCILED, "reconciled"},
-        {READINESS_DOCKER_CONNECTED, "docker_connected"},
-        {READINESS_ROUTE_INSTALLED, "route_installed"},
-    };
     uint32_t unmet = view->supervision.required & ~view->supervision.conditions;
     int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "s");
 
-    for (size_t i = 0; i < ARRAY_LENGTH(names) && result >= 0; i++) {
-        if (unmet & names[i].condition)
-            result = sd_bus_message_append(reply, "s", names[i].name);
+    for (uint32_t condition = 1; condition <= READINESS_ALL_ && result >= 0; condition <<= 1) {
+        if (unmet & condition)
+            result = sd_bus_message_append(reply, "s", readiness_condition_to_string(condition));
     }
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
