@@ -128,7 +128,7 @@ static int prepare(struct monitoring *monitoring, sd_event *event)
     return result < 0 ? result : 0;
 }
 
-struct monitoring *monitoring_new(sd_event *event, const struct configuration *configuration)
+struct monitoring *monitoring_new(sd_event *event, const struct configuration *configuration, uint32_t required)
 {
     CLEANUP(monitoring_freep) struct monitoring *monitoring = NULL;
     int result;
@@ -154,6 +154,7 @@ struct monitoring *monitoring_new(sd_event *event, const struct configuration *c
         log_error("no metrics: their pages cannot be made", LOG_ERROR(result));
         return NULL;
     }
+    metrics_set_readiness(required, 0);
     return TAKE_POINTER(monitoring);
 }
 

@@ -12,9 +12,10 @@ struct monitoring;
 
 /*
  * With ANCHORD_METRICS_ADDR not empty: opens the pages (before any worker is started), listens and starts the
- * exporter; a port that is taken is tried again. Returns NULL with an empty address or, logged, on failure.
+ * exporter; a port that is taken is tried again. `required`: enum readiness_condition that /readyz waits for, none of
+ * which holds yet. Returns NULL with an empty address or, logged, on failure.
  */
-struct monitoring *monitoring_new(sd_event *event, const struct configuration *configuration);
+struct monitoring *monitoring_new(sd_event *event, const struct configuration *configuration, uint32_t required);
 
 /* Ends the exporter: the last of the workers, since it holds nothing and serves until then. */
 struct monitoring *monitoring_free(struct monitoring *monitoring);

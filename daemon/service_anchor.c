@@ -242,7 +242,7 @@ int service_anchor_run(const struct configuration *configuration)
     if (result == 0)
         result = namespace_watch_new(anchor.event, on_namespace_lost, &anchor, &anchor.watch);
     if (result == 0) {
-        anchor.monitoring = monitoring_new(anchor.event, configuration);
+        anchor.monitoring = monitoring_new(anchor.event, configuration, anchor.readiness.required);
         prepare_control(&anchor);
         result = namespace_lock_new(anchor.event, &callbacks, &anchor.lock);
     }

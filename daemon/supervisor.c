@@ -317,7 +317,7 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
         log_error("cannot prepare the supervisor", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
     }
-    supervisor.monitoring = monitoring_new(supervisor.event, configuration);
+    supervisor.monitoring = monitoring_new(supervisor.event, configuration, READY_CONDITIONS);
     prepare_control(&supervisor);
     worker_start(supervisor.workers[WATCHER]);
     return role_run(supervisor.event);
