@@ -152,8 +152,8 @@ const char *parse_listener(const char *text, void *target)
         memset(target, 0, sizeof(listener));
         return NULL;
     }
-    if (!colon || length >= sizeof(address) ||
-        text_to_number(colon + 1, strlen(colon + 1), UINT16_MAX, &port) < 0 || port == 0)
+    if (!colon || length >= sizeof(address) || text_to_number(colon + 1, strlen(colon + 1), UINT16_MAX, &port) < 0 ||
+        port == 0)
         return wrong;
     memcpy(address, text, length);
     address[is_bracketed ? length - 1 : length] = '\0';

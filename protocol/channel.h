@@ -58,7 +58,8 @@ int channel_send(struct channel *channel, const struct message_header *message, 
 /* As channel_send for any message struct without a descriptor. */
 #define channel_send_message(channel, message) channel_send((channel), &(message)->header, -1)
 
-/* The answer to PING, as every worker gives it: a PONG with its generation, and its process_* metrics renewed. Returns as channel_send(). */
+/* The answer to PING, as every worker gives it: a PONG with its generation, and its process_* metrics renewed. Returns
+ * as channel_send(). */
 int channel_send_pong(struct channel *channel, const struct message_header *ping);
 
 /* Makes a connected pair, close-on-exec, non-blocking: ret[0] and ret[1]. Returns 0 or a negative errno. */
