@@ -96,6 +96,18 @@ static void empty_means_unset(void **state)
     assert_int_equal(value_of("ANCHORD_POLL_INTERVAL")->source, CONFIGURATION_SOURCE_DEFAULT);
 }
 
+static void an_empty_metrics_address_means_nowhere(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_METRICS_ADDR="));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_false(configuration.metrics.is_enabled);
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail"));
+    assert_true(configuration.metrics.is_enabled);
+    assert_int_equal(configuration.metrics.port, 9090);
+    assert_int_equal(configuration.metrics.address.family, IP_FAMILY_4);
+}
+
 static void project_is_required_and_own_one_wins(void **state)
 {
     (void)state;
@@ -309,6 +321,7 @@ int main(void)
         cmocka_unit_test(defaults_hold),
         cmocka_unit_test(environment_is_taken),
         cmocka_unit_test(empty_means_unset),
+        cmocka_unit_test(an_empty_metrics_address_means_nowhere),
         cmocka_unit_test(project_is_required_and_own_one_wins),
         cmocka_unit_test(argument_wins_over_the_variable),
         cmocka_unit_test(every_error_is_told_at_once),

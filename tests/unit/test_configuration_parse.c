@@ -124,6 +124,44 @@ static void reads_gateways(void **state)
     assert_int_equal(gateways.v4.family, IP_FAMILY_NONE);
 }
 
+static void reads_listeners(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_enabled;
+        uint8_t family;
+        uint16_t port;
+    } good[] = {
+        {"127.0.0.1:9090", true, IP_FAMILY_4, 9090},
+        {":9090", true, IP_FAMILY_NONE, 9090},
+        {"[::1]:65535", true, IP_FAMILY_6, 65535},
+        {"[2001:db8:1111:2222:3333:4444:5555:6666]:1", true, IP_FAMILY_6, 1},
+        {"", false, IP_FAMILY_NONE, 0},
+    };
+    static const char *const bad[] = {
+        "9090",           "127.0.0.1", "127.0.0.1:",      "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:90x", "::1:9090",
+        "localhost:9090", "[::1]",     "[127.0.0.1]:90",  "[::1:9090",   "::1]:9090",       "[]:9090",       ":",
+        " :9090",         ":9090 ",    "127.0.0.1 :9090", ":-1",         "0x7f000001:80",   "[[::1]]:80",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        struct configuration_listener listener;
+
+        memset(&listener, 0xff, sizeof(listener));
+        assert_null(parse_listener(good[i].text, &listener));
+        assert_int_equal(listener.is_enabled, good[i].is_enabled);
+        assert_int_equal(listener.address.family, good[i].family);
+        assert_int_equal(listener.port, good[i].port);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        struct configuration_listener listener = {.port = 7};
+
+        assert_non_null(parse_listener(bad[i], &listener));
+        assert_int_equal(listener.port, 7);
+    }
+}
+
 static void reads_names_and_interfaces(void **state)
 {
     char name[NAME_SIZE], interface[INTERFACE_NAME_SIZE], long_name[NAME_SIZE + 1];
@@ -182,7 +220,7 @@ int main(void)
         cmocka_unit_test(reads_durations),    cmocka_unit_test(interval_has_limits),
         cmocka_unit_test(reads_docker_hosts), cmocka_unit_test(unix_path_fits_a_socket_address),
         cmocka_unit_test(reads_gateways),     cmocka_unit_test(reads_names_and_interfaces),
-        cmocka_unit_test(reads_choices),
+        cmocka_unit_test(reads_choices),      cmocka_unit_test(reads_listeners),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
