@@ -1,6 +1,6 @@
 /*
- * Fuzz target: Docker's list of containers, a network, a version (workers/docker). The first byte chooses which, the
- * second how long the pieces are that the rest arrives in; the same comes out of one piece.
+ * Fuzz target: Docker's list of containers, a network, a version, a container's mode (workers/docker). The first byte
+ * chooses which, the second how long the pieces are that the rest arrives in; the same comes out of one piece.
  */
 #include "tests/fuzz/docker_input.h"
 #include "tests/fuzz/target.h"
@@ -21,6 +21,9 @@ static void on_container(void *userdata, const struct docker_container *containe
     digest_add_text(digest, container->name, sizeof(container->name));
     digest_add(digest, &container->created, sizeof(container->created));
     digest_add(digest, &container->is_running, sizeof(container->is_running));
+    digest_add(digest, &container->is_service_anchor, sizeof(container->is_service_anchor));
+    digest_add(digest, &container->health, sizeof(container->health));
+    digest_add_text(digest, container->joined_id, sizeof(container->joined_id));
     for (size_t i = 0; i < container->endpoint_count; i++) {
         const struct docker_endpoint *endpoint = &container->endpoints[i];
 
@@ -29,6 +32,7 @@ static void on_container(void *userdata, const struct docker_container *containe
         digest_add(digest, &endpoint->mac, sizeof(endpoint->mac));
         digest_add(digest, &endpoint->address4, sizeof(endpoint->address4));
         digest_add(digest, &endpoint->address6, sizeof(endpoint->address6));
+        digest_add(digest, &endpoint->gateway_priority, sizeof(endpoint->gateway_priority));
     }
     digest_add_labels(digest, container->labels);
 }
@@ -112,10 +116,23 @@ static int read_version(const uint8_t *bytes, size_t length, size_t step, struct
     return 0;
 }
 
+static int read_mode(const uint8_t *bytes, size_t length, size_t step, struct digest *digest)
+{
+    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+    bool is_service_anchor;
+    int result;
+
+    if (docker_parser_new_mode(&is_service_anchor, &parser) < 0)
+        abort();
+    result = feed_in_pieces(parser, bytes, length, step);
+    digest_add(digest, &is_service_anchor, sizeof(is_service_anchor));
+    return result;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     static int (*const readers[])(const uint8_t *, size_t, size_t, struct digest *) = {read_list, read_network,
-                                                                                       read_version};
+                                                                                       read_version, read_mode};
     struct digest whole = {0};
     struct digest pieces = {0};
     char message[64];

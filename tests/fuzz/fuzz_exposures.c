@@ -160,14 +160,18 @@ static bool is_over_limit(const struct exposure_result *result, uint32_t serial)
     return false;
 }
 
-static void read_conflicts(struct state *state, const struct exposure_result *result, uint32_t serial, uint8_t protocol)
+/* Fills `refused_by` for the ports of one range. */
+static void read_conflicts(struct state *state, const struct exposure_result *result, uint32_t serial,
+                           const struct expose_range *range)
 {
-    memset(state->refused_by, 0, sizeof(state->refused_by));
+    memset(&state->refused_by[range->port_first], 0,
+           (range->port_last - range->port_first + 1U) * sizeof(*state->refused_by));
     for (size_t i = 0; i < result->conflict_count; i++) {
         const struct exposure_conflict *conflict = &result->conflicts[i];
 
         for (unsigned int port = conflict->port_first;
-             conflict->refused == serial && conflict->protocol == protocol && port <= conflict->port_last; port++)
+             conflict->refused == serial && conflict->protocol == range->protocol && port <= conflict->port_last;
+             port++)
             state->refused_by[port] = conflict->holder;
     }
 }
@@ -219,7 +223,7 @@ static void check_round(struct state *state, const struct exposure_result *resul
         for (size_t j = 0; j < source->range_count; j++) {
             const struct expose_range *range = &source->ranges[j];
 
-            read_conflicts(state, result, source->serial, range->protocol);
+            read_conflicts(state, result, source->serial, range);
             for (unsigned int port = range->port_first; port <= range->port_last; port++) {
                 check_port(state, source, range->protocol, port);
                 if (result->over_limit_count == 0 &&

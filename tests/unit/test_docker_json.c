@@ -104,6 +104,49 @@ static void expect_web(const struct docker_container *container)
     assert_true(mac_address_is_zero(&container->endpoints[1].mac));
 }
 
+/* DISC-8: what tells of a service-anchor and of the way back. */
+static void what_the_way_back_needs_is_read(void **state)
+{
+    static const struct {
+        const char *fields;
+        bool is_service_anchor;
+        enum docker_health health;
+        const char *joined;
+        int32_t priority;
+    } cases[] = {
+        {"\"Command\":\"/usr/libexec/anchord/anchord-init service-anchor\"", true, DOCKER_HEALTH_NONE, "", 0},
+        {"\"Command\":\"anchord service-anchor -x\",\"Status\":\"Up 3 s (healthy)\"", true, DOCKER_HEALTH_HEALTHY, "",
+         0},
+        {"\"Command\":\"service-anchor\",\"Status\":\"Up 3 s (unhealthy)\"", false, DOCKER_HEALTH_UNHEALTHY, "", 0},
+        {"\"Command\":\"x service-anchors\",\"Status\":\"Up 1 second (health: starting)\"", false,
+         DOCKER_HEALTH_STARTING, "", 0},
+        {"\"Command\":null,\"Status\":7,\"HostConfig\":{\"NetworkMode\":\"container:" ID_B "\"}", false,
+         DOCKER_HEALTH_NONE, ID_B, 0},
+        {"\"HostConfig\":{\"NetworkMode\":\"container:\"}", false, DOCKER_HEALTH_NONE, "", 0},
+        {"\"HostConfig\":{\"NetworkMode\":\"container:web\"}", false, DOCKER_HEALTH_NONE, "", 0},
+        {"\"HostConfig\":null,\"NetworkSettings\":{\"Networks\":{\"a\":{\"GwPriority\":7}}}", false, DOCKER_HEALTH_NONE,
+         "", 7},
+        {"\"NetworkSettings\":{\"Networks\":{\"a\":{\"GwPriority\":-7}}}", false, DOCKER_HEALTH_NONE, "", -7},
+        {"\"NetworkSettings\":{\"Networks\":{\"a\":{\"GwPriority\":-9223372036854775808}}}", false, DOCKER_HEALTH_NONE,
+         "", -INT32_MAX},
+        {"\"NetworkSettings\":{\"Networks\":{\"a\":{\"GwPriority\":\"1\"}}}", false, DOCKER_HEALTH_NONE, "", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char text[512];
+
+        (void)snprintf(text, sizeof(text), "[{\"Id\":\"" ID_A "\",%s}]", cases[i].fields);
+        assert_int_equal(parse_containers(text), 0);
+        assert_int_equal(seen.container_count, 1);
+        assert_int_equal(seen.containers[0].is_service_anchor, cases[i].is_service_anchor);
+        assert_int_equal(seen.containers[0].health, cases[i].health);
+        assert_string_equal(seen.containers[0].joined_id, cases[i].joined);
+        if (seen.containers[0].endpoint_count > 0)
+            assert_int_equal(seen.containers[0].endpoints[0].gateway_priority, cases[i].priority);
+    }
+}
+
 static void a_list_may_be_split_at_every_byte(void **state)
 {
     static const char text[] = "[" WEB ",{\"Id\":\"" ID_B "\",\"State\":\"exited\",\"Labels\":null}]\n";
@@ -429,6 +472,7 @@ static void the_api_version_is_negotiated(void **state)
     assert_int_equal(negotiate("{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.52\"}", &version), 0);
     assert_int_equal(version.api_negotiated, DOCKER_API_NEWEST);
     assert_int_equal(negotiate("{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.53\"}", &version), -EPROTONOSUPPORT);
+    assert_int_equal(negotiate("{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.48\"}", &version), -EPROTONOSUPPORT);
     assert_int_equal(negotiate("{\"ApiVersion\":\"1.40\"}", &version), -EPROTONOSUPPORT);
     assert_int_equal(negotiate("{\"ApiVersion\":\"2.0\"}", &version), -EBADMSG);
     assert_int_equal(negotiate("{\"ApiVersion\":\"1.\"}", &version), -EBADMSG);
@@ -507,6 +551,7 @@ static void other_docker_hosts_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_way_back_needs_is_read),
         cmocka_unit_test(a_list_may_be_split_at_every_byte),
         cmocka_unit_test(a_list_that_ends_early_is_no_list),
         cmocka_unit_test(a_paused_container_keeps_its_entry),

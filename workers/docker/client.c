@@ -331,6 +331,21 @@ int docker_client_inspect_network(struct docker_client *client, const char *id, 
     return start(client, path, parser, false, on_done, userdata);
 }
 
+int docker_client_inspect_mode(struct docker_client *client, const char *id, bool *is_service_anchor,
+                               docker_done_handler on_done, void *userdata)
+{
+    CLEANUP_FREE char *path = make_path(client, "/containers/", id, "/json", "");
+    struct docker_parser *parser = NULL;
+    int result;
+
+    if (!path)
+        return -ENOMEM;
+    result = docker_parser_new_mode(is_service_anchor, &parser);
+    if (result < 0)
+        return result;
+    return start(client, path, parser, false, on_done, userdata);
+}
+
 int docker_client_follow_events(struct docker_client *client, uint64_t since, const struct docker_label_names *labels,
                                 docker_event_handler on_event, docker_done_handler on_done, void *userdata)
 {

@@ -1,10 +1,11 @@
 /*
  * GET /containers/json, one container at a time; see records.h. Reads foreign bytes, runs without any privilege.
  *
- *     [{"Id": "8dfa…", "Names": ["/web"], "Created": 1763826000, "State": "running",
- *       "Labels": {"anchord.expose": "tcp/80"},
- *       "NetworkSettings": {"Networks": {"transit": {"NetworkID": "7ea2…", "IPAddress": "172.30.0.5",
- *           "GlobalIPv6Address": "fd30::5", "MacAddress": "02:42:ac:1e:00:05"}}}}, …]
+ *     [{"Id": "8dfa…", "Names": ["/web"], "Created": 1763826000, "State": "running", "Status": "Up 3 minutes
+ * (healthy)", "Command": "/usr/libexec/anchord/anchord-init service-anchor", "HostConfig": {"NetworkMode":
+ * "mail_transit"}, "Labels": {"anchord.expose": "tcp/80"}, "NetworkSettings": {"Networks": {"transit": {"NetworkID":
+ * "7ea2…", "IPAddress": "172.30.0.5", "GlobalIPv6Address": "fd30::5", "MacAddress": "02:42:ac:1e:00:05", "GwPriority":
+ * 0}}}}, …]
  */
 #include "workers/docker/parser.h"
 
@@ -19,6 +20,10 @@ enum state {
     NAME,
     CREATED,
     STATE,
+    STATUS,
+    COMMAND,
+    HOST_CONFIG,
+    NETWORK_MODE,
     LABELS,
     LABEL,
     NETWORK_SETTINGS,
@@ -28,6 +33,7 @@ enum state {
     ADDRESS4,
     ADDRESS6,
     MAC,
+    GATEWAY_PRIORITY,
 };
 
 static const struct json_rule rules[] = {
@@ -37,6 +43,10 @@ static const struct json_rule rules[] = {
     {NAMES, NAME, JSON_EVERY_ELEMENT},
     {CONTAINER, CREATED, "Created"},
     {CONTAINER, STATE, "State"},
+    {CONTAINER, STATUS, "Status"},
+    {CONTAINER, COMMAND, "Command"},
+    {CONTAINER, HOST_CONFIG, "HostConfig"},
+    {HOST_CONFIG, NETWORK_MODE, "NetworkMode"},
     {CONTAINER, LABELS, "Labels"},
     {LABELS, LABEL, JSON_EVERY_MEMBER},
     {CONTAINER, NETWORK_SETTINGS, "NetworkSettings"},
@@ -46,6 +56,7 @@ static const struct json_rule rules[] = {
     {ENDPOINT, ADDRESS4, "IPAddress"},
     {ENDPOINT, ADDRESS6, "GlobalIPv6Address"},
     {ENDPOINT, MAC, "MacAddress"},
+    {ENDPOINT, GATEWAY_PRIORITY, "GwPriority"},
 };
 
 struct container_list {
@@ -138,6 +149,20 @@ static bool is_empty(const struct json_value *value)
     return value->type == JSON_NULL || (value->type == JSON_STRING && value->length == 0);
 }
 
+/* A number of Go's type int, either sign; one that we cannot hold stands for its sign. */
+static int32_t read_priority(const struct json_value *value)
+{
+    bool is_negative = value->type == JSON_NUMBER && value->text[0] == '-';
+    uint64_t number = 0;
+    int result = 0;
+
+    if (value->type == JSON_NUMBER)
+        result = text_to_number(value->text + is_negative, value->length - is_negative, INT32_MAX, &number);
+    if (result == -ERANGE)
+        number = INT32_MAX;
+    return is_negative ? -(int32_t)number : (int32_t)number;
+}
+
 static void read_endpoint(struct container_list *list, unsigned int state, const struct json_value *value)
 {
     struct docker_container *container = &list->container;
@@ -153,6 +178,8 @@ static void read_endpoint(struct container_list *list, unsigned int state, const
         odd(list, "IPAddress is no IPv4 address");
     else if (state == ADDRESS6 && docker_address_read(value, IP_FAMILY_6, &endpoint->address6) < 0)
         odd(list, "GlobalIPv6Address is no IPv6 address");
+    else if (state == GATEWAY_PRIORITY)
+        endpoint->gateway_priority = read_priority(value);
     else if (state == MAC && !is_empty(value) &&
              (json_value_copy(value, text, sizeof(text)) < 0 || mac_address_parse(text, &endpoint->mac) < 0))
         odd(list, "MacAddress is no MAC address");
@@ -166,6 +193,49 @@ static void read_state(struct container_list *list, const struct json_value *val
                                  (strcmp(text, "running") == 0 || strcmp(text, "paused") == 0);
 }
 
+static bool contains(const struct json_value *value, const char *text)
+{
+    return value->type == JSON_STRING && memmem(value->text, value->length, text, strlen(text));
+}
+
+static void read_health(struct container_list *list, const struct json_value *value)
+{
+    enum docker_health health = DOCKER_HEALTH_NONE;
+
+    if (contains(value, "(healthy)"))
+        health = DOCKER_HEALTH_HEALTHY;
+    else if (contains(value, "(unhealthy)"))
+        health = DOCKER_HEALTH_UNHEALTHY;
+    else if (contains(value, "(health: starting)"))
+        health = DOCKER_HEALTH_STARTING;
+    list->container.health = health;
+}
+
+/* The whole command in one text, a blank between the arguments. */
+static void read_command(struct container_list *list, const struct json_value *value)
+{
+    static const char word[] = " service-anchor";
+    const char *found = value->type == JSON_STRING ? memmem(value->text, value->length, word, strlen(word)) : NULL;
+    const char *behind = found ? found + strlen(word) : NULL;
+
+    list->container.is_service_anchor = found && (behind == value->text + value->length || *behind == ' ');
+}
+
+/* "container:8dfa…"; other modes are networks' names. */
+static void read_network_mode(struct container_list *list, const struct json_value *value)
+{
+    static const char prefix[] = "container:";
+    struct json_value id = *value;
+
+    if (value->type != JSON_STRING || value->length <= strlen(prefix) ||
+        memcmp(value->text, prefix, strlen(prefix)) != 0)
+        return;
+    id.text += strlen(prefix);
+    id.length -= strlen(prefix);
+    if (docker_id_read(&id, list->container.joined_id) < 0)
+        list->container.joined_id[0] = '\0';
+}
+
 static void on_container_value(struct container_list *list, unsigned int state, const char *key,
                                const struct json_value *value)
 {
@@ -177,6 +247,12 @@ static void on_container_value(struct container_list *list, unsigned int state, 
         odd(list, "Created is no time");
     else if (state == STATE)
         read_state(list, value);
+    else if (state == STATUS)
+        read_health(list, value);
+    else if (state == COMMAND)
+        read_command(list, value);
+    else if (state == NETWORK_MODE)
+        read_network_mode(list, value);
     else if (state == LABEL)
         read_label(list, key, value);
     else if ((state == LABELS || state == NETWORK_SETTINGS || state == NETWORKS) && value->type != JSON_OBJECT &&

@@ -12,15 +12,16 @@
 #include "workers/docker/json_reader.h"
 
 /* Limits on what Docker can make grow. */
-#define DOCKER_ID_SIZE            65 /* 64 hexadecimal digits (SHA-256) and the NUL */
-#define DOCKER_ENDPOINTS_MAX      32 /* per container; one with more is refused as odd */
-#define DOCKER_LABELS_MAX         4  /* that a caller may ask for */
-#define DOCKER_LABEL_SIZE         8192
-#define DOCKER_ACTION_SIZE        32
-#define DOCKER_LIST_LENGTH_MAX    ((size_t)64 * 1024 * 1024)
-#define DOCKER_NETWORK_LENGTH_MAX ((size_t)16 * 1024 * 1024) /* names every attached container */
-#define DOCKER_EVENT_LENGTH_MAX   ((size_t)1024 * 1024)      /* carries every label */
-#define DOCKER_VERSION_LENGTH_MAX ((size_t)64 * 1024)
+#define DOCKER_ID_SIZE              65 /* 64 hexadecimal digits (SHA-256) and the NUL */
+#define DOCKER_ENDPOINTS_MAX        32 /* per container; one with more is refused as odd */
+#define DOCKER_LABELS_MAX           4  /* that a caller may ask for */
+#define DOCKER_LABEL_SIZE           8192
+#define DOCKER_ACTION_SIZE          32
+#define DOCKER_LIST_LENGTH_MAX      ((size_t)64 * 1024 * 1024)
+#define DOCKER_NETWORK_LENGTH_MAX   ((size_t)16 * 1024 * 1024) /* names every attached container */
+#define DOCKER_CONTAINER_LENGTH_MAX ((size_t)4 * 1024 * 1024)  /* every label and variable */
+#define DOCKER_EVENT_LENGTH_MAX     ((size_t)1024 * 1024)      /* carries every label */
+#define DOCKER_VERSION_LENGTH_MAX   ((size_t)64 * 1024)
 
 struct docker_label {
     bool is_present;
@@ -34,13 +35,24 @@ struct docker_endpoint {
     struct mac_address mac; /* zero when there is none */
     struct ip_address address4;
     struct ip_address address6; /* GlobalIPv6Address */
+    int32_t gateway_priority;   /* GwPriority, since API 1.48 (Engine 28.0); 0 where it is not known */
+};
+
+enum docker_health {
+    DOCKER_HEALTH_NONE, /* no health check, or its state is not told */
+    DOCKER_HEALTH_STARTING,
+    DOCKER_HEALTH_HEALTHY,
+    DOCKER_HEALTH_UNHEALTHY,
 };
 
 struct docker_container {
     char id[DOCKER_ID_SIZE];
-    char name[NAME_SIZE]; /* for people; cut when it is longer */
-    uint64_t created;     /* seconds since 1970 */
-    bool is_running;      /* State running or paused: it holds its addresses (DISC-6) */
+    char name[NAME_SIZE];           /* for people; cut when it is longer */
+    uint64_t created;               /* seconds since 1970 */
+    bool is_running;                /* State running or paused: it holds its addresses (DISC-6) */
+    bool is_service_anchor;         /* its command has the argument `service-anchor` (SPEC §1) */
+    enum docker_health health;      /* from Status, which is for people: "Up 3 minutes (healthy)" */
+    char joined_id[DOCKER_ID_SIZE]; /* network_mode: container:ID, else empty */
     size_t endpoint_count;
     struct docker_endpoint endpoints[DOCKER_ENDPOINTS_MAX];
     struct docker_label labels[DOCKER_LABELS_MAX]; /* by the place of their name in the caller's list */
@@ -112,6 +124,11 @@ int docker_parser_new_network(struct docker_network *network, struct docker_pars
     __attribute__((warn_unused_result));
 int docker_parser_new_version(struct docker_version *version, struct docker_parser **ret)
     __attribute__((warn_unused_result));
+/*
+ * Reads of a container's environment only whether ANCHORD_MODE is service-anchor (SPEC §1); nothing of it is kept.
+ * `is_service_anchor` is the caller's, as above.
+ */
+int docker_parser_new_mode(bool *is_service_anchor, struct docker_parser **ret) __attribute__((warn_unused_result));
 
 struct docker_parser *docker_parser_free(struct docker_parser *parser);
 DEFINE_POINTER_CLEANUP(struct docker_parser, (void)docker_parser_free, docker_parser_freep);

@@ -102,6 +102,10 @@ int docker_parser_new_version(struct docker_version *version, struct docker_pars
 
 int docker_version_negotiate(struct docker_version *version, const char **ret_reason)
 {
+    if (version->api_minimum > version->api) {
+        *ret_reason = "the engine's oldest API version is newer than its newest";
+        return -EPROTONOSUPPORT;
+    }
     if (version->api < DOCKER_API_OLDEST) {
         *ret_reason = "the engine is too old: API 1.41 (Engine 20.10) is the oldest supported";
         return -EPROTONOSUPPORT;
