@@ -86,7 +86,7 @@ static int read_labels(struct container_entry *entry, const struct docker_contai
     return 0;
 }
 
-/* Everything that may change while a container lives: its name and its addresses. */
+/* Everything that may change while a container lives: its name, its addresses, its health. */
 static int update_entry(struct container_entry *entry, const struct docker_container *container)
 {
     CLEANUP_FREE char *name = strdup(container->name);
@@ -100,6 +100,7 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
         memcpy(endpoints[i].network_id, container->endpoints[i].network_id, sizeof(endpoints[i].network_id));
         endpoints[i].address4 = container->endpoints[i].address4;
         endpoints[i].address6 = container->endpoints[i].address6;
+        endpoints[i].gateway_priority = container->endpoints[i].gateway_priority;
     }
     free(entry->name);
     entry->name = TAKE_POINTER(name);
@@ -107,6 +108,8 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
     entry->endpoints = endpoints;
     entry->endpoint_count = container->endpoint_count;
     entry->created = container->created;
+    entry->is_service_anchor = container->is_service_anchor;
+    entry->health = container->health;
     return 0;
 }
 

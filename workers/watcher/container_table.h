@@ -26,6 +26,7 @@ struct container_endpoint {
     char network_id[DOCKER_ID_SIZE];
     struct ip_address address4;
     struct ip_address address6;
+    int32_t gateway_priority;
 };
 
 /* What is wrong with a container's label (DISC-3, NAT-7). */
@@ -46,6 +47,8 @@ struct container_entry {
     size_t range_count;
     bool mirrors_to_v6;
     struct label_fault fault;
+    bool is_service_anchor;
+    enum docker_health health;
     bool is_warned_of; /* `no usable IP for container` was logged */
     struct container_endpoint *endpoints;
     size_t endpoint_count;

@@ -27,12 +27,14 @@ enum request {
     REQUEST_LIST_SCOPE,   /* every container in scope */
     REQUEST_LIST_CHANGED, /* those that events named */
     REQUEST_NETWORK,
+    REQUEST_SURVEY, /* do replies come back? */
 };
 
 struct watch {
     sd_event *event;
     struct message_configure_watcher configuration;
     struct discovery *discovery;
+    struct path_survey *survey;
     struct watch_callbacks callbacks;
     struct docker_client *client;
     struct container_table table;
@@ -49,6 +51,7 @@ struct watch {
     sd_event_source *backoff_source;
     sd_event_source *poll_source;
     sd_event_source *round_source;
+    sd_event_source *claim_source; /* by now our gateways are claimed */
     sd_event_source *check_source; /* the next container of `changes` is due */
     struct changes changes;
     struct change asked[DOCKER_FILTER_IDS_MAX]; /* under way */
@@ -116,6 +119,14 @@ static void advance_discovery(struct watch *watch, bool is_round)
         set_timer(watch->round_source, ROUND_MICROSECONDS);
 }
 
+/* DISC-8, after everything else: nothing waits for it. */
+static void look_at_paths(struct watch *watch)
+{
+    if (watch->has_listed && discovery_is_done(watch->discovery))
+        path_survey_run(watch->survey, &watch->table, docker_client_version(watch->client)->api);
+    schedule_step(watch);
+}
+
 /* --- events -------------------------------------------------------------------------------------------- */
 
 static bool is_asked_for(const struct watch *watch, const char *id)
@@ -154,6 +165,8 @@ static void on_event(void *userdata, const struct docker_event *event)
 {
     struct watch *watch = userdata;
 
+    if (event->type == DOCKER_EVENT_CONTAINER)
+        path_survey_note_event(watch->survey);
     if (discovery_is_own(watch->discovery, event->container_id))
         discovery_look_again(watch->discovery);
     if (is_relevant(watch, event)) {
@@ -258,6 +271,7 @@ static void on_scope_listed(void *userdata, int error, const char *text)
     set_complete(watch, true);
     advance_discovery(watch, false);
     watch->callbacks.on_changed(watch->callbacks.userdata, 0);
+    look_at_paths(watch);
 }
 
 static void on_changed_listed(void *userdata, int error, const char *text)
@@ -279,6 +293,7 @@ static void on_changed_listed(void *userdata, int error, const char *text)
     if (!discovery_is_done(watch->discovery))
         advance_discovery(watch, false);
     watch->callbacks.on_changed(watch->callbacks.userdata, event_time < UINT64_MAX ? event_time : 0);
+    look_at_paths(watch);
 }
 
 static void on_network_inspected(void *userdata, int error, const char *text)
@@ -289,6 +304,28 @@ static void on_network_inspected(void *userdata, int error, const char *text)
         return;
     discovery_end_network(watch->discovery);
     advance_discovery(watch, false);
+    if (discovery_is_done(watch->discovery))
+        set_timer(watch->claim_source, CLAIM_PATIENCE_MICROSECONDS);
+    look_at_paths(watch);
+}
+
+/* What a proxy denies, what has gone and what is odd are answers, too: the connection is fine. */
+static void on_survey_answered(void *userdata, int error, const char *text)
+{
+    struct watch *watch = userdata;
+    bool is_answer = error == -EACCES || error == -ENOENT || error == -EBADMSG || error == -EMSGSIZE;
+
+    if (!accept_answer(watch, is_answer ? 0 : error, text))
+        return;
+    path_survey_end_question(watch->survey, error, text);
+    look_at_paths(watch);
+}
+
+static void on_joined_container(void *userdata, const struct docker_container *container)
+{
+    struct watch *watch = userdata;
+
+    path_survey_consider(watch->survey, container);
 }
 
 /* --- questions ----------------------------------------------------------------------------------------- */
@@ -346,6 +383,29 @@ static bool take_changes(struct watch *watch)
     return false;
 }
 
+static int ask_for_survey(struct watch *watch)
+{
+    static const struct docker_container_query everybody = {0};
+    const struct docker_container_handlers handlers = {on_joined_container, on_any_odd_container, on_survey_answered,
+                                                       watch};
+    struct path_question *question = path_survey_ask(watch->survey);
+
+    watch->request = question->kind == PATH_QUESTION_NONE ? REQUEST_NONE : REQUEST_SURVEY;
+    switch (question->kind) {
+    case PATH_QUESTION_NETWORK:
+        return docker_client_inspect_network(watch->client, question->id, &question->network, on_survey_answered,
+                                             watch);
+    case PATH_QUESTION_MODE:
+        return docker_client_inspect_mode(watch->client, question->id, &question->is_service_anchor, on_survey_answered,
+                                          watch);
+    case PATH_QUESTION_JOINED:
+        return docker_client_list(watch->client, &everybody, &watched_labels, &handlers);
+    case PATH_QUESTION_NONE:
+    default:
+        return 0;
+    }
+}
+
 /* Sends the next question, one at a time: an answer may make others superfluous. */
 static int next_question(struct watch *watch)
 {
@@ -362,7 +422,7 @@ static int next_question(struct watch *watch)
         watch->request = REQUEST_NETWORK;
         return docker_client_inspect_network(watch->client, network_id, record, on_network_inspected, watch);
     }
-    return 0;
+    return watch->is_complete ? ask_for_survey(watch) : 0;
 }
 
 static int on_step(sd_event_source *source, void *userdata)
@@ -421,6 +481,7 @@ static int on_poll(sd_event_source *source, uint64_t time, void *userdata)
     (void)time;
     metrics_add(METRIC_DOCKER_EVENTS, METRIC_SOURCE_POLL, 1);
     watch->must_list = true;
+    path_survey_note_event(watch->survey);
     if (!discovery_is_done(watch->discovery))
         discovery_look_again(watch->discovery);
     schedule_step(watch);
@@ -440,6 +501,14 @@ static int on_round(sd_event_source *source, uint64_t time, void *userdata)
     return 0;
 }
 
+static int on_claim_due(sd_event_source *source, uint64_t time, void *userdata)
+{
+    (void)source;
+    (void)time;
+    look_at_paths(userdata);
+    return 0;
+}
+
 static int on_check(sd_event_source *source, uint64_t time, void *userdata)
 {
     (void)source;
@@ -452,7 +521,7 @@ void watch_start(struct watch *watch)
 {
     if (watch->is_started) {
         advance_discovery(watch, false);
-        schedule_step(watch);
+        look_at_paths(watch);
         return;
     }
     watch->is_started = true;
@@ -473,7 +542,8 @@ static int add_source(struct watch *watch, sd_event_source **ret, uint64_t accur
 }
 
 int watch_new(sd_event *event, const struct message_configure_watcher *configuration, const struct docker_host *host,
-              struct discovery *discovery, const struct watch_callbacks *callbacks, struct watch **ret)
+              struct discovery *discovery, struct path_survey *survey, const struct watch_callbacks *callbacks,
+              struct watch **ret)
 {
     CLEANUP(watch_freep) struct watch *watch = calloc(1, sizeof(*watch));
     int result;
@@ -483,6 +553,7 @@ int watch_new(sd_event *event, const struct message_configure_watcher *configura
     watch->event = event;
     watch->configuration = *configuration;
     watch->discovery = discovery;
+    watch->survey = survey;
     watch->callbacks = *callbacks;
     watch->backoff = BACKOFF_FIRST_MICROSECONDS;
     (void)snprintf(watch->project_label, sizeof(watch->project_label), "%s=%s",
@@ -494,6 +565,8 @@ int watch_new(sd_event *event, const struct message_configure_watcher *configura
         result = add_source(watch, &watch->poll_source, 0, on_poll);
     if (result == 0)
         result = add_source(watch, &watch->round_source, 0, on_round);
+    if (result == 0)
+        result = add_source(watch, &watch->claim_source, 0, on_claim_due);
     if (result == 0)
         result = add_source(watch, &watch->check_source, MICROSECONDS_PER_MILLISECOND, on_check);
     if (result == 0)
@@ -515,6 +588,7 @@ struct watch *watch_free(struct watch *watch)
     sd_event_source_disable_unref(watch->poll_source);
     sd_event_source_disable_unref(watch->round_source);
     sd_event_source_disable_unref(watch->check_source);
+    sd_event_source_disable_unref(watch->claim_source);
     free(watch);
     return NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "workers/docker/client.h"
 #include "workers/watcher/discovery.h"
+#include "workers/watcher/path_survey.h"
 
 struct watch_callbacks {
     /* Connected and listed once, or not any more. */
@@ -21,16 +22,16 @@ struct watch_callbacks {
 struct watch;
 
 /*
- * Opens what needs files; talks to nobody before watch_start(). `discovery` must outlive it. Returns 0, or a negative
- * errno with *ret_reason (static storage) for people.
+ * Opens what needs files; talks to nobody before watch_start(). `discovery` and `survey` must outlive it. Returns 0, or
+ * a negative errno with *ret_reason (static storage) for people.
  */
 int watch_new(sd_event *event, const struct message_configure_watcher *configuration, const struct docker_host *host,
-              struct discovery *discovery, const struct watch_callbacks *callbacks, struct watch **ret)
-    __attribute__((warn_unused_result));
+              struct discovery *discovery, struct path_survey *survey, const struct watch_callbacks *callbacks,
+              struct watch **ret) __attribute__((warn_unused_result));
 struct watch *watch_free(struct watch *watch);
 DEFINE_POINTER_CLEANUP(struct watch, (void)watch_free, watch_freep);
 
-/* Starts the conversation; later calls only let discovery have another look (its links changed). */
+/* Starts the conversation; later calls only let discovery and survey have another look (the links changed). */
 void watch_start(struct watch *watch);
 
 /* The containers in scope; NULL until they were listed once. */

@@ -16,7 +16,8 @@ struct watcher {
     struct channel *supervisor;
     struct control_peer *control;
     struct netadmin_peer *netadmin; /* NULL between its death and the next LINK */
-    struct discovery *discovery;    /* these three: NULL until CONFIGURE_WATCHER */
+    struct discovery *discovery;    /* these four: NULL until CONFIGURE_WATCHER */
+    struct path_survey *survey;
     struct watch *watch;
     struct reconciler *reconciler;
     bool has_links;
@@ -77,6 +78,7 @@ static void on_topology(void *userdata, const struct message_topology *topology,
 
     (void)channel_send_message(watcher->supervisor, topology); /* on_supervisor_closed tells of a failure */
     reconciler_set_shared(watcher->reconciler, &topology->shared, shared_id);
+    path_survey_set_shared(watcher->survey, shared_id, &topology->shared.mac);
     reconcile(watcher, 0);
 }
 
@@ -99,6 +101,7 @@ static void on_links(void *userdata, const struct link_table *links)
     struct watcher *watcher = userdata;
 
     discovery_set_links(watcher->discovery, links);
+    path_survey_set_links(watcher->survey, links);
     watcher->has_links = true;
     start_when_ready(watcher);
 }
@@ -167,9 +170,12 @@ static int make_rooms(struct watcher *watcher, const struct message_configure_wa
     int result = reconciler_new(&watcher->reconciler);
 
     if (result == 0)
+        result = path_survey_new(&watcher->survey);
+    if (result == 0)
         result = discovery_new(configuration, &discovery_callbacks, &watcher->discovery);
     if (result == 0)
-        result = watch_new(watcher->event, configuration, host, watcher->discovery, &watch_callbacks, &watcher->watch);
+        result = watch_new(watcher->event, configuration, host, watcher->discovery, watcher->survey, &watch_callbacks,
+                           &watcher->watch);
     return result;
 }
 
@@ -267,6 +273,7 @@ struct watcher *watcher_free(struct watcher *watcher)
     (void)control_peer_free(watcher->control);
     (void)watch_free(watcher->watch);
     (void)discovery_free(watcher->discovery);
+    (void)path_survey_free(watcher->survey);
     (void)reconciler_free(watcher->reconciler);
     free(watcher);
     return NULL;
