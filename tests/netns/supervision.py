@@ -18,8 +18,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WATCHER_USER = 24941
 NETADMIN_USER = 24942
 ANNOUNCER_USER = 24945
+CONTROL_USER = 24946
 EXPORTER_USER = 24947
-WORKERS = ("watcher", "netadmin", "announcer", "exporter")
+WORKERS = ("watcher", "netadmin", "announcer", "control", "exporter")
 CAP_NET_ADMIN = 1 << 12
 
 # A worker in a few lines: it does what the protocol asks unless BEHAVIOUR says otherwise, and tells what it gets.

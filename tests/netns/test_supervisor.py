@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from supervision import (ANNOUNCER_USER, CAP_NET_ADMIN, EXPORTER_USER, NETADMIN_USER, WATCHER_USER, WORKERS, is_gone,
-                         status_of, wait_until)
+from supervision import (ANNOUNCER_USER, CAP_NET_ADMIN, CONTROL_USER, EXPORTER_USER, NETADMIN_USER, WATCHER_USER,
+                         WORKERS, is_gone, status_of, wait_until)
 
-PEERS = {"watcher": ["netadmin"], "netadmin": ["watcher", "announcer"], "announcer": ["netadmin"],
-         "exporter": []}
+PEERS = {"watcher": ["netadmin", "control"], "netadmin": ["watcher", "announcer", "control"],
+         "announcer": ["netadmin"], "control": ["watcher", "netadmin"], "exporter": []}
 NO_CAPABILITY = "0000000000000000"
 PERMITTED = f"{1 << 12 | 1 << 7 | 1 << 6 | 1 << 8 | 1 << 5:016x}"  # NET_ADMIN SETUID SETGID SETPCAP KILL
 
@@ -27,7 +27,7 @@ def got(process, name, kind, count=1, **fields):
 
 def linked(process, name, peer, count=1):
     """The message LINK to that peer (enum link_peer)."""
-    number = {"watcher": 1, "netadmin": 2, "announcer": 3}[peer]
+    number = {"watcher": 1, "netadmin": 2, "announcer": 3, "control": 5}[peer]
     return got(process, name, "LINK", count, descriptors=1, body=struct.pack("=II", number, 0).hex())
 
 
@@ -45,6 +45,7 @@ def test_supervisor_keeps_exactly_its_capabilities(supervision):
 @pytest.mark.parametrize("name, user, capabilities", [("watcher", WATCHER_USER, NO_CAPABILITY),
                                                       ("netadmin", NETADMIN_USER, f"{CAP_NET_ADMIN:016x}"),
                                                       ("announcer", ANNOUNCER_USER, NO_CAPABILITY),
+                                                      ("control", CONTROL_USER, NO_CAPABILITY),
                                                       ("exporter", EXPORTER_USER, NO_CAPABILITY)])
 def test_worker_starts_with_exactly_its_privileges(supervision, name, user, capabilities):
     supervision.install_stand_ins()
@@ -137,12 +138,14 @@ def test_docker_socket_that_comes_later_is_opened_to_a_new_watcher(supervision):
 def test_configuration_comes_first_then_the_link(supervision):
     supervision.install_stand_ins()
     process = supervision.start_ready(ANCHORD_EXT_NETWORK="lan")
-    for name, first in (("watcher", ["METRICS_PAGE", "CONFIGURE_WATCHER", "LINK"]),
-                        ("netadmin", ["METRICS_PAGE", "CONFIGURE_NETADMIN", "LINK", "LINK"]),
-                        ("announcer", ["METRICS_PAGE", "CONFIGURE_ANNOUNCER", "RAW_SOCKET", "RAW_SOCKET", "LINK"])):
+    for name, first in (("watcher", ["METRICS_PAGE", "CONFIGURE_WATCHER", "LINK", "LINK"]),
+                        ("netadmin", ["METRICS_PAGE", "CONFIGURE_NETADMIN", "LINK", "LINK", "LINK"]),
+                        ("announcer", ["METRICS_PAGE", "CONFIGURE_ANNOUNCER", "RAW_SOCKET", "RAW_SOCKET", "LINK"]),
+                        ("control", ["METRICS_PAGE", "CONFIGURE_CONTROL", "LINK", "LINK", "SUPERVISION"])):
         for peer in PEERS[name]:
             linked(process, name, peer)
-        assert [record["type"] for record in process.find(stand_in=name, event="message")] == first
+        got(process, name, first[-1], first.count(first[-1]))
+        assert [record["type"] for record in process.find(stand_in=name, event="message")][:len(first)] == first
     assert b"lan\0".hex() in got(process, "watcher", "CONFIGURE_WATCHER")["body"]
 
 
@@ -174,7 +177,7 @@ def test_topology_comes_after_the_links_to_a_new_netadmin(supervision):
     pid = started(process, "netadmin", count=2)
     got(process, "netadmin", "TOPOLOGY", pid=pid)
     kinds = [record["type"] for record in process.find(stand_in="netadmin", event="message", pid=pid)]
-    assert kinds == ["METRICS_PAGE", "CONFIGURE_NETADMIN", "LINK", "LINK", "TOPOLOGY"]
+    assert kinds == ["METRICS_PAGE", "CONFIGURE_NETADMIN", "LINK", "LINK", "LINK", "TOPOLOGY"]
 
 
 # --- the announcer ---
