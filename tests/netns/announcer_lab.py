@@ -197,6 +197,9 @@ class AnnouncerLab:
             namespace.run("ip", "link", "set", "eth0", "up")
             for text in addresses:
                 namespace.run("ip", "address", "add", text, "dev", "eth0", *(["nodad"] if ":" in text else []))
+        # Before that the kernel drops what is sent, without a word; netadmin waits for it, too (IFF_RUNNING).
+        wait_until(lambda: "LOWER_UP" in self.anchor.run("ip", "link", "show", "up", "eth0") and
+                   "state UP" in self.anchor.run("ip", "link", "show", "eth0"), "the cable")
         with self.anchor.entered():
             self.index = socket.if_nametoindex("eth0")
         self.raw_sockets = {

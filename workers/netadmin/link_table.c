@@ -66,6 +66,7 @@ static void on_link(const struct nlmsghdr *message, void *userdata)
     if (mac && mnl_attr_get_payload_len(mac) == sizeof(link->mac))
         memcpy(&link->mac, mnl_attr_get_payload(mac), sizeof(link->mac));
     link->is_up = header->ifi_flags & IFF_UP ? 1 : 0;
+    link->is_running = header->ifi_flags & IFF_RUNNING ? 1 : 0;
     link->settings = device_settings_parse(attributes[IFLA_AF_SPEC]);
 }
 

@@ -29,7 +29,7 @@ struct network_link {
     char name[INTERFACE_NAME_SIZE];
     struct mac_address mac; /* zero when the link has none of six bytes */
     uint8_t is_up;          /* IFF_UP: 0 or 1 */
-    uint8_t reserved;
+    uint8_t is_running;     /* IFF_RUNNING: 0 or 1; before that the kernel drops what is sent, without a word */
     struct device_settings settings;
     uint32_t address_count;
     struct link_address addresses[LINK_ADDRESSES_MAX]; /* the first ones, in the kernel's order */

@@ -26,12 +26,15 @@ static struct wire_held held_from(const struct network_link *link, const struct 
     return held;
 }
 
-/* What a link that is down holds is announced when it is up again. */
+/*
+ * What a link holds is announced when it can send: one that came up a moment ago loses it, because the kernel
+ * activates its queue later (net/core/link_watch.c: up to 1 s).
+ */
 static size_t list_link(const struct network_link *link, struct wire_held *ret)
 {
     size_t count = 0;
 
-    if (!link || !link->is_up || mac_address_is_zero(&link->mac))
+    if (!link || !link->is_running || mac_address_is_zero(&link->mac))
         return 0;
     for (uint32_t i = 0; i < link->address_count; i++) {
         const struct link_address *address = &link->addresses[i];
