@@ -19,12 +19,11 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from direct import Direct  # noqa: E402
+from direct import IMAGE, Direct  # noqa: E402
 from lab import compose, images  # noqa: E402
 from lab.instance import Lab, remove_abandoned  # noqa: E402
 from lab.machine import CHECKOUT, LabError  # noqa: E402
 
-ANCHORD_IMAGE = "anchord:dev"
 
 
 def pytest_addoption(parser):
@@ -108,11 +107,11 @@ def lab(engine_lab, bridge_filter):
 def anchord_image(engine_lab):
     """The image of this checkout, built into the lab's engine once; its name."""
     build = CHECKOUT / "packaging" / "container" / "build"
-    result = subprocess.run([build, "--tag", ANCHORD_IMAGE], env=engine_lab.engine.environment(),
+    result = subprocess.run([build, "--tag", IMAGE], env=engine_lab.engine.environment(),
                             capture_output=True, text=True, timeout=1800, check=False)
     if result.returncode != 0:
         raise LabError(f"{build}: exit {result.returncode}:\n{(result.stdout + result.stderr)[-4000:]}")
-    return ANCHORD_IMAGE
+    return IMAGE
 
 
 @pytest.fixture
