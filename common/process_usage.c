@@ -3,10 +3,11 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/text.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* poll(2) takes no more descriptors than RLIMIT_NOFILE allows; every process may have these few. */
@@ -27,13 +28,16 @@ void process_usage_prepare(void)
 static uint64_t read_resident_bytes(void)
 {
     char text[128];
-    unsigned long long pages = 0;
     ssize_t length = statm < 0 ? -1 : pread(statm, text, sizeof(text) - 1, 0);
+    const char *second;
+    uint64_t pages;
 
     if (length <= 0)
         return 0;
     text[length] = '\0';
-    if (sscanf(text, "%*u %llu", &pages) != 1)
+    second = text + strcspn(text, " ");
+    second += strspn(second, " ");
+    if (text_to_number(second, strcspn(second, " "), UINT32_MAX, &pages) < 0)
         return 0;
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }

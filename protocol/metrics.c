@@ -140,14 +140,12 @@ static bool is_page_of(const struct metrics_page *page, enum metrics_writer writ
 }
 
 /* The supervisor has made sure of the memory's size and seals (daemon/metrics_store.h): a mapping cannot fault. */
-static int map_page(int descriptor, int protection, struct metrics_page **ret)
+/* NULL: errno says why. */
+static struct metrics_page *map_page(int descriptor, int protection)
 {
     void *memory = mmap(NULL, METRICS_PAGE_SIZE, protection, MAP_SHARED, descriptor, 0);
 
-    if (memory == MAP_FAILED)
-        return -errno;
-    *ret = memory;
-    return 0;
+    return memory == MAP_FAILED ? NULL : memory;
 }
 
 /* --- writing -------------------------------------------------------------------------------------------- */
@@ -157,11 +155,10 @@ static struct metrics_page *own_page;
 int metrics_open(int descriptor, enum metrics_writer writer)
 {
     CLEANUP_FD int owned = descriptor;
-    struct metrics_page *page;
-    int result = map_page(owned, PROT_READ | PROT_WRITE, &page);
+    struct metrics_page *page = map_page(owned, PROT_READ | PROT_WRITE);
 
-    if (result < 0)
-        return result;
+    if (!page)
+        return -errno;
     if (!is_page_of(page, writer)) {
         memset(page, 0, METRICS_PAGE_SIZE);
         page->magic = PAGE_MAGIC;
@@ -231,11 +228,10 @@ void metrics_report_process(void)
 int metrics_map(int descriptor, enum metrics_writer writer, const struct metrics_page **ret)
 {
     CLEANUP_FD int owned = descriptor;
-    struct metrics_page *page;
-    int result = map_page(owned, PROT_READ, &page);
+    struct metrics_page *page = map_page(owned, PROT_READ);
 
-    if (result < 0)
-        return result;
+    if (!page)
+        return -errno;
     if (!is_page_of(page, writer)) {
         (void)munmap(page, METRICS_PAGE_SIZE);
         return -EBADF;

@@ -22,7 +22,8 @@ IMAGE = "anchord:dev"
 CAPABILITIES = ["NET_ADMIN", "NET_RAW", "SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN"]
 FAMILIES = (4, 6)
 NFT_FAMILY = {4: ("ip", "anchord_v4"), 6: ("ip6", "anchord_v6")}
-WORKERS = ("anchord-init", "anchord", "anchord-watcher", "anchord-netadmin", "anchord-announcer")
+WORKERS = ("anchord-init", "anchord", "anchord-watcher", "anchord-netadmin", "anchord-announcer",
+           "anchord-exporter")
 DOCKER_SOCKET = "/var/run/docker.sock:/var/run/docker.sock"
 _numbers = itertools.count(1)
 

@@ -226,7 +226,7 @@ static unsigned int weight_of(const char *parameters, size_t length)
         if ((*position != 'q' && *position != 'Q') || position[1] != '=')
             continue;
         whole = position[2] == '1';
-        if (position[3] == '.') {
+        if (position[2] != '\0' && position[3] == '.') {
             for (const char *digit = position + 4; *digit >= '0' && *digit <= '9' && scale > 0; digit++, scale /= 10)
                 thousandths += (unsigned int)(*digit - '0') * scale;
         }
