@@ -157,6 +157,7 @@ int control_worker_new(sd_event *event, const struct configuration *configuratio
         .name = "control",
         .program = "anchord-control",
         .user = CONTROL_USER,
+        .writer = METRICS_WRITER_CONTROL,
         .receives = DIRECTION_CONTROL_TO_SUPERVISOR,
     };
     control->first_message = (struct message_configure_control){

@@ -404,6 +404,8 @@ int worker_new(sd_event *event, const struct worker_definition *definition, cons
 
     if (!worker)
         return -ENOMEM;
+    if (definition->writer == METRICS_WRITER_SUPERVISOR)
+        return -EINVAL; /* a definition that forgot it */
     worker->event = sd_event_ref(event);
     worker->definition = definition;
     worker->callbacks = *callbacks;

@@ -19,7 +19,7 @@ struct worker_definition {
     const char *program;  /* file name in the directory of the workers */
     const char *argument; /* its only argument, or NULL */
     uid_t user;           /* and group */
-    enum metrics_writer writer;
+    enum metrics_writer writer; /* whose metrics page it gets; never the supervisor's */
     uint64_t capabilities;
     enum message_direction receives; /* what the supervisor gets from it */
     const char *docker_host;         /* the worker talks to this Docker, or NULL */

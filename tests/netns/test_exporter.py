@@ -84,14 +84,14 @@ def test_every_series_is_there_from_the_start_with_0(anchord):
 def test_each_process_reports_its_own_use(anchord):
     process = anchord.start()
     anchord.await_exporter()
-    for worker in ("supervisor", "watcher", "netadmin", "announcer", "exporter"):
-        anchord.process.wait_for(msg="anchord starting (network-anchor mode)")
+    for worker in ("supervisor", "watcher", "netadmin", "announcer", "control", "exporter"):
         wait_until(lambda: anchord.values()[f'process_resident_memory_bytes{{worker="{worker}"}}'] > 500_000)
         values = anchord.values()
         assert 4 <= values[f'process_open_fds{{worker="{worker}"}}'] < 64
         assert 0 < values[f'process_cpu_seconds_total{{worker="{worker}"}}'] < 10
     pid = process.find(msg="worker started", name="exporter")[0]["pid"]
-    assert values['process_open_fds{worker="exporter"}'] == len(os.listdir(f"/proc/{pid}/fd")) + 1  # this connection
+    # The connection of the scrape is open then and closed soon after.
+    wait_until(lambda: values['process_open_fds{worker="exporter"}'] == len(os.listdir(f"/proc/{pid}/fd")) + 1)
     resident = int(status_of(pid)["VmRSS"].split()[0]) * 1024
     assert abs(values['process_resident_memory_bytes{worker="exporter"}'] - resident) < 1_000_000
     assert values['process_resident_memory_bytes{worker="keeper"}'] == 0
