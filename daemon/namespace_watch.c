@@ -28,17 +28,23 @@ static void look_later(struct namespace_watch *watch)
     (void)sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
 }
 
+/* Returns true when the namespace is lost and its owner runs again. */
+static bool look(struct namespace_watch *watch)
+{
+    struct stat status;
+
+    if (watch->hosts_source && stat(HOSTS_FILE, &status) == 0)
+        return owner_state_look(&watch->owner, watch->has_links, status.st_size);
+    return !watch->has_links;
+}
+
 static int on_timer(sd_event_source *source, uint64_t planned, void *userdata)
 {
     struct namespace_watch *watch = userdata;
-    struct stat status = {0};
-    bool is_lost = !watch->has_links;
 
     (void)source;
     (void)planned;
-    if (watch->hosts_source && stat(HOSTS_FILE, &status) == 0)
-        is_lost = owner_state_look(&watch->owner, watch->has_links, status.st_size);
-    if (is_lost)
+    if (look(watch))
         watch->on_lost(watch->userdata);
     return 0;
 }
@@ -62,6 +68,8 @@ static bool hosts_file_is_mounted(void)
 void namespace_watch_set_links(struct namespace_watch *watch, bool has_links)
 {
     watch->has_links = has_links;
+    if (has_links && watch->owner.alive_size == 0)
+        (void)look(watch); /* the owner may be stopped before the file is at rest */
     look_later(watch);
 }
 

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
+#include "protocol/metrics.h"
 #include "workers/netadmin/network.h"
 
 /* No set of conditions: the supervisor hears the first one whatever it is. */
@@ -76,6 +77,10 @@ static void handle_link(struct service_anchor *anchor, const struct message_link
     const struct channel_callbacks callbacks = {on_resolver_message, on_resolver_closed, anchor};
     int result;
 
+    if (message->peer == LINK_PEER_CONTROL) { /* there are no interfaces of ours that status could show */
+        close_fd(&descriptor);
+        return;
+    }
     if (message->peer != LINK_PEER_RESOLVER) {
         log_error("LINK to a peer that we do not talk to, ignoring", LOG_NUMBER("peer", message->peer));
         close_fd(&descriptor);
@@ -118,7 +123,11 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         handle_link(anchor, (const struct message_link *)message, descriptor);
         return;
     }
-    close_fd(&descriptor); /* the protocol's gate lets only LINK carry one */
+    if (message->type == MESSAGE_METRICS_PAGE) {
+        metrics_accept(message, descriptor);
+        return;
+    }
+    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
     if (message->type == MESSAGE_PING)
         (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
     else if (message->type == MESSAGE_CONFIGURE_NETADMIN)
