@@ -69,6 +69,9 @@ static void send_watcher_configuration(const struct supervisor *supervisor)
     memcpy(message.external_network, configuration->external_network, sizeof(message.external_network));
     memcpy(message.external_interface, configuration->external_interface, sizeof(message.external_interface));
     memcpy(message.shared_network, configuration->shared_network, sizeof(message.shared_network));
+    /* A watcher that was restarted may not choose again: another choice would be refused for ever (DISC-4). */
+    if (supervisor->topology.header.type == MESSAGE_TOPOLOGY)
+        memcpy(message.shared_network, supervisor->topology.shared.name, sizeof(message.shared_network));
     worker_send(supervisor->workers[WATCHER], &message.header, -1);
 }
 

@@ -226,6 +226,16 @@ def test_same_topology_is_ignored_and_another_refused(supervision, other):
     assert len(process.find(stand_in="netadmin", type="TOPOLOGY")) == 1
 
 
+def test_restarted_watcher_is_told_the_pinned_shared_network(supervision):
+    """DISC-4: it must not choose another one."""
+    supervision.install_stand_ins(watcher={"topology": (1, 2)})
+    process = supervision.start_ready()
+    shared = b"transit\0".hex()
+    assert shared not in got(process, "watcher", "CONFIGURE_WATCHER")["body"]
+    os.kill(started(process, "watcher"), signal.SIGKILL)
+    assert shared in got(process, "watcher", "CONFIGURE_WATCHER", count=2)["body"]
+
+
 def test_worker_that_breaks_the_protocol_is_replaced(supervision):
     supervision.install_stand_ins()
     process = supervision.start_ready()
