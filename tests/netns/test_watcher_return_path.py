@@ -1,0 +1,150 @@
+"""anchord-watcher and the way back of its backends, against a Docker API that says what a test wants (DISC-8)."""
+
+import os
+import time
+
+import pytest
+
+import fake_docker
+import watcher_lab
+from fake_docker import BACKEND_ID, TRANSIT_ID, container, container_id, endpoint
+
+NO_GATEWAY = "replies do not come back: the shared network names no gateway"
+OTHER_ROUTE = "replies do not come back: another network gives"
+FOREIGN_GATEWAY = "replies do not come back: this anchor does not hold"
+UNHEALTHY = "replies do not come back: the container's service-anchor is unhealthy"
+LIMITED = "the way back of backends is not checked"
+ENDED = "ended: the way back"
+SECRET = "DATABASE_PASSWORD=hunter2"
+
+
+@pytest.fixture
+def lab(build):
+    lab = watcher_lab.WatcherLab(build, f"anchord-return-{os.getpid()}")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def docker(lab):
+    return lab.start_docker()
+
+
+def without_gateway(docker):
+    docker.networks[TRANSIT_ID]["IPAM"]["Config"][0].pop("AuxiliaryAddresses")
+    return docker
+
+
+def joined(number, target, status="Up 3 seconds (healthy)", command="sleep 1", environment=()):
+    """A container without label in another one's namespace."""
+    record = container(number, "", name=f"joined-{number}")
+    del record["Labels"]["anchord.expose"]
+    record.update(HostConfig={"NetworkMode": f"container:{container_id(target)}"}, Status=status, Command=command,
+                  Env=[SECRET, *environment], NetworkSettings={"Networks": {}})
+    return record
+
+
+def on_second_network(priority=None):
+    record = container(1, "tcp/80")
+    networks = record["NetworkSettings"]["Networks"]
+    networks["backend"] = endpoint(BACKEND_ID, "172.31.0.5")
+    if priority is not None:
+        networks["transit"]["GwPriority"] = priority
+    return record
+
+
+def await_condition(condition):
+    end = time.monotonic() + watcher_lab.DEADLINE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_network_that_wins_the_default_route_is_named_once_and_again(lab, docker):
+    watcher = lab.start(poll=1)
+    watcher.state({})
+    docker.start(on_second_network())
+    line = watcher.log(OTHER_ROUTE)
+    assert (line["level"], line["container"], line["family"], line["other"]) == ("WARN", "backend-1", "v4", "backend")
+    assert "`gw_priority: 1` on the service's network transit" in line["remedy"]
+    polls = sum("/containers/json" in path for path in docker.requests)
+    await_condition(lambda: sum("/containers/json" in path for path in docker.requests) > polls + 2)
+    assert len(watcher.logged(OTHER_ROUTE)) == 1
+    docker.connect(on_second_network(priority=1))
+    assert watcher.log(ENDED)["was"].startswith(OTHER_ROUTE)
+    docker.connect(on_second_network())
+    watcher.log(OTHER_ROUTE, 2)
+    assert sum(path.endswith(f"/networks/{BACKEND_ID}") for path in docker.requests) == 1
+
+
+def test_a_service_anchor_that_joins_ends_the_finding(lab, docker):
+    """Known by its environment, of which nothing is shown; event-driven, long before the poll."""
+    without_gateway(docker)
+    watcher = lab.start(poll=600)
+    docker.start(container(1, "tcp/80"))
+    line = watcher.log(NO_GATEWAY)
+    assert "DefaultGatewayIPv4: \"172.30.0.2\"" in line["remedy"]
+    docker.start(joined(8, target=1, environment=["ANCHORD_MODE=network-anchor"]))
+    docker.start(joined(9, target=1, environment=["ANCHORD_MODE=service-anchor"]))
+    watcher.log(ENDED)
+    sick = joined(9, target=1, status="Up 1 minute (unhealthy)", environment=["ANCHORD_MODE=service-anchor"])
+    docker.put(sick)
+    docker.event("container", "health_status: unhealthy", sick)
+    assert watcher.log(UNHEALTHY)["other"] == "joined-9"
+    docker.stop(9)
+    watcher.log(NO_GATEWAY, 2)
+    assert "hunter2" not in str(watcher.lines) and "DATABASE_PASSWORD" not in str(watcher.lines)
+
+
+def test_a_labelled_service_anchor_is_known_by_its_command(lab, docker):
+    without_gateway(docker)
+    watcher = lab.start()
+    anchor = container(1, "tcp/80")
+    anchor.update(Command="/usr/libexec/anchord/anchord-init service-anchor", Status="Up 1 minute (unhealthy)")
+    docker.start(anchor)
+    assert watcher.log(UNHEALTHY)["container"] == "backend-1"
+    anchor["Status"] = "Up 1 minute (healthy)"
+    docker.put(anchor)
+    docker.event("container", "health_status: healthy", anchor)
+    watcher.log(ENDED)
+    assert not [path for path in docker.requests if path.endswith(f"{container_id(1)}/json")]
+
+
+def test_a_gateway_that_is_not_ours_is_named_after_a_while(lab, docker):
+    """GW-1: netadmin is given the time to claim it; the links of this test never show it."""
+    watcher = lab.start(poll=600)
+    docker.start(container(1, "tcp/80"))
+    watcher.state({("tcp", 80, 80): ("172.30.0.4", 80)})
+    assert not watcher.logged(FOREIGN_GATEWAY)
+    assert watcher.log(FOREIGN_GATEWAY)["container"] == "backend-1"
+
+
+@pytest.mark.parametrize("part", [f"/networks/{BACKEND_ID}", f"/containers/{container_id(1)}/json"])
+@pytest.mark.parametrize("status", [403, 404, 200])
+def test_what_a_proxy_denies_is_left_out(lab, docker, part, status):
+    """One INFO about a denial; no finding, no reconnect, and the entry is served."""
+    docker.misbehave[part] = lambda connection: fake_docker.send(connection, status, b"[]")
+    if "containers" in part:
+        without_gateway(docker)
+    watcher = lab.start(poll=1)
+    docker.start(on_second_network() if "networks" in part else container(1, "tcp/80"))
+    watcher.state({("tcp", 80, 80): ("172.30.0.4", 80)})
+    await_condition(lambda: any(part in path for path in docker.requests))
+    polls = sum("/containers/json" in path for path in docker.requests)
+    await_condition(lambda: sum("/containers/json" in path for path in docker.requests) > polls + 2)
+    assert len(watcher.logged(LIMITED)) == (1 if status == 403 else 0)
+    assert not watcher.logged("replies do not come back")
+    assert len(watcher.logged("connected to Docker")) == 1
+    assert sum(part in path for path in docker.requests) == 1
+
+
+def test_a_sound_backend_costs_one_question_about_its_network(lab, docker):
+    watcher = lab.start(poll=600)
+    docker.start(container(1, "tcp/80"))
+    watcher.state({("tcp", 80, 80): ("172.30.0.4", 80)})
+    await_condition(lambda: sum(path.endswith(f"/networks/{TRANSIT_ID}") for path in docker.requests) == 2)
+    before = len(docker.requests)
+    docker.start(container(2, "tcp/81"))
+    watcher.state({("tcp", 80, 80): ("172.30.0.4", 80), ("tcp", 81, 81): ("172.30.0.5", 81)})
+    await_condition(lambda: len(docker.requests) == before + 4)  # the event and its confirmations
+    assert all("/containers/json" in path for path in docker.requests[before:])
