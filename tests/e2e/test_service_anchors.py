@@ -1,0 +1,200 @@
+"""The pattern service-anchors (SPEC §5): the same machine on the LAN as with Direct, whatever Docker does to the
+containers and the networks around it.
+
+One running project for the tests that break nothing; the others make their own.
+"""
+
+import itertools
+import json
+import time
+
+import pytest
+
+from direct import ANCHOR, FAMILIES, mail_services
+from lab import compose, images
+from lab.instance import OUTSIDE_PORT
+from lab.machine import wait_until
+from service_anchors import INTERVAL_SECONDS, ServiceAnchors, anchor_of, service_anchor
+
+pytestmark = pytest.mark.every_engine
+_source_ports = itertools.count(43000)
+EXPOSED = (("tcp", 25, "smtp"), ("tcp", 80, "web"), ("udp", 443, "web"), ("tcp", 53, "dns"), ("udp", 53, "dns"))
+
+
+def running(request, lab, services, hint):
+    made = ServiceAnchors(lab, services, name=compose.unique_name(hint))
+    try:
+        yield made.ready()
+    finally:
+        if request.session.testsfailed:
+            print(made.all_logs())
+        made.discard()
+
+
+@pytest.fixture(scope="module")
+def mail(request, lab, anchord_image):
+    yield from running(request, lab, mail_services(), "anchored")
+
+
+@pytest.fixture
+def fragile(request, lab, anchord_image):
+    """A project of its own, for a test that breaks it."""
+    yield from running(request, lab, mail_services(), "fragile")
+
+
+def leaves_as_project(mail, name, family, proto="tcp"):
+    outside = mail.lab.outside.addresses[FAMILIES.index(family)]
+    answer = mail.probe(name, proto, outside, OUTSIDE_PORT, timeout=0.5).split()
+    return len(answer) == 3 and answer[1] == mail.at(family)
+
+
+def started_at(mail, *names):
+    return {name: mail.inspect(name)["State"]["StartedAt"] for name in names}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("proto,port,name", EXPOSED)
+def test_service_sees_the_clients_real_address_and_port(lab, mail, each_bridge_filter, family, proto, port, name):
+    """NAT-1, NAT-2 with the label on the service-anchor."""
+    for client in (lab.lanhost1, lab.outside):
+        address, source_port = client.addresses[FAMILIES.index(family)], next(_source_ports)
+        assert client.probe(proto, mail.at(family), port, source_port=source_port) == f"{name} {address} {source_port}"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("proto", ("tcp", "udp"))
+def test_every_service_leaves_with_the_projects_address(mail, each_bridge_filter, family, proto):
+    """NAT-8, SA-2."""
+    for name in ("smtp", "web", "dns"):
+        assert leaves_as_project(mail, name, family, proto)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_closed_ports_and_hairpin(lab, mail, family):
+    """NAT-9, NAT-11: one machine also from inside."""
+    assert lab.lanhost1.probe("tcp", mail.at(family), 81) == "refused"
+    for origin in ("smtp", "web"):
+        assert mail.probe(origin, "tcp", mail.at(family), 80).startswith("web ")
+
+
+def test_a_network_that_comes_and_goes_changes_nothing_for_egress(lab, mail):
+    """SA-2: docker network connect and disconnect succeed, and the way out stays."""
+    name = f"{mail.name}-foreign"
+    lab.docker("network", "create", name)
+    try:
+        for _ in range(2):
+            lab.docker("network", "connect", name, mail.container(anchor_of("smtp")))
+            assert all(mail.leads_to_anchor("smtp", family) and leaves_as_project(mail, "smtp", family)
+                       for family in FAMILIES)
+            lab.docker("network", "disconnect", name, mail.container(anchor_of("smtp")))
+            assert all(leaves_as_project(mail, "smtp", family) for family in FAMILIES)
+    finally:
+        lab.docker("network", "rm", name)
+
+
+def test_a_recreated_anchor_with_another_address_is_followed(lab, fragile, figure):
+    """SA-5: every service answers again within the interval and a second, and nobody else was touched."""
+    names = [each for name in ("smtp", "web", "dns") for each in (name, anchor_of(name))]
+    before, old = started_at(fragile, *names), fragile.address(ANCHOR, "transit")
+    # Somebody else takes the anchor's address while it is away.
+    fragile.compose("rm", "--stop", "--force", ANCHOR)
+    lab.docker("run", "--detach", "--name", f"{fragile.name}-thief", "--network", f"{fragile.name}_transit", "--ip", old,
+               images.SERVICES, "services", "--name", "thief")
+    try:
+        fragile.up(ANCHOR, "--no-deps")
+        start = fragile.wait_record("anchord ready") and time.monotonic()
+        for family in FAMILIES:
+            for name in ("smtp", "web", "dns"):
+                wait_until(lambda: leaves_as_project(fragile, name, family), 10, f"{name} leaves by IPv{family}")
+        seconds = time.monotonic() - start
+        figure(f"healed {seconds:.1f} s after the new anchor was ready")
+        assert fragile.address(ANCHOR, "transit") != old
+        assert seconds < INTERVAL_SECONDS + 2  # and a second for six probes of half a second
+        assert started_at(fragile, *names) == before
+    finally:
+        lab.docker("rm", "--force", f"{fragile.name}-thief")
+
+
+def test_without_the_anchor_nothing_leaves_another_way(lab, fragile):
+    """SA-2: fail closed; what the host would forward is looked for on its way out."""
+    outside = {lab.outside.ipv4, lab.outside.ipv6}
+    with lab.host("engine").capture("uplink") as seen:
+        fragile.compose("stop", ANCHOR)
+        for family in FAMILIES:
+            assert not leaves_as_project(fragile, "smtp", family)
+        lab.docker("network", "create", f"{fragile.name}-foreign")
+        lab.docker("network", "connect", f"{fragile.name}-foreign", fragile.container(anchor_of("smtp")))
+        for family in FAMILIES:
+            assert not leaves_as_project(fragile, "smtp", family)
+        lab.docker("network", "disconnect", f"{fragile.name}-foreign", fragile.container(anchor_of("smtp")))
+        lab.docker("network", "rm", f"{fragile.name}-foreign")
+    assert not [packet for packet in seen.packets if packet.destination in outside]
+
+
+def test_a_stop_gives_dockers_routes_back(fragile):
+    """SA-4, in a joined namespace."""
+    own = fragile.namespace("web")
+    fragile.signal(anchor_of("web"), "SIGTERM")
+    wait_until(lambda: fragile.state(anchor_of("web")) != "running", 5, "the service-anchor has ended")
+    for family in FAMILIES:
+        rules = own.run(["ip", f"-{family}", "rule"]).stdout
+        assert "24942" not in rules and "suppress_prefixlength" not in rules
+
+
+@pytest.fixture
+def wrapped(request, lab, fragile):
+    """A container of another project on fragile's transit, joined by a service-anchor: `container:`."""
+    name = f"{fragile.name}-target"
+    joined = f"{fragile.name}-joined"
+    lab.docker("run", "--detach", "--name", name, "--network", f"{fragile.name}_transit", images.SERVICES, "services",
+               "--name", "target", "--tcp", "7100")
+    lab.docker("run", "--detach", "--name", joined, "--network", f"container:{name}", "--restart", "unless-stopped",
+               "--cap-drop", "ALL", *(word for capability in service_anchor()["cap_add"]
+                                      for word in ("--cap-add", capability)),
+               "--env", f"ANCHORD_GATEWAY_RESOLVE_INTERVAL={INTERVAL_SECONDS}s", service_anchor()["image"],
+               "service-anchor")
+    yield lab, fragile, name, joined
+    for container in (joined, name):
+        if request.session.testsfailed:
+            print(container, lab.docker("logs", container, check=False).stdout)
+        lab.docker("rm", "--force", container)
+
+
+def target_leaves(lab, mail, name):
+    try:
+        answers = [lab.container_namespace(name).probe("tcp", address, OUTSIDE_PORT, timeout=0.5).split()
+                   for address in lab.outside.addresses]
+    except Exception:  # it has no namespace while it starts
+        return False
+    return [answer[1:2] for answer in answers] == [[mail.at(family)] for family in FAMILIES]
+
+
+def test_a_joined_namespace(wrapped):
+    """SA-3, SA-4: the target leaves with the project's address; SIGTERM gives Docker's routes back at once."""
+    lab, mail, name, joined = wrapped
+    wait_until(lambda: target_leaves(lab, mail, name), 10, "the target leaves with the project's address")
+    lab.docker("stop", joined)
+    rules = lab.container_namespace(name).run(["ip", "rule"]).stdout
+    assert "24942" not in rules
+    assert json.loads(lab.docker("inspect", joined).stdout)[0]["State"]["ExitCode"] == 0
+
+
+@pytest.mark.parametrize("deed", (["restart"], ["stop", "start"]), ids=" ".join)
+def test_a_restarted_target_is_joined_again(wrapped, deed, figure):
+    """SA-6: exit 75, the restart policy joins the right namespace, without a hand."""
+    lab, mail, name, joined = wrapped
+    wait_until(lambda: target_leaves(lab, mail, name), 10, "the target leaves with the project's address")
+    for word in deed:
+        lab.docker(word, *(["--time", "0"] if word != "start" else []), name)
+    start = time.monotonic()
+    wait_until(lambda: target_leaves(lab, mail, name), 15, "the target leaves with the project's address again")
+    figure(f"healed {time.monotonic() - start:.1f} s after docker {' and '.join(deed)}")
+
+
+def test_the_services_wait_for_their_way_out(mail):
+    """SPEC §8: depends_on with condition service_healthy; the application starts after its anchor is ready."""
+    for name in ("smtp", "web", "dns"):
+        health = mail.inspect(anchor_of(name))["State"]["Health"]
+        assert health["Status"] == "healthy"
+        ready = mail.records("anchord ready", service=anchor_of(name))[0]["time"]
+        assert mail.inspect(name)["State"]["StartedAt"][:19] >= ready[:19]

@@ -1,0 +1,328 @@
+"""The role service-anchor on the real kernel: its own table and rules, whatever happens around them (SPEC §5)."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from netadmin_lab import wait_until
+from service_anchor_lab import (ANCHOR4, ANCHOR6, APP4, APP6, DOCKER4, DOCKER6, OTHER4, OTHER6, RULES, TABLE, UNREACHABLE,
+                                ServiceAnchorLab, default)
+
+FAMILIES = (4, 6)
+REPAIR_SECONDS = 1.0
+
+
+@pytest.fixture
+def lab(supervision):
+    made = ServiceAnchorLab(supervision)
+    yield made
+    supervision.close()  # the programs before their namespaces
+    made.close()
+
+
+class RouteMonitor:
+    """Everything that changes in the app's routes and rules, as ip prints it."""
+
+    def __init__(self, lab):
+        self.lines = []
+        with lab.app.entered():
+            self.process = subprocess.Popen(["ip", "monitor", "route", "rule"], stdout=subprocess.PIPE, text=True)
+        self.thread = threading.Thread(target=lambda: self.lines.extend(self.process.stdout))
+        self.thread.start()
+        wait_until(lambda: self.hears_a_change(lab), "monitor")
+        lab.app.run("ip", "route", "add", "192.0.2.2", "dev", "lo")  # what came before this line is none of the test's
+        lab.app.run("ip", "route", "del", "192.0.2.2", "dev", "lo")
+        wait_until(lambda: any(line.startswith("Deleted 192.0.2.2") for line in self.lines), "monitor")
+        self.lines.clear()
+
+    def hears_a_change(self, lab):
+        lab.app.run("ip", "route", "add", "192.0.2.1", "dev", "lo")
+        lab.app.run("ip", "route", "del", "192.0.2.1", "dev", "lo")
+        return self.lines
+
+    def stop(self):
+        self.process.terminate()
+        self.thread.join(5)
+        self.process.wait(5)
+        self.process.stdout.close()
+        return self.lines
+
+
+def workers(process):
+    return {record["name"]: record["pid"] for record in process.find(msg="worker started")}
+
+
+# --- gateway and routes (SA-1, SA-2) ---
+
+def test_everything_leaves_through_the_anchor(lab):
+    lab.dns.names["anchord"] = [ANCHOR4, ANCHOR6]
+    process = lab.start()
+    process.wait_for(msg="service-anchor starting")
+    process.wait_for(msg="anchord ready")
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    for family, own in zip(FAMILIES, (APP4, APP6)):
+        assert lab.ask_outside(family).startswith(f"outside {own} ")
+        assert f"via {lab.routes(family)[0].split()[2]} " in lab.route_to(family, "192.0.2.1" if family == 4 else "2001:db8::1")
+    assert lab.leaked() == 0
+    # Docker's routes are as they were, what is on link stays on link, and there is no nftables.
+    assert lab.lines("route", "show", "default") == [f"default via {DOCKER4} dev eth0"]
+    assert lab.lines("-6", "route", "show", "default") == [f"default via {DOCKER6} dev eth0 metric 1024 pref medium"]
+    assert lab.route_to(4, "172.30.0.9").startswith("172.30.0.9 dev eth0")
+    assert lab.app.run("nft", "list", "ruleset") == ""
+
+
+def test_health_tells_whether_there_is_a_route(lab):
+    process = lab.start()
+    process.wait_for(msg="cannot resolve the gateway yet")
+    assert lab.healthcheck() == 1
+    lab.dns.names["anchord"] = [ANCHOR4]
+    process.wait_for(msg="anchord ready")
+    assert lab.healthcheck() == 0
+    process.stop()
+    assert lab.healthcheck() == 1
+
+
+def test_unresolved_at_the_start_changes_nothing_and_never_ends(lab):
+    lab.dns.absent_code = None  # DNS is silent
+    process = lab.start()
+    process.wait_for(msg="cannot resolve the gateway yet")
+    wait_until(lambda: lab.dns.questions >= 8, "it keeps asking", 10)
+    assert [lab.rules(family) + lab.routes(family) for family in FAMILIES] == [[], []]
+    lab.dns.names["anchord"] = [ANCHOR4, ANCHOR6]
+    lab.wait_installed(ANCHOR4, ANCHOR6, deadline=3)
+    assert len(process.find(msg="cannot resolve the gateway yet")) == 1
+
+
+def test_a_changed_gateway_is_followed(lab):
+    lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    lab.dns.names["anchord"] = [OTHER4, OTHER6]
+    lab.wait_installed(OTHER4, OTHER6, deadline=2)  # interval and one second
+    assert lab.ask_outside(4) and lab.ask_outside(6)
+    assert lab.leaked() == 0
+
+
+@pytest.mark.parametrize("code", (2, 3, None), ids=("server-failure", "no-such-name", "silence"))
+def test_a_failed_lookup_keeps_the_last_good_gateway(lab, code):
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    del lab.dns.names["anchord"]
+    lab.dns.absent_code = code
+    process.wait_for(msg="cannot resolve the gateway, keeping the last one")
+    seen = lab.dns.questions
+    wait_until(lambda: lab.dns.questions > seen + 2, "another round", 10)
+    assert lab.installed(ANCHOR4) and lab.installed(ANCHOR6)
+    assert process.find(msg="anchord is not ready any more") == []
+
+
+def test_of_several_answers_one_on_link_is_kept(lab):
+    lab.dns.names["anchord"] = ["10.1.2.3", OTHER4]
+    process = lab.start_ready()
+    lab.wait_installed(OTHER4)
+    assert process.find(msg="the gateway's name has several addresses on link, using one") == []
+    lab.dns.names["anchord"] = [ANCHOR4, OTHER4]  # the lower one does not displace the current one
+    process.wait_for(msg="the gateway's name has several addresses on link, using one")
+    assert lab.installed(OTHER4)
+    lab.dns.names["anchord"] = ["172.30.0.9", ANCHOR4]
+    lab.wait_installed(ANCHOR4, deadline=2)
+    assert len(process.find(msg="the gateway's name has several addresses on link, using one")) == 1
+
+
+def test_a_family_without_a_gateway_stays_dockers(lab):
+    lab.dns.names["anchord"] = [ANCHOR4]
+    lab.start_ready()
+    lab.wait_installed(ANCHOR4)
+    assert lab.rules(6) + lab.routes(6) == []
+    assert f"via {DOCKER6} " in lab.route_to(6, "2001:db8::1")
+
+
+def test_a_configured_gateway_needs_no_dns(lab):
+    process = lab.start(ANCHORD_GATEWAY_IP=f"{ANCHOR4},{ANCHOR6}")
+    process.wait_for(msg="anchord ready")
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    assert "resolver" not in workers(process)
+    assert lab.dns.questions == 0
+
+
+def test_a_configured_gateway_that_is_not_on_link_lets_nothing_leave(lab):
+    process = lab.start(ANCHORD_GATEWAY_IP="10.1.2.3")
+    process.wait_for(msg="unreachable: no gateway, nothing leaves", reason="the gateway is not on link")
+    wait_until(lambda: lab.routes(4) == [UNREACHABLE[4]] and lab.rules(4) == RULES, "unreachable")
+    assert lab.ask_outside(4) is None and lab.leaked() == 0
+    assert lab.healthcheck() == 1
+
+
+# --- others in the namespace (SA-2) ---
+
+@pytest.mark.parametrize("deed", (
+    ["ip", "route", "flush", "table", TABLE],
+    ["ip", "-6", "route", "flush", "table", TABLE],
+    ["ip", "rule", "del", "priority", "32764"],
+    ["ip", "rule", "del", "priority", "32765"],
+    ["ip", "-6", "rule", "del", "priority", "32765"],
+    ["ip", "route", "replace", "default", "via", DOCKER4, "metric", "100", "table", TABLE],
+    ["ip", "route", "del", "unreachable", "default", "table", TABLE],
+), ids=" ".join)
+def test_what_others_change_of_ours_is_back_within_a_second(lab, deed):
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    lab.app.run(*deed)
+    lab.wait_installed(ANCHOR4, ANCHOR6, deadline=REPAIR_SECONDS)
+    process.wait_for(msg="routes or rules of ours were changed by somebody else, put back")
+
+
+def test_routes_and_rules_of_others_are_left_alone(lab):
+    lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    lab.app.run("ip", "route", "add", "198.51.100.0/24", "via", OTHER4)
+    lab.app.run("ip", "route", "add", "192.0.2.0/24", "via", OTHER4, "table", TABLE)
+    lab.app.run("ip", "rule", "add", "from", "192.0.2.7", "lookup", "99", "priority", "40000")
+    lab.app.run("ip", "route", "flush", "table", TABLE, "proto", "110")
+    wait_until(lambda: default(ANCHOR4) in lab.routes(4), "ours back", REPAIR_SECONDS)
+    assert f"via {OTHER4} " in lab.route_to(4, "198.51.100.1")
+    assert f"192.0.2.0/24 via {OTHER4} dev eth0" in lab.routes(4)
+    assert "40000: from 192.0.2.7 lookup 99" in lab.rules(4)
+    # A replaced default route of the main table, as Docker's connect and disconnect do it, changes nothing for us.
+    lab.app.run("ip", "route", "replace", "default", "via", OTHER4)
+    assert f"via {ANCHOR4} " in lab.route_to(4, "192.0.3.1")
+
+
+@pytest.mark.parametrize("rules", (
+    [["priority", "101", "lookup", "200"]],  # gluetun
+    [["not", "fwmark", "51820", "lookup", "200", "priority", "32763"],
+     ["lookup", "main", "suppress_prefixlength", "0", "priority", "32762"]],  # wg-quick
+), ids=("gluetun", "wg-quick"))
+def test_rules_of_a_vpn_win(lab, rules):
+    lab.app.run("ip", "route", "add", "default", "via", OTHER4, "table", "200")
+    for rule in rules:
+        lab.app.run("ip", "rule", "add", *rule)
+    lab.start_ready()
+    wait_until(lambda: default(ANCHOR4) in lab.routes(4), "ours")
+    assert f"via {OTHER4} " in lab.route_to(4, "192.0.2.1")
+
+
+# --- the end (SA-4, SA-7) ---
+
+def test_a_stop_gives_dockers_routes_back_at_once(lab):
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    status, seconds = process.stop()
+    assert (status, seconds < 2) == (0, True)
+    assert [lab.rules(family) + lab.routes(family) for family in FAMILIES] == [[], []]
+    assert f"via {DOCKER4} " in lab.route_to(4, "192.0.2.1")
+    assert f"via {DOCKER6} " in lab.route_to(6, "2001:db8::1")
+
+
+@pytest.mark.parametrize("victim", ("netadmin", "resolver", "supervisor"))
+def test_what_a_killed_one_left_is_adopted(lab, victim):
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    monitor = RouteMonitor(lab)
+    if victim == "supervisor":
+        process.process.kill()
+        process.wait()
+        process = lab.start_ready()
+    else:
+        os.kill(workers(process)[victim], signal.SIGKILL)
+        process.wait_for(msg="worker started", name=victim, count=2)
+    seen = lab.dns.questions
+    wait_until(lambda: lab.dns.questions > seen + 3, "two rounds of the successor", 10)
+    assert monitor.stop() == []
+    assert lab.installed(ANCHOR4) and lab.installed(ANCHOR6)
+    assert lab.healthcheck() == 0
+
+
+def test_of_two_one_is_active_and_stopping_it_changes_nothing(lab):
+    first = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    monitor = RouteMonitor(lab)
+    second = lab.start(runtime="run2")
+    second.wait_for(msg="another service-anchor is active in this namespace, standing by")
+    assert workers(second) == {}
+    assert first.stop()[0] == 0
+    second.wait_for(msg="anchord ready")
+    assert monitor.stop() == []
+    assert len(second.find(msg="another service-anchor is active in this namespace, standing by")) == 1
+    third = lab.start(runtime="run3")
+    third.wait_for(msg="another service-anchor is active in this namespace, standing by")
+    assert third.stop()[0] == 0  # a standby that goes takes nothing along
+    assert lab.installed(ANCHOR4) and lab.installed(ANCHOR6)
+    wait_until(lambda: second.process.poll() is None, "the second lives")
+    assert second.stop()[0] == 0
+    assert lab.rules(4) + lab.rules(6) == []
+
+
+def test_a_standby_takes_over_from_a_killed_one(lab):
+    first = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    second = lab.start(runtime="run2")
+    second.wait_for(msg="another service-anchor is active in this namespace, standing by")
+    first.process.kill()
+    second.wait_for(msg="anchord ready")
+    assert lab.installed(ANCHOR4) and lab.installed(ANCHOR6)
+
+
+# --- fail closed, and the end of a namespace (SA-2, SA-6) ---
+
+def test_with_the_link_down_nothing_leaves_and_it_comes_back(lab):
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    lab.app.run("ip", "link", "set", "eth0", "down")
+    process.wait_for(msg="unreachable: no gateway, nothing leaves", family="v4")
+    process.wait_for(msg="anchord is not ready any more")
+    assert lab.routes(4) == [UNREACHABLE[4]] and lab.routes(6) == [UNREACHABLE[6]]
+    lab.app.run("ip", "link", "set", "eth0", "up")
+    lab.app.run("ip", "address", "replace", f"{APP6}/64", "dev", "eth0", "nodad")  # lost with the link
+    lab.wait_installed(ANCHOR4, ANCHOR6, deadline=2)
+    assert process.process.poll() is None
+    assert lab.leaked() == 0
+
+
+def test_without_the_anchor_nothing_leaves_another_way(lab):
+    lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    lab.bridge.run("ip", "link", "set", "anchor", "down")
+    assert lab.ask_outside(4, timeout=1.5) is None and lab.ask_outside(6, timeout=1.5) is None
+    assert lab.leaked() == 0
+
+
+def test_a_lost_namespace_ends_it_with_75(lab):
+    """Docker takes the links of a stopped container away."""
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    started = time.monotonic()
+    lab.app.run("ip", "link", "del", "eth0")
+    assert process.wait() == 75
+    assert time.monotonic() - started < 4
+    assert process.find(level="WARN", msg="the network namespace was lost, its owner has another one now: ending, so "
+                                          "that the restart policy joins that one")
+
+
+def test_links_that_come_back_soon_are_no_loss(lab):
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4)
+    lab.app.run("ip", "link", "del", "eth0")
+    process.wait_for(msg="anchord is not ready any more")
+    lab.connect("app", lab.app)
+    lab.app.run("ip", "address", "add", f"{APP4}/24", "dev", "eth0")
+    process.wait_for(msg="anchord ready", count=2)
+    lab.wait_installed(ANCHOR4)
+    assert process.process.poll() is None
+
+
+def test_another_users_lock_does_not_keep_it_from_working(lab):
+    """A process of the application holds the abstract name."""
+    squatter = ("import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); "
+                "s.bind('\\0anchord/service-anchor'); s.listen(); print('bound', flush=True); input()")
+    with lab.app.entered():
+        holder = subprocess.Popen(["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", squatter],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "bound\n"
+    process = lab.start_ready()
+    process.wait_for(msg="another user's process holds the lock of service-anchors, going on without it")
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    holder.communicate("\n", timeout=5)
