@@ -15,10 +15,10 @@
 struct worker;
 
 struct worker_definition {
-    const char *name;     /* in logs: "watcher" */
-    const char *program;  /* file name in the directory of the workers */
-    const char *argument; /* its only argument, or NULL */
-    uid_t user;           /* and group */
+    const char *name;           /* in logs: "watcher" */
+    const char *program;        /* file name in the directory of the workers */
+    const char *argument;       /* its only argument, or NULL */
+    uid_t user;                 /* and group */
     enum metrics_writer writer; /* whose metrics page it gets; never the supervisor's */
     uint64_t capabilities;
     enum message_direction receives; /* what the supervisor gets from it */
