@@ -1,0 +1,20 @@
+# bash completion for anchord(1)
+
+_anchord()
+{
+    local current=${COMP_WORDS[COMP_CWORD]}
+    local roles="network-anchor service-anchor external-rebinder wrap-rebinder"
+    local commands="config healthcheck ruleset status version"
+    local words=""
+
+    if ((COMP_CWORD == 1)); then
+        words="$roles $commands --help --version"
+    else
+        case ${COMP_WORDS[1]} in
+        config) words="--json --help" ;;
+        status) words="--json --watch" ;;
+        esac
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _anchord anchord
