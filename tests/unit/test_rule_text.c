@@ -1,0 +1,141 @@
+/* Unit tests of workers/ruleset/rule_text: rules in the kernel's encoding, and what nft would print for them. */
+#include "workers/ruleset/rule_text.h"
+
+#include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
+
+#include <errno.h>
+#include <libnftnl/expr.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct nftnl_rule *rule;
+static char text[RULE_TEXT_SIZE];
+
+static int begin(void **state)
+{
+    (void)state;
+    rule = nftnl_rule_alloc();
+    nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_IPV4);
+    nftnl_rule_set_u64(rule, NFTNL_RULE_HANDLE, 9);
+    return rule ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    nftnl_rule_free(rule);
+    return 0;
+}
+
+static struct nftnl_expr *add(const char *name)
+{
+    struct nftnl_expr *expression = nftnl_expr_alloc(name);
+
+    assert_non_null(expression);
+    nftnl_rule_add_expr(rule, expression);
+    return expression;
+}
+
+static void add_meta(uint32_t key)
+{
+    struct nftnl_expr *meta = add("meta");
+
+    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_KEY, key);
+    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_DREG, NFT_REG_1);
+}
+
+static void add_comparison(uint32_t operation, const void *data, uint32_t length)
+{
+    struct nftnl_expr *comparison = add("cmp");
+
+    nftnl_expr_set_u32(comparison, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(comparison, NFTNL_EXPR_CMP_OP, operation);
+    assert_int_equal(nftnl_expr_set(comparison, NFTNL_EXPR_CMP_DATA, data, length), 0);
+}
+
+static void add_destination_port(uint16_t port)
+{
+    struct nftnl_expr *payload = add("payload");
+    uint16_t wire = htons(port);
+
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, 2);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, sizeof(wire));
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+    add_comparison(NFT_CMP_EQ, &wire, sizeof(wire));
+}
+
+static void add_protocol(uint8_t protocol)
+{
+    add_meta(NFT_META_L4PROTO);
+    add_comparison(NFT_CMP_EQ, &protocol, sizeof(protocol));
+}
+
+static void add_verdict(uint32_t verdict)
+{
+    struct nftnl_expr *immediate = add("immediate");
+
+    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_VERDICT, verdict);
+}
+
+static void a_port_implies_its_protocol(void **state)
+{
+    const char name[16] = "eth0";
+
+    (void)state;
+    add_meta(NFT_META_IIFNAME);
+    add_comparison(NFT_CMP_NEQ, name, sizeof(name));
+    add_protocol(IPPROTO_TCP);
+    add_destination_port(25);
+    add_verdict(NF_DROP);
+    assert_int_equal(rule_text_format(rule, text), 0);
+    assert_string_equal(text, "iifname != \"eth0\" tcp dport 25 drop");
+}
+
+static void a_protocol_alone_is_written(void **state)
+{
+    (void)state;
+    add_protocol(IPPROTO_UDP);
+    add_verdict(NF_ACCEPT);
+    assert_int_equal(rule_text_format(rule, text), 0);
+    assert_string_equal(text, "meta l4proto udp accept");
+}
+
+static void an_unknown_expression_hides_nothing(void **state)
+{
+    (void)state;
+    add_protocol(IPPROTO_TCP);
+    add("counter");
+    add_verdict(NF_ACCEPT);
+    assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
+    assert_string_equal(text, "# rule with handle 9 is not one of anchord's: counter");
+}
+
+static void another_register_is_not_guessed(void **state)
+{
+    struct nftnl_expr *meta;
+
+    (void)state;
+    meta = add("meta");
+    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_KEY, NFT_META_L4PROTO);
+    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_DREG, NFT_REG_2);
+    assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_port_implies_its_protocol, begin, end),
+        cmocka_unit_test_setup_teardown(a_protocol_alone_is_written, begin, end),
+        cmocka_unit_test_setup_teardown(an_unknown_expression_hides_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(another_register_is_not_guessed, begin, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
