@@ -13,7 +13,7 @@ import pytest
 from direct import ANCHOR, FAMILIES, mail_services
 from lab import compose, images
 from lab.instance import OUTSIDE_PORT
-from lab.machine import wait_until
+from lab.machine import CHECKOUT, wait_until
 from service_anchors import INTERVAL_SECONDS, ServiceAnchors, anchor_of, service_anchor
 
 pytestmark = pytest.mark.every_engine
@@ -198,3 +198,14 @@ def test_the_services_wait_for_their_way_out(mail):
         assert health["Status"] == "healthy"
         ready = mail.records("anchord ready", service=anchor_of(name))[0]["time"]
         assert mail.inspect(name)["State"]["StartedAt"][:19] >= ready[:19]
+
+
+def test_the_example_as_shipped(lab, project, anchord_image):
+    """compose/example-service-anchors.yaml: both services answer on the one address and leave with it."""
+    example = project(CHECKOUT / "compose" / "example-service-anchors.yaml", name="anchored")
+    for family, address in zip(FAMILIES, ("10.99.0.20", "fd99::20")):
+        for port in (80, 8081):
+            wait_until(lambda: lab.lanhost1.scan_tcp(address, [port]).open == {port}, 20, f"{address} port {port}")
+        outside = lab.outside.addresses[FAMILIES.index(family)]
+        for name in ("web", "files"):
+            assert example.probe(name, "tcp", outside, OUTSIDE_PORT).split()[1] == address
