@@ -154,6 +154,8 @@ def test_killed_worker_is_restarted_at_once_and_joined_again(supervision, name):
     supervision.install_stand_ins(watcher={"topology": (1, 2)})
     process = supervision.start_ready()
     got(process, "netadmin", "TOPOLOGY")
+    for peer in PEERS[name]:
+        linked(process, name, peer)
     before = time.monotonic()
     os.kill(started(process, name), signal.SIGKILL)
     for peer in PEERS[name]:
