@@ -89,20 +89,20 @@ def test_lan_hosts_reach_the_recreated_anchor_at_once(mail, figure):
     with lan.capture() as capture:
         mail.recreate(ANCHOR)
         resolved = time_of(mail.wait_record("external interface resolved"))
-        for address in mail.addresses:
-            wait_until(lambda a=address: capture.announced(a), 5, f"announcement of {address}")
+        new = [mac_of(mail.anchor, address) for address in mail.addresses]
         for family in FAMILIES:
             mail.wait_answer("tcp", 25, "smtp", family=family)
         elapsed = now() - resolved
-        for address in mail.addresses:
-            wait_until(lambda a=address: len(capture.announced(a)) >= 2, 4, f"second announcement of {address}")
+        for address, mac in zip(mail.addresses, new):
+            wait_until(lambda a=address, m=mac: [news.mac for news in capture.announced(a)].count(m) >= 2, 5,
+                       f"two announcements of {address}")
     figure(f"LAN host served {elapsed * 1000:.0f} ms after the interface was resolved")
     assert elapsed < AT_ONCE
-    new = [mac_of(mail.anchor, address) for address in mail.addresses]
     assert not set(new) & set(old)
     assert [neighbour_entry(lan, address) for address in mail.addresses] == new
     for address, mac in zip(mail.addresses, new):
-        assert {news.mac for news in capture.announced(address)} == {mac}
+        macs = [news.mac for news in capture.announced(address)]
+        assert set(macs[macs.index(mac):]) == {mac}  # the old anchor may have said its own while it still ran
 
 
 def test_a_host_with_our_address_is_named_and_answered(mail):
