@@ -168,7 +168,6 @@ def test_a_service_anchor_that_is_not_ready(direct):
 
 
 def test_an_ordinary_project_is_not_blamed(direct):
-    """And what it takes to know that is one question about the network."""
     project = direct(web(), proxy=False).up()
     project.wait_answer("tcp", 80, "web")
     started = time.time()

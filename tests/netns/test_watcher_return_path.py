@@ -136,15 +136,3 @@ def test_what_a_proxy_denies_is_left_out(lab, docker, part, status):
     assert not watcher.logged("replies do not come back")
     assert len(watcher.logged("connected to Docker")) == 1
     assert sum(part in path for path in docker.requests) == 1
-
-
-def test_a_sound_backend_costs_one_question_about_its_network(lab, docker):
-    watcher = lab.start(poll=600)
-    docker.start(container(1, "tcp/80"))
-    watcher.state({("tcp", 80, 80): ("172.30.0.4", 80)})
-    await_condition(lambda: sum(path.endswith(f"/networks/{TRANSIT_ID}") for path in docker.requests) == 2)
-    before = len(docker.requests)
-    docker.start(container(2, "tcp/81"))
-    watcher.state({("tcp", 80, 80): ("172.30.0.4", 80), ("tcp", 81, 81): ("172.30.0.5", 81)})
-    await_condition(lambda: len(docker.requests) == before + 4)  # the event and its confirmations
-    assert all("/containers/json" in path for path in docker.requests[before:])

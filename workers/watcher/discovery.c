@@ -260,6 +260,11 @@ void discovery_end_network(struct discovery *discovery)
         finish(discovery);
 }
 
+const struct docker_network *discovery_shared_network(const struct discovery *discovery)
+{
+    return &discovery->shared_record;
+}
+
 /* Once per fault; again when it comes back. */
 static void report_ipv6_fault(struct discovery *discovery, unsigned int api_minor)
 {

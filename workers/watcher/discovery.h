@@ -40,6 +40,8 @@ bool discovery_is_own(const struct discovery *discovery, const char *container_i
 /* The network to inspect next and the record for it, or NULL. */
 const char *discovery_needs_network(struct discovery *discovery, struct docker_network **ret_record);
 void discovery_end_network(struct discovery *discovery);
+/* The shared network as it was inspected; from on_topology() on. */
+const struct docker_network *discovery_shared_network(const struct discovery *discovery);
 
 /* netadmin's report of our links; to be followed by discovery_advance(). */
 void discovery_set_links(struct discovery *discovery, const struct link_table *links);

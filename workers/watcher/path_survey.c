@@ -64,7 +64,7 @@ struct path_survey {
     struct findings *before;
     bool is_limit_said;
     unsigned int api;
-    uint64_t run; /* counts up; from 2, so that no slot is in use at first */
+    uint64_t run; /* counts up from 2, so that every slot is free at first */
 };
 
 int path_survey_new(struct path_survey **ret)
@@ -73,7 +73,7 @@ int path_survey_new(struct path_survey **ret)
 
     if (!survey)
         return -ENOMEM;
-    survey->run = 1;
+    survey->run = 2;
     survey->found = calloc(1, sizeof(*survey->found));
     survey->before = calloc(1, sizeof(*survey->before));
     if (!survey->found || !survey->before)
@@ -90,13 +90,6 @@ struct path_survey *path_survey_free(struct path_survey *survey)
     free(survey->before);
     free(survey);
     return NULL;
-}
-
-void path_survey_set_shared(struct path_survey *survey, const char *network_id, const struct mac_address *mac)
-{
-    text_copy_cut(survey->shared_id, sizeof(survey->shared_id), network_id);
-    survey->shared_mac = *mac;
-    survey->shared_since = clock_monotonic_microseconds();
 }
 
 void path_survey_set_links(struct path_survey *survey, const struct link_table *links)
@@ -133,6 +126,20 @@ static struct known_network *find_network(struct path_survey *survey, const char
         text_copy_cut(free_slot->id, sizeof(free_slot->id), id);
     }
     return free_slot;
+}
+
+void path_survey_set_shared(struct path_survey *survey, const struct docker_network *network,
+                            const struct mac_address *mac)
+{
+    struct known_network *known = find_network(survey, network->id);
+
+    text_copy_cut(survey->shared_id, sizeof(survey->shared_id), network->id);
+    survey->shared_mac = *mac;
+    survey->shared_since = clock_monotonic_microseconds();
+    if (known) {
+        known->answer = ANSWER_YES;
+        known->network = *network;
+    }
 }
 
 static struct known_mode *find_mode(struct path_survey *survey, const char *id)
@@ -440,6 +447,7 @@ void path_survey_run(struct path_survey *survey, const struct container_table *t
     survey->found->count = 0;
     survey->needs_joined = false;
     survey->run++;
+    (void)find_network(survey, survey->shared_id); /* keeps its slot, also without a backend */
     HASH_ITER (hh, table->entries, entry, next) {
         if (entry->range_count > 0 && container_entry_endpoint(entry, survey->shared_id))
             look_at(survey, entry);

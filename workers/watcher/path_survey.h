@@ -3,8 +3,8 @@
  * each once with its remedy, and once more when it has ended.
  *
  * Owned by watcher.c; watch.c asks Docker the questions that are open here. A backend whose replies come back costs at
- * most one inspect per network; only one that seems broken is looked into: is it, or does somebody in its namespace
- * run, a service-anchor? Runs without any privilege.
+ * most one inspect of each other network that it is on; only one that seems broken is looked into: is it, or does
+ * somebody in its namespace run, a service-anchor? Runs without any privilege.
  */
 #pragma once
 
@@ -33,8 +33,9 @@ int path_survey_new(struct path_survey **ret) __attribute__((warn_unused_result)
 struct path_survey *path_survey_free(struct path_survey *survey);
 DEFINE_POINTER_CLEANUP(struct path_survey, (void)path_survey_free, path_survey_freep);
 
-/* The shared network: its ID and our own MAC address on it. Needed before anything is found. */
-void path_survey_set_shared(struct path_survey *survey, const char *network_id, const struct mac_address *mac);
+/* The shared network and our own MAC address on it. Needed before anything is found. */
+void path_survey_set_shared(struct path_survey *survey, const struct docker_network *network,
+                            const struct mac_address *mac);
 /* netadmin's report of our links: which gateways we hold. */
 void path_survey_set_links(struct path_survey *survey, const struct link_table *links);
 

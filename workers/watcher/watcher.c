@@ -78,7 +78,7 @@ static void on_topology(void *userdata, const struct message_topology *topology,
 
     (void)channel_send_message(watcher->supervisor, topology); /* on_supervisor_closed tells of a failure */
     reconciler_set_shared(watcher->reconciler, &topology->shared, shared_id);
-    path_survey_set_shared(watcher->survey, shared_id, &topology->shared.mac);
+    path_survey_set_shared(watcher->survey, discovery_shared_network(watcher->discovery), &topology->shared.mac);
     reconcile(watcher, 0);
 }
 
