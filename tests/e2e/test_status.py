@@ -1,0 +1,45 @@
+"""What operators see on a real engine: status, health check and ruleset by `docker exec` (SPEC §8, §9)."""
+
+import json
+
+import pytest
+
+from direct import ANCHOR, mail_services, service
+from lab.machine import wait_until
+
+
+@pytest.fixture(scope="module")
+def mail(shared_direct):
+    rival = service("rival", tcp="25", expose="tcp/25,tcp/7400")
+    return shared_direct(mail_services() | {"rival": rival}).ready()
+
+
+def status(mail):
+    return json.loads(mail.exec(ANCHOR, "anchord", "status", "--json").stdout)
+
+
+def test_nat6_status_shows_what_is_exposed_and_what_was_refused(mail):
+    """Every element of the kernel's maps is an exposed port in status, with its container's real address."""
+    shown = wait_until(lambda: (lambda seen: seen if seen["conflicts"] else None)(status(mail)), 10, "a conflict")
+    assert (shown["ready"], shown["role"]) == (True, "network-anchor")
+    conflict, = shown["conflicts"]
+    assert (conflict["proto"], conflict["port_first"]) == ("tcp", 25)
+    assert "rival" in conflict["container"] + conflict["holder"]
+    for family, key in ((4, "address4"), (6, "address6")):
+        exposed = {row["port_first"]: f"{row[key]} {row['backend_port_first']}" for row in shown["exposures"]
+                   if row["proto"] == "tcp" and row[key] and row["port_first"] == row["port_last"]}
+        assert exposed and exposed.items() <= mail.elements(family, "tcp").items()
+    assert mail.addresses[0] in [row["address"] for row in shown["external_addresses"]]
+    assert {worker["state"] for worker in shown["workers"]} == {"running"}
+
+
+def test_health_check_of_the_image_reports_to_docker(mail):
+    """HEALTHCHECK: Docker asks the control socket, and says healthy."""
+    assert mail.exec(ANCHOR, "anchord", "healthcheck").stdout.strip() == "ready"
+    wait_until(lambda: mail.inspect(ANCHOR)["State"]["Health"]["Status"] == "healthy", 60, "healthy")
+
+
+def test_ruleset_is_printed_without_nft_in_the_image(mail):
+    printed = mail.exec(ANCHOR, "anchord", "ruleset").stdout
+    assert printed.startswith("table ip anchord_v4 {") and "table ip6 anchord_v6 {" in printed
+    assert "# rule with handle" not in printed
