@@ -28,8 +28,11 @@ static void copy_printable(char target[CELL_SIZE], const char *text)
 {
     size_t length = 0;
 
-    for (; text[length] && length < CELL_SIZE - 1; length++)
-        target[length] = (unsigned char)text[length] < ' ' || text[length] == 0x7f ? '?' : text[length];
+    for (; text[length] && length < CELL_SIZE - 1; length++) {
+        target[length] = text[length];
+        if ((unsigned char)text[length] < ' ' || text[length] == 0x7f)
+            target[length] = '?';
+    }
     target[length] = '\0';
 }
 
