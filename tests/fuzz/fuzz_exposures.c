@@ -60,7 +60,7 @@ static size_t take_ranges(struct input *input, struct expose_range ranges[RANGES
         if (shape & 1)
             protocol = IPPROTO_UDP;
         first = next[index_of(protocol)] + take(input);
-        length = shape & 2 ? 256 * (1 + take(input)) : 1 + take(input) % 16;
+        length = (shape & 0x0e) == 0x0e ? 256 * (1 + take(input)) : 1 + take(input) % 16;
         if (first + length - 1 > UINT16_MAX)
             break;
         ranges[count++] = (struct expose_range){protocol, (uint16_t)first, (uint16_t)(first + length - 1),
