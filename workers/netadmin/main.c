@@ -71,7 +71,7 @@ static enum exit_status seal_and_loop(sd_event *event)
 }
 
 /* No nftables: neither socket nor kernel support is asked for. */
-static enum exit_status run_service_anchor(sd_event *event)
+static int run_service_anchor(sd_event *event)
 {
     CLEANUP(service_anchor_freep) struct service_anchor *anchor = NULL;
 
@@ -80,7 +80,7 @@ static enum exit_status run_service_anchor(sd_event *event)
     return seal_and_loop(event);
 }
 
-static enum exit_status run_network_anchor(sd_event *event)
+static int run_network_anchor(sd_event *event)
 {
     CLEANUP(ruleset_freep) struct ruleset *ruleset = NULL;
     CLEANUP(netadmin_freep) struct netadmin *netadmin = NULL;
