@@ -234,6 +234,7 @@ def test_restarted_watcher_is_told_the_pinned_shared_network(supervision):
     process = supervision.start_ready()
     shared = b"transit\0".hex()
     assert shared not in got(process, "watcher", "CONFIGURE_WATCHER")["body"]
+    got(process, "netadmin", "TOPOLOGY")  # so it is pinned
     os.kill(started(process, "watcher"), signal.SIGKILL)
     assert shared in got(process, "watcher", "CONFIGURE_WATCHER", count=2)["body"]
 
