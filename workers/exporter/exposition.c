@@ -186,16 +186,6 @@ int exposition_write_metrics(const struct metrics_view *view, enum exposition ex
 
 /* --- readiness ------------------------------------------------------------------------------------------ */
 
-static const struct {
-    uint32_t condition;
-    const char *name;
-} conditions[] = {
-    {READINESS_TABLES_INSTALLED, "tables_installed"},
-    {READINESS_RECONCILED, "reconciled"},
-    {READINESS_ROUTE_INSTALLED, "route_installed"},
-    {READINESS_DOCKER_CONNECTED, "docker_connected"},
-};
-
 bool exposition_write_readiness(const struct metrics_page *supervisor, char *text, size_t size)
 {
     uint64_t readiness = supervisor ? atomic_load_explicit(&supervisor->readiness, memory_order_acquire) : 0;
@@ -203,9 +193,9 @@ bool exposition_write_readiness(const struct metrics_page *supervisor, char *tex
     uint32_t unmet = required & ~(uint32_t)readiness;
     struct writer writer = {.text = text, .size = size};
 
-    for (size_t i = 0; i < ARRAY_LENGTH(conditions); i++) {
-        if (unmet & conditions[i].condition)
-            put(&writer, "%s: false\n", conditions[i].name);
+    for (uint32_t condition = 1; condition & READINESS_ALL_; condition <<= 1) {
+        if (unmet & condition)
+            put(&writer, "%s: false\n", readiness_condition_to_string(condition));
     }
     if (required != 0 && unmet == 0)
         put(&writer, "ready\n");

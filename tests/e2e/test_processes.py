@@ -1,0 +1,103 @@
+"""Every process of a running network-anchor, as the kernel sees it, against one table (DESIGN §1): user, capabilities,
+no new privileges, system call filter, descriptors, mapped libraries."""
+
+import os
+import pathlib
+import re
+
+import pytest
+
+from direct import ANCHOR, mail_services
+
+NET_ADMIN = 1 << 12  # linux/capability.h
+LOADER = {"ld-linux-x86-64.so.2", "libc.so.6"}
+LOOP = LOADER | {"libsystemd.so.0", "libgcrypt.so.20", "libgpg-error.so.0", "libcap.so.2", "liblzma.so.5", "libzstd.so.1",
+                 "liblz4.so.1"}  # libsystemd 252 and what it needs
+SANDBOX = LOOP | {"libseccomp.so.2"}
+TLS = {"libmbedtls.so.14", "libmbedx509.so.1", "libmbedcrypto.so.7"}
+# name: (user, capabilities, seccomp mode, libraries it may map). The walls: no parser and no TLS beside CAP_NET_ADMIN, no
+# netlink beside Docker's answers.
+PROCESSES = {
+    "anchord-netadmin": (24942, NET_ADMIN, 2, SANDBOX | {"libmnl.so.0", "libnftnl.so.11"}),
+    "anchord-watcher": (24941, 0, 2, SANDBOX | TLS | {"libcurl.so.4", "libyajl.so.2", "libcares.so.2"}),
+    "anchord-announcer": (24945, 0, 2, SANDBOX),
+    "anchord-control": (24946, 0, 2, SANDBOX),
+    "anchord-exporter": (24947, 0, 2, SANDBOX | {"libmicrohttpd.so.12"}),
+    "anchord": (0, None, 2, SANDBOX | {"libyajl.so.2"}),
+    "anchord-init": (0, None, 0, LOADER),
+}
+WORKERS = [name for name, (user, *_) in PROCESSES.items() if user]
+pytestmark = pytest.mark.every_engine
+
+
+@pytest.fixture(scope="module")
+def mail(shared_direct):
+    return shared_direct(mail_services()).ready()
+
+
+@pytest.fixture(scope="module")
+def processes(mail):
+    return mail.wait_processes()
+
+
+def status(pid):
+    return dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def capabilities(fields):
+    return {name: int(fields[f"Cap{name}"], 16) for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")}
+
+
+def test_these_processes_run_and_no_others(processes):
+    assert set(processes) == set(PROCESSES)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_user_and_seals(processes, name):
+    user, _, seccomp, _ = PROCESSES[name]
+    fields = status(processes[name])
+    assert set(fields["Uid"].split()) == set(fields["Gid"].split()) == {str(user)}
+    assert fields["Groups"].split() in ([], ["0"] if name in ("anchord", "anchord-init", "anchord-watcher") else [])
+    assert fields["NoNewPrivs"] == "1"
+    assert int(fields["Seccomp"]) >= seccomp
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_capabilities_to_the_bit(processes, name):
+    held = PROCESSES[name][1]
+    assert capabilities(status(processes[name])) == {"Inh": 0, "Prm": held, "Eff": held, "Bnd": 0, "Amb": 0}
+
+
+def test_the_supervisor_holds_net_admin_only_to_hand_it_on(processes):
+    assert not capabilities(status(processes["anchord"]))["Eff"] & NET_ADMIN
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_mapped_libraries_are_those_of_the_table(processes, name):
+    maps = pathlib.Path(f"/proc/{processes[name]}/maps").read_text()
+    mapped = {os.path.basename(path) for path in re.findall(r"(/\S+\.so[.\d]*)$", maps, re.MULTILINE)}
+    assert mapped <= PROCESSES[name][3]
+    needed = {"anchord-netadmin": "libnftnl.so.11", "anchord-watcher": "libcurl.so.4", "anchord-exporter": "libmicrohttpd.so.12"}
+    assert needed.get(name, "libc.so.6") in mapped  # the table is not simply too wide
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_no_descriptor_but_pipes_sockets_and_the_loops_own(processes, name):
+    """No worker holds a file or a directory open, but the log, /dev/null and its own memory figure."""
+    targets = [os.readlink(path) for path in pathlib.Path(f"/proc/{processes[name]}/fd").iterdir()]
+    foreign = [target for target in targets if not re.match(r"pipe:|socket:|anon_inode:|/memfd:", target)
+               and target != "/dev/null" and not re.fullmatch(r"/proc/\d+/statm", target)]
+    assert foreign == []
+
+
+def test_the_log_says_what_people_match_on(mail):
+    """SPEC §10: these prefixes, letter for letter, each line one JSON object with its four fields."""
+    for message in ("anchord starting (network-anchor mode)", "external interface resolved", "discovered shared network",
+                    "reconciled"):
+        assert mail.records(message), message
+    for record in mail.json_logs(ANCHOR):
+        assert list(record)[:4] == ["time", "level", "msg", "worker"]
+        assert record["level"] in ("DEBUG", "INFO", "WARN", "ERROR")
+    last = mail.records("reconciled")[-1]
+    assert {"backends", "entries", "conntrack_flushed"} <= set(last)
+    assert not [line for line in mail.logs(ANCHOR).splitlines() if not line.startswith("{")]
