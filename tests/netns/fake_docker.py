@@ -4,6 +4,7 @@ Serves HTTP/1.1 with keep-alive on a unix socket, or on a TCP socket that the ca
 as anchord-watcher uses and checks that it is asked for no more.
 """
 
+import contextlib
 import json
 import socket
 import threading
@@ -72,7 +73,8 @@ class FakeDocker:
         self.misbehave = {}  # part of a path -> function(connection): answers in its own way
         self.put(own_container())
         self.listener = listener
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     @classmethod
     def on_unix_socket(cls, path):
@@ -83,6 +85,10 @@ class FakeDocker:
         return cls(listener)
 
     def close(self):
+        # A thread that is left behind in accept() could take the next listener's clients: the descriptor's number is free.
+        with contextlib.suppress(OSError):  # closed already
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         self.listener.close()
         self.drop_connections()
 
