@@ -30,7 +30,7 @@ def anchored(name, service):
         anchor_of(name): service_anchor(networks=service["networks"], labels=service["labels"],
                                         healthcheck=HEALTHCHECK),
         name: application | {"network_mode": f"service:{anchor_of(name)}",
-                             "depends_on": {anchor_of(name): {"condition": "service_healthy"}}},
+                             "depends_on": {anchor_of(name): {"condition": "service_healthy", "restart": True}}},
     }
 
 

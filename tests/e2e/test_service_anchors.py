@@ -77,6 +77,41 @@ def test_closed_ports_and_hairpin(lab, mail, family):
         assert mail.probe(origin, "tcp", mail.at(family), 80).startswith("web ")
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_lan_host_that_routes_inside_finds_exactly_the_exposed_ports(lab, mail, each_bridge_filter, family):
+    """NAT-10, NAT-11: TCP, UDP and ping; the same ports are open to a neighbour inside."""
+    index, ports = FAMILIES.index(family), (22, 25, 53, 80, 443, 5432, 8080, 8443, 9090)
+    inner = {name: mail.inner(name, family) for name in ("smtp", "web", "dns")}
+    lab.lanhost2.add_route(mail.transit[index], mail.at(family))
+    try:
+        for name, address in (*inner.items(), (ANCHOR, mail.address(ANCHOR, "transit", family))):
+            assert lab.lanhost2.scan_tcp(address, ports, timeout=0.3).silent == set(ports), name
+            assert lab.lanhost2.scan_udp(address, ports, timeout=0.3).silent == set(ports), name
+            assert lab.lanhost2.ping(address, timeout=0.3) is None, name
+    finally:
+        lab.lanhost2.delete_route(mail.transit[index])
+    assert mail.namespace("dns").scan_tcp(inner["web"], ports).open == {8080}
+    assert lab.lanhost2.scan_tcp(mail.at(family), ports).open == {25, 53, 80}
+
+
+def test_services_come_and_go_and_a_neighbours_connection_stays(lab, fragile):
+    """DISC-6, NAT-4: restarted, recreated, removed; smtp's clients notice nothing."""
+    pair = (anchor_of("web"), "web")
+    with lab.lanhost1.connect(fragile.at(4), 25) as four, lab.lanhost1.connect(fragile.at(6), 25) as six:
+        # Compose restarts web, too (depends_on: restart): it must join the new namespace.
+        fragile.compose("restart", "--timeout", "0", anchor_of("web"))
+        for family in FAMILIES:
+            fragile.wait_answer("tcp", 80, "web", family=family, deadline=20)
+        fragile.recreate(*pair)
+        for family in FAMILIES:
+            fragile.wait_answer("udp", 443, "web", family=family, deadline=20)
+            wait_until(lambda: leaves_as_project(fragile, "web", family), 10, f"web leaves by IPv{family}")
+        fragile.compose("rm", "--stop", "--force", *pair)
+        for family in FAMILIES:
+            fragile.wait_refused("tcp", 80, family=family)
+        assert four.alive() and six.alive()
+
+
 def test_a_network_that_comes_and_goes_changes_nothing_for_egress(lab, mail):
     """SA-2: docker network connect and disconnect succeed, and the way out stays."""
     name = f"{mail.name}-foreign"
