@@ -58,6 +58,11 @@ def wait_until(condition, what, deadline=DEADLINE):
         select.select([], [], [], 0.005)
 
 
+def wait_logged(netadmin, text, **fields):
+    """The lines that begin with `text`; they come through a pipe, a moment after the deed."""
+    return wait_until(lambda: netadmin.logged(text, **fields), f"log line {text} {fields}")
+
+
 def above(limit, descriptor):
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, limit + 1)
 

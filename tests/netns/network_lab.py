@@ -9,7 +9,7 @@ import threading
 
 import messages
 import netadmin_lab
-from netadmin_lab import ANCHOR4, EXTERNAL_MAC, GATEWAY4, GATEWAY6, SHARED_MAC, wait_until
+from netadmin_lab import ANCHOR4, EXTERNAL_MAC, GATEWAY4, GATEWAY6, SHARED_MAC, wait_logged, wait_until
 
 TABLE = "24942"
 ROUTER4, ROUTER6 = "10.99.0.1", "2001:db8:99::1"
@@ -18,11 +18,6 @@ UNREACHABLE4 = "unreachable default proto 110 metric 4294967295"
 UNREACHABLE6 = "unreachable default dev lo proto 110 metric 4294967295 pref medium"
 DEFAULT4 = f"default via {ROUTER4} dev ext0 proto 110 metric 100"
 REPAIR_SECONDS = 1.0
-
-
-def wait_logged(netadmin, text, **fields):
-    """The lines that begin with `text`; they come through a pipe, a moment after the deed."""
-    return wait_until(lambda: netadmin.logged(text, **fields), f"log line {text} {fields}")
 
 
 class NetworkLab(netadmin_lab.Lab):

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 import messages
-from netadmin_lab import ANCHOR4, ANCHOR6, GATEWAY4, LAN4, LAN6, ONE4, TWO4, wait_until
+from netadmin_lab import ANCHOR4, ANCHOR6, GATEWAY4, LAN4, LAN6, ONE4, TWO4, wait_logged, wait_until
 
 FORBIDDEN = {
     LAN4: "outside", LAN6: "outside", "10.99.0.9": "outside", "172.31.0.5": "outside", "8.8.8.8": "outside",
@@ -33,7 +33,7 @@ def test_policy_refuses_the_whole_state(exposed, backend):
     assert FORBIDDEN[backend] in applied.reason
     assert applied.entries["v4"]["tcp"] == 1
     assert exposed.ruleset() == exposed.before
-    assert exposed.netadmin.logged("desired state refused")
+    assert wait_logged(exposed.netadmin, "desired state refused")
     assert exposed.netadmin.expose(messages.exposure("tcp", 25, TWO4)).entries["v4"]["tcp"] == 1
 
 
@@ -132,7 +132,7 @@ def test_second_topology_is_refused(exposed):
     netadmin = exposed.netadmin
     netadmin.send(exposed.topology(shared="172.16.0.0/12"))
     netadmin.ping(1)
-    assert netadmin.logged("another topology")
+    assert wait_logged(netadmin, "another topology")
     assert netadmin.apply(messages.exposure("tcp", 25, "172.31.0.5")).error < 0
     netadmin.send(exposed.topology())
     assert netadmin.expose(messages.exposure("tcp", 25, TWO4)).entries["v4"]["tcp"] == 1
@@ -142,7 +142,7 @@ def test_refusals_are_logged_at_a_bounded_rate(exposed):
     netadmin = exposed.netadmin
     for _ in range(100):
         assert netadmin.apply(messages.exposure("tcp", 25, "8.8.8.8")).error < 0
-    assert len(netadmin.logged("desired state refused")) == 1
+    assert len(wait_logged(netadmin, "desired state refused")) == 1
 
 
 @pytest.mark.parametrize("command", (

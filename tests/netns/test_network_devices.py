@@ -80,7 +80,7 @@ def test_ipv6_forwarding_off_is_an_error_with_the_line_to_add_and_v4_goes_on(lab
 def test_ipv6_forwarding_on_is_not_mentioned(lab):
     netadmin = lab.start()
     netadmin.kill()  # the log is complete
-    assert netadmin.logged("external interface resolved")
+    assert wait_logged(netadmin, "external interface resolved")
     assert netadmin.logged("IPv6 forwarding is off") == []
 
 
