@@ -460,7 +460,7 @@ def test_stop_and_a_lost_supervisor_end_it(lab, docker):
     orphan = lab.start()
     orphan.state({})
     orphan.supervisor.own.close()
-    assert orphan.process.wait(timeout=2) == 2
+    assert orphan.process.wait(timeout=2) == 0
 
 
 def test_a_name_is_resolved_without_threads_and_again_at_the_reconnect(lab):

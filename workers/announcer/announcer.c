@@ -5,7 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
-#include "protocol/metrics.h"
+#include "protocol/supervised.h"
 #include "workers/announcer/announcements.h"
 #include "workers/announcer/arp_packet.h"
 #include "workers/announcer/held_state.h"
@@ -368,8 +368,7 @@ static void handle_raw_socket(struct announcer *announcer, const struct message_
     take_turn(announcer);
 }
 
-static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
-                                  void *userdata)
+static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct announcer *announcer = userdata;
 
@@ -381,28 +380,12 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         handle_raw_socket(announcer, (const struct message_raw_socket *)message, descriptor);
         return;
     }
-    if (message->type == MESSAGE_METRICS_PAGE) {
-        metrics_accept(message, descriptor);
-        return;
-    }
-    close_fd(&descriptor); /* the protocol's gate lets only the three above carry one */
-    if (message->type == MESSAGE_PING) {
-        (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
-    } else if (message->type == MESSAGE_CONFIGURE_ANNOUNCER) {
+    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
+    if (message->type == MESSAGE_CONFIGURE_ANNOUNCER) {
         log_set_level((enum log_level)((const struct message_configure_announcer *)message)->log_level);
     } else {
         (void)sd_event_exit(announcer->event, EXIT_STATUS_CLEAN); /* STOP: there is nothing to tear down */
     }
-}
-
-static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
-{
-    struct announcer *announcer = userdata;
-
-    (void)channel;
-    if (error < 0)
-        log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    (void)sd_event_exit(announcer->event, EXIT_STATUS_CLEAN);
 }
 
 /* --- construction ---------------------------------------------------------------------------------------- */
@@ -434,9 +417,8 @@ int announcer_new(sd_event *event, struct announcer **ret)
     if (result >= 0)
         result = sd_event_source_set_enabled(announcer->timer, SD_EVENT_OFF);
     if (result >= 0)
-        result = channel_new(event, SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_ANNOUNCER,
-                             &(struct channel_callbacks){on_supervisor_message, on_supervisor_closed, announcer},
-                             &announcer->supervisor);
+        result = supervised_join(event, DIRECTION_SUPERVISOR_TO_ANNOUNCER, on_supervisor_message, announcer,
+                                 &announcer->supervisor);
     if (result < 0) {
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;

@@ -4,9 +4,7 @@
  * Started by the supervisor with a user of its own, no capability and one socket, descriptor 3. Its raw sockets come
  * from the supervisor, who could open them; it opens none itself, reads no file and runs nothing (DESIGN §1).
  */
-#include "common/log.h"
-#include "common/sandbox.h"
-#include "protocol/event_loop.h"
+#include "protocol/supervised.h"
 #include "workers/announcer/announcer.h"
 
 #include <seccomp.h>
@@ -24,47 +22,18 @@ static const struct sandbox_profile profile = {
     .open_files = OPEN_FILES_MAX,
 };
 
-static enum exit_status run(void)
+static int run(sd_event *event)
 {
-    CLEANUP(event_loop_unrefp) sd_event *event = NULL;
     CLEANUP(announcer_freep) struct announcer *announcer = NULL;
-    const char *step = NULL;
-    int result = event_loop_new(&event);
 
-    if (result < 0) {
-        log_error("cannot make an event loop", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
     if (announcer_new(event, &announcer) < 0)
         return EXIT_STATUS_CRASH;
-    result = sandbox_seal(&profile, &step);
-    if (result < 0) {
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
+    if (supervised_seal(&profile) < 0)
         return EXIT_STATUS_SANDBOX;
-    }
-    result = sd_event_loop(event);
-    if (result < 0) {
-        log_error("event loop failed", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    return (enum exit_status)result;
+    return supervised_loop(event);
 }
 
 int main(void)
 {
-    const char *step = NULL;
-    int result;
-
-    log_initialise("announcer");
-    result = sandbox_enter(0, &step);
-    if (result < 0) {
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
-        return EXIT_STATUS_SANDBOX;
-    }
-    result = sandbox_block_stop_signals();
-    if (result < 0) {
-        log_error("cannot block signals", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    return run();
+    return supervised_main("announcer", 0, NULL, run);
 }

@@ -4,7 +4,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
-#include "protocol/metrics.h"
+#include "protocol/supervised.h"
 #include "workers/control/clients.h"
 #include "workers/control/view.h"
 
@@ -99,8 +99,7 @@ static void handle_configuration(struct control *control, const struct message_c
     }
 }
 
-static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
-                                  void *userdata)
+static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct control *control = userdata;
 
@@ -112,29 +111,13 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         handle_configuration(control, (const struct message_configure_control *)message, descriptor);
         return;
     }
-    if (message->type == MESSAGE_METRICS_PAGE) {
-        metrics_accept(message, descriptor);
-        return;
-    }
-    close_fd(&descriptor); /* the protocol's gate lets only the three above carry one */
-    if (message->type == MESSAGE_PING) {
-        (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
-    } else if (message->type == MESSAGE_SUPERVISION) {
+    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
+    if (message->type == MESSAGE_SUPERVISION) {
         control->view.supervision = *(const struct message_supervision *)message;
         clients_announce_change(control->clients);
     } else if (message->type == MESSAGE_STOP) {
         (void)sd_event_exit(control->event, EXIT_STATUS_CLEAN); /* there is nothing to tear down */
     }
-}
-
-static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
-{
-    struct control *control = userdata;
-
-    (void)channel;
-    if (error < 0)
-        log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    (void)sd_event_exit(control->event, EXIT_STATUS_CLEAN);
 }
 
 /* --- construction ---------------------------------------------------------------------------------------- */
@@ -162,9 +145,8 @@ int control_new(sd_event *event, struct control **ret)
     control->event = event;
     result = clients_new(event, &control->view, &control->clients);
     if (result >= 0)
-        result = channel_new(event, SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_CONTROL,
-                             &(struct channel_callbacks){on_supervisor_message, on_supervisor_closed, control},
-                             &control->supervisor);
+        result = supervised_join(event, DIRECTION_SUPERVISOR_TO_CONTROL, on_supervisor_message, control,
+                                 &control->supervisor);
     if (result < 0) {
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;

@@ -5,8 +5,7 @@
  * comes from the supervisor; it opens none itself, reads no file and runs nothing (DESIGN §1).
  */
 #include "common/log.h"
-#include "common/sandbox.h"
-#include "protocol/event_loop.h"
+#include "protocol/supervised.h"
 #include "workers/control/control.h"
 
 #include <seccomp.h>
@@ -28,55 +27,27 @@ static const struct sandbox_profile profile = {
     .open_files = OPEN_FILES_MAX,
 };
 
-static int seal(const char **ret_step)
+static int limit_memory(void)
 {
-    *ret_step = "memory limit";
-    if (setrlimit(RLIMIT_DATA, &(struct rlimit){MEMORY_MAX, MEMORY_MAX}) < 0)
+    if (setrlimit(RLIMIT_DATA, &(struct rlimit){MEMORY_MAX, MEMORY_MAX}) < 0) {
+        log_error("cannot limit the memory", LOG_ERROR(-errno));
         return -errno;
-    return sandbox_seal(&profile, ret_step);
+    }
+    return 0;
 }
 
-static enum exit_status run(void)
+static int run(sd_event *event)
 {
-    CLEANUP(event_loop_unrefp) sd_event *event = NULL;
     CLEANUP(control_freep) struct control *control = NULL;
-    const char *step = NULL;
-    int result = event_loop_new(&event);
 
-    if (result < 0) {
-        log_error("cannot make an event loop", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
     if (control_new(event, &control) < 0)
         return EXIT_STATUS_CRASH;
-    result = seal(&step);
-    if (result < 0) {
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
+    if (limit_memory() < 0 || supervised_seal(&profile) < 0)
         return EXIT_STATUS_SANDBOX;
-    }
-    result = sd_event_loop(event);
-    if (result < 0) {
-        log_error("event loop failed", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    return (enum exit_status)result;
+    return supervised_loop(event);
 }
 
 int main(void)
 {
-    const char *step = NULL;
-    int result;
-
-    log_initialise("control");
-    result = sandbox_enter(0, &step);
-    if (result < 0) {
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
-        return EXIT_STATUS_SANDBOX;
-    }
-    result = sandbox_block_stop_signals();
-    if (result < 0) {
-        log_error("cannot block signals", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    return run();
+    return supervised_main("control", 0, NULL, run);
 }

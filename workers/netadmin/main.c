@@ -5,8 +5,7 @@
  * 3. It reads nothing but our own fixed-size messages and netlink: no file, no inet socket, no exec (DESIGN §1).
  */
 #include "common/log.h"
-#include "common/sandbox.h"
-#include "protocol/event_loop.h"
+#include "protocol/supervised.h"
 #include "workers/netadmin/netadmin.h"
 #include "workers/netadmin/service_anchor.h"
 
@@ -18,6 +17,9 @@
  * moment, its successor. */
 #define OPEN_FILES_MAX 24
 
+/* The capability is missing, or it belongs to another user namespace than the network namespace. */
+#define CAPABILITY_REMEDY "needs CAP_NET_ADMIN in this network namespace; in Compose: cap_add: [NET_ADMIN]"
+
 /* Besides what every process needs (common/sandbox.c): qsort(3) asks how much memory there is (glibc 2.36). */
 static const int system_calls[] = {SCMP_SYS(sysinfo)};
 
@@ -26,13 +28,6 @@ static const struct sandbox_profile profile = {
     .system_call_count = ARRAY_LENGTH(system_calls),
     .open_files = OPEN_FILES_MAX,
 };
-
-/* The capability is missing, or it belongs to another user namespace than the network namespace. */
-static void report_missing_capability(const char *operation)
-{
-    log_error("needs CAP_NET_ADMIN in this network namespace; in Compose: cap_add: [NET_ADMIN]",
-              LOG_TEXT("operation", operation), LOG_ERROR(-EPERM));
-}
 
 /* Without v4 there is no product; a kernel without v6 support costs v6 alone (ADDR-4). */
 static int check_kernel(struct ruleset *ruleset)
@@ -53,21 +48,9 @@ static int check_kernel(struct ruleset *ruleset)
 }
 
 /* Everything is open: shuts the process in and works to the end. */
-static enum exit_status seal_and_loop(sd_event *event)
+static int seal_and_loop(sd_event *event)
 {
-    const char *step = NULL;
-    int result = sandbox_seal(&profile, &step);
-
-    if (result < 0) {
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
-        return EXIT_STATUS_SANDBOX;
-    }
-    result = sd_event_loop(event);
-    if (result < 0) {
-        log_error("event loop failed", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    return (enum exit_status)result;
+    return supervised_seal(&profile) < 0 ? EXIT_STATUS_SANDBOX : supervised_loop(event);
 }
 
 /* No nftables: neither socket nor kernel support is asked for. */
@@ -88,7 +71,7 @@ static int run_network_anchor(sd_event *event)
     int result = ruleset_new(&ruleset, &failure);
 
     if (result == -EPERM) {
-        report_missing_capability(failure.operation);
+        log_error(CAPABILITY_REMEDY, LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
         return EXIT_STATUS_CONFIGURATION;
     }
     if (result < 0) {
@@ -105,30 +88,8 @@ static int run_network_anchor(sd_event *event)
 /* The argument is the role, since it says what to open before the sandbox is sealed; without one network-anchor. */
 int main(int argc, char **argv)
 {
-    CLEANUP(event_loop_unrefp) sd_event *event = NULL;
     bool is_service_anchor = argc > 1 && strcmp(argv[1], "service-anchor") == 0;
-    const char *step = NULL;
-    int result;
 
-    log_initialise("netadmin");
-    result = sandbox_enter(UINT64_C(1) << CAP_NET_ADMIN, &step);
-    if (result == -EPERM && strcmp(step, SANDBOX_STEP_CAPABILITIES) == 0) {
-        report_missing_capability(step);
-        return EXIT_STATUS_CONFIGURATION;
-    }
-    if (result < 0) {
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
-        return EXIT_STATUS_SANDBOX;
-    }
-    result = sandbox_block_stop_signals();
-    if (result < 0) {
-        log_error("cannot block signals", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    result = event_loop_new(&event);
-    if (result < 0) {
-        log_error("cannot make an event loop", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
-    return is_service_anchor ? run_service_anchor(event) : run_network_anchor(event);
+    return supervised_main("netadmin", UINT64_C(1) << CAP_NET_ADMIN, CAPABILITY_REMEDY,
+                           is_service_anchor ? run_service_anchor : run_network_anchor);
 }

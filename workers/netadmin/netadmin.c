@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "protocol/channel.h"
 #include "protocol/metrics.h"
+#include "protocol/supervised.h"
 #include "workers/netadmin/control_report.h"
 #include "workers/netadmin/exposure_state.h"
 #include "workers/netadmin/map_report.h"
@@ -70,7 +71,7 @@ static void send_readiness(struct netadmin *netadmin, uint32_t conditions)
     if (conditions == netadmin->conditions)
         return;
     netadmin->conditions = conditions;
-    (void)channel_send_message(netadmin->supervisor, &message); /* its end comes as on_supervisor_closed */
+    (void)channel_send_message(netadmin->supervisor, &message); /* the end of the loop follows its end */
 }
 
 static void send_applied(struct netadmin *netadmin, uint64_t generation, int error,
@@ -459,8 +460,7 @@ static void handle_configuration(struct netadmin *netadmin, const struct message
     network_configure(netadmin->network, message);
 }
 
-static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
-                                  void *userdata)
+static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct netadmin *netadmin = userdata;
 
@@ -468,28 +468,12 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         handle_link(netadmin, (const struct message_link *)message, descriptor);
         return;
     }
-    if (message->type == MESSAGE_METRICS_PAGE) {
-        metrics_accept(message, descriptor);
-        return;
-    }
-    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
-    if (message->type == MESSAGE_PING)
-        (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
-    else if (message->type == MESSAGE_CONFIGURE_NETADMIN)
+    if (message->type == MESSAGE_CONFIGURE_NETADMIN)
         handle_configuration(netadmin, (const struct message_configure_netadmin *)message);
     else if (message->type == MESSAGE_TOPOLOGY)
         handle_topology(netadmin, (const struct message_topology *)message);
     else
         handle_stop(netadmin, (const struct message_stop *)message);
-}
-
-/* NAT-14: without STOP this is a crash of the supervisor. A successor adopts everything as it stands. */
-static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
-{
-    (void)channel;
-    if (error < 0)
-        log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    end(userdata);
 }
 
 /* --- construction ---------------------------------------------------------------------------------------- */
@@ -523,11 +507,6 @@ static int add_timer(struct netadmin *netadmin, sd_event_time_handler_t handler,
 
 static int add_sources(struct netadmin *netadmin)
 {
-    const struct channel_callbacks callbacks = {
-        .on_message = on_supervisor_message,
-        .on_closed = on_supervisor_closed,
-        .userdata = netadmin,
-    };
     int result = add_timer(netadmin, on_retry, &netadmin->retry_timer);
 
     if (result >= 0)
@@ -537,8 +516,8 @@ static int add_sources(struct netadmin *netadmin)
     if (result >= 0)
         result = sd_event_source_set_enabled(netadmin->reconcile_source, SD_EVENT_OFF);
     if (result >= 0)
-        result = channel_new(netadmin->event, SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_NETADMIN, &callbacks,
-                             &netadmin->supervisor);
+        result = supervised_join(netadmin->event, DIRECTION_SUPERVISOR_TO_NETADMIN, on_supervisor_message, netadmin,
+                                 &netadmin->supervisor);
     if (result >= 0)
         result = nft_monitor_new(netadmin->event, ruleset_port(netadmin->ruleset), on_foreign_change, netadmin,
                                  &netadmin->monitor);

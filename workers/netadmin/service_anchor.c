@@ -4,7 +4,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
-#include "protocol/metrics.h"
+#include "protocol/supervised.h"
 #include "workers/netadmin/network.h"
 
 /* No set of conditions: the supervisor hears the first one whatever it is. */
@@ -31,7 +31,7 @@ static void send_readiness(struct service_anchor *anchor)
     if (conditions == anchor->conditions)
         return;
     anchor->conditions = conditions;
-    (void)channel_send_message(anchor->supervisor, &message); /* its end comes as on_supervisor_closed */
+    (void)channel_send_message(anchor->supervisor, &message); /* the end of the loop follows its end */
 }
 
 static void on_network_changed(struct network *network, void *userdata)
@@ -114,8 +114,7 @@ static void handle_stop(struct service_anchor *anchor, const struct message_stop
     (void)sd_event_exit(anchor->event, EXIT_STATUS_CLEAN);
 }
 
-static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
-                                  void *userdata)
+static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct service_anchor *anchor = userdata;
 
@@ -123,31 +122,13 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         handle_link(anchor, (const struct message_link *)message, descriptor);
         return;
     }
-    if (message->type == MESSAGE_METRICS_PAGE) {
-        metrics_accept(message, descriptor);
-        return;
-    }
-    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
-    if (message->type == MESSAGE_PING)
-        (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
-    else if (message->type == MESSAGE_CONFIGURE_NETADMIN)
+    if (message->type == MESSAGE_CONFIGURE_NETADMIN)
         handle_configuration(anchor, (const struct message_configure_netadmin *)message);
     else if (message->type == MESSAGE_STOP)
         handle_stop(anchor, (const struct message_stop *)message);
     else
         log_error("a message that does not concern this role, ignoring",
                   LOG_TEXT("type", message_type_to_string(message->type)));
-}
-
-/* The supervisor died: a successor adopts what is installed (SA-4). */
-static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
-{
-    struct service_anchor *anchor = userdata;
-
-    (void)channel;
-    if (error < 0)
-        log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    (void)sd_event_exit(anchor->event, EXIT_STATUS_CLEAN);
 }
 
 struct service_anchor *service_anchor_free(struct service_anchor *anchor)
@@ -170,9 +151,8 @@ int service_anchor_new(sd_event *event, struct service_anchor **ret)
         return -ENOMEM;
     anchor->event = event;
     anchor->conditions = CONDITIONS_UNSENT;
-    result = channel_new(event, SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_NETADMIN,
-                         &(struct channel_callbacks){on_supervisor_message, on_supervisor_closed, anchor},
-                         &anchor->supervisor);
+    result =
+        supervised_join(event, DIRECTION_SUPERVISOR_TO_NETADMIN, on_supervisor_message, anchor, &anchor->supervisor);
     if (result < 0) {
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;

@@ -6,6 +6,7 @@
 #include "common/sandbox.h"
 #include "protocol/channel.h"
 #include "protocol/metrics.h"
+#include "protocol/supervised.h"
 #include "workers/dns/lookup.h"
 
 #include <seccomp.h>
@@ -268,8 +269,7 @@ static void handle_configuration(struct resolver *resolver, const struct message
         (void)sd_event_exit(resolver->event, (int)status);
 }
 
-static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
-                                  void *userdata)
+static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct resolver *resolver = userdata;
 
@@ -277,27 +277,10 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         handle_link(resolver, (const struct message_link *)message, descriptor);
         return;
     }
-    if (message->type == MESSAGE_METRICS_PAGE) {
-        metrics_accept(message, descriptor);
-        return;
-    }
-    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
-    if (message->type == MESSAGE_PING)
-        (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
-    else if (message->type == MESSAGE_CONFIGURE_RESOLVER)
+    if (message->type == MESSAGE_CONFIGURE_RESOLVER)
         handle_configuration(resolver, (const struct message_configure_resolver *)message);
     else
         (void)sd_event_exit(resolver->event, EXIT_STATUS_CLEAN); /* STOP */
-}
-
-static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
-{
-    struct resolver *resolver = userdata;
-
-    (void)channel;
-    if (error < 0)
-        log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    (void)sd_event_exit(resolver->event, EXIT_STATUS_CLEAN);
 }
 
 struct resolver *resolver_free(struct resolver *resolver)
@@ -325,9 +308,8 @@ int resolver_new(sd_event *event, struct resolver **ret)
     if (result >= 0)
         result = sd_event_source_set_enabled(resolver->timer, SD_EVENT_OFF);
     if (result >= 0)
-        result = channel_new(event, SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_RESOLVER,
-                             &(struct channel_callbacks){on_supervisor_message, on_supervisor_closed, resolver},
-                             &resolver->supervisor);
+        result = supervised_join(event, DIRECTION_SUPERVISOR_TO_RESOLVER, on_supervisor_message, resolver,
+                                 &resolver->supervisor);
     if (result < 0) {
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;

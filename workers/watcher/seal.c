@@ -2,12 +2,10 @@
 #include "workers/watcher/seal.h"
 
 #include "common/cleanup.h"
-#include "common/clock.h"
 #include "common/sandbox.h"
 
 #include <seccomp.h>
 #include <sys/socket.h>
-#include <systemd/sd-id128.h>
 
 /* Two connections to Docker, DNS, the channels, the loop's own: a dozen are used. */
 #define OPEN_FILES_MAX 64
@@ -33,12 +31,6 @@ int seal(const struct docker_host *host, const char **ret_step)
         .may_connect_tcp = is_tcp,
         .readable_paths = NULL,
     };
-    char time_text[CLOCK_TEXT_SIZE];
-    sd_id128_t boot_id;
 
-    /* Libraries that read a file once, later: glibc /etc/localtime (even for UTC), sd-event the boot ID for its
-     * timers (without it they are only less spread, so a failure does not matter). */
-    clock_format(clock_real_nanoseconds(), time_text);
-    (void)sd_id128_get_boot(&boot_id);
     return sandbox_seal(&profile, ret_step);
 }

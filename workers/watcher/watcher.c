@@ -4,7 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
-#include "protocol/metrics.h"
+#include "protocol/supervised.h"
 #include "workers/watcher/control_peer.h"
 #include "workers/watcher/findings.h"
 #include "workers/watcher/reconcile.h"
@@ -64,7 +64,7 @@ static void on_docker_connected(void *userdata, bool is_connected)
         .conditions = is_connected ? READINESS_DOCKER_CONNECTED : 0,
     };
 
-    (void)channel_send_message(watcher->supervisor, &readiness); /* on_supervisor_closed tells of a failure */
+    (void)channel_send_message(watcher->supervisor, &readiness); /* the end of the loop follows a failure */
 }
 
 static void on_docker_changed(void *userdata, uint64_t event_time)
@@ -76,7 +76,7 @@ static void on_topology(void *userdata, const struct message_topology *topology,
 {
     struct watcher *watcher = userdata;
 
-    (void)channel_send_message(watcher->supervisor, topology); /* on_supervisor_closed tells of a failure */
+    (void)channel_send_message(watcher->supervisor, topology); /* the end of the loop follows a failure */
     reconciler_set_shared(watcher->reconciler, &topology->shared, shared_id);
     path_survey_set_shared(watcher->survey, discovery_shared_network(watcher->discovery), &topology->shared.mac);
     reconcile(watcher, 0);
@@ -209,8 +209,7 @@ static void configure(struct watcher *watcher, const struct message_configure_wa
     }
 }
 
-static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
-                                  void *userdata)
+static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct watcher *watcher = userdata;
 
@@ -221,12 +220,6 @@ static void on_supervisor_message(struct channel *channel, const struct message_
     case MESSAGE_LINK:
         take_link(watcher, (const struct message_link *)message, descriptor);
         break;
-    case MESSAGE_METRICS_PAGE:
-        metrics_accept(message, descriptor);
-        break;
-    case MESSAGE_PING:
-        (void)channel_send_pong(channel, message); /* on_supervisor_closed tells of a failure */
-        break;
     case MESSAGE_STOP:
         end(watcher, EXIT_STATUS_CLEAN);
         break;
@@ -235,29 +228,19 @@ static void on_supervisor_message(struct channel *channel, const struct message_
     }
 }
 
-/* Without a supervisor nobody would restart or stop us: end at once. */
-static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
+int watcher_new(sd_event *event, struct watcher **ret)
 {
-    (void)channel;
-    log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    end(userdata, EXIT_STATUS_CRASH);
-}
-
-int watcher_new(sd_event *event, int supervisor_fd, struct watcher **ret)
-{
-    CLEANUP_FD int owned_fd = supervisor_fd;
     CLEANUP(watcher_freep) struct watcher *watcher = calloc(1, sizeof(*watcher));
-    struct channel_callbacks callbacks = {.on_message = on_supervisor_message, .on_closed = on_supervisor_closed};
     int result;
 
     if (!watcher)
         return -ENOMEM;
     watcher->event = event;
-    callbacks.userdata = watcher;
     result = control_peer_new(event, collect_findings, watcher, &watcher->control);
     if (result < 0)
         return result;
-    result = channel_new(event, TAKE_FD(owned_fd), DIRECTION_SUPERVISOR_TO_WATCHER, &callbacks, &watcher->supervisor);
+    result =
+        supervised_join(event, DIRECTION_SUPERVISOR_TO_WATCHER, on_supervisor_message, watcher, &watcher->supervisor);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(watcher);

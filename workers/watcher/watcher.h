@@ -12,7 +12,7 @@
 
 struct watcher;
 
-/* `supervisor_fd` is taken over, also on failure. The event loop ends with an enum exit_status. */
-int watcher_new(sd_event *event, int supervisor_fd, struct watcher **ret) __attribute__((warn_unused_result));
+/* The event loop ends with an enum exit_status. Returns 0 or a negative errno. */
+int watcher_new(sd_event *event, struct watcher **ret) __attribute__((warn_unused_result));
 struct watcher *watcher_free(struct watcher *watcher);
 DEFINE_POINTER_CLEANUP(struct watcher, (void)watcher_free, watcher_freep);

@@ -1,0 +1,106 @@
+/* What the life of every worker has in common; see supervised.h. Runs in every worker, with the worker's own rights. */
+#include "protocol/supervised.h"
+
+#include "common/log.h"
+#include "protocol/event_loop.h"
+#include "protocol/metrics.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* A process has one supervisor. */
+static struct {
+    sd_event *event;
+    supervised_message_handler on_message;
+    void *userdata;
+} supervised;
+
+/* The supervisor stops us by message, a peer that has gone is seen at its socket: signals say nothing that we need. */
+static int ignore_signals(void)
+{
+    int result = sandbox_block_stop_signals();
+
+    if (result == 0 && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        result = -errno;
+    return result;
+}
+
+int supervised_main(const char *name, uint64_t capabilities, const char *remedy, int (*run)(sd_event *event))
+{
+    CLEANUP(event_loop_unrefp) sd_event *event = NULL;
+    const char *step = NULL;
+    int result;
+
+    log_initialise(name);
+    result = sandbox_enter(capabilities, &step);
+    if (result == -EPERM && remedy && strcmp(step, SANDBOX_STEP_CAPABILITIES) == 0) {
+        log_error(remedy, LOG_TEXT("operation", step), LOG_ERROR(result));
+        return EXIT_STATUS_CONFIGURATION;
+    }
+    if (result < 0) {
+        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
+        return EXIT_STATUS_SANDBOX;
+    }
+    result = ignore_signals();
+    if (result == 0)
+        result = event_loop_new(&event);
+    if (result < 0) {
+        log_error("cannot make an event loop", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    return run(event);
+}
+
+static void on_supervisor_message(struct channel *channel, const struct message_header *message, int descriptor,
+                                  void *userdata)
+{
+    (void)userdata;
+    if (message->type == MESSAGE_METRICS_PAGE) {
+        metrics_accept(message, descriptor);
+    } else if (message->type == MESSAGE_PING) {    /* without a descriptor, says validate.c */
+        (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
+    } else {
+        supervised.on_message(message, descriptor, supervised.userdata);
+    }
+}
+
+static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    (void)channel;
+    (void)userdata;
+    if (error < 0)
+        log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    (void)sd_event_exit(supervised.event, EXIT_STATUS_CLEAN);
+}
+
+int supervised_join(sd_event *event, enum message_direction receives, supervised_message_handler on_message,
+                    void *userdata, struct channel **ret)
+{
+    const struct channel_callbacks callbacks = {on_supervisor_message, on_supervisor_closed, NULL};
+
+    supervised.event = event;
+    supervised.on_message = on_message;
+    supervised.userdata = userdata;
+    return channel_new(event, SUPERVISOR_DESCRIPTOR, receives, &callbacks, ret);
+}
+
+int supervised_seal(const struct sandbox_profile *profile)
+{
+    const char *step = NULL;
+    int result = sandbox_seal(profile, &step);
+
+    if (result < 0)
+        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
+    return result;
+}
+
+int supervised_loop(sd_event *event)
+{
+    int result = sd_event_loop(event);
+
+    if (result < 0) {
+        log_error("event loop failed", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
+    return result;
+}
