@@ -84,7 +84,8 @@ class Buildah:
         run(*self.command, *arguments)
 
     def build(self, target, labels, archive):
-        self.run("build", "--isolation", "chroot", "--network", "host", "--layers", "--pull-never",
+        # --format docker: an OCI image knows no health check.
+        self.run("build", "--format", "docker", "--isolation", "chroot", "--network", "host", "--layers", "--pull-never",
                  "--identity-label=false", "--target", target, "--tag", f"anchord:{target}",
                  "--build-arg", f"COMMIT={labels['org.opencontainers.image.revision']}",
                  "--build-arg", f"VERSION={labels['org.opencontainers.image.version']}",
