@@ -158,7 +158,7 @@ class Service:
 class Netadmin:
     """One run of the program and the test's end of its two channels."""
 
-    def __init__(self, program, namespace):
+    def __init__(self, program, namespace, environment):
         self.supervisor, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.supervisor.settimeout(DEADLINE)
         output, their_output = os.pipe2(os.O_CLOEXEC)
@@ -168,7 +168,7 @@ class Netadmin:
                 # By descriptor: the program may lie in a directory that only root may enter.
                 program_descriptor = above(3, os.open(program, os.O_RDONLY | os.O_CLOEXEC))
                 self.become(namespace, above(3, theirs.fileno()), above(3, their_output))
-                os.execve(program_descriptor, ["anchord-netadmin"], {})
+                os.execve(program_descriptor, ["anchord-netadmin"], environment)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -322,6 +322,8 @@ class Netadmin:
 
 
 class Lab:
+    environment = {}  # of the program
+
     def __init__(self, program):
         self.program = program
         self.closing = contextlib.ExitStack()
@@ -376,7 +378,7 @@ class Lab:
 
     def start(self, ready=True, topology=None, **configuration):
         """Starts the program, configures it and links a watcher; with `ready` it gets a topology and installs."""
-        netadmin = Netadmin(self.program, self.anchor)
+        netadmin = Netadmin(self.program, self.anchor, self.environment)
         self.closing.callback(netadmin.close)
         self.netadmin = netadmin
         netadmin.send(messages.configure_netadmin(**configuration))

@@ -16,7 +16,6 @@
 #include "workers/netadmin/gateway_claim.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/route_table.h"
-#include "workers/netadmin/routing_rules.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -120,7 +119,8 @@ static uint32_t route_table_of(const struct nlmsghdr *message, const struct rtms
     return rtnetlink_get_u32(attributes[RTA_TABLE], header->rtm_table);
 }
 
-/* Of routes only ours and what advertisements bring matter; a router's churn in main does not wake us. */
+/* Of routes only ours, those in place of ours and what advertisements bring matter; a router's churn in main does not
+ * wake us. */
 static bool concerns_us(const struct nlmsghdr *message)
 {
     const struct rtmsg *header = mnl_nlmsg_get_payload(message);
@@ -129,7 +129,8 @@ static bool concerns_us(const struct nlmsghdr *message)
         return true;
     if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
         return false;
-    return header->rtm_protocol == RTPROT_RA || route_table_of(message, header) == ROUTE_TABLE_NUMBER;
+    return header->rtm_protocol == RTPROT_RA || header->rtm_dst_len == HALF_PREFIX_LENGTH ||
+           route_table_of(message, header) == ROUTE_TABLE_NUMBER;
 }
 
 /* The picture in `links` is still the one from before; even when the link is up again, its addresses are gone. */
@@ -385,22 +386,6 @@ int network_send_links(const struct network *network, struct channel *watcher, u
     return result < 0 ? result : channel_send_message(watcher, &commit);
 }
 
-static int remove_family(struct network *network, const struct family_state *family)
-{
-    bool is_4 = family->family == IP_FAMILY_4;
-    struct rtnetlink_request request;
-    int rules;
-    int routes;
-
-    if (family->is_absent)
-        return 0;
-    rules = routing_rules_remove(network->rtnetlink, &request, family->family);
-    (void)network_report_result(network, is_4 ? NETWORK_STEP_RULES4 : NETWORK_STEP_RULES6, &request, rules);
-    routes = route_table_remove(network->rtnetlink, &request, family->family);
-    (void)network_report_result(network, is_4 ? NETWORK_STEP_ROUTES4 : NETWORK_STEP_ROUTES6, &request, routes);
-    return rules < 0 ? rules : routes;
-}
-
 int network_tear_down(struct network *network)
 {
     const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
@@ -415,7 +400,7 @@ int network_tear_down(struct network *network)
         first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->topology.shared);
     (void)network_report_result(network, NETWORK_STEP_CLAIM, &request, first);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
-        int result = remove_family(network, &network->families[i]);
+        int result = network_remove_family(network, &network->families[i]);
 
         first = first < 0 ? first : result;
     }

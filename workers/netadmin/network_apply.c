@@ -11,6 +11,8 @@
 #include "workers/netadmin/route_table.h"
 #include "workers/netadmin/routing_rules.h"
 
+#include <linux/rtnetlink.h>
+
 /* Advertised default routes that are looked at; the best ROUTERS_MAX of them are mirrored. */
 #define ROUTERS_READ_MAX 16
 
@@ -119,23 +121,48 @@ static bool decide(const struct network *network, struct family_state *family, c
     return differs;
 }
 
+static enum network_step rules_step(const struct family_state *family)
+{
+    return family->family == IP_FAMILY_4 ? NETWORK_STEP_RULES4 : NETWORK_STEP_RULES6;
+}
+
+static enum network_step routes_step(const struct family_state *family)
+{
+    return family->family == IP_FAMILY_4 ? NETWORK_STEP_ROUTES4 : NETWORK_STEP_ROUTES6;
+}
+
+/* Before the first route: a kernel without policy routing puts into main what is meant for any other table
+ * (include/net/ip_fib.h, fib_get_table). */
+static int choose_table(struct network *network, struct family_state *family)
+{
+    struct rtnetlink_request request;
+    int exist;
+
+    if (family->table)
+        return 0;
+    exist = routing_rules_exist(network->rtnetlink, &request, family->family);
+    if (network_report_result(network, rules_step(family), &request, exist) < 0)
+        return exist;
+    family->table = exist ? ROUTE_TABLE_NUMBER : RT_TABLE_MAIN;
+    return 0;
+}
+
 /* Routes first: a rule must not lead into an empty table. */
 static int install(struct network *network, const struct family_state *family, const struct network_link *external,
                    int *ret_changes)
 {
-    bool is_4 = family->family == IP_FAMILY_4;
-    struct route_wish wish = {family->family, external, &family->choice};
+    struct route_wish wish = {family->family, family->table, external, &family->choice};
     struct rtnetlink_request request;
     int routes = route_table_apply(network->rtnetlink, &request, &wish);
-    int rules;
+    int rules = 0;
 
     if (routes == -EAFNOSUPPORT || routes == -EOPNOTSUPP)
         return routes;
-    routes = network_report_result(network, is_4 ? NETWORK_STEP_ROUTES4 : NETWORK_STEP_ROUTES6, &request, routes);
-    rules = routing_rules_apply(network->rtnetlink, &request, family->family);
-    if (rules == -EAFNOSUPPORT)
-        return rules;
-    rules = network_report_result(network, is_4 ? NETWORK_STEP_RULES4 : NETWORK_STEP_RULES6, &request, rules);
+    routes = network_report_result(network, routes_step(family), &request, routes);
+    if (family->table != RT_TABLE_MAIN) {
+        rules = routing_rules_apply(network->rtnetlink, &request, family->family);
+        rules = network_report_result(network, rules_step(family), &request, rules);
+    }
     if (routes < 0 || rules < 0)
         return routes < 0 ? routes : rules;
     *ret_changes = routes + rules;
@@ -152,13 +179,27 @@ static void count_family(const struct network *network, const struct family_stat
                 family->is_settled && family->choice.count > 0 && family->link_index != 0);
 }
 
+/* Once, and only when it holds: a kernel without the family has no rules either. */
+static void report_shadowing(struct family_state *family)
+{
+    if (family->table != RT_TABLE_MAIN || family->reported_shadowing)
+        return;
+    family->reported_shadowing = true;
+    log_warn("the kernel has no policy routing: routes of ours in the main table, more specific than its default "
+             "route, shadow that one instead of replacing it, which Docker needs unchanged",
+             LOG_TEXT("family", ip_family_to_string(family->family)),
+             LOG_TEXT("routes", family->family == IP_FAMILY_4 ? "0.0.0.0/1, 128.0.0.0/1" : "::/1, 8000::/1"));
+}
+
 int network_apply_family(struct network *network, struct family_state *family, const struct network_link *link,
                          const struct gateway_choice *choice)
 {
     bool differs = decide(network, family, link, choice);
     int changes = 0;
-    int result = install(network, family, link, &changes);
+    int result = choose_table(network, family);
 
+    if (result == 0)
+        result = install(network, family, link, &changes);
     if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP) {
         family->is_absent = true;
         log_info("the kernel lacks an address family, going on without",
@@ -169,8 +210,27 @@ int network_apply_family(struct network *network, struct family_state *family, c
         log_warn("routes or rules of ours were changed by somebody else, put back",
                  LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
     family->is_settled = result == 0;
+    if (family->is_settled)
+        report_shadowing(family);
     count_family(network, family, changes);
     return result;
+}
+
+int network_remove_family(struct network *network, struct family_state *family)
+{
+    struct rtnetlink_request request;
+    int rules = 0;
+    int routes = choose_table(network, family);
+
+    if (family->is_absent || routes < 0)
+        return routes;
+    if (family->table != RT_TABLE_MAIN) {
+        rules = routing_rules_remove(network->rtnetlink, &request, family->family);
+        (void)network_report_result(network, rules_step(family), &request, rules);
+    }
+    routes = route_table_remove(network->rtnetlink, &request, family->family, family->table);
+    (void)network_report_result(network, routes_step(family), &request, routes);
+    return rules < 0 ? rules : routes;
 }
 
 static int apply_family(struct network *network, struct family_state *family)

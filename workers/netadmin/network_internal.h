@@ -41,7 +41,9 @@ struct family_state {
     struct gateway_answers answers; /* of a service-anchor: the last good ones; count 0 until the first */
     bool reported_several;
     bool is_absent; /* this kernel does not have the family */
-    bool is_known;  /* the two below were decided once */
+    uint32_t table; /* that our routes are in: our own or main; 0 until the kernel was asked */
+    bool reported_shadowing;
+    bool is_known; /* the two below were decided once */
     struct gateway_choice choice;
     uint32_t link_index; /* of the external link when it is there and up, else 0 */
     bool is_settled;     /* the kernel had all that is wanted after the last comparison */
@@ -108,6 +110,9 @@ int network_apply(struct network *network, uint32_t *ret_lifetime) __attribute__
  */
 int network_apply_family(struct network *network, struct family_state *family, const struct network_link *link,
                          const struct gateway_choice *choice) __attribute__((warn_unused_result));
+
+/* Removes rules and routes of one family. Returns 0 or the first failure, reported. */
+int network_remove_family(struct network *network, struct family_state *family) __attribute__((warn_unused_result));
 
 /* --- network_service.c -------------------------------------------------------------------------------- */
 

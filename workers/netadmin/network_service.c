@@ -1,6 +1,7 @@
 /*
  * The network half in a service-anchor; see network.h. Runs in anchord-netadmin with CAP_NET_ADMIN, in the namespace of
- * an application: nothing is touched there but table 24942 and the two rules that lead into it (SA-2).
+ * an application: nothing is touched there but table 24942 and the two rules that lead into it, or without policy
+ * routing two routes of ours in main (SA-2).
  *
  * A family whose gateway was never known is left as Docker made it. From its first gateway on, table and rules stay
  * until STOP: without a usable gateway nothing of it leaves.

@@ -40,6 +40,7 @@ struct route {
 
 struct route_list {
     uint8_t family;
+    uint32_t table;
     struct route routes[ROUTES_MAX];
     size_t count;
 };
@@ -104,6 +105,13 @@ static int dump_routes(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
     return result == -ENOENT ? 0 : result; /* no route was ever in that table */
 }
 
+/* In main, all but our halves is none of our business. */
+static bool is_in_question(const struct route *route)
+{
+    return route->table != RT_TABLE_MAIN ||
+           (route->protocol == ROUTE_PROTOCOL && route->destination_length == HALF_PREFIX_LENGTH);
+}
+
 static void on_own_route(const struct nlmsghdr *message, void *userdata)
 {
     struct route_list *list = userdata;
@@ -111,7 +119,7 @@ static void on_own_route(const struct nlmsghdr *message, void *userdata)
 
     /* A kernel before 5.0 does not filter, and one without IPv6 answers with IPv4's routes. */
     if (list->count < ROUTES_MAX && parse_route(message, &route) && route.family == list->family &&
-        route.table == ROUTE_TABLE_NUMBER)
+        route.table == list->table && is_in_question(&route))
         list->routes[list->count++] = route;
 }
 
@@ -164,16 +172,18 @@ static int delete_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
     return result == -ESRCH ? 0 : result; /* gone already */
 }
 
-/* What the table shall hold. `unreachable` is first, so that there is no moment without a last resort. */
-static void list_wanted(const struct route_wish *wish, struct route_list *ret)
+/* What leads to one destination. `unreachable` is first, so that there is no moment without a last resort. */
+static void list_destination(const struct route_wish *wish, const struct ip_subnet *destination, struct route_list *ret)
 {
     struct route route = {
         .family = wish->family,
         .type = RTN_UNREACHABLE,
         .protocol = ROUTE_PROTOCOL,
         .scope = RT_SCOPE_UNIVERSE,
-        .table = ROUTE_TABLE_NUMBER,
+        .table = wish->table,
         .metric = METRIC_UNREACHABLE,
+        .destination = destination->address,
+        .destination_length = destination->prefix_length,
     };
 
     ret->routes[ret->count++] = route;
@@ -189,6 +199,23 @@ static void list_wanted(const struct route_wish *wish, struct route_list *ret)
         route.preference = gateway->preference;
         route.expires_in = gateway->expires_in;
         ret->routes[ret->count++] = route;
+    }
+}
+
+/* What the table shall hold; route_table.h shows it. */
+static void list_wanted(const struct route_wish *wish, struct route_list *ret)
+{
+    const uint8_t first_bytes[] = {0x00, 0x80}; /* of the two halves */
+    struct ip_subnet destination = {.prefix_length = 0};
+
+    if (wish->table != RT_TABLE_MAIN) {
+        list_destination(wish, &destination, ret);
+        return;
+    }
+    destination = (struct ip_subnet){{.family = wish->family}, HALF_PREFIX_LENGTH};
+    for (size_t i = 0; i < ARRAY_LENGTH(first_bytes); i++) {
+        destination.address.bytes[0] = first_bytes[i];
+        list_destination(wish, &destination, ret);
     }
 }
 
@@ -264,9 +291,9 @@ static int remove_surplus(struct rtnetlink *rtnetlink, struct rtnetlink_request 
 
 int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
 {
-    struct route_list present = {.family = wish->family};
-    struct route_list wanted = {.family = wish->family};
-    int result = dump_routes(rtnetlink, request, wish->family, ROUTE_TABLE_NUMBER, on_own_route, &present);
+    struct route_list present = {.family = wish->family, .table = wish->table};
+    struct route_list wanted = {.family = wish->family, .table = wish->table};
+    int result = dump_routes(rtnetlink, request, wish->family, wish->table, on_own_route, &present);
     int missing;
 
     if (result < 0)
@@ -278,7 +305,7 @@ int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *req
     /* What was replaced is gone: with the old list, the new route might be deleted for it. */
     if (missing > 0) {
         present.count = 0;
-        result = dump_routes(rtnetlink, request, wish->family, ROUTE_TABLE_NUMBER, on_own_route, &present);
+        result = dump_routes(rtnetlink, request, wish->family, wish->table, on_own_route, &present);
         if (result < 0)
             return result;
     }
@@ -286,10 +313,10 @@ int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *req
     return result < 0 ? result : missing + result;
 }
 
-int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table)
 {
-    struct route_list present = {.family = family};
-    int result = dump_routes(rtnetlink, request, family, ROUTE_TABLE_NUMBER, on_own_route, &present);
+    struct route_list present = {.family = family, .table = table};
+    int result = dump_routes(rtnetlink, request, family, table, on_own_route, &present);
 
     for (size_t i = 0; i < present.count && result == 0; i++) {
         if (present.routes[i].protocol == ROUTE_PROTOCOL)

@@ -10,6 +10,16 @@
  * So main's specific routes hold, Docker's default routes never do, other people's rules come first, and with
  * the link down or no gateway nothing leaves another way. Docker's routes are never touched.
  *
+ * A kernel without policy routing has no table but main (SA-2). There the same routes stand twice, as two halves:
+ *
+ *     ip route show table main:
+ *                0.0.0.0/1   via GATEWAY dev EXTERNAL proto 110 metric 100      (v6: ::/1)
+ *                unreachable 0.0.0.0/1 proto 110 metric 4294967295
+ *                128.0.0.0/1 …                                                  (v6: 8000::/1)
+ *
+ * More specific than every default route, they shadow Docker's instead of replacing it: Docker finds its own as it left
+ * it (an edited one makes `docker network connect` fail), and there is nothing to restore after a crash.
+ *
  * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). Each call compares with what the kernel has and
  * sends the difference only, so that a predecessor's work is adopted without a gap; what is there and right is
  * not touched. On failure the failed request is in *request.
@@ -26,25 +36,28 @@
 
 /* "an". Tables 256 … 2^32-1 are free (linux/rtnetlink.h). */
 #define ROUTE_TABLE_NUMBER UINT32_C(24942)
+/* Of our routes in main: half of all addresses. */
+#define HALF_PREFIX_LENGTH 1
 /* RTPROT_… and FRA_PROTOCOL of all that is ours; 'n'. Neither linux/rtnetlink.h nor iproute2's rt_protos has it. */
 #define ROUTE_PROTOCOL UINT8_C(110)
 
 /* A default route is wanted through this link; NULL or a link that is down: only `unreachable default`. */
 struct route_wish {
     uint8_t family; /* enum ip_family */
+    uint32_t table; /* ROUTE_TABLE_NUMBER, or RT_TABLE_MAIN without policy routing */
     const struct network_link *external;
     const struct gateway_choice *choice;
 };
 
 /*
- * Brings table 24942 to the wish. Foreign default routes in it are removed, other foreign routes left alone.
+ * Brings the table to the wish. Foreign default routes in table 24942 are removed, other foreign routes left alone.
  * Returns the number of changes (a prolonged lifetime is none), or a negative errno.
  */
 int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
     __attribute__((warn_unused_result));
 
-/* Removes our routes. Returns 0 or a negative errno. */
-int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+/* Removes our routes from `table`. Returns 0 or a negative errno. */
+int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table)
     __attribute__((warn_unused_result));
 
 /*

@@ -121,6 +121,16 @@ static int delete_rule(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
     return result == -ENOENT ? 0 : result;
 }
 
+int routing_rules_exist(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+{
+    struct reading reading = {0};
+    int result = read_rules(rtnetlink, request, family, &reading);
+
+    if (result == -EOPNOTSUPP || result == -EAFNOSUPPORT)
+        return 0;
+    return result == 0 || result == -EINTR ? 1 : result; /* an interrupted dump shows them, too */
+}
+
 int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
 {
     struct reading reading = {0};

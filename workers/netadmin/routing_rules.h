@@ -11,9 +11,14 @@
 #include <stdint.h>
 
 /*
- * Adds what is missing, removes ours that are not wanted. Returns the number of changes or a negative errno;
- * -EAFNOSUPPORT when the kernel has no such family.
+ * Returns 1 when the kernel has policy routing for the family; 0 when it has none: no rules at all (EOPNOTSUPP, without
+ * CONFIG_IP_MULTIPLE_TABLES), or none of this family (EAFNOSUPPORT, without CONFIG_IPV6_MULTIPLE_TABLES, and without
+ * IPv6); else a negative errno.
  */
+int routing_rules_exist(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+    __attribute__((warn_unused_result));
+
+/* Adds what is missing, removes ours that are not wanted. Returns the number of changes or a negative errno. */
 int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
     __attribute__((warn_unused_result));
 

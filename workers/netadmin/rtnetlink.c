@@ -178,6 +178,14 @@ int rtnetlink_execute(struct rtnetlink *rtnetlink, struct rtnetlink_request *req
     return result;
 }
 
+/* A dump that fails after it began says so in its end (net/netlink/af_netlink.c, netlink_dump_done). */
+static int read_end_of_dump(const struct nlmsghdr *message)
+{
+    const int *error = mnl_nlmsg_get_payload(message);
+
+    return mnl_nlmsg_get_payload_len(message) >= sizeof(*error) && *error < 0 ? *error : 1;
+}
+
 /* Returns 1 at the end of the dump, 0 before it, or a negative errno. */
 static int handle_dump_datagram(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, int length,
                                 rtnetlink_handler handler, void *userdata, bool *interrupted)
@@ -192,7 +200,7 @@ static int handle_dump_datagram(struct rtnetlink *rtnetlink, struct rtnetlink_re
         if (message->nlmsg_type == NLMSG_ERROR)
             return read_acknowledgement(request, message);
         if (message->nlmsg_type == NLMSG_DONE)
-            return 1;
+            return read_end_of_dump(message);
         if (message->nlmsg_type >= NLMSG_MIN_TYPE)
             handler(message, userdata);
     }
