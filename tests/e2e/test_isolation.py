@@ -19,9 +19,8 @@ EXPOSED_TCP, EXPOSED_UDP = {25, 80, 53}, {443, 53}
 # Everything that listens anywhere in the project, and what else a scanner would try.
 INNER_PORTS = (22, 25, 53, 80, 111, 443, 2375, 2376, 5432, 8080, 8443, 9090)
 UNREACHABLE = {4: b"\x03\x03", 6: b"\x01\x04"}  # ICMP port unreachable: RFC 792, RFC 4443
-# What every host says on a link of its own accord, as ICMPv6 types: neighbour discovery (RFC 4861), multicast
-# memberships (RFC 2710, RFC 3810). As ICMP types they do not exist.
-LINK_CHATTER = {*range(130, 138), 143}
+NEIGHBOUR_DISCOVERY = range(133, 138)  # ICMPv6 types, RFC 4861; as ICMP types they do not exist
+ALL_MLD_ROUTERS = "ff02::16"  # RFC 3810, 5.2.14: every host reports its multicast groups when a link comes up
 HIDDEN_SERVICES = ("smtp", "web", "dns", "database", PROXY)
 
 
@@ -96,7 +95,8 @@ def test_no_inner_address_answers_the_lan(lab, mail, scanner, each_bridge_filter
         assert found.nothing(), (owner, network, address, found)
     assert not [packet for packet in capture.received()
                 if packet.source not in (scanner.ipv4, scanner.ipv6, *lab.lanhost1.addresses)
-                and (packet.proto != "icmp" or packet.payload[0] not in LINK_CHATTER)]
+                and packet.destination != ALL_MLD_ROUTERS
+                and (packet.proto != "icmp" or packet.payload[0] not in NEIGHBOUR_DISCOVERY)]
 
 
 def test_only_the_project_answers_to_its_address_on_the_link(lab, mail):
