@@ -172,3 +172,16 @@ def test_ten_thousand_ports(mail, add, figure):
     wait_until(lambda: 12345 not in mail.elements(4, "udp"), 5, "the end of the range")
     figure(f"10,000 ports in two families: docker rm to empty maps {time.monotonic() - start:.2f} s")
     assert not set(mail.elements(6, "udp")) & set(RANGE)
+
+
+def test_many_single_ports_of_many_kinds(direct):
+    """NAT-5, DISC-1: a state of more than a few dozen entries is sorted with memory from the heap, which asks the kernel
+    how much there is: the watcher's system call filter once ended it there."""
+    ports = range(20001, 20401, 2)
+    expose = ",".join(f"{proto}/{port}" for port in ports for proto in ("tcp", "udp"))
+    project = direct(mail_services() | {"many": service("many", tcp="20001", expose=expose)}).ready()
+    project.wait_answer("tcp", 20001, "many", deadline=20)
+    for family in FAMILIES:
+        for proto in ("tcp", "udp"):
+            assert set(ports) <= set(project.elements(family, proto))
+    assert not project.records("worker died")

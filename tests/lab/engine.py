@@ -6,6 +6,7 @@ containerd, the shims, the containers) belong to one cgroup2 directory named aft
 how they are found and ended by PID, also when dockerd itself is gone.
 """
 
+import contextlib
 import dataclasses
 import errno
 import http.client
@@ -223,7 +224,8 @@ class ControlGroup:
     def processes(self):
         pids = set()
         for directory in self.directories():
-            pids.update(int(pid) for pid in (directory / "cgroup.procs").read_text().split())
+            with contextlib.suppress(FileNotFoundError):  # its container has just ended
+                pids.update(int(pid) for pid in (directory / "cgroup.procs").read_text().split())
         return pids
 
     def destroy(self):

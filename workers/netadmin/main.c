@@ -10,7 +10,6 @@
 #include "workers/netadmin/service_anchor.h"
 
 #include <linux/capability.h>
-#include <seccomp.h>
 #include <string.h>
 
 /* 3 standard streams, the supervisor, epoll, timers, five netlink sockets, the watcher's channel and, for a
@@ -20,14 +19,8 @@
 /* The capability is missing, or it belongs to another user namespace than the network namespace. */
 #define CAPABILITY_REMEDY "needs CAP_NET_ADMIN in this network namespace; in Compose: cap_add: [NET_ADMIN]"
 
-/* Besides what every process needs (common/sandbox.c): qsort(3) asks how much memory there is (glibc 2.36). */
-static const int system_calls[] = {SCMP_SYS(sysinfo)};
-
-static const struct sandbox_profile profile = {
-    .system_calls = system_calls,
-    .system_call_count = ARRAY_LENGTH(system_calls),
-    .open_files = OPEN_FILES_MAX,
-};
+/* Nothing besides what every process needs (common/sandbox.c). */
+static const struct sandbox_profile profile = {.open_files = OPEN_FILES_MAX};
 
 /* Without v4 there is no product; a kernel without v6 support costs v6 alone (ADDR-4). */
 static int check_kernel(struct ruleset *ruleset)
