@@ -4,7 +4,6 @@ What the other end-to-end tests take for granted is shown here without anchord.
 """
 
 import http.client
-import json
 import os
 import signal
 import subprocess

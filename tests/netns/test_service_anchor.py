@@ -168,7 +168,7 @@ def test_a_configured_gateway_that_is_not_on_link_lets_nothing_leave(lab):
     ["ip", "route", "del", "unreachable", "default", "table", TABLE],
 ), ids=" ".join)
 def test_what_others_change_of_ours_is_back_within_a_second(lab, deed):
-    process = lab.start_ready()
+    process = lab.start(ANCHORD_GATEWAY_IP=f"{ANCHOR4},{ANCHOR6}")  # no look-up whose answer would repair it, too
     lab.wait_installed(ANCHOR4, ANCHOR6)
     lab.app.run(*deed)
     lab.wait_installed(ANCHOR4, ANCHOR6, deadline=REPAIR_SECONDS)
