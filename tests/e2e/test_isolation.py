@@ -80,7 +80,9 @@ def test_the_scan_would_find_what_listens(mail):
         for family in FAMILIES:
             assert mail.namespace("dns").scan_tcp(mail.inner(name, family), INNER_PORTS).open == {port}
     assert mail.anchor.scan_tcp(mail.address(PROXY, "control"), INNER_PORTS).open == {2375}
-    assert mail.namespace("database").scan_tcp(mail.address("database", "database"), INNER_PORTS).open == {5432}
+    # Not exposed, so ready() has not waited for it.
+    wait_until(lambda: mail.namespace("database").scan_tcp(mail.address("database", "database"), INNER_PORTS).open
+               == {5432}, 10, "the database listens")
     assert mail.namespace("smtp").scan_udp(mail.inner("web"), INNER_PORTS).open == {8443}
 
 

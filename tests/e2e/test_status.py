@@ -10,7 +10,8 @@ from lab.machine import wait_until
 
 @pytest.fixture(scope="module")
 def mail(shared_direct):
-    rival = service("rival", tcp="25", expose="tcp/25,tcp/7400")
+    # Started after smtp, who therefore has the port.
+    rival = service("rival", tcp="25", expose="tcp/25,tcp/7400", depends_on=["smtp"])
     return shared_direct(mail_services() | {"rival": rival}).ready()
 
 
