@@ -40,6 +40,10 @@ static const char *const type_names[] = {
     [MESSAGE_FINDINGS_ITEMS] = "FINDINGS_ITEMS",
     [MESSAGE_FINDINGS_COMMIT] = "FINDINGS_COMMIT",
     [MESSAGE_NETWORK_REPORT] = "NETWORK_REPORT",
+    [MESSAGE_LEASE_EVENT] = "LEASE_EVENT",
+    [MESSAGE_LEASE] = "LEASE",
+    [MESSAGE_LEASE_APPLIED] = "LEASE_APPLIED",
+    [MESSAGE_EXTERNAL_LINK] = "EXTERNAL_LINK",
 };
 static_assert(sizeof(type_names) / sizeof(type_names[0]) == MESSAGE_TYPE_MAX_, "every type has a name");
 

@@ -41,7 +41,7 @@
 #define LINKS_PER_MESSAGE     16
 #define HELD_PER_MESSAGE      64
 #define HELD_MAX              256 /* addresses that are announced; more are not */
-#define WORKERS_MAX           8   /* that a supervisor runs */
+#define WORKERS_MAX           10  /* that a supervisor runs, DHCP clients included */
 #define FINDINGS_PER_MESSAGE  32
 #define FINDINGS_MAX          16384 /* that status shows; more are counted */
 #define MAP_ELEMENTS_MAX      65536 /* over both families and protocols (DESIGN §1) */
@@ -99,6 +99,11 @@ enum message_type {
     MESSAGE_METRICS_PAGE, /* with one descriptor: a page of protocol/metrics.h */
     /* supervisor -> exporter */
     MESSAGE_CONFIGURE_EXPORTER, /* with one descriptor: the listening socket */
+    /* DHCP; see messages_lease.h */
+    MESSAGE_LEASE_EVENT,   /* anchord-lease -> supervisor */
+    MESSAGE_LEASE,         /* supervisor -> netadmin */
+    MESSAGE_LEASE_APPLIED, /* netadmin -> supervisor */
+    MESSAGE_EXTERNAL_LINK, /* netadmin -> supervisor */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -126,6 +131,7 @@ enum message_direction {
     DIRECTION_CONTROL_TO_NETADMIN,
     DIRECTION_SUPERVISOR_TO_EXPORTER,
     DIRECTION_EXPORTER_TO_SUPERVISOR,
+    DIRECTION_LEASE_TO_SUPERVISOR, /* over the lease socket */
     DIRECTION_MAX_,
 };
 
@@ -163,6 +169,9 @@ struct wire_network {
     uint8_t reserved[2];
     uint32_t subnet_count;
     struct wire_subnet subnets[SUBNETS_MAX];
+    /* What Docker gave the own endpoint: the bootstrap addresses (ADDR-1); either may be none. */
+    struct wire_address own4;
+    struct wire_address own6;
 };
 
 /* `port_first` … `port_last` of the project's address go to `backend` : `backend_port_first` … (NAT-1,
@@ -263,6 +272,8 @@ struct message_configure_watcher {
 
 enum address_mode {
     ADDRESS_MODE_BOOTSTRAP = 1, /* ADDR-1 */
+    ADDRESS_MODE_DHCP_REFRESH,  /* ADDR-2 */
+    ADDRESS_MODE_SLAAC_RA_ONLY, /* ADDR-3 */
     ADDRESS_MODE_MAX_,
 };
 
@@ -412,119 +423,6 @@ struct message_gateways {
     struct wire_lookup v6;
 };
 
-/* --- control: what `anchord status` shows --------------------------------------------------------------- */
-
-struct message_configure_control { /* one descriptor travels with it */
-    struct message_header header;
-    char project[NAME_SIZE]; /* may be empty */
-    uint32_t role;           /* enum anchor_role */
-    uint32_t log_level;      /* enum log_level */
-};
-
-enum worker_state {
-    WORKER_STATE_STOPPED = 1, /* not started in this configuration, or for good */
-    WORKER_STATE_RUNNING,
-    WORKER_STATE_RESTARTING,
-    WORKER_STATE_MAX_,
-};
-
-struct wire_worker {
-    char name[INTERFACE_NAME_SIZE];
-    uint32_t state;    /* enum worker_state */
-    uint32_t pid;      /* 0 unless it runs */
-    uint64_t restarts; /* since the supervisor started */
-    uint64_t since;    /* real time of the last change of state, nanoseconds since 1970 */
-};
-
-struct message_supervision { /* complete; again at each change */
-    struct message_header header;
-    uint32_t conditions; /* enum readiness_condition: those that hold */
-    uint32_t required;   /* those that must, to be ready */
-    uint32_t worker_count;
-    uint32_t reserved;
-    struct wire_worker workers[WORKERS_MAX]; /* unused ones all zero */
-};
-
-enum finding_kind {
-    FINDING_EXPOSED = 1, /* `container` has these ports */
-    FINDING_CONFLICT,    /* `container` was refused them: `other` has them (NAT-6) */
-    FINDING_MALFORMED,   /* the label `other` of `container` is invalid (DISC-3) */
-    FINDING_NO_ADDRESS,  /* `container` has no usable address on the shared network */
-    FINDING_OVER_LIMIT,  /* `container` exposes more than the maps may still take */
-    FINDING_KIND_MAX_,
-};
-
-struct wire_finding {
-    uint8_t kind;     /* enum finding_kind */
-    uint8_t protocol; /* of EXPOSED and CONFLICT: IPPROTO_TCP or IPPROTO_UDP; else 0, and so are the ports */
-    uint16_t port_first;
-    uint16_t port_last;
-    uint16_t backend_port_first;  /* of EXPOSED, else 0 */
-    struct wire_address address4; /* of EXPOSED: where its ports lead to; may be none */
-    struct wire_address address6;
-    char container[NAME_SIZE];
-    char other[NAME_SIZE];    /* of CONFLICT and MALFORMED, else empty */
-    char reason[REASON_SIZE]; /* of MALFORMED, else empty */
-};
-
-struct message_findings { /* FINDINGS_ITEMS */
-    struct message_header header;
-    uint32_t item_count; /* 1 … FINDINGS_PER_MESSAGE */
-    uint32_t reserved;
-    struct wire_finding items[];
-};
-
-enum gateway_source {
-    GATEWAY_SOURCE_NONE,
-    GATEWAY_SOURCE_PIN,           /* ANCHORD_EXT_GATEWAY_IP */
-    GATEWAY_SOURCE_IPAM,          /* the Docker network's IPAM.Config[].Gateway */
-    GATEWAY_SOURCE_ADVERTISEMENT, /* router advertisements (RFC 4861), IPv6 only */
-    GATEWAY_SOURCE_MAX_,
-};
-
-enum address_origin {
-    ADDRESS_ORIGIN_DOCKER = 1, /* permanent: Docker's, or an operator's */
-    ADDRESS_ORIGIN_SLAAC,      /* with a lifetime from router advertisements */
-    ADDRESS_ORIGIN_CLAIMED,    /* ours: a gateway address of the shared network (GW-1) */
-    ADDRESS_ORIGIN_MAX_,
-};
-
-struct wire_reported_address {
-    struct wire_address address;
-    uint8_t prefix_length;
-    uint8_t origin; /* enum address_origin */
-    uint8_t reserved[2];
-};
-
-struct wire_reported_link {
-    char network[NAME_SIZE];        /* Docker's name; empty: not known */
-    char name[INTERFACE_NAME_SIZE]; /* of the interface; empty: not there */
-    uint32_t address_count;
-    struct wire_reported_address addresses[LINK_ADDRESSES_MAX]; /* unused ones all zero */
-};
-
-struct wire_reported_gateway {
-    struct wire_address address; /* may be none: nothing leaves */
-    uint32_t source;             /* enum gateway_source */
-};
-
-struct message_network_report { /* complete; again at each change */
-    struct message_header header;
-    struct wire_reported_link external;
-    struct wire_reported_link shared;
-    struct wire_reported_gateway gateways[FAMILY_INDEX_MAX_];
-    uint32_t entries[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]; /* map elements in the kernel */
-};
-
-static_assert(sizeof(struct message_configure_control) == 24 + 128 + 8, "wire layout");
-static_assert(sizeof(struct wire_worker) == 40, "wire layout");
-static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX, "wire layout");
-static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + REASON_SIZE, "wire layout");
-static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 4 + 24 * LINK_ADDRESSES_MAX, "wire layout");
-static_assert(sizeof(struct message_network_report) == 24 + 2 * 532 + 2 * 24 + 16, "wire layout");
-static_assert(sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding) <=
-                  MESSAGE_LENGTH_MAX,
-              "a full message of findings fits");
 /* --- metrics and health (SPEC §7, §8) ---------------------------------------------------------------- */
 
 /* Who writes a metrics page; each process its own and no other. */
@@ -567,13 +465,13 @@ static_assert(sizeof(struct mac_address) == 6, "wire layout");
 static_assert(sizeof(struct wire_address) == 20, "wire layout");
 static_assert(sizeof(struct wire_subnet) == 64, "wire layout");
 static_assert(offsetof(struct wire_network, subnet_count) == 136, "wire layout");
-static_assert(sizeof(struct wire_network) == 396, "wire layout");
+static_assert(sizeof(struct wire_network) == 436, "wire layout");
 static_assert(sizeof(struct wire_exposure) == 24, "wire layout");
 static_assert(sizeof(struct wire_link) == 32 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct message_link) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_watcher) == 24 + 256 + 128 + 128 + 16 + 128 + 8, "wire layout");
 static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire layout");
-static_assert(sizeof(struct message_topology) == 24 + 2 * 396, "wire layout");
+static_assert(sizeof(struct message_topology) == 24 + 2 * 436, "wire layout");
 static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");
 static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_held) == 48, "wire layout");
@@ -584,6 +482,9 @@ static_assert(sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(
               "a full message of exposures fits");
 static_assert(sizeof(struct message_links) + LINKS_PER_MESSAGE * sizeof(struct wire_link) <= MESSAGE_LENGTH_MAX,
               "a full message of links fits");
+
+#include "protocol/messages_control.h" // IWYU pragma: export
+#include "protocol/messages_lease.h"   // IWYU pragma: export
 
 /* --- helpers for both ends ----------------------------------------------------------------------------- */
 

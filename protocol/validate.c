@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/validate_control.h"
+#include "protocol/validate_lease.h"
 #include "protocol/validate_parts.h"
 
 #include <netinet/in.h>
@@ -57,6 +58,9 @@ static const char *check_network(const struct wire_network *network)
         return "network padding not zero";
     if (network->subnet_count > SUBNETS_MAX)
         return "subnet count";
+    if (check_address(&network->own4, true) || check_address(&network->own6, true) ||
+        network->own4.family == IP_FAMILY_6 || network->own6.family == IP_FAMILY_4)
+        return "own address";
     for (uint32_t i = 0; i < network->subnet_count; i++) {
         const char *broken = check_subnet(&network->subnets[i]);
 
@@ -445,6 +449,11 @@ static const struct message_rule rules[] = {
     RULE(WATCHER_TO_CONTROL, FINDINGS_COMMIT, message_commit, check_commit),
 
     RULE(NETADMIN_TO_CONTROL, NETWORK_REPORT, message_network_report, check_network_report),
+
+    RULE(LEASE_TO_SUPERVISOR, LEASE_EVENT, message_lease_event, check_lease_event),
+    RULE(SUPERVISOR_TO_NETADMIN, LEASE, message_lease, check_lease),
+    RULE(NETADMIN_TO_SUPERVISOR, LEASE_APPLIED, message_lease_applied, check_lease_applied),
+    RULE(NETADMIN_TO_SUPERVISOR, EXTERNAL_LINK, message_external_link, check_external_link),
 };
 
 static const struct message_rule *find_rule(enum message_direction direction, uint16_t type)

@@ -29,10 +29,30 @@ static const char *check_worker(const struct wire_worker *worker)
     return (worker->state == WORKER_STATE_RUNNING) != (worker->pid != 0) ? "worker pid" : NULL;
 }
 
+static const char *check_lease_status(const struct wire_lease_status *lease, uint8_t family)
+{
+    const char *broken = check_address(&lease->address, true);
+
+    if (!broken)
+        broken = check_address(&lease->server, true);
+    if (broken)
+        return broken;
+    if (lease->state >= LEASE_STATE_MAX_ || !is_zero(lease->reserved, sizeof(lease->reserved)))
+        return "lease state";
+    if (lease->address.family != (lease->state == LEASE_STATE_HELD ? family : IP_FAMILY_NONE))
+        return "lease address";
+    return lease->prefix_length > ip_family_bits(lease->address.family) ? "prefix length" : NULL;
+}
+
 const char *check_supervision(const void *message)
 {
     const struct message_supervision *supervision = message;
+    const char *broken_lease = check_lease_status(&supervision->leases[FAMILY_INDEX_4], IP_FAMILY_4);
 
+    if (!broken_lease)
+        broken_lease = check_lease_status(&supervision->leases[FAMILY_INDEX_6], IP_FAMILY_6);
+    if (broken_lease)
+        return broken_lease;
     if ((supervision->conditions | supervision->required) & ~(uint32_t)READINESS_ALL_ || supervision->reserved)
         return "conditions";
     if (supervision->worker_count > WORKERS_MAX)

@@ -37,6 +37,14 @@ static uint32_t read_all(const struct message_header *header)
 
         for (uint32_t i = 0; i < supervision->worker_count; i++)
             sum += (uint32_t)strlen(supervision->workers[i].name);
+    } else if (header->type == MESSAGE_LEASE_EVENT) {
+        const struct message_lease_event *event = (const void *)header;
+
+        for (uint32_t i = 0; i < event->lease.route_count; i++)
+            sum += event->lease.routes[i].prefix_length;
+        for (uint32_t i = 0; i < event->lease.router_count; i++)
+            sum += event->lease.routers[i].family;
+        sum += (uint32_t)(strlen(event->interface) + strlen(event->reason));
     } else if (header->type == MESSAGE_APPLIED) {
         sum += (uint32_t)strlen(((const struct message_applied *)(const void *)header)->reason);
     }

@@ -60,14 +60,15 @@ def address(text):
     return ADDRESS.pack(parsed.version, parsed.packed)
 
 
-def network(name, mac, subnets):
-    """subnets: (subnet, gateway, auxiliary gateway) as texts, the last two may be None."""
+def network(name, mac, subnets, own4=None, own6=None):
+    """subnets: (subnet, gateway, auxiliary gateway) as texts, the last two may be None; own4 and own6: what Docker
+    gave the own endpoint."""
     body = struct.pack("=128s6s2xI", name.encode(), bytes.fromhex(mac.replace(":", "")), len(subnets))
     for subnet, gateway, auxiliary in subnets:
         parsed = ipaddress.ip_network(subnet)
         body += (address(str(parsed.network_address)) + address(gateway) + address(auxiliary) +
                  struct.pack("=B3x", parsed.prefixlen))
-    return body + bytes((4 - len(subnets)) * 64)
+    return body + bytes((4 - len(subnets)) * 64) + address(own4) + address(own6)
 
 
 def topology(external, shared):

@@ -40,7 +40,7 @@ def send(channel, name, generation=0, body=b""):
 def topology(macs):
     # MACs 02:00:00:00:00:NN of the external and the shared network.
     def network(name, last):
-        return struct.pack("=128s6s2xI", name, bytes([2, 0, 0, 0, 0, last]), 0) + bytes(4 * 64)
+        return struct.pack("=128s6s2xI", name, bytes([2, 0, 0, 0, 0, last]), 0) + bytes(4 * 64 + 2 * 20)
     return network(b"lan", macs[0]) + network(b"transit", macs[1])
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM, signal.SIGINT}})

@@ -39,9 +39,9 @@ WEB_SECOND = {("tcp", 80, 80): ("172.30.0.5", 80)}
 def test_finds_itself_by_mac_and_sends_one_topology(lab, docker):
     """ADDR-9, ADDR-10, GW-1: by MAC addresses; subnets, gateways and auxiliary gateways from IPAM."""
     watcher = lab.start()
-    external = messages.network("dmz", EXTERNAL_MAC, [("192.0.2.0/24", "192.0.2.1", None)])
+    external = messages.network("dmz", EXTERNAL_MAC, [("192.0.2.0/24", "192.0.2.1", None)], "192.0.2.10")
     shared = messages.network("transit", SHARED_MAC, [("172.30.0.0/16", "172.30.255.254", "172.30.0.2"),
-                                                      ("fd30::/64", "fd30::1", None)])
+                                                      ("fd30::/64", "fd30::1", None)], "172.30.0.2")
     assert watcher.from_supervisor_channel(messages.TOPOLOGY) == external + shared
     watcher.state({})
     line = watcher.log("own container found")

@@ -42,6 +42,13 @@ static void what_control_is_told_of_workers_is_checked(void **state)
     EXPECT_BROKEN(direction, "worker count");
     message.supervision.required = READINESS_ALL_ + 1;
     EXPECT_BROKEN(direction, "conditions");
+    message.supervision.leases[FAMILY_INDEX_6].state = LEASE_STATE_HELD;
+    EXPECT_BROKEN(direction, "lease address");
+    message.supervision.leases[FAMILY_INDEX_6].state = LEASE_STATE_MAX_;
+    EXPECT_BROKEN(direction, "lease state");
+    message.supervision.leases[FAMILY_INDEX_4] =
+        (struct wire_lease_status){.state = LEASE_STATE_HELD, .address = lan_address, .prefix_length = 33};
+    EXPECT_BROKEN(direction, "prefix length");
 }
 
 static void begin_finding(enum finding_kind kind)

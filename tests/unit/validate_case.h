@@ -37,6 +37,10 @@ static union {
     struct message_network_report report;
     struct message_metrics_page metrics_page;
     struct message_configure_exporter exporter;
+    struct message_lease_event lease_event;
+    struct message_lease lease;
+    struct message_lease_applied lease_applied;
+    struct message_external_link external_link;
     uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
 } message;
 

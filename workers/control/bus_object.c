@@ -134,6 +134,7 @@ GETTER(get_addresses)
     static const char *const origins[ADDRESS_ORIGIN_MAX_] = {
         [ADDRESS_ORIGIN_DOCKER] = "docker",
         [ADDRESS_ORIGIN_SLAAC] = "slaac",
+        [ADDRESS_ORIGIN_LEASE] = "lease",
         [ADDRESS_ORIGIN_CLAIMED] = "claimed",
     };
     const struct wire_reported_link *link = link_of(userdata, property);
@@ -155,10 +156,8 @@ GETTER(get_gateways)
 {
     static const char *const families[FAMILY_INDEX_MAX_] = {"v4", "v6"};
     static const char *const sources[GATEWAY_SOURCE_MAX_] = {
-        [GATEWAY_SOURCE_NONE] = "none",
-        [GATEWAY_SOURCE_PIN] = "pin",
-        [GATEWAY_SOURCE_IPAM] = "ipam",
-        [GATEWAY_SOURCE_ADVERTISEMENT] = "ra",
+        [GATEWAY_SOURCE_NONE] = "none",        [GATEWAY_SOURCE_PIN] = "pin",     [GATEWAY_SOURCE_IPAM] = "ipam",
+        [GATEWAY_SOURCE_ADVERTISEMENT] = "ra", [GATEWAY_SOURCE_LEASE] = "lease",
     };
     const struct view *view = userdata;
     int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sss)");

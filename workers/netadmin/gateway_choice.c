@@ -6,10 +6,8 @@
 #include <linux/icmpv6.h>
 
 static const char *const source_names[] = {
-    [GATEWAY_SOURCE_NONE] = "none",
-    [GATEWAY_SOURCE_PIN] = "pin",
-    [GATEWAY_SOURCE_IPAM] = "IPAM",
-    [GATEWAY_SOURCE_ADVERTISEMENT] = "RA",
+    [GATEWAY_SOURCE_NONE] = "none",        [GATEWAY_SOURCE_PIN] = "pin",     [GATEWAY_SOURCE_IPAM] = "IPAM",
+    [GATEWAY_SOURCE_ADVERTISEMENT] = "RA", [GATEWAY_SOURCE_LEASE] = "lease",
 };
 static_assert(ARRAY_LENGTH(source_names) == GATEWAY_SOURCE_MAX_, "every source has a name");
 

@@ -238,13 +238,14 @@ const char *discovery_needs_network(struct discovery *discovery, struct docker_n
 
 static void finish(struct discovery *discovery)
 {
+    const struct own_network *external =
+        discovery->external.network >= 0 ? &discovery->own.networks[discovery->external.network] : NULL;
     const struct own_network *shared = &discovery->own.networks[discovery->shared];
     struct message_topology *topology = &discovery->topology;
 
     topology->header = message_header_make(MESSAGE_TOPOLOGY, sizeof(*topology), 0);
-    topology_fill_network(&topology->external, &discovery->external.mac,
-                          discovery->external.network >= 0 ? &discovery->external_record : NULL);
-    topology_fill_network(&topology->shared, &shared->mac, &discovery->shared_record);
+    topology_fill_network(&topology->external, &discovery->external.mac, external, &discovery->external_record);
+    topology_fill_network(&topology->shared, &shared->mac, shared, &discovery->shared_record);
     log_info("discovered shared network", LOG_TEXT("network", discovery->shared_record.name),
              LOG_TEXT("driver", discovery->shared_record.driver),
              LOG_BOOLEAN("internal", discovery->shared_record.is_internal));

@@ -34,6 +34,8 @@ static void copy_container(struct own_container *own, const struct docker_contai
         memcpy(network->name, endpoint->network, sizeof(network->name));
         memcpy(network->id, endpoint->network_id, sizeof(network->id));
         network->mac = endpoint->mac;
+        network->address4 = endpoint->address4;
+        network->address6 = endpoint->address6;
         own->network_count++;
     }
 }

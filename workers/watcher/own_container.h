@@ -14,6 +14,8 @@ struct own_network {
     char name[NAME_SIZE];
     char id[DOCKER_ID_SIZE];
     struct mac_address mac;
+    struct ip_address address4; /* as Docker gave them; may be none */
+    struct ip_address address6;
 };
 
 struct own_container {

@@ -104,12 +104,14 @@ static void fill_subnet(struct wire_subnet *wire, const struct docker_subnet *su
     };
 }
 
-void topology_fill_network(struct wire_network *wire, const struct mac_address *mac,
+void topology_fill_network(struct wire_network *wire, const struct mac_address *mac, const struct own_network *own,
                            const struct docker_network *inspected)
 {
     *wire = (struct wire_network){.mac = *mac};
-    if (!inspected)
+    if (!own || !inspected)
         return;
+    wire->own4 = wire_address_from(&own->address4);
+    wire->own6 = wire_address_from(&own->address6);
     text_copy_cut(wire->name, sizeof(wire->name), inspected->name);
     wire->subnet_count = (uint32_t)inspected->subnet_count;
     for (size_t i = 0; i < inspected->subnet_count; i++)

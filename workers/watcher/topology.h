@@ -37,8 +37,8 @@ int topology_choose_shared(const struct own_container *own, const struct topolog
                            const struct link_table *links, const char *pinned, const size_t *backends)
     __attribute__((warn_unused_result));
 
-/* `inspected` may be NULL: a network that Docker does not know. */
-void topology_fill_network(struct wire_network *wire, const struct mac_address *mac,
+/* `own` and `inspected` may be NULL: a network that Docker does not know. */
+void topology_fill_network(struct wire_network *wire, const struct mac_address *mac, const struct own_network *own,
                            const struct docker_network *inspected);
 
 /* The names of our networks, for errors. Returns `text`. */

@@ -1,0 +1,141 @@
+/*
+ * What control is told: the part of messages.h that `anchord status` shows. Included by messages.h, which is the one to
+ * include.
+ */
+#pragma once
+
+#include "protocol/messages.h"
+
+/* --- control: what `anchord status` shows --------------------------------------------------------------- */
+
+struct message_configure_control { /* one descriptor travels with it */
+    struct message_header header;
+    char project[NAME_SIZE]; /* may be empty */
+    uint32_t role;           /* enum anchor_role */
+    uint32_t log_level;      /* enum log_level */
+};
+
+enum worker_state {
+    WORKER_STATE_STOPPED = 1, /* not started in this configuration, or for good */
+    WORKER_STATE_RUNNING,
+    WORKER_STATE_RESTARTING,
+    WORKER_STATE_MAX_,
+};
+
+struct wire_worker {
+    char name[INTERFACE_NAME_SIZE];
+    uint32_t state;    /* enum worker_state */
+    uint32_t pid;      /* 0 unless it runs */
+    uint64_t restarts; /* since the supervisor started */
+    uint64_t since;    /* real time of the last change of state, nanoseconds since 1970 */
+};
+
+enum lease_state {
+    LEASE_STATE_OFF,       /* no client is to run for this family */
+    LEASE_STATE_SEARCHING, /* it runs, or will be restarted, and holds nothing */
+    LEASE_STATE_HELD,
+    LEASE_STATE_MAX_,
+};
+
+struct wire_lease_status {
+    uint32_t state;              /* enum lease_state; all below is zero unless it is HELD */
+    struct wire_address address; /* what the server gave */
+    struct wire_address server;  /* may be none */
+    uint8_t prefix_length;
+    uint8_t reserved[3];
+    uint64_t expires; /* microseconds of CLOCK_BOOTTIME; UINT64_MAX: never */
+};
+
+struct message_supervision { /* complete; again at each change */
+    struct message_header header;
+    uint32_t conditions; /* enum readiness_condition: those that hold */
+    uint32_t required;   /* those that must, to be ready */
+    uint32_t worker_count;
+    uint32_t reserved;
+    struct wire_worker workers[WORKERS_MAX]; /* unused ones all zero */
+    struct wire_lease_status leases[FAMILY_INDEX_MAX_];
+};
+
+enum finding_kind {
+    FINDING_EXPOSED = 1, /* `container` has these ports */
+    FINDING_CONFLICT,    /* `container` was refused them: `other` has them (NAT-6) */
+    FINDING_MALFORMED,   /* the label `other` of `container` is invalid (DISC-3) */
+    FINDING_NO_ADDRESS,  /* `container` has no usable address on the shared network */
+    FINDING_OVER_LIMIT,  /* `container` exposes more than the maps may still take */
+    FINDING_KIND_MAX_,
+};
+
+struct wire_finding {
+    uint8_t kind;     /* enum finding_kind */
+    uint8_t protocol; /* of EXPOSED and CONFLICT: IPPROTO_TCP or IPPROTO_UDP; else 0, and so are the ports */
+    uint16_t port_first;
+    uint16_t port_last;
+    uint16_t backend_port_first;  /* of EXPOSED, else 0 */
+    struct wire_address address4; /* of EXPOSED: where its ports lead to; may be none */
+    struct wire_address address6;
+    char container[NAME_SIZE];
+    char other[NAME_SIZE];    /* of CONFLICT and MALFORMED, else empty */
+    char reason[REASON_SIZE]; /* of MALFORMED, else empty */
+};
+
+struct message_findings { /* FINDINGS_ITEMS */
+    struct message_header header;
+    uint32_t item_count; /* 1 … FINDINGS_PER_MESSAGE */
+    uint32_t reserved;
+    struct wire_finding items[];
+};
+
+enum gateway_source {
+    GATEWAY_SOURCE_NONE,
+    GATEWAY_SOURCE_PIN,           /* ANCHORD_EXT_GATEWAY_IP */
+    GATEWAY_SOURCE_IPAM,          /* the Docker network's IPAM.Config[].Gateway */
+    GATEWAY_SOURCE_ADVERTISEMENT, /* router advertisements (RFC 4861), IPv6 only */
+    GATEWAY_SOURCE_LEASE,         /* DHCP options 3 or 121, IPv4 only */
+    GATEWAY_SOURCE_MAX_,
+};
+
+enum address_origin {
+    ADDRESS_ORIGIN_DOCKER = 1, /* permanent: Docker's, or an operator's */
+    ADDRESS_ORIGIN_SLAAC,      /* with a lifetime from router advertisements */
+    ADDRESS_ORIGIN_LEASE,      /* a DHCP server's, with the lease's lifetime */
+    ADDRESS_ORIGIN_CLAIMED,    /* ours: a gateway address of the shared network (GW-1) */
+    ADDRESS_ORIGIN_MAX_,
+};
+
+struct wire_reported_address {
+    struct wire_address address;
+    uint8_t prefix_length;
+    uint8_t origin; /* enum address_origin */
+    uint8_t reserved[2];
+};
+
+struct wire_reported_link {
+    char network[NAME_SIZE];        /* Docker's name; empty: not known */
+    char name[INTERFACE_NAME_SIZE]; /* of the interface; empty: not there */
+    uint32_t address_count;
+    struct wire_reported_address addresses[LINK_ADDRESSES_MAX]; /* unused ones all zero */
+};
+
+struct wire_reported_gateway {
+    struct wire_address address; /* may be none: nothing leaves */
+    uint32_t source;             /* enum gateway_source */
+};
+
+struct message_network_report { /* complete; again at each change */
+    struct message_header header;
+    struct wire_reported_link external;
+    struct wire_reported_link shared;
+    struct wire_reported_gateway gateways[FAMILY_INDEX_MAX_];
+    uint32_t entries[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]; /* map elements in the kernel */
+};
+
+static_assert(sizeof(struct message_configure_control) == 24 + 128 + 8, "wire layout");
+static_assert(sizeof(struct wire_worker) == 40, "wire layout");
+static_assert(sizeof(struct wire_lease_status) == 56, "wire layout");
+static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX + 2 * 56, "wire layout");
+static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + REASON_SIZE, "wire layout");
+static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 4 + 24 * LINK_ADDRESSES_MAX, "wire layout");
+static_assert(sizeof(struct message_network_report) == 24 + 2 * 532 + 2 * 24 + 16, "wire layout");
+static_assert(sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding) <=
+                  MESSAGE_LENGTH_MAX,
+              "a full message of findings fits");
