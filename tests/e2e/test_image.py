@@ -6,6 +6,7 @@ local debian:bookworm-slim that mmdebstrap makes, in the machine's network but w
 """
 
 import dataclasses
+import gzip
 import hashlib
 import json
 import os
@@ -148,13 +149,19 @@ def test_dockerfile_and_build_make_the_same_configuration(built, from_dockerfile
     assert runtime_config(built[target]) == runtime_config(from_dockerfile[target])
 
 
-def test_anchord_starts_from_the_image_and_names_its_commit(directory, built):
+@pytest.fixture(scope="module")
+def image_root(directory, built):
+    """The image's files, laid out."""
     root = directory / "root"
     with tarfile.open(directory / "anchord.tar") as archive:
         manifest, = json.load(archive.extractfile("manifest.json"))
         with tarfile.open(fileobj=archive.extractfile(manifest["Layers"][0])) as layer:
             layer.extractall(root)
-    version = subprocess.run(["/usr/sbin/chroot", root, "/usr/bin/anchord", "version"], check=True, capture_output=True,
+    return root
+
+
+def test_anchord_starts_from_the_image_and_names_its_commit(image_root, built):
+    version = subprocess.run(["/usr/sbin/chroot", image_root, "/usr/bin/anchord", "version"], check=True, capture_output=True,
                              text=True, env={}).stdout
     assert built["anchord"].config["Labels"]["org.opencontainers.image.revision"] in version
 
@@ -172,7 +179,7 @@ def test_image_holds_programs_libraries_and_licences_only(built):
             "usr/libexec/anchord/anchord-watcher", "usr/libexec/anchord/anchord-netadmin",
             "usr/libexec/anchord/anchord-exporter"} <= programs
     for path in programs - libraries:
-        assert path == "usr/bin/anchord" or path.startswith("usr/libexec/anchord/")
+        assert path in ("usr/bin/anchord", "usr/sbin/dhcpcd") or path.startswith("usr/libexec/anchord/")
     others = {path for path in set(files) - programs - libraries if files[path].type == tarfile.REGTYPE}
     for path in others:
         assert path.startswith(("usr/share/doc/", "usr/share/common-licenses/"))
@@ -189,7 +196,24 @@ def test_image_is_owned_by_root_and_writable_only_where_it_must_be(built):
 def test_every_library_brings_its_licence(built):
     files = built["anchord"].files
     documented = {path.split("/")[3] for path in files if path.startswith("usr/share/doc/") and path.endswith("/copyright")}
-    assert {"anchord", "libc6", "libcurl4", "libmbedcrypto7", "libnftnl11", "libmnl0"} <= documented
+    assert {"anchord", "dhcpcd-base", "libc6", "libcurl4", "libmbedcrypto7", "libnftnl11", "libmnl0"} <= documented
+
+
+def test_dhcpcd_starts_from_the_image_without_its_hooks(image_root, built):
+    """9.4 knows --noconfigure; its lease directory lies where a read-only root lets it write."""
+    version = subprocess.run(["/usr/sbin/chroot", image_root, "/usr/sbin/dhcpcd", "--version"], check=True,
+                             capture_output=True, text=True, env={}).stdout
+    assert version.startswith("dhcpcd 9.4.1")
+    files = built["anchord"].files
+    assert (files["var/lib/dhcpcd"].type, files["var/lib/dhcpcd"].link) == (tarfile.SYMTYPE, "/run/anchord/dhcpcd")
+    assert "etc/passwd" not in files  # a user dhcpcd would make it split into four processes
+    assert not [path for path in files if "dhcpcd-hooks" in path or path == "etc/dhcpcd.conf"]
+
+
+def test_image_is_small(directory, built, figure):
+    layer_size = len(gzip.compress((directory / "anchord.tar").read_bytes(), 9))
+    figure(f"{layer_size / 1e6:.2f} MB compressed, {len(built['anchord'].files)} files")
+    assert layer_size < 4.5e6
 
 
 def test_libcurl_is_the_small_one(built):
