@@ -251,6 +251,38 @@ static void both_families_are_mirrored_and_sorted(void **state)
     assert_int_equal(computed.items[5].backend_port_first, 8080);
 }
 
+/* Ports on both sides of 256, which the sort takes byte by byte, in an order that no claim has. */
+static void many_entries_are_sorted_by_family_protocol_and_port(void **state)
+{
+    static const struct expose_range first[] = {
+        {IPPROTO_TCP, 257, 257, 1}, {IPPROTO_TCP, 65535, 65535, 1}, {IPPROTO_UDP, 1, 1, 1}};
+    static const struct expose_range second[] = {
+        {IPPROTO_TCP, 2, 2, 1}, {IPPROTO_TCP, 256, 256, 1}, {IPPROTO_UDP, 514, 514, 1}};
+    static const struct {
+        uint8_t protocol;
+        uint16_t port;
+    } wanted[] = {{IPPROTO_TCP, 2},     {IPPROTO_TCP, 256}, {IPPROTO_TCP, 257},
+                  {IPPROTO_TCP, 65535}, {IPPROTO_UDP, 1},   {IPPROTO_UDP, 514}};
+    struct exposure_source sources[] = {
+        SOURCE(1, 100, "a", "172.30.0.1", first),
+        SOURCE(2, 200, "b", "172.30.0.2", second),
+    };
+
+    (void)state;
+    sources[0].address6 = address("fd30::1");
+    sources[1].address6 = address("fd30::2");
+    compute(sources, 2);
+    assert_int_equal(computed.item_count, 2 * ARRAY_LENGTH(wanted));
+    for (size_t i = 0; i < computed.item_count; i++) {
+        const struct wire_exposure *item = &computed.items[i];
+        size_t place = i % ARRAY_LENGTH(wanted);
+
+        assert_int_equal(item->family, i < ARRAY_LENGTH(wanted) ? IP_FAMILY_4 : IP_FAMILY_6);
+        assert_int_equal(item->protocol, wanted[place].protocol);
+        assert_int_equal(item->port_first, wanted[place].port);
+    }
+}
+
 static size_t count_elements(void)
 {
     size_t elements = 0;
@@ -332,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_restarted_watcher_learns_the_incumbents_from_the_map, make, release),
         cmocka_unit_test_setup_teardown(the_map_s_ipv6_entries_count_too, make, release),
         cmocka_unit_test_setup_teardown(both_families_are_mirrored_and_sorted, make, release),
+        cmocka_unit_test_setup_teardown(many_entries_are_sorted_by_family_protocol_and_port, make, release),
         cmocka_unit_test_setup_teardown(the_maps_may_be_full_and_no_fuller, make, release),
         cmocka_unit_test_setup_teardown(who_exceeds_the_limit_is_left_out_and_frees_its_ports, make, release),
         cmocka_unit_test_setup_teardown(who_is_in_the_maps_is_not_pushed_out_by_an_older_one, make, release),

@@ -59,9 +59,19 @@ static int compare_ports(const void *a, const void *b)
     return (int)first->port - (int)second->port;
 }
 
+static bool is_sorted(const struct map *map)
+{
+    for (size_t i = 1; i < map->count; i++) {
+        if (map->elements[i - 1].port > map->elements[i].port)
+            return false;
+    }
+    return true;
+}
+
+/* What the watcher sends is sorted already. */
 void map_sort(struct map *map)
 {
-    if (map->count > 1)
+    if (!is_sorted(map))
         qsort(map->elements, map->count, sizeof(*map->elements), compare_ports);
 }
 

@@ -6,63 +6,72 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct wire_subnet *find_subnet(const struct wire_network *network, const struct ip_address *address)
-{
-    for (uint32_t i = 0; i < network->subnet_count; i++) {
-        const struct ip_subnet subnet = {
-            .address = wire_address_to(&network->subnets[i].address),
-            .prefix_length = network->subnets[i].prefix_length,
-        };
+/* A subnet of the shared network, so that a backend costs a few comparisons. */
+struct bounds {
+    struct ip_address first;
+    struct ip_address last;
+    struct ip_address gateway;
+    struct ip_address auxiliary_gateway;
+    bool has_ends; /* `first` and `last` are no hosts */
+};
 
-        if (ip_subnet_contains(&subnet, address))
-            return &network->subnets[i];
-    }
-    return NULL;
-}
+struct judge {
+    const struct policy *policy;
+    struct bounds subnets[SUBNETS_MAX];
+    size_t subnet_count;
+};
 
 /* The addresses at a subnet's ends are no hosts: v4's network and directed broadcast (RFC 1122 §3.2.1.3) and
  * v6's subnet-router anycast (RFC 4291 §2.6.1). A /31 and a /32 (RFC 3021), a /127 and a /128 (RFC 6164) have
  * no such ends. */
-static const char *check_ends(const struct wire_subnet *wire, const struct ip_address *address)
+static struct bounds bounds_of(const struct wire_subnet *wire)
 {
     const struct ip_subnet subnet = {wire_address_to(&wire->address), wire->prefix_length};
-    const struct ip_address first = ip_subnet_first(&subnet);
-    const struct ip_address last = ip_subnet_last(&subnet);
 
-    if (subnet.prefix_length + 1 >= ip_family_bits(address->family))
-        return NULL;
-    if (ip_address_equal(address, &first))
-        return "is the subnet's network address";
-    if (address->family == IP_FAMILY_4 && ip_address_equal(address, &last))
-        return "is the subnet's broadcast address";
+    return (struct bounds){
+        .first = ip_subnet_first(&subnet),
+        .last = ip_subnet_last(&subnet),
+        .gateway = wire_address_to(&wire->gateway),
+        .auxiliary_gateway = wire_address_to(&wire->auxiliary_gateway),
+        .has_ends = subnet.prefix_length + 1 < ip_family_bits(subnet.address.family),
+    };
+}
+
+static const struct bounds *find_subnet(const struct judge *judge, const struct ip_address *address)
+{
+    size_t length = ip_family_length(address->family);
+
+    for (size_t i = 0; i < judge->subnet_count; i++) {
+        const struct bounds *subnet = &judge->subnets[i];
+
+        if (subnet->first.family == address->family && memcmp(address->bytes, subnet->first.bytes, length) >= 0 &&
+            memcmp(address->bytes, subnet->last.bytes, length) <= 0)
+            return subnet;
+    }
     return NULL;
 }
 
-static const char *check_backend(const struct policy *policy, const struct ip_address *address)
+static const char *check_backend(const struct judge *judge, const struct ip_address *address)
 {
-    const struct wire_subnet *subnet;
-    struct ip_address gateway;
-    struct ip_address auxiliary_gateway;
-    const char *broken;
+    const struct bounds *subnet;
 
     if (!ip_address_is_host(address))
         return "is no host's address";
-    subnet = find_subnet(policy->shared, address);
+    subnet = find_subnet(judge, address);
     if (!subnet)
         return "is outside the shared network";
-    broken = check_ends(subnet, address);
-    if (broken)
-        return broken;
-    gateway = wire_address_to(&subnet->gateway);
-    auxiliary_gateway = wire_address_to(&subnet->auxiliary_gateway);
-    if (ip_address_equal(address, &gateway))
+    if (subnet->has_ends && ip_address_equal(address, &subnet->first))
+        return "is the subnet's network address";
+    if (subnet->has_ends && address->family == IP_FAMILY_4 && ip_address_equal(address, &subnet->last))
+        return "is the subnet's broadcast address";
+    if (ip_address_equal(address, &subnet->gateway))
         return "is the gateway of the shared network";
-    if (ip_address_equal(address, &auxiliary_gateway))
+    if (ip_address_equal(address, &subnet->auxiliary_gateway))
         return "is the auxiliary gateway of the shared network";
-    return policy->is_own_address(address, policy->userdata) ? "is our own address" : NULL;
+    return judge->policy->is_own_address(address, judge->policy->userdata) ? "is our own address" : NULL;
 }
 
-static int check_map(const struct policy *policy, const struct map *map, uint8_t family, char reason[REASON_SIZE])
+static int check_map(const struct judge *judge, const struct map *map, uint8_t family, char reason[REASON_SIZE])
 {
     const struct map_element *checked = NULL; /* ports of a range share one backend: ask once */
 
@@ -76,7 +85,7 @@ static int check_map(const struct policy *policy, const struct map *map, uint8_t
             continue;
         checked = element;
         address = ip_address_from_bytes(family, element->backend);
-        broken = check_backend(policy, &address);
+        broken = check_backend(judge, &address);
         if (!broken)
             continue;
         (void)snprintf(reason, REASON_SIZE, "backend %s of port %u %s", ip_address_format(&address, text),
@@ -88,13 +97,17 @@ static int check_map(const struct policy *policy, const struct map *map, uint8_t
 
 int policy_check(const struct policy *policy, const struct map_state *state, char reason[REASON_SIZE])
 {
+    struct judge judge = {.policy = policy};
+
     if (map_state_count(state) > MAP_ELEMENTS_MAX) {
         text_copy_cut(reason, REASON_SIZE, "more map elements than are allowed");
         return -E2BIG;
     }
+    for (uint32_t i = 0; i < policy->shared->subnet_count && i < SUBNETS_MAX; i++)
+        judge.subnets[judge.subnet_count++] = bounds_of(&policy->shared->subnets[i]);
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
         for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            int result = check_map(policy, &state->maps[family][protocol], family_index_to_family(family), reason);
+            int result = check_map(&judge, &state->maps[family][protocol], family_index_to_family(family), reason);
 
             if (result < 0)
                 return result;

@@ -113,6 +113,14 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
     return 0;
 }
 
+/* As exposures.c wants them (NAT-6). Docker lists the newest first, so that each one's place is found at once. */
+static int compare_age(const struct container_entry *a, const struct container_entry *b)
+{
+    if (a->created != b->created)
+        return a->created < b->created ? -1 : 1;
+    return strcmp(a->id, b->id);
+}
+
 static int add_entry(struct container_table *table, const struct docker_container *container,
                      struct label_fault *ret_fault)
 {
@@ -132,7 +140,7 @@ static int add_entry(struct container_table *table, const struct docker_containe
     entry->serial = ++table->last_serial;
     entry->pass = table->pass;
     added = TAKE_POINTER(entry);
-    HASH_ADD_STR(table->entries, id, added);
+    HASH_ADD_INORDER(hh, table->entries, id[0], strlen(added->id), added, compare_age);
     return 0;
 }
 

@@ -55,7 +55,7 @@ struct container_entry {
 };
 
 struct container_table {
-    struct container_entry *entries;
+    struct container_entry *entries; /* in the order of their creation, ties by ID */
     uint32_t last_serial;
     uint32_t pass;
 };

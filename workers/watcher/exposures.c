@@ -23,6 +23,8 @@ struct exposures {
     struct claim **by_admission;
     struct wire_exposure *items;
     size_t item_count, item_capacity;
+    struct wire_exposure *spare; /* sort_items() works between the two */
+    size_t spare_capacity;
     struct exposure_grant *grants;
     size_t grant_count, grant_capacity;
     struct exposure_conflict *conflicts;
@@ -50,6 +52,7 @@ struct exposures *exposures_free(struct exposures *exposures)
     free(exposures->claims);
     free(exposures->by_admission);
     free(exposures->items);
+    free(exposures->spare);
     free(exposures->grants);
     free(exposures->conflicts);
     free(exposures->over_limit);
@@ -155,6 +158,16 @@ static int compare_claims(const void *a, const void *b)
     return strcmp(first->id, second->id);
 }
 
+/* The table of containers is sorted already, but nobody has to rely on that. */
+static bool is_sorted(const struct claim *claims, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (compare_claims(&claims[i - 1], &claims[i]) > 0)
+            return false;
+    }
+    return true;
+}
+
 /* Those that have something go before those that want something; else by age. Claims are sorted by age. */
 static int compare_admission(const void *a, const void *b)
 {
@@ -188,7 +201,7 @@ static int prepare_claims(struct exposures *exposures, const struct exposure_sou
     }
     for (size_t i = 0; i < count; i++)
         exposures->claims[i] = (struct claim){.source = &sources[i]};
-    if (count > 0)
+    if (!is_sorted(exposures->claims, count))
         qsort(exposures->claims, count, sizeof(*exposures->claims), compare_claims);
     return 0;
 }
@@ -270,16 +283,26 @@ static size_t count_elements(struct exposures *exposures, const struct claim *cl
     return ports * ((source->address4.family ? 1 : 0) + (source->address6.family ? 1 : 0));
 }
 
+static bool is_above_limit(struct exposures *exposures, size_t count)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < count && total <= MAP_ELEMENTS_MAX; i++)
+        total += takes_part(&exposures->claims[i]) ? count_elements(exposures, &exposures->claims[i]) : 0;
+    return total > MAP_ELEMENTS_MAX;
+}
+
 /* Leaves out who does not fit any more; true when there was one: what it held is free for others then. */
 static bool enforce_limit(struct exposures *exposures, size_t count)
 {
     size_t total = 0;
     bool has_changed = false;
 
+    if (!is_above_limit(exposures, count))
+        return false;
     for (size_t i = 0; i < count; i++)
         exposures->by_admission[i] = &exposures->claims[i];
-    if (count > 0)
-        qsort(exposures->by_admission, count, sizeof(struct claim *), compare_admission);
+    qsort(exposures->by_admission, count, sizeof(struct claim *), compare_admission);
     for (size_t i = 0; i < count; i++) {
         struct claim *claim = exposures->by_admission[i];
         size_t elements = takes_part(claim) ? count_elements(exposures, claim) : 0;
@@ -381,16 +404,56 @@ static int add_range(struct exposures *exposures, const struct claim *claim, con
     return 0;
 }
 
-static int compare_items(const void *a, const void *b)
-{
-    const struct wire_exposure *first = a;
-    const struct wire_exposure *second = b;
+/* The digits of an item's place, the least significant one first: port, then protocol and family. */
+#define SORT_DIGITS 3
 
-    if (first->family != second->family)
-        return (int)first->family - second->family;
-    if (first->protocol != second->protocol)
-        return (int)first->protocol - second->protocol;
-    return (int)first->port_first - second->port_first;
+static unsigned int sort_digit(const struct wire_exposure *item, unsigned int digit)
+{
+    if (digit == 0)
+        return item->port_first & UINT8_MAX;
+    if (digit == 1)
+        return item->port_first >> 8;
+    return (item->family == IP_FAMILY_6 ? 2U : 0U) + (item->protocol == IPPROTO_UDP ? 1U : 0U);
+}
+
+/* Moves the items, stable, to `spare`, which then becomes `items`. */
+static void sort_by_digit(struct exposures *exposures, unsigned int digit)
+{
+    size_t next[UINT8_MAX + 1] = {0};
+    struct wire_exposure *sorted = exposures->spare;
+    size_t capacity = exposures->spare_capacity;
+    size_t place = 0;
+
+    for (size_t i = 0; i < exposures->item_count; i++)
+        next[sort_digit(&exposures->items[i], digit)]++;
+    for (size_t value = 0; value < ARRAY_LENGTH(next); value++) {
+        size_t count = next[value];
+
+        next[value] = place;
+        place += count;
+    }
+    for (size_t i = 0; i < exposures->item_count; i++)
+        sorted[next[sort_digit(&exposures->items[i], digit)]++] = exposures->items[i];
+    exposures->spare = exposures->items;
+    exposures->spare_capacity = exposures->item_capacity;
+    exposures->items = sorted;
+    exposures->item_capacity = capacity;
+}
+
+/* By family, protocol and port. A radix sort: its cost per item is the same with two items and with 65,536. */
+static int sort_items(struct exposures *exposures)
+{
+    if (exposures->spare_capacity < exposures->item_count) {
+        struct wire_exposure *spare = reallocarray(exposures->spare, exposures->item_capacity, sizeof(*spare));
+
+        if (!spare)
+            return -ENOMEM;
+        exposures->spare = spare;
+        exposures->spare_capacity = exposures->item_capacity;
+    }
+    for (unsigned int digit = 0; digit < SORT_DIGITS && exposures->item_count > 1; digit++)
+        sort_by_digit(exposures, digit);
+    return 0;
 }
 
 static int compare_conflicts(const void *a, const void *b)
@@ -425,11 +488,9 @@ static int collect(struct exposures *exposures, size_t count, struct exposure_re
         }
         ret->backend_count += exposures->item_count > items_before;
     }
-    if (exposures->item_count > 0)
-        qsort(exposures->items, exposures->item_count, sizeof(*exposures->items), compare_items);
     if (exposures->conflict_count > 0)
         qsort(exposures->conflicts, exposures->conflict_count, sizeof(*exposures->conflicts), compare_conflicts);
-    return 0;
+    return sort_items(exposures);
 }
 
 int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,

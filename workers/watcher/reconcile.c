@@ -12,7 +12,12 @@
 
 struct reconciler {
     struct exposures *exposures;
-    struct wire_network shared;
+    char shared_name[NAME_SIZE];
+    struct {
+        struct ip_subnet subnet;
+        struct ip_address gateway;
+    } subnets[SUBNETS_MAX]; /* of the shared network */
+    size_t subnet_count;
     char shared_id[DOCKER_ID_SIZE]; /* empty: not known yet */
     struct wire_exposure *incumbents;
     size_t incumbent_count;
@@ -64,7 +69,15 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
 
 void reconciler_set_shared(struct reconciler *reconciler, const struct wire_network *shared, const char *network_id)
 {
-    reconciler->shared = *shared;
+    reconciler->subnet_count = 0;
+    for (uint32_t i = 0; i < shared->subnet_count && i < SUBNETS_MAX; i++) {
+        const struct wire_subnet *wire = &shared->subnets[i];
+
+        reconciler->subnets[i].subnet = (struct ip_subnet){wire_address_to(&wire->address), wire->prefix_length};
+        reconciler->subnets[i].gateway = wire_address_to(&wire->gateway);
+        reconciler->subnet_count++;
+    }
+    text_copy_cut(reconciler->shared_name, sizeof(reconciler->shared_name), shared->name);
     text_copy_cut(reconciler->shared_id, sizeof(reconciler->shared_id), network_id);
 }
 
@@ -107,12 +120,9 @@ static struct ip_address usable_address(const struct reconciler *reconciler, con
 {
     const struct ip_address none = {.family = IP_FAMILY_NONE};
 
-    for (uint32_t i = 0; i < reconciler->shared.subnet_count; i++) {
-        const struct wire_subnet *wire = &reconciler->shared.subnets[i];
-        struct ip_subnet subnet = {wire_address_to(&wire->address), wire->prefix_length};
-        struct ip_address gateway = wire_address_to(&wire->gateway);
-
-        if (ip_address_is_host(address) && ip_subnet_contains(&subnet, address) && !ip_address_equal(address, &gateway))
+    for (size_t i = 0; i < reconciler->subnet_count; i++) {
+        if (ip_subnet_contains(&reconciler->subnets[i].subnet, address) && ip_address_is_host(address) &&
+            !ip_address_equal(address, &reconciler->subnets[i].gateway))
             return *address;
     }
     return none;
@@ -140,7 +150,7 @@ static void fill_source(const struct reconciler *reconciler, struct container_en
     } else if (!entry->is_warned_of && entry->range_count > 0) {
         entry->is_warned_of = true;
         log_warn("no usable IP for container", LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id),
-                 LOG_TEXT("network", reconciler->shared.name));
+                 LOG_TEXT("network", reconciler->shared_name));
     }
 }
 
