@@ -185,7 +185,7 @@ int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request, nf
         if (length < 0)
             return (int)length;
         rest = (int)length;
-        for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; mnl_nlmsg_ok(message, rest);
+        for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
              message = mnl_nlmsg_next(message, &rest))
             handle_answer(&answer, message);
     }
@@ -264,7 +264,7 @@ static int read_verdict(struct nfnl_socket *socket, const struct transaction *tr
             describe(transaction, 0, (int)length, failure);
             return (int)length;
         }
-        for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; mnl_nlmsg_ok(message, rest);
+        for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
              message = mnl_nlmsg_next(message, &rest)) {
             uint32_t index = message->nlmsg_seq - begin_sequence;
             int error = message->nlmsg_type == NLMSG_ERROR ? error_of(message) : 0;

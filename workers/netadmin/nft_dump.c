@@ -38,6 +38,8 @@ static int add_intruder(struct dump *dump, enum nft_object_kind kind, const char
     struct nft_table_content *content = dump->content;
     struct nft_intruder *intruder;
 
+    if (!name)
+        return -EBADMSG;
     if (!content->intruders)
         content->intruders = calloc(NFT_INTRUDERS_MAX, sizeof(*content->intruders));
     if (!content->intruders)
@@ -78,7 +80,7 @@ static bool chain_is_wanted(const struct nftnl_chain *chain)
     const char *type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
 
     for (size_t i = 0; i < NFT_CHAIN_INDEX_MAX_; i++) {
-        if (strcmp(nft_chains[i].name, name) == 0)
+        if (name && strcmp(nft_chains[i].name, name) == 0)
             return type && strcmp(nft_chains[i].type, type) == 0 &&
                    nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == nft_chains[i].hook &&
                    nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) == nft_chains[i].priority;
@@ -119,7 +121,7 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
     for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
         const struct nft_set_shape shape = nft_set_shape_of(dump->family, (enum nft_set_index)i);
 
-        if (strcmp(name, nft_set_names[i]) != 0 || !set_has_shape(set, &shape))
+        if (!name || strcmp(name, nft_set_names[i]) != 0 || !set_has_shape(set, &shape))
             continue;
         dump->content->has_set[i] = true;
         return 0;

@@ -150,7 +150,7 @@ static int receive_one(struct nft_monitor *monitor, struct nft_change *change)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     if (from.nl_pid != 0)
         return 1; /* not from the kernel */
-    for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; mnl_nlmsg_ok(message, rest);
+    for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
          message = mnl_nlmsg_next(message, &rest))
         note_message(message, change);
     return 1;

@@ -170,7 +170,7 @@ int rtnetlink_execute(struct rtnetlink *rtnetlink, struct rtnetlink_request *req
 
         if (length < 0)
             return length;
-        for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
+        for (; netlink_message_is_whole(message, length); message = mnl_nlmsg_next(message, &length)) {
             if (is_answer(rtnetlink, message) && message->nlmsg_type == NLMSG_ERROR)
                 return read_acknowledgement(request, message);
         }
@@ -192,7 +192,7 @@ static int handle_dump_datagram(struct rtnetlink *rtnetlink, struct rtnetlink_re
 {
     const struct nlmsghdr *message = (const struct nlmsghdr *)rtnetlink->received;
 
-    for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
+    for (; netlink_message_is_whole(message, length); message = mnl_nlmsg_next(message, &length)) {
         if (!is_answer(rtnetlink, message))
             continue;
         if (message->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -267,7 +267,7 @@ int rtnetlink_monitor_drain(struct mnl_socket *monitor, rtnetlink_handler handle
             lost = lost || errno == ENOBUFS;
             continue;
         }
-        for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length))
+        for (; netlink_message_is_whole(message, length); message = mnl_nlmsg_next(message, &length))
             handler(message, userdata);
     }
     return lost ? -ENOBUFS : 0;

@@ -1,0 +1,160 @@
+/*
+ * Fuzz target: what netadmin reads of netfilter: its tables, the verdict on a batch, conntrack entries. The first byte
+ * chooses, the rest is a tape of answers (fake_kernel.h).
+ *
+ * libnftnl ends the process when an attribute has another length than the kernel's interface says (its src/utils.c,
+ * __abi_breakage). That is its decision, so such a tape is tried once before, without looking for leaks, and left out.
+ */
+#include "tests/fuzz/fake_kernel.h"
+#include "tests/fuzz/target.h"
+#include "workers/netadmin/conntrack.h"
+#include "workers/netadmin/nft_dump.h"
+
+#include <dlfcn.h>
+#include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void check_content(const struct nft_table_content *content)
+{
+    if (content->intruder_count > NFT_INTRUDERS_MAX || content->external_count > content->external_capacity)
+        abort();
+    for (size_t i = 0; i < content->intruder_count; i++) {
+        if (!memchr(content->intruders[i].name, '\0', sizeof(content->intruders[i].name)))
+            abort();
+    }
+    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++) {
+        for (size_t j = 1; j < content->maps[i].count; j++) {
+            if (content->maps[i].elements[j - 1].port > content->maps[i].elements[j].port)
+                abort();
+        }
+    }
+}
+
+static void read_table(struct nfnl_socket *socket, size_t family)
+{
+    static const struct nft_table_content empty;
+    CLEANUP(nft_table_content_clearp) struct nft_table_content *content = calloc(1, sizeof(*content));
+
+    if (!content)
+        abort();
+    if (nft_dump_table(socket, &nft_families[family], content) == 0)
+        check_content(content);
+    else if (memcmp(content, &empty, sizeof(empty)) != 0)
+        abort();
+    nft_table_content_clear(content);
+    free(TAKE_POINTER(content));
+}
+
+/* Whatever answers come, a failure names an operation of the batch or its beginning. */
+static void commit_batch(struct nfnl_socket *socket)
+{
+    struct nft_batch batch = {0};
+    struct nft_failure failure = {0};
+    int result;
+
+    if (nft_batch_initialise(&batch) < 0)
+        abort();
+    for (unsigned int i = 0; i < 3; i++)
+        (void)nft_batch_add(&batch, NFT_MSG_NEWTABLE, nft_families[FAMILY_INDEX_4].nfproto, 0, "add table ip number_%u",
+                            i);
+    result = nfnl_socket_commit(socket, &batch, &failure);
+    if (result > 0 || (result < 0 && result != failure.error) ||
+        (result < 0 && !memchr(failure.operation, '\0', sizeof(failure.operation))) ||
+        (result < 0 && failure.operation[0] == '\0'))
+        abort();
+    nft_batch_clear(&batch);
+}
+
+static void sweep_flows(struct nfnl_socket *socket, uint8_t family)
+{
+    struct ip_address external = {.family = family, .bytes = {192, 0, 2, 10}};
+    struct map_element element = {.port = 80, .backend_port = 8080, .backend = {172, 30, 0, 2}};
+    struct conntrack_change change = {
+        .family_index = (uint8_t)family_index_from_family(family),
+        .protocol_index = PROTOCOL_INDEX_TCP,
+        .element = element,
+    };
+    struct conntrack_changes changes = {.items = &change, .count = 1};
+    struct map_state current = {0};
+    uint32_t flushed[FAMILY_INDEX_MAX_] = {0};
+
+    conntrack_changes_give_up(&changes, &(struct ip_address){.family = family, .bytes = {192, 0, 2, 11}});
+    if (conntrack_sweep(socket, &changes, &current, &external, 1, flushed) > 0 ||
+        flushed[FAMILY_INDEX_4] + flushed[FAMILY_INDEX_6] > fake_kernel_requests())
+        abort();
+}
+
+static void read_answers(const uint8_t *bytes, size_t length)
+{
+    CLEANUP(nfnl_socket_freep) struct nfnl_socket *socket = NULL;
+
+    fake_kernel_start(bytes + 1, length - 1);
+    if (nfnl_socket_new(&socket) < 0)
+        abort();
+    switch (bytes[0] % 5) {
+    case 0:
+        read_table(socket, FAMILY_INDEX_4);
+        break;
+    case 1:
+        read_table(socket, FAMILY_INDEX_6);
+        break;
+    case 2:
+        commit_batch(socket);
+        break;
+    case 3:
+        sweep_flows(socket, IP_FAMILY_4);
+        break;
+    default:
+        sweep_flows(socket, IP_FAMILY_6);
+    }
+}
+
+/* --- libnftnl's exit() --------------------------------------------------------------------------------- */
+
+/* Of the sanitizer, when there is one. */
+extern void __lsan_disable(void) __attribute__((weak));
+extern void __lsan_enable(void) __attribute__((weak));
+
+static jmp_buf before_trial;
+static bool is_trial;
+
+/* In place of libc's for the whole program, the library's calls included. */
+_Noreturn void exit(int status)
+{
+    void (*original)(int) = NULL;
+
+    if (is_trial)
+        longjmp(before_trial, 1);
+    *(void **)&original = dlsym(RTLD_NEXT, "exit");
+    original(status);
+    abort();
+}
+
+/* Whether libnftnl survives this tape. */
+static bool try_answers(const uint8_t *bytes, size_t length)
+{
+    volatile bool survives = false;
+
+    if (__lsan_disable)
+        __lsan_disable();
+    is_trial = true;
+    if (setjmp(before_trial) == 0) {
+        read_answers(bytes, length);
+        survives = true;
+    }
+    is_trial = false;
+    if (__lsan_enable)
+        __lsan_enable();
+    return survives;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    if (length < 1 || ((bytes[0] % 5) < 2 && !try_answers(bytes, length)))
+        return 0;
+    read_answers(bytes, length);
+    return 0;
+}
