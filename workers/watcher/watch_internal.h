@@ -1,0 +1,86 @@
+/*
+ * What the three parts of the conversation with Docker share; see watch.h. Nobody else includes it.
+ *
+ * watch.c connects, keeps the timers and decides which question comes next; watch_scope.c keeps the table of the
+ * containers in scope, by lists and events; watch_questions.c asks for discovery and survey. Runs without any
+ * privilege.
+ */
+#pragma once
+
+#include "common/clock.h"
+#include "workers/watcher/changes.h"
+#include "workers/watcher/watch.h"
+
+/* Odd containers that were logged already. */
+#define ODD_MAX 32
+
+enum request {
+    REQUEST_NONE,
+    REQUEST_CONNECT,
+    REQUEST_LIST_ALL,     /* every running container: who are we? */
+    REQUEST_LIST_SCOPE,   /* every container in scope */
+    REQUEST_LIST_CHANGED, /* those that events named */
+    REQUEST_NETWORK,
+    REQUEST_SURVEY, /* do replies come back? */
+};
+
+struct watch {
+    sd_event *event;
+    struct message_configure_watcher configuration;
+    struct discovery *discovery;
+    struct path_survey *survey;
+    struct watch_callbacks callbacks;
+    struct docker_client *client;
+    struct container_table table;
+    char project_label[sizeof("com.docker.compose.project=") + NAME_SIZE];
+    bool is_started;
+    bool is_connected; /* the API version is known; requests may be sent */
+    bool is_complete;  /* the scope was listed since */
+    bool has_listed;   /* the scope was listed once since we run */
+    bool must_list;
+    enum request request; /* under way */
+    uint64_t connected_at;
+    uint64_t backoff;
+    sd_event_source *step_source; /* defers what must not happen inside the client's handlers */
+    sd_event_source *backoff_source;
+    sd_event_source *poll_source;
+    sd_event_source *round_source;
+    sd_event_source *claim_source; /* by now our gateways are claimed */
+    sd_event_source *check_source; /* the next container of `changes` is due */
+    struct changes changes;
+    struct change asked[DOCKER_FILTER_IDS_MAX]; /* under way */
+    size_t asked_count;
+    char odd[ODD_MAX][DOCKER_ID_SIZE];
+    size_t odd_next;
+    char last_failure[256];
+};
+
+/* watch.c: what an answer leads to. */
+
+/* Lets the next question go, from the event loop. */
+void watch_schedule_step(struct watch *watch);
+void watch_set_timer(sd_event_source *source, uint64_t delay);
+void watch_set_timer_at(sd_event_source *source, uint64_t time);
+/* The scope is known, or not any more: tells the owner. */
+void watch_set_complete(struct watch *watch, bool is_complete);
+/* True when the answer can be used; otherwise the connection is given up. */
+bool watch_accept_answer(struct watch *watch, int error, const char *text);
+void watch_advance_discovery(struct watch *watch, bool is_round);
+void watch_look_at_paths(struct watch *watch);
+
+/* watch_scope.c */
+
+void watch_scope_on_event(void *userdata, const struct docker_event *event);
+/* Asks for everybody in scope. Returns 0 or a negative errno. */
+int watch_scope_list(struct watch *watch) __attribute__((warn_unused_result));
+/* Takes the changed containers that are due; sets the timer for the others when none is. */
+bool watch_scope_take_changes(struct watch *watch);
+/* Asks for those that were taken. */
+int watch_scope_list_changed(struct watch *watch) __attribute__((warn_unused_result));
+
+/* watch_questions.c: each returns 0 or a negative errno. */
+
+int watch_ask_for_everybody(struct watch *watch) __attribute__((warn_unused_result));
+int watch_ask_for_network(struct watch *watch, const char *network_id, struct docker_network *record)
+    __attribute__((warn_unused_result));
+int watch_ask_for_survey(struct watch *watch) __attribute__((warn_unused_result));
