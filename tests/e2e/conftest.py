@@ -10,6 +10,7 @@ A test that takes `lab` or `project` runs once per engine and setting. Those mar
 what the oldest supported engine is tested with.
 """
 
+import itertools
 import os
 import pathlib
 import subprocess
@@ -20,10 +21,11 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from direct import IMAGE, Direct  # noqa: E402
-from lab import compose, images  # noqa: E402
+from lab import compose, images, segment  # noqa: E402
 from lab.instance import Lab, remove_abandoned  # noqa: E402
 from lab.machine import CHECKOUT, LabError  # noqa: E402
 
+_segment_numbers = itertools.count(1)
 
 
 def pytest_addoption(parser):
@@ -134,6 +136,22 @@ def project(request, lab):
         if failed:
             print(instance.all_logs())
         instance.discard()
+
+
+@pytest.fixture(scope="module")
+def segments(engine_lab):
+    """A factory of LANs of their own (lab/segment.py). Ask for it before the projects that live there."""
+    made = []
+
+    def factory():
+        made.append(segment.Segment(engine_lab, next(_segment_numbers)))
+        return made[-1].create()
+
+    try:
+        yield factory
+    finally:
+        for instance in reversed(made):
+            instance.destroy()
 
 
 @pytest.fixture

@@ -50,12 +50,11 @@ class Direct(compose.Project):
     """A project with a network-anchor. addresses, gateways and transit are (IPv4, IPv6)."""
 
     def __init__(self, lab, services, *, name, anchor=None, environment=None, networks=None,
-                 proxy=True, without=()):
-        number = next(_numbers)
-        self.addresses = (f"10.99.0.{100 + number}", f"fd99::{number:x}:1")
-        self.transit = (f"10.30.{number}.0/24", f"fd30:0:0:{number:x}::/64")
-        self.control = f"10.29.{number}.0/24"
-        self.gateways = (f"10.30.{number}.2", f"fd30:0:0:{number:x}::2")
+                 proxy=True, without=(), segment=None):
+        """segment: the LAN (lab/segment.py), if it is not the one that all tests share."""
+        self.segment = segment
+        self.lan = segment.network if segment else compose.LAN_NETWORK
+        self._take_addresses()
         definition = {"services": dict(services), "networks": self._networks() | (networks or {})}
         definition["services"][ANCHOR] = self._anchor(lab, environment or {}, proxy) | (anchor or {})
         if proxy:
@@ -67,11 +66,25 @@ class Direct(compose.Project):
             del definition["services"][ANCHOR][key]
         super().__init__(lab, definition, name=name)
 
+    def _take_addresses(self):
+        """Ones that no other project of this run has or had."""
+        if self.segment:
+            number = next(self.segment.project_numbers)
+            inner, inner6 = f"10.{100 + self.segment.number}", f"fd31:0:{self.segment.number:x}"
+            self.addresses = (self.segment.v4(15 + number), self.segment.docker_v6(f"{number:x}:1"))
+        else:
+            number = next(_numbers)
+            inner, inner6 = "10.30", "fd30:0:0"
+            self.addresses = (f"10.99.0.{100 + number}", f"fd99::{number:x}:1")
+        self.transit = (f"{inner}.{number}.0/24", f"{inner6}:{number:x}::/64")
+        self.control = f"{inner}.{100 + number}.0/24" if self.segment else f"10.29.{number}.0/24"
+        self.gateways = (f"{inner}.{number}.2", f"{inner6}:{number:x}::2")
+
     def _networks(self):
         subnets = [{"subnet": subnet, "aux_addresses": {f"DefaultGatewayIPv{family}": gateway}}
                    for family, subnet, gateway in zip(FAMILIES, self.transit, self.gateways)]
         return {
-            "lan": {"external": True, "name": compose.LAN_NETWORK},
+            "lan": {"external": True, "name": self.lan},
             "transit": {"enable_ipv6": True, "ipam": {"config": subnets}, "driver_opts": {
                 "com.docker.network.bridge.enable_ip_masquerade": "false"}},
             "control": {"internal": True, "ipam": {"config": [{"subnet": self.control}]}},
@@ -91,7 +104,7 @@ class Direct(compose.Project):
             "cap_drop": ["ALL"], "cap_add": CAPABILITIES, "security_opt": ["no-new-privileges:true"],
             "sysctls": sysctls, "networks": {"lan": lan, "transit": {}, "control": {}},
             "environment": {"COMPOSE_PROJECT_NAME": "${COMPOSE_PROJECT_NAME}",
-                            "ANCHORD_EXT_NETWORK": compose.LAN_NETWORK} | environment}
+                            "ANCHORD_EXT_NETWORK": self.lan} | environment}
         if proxy:
             anchor["environment"]["DOCKER_HOST"] = f"tcp://{PROXY}:2375"
         else:
@@ -157,16 +170,21 @@ class Direct(compose.Project):
 
     # --- the client's side --------------------------------------------------------------------
 
+    @property
+    def client(self):
+        """A host on the project's LAN."""
+        return self.segment.client if self.segment else self.lab.lanhost1
+
     def wait_answer(self, proto, port, name, *, client=None, family=4, deadline=10):
         """Wait until the service called name answers on a port of the project's address; returns
         the time (time.time()) at which it did."""
-        client = client or self.lab.lanhost1
+        client = client or self.client
         wait_until(lambda: client.probe(proto, self.at(family), port, timeout=0.3).startswith(f"{name} "),
                    deadline, f"{name} answers on {proto}/{port} of {self.at(family)}")
         return time.time()
 
     def wait_refused(self, proto, port, *, family=4, deadline=10):
-        wait_until(lambda: self.lab.lanhost1.probe(proto, self.at(family), port, timeout=0.3) == "refused",
+        wait_until(lambda: self.client.probe(proto, self.at(family), port, timeout=0.3) == "refused",
                    deadline, f"{proto}/{port} of {self.at(family)} is refused")
         return time.time()
 

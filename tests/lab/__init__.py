@@ -10,6 +10,9 @@ by side and `down` finds all of it again, even after a crash.
     roots.py      Debian root directories made by mmdebstrap, cached
     images.py     container images made from such roots (there is no registry)
     topology.py   the LAN: switch, two hosts, router, outside server
+    segment.py    further LANs, for tests that put servers on them
+    dhcp.py       dnsmasq and radvd on a segment; kea.py: Kea; hostile_dhcp.py: a server that lies
+    dhcp_messages.py  what is in DHCP packets
     engine.py     dockerd in its own root, network namespace and control group
     instance.py   one lab: up, down, status
     compose.py    a Compose project in the lab, as tests use it

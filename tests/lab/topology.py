@@ -16,6 +16,7 @@ lab, because each lives in its own namespace.
 """
 
 import json
+import re
 
 from . import capture, probe
 from .machine import NAMED_NAMESPACES, LabError, Namespace, run
@@ -28,6 +29,8 @@ OUTSIDE = ("203.0.113.9", "2001:db8:99::9")
 OUTSIDE_ROUTER = ("203.0.113.1", "2001:db8:99::1")
 LAN_HOSTS = {"lanhost1": ("10.99.0.11", "fd99::11"), "lanhost2": ("10.99.0.12", "fd99::12")}
 BOXES = ("switch", "router", "outside", "engine", *LAN_HOSTS)
+# Boxes of segment.py, with the segment's number behind the name.
+SEGMENT_BOXES = ("router", "server", "client")
 PREFIX = "anchord-lab-"
 LAN_INTERFACE = "lan0"
 OUTSIDE_INTERFACE = "out0"
@@ -108,8 +111,8 @@ class Topology:
 
     def namespaces(self):
         """The namespaces of this lab that exist now, by file."""
-        names = {f"{self.prefix}{box}" for box in BOXES}
-        return sorted(path for path in NAMED_NAMESPACES.glob("*") if path.name in names)
+        names = f"{re.escape(self.prefix)}({'|'.join(BOXES)}|({'|'.join(SEGMENT_BOXES)})[0-9]+)"
+        return sorted(path for path in NAMED_NAMESPACES.glob("*") if re.fullmatch(names, path.name))
 
     def host(self, box):
         if box not in BOXES:
@@ -120,8 +123,7 @@ class Topology:
 
     def create(self):
         for box in BOXES:
-            run(["ip", "netns", "add", self.path(box).name])
-            self._ip(box, "link set lo up")
+            self.add_box(box)
         self._create_switch()
         for box, addresses in LAN_HOSTS.items():
             self._plug(box, LAN_INTERFACE, addresses)
@@ -131,40 +133,50 @@ class Topology:
         self._default_routes("engine")
         self._create_outside()
 
-    def _ip(self, box, *lines):
+    def add_box(self, box):
+        run(["ip", "netns", "add", self.path(box).name])
+        self.ip(box, "link set lo up")
+
+    def ip(self, box, *lines):
+        """Run ip-commands in a box."""
         batch = "".join(f"{line}\n" for line in lines)
         run(["ip", "-n", self.path(box).name, "-batch", "-"], input_text=batch)
 
     def _create_switch(self):
+        self.add_bridge("bridge0")
+
+    def add_bridge(self, bridge):
         # A plain switch: no snooping that would hold back multicast, no filtering of frames.
-        self._ip("switch", "link add bridge0 type bridge mcast_snooping 0 forward_delay 0",
-                 "link set bridge0 addrgenmode none", "link set bridge0 up")
+        self.ip("switch", f"link add {bridge} type bridge mcast_snooping 0 forward_delay 0",
+                f"link set {bridge} addrgenmode none", f"link set {bridge} up")
+
+    def connect(self, box, interface, port, bridge="bridge0"):
+        """Connect a box to a switch, whose end is called port."""
+        self.ip("switch", f"link add {port} type veth peer name {interface} netns {self.path(box).name}",
+                f"link set {port} master {bridge}", f"link set {port} addrgenmode none", f"link set {port} up")
 
     def _plug(self, box, interface, addresses):
         """Connect a box to the switch and give it its addresses; the switch's end has its name."""
-        self._ip("switch",
-                 f"link add {box} type veth peer name {interface} netns {self.path(box).name}",
-                 f"link set {box} master bridge0", f"link set {box} addrgenmode none",
-                 f"link set {box} up")
+        self.connect(box, interface, box)
         self._configure(box, interface, addresses, (24, 64))
 
     def _configure(self, box, interface, addresses, lengths):
         # nodad: the address answers at once, and nobody else is on this link yet.
-        self._ip(box, f"link set {interface} addrgenmode eui64", f"link set {interface} up",
-                 f"address add {addresses[0]}/{lengths[0]} dev {interface}",
-                 f"address add {addresses[1]}/{lengths[1]} dev {interface} nodad")
+        self.ip(box, f"link set {interface} addrgenmode eui64", f"link set {interface} up",
+                f"address add {addresses[0]}/{lengths[0]} dev {interface}",
+                f"address add {addresses[1]}/{lengths[1]} dev {interface} nodad")
 
     def _default_routes(self, box):
-        self._ip(box, *(f"route add default via {gateway}" for gateway in ROUTER))
+        self.ip(box, *(f"route add default via {gateway}" for gateway in ROUTER))
 
     def _create_outside(self):
-        self._ip("router", f"link add {OUTSIDE_INTERFACE} type veth peer name {OUTSIDE_INTERFACE} "
+        self.ip("router", f"link add {OUTSIDE_INTERFACE} type veth peer name {OUTSIDE_INTERFACE} "
                            f"netns {self.path('outside').name}")
         self._configure("router", OUTSIDE_INTERFACE, OUTSIDE_ROUTER, (24, 64))
         self._configure("outside", OUTSIDE_INTERFACE, OUTSIDE, (24, 64))
         # Everything, not the LAN alone: an inner address that leaks out must be seen and answered
         # as far as the router, so that a test sees the leak and not a silence.
-        self._ip("outside", *(f"route add default via {gateway}" for gateway in OUTSIDE_ROUTER))
+        self.ip("outside", *(f"route add default via {gateway}" for gateway in OUTSIDE_ROUTER))
         router = self.host("router")
         router.set_sysctl("net.ipv4.ip_forward", 1)
         router.set_sysctl("net.ipv6.conf.all.forwarding", 1)
