@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -259,5 +260,7 @@ int sandbox_seal(const struct sandbox_profile *profile, const char **ret_step)
     if (result < 0)
         return result;
     *ret_step = "seccomp";
-    return filter_system_calls(profile);
+    result = filter_system_calls(profile);
+    (void)malloc_trim(0); /* what the filter was compiled with */
+    return result;
 }

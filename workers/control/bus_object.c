@@ -192,7 +192,7 @@ GETTER(get_map_elements)
 /* --- labels -------------------------------------------------------------------------------------------- */
 
 /* (protocol, first port, last port, first backend port, container, IPv4 address or empty, IPv6 address or empty) */
-static int append_exposure(sd_bus_message *reply, const struct wire_finding *finding)
+static int append_exposure(sd_bus_message *reply, const struct finding *finding)
 {
     char text4[IP_ADDRESS_TEXT_SIZE];
     char text6[IP_ADDRESS_TEXT_SIZE];
@@ -203,14 +203,14 @@ static int append_exposure(sd_bus_message *reply, const struct wire_finding *fin
 }
 
 /* (protocol, first port, last port, refused container, holder) */
-static int append_conflict(sd_bus_message *reply, const struct wire_finding *finding)
+static int append_conflict(sd_bus_message *reply, const struct finding *finding)
 {
     return sd_bus_message_append(reply, "(sqqss)", protocol_text(finding->protocol), finding->port_first,
                                  finding->port_last, finding->container, finding->other);
 }
 
 /* (container, what is wrong) */
-static int append_problem(sd_bus_message *reply, const struct wire_finding *finding)
+static int append_problem(sd_bus_message *reply, const struct finding *finding)
 {
     if (finding->kind == FINDING_NO_ADDRESS)
         return sd_bus_message_append(reply, "(ss)", finding->container, "no usable address on the shared network");
@@ -220,13 +220,13 @@ static int append_problem(sd_bus_message *reply, const struct wire_finding *find
 }
 
 static int append_findings(sd_bus_message *reply, const struct view *view, const char *type, uint32_t kinds,
-                           int (*append)(sd_bus_message *reply, const struct wire_finding *finding))
+                           int (*append)(sd_bus_message *reply, const struct finding *finding))
 {
     int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, type);
 
     for (size_t i = 0; i < view->findings.count && result >= 0; i++) {
-        if (kinds & 1U << view->findings.items[i].kind)
-            result = append(reply, &view->findings.items[i]);
+        if (kinds & 1U << view->findings.items[i]->kind)
+            result = append(reply, view->findings.items[i]);
     }
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }

@@ -3,30 +3,38 @@
 
 #include <string.h>
 
+static void clear_findings(struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        free(findings->items[i]);
+    free(findings->items);
+    *findings = (struct findings){0};
+}
+
 void view_forget_incoming(struct view *view)
 {
     view->is_incoming = false;
-    view->incoming.count = 0;
+    clear_findings(&view->incoming);
 }
 
 void view_clear(struct view *view)
 {
-    free(view->findings.items);
-    free(view->incoming.items);
+    clear_findings(&view->findings);
+    clear_findings(&view->incoming);
     *view = (struct view){0};
 }
 
 void view_begin_findings(struct view *view, uint64_t generation)
 {
+    view_forget_incoming(view);
     view->is_incoming = true;
     view->incoming_generation = generation;
-    view->incoming.count = 0;
 }
 
 static int reserve(struct findings *findings, size_t wanted)
 {
     size_t capacity = findings->capacity ? findings->capacity : FINDINGS_PER_MESSAGE;
-    struct wire_finding *items;
+    struct finding **items;
 
     if (wanted > FINDINGS_MAX)
         return -E2BIG;
@@ -42,6 +50,39 @@ static int reserve(struct findings *findings, size_t wanted)
     return 0;
 }
 
+/* Appends `text` at *next and moves *next behind it. */
+static const char *keep_text(char **next, const char *text)
+{
+    char *kept = *next;
+
+    *next = stpcpy(kept, text) + 1;
+    return kept;
+}
+
+/* Room is reserved. */
+static int add_finding(struct findings *findings, const struct wire_finding *wire)
+{
+    size_t length = strlen(wire->container) + strlen(wire->other) + strlen(wire->reason) + 3;
+    struct finding *finding = malloc(sizeof(*finding) + length);
+    char *next;
+
+    if (!finding)
+        return -ENOMEM;
+    next = finding->texts;
+    finding->kind = wire->kind;
+    finding->protocol = wire->protocol;
+    finding->port_first = wire->port_first;
+    finding->port_last = wire->port_last;
+    finding->backend_port_first = wire->backend_port_first;
+    finding->address4 = wire->address4;
+    finding->address6 = wire->address6;
+    finding->container = keep_text(&next, wire->container);
+    finding->other = keep_text(&next, wire->other);
+    finding->reason = keep_text(&next, wire->reason);
+    findings->items[findings->count++] = finding;
+    return 0;
+}
+
 int view_add_findings(struct view *view, const struct message_findings *message)
 {
     struct findings *incoming = &view->incoming;
@@ -50,11 +91,9 @@ int view_add_findings(struct view *view, const struct message_findings *message)
     if (!view->is_incoming || message->header.generation != view->incoming_generation)
         return -EPROTO;
     result = reserve(incoming, incoming->count + message->item_count);
-    if (result < 0)
-        return result;
-    memcpy(incoming->items + incoming->count, message->items, message->item_count * sizeof(*message->items));
-    incoming->count += message->item_count;
-    return 0;
+    for (uint32_t i = 0; i < message->item_count && result == 0; i++)
+        result = add_finding(incoming, &message->items[i]);
+    return result;
 }
 
 int view_commit_findings(struct view *view, const struct message_commit *message)

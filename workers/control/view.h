@@ -10,8 +10,23 @@
 
 #include <stdbool.h>
 
+/* A wire_finding without the room that its texts do not need: there may be thousands. */
+struct finding {
+    uint8_t kind; /* enum finding_kind */
+    uint8_t protocol;
+    uint16_t port_first;
+    uint16_t port_last;
+    uint16_t backend_port_first;
+    struct wire_address address4;
+    struct wire_address address6;
+    const char *container; /* these three in `texts` */
+    const char *other;
+    const char *reason;
+    char texts[];
+};
+
 struct findings {
-    struct wire_finding *items;
+    struct finding **items;
     size_t count;
     size_t capacity;
 };

@@ -90,7 +90,8 @@ static int read_labels(struct container_entry *entry, const struct docker_contai
 static int update_entry(struct container_entry *entry, const struct docker_container *container)
 {
     CLEANUP_FREE char *name = strdup(container->name);
-    struct container_endpoint *endpoints = calloc(container->endpoint_count + 1, sizeof(*endpoints));
+    struct container_endpoint *endpoints =
+        calloc(container->endpoint_count ? container->endpoint_count : 1, sizeof(*endpoints));
 
     if (!name || !endpoints) {
         free(endpoints);

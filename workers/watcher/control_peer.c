@@ -13,54 +13,106 @@
 
 struct control_peer {
     sd_event *event;
-    control_peer_collect collect;
+    control_peer_tell tell;
     void *userdata;
     struct channel *channel; /* NULL until LINK */
     sd_event_source *timer;
     bool is_scheduled;
-    struct wire_finding *sent;
-    size_t sent_count;
     bool has_sent; /* over this channel */
+    uint64_t sent_digest;
     uint64_t generation;
 };
 
-static int send_state(struct control_peer *peer, const struct wire_finding *items, size_t count)
+/* --- is it new? ---------------------------------------------------------------------------------------- */
+
+/* FNV-1a, 64 bits: a copy of the last state would be half a megabyte with 1,000 containers. */
+#define DIGEST_START UINT64_C(0xcbf29ce484222325)
+#define DIGEST_PRIME UINT64_C(0x100000001b3)
+
+static void digest_bytes(uint64_t *digest, const void *bytes, size_t length)
 {
-    static union {
+    const uint8_t *next = bytes;
+
+    for (size_t i = 0; i < length; i++)
+        *digest = (*digest ^ next[i]) * DIGEST_PRIME;
+}
+
+/* Texts with their NUL, without what their arrays have left. */
+static int digest_finding(void *userdata, const struct wire_finding *finding)
+{
+    digest_bytes(userdata, finding, offsetof(struct wire_finding, container));
+    digest_bytes(userdata, finding->container, strlen(finding->container) + 1);
+    digest_bytes(userdata, finding->other, strlen(finding->other) + 1);
+    digest_bytes(userdata, finding->reason, strlen(finding->reason) + 1);
+    return 0;
+}
+
+/* --- sending ------------------------------------------------------------------------------------------- */
+
+/* The state on its way out, one message of it at a time. */
+struct outgoing {
+    struct channel *channel;
+    uint64_t generation;
+    uint32_t sent_count;
+    union {
         struct message_findings message;
         uint8_t bytes[sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding)];
-    } buffer; /* one thread, never re-entered */
+    } buffer;
+};
+
+static int send_items(struct outgoing *outgoing)
+{
+    struct message_findings *message = &outgoing->buffer.message;
+
+    if (message->item_count == 0)
+        return 0;
+    message->header =
+        message_header_make(MESSAGE_FINDINGS_ITEMS, sizeof(*message) + message->item_count * sizeof(message->items[0]),
+                            outgoing->generation);
+    outgoing->sent_count += message->item_count;
+    return channel_send_message(outgoing->channel, message);
+}
+
+static int add_finding(void *userdata, const struct wire_finding *finding)
+{
+    struct outgoing *outgoing = userdata;
+    struct message_findings *message = &outgoing->buffer.message;
+    int result = 0;
+
+    if (message->item_count == FINDINGS_PER_MESSAGE) {
+        result = send_items(outgoing);
+        message->item_count = 0;
+    }
+    message->items[message->item_count++] = *finding;
+    return result;
+}
+
+static int send_state(struct control_peer *peer)
+{
+    static struct outgoing outgoing; /* one thread, never re-entered */
     uint64_t generation = ++peer->generation;
     const struct message_begin begin = {message_header_make(MESSAGE_FINDINGS_BEGIN, sizeof(begin), generation)};
-    const struct message_commit commit = {
+    struct message_commit commit = {
         .header = message_header_make(MESSAGE_FINDINGS_COMMIT, sizeof(commit), generation),
-        .item_count = (uint32_t)count,
     };
     int result = channel_send_message(peer->channel, &begin);
 
-    for (size_t first = 0; first < count && result == 0; first += buffer.message.item_count) {
-        size_t part = count - first < FINDINGS_PER_MESSAGE ? count - first : FINDINGS_PER_MESSAGE;
-
-        buffer.message.header =
-            message_header_make(MESSAGE_FINDINGS_ITEMS, sizeof(buffer.message) + part * sizeof(*items), generation);
-        buffer.message.item_count = (uint32_t)part;
-        memcpy(buffer.message.items, items + first, part * sizeof(*items));
-        result = channel_send_message(peer->channel, &buffer.message);
-    }
+    outgoing.channel = peer->channel;
+    outgoing.generation = generation;
+    outgoing.sent_count = 0;
+    outgoing.buffer.message.item_count = 0;
+    if (result == 0)
+        result = peer->tell(peer->userdata, add_finding, &outgoing);
+    if (result == 0)
+        result = send_items(&outgoing);
+    commit.item_count = outgoing.sent_count;
     return result < 0 ? result : channel_send_message(peer->channel, &commit);
-}
-
-static bool is_known(const struct control_peer *peer, const struct wire_finding *items, size_t count)
-{
-    return peer->has_sent && count == peer->sent_count &&
-           (count == 0 || memcmp(items, peer->sent, count * sizeof(*items)) == 0);
 }
 
 static int on_send_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
     struct control_peer *peer = userdata;
-    CLEANUP_FREE struct wire_finding *items = NULL;
-    size_t count = 0;
+    uint64_t digest = DIGEST_START;
     int result;
 
     (void)source;
@@ -68,18 +120,16 @@ static int on_send_time(sd_event_source *source, uint64_t planned, void *userdat
     peer->is_scheduled = false;
     if (!peer->channel)
         return 0;
-    result = peer->collect(peer->userdata, &items, &count);
-    if (result == -EAGAIN || (result == 0 && is_known(peer, items, count)))
+    result = peer->tell(peer->userdata, digest_finding, &digest);
+    if (result == -EAGAIN || (result == 0 && peer->has_sent && digest == peer->sent_digest))
         return 0;
     if (result < 0) {
         log_error("cannot say what became of the labels", LOG_ERROR(result));
         return 0;
     }
-    if (send_state(peer, items, count) < 0)
+    if (send_state(peer) < 0)
         return 0; /* on_closed hears of it */
-    free(peer->sent);
-    peer->sent = TAKE_POINTER(items);
-    peer->sent_count = count;
+    peer->sent_digest = digest;
     peer->has_sent = true;
     return 0;
 }
@@ -130,12 +180,11 @@ struct control_peer *control_peer_free(struct control_peer *peer)
         return NULL;
     (void)channel_free(peer->channel);
     sd_event_source_disable_unref(peer->timer);
-    free(peer->sent);
     free(peer);
     return NULL;
 }
 
-int control_peer_new(sd_event *event, control_peer_collect collect, void *userdata, struct control_peer **ret)
+int control_peer_new(sd_event *event, control_peer_tell tell, void *userdata, struct control_peer **ret)
 {
     CLEANUP(control_peer_freep) struct control_peer *peer = calloc(1, sizeof(*peer));
     int result;
@@ -143,7 +192,7 @@ int control_peer_new(sd_event *event, control_peer_collect collect, void *userda
     if (!peer)
         return -ENOMEM;
     peer->event = event;
-    peer->collect = collect;
+    peer->tell = tell;
     peer->userdata = userdata;
     result = sd_event_add_time(event, &peer->timer, CLOCK_MONOTONIC, 0, SEND_ACCURACY, on_send_time, peer);
     if (result >= 0)

@@ -7,14 +7,18 @@
 #pragma once
 
 #include "protocol/channel.h"
+#include "workers/watcher/findings.h"
 
 struct control_peer;
 
-/* Makes an array that is freed here. Returns 0 or a negative errno: -EAGAIN when there is nothing to tell yet. */
-typedef int (*control_peer_collect)(void *userdata, struct wire_finding **ret, size_t *ret_count);
+/*
+ * Tells of all findings, as findings_tell(). Called twice for a state that is new. Returns 0 or a negative errno:
+ * -EAGAIN when there is nothing to tell yet.
+ */
+typedef int (*control_peer_tell)(void *userdata, finding_handler handler, void *handler_userdata);
 
 /* Before the sandbox is sealed: it sets a timer up. Returns 0 or a negative errno. */
-int control_peer_new(sd_event *event, control_peer_collect collect, void *userdata, struct control_peer **ret)
+int control_peer_new(sd_event *event, control_peer_tell tell, void *userdata, struct control_peer **ret)
     __attribute__((warn_unused_result));
 struct control_peer *control_peer_free(struct control_peer *peer);
 DEFINE_POINTER_CLEANUP(struct control_peer, (void)control_peer_free, control_peer_freep);

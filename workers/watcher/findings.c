@@ -5,23 +5,27 @@
 
 #include <stdio.h>
 
-struct collection {
-    struct wire_finding *items;
+struct telling {
+    finding_handler handler;
+    void *userdata;
     size_t count;
-    size_t limit;
 };
 
-/* NULL when there is no room: what is left out is the end of a list that nobody reads that far. */
-static struct wire_finding *add(struct collection *collection, enum finding_kind kind, const char *container)
+static struct wire_finding make(enum finding_kind kind, const char *container)
 {
-    struct wire_finding *finding;
+    struct wire_finding finding = {.kind = (uint8_t)kind};
 
-    if (collection->count == collection->limit)
-        return NULL;
-    finding = &collection->items[collection->count++];
-    finding->kind = (uint8_t)kind;
-    text_copy_cut(finding->container, sizeof(finding->container), container);
+    text_copy_cut(finding.container, sizeof(finding.container), container);
     return finding;
+}
+
+/* What exceeds the limit is the end of a list that nobody reads that far. */
+static int tell(struct telling *telling, const struct wire_finding *finding)
+{
+    if (telling->count == FINDINGS_MAX)
+        return 0;
+    telling->count++;
+    return telling->handler(telling->userdata, finding);
 }
 
 static const char *name_of(const struct container_entry *entry)
@@ -29,77 +33,73 @@ static const char *name_of(const struct container_entry *entry)
     return entry ? entry->name : "";
 }
 
-static void add_grant(struct collection *collection, const struct container_table *table,
-                      const struct exposure_grant *grant)
+static int tell_grant(struct telling *telling, const struct container_table *table, const struct exposure_grant *grant)
 {
-    struct wire_finding *finding =
-        add(collection, FINDING_EXPOSED, name_of(container_table_find(table, grant->source->id)));
+    struct wire_finding finding = make(FINDING_EXPOSED, name_of(container_table_find(table, grant->source->id)));
 
-    if (!finding)
-        return;
-    finding->protocol = grant->protocol;
-    finding->port_first = grant->port_first;
-    finding->port_last = grant->port_last;
-    finding->backend_port_first = grant->backend_port_first;
-    finding->address4 = wire_address_from(&grant->source->address4);
-    finding->address6 = wire_address_from(&grant->source->address6);
+    finding.protocol = grant->protocol;
+    finding.port_first = grant->port_first;
+    finding.port_last = grant->port_last;
+    finding.backend_port_first = grant->backend_port_first;
+    finding.address4 = wire_address_from(&grant->source->address4);
+    finding.address6 = wire_address_from(&grant->source->address6);
+    return tell(telling, &finding);
 }
 
-static void add_conflict(struct collection *collection, const struct container_table *table,
+static int tell_conflict(struct telling *telling, const struct container_table *table,
                          const struct exposure_conflict *conflict)
 {
-    struct wire_finding *finding =
-        add(collection, FINDING_CONFLICT, name_of(container_table_find_serial(table, conflict->refused)));
+    struct wire_finding finding =
+        make(FINDING_CONFLICT, name_of(container_table_find_serial(table, conflict->refused)));
 
-    if (!finding)
-        return;
-    finding->protocol = conflict->protocol;
-    finding->port_first = conflict->port_first;
-    finding->port_last = conflict->port_last;
-    text_copy_cut(finding->other, sizeof(finding->other),
-                  name_of(container_table_find_serial(table, conflict->holder)));
+    finding.protocol = conflict->protocol;
+    finding.port_first = conflict->port_first;
+    finding.port_last = conflict->port_last;
+    text_copy_cut(finding.other, sizeof(finding.other), name_of(container_table_find_serial(table, conflict->holder)));
+    return tell(telling, &finding);
 }
 
-static void add_faults(struct collection *collection, const struct container_table *table)
+static int tell_over_limit(struct telling *telling, const struct container_table *table, uint32_t serial)
 {
-    const struct container_entry *entry, *next;
+    struct wire_finding finding = make(FINDING_OVER_LIMIT, name_of(container_table_find_serial(table, serial)));
 
-    HASH_ITER (hh, table->entries, entry, next) {
-        struct wire_finding *finding;
+    return tell(telling, &finding);
+}
 
-        if (entry->is_warned_of)
-            (void)add(collection, FINDING_NO_ADDRESS, entry->name);
-        if (!entry->fault.reason)
-            continue;
-        finding = add(collection, FINDING_MALFORMED, entry->name);
-        if (finding && entry->fault.position)
-            (void)snprintf(finding->reason, sizeof(finding->reason), "label %s, position %zu: %s", entry->fault.label,
-                           entry->fault.position, entry->fault.reason);
-        else if (finding)
-            (void)snprintf(finding->reason, sizeof(finding->reason), "label %s: %s", entry->fault.label,
-                           entry->fault.reason);
+static int tell_faults(struct telling *telling, const struct container_entry *entry)
+{
+    struct wire_finding finding;
+    int result = 0;
+
+    if (entry->is_warned_of) {
+        finding = make(FINDING_NO_ADDRESS, entry->name);
+        result = tell(telling, &finding);
     }
+    if (!entry->fault.reason || result < 0)
+        return result;
+    finding = make(FINDING_MALFORMED, entry->name);
+    if (entry->fault.position)
+        (void)snprintf(finding.reason, sizeof(finding.reason), "label %s, position %zu: %s", entry->fault.label,
+                       entry->fault.position, entry->fault.reason);
+    else
+        (void)snprintf(finding.reason, sizeof(finding.reason), "label %s: %s", entry->fault.label, entry->fault.reason);
+    return tell(telling, &finding);
 }
 
-int findings_collect(const struct container_table *table, const struct exposure_result *computed,
-                     struct wire_finding **ret, size_t *ret_count)
+int findings_tell(const struct container_table *table, const struct exposure_result *computed, finding_handler handler,
+                  void *userdata)
 {
-    size_t wanted = computed->grant_count + computed->conflict_count + computed->over_limit_count +
-                    2 * (size_t)HASH_COUNT(table->entries);
-    struct collection collection = {.limit = wanted < FINDINGS_MAX ? wanted : FINDINGS_MAX};
+    struct telling telling = {.handler = handler, .userdata = userdata};
+    const struct container_entry *entry, *next;
+    int result = 0;
 
-    collection.items = calloc(collection.limit + 1, sizeof(*collection.items));
-    if (!collection.items)
-        return -ENOMEM;
-    for (size_t i = 0; i < computed->conflict_count; i++)
-        add_conflict(&collection, table, &computed->conflicts[i]);
-    for (size_t i = 0; i < computed->over_limit_count; i++)
-        (void)add(&collection, FINDING_OVER_LIMIT,
-                  name_of(container_table_find_serial(table, computed->over_limit[i])));
-    add_faults(&collection, table);
-    for (size_t i = 0; i < computed->grant_count; i++)
-        add_grant(&collection, table, &computed->grants[i]);
-    *ret = collection.items;
-    *ret_count = collection.count;
-    return 0;
+    for (size_t i = 0; i < computed->conflict_count && result == 0; i++)
+        result = tell_conflict(&telling, table, &computed->conflicts[i]);
+    for (size_t i = 0; i < computed->over_limit_count && result == 0; i++)
+        result = tell_over_limit(&telling, table, computed->over_limit[i]);
+    HASH_ITER (hh, table->entries, entry, next)
+        result = result < 0 ? result : tell_faults(&telling, entry);
+    for (size_t i = 0; i < computed->grant_count && result == 0; i++)
+        result = tell_grant(&telling, table, &computed->grants[i]);
+    return result;
 }

@@ -8,6 +8,12 @@
 #include "workers/watcher/container_table.h"
 #include "workers/watcher/exposures.h"
 
-/* Fills *ret, which the caller frees, with at most FINDINGS_MAX findings. Returns 0 or -ENOMEM. */
-int findings_collect(const struct container_table *table, const struct exposure_result *computed,
-                     struct wire_finding **ret, size_t *ret_count) __attribute__((warn_unused_result));
+/* Returns 0, or a negative errno that ends the telling. */
+typedef int (*finding_handler)(void *userdata, const struct wire_finding *finding);
+
+/*
+ * Tells `handler` of one finding after the other, at most FINDINGS_MAX: a thousand of them at once would be half a
+ * megabyte. The same input gives the same findings in the same order. Returns 0 or what the handler returned.
+ */
+int findings_tell(const struct container_table *table, const struct exposure_result *computed, finding_handler handler,
+                  void *userdata) __attribute__((warn_unused_result));

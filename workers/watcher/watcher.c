@@ -44,14 +44,14 @@ static void reconcile(struct watcher *watcher, uint64_t event_time)
 }
 
 /* Later, when nothing else is to be done: netadmin's state never waits for what people read. */
-static int collect_findings(void *userdata, struct wire_finding **ret, size_t *ret_count)
+static int tell_findings(void *userdata, finding_handler handler, void *handler_userdata)
 {
     struct watcher *watcher = userdata;
     struct container_table *table = watcher->watch ? watch_table(watcher->watch) : NULL;
     struct exposure_result computed;
     int result = table ? reconciler_compute(watcher->reconciler, table, &computed) : -EAGAIN;
 
-    return result < 0 ? result : findings_collect(table, &computed, ret, ret_count);
+    return result < 0 ? result : findings_tell(table, &computed, handler, handler_userdata);
 }
 
 /* --- Docker -------------------------------------------------------------------------------------------- */
@@ -236,7 +236,7 @@ int watcher_new(sd_event *event, struct watcher **ret)
     if (!watcher)
         return -ENOMEM;
     watcher->event = event;
-    result = control_peer_new(event, collect_findings, watcher, &watcher->control);
+    result = control_peer_new(event, tell_findings, watcher, &watcher->control);
     if (result < 0)
         return result;
     result =
