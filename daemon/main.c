@@ -11,8 +11,8 @@
 #include "daemon/configuration.h"
 #include "daemon/configuration_command.h"
 #include "daemon/privileges.h"
+#include "daemon/program_command.h"
 #include "daemon/raw_sockets.h"
-#include "daemon/ruleset_command.h"
 #include "daemon/service_anchor.h"
 #include "daemon/status_command.h"
 #include "daemon/supervisor.h"
@@ -47,6 +47,9 @@ static int print_help(int argc, char **argv)
                "  status [--json] [--watch]\n"
                "                     addresses, gateways, exposed ports, conflicts, workers; exit 3: none runs\n"
                "  version            version and commit\n"
+               "  wrap [--address IPV4[,IPV6]] [--all] [--check FILE] [--dhcp] [--help] [--image IMAGE]\n"
+               "       [--lan NETWORK] [--output FILE] [--subnet IPV4[,IPV6]]\n"
+               "                     a Compose project on standard input: an override that puts it behind anchord\n"
                "\n"
                "Options:\n"
                "  --help             this text\n"
@@ -85,7 +88,8 @@ static const struct {
     {"config", show_configuration}, {"healthcheck", healthcheck_command},
     {"ruleset", ruleset_command},   {"status", status_command},
     {"version", print_version},     {"--version", print_version},
-    {"--help", print_help},         {"help", print_help},
+    {"wrap", wrap_command},         {"--help", print_help},
+    {"help", print_help},
 };
 
 static void free_capability_name(char **name)

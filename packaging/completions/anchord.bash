@@ -4,7 +4,7 @@ _anchord()
 {
     local current=${COMP_WORDS[COMP_CWORD]}
     local roles="network-anchor service-anchor external-rebinder wrap-rebinder"
-    local commands="config healthcheck ruleset status version"
+    local commands="config healthcheck ruleset status version wrap"
     local words=""
 
     if ((COMP_CWORD == 1)); then
@@ -13,6 +13,7 @@ _anchord()
         case ${COMP_WORDS[1]} in
         config) words="--json --help" ;;
         status) words="--json --watch" ;;
+        wrap) words="--address --all --check --dhcp --help --image --lan --output --subnet" ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -17,6 +17,7 @@ def program(path):
     text = subprocess.run([path, "--help"], check=True, capture_output=True, text=True).stdout
     roles, commands = re.search(r"Roles.*?\n((?:  .*\n)+)\nCommands:\n((?:  .*\n)+)", text).groups()
     found = {}
+    commands = re.sub(r"\n +\[", " [", commands)  # options go on in the next line
     for line in re.findall(r"^  ([a-z][a-z-]*.*)$", commands, re.M):
         name, rest = re.match(r"(\S+)(.*)", line).groups()
         found.setdefault(name, set()).update(re.findall(r"--[a-z]+", rest.split("   ")[0]))

@@ -1,0 +1,28 @@
+/*
+ * The command line of `anchord wrap`.
+ *
+ * Parsed by options.c before anything foreign is read. Pure but for its own message on standard error.
+ */
+#pragma once
+
+#include "common/address.h"
+
+enum { OPTIONS_IPV4, OPTIONS_IPV6, OPTIONS_FAMILIES };
+
+struct wrap_options {
+    const char *lan;                               /* the external network's name in Docker */
+    const char *image;                             /* NULL: the example's variable */
+    const char *output;                            /* NULL: standard output */
+    const char *check;                             /* NULL: print an override */
+    struct ip_address addresses[OPTIONS_FAMILIES]; /* on the LAN; family none: Docker's choice */
+    struct ip_subnet subnets[OPTIONS_FAMILIES];    /* of transit; family none: chosen from the project's name */
+    bool use_dhcp;
+    bool join_all;
+    bool show_help;
+};
+
+/* `argv` begins behind the command. Returns 0, or -EINVAL after a message on standard error. */
+int wrap_options_parse(int argc, char **argv, struct wrap_options *ret) __attribute__((warn_unused_result));
+
+/* Prints the usage on standard output. */
+void wrap_options_help(void);
