@@ -1,5 +1,6 @@
 /*
- * The two clocks: monotonic for intervals and deadlines, real time for what people read.
+ * The clocks: monotonic for intervals and deadlines, real time for what people read, processor time for what work
+ * costs.
  *
  * Used by every process; needs no privilege.
  */
@@ -20,6 +21,9 @@ uint64_t clock_monotonic_microseconds(void);
 
 /* CLOCK_REALTIME in nanoseconds since 1970, the unit of Docker's `timeNano`. */
 uint64_t clock_real_nanoseconds(void);
+
+/* What this process has computed so far, in microseconds: what waits for a processor meanwhile does not count. */
+uint64_t clock_processor_microseconds(void);
 
 /* Writes the real time `nanoseconds` as RFC 3339 in UTC. */
 void clock_format(uint64_t nanoseconds, char text[CLOCK_TEXT_SIZE]);

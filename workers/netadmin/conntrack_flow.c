@@ -103,6 +103,26 @@ static struct nlmsghdr *build_request(void *buffer, uint16_t type, uint16_t flag
     return request;
 }
 
+static int on_statistics(const struct nlmsghdr *message, void *userdata)
+{
+    const struct nlattr *attributes[CTA_STATS_GLOBAL_MAX + 1];
+    uint32_t *count = userdata;
+
+    rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, CTA_STATS_GLOBAL_MAX);
+    *count = ntohl(rtnetlink_get_u32(attributes[CTA_STATS_GLOBAL_ENTRIES], htonl(UINT32_MAX)));
+    return 0;
+}
+
+/* nf_conntrack_netlink.c, ctnetlink_stat_ct(): the namespace's own counter. */
+int conntrack_flow_count(struct nfnl_socket *socket, uint32_t *ret)
+{
+    _Alignas(8) char buffer[REQUEST_SIZE];
+    struct nlmsghdr *request = build_request(buffer, IPCTNL_MSG_CT_GET_STATS, 0, &nft_families[FAMILY_INDEX_4]);
+
+    *ret = UINT32_MAX;
+    return nfnl_socket_request(socket, request, on_statistics, ret);
+}
+
 int conntrack_flow_dump(struct nfnl_socket *socket, const struct nft_family *family, uint8_t protocol, uint16_t port,
                         nfnl_message_handler on_message, void *userdata)
 {

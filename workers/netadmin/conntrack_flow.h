@@ -29,6 +29,12 @@ int conntrack_flow_parse(const struct nlmsghdr *message, const struct nft_family
     __attribute__((warn_unused_result));
 
 /*
+ * How many entries this network namespace has, those of packets that are still on their way included. Cheap, unlike a
+ * dump. Returns 0 or a negative errno.
+ */
+int conntrack_flow_count(struct nfnl_socket *socket, uint32_t *ret) __attribute__((warn_unused_result));
+
+/*
  * Asks for the family's entries. With a protocol (not 0) the kernel is asked for those alone whose original
  * destination port is `port`; an older kernel sends all, so the receiver must look itself. Addresses are never
  * filtered by the kernel: it inverts the match for IPv6 (measured).

@@ -15,7 +15,7 @@
 #define ATTEMPTS_MAX 5
 /*
  * A sweep walks the kernel's whole hash table: 10 ms with the usual 262,144 buckets (measured). Changes that come
- * one by one are swept at once; in a storm of them sweeps take at most a fifth of the time, so that they cannot
+ * one by one are swept at once; in a storm of them sweeps compute at most a fifth of the time, so that they cannot
  * hold up the maps, and what is left waits for the second sweep.
  */
 #define SWEEP_SHARE         5
@@ -219,14 +219,14 @@ static void note_given_up(struct ruleset *ruleset, const struct content *content
 
 static int sweep(struct ruleset *ruleset)
 {
-    uint64_t start = clock_monotonic_microseconds();
+    uint64_t start = clock_processor_microseconds();
     uint32_t before[FAMILY_INDEX_MAX_] = {ruleset->flushed[FAMILY_INDEX_4], ruleset->flushed[FAMILY_INDEX_6]};
     int result = conntrack_sweep(ruleset->socket, &ruleset->recent, &ruleset->held, ruleset->view.external,
                                  ruleset->view.external_count, ruleset->flushed);
 
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
         metrics_add(METRIC_CONNTRACK_FLUSHES, family, ruleset->flushed[family] - before[family]);
-    ruleset->sweep_allowance -= (int64_t)(clock_monotonic_microseconds() - start);
+    ruleset->sweep_allowance -= (int64_t)(clock_processor_microseconds() - start);
     return result;
 }
 
