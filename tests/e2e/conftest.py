@@ -21,6 +21,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from direct import IMAGE, Direct  # noqa: E402
+from leases import Leased  # noqa: E402
 from lab import compose, images, segment  # noqa: E402
 from lab.instance import Lab, remove_abandoned  # noqa: E402
 from lab.machine import CHECKOUT, LabError  # noqa: E402
@@ -118,14 +119,14 @@ def anchord_image(engine_lab):
 
 @pytest.fixture
 def project(request, lab):
-    """A factory: project(definition, name=None, environment=None, up=True) makes a Compose project
-    from a dictionary, a text or a Path, and brings it up. Torn down after the test; when the test
-    failed, the logs of all its containers are part of the report."""
+    """A factory: project(definition, name=None, up=True, …) makes a Compose project (lab/compose.py) from a
+    dictionary, a text or a Path, and brings it up. Torn down after the test; when the test failed, the
+    logs of all its containers are part of the report."""
     made = []
 
-    def factory(definition, *, name=None, environment=None, up=True):
-        made.append(compose.Project(lab, definition, environment=environment,
-                                    name=name or compose.unique_name(request.node.originalname)))
+    def factory(definition, *, name=None, up=True, **options):
+        made.append(compose.Project(lab, definition, name=name or compose.unique_name(request.node.originalname),
+                                    **options))
         if up:
             made[-1].up()
         return made[-1]
@@ -160,11 +161,11 @@ def figure(request):
     return lambda text: request.config.figures.append(f"{request.node.name}: {text}")
 
 
-def _direct_factory(request, lab, hint):
+def _direct_factory(request, lab, hint, kind=Direct):
     made = []
 
-    def factory(services, **options):
-        made.append(Direct(lab, services, name=compose.unique_name(hint), **options))
+    def factory(services=None, **options):
+        made.append(kind(lab, services, name=compose.unique_name(hint), **options))
         return made[-1]
 
     try:
@@ -187,6 +188,12 @@ def direct(request, lab, anchord_image):
 def shared_direct(request, lab, anchord_image):
     """The same for a project that the tests of a module share."""
     yield from _direct_factory(request, lab, request.module.__name__)
+
+
+@pytest.fixture(scope="module")
+def leased(request, lab, anchord_image, segments):
+    """A factory of projects with a leased address (leases.py) on segments, not yet up. Torn down after the module."""
+    yield from _direct_factory(request, lab, request.module.__name__, Leased)
 
 
 @pytest.fixture(params=(0, 1), ids=("bridges-unfiltered", "bridges-filtered"))

@@ -137,15 +137,19 @@ class Direct(compose.Project):
         listing = next(item["map"] for item in json.loads(result.stdout)["nftables"] if "map" in item)
         return {port: "{} {}".format(*value["concat"]) for port, value in listing.get("elem", [])}
 
-    def processes(self):
-        """Program name -> PID (this machine's numbering) of the anchor's processes."""
+    def programs(self):
+        """The anchor's processes: pairs of program name and PID (this machine's numbering)."""
         group = pathlib.Path("/proc") / str(self.inspect(ANCHOR)["State"]["Pid"]) / "ns" / "pid"
-        wanted, found = os.readlink(group), {}
+        wanted, found = os.readlink(group), []
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it ended since the directory was read
                 if os.readlink(process / "ns" / "pid") == wanted:
-                    found[os.path.basename(os.readlink(process / "exe"))] = int(process.name)
+                    found.append((os.path.basename(os.readlink(process / "exe")), int(process.name)))
         return found
+
+    def processes(self):
+        """Program name -> PID of those that run once each."""
+        return dict(self.programs())
 
     def wait_processes(self):
         """Wait until every process of the anchor runs; as processes()."""

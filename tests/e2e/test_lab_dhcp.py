@@ -12,8 +12,9 @@ from lab.kea import Kea4, Kea6
 from lab.machine import wait_until
 
 DUID = "0004" + 16 * "5a"
+COLON_DUID = bytes.fromhex(DUID).hex(":")
 CLIENT = ("noipv4ll", "noipv6rs", "noarp", "nodelay", "clientid mail", "hostname mail",
-          f"duid {':'.join(DUID[at:at + 2] for at in range(0, len(DUID), 2))}",
+          f"duid {COLON_DUID}",
           "option subnet_mask, routers", "interface lan0", "iaid 1", "ia_na 1")
 
 
@@ -27,8 +28,8 @@ def pools(segment):
     return (segment.v4(150), segment.v4(159)), (segment.v6("a0"), segment.v6("af"))
 
 
-def assert_leases(segment, servers):
-    """A client gets both addresses, the tables show it, and its releases empty them and are seen on the wire."""
+def lease_and_release(segment, servers):
+    """A client gets both addresses, which are returned; the tables show it, its releases empty them and are seen."""
     with HostDhcpcd(segment, "client", CLIENT) as client, segment.server.capture() as capture:
         wait_until(lambda: {lease.client for server in servers for lease in server.leases()}
                    == {client_identifier("mail"), DUID}, 10, "two leases")
@@ -42,11 +43,13 @@ def assert_leases(segment, servers):
         wait_until(lambda: not [lease for server in servers for lease in server.leases()], 5, "empty lease tables")
     assert [address for _, address in dhcp.releases4(capture.packets)] == given_up[:1]
     assert len(dhcp.releases6(capture.packets)) == 1
+    return given_up
 
 
 def test_dnsmasq_leases_both_protocols_and_knows_a_reservation(segment, pools):
-    with Dnsmasq(segment, *pools, hosts=(f"id:mail,{segment.v4(200)}",)) as server:
-        assert_leases(segment, [server])
+    hosts = (f"id:mail,{segment.v4(200)}", f"id:{COLON_DUID},[{segment.v6('b0')}]")
+    with Dnsmasq(segment, *pools, hosts=hosts) as server:
+        assert lease_and_release(segment, [server]) == [segment.v4(200), segment.v6("b0")]
         assert server.acknowledged(segment.v4(200)) == 1
         assert sorted(server.releases()) == sorted([segment.v4(200), DUID])
 
@@ -56,7 +59,7 @@ def test_kea_leases_both_protocols_and_knows_a_reservation(segment, pools):
     with Kea4(segment, pools[0], lifetime=9,
               reservations=[{"client-id": client_identifier("mail"), "ip-address": address4}]) as kea4, \
             Kea6(segment, pools[1], lifetime=9, reservations=[{"duid": DUID, "ip-addresses": [address6]}]) as kea6:
-        assert_leases(segment, [kea4, kea6])
+        lease_and_release(segment, [kea4, kea6])
         assert (kea4.releases(), kea6.releases()) == ([address4], [address6])
 
 

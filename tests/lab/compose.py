@@ -48,9 +48,11 @@ def unique_name(hint):
 
 
 class Project:
-    def __init__(self, lab, definition, *, name, environment=None):
+    def __init__(self, lab, definition, *, name, environment=None, overrides=()):
+        """overrides: further files, as `docker compose --file` takes them."""
         self.lab = lab
         self.name = name
+        self._overrides = [word for path in overrides for word in ("--file", path)]
         if isinstance(definition, pathlib.Path):
             self.file = definition
         else:
@@ -66,7 +68,7 @@ class Project:
     def compose(self, *arguments, **options):
         """docker compose … for this project; LabError when it fails, unless check=False."""
         return run([self.lab.engine.paths.client, "compose", "--project-name", self.name,
-                    "--file", self.file, "--progress", "plain", *arguments],
+                    "--file", self.file, *self._overrides, "--progress", "plain", *arguments],
                    environment=self._environment, **options)
 
     def up(self, *services, **options):

@@ -16,8 +16,9 @@ ETH_P_IP = 0x0800
 
 
 class HostileServer:
-    """Answers DISCOVER and REQUEST by answer(request, kind) -> (address, options); None: says nothing. A context
-    manager; answer may be replaced while it runs. requests lists the Message4 that came."""
+    """Answers DISCOVER and REQUEST by answer(request, kind) -> (address, options); None: says nothing. A REQUEST that
+    names no server, for a lease of before, gets a NAK. A context manager; answer may be replaced while it runs. requests
+    lists the Message4 that came."""
 
     def __init__(self, segment, answer=None):
         self.segment = segment
@@ -51,6 +52,8 @@ class HostileServer:
         if kind is None or self.answer is None:
             return
         answer = self.answer(request, kind)
+        if kind == dhcp.ACK and dhcp.SERVER not in request.options:
+            kind, answer = dhcp.NAK, ("0.0.0.0", [(dhcp.SERVER, dhcp.addresses(self.segment.server.ipv4))])
         if answer is not None:
             address, options = answer
             payload = dhcp.reply4(request, kind, address, options, self.segment.server.ipv4)

@@ -8,7 +8,7 @@ engine with a macvlan network on it, and three namespaces:
     client1 ──┘                     client .11: who asks the services, and who stands in the way
 
     10.98.N.0/24   .16 to .99 are bootstrap addresses (Docker), .150 to .199 the DHCP server's
-    fd98:0:0:N::/64 is Docker's IPv6; 2001:db8:98:N::/64 what the router advertises
+    fd98:N::/64 is Docker's IPv6; 2001:db8:98:N::/64 what the router advertises
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class Segment:
         return self.v4("0/24")
 
     def docker_v6(self, host):
-        return f"fd98:0:0:{self.number:x}::{host}"
+        return f"fd98:{self.number:x}::{host}"
 
     def v6(self, host, prefix=0):
         return f"{self.prefix(prefix)}{host}"
