@@ -13,10 +13,14 @@
 #define CONTAINERS_MAX 8
 #define RANGES_MAX     6
 #define ROUNDS_MAX     5
+/* How many ports an input may claim, by its first byte: few, for speed, or enough for the limit of the maps. */
+#define PORTS_FEW  512
+#define PORTS_MANY 40000 /* MAP_ELEMENTS_MAX in two families, and some */
 
 struct input {
     const uint8_t *bytes;
     size_t length;
+    size_t ports_left;
 };
 
 struct state {
@@ -28,6 +32,7 @@ struct state {
     uint32_t now[PROTOCOL_INDEX_MAX_][UINT16_MAX + 1];
     uint32_t elements[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_][UINT16_MAX + 1]; /* serial of the backend */
     uint32_t refused_by[UINT16_MAX + 1];
+    unsigned int port_end; /* behind the highest port that was ever claimed: what is beyond is zero everywhere */
 };
 
 static unsigned int take(struct input *input)
@@ -61,13 +66,33 @@ static size_t take_ranges(struct input *input, struct expose_range ranges[RANGES
             protocol = IPPROTO_UDP;
         first = next[index_of(protocol)] + take(input);
         length = (shape & 0x0e) == 0x0e ? 256 * (1 + take(input)) : 1 + take(input) % 16;
-        if (first + length - 1 > UINT16_MAX)
+        if (first + length - 1 > UINT16_MAX || length > input->ports_left)
             break;
+        input->ports_left -= length;
         ranges[count++] = (struct expose_range){protocol, (uint16_t)first, (uint16_t)(first + length - 1),
                                                 (uint16_t)(1 + (shape >> 2) % (UINT16_MAX + 1 - length))};
         next[index_of(protocol)] = first + length;
     }
     return count;
+}
+
+static void clear_tables(struct state *state, bool with_before)
+{
+    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++) {
+        memset(state->now[i], 0, state->port_end * sizeof(state->now[i][0]));
+        if (with_before)
+            memset(state->before[i], 0, state->port_end * sizeof(state->before[i][0]));
+        for (size_t j = 0; j < FAMILY_INDEX_MAX_; j++)
+            memset(state->elements[j][i], 0, state->port_end * sizeof(state->elements[j][i][0]));
+    }
+}
+
+static void note_ports(struct state *state, const struct exposure_source *source)
+{
+    for (size_t i = 0; i < source->range_count; i++) {
+        if (state->port_end <= source->ranges[i].port_last)
+            state->port_end = source->ranges[i].port_last + 1U;
+    }
 }
 
 static void take_round(struct input *input, struct state *state)
@@ -91,6 +116,7 @@ static void take_round(struct input *input, struct state *state)
         /* A label may change between rounds here, which is more than Docker does. */
         source->range_count = take_ranges(input, state->ranges[i]);
         source->ranges = state->ranges[i];
+        note_ports(state, source);
         state->source_count++;
     }
 }
@@ -128,8 +154,7 @@ static void read_items(struct state *state, const struct exposure_result *result
 {
     size_t total = 0;
 
-    memset(state->now, 0, sizeof(state->now));
-    memset(state->elements, 0, sizeof(state->elements));
+    clear_tables(state, false);
     for (size_t i = 0; i < result->item_count; i++) {
         const struct wire_exposure *item = &result->items[i];
         const struct exposure_source *source = find_backend(state, item);
@@ -232,26 +257,30 @@ static void check_round(struct state *state, const struct exposure_result *resul
             }
         }
     }
-    memcpy(state->before, state->now, sizeof(state->before));
+    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++)
+        memcpy(state->before[i], state->now[i], state->port_end * sizeof(state->now[i][0]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-    struct input input = {bytes, length};
-    struct state *state = calloc(1, sizeof(*state));
+    static struct state state;
+    struct input input = {bytes, length, PORTS_FEW};
     struct exposures *exposures = NULL;
 
-    if (!state || exposures_new(&exposures) < 0)
+    if (take(&input) % 64 == 63)
+        input.ports_left = PORTS_MANY;
+    if (exposures_new(&exposures) < 0)
         abort();
     for (unsigned int round = 0; round < ROUNDS_MAX && input.length > 0; round++) {
         struct exposure_result result;
 
-        take_round(&input, state);
-        if (exposures_compute(exposures, state->sources, state->source_count, &result) < 0)
+        take_round(&input, &state);
+        if (exposures_compute(exposures, state.sources, state.source_count, &result) < 0)
             abort();
-        check_round(state, &result);
+        check_round(&state, &result);
     }
     (void)exposures_free(exposures);
-    free(state);
+    clear_tables(&state, true);
+    state.port_end = 0;
     return 0;
 }
