@@ -213,5 +213,8 @@ int control_client_read(sd_bus *bus, struct status *ret)
         continue;
     if (result < 0)
         return result;
-    return ret->version && ret->role && ret->project ? 0 : -EBADMSG;
+    return ret->version && ret->role && ret->project && ret->lists[STATUS_EXTERNAL].row_count > 0 &&
+                   ret->lists[STATUS_SHARED].row_count > 0
+               ? 0
+               : -EBADMSG;
 }

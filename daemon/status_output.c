@@ -2,6 +2,7 @@
 #include "daemon/status_output.h"
 
 #include "common/clock.h"
+#include "common/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,17 +24,35 @@ static void print_coloured(enum colour colour, const char *text)
     (void)printf("%s%s%s", is_plain ? "" : starts[colour], text, is_plain ? "" : "\033[0m");
 }
 
-/* Names come from Docker: what is not printable becomes a question mark. */
-static void copy_printable(char target[CELL_SIZE], const char *text)
+/* The control characters of ISO 6429 in UTF-8: C0, DEL, and C1, which is 0xc2 and 0x80 to 0x9f. Returns their bytes. */
+static size_t control_length(const char *text)
 {
-    size_t length = 0;
+    const unsigned char *bytes = (const unsigned char *)text;
 
-    for (; text[length] && length < CELL_SIZE - 1; length++) {
-        target[length] = text[length];
-        if ((unsigned char)text[length] < ' ' || text[length] == 0x7f)
-            target[length] = '?';
-    }
-    target[length] = '\0';
+    if (bytes[0] < ' ' || bytes[0] == 0x7f)
+        return 1;
+    return bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] <= 0x9f ? 2 : 0;
+}
+
+/* All of it comes from a worker, and names from Docker: what is not printable becomes question marks. */
+static void make_printable(char text[CELL_SIZE])
+{
+    for (; *text; text++)
+        memset(text, '?', control_length(text));
+}
+
+static void print_foreign(const char *text)
+{
+    char cell[CELL_SIZE];
+
+    text_copy_cut(cell, sizeof(cell), text);
+    make_printable(cell);
+    (void)fputs(cell, stdout);
+}
+
+static void copy_cell(char target[CELL_SIZE], const char *text)
+{
+    text_copy_cut(target, CELL_SIZE, text);
 }
 
 /* Rows of text that print_rows() aligns. */
@@ -59,8 +78,10 @@ static void end_rows(struct text_rows *rows)
 
     for (size_t i = 0; i < rows->count; i++) {
         for (size_t j = 0; j < WIDE_TABLE; j++) {
-            int width = (int)strlen(rows->cells[i][j]);
+            int width;
 
+            make_printable(rows->cells[i][j]);
+            width = (int)strlen(rows->cells[i][j]);
             widths[j] = width > widths[j] ? width : widths[j];
         }
     }
@@ -79,10 +100,11 @@ static void end_rows(struct text_rows *rows)
 /* tcp/25 or udp/10000-20000 */
 static void format_ports(const struct status_cell *row, char text[CELL_SIZE])
 {
-    int length = snprintf(text, CELL_SIZE, "%s/%u", row[0].text, (unsigned int)row[1].number);
-
-    if (row[2].number != row[1].number)
-        (void)snprintf(text + length, CELL_SIZE - (size_t)length, "-%u", (unsigned int)row[2].number);
+    if (row[2].number == row[1].number)
+        (void)snprintf(text, CELL_SIZE, "%s/%u", row[0].text, (unsigned int)row[1].number);
+    else
+        (void)snprintf(text, CELL_SIZE, "%s/%u-%u", row[0].text, (unsigned int)row[1].number,
+                       (unsigned int)row[2].number);
 }
 
 static void format_backend(const char *address, const struct status_cell *row, char text[CELL_SIZE])
@@ -104,7 +126,7 @@ static void print_exposures(const struct status *status)
         const struct status_cell *row = status_cell(status, STATUS_EXPOSURES, i, 0);
 
         format_ports(row, rows.cells[i][0]);
-        copy_printable(rows.cells[i][1], row[4].text);
+        copy_cell(rows.cells[i][1], row[4].text);
         format_backend(row[5].text, row, rows.cells[i][2]);
         format_backend(row[6].text, row, rows.cells[i][3]);
     }
@@ -119,12 +141,10 @@ static void print_conflicts(const struct status *status)
         return;
     for (size_t i = 0; i < rows.count; i++) {
         const struct status_cell *row = status_cell(status, STATUS_CONFLICTS, i, 0);
-        char holder[CELL_SIZE];
 
         format_ports(row, rows.cells[i][0]);
-        copy_printable(rows.cells[i][1], row[3].text);
-        copy_printable(holder, row[4].text);
-        (void)snprintf(rows.cells[i][2], CELL_SIZE, "refused: held by %.160s", holder);
+        copy_cell(rows.cells[i][1], row[3].text);
+        (void)snprintf(rows.cells[i][2], CELL_SIZE, "refused: held by %.160s", row[4].text);
     }
     end_rows(&rows);
 }
@@ -136,8 +156,8 @@ static void print_problems(const struct status *status)
     if (!begin_rows(&rows, status, STATUS_PROBLEMS, "Problems"))
         return;
     for (size_t i = 0; i < rows.count; i++) {
-        copy_printable(rows.cells[i][0], status_cell(status, STATUS_PROBLEMS, i, 0)->text);
-        copy_printable(rows.cells[i][1], status_cell(status, STATUS_PROBLEMS, i, 1)->text);
+        copy_cell(rows.cells[i][0], status_cell(status, STATUS_PROBLEMS, i, 0)->text);
+        copy_cell(rows.cells[i][1], status_cell(status, STATUS_PROBLEMS, i, 1)->text);
     }
     end_rows(&rows);
 }
@@ -153,8 +173,8 @@ static void print_workers(const struct status *status)
         char since[CLOCK_TEXT_SIZE];
 
         clock_format(row[4].number * 1000, since);
-        copy_printable(rows.cells[i][0], row[0].text);
-        copy_printable(rows.cells[i][1], row[1].text);
+        copy_cell(rows.cells[i][0], row[0].text);
+        copy_cell(rows.cells[i][1], row[1].text);
         if (row[2].number)
             (void)snprintf(rows.cells[i][2], CELL_SIZE, "pid %u", (unsigned int)row[2].number);
         (void)snprintf(rows.cells[i][3], CELL_SIZE, "%llu restarts", (unsigned long long)row[3].number);
@@ -168,21 +188,26 @@ static void print_network(const struct status *status, const char *title, enum s
                           enum status_list addresses)
 {
     const struct status_cell *names = status_cell(status, network, 0, 0);
-    char text[CELL_SIZE];
 
     print_coloured(COLOUR_TITLE, title);
-    copy_printable(text, names[0].text);
+    (void)printf("  ");
     if (names[1].text[0] == '\0') {
-        (void)printf("  %s\n", text[0] ? "interface not there" : "not known yet");
+        (void)puts(names[0].text[0] ? "interface not there" : "not known yet");
         return;
     }
-    (void)printf("  %s", names[1].text);
-    if (text[0])
-        (void)printf(" (%s)", text);
+    print_foreign(names[1].text);
+    if (names[0].text[0]) {
+        (void)printf(" (");
+        print_foreign(names[0].text);
+        (void)printf(")");
+    }
     for (size_t i = 0; i < status->lists[addresses].row_count; i++) {
         const struct status_cell *row = status_cell(status, addresses, i, 0);
 
-        (void)printf("%s %s/%u %s", i > 0 ? "," : " ", row[0].text, (unsigned int)row[1].number, row[2].text);
+        (void)printf("%s ", i > 0 ? "," : " ");
+        print_foreign(row[0].text);
+        (void)printf("/%u ", (unsigned int)row[1].number);
+        print_foreign(row[2].text);
     }
     (void)puts("");
 }
@@ -193,24 +218,33 @@ static void print_gateways(const struct status *status)
     for (size_t i = 0; i < status->lists[STATUS_GATEWAYS].row_count; i++) {
         const struct status_cell *row = status_cell(status, STATUS_GATEWAYS, i, 0);
 
-        (void)printf("%s %s ", i > 0 ? "," : " ", row[0].text);
-        if (row[1].text[0])
-            (void)printf("%s %s", row[1].text, row[2].text);
-        else
-            (void)printf("none");
+        (void)printf("%s ", i > 0 ? "," : " ");
+        print_foreign(row[0].text);
+        (void)printf(" ");
+        print_foreign(row[1].text[0] ? row[1].text : "none");
+        if (row[1].text[0]) {
+            (void)printf(" ");
+            print_foreign(row[2].text);
+        }
     }
     (void)puts("");
 }
 
 void status_print_text(const struct status *status)
 {
-    char project[CELL_SIZE];
-
-    copy_printable(project, status->project);
-    (void)printf("anchord %s  %s  %s  ", status->version, status->role, project);
+    (void)printf("anchord ");
+    print_foreign(status->version);
+    (void)printf("  ");
+    print_foreign(status->role);
+    (void)printf("  ");
+    print_foreign(status->project);
+    (void)printf("  ");
     print_coloured(status->is_ready ? COLOUR_GOOD : COLOUR_BAD, status->is_ready ? "ready" : "not ready");
-    for (size_t i = 0; i < status->lists[STATUS_UNMET_CONDITIONS].row_count; i++)
-        (void)printf("%s %s: false", i > 0 ? "," : " ", status_cell(status, STATUS_UNMET_CONDITIONS, i, 0)->text);
+    for (size_t i = 0; i < status->lists[STATUS_UNMET_CONDITIONS].row_count; i++) {
+        (void)printf("%s ", i > 0 ? "," : " ");
+        print_foreign(status_cell(status, STATUS_UNMET_CONDITIONS, i, 0)->text);
+        (void)printf(": false");
+    }
     (void)puts("");
     print_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
     print_network(status, "Shared  ", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
