@@ -174,6 +174,12 @@ struct wire_network {
     struct wire_address own6;
 };
 
+enum exposure_access {
+    EXPOSURE_OPEN = 1,
+    EXPOSURE_WITHHELD, /* nothing new goes there; established TCP connections stay (DISC-7) */
+    EXPOSURE_ACCESS_MAX_,
+};
+
 /* `port_first` … `port_last` of the project's address go to `backend` : `backend_port_first` … (NAT-1,
  * NAT-5). */
 struct wire_exposure {
@@ -183,6 +189,8 @@ struct wire_exposure {
     uint16_t port_last;
     uint16_t backend_port_first;
     uint8_t backend[16];
+    uint8_t access; /* enum exposure_access */
+    uint8_t reserved[3];
 };
 
 struct wire_link_address {
@@ -466,7 +474,7 @@ static_assert(sizeof(struct wire_address) == 20, "wire layout");
 static_assert(sizeof(struct wire_subnet) == 64, "wire layout");
 static_assert(offsetof(struct wire_network, subnet_count) == 136, "wire layout");
 static_assert(sizeof(struct wire_network) == 436, "wire layout");
-static_assert(sizeof(struct wire_exposure) == 24, "wire layout");
+static_assert(sizeof(struct wire_exposure) == 28, "wire layout");
 static_assert(sizeof(struct wire_link) == 32 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct message_link) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_watcher) == 24 + 256 + 128 + 128 + 16 + 128 + 8, "wire layout");

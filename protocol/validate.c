@@ -155,7 +155,9 @@ static const char *check_exposure(const struct wire_exposure *exposure)
         return "exposure backend ports";
     if (!is_zero(exposure->backend + used, sizeof(exposure->backend) - used))
         return "exposure padding not zero";
-    return NULL;
+    if (exposure->access == 0 || exposure->access >= EXPOSURE_ACCESS_MAX_)
+        return "exposure access";
+    return is_zero(exposure->reserved, sizeof(exposure->reserved)) ? NULL : "exposure padding not zero";
 }
 
 static const char *check_exposures(const void *message)

@@ -78,7 +78,7 @@ static void sweep_flows(struct nfnl_socket *socket, uint8_t family)
         .element = element,
     };
     struct conntrack_changes changes = {.items = &change, .count = 1};
-    struct map_state current = {0};
+    struct desired_state current = {0};
     uint32_t flushed[FAMILY_INDEX_MAX_] = {0};
 
     conntrack_changes_give_up(&changes, &(struct ip_address){.family = family, .bytes = {192, 0, 2, 11}});

@@ -26,7 +26,8 @@ MAP_ELEMENTS_MAX = 65536
 LOG_DEBUG, LOG_INFO = 0, 1
 
 HEADER = struct.Struct("=IHHIIQ")
-EXPOSURE = struct.Struct("=BBHHH16s")
+EXPOSURE = struct.Struct("=BBHHH16sB3x")
+EXPOSURE_OPEN, EXPOSURE_WITHHELD = 1, 2
 ADDRESS = struct.Struct("=B3x16s")
 LINK_ADDRESS = struct.Struct("=B3x16sB3x")
 LINK_HEAD = struct.Struct("=I16s6sBBI")
@@ -38,7 +39,7 @@ APPLIED_BODY = struct.Struct("=iI4I2I160s")
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items()}
 
-assert (HEADER.size, EXPOSURE.size, ADDRESS.size, LINK_SIZE) == (24, 24, 20, 32 + 24 * 16)
+assert (HEADER.size, EXPOSURE.size, ADDRESS.size, LINK_SIZE) == (24, 28, 20, 32 + 24 * 16)
 
 
 def message(kind, body=b"", generation=0):
@@ -87,11 +88,11 @@ def stop(mode):
     return message(STOP, struct.pack("=2I", mode, 0))
 
 
-def exposure(protocol, ports, backend, backend_port=None):
+def exposure(protocol, ports, backend, backend_port=None, access=EXPOSURE_OPEN):
     """`ports` is one port or (first, last)."""
     first, last = ports if isinstance(ports, tuple) else (ports, ports)
     parsed = ipaddress.ip_address(backend)
-    return EXPOSURE.pack(parsed.version, PROTOCOLS[protocol], first, last, backend_port or first, parsed.packed)
+    return EXPOSURE.pack(parsed.version, PROTOCOLS[protocol], first, last, backend_port or first, parsed.packed, access)
 
 
 def exposures_items(items, generation):
@@ -138,13 +139,14 @@ def probed(target, holder=None):
 
 
 def parse_items(body):
-    """MAP_ITEMS -> [(protocol, first, last, backend, backend port)]."""
+    """Items of a map -> [(protocol, first, last, backend, backend port)], with a word more when they are withheld."""
     count, _ = struct.unpack_from("=2I", body)
     found = []
     for index in range(count):
-        family, protocol, first, last, backend_port, backend = EXPOSURE.unpack_from(body, 8 + index * EXPOSURE.size)
+        family, protocol, first, last, backend_port, backend, access = EXPOSURE.unpack_from(body, 8 + index * EXPOSURE.size)
         text = str(ipaddress.ip_address(backend[:4] if family == 4 else backend))
-        found.append((PROTOCOL_NAMES[protocol], first, last, text, backend_port))
+        found.append((PROTOCOL_NAMES[protocol], first, last, text, backend_port,
+                      *(["withheld"] if access == EXPOSURE_WITHHELD else [])))
     return found
 
 

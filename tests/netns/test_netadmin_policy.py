@@ -69,10 +69,11 @@ def test_half_a_state_is_dropped_by_the_next_begin(exposed):
 
 
 def broken_exposure(**changes):
-    fields = {"family": 4, "protocol": 6, "first": 25, "last": 25, "backend_port": 25, "backend": bytes([172, 30, 0, 5])}
+    fields = {"family": 4, "protocol": 6, "first": 25, "last": 25, "backend_port": 25, "backend": bytes([172, 30, 0, 5]),
+              "access": messages.EXPOSURE_OPEN}
     fields |= changes
     return messages.EXPOSURE.pack(fields["family"], fields["protocol"], fields["first"], fields["last"],
-                                  fields["backend_port"], fields["backend"])
+                                  fields["backend_port"], fields["backend"], fields["access"])
 
 
 BEGIN = messages.message(messages.EXPOSURES_BEGIN, generation=5)

@@ -113,8 +113,12 @@ static void a_slow_peer_gets_everything_in_order(void **state)
     (void)state;
     items->item_count = EXPOSURES_PER_MESSAGE;
     for (uint32_t i = 0; i < items->item_count; i++)
-        items->items[i] = (struct wire_exposure){
-            .family = 4, .protocol = IPPROTO_TCP, .port_first = 1, .port_last = 1, .backend_port_first = 1};
+        items->items[i] = (struct wire_exposure){.family = 4,
+                                                 .protocol = IPPROTO_TCP,
+                                                 .port_first = 1,
+                                                 .port_last = 1,
+                                                 .backend_port_first = 1,
+                                                 .access = EXPOSURE_OPEN};
     assert_int_equal(channel_make_pair(pair), 0);
     receiver_open(&receiver, pair[0], DIRECTION_WATCHER_TO_NETADMIN);
     receiver_open(&sender, pair[1], DIRECTION_NETADMIN_TO_WATCHER);

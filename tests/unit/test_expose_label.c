@@ -161,13 +161,24 @@ static void v6_is_auto_or_off(void **state)
     assert_int_equal(expose_v6_label_parse("automatic"), -EINVAL);
 }
 
+static void when_is_started_or_healthy(void **state)
+{
+    (void)state;
+    assert_int_equal(expose_when_label_parse("started"), 0);
+    assert_int_equal(expose_when_label_parse(""), 0);
+    assert_int_equal(expose_when_label_parse("healthy"), 1);
+    assert_int_equal(expose_when_label_parse(" Healthy\t"), 1);
+    assert_int_equal(expose_when_label_parse("unhealthy"), -EINVAL);
+    assert_int_equal(expose_when_label_parse("health"), -EINVAL);
+    assert_int_equal(expose_when_label_parse("started healthy"), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_labels_give_sorted_ranges),
-        cmocka_unit_test(bad_labels_name_position_and_reason),
-        cmocka_unit_test(the_number_of_ranges_is_limited),
-        cmocka_unit_test(v6_is_auto_or_off),
+        cmocka_unit_test(good_labels_give_sorted_ranges),  cmocka_unit_test(bad_labels_name_position_and_reason),
+        cmocka_unit_test(the_number_of_ranges_is_limited), cmocka_unit_test(v6_is_auto_or_off),
+        cmocka_unit_test(when_is_started_or_healthy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,11 +27,12 @@ static union items make_items(uint64_t generation, uint16_t first_port, uint16_t
                                                         .port_first = ports[i],
                                                         .port_last = ports[i],
                                                         .backend_port_first = 80,
-                                                        .backend = {172, 30, 0, 5}};
+                                                        .backend = {172, 30, 0, 5},
+                                                        .access = EXPOSURE_OPEN};
     return items;
 }
 
-static int commit(struct exposure_state *incoming, uint64_t generation, uint32_t count, struct map_state *ret,
+static int commit(struct exposure_state *incoming, uint64_t generation, uint32_t count, struct desired_state *ret,
                   char reason[REASON_SIZE])
 {
     const struct message_commit message = {
@@ -45,10 +46,10 @@ static int commit(struct exposure_state *incoming, uint64_t generation, uint32_t
 static void complete_state_comes_out_sorted(void **state)
 {
     struct exposure_state incoming = {0};
-    struct map_state committed = {0};
+    struct desired_state committed = {0};
     const union items items = make_items(3, 443, 25);
     char reason[REASON_SIZE] = "";
-    const struct map *map = &committed.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP];
+    const struct map *map = &committed.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP];
 
     (void)state;
     exposure_state_begin(&incoming, 3);
@@ -58,25 +59,48 @@ static void complete_state_comes_out_sorted(void **state)
     assert_int_equal(map->elements[0].port, 25);
     assert_int_equal(map->elements[1].port, 443);
     assert_false(incoming.is_open);
-    map_state_clear(&committed);
+    desired_state_clear(&committed);
+}
+
+static void withheld_items_are_kept_apart(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct desired_state committed = {0};
+    union items items = make_items(3, 443, 25);
+    char reason[REASON_SIZE] = "";
+
+    (void)state;
+    items.message.items[1].access = EXPOSURE_WITHHELD;
+    exposure_state_begin(&incoming, 3);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+    assert_int_equal(commit(&incoming, 3, 2, &committed, reason), 0);
+    assert_int_equal(map_state_count(&committed.open), 1);
+    assert_int_equal(map_state_count(&committed.withheld), 1);
+    assert_int_equal(committed.withheld.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].elements[0].port, 25);
+    desired_state_clear(&committed);
+    items = make_items(4, 25, 25);
+    items.message.items[0].access = items.message.items[1].access = EXPOSURE_WITHHELD;
+    exposure_state_begin(&incoming, 4);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+    assert_int_equal(commit(&incoming, 4, 2, &committed, reason), -EEXIST);
 }
 
 static void empty_state_is_a_state(void **state)
 {
     struct exposure_state incoming = {0};
-    struct map_state committed = {0};
+    struct desired_state committed = {0};
     char reason[REASON_SIZE] = "";
 
     (void)state;
     exposure_state_begin(&incoming, 1);
     assert_int_equal(commit(&incoming, 1, 0, &committed, reason), 0);
-    assert_int_equal(map_state_count(&committed), 0);
+    assert_int_equal(map_state_count(&committed.open), 0);
 }
 
 static void messages_out_of_order_are_no_protocol(void **state)
 {
     struct exposure_state incoming = {0};
-    struct map_state committed = {0};
+    struct desired_state committed = {0};
     const union items items = make_items(3, 443, 25);
     char reason[REASON_SIZE] = "";
 
@@ -92,7 +116,7 @@ static void messages_out_of_order_are_no_protocol(void **state)
 static void wrong_count_is_refused_and_leaves_nothing(void **state)
 {
     struct exposure_state incoming = {0};
-    struct map_state committed = {0};
+    struct desired_state committed = {0};
     const union items items = make_items(3, 443, 25);
     char reason[REASON_SIZE] = "";
 
@@ -101,14 +125,14 @@ static void wrong_count_is_refused_and_leaves_nothing(void **state)
     assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
     assert_int_equal(commit(&incoming, 3, 1, &committed, reason), -EBADMSG);
     assert_string_not_equal(reason, "");
-    assert_int_equal(map_state_count(&committed), 0);
+    assert_int_equal(map_state_count(&committed.open), 0);
     assert_int_equal(commit(&incoming, 3, 2, &committed, reason), -EPROTO);
 }
 
 static void new_begin_drops_the_half_before(void **state)
 {
     struct exposure_state incoming = {0};
-    struct map_state committed = {0};
+    struct desired_state committed = {0};
     const union items half = make_items(3, 443, 25);
     const union items whole = make_items(4, 80, 81);
     char reason[REASON_SIZE] = "";
@@ -119,15 +143,15 @@ static void new_begin_drops_the_half_before(void **state)
     exposure_state_begin(&incoming, 4);
     assert_int_equal(exposure_state_add(&incoming, &whole.message), 0);
     assert_int_equal(commit(&incoming, 4, 2, &committed, reason), 0);
-    assert_int_equal(map_state_count(&committed), 2);
-    assert_null(map_find(&committed.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], 443));
-    map_state_clear(&committed);
+    assert_int_equal(map_state_count(&committed.open), 2);
+    assert_null(map_find(&committed.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], 443));
+    desired_state_clear(&committed);
 }
 
 static void port_twice_is_named(void **state)
 {
     struct exposure_state incoming = {0};
-    struct map_state committed = {0};
+    struct desired_state committed = {0};
     const union items items = make_items(3, 443, 443);
     char reason[REASON_SIZE] = "";
 
@@ -136,13 +160,13 @@ static void port_twice_is_named(void **state)
     assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
     assert_int_equal(commit(&incoming, 3, 2, &committed, reason), -EEXIST);
     assert_string_equal(reason, "tcp/443 twice for v4");
-    assert_int_equal(map_state_count(&committed), 0);
+    assert_int_equal(map_state_count(&committed.open), 0);
 }
 
 static void too_many_are_refused_at_commit(void **state)
 {
     struct exposure_state incoming = {0};
-    struct map_state committed = {0};
+    struct desired_state committed = {0};
     union items items = make_items(3, 1, 1);
     char reason[REASON_SIZE] = "";
 
@@ -153,15 +177,16 @@ static void too_many_are_refused_at_commit(void **state)
     exposure_state_begin(&incoming, 3);
     assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
     assert_int_equal(exposure_state_add(&incoming, &items.message), 0); /* the rest is not even kept */
-    assert_int_equal(map_state_count(&incoming.collected), 0);
+    assert_int_equal(map_state_count(&incoming.collected.open), 0);
     assert_int_equal(commit(&incoming, 3, 4, &committed, reason), -E2BIG);
-    assert_int_equal(map_state_count(&committed), 0);
+    assert_int_equal(map_state_count(&committed.open), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(complete_state_comes_out_sorted),
+        cmocka_unit_test(withheld_items_are_kept_apart),
         cmocka_unit_test(empty_state_is_a_state),
         cmocka_unit_test(messages_out_of_order_are_no_protocol),
         cmocka_unit_test(wrong_count_is_refused_and_leaves_nothing),

@@ -90,7 +90,8 @@ static struct wire_exposure exposure(uint8_t family, uint8_t protocol, uint16_t 
                                   .port_first = first,
                                   .port_last = last,
                                   .backend_port_first = backend_port,
-                                  .backend = {172, 30, 0, 5}};
+                                  .backend = {172, 30, 0, 5},
+                                  .access = EXPOSURE_OPEN};
 }
 
 static void range_is_one_element_per_port(void **state)
@@ -128,7 +129,7 @@ static void ranges_come_back_as_they_were(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(sent); i++)
         assert_int_equal(map_state_expand(&expanded, &sent[i]), 0);
     map_state_sort(&expanded);
-    assert_int_equal(map_state_to_exposures(&expanded, &reported, &count), 0);
+    assert_int_equal(map_state_to_exposures(&expanded, EXPOSURE_OPEN, &reported, &count), 0);
     assert_int_equal(count, ARRAY_LENGTH(sent));
     assert_memory_equal(reported, sent, sizeof(sent));
     map_state_clear(&expanded);

@@ -266,6 +266,7 @@ static void begin_exposures(uint32_t count)
             .port_last = 8010,
             .backend_port_first = 9000,
             .backend = {172, 30, 0, 10},
+            .access = EXPOSURE_OPEN,
         };
 }
 
@@ -298,6 +299,16 @@ static void exposures_are_checked_item_by_item(void **state)
     EXPECT_BROKEN(direction, "exposure backend ports");
     begin_exposures(3);
     last->backend[4] = 1;
+    EXPECT_BROKEN(direction, "exposure padding not zero");
+    begin_exposures(3);
+    last->access = EXPOSURE_WITHHELD;
+    assert_null(verdict(direction, 0));
+    last->access = 0;
+    EXPECT_BROKEN(direction, "exposure access");
+    last->access = EXPOSURE_ACCESS_MAX_;
+    EXPECT_BROKEN(direction, "exposure access");
+    begin_exposures(3);
+    last->reserved[2] = 1;
     EXPECT_BROKEN(direction, "exposure padding not zero");
 }
 

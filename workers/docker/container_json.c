@@ -187,10 +187,12 @@ static void read_endpoint(struct container_list *list, unsigned int state, const
 
 static void read_state(struct container_list *list, const struct json_value *value)
 {
+    struct docker_container *container = &list->container;
     char text[32];
+    bool is_text = json_value_copy(value, text, sizeof(text)) == 0;
 
-    list->container.is_running = json_value_copy(value, text, sizeof(text)) == 0 &&
-                                 (strcmp(text, "running") == 0 || strcmp(text, "paused") == 0);
+    container->is_paused = is_text && strcmp(text, "paused") == 0;
+    container->is_running = is_text && (container->is_paused || strcmp(text, "running") == 0);
 }
 
 static bool contains(const struct json_value *value, const char *text)

@@ -47,9 +47,10 @@ enum docker_health {
 
 struct docker_container {
     char id[DOCKER_ID_SIZE];
-    char name[NAME_SIZE];           /* for people; cut when it is longer */
-    uint64_t created;               /* seconds since 1970 */
-    bool is_running;                /* State running or paused: it holds its addresses (DISC-6) */
+    char name[NAME_SIZE]; /* for people; cut when it is longer */
+    uint64_t created;     /* seconds since 1970 */
+    bool is_running;      /* State running or paused: it holds its addresses (DISC-6) */
+    bool is_paused;
     bool is_service_anchor;         /* its command has the argument `service-anchor` (SPEC §1) */
     enum docker_health health;      /* from Status, which is for people: "Up 3 minutes (healthy)" */
     char joined_id[DOCKER_ID_SIZE]; /* network_mode: container:ID, else empty */

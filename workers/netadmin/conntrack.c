@@ -64,6 +64,19 @@ int conntrack_changes_add(struct conntrack_changes *changes, const struct map_st
     return 0;
 }
 
+int conntrack_changes_add_withheld(struct conntrack_changes *changes, const struct map_state_difference *difference)
+{
+    int result = 0;
+
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        const struct map *removed = &difference->maps[family][PROTOCOL_INDEX_TCP].removed;
+
+        for (size_t i = 0; i < removed->count && result == 0; i++)
+            result = add_change(changes, family, PROTOCOL_INDEX_TCP, false, &removed->elements[i]);
+    }
+    return result;
+}
+
 void conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip_address *address)
 {
     if (changes->given_up_count < LINK_ADDRESSES_MAX)
@@ -88,7 +101,7 @@ struct sweep {
     const struct nft_family *family;
     size_t family_index;
     const struct conntrack_changes *changes; /* sorted */
-    const struct map_state *current;
+    const struct desired_state *current;
     const struct ip_address *external;
     size_t external_count;
     struct conntrack_flow *stale;
@@ -111,15 +124,27 @@ static bool goes_to(const struct conntrack_flow *flow, const struct map_element 
            memcmp(flow->reply_source.bytes, element->backend, sizeof(element->backend)) == 0;
 }
 
+/* Does the flow still lead where its port leads in `state`? */
+static bool is_right_by(const struct map_state *state, const struct conntrack_change *change,
+                        const struct conntrack_flow *flow)
+{
+    const struct map_element *now =
+        map_find(&state->maps[change->family_index][change->protocol_index], change->element.port);
+
+    return now && goes_to(flow, now);
+}
+
 static bool is_stale_by_change(const struct sweep *sweep, const struct conntrack_flow *flow,
                                const struct conntrack_change *change)
 {
-    const struct map *map = &sweep->current->maps[change->family_index][change->protocol_index];
-    const struct map_element *now = map_find(map, change->element.port);
+    const struct map *map = &sweep->current->open.maps[change->family_index][change->protocol_index];
 
     if (change->is_added) /* pinned to no backend, although there is one now */
-        return now && !(flow->status & IPS_DST_NAT);
-    return flow->status & IPS_DST_NAT && goes_to(flow, &change->element) && !(now && goes_to(flow, now));
+        return map_find(map, change->element.port) && !(flow->status & IPS_DST_NAT);
+    if (change->protocol_index == PROTOCOL_INDEX_TCP && is_right_by(&sweep->current->withheld, change, flow))
+        return false;
+    return flow->status & IPS_DST_NAT && goes_to(flow, &change->element) &&
+           !is_right_by(&sweep->current->open, change, flow);
 }
 
 /* All changes of this flow's port stand beside each other; any of them may have made it stale. */
@@ -237,7 +262,7 @@ static bool concerns_family(const struct conntrack_changes *changes, size_t fami
     return false;
 }
 
-int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct map_state *current,
+int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct desired_state *current,
                     const struct ip_address *external, size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
 {
     uint32_t flow_count = 0;

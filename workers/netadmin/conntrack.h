@@ -31,18 +31,21 @@ void conntrack_changes_clear(struct conntrack_changes *changes);
 /* Notes what concerns flows in a difference. Returns 0 or -ENOMEM. */
 int conntrack_changes_add(struct conntrack_changes *changes, const struct map_state_difference *difference)
     __attribute__((warn_unused_result));
+/* The same of what is withheld: TCP connections to it stay until it goes altogether (DISC-7). */
+int conntrack_changes_add_withheld(struct conntrack_changes *changes, const struct map_state_difference *difference)
+    __attribute__((warn_unused_result));
 /* Notes an address that was given up; more than LINK_ADDRESSES_MAX are ignored. */
 void conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip_address *address);
 
 /*
  * Deletes, with one dump per family concerned:
- *  - flows that our maps sent to a backend that an element no longer names;
+ *  - flows that our maps sent to a backend that an element no longer names; TCP only if that is not withheld either;
  *  - UDP flows to a port of an external address that were pinned to no backend before its element came;
  *  - flows to, or translated to come from, an external address that was given up.
  * `current` (sorted) and `external` are what holds now: a flow that is right by them stays, so that a later
  * sweep with the same changes is harmless. Adds what was deleted to flushed[FAMILY_INDEX_…].
  * Returns 0 or a negative errno.
  */
-int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct map_state *current,
+int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct desired_state *current,
                     const struct ip_address *external, size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
     __attribute__((warn_unused_result));

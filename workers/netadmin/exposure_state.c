@@ -7,7 +7,7 @@
 
 void exposure_state_clear(struct exposure_state *state)
 {
-    map_state_clear(&state->collected);
+    desired_state_clear(&state->collected);
     *state = (struct exposure_state){0};
 }
 
@@ -24,7 +24,7 @@ static void refuse(struct exposure_state *state, int error, const char *reason)
         return;
     state->error = error;
     text_copy_cut(state->reason, sizeof(state->reason), reason);
-    map_state_clear(&state->collected);
+    desired_state_clear(&state->collected);
 }
 
 int exposure_state_add(struct exposure_state *state, const struct message_exposures *message)
@@ -35,7 +35,9 @@ int exposure_state_add(struct exposure_state *state, const struct message_exposu
         return -EPROTO;
     state->item_count += message->item_count;
     for (uint32_t i = 0; i < message->item_count && !state->error; i++) {
-        int result = map_state_expand(&state->collected, &message->items[i]);
+        bool is_open = message->items[i].access == EXPOSURE_OPEN;
+        int result =
+            map_state_expand(is_open ? &state->collected.open : &state->collected.withheld, &message->items[i]);
 
         if (result == -E2BIG)
             refuse(state, result, "more map elements than are allowed");
@@ -46,11 +48,11 @@ int exposure_state_add(struct exposure_state *state, const struct message_exposu
 }
 
 /* Says which port stands twice; the maps are sorted. */
-static void refuse_duplicates(struct exposure_state *state)
+static void refuse_duplicates(struct exposure_state *state, const struct map_state *collected)
 {
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
         for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            const struct map *map = &state->collected.maps[family][protocol];
+            const struct map *map = &collected->maps[family][protocol];
 
             for (size_t i = 1; i < map->count; i++) {
                 char reason[REASON_SIZE];
@@ -67,7 +69,7 @@ static void refuse_duplicates(struct exposure_state *state)
     }
 }
 
-int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct map_state *ret,
+int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct desired_state *ret,
                           char reason[REASON_SIZE])
 {
     int result;
@@ -76,14 +78,16 @@ int exposure_state_commit(struct exposure_state *state, const struct message_com
         return -EPROTO;
     if (message->item_count != state->item_count)
         refuse(state, -EBADMSG, "COMMIT names another number of items than travelled");
-    map_state_sort(&state->collected);
-    refuse_duplicates(state);
+    map_state_sort(&state->collected.open);
+    map_state_sort(&state->collected.withheld);
+    refuse_duplicates(state, &state->collected.open);
+    refuse_duplicates(state, &state->collected.withheld);
     result = state->error;
     if (result < 0) {
         text_copy_cut(reason, REASON_SIZE, state->reason);
     } else {
         *ret = state->collected;
-        state->collected = (struct map_state){0};
+        state->collected = (struct desired_state){0};
     }
     exposure_state_clear(state);
     return result;

@@ -14,7 +14,7 @@ struct exposure_state {
     uint32_t item_count;
     int error; /* the first reason to refuse this state at COMMIT, or 0 */
     char reason[REASON_SIZE];
-    struct map_state collected;
+    struct desired_state collected;
 };
 
 void exposure_state_clear(struct exposure_state *state);
@@ -33,5 +33,5 @@ int exposure_state_add(struct exposure_state *state, const struct message_exposu
  * `reason` filled: -EBADMSG (another count than travelled), -E2BIG (above MAP_ELEMENTS_MAX), -EEXIST (a port
  * twice), -ENOMEM. Nothing of a refused state is left.
  */
-int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct map_state *ret,
+int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct desired_state *ret,
                           char reason[REASON_SIZE]) __attribute__((warn_unused_result));

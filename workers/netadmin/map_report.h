@@ -8,5 +8,9 @@
 #include "protocol/channel.h"
 #include "workers/netadmin/map_state.h"
 
-/* Sends MAP_BEGIN, ITEMS and COMMIT. `state` is sorted. Returns 0, -ENOMEM or channel_send()'s error. */
-int map_report_send(const struct map_state *state, struct channel *watcher) __attribute__((warn_unused_result));
+/*
+ * Sends MAP_BEGIN, ITEMS and COMMIT: what the maps hold and what is withheld, both sorted. Returns 0, -ENOMEM or
+ * channel_send()'s error.
+ */
+int map_report_send(const struct map_state *held, const struct map_state *withheld, struct channel *watcher)
+    __attribute__((warn_unused_result));

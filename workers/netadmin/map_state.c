@@ -99,6 +99,12 @@ void map_state_clear(struct map_state *state)
     *state = (struct map_state){0};
 }
 
+void desired_state_clear(struct desired_state *state)
+{
+    map_state_clear(&state->open);
+    map_state_clear(&state->withheld);
+}
+
 size_t map_state_count(const struct map_state *state)
 {
     size_t count = 0;
@@ -169,8 +175,8 @@ static bool continues_range(const struct wire_exposure *exposure, const struct m
            memcmp(next->backend, exposure->backend, sizeof(next->backend)) == 0;
 }
 
-/* Writes the ranges of one map at `target`; returns how many. */
-static size_t map_to_exposures(const struct map *map, uint8_t family, uint8_t protocol, struct wire_exposure *target)
+/* Writes the ranges of one map at `target`, the rest as in `sample`; returns how many. */
+static size_t map_to_exposures(const struct map *map, struct wire_exposure sample, struct wire_exposure *target)
 {
     size_t count = 0;
 
@@ -181,20 +187,17 @@ static size_t map_to_exposures(const struct map *map, uint8_t family, uint8_t pr
             target[count - 1].port_last = element->port;
             continue;
         }
-        target[count] = (struct wire_exposure){
-            .family = family,
-            .protocol = protocol,
-            .port_first = element->port,
-            .port_last = element->port,
-            .backend_port_first = element->backend_port,
-        };
+        target[count] = sample;
+        target[count].port_first = target[count].port_last = element->port;
+        target[count].backend_port_first = element->backend_port;
         memcpy(target[count].backend, element->backend, sizeof(element->backend));
         count++;
     }
     return count;
 }
 
-int map_state_to_exposures(const struct map_state *state, struct wire_exposure **ret, size_t *ret_count)
+int map_state_to_exposures(const struct map_state *state, enum exposure_access access, struct wire_exposure **ret,
+                           size_t *ret_count)
 {
     size_t elements = map_state_count(state);
     struct wire_exposure *exposures = calloc(elements ? elements : 1, sizeof(*exposures));
@@ -203,9 +206,15 @@ int map_state_to_exposures(const struct map_state *state, struct wire_exposure *
     if (!exposures)
         return -ENOMEM;
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            count += map_to_exposures(&state->maps[family][protocol], family_index_to_family(family),
-                                      protocol_index_to_protocol(protocol), exposures + count);
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            const struct wire_exposure sample = {
+                .family = family_index_to_family(family),
+                .protocol = protocol_index_to_protocol(protocol),
+                .access = (uint8_t)access,
+            };
+
+            count += map_to_exposures(&state->maps[family][protocol], sample, exposures + count);
+        }
     }
     *ret = exposures;
     *ret_count = count;

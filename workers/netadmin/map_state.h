@@ -28,6 +28,12 @@ struct map_state {
     struct map maps[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_];
 };
 
+/* A complete desired state: what the maps shall hold, and what nothing new may go to any more (DISC-7). */
+struct desired_state {
+    struct map_state open;
+    struct map_state withheld;
+};
+
 uint8_t family_index_to_family(size_t index);     /* enum ip_family */
 uint8_t protocol_index_to_protocol(size_t index); /* IPPROTO_TCP, IPPROTO_UDP */
 size_t family_index_from_family(uint8_t family);  /* IP_FAMILY_4 or IP_FAMILY_6 */
@@ -41,6 +47,7 @@ const struct map_element *map_find(const struct map *map, uint16_t port);
 bool map_element_equal(const struct map_element *a, const struct map_element *b);
 
 void map_state_clear(struct map_state *state);
+void desired_state_clear(struct desired_state *state);
 /* Elements over all maps. */
 size_t map_state_count(const struct map_state *state);
 void map_state_sort(struct map_state *state);
@@ -54,8 +61,9 @@ int map_state_copy(struct map_state *target, const struct map_state *source) __a
 int map_state_expand(struct map_state *state, const struct wire_exposure *exposure) __attribute__((warn_unused_result));
 
 /*
- * The other way round, for the report to the watcher: neighbouring ports of one backend become one range.
+ * The other way round, for the report to the watcher: neighbouring ports of one backend become one range
+ * with that `access`.
  * *ret is allocated, *ret_count may be 0. Returns 0 or -ENOMEM. The state must be sorted.
  */
-int map_state_to_exposures(const struct map_state *state, struct wire_exposure **ret, size_t *ret_count)
-    __attribute__((warn_unused_result));
+int map_state_to_exposures(const struct map_state *state, enum exposure_access access, struct wire_exposure **ret,
+                           size_t *ret_count) __attribute__((warn_unused_result));

@@ -45,7 +45,7 @@ struct netadmin {
     sd_event_source *sweep_timer;
     struct message_topology topology; /* type MESSAGE_INVALID until it came */
     struct exposure_state incoming;
-    struct map_state desired; /* committed by the watcher and not applied yet, if has_desired */
+    struct desired_state desired; /* committed by the watcher and not applied yet, if has_desired */
     bool has_desired;
     uint64_t desired_generation;
     bool failure_was_said; /* to the watcher, about desired_generation */
@@ -137,7 +137,7 @@ static bool is_own_address(const struct ip_address *address, const void *userdat
 
 static void drop_desired(struct netadmin *netadmin)
 {
-    map_state_clear(&netadmin->desired);
+    desired_state_clear(&netadmin->desired);
     netadmin->has_desired = false;
     netadmin->failure_was_said = false;
 }
@@ -155,7 +155,9 @@ static void check_desired(struct netadmin *netadmin)
 
     if (!netadmin->has_desired)
         return;
-    result = policy_check(&policy, &netadmin->desired, reason);
+    result = policy_check(&policy, &netadmin->desired.open, reason);
+    if (result == 0)
+        result = policy_check(&policy, &netadmin->desired.withheld, reason);
     if (result == 0)
         return;
     refuse_state(netadmin, netadmin->desired_generation, result, reason);
@@ -324,7 +326,7 @@ static void break_off(struct netadmin *netadmin, const char *reason)
 
 static void handle_commit(struct netadmin *netadmin, const struct message_commit *message)
 {
-    struct map_state committed = {0};
+    struct desired_state committed = {0};
     char reason[REASON_SIZE] = "";
     uint64_t generation = message->header.generation;
     int result = exposure_state_commit(&netadmin->incoming, message, &committed, reason);
@@ -403,7 +405,8 @@ static void handle_link(struct netadmin *netadmin, const struct message_link *me
     }
     result = network_send_links(netadmin->network, netadmin->watcher, ++netadmin->links_generation);
     if (result == 0)
-        result = map_report_send(ruleset_held(netadmin->ruleset), netadmin->watcher);
+        result =
+            map_report_send(ruleset_held(netadmin->ruleset), ruleset_withheld(netadmin->ruleset), netadmin->watcher);
     if (result < 0)
         log_error("cannot report to the watcher", LOG_ERROR(result));
 }
@@ -488,7 +491,7 @@ struct netadmin *netadmin_free(struct netadmin *netadmin)
     (void)nft_monitor_free(netadmin->monitor);
     (void)network_free(netadmin->network);
     (void)ruleset_free(netadmin->ruleset);
-    map_state_clear(&netadmin->desired);
+    desired_state_clear(&netadmin->desired);
     sd_event_source_disable_unref(netadmin->reconcile_source);
     sd_event_source_disable_unref(netadmin->retry_timer);
     sd_event_source_disable_unref(netadmin->sweep_timer);

@@ -30,6 +30,7 @@ struct ruleset {
     bool was_installed;                   /* by this process: `view` is the last one applied */
     struct network_view view;
     struct map_state held;
+    struct map_state withheld;           /* as `held`, but not in the kernel */
     struct conntrack_changes recent;     /* since the last second sweep */
     uint32_t flushed[FAMILY_INDEX_MAX_]; /* not reported yet */
     int64_t sweep_allowance;             /* microseconds */
@@ -39,13 +40,17 @@ struct ruleset {
 /* A prepared transition of the four maps. */
 struct transition {
     struct map_state next;
+    struct map_state next_withheld;
     struct map_state_difference difference;
+    struct map_state_difference withheld_difference;
 };
 
 static void transition_clear(struct transition *transition)
 {
     map_state_clear(&transition->next);
+    map_state_clear(&transition->next_withheld);
     map_state_difference_clear(&transition->difference);
+    map_state_difference_clear(&transition->withheld_difference);
 }
 
 static int fail(struct nft_failure *failure, int error, const char *operation)
@@ -100,6 +105,7 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
         return NULL;
     (void)nfnl_socket_free(ruleset->socket);
     map_state_clear(&ruleset->held);
+    map_state_clear(&ruleset->withheld);
     conntrack_changes_clear(&ruleset->recent);
     free(ruleset);
     return NULL;
@@ -147,6 +153,11 @@ const struct map_state *ruleset_held(const struct ruleset *ruleset)
     return &ruleset->held;
 }
 
+const struct map_state *ruleset_withheld(const struct ruleset *ruleset)
+{
+    return &ruleset->withheld;
+}
+
 void ruleset_invalidate(struct ruleset *ruleset)
 {
     ruleset->is_installed = false;
@@ -171,11 +182,13 @@ static bool view_equal(const struct network_view *a, const struct network_view *
  * From what the maps hold to `want`, without the families that the kernel lacks. The changes are noted for the
  * sweeps here, where memory may still lack; should the transaction fail they harm nothing.
  */
-static int prepare(struct ruleset *ruleset, const struct map_state *have, const struct map_state *want,
+static int prepare(struct ruleset *ruleset, const struct map_state *have, const struct desired_state *want,
                    struct transition *transition)
 {
-    int result = map_state_copy(&transition->next, want);
+    int result = map_state_copy(&transition->next, &want->open);
 
+    if (result == 0)
+        result = map_state_copy(&transition->next_withheld, &want->withheld);
     if (result < 0)
         return result;
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
@@ -185,9 +198,12 @@ static int prepare(struct ruleset *ruleset, const struct map_state *have, const 
         }
     }
     result = map_state_difference_compute(have, &transition->next, &transition->difference);
-    if (result < 0)
-        return result;
-    return conntrack_changes_add(&ruleset->recent, &transition->difference);
+    if (result == 0)
+        result = map_state_difference_compute(&ruleset->withheld, &transition->next_withheld,
+                                              &transition->withheld_difference);
+    if (result == 0)
+        result = conntrack_changes_add(&ruleset->recent, &transition->difference);
+    return result < 0 ? result : conntrack_changes_add_withheld(&ruleset->recent, &transition->withheld_difference);
 }
 
 static bool is_external(const struct network_view *view, const struct ip_address *address)
@@ -221,8 +237,9 @@ static int sweep(struct ruleset *ruleset)
 {
     uint64_t start = clock_processor_microseconds();
     uint32_t before[FAMILY_INDEX_MAX_] = {ruleset->flushed[FAMILY_INDEX_4], ruleset->flushed[FAMILY_INDEX_6]};
-    int result = conntrack_sweep(ruleset->socket, &ruleset->recent, &ruleset->held, ruleset->view.external,
-                                 ruleset->view.external_count, ruleset->flushed);
+    int result =
+        conntrack_sweep(ruleset->socket, &ruleset->recent, &(struct desired_state){ruleset->held, ruleset->withheld},
+                        ruleset->view.external, ruleset->view.external_count, ruleset->flushed);
 
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
         metrics_add(METRIC_CONNTRACK_FLUSHES, family, ruleset->flushed[family] - before[family]);
@@ -251,6 +268,9 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
     map_state_clear(&ruleset->held);
     ruleset->held = transition->next;
     transition->next = (struct map_state){0};
+    map_state_clear(&ruleset->withheld);
+    ruleset->withheld = transition->next_withheld;
+    transition->next_withheld = (struct map_state){0};
     ruleset->view = *view;
     ruleset->is_installed = true;
     ruleset->was_installed = true;
@@ -262,7 +282,7 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
 }
 
 /* Only elements differ. */
-static int update(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+static int update(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
                   struct nft_failure *failure)
 {
     CLEANUP(transition_clear) struct transition transition = {0};
@@ -273,8 +293,11 @@ static int update(struct ruleset *ruleset, const struct network_view *view, cons
         result = nft_batch_initialise(&batch);
     if (result < 0)
         return fail(failure, result, "allocate");
-    if (map_state_difference_is_empty(&transition.difference))
+    if (map_state_difference_is_empty(&transition.difference)) {
+        if (!map_state_difference_is_empty(&transition.withheld_difference))
+            finish(ruleset, view, &transition);
         return 0;
+    }
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
         for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
             nft_elements_change_map(&batch, &nft_families[family], protocol,
@@ -303,7 +326,7 @@ static int wake_tables(struct ruleset *ruleset, const struct content *content, s
 }
 
 /* Reads what is there and makes everything right in one transaction. */
-static int install(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+static int install(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
                    struct nft_failure *failure)
 {
     CLEANUP(transition_clear) struct transition transition = {0};
@@ -334,9 +357,10 @@ static int install(struct ruleset *ruleset, const struct network_view *view, con
     return 0;
 }
 
-static int apply(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+static int apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
                  struct nft_failure *failure)
 {
+    const struct desired_state current = {ruleset->held, ruleset->withheld};
     int result;
 
     if (ruleset->is_installed && view_equal(&ruleset->view, view)) {
@@ -345,7 +369,7 @@ static int apply(struct ruleset *ruleset, const struct network_view *view, const
             return result;
     }
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        result = install(ruleset, view, want ? want : &ruleset->held, failure);
+        result = install(ruleset, view, want ? want : &current, failure);
         /* What a change between dump and transaction looks like: an object that is gone, there or in use. */
         if (result != -ENOENT && result != -EEXIST && result != -EBUSY)
             return result;
@@ -353,7 +377,7 @@ static int apply(struct ruleset *ruleset, const struct network_view *view, const
     return result;
 }
 
-int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
                   uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
 {
     int result = apply(ruleset, view, want, failure);

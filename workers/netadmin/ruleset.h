@@ -34,18 +34,22 @@ uint32_t ruleset_port(const struct ruleset *ruleset);
 /* What the maps hold, as far as is known; sorted. */
 const struct map_state *ruleset_held(const struct ruleset *ruleset);
 
+/* What was withheld when the maps became as they are (DISC-7); sorted. */
+const struct map_state *ruleset_withheld(const struct ruleset *ruleset);
+
 /* From now on the tables cannot be trusted: the next ruleset_apply() reads and ensures everything. */
 void ruleset_invalidate(struct ruleset *ruleset);
 
 /*
  * Brings the kernel to the view and to `want` (sorted, checked by the policy; NULL: the maps stay as they are)
  * in one transaction that holds only the difference, then drops the flows that it made stale (NAT-3, NAT-4).
+ * Of what is withheld established TCP connections stay.
  * flushed[FAMILY_INDEX_…] counts these, with those that sweeps dropped since the last report; in a storm of
  * changes they may wait for ruleset_sweep_again(). Applying the same again does nothing.
  * Returns 0, or a negative errno with *failure filled: then the kernel is as it was, save for a batch that was
  * too long for one transaction. When flows cannot be dropped, ruleset_sweep_again() says so.
  */
-int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct map_state *want,
+int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
                   uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure) __attribute__((warn_unused_result));
 
 /* Whether something was changed since the last ruleset_sweep_again(). */

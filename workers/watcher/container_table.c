@@ -9,6 +9,7 @@ const struct docker_label_names watched_labels = {
             [WATCHED_LABEL_PROJECT] = "com.docker.compose.project",
             [WATCHED_LABEL_EXPOSE] = "anchord.expose",
             [WATCHED_LABEL_EXPOSE_V6] = "anchord.expose.v6",
+            [WATCHED_LABEL_EXPOSE_WHEN] = "anchord.expose.when",
         },
     .count = WATCHED_LABEL_MAX_,
 };
@@ -61,21 +62,31 @@ struct container_entry *container_table_find_serial(const struct container_table
     return NULL;
 }
 
+/* The value of a label of one word; absent is as good as empty. */
+static int read_word(const struct docker_container *container, enum watched_label label, int (*parse)(const char *),
+                     const char *reason, struct label_fault *ret_fault)
+{
+    const struct docker_label *read = &container->labels[label];
+    int word = parse(read->is_present ? read->text : "");
+
+    if (word < 0 && !ret_fault->reason)
+        *ret_fault = (struct label_fault){watched_labels.names[label], 0, reason};
+    return word;
+}
+
 static int read_labels(struct container_entry *entry, const struct docker_container *container,
                        struct label_fault *ret_fault)
 {
     const struct docker_label *expose = &container->labels[WATCHED_LABEL_EXPOSE];
-    const struct docker_label *expose_v6 = &container->labels[WATCHED_LABEL_EXPOSE_V6];
-    int mirrors = expose_v6->is_present ? expose_v6_label_parse(expose_v6->text) : 1;
     struct expose_error error;
     int count;
 
-    if (mirrors < 0) {
-        *ret_fault =
-            (struct label_fault){watched_labels.names[WATCHED_LABEL_EXPOSE_V6], 0, "the value is neither auto nor off"};
+    entry->mirrors_to_v6 = read_word(container, WATCHED_LABEL_EXPOSE_V6, expose_v6_label_parse,
+                                     "the value is neither auto nor off", ret_fault) > 0;
+    entry->waits_for_health = read_word(container, WATCHED_LABEL_EXPOSE_WHEN, expose_when_label_parse,
+                                        "the value is neither started nor healthy", ret_fault) > 0;
+    if (ret_fault->reason)
         return 0;
-    }
-    entry->mirrors_to_v6 = mirrors > 0;
     count = expose->is_present ? expose_label_parse(expose->text, &entry->ranges, &error) : 0;
     if (count == -EINVAL)
         *ret_fault = (struct label_fault){watched_labels.names[WATCHED_LABEL_EXPOSE], error.position, error.reason};
@@ -110,7 +121,9 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
     entry->endpoint_count = container->endpoint_count;
     entry->created = container->created;
     entry->is_service_anchor = container->is_service_anchor;
-    entry->health = container->health;
+    /* Docker's list does not tell the health of a paused container: it keeps its entry as it was (DISC-6). */
+    if (!container->is_paused)
+        entry->health = container->health;
     return 0;
 }
 
@@ -184,6 +197,11 @@ void container_table_end_pass_for(struct container_table *table, const char *id)
 
     if (entry && entry->pass != table->pass)
         remove_entry(table, entry);
+}
+
+bool container_entry_is_withheld(const struct container_entry *entry)
+{
+    return entry->waits_for_health && entry->health != DOCKER_HEALTH_HEALTHY;
 }
 
 const struct container_endpoint *container_entry_endpoint(const struct container_entry *entry, const char *network_id)

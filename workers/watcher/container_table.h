@@ -17,6 +17,7 @@ enum watched_label {
     WATCHED_LABEL_PROJECT,
     WATCHED_LABEL_EXPOSE,
     WATCHED_LABEL_EXPOSE_V6,
+    WATCHED_LABEL_EXPOSE_WHEN,
     WATCHED_LABEL_MAX_,
 };
 
@@ -29,7 +30,7 @@ struct container_endpoint {
     int32_t gateway_priority;
 };
 
-/* What is wrong with a container's label (DISC-3, NAT-7). */
+/* What is wrong with a container's label (DISC-3, NAT-7, DISC-7). */
 struct label_fault {
     const char *label;
     size_t position;    /* counted from 1; 0: the whole value */
@@ -46,6 +47,7 @@ struct container_entry {
     struct expose_range *ranges; /* none when the label is invalid */
     size_t range_count;
     bool mirrors_to_v6;
+    bool waits_for_health;
     struct label_fault fault;
     bool is_service_anchor;
     enum docker_health health;
@@ -83,5 +85,7 @@ void container_table_end_pass_for(struct container_table *table, const char *id)
 /* NULL when there is none. */
 struct container_entry *container_table_find(const struct container_table *table, const char *id);
 struct container_entry *container_table_find_serial(const struct container_table *table, uint32_t serial);
+/* Nothing new may go to it: it wants to be healthy for that and is not (DISC-7). */
+bool container_entry_is_withheld(const struct container_entry *entry);
 const struct container_endpoint *container_entry_endpoint(const struct container_entry *entry, const char *network_id);
 size_t container_table_count_on(const struct container_table *table, const char *network_id);

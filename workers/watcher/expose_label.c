@@ -217,14 +217,34 @@ int expose_label_parse(const char *label, struct expose_range **ret, struct expo
     return count;
 }
 
-int expose_v6_label_parse(const char *label)
+/* Which of two words the label is, the first being the default: 0 or 1; -EINVAL when it is neither. */
+static int parse_word(const char *label, const char *const words[2])
 {
     const char *start = label + strspn(label, white_space);
     size_t length = strcspn(start, white_space);
 
     if (start[length + strspn(start + length, white_space)] != '\0')
         return -EINVAL;
-    if (length == 0 || (length == strlen("auto") && strncasecmp(start, "auto", length) == 0))
-        return 1;
-    return length == strlen("off") && strncasecmp(start, "off", length) == 0 ? 0 : -EINVAL;
+    if (length == 0)
+        return 0;
+    for (int i = 0; i < 2; i++) {
+        if (length == strlen(words[i]) && strncasecmp(start, words[i], length) == 0)
+            return i;
+    }
+    return -EINVAL;
+}
+
+int expose_v6_label_parse(const char *label)
+{
+    static const char *const words[] = {"auto", "off"};
+    int word = parse_word(label, words);
+
+    return word < 0 ? word : !word;
+}
+
+int expose_when_label_parse(const char *label)
+{
+    static const char *const words[] = {"started", "healthy"};
+
+    return parse_word(label, words);
 }

@@ -1,5 +1,6 @@
 /*
- * The labels `anchord.expose` (DISC-3, NAT-5) and `anchord.expose.v6` (NAT-7) as values.
+ * The labels `anchord.expose` (DISC-3, NAT-5), `anchord.expose.v6` (NAT-7) and `anchord.expose.when` (DISC-7) as
+ * values.
  *
  * Called by container_table.c for each new container. Pure; reads what anybody may write into a Compose file;
  * runs without any privilege. A fuzz target.
@@ -38,3 +39,6 @@ int expose_label_parse(const char *label, struct expose_range **ret, struct expo
 
 /* 1 for `auto` (or an empty value), 0 for `off`, any case, white space around it; -EINVAL otherwise. */
 int expose_v6_label_parse(const char *label) __attribute__((warn_unused_result));
+
+/* 1 for `healthy`, 0 for `started` (or an empty value), alike; -EINVAL otherwise. */
+int expose_when_label_parse(const char *label) __attribute__((warn_unused_result));

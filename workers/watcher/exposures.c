@@ -370,6 +370,7 @@ static int add_run(struct exposures *exposures, const struct claim *claim, const
         .port_first = (uint16_t)first,
         .port_last = (uint16_t)last,
         .backend_port_first = (uint16_t)(range->backend_port_first + (first - range->port_first)),
+        .access = source->is_withheld ? EXPOSURE_WITHHELD : EXPOSURE_OPEN,
     };
     int result;
 

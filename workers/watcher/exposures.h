@@ -22,6 +22,7 @@ struct exposure_source {
     const char *id;
     struct ip_address address4; /* family none: no entry in that family (NAT-7) */
     struct ip_address address6;
+    bool is_withheld; /* it keeps its ports, but nothing new goes there (DISC-7) */
     const struct expose_range *ranges;
     size_t range_count;
 };

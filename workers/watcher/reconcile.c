@@ -137,6 +137,7 @@ static void fill_source(const struct reconciler *reconciler, struct container_en
         .serial = entry->serial,
         .created = entry->created,
         .id = entry->id,
+        .is_withheld = container_entry_is_withheld(entry),
         .ranges = entry->ranges,
         .range_count = entry->range_count,
     };

@@ -1,0 +1,88 @@
+"""DISC-7 in anchord-watcher: `anchord.expose.when` and what Docker says of a container's health."""
+
+import os
+
+import pytest
+
+import watcher_lab
+from fake_docker import container
+
+OPEN = {("tcp", 80, 80): ("172.30.0.4", 80)}
+WITHHELD = {("tcp", 80, 80): ("172.30.0.4", 80, "withheld")}
+
+
+@pytest.fixture
+def lab(build):
+    lab = watcher_lab.WatcherLab(build, f"anchord-health-{os.getpid()}")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def docker(lab):
+    return lab.start_docker()
+
+
+def web(status, when="healthy", number=1, **keywords):
+    record = container(number, "tcp/80", labels={"anchord.expose.when": when}, **keywords)
+    record["Status"] = status
+    return record
+
+
+def becomes(docker, record, state="running"):
+    record["State"] = state
+    docker.put(record)
+    docker.event("container", "health_status", record)
+
+
+def test_an_entry_comes_with_health_and_goes_with_it(lab, docker):
+    docker.put(web("Up 1 second (health: starting)"))
+    watcher = lab.start(poll=600)
+    watcher.state(WITHHELD)
+    becomes(docker, web("Up 3 seconds (healthy)"))
+    watcher.state(OPEN)
+    becomes(docker, web("Up 9 seconds (unhealthy)"))
+    watcher.state(WITHHELD)
+    becomes(docker, web("Up 12 seconds (healthy)"))
+    watcher.state(OPEN)
+    docker.stop(1)
+    watcher.state({})
+
+
+def test_a_container_without_a_health_check_never_becomes_healthy(lab, docker):
+    docker.put(web("Up 3 seconds"))
+    watcher = lab.start()
+    watcher.state(WITHHELD)
+
+
+def test_without_the_label_health_does_not_matter(lab, docker):
+    docker.put(web("Up 9 seconds (unhealthy)", when="started"))
+    watcher = lab.start(poll=600)
+    watcher.state(OPEN)
+
+
+def test_disc6_a_paused_container_keeps_its_entry(lab, docker):
+    docker.put(web("Up 3 seconds (healthy)"))
+    watcher = lab.start(poll=600)
+    watcher.state(OPEN)
+    becomes(docker, web("Up 5 seconds (Paused)"), state="paused")
+    docker.start(container(2, "tcp/25"))
+    watcher.state(OPEN | {("tcp", 25, 25): ("172.30.0.5", 25)})
+
+
+def test_nat6_a_withheld_container_keeps_its_ports(lab, docker):
+    docker.put(web("Up 3 seconds (unhealthy)"))
+    docker.put(container(2, "tcp/80", created=1_700_000_001))
+    watcher = lab.start()
+    watcher.state(WITHHELD)
+    assert watcher.log("port is exposed twice")["holder"] == "backend-1"
+
+
+def test_another_value_is_named_with_its_container(lab, docker):
+    docker.put(web("Up 3 seconds (healthy)", when="ready"))
+    docker.put(container(2, "tcp/25"))
+    watcher = lab.start()
+    watcher.state({("tcp", 25, 25): ("172.30.0.5", 25)})
+    line = watcher.log("label is invalid")
+    assert (line["container"], line["label"]) == ("backend-1", "anchord.expose.when")
+    assert line["err"] == "the value is neither started nor healthy"
