@@ -1,18 +1,16 @@
 """What a change of the maps does to connections: to those that it concerns, and above all to the others."""
 
 import contextlib
-import json
 import os
-import select
 import signal
 import socket
-import struct
 import time
 
 import pytest
 
 import messages
 from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, family_of, outcome, wait_until
+from newcomers import Newcomers
 
 FAMILIES = [pytest.param(LAN4, ONE4, TWO4, id="v4"), pytest.param(LAN6, ONE6, TWO6, id="v6")]
 
@@ -39,71 +37,6 @@ def entry_ids(lab, protocol, port):
     listed += lab.anchor.run("conntrack", "-L", "-f", "ipv6", "-o", "id", "-p", protocol, "--dport", str(port),
                              check=False)
     return {word for line in listed.splitlines() for word in line.split() if word.startswith("id=")}
-
-
-class OpenConnections:
-    """A process that opens connections one after the other until it is told to stop; one failure is remembered."""
-
-    def __init__(self, lab, address, port, pause):
-        self.socket_namespace = lab.client
-        self.stop_reader, self.stop_writer = os.pipe()
-        self.result_reader, result_writer = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(self.stop_writer)
-            with self.socket_namespace.entered():
-                result = self.work(address, port, pause)
-            os.write(result_writer, json.dumps(result).encode())
-            os._exit(0)
-        os.close(result_writer)
-        os.close(self.stop_reader)
-
-    def work(self, address, port, pause):
-        opened, failures = 0, []
-        while not select.select([self.stop_reader], [], [], pause)[0]:
-            with socket.socket(family_of(address), socket.SOCK_STREAM) as connection:
-                connection.settimeout(3)
-                # Closed by a reset: neither side keeps the port.
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
-                try:
-                    connection.connect((address, port))
-                    connection.recv(100)
-                    opened += 1
-                except OSError as error:
-                    failures.append(str(error))
-        return {"opened": opened, "failures": failures}
-
-    def stop(self):
-        os.close(self.stop_writer)
-        result = json.loads(os.read(self.result_reader, 65536))
-        os.waitpid(self.pid, 0)
-        os.close(self.result_reader)
-        return result
-
-
-def test_nat3_ten_thousand_updates_of_other_entries_disturb_no_connection(lab):
-    netadmin = lab.start()
-    lab.serve(lab.one, "one", "tcp", 8080, ONE4)
-    steady = messages.exposure("tcp", 80, ONE4, 8080)
-    others = [[messages.exposure(protocol, (7000, 7003), backend) for protocol in ("tcp", "udp")]
-              for backend in (ONE4, TWO4)]
-    netadmin.expose(steady)
-    handle = lab.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4")
-    talk, name = flow_to(lab, "tcp", LAN4, 80)
-    connections = OpenConnections(lab, LAN4, 80, 0)
-    start = time.monotonic()
-    for number in range(10000):
-        netadmin.expose(steady, *others[number % 2])
-    elapsed = time.monotonic() - start
-    result = connections.stop()
-    print(f"NAT-3: 10000 updates in {elapsed:.1f} s, {result['opened']} connections opened meanwhile")
-    assert result["failures"] == []
-    assert result["opened"] > 500
-    talk.send(b"still here")
-    assert (name, talk.recv(100)) == ("one", b"still here")
-    # Nothing but elements was touched: not even a rule has another handle.
-    netadmin.expose(steady)
-    assert lab.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4") == handle
 
 
 @pytest.mark.parametrize("address, one, two", FAMILIES)
@@ -203,7 +136,7 @@ def test_nat14_killed_and_adopted_without_a_gap(lab):
     netadmin.expose(*items)
     talk, _ = flow_to(lab, "tcp", LAN4, 80)
     ruleset = lab.ruleset()
-    connections = OpenConnections(lab, LAN4, 80, 0.001)
+    connections = Newcomers(lab.client, "tcp", LAN4, 80, 0.001)
     for _ in range(5):
         lab.netadmin.kill()
         assert lab.ruleset() == ruleset
@@ -215,7 +148,7 @@ def test_nat14_killed_and_adopted_without_a_gap(lab):
         assert successor.expose(*items).flushed == {"v4": 0, "v6": 0}
         assert lab.ruleset() == ruleset
     result = connections.stop()
-    assert result["failures"] == [] and result["opened"] > 50
+    assert result["failures"] == [] and result["served"] > 50
     talk.send(b"still here")
     assert talk.recv(100) == b"still here"
 
