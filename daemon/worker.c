@@ -25,6 +25,8 @@
 #define PING_INTERVAL  (5 * MICROSECONDS_PER_SECOND)
 #define SILENCE_LIMIT  (10 * MICROSECONDS_PER_SECOND)
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+/* Wide enough for all workers to be asked in one wake-up. */
+#define PING_ACCURACY (250 * MICROSECONDS_PER_MILLISECOND)
 /* A worker that closed its channel is about to exit: its status is worth waiting for. */
 #define EXIT_GRACE MICROSECONDS_PER_SECOND
 
@@ -387,9 +389,9 @@ struct worker *worker_free(struct worker *worker)
     return NULL;
 }
 
-static int add_timer(struct worker *worker, sd_event_source **ret, sd_event_time_handler_t handler)
+static int add_timer(struct worker *worker, sd_event_source **ret, uint64_t accuracy, sd_event_time_handler_t handler)
 {
-    int result = sd_event_add_time_relative(worker->event, ret, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, handler, worker);
+    int result = sd_event_add_time_relative(worker->event, ret, CLOCK_MONOTONIC, 0, accuracy, handler, worker);
 
     if (result < 0)
         return result;
@@ -414,11 +416,11 @@ int worker_new(sd_event *event, const struct worker_definition *definition, cons
         return result;
     result = sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_OFF);
     if (result == 0)
-        result = add_timer(worker, &worker->start_timer, on_start_time);
+        result = add_timer(worker, &worker->start_timer, TIMER_ACCURACY, on_start_time);
     if (result == 0)
-        result = add_timer(worker, &worker->ping_timer, on_ping_time);
+        result = add_timer(worker, &worker->ping_timer, PING_ACCURACY, on_ping_time);
     if (result == 0)
-        result = add_timer(worker, &worker->deadline_timer, on_deadline);
+        result = add_timer(worker, &worker->deadline_timer, TIMER_ACCURACY, on_deadline);
     if (result < 0)
         return result;
     result = sd_event_source_set_priority(worker->ping_timer, SD_EVENT_PRIORITY_IDLE);

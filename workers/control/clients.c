@@ -139,6 +139,13 @@ static int start_bus(struct client *client, int fd)
     return result;
 }
 
+/* A timer of our own: neither call can fail. */
+static void schedule_silence_check(struct clients *clients)
+{
+    (void)sd_event_source_set_time_relative(clients->silence_timer, SILENCE_CHECK);
+    (void)sd_event_source_set_enabled(clients->silence_timer, SD_EVENT_ONESHOT);
+}
+
 static int add_client(struct clients *clients, int fd)
 {
     CLEANUP_FD int owned_fd = fd;
@@ -152,6 +159,8 @@ static int add_client(struct clients *clients, int fd)
     result = start_bus(client, TAKE_FD(owned_fd));
     if (result < 0)
         return result;
+    if (!clients->list)
+        schedule_silence_check(clients);
     DL_APPEND(clients->list, client);
     clients->count++;
     TAKE_POINTER(client);
@@ -201,8 +210,10 @@ static int on_silence_check(sd_event_source *source, uint64_t planned, void *use
         if (now - client->last_heard >= SILENCE_LIMIT)
             drop(client, "silent");
     }
-    (void)sd_event_source_set_time_relative(source, SILENCE_CHECK);
-    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    (void)source;
+    if (clients->list) /* otherwise nothing is to be woken up for */
+        schedule_silence_check(clients);
+    return 0;
 }
 
 static int on_change(sd_event_source *source, void *userdata)
@@ -281,6 +292,8 @@ int clients_new(sd_event *event, struct view *view, struct clients **ret)
     if (result >= 0)
         result = sd_event_add_time_relative(event, &clients->silence_timer, CLOCK_MONOTONIC, SILENCE_CHECK,
                                             TIMER_ACCURACY, on_silence_check, clients);
+    if (result >= 0)
+        result = sd_event_source_set_enabled(clients->silence_timer, SD_EVENT_OFF);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(clients);
