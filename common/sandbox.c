@@ -136,9 +136,15 @@ int sandbox_block_stop_signals(void)
     return 0;
 }
 
+static bool is_regular_file(int file)
+{
+    struct stat status;
+
+    return fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 static int limit_resources(const struct sandbox_profile *profile)
 {
-    struct stat output = {0};
     const struct {
         int resource;
         rlim_t limit;
@@ -148,10 +154,10 @@ static int limit_resources(const struct sandbox_profile *profile)
         {RLIMIT_CORE, 0},
         {RLIMIT_FSIZE, 0},
     };
-    /* A log that somebody sent into a file (`anchord > log`) must go on growing: leave out the last one. */
-    bool logs_to_file = fstat(STDOUT_FILENO, &output) == 0 && S_ISREG(output.st_mode);
+    /* What somebody sent into a file (`anchord > log`, `2> errors`) must go on growing: leave out the last one. */
+    bool writes_to_file = is_regular_file(STDOUT_FILENO) || is_regular_file(STDERR_FILENO);
 
-    for (size_t i = 0; i < ARRAY_LENGTH(limits) - (logs_to_file ? 1 : 0); i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(limits) - (writes_to_file ? 1 : 0); i++) {
         if (setrlimit(limits[i].resource, &(struct rlimit){limits[i].limit, limits[i].limit}) < 0)
             return -errno;
     }
