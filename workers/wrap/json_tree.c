@@ -114,7 +114,7 @@ static struct json_tree_value *add(struct builder *builder, enum json_tree_type 
     value->type = type;
     value->key = builder->key ? builder->key : "";
     value->text = "";
-    value->offset = yajl_get_bytes_consumed(builder->yajl);
+    value->offset = yajl_get_bytes_consumed(builder->yajl) - 1;
     value->parent = builder->open;
     builder->key = NULL;
     if (!builder->open)

@@ -31,7 +31,7 @@ struct json_tree_value {
     const char *key;  /* of a member of an object; "" otherwise */
     const char *text; /* a string without its escapes, or a number as written; NUL-terminated, none inside */
     bool boolean;
-    size_t offset; /* bytes of the document before the end of this value's first token */
+    size_t offset; /* of the last byte of its first token, counted from 0 */
     struct json_tree_value *parent;
     struct json_tree_value *first; /* of an object's or array's content, in the document's order */
     struct json_tree_value *last;

@@ -253,7 +253,7 @@ static size_t exposure_run(const struct planned_exposure *first, size_t rest)
     while (count < rest && first[count].is_udp == first->is_udp && first[count].port == first->port + count &&
            first[count].target == first->target + count)
         count++;
-    return count;
+    return count > 2 ? count : 1; /* two ports read better one by one */
 }
 
 /* tcp/25, tcp/80:8080, udp/10000-10020 (DISC-3) */

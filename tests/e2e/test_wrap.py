@@ -1,0 +1,268 @@
+"""`anchord wrap` (SPEC 9) on projects of other people: third_party/*.yaml, with the real Compose, and brought up.
+
+The same command as in docs/wrap.md: what `docker compose config` prints goes through the image's `anchord wrap`, and
+Compose reads the result behind the project's own file.
+"""
+
+import dataclasses
+import itertools
+import json
+import pathlib
+
+import pytest
+
+from direct import FAMILIES, IMAGE
+from lab import compose, images, topology
+from lab.instance import OUTSIDE_PORT
+from lab.machine import CHECKOUT, run, wait_until
+
+THIRD_PARTY = pathlib.Path(__file__).resolve().parent / "third_party"
+EXAMPLE = CHECKOUT / "compose" / "example.yaml"
+EVERY_ADDRESS = ("", "0.0.0.0", "::")
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    labels: dict  # service -> anchord.expose
+    problems: dict = dataclasses.field(default_factory=dict)  # service -> words of the reason
+    notes: tuple = ()  # words that stand in notes
+    for_host: dict = dataclasses.field(default_factory=dict)  # service -> ports that stay, on loopback
+
+
+PROJECTS = {
+    "mailcow": Expected(
+        {"nginx-mailcow": "tcp/80, tcp/443", "postfix-mailcow": "tcp/25, tcp/465, tcp/587",
+         "dovecot-mailcow": "tcp/110, tcp/143, tcp/993, tcp/995, tcp/4190"},
+        {"netfilter-mailcow": "network_mode: host"},
+        ("leaves with the host's address", "mysql-mailcow: tcp/13306:3306 stays published on 127.0.0.1"),
+        {"dovecot-mailcow": ["19991"], "mysql-mailcow": ["13306"]}),
+    "nextcloud-aio": Expected({"nextcloud-aio-mastercontainer": "tcp/80, tcp/8080, tcp/8443"}),
+    "immich": Expected({"immich-server": "tcp/2283"}, {}, ("database, immich-machine-learning, redis",)),
+    "home-assistant": Expected(
+        {"mosquitto": "tcp/1883, tcp/9001"},
+        {"homeassistant": "network_mode: host", "matter-server": "homeassistant, which uses the host's network"}),
+    "authentik": Expected(
+        {"server": "tcp/80:9000, tcp/443:9443", "ldap": "tcp/389:3389, tcp/636:6636"}, {},
+        ("expose: opens nothing", "worker")),
+    "gitea": Expected({"server": "tcp/222:22, tcp/3000"}, {}, ("server: tcp/6060 stays published",),
+                      {"server": ["6060"]}),
+    "matrix": Expected(
+        {"synapse": "tcp/8448", "coturn": "tcp/3478, tcp/5349, udp/3478, udp/5350, udp/49160-49200",
+         "traefik": "tcp/80, tcp/443, udp/443", "caddy": "tcp/80, tcp/443"},
+        {"caddy": "192.0.2.5"}, ("tcp/80 is exposed by caddy, too",)),
+    "jellyfin": Expected(
+        {"jellyfin": "tcp/8096, udp/7359", "gluetun": "tcp/8085, tcp/8888", "homepage": "tcp/3000"}, {},
+        ("anchord-socket-proxy", "anchord-control", "whatever port of the host")),
+}
+
+
+class ThirdParty(compose.Project):
+    """A project of several files, the last of which may be an override."""
+
+    def __init__(self, lab, name, *files, hint=""):
+        self.files = list(files)
+        super().__init__(lab, files[0], name=compose.unique_name(f"{hint}{name}"))
+
+    def compose(self, *arguments, **options):
+        names = [word for file in self.files for word in ("--file", file)]
+        return run([self.lab.engine.paths.client, "compose", "--project-name", self.name, *names, "--profile", "*",
+                    "--progress", "plain", *arguments],
+                   environment=self.lab.engine.environment() | {"ANCHORD_IMAGE": IMAGE}, **options)
+
+    def configuration(self):
+        return self.compose("config", "--format", "json").stdout
+
+    def wrap(self, *options, volume=None, text=None):
+        """The CompletedProcess of `anchord wrap` on the project as it is."""
+        mounts = ["--volume", f"{volume}:/override:ro"] if volume else []
+        return run([self.lab.engine.paths.client, "run", "--rm", "--interactive", "--network", "none", "--read-only",
+                    "--cap-drop", "ALL", *mounts, "--entrypoint", "anchord", IMAGE, "wrap", *options],
+                   input_text=text or self.configuration(), environment=self.lab.engine.environment(), check=False)
+
+    def add_file(self, name, text):
+        directory = self.lab.state / "projects" / self.name
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text, encoding="utf-8")
+        self.files.append(directory / name)
+
+
+@pytest.fixture(scope="module")
+def example_anchor(lab):
+    """The network-anchor of compose/example.yaml as Compose understands it: the shape to have."""
+    example = ThirdParty(lab, "example", EXAMPLE)
+    return json.loads(example.configuration())
+
+
+def check_anchor(found, example, names):
+    """The two services and the networks that were added, against those of compose/example.yaml."""
+    anchor, wanted = found["services"]["network-anchor"], dict(example["services"]["network-anchor"])
+    for key in ("cap_add", "cap_drop", "security_opt", "read_only", "tmpfs", "restart", "sysctls"):
+        assert anchor[key] == wanted[key], key
+    assert anchor["environment"]["ANCHORD_EXT_NETWORK"] == "lan"
+    assert anchor["environment"]["COMPOSE_PROJECT_NAME"] == found["name"]
+    assert anchor["environment"]["DOCKER_HOST"] == f"tcp://{names['socket-proxy']}:2375"
+    assert set(anchor["environment"]) == set(wanted["environment"])
+    assert set(anchor["networks"]) == {"lan", "transit", names["control"]}
+    assert anchor["networks"]["lan"]["driver_opts"] == wanted["networks"]["lan"]["driver_opts"]
+    proxy = found["services"][names["socket-proxy"]]
+    for key in ("image", "environment", "volumes", "restart"):
+        assert proxy[key] == example["services"]["socket-proxy"][key], key
+    transit = found["networks"]["transit"]
+    for key in ("driver_opts", "enable_ipv6"):
+        assert transit[key] == example["networks"]["transit"][key], key
+    assert [set(each["aux_addresses"]) for each in transit["ipam"]["config"]] == [
+        {"DefaultGatewayIPv4"}, {"DefaultGatewayIPv6"}]
+    assert found["networks"]["lan"] == example["networks"]["lan"]
+    assert found["networks"][names["control"]]["internal"]
+
+
+def check_service(name, before, after, expected):
+    """Its ports have become a label, and nothing else of it has changed but `transit`."""
+    assert after.get("labels", {}).get("anchord.expose") == expected.labels.get(name)
+    joins = name in expected.labels
+    assert ("transit" in (after.get("networks") or {})) == joins
+    if joins:
+        assert not [port for port in after.get("ports", []) if port.get("host_ip", "") in EVERY_ADDRESS]
+    if joins or name in expected.for_host:
+        assert [port["published"] for port in after.get("ports", [])] == expected.for_host.get(name, [])
+    for network, place in (before.get("networks") or {}).items():
+        assert (after["networks"][network] or None) == (place or None)
+    changed = {"ports", "labels", "networks"} | ({"network_mode"} if before.get("network_mode") == "bridge" else set())
+    assert {key: value for key, value in before.items() if key not in changed} == {
+        key: value for key, value in after.items() if key not in changed}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_project_of_others_is_wrapped(lab, anchord_image, example_anchor, name):
+    """SPEC 9, wrap: Compose accepts the override, every port is a label, what cannot be done is named."""
+    expected = PROJECTS[name]
+    project = ThirdParty(lab, name, THIRD_PARTY / f"{name}.yaml")
+    before = json.loads(project.configuration())
+    result = project.wrap("--address", "10.99.0.70,fd99::70")
+    assert result.returncode == (1 if expected.problems else 0), result.stderr
+    said = [line.removeprefix("anchord wrap: ") for line in result.stderr.splitlines()]
+    problems = [line for line in said if not line.startswith("note: ")]
+    assert len(problems) == len(expected.problems), problems
+    for service, reason in expected.problems.items():
+        assert [line for line in problems if line.startswith(f"{service}: ") and reason in line], (service, problems)
+    for words in expected.notes:
+        assert [line for line in said if line.startswith("note: ") and words in line], (words, said)
+    assert all(line.removeprefix("note: ") in result.stdout for line in said), "the file says what standard error says"
+
+    project.add_file("override.yaml", result.stdout)
+    merged = project.configuration()
+    after = json.loads(merged)
+    names = {part: f"anchord-{part}" if part in {**before["services"], **before.get("networks", {})} else part
+             for part in ("socket-proxy", "control")}
+    check_anchor(after, example_anchor, names)
+    added = {"network-anchor", names["socket-proxy"]}
+    assert set(after["services"]) == set(before["services"]) | added
+    for service, definition in before["services"].items():
+        check_service(service, definition, after["services"][service], expected)
+
+    again = project.wrap(text=merged)
+    assert "There is nothing to do." in again.stdout
+    lasting = [line for line in problems if "network_mode: host" in line or "uses the host's" in line]
+    assert again.returncode == (1 if lasting else 0)
+
+
+def test_an_update_of_the_project_is_noticed(lab, anchord_image):
+    """SPEC 9, wrap --check: a service more, one less, one with another port, one that goes to the host's network."""
+    project = ThirdParty(lab, "authentik", THIRD_PARTY / "authentik.yaml")
+    before = json.loads(project.configuration())
+    project.add_file("override.yaml", project.wrap("--address", "10.99.0.70").stdout)
+    override = project.files.pop()
+    same = project.wrap("--check", "/override", volume=override)
+    assert (same.returncode, same.stdout) == (0, ""), same
+    services = before["services"]
+    services["metrics"] = {"image": "x", "ports": [{"target": 9300, "published": "9300", "protocol": "tcp"}]}
+    services["server"]["ports"].append({"target": 9001, "published": "81", "protocol": "tcp"})
+    del services["ldap"]
+    services["worker"] |= {"network_mode": "host", "networks": None}
+    changed = project.wrap("--check", "/override", volume=override, text=json.dumps(before))
+    assert changed.returncode == 1
+    lines = changed.stdout.splitlines()
+    assert sorted(line.split(":")[0] for line in lines) == ["ldap", "metrics", "server", "worker"]
+    assert "ldap: is gone" in lines and "metrics: is new: exposes tcp/9300; joins transit" in lines
+    assert "it is \"exposes tcp/80:9000, tcp/81:9001, tcp/443:9443; joins transit\"" in changed.stdout
+    merged = project.wrap("--check", "/override", volume=override,
+                          text=ThirdParty(lab, "both", *project.files, override).configuration())
+    assert merged.returncode == 2 and "leave the override out" in merged.stderr
+
+
+# --- brought up -------------------------------------------------------------------------------------------------------
+
+_numbers = itertools.count(70)
+
+
+def with_lab_images(project):
+    """An override that puts echo services in the place of the project's own images: each listens on what it publishes,
+    or shares its namespace with one that does."""
+    services = {}
+    for name, definition in json.loads(project.configuration())["services"].items():
+        ports = {proto: ",".join(str(port["target"]) for port in definition.get("ports", [])
+                                 if port["protocol"] == proto) for proto in ("tcp", "udp")}
+        words = [word for proto, numbers in ports.items() if numbers for word in (f"--{proto}", numbers)]
+        lines = [f"  {name}:", f"    image: {images.SERVICES}", "    stop_grace_period: 0s",
+                 f"    command: {json.dumps(['services', '--name', name, *words])}", "    restart: 'no'"]
+        lines += [f"    {key}: !reset null" for key in ("container_name", "user", "group_add", "devices", "volumes",
+                                                        "healthcheck", "depends_on", "privileged", "dns") if key in definition]
+        services[name] = "\n".join(lines)
+    return "services:\n" + "\n".join(services.values()) + "\n"
+
+
+@pytest.fixture
+def wrapped(request, lab, anchord_image):
+    """A project of third_party in the lab's images, wrapped and up, with its addresses on the LAN."""
+    number = next(_numbers)
+    name = request.param
+    project = ThirdParty(lab, name, THIRD_PARTY / f"{name}.yaml", hint="up-")
+    project.addresses = (f"10.99.0.{number}", f"fd99::{number}")
+    project.add_file("lab.yaml", with_lab_images(project))
+    result = project.wrap("--address", ",".join(project.addresses))
+    project.add_file("override.yaml", result.stdout)
+    try:
+        project.up()
+        yield project
+    finally:
+        if getattr(request.node, "failed", True):
+            print(result.stdout, project.all_logs())
+        project.discard()
+
+
+def exposed(project):
+    """(service that answers, protocol, port outside) for each exposed port."""
+    for name, definition in json.loads(project.configuration())["services"].items():
+        for item in filter(None, definition.get("labels", {}).get("anchord.expose", "").split(", ")):
+            proto, ports = item.split("/")
+            yield name, proto, int(ports.split(":")[0].split("-")[0])
+
+
+@pytest.mark.every_engine
+@pytest.mark.parametrize("wrapped", ["gitea", "mailcow", "jellyfin"], indirect=True)
+def test_a_wrapped_project_is_one_machine(lab, wrapped):
+    """SPEC 9 with NAT-1, NAT-2, NAT-8, DISC-8: a LAN client reaches every port and is seen with its own address, what
+    the services send comes from the project's, and the host's ports are closed but for the host itself."""
+    ports = list(exposed(wrapped))
+    assert len(ports) >= 2
+    for family, address in zip(FAMILIES, wrapped.addresses):
+        client = lab.lanhost1
+        for name, proto, port in ports:
+            answer = wait_until(lambda p=proto, n=port, a=address: (
+                said := client.probe(p, a, n, timeout=0.3)) not in ("timeout", "refused", "unreachable") and said,
+                20, f"{name} answers on {proto}/{port} of {address}")
+            if name != "gluetun":  # whose ports belong to the services that joined it, too
+                assert answer.split()[0] == name
+            assert answer.split()[1] == client.addresses[FAMILIES.index(family)]
+        for name in {name for name, *_ in ports}:
+            seen = wrapped.probe(name, "tcp", lab.outside.addresses[FAMILIES.index(family)], OUTSIDE_PORT)
+            assert seen.split()[1] == address, f"{name} leaves with {seen}"
+    for _, proto, port in ports:
+        if proto == "tcp":
+            assert lab.lanhost1.probe("tcp", topology.ENGINE[0], port, timeout=1) == "refused"
+    published = {(port["IP"], port["PublicPort"]) for container in wrapped.containers()
+                 for port in container["Ports"] if "PublicPort" in port}
+    wanted = {("127.0.0.1", int(port)) for found in PROJECTS[wrapped.files[0].stem].for_host.values() for port in found}
+    assert published == wanted
+    for _, port in published:
+        assert lab.host("engine").probe("tcp", "127.0.0.1", port).split()[0] in PROJECTS[wrapped.files[0].stem].for_host

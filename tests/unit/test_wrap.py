@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""anchord-wrap as a program: what it prints is YAML for PyYAML, whatever stands in the project (SPEC 9); errors, files,
+exit statuses, privileges.
+
+Called by meson with the program that was just built.
+"""
+
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+import yaml
+
+PROGRAM = pathlib.Path(sys.argv[1])
+PORT = {"target": 80, "published": "80", "protocol": "tcp"}
+ODD = ["", "yes", "null", "~", "1.5", "0x1f", "- a", "{a: b}", "a: b", "#", "a #b", "!reset x", "&a", "*a", "'", '"', "\\",
+       "\\n", "\n", "\r\n", "\t", " a ", "%a", "@a", "`", "$${X}", "é", "\x85", "\u2028", "\ufeff", "\U0001f600", "\x7f",
+       "\x1b[31m", "---", "...", "a\nservices:\n  evil: {}"]
+
+
+class Loader(yaml.SafeLoader):
+    """Compose's two tags; everything else is plain YAML."""
+
+
+Loader.add_constructor("!reset", lambda loader, node: None)
+Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node, deep=True))
+
+
+def project(**services):
+    return json.dumps({"name": "demo", "services": services, "networks": {"default": {"name": "demo_default"}}})
+
+
+def run(text, *options):
+    return subprocess.run([PROGRAM, *options], input=text, capture_output=True, text=isinstance(text, str), timeout=20)
+
+
+def test_every_string_reads_back():
+    """A protocol of a port for the host itself is the one text that is printed as it came."""
+    letters = random.Random(1)
+    texts = ODD + ["".join(letters.choice(ODD) + chr(letters.choice((letters.randrange(1, 0xd800), letters.randrange(
+        0xe000, 0x110000)))) for _ in range(8)) for _ in range(200)]
+    ports = [PORT] + [{"target": 1, "host_ip": "127.0.0.1", "protocol": text} for text in texts]
+    result = run(project(web={"networks": {"default": None}, "ports": ports}))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.isascii() and result.stderr.isascii()
+    found = yaml.load(result.stdout, Loader)
+    assert set(found) == {"services", "networks"}
+    assert set(found["services"]) == {"web", "network-anchor", "socket-proxy"}
+    assert [port["protocol"] for port in found["services"]["web"]["ports"]] == texts
+
+
+def test_every_name_is_a_string():
+    names = ["yes", "null", "1", "1.5", "0o17", "-", ".", "_", "a.b", "on", "2001-01-01"]
+    result = run(project(**{name: {"ports": [PORT | {"published": str(80 + i)}]} for i, name in enumerate(names)}))
+    assert result.returncode == 0, result.stderr
+    assert set(names) < set(yaml.load(result.stdout, Loader)["services"])
+
+
+def test_bad_input_says_where():
+    for text, words in (("", "is empty"), ("{", "byte 1"), ("[]", "object is expected"), ("\n\n{\"a\" 1}", "line 3"),
+                        ("services:\n  a: {}\n", "lexical error"), (project(), "no services"),
+                        (project(a={"ports": ["80:80"]}), "services.a.ports[0]"),
+                        (b"{\"name\": \"\xff\"}", b"UTF8"), ("[" * 1000, "deeper")):
+        result = run(text)
+        assert result.returncode == 2 and words in result.stderr and not result.stdout, (text, result)
+    result = run(json.dumps({"name": "x", "services": {"a": {"x": "y" * 33554432}}}))
+    assert result.returncode == 2 and "32 MiB" in result.stderr
+
+
+def test_bad_options_are_named():
+    for options, words in ((["--nothing"], "--nothing"), (["more"], "more"), (["--address", "127.0.0.1"], "127.0.0.1"),
+                           (["--address", "10.0.0.1,10.0.0.2"], "one family"), (["--subnet", "10.0.0.0/30"], "too small"),
+                           (["--subnet", "x"], "not a subnet"), (["--lan", "a\"b"], "--lan"), (["--image", "$X"], "--image"),
+                           (["--address", "10.1.0.5", "--subnet", "10.1.0.0/24"], "belongs to the LAN"),
+                           (["--address", "1" * 99], "too long"), (["--lan"], "requires an argument")):
+        result = run(project(a={}), *options)
+        assert result.returncode == 2 and words in result.stderr and not result.stdout, (options, result)
+
+
+def test_options_reach_the_file():
+    result = run(project(a={"ports": [PORT]}), "--address", "fd00::5,192.0.2.5", "--lan", "my_lan", "--dhcp", "--image",
+                 "registry.example:5000/anchord@sha256:00", "--subnet", "10.31.7.9/24,fd31:7::/64")
+    found = yaml.load(result.stdout, Loader)
+    anchor = found["services"]["network-anchor"]
+    assert anchor["image"] == "registry.example:5000/anchord@sha256:00"
+    assert anchor["environment"]["ANCHORD_ADDRESS_MODE"] == "dhcp-refresh" and "NET_BIND_SERVICE" in anchor["cap_add"]
+    assert anchor["networks"]["lan"]["ipv4_address"] == "192.0.2.5"
+    assert anchor["networks"]["lan"]["ipv6_address"] == "fd00::5"
+    assert found["networks"]["lan"]["name"] == anchor["environment"]["ANCHORD_EXT_NETWORK"] == "my_lan"
+    assert found["networks"]["transit"]["ipam"]["config"] == [
+        {"subnet": "10.31.7.0/24", "aux_addresses": {"DefaultGatewayIPv4": "10.31.7.2"}},
+        {"subnet": "fd31:7::/64", "aux_addresses": {"DefaultGatewayIPv6": "fd31:7::2"}}]
+
+
+def test_the_output_file_survives_bad_input(directory):
+    target = directory / "override.yaml"
+    target.write_text("x" * 100000)
+    assert run("{", "--output", target).returncode == 2 and len(target.read_text()) == 100000
+    result = run(project(a={"ports": [PORT]}), "--output", target)
+    assert result.returncode == 0 and not result.stdout
+    assert yaml.load(target.read_text(), Loader)["services"]["a"]["labels"] == {"anchord.expose": "tcp/80"}
+    assert run(project(a={}), "--output", directory / "no" / "such").returncode == 2
+    assert run(project(a={"ports": [PORT]}), "--check", target).returncode == 0
+    changed = run(project(a={"ports": [PORT | {"target": 81}]}), "--check", target)
+    assert changed.returncode == 1 and changed.stdout.startswith("a: has changed: ")
+    assert run(project(a={}), "--check", "/dev/null").returncode == 2
+    assert run(project(a={}), "--check", directory).returncode == 2
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        failed = subprocess.run([PROGRAM], input=project(a={}), text=True, stdout=full, stderr=subprocess.PIPE)
+    assert failed.returncode == 2 and "No space" in failed.stderr
+
+
+def test_findings_may_go_into_a_file(directory):
+    """The limit on file sizes (common/sandbox.c) leaves out what standard output and standard error are."""
+    with open(directory / "errors", "w", encoding="utf-8") as errors:
+        result = subprocess.run([PROGRAM], input=project(a={"network_mode": "host"}), text=True, stdout=subprocess.PIPE,
+                                stderr=errors)
+    assert result.returncode == 1 and result.stdout
+    assert "network_mode: host" in (directory / "errors").read_text()
+
+
+def test_ten_thousand_ports_are_one_range():
+    ports = [{"target": port, "published": str(port), "protocol": "udp"} for port in range(10000, 20001)]
+    started = time.monotonic()
+    result = run(project(media={"ports": ports}))
+    assert '"udp/10000-20000"' in result.stdout and time.monotonic() - started < 10
+
+
+def test_it_holds_no_privilege():
+    """Even as root: no capability, nothing new by exec, a filter for system calls, before it reads its input."""
+    with subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
+        status = pathlib.Path(f"/proc/{program.pid}/status")
+        end = time.monotonic() + 10
+        while "Seccomp:\t2" not in (text := status.read_text()):
+            assert time.monotonic() < end, text
+        for line in ("CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"):
+            assert line in text, text
+        program.communicate(project(a={}).encode())
+    assert program.returncode == 0
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        for name, function in list(globals().items()):
+            if name.startswith("test_"):
+                function(*([pathlib.Path(directory)] if function.__code__.co_argcount else []))
+                print("ok", name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
