@@ -17,7 +17,8 @@ struct monitoring {
     const struct configuration *configuration;
     struct worker_definition definition;
     struct worker *exporter;
-    sd_event_source *listen_timer; /* the next try to listen */
+    struct control_worker *control; /* that lists it, or NULL */
+    sd_event_source *listen_timer;  /* the next try to listen */
     struct restart_policy listen_policy;
     int listener; /* -1: not yet */
 };
@@ -44,6 +45,7 @@ static void on_exporter_started(struct worker *exporter, void *userdata)
     for (enum metrics_writer writer = 0; writer < METRICS_WRITER_MAX_; writer++)
         send_view(exporter, writer);
     worker_send(exporter, &message.header, monitoring->listener);
+    control_worker_on_started(monitoring->control, exporter);
 }
 
 static void on_exporter_message(struct worker *exporter, const struct message_header *message, void *userdata)
@@ -56,9 +58,11 @@ static void on_exporter_message(struct worker *exporter, const struct message_he
 
 static void on_exporter_ended(struct worker *exporter, enum worker_end end, void *userdata)
 {
+    const struct monitoring *monitoring = userdata;
+
     (void)end;
-    (void)userdata;
     worker_restart(exporter);
+    control_worker_on_changed(monitoring->control);
 }
 
 /* Listens, or says once why not and tries again after 1, 2, 4 … 60 s: a predecessor may still be about to die. */
@@ -156,6 +160,14 @@ struct monitoring *monitoring_new(sd_event *event, const struct configuration *c
     }
     metrics_set_readiness(required, 0);
     return TAKE_POINTER(monitoring);
+}
+
+void monitoring_show(struct monitoring *monitoring, struct control_worker *control)
+{
+    if (!monitoring)
+        return;
+    monitoring->control = control;
+    control_worker_add(control, (struct role_member){.worker = monitoring->exporter}); /* nobody is joined to it */
 }
 
 struct monitoring *monitoring_free(struct monitoring *monitoring)

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "daemon/configuration.h"
-#include "daemon/worker.h"
+#include "daemon/control_worker.h"
 
 struct monitoring;
 
@@ -16,6 +16,9 @@ struct monitoring;
  * which holds yet. Returns NULL with an empty address or, logged, on failure.
  */
 struct monitoring *monitoring_new(sd_event *event, const struct configuration *configuration, uint32_t required);
+
+/* Has `control` list the exporter among the workers; either may be NULL. Before control_worker_start(). */
+void monitoring_show(struct monitoring *monitoring, struct control_worker *control);
 
 /* Ends the exporter: the last of the workers, since it holds nothing and serves until then. */
 struct monitoring *monitoring_free(struct monitoring *monitoring);

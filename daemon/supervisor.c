@@ -301,6 +301,7 @@ static void prepare_control(struct supervisor *supervisor)
         return;
     for (size_t i = 0; i < WORKER_COUNT; i++)
         control_worker_add(supervisor->readiness.control, member(supervisor, (enum worker_index)i));
+    monitoring_show(supervisor->monitoring, supervisor->readiness.control);
     control_worker_on_readiness(supervisor->readiness.control, supervisor->readiness.required, 0);
 }
 

@@ -114,7 +114,7 @@ def test_status_shows_the_network(operator):
 def test_status_counts_restarts(operator):
     operator.start_ready()
     before = {worker["name"]: worker for worker in operator.status()["workers"]}
-    assert set(before) == set(WORKERS) - {"exporter"}
+    assert set(before) == set(WORKERS)
     os.kill(before["announcer"]["pid"], signal.SIGKILL)
     operator.process.wait_for(msg="worker started", name="announcer", count=2)
     status = operator.await_status(lambda status: status["workers"][2]["restarts"] == 1)
