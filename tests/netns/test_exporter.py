@@ -121,6 +121,13 @@ def test_a_repair_is_counted_for_its_family(anchord):
     assert anchord.values()['anchord_ruleset_repairs_total{family="v6"}'] == 0
 
 
+def test_a_burst_is_a_repair_of_each_family_that_it_touched(anchord):
+    anchord.start_ready()
+    anchord.anchor.run("nft", "-f", "-", input="flush chain ip anchord_v4 forward\nflush chain ip6 anchord_v6 forward\n")
+    anchord.await_value('anchord_ruleset_repairs_total{family="v6"}', 1)
+    assert anchord.values()['anchord_ruleset_repairs_total{family="v4"}'] == 1
+
+
 def test_promtool_and_an_openmetrics_parser_have_nothing_to_say(anchord):
     anchord.start_ready()
     checked = subprocess.run(["promtool", "check", "metrics"], input=anchord.text(), capture_output=True, text=True,

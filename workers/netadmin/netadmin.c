@@ -167,8 +167,7 @@ static void check_desired(struct netadmin *netadmin)
 static void count_repair(const struct nft_change *change)
 {
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        if (strcmp(change->table, nft_families[family].table) == 0)
-            metrics_add(METRIC_RULESET_REPAIRS, family, 1);
+        metrics_add(METRIC_RULESET_REPAIRS, family, change->families[family]);
     }
 }
 
@@ -291,12 +290,15 @@ static int on_second_sweep(sd_event_source *source, uint64_t when, void *userdat
 static void on_foreign_change(const struct nft_change *change, void *userdata)
 {
     struct netadmin *netadmin = userdata;
-    uint32_t earlier = netadmin->foreign_change.messages;
+    struct nft_change *known = &netadmin->foreign_change;
 
-    if (earlier == 0)
-        netadmin->foreign_change = *change;
-    else
-        netadmin->foreign_change.messages = earlier + change->messages;
+    if (known->messages == 0) {
+        *known = *change;
+    } else {
+        known->messages += change->messages;
+        for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
+            known->families[family] = known->families[family] || change->families[family];
+    }
     netadmin->needs_repair = true;
     schedule_reconcile(netadmin);
 }

@@ -91,15 +91,16 @@ static const char *find_text(const struct nlmsghdr *message, uint16_t type)
     return mnl_attr_get_str(attributes[type]);
 }
 
-static bool is_our_table(const struct nlmsghdr *message, const char *table)
+/* The index of the family whose table of ours this is, FAMILY_INDEX_MAX_ for a table of others. */
+static size_t family_of_table(const struct nlmsghdr *message, const char *table)
 {
     const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
+    size_t family = 0;
 
-    for (size_t i = 0; table && i < FAMILY_INDEX_MAX_; i++) {
-        if (header->nfgen_family == nft_families[i].nfproto && strcmp(table, nft_families[i].table) == 0)
-            return true;
-    }
-    return false;
+    while (family < FAMILY_INDEX_MAX_ && !(table && header->nfgen_family == nft_families[family].nfproto &&
+                                           strcmp(table, nft_families[family].table) == 0))
+        family++;
+    return family;
 }
 
 /* NEWGEN ends a commit and says who made it. */
@@ -120,6 +121,7 @@ static void note_message(const struct nlmsghdr *message, struct nft_change *chan
     const struct message_kind *kind = find_kind(message);
     const char *table;
     const char *object;
+    size_t family;
 
     if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
         return;
@@ -128,7 +130,11 @@ static void note_message(const struct nlmsghdr *message, struct nft_change *chan
         return;
     }
     table = kind ? find_text(message, NFTA_TABLE_NAME) : NULL;
-    if (!is_our_table(message, table) || change->messages++ > 0)
+    family = family_of_table(message, table);
+    if (family == FAMILY_INDEX_MAX_)
+        return;
+    change->families[family] = true;
+    if (change->messages++ > 0)
         return;
     object = find_text(message, kind->name_attribute);
     text_copy_cut(change->table, sizeof(change->table), table);

@@ -11,14 +11,15 @@
 
 #include <systemd/sd-event.h>
 
-/* What the first foreign message of a burst said, for the log; all empty when notifications were lost. */
+/* A burst, and what its first foreign message said, for the log; all empty when notifications were lost. */
 struct nft_change {
     char table[32];
-    char what[32];       /* "rule added" */
-    char object[64];     /* the chain, set … concerned */
-    char process[32];    /* the committing process' name, as it calls itself */
-    uint32_t process_id; /* in the kernel's first PID namespace */
-    uint32_t messages;   /* how many concerned our tables */
+    char what[32];                    /* "rule added" */
+    char object[64];                  /* the chain, set … concerned */
+    char process[32];                 /* the committing process' name, as it calls itself */
+    uint32_t process_id;              /* in the kernel's first PID namespace */
+    uint32_t messages;                /* how many concerned our tables … */
+    bool families[FAMILY_INDEX_MAX_]; /* … and which of the two */
 };
 
 struct nft_monitor;
