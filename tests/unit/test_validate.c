@@ -361,6 +361,10 @@ static void links_are_checked_item_by_item(void **state)
     link->ipv6_flags = LINK_IPV6_ALL_ + 1;
     EXPECT_BROKEN(direction, "link flags");
     begin_links();
+    link->address_count = LINK_ADDRESSES_MAX;
+    for (uint32_t i = 1; i < LINK_ADDRESSES_MAX; i++)
+        link->addresses[i] = link->addresses[0];
+    assert_null(verdict(direction, 0));
     link->address_count = LINK_ADDRESSES_MAX + 1;
     EXPECT_BROKEN(direction, "address count");
     begin_links();
@@ -522,6 +526,10 @@ static void the_resolvers_messages_are_checked(void **state)
     message.gateways.v4.outcome = LOOKUP_FAILED; /* and yet an address */
     EXPECT_BROKEN(direction, "look-up count");
     begin_gateways();
+    message.gateways.v4.count = GATEWAYS_MAX;
+    for (uint32_t i = 1; i < GATEWAYS_MAX; i++)
+        message.gateways.v4.addresses[i] = good_held.address;
+    assert_null(verdict(direction, 0));
     message.gateways.v4.count = GATEWAYS_MAX + 1;
     EXPECT_BROKEN(direction, "look-up count");
     begin_gateways();
