@@ -1,0 +1,352 @@
+/* dhcpcd's environment as one message; see lease_environment.h. Runs in anchord-lease without any privilege. */
+#include "workers/lease/lease_environment.h"
+
+#include "common/cleanup.h"
+#include "common/text.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LEASE_VARIABLE_SIZE 48 /* "new_dhcp6_ia_na8_ia_addr8_vltime" and room */
+/* dhcpcd takes what a server without a lease time gives for an hour (src/dhcp.h: DEFAULT_LEASETIME). */
+#define LEASE_SECONDS_DEFAULT 3600
+/* dhcpcd numbers the addresses of our one IA_NA from 1; a server gives one, and more than a few are no use. */
+#define IDENTITY_ADDRESSES_MAX 8
+
+struct parser {
+    const char *const *environment;
+    struct message_lease_event event;
+    size_t routes_left_out;
+    struct lease_problem problem;
+};
+
+/* The reasons that say something about a lease; any other one is PROGRESS. */
+static const struct {
+    const char *reason;
+    enum lease_event_kind kind;
+    enum ip_family family;
+} reasons[] = {
+    {"BOUND", LEASE_EVENT_HELD, IP_FAMILY_4},         {"RENEW", LEASE_EVENT_HELD, IP_FAMILY_4},
+    {"REBIND", LEASE_EVENT_HELD, IP_FAMILY_4},        {"REBOOT", LEASE_EVENT_HELD, IP_FAMILY_4},
+    {"TIMEOUT", LEASE_EVENT_HELD, IP_FAMILY_4},       {"NAK", LEASE_EVENT_LOST, IP_FAMILY_4},
+    {"EXPIRE", LEASE_EVENT_LOST, IP_FAMILY_4},        {"EXPIRED", LEASE_EVENT_LOST, IP_FAMILY_4},
+    {"STOP", LEASE_EVENT_STOPPED, IP_FAMILY_4},       {"BOUND6", LEASE_EVENT_HELD, IP_FAMILY_6},
+    {"RENEW6", LEASE_EVENT_HELD, IP_FAMILY_6},        {"REBIND6", LEASE_EVENT_HELD, IP_FAMILY_6},
+    {"REBOOT6", LEASE_EVENT_HELD, IP_FAMILY_6},       {"EXPIRE6", LEASE_EVENT_LOST, IP_FAMILY_6},
+    {"STOP6", LEASE_EVENT_STOPPED, IP_FAMILY_6},      {"RELEASE6", LEASE_EVENT_STOPPED, IP_FAMILY_6},
+    {"STOPPED", LEASE_EVENT_STOPPED, IP_FAMILY_NONE},
+};
+
+static int refuse(struct parser *parser, const char *variable, const char *reason)
+{
+    parser->problem = (struct lease_problem){variable, reason};
+    return -EBADMSG;
+}
+
+/* The value of `name`, or NULL. */
+static const char *find(const struct parser *parser, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; parser->environment[i]; i++) {
+        if (strncmp(parser->environment[i], name, length) == 0 && parser->environment[i][length] == '=')
+            return parser->environment[i] + length + 1;
+    }
+    return NULL;
+}
+
+/* --- values -------------------------------------------------------------------------------------------- */
+
+/* All `length` bytes at `text`. Returns 0 or -EINVAL. */
+static int parse_address(const char *text, size_t length, uint8_t family, struct ip_address *ret)
+{
+    char copy[IP_ADDRESS_TEXT_SIZE];
+    struct ip_address address;
+
+    if (length >= sizeof(copy))
+        return -EINVAL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (ip_address_parse(copy, &address) < 0 || address.family != family)
+        return -EINVAL;
+    *ret = address;
+    return 0;
+}
+
+/* Seconds that fit into 32 bits, as on the wire; a variable that is not there leaves *ret. */
+static int take_seconds(struct parser *parser, const char *name, const char *known_as, uint32_t *ret)
+{
+    const char *text = find(parser, name);
+    uint64_t number;
+
+    if (!text)
+        return 0;
+    if (text_to_number(text, strlen(text), UINT32_MAX, &number) < 0)
+        return refuse(parser, known_as, "is no number of seconds");
+    *ret = (uint32_t)number;
+    return 0;
+}
+
+/* The next word of a list that spaces separate; false at its end. */
+static bool next_word(const char **position, const char **ret_word, size_t *ret_length)
+{
+    *position += strspn(*position, " ");
+    *ret_word = *position;
+    *ret_length = strcspn(*position, " ");
+    *position += *ret_length;
+    return *ret_length > 0;
+}
+
+/* --- IPv4 ---------------------------------------------------------------------------------------------- */
+
+static int take_address4(struct parser *parser)
+{
+    static const char name[] = "new_ip_address";
+    static const char prefix_name[] = "new_subnet_cidr";
+    const char *text = find(parser, name);
+    const char *prefix = find(parser, prefix_name);
+    struct ip_address address;
+    uint64_t prefix_length;
+
+    if (!text || parse_address(text, strlen(text), IP_FAMILY_4, &address) < 0)
+        return refuse(parser, name, text ? "is no IPv4 address" : "is not there");
+    if (!ip_address_is_host(&address))
+        return refuse(parser, name, "is an address that no host can have");
+    if (!prefix || text_to_number(prefix, strlen(prefix), 32, &prefix_length) < 0 || prefix_length == 0)
+        return refuse(parser, prefix_name, "is no prefix length");
+    parser->event.lease.address = wire_address_from(&address);
+    parser->event.lease.prefix_length = (uint8_t)prefix_length;
+    return 0;
+}
+
+static int take_server(struct parser *parser)
+{
+    static const char name[] = "new_dhcp_server_identifier";
+    const char *text = find(parser, name);
+    struct ip_address address;
+
+    if (!text)
+        return 0;
+    if (parse_address(text, strlen(text), IP_FAMILY_4, &address) < 0)
+        return refuse(parser, name, "is no IPv4 address");
+    parser->event.lease.server = wire_address_from(&address);
+    return 0;
+}
+
+/* Option 3, in the server's order of preference (RFC 2132 §3.5). */
+static int take_routers(struct parser *parser)
+{
+    static const char name[] = "new_routers";
+    const char *position = find(parser, name);
+    struct wire_lease *lease = &parser->event.lease;
+    const char *word;
+    size_t length;
+
+    while (position && next_word(&position, &word, &length)) {
+        struct ip_address address;
+
+        if (parse_address(word, length, IP_FAMILY_4, &address) < 0)
+            return refuse(parser, name, "is no list of IPv4 addresses");
+        if (lease->router_count < LEASE_ROUTERS_MAX)
+            lease->routers[lease->router_count++] = wire_address_from(&address);
+    }
+    return 0;
+}
+
+/* "10.99.0.0/16" and its gateway. Host bits that a server has set mean nothing (RFC 3442, page 3). */
+static int parse_route(const char *destination, size_t destination_length, const char *gateway, size_t gateway_length,
+                       struct wire_route *ret)
+{
+    const char *slash = memchr(destination, '/', destination_length);
+    size_t address_length = slash ? (size_t)(slash - destination) : 0;
+    struct ip_subnet subnet;
+    struct ip_address first, gateway_address;
+    uint64_t prefix_length;
+
+    if (!slash || parse_address(destination, address_length, IP_FAMILY_4, &subnet.address) < 0 ||
+        text_to_number(slash + 1, destination_length - address_length - 1, 32, &prefix_length) < 0 ||
+        parse_address(gateway, gateway_length, IP_FAMILY_4, &gateway_address) < 0)
+        return -EINVAL;
+    subnet.prefix_length = (uint8_t)prefix_length;
+    first = ip_subnet_first(&subnet);
+    *ret = (struct wire_route){
+        .destination = wire_address_from(&first),
+        .gateway = wire_address_from(&gateway_address),
+        .prefix_length = subnet.prefix_length,
+    };
+    return 0;
+}
+
+/* A default route always finds room: without it the project could not be reached any more. */
+static void add_route(struct parser *parser, const struct wire_route *route)
+{
+    struct wire_lease *lease = &parser->event.lease;
+
+    if (lease->route_count < LEASE_ROUTES_MAX) {
+        lease->routes[lease->route_count++] = *route;
+        return;
+    }
+    parser->routes_left_out++;
+    if (route->prefix_length == 0)
+        lease->routes[LEASE_ROUTES_MAX - 1] = *route;
+}
+
+/* Option 121: pairs of destination and gateway. Its presence alone makes option 3 void (RFC 3442). */
+static int take_routes(struct parser *parser)
+{
+    static const char name[] = "new_classless_static_routes";
+    const char *position = find(parser, name);
+    const char *destination, *gateway;
+    size_t destination_length, gateway_length;
+
+    if (!position)
+        return 0;
+    parser->event.lease.ignores_routers = 1;
+    while (next_word(&position, &destination, &destination_length)) {
+        struct wire_route route;
+
+        if (!next_word(&position, &gateway, &gateway_length) ||
+            parse_route(destination, destination_length, gateway, gateway_length, &route) < 0)
+            return refuse(parser, name, "is no list of IPv4 subnets and gateways");
+        add_route(parser, &route);
+    }
+    return 0;
+}
+
+static int take_lease4(struct parser *parser)
+{
+    static const char lease_name[] = "new_dhcp_lease_time";
+    static const char renewal_name[] = "new_dhcp_renewal_time";
+    static const char rebinding_name[] = "new_dhcp_rebinding_time";
+    struct wire_lease *lease = &parser->event.lease;
+    int result = take_address4(parser);
+
+    lease->valid_seconds = LEASE_SECONDS_DEFAULT;
+    if (result == 0)
+        result = take_server(parser);
+    if (result == 0)
+        result = take_seconds(parser, lease_name, lease_name, &lease->valid_seconds);
+    if (result == 0)
+        result = take_seconds(parser, renewal_name, renewal_name, &lease->renewal_seconds);
+    if (result == 0)
+        result = take_seconds(parser, rebinding_name, rebinding_name, &lease->rebinding_seconds);
+    if (result == 0 && lease->valid_seconds == 0)
+        result = refuse(parser, lease_name, "is zero");
+    lease->preferred_seconds = lease->valid_seconds;
+    if (result == 0)
+        result = take_routers(parser);
+    return result < 0 ? result : take_routes(parser);
+}
+
+/* --- IPv6 ---------------------------------------------------------------------------------------------- */
+
+/* Address number `number` of the IA_NA. Returns 1 when it is a usable one, 0 when it is none or over. */
+static int take_address6(struct parser *parser, int number)
+{
+    static const char known_as[] = "new_dhcp6_ia_na1_ia_addr1";
+    struct wire_lease *lease = &parser->event.lease;
+    char name[LEASE_VARIABLE_SIZE];
+    uint32_t valid = 0, preferred = 0;
+    struct ip_address address;
+    const char *text;
+    int result;
+
+    (void)snprintf(name, sizeof(name), "new_dhcp6_ia_na1_ia_addr%d_vltime", number);
+    result = take_seconds(parser, name, "new_dhcp6_ia_na1_ia_addr1_vltime", &valid);
+    (void)snprintf(name, sizeof(name), "new_dhcp6_ia_na1_ia_addr%d_pltime", number);
+    if (result == 0)
+        result = take_seconds(parser, name, "new_dhcp6_ia_na1_ia_addr1_pltime", &preferred);
+    (void)snprintf(name, sizeof(name), "new_dhcp6_ia_na1_ia_addr%d", number);
+    text = find(parser, name);
+    if (result < 0 || !text)
+        return result;
+    if (parse_address(text, strlen(text), IP_FAMILY_6, &address) < 0)
+        return refuse(parser, known_as, "is no IPv6 address");
+    if (!ip_address_is_host(&address))
+        return refuse(parser, known_as, "is an address that no host can have");
+    if (preferred > valid) /* RFC 8415 §21.6: such an address is to be discarded */
+        return refuse(parser, known_as, "is preferred for longer than it is valid");
+    if (valid == 0)
+        return 0;
+    lease->address = wire_address_from(&address);
+    lease->prefix_length = 128; /* DHCPv6 gives none: what is on link is for router advertisements to say */
+    lease->valid_seconds = valid;
+    lease->preferred_seconds = preferred;
+    return 1;
+}
+
+static int take_lease6(struct parser *parser)
+{
+    static const char renewal_name[] = "new_dhcp6_ia_na1_t1";
+    static const char rebinding_name[] = "new_dhcp6_ia_na1_t2";
+    struct wire_lease *lease = &parser->event.lease;
+    int result = 0;
+
+    for (int number = 1; number <= IDENTITY_ADDRESSES_MAX && result == 0; number++)
+        result = take_address6(parser, number);
+    if (result == 0)
+        return refuse(parser, "new_dhcp6_ia_na1_ia_addr1", "is not there, or is not valid any more");
+    if (result > 0)
+        result = take_seconds(parser, renewal_name, renewal_name, &lease->renewal_seconds);
+    if (result == 0)
+        result = take_seconds(parser, rebinding_name, rebinding_name, &lease->rebinding_seconds);
+    return result;
+}
+
+/* --- the event ----------------------------------------------------------------------------------------- */
+
+static int take_reason(struct parser *parser)
+{
+    const char *reason = find(parser, "reason");
+
+    if (!reason || *reason == '\0')
+        return refuse(parser, "reason", "is not there");
+    for (const char *character = reason; *character; character++) {
+        if (!isupper((unsigned char)*character) && !isdigit((unsigned char)*character) && *character != '_')
+            return refuse(parser, "reason", "is none of dhcpcd's");
+    }
+    parser->event.kind = LEASE_EVENT_PROGRESS;
+    for (size_t i = 0; i < ARRAY_LENGTH(reasons); i++) {
+        if (strcmp(reasons[i].reason, reason) == 0) {
+            parser->event.kind = reasons[i].kind;
+            parser->event.family = reasons[i].family;
+        }
+    }
+    text_copy_cut(parser->event.reason, sizeof(parser->event.reason), reason);
+    return 0;
+}
+
+static int take_interface(struct parser *parser)
+{
+    const char *interface = find(parser, "interface");
+    const char *carrier = find(parser, "ifcarrier");
+
+    if (!interface || *interface == '\0' ||
+        text_copy(parser->event.interface, sizeof(parser->event.interface), interface) < 0)
+        return refuse(parser, "interface", "is no interface name");
+    parser->event.is_carrier_down = carrier && strcmp(carrier, "down") == 0;
+    return 0;
+}
+
+int lease_environment_parse(const char *const environment[], struct message_lease_event *ret,
+                            size_t *ret_routes_left_out, struct lease_problem *ret_problem)
+{
+    struct parser parser = {
+        .environment = environment,
+        .event.header = message_header_make(MESSAGE_LEASE_EVENT, sizeof(parser.event), 0),
+    };
+    int result = take_reason(&parser);
+
+    if (result == 0)
+        result = take_interface(&parser);
+    if (result == 0 && parser.event.kind == LEASE_EVENT_HELD)
+        result = parser.event.family == IP_FAMILY_4 ? take_lease4(&parser) : take_lease6(&parser);
+    if (result < 0) {
+        *ret_problem = parser.problem;
+        return result;
+    }
+    *ret = parser.event;
+    *ret_routes_left_out = parser.routes_left_out;
+    return 0;
+}

@@ -1,0 +1,104 @@
+/*
+ * anchord-lease: the script of the supervised dhcpcd, which dhcpcd starts for everything that happens to a lease.
+ *
+ * Reads dhcpcd's environment, sends one LEASE_EVENT over the lease socket, waits until the supervisor has taken it, so
+ * that what it hears has an order, and ends: with 0, or with 1 and a line on standard error, which is dhcpcd's and
+ * ends in our log. Runs as dhcpcd's user; drops what it inherited and seals itself before it looks at any value that a
+ * DHCP server chose. A drop-in for a dhcpcd of the host starts it as root (packaging/dhcpcd).
+ */
+#include "common/sandbox.h"
+#include "protocol/messages.h"
+#include "workers/lease/lease_environment.h"
+
+#include "common/cleanup.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* dhcpcd does nothing else meanwhile: its scripts are synchronous. */
+#define ANSWER_TIMEOUT_MILLISECONDS 1000
+
+#define EXIT_STATUS_NOT_REPORTED 1
+
+static int fail(const char *what, const char *why)
+{
+    (void)dprintf(STDERR_FILENO, "anchord-lease: %s: %s\n", what, why);
+    return EXIT_STATUS_NOT_REPORTED;
+}
+
+/* A dhcpcd of the host runs its hooks as root, with every capability; a supervised one has nothing to drop here. */
+static int empty_bounding_set(void)
+{
+    for (unsigned long capability = 0; capability < 64; capability++) {
+        int held = prctl(PR_CAPBSET_READ, capability, 0L, 0L, 0L);
+
+        if (held > 0 && prctl(PR_CAPBSET_DROP, capability, 0L, 0L, 0L) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* Never waits for a supervisor that does not accept: the queue of the socket is long enough, or it is stuck. */
+static int connect_to_supervisor(int *ret)
+{
+    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const char *path = getenv(LEASE_SOCKET_ENVIRONMENT);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length;
+
+    if (fd < 0)
+        return -errno;
+    length = snprintf(address.sun_path, sizeof(address.sun_path), "%s", path ? path : LEASE_SOCKET_PATH);
+    if (length < 0 || (size_t)length >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    *ret = TAKE_FD(fd);
+    return 0;
+}
+
+/* Its end of the connection is closed when the supervisor is done with the message. */
+static int deliver(int fd, const struct message_lease_event *event)
+{
+    struct pollfd taken = {.fd = fd, .events = POLLIN};
+
+    if (send(fd, event, sizeof(*event), MSG_NOSIGNAL) != (ssize_t)sizeof(*event))
+        return -errno;
+    if (poll(&taken, 1, ANSWER_TIMEOUT_MILLISECONDS) < 0)
+        return -errno;
+    return taken.revents ? 0 : -ETIMEDOUT;
+}
+
+int main(void)
+{
+    const struct sandbox_profile profile = {.open_files = 8};
+    CLEANUP_FD int fd = -1;
+    struct message_lease_event event;
+    struct lease_problem problem;
+    size_t routes_left_out;
+    const char *step = "bounding set";
+    int result = empty_bounding_set();
+
+    if (result == 0)
+        result = sandbox_enter(0, &step);
+    if (result < 0)
+        return fail(step, strerror(-result));
+    result = connect_to_supervisor(&fd);
+    if (result < 0)
+        return fail("cannot reach anchord", strerror(-result));
+    result = sandbox_seal(&profile, &step);
+    if (result < 0)
+        return fail(step, strerror(-result));
+    result = lease_environment_parse((const char *const *)environ, &event, &routes_left_out, &problem);
+    if (result < 0)
+        return fail(problem.variable, problem.reason);
+    if (routes_left_out > 0)
+        (void)dprintf(STDERR_FILENO, "anchord-lease: new_classless_static_routes: %zu routes left out\n",
+                      routes_left_out);
+    result = deliver(fd, &event);
+    return result < 0 ? fail("cannot report to anchord", strerror(-result)) : EXIT_STATUS_CLEAN;
+}
