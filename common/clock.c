@@ -17,6 +17,11 @@ uint64_t clock_monotonic_microseconds(void)
     return read_clock(CLOCK_MONOTONIC) / 1000;
 }
 
+uint64_t clock_boottime_microseconds(void)
+{
+    return read_clock(CLOCK_BOOTTIME) / 1000;
+}
+
 uint64_t clock_real_nanoseconds(void)
 {
     return read_clock(CLOCK_REALTIME);

@@ -1,6 +1,6 @@
 /*
- * The clocks: monotonic for intervals and deadlines, real time for what people read, processor time for what work
- * costs.
+ * The clocks: monotonic for intervals and deadlines, boot time for what also ages while the machine sleeps, real time
+ * for what people read, processor time for what work costs.
  *
  * Used by every process; needs no privilege.
  */
@@ -18,6 +18,9 @@
 
 /* CLOCK_MONOTONIC in microseconds, the unit and clock of sd-event timers. */
 uint64_t clock_monotonic_microseconds(void);
+
+/* CLOCK_BOOTTIME in microseconds. */
+uint64_t clock_boottime_microseconds(void);
 
 /* CLOCK_REALTIME in nanoseconds since 1970, the unit of Docker's `timeNano`. */
 uint64_t clock_real_nanoseconds(void);

@@ -42,7 +42,24 @@ static const struct configuration_variable variables[] = {
      .default_value = "bootstrap",
      .parse = parse_address_mode,
      .offset = IN(address_mode),
-     .help = "where the external address comes from: bootstrap, Docker's for good"},
+     .help = "where the external address comes from: bootstrap (Docker), dhcp-refresh or slaac-ra-only"},
+    {.name = "ANCHORD_DHCP_HOSTNAME",
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_dhcp_host_name,
+     .offset = IN(dhcp_host_name),
+     .help = "name that a DHCP server is told, and what it knows the project by (the project's name)"},
+    {.name = "ANCHORD_DHCP_BACKOFF_MAX",
+     .roles = NETWORK_ANCHOR,
+     .default_value = "5m",
+     .parse = parse_interval,
+     .offset = IN(dhcp_backoff_max_milliseconds),
+     .help = "longest silence before a DHCP server is asked again, and the client started again"},
+    {.name = "ANCHORD_DHCP_ARP_PROBE",
+     .roles = NETWORK_ANCHOR,
+     .default_value = "true",
+     .parse = parse_boolean,
+     .offset = IN(dhcp_arp_probe),
+     .help = "ask the LAN for 5 s whether a leased IPv4 address is taken, before it is used"},
     {.name = "ANCHORD_EXT_NETWORK",
      .roles = NETWORK_ANCHOR,
      .parse = parse_name,
@@ -115,8 +132,6 @@ static const struct configuration_variable variables[] = {
     LATER("DOCKER_TLS_VERIFY", REFUSED, "TLS to Docker"),
     LATER("DOCKER_CERT_PATH", WARNED, "TLS to Docker"),
     LATER("ANCHORD_LABEL_SELECTOR", REFUSED, "scope by labels instead of by project"),
-    LATER("ANCHORD_DHCP_HOSTNAME", WARNED, "address mode dhcp-refresh"),
-    LATER("ANCHORD_DHCP_BACKOFF_MAX", WARNED, "address mode dhcp-refresh"),
     LATER("ANCHORD_AUTOSTART_SIBLINGS", WARNED, "lifecycle repair"),
     LATER("ANCHORD_AUTOFIX_DEAD_NETNS", WARNED, "lifecycle repair"),
     {.name = "ANCHORD_MANAGED_SA_TARGET",
@@ -267,6 +282,16 @@ static void apply_value(struct configuration *configuration, const struct config
     add_problem(configuration, true, name, "\"%.100s\": %s", value->text, wrong);
 }
 
+/* ADDR-5: the project's name, as far as it can be a host name: underscores become hyphens, and so on. */
+static void derive_dhcp_host_name(struct configuration *configuration)
+{
+    dhcp_host_name_from(configuration->project, configuration->dhcp_host_name);
+    if (configuration_has_dhcp(configuration) && strcmp(configuration->project, configuration->dhcp_host_name) != 0)
+        add_problem(configuration, false, "ANCHORD_DHCP_HOSTNAME",
+                    "not set, and the project's name is no host name: DHCP servers are told %s",
+                    configuration->dhcp_host_name);
+}
+
 /* Rules that concern more than one variable. */
 static void check_network_anchor(struct configuration *configuration, const char *const environment[])
 {
@@ -282,6 +307,8 @@ static void check_network_anchor(struct configuration *configuration, const char
         add_problem(configuration, true, "ANCHORD_SHARED_NETWORK",
                     "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
                     configuration->shared_network);
+    if (!find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME") && configuration->project[0] != '\0')
+        derive_dhcp_host_name(configuration);
 }
 
 static void check_service_anchor(struct configuration *configuration, const char *const environment[])

@@ -50,6 +50,9 @@ struct configuration_problem {
 /* At least the number of variables in the table; configuration.c asserts it. */
 #define CONFIGURATION_VARIABLES_MAX 40
 
+/* What dhcpcd can send as a client identifier, which is the name, too (its CLIENTID_MAX_LEN); with the NUL. */
+#define DHCP_HOST_NAME_SIZE 48
+
 struct configuration_gateways {
     struct ip_address v4; /* family none: not pinned */
     struct ip_address v6;
@@ -69,6 +72,9 @@ struct configuration {
     bool claim_gateway;
     uint64_t poll_interval_milliseconds;
     struct configuration_gateways external_gateways;
+    char dhcp_host_name[DHCP_HOST_NAME_SIZE]; /* ADDR-5; not empty with dhcp-refresh */
+    uint64_t dhcp_backoff_max_milliseconds;
+    bool dhcp_arp_probe;
     struct configuration_listener metrics;
     struct configuration_gateways service_gateways; /* wins over the host name (SA-1) */
     char gateway_host_name[HOST_NAME_SIZE];
@@ -124,6 +130,12 @@ void configuration_load(const char *role_argument, const char *const environment
 
 /* Whether the variable concerns this role. */
 bool configuration_concerns(const struct configuration_variable *variable, enum role role);
+
+/* A DHCP client of our own runs. */
+static inline bool configuration_has_dhcp(const struct configuration *configuration)
+{
+    return configuration->role == ROLE_NETWORK_ANCHOR && configuration->address_mode == ADDRESS_MODE_DHCP_REFRESH;
+}
 
 const char *role_to_string(enum role role);
 const char *configuration_source_to_string(enum configuration_source source);

@@ -66,6 +66,42 @@ const char *parse_host_name(const char *text, void *target)
     return text_copy(target, HOST_NAME_SIZE, text) < 0 ? "is too long: 253 characters at most" : NULL;
 }
 
+/* RFC 1123 §2.1: letters, digits and hyphens, the latter not at an end of a label; labels of RFC 1035 §2.3.4. */
+const char *parse_dhcp_host_name(const char *text, void *target)
+{
+    static const char wrong[] = "is no host name: letters, digits and, not at an end, hyphens";
+    size_t label = 0;
+
+    for (const char *character = text; *character; character++) {
+        bool is_inner = isalnum((unsigned char)character[1]) || character[1] == '-';
+
+        if (*character == '.' && label > 0 && isalnum((unsigned char)character[1]))
+            label = 0;
+        else if (isalnum((unsigned char)*character) || (*character == '-' && label > 0 && is_inner))
+            label++;
+        else
+            return wrong;
+    }
+    return text_copy(target, DHCP_HOST_NAME_SIZE, text) < 0 ? "is too long: 47 characters at most" : NULL;
+}
+
+void dhcp_host_name_from(const char *text, char ret[DHCP_HOST_NAME_SIZE])
+{
+    size_t length = 0;
+
+    for (; *text && length < DHCP_HOST_NAME_SIZE - 1; text++) {
+        bool is_kept = isalnum((unsigned char)*text);
+
+        if (is_kept || length > 0)
+            ret[length++] = is_kept ? *text : '-';
+    }
+    while (length > 0 && ret[length - 1] == '-')
+        length--;
+    ret[length] = '\0';
+    if (length == 0)
+        text_copy_cut(ret, DHCP_HOST_NAME_SIZE, "anchord");
+}
+
 /* What the kernel takes as the name of a link: net/core/dev.c, dev_valid_name(). */
 const char *parse_interface(const char *text, void *target)
 {
@@ -80,14 +116,23 @@ const char *parse_interface(const char *text, void *target)
 
 const char *parse_address_mode(const char *text, void *target)
 {
+    static const struct {
+        const char *name;
+        enum address_mode mode;
+    } modes[] = {
+        {"bootstrap", ADDRESS_MODE_BOOTSTRAP},
+        {"dhcp-refresh", ADDRESS_MODE_DHCP_REFRESH},
+        {"slaac-ra-only", ADDRESS_MODE_SLAAC_RA_ONLY},
+    };
     enum address_mode *ret_mode = target;
 
-    if (strcmp(text, "dhcp-refresh") == 0 || strcmp(text, "slaac-ra-only") == 0)
-        return "this build has no such address mode yet, only bootstrap";
-    if (strcmp(text, "bootstrap") != 0)
-        return "is no address mode: there are bootstrap, dhcp-refresh, slaac-ra-only";
-    *ret_mode = ADDRESS_MODE_BOOTSTRAP;
-    return NULL;
+    for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
+        if (strcmp(text, modes[i].name) == 0) {
+            *ret_mode = modes[i].mode;
+            return NULL;
+        }
+    }
+    return "is no address mode: there are bootstrap, dhcp-refresh, slaac-ra-only";
 }
 
 /* The next item of a comma-separated list without the white space around it; false: longer than `size`. */
@@ -125,6 +170,17 @@ const char *parse_gateways(const char *text, void *target)
         *place = address;
     }
     memcpy(target, &gateways, sizeof(gateways));
+    return NULL;
+}
+
+const char *parse_boolean(const char *text, void *target)
+{
+    bool *ret_value = target;
+    bool is_true = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
+
+    if (!is_true && strcasecmp(text, "false") != 0 && strcmp(text, "0") != 0)
+        return "must be true, false, 1 or 0";
+    *ret_value = is_true;
     return NULL;
 }
 

@@ -11,17 +11,22 @@
 #define DOCKER_HOST_UNIX "unix://"
 #define DOCKER_HOST_TCP  "tcp://"
 
-const char *parse_role(const char *text, void *target);         /* enum role */
-const char *parse_name(const char *text, void *target);         /* char[NAME_SIZE] */
-const char *parse_host_name(const char *text, void *target);    /* char[HOST_NAME_SIZE] */
-const char *parse_interface(const char *text, void *target);    /* char[INTERFACE_NAME_SIZE] */
-const char *parse_address_mode(const char *text, void *target); /* enum address_mode */
-const char *parse_gateways(const char *text, void *target);     /* struct configuration_gateways */
-const char *parse_auto_or_off(const char *text, void *target);  /* bool: auto is true */
-const char *parse_listener(const char *text, void *target);     /* struct configuration_listener; empty: none */
-const char *parse_interval(const char *text, void *target);     /* uint64_t milliseconds, 1 … UINT32_MAX */
-const char *parse_log_level(const char *text, void *target);    /* enum log_level */
-const char *parse_docker_host(const char *text, void *target);  /* char[DOCKER_HOST_SIZE] */
+const char *parse_role(const char *text, void *target);           /* enum role */
+const char *parse_name(const char *text, void *target);           /* char[NAME_SIZE] */
+const char *parse_host_name(const char *text, void *target);      /* char[HOST_NAME_SIZE] */
+const char *parse_dhcp_host_name(const char *text, void *target); /* char[DHCP_HOST_NAME_SIZE] */
+const char *parse_interface(const char *text, void *target);      /* char[INTERFACE_NAME_SIZE] */
+const char *parse_address_mode(const char *text, void *target);   /* enum address_mode */
+const char *parse_gateways(const char *text, void *target);       /* struct configuration_gateways */
+const char *parse_boolean(const char *text, void *target);        /* bool */
+const char *parse_auto_or_off(const char *text, void *target);    /* bool: auto is true */
+const char *parse_listener(const char *text, void *target);       /* struct configuration_listener; empty: none */
+const char *parse_interval(const char *text, void *target);       /* uint64_t milliseconds, 1 … UINT32_MAX */
+const char *parse_log_level(const char *text, void *target);      /* enum log_level */
+const char *parse_docker_host(const char *text, void *target);    /* char[DOCKER_HOST_SIZE] */
+
+/* The nearest name that parse_dhcp_host_name() takes: other characters become hyphens, what is too long is cut. */
+void dhcp_host_name_from(const char *text, char ret[DHCP_HOST_NAME_SIZE]);
 
 /*
  * A duration as SPEC §10 writes it: `1h30m`, `500ms`, or plain seconds; each unit once, the larger first.

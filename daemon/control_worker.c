@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "daemon/control_socket.h"
+#include "daemon/dhcp.h"
 
 #include <string.h>
 
@@ -14,7 +15,8 @@ struct control_worker {
     struct message_configure_control first_message;
     struct role_member others[WORKERS_MAX - 1]; /* and the worker itself */
     size_t other_count;
-    uint32_t required; /* enum readiness_condition */
+    const struct dhcp *dhcp; /* or NULL */
+    uint32_t required;       /* enum readiness_condition */
     uint32_t held;
     bool is_stopping;
 };
@@ -30,6 +32,7 @@ static void send_supervision(struct control_worker *control)
     for (size_t i = 0; i < control->other_count; i++)
         worker_describe(control->others[i].worker, &message.workers[message.worker_count++]);
     worker_describe(control->worker, &message.workers[message.worker_count++]);
+    dhcp_describe(control->dhcp, &message);
     worker_send(control->worker, &message.header, -1);
 }
 
@@ -68,6 +71,12 @@ static void on_ended(struct worker *worker, enum worker_end end, void *userdata)
     (void)end;
     if (!control->is_stopping)
         worker_restart(worker);
+}
+
+void control_worker_set_dhcp(struct control_worker *control, const struct dhcp *dhcp)
+{
+    if (control)
+        control->dhcp = dhcp;
 }
 
 void control_worker_add(struct control_worker *control, struct role_member other)

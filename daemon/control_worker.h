@@ -20,6 +20,11 @@ int control_worker_new(sd_event *event, const struct configuration *configuratio
 struct control_worker *control_worker_free(struct control_worker *control);
 DEFINE_POINTER_CLEANUP(struct control_worker, (void)control_worker_free, control_worker_freep);
 
+struct dhcp;
+
+/* The DHCP clients, for status; NULL: none. They stay the caller's, and must be taken away before they are freed. */
+void control_worker_set_dhcp(struct control_worker *control, const struct dhcp *dhcp);
+
 /* Another worker of this role, for the list that status shows; before control_worker_start(). It stays the caller's. */
 void control_worker_add(struct control_worker *control, struct role_member other);
 

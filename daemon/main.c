@@ -10,6 +10,8 @@
 #include "common/sandbox.h"
 #include "daemon/configuration.h"
 #include "daemon/configuration_command.h"
+#include "daemon/dhcp_client.h"
+#include "daemon/dhcp_files.h"
 #include "daemon/privileges.h"
 #include "daemon/program_command.h"
 #include "daemon/raw_sockets.h"
@@ -101,7 +103,7 @@ static void free_capability_name(char **name)
 /* Names each capability that the container was not given, with the line to add. Returns their number. */
 static size_t report_missing_capabilities(void)
 {
-    uint64_t missing = privileges_missing();
+    uint64_t missing = privileges_missing(configuration_has_dhcp(&configuration));
     size_t count = 0;
 
     for (cap_value_t capability = 0; capability < (cap_value_t)cap_max_bits(); capability++) {
@@ -123,6 +125,15 @@ static size_t report_missing_capabilities(void)
     return count;
 }
 
+static size_t report_missing_dhcp_client(void)
+{
+    if (!configuration_has_dhcp(&configuration) || dhcp_client_program())
+        return 0;
+    log_error("dhcpcd is not installed, and ANCHORD_ADDRESS_MODE=dhcp-refresh needs it",
+              LOG_TEXT("package", "dhcpcd-base"), LOG_TEXT("path", "/usr/sbin/dhcpcd"));
+    return 1;
+}
+
 /* Every problem of the configuration and of the surroundings, before anything is installed (SPEC §10, §11). */
 static size_t report_problems(void)
 {
@@ -137,7 +148,7 @@ static size_t report_problems(void)
     }
     if (configuration.problems_left_out)
         log_warn("more problems in the configuration", LOG_NUMBER("count", configuration.problems_left_out));
-    return configuration.error_count + report_missing_capabilities();
+    return configuration.error_count + report_missing_capabilities() + report_missing_dhcp_client();
 }
 
 /* SPEC §11: announcements need NET_RAW at the start; everything else works without. */
@@ -153,8 +164,26 @@ static void open_raw_sockets(struct raw_sockets *ret)
         log_error("cannot open the raw sockets, nothing is announced", LOG_ERROR(result));
 }
 
+/* Only root may, and not for long. Returns 0, or a negative errno after it was said. */
+static int make_dhcp_files(int *ret_listener)
+{
+    const char *path = NULL;
+    int result = dhcp_files_make(ret_listener, &path);
+
+    if (result == -EROFS || result == -EACCES)
+        log_error("no place for the DHCP client's files: add the line to the service in Compose",
+                  LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
+    else if (result == -EEXIST)
+        log_error("a directory that the DHCP client needs belongs to somebody else: another dhcpcd runs here",
+                  LOG_TEXT("path", path));
+    else if (result < 0)
+        log_error("cannot make the DHCP client's files", LOG_TEXT("path", path), LOG_ERROR(result));
+    return result;
+}
+
 static int run_role(const char *argument)
 {
+    CLEANUP_FD int lease_listener = -1;
     CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1};
     const char *step = NULL;
     int result;
@@ -166,7 +195,9 @@ static int run_role(const char *argument)
         return EXIT_STATUS_CONFIGURATION;
     if (configuration.role == ROLE_NETWORK_ANCHOR)
         open_raw_sockets(&raw_sockets);
-    result = privileges_restrict_supervisor(&step);
+    if (configuration_has_dhcp(&configuration) && make_dhcp_files(&lease_listener) < 0)
+        return EXIT_STATUS_CONFIGURATION;
+    result = privileges_restrict_supervisor(configuration_has_dhcp(&configuration), &step);
     if (result < 0) {
         log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));
         return EXIT_STATUS_CONFIGURATION;
@@ -177,7 +208,7 @@ static int run_role(const char *argument)
     }
     log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
              LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));
-    return supervisor_run(&configuration, &raw_sockets);
+    return supervisor_run(&configuration, &raw_sockets, lease_listener);
 }
 
 int main(int argc, char **argv)

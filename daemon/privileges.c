@@ -6,8 +6,6 @@
 
 #include <grp.h>
 #include <linux/securebits.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -21,6 +19,9 @@
 static const cap_value_t supervisor_capabilities[] = {
     CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
 };
+/* With a DHCP client: what it inherits; and what makes its directories, which is given up with the others. */
+static const cap_value_t dhcp_capabilities[] = {CAP_NET_RAW, CAP_NET_BIND_SERVICE};
+#define STARTING_CAPABILITIES_DHCP CAPABILITY_BIT(CAP_CHOWN)
 
 static void free_capabilities(cap_t *capabilities)
 {
@@ -28,25 +29,29 @@ static void free_capabilities(cap_t *capabilities)
         (void)cap_free(*capabilities);
 }
 
-uint64_t privileges_required(void)
+/* What the supervisor keeps for good. */
+static uint64_t kept_capabilities(bool has_dhcp_client)
 {
     uint64_t mask = 0;
 
     for (size_t i = 0; i < ARRAY_LENGTH(supervisor_capabilities); i++)
         mask |= CAPABILITY_BIT(supervisor_capabilities[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(dhcp_capabilities) && has_dhcp_client; i++)
+        mask |= CAPABILITY_BIT(dhcp_capabilities[i]);
     return mask;
 }
 
-uint64_t privileges_missing(void)
+uint64_t privileges_missing(bool has_dhcp_client)
 {
+    uint64_t required = kept_capabilities(has_dhcp_client) | (has_dhcp_client ? STARTING_CAPABILITIES_DHCP : 0);
     CLEANUP(free_capabilities) cap_t held = cap_get_proc();
     uint64_t missing = 0;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(supervisor_capabilities); i++) {
+    for (cap_value_t capability = 0; capability < (cap_value_t)cap_max_bits(); capability++) {
         cap_flag_value_t value = CAP_CLEAR;
 
-        if (!held || cap_get_flag(held, supervisor_capabilities[i], CAP_PERMITTED, &value) < 0 || value == CAP_CLEAR)
-            missing |= CAPABILITY_BIT(supervisor_capabilities[i]);
+        if (!held || cap_get_flag(held, capability, CAP_PERMITTED, &value) < 0 || value == CAP_CLEAR)
+            missing |= required & CAPABILITY_BIT(capability);
     }
     return missing;
 }
@@ -85,9 +90,9 @@ static int limit_bounding_set(uint64_t kept)
     return 0;
 }
 
-int privileges_restrict_supervisor(const char **ret_step)
+int privileges_restrict_supervisor(bool has_dhcp_client, const char **ret_step)
 {
-    uint64_t required = privileges_required();
+    uint64_t required = kept_capabilities(has_dhcp_client);
     int result;
 
     *ret_step = "capabilities";
@@ -115,7 +120,7 @@ int privileges_restrict_supervisor(const char **ret_step)
     if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) < 0)
         return -errno;
     *ret_step = "seccomp";
-    return system_call_filter_load();
+    return system_call_filter_load(has_dhcp_client);
 }
 
 /* Gives up root; what is permitted survives the change of user (keepcaps) and is trimmed afterwards. */
@@ -159,9 +164,9 @@ static int hand_over_capabilities(uint64_t capabilities, const char **ret_step)
 }
 
 /* Set after the last change of user and capabilities, since those clear it; then the race is closed by a look. */
-static int die_with_parent(pid_t parent)
+static int die_with_parent(int death_signal, pid_t parent)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) < 0)
+    if (prctl(PR_SET_PDEATHSIG, (unsigned long)death_signal, 0L, 0L, 0L) < 0)
         return -errno;
     return getppid() == parent ? 0 : -ESRCH;
 }
@@ -188,5 +193,5 @@ int privileges_become_worker(const struct worker_privileges *privileges, pid_t p
     if (result < 0)
         return result;
     *ret_step = "parent death signal";
-    return die_with_parent(parent);
+    return die_with_parent(privileges->death_signal, parent);
 }

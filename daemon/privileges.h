@@ -3,31 +3,35 @@
  *
  * Called by the supervisor only, as root. Every step that fails ends the process that it should have limited.
  *
- *   supervisor   permitted: NET_ADMIN (to hand on) SETUID SETGID SETPCAP (to start workers) KILL
+ *   supervisor   permitted: NET_ADMIN (to hand on) SETUID SETGID SETPCAP (to start workers) KILL; with a DHCP client
+ *                also NET_RAW NET_BIND_SERVICE (to hand on)
  *                effective: KILL alone, permanently, because the kernel delivers a worker's parent death signal with
  *                the rights of the parent that dies (kernel/signal.c: check_kill_permission); without it a worker of
  *                another user would outlive a killed supervisor
  *   worker       own user and group, no capability, empty bounding set; netadmin CAP_NET_ADMIN, as ambient
+ *   dhcpcd       the same with CAP_NET_RAW and CAP_NET_BIND_SERVICE; CHOWN, for its directories, goes before it starts
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define CAPABILITY_BIT(capability) (UINT64_C(1) << (capability))
 
-/* What the supervisor needs in this build; all but NET_ADMIN are Docker's defaults (SPEC §11). */
-uint64_t privileges_required(void);
-
-/* Those of privileges_required() that this process does not hold, as a mask. */
-uint64_t privileges_missing(void);
+/*
+ * What anchord must have been given and does not hold, as a mask; all but NET_ADMIN are Docker's defaults (SPEC §11).
+ * With a DHCP client it needs three more.
+ */
+uint64_t privileges_missing(bool has_dhcp_client);
 
 /*
  * Limits the supervisor, once, before it reads anything: capabilities and bounding set as above, root gains nothing
- * by exec (SECBIT_NOROOT), no_new_privs, undumpable, no core files, the system call filter.
+ * by exec (SECBIT_NOROOT), no_new_privs, undumpable, no core files, the system call filter. A DHCP client is a child
+ * that keeps packet sockets and two capabilities.
  * Returns 0 or a negative errno with *ret_step naming the step.
  */
-int privileges_restrict_supervisor(const char **ret_step) __attribute__((warn_unused_result));
+int privileges_restrict_supervisor(bool has_dhcp_client, const char **ret_step) __attribute__((warn_unused_result));
 
 #define WORKER_GROUPS_MAX 1
 
@@ -37,6 +41,7 @@ struct worker_privileges {
     gid_t supplementary_groups[WORKER_GROUPS_MAX]; /* the Docker socket's */
     size_t supplementary_group_count;
     uint64_t capabilities; /* mask; handed over as ambient */
+    int death_signal;      /* which it gets when its parent dies */
 };
 
 /*

@@ -8,8 +8,8 @@
 
 #define LONGEST_DELAY   (60 * MICROSECONDS_PER_SECOND)
 #define LIFE_THAT_HEALS (60 * MICROSECONDS_PER_SECOND)
-/* The failure after which doubling would pass LONGEST_DELAY: 1, 2, 4, 8, 16, 32, then 60. */
-#define FAILURES_MAX 7
+/* Enough doublings to pass the longest delay that anybody may ask for, 49 days. */
+#define FAILURES_MAX 24
 
 void restart_policy_started(struct restart_policy *policy, uint64_t now)
 {
@@ -18,14 +18,17 @@ void restart_policy_started(struct restart_policy *policy, uint64_t now)
 
 uint64_t restart_policy_next_delay(struct restart_policy *policy, uint64_t now)
 {
+    uint64_t longest = policy->longest_delay ? policy->longest_delay : LONGEST_DELAY;
     unsigned int failures = policy->failures;
+    uint64_t delay;
 
     if (now - policy->started_at >= LIFE_THAT_HEALS)
         failures = 0;
     policy->failures = failures < FAILURES_MAX ? failures + 1 : FAILURES_MAX;
     if (failures == 0)
         return 0;
-    return failures < FAILURES_MAX ? MICROSECONDS_PER_SECOND << (failures - 1) : LONGEST_DELAY;
+    delay = MICROSECONDS_PER_SECOND << (failures - 1);
+    return delay < longest ? delay : longest;
 }
 
 bool restart_exit_is_permanent(int code, int status)

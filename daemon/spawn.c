@@ -1,4 +1,4 @@
-/* Starts the program of a worker; see spawn.h. Runs in the supervisor and, after fork, in its child, as root. */
+/* Starts a program with less than ours; see spawn.h. Runs in the supervisor and, after fork, in its child, as root. */
 #include "daemon/spawn.h"
 
 #include "common/cleanup.h"
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Caught and ignored signals back to their default, nothing blocked: exec would hand on what is ignored. */
@@ -24,15 +25,38 @@ static int reset_signals(void)
     return 0;
 }
 
-static int arrange_descriptors(int supervisor_fd)
+/* A descriptor may have any number, 0 or 3 too: moved out of the way first. */
+static int move_high(int fd)
 {
-    /* The end itself may be any number, 0 or 3 too: moved out of the way first. */
-    int high = fcntl(supervisor_fd, F_DUPFD_CLOEXEC, SUPERVISOR_DESCRIPTOR + 1);
+    return fcntl(fd, F_DUPFD_CLOEXEC, SUPERVISOR_DESCRIPTOR + 1);
+}
+
+static int arrange_descriptors(const struct spawn_request *request)
+{
+    bool has_supervisor = request->supervisor_fd >= 0;
+    bool has_output = request->output_fd >= 0;
+    int supervisor = has_supervisor ? move_high(request->supervisor_fd) : -1;
+    int output = has_output ? move_high(request->output_fd) : -1;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    if (high < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(high, SUPERVISOR_DESCRIPTOR) < 0)
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0)
         return -errno;
-    closefrom(SUPERVISOR_DESCRIPTOR + 1);
+    if (has_supervisor && (supervisor < 0 || dup2(supervisor, SUPERVISOR_DESCRIPTOR) < 0))
+        return -errno;
+    if (has_output && (output < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0))
+        return -errno;
+    closefrom(has_supervisor ? SUPERVISOR_DESCRIPTOR + 1 : SUPERVISOR_DESCRIPTOR);
+    return 0;
+}
+
+static int limit_resources(const struct spawn_request *request)
+{
+    for (size_t i = 0; i < request->limit_count; i++) {
+        const struct spawn_limit *limit = &request->limits[i];
+
+        if (setrlimit((__rlimit_resource_t)limit->resource, &(struct rlimit){limit->value, limit->value}) < 0)
+            return -errno;
+    }
     return 0;
 }
 
@@ -41,37 +65,37 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
     static char path[] = "PATH=/usr/bin:/usr/libexec/anchord";
     char journal[PATH_MAX];
     const char *journal_stream = getenv("JOURNAL_STREAM");
-    char name[NAME_SIZE];
-    char argument[NAME_SIZE];
-    char *arguments[] = {name, request->argument ? argument : NULL, NULL};
-    char *environment[] = {path, journal_stream ? journal : NULL, NULL};
+    const char *name = request->arguments[0];
+    char *environment[] = {path, journal_stream && request->output_fd < 0 ? journal : NULL, NULL};
     const char *step = "signals";
     int result = reset_signals();
 
     if (result == 0) {
         step = "descriptors";
-        result = arrange_descriptors(request->supervisor_fd);
+        result = arrange_descriptors(request);
     }
     if (result == 0 && setpgid(0, 0) < 0) {
         step = "process group";
         result = -errno;
     }
+    if (result == 0) {
+        step = "resource limits";
+        result = limit_resources(request);
+    }
     if (result == 0)
         result = privileges_become_worker(&request->privileges, parent, &step);
     if (result < 0) {
-        log_error("cannot start a worker", LOG_TEXT("name", request->name), LOG_TEXT("step", step), LOG_ERROR(result));
+        log_error("cannot start a worker", LOG_TEXT("name", name), LOG_TEXT("step", step), LOG_ERROR(result));
         _exit(EXIT_STATUS_SANDBOX);
     }
-    (void)snprintf(name, sizeof(name), "%s", request->name);
-    (void)snprintf(argument, sizeof(argument), "%s", request->argument ? request->argument : "");
     (void)snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", journal_stream ? journal_stream : "");
-    (void)execve(request->program, arguments, environment);
+    (void)execve(request->program, request->arguments, environment);
     log_error("cannot start a worker", LOG_TEXT("program", request->program), LOG_TEXT("step", "exec"),
               LOG_ERROR(-errno));
     _exit(EXIT_STATUS_CRASH);
 }
 
-int spawn_worker(const struct spawn_request *request, pid_t *ret_pid)
+int spawn_program(const struct spawn_request *request, pid_t *ret_pid)
 {
     pid_t parent = getpid();
     pid_t pid = fork();

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/sandbox.h"
 #include "daemon/control_worker.h"
+#include "daemon/dhcp.h"
 #include "daemon/monitoring.h"
 #include "daemon/role.h"
 
@@ -32,6 +33,7 @@ static const struct {
 struct supervisor {
     const struct configuration *configuration;
     const struct raw_sockets *raw_sockets;
+    int lease_listener;
     sd_event *event;
     struct worker_definition definitions[WORKER_COUNT];
     struct worker *workers[WORKER_COUNT];
@@ -41,6 +43,7 @@ struct supervisor {
     bool others_were_started; /* by the first start of a watcher: one that may not is found out before that */
     struct role_readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
+    struct dhcp *dhcp;             /* NULL: another address mode */
     bool is_stopping;
     int exit_status;
 };
@@ -152,6 +155,8 @@ static void on_worker_started(struct worker *worker, void *userdata)
     control_worker_on_started(supervisor->readiness.control, worker);
     if (index == NETADMIN && supervisor->topology.header.type == MESSAGE_TOPOLOGY)
         worker_send(worker, &supervisor->topology.header, -1);
+    if (index == NETADMIN)
+        dhcp_on_netadmin_started(supervisor->dhcp);
 }
 
 static void update_readiness(struct supervisor *supervisor)
@@ -159,7 +164,8 @@ static void update_readiness(struct supervisor *supervisor)
     role_update_readiness(&supervisor->readiness, supervisor->conditions[WATCHER] | supervisor->conditions[NETADMIN]);
 }
 
-/* Everything in order, at most once: first those who read and announce, then the one who changes. */
+/* Everything in order, at most once: first those who read and announce, then the DHCP clients, which need the addresses
+ * to release them (ADDR-8), then the one who changes. */
 static void begin_stop(struct supervisor *supervisor, int exit_status)
 {
     if (supervisor->is_stopping)
@@ -176,6 +182,9 @@ static void begin_stop(struct supervisor *supervisor, int exit_status)
 static void continue_stop(struct supervisor *supervisor, const struct worker *ended)
 {
     if (worker_is_running(supervisor->workers[WATCHER]) || worker_is_running(supervisor->workers[ANNOUNCER]))
+        return;
+    dhcp_stop(supervisor->dhcp);
+    if (dhcp_is_running(supervisor->dhcp))
         return;
     if (!ended || index_of(supervisor, ended) != NETADMIN)
         worker_stop(supervisor->workers[NETADMIN], STOP_TEAR_DOWN, NETADMIN_STOP_DEADLINE);
@@ -233,6 +242,8 @@ static void on_worker_message(struct worker *worker, const struct message_header
         pin_topology(supervisor, (const struct message_topology *)message);
         return;
     }
+    if (dhcp_take_message(supervisor->dhcp, message))
+        return;
     /* The table of protocol/validate.c lets only READINESS through besides. */
     supervisor->conditions[index_of(supervisor, worker)] = ((const struct message_readiness *)message)->conditions;
     update_readiness(supervisor);
@@ -259,6 +270,8 @@ static void release_supervisor(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < WORKER_COUNT; i++)
         supervisor->workers[i] = worker_free(supervisor->workers[i]);
+    control_worker_set_dhcp(supervisor->readiness.control, NULL);
+    supervisor->dhcp = dhcp_free(supervisor->dhcp);
     supervisor->monitoring = monitoring_free(supervisor->monitoring);
     supervisor->readiness.control = control_worker_free(supervisor->readiness.control);
     supervisor->event = sd_event_unref(supervisor->event);
@@ -305,12 +318,45 @@ static void prepare_control(struct supervisor *supervisor)
     control_worker_on_readiness(supervisor->readiness.control, supervisor->readiness.required, 0);
 }
 
-int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets)
+static void send_to_netadmin(const struct message_header *message, void *userdata)
+{
+    const struct supervisor *supervisor = userdata;
+
+    worker_send(supervisor->workers[NETADMIN], message, -1);
+}
+
+static void on_dhcp_changed(void *userdata)
+{
+    const struct supervisor *supervisor = userdata;
+
+    control_worker_on_changed(supervisor->readiness.control);
+}
+
+static void on_dhcp_stopped(void *userdata)
+{
+    continue_stop(userdata, NULL);
+}
+
+static int prepare_dhcp(struct supervisor *supervisor)
+{
+    const struct dhcp_callbacks callbacks = {send_to_netadmin, on_dhcp_changed, on_dhcp_stopped, supervisor};
+    int result;
+
+    if (supervisor->lease_listener < 0)
+        return 0;
+    result = dhcp_new(supervisor->event, supervisor->configuration, supervisor->lease_listener, &callbacks,
+                      &supervisor->dhcp);
+    control_worker_set_dhcp(supervisor->readiness.control, supervisor->dhcp);
+    return result;
+}
+
+int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets, int lease_listener)
 {
     CLEANUP(release_supervisor)
     struct supervisor supervisor = {
         .configuration = configuration,
         .raw_sockets = raw_sockets,
+        .lease_listener = lease_listener,
         .readiness = {.required = READY_CONDITIONS},
     };
     int result = role_event_loop_new(on_stop_signal, &supervisor, &supervisor.event);
@@ -323,6 +369,11 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
     }
     supervisor.monitoring = monitoring_new(supervisor.event, configuration, READY_CONDITIONS);
     prepare_control(&supervisor);
+    result = prepare_dhcp(&supervisor);
+    if (result < 0) {
+        log_error("cannot prepare DHCP", LOG_ERROR(result));
+        return EXIT_STATUS_CRASH;
+    }
     worker_start(supervisor.workers[WATCHER]);
     return role_run(supervisor.event);
 }

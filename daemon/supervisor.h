@@ -12,6 +12,8 @@
 
 /*
  * Runs until a signal or a permanent failure; returns the exit status (common/sandbox.h). `raw_sockets` stay the
- * caller's; without the one for ARP there is no announcer.
+ * caller's; without the one for ARP there is no announcer. So does `lease_listener`, from dhcp_files_make(); without
+ * it, -1, there is no DHCP.
  */
-int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets);
+int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets,
+                   int lease_listener);

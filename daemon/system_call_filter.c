@@ -83,11 +83,11 @@ static int refuse_new_namespaces(scmp_filter_ctx filter)
     return result;
 }
 
-/* Left over: AF_UNIX 1, AF_INET 2, AF_INET6 10, AF_NETLINK 16 (include/linux/socket.h). */
-static int refuse_other_sockets(scmp_filter_ctx filter)
+/* Left over: AF_UNIX 1, AF_INET 2, AF_INET6 10, AF_NETLINK 16, for dhcpcd AF_PACKET 17 (include/linux/socket.h). */
+static int refuse_other_sockets(scmp_filter_ctx filter, bool may_use_packets)
 {
     int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
+                                  SCMP_A0(SCMP_CMP_GT, may_use_packets ? AF_PACKET : AF_NETLINK, 0));
 
     for (scmp_datum_t family = AF_UNSPEC; family < AF_NETLINK && result == 0; family++) {
         if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
@@ -97,7 +97,7 @@ static int refuse_other_sockets(scmp_filter_ctx filter)
     return result;
 }
 
-int system_call_filter_load(void)
+int system_call_filter_load(bool may_use_packets)
 {
     CLEANUP(release_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     int result = 0;
@@ -109,7 +109,7 @@ int system_call_filter_load(void)
     if (result == 0)
         result = refuse_new_namespaces(filter);
     if (result == 0)
-        result = refuse_other_sockets(filter);
+        result = refuse_other_sockets(filter, may_use_packets);
     if (result < 0)
         return result;
     return seccomp_load(filter);

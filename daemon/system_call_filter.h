@@ -7,5 +7,8 @@
  */
 #pragma once
 
-/* Needs no_new_privs. Returns 0 or a negative errno. */
-int system_call_filter_load(void) __attribute__((warn_unused_result));
+#include <stdbool.h>
+
+/* Needs no_new_privs. `may_use_packets`: a DHCP client is below, which needs AF_PACKET. Returns 0 or a negative errno.
+ */
+int system_call_filter_load(bool may_use_packets) __attribute__((warn_unused_result));

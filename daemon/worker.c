@@ -1,7 +1,6 @@
 /* One worker of the supervisor; see worker.h. Runs in the supervisor, as root. */
 #include "daemon/worker.h"
 
-#include "build_information.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -16,11 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-
-/* The program variant that the tests start has another directory; the product never asks the environment. */
-#ifndef ANCHORD_WORKER_DIRECTORY
-#define ANCHORD_WORKER_DIRECTORY ANCHORD_LIBEXEC_DIRECTORY
-#endif
 
 #define PING_INTERVAL  (5 * MICROSECONDS_PER_SECOND)
 #define SILENCE_LIMIT  (10 * MICROSECONDS_PER_SECOND)
@@ -288,8 +282,10 @@ static int start_process(struct worker *worker, const struct worker_privileges *
     char program[sizeof(ANCHORD_WORKER_DIRECTORY) + NAME_SIZE];
     int ends[2] = {-1, -1};
     CLEANUP_FD int worker_end = -1;
+    char name[NAME_SIZE], argument[NAME_SIZE];
+    char *arguments[] = {name, definition->argument ? argument : NULL, NULL};
     struct spawn_request request = {
-        .program = program, .name = definition->program, .argument = definition->argument, .privileges = *privileges};
+        .program = program, .arguments = arguments, .privileges = *privileges, .output_fd = -1};
     pid_t pid;
     int result = channel_make_pair(ends);
 
@@ -300,8 +296,10 @@ static int start_process(struct worker *worker, const struct worker_privileges *
     if (result < 0)
         return result;
     (void)snprintf(program, sizeof(program), "%s/%s", ANCHORD_WORKER_DIRECTORY, definition->program);
+    text_copy_cut(name, sizeof(name), definition->program);
+    text_copy_cut(argument, sizeof(argument), definition->argument ? definition->argument : "");
     request.supervisor_fd = worker_end;
-    result = spawn_worker(&request, &pid);
+    result = spawn_program(&request, &pid);
     if (result < 0)
         return result;
     result = sd_event_add_child(worker->event, &worker->child_source, pid, WEXITED, on_child_exit, worker);
@@ -338,6 +336,7 @@ void worker_start(struct worker *worker)
         .user = worker->definition->user,
         .group = worker->definition->user,
         .capabilities = worker->definition->capabilities,
+        .death_signal = SIGKILL,
     };
     uint64_t now = clock_monotonic_microseconds();
     int result = 0;

@@ -51,7 +51,7 @@ enum metric_unit {
     METRIC_UNIT_NONE,
     METRIC_UNIT_BYTES,
     METRIC_UNIT_SECONDS,  /* cells in microseconds */
-    METRIC_UNIT_DEADLINE, /* cells in microseconds of CLOCK_MONOTONIC; shown as the seconds that are left, or 0 */
+    METRIC_UNIT_DEADLINE, /* cells in microseconds of CLOCK_BOOTTIME; shown as the seconds that are left, or 0 */
 };
 
 struct metric_label {

@@ -20,6 +20,7 @@ NETADMIN_USER = 24942
 ANNOUNCER_USER = 24945
 CONTROL_USER = 24946
 EXPORTER_USER = 24947
+DHCP_USER = 24948
 WORKERS = ("watcher", "netadmin", "announcer", "control", "exporter")
 CAP_NET_ADMIN = 1 << 12
 
@@ -42,6 +43,21 @@ def topology(macs):
     def network(name, last):
         return struct.pack("=128s6s2xI", name, bytes([2, 0, 0, 0, 0, last]), 0) + bytes(4 * 64 + 2 * 20)
     return network(b"lan", macs[0]) + network(b"transit", macs[1])
+
+def external_link(name):
+    send(channel, "EXTERNAL_LINK", 0, struct.pack("=II16s", 2 if name else 0, 1 if name else 0, name.encode()))
+
+def apply_lease(generation, body):
+    # As netadmin does, but with what iproute2 knows: the leased address beside the bootstrap one.
+    family, is_held = struct.unpack_from("=II", body)
+    length, prefix_length = (4 if family == 4 else 16), body[8 + 8 + 40]
+    text = socket.inet_ntop(socket.AF_INET if family == 4 else socket.AF_INET6, body[20:20 + length])
+    reason = BEHAVIOUR.get("refuse_lease", "")
+    if is_held and not reason:
+        os.spawnv(os.P_WAIT, "/sbin/ip", ["ip", "address", "replace", f"{{text}}/{{prefix_length}}", "dev",
+                                          BEHAVIOUR["external_link"], *(["nodad"] if family == 6 else [])])
+    tell(event="lease", family=family, held=bool(is_held), address=text if is_held else None, generation=generation)
+    send(channel, "LEASE_APPLIED", generation, struct.pack("=Ii160s", family, -22 if reason else 0, reason.encode()))
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM, signal.SIGINT}})
 channel = socket.socket(fileno=3)
@@ -82,6 +98,10 @@ while True:
         sys.exit(0)
     if kind == "CONFIGURE_NETADMIN" and BEHAVIOUR.get("ready", True):
         send(channel, "READINESS", 0, struct.pack("=II", 3, 0))
+        if "external_link" in BEHAVIOUR:
+            external_link(BEHAVIOUR["external_link"])
+    if kind == "LEASE":
+        apply_lease(generation, message[HEADER.size:])
     if kind == "LINK" and NAME == "watcher" and "topology" in BEHAVIOUR:
         send(channel, "TOPOLOGY", 0, topology(BEHAVIOUR["topology"]))
 '''

@@ -201,14 +201,25 @@ static void reads_choices(void **state)
                         "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder");
     assert_null(parse_address_mode("bootstrap", &mode));
     assert_int_equal(mode, ADDRESS_MODE_BOOTSTRAP);
-    assert_string_equal(parse_address_mode("dhcp-refresh", &mode),
-                        "this build has no such address mode yet, only bootstrap");
+    assert_null(parse_address_mode("dhcp-refresh", &mode));
+    assert_int_equal(mode, ADDRESS_MODE_DHCP_REFRESH);
+    assert_null(parse_address_mode("slaac-ra-only", &mode));
+    assert_int_equal(mode, ADDRESS_MODE_SLAAC_RA_ONLY);
     assert_non_null(parse_address_mode("dhcp", &mode));
     assert_null(parse_auto_or_off("AUTO", &enabled));
     assert_true(enabled);
     assert_null(parse_auto_or_off("off", &enabled));
     assert_false(enabled);
     assert_non_null(parse_auto_or_off("true", &enabled));
+    assert_null(parse_boolean("True", &enabled));
+    assert_true(enabled);
+    assert_null(parse_boolean("0", &enabled));
+    assert_false(enabled);
+    assert_null(parse_boolean("1", &enabled));
+    assert_true(enabled);
+    assert_null(parse_boolean("FALSE", &enabled));
+    assert_false(enabled);
+    assert_non_null(parse_boolean("yes", &enabled));
     assert_null(parse_log_level("debug", &level));
     assert_int_equal(level, LOG_LEVEL_DEBUG);
     assert_non_null(parse_log_level("verbose", &level));

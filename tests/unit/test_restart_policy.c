@@ -34,6 +34,21 @@ static void doubles_up_to_a_minute(void **state)
         assert_int_equal(live_and_die(&policy, &now, 0), expected[i]);
 }
 
+/* ADDR-6: ANCHORD_DHCP_BACKOFF_MAX, above and below a minute. */
+static void doubles_up_to_another_limit(void **state)
+{
+    static const uint64_t expected[] = {0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
+    struct restart_policy policy = {.longest_delay = 300 * MICROSECONDS_PER_SECOND};
+    struct restart_policy short_policy = {.longest_delay = 3 * MICROSECONDS_PER_SECOND};
+    uint64_t now = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
+        assert_int_equal(live_and_die(&policy, &now, 0), expected[i]);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(live_and_die(&short_policy, &now, 0), expected[i < 3 ? i : 2] + (i >= 3));
+}
+
 static void a_minute_of_life_heals(void **state)
 {
     struct restart_policy policy = {0};
@@ -64,6 +79,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doubles_up_to_a_minute),
+        cmocka_unit_test(doubles_up_to_another_limit),
         cmocka_unit_test(a_minute_of_life_heals),
         cmocka_unit_test(configuration_and_privileges_are_permanent),
     };

@@ -20,7 +20,7 @@ enum exposition {
 
 struct metrics_view {
     const struct metrics_page *pages[METRICS_WRITER_MAX_]; /* NULL: nothing known, all 0 */
-    uint64_t now;                                          /* CLOCK_MONOTONIC, microseconds */
+    uint64_t now;                                          /* CLOCK_BOOTTIME, microseconds */
 };
 
 /* Which one a client wants, by its header `Accept` (RFC 9110 §12.5.1); NULL: it sent none. */

@@ -64,7 +64,7 @@ static enum MHD_Result answer_metrics(struct server *server, struct MHD_Connecti
     int length;
 
     metrics_report_process();
-    server->view->now = clock_monotonic_microseconds();
+    server->view->now = clock_boottime_microseconds();
     length = exposition_write_metrics(server->view, exposition, server->text, sizeof(server->text));
     if (length < 0)
         return answer_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "metrics do not fit\n");

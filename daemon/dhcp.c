@@ -1,0 +1,141 @@
+/* DHCP of a network-anchor; see dhcp.h. Runs in the supervisor, as root. */
+#include "daemon/dhcp.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/dhcp_family.h"
+#include "daemon/lease_socket.h"
+
+/* For both at once: a release is sent, not answered, within 20 ms (measured). With the workers' deadlines in role.h a
+ * whole stop stays below 2 s. */
+#define RELEASE_DEADLINE (400 * MICROSECONDS_PER_MILLISECOND)
+
+struct dhcp {
+    struct dhcp_callbacks callbacks;
+    struct dhcp_family *families[FAMILY_INDEX_MAX_];
+    struct lease_socket *socket;
+    bool is_stopping;
+};
+
+static struct dhcp_family *family_of(struct dhcp *dhcp, uint32_t family)
+{
+    return dhcp->families[family == IP_FAMILY_4 ? FAMILY_INDEX_4 : FAMILY_INDEX_6];
+}
+
+static void on_lease_event(const struct message_lease_event *event, void *userdata)
+{
+    if (event->family != IP_FAMILY_NONE)
+        dhcp_family_take_event(family_of(userdata, event->family), event);
+}
+
+static void take_link(struct dhcp *dhcp, const struct message_external_link *link)
+{
+    log_debug("external link", LOG_TEXT("interface", link->name), LOG_BOOLEAN("running", link->is_running));
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && !dhcp->is_stopping; i++)
+        dhcp_client_set_interface(dhcp_family_client(dhcp->families[i]), link->name);
+}
+
+bool dhcp_take_message(struct dhcp *dhcp, const struct message_header *message)
+{
+    if (message->type != MESSAGE_EXTERNAL_LINK && message->type != MESSAGE_LEASE_APPLIED)
+        return false;
+    if (dhcp && message->type == MESSAGE_EXTERNAL_LINK) {
+        take_link(dhcp, (const struct message_external_link *)message);
+    } else if (dhcp) {
+        const struct message_lease_applied *answer = (const struct message_lease_applied *)message;
+
+        dhcp_family_take_answer(family_of(dhcp, answer->family), answer);
+    }
+    return true;
+}
+
+void dhcp_on_netadmin_started(struct dhcp *dhcp)
+{
+    for (size_t i = 0; dhcp && i < FAMILY_INDEX_MAX_; i++)
+        dhcp_family_send_again(dhcp->families[i]);
+}
+
+bool dhcp_is_running(const struct dhcp *dhcp)
+{
+    for (size_t i = 0; dhcp && i < FAMILY_INDEX_MAX_; i++) {
+        if (dhcp_client_is_running(dhcp_family_client(dhcp->families[i])))
+            return true;
+    }
+    return false;
+}
+
+void dhcp_stop(struct dhcp *dhcp)
+{
+    if (!dhcp || dhcp->is_stopping)
+        return;
+    dhcp->is_stopping = true;
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        dhcp_family_stop(dhcp->families[i], RELEASE_DEADLINE);
+}
+
+void dhcp_describe(const struct dhcp *dhcp, struct message_supervision *supervision)
+{
+    for (size_t i = 0; dhcp && i < FAMILY_INDEX_MAX_; i++) {
+        const struct dhcp_family *family = dhcp->families[i];
+
+        if (supervision->worker_count < WORKERS_MAX)
+            dhcp_client_describe(dhcp_family_client(family), &supervision->workers[supervision->worker_count++]);
+        dhcp_family_describe(family, &supervision->leases[i]);
+    }
+}
+
+/* --- construction -------------------------------------------------------------------------------------- */
+
+static void send_message(const struct message_header *message, void *userdata)
+{
+    const struct dhcp *dhcp = userdata;
+
+    dhcp->callbacks.send(message, dhcp->callbacks.userdata);
+}
+
+static void on_changed(void *userdata)
+{
+    const struct dhcp *dhcp = userdata;
+
+    dhcp->callbacks.on_changed(dhcp->callbacks.userdata);
+}
+
+static void on_ended(void *userdata)
+{
+    const struct dhcp *dhcp = userdata;
+
+    if (!dhcp_is_running(dhcp))
+        dhcp->callbacks.on_stopped(dhcp->callbacks.userdata);
+}
+
+struct dhcp *dhcp_free(struct dhcp *dhcp)
+{
+    if (!dhcp)
+        return NULL;
+    (void)lease_socket_free(dhcp->socket);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        (void)dhcp_family_free(dhcp->families[i]);
+    free(dhcp);
+    return NULL;
+}
+
+int dhcp_new(sd_event *event, const struct configuration *configuration, int listener,
+             const struct dhcp_callbacks *callbacks, struct dhcp **ret)
+{
+    static const enum ip_family families[FAMILY_INDEX_MAX_] = {IP_FAMILY_4, IP_FAMILY_6};
+    CLEANUP(dhcp_freep) struct dhcp *dhcp = calloc(1, sizeof(*dhcp));
+    struct dhcp_family_callbacks family_callbacks = {send_message, on_changed, on_ended, dhcp};
+    int result = 0;
+
+    if (!dhcp)
+        return -ENOMEM;
+    dhcp->callbacks = *callbacks;
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++)
+        result = dhcp_family_new(event, configuration, families[i], &family_callbacks, &dhcp->families[i]);
+    if (result == 0)
+        result = lease_socket_new(event, listener, DHCP_USER, on_lease_event, dhcp, &dhcp->socket);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(dhcp);
+    return 0;
+}

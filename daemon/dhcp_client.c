@@ -1,0 +1,336 @@
+/* One dhcpcd; see dhcp_client.h. Runs in the supervisor, as root. */
+#include "daemon/dhcp_client.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "daemon/dhcp_command_line.h"
+#include "daemon/lease_socket.h"
+#include "daemon/program_output.h"
+#include "daemon/restart_policy.h"
+#include "daemon/spawn.h"
+#include "protocol/metrics.h"
+
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define LEASE_PROGRAM  ANCHORD_WORKER_DIRECTORY "/anchord-lease"
+#define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+/* From SIGTERM to SIGKILL, when its interface has changed; it needs 25 ms (measured). */
+#define LEAVE_DEADLINE MICROSECONDS_PER_SECOND
+
+enum stop { STOP_NONE, STOP_LEAVE, STOP_RELEASE };
+
+struct dhcp_client {
+    sd_event *event;
+    const struct configuration *configuration;
+    enum ip_family family;
+    struct dhcp_client_callbacks callbacks;
+    char name[INTERFACE_NAME_SIZE];
+    char interface[INTERFACE_NAME_SIZE];         /* to run on; empty: none */
+    char running_interface[INTERFACE_NAME_SIZE]; /* of the process */
+    struct restart_policy policy;
+    sd_event_source *child_source; /* there while the process is */
+    sd_event_source *start_timer;
+    sd_event_source *deadline_timer;
+    struct program_output *output;
+    enum stop stop;
+    bool has_ended_for_good;
+    pid_t pid;
+    uint64_t since; /* real time of its last start or end, nanoseconds; 0: never started */
+    uint64_t restarts;
+};
+
+const char *dhcp_client_program(void)
+{
+    static const char *const candidates[] = {"/usr/sbin/dhcpcd", "/sbin/dhcpcd"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(candidates); i++) {
+        if (access(candidates[i], X_OK) == 0)
+            return candidates[i];
+    }
+    return NULL;
+}
+
+static size_t family_index(const struct dhcp_client *client)
+{
+    return client->family == IP_FAMILY_4 ? FAMILY_INDEX_4 : FAMILY_INDEX_6;
+}
+
+static void set_timer(sd_event_source *timer, uint64_t delay)
+{
+    /* Neither call can fail on a timer source of this process's event loop. */
+    (void)sd_event_source_set_time_relative(timer, delay);
+    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static void clear_timer(sd_event_source *timer)
+{
+    (void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+}
+
+bool dhcp_client_is_running(const struct dhcp_client *client)
+{
+    return client->child_source != NULL;
+}
+
+const char *dhcp_client_interface(const struct dhcp_client *client)
+{
+    return client->running_interface;
+}
+
+void dhcp_client_describe(const struct dhcp_client *client, struct wire_worker *ret)
+{
+    int is_waiting = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(client->start_timer, &is_waiting);
+    *ret = (struct wire_worker){
+        .state = dhcp_client_is_running(client) ? WORKER_STATE_RUNNING
+                 : is_waiting                   ? WORKER_STATE_RESTARTING
+                                                : WORKER_STATE_STOPPED,
+        .pid = dhcp_client_is_running(client) ? (uint32_t)client->pid : 0,
+        .restarts = client->restarts,
+        .since = client->since,
+    };
+    memcpy(ret->name, client->name, sizeof(ret->name));
+}
+
+/* --- its end ------------------------------------------------------------------------------------------- */
+
+static void signal_client(struct dhcp_client *client, int number)
+{
+    int result;
+
+    if (!client->child_source)
+        return;
+    result = sd_event_source_send_child_signal(client->child_source, number, NULL, 0);
+    if (result < 0 && result != -ESRCH)
+        log_error("cannot signal the dhcp client", LOG_TEXT("family", ip_family_to_string(client->family)),
+                  LOG_TEXT("signal", sigabbrev_np(number)), LOG_ERROR(result));
+}
+
+void dhcp_client_renew(struct dhcp_client *client)
+{
+    signal_client(client, SIGUSR1);
+}
+
+void dhcp_client_ask_again(struct dhcp_client *client)
+{
+    signal_client(client, SIGHUP);
+}
+
+void dhcp_client_kill(struct dhcp_client *client)
+{
+    signal_client(client, SIGKILL);
+}
+
+void dhcp_client_release(struct dhcp_client *client, uint64_t deadline)
+{
+    clear_timer(client->start_timer);
+    client->has_ended_for_good = true;
+    client->stop = STOP_RELEASE;
+    signal_client(client, SIGALRM);
+    set_timer(client->deadline_timer, deadline);
+}
+
+static void schedule_restart(struct dhcp_client *client, struct log_field how)
+{
+    uint64_t delay = restart_policy_next_delay(&client->policy, clock_monotonic_microseconds());
+
+    client->restarts++;
+    metrics_add(METRIC_DHCP_CLIENT_RESTARTS, family_index(client), 1);
+    log_warn("dhcp client ended", LOG_TEXT("family", ip_family_to_string(client->family)), how,
+             LOG_NUMBER("retry_in", delay / MICROSECONDS_PER_SECOND));
+    set_timer(client->start_timer, delay);
+}
+
+static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+    struct dhcp_client *client = userdata;
+    bool has_exited = info->si_code == CLD_EXITED;
+    enum stop stop = client->stop;
+    struct log_field how =
+        has_exited ? LOG_NUMBER("status", info->si_status) : LOG_TEXT("status", sigabbrev_np(info->si_status));
+
+    (void)source;
+    client->child_source = sd_event_source_disable_unref(client->child_source);
+    client->output = program_output_free(client->output);
+    client->since = clock_real_nanoseconds();
+    client->stop = STOP_NONE;
+    client->running_interface[0] = '\0';
+    clear_timer(client->deadline_timer);
+    if (stop == STOP_NONE && client->interface[0] != '\0')
+        schedule_restart(client, how);
+    else
+        log_debug("dhcp client stopped", LOG_TEXT("family", ip_family_to_string(client->family)), how);
+    if (stop == STOP_LEAVE && client->interface[0] != '\0')
+        set_timer(client->start_timer, 0);
+    client->callbacks.on_ended(client, stop == STOP_RELEASE && has_exited && info->si_status == 0,
+                               client->callbacks.userdata);
+    return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    struct dhcp_client *client = userdata;
+
+    (void)source;
+    (void)planned;
+    if (client->child_source)
+        log_error("the dhcp client did not end in time, killing it",
+                  LOG_TEXT("family", ip_family_to_string(client->family)));
+    dhcp_client_kill(client);
+    return 0;
+}
+
+/* --- its start ----------------------------------------------------------------------------------------- */
+
+/*
+ * One process, its short-lived script, lease files of a few hundred bytes. The number of processes counts for the user
+ * on the whole machine, where other anchors run theirs: it only stops a runaway.
+ */
+static const struct spawn_limit limits[] = {
+    {RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 1 << 20}, {RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 1024}, {RLIMIT_AS, 128 << 20},
+};
+
+static int spawn(struct dhcp_client *client, int output_fd)
+{
+    static struct dhcp_command_line line; /* big, and done with after fork */
+    struct sockaddr_un socket_address;
+    struct spawn_request request = {
+        .program = dhcp_client_program(),
+        .arguments = line.arguments,
+        .privileges = {.user = DHCP_USER,
+                       .group = DHCP_USER,
+                       .capabilities = CAPABILITY_BIT(CAP_NET_RAW) | CAPABILITY_BIT(CAP_NET_BIND_SERVICE),
+                       .death_signal = SIGTERM},
+        .supervisor_fd = -1,
+        .output_fd = output_fd,
+        .limits = limits,
+        .limit_count = ARRAY_LENGTH(limits),
+    };
+    int result = lease_socket_address(&socket_address);
+
+    if (!request.program)
+        return -ENOENT;
+    if (result == 0)
+        result = dhcp_command_line_make(client->configuration, client->family, client->interface, LEASE_PROGRAM,
+                                        socket_address.sun_path, &line);
+    return result < 0 ? result : spawn_program(&request, &client->pid);
+}
+
+static int start(struct dhcp_client *client)
+{
+    enum log_level level = client->configuration->log_level == LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
+    CLEANUP_FD int output_fd = -1;
+    int result = program_output_new(client->event, level, "dhcp client says", ip_family_to_string(client->family),
+                                    &client->output, &output_fd);
+
+    if (result == 0)
+        result = spawn(client, output_fd);
+    if (result < 0)
+        return result;
+    result = sd_event_add_child(client->event, &client->child_source, client->pid, WEXITED, on_child_exit, client);
+    if (result < 0) {
+        /* Without the event source nobody would reap it. */
+        (void)kill(client->pid, SIGKILL);
+        (void)waitpid(client->pid, NULL, 0);
+        return result;
+    }
+    (void)sd_event_source_set_child_process_own(client->child_source, true);
+    memcpy(client->running_interface, client->interface, sizeof(client->running_interface));
+    client->since = clock_real_nanoseconds();
+    return 0;
+}
+
+static int on_start_time(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    struct dhcp_client *client = userdata;
+    char identifier[DHCP_UNIQUE_IDENTIFIER_SIZE];
+    int result;
+
+    (void)source;
+    (void)planned;
+    if (client->child_source || client->interface[0] == '\0')
+        return 0;
+    restart_policy_started(&client->policy, clock_monotonic_microseconds());
+    result = start(client);
+    if (result < 0) {
+        client->output = program_output_free(client->output);
+        log_error("cannot start the dhcp client", LOG_TEXT("family", ip_family_to_string(client->family)),
+                  LOG_ERROR(result));
+        schedule_restart(client, LOG_TEXT("status", "not started"));
+        return 0;
+    }
+    dhcp_unique_identifier(client->configuration->dhcp_host_name, identifier);
+    log_info("dhcp client started", LOG_TEXT("family", ip_family_to_string(client->family)),
+             LOG_NUMBER("pid", client->pid), LOG_TEXT("interface", client->interface),
+             client->family == IP_FAMILY_4 ? LOG_TEXT("client_id", client->configuration->dhcp_host_name)
+                                           : LOG_TEXT("duid", identifier));
+    client->callbacks.on_started(client, client->callbacks.userdata);
+    return 0;
+}
+
+void dhcp_client_set_interface(struct dhcp_client *client, const char *interface)
+{
+    if (client->has_ended_for_good || strcmp(client->interface, interface) == 0)
+        return;
+    text_copy_cut(client->interface, sizeof(client->interface), interface);
+    clear_timer(client->start_timer);
+    if (!client->child_source) {
+        if (interface[0] != '\0')
+            set_timer(client->start_timer, 0);
+        return;
+    }
+    client->stop = STOP_LEAVE; /* and on to the other interface, if there is one */
+    signal_client(client, SIGTERM);
+    set_timer(client->deadline_timer, LEAVE_DEADLINE);
+}
+
+/* --- construction -------------------------------------------------------------------------------------- */
+
+struct dhcp_client *dhcp_client_free(struct dhcp_client *client)
+{
+    if (!client)
+        return NULL;
+    sd_event_source_disable_unref(client->child_source); /* it owns the process: killed and reaped with it */
+    sd_event_source_disable_unref(client->start_timer);
+    sd_event_source_disable_unref(client->deadline_timer);
+    (void)program_output_free(client->output);
+    sd_event_unref(client->event);
+    free(client);
+    return NULL;
+}
+
+static int add_timer(struct dhcp_client *client, sd_event_source **ret, sd_event_time_handler_t handler)
+{
+    int result = sd_event_add_time_relative(client->event, ret, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, handler, client);
+
+    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+int dhcp_client_new(sd_event *event, const struct configuration *configuration, enum ip_family family,
+                    const struct dhcp_client_callbacks *callbacks, struct dhcp_client **ret)
+{
+    CLEANUP(dhcp_client_freep) struct dhcp_client *client = calloc(1, sizeof(*client));
+    int result;
+
+    if (!client)
+        return -ENOMEM;
+    client->event = sd_event_ref(event);
+    client->configuration = configuration;
+    client->family = family;
+    client->callbacks = *callbacks;
+    client->policy.longest_delay = configuration->dhcp_backoff_max_milliseconds * MICROSECONDS_PER_MILLISECOND;
+    text_copy_cut(client->name, sizeof(client->name), family == IP_FAMILY_4 ? "dhcp4" : "dhcp6");
+    result = add_timer(client, &client->start_timer, on_start_time);
+    if (result == 0)
+        result = add_timer(client, &client->deadline_timer, on_deadline);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(client);
+    return 0;
+}

@@ -1,0 +1,50 @@
+/* What dhcpcd finds on disk; see dhcp_files.h. Runs in the supervisor, as root, before it is limited. */
+#include "daemon/dhcp_files.h"
+
+#include "daemon/dhcp_client.h"
+#include "daemon/lease_socket.h"
+#include "daemon/runtime_directory.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* Compiled into dhcpcd: PID files and control sockets. Its leases go to /var/lib/dhcpcd, which the image has as a link
+ * to the directory `dhcpcd` in ours. */
+#define DHCPCD_DIRECTORY "/run/dhcpcd"
+
+/* One that exists must be a predecessor's: that of a dhcpcd of the host belongs to root. */
+static int make_directory(const char *path)
+{
+    struct stat status;
+
+    if (mkdir(path, 0700) == 0)
+        return lchown(path, DHCP_USER, DHCP_USER) < 0 ? -errno : 0;
+    if (errno != EEXIST || lstat(path, &status) < 0)
+        return -errno;
+    return S_ISDIR(status.st_mode) && status.st_uid == DHCP_USER ? 0 : -EEXIST;
+}
+
+int dhcp_files_make(int *ret_listener, const char **ret_path)
+{
+    static char lease_directory[PATH_MAX];
+    const char *directory = runtime_directory_path();
+    int result = runtime_directory_make();
+
+    *ret_path = directory;
+    if (result == 0 && chmod(directory, 0711) < 0) /* dhcpcd's user passes through; what is in it stays shut */
+        result = -errno;
+    if (result < 0)
+        return result;
+    *ret_path = lease_directory;
+    (void)snprintf(lease_directory, sizeof(lease_directory), "%s/dhcpcd", directory);
+    result = make_directory(lease_directory);
+    if (result < 0)
+        return result;
+    *ret_path = DHCPCD_DIRECTORY;
+    result = make_directory(DHCPCD_DIRECTORY);
+    if (result < 0)
+        return result;
+    *ret_path = LEASE_SOCKET_NAME;
+    return lease_socket_listen(DHCP_USER, ret_listener);
+}

@@ -1,0 +1,20 @@
+/*
+ * The directory of a running anchord's sockets and files: $RUNTIME_DIRECTORY (systemd.exec(5)) or /run/anchord.
+ *
+ * Used by the supervisor, as root, and by the operator's commands for the path alone.
+ */
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+const char *runtime_directory_path(void);
+
+/* Makes it if need be; nobody but root may write there. Returns 0 or a negative errno. */
+int runtime_directory_make(void) __attribute__((warn_unused_result));
+
+/* The address of the socket `name` in it. Returns 0 or -ENAMETOOLONG. */
+int runtime_directory_socket(const char *name, struct sockaddr_un *ret) __attribute__((warn_unused_result));
+
+/* Binds `fd` there in the place of a predecessor's, for its owner alone. Returns 0 or a negative errno. */
+int runtime_directory_bind(int fd, const struct sockaddr_un *address) __attribute__((warn_unused_result));
