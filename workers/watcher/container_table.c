@@ -139,7 +139,6 @@ static int add_entry(struct container_table *table, const struct docker_containe
                      struct label_fault *ret_fault)
 {
     CLEANUP(container_entry_freep) struct container_entry *entry = calloc(1, sizeof(*entry));
-    struct container_entry *added;
     int result;
 
     if (!entry)
@@ -153,8 +152,10 @@ static int add_entry(struct container_table *table, const struct docker_containe
     entry->fault = *ret_fault;
     entry->serial = ++table->last_serial;
     entry->pass = table->pass;
-    added = TAKE_POINTER(entry);
-    HASH_ADD_INORDER(hh, table->entries, id[0], strlen(added->id), added, compare_age);
+    HASH_ADD_INORDER(hh, table->entries, id[0], strlen(entry->id), entry, compare_age);
+    if (!entry->hh.tbl)
+        return -ENOMEM;
+    TAKE_POINTER(entry);
     return 0;
 }
 

@@ -10,6 +10,8 @@
 
 /* uthash's default falls through a switch without saying so, which clang refuses; IDs are hashes anyway. */
 #define HASH_FUNCTION HASH_OAT
+/* Without memory an entry is not added; its default ends the process. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* The places of these labels in the list that the Docker client is asked for. */

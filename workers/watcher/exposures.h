@@ -71,6 +71,6 @@ DEFINE_POINTER_CLEANUP(struct exposures, (void)exposures_free, exposures_freep);
 int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map, size_t map_count,
                     const struct exposure_source *sources, size_t source_count) __attribute__((warn_unused_result));
 
-/* Computes the desired state. Returns 0 or -ENOMEM; then the last state still stands. */
+/* Computes the desired state. Returns 0, or -ENOMEM without a result; the next computation may succeed. */
 int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,
                       struct exposure_result *ret) __attribute__((warn_unused_result));
