@@ -7,6 +7,7 @@ sides understand each other.
 import ipaddress
 import socket
 import struct
+import time
 
 MAGIC = 0x616E6368
 VERSION = 1
@@ -15,11 +16,13 @@ LENGTH_MAX = 16384
 (PING, LINK, STOP, CONFIGURE_WATCHER, CONFIGURE_NETADMIN, TOPOLOGY, PONG, READINESS, EXPOSURES_BEGIN, EXPOSURES_ITEMS,
  EXPOSURES_COMMIT, LINKS_BEGIN, LINKS_ITEMS, LINKS_COMMIT, MAP_BEGIN, MAP_ITEMS, MAP_COMMIT, APPLIED,
  CONFIGURE_ANNOUNCER, RAW_SOCKET, HELD_BEGIN, HELD_ITEMS, HELD_COMMIT, PROBE, PROBED) = range(1, 26)
+NETWORK_REPORT, LEASE, LEASE_APPLIED, EXTERNAL_LINK = 33, 37, 38, 39
 
 PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER = 1, 2, 3
 RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
 ANCHOR_ROLE_NETWORK, ANCHOR_ROLE_SERVICE = 1, 2
 STOP_KEEP_STATE, STOP_TEAR_DOWN = 1, 2
+MODE_BOOTSTRAP, MODE_DHCP_REFRESH, MODE_SLAAC_RA_ONLY = 1, 2, 3
 TABLES_INSTALLED, RECONCILED, DOCKER_CONNECTED = 1, 2, 4
 EXPOSURES_PER_MESSAGE = 512
 MAP_ELEMENTS_MAX = 65536
@@ -35,6 +38,9 @@ LINK_ADDRESSES_MAX = 16
 LINK_SIZE = LINK_HEAD.size + LINK_ADDRESSES_MAX * LINK_ADDRESS.size
 HELD_HEAD = struct.Struct("=I16s6s2x")
 HELD_SIZE = HELD_HEAD.size + ADDRESS.size
+LEASE_ROUTERS_MAX, LEASE_ROUTES_MAX, LEASE_FOREVER = 4, 64, 2**32 - 1
+ROUTE_SIZE = 2 * ADDRESS.size + 4
+LEASE_SIZE = 68 + LEASE_ROUTERS_MAX * ADDRESS.size + LEASE_ROUTES_MAX * ROUTE_SIZE
 APPLIED_BODY = struct.Struct("=iI4I2I160s")
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items()}
@@ -76,8 +82,10 @@ def topology(external, shared):
     return message(TOPOLOGY, external + shared)
 
 
-def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, role=ANCHOR_ROLE_NETWORK):
-    return message(CONFIGURE_NETADMIN, address(gateway4) + address(gateway6) + struct.pack("=4I", 1, claim, log_level, role))
+def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, role=ANCHOR_ROLE_NETWORK,
+                       mode=MODE_BOOTSTRAP):
+    return message(CONFIGURE_NETADMIN,
+                   address(gateway4) + address(gateway6) + struct.pack("=4I", mode, claim, log_level, role))
 
 
 def link(peer=PEER_WATCHER):
@@ -163,6 +171,40 @@ def parse_links(body):
             addresses.append(f"{ipaddress.ip_address(packed[:4] if family == 4 else packed)}/{prefix}")
         links[name.rstrip(b"\0").decode()] = (mac.hex(":"), flags, addresses)
     return links
+
+
+def wire_lease(text, server=None, valid=3600, preferred=None, routers=(), routes=None):
+    """A wire_lease of `text`, address/prefix. `routes` is option 121: (destination/prefix, gateway), or None when the
+    server did not send it."""
+    own, prefix = text.split("/")
+    unspecified = "::" if ":" in own else "0.0.0.0"
+    body = address(own) + address(server)
+    body += struct.pack("=BB2x6I", int(prefix), routes is not None, valid, valid if preferred is None else preferred, 0, 0,
+                        len(routers), len(routes or ()))
+    body += b"".join(address(router) for router in routers).ljust(LEASE_ROUTERS_MAX * ADDRESS.size, b"\0")
+    for destination, gateway in routes or ():
+        first, length = destination.split("/")
+        body += address(first) + address(gateway or unspecified) + struct.pack("=B3x", int(length))
+    return body.ljust(LEASE_SIZE, b"\0")
+
+
+def lease(generation, family, held=None, age=0.0):
+    """LEASE; `held` is a wire_lease or None, received `age` seconds ago."""
+    received = int((time.clock_gettime(time.CLOCK_BOOTTIME) - age) * 1e6)
+    return message(LEASE, struct.pack("=IIQ", family, held is not None, received) + (held or bytes(LEASE_SIZE)) + bytes(4),
+                   generation)
+
+
+def parse_lease_applied(body):
+    """(family, error, reason)"""
+    family, error, reason = struct.unpack("=Ii160s", body)
+    return family, error, reason.rstrip(b"\0").decode()
+
+
+def parse_external_link(body):
+    """(name, is running), or None: there is none."""
+    index, is_running, name = struct.unpack("=II16s", body)
+    return (name.rstrip(b"\0").decode(), bool(is_running)) if index else None
 
 
 class Applied:

@@ -1,5 +1,7 @@
-/* Unit tests of netadmin's choice of the IPv6 egress addresses (NAT-8, ADDR-1). */
+/* Unit tests of netadmin's choice of the IPv6 egress addresses (NAT-8, ADDR-1 to ADDR-3). */
 #include "workers/netadmin/egress_choice.h"
+
+#include "workers/netadmin/route_table.h"
 
 #include <linux/if_addr.h>
 #include <setjmp.h>
@@ -13,10 +15,20 @@ struct given {
     uint8_t protocol;
 };
 
+/* In bootstrap mode. */
 #define EXPECT(global_, unique_local_, ...) \
-    expect((global_), (unique_local_), (const struct given[]){__VA_ARGS__, {NULL, 0, 0}})
+    expect(&bootstrap, (global_), (unique_local_), (const struct given[]){__VA_ARGS__, {NULL, 0, 0}})
+/* In the modes that ask the network. */
+#define EXPECT_ASKED(global_, unique_local_, ...) \
+    expect(&asked, (global_), (unique_local_), (const struct given[]){__VA_ARGS__, {NULL, 0, 0}})
 
-static void expect(const char *global, const char *unique_local, const struct given *given)
+static const struct egress_preference bootstrap = {.is_bootstrap = true};
+static const struct egress_preference asked = {
+    .leased = {IP_FAMILY_6, {0x20, 0x01, 0x0d, 0xb8, [15] = 0xd6}}, /* 2001:db8::d6 */
+};
+
+static void expect(const struct egress_preference *preference, const char *global, const char *unique_local,
+                   const struct given *given)
 {
     struct network_link link = {.index = 2};
     struct egress_choice choice;
@@ -29,7 +41,7 @@ static void expect(const char *global, const char *unique_local, const struct gi
         address->flags = given->flags;
         address->protocol = given->protocol;
     }
-    choice = egress_choose(&link);
+    choice = egress_choose(&link, preference);
     assert_string_equal(ip_address_format(&choice.global, text), global);
     assert_string_equal(ip_address_format(&choice.unique_local, text), unique_local);
 }
@@ -79,6 +91,19 @@ static void addresses_under_detection_do_not_count(void **state)
     EXPECT("-", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_TENTATIVE, 0});
 }
 
+static void leased_before_slaac_before_dockers_in_the_other_modes(void **state)
+{
+    (void)state;
+    EXPECT_ASKED("2001:db8::d6", "-", {"2001:db8::5", IFA_F_PERMANENT, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA},
+                 {"2001:db8::d6", 0, 0});
+    EXPECT_ASKED("2001:db8::99", "-", {"2001:db8::5", IFA_F_PERMANENT, 0}, {"2001:db8::99", 0, ROUTE_PROTOCOL});
+    EXPECT_ASKED("2001:db8::7", "fd99::8", {"2001:db8::5", IFA_F_PERMANENT, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA},
+                 {"fd99::5", IFA_F_PERMANENT, 0}, {"fd99::8", 0, IFAPROT_KERNEL_RA});
+    EXPECT_ASKED("2001:db8::5", "-", {"2001:db8::5", IFA_F_PERMANENT, 0});
+    EXPECT_ASKED("2001:db8::7", "-", {"2001:db8::d6", IFA_F_DEPRECATED, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA});
+    EXPECT_ASKED("2001:db8::5", "-", {"2001:db8::d6", IFA_F_TENTATIVE, 0}, {"2001:db8::5", IFA_F_PERMANENT, 0});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +112,7 @@ int main(void)
         cmocka_unit_test(temporary_and_deprecated_ones_are_the_last_resort),
         cmocka_unit_test(among_equals_the_lowest_wins_in_any_order),
         cmocka_unit_test(addresses_under_detection_do_not_count),
+        cmocka_unit_test(leased_before_slaac_before_dockers_in_the_other_modes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,9 +193,82 @@ static void a_lifetime_that_runs_down_is_no_new_choice(void **state)
     assert_false(gateway_choice_equal(&a, &b));
 }
 
+static void a_lease_comes_before_the_pin_while_its_address_is_there(void **state)
+{
+    static const char *const ipam[] = {"10.99.0.1", NULL};
+    static const char *const bootstrap_alone[] = {"10.99.0.50/24", NULL};
+    struct network_link link = link_with(own_addresses);
+    struct network_link other_link = link_with(bootstrap_alone);
+    struct wire_network network = network_with_gateways(ipam);
+    struct lease lease = {.address = parsed("10.99.0.5"), .prefix_length = 24, .gateway = parsed("10.99.0.254")};
+    struct gateway_inputs inputs = {.family = IP_FAMILY_4,
+                                    .pin = parsed("10.99.0.253"),
+                                    .external = &network,
+                                    .link = &link,
+                                    .lease = &lease,
+                                    .prefers_advertised = true};
+
+    (void)state;
+    expect(&inputs, GATEWAY_SOURCE_LEASE, "10.99.0.254");
+    assert_false(gateway_choose(&inputs).is_beyond_subnets);
+    inputs.link = &other_link;
+    expect(&inputs, GATEWAY_SOURCE_PIN, "10.99.0.253");
+    inputs.pin = (struct ip_address){.family = IP_FAMILY_NONE};
+    expect(&inputs, GATEWAY_SOURCE_IPAM, "10.99.0.1");
+    inputs.link = &link;
+    lease.gateway = (struct ip_address){.family = IP_FAMILY_NONE};
+    expect(&inputs, GATEWAY_SOURCE_IPAM, "10.99.0.1");
+    lease.gateway = parsed("10.98.0.1");
+    expect(&inputs, GATEWAY_SOURCE_IPAM, "10.99.0.1");
+}
+
+static void a_lease_of_one_address_leads_over_its_own_routes(void **state)
+{
+    static const char *const single[] = {"203.0.113.7/32", NULL};
+    struct network_link link = link_with(single);
+    struct wire_network network = network_with_gateways(no_gateways);
+    struct lease lease = {
+        .address = parsed("203.0.113.7"),
+        .prefix_length = 32,
+        .gateway = parsed("10.99.0.1"),
+        .route_count = 1,
+        .routes = {{.destination = {parsed("10.99.0.1"), 32}}},
+    };
+    struct gateway_inputs inputs = {.family = IP_FAMILY_4, .external = &network, .link = &link, .lease = &lease};
+
+    (void)state;
+    expect(&inputs, GATEWAY_SOURCE_LEASE, "10.99.0.1");
+    assert_true(gateway_choose(&inputs).is_beyond_subnets);
+}
+
+static void advertisements_come_before_ipam_in_the_modes_that_ask(void **state)
+{
+    static const char *const ipam[] = {"fd99::1", NULL};
+    struct network_link link = link_with(own_addresses);
+    struct wire_network network = network_with_gateways(ipam);
+    struct gateway router = {.address = parsed("fe80::1"), .expires_in = 1800};
+    struct gateway_inputs inputs = {.family = IP_FAMILY_6,
+                                    .pin = parsed("fe80::99"),
+                                    .external = &network,
+                                    .link = &link,
+                                    .routers = &router,
+                                    .router_count = 1,
+                                    .prefers_advertised = true};
+
+    (void)state;
+    expect(&inputs, GATEWAY_SOURCE_PIN, "fe80::99");
+    inputs.pin = (struct ip_address){.family = IP_FAMILY_NONE};
+    expect(&inputs, GATEWAY_SOURCE_ADVERTISEMENT, "fe80::1");
+    inputs.router_count = 0;
+    expect(&inputs, GATEWAY_SOURCE_IPAM, "fd99::1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lease_comes_before_the_pin_while_its_address_is_there),
+        cmocka_unit_test(a_lease_of_one_address_leads_over_its_own_routes),
+        cmocka_unit_test(advertisements_come_before_ipam_in_the_modes_that_ask),
         cmocka_unit_test(a_pin_wins_and_nothing_replaces_it),
         cmocka_unit_test(families_are_independent),
         cmocka_unit_test(ipam_comes_before_advertisements_while_it_is_on_link),

@@ -5,9 +5,6 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 
-/* ifa_prefered and ifa_valid without end (INFINITY_LIFE_TIME, include/net/addrconf.h). */
-#define LIFETIME_INFINITE UINT32_MAX
-
 static struct nlmsghdr *begin(struct rtnetlink_request *request, const char *operation, uint16_t type, uint16_t flags,
                               const struct network_link *link, const struct link_address *address)
 {
@@ -26,26 +23,39 @@ static struct nlmsghdr *begin(struct rtnetlink_request *request, const char *ope
     return message;
 }
 
-int address_add(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
-                const struct link_address *address, bool is_deprecated)
+static void put_properties(struct nlmsghdr *message, const struct link_address *address,
+                           const struct address_lifetime *lifetime)
 {
-    struct nlmsghdr *message = begin(request, "add address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address);
     struct ip_subnet subnet = {address->address, address->prefix_length};
+    struct ifa_cacheinfo lifetimes = {.ifa_prefered = lifetime->preferred, .ifa_valid = lifetime->valid};
 
     mnl_attr_put_u8(message, IFA_PROTO, address->protocol);
+    mnl_attr_put(message, IFA_CACHEINFO, sizeof(lifetimes), &lifetimes);
     if (address->address.family == IP_FAMILY_4) {
         struct ip_address broadcast = ip_subnet_last(&subnet);
 
         mnl_attr_put(message, IFA_BROADCAST, ip_family_length(IP_FAMILY_4), broadcast.bytes);
     } else {
-        struct ifa_cacheinfo lifetimes = {
-            .ifa_prefered = is_deprecated ? 0 : LIFETIME_INFINITE,
-            .ifa_valid = LIFETIME_INFINITE,
-        };
-
         mnl_attr_put_u32(message, IFA_FLAGS, address->flags & IFA_F_NODAD);
-        mnl_attr_put(message, IFA_CACHEINFO, sizeof(lifetimes), &lifetimes);
     }
+}
+
+int address_add(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
+                const struct link_address *address, bool is_deprecated)
+{
+    bool has_preference = address->address.family == IP_FAMILY_6;
+    struct address_lifetime lifetime = {LIFETIME_INFINITE, is_deprecated && has_preference ? 0 : LIFETIME_INFINITE};
+
+    put_properties(begin(request, "add address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address), address,
+                   &lifetime);
+    return rtnetlink_execute(rtnetlink, request);
+}
+
+int address_put(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
+                const struct link_address *address, const struct address_lifetime *lifetime)
+{
+    put_properties(begin(request, "add or replace address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, address),
+                   address, lifetime);
     return rtnetlink_execute(rtnetlink, request);
 }
 

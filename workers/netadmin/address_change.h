@@ -1,7 +1,8 @@
 /*
  * Adding an address to a link and removing one.
  *
- * Used by the network half of anchord-netadmin (CAP_NET_ADMIN): gateway_claim.c and address_keeper.c.
+ * Used by the network half of anchord-netadmin (CAP_NET_ADMIN): claimed_addresses.c, address_keeper.c and
+ * network_address.c.
  */
 #pragma once
 
@@ -15,6 +16,23 @@
  */
 int address_add(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
                 const struct link_address *address, bool is_deprecated) __attribute__((warn_unused_result));
+
+/* ifa_valid and ifa_prefered without end (INFINITY_LIFE_TIME, include/net/addrconf.h). */
+#define LIFETIME_INFINITE UINT32_MAX
+
+/* In seconds from now; the kernel removes the address when `valid` is over, whoever is still alive by then. */
+struct address_lifetime {
+    uint32_t valid; /* > 0 */
+    uint32_t preferred;
+};
+
+/*
+ * Adds `address` or, when the link holds it with this prefix length (IPv6: with any), gives it these lifetimes and this
+ * protocol, which disturbs no flow. Returns 0 or a negative errno.
+ */
+int address_put(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
+                const struct link_address *address, const struct address_lifetime *lifetime)
+    __attribute__((warn_unused_result));
 
 /* Removes it. Returns 0, also when it is not there, or a negative errno. */
 int address_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,

@@ -1,35 +1,48 @@
 /* The choice of the egress addresses; see egress_choice.h. Pure; runs in anchord-netadmin and its tests. */
 #include "workers/netadmin/egress_choice.h"
 
+#include "workers/netadmin/route_table.h"
+
 #include <linux/if_addr.h>
 
+/* The best first. */
 enum address_rank {
-    RANK_PERMANENT, /* Docker's */
+    RANK_BOOTSTRAP, /* Docker's in bootstrap mode */
+    RANK_LEASED,
     RANK_AUTOCONFIGURED,
+    RANK_PERMANENT, /* Docker's in the other modes */
     RANK_LAST_RESORT,
     RANK_NONE,
 };
 
-static enum address_rank address_rank(const struct link_address *address)
+static bool is_autoconfigured(const struct link_address *address)
+{
+    /* A prefix that is advertised for ever makes a permanent address too. Before Linux 5.18 nothing says who
+     * added it, but the kernel marks its own SLAAC addresses as parents of temporary ones. */
+    return !(address->flags & IFA_F_PERMANENT) || address->protocol == IFAPROT_KERNEL_RA ||
+           address->flags & IFA_F_MANAGETEMPADDR;
+}
+
+static enum address_rank address_rank(const struct link_address *address, const struct egress_preference *preference)
 {
     if (address->flags & (IFA_F_TEMPORARY | IFA_F_DEPRECATED))
         return RANK_LAST_RESORT;
-    /* A prefix that is advertised for ever makes a permanent address too. Before Linux 5.18 nothing says who
-     * added it, but the kernel marks its own SLAAC addresses as parents of temporary ones. */
-    if (!(address->flags & IFA_F_PERMANENT) || address->protocol == IFAPROT_KERNEL_RA ||
-        address->flags & IFA_F_MANAGETEMPADDR)
+    if (address->protocol == ROUTE_PROTOCOL || ip_address_equal(&address->address, &preference->leased))
+        return RANK_LEASED;
+    if (is_autoconfigured(address))
         return RANK_AUTOCONFIGURED;
-    return RANK_PERMANENT;
+    return preference->is_bootstrap ? RANK_BOOTSTRAP : RANK_PERMANENT;
 }
 
-static struct ip_address choose(const struct network_link *external, bool unique_local)
+static struct ip_address choose(const struct network_link *external, const struct egress_preference *preference,
+                                bool unique_local)
 {
     struct ip_address best = {.family = IP_FAMILY_NONE};
     enum address_rank best_rank = RANK_NONE;
 
     for (uint32_t i = 0; i < external->address_count; i++) {
         const struct link_address *candidate = &external->addresses[i];
-        enum address_rank rank = address_rank(candidate);
+        enum address_rank rank = address_rank(candidate, preference);
 
         if (candidate->address.family != IP_FAMILY_6 || !link_address_is_usable(candidate) ||
             ip_address_is_link_local(&candidate->address) ||
@@ -43,10 +56,10 @@ static struct ip_address choose(const struct network_link *external, bool unique
     return best;
 }
 
-struct egress_choice egress_choose(const struct network_link *external)
+struct egress_choice egress_choose(const struct network_link *external, const struct egress_preference *preference)
 {
     return (struct egress_choice){
-        .global = choose(external, false),
-        .unique_local = choose(external, true),
+        .global = choose(external, preference, false),
+        .unique_local = choose(external, preference, true),
     };
 }

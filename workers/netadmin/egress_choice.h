@@ -9,15 +9,22 @@
 #include "common/address.h"
 #include "workers/netadmin/link_table.h"
 
+#include <stdbool.h>
+
 struct egress_choice {
     struct ip_address global;       /* to everywhere; family none without one */
     struct ip_address unique_local; /* to fc00::/7; family none without one */
 };
 
+/* Which address is the identity (NAT-8). */
+struct egress_preference {
+    bool is_bootstrap;        /* the address mode (ADDR-1): Docker's address comes first, and nothing was leased */
+    struct ip_address leased; /* by DHCPv6 (IA_NA), as far as is known; or none */
+};
+
 /*
- * Chooses among the usable addresses of the external interface. In bootstrap mode the address that Docker gave
- * is the identity (ADDR-1): permanent ones come before SLAAC's, and temporary or deprecated ones (RFC 8981,
- * RFC 4862 §5.5.4) are taken only when there is nothing else. Among equals the lowest, so that the choice is
- * stable.
+ * Chooses among the usable addresses of the external interface: leased before SLAAC before Docker's, or Docker's first
+ * in bootstrap mode. Temporary or deprecated ones (RFC 8981, RFC 4862 §5.5.4) are taken only when there is nothing
+ * else. Among equals the lowest, so that the choice is stable.
  */
-struct egress_choice egress_choose(const struct network_link *external);
+struct egress_choice egress_choose(const struct network_link *external, const struct egress_preference *preference);

@@ -97,16 +97,51 @@ static struct gateway_choice choose_advertised(const struct gateway_inputs *inpu
     return choice;
 }
 
-struct gateway_choice gateway_choose(const struct gateway_inputs *inputs)
+/* As long as the leased address is there, or nothing of its routes leads anywhere. */
+static bool holds(const struct network_link *link, const struct lease *lease)
+{
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        if (ip_address_equal(&link->addresses[i].address, &lease->address))
+            return true;
+    }
+    return false;
+}
+
+static struct gateway_choice choose_leased(const struct gateway_inputs *inputs)
+{
+    const struct lease *lease = inputs->lease;
+    struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
+
+    if (!lease || lease->gateway.family != inputs->family || !holds(inputs->link, lease))
+        return choice;
+    choice = choose_one(GATEWAY_SOURCE_LEASE, &lease->gateway, inputs->link);
+    if (choice.count > 0 || !lease_has_on_link(lease, &lease->gateway))
+        return choice;
+    choice.is_beyond_subnets = true;
+    choice.gateways[0].address = lease->gateway;
+    choice.count = 1;
+    return choice;
+}
+
+static struct gateway_choice choose_configured(const struct gateway_inputs *inputs)
 {
     struct gateway_choice choice;
 
+    if (inputs->prefers_advertised && inputs->router_count > 0)
+        return choose_advertised(inputs);
+    choice = choose_ipam(inputs);
+    return choice.count == 0 && inputs->router_count > 0 ? choose_advertised(inputs) : choice;
+}
+
+struct gateway_choice gateway_choose(const struct gateway_inputs *inputs)
+{
+    struct gateway_choice choice = choose_leased(inputs);
+
+    if (choice.count > 0)
+        return choice;
     if (inputs->pin.family == inputs->family)
         return choose_one(GATEWAY_SOURCE_PIN, &inputs->pin, inputs->link);
-    choice = choose_ipam(inputs);
-    if (choice.count == 0 && inputs->router_count > 0)
-        choice = choose_advertised(inputs);
-    return choice;
+    return choose_configured(inputs);
 }
 
 /* The link that is up and has `gateway` on link; else one that is down, so that its return is waited for. */
@@ -149,7 +184,7 @@ struct gateway_answer gateway_choose_answer(const struct gateway_answers *answer
 
 bool gateway_choice_equal(const struct gateway_choice *a, const struct gateway_choice *b)
 {
-    if (a->source != b->source || a->count != b->count)
+    if (a->source != b->source || a->count != b->count || a->is_beyond_subnets != b->is_beyond_subnets)
         return false;
     for (size_t i = 0; i < a->count; i++) {
         if (!ip_address_equal(&a->gateways[i].address, &b->gateways[i].address) ||

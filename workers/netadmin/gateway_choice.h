@@ -7,6 +7,7 @@
 
 #include "common/address.h"
 #include "protocol/messages.h"
+#include "workers/netadmin/lease_policy.h"
 #include "workers/netadmin/link_table.h"
 
 #include <stdbool.h>
@@ -30,18 +31,22 @@ struct gateway_inputs {
     const struct gateway *routers;       /* advertised on the external interface */
     size_t router_count;
     const struct network_link *link; /* the external interface: its addresses say what is on link */
+    const struct lease *lease;       /* the one whose address serves now; NULL without one */
+    bool prefers_advertised;         /* to IPAM: every address mode but bootstrap */
 };
 
 struct gateway_choice {
+    bool is_beyond_subnets;     /* on link by the lease's routes only, of which the kernel's check knows nothing */
     enum gateway_source source; /* of the gateways, or, when there are none, of the best that is not on link */
     size_t count;               /* of gateways; 0: nothing may leave */
     struct gateway gateways[ROUTERS_MAX]; /* best first; more than one only from advertisements */
 };
 
 /*
- * In bootstrap mode: pin before IPAM before advertisements, each family by itself. A pin is the operator's
- * word: when it is not on link nothing replaces it. IPAM gateways count while they are on link. Of several
- * advertised routers the better preference is first, then the lower address, so that the order is stable.
+ * The lease's before the pin before IPAM before advertisements, or advertisements before IPAM in the modes that ask the
+ * network; each family by itself. The lease's counts while it is on link, by our addresses or by the lease's routes. A
+ * pin is the operator's word: when it is not on link nothing replaces it. IPAM gateways count while they are on link.
+ * Of several advertised routers the better preference is first, then the lower address, so that the order is stable.
  */
 struct gateway_choice gateway_choose(const struct gateway_inputs *inputs);
 
@@ -64,5 +69,5 @@ struct gateway_answer gateway_choose_answer(const struct gateway_answers *answer
 /* Equal but for the time that is left of an advertisement. */
 bool gateway_choice_equal(const struct gateway_choice *a, const struct gateway_choice *b);
 
-/* "pin", "IPAM", "RA", "none" */
+/* "lease", "pin", "IPAM", "RA", "none" */
 const char *gateway_source_to_string(enum gateway_source source);

@@ -16,6 +16,7 @@
 #include "protocol/supervised.h"
 #include "workers/netadmin/control_report.h"
 #include "workers/netadmin/exposure_state.h"
+#include "workers/netadmin/lease_exchange.h"
 #include "workers/netadmin/map_report.h"
 #include "workers/netadmin/nft_monitor.h"
 #include "workers/netadmin/nft_names.h"
@@ -57,6 +58,7 @@ struct netadmin {
     uint64_t unlogged_refusals;
     uint32_t conditions; /* enum readiness_condition */
     uint64_t links_generation;
+    struct message_external_link external_link; /* as last sent */
 };
 
 /* --- answers --------------------------------------------------------------------------------------------- */
@@ -258,10 +260,12 @@ static int on_reconcile(sd_event_source *source, void *userdata)
         ruleset_invalidate(netadmin->ruleset);
     }
     if (ruleset_apply(netadmin->ruleset, &view, netadmin->has_desired ? &netadmin->desired : NULL, flushed, &failure) <
-        0)
+        0) {
         report_failure(netadmin, &failure);
-    else
-        report_success(netadmin, flushed);
+        return 0;
+    }
+    report_success(netadmin, flushed);
+    network_view_applied(netadmin->network, &view);
     return 0;
 }
 
@@ -308,8 +312,17 @@ static void on_network_changed(struct network *network, void *userdata)
     struct netadmin *netadmin = userdata;
 
     schedule_reconcile(netadmin);
+    lease_exchange_tell_link(netadmin->supervisor, network, &netadmin->external_link);
     if (netadmin->watcher && network_send_links(network, netadmin->watcher, ++netadmin->links_generation) < 0)
         log_debug("links not reported: the watcher's connection ends");
+}
+
+static void on_lease_applied(struct network *network, const struct message_lease_applied *answer, void *userdata)
+{
+    struct netadmin *netadmin = userdata;
+
+    (void)network;
+    (void)channel_send_message(netadmin->supervisor, answer); /* the end of the loop follows its end */
 }
 
 /* --- the watcher ----------------------------------------------------------------------------------------- */
@@ -477,6 +490,8 @@ static void on_supervisor_message(const struct message_header *message, int desc
         handle_configuration(netadmin, (const struct message_configure_netadmin *)message);
     else if (message->type == MESSAGE_TOPOLOGY)
         handle_topology(netadmin, (const struct message_topology *)message);
+    else if (message->type == MESSAGE_LEASE)
+        lease_exchange_handle(netadmin->supervisor, netadmin->network, (const struct message_lease *)message);
     else
         handle_stop(netadmin, (const struct message_stop *)message);
 }
@@ -545,7 +560,8 @@ int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;
     }
-    result = network_new(event, &(struct network_callbacks){on_network_changed, netadmin}, &netadmin->network);
+    result = network_new(event, &(struct network_callbacks){on_network_changed, on_lease_applied, netadmin},
+                         &netadmin->network);
     if (result == 0)
         result = control_report_new(event, netadmin->network, ruleset, &netadmin->control);
     if (result < 0)

@@ -12,7 +12,6 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "workers/netadmin/claimed_addresses.h"
-#include "workers/netadmin/egress_choice.h"
 #include "workers/netadmin/gateway_claim.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/route_table.h"
@@ -28,7 +27,7 @@
 #define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
 
 /* Until a gateway is claimed nothing leaves: no waiting for company. */
-#define PROBE_TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+#define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
 
 /* A dump that another change interrupted is read again at once, this often. */
 #define READ_ATTEMPTS 8
@@ -101,7 +100,7 @@ static int refresh(struct network *network, bool must_tell)
         result = network_apply(network, &lifetime);
     plan_next_reading(network, result, lifetime);
     network_announce(network, false);
-    if (differs || must_tell || network->role == ANCHOR_ROLE_SERVICE)
+    if (differs || must_tell || network_awaits_element(network) || network->role == ANCHOR_ROLE_SERVICE)
         network->callbacks.on_changed(network, network->callbacks.userdata);
     return result;
 }
@@ -129,8 +128,8 @@ static bool concerns_us(const struct nlmsghdr *message)
         return true;
     if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
         return false;
-    return header->rtm_protocol == RTPROT_RA || header->rtm_dst_len == HALF_PREFIX_LENGTH ||
-           route_table_of(message, header) == ROUTE_TABLE_NUMBER;
+    return header->rtm_protocol == RTPROT_RA || header->rtm_protocol == ROUTE_PROTOCOL ||
+           header->rtm_dst_len == HALF_PREFIX_LENGTH || route_table_of(message, header) == ROUTE_TABLE_NUMBER;
 }
 
 /* The picture in `links` is still the one from before; even when the link is up again, its addresses are gone. */
@@ -146,6 +145,8 @@ static void note_link_down(struct network *network, const struct nlmsghdr *messa
 
         if (link && link->is_up && link->index == (uint32_t)header->ifi_index)
             address_keeper_note(&network->kept[side], link);
+        if (link && side == DEVICE_SIDE_EXTERNAL && link->index == (uint32_t)header->ifi_index)
+            network_forget_serving(network);
     }
 }
 
@@ -192,6 +193,7 @@ struct network *network_free(struct network *network)
     sd_event_source_disable_unref(network->monitor_source);
     sd_event_source_disable_unref(network->timer_source);
     sd_event_source_disable_unref(network->probe_timer);
+    sd_event_source_disable_unref(network->address_timer);
     (void)channel_free(network->announcer);
     rtnetlink_socket_closep(&network->monitor);
     rtnetlink_freep(&network->rtnetlink);
@@ -201,6 +203,13 @@ struct network *network_free(struct network *network)
 }
 
 /* sd-event opens its timer descriptor here, which the seccomp filter will forbid later. */
+static int add_timer(struct network *network, sd_event *event, clockid_t clock, sd_event_source **ret)
+{
+    int result = sd_event_add_time(event, ret, clock, 0, TIMER_ACCURACY, on_timer, network);
+
+    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
 static int add_event_sources(struct network *network, sd_event *event)
 {
     int result = sd_event_add_io(event, &network->monitor_source, mnl_socket_get_fd(network->monitor), EPOLLIN,
@@ -211,15 +220,11 @@ static int add_event_sources(struct network *network, sd_event *event)
     result = sd_event_source_set_ratelimit(network->monitor_source, TURN_INTERVAL, TURNS_PER_INTERVAL);
     if (result < 0)
         return result;
-    result = sd_event_add_time(event, &network->timer_source, CLOCK_MONOTONIC, 0, 0, on_timer, network);
+    result = add_timer(network, event, CLOCK_MONOTONIC, &network->timer_source);
     if (result < 0)
         return result;
-    result = sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
-    if (result < 0)
-        return result;
-    result =
-        sd_event_add_time(event, &network->probe_timer, CLOCK_MONOTONIC, 0, PROBE_TIMER_ACCURACY, on_timer, network);
-    return result < 0 ? result : sd_event_source_set_enabled(network->probe_timer, SD_EVENT_OFF);
+    result = add_timer(network, event, CLOCK_MONOTONIC, &network->probe_timer);
+    return result < 0 ? result : add_timer(network, event, CLOCK_BOOTTIME, &network->address_timer);
 }
 
 int network_new(sd_event *event, const struct network_callbacks *callbacks, struct network **ret)
@@ -255,6 +260,7 @@ void network_configure(struct network *network, const struct message_configure_n
     network->families[FAMILY_INDEX_6].pin = wire_address_to(&configuration->pinned_gateway6);
     network->claims_gateway = configuration->claim_gateway != 0;
     network->role = (enum anchor_role)configuration->role;
+    network->address_mode = (enum address_mode)configuration->address_mode;
 }
 
 static void report_refused_claims(const struct wire_network *shared)
@@ -283,16 +289,6 @@ int network_set_topology(struct network *network, const struct message_topology 
     return refresh(network, true) == -EPERM ? -EPERM : 0;
 }
 
-/* Sorted, so that two readings of one state are equal. */
-static void insert_address(struct network_view *view, const struct ip_address *address)
-{
-    size_t position = view->external_count++;
-
-    for (; position > 0 && ip_address_compare(address, &view->external[position - 1]) < 0; position--)
-        view->external[position] = view->external[position - 1];
-    view->external[position] = *address;
-}
-
 bool network_has_address(const struct network *network, const struct ip_address *address)
 {
     for (size_t i = 0; i < network->links.count; i++) {
@@ -304,34 +300,6 @@ bool network_has_address(const struct network *network, const struct ip_address 
         }
     }
     return false;
-}
-
-bool network_get_view(const struct network *network, struct network_view *ret)
-{
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
-    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
-    struct egress_choice egress;
-
-    if (!external || !shared)
-        return false;
-    egress = egress_choose(external);
-    *ret = (struct network_view){
-        .external_index = external->index,
-        .shared_index = shared->index,
-        .external_mtu = external->mtu,
-        .shared_mtu = shared->mtu,
-        .egress6_global = egress.global,
-        .egress6_unique_local = egress.unique_local,
-    };
-    text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
-    text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
-    for (uint32_t i = 0; i < external->address_count; i++) {
-        const struct link_address *address = &external->addresses[i];
-
-        if (link_address_is_usable(address) && !ip_address_is_link_local(&address->address))
-            insert_address(ret, &address->address);
-    }
-    return true;
 }
 
 static void wire_link_from(const struct network_link *link, struct wire_link *ret)
@@ -395,6 +363,7 @@ int network_tear_down(struct network *network)
     (void)sd_event_source_set_enabled(network->monitor_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->probe_timer, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(network->address_timer, SD_EVENT_OFF);
     network->announcer = channel_free(network->announcer);
     if (shared && network->claims_gateway)
         first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->topology.shared);

@@ -28,6 +28,8 @@ struct network_callbacks {
      * handler may call network_get_view() and network_send_links(), and must not free the network.
      */
     void (*on_changed)(struct network *network, void *userdata);
+    /* What became of a lease that network_set_lease() took. Called from the event loop or from network_set_lease(). */
+    void (*on_lease_applied)(struct network *network, const struct message_lease_applied *answer, void *userdata);
     void *userdata;
 };
 
@@ -39,8 +41,9 @@ struct network_view {
     uint32_t shared_index;
     uint32_t external_mtu; /* bytes */
     uint32_t shared_mtu;
-    /* The external interface's addresses of both families, sorted; without link-local ones and without those
-     * that are still tentative or failed their duplicate address detection. */
+    /* The external interface's addresses of both families, sorted; without link-local ones and without those that are
+     * still tentative or failed their duplicate address detection, but with those that are about to be added (NAT-9).
+     */
     struct ip_address external[LINK_ADDRESSES_MAX];
     size_t external_count;
     /* The sources of forwarded v6 (NAT-8): to everywhere, and to fc00::/7; family none if there is none. */
@@ -89,6 +92,20 @@ bool network_has_links(const struct network *network);
 
 /* False while the external or the shared interface is not found; *ret is untouched then. */
 bool network_get_view(const struct network *network, struct network_view *ret) __attribute__((warn_unused_result));
+
+/* The ruleset holds `view` now: addresses that waited for their element are added. */
+void network_view_applied(struct network *network, const struct network_view *view);
+
+/*
+ * The lease of a family, or that there is none. Checked by the policy; what was there stays until the new address can
+ * be used, and on_lease_applied() tells when that is. Returns 0, or a negative errno with `reason`: refused whole.
+ */
+int network_set_lease(struct network *network, const struct message_lease *message, char reason[REASON_SIZE])
+    __attribute__((warn_unused_result));
+
+/* Fills in the link on which a DHCP client may run: in dhcp-refresh mode, found, up, and with promote_secondaries set,
+ * without which dhcpcd gives up; *ret must be zero but for the header. */
+void network_describe_external_link(const struct network *network, struct message_external_link *ret);
 
 /* Whether an interface of this namespace holds `address`: never a target of DNAT (DESIGN §1). */
 bool network_has_address(const struct network *network, const struct ip_address *address);

@@ -89,6 +89,8 @@ static int choose_gateway(struct network *network, const struct family_state *fa
         .external = &network->topology.external,
         .routers = routers,
         .link = external,
+        .lease = network_lease_in_force(network, family->family),
+        .prefers_advertised = network->address_mode != ADDRESS_MODE_BOOTSTRAP,
     };
     struct rtnetlink_request request;
 
@@ -151,7 +153,8 @@ static int choose_table(struct network *network, struct family_state *family)
 static int install(struct network *network, const struct family_state *family, const struct network_link *external,
                    int *ret_changes)
 {
-    struct route_wish wish = {family->family, family->table, external, &family->choice};
+    struct route_wish wish = {family->family, family->table, external, &family->choice,
+                              network_lease_in_force(network, family->family)};
     struct rtnetlink_request request;
     int routes = route_table_apply(network->rtnetlink, &request, &wish);
     int rules = 0;
@@ -242,6 +245,10 @@ static int apply_family(struct network *network, struct family_state *family)
     if (family->is_absent)
         return 0;
     if (external)
+        result = choose_table(network, family);
+    if (external && result == 0)
+        result = network_adopt_lease(network, family);
+    if (external && result == 0)
         result = choose_gateway(network, family, external, &choice);
     return result < 0 ? result : network_apply_family(network, family, external, &choice);
 }
@@ -269,12 +276,14 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     network_report_links(network);
     keep_first(&first, apply_settings(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
     keep_first(&first, apply_settings(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));
+    keep_first(&first, network_add_addresses(network));
     keep_first(&first, restore_addresses(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_ADDRESSES));
     keep_first(&first, restore_addresses(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_ADDRESSES));
     keep_first(&first, settle_link_local(network));
     keep_first(&first, apply_claim(network));
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
         keep_first(&first, apply_family(network, &network->families[i]));
+    keep_first(&first, network_remove_addresses(network));
     *ret_lifetime = shortest_lifetime(&network->families[FAMILY_INDEX_6].choice);
     return first;
 }

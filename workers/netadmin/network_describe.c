@@ -15,10 +15,23 @@ static bool is_claimed(const struct network *network, const struct ip_address *a
     return false;
 }
 
+static enum address_origin origin_of(const struct network *network, enum device_side side,
+                                     const struct link_address *address)
+{
+    const struct known_lease *lease = &network->addresses[address->address.family == IP_FAMILY_6].lease;
+
+    if (side == DEVICE_SIDE_SHARED && is_claimed(network, &address->address))
+        return ADDRESS_ORIGIN_CLAIMED;
+    if (side == DEVICE_SIDE_EXTERNAL &&
+        (address_is_leased(address) || (lease->is_held && ip_address_equal(&lease->lease.address, &address->address))))
+        return ADDRESS_ORIGIN_LEASE;
+    return address->flags & IFA_F_PERMANENT ? ADDRESS_ORIGIN_DOCKER : ADDRESS_ORIGIN_SLAAC;
+}
+
 static void describe_link(const struct network *network, enum device_side side, struct wire_reported_link *ret)
 {
-    bool is_shared = side == DEVICE_SIDE_SHARED;
-    const struct wire_network *wire = is_shared ? &network->topology.shared : &network->topology.external;
+    const struct wire_network *wire =
+        side == DEVICE_SIDE_SHARED ? &network->topology.shared : &network->topology.external;
     const struct network_link *link = network_find_link(network, side);
 
     text_copy_cut(ret->network, sizeof(ret->network), network->has_topology ? wire->name : "");
@@ -34,9 +47,7 @@ static void describe_link(const struct network *network, enum device_side side, 
         ret->address_count++;
         reported->address = wire_address_from(&address->address);
         reported->prefix_length = address->prefix_length;
-        reported->origin = is_shared && is_claimed(network, &address->address) ? ADDRESS_ORIGIN_CLAIMED
-                           : address->flags & IFA_F_PERMANENT                  ? ADDRESS_ORIGIN_DOCKER
-                                                                               : ADDRESS_ORIGIN_SLAAC;
+        reported->origin = (uint8_t)origin_of(network, side, address);
     }
 }
 

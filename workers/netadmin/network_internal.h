@@ -1,11 +1,13 @@
 /*
  * What the parts of the network half share: network.c (facade and events), network_apply.c (the kernel brought
- * to what is wanted), network_announce.c (the announcer), network_report.c (what is said about it). Nobody else
- * includes this.
+ * to what is wanted), network_address.c (the external interface's addresses), network_lease.c (leases taken),
+ * network_view.c (what the ruleset needs), network_announce.c (the announcer), network_report.c (what is said about
+ * it). Nobody else includes this.
  */
 #pragma once
 
 #include "workers/netadmin/address_keeper.h"
+#include "workers/netadmin/address_plan.h"
 #include "workers/netadmin/gateway_choice.h"
 #include "workers/netadmin/gateway_probe.h"
 #include "workers/netadmin/link_table.h"
@@ -19,6 +21,9 @@ enum network_step {
     NETWORK_STEP_SHARED_SETTINGS,
     NETWORK_STEP_EXTERNAL_ADDRESSES,
     NETWORK_STEP_SHARED_ADDRESSES,
+    NETWORK_STEP_OWN4,
+    NETWORK_STEP_OWN6,
+    NETWORK_STEP_ADOPTION,
     NETWORK_STEP_LINK_LOCAL,
     NETWORK_STEP_CLAIM,
     NETWORK_STEP_ROUTERS,
@@ -33,6 +38,19 @@ enum network_step {
 
 /* Of external and shared link. */
 #define HELD_ADDRESSES_MAX (2 * LINK_ADDRESSES_MAX)
+
+/* The external interface's addresses of one family, as far as they are ours to decide. */
+struct family_addresses {
+    struct known_lease lease;
+    struct wanted_address written; /* the lease as last given to the kernel, on link `written_index` */
+    uint32_t written_index;
+    uint64_t complete_since; /* CLOCK_BOOTTIME, microseconds: of the plan; 0 while it is not */
+    bool has_in_force;
+    struct lease in_force; /* whose gateway and routes are used: of the address that serves */
+    int failure;           /* of the last turn: why an address could not be added; or 0 */
+    bool owes_answer;      /* LEASE_APPLIED, for the generation below */
+    uint64_t generation;   /* of the last LEASE */
+};
 
 /* Default route and rules of one family. */
 struct family_state {
@@ -64,8 +82,14 @@ struct network {
     struct link_table links;
     struct kept_addresses kept[2]; /* by enum device_side */
     struct family_state families[FAMILY_INDEX_MAX_];
-    struct channel *announcer;    /* NULL while there is none */
-    sd_event_source *probe_timer; /* no answer came, or time to ask again */
+    enum address_mode address_mode;
+    struct family_addresses addresses[FAMILY_INDEX_MAX_];
+    struct address_plan plans[FAMILY_INDEX_MAX_];    /* by the last reading */
+    struct ip_address installed[LINK_ADDRESSES_MAX]; /* what the set `external` holds (NAT-9) */
+    size_t installed_count;
+    sd_event_source *address_timer; /* CLOCK_BOOTTIME: when time alone changes a plan */
+    struct channel *announcer;      /* NULL while there is none */
+    sd_event_source *probe_timer;   /* no answer came, or time to ask again */
     struct gateway_probes probes;
     struct wire_held held[HELD_ADDRESSES_MAX]; /* as last sent */
     size_t held_count;
@@ -82,6 +106,30 @@ const struct network_link *network_find_link(const struct network *network, enum
 /* Reads, compares and applies once more: something changed that no notification tells. Returns 0 or the first
  * failure, which is reported and tried again. */
 int network_refresh(struct network *network);
+
+/* --- network_address.c -------------------------------------------------------------------------------- */
+
+/*
+ * Makes the plans for both families and adds what they want and the link lacks, each address when the set `external`
+ * has it (NAT-9). To be called before the routes. Returns 0 or the first failure, reported.
+ */
+int network_add_addresses(struct network *network) __attribute__((warn_unused_result));
+
+/* Before the routes are compared, whose table is known: takes a predecessor's lease over from them until the supervisor
+ * tells of it. Returns 0 or a failure, reported. */
+int network_adopt_lease(struct network *network, const struct family_state *family) __attribute__((warn_unused_result));
+
+/* Removes what the plans no longer want, after the routes were switched, and answers for leases. As above. */
+int network_remove_addresses(struct network *network) __attribute__((warn_unused_result));
+
+/* Whether a plan wants an address that the set `external` lacks: the other half must be told. */
+bool network_awaits_element(const struct network *network);
+
+/* The link goes down, and its IPv6 addresses with it: nobody else removed them. */
+void network_forget_serving(struct network *network);
+
+/* The lease whose gateway and routes are used, or NULL. */
+const struct lease *network_lease_in_force(const struct network *network, uint8_t family);
 
 /* --- network_announce.c ------------------------------------------------------------------------------- */
 

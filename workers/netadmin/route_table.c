@@ -10,10 +10,13 @@
 
 /* Not 1024: what is added without a metric gets that one in v6, and a replace would hit it. */
 #define METRIC_FIRST_GATEWAY UINT32_C(100)
-#define METRIC_UNREACHABLE   UINT32_MAX
+/* Of what a lease brought: a successor knows it by that. And the new default comes before the old one goes. */
+#define METRIC_LEASE       UINT32_C(90)
+#define METRIC_UNREACHABLE UINT32_MAX
 
-/* Routes of our table that are looked at in one reading; it has two, or one more per further router. */
-#define ROUTES_MAX 32
+/* Routes of our table that are looked at in one reading: option 121's, a default for each router, `unreachable`, all
+ * that twice while one lease follows another, and some of other people. */
+#define ROUTES_MAX (2 * LEASE_ROUTES_MAX + 32)
 
 /* rta_expires counts in USER_HZ, 100 on all that we run on (include/asm-generic/param.h). */
 #define TICKS_PER_SECOND 100
@@ -34,6 +37,7 @@ struct route {
     uint32_t index; /* of the link; 0 for none */
     uint32_t expires_in;
     bool is_expired;
+    bool is_on_link; /* the gateway, whatever the kernel's own look-up says of it */
     struct ip_address destination;
     struct ip_address gateway;
 };
@@ -105,11 +109,10 @@ static int dump_routes(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
     return result == -ENOENT ? 0 : result; /* no route was ever in that table */
 }
 
-/* In main, all but our halves is none of our business. */
+/* In main, all that is not ours is none of our business. */
 static bool is_in_question(const struct route *route)
 {
-    return route->table != RT_TABLE_MAIN ||
-           (route->protocol == ROUTE_PROTOCOL && route->destination_length == HALF_PREFIX_LENGTH);
+    return route->table != RT_TABLE_MAIN || route->protocol == ROUTE_PROTOCOL;
 }
 
 static void on_own_route(const struct nlmsghdr *message, void *userdata)
@@ -149,6 +152,7 @@ static int change_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
     header->rtm_protocol = route->protocol;
     header->rtm_scope = route->scope;
     header->rtm_dst_len = route->destination_length;
+    header->rtm_flags = route->is_on_link && type == RTM_NEWROUTE ? RTNH_F_ONLINK : 0;
     mnl_attr_put_u32(message, RTA_TABLE, route->table);
     mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
     if (route->destination_length)
@@ -194,11 +198,38 @@ static void list_destination(const struct route_wish *wish, const struct ip_subn
     for (size_t i = 0; i < wish->choice->count; i++) {
         const struct gateway *gateway = &wish->choice->gateways[i];
 
-        route.metric = METRIC_FIRST_GATEWAY + (uint32_t)i;
+        route.metric = wish->choice->source == GATEWAY_SOURCE_LEASE ? METRIC_LEASE : METRIC_FIRST_GATEWAY + (uint32_t)i;
         route.gateway = gateway->address;
+        route.is_on_link = wish->choice->is_beyond_subnets;
         route.preference = gateway->preference;
         route.expires_in = gateway->expires_in;
         ret->routes[ret->count++] = route;
+    }
+}
+
+/* Option 121, without its default route. */
+static void list_leased(const struct route_wish *wish, struct route_list *ret)
+{
+    if (!wish->lease || !wish->external || !wish->external->is_up)
+        return;
+    for (size_t i = 0; i < wish->lease->route_count; i++) {
+        const struct lease_route *leased = &wish->lease->routes[i];
+        struct ip_subnet subnet = {wish->lease->address, wish->lease->prefix_length};
+        bool has_gateway = leased->gateway.family != IP_FAMILY_NONE;
+
+        ret->routes[ret->count++] = (struct route){
+            .family = wish->family,
+            .type = RTN_UNICAST,
+            .protocol = ROUTE_PROTOCOL,
+            .scope = has_gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+            .table = wish->table,
+            .metric = METRIC_LEASE,
+            .index = wish->external->index,
+            .destination = leased->destination.address,
+            .destination_length = leased->destination.prefix_length,
+            .gateway = leased->gateway,
+            .is_on_link = has_gateway && !ip_subnet_contains(&subnet, &leased->gateway),
+        };
     }
 }
 
@@ -207,6 +238,8 @@ static void list_wanted(const struct route_wish *wish, struct route_list *ret)
 {
     const uint8_t first_bytes[] = {0x00, 0x80}; /* of the two halves */
     struct ip_subnet destination = {.prefix_length = 0};
+
+    list_leased(wish, ret);
 
     if (wish->table != RT_TABLE_MAIN) {
         list_destination(wish, &destination, ret);
@@ -217,6 +250,7 @@ static void list_wanted(const struct route_wish *wish, struct route_list *ret)
         destination.address.bytes[0] = first_bytes[i];
         list_destination(wish, &destination, ret);
     }
+    list_leased(wish, ret);
 }
 
 static bool route_equal(const struct route *a, const struct route *b)
@@ -245,11 +279,14 @@ static const struct route *find_equal(const struct route_list *list, const struc
     return NULL;
 }
 
-/* Returns the number of routes that were missing, or a negative errno. */
+/* Goes on after a failure: a route that a DHCP server invented must not keep the others away. Returns the number of
+ * routes that were missing, or the first negative errno with its request in *request. */
 static int install_missing(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
                            const struct route_list *wanted, const struct route_list *present)
 {
+    struct rtnetlink_request next;
     int missing = 0;
+    int first = 0;
 
     for (size_t i = 0; i < wanted->count; i++) {
         const struct route *found = find_equal(present, &wanted->routes[i]);
@@ -257,12 +294,14 @@ static int install_missing(struct rtnetlink *rtnetlink, struct rtnetlink_request
 
         if (found && lifetime_equal(found, &wanted->routes[i]))
             continue;
-        result = change_route(rtnetlink, request, "replace route", RTM_NEWROUTE, &wanted->routes[i]);
-        if (result < 0)
-            return result;
-        missing += found ? 0 : 1;
+        result = change_route(rtnetlink, &next, "replace route", RTM_NEWROUTE, &wanted->routes[i]);
+        if (result < 0 && first == 0) {
+            first = result;
+            *request = next;
+        }
+        missing += found || result < 0 ? 0 : 1;
     }
-    return missing;
+    return first < 0 ? first : missing;
 }
 
 static bool is_ours_to_remove(const struct route *route)
@@ -355,4 +394,27 @@ int route_table_read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_reque
     int result = dump_routes(rtnetlink, request, IP_FAMILY_6, RT_TABLE_MAIN, on_main_route, &reading);
 
     return result < 0 ? result : (int)reading.count;
+}
+
+int route_table_read_lease(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
+                           uint32_t table, struct lease *ret)
+{
+    struct route_list present = {.family = family, .table = table};
+    int result = dump_routes(rtnetlink, request, family, table, on_own_route, &present);
+    uint8_t default_length = table == RT_TABLE_MAIN ? HALF_PREFIX_LENGTH : 0;
+
+    for (size_t i = 0; i < present.count; i++) {
+        const struct route *route = &present.routes[i];
+
+        if (route->protocol != ROUTE_PROTOCOL || route->metric != METRIC_LEASE || route->type != RTN_UNICAST)
+            continue;
+        if (route->destination_length == default_length)
+            ret->gateway = route->gateway;
+        else if (ret->route_count < LEASE_ROUTES_MAX)
+            ret->routes[ret->route_count++] = (struct lease_route){
+                .destination = {route->destination, route->destination_length},
+                .gateway = route->gateway,
+            };
+    }
+    return result;
 }

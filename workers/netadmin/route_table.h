@@ -6,6 +6,9 @@
  *     ip route show table 24942:
  *                default via GATEWAY dev EXTERNAL proto 110 metric 100     (v6 RA: pref …, expires …; 101 … for the
  * next) unreachable default proto 110 metric 4294967295
+ *     with a lease: default via GATEWAY dev EXTERNAL proto 110 metric 90
+ *                192.0.2.0/24 via ROUTER dev EXTERNAL proto 110 metric 90  (option 121)
+ *                192.0.2.1 dev EXTERNAL proto 110 scope link metric 90     (option 121, on link)
  *
  * So main's specific routes hold, Docker's default routes never do, other people's rules come first, and with
  * the link down or no gateway nothing leaves another way. Docker's routes are never touched.
@@ -47,6 +50,7 @@ struct route_wish {
     uint32_t table; /* ROUTE_TABLE_NUMBER, or RT_TABLE_MAIN without policy routing */
     const struct network_link *external;
     const struct gateway_choice *choice;
+    const struct lease *lease; /* whose routes are wanted, too; NULL without one */
 };
 
 /*
@@ -66,3 +70,10 @@ int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
  */
 int route_table_read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
                              struct gateway *ret, size_t maximum) __attribute__((warn_unused_result));
+
+/*
+ * What a predecessor installed for a lease: fills the gateway and the routes of *ret, all but its address. Returns 0 or
+ * a negative errno.
+ */
+int route_table_read_lease(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
+                           uint32_t table, struct lease *ret) __attribute__((warn_unused_result));

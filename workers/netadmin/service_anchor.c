@@ -157,7 +157,8 @@ int service_anchor_new(sd_event *event, struct service_anchor **ret)
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;
     }
-    result = network_new(event, &(struct network_callbacks){on_network_changed, anchor}, &anchor->network);
+    result = network_new(event, &(struct network_callbacks){.on_changed = on_network_changed, .userdata = anchor},
+                         &anchor->network);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(anchor);

@@ -1,0 +1,67 @@
+/*
+ * Leases taken or refused; see network.h. Runs in anchord-netadmin. What a server said has passed the supervisor, which
+ * checked its form alone: here it is judged.
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "workers/netadmin/network_internal.h"
+
+static void on_refused(const char *object, const char *reason, void *userdata)
+{
+    const struct lease_policy *policy = userdata;
+
+    log_warn("lease: gateway or route refused, the rest of it is used", LOG_TEXT("route", object),
+             LOG_TEXT("network", policy->shared->name), LOG_TEXT("reason", reason));
+}
+
+static int check(const struct network *network, const struct message_lease *message, struct lease *ret,
+                 char reason[REASON_SIZE])
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    struct lease_policy policy = {
+        .shared = &network->topology.shared,
+        .links = &network->links,
+        .external_index = external ? external->index : 0,
+        .on_refused = on_refused,
+    };
+
+    policy.userdata = &policy;
+    return lease_policy_check(&policy, (uint8_t)message->family, &message->lease, ret, reason);
+}
+
+static uint64_t end_of(uint64_t received, uint32_t seconds)
+{
+    return seconds == LEASE_SECONDS_FOREVER ? TIME_NEVER : received + seconds * MICROSECONDS_PER_SECOND;
+}
+
+static int refuse(int error, const char *text, char reason[REASON_SIZE])
+{
+    text_copy_cut(reason, REASON_SIZE, text);
+    return error;
+}
+
+int network_set_lease(struct network *network, const struct message_lease *message, char reason[REASON_SIZE])
+{
+    struct family_addresses *addresses = &network->addresses[message->family == IP_FAMILY_6];
+    struct known_lease state = {.is_known = true, .is_held = message->is_held != 0};
+    int result = 0;
+
+    if (network->address_mode != ADDRESS_MODE_DHCP_REFRESH)
+        return refuse(-EOPNOTSUPP, "the address mode takes no leases", reason);
+    if (!network->has_topology)
+        return refuse(-ENODEV, "there is no external network yet", reason);
+    if (message->received > clock_boottime_microseconds())
+        return refuse(-EPERM, "received in the future", reason);
+    if (state.is_held)
+        result = check(network, message, &state.lease, reason);
+    if (result < 0)
+        return result;
+    state.valid_until = end_of(message->received, message->lease.valid_seconds);
+    state.preferred_until = end_of(message->received, message->lease.preferred_seconds);
+    addresses->lease = state;
+    addresses->generation = message->header.generation;
+    addresses->owes_answer = true;
+    (void)network_refresh(network); /* reported, and planned again */
+    return 0;
+}

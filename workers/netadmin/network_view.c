@@ -1,0 +1,85 @@
+/* What the other half and DHCP clients may know of the two links; see network.h. Runs in anchord-netadmin, no
+ * privilege. */
+#include "common/text.h"
+#include "workers/netadmin/egress_choice.h"
+#include "workers/netadmin/network_internal.h"
+
+#include <string.h>
+
+/* Sorted, so that two readings of one state are equal; once, although IPv4 may hold it with two prefix lengths. */
+static void insert_address(struct network_view *view, const struct ip_address *address)
+{
+    size_t position = view->external_count;
+
+    while (position > 0 && ip_address_compare(address, &view->external[position - 1]) < 0)
+        position--;
+    if (view->external_count == LINK_ADDRESSES_MAX ||
+        (position > 0 && ip_address_equal(address, &view->external[position - 1])))
+        return;
+    for (size_t i = view->external_count++; i > position; i--)
+        view->external[i] = view->external[i - 1];
+    view->external[position] = *address;
+}
+
+static void list_external(const struct network *network, const struct network_link *external, struct network_view *ret)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        for (size_t j = 0; j < network->plans[i].wanted_count; j++)
+            insert_address(ret, &network->plans[i].wanted[j].address.address);
+    }
+    for (uint32_t i = 0; i < external->address_count; i++) {
+        const struct link_address *address = &external->addresses[i];
+
+        if (link_address_is_usable(address) && !ip_address_is_link_local(&address->address))
+            insert_address(ret, &address->address);
+    }
+}
+
+bool network_get_view(const struct network *network, struct network_view *ret)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    const struct known_lease *lease = &network->addresses[FAMILY_INDEX_6].lease;
+    struct egress_preference preference = {.is_bootstrap = network->address_mode == ADDRESS_MODE_BOOTSTRAP};
+    struct egress_choice egress;
+
+    if (!external || !shared)
+        return false;
+    if (lease->is_held)
+        preference.leased = lease->lease.address;
+    egress = egress_choose(external, &preference);
+    *ret = (struct network_view){
+        .external_index = external->index,
+        .shared_index = shared->index,
+        .external_mtu = external->mtu,
+        .shared_mtu = shared->mtu,
+        .egress6_global = egress.global,
+        .egress6_unique_local = egress.unique_local,
+    };
+    text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
+    text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
+    list_external(network, external, ret);
+    return true;
+}
+
+void network_view_applied(struct network *network, const struct network_view *view)
+{
+    bool was_awaited = network_awaits_element(network);
+
+    network->installed_count = view->external_count;
+    memcpy(network->installed, view->external, sizeof(network->installed));
+    if (was_awaited)
+        (void)network_refresh(network); /* reported, and planned again */
+}
+
+void network_describe_external_link(const struct network *network, struct message_external_link *ret)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+
+    if (network->address_mode != ADDRESS_MODE_DHCP_REFRESH || !external || !external->is_up ||
+        external->settings.promote_secondaries != 1)
+        return;
+    ret->index = external->index;
+    ret->is_running = external->is_running;
+    text_copy_cut(ret->name, sizeof(ret->name), external->name);
+}
