@@ -242,26 +242,6 @@ def test_garbage_keeps_the_last_state(lab, docker, answer):
     watcher.state(WEB | {("tcp", 25, 25): ("172.30.0.5", 25)})
 
 
-def test_an_endless_string_is_cut_off(lab, docker):
-    """A body without an end grows neither memory nor patience."""
-    docker.put(web())
-    watcher = lab.start(poll=0.1)
-    watcher.state(WEB)
-    before = watcher.resident()
-
-    def endless(connection):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[\"x\r\n")
-        while True:
-            connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
-
-    docker.misbehave["/containers/json"] = endless
-    assert "too long" in watcher.log("Docker cannot be read")["err"]
-    assert watcher.resident() - before < 4096
-    docker.misbehave.clear()
-    docker.start(container(2, "tcp/25"))
-    watcher.state(WEB | {("tcp", 25, 25): ("172.30.0.5", 25)})
-
-
 def test_garbage_events_are_passed_over(lab, docker):
     watcher = lab.start()
     watcher.state({})
