@@ -1,0 +1,324 @@
+/* Unit tests of workers/lease/lease_environment: each reason of dhcpcd, each variable at its limits and beyond. */
+#include "common/cleanup.h"
+#include "protocol/validate.h"
+#include "workers/lease/lease_environment.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define VARIABLES_MAX 16
+
+/* What a BOUND of dhcpcd 9.4.1 had (measured), without what nobody reads. */
+#define BOUND4                                                                                            \
+    "reason=BOUND", "interface=eth0", "ifcarrier=up", "new_ip_address=10.77.0.151", "new_subnet_cidr=24", \
+        "new_dhcp_server_identifier=10.77.0.1", "new_dhcp_lease_time=120", "new_dhcp_renewal_time=20",    \
+        "new_dhcp_rebinding_time=70", "new_routers=10.77.0.1 10.77.0.2"
+#define BOUND6                                                                                                    \
+    "reason=BOUND6", "interface=eth0", "ifcarrier=up", "new_dhcp6_ia_na1_ia_addr1=fd77::18b",                     \
+        "new_dhcp6_ia_na1_ia_addr1_pltime=110", "new_dhcp6_ia_na1_ia_addr1_vltime=120", "new_dhcp6_ia_na1_t1=60", \
+        "new_dhcp6_ia_na1_t2=105"
+
+struct parsed {
+    int result;
+    struct message_lease_event event;
+    size_t routes_left_out;
+    struct lease_problem problem;
+};
+
+/* `first`, if there is one, stands before the others and so wins over its namesake. */
+static struct parsed parse(const char *first, const char *const variables[])
+{
+    const char *environment[VARIABLES_MAX + 2] = {NULL};
+    struct parsed parsed = {.result = 0};
+    const char *reason = NULL;
+    size_t count = 0;
+
+    if (first)
+        environment[count++] = first;
+    for (size_t i = 0; variables[i]; i++) {
+        assert_true(count < VARIABLES_MAX);
+        environment[count++] = variables[i];
+    }
+    parsed.result = lease_environment_parse(environment, &parsed.event, &parsed.routes_left_out, &parsed.problem);
+    if (parsed.result == 0)
+        assert_int_equal(
+            message_validate(DIRECTION_LEASE_TO_SUPERVISOR, &parsed.event, sizeof(parsed.event), 0, &reason), 0);
+    return parsed;
+}
+
+static const char *const bound4[] = {BOUND4, NULL};
+static const char *const bound6[] = {BOUND6, NULL};
+
+static void assert_address(const struct wire_address *wire, const char *expected)
+{
+    struct ip_address address = wire_address_to(wire);
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    assert_string_equal(ip_address_format(&address, text), expected);
+}
+
+static void lease_of_ipv4(void **state)
+{
+    struct parsed parsed = parse(NULL, bound4);
+    const struct wire_lease *lease = &parsed.event.lease;
+
+    (void)state;
+    assert_int_equal(parsed.result, 0);
+    assert_int_equal(parsed.event.kind, LEASE_EVENT_HELD);
+    assert_int_equal(parsed.event.family, IP_FAMILY_4);
+    assert_string_equal(parsed.event.interface, "eth0");
+    assert_string_equal(parsed.event.reason, "BOUND");
+    assert_address(&lease->address, "10.77.0.151");
+    assert_address(&lease->server, "10.77.0.1");
+    assert_int_equal(lease->prefix_length, 24);
+    assert_int_equal(lease->valid_seconds, 120);
+    assert_int_equal(lease->preferred_seconds, 120);
+    assert_int_equal(lease->renewal_seconds, 20);
+    assert_int_equal(lease->rebinding_seconds, 70);
+    assert_int_equal(lease->router_count, 2);
+    assert_address(&lease->routers[1], "10.77.0.2");
+    assert_int_equal(lease->ignores_routers, 0);
+    assert_int_equal(lease->route_count, 0);
+}
+
+static void lease_of_ipv6(void **state)
+{
+    struct parsed parsed = parse(NULL, bound6);
+    const struct wire_lease *lease = &parsed.event.lease;
+
+    (void)state;
+    assert_int_equal(parsed.result, 0);
+    assert_int_equal(parsed.event.family, IP_FAMILY_6);
+    assert_address(&lease->address, "fd77::18b");
+    assert_int_equal(lease->prefix_length, 128);
+    assert_int_equal(lease->valid_seconds, 120);
+    assert_int_equal(lease->preferred_seconds, 110);
+    assert_int_equal(lease->renewal_seconds, 60);
+    assert_int_equal(lease->rebinding_seconds, 105);
+}
+
+/* RFC 8415 §18.2.10.1: one that a server has just taken back comes with a valid lifetime of 0. */
+static void first_valid_address_of_ipv6_counts(void **state)
+{
+    static const char *const two[] = {"reason=RENEW6",
+                                      "interface=eth0",
+                                      "new_dhcp6_ia_na1_ia_addr1=fd77::1",
+                                      "new_dhcp6_ia_na1_ia_addr1_vltime=0",
+                                      "new_dhcp6_ia_na1_ia_addr2=fd77::2",
+                                      "new_dhcp6_ia_na1_ia_addr2_vltime=9",
+                                      NULL};
+    struct parsed parsed = parse(NULL, two);
+
+    (void)state;
+    assert_int_equal(parsed.result, 0);
+    assert_address(&parsed.event.lease.address, "fd77::2");
+    assert_int_equal(parsed.event.lease.valid_seconds, 9);
+}
+
+static void routes_make_routers_void(void **state)
+{
+    struct parsed parsed =
+        parse("new_classless_static_routes=10.99.1.2/16 10.77.0.2 0.0.0.0/0 10.77.0.1  10.5.0.0/24 0.0.0.0", bound4);
+    const struct wire_lease *lease = &parsed.event.lease;
+
+    (void)state;
+    assert_int_equal(parsed.result, 0);
+    assert_int_equal(lease->ignores_routers, 1);
+    assert_int_equal(lease->route_count, 3);
+    assert_address(&lease->routes[0].destination, "10.99.0.0"); /* without host bits */
+    assert_int_equal(lease->routes[0].prefix_length, 16);
+    assert_address(&lease->routes[0].gateway, "10.77.0.2");
+    assert_int_equal(lease->routes[1].prefix_length, 0);
+    assert_address(&lease->routes[2].gateway, "0.0.0.0"); /* on link */
+}
+
+/* ADDR-11: at most 64, and never without the default route. */
+static void routes_above_the_limit_are_left_out(void **state)
+{
+    char text[8192] = "new_classless_static_routes=";
+    size_t length = strlen(text);
+    struct parsed parsed;
+
+    (void)state;
+    for (int i = 0; i < LEASE_ROUTES_MAX; i++)
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "10.%d.0.0/16 10.77.0.2 ", i);
+    parsed = parse(text, bound4);
+    assert_int_equal(parsed.event.lease.route_count, LEASE_ROUTES_MAX);
+    assert_int_equal(parsed.routes_left_out, 0);
+    (void)snprintf(text + length, sizeof(text) - length, "10.64.0.0/16 10.77.0.2 0.0.0.0/0 10.77.0.1");
+    parsed = parse(text, bound4);
+    assert_int_equal(parsed.result, 0);
+    assert_int_equal(parsed.event.lease.route_count, LEASE_ROUTES_MAX);
+    assert_int_equal(parsed.routes_left_out, 2);
+    assert_int_equal(parsed.event.lease.routes[LEASE_ROUTES_MAX - 1].prefix_length, 0);
+    assert_address(&parsed.event.lease.routes[LEASE_ROUTES_MAX - 1].gateway, "10.77.0.1");
+}
+
+static void routers_above_the_limit_are_left_out(void **state)
+{
+    struct parsed parsed = parse("new_routers=10.77.0.1 10.77.0.2 10.77.0.3 10.77.0.4 10.77.0.5", bound4);
+
+    (void)state;
+    assert_int_equal(parsed.result, 0);
+    assert_int_equal(parsed.event.lease.router_count, LEASE_ROUTERS_MAX);
+    assert_address(&parsed.event.lease.routers[3], "10.77.0.4");
+}
+
+static void lifetimes_at_their_limits(void **state)
+{
+    struct parsed parsed = parse("new_dhcp_lease_time=4294967295", bound4);
+
+    (void)state;
+    assert_int_equal(parsed.event.lease.valid_seconds, LEASE_SECONDS_FOREVER);
+    parsed = parse("new_dhcp_lease_time=1", bound4);
+    assert_int_equal(parsed.event.lease.valid_seconds, 1);
+}
+
+static void malformed_values_refuse_the_event(void **state)
+{
+    static const char *const four[] = {
+        "reason=",
+        "reason=bound",
+        "reason=BOUND\x1b[2J",
+        "interface=",
+        "interface=sixteen-letters-",
+        "new_ip_address=",
+        "new_ip_address=10.77.0",
+        "new_ip_address=10.77.0.151.1",
+        "new_ip_address=010.77.0.151x",
+        "new_ip_address=0.0.0.0",
+        "new_ip_address=255.255.255.255",
+        "new_ip_address=127.0.0.1",
+        "new_ip_address=224.0.0.1",
+        "new_ip_address=fd77::1",
+        "new_ip_address=10.77.0.151 ",
+        "new_subnet_cidr=0",
+        "new_subnet_cidr=33",
+        "new_subnet_cidr=-1",
+        "new_subnet_cidr=",
+        "new_subnet_cidr=24 ",
+        "new_dhcp_server_identifier=server",
+        "new_dhcp_lease_time=0",
+        "new_dhcp_lease_time=-5",
+        "new_dhcp_lease_time=4294967296",
+        "new_dhcp_lease_time=99999999999999999999999",
+        "new_dhcp_renewal_time=1.5",
+        "new_dhcp_rebinding_time=0x10",
+        "new_routers=10.77.0.1,10.77.0.2",
+        "new_routers=10.77.0.1 10.77.0.2 10.77.0.3 10.77.0.4 nonsense",
+        "new_classless_static_routes=10.0.0.0/8",
+        "new_classless_static_routes=10.0.0.0/33 10.77.0.1",
+        "new_classless_static_routes=10.0.0.0 10.77.0.1",
+        "new_classless_static_routes=/8 10.77.0.1",
+        "new_classless_static_routes=10.0.0.0/8 fd77::1",
+        "new_classless_static_routes=10.0.0.0/ 10.77.0.1",
+    };
+    static const char *const six[] = {
+        "new_dhcp6_ia_na1_ia_addr1=",
+        "new_dhcp6_ia_na1_ia_addr1=10.77.0.1",
+        "new_dhcp6_ia_na1_ia_addr1=::",
+        "new_dhcp6_ia_na1_ia_addr1=ff02::1",
+        "new_dhcp6_ia_na1_ia_addr1=fd77::1%eth0",
+        "new_dhcp6_ia_na1_ia_addr1_vltime=0",
+        "new_dhcp6_ia_na1_ia_addr1_vltime=109",
+        "new_dhcp6_ia_na1_ia_addr1_vltime=x",
+        "new_dhcp6_ia_na1_ia_addr1_pltime=121",
+        "new_dhcp6_ia_na1_t1=-1",
+        "new_dhcp6_ia_na1_t2=4294967296",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(four) + ARRAY_LENGTH(six); i++) {
+        bool is_four = i < ARRAY_LENGTH(four);
+        const char *wrong = is_four ? four[i] : six[i - ARRAY_LENGTH(four)];
+        struct parsed parsed = parse(wrong, is_four ? bound4 : bound6);
+
+        if (parsed.result != -EBADMSG)
+            fail_msg("taken: %s", wrong);
+        assert_non_null(parsed.problem.variable);
+        assert_non_null(parsed.problem.reason);
+    }
+}
+
+static void missing_values_refuse_the_event(void **state)
+{
+    static const char *const nothing[] = {NULL};
+    static const char *const no_interface[] = {"reason=BOUND", NULL};
+    static const char *const no_address[] = {"reason=BOUND", "interface=eth0", NULL};
+    static const char *const no_prefix[] = {"reason=BOUND", "interface=eth0", "new_ip_address=10.77.0.151", NULL};
+    static const char *const no_address6[] = {"reason=BOUND6", "interface=eth0", NULL};
+    static const char *const *const cases[] = {nothing, no_interface, no_address, no_prefix, no_address6};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_int_equal(parse(NULL, cases[i]).result, -EBADMSG);
+}
+
+static void every_reason_has_its_kind(void **state)
+{
+    static const struct {
+        const char *reason;
+        uint32_t kind;
+        uint32_t family;
+    } cases[] = {
+        {"reason=RENEW", LEASE_EVENT_HELD, IP_FAMILY_4},
+        {"reason=REBIND", LEASE_EVENT_HELD, IP_FAMILY_4},
+        {"reason=REBOOT", LEASE_EVENT_HELD, IP_FAMILY_4},
+        {"reason=TIMEOUT", LEASE_EVENT_HELD, IP_FAMILY_4},
+        {"reason=NAK", LEASE_EVENT_LOST, IP_FAMILY_4},
+        {"reason=EXPIRE", LEASE_EVENT_LOST, IP_FAMILY_4},
+        {"reason=EXPIRED", LEASE_EVENT_LOST, IP_FAMILY_4},
+        {"reason=EXPIRE6", LEASE_EVENT_LOST, IP_FAMILY_6},
+        {"reason=STOP", LEASE_EVENT_STOPPED, IP_FAMILY_4},
+        {"reason=STOP6", LEASE_EVENT_STOPPED, IP_FAMILY_6},
+        {"reason=RELEASE6", LEASE_EVENT_STOPPED, IP_FAMILY_6},
+        {"reason=STOPPED", LEASE_EVENT_STOPPED, IP_FAMILY_NONE},
+        {"reason=PREINIT", LEASE_EVENT_PROGRESS, IP_FAMILY_NONE},
+        {"reason=CARRIER", LEASE_EVENT_PROGRESS, IP_FAMILY_NONE},
+        {"reason=NOCARRIER", LEASE_EVENT_PROGRESS, IP_FAMILY_NONE},
+        {"reason=NOCARRIER_ROAMING", LEASE_EVENT_PROGRESS, IP_FAMILY_NONE}, /* longer than its field */
+        {"reason=RECONFIGURE", LEASE_EVENT_PROGRESS, IP_FAMILY_NONE},
+        {"reason=IPV4LL", LEASE_EVENT_PROGRESS, IP_FAMILY_NONE},
+        {"reason=3RDPARTY", LEASE_EVENT_PROGRESS, IP_FAMILY_NONE},
+        {"reason=ROUTERADVERT", LEASE_EVENT_PROGRESS, IP_FAMILY_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct parsed parsed = parse(cases[i].reason, bound4);
+
+        assert_int_equal(parsed.result, 0);
+        assert_int_equal(parsed.event.kind, cases[i].kind);
+        assert_int_equal(parsed.event.family, cases[i].family);
+    }
+}
+
+static void carrier_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("ifcarrier=down", bound4).event.is_carrier_down, 1);
+    assert_int_equal(parse("ifcarrier=unknown", bound4).event.is_carrier_down, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lease_of_ipv4),
+        cmocka_unit_test(lease_of_ipv6),
+        cmocka_unit_test(first_valid_address_of_ipv6_counts),
+        cmocka_unit_test(routes_make_routers_void),
+        cmocka_unit_test(routes_above_the_limit_are_left_out),
+        cmocka_unit_test(routers_above_the_limit_are_left_out),
+        cmocka_unit_test(lifetimes_at_their_limits),
+        cmocka_unit_test(malformed_values_refuse_the_event),
+        cmocka_unit_test(missing_values_refuse_the_event),
+        cmocka_unit_test(every_reason_has_its_kind),
+        cmocka_unit_test(carrier_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
