@@ -246,7 +246,8 @@ void status_print_text(const struct status *status)
         (void)printf(": false");
     }
     (void)puts("");
-    print_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
+    if (strcmp(status->role, "service-anchor") != 0) /* which has none */
+        print_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
     print_network(status, "Shared  ", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
     print_gateways(status);
     print_exposures(status);

@@ -87,10 +87,11 @@ struct message_findings { /* FINDINGS_ITEMS */
 
 enum gateway_source {
     GATEWAY_SOURCE_NONE,
-    GATEWAY_SOURCE_PIN,           /* ANCHORD_EXT_GATEWAY_IP */
+    GATEWAY_SOURCE_PIN,           /* ANCHORD_EXT_GATEWAY_IP, of a service-anchor ANCHORD_GATEWAY_IP */
     GATEWAY_SOURCE_IPAM,          /* the Docker network's IPAM.Config[].Gateway */
     GATEWAY_SOURCE_ADVERTISEMENT, /* router advertisements (RFC 4861), IPv6 only */
     GATEWAY_SOURCE_LEASE,         /* DHCP options 3 or 121, IPv4 only */
+    GATEWAY_SOURCE_DNS,           /* ANCHORD_GATEWAY_HOSTNAME's address, of a service-anchor */
     GATEWAY_SOURCE_MAX_,
 };
 

@@ -151,6 +151,11 @@ class ServiceAnchorLab:
         return subprocess.run([self.supervision.build / "daemon" / "anchord", "healthcheck"], capture_output=True,
                               env={"RUNTIME_DIRECTORY": str(self.supervision.scratch / runtime)}).returncode
 
+    def status(self, *options):
+        return subprocess.run([self.supervision.build / "daemon" / "anchord", "status", *options], capture_output=True,
+                              text=True, check=True,
+                              env={"RUNTIME_DIRECTORY": str(self.supervision.scratch / "run")}).stdout
+
     def lines(self, *command):
         return [" ".join(line.split()) for line in self.app.run("ip", *command, check=False).splitlines()]
 

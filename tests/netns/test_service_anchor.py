@@ -1,5 +1,6 @@
 """The role service-anchor on the real kernel: its own table and rules, whatever happens around them (SPEC §5)."""
 
+import json
 import os
 import signal
 import subprocess
@@ -84,6 +85,23 @@ def test_health_tells_whether_there_is_a_route(lab):
     assert lab.healthcheck() == 0
     process.stop()
     assert lab.healthcheck() == 1
+
+
+def test_status_shows_the_way_to_the_network_anchor(lab):
+    """SPEC §9: the interface, and each family's gateway with its source."""
+    lab.dns.names["anchord"] = [ANCHOR4]
+    lab.start().wait_for(msg="anchord ready")
+
+    def shown():
+        status = json.loads(lab.status("--json"))
+        return status if status["shared"]["interface"] and status["gateways"][0]["address"] else None
+
+    status = wait_until(shown, "control was told")
+    assert status["shared"] == {"network": None, "interface": "eth0"}
+    assert {(row["address"], row["prefix_length"]) for row in status["shared_addresses"]} == {(APP4, 24), (APP6, 64)}
+    assert status["gateways"] == [{"family": "v4", "address": ANCHOR4, "source": "dns"},
+                                  {"family": "v6", "address": None, "source": "none"}]
+    assert f"\nShared    eth0  {APP4}/24 docker, {APP6}/64 docker\nGateway   v4 {ANCHOR4} dns, v6 none\n" in lab.status()
 
 
 def test_unresolved_at_the_start_changes_nothing_and_never_ends(lab):

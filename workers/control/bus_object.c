@@ -157,7 +157,7 @@ GETTER(get_gateways)
     static const char *const families[FAMILY_INDEX_MAX_] = {"v4", "v6"};
     static const char *const sources[GATEWAY_SOURCE_MAX_] = {
         [GATEWAY_SOURCE_NONE] = "none",        [GATEWAY_SOURCE_PIN] = "pin",     [GATEWAY_SOURCE_IPAM] = "ipam",
-        [GATEWAY_SOURCE_ADVERTISEMENT] = "ra", [GATEWAY_SOURCE_LEASE] = "lease",
+        [GATEWAY_SOURCE_ADVERTISEMENT] = "ra", [GATEWAY_SOURCE_LEASE] = "lease", [GATEWAY_SOURCE_DNS] = "dns",
     };
     const struct view *view = userdata;
     int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sss)");

@@ -8,19 +8,19 @@
 struct control_report {
     sd_event *event;
     const struct network *network;
-    const struct ruleset *ruleset;
-    struct channel *control; /* NULL until LINK */
+    const struct ruleset *ruleset; /* NULL in a service-anchor */
+    struct channel *control;       /* NULL until LINK */
     sd_event_source *post_source;
     struct message_network_report sent; /* header.type MESSAGE_INVALID: nothing yet */
 };
 
 static void describe(const struct control_report *report, struct message_network_report *ret)
 {
-    const struct map_state *held = ruleset_held(report->ruleset);
+    const struct map_state *held = report->ruleset ? ruleset_held(report->ruleset) : NULL;
 
     *ret = (struct message_network_report){.header = message_header_make(MESSAGE_NETWORK_REPORT, sizeof(*ret), 0)};
     network_describe(report->network, ret);
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+    for (size_t family = 0; held && family < FAMILY_INDEX_MAX_; family++) {
         for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
             ret->entries[family][protocol] = (uint32_t)held->maps[family][protocol].count;
     }

@@ -7,7 +7,7 @@
 
 static const char *const source_names[] = {
     [GATEWAY_SOURCE_NONE] = "none",        [GATEWAY_SOURCE_PIN] = "pin",     [GATEWAY_SOURCE_IPAM] = "IPAM",
-    [GATEWAY_SOURCE_ADVERTISEMENT] = "RA", [GATEWAY_SOURCE_LEASE] = "lease",
+    [GATEWAY_SOURCE_ADVERTISEMENT] = "RA", [GATEWAY_SOURCE_LEASE] = "lease", [GATEWAY_SOURCE_DNS] = "DNS",
 };
 static_assert(ARRAY_LENGTH(source_names) == GATEWAY_SOURCE_MAX_, "every source has a name");
 
@@ -161,7 +161,7 @@ static const struct network_link *find_link_to(const struct link_table *links, c
 struct gateway_answer gateway_choose_answer(const struct gateway_answers *answers, bool is_pin,
                                             const struct link_table *links, const struct ip_address *current)
 {
-    struct gateway_answer answer = {.choice.source = is_pin ? GATEWAY_SOURCE_PIN : GATEWAY_SOURCE_NONE};
+    struct gateway_answer answer = {.choice.source = is_pin ? GATEWAY_SOURCE_PIN : GATEWAY_SOURCE_DNS};
     struct ip_address *chosen = &answer.choice.gateways[0].address;
 
     for (size_t i = 0; i < answers->count; i++) {

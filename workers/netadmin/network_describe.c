@@ -28,11 +28,11 @@ static enum address_origin origin_of(const struct network *network, enum device_
     return address->flags & IFA_F_PERMANENT ? ADDRESS_ORIGIN_DOCKER : ADDRESS_ORIGIN_SLAAC;
 }
 
-static void describe_link(const struct network *network, enum device_side side, struct wire_reported_link *ret)
+static void describe_link(const struct network *network, enum device_side side, const struct network_link *link,
+                          struct wire_reported_link *ret)
 {
     const struct wire_network *wire =
         side == DEVICE_SIDE_SHARED ? &network->topology.shared : &network->topology.external;
-    const struct network_link *link = network_find_link(network, side);
 
     text_copy_cut(ret->network, sizeof(ret->network), network->has_topology ? wire->name : "");
     if (!link)
@@ -51,10 +51,34 @@ static void describe_link(const struct network *network, enum device_side side, 
     }
 }
 
+static const struct network_link *find_index(const struct link_table *table, uint32_t index)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->links[i].index == index)
+            return &table->links[i];
+    }
+    return NULL;
+}
+
+/* The interface towards the network-anchor, IPv4's if the families differ. What Docker calls its network is not known.
+ */
+static void describe_service_anchor(const struct network *network, struct message_network_report *ret)
+{
+    const struct network_link *link = NULL;
+
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && !link; i++)
+        link = find_index(&network->links, network->families[i].link_index);
+    describe_link(network, DEVICE_SIDE_SHARED, link, &ret->shared);
+}
+
 void network_describe(const struct network *network, struct message_network_report *ret)
 {
-    describe_link(network, DEVICE_SIDE_EXTERNAL, &ret->external);
-    describe_link(network, DEVICE_SIDE_SHARED, &ret->shared);
+    if (network->role == ANCHOR_ROLE_SERVICE) {
+        describe_service_anchor(network, ret);
+    } else {
+        describe_link(network, DEVICE_SIDE_EXTERNAL, network_find_link(network, DEVICE_SIDE_EXTERNAL), &ret->external);
+        describe_link(network, DEVICE_SIDE_SHARED, network_find_link(network, DEVICE_SIDE_SHARED), &ret->shared);
+    }
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct family_state *family = &network->families[i];
 

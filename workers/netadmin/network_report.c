@@ -100,6 +100,7 @@ static const char *why_no_gateway(const struct family_state *family, const struc
         return "the network's IPAM gateway is not on link";
     case GATEWAY_SOURCE_LEASE:
         return "the lease's gateway is not on link";
+    case GATEWAY_SOURCE_DNS:
     case GATEWAY_SOURCE_NONE:
     case GATEWAY_SOURCE_ADVERTISEMENT:
     case GATEWAY_SOURCE_MAX_:

@@ -5,6 +5,7 @@
 #include "common/sandbox.h"
 #include "protocol/channel.h"
 #include "protocol/supervised.h"
+#include "workers/netadmin/control_report.h"
 #include "workers/netadmin/network.h"
 
 /* No set of conditions: the supervisor hears the first one whatever it is. */
@@ -15,6 +16,7 @@ struct service_anchor {
     struct channel *supervisor;
     struct channel *resolver; /* NULL until LINK; for good with a configured gateway */
     struct network *network;
+    struct control_report *control;
     uint32_t conditions; /* enum readiness_condition, as last sent */
     bool is_configured;
 };
@@ -77,8 +79,10 @@ static void handle_link(struct service_anchor *anchor, const struct message_link
     const struct channel_callbacks callbacks = {on_resolver_message, on_resolver_closed, anchor};
     int result;
 
-    if (message->peer == LINK_PEER_CONTROL) { /* there are no interfaces of ours that status could show */
-        close_fd(&descriptor);
+    if (message->peer == LINK_PEER_CONTROL) {
+        result = control_report_link(anchor->control, descriptor);
+        if (result < 0)
+            log_error("cannot use the link to control", LOG_ERROR(result));
         return;
     }
     if (message->peer != LINK_PEER_RESOLVER) {
@@ -137,6 +141,7 @@ struct service_anchor *service_anchor_free(struct service_anchor *anchor)
         return NULL;
     (void)channel_free(anchor->resolver);
     (void)channel_free(anchor->supervisor);
+    (void)control_report_free(anchor->control);
     (void)network_free(anchor->network);
     free(anchor);
     return NULL;
@@ -159,6 +164,8 @@ int service_anchor_new(sd_event *event, struct service_anchor **ret)
     }
     result = network_new(event, &(struct network_callbacks){.on_changed = on_network_changed, .userdata = anchor},
                          &anchor->network);
+    if (result == 0)
+        result = control_report_new(event, anchor->network, NULL, &anchor->control);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(anchor);
