@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "protocol/messages.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -230,6 +231,35 @@ static void print_gateways(const struct status *status)
     (void)puts("");
 }
 
+/* One line, and none where no DHCP client is to run. */
+static void print_leases(const struct status *status)
+{
+    size_t printed = 0;
+
+    for (size_t i = 0; i < status->lists[STATUS_LEASES].row_count; i++) {
+        const struct status_cell *row = status_cell(status, STATUS_LEASES, i, 0);
+
+        if (strcmp(row[1].text, "off") == 0)
+            continue;
+        if (printed++ == 0)
+            print_coloured(COLOUR_TITLE, "Lease   ");
+        (void)printf("%s %s ", printed > 1 ? "," : " ", row[0].text);
+        if (row[2].text[0] == '\0') {
+            (void)printf("%s", row[1].text);
+            continue;
+        }
+        (void)printf("%s/%u", row[2].text, (unsigned int)row[3].number);
+        if (row[4].text[0])
+            (void)printf(" from %s", row[4].text);
+        if (row[5].number == LEASE_SECONDS_FOREVER)
+            (void)printf(" for ever");
+        else
+            (void)printf(" for %llu s", (unsigned long long)row[5].number);
+    }
+    if (printed > 0)
+        (void)puts("");
+}
+
 void status_print_text(const struct status *status)
 {
     (void)printf("anchord ");
@@ -250,6 +280,7 @@ void status_print_text(const struct status *status)
         print_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
     print_network(status, "Shared  ", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
     print_gateways(status);
+    print_leases(status);
     print_exposures(status);
     print_conflicts(status);
     print_problems(status);
