@@ -46,6 +46,28 @@ int text_to_number(const char *text, size_t length, uint64_t maximum, uint64_t *
     return 0;
 }
 
+size_t text_edit_distance(const char *a, const char *b)
+{
+    size_t row[TEXT_COMPARED_MAX + 1];
+    size_t a_length = strnlen(a, TEXT_COMPARED_MAX), b_length = strnlen(b, TEXT_COMPARED_MAX);
+
+    for (size_t column = 0; column <= b_length; column++)
+        row[column] = column;
+    for (size_t line = 1; line <= a_length; line++) {
+        size_t diagonal = row[0];
+
+        row[0] = line;
+        for (size_t column = 1; column <= b_length; column++) {
+            size_t replaced = diagonal + (a[line - 1] != b[column - 1]);
+            size_t best = row[column] < row[column - 1] ? row[column] + 1 : row[column - 1] + 1;
+
+            diagonal = row[column];
+            row[column] = replaced < best ? replaced : best;
+        }
+    }
+    return row[b_length];
+}
+
 bool text_is_terminated(const char *text, size_t size)
 {
     return memchr(text, '\0', size) != NULL;

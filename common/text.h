@@ -26,5 +26,12 @@ void text_copy_cut(char *target, size_t size, const char *source);
 int text_to_number(const char *text, size_t length, uint64_t maximum, uint64_t *ret)
     __attribute__((warn_unused_result));
 
+/* The longest name that a misspelt one is compared with, and how many wrong letters still count as misspelt. */
+#define TEXT_COMPARED_MAX         63
+#define TEXT_MISSPELT_LETTERS_MAX 4
+
+/* Levenshtein's distance between the first TEXT_COMPARED_MAX characters of `a` and `b`. */
+size_t text_edit_distance(const char *a, const char *b);
+
 /* True when the `size` bytes at `text` hold a NUL, i.e. are a string. */
 bool text_is_terminated(const char *text, size_t size);

@@ -12,10 +12,6 @@
 
 #define PREFIX "ANCHORD_"
 
-/* The longest name that a misspelt one is compared with, and how many wrong letters still count as misspelt. */
-#define COMPARED_NAME_MAX    63
-#define MISSPELT_LETTERS_MAX 4
-
 #define NETWORK_ANCHOR (1 << ROLE_NETWORK_ANCHOR)
 #define SERVICE_ANCHOR (1 << ROLE_SERVICE_ANCHOR)
 
@@ -36,7 +32,12 @@ static const struct configuration_variable variables[] = {
      .fallback = "COMPOSE_PROJECT_NAME",
      .parse = parse_name,
      .offset = IN(project),
-     .help = "Compose project whose containers are in scope (required)"},
+     .help = "Compose project whose containers are in scope (required without a selector)"},
+    {.name = "ANCHORD_LABEL_SELECTOR",
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_label_selector,
+     .offset = IN(label_selector),
+     .help = "key=value labels, with commas, of the containers in scope, instead of a project"},
     {.name = "ANCHORD_ADDRESS_MODE",
      .roles = NETWORK_ANCHOR,
      .default_value = "bootstrap",
@@ -131,7 +132,6 @@ static const struct configuration_variable variables[] = {
 
     LATER("DOCKER_TLS_VERIFY", REFUSED, "TLS to Docker"),
     LATER("DOCKER_CERT_PATH", WARNED, "TLS to Docker"),
-    LATER("ANCHORD_LABEL_SELECTOR", REFUSED, "scope by labels instead of by project"),
     LATER("ANCHORD_AUTOSTART_SIBLINGS", WARNED, "lifecycle repair"),
     LATER("ANCHORD_AUTOFIX_DEAD_NETNS", WARNED, "lifecycle repair"),
     {.name = "ANCHORD_MANAGED_SA_TARGET",
@@ -292,14 +292,29 @@ static void derive_dhcp_host_name(struct configuration *configuration)
                     configuration->dhcp_host_name);
 }
 
+/* DISC-2: which containers are in scope. */
+static void check_scope(struct configuration *configuration, const char *const environment[])
+{
+    const char *text = find_in_environment(environment, "ANCHORD_LABEL_SELECTOR");
+    struct label_selector selector;
+    struct label_selector_error error;
+
+    if (text && find_in_environment(environment, "ANCHORD_PROJECT"))
+        add_problem(configuration, false, "ANCHORD_PROJECT",
+                    "ANCHORD_LABEL_SELECTOR is set too and decides alone which containers are in scope");
+    if (text && label_selector_parse(text, &selector, &error) < 0)
+        add_problem(configuration, true, "ANCHORD_LABEL_SELECTOR", "entry \"%.100s\": %s", error.entry, error.reason);
+    if (!text && configuration->project[0] == '\0' && !find_in_environment(environment, "ANCHORD_PROJECT") &&
+        !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
+        add_problem(configuration, true, "ANCHORD_PROJECT",
+                    "neither it nor COMPOSE_PROJECT_NAME nor ANCHORD_LABEL_SELECTOR is set: add `environment: "
+                    "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
+}
+
 /* Rules that concern more than one variable. */
 static void check_network_anchor(struct configuration *configuration, const char *const environment[])
 {
-    if (configuration->project[0] == '\0' && !find_in_environment(environment, "ANCHORD_PROJECT") &&
-        !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
-        add_problem(configuration, true, "ANCHORD_PROJECT",
-                    "neither it nor COMPOSE_PROJECT_NAME is set: add `environment: "
-                    "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
+    check_scope(configuration, environment);
     if (find_in_environment(environment, "ANCHORD_EXT_NETWORK") &&
         find_in_environment(environment, "ANCHORD_EXT_IFACE"))
         add_problem(configuration, false, "ANCHORD_EXT_IFACE", "ANCHORD_EXT_NETWORK is set too and wins, ignoring");
@@ -319,36 +334,13 @@ static void check_service_anchor(struct configuration *configuration, const char
                     "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
 }
 
-/* Levenshtein's distance between the first COMPARED_NAME_MAX characters of `a` and `b`. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[COMPARED_NAME_MAX + 1];
-    size_t a_length = strnlen(a, COMPARED_NAME_MAX), b_length = strnlen(b, COMPARED_NAME_MAX);
-
-    for (size_t column = 0; column <= b_length; column++)
-        row[column] = column;
-    for (size_t line = 1; line <= a_length; line++) {
-        size_t diagonal = row[0];
-
-        row[0] = line;
-        for (size_t column = 1; column <= b_length; column++) {
-            size_t replaced = diagonal + (a[line - 1] != b[column - 1]);
-            size_t best = row[column] < row[column - 1] ? row[column] + 1 : row[column - 1] + 1;
-
-            diagonal = row[column];
-            row[column] = replaced < best ? replaced : best;
-        }
-    }
-    return row[b_length];
-}
-
 static const char *nearest_name(const char *name)
 {
     const char *nearest = NULL;
-    size_t nearest_distance = MISSPELT_LETTERS_MAX + 1;
+    size_t nearest_distance = TEXT_MISSPELT_LETTERS_MAX + 1;
 
     for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {
-        size_t distance = edit_distance(name, variables[i].name);
+        size_t distance = text_edit_distance(name, variables[i].name);
 
         if (distance < nearest_distance) {
             nearest_distance = distance;
@@ -391,7 +383,7 @@ static void check_name(struct configuration *configuration, const char *name)
 static void check_names(struct configuration *configuration, const char *const environment[])
 {
     for (size_t i = 0; environment[i]; i++) {
-        char name[COMPARED_NAME_MAX + 1];
+        char name[TEXT_COMPARED_MAX + 1];
         const char *equals = strchr(environment[i], '=');
         size_t length = equals ? (size_t)(equals - environment[i]) : 0;
 

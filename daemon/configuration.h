@@ -80,6 +80,7 @@ struct configuration {
     char gateway_host_name[HOST_NAME_SIZE];
     uint64_t resolve_interval_milliseconds;
     char project[NAME_SIZE];
+    char label_selector[LABEL_SELECTOR_SIZE]; /* empty: the project decides (DISC-2) */
     char external_network[NAME_SIZE];
     char external_interface[INTERFACE_NAME_SIZE];
     char shared_network[NAME_SIZE];

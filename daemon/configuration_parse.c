@@ -47,6 +47,13 @@ const char *parse_name(const char *text, void *target)
     return text_copy(target, NAME_SIZE, text) < 0 ? "is too long: 127 characters at most" : NULL;
 }
 
+/* What is wrong with an entry is said with its name, by the rules about the scope. */
+const char *parse_label_selector(const char *text, void *target)
+{
+    text_copy_cut(target, LABEL_SELECTOR_SIZE, text);
+    return NULL;
+}
+
 /* Letters, digits and hyphens (RFC 1123 §2.1), and the underscore that Compose puts into names; labels of RFC 1035
  * §2.3.4. */
 const char *parse_host_name(const char *text, void *target)

@@ -13,6 +13,7 @@
 
 const char *parse_role(const char *text, void *target);           /* enum role */
 const char *parse_name(const char *text, void *target);           /* char[NAME_SIZE] */
+const char *parse_label_selector(const char *text, void *target); /* char[LABEL_SELECTOR_SIZE]; its length only */
 const char *parse_host_name(const char *text, void *target);      /* char[HOST_NAME_SIZE] */
 const char *parse_dhcp_host_name(const char *text, void *target); /* char[DHCP_HOST_NAME_SIZE] */
 const char *parse_interface(const char *text, void *target);      /* char[INTERFACE_NAME_SIZE] */

@@ -69,6 +69,7 @@ static void send_watcher_configuration(const struct supervisor *supervisor)
     /* The arrays are of the same size on both sides. */
     memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
     memcpy(message.project, configuration->project, sizeof(message.project));
+    memcpy(message.label_selector, configuration->label_selector, sizeof(message.label_selector));
     memcpy(message.external_network, configuration->external_network, sizeof(message.external_network));
     memcpy(message.external_interface, configuration->external_interface, sizeof(message.external_interface));
     memcpy(message.shared_network, configuration->shared_network, sizeof(message.shared_network));

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "common/address.h"
+#include "protocol/label_selector.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -270,7 +271,8 @@ struct message_readiness {
 struct message_configure_watcher {
     struct message_header header;
     char docker_host[DOCKER_HOST_SIZE];           /* unix:///path or tcp://name:port */
-    char project[NAME_SIZE];                      /* Compose project whose containers are in scope; not empty */
+    char project[NAME_SIZE];                      /* Compose project whose containers are in scope, or empty */
+    char label_selector[LABEL_SELECTOR_SIZE];     /* not empty: decides about the scope alone (DISC-2) */
     char external_network[NAME_SIZE];             /* Docker network, or empty */
     char external_interface[INTERFACE_NAME_SIZE]; /* used when external_network is empty */
     char shared_network[NAME_SIZE];               /* pinned shared network, or empty */
@@ -477,7 +479,8 @@ static_assert(sizeof(struct wire_network) == 436, "wire layout");
 static_assert(sizeof(struct wire_exposure) == 28, "wire layout");
 static_assert(sizeof(struct wire_link) == 32 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct message_link) == 32, "wire layout");
-static_assert(sizeof(struct message_configure_watcher) == 24 + 256 + 128 + 128 + 16 + 128 + 8, "wire layout");
+static_assert(sizeof(struct message_configure_watcher) == 24 + 256 + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 8,
+              "wire layout");
 static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire layout");
 static_assert(sizeof(struct message_topology) == 24 + 2 * 436, "wire layout");
 static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");

@@ -103,21 +103,33 @@ static const char *check_readiness(const void *message)
     return readiness->conditions & ~(uint32_t)READINESS_ALL_ || readiness->reserved ? "conditions" : NULL;
 }
 
+/* One of the two says which containers are in scope. */
+static const char *check_scope(const struct message_configure_watcher *configuration)
+{
+    struct label_selector selector;
+    struct label_selector_error error;
+
+    if (configuration->label_selector[0] == '\0')
+        return configuration->project[0] == '\0' ? "no scope" : NULL;
+    return label_selector_parse(configuration->label_selector, &selector, &error) < 0 ? "label selector" : NULL;
+}
+
 static const char *check_configure_watcher(const void *message)
 {
     const struct message_configure_watcher *configuration = message;
 
     if (!text_is_terminated(configuration->docker_host, sizeof(configuration->docker_host)) ||
         !text_is_terminated(configuration->project, sizeof(configuration->project)) ||
+        !text_is_terminated(configuration->label_selector, sizeof(configuration->label_selector)) ||
         !text_is_terminated(configuration->external_network, sizeof(configuration->external_network)) ||
         !text_is_terminated(configuration->external_interface, sizeof(configuration->external_interface)) ||
         !text_is_terminated(configuration->shared_network, sizeof(configuration->shared_network)))
         return "string not terminated";
-    if (configuration->docker_host[0] == '\0' || configuration->project[0] == '\0')
+    if (configuration->docker_host[0] == '\0')
         return "empty string";
     if (configuration->poll_interval_milliseconds == 0)
         return "poll interval";
-    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
+    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : check_scope(configuration);
 }
 
 static const char *check_configure_netadmin(const void *message)

@@ -38,7 +38,8 @@ static void check(const struct configuration *configuration)
     if (configuration->role >= ROLE_MAX_)
         abort();
     if (configuration->role == ROLE_NETWORK_ANCHOR &&
-        (configuration->project[0] == '\0' || configuration->poll_interval_milliseconds == 0))
+        ((configuration->project[0] == '\0' && configuration->label_selector[0] == '\0') ||
+         configuration->poll_interval_milliseconds == 0))
         abort();
     if (configuration->role == ROLE_SERVICE_ANCHOR && configuration->resolve_interval_milliseconds == 0)
         abort();

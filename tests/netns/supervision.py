@@ -92,7 +92,7 @@ while True:
     if kind == "PING":
         send(channel, "PONG", generation)
         continue
-    tell(event="message", type=kind, descriptors=len(ancillary), body=message[HEADER.size:].hex()[:2048])
+    tell(event="message", type=kind, descriptors=len(ancillary), body=message[HEADER.size:].hex()[:4096])
     if kind == "STOP":
         tell(event="stopping")
         sys.exit(0)

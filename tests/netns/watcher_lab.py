@@ -27,9 +27,9 @@ DEADLINE = 20.0
 EXTERNAL_FLAGS = IPV6_FORWARDS | IPV6_ACCEPTS_RA
 
 
-def configure_watcher(docker_host, project="mail", external="dmz", interface="", shared="", poll=30.0,
+def configure_watcher(docker_host, project="mail", external="dmz", interface="", shared="", poll=30.0, selector="",
                       log_level=messages.LOG_DEBUG):
-    body = struct.pack("=256s128s128s16s128sII", docker_host.encode(), project.encode(), external.encode(),
+    body = struct.pack("=256s128s1024s128s16s128sII", docker_host.encode(), project.encode(), selector.encode(), external.encode(),
                        interface.encode(), shared.encode(), int(poll * 1000), log_level)
     return messages.message(messages.CONFIGURE_WATCHER, body)
 

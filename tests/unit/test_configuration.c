@@ -121,6 +121,26 @@ static void project_is_required_and_own_one_wins(void **state)
     assert_int_equal(configuration.error_count, 1);
 }
 
+static void a_selector_replaces_the_project(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR= anchord.identity = mail ,tier="));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.project, "");
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR=a=b", "COMPOSE_PROJECT_NAME=shop"));
+    assert_int_equal(configuration.problem_count, 0);
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR=a=b", "ANCHORD_PROJECT=mail"));
+    assert_int_equal(configuration.problem_count, 1);
+    assert_problem("ANCHORD_PROJECT", false, "ANCHORD_LABEL_SELECTOR is set too");
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR=a=b,lonely"));
+    assert_int_equal(configuration.error_count, 1);
+    assert_problem("ANCHORD_LABEL_SELECTOR", true, "entry \"lonely\": no `=`");
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR=a=1,a=2"));
+    assert_problem("ANCHORD_LABEL_SELECTOR", true, "entry \"a=2\": the key has another value");
+    load("service-anchor", ENVIRONMENT("ANCHORD_LABEL_SELECTOR=a=b"));
+    assert_problem("ANCHORD_LABEL_SELECTOR", false, "does not concern the role");
+}
+
 static void argument_wins_over_the_variable(void **state)
 {
     (void)state;
@@ -323,6 +343,7 @@ int main(void)
         cmocka_unit_test(empty_means_unset),
         cmocka_unit_test(an_empty_metrics_address_means_nowhere),
         cmocka_unit_test(project_is_required_and_own_one_wins),
+        cmocka_unit_test(a_selector_replaces_the_project),
         cmocka_unit_test(argument_wins_over_the_variable),
         cmocka_unit_test(every_error_is_told_at_once),
         cmocka_unit_test(a_service_anchor_needs_no_project),

@@ -70,12 +70,22 @@ static void parses_numbers_to_the_limit(void **state)
     }
 }
 
+static void distance_counts_wrong_letters(void **state)
+{
+    (void)state;
+    assert_int_equal(text_edit_distance("", ""), 0);
+    assert_int_equal(text_edit_distance("expose", "expose"), 0);
+    assert_int_equal(text_edit_distance("expose", "expos"), 1);
+    assert_int_equal(text_edit_distance("exopse", "expose"), 2);
+    assert_int_equal(text_edit_distance("", "abc"), 3);
+    assert_int_equal(text_edit_distance("kitten", "sitting"), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_what_fits_and_clears_the_rest),
-        cmocka_unit_test(refuses_what_does_not_fit),
-        cmocka_unit_test(cuts_texts_for_people),
+        cmocka_unit_test(distance_counts_wrong_letters), cmocka_unit_test(copies_what_fits_and_clears_the_rest),
+        cmocka_unit_test(refuses_what_does_not_fit),     cmocka_unit_test(cuts_texts_for_people),
         cmocka_unit_test(parses_numbers_to_the_limit),
     };
 

@@ -157,7 +157,13 @@ static void the_watchers_configuration_is_checked(void **state)
     EXPECT_BROKEN(direction, "string not terminated");
     begin_watcher_configuration();
     message.watcher.project[0] = '\0';
-    EXPECT_BROKEN(direction, "empty string");
+    EXPECT_BROKEN(direction, "no scope");
+    assert_int_equal(text_copy(message.watcher.label_selector, LABEL_SELECTOR_SIZE, "a=b, c="), 0);
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 0));
+    assert_int_equal(text_copy(message.watcher.label_selector, LABEL_SELECTOR_SIZE, "a"), 0);
+    EXPECT_BROKEN(direction, "label selector");
+    memset(message.watcher.label_selector, 'x', LABEL_SELECTOR_SIZE);
+    EXPECT_BROKEN(direction, "string not terminated");
     begin_watcher_configuration();
     message.watcher.poll_interval_milliseconds = 0;
     EXPECT_BROKEN(direction, "poll interval");

@@ -65,6 +65,7 @@ struct container_list {
     docker_container_handler on_container;
     docker_odd_handler on_odd;
     void *userdata;
+    uint32_t matched;       /* of the selector */
     const char *odd_reason; /* the first thing wrong with this container */
     bool top_is_array;
 };
@@ -80,6 +81,7 @@ static void begin_container(struct container_list *list, const struct json_value
 {
     struct docker_container *container = &list->container;
 
+    list->matched = 0;
     list->odd_reason = value->type == JSON_OBJECT ? NULL : "the container is no object";
     memset(container, 0, offsetof(struct docker_container, endpoints));
     for (size_t i = 0; i < DOCKER_LABELS_MAX; i++)
@@ -94,6 +96,7 @@ static void end_container(struct container_list *list)
 
     if (container->id[0] == '\0')
         odd(list, "no Id");
+    container->is_selected = docker_labels_are_selected(&list->labels, list->matched);
     if (list->odd_reason)
         list->on_odd(list->userdata, container->id, container->name, list->odd_reason);
     else
@@ -122,6 +125,9 @@ static void read_label(struct container_list *list, const char *key, const struc
 
     if (index >= 0 && docker_label_read(&list->container.labels[index], value) < 0)
         odd(list, "a label that we read is longer than 8191 bytes or no text");
+    list->matched |= docker_label_select(&list->labels, key, value);
+    if (list->container.unknown_label[0] == '\0' && docker_label_is_unknown(&list->labels, key))
+        text_copy_cut(list->container.unknown_label, sizeof(list->container.unknown_label), key);
 }
 
 static void begin_endpoint(struct container_list *list, const char *network, const struct json_value *value)

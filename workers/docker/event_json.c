@@ -34,12 +34,32 @@ struct event_record {
     char actor_id[DOCKER_ID_SIZE];
     char attached_id[DOCKER_ID_SIZE]; /* network events: the attribute `container` */
     struct docker_label_names labels;
+    uint32_t matched; /* of the selector */
     docker_event_handler on_event;
     void *userdata;
 };
 
+/*
+ * Docker writes these over the container's own labels (moby daemon/events.go, LogContainerEventWithAttributes): a
+ * selector that names one cannot be judged here, and the list will.
+ */
+static uint32_t unjudged(const struct docker_label_names *names)
+{
+    const struct label_selector *selector = names->selector;
+    uint32_t bits = 0;
+
+    for (size_t i = 0; selector && i < selector->count; i++) {
+        const char *key = label_selector_key(selector, i);
+
+        if (strcmp(key, "name") == 0 || strcmp(key, "image") == 0)
+            bits |= UINT32_C(1) << i;
+    }
+    return bits;
+}
+
 static void begin_event(struct event_record *record)
 {
+    record->matched = unjudged(&record->labels);
     memset(&record->event, 0, offsetof(struct docker_event, labels));
     for (size_t i = 0; i < DOCKER_LABELS_MAX; i++)
         record->event.labels[i].is_present = false;
@@ -81,6 +101,8 @@ static void read_attribute(struct event_record *record, const char *key, const s
 {
     int index = docker_label_find(&record->labels, key);
 
+    record->matched |= docker_label_select(&record->labels, key, value);
+
     if (strcmp(key, "container") == 0 && docker_id_read(value, record->attached_id) < 0)
         record->attached_id[0] = '\0'; /* the event then names nobody */
     if (index >= 0 && docker_label_read(&record->event.labels[index], value) < 0)
@@ -113,6 +135,7 @@ static void on_end(void *userdata, unsigned int state)
 
     if (state != JSON_TOP || record->event.type == DOCKER_EVENT_OTHER)
         return;
+    record->event.is_selected = docker_labels_are_selected(&record->labels, record->matched);
     memcpy(record->event.container_id,
            record->event.type == DOCKER_EVENT_CONTAINER ? record->actor_id : record->attached_id,
            sizeof(record->event.container_id));

@@ -62,6 +62,36 @@ int docker_label_find(const struct docker_label_names *names, const char *name)
     return -ENOENT;
 }
 
+uint32_t docker_label_select(const struct docker_label_names *names, const char *name, const struct json_value *value)
+{
+    return names->selector && value->type == JSON_STRING
+               ? label_selector_match(names->selector, name, value->text, value->length)
+               : 0;
+}
+
+bool docker_labels_are_selected(const struct docker_label_names *names, uint32_t matched)
+{
+    return !names->selector || matched == label_selector_all(names->selector);
+}
+
+bool docker_label_is_unknown(const struct docker_label_names *names, const char *name)
+{
+    const struct label_selector *selector = names->selector;
+
+    if (!names->own_prefix || strncmp(name, names->own_prefix, strlen(names->own_prefix)) != 0 ||
+        docker_label_find(names, name) >= 0)
+        return false;
+    for (const char *const *other = names->other_names; other && *other; other++) {
+        if (strcmp(*other, name) == 0)
+            return false;
+    }
+    for (size_t i = 0; selector && i < selector->count; i++) {
+        if (strcmp(label_selector_key(selector, i), name) == 0)
+            return false;
+    }
+    return true;
+}
+
 int docker_label_read(struct docker_label *label, const struct json_value *value)
 {
     label->is_present = true;

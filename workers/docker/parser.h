@@ -19,6 +19,12 @@ struct docker_parser {
 int docker_parser_new(const struct json_consumer *consumer, void *record, struct docker_parser **ret)
     __attribute__((warn_unused_result));
 
+/* Which of the selector's pairs the label satisfies, as bits. */
+uint32_t docker_label_select(const struct docker_label_names *names, const char *name, const struct json_value *value);
+/* Do these bits, of all labels, satisfy it? */
+bool docker_labels_are_selected(const struct docker_label_names *names, uint32_t matched);
+/* Does it look like one of ours without being one? */
+bool docker_label_is_unknown(const struct docker_label_names *names, const char *name);
 /* The place of `name` in `names`, or -ENOENT. */
 int docker_label_find(const struct docker_label_names *names, const char *name);
 

@@ -53,6 +53,8 @@ struct docker_container {
     bool is_paused;
     bool is_service_anchor;         /* its command has the argument `service-anchor` (SPEC §1) */
     enum docker_health health;      /* from Status, which is for people: "Up 3 minutes (healthy)" */
+    bool is_selected;               /* it has all labels of the caller's selector */
+    char unknown_label[64];         /* one of anchord's that the caller does not know, cut; else empty */
     char joined_id[DOCKER_ID_SIZE]; /* network_mode: container:ID, else empty */
     size_t endpoint_count;
     struct docker_endpoint endpoints[DOCKER_ENDPOINTS_MAX];
@@ -85,6 +87,7 @@ struct docker_event {
     char action[DOCKER_ACTION_SIZE];               /* `health_status: healthy` comes without what follows the colon */
     char container_id[DOCKER_ID_SIZE];             /* the container's; of a network event the one attached, or empty */
     uint64_t time;                                 /* nanoseconds since 1970 */
+    bool is_selected;                              /* as a container's; of container events */
     struct docker_label labels[DOCKER_LABELS_MAX]; /* of container events; Docker sends them with each */
 };
 
@@ -99,10 +102,13 @@ struct docker_version {
     unsigned int api_negotiated; /* what we speak with it */
 };
 
-/* Names of labels to keep, at most DOCKER_LABELS_MAX; the strings must outlive the parser. */
+/* Which labels to read; all that is pointed to must outlive the parser. */
 struct docker_label_names {
-    const char *names[DOCKER_LABELS_MAX];
+    const char *names[DOCKER_LABELS_MAX]; /* to keep */
     size_t count;
+    const char *own_prefix;                /* a label with it that is in neither list is unknown; NULL: none is */
+    const char *const *other_names;        /* ends with NULL */
+    const struct label_selector *selector; /* to compare with; NULL: everybody is selected */
 };
 
 /*

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* SPEC §6: written by us, or read by others of our roles. */
+static const char *const other_labels[] = {"anchord.managed-by", "anchord.target", NULL};
+
 const struct docker_label_names watched_labels = {
     .names =
         {
@@ -12,6 +15,8 @@ const struct docker_label_names watched_labels = {
             [WATCHED_LABEL_EXPOSE_WHEN] = "anchord.expose.when",
         },
     .count = WATCHED_LABEL_MAX_,
+    .own_prefix = "anchord.",
+    .other_names = other_labels,
 };
 
 static void free_entry(struct container_entry *entry)
@@ -19,6 +24,7 @@ static void free_entry(struct container_entry *entry)
     free(entry->name);
     free(entry->ranges);
     free(entry->endpoints);
+    free(entry->joined_id);
     free(entry);
 }
 
@@ -97,28 +103,44 @@ static int read_labels(struct container_entry *entry, const struct docker_contai
     return 0;
 }
 
-/* Everything that may change while a container lives: its name, its addresses, its health. */
-static int update_entry(struct container_entry *entry, const struct docker_container *container)
+int container_endpoints_copy(const struct docker_container *container, struct container_endpoint **ret)
 {
-    CLEANUP_FREE char *name = strdup(container->name);
     struct container_endpoint *endpoints =
         calloc(container->endpoint_count ? container->endpoint_count : 1, sizeof(*endpoints));
 
-    if (!name || !endpoints) {
-        free(endpoints);
+    if (!endpoints)
         return -ENOMEM;
-    }
     for (size_t i = 0; i < container->endpoint_count; i++) {
         memcpy(endpoints[i].network_id, container->endpoints[i].network_id, sizeof(endpoints[i].network_id));
         endpoints[i].address4 = container->endpoints[i].address4;
         endpoints[i].address6 = container->endpoints[i].address6;
         endpoints[i].gateway_priority = container->endpoints[i].gateway_priority;
     }
+    *ret = endpoints;
+    return 0;
+}
+
+/*
+ * Everything that may change while a container lives: its name, its addresses, its health. Those of a container that
+ * has joined another one's namespace are that one's.
+ */
+static int update_entry(struct container_entry *entry, const struct docker_container *container)
+{
+    CLEANUP_FREE char *name = strdup(container->name);
+    struct container_endpoint *endpoints = NULL;
+    int result = name ? 0 : -ENOMEM;
+
+    if (result == 0 && !entry->joined_id)
+        result = container_endpoints_copy(container, &endpoints);
+    if (result < 0)
+        return result;
     free(entry->name);
     entry->name = TAKE_POINTER(name);
-    free(entry->endpoints);
-    entry->endpoints = endpoints;
-    entry->endpoint_count = container->endpoint_count;
+    if (!entry->joined_id) {
+        free(entry->endpoints);
+        entry->endpoints = endpoints;
+        entry->endpoint_count = container->endpoint_count;
+    }
     entry->created = container->created;
     entry->is_service_anchor = container->is_service_anchor;
     /* Docker's list does not tell the health of a paused container: it keeps its entry as it was (DISC-6). */
@@ -144,6 +166,11 @@ static int add_entry(struct container_table *table, const struct docker_containe
     if (!entry)
         return -ENOMEM;
     memcpy(entry->id, container->id, sizeof(entry->id));
+    if (container->joined_id[0] != '\0') {
+        entry->joined_id = strdup(container->joined_id);
+        if (!entry->joined_id)
+            return -ENOMEM;
+    }
     result = read_labels(entry, container, ret_fault);
     if (result == 0)
         result = update_entry(entry, container);

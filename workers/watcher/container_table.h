@@ -54,6 +54,15 @@ struct container_entry {
     bool is_service_anchor;
     enum docker_health health;
     bool is_warned_of; /* `no usable IP for container` was logged */
+    char *joined_id;   /* the container whose network namespace it has joined, or NULL (DISC-5) */
+    /* At the end of that chain; set by namespace_owners_resolve(), as the endpoints then are. */
+    struct {
+        char id[DOCKER_ID_SIZE];
+        char name[NAME_SIZE];
+        bool is_service_anchor;
+        enum docker_health health;
+    } owner;
+    bool is_owner_known;
     struct container_endpoint *endpoints;
     size_t endpoint_count;
 };
@@ -65,6 +74,10 @@ struct container_table {
 };
 
 void container_table_release(struct container_table *table);
+
+/* The endpoints of Docker's record, in memory that the caller frees. Returns 0 or -ENOMEM. */
+int container_endpoints_copy(const struct docker_container *container, struct container_endpoint **ret)
+    __attribute__((warn_unused_result));
 
 /* Starts a pass over Docker's answer. */
 void container_table_begin_pass(struct container_table *table);

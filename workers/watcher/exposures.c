@@ -140,7 +140,10 @@ int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map
     for (size_t i = 0; i < map_count; i++) {
         const struct address_owner *owner = bsearch(&map[i], owners, count, sizeof(*owners), compare_entry_to_owner);
 
-        if (owner)
+        /* Containers in one network namespace share their address: each takes what it claims (DISC-5). */
+        while (owner && owner > owners && compare_entry_to_owner(&map[i], owner - 1) == 0)
+            owner--;
+        for (; owner && owner < owners + count && compare_entry_to_owner(&map[i], owner) == 0; owner++)
             adopt_entry(exposures, &map[i], owner->source);
     }
     return 0;

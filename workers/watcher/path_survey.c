@@ -285,10 +285,12 @@ static void carry_over(struct path_survey *survey, const struct container_entry 
 static enum answer find_anchor(struct path_survey *survey, const struct container_entry *entry, const char **ret_name,
                                enum docker_health *ret_health)
 {
-    enum answer answer = ask_mode(survey, entry->id);
+    bool has_joined = entry->joined_id != NULL;
+    const char *namespace_id = has_joined ? entry->owner.id : entry->id;
+    enum answer answer = has_joined && entry->owner.is_service_anchor ? ANSWER_YES : ask_mode(survey, namespace_id);
 
-    *ret_name = entry->name;
-    *ret_health = entry->health;
+    *ret_name = has_joined ? entry->owner.name : entry->name;
+    *ret_health = has_joined ? entry->owner.health : entry->health;
     if (answer != ANSWER_NO)
         return answer;
     survey->needs_joined = true;
@@ -299,7 +301,7 @@ static enum answer find_anchor(struct path_survey *survey, const struct containe
     for (size_t i = 0; i < survey->joined_count && answer == ANSWER_NO; i++) {
         const struct joined_container *joined = &survey->joined[i];
 
-        if (strcmp(joined->target_id, entry->id) != 0)
+        if (strcmp(joined->target_id, namespace_id) != 0)
             continue;
         answer = joined->is_service_anchor ? ANSWER_YES : ask_mode(survey, joined->id);
         *ret_name = joined->name;

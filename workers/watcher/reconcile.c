@@ -148,7 +148,7 @@ static void fill_source(const struct reconciler *reconciler, struct container_en
     }
     if (source->address4.family || source->address6.family) {
         entry->is_warned_of = false;
-    } else if (!entry->is_warned_of && entry->range_count > 0) {
+    } else if (!entry->is_warned_of && entry->range_count > 0 && (!entry->joined_id || entry->is_owner_known)) {
         entry->is_warned_of = true;
         log_warn("no usable IP for container", LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id),
                  LOG_TEXT("network", reconciler->shared_name));

@@ -5,7 +5,6 @@
 #include "common/text.h"
 #include "protocol/metrics.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Reconnecting: no busy loop, but an engine that restarts is found soon. */
@@ -98,8 +97,16 @@ static int next_question(struct watch *watch)
     struct docker_network *record = NULL;
     const char *network_id = discovery_needs_network(watch->discovery, &record);
 
+    bool is_asking = false;
+    int result;
+
     if (watch->is_complete && watch_scope_take_changes(watch))
         return watch_scope_list_changed(watch);
+    if (watch->is_complete) {
+        result = watch_scope_list_owners(watch, &is_asking);
+        if (is_asking)
+            return result;
+    }
     if (discovery_needs_list(watch->discovery))
         return watch_ask_for_everybody(watch);
     if (watch->must_list)
@@ -145,7 +152,7 @@ static void on_connected(void *userdata, int error, const char *text)
     watch->connected_at = clock_monotonic_microseconds();
     watch->must_list = true;
     /* The stream begins before the list is asked for, so nothing falls between the two. */
-    error = docker_client_follow_events(watch->client, clock_real_nanoseconds(), &watched_labels, watch_scope_on_event,
+    error = docker_client_follow_events(watch->client, clock_real_nanoseconds(), &watch->labels, watch_scope_on_event,
                                         on_events_done, watch);
     if (error < 0)
         reconnect_later(watch, log_errno_text(error));
@@ -247,9 +254,9 @@ int watch_new(sd_event *event, const struct message_configure_watcher *configura
     watch->survey = survey;
     watch->callbacks = *callbacks;
     watch->backoff = BACKOFF_FIRST_MICROSECONDS;
-    (void)snprintf(watch->project_label, sizeof(watch->project_label), "%s=%s",
-                   watched_labels.names[WATCHED_LABEL_PROJECT], configuration->project);
-    result = add_source(watch, &watch->step_source, 0, NULL);
+    result = watch_scope_initialise(watch);
+    if (result == 0)
+        result = add_source(watch, &watch->step_source, 0, NULL);
     if (result == 0)
         result = add_source(watch, &watch->backoff_source, 1, on_backoff);
     if (result == 0)
@@ -273,7 +280,7 @@ struct watch *watch_free(struct watch *watch)
     if (!watch)
         return NULL;
     (void)docker_client_free(watch->client);
-    container_table_release(&watch->table);
+    watch_scope_release(watch);
     sd_event_source_disable_unref(watch->step_source);
     sd_event_source_disable_unref(watch->backoff_source);
     sd_event_source_disable_unref(watch->poll_source);

@@ -9,10 +9,16 @@
 
 #include "common/clock.h"
 #include "workers/watcher/changes.h"
+#include "workers/watcher/namespace_owners.h"
 #include "workers/watcher/watch.h"
 
-/* Odd containers that were logged already. */
-#define ODD_MAX 32
+/* Containers about which something was logged already. */
+#define SAID_MAX 32
+
+struct said {
+    char ids[SAID_MAX][DOCKER_ID_SIZE];
+    size_t next;
+};
 
 enum request {
     REQUEST_NONE,
@@ -20,6 +26,7 @@ enum request {
     REQUEST_LIST_ALL,     /* every running container: who are we? */
     REQUEST_LIST_SCOPE,   /* every container in scope */
     REQUEST_LIST_CHANGED, /* those that events named */
+    REQUEST_LIST_OWNERS,  /* those whose namespace others have joined */
     REQUEST_NETWORK,
     REQUEST_SURVEY, /* do replies come back? */
 };
@@ -32,7 +39,11 @@ struct watch {
     struct watch_callbacks callbacks;
     struct docker_client *client;
     struct container_table table;
-    char project_label[sizeof("com.docker.compose.project=") + NAME_SIZE];
+    struct namespace_owners owners;
+    struct label_selector selector; /* count 0: the project decides */
+    struct docker_label_names labels;
+    char *scope_filters[LABEL_SELECTOR_PAIRS_MAX]; /* as Docker's list takes them: `key=value`, or `key` */
+    size_t scope_filter_count;
     bool is_started;
     bool is_connected; /* the API version is known; requests may be sent */
     bool is_complete;  /* the scope was listed since */
@@ -50,8 +61,8 @@ struct watch {
     struct changes changes;
     struct change asked[DOCKER_FILTER_IDS_MAX]; /* under way */
     size_t asked_count;
-    char odd[ODD_MAX][DOCKER_ID_SIZE];
-    size_t odd_next;
+    struct said odd;
+    struct said misspelt;
     char last_failure[256];
 };
 
@@ -70,11 +81,16 @@ void watch_look_at_paths(struct watch *watch);
 
 /* watch_scope.c */
 
+/* Takes the configuration. Returns 0 or a negative errno. */
+int watch_scope_initialise(struct watch *watch) __attribute__((warn_unused_result));
+void watch_scope_release(struct watch *watch);
 void watch_scope_on_event(void *userdata, const struct docker_event *event);
 /* Asks for everybody in scope. Returns 0 or a negative errno. */
 int watch_scope_list(struct watch *watch) __attribute__((warn_unused_result));
 /* Takes the changed containers that are due; sets the timer for the others when none is. */
 bool watch_scope_take_changes(struct watch *watch);
+/* Asks for owners of namespaces that are not known yet; *ret_is_asking says whether there is one. */
+int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
 /* Asks for those that were taken. */
 int watch_scope_list_changed(struct watch *watch) __attribute__((warn_unused_result));
 

@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "protocol/metrics.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- events -------------------------------------------------------------------------------------------- */
@@ -18,10 +19,13 @@ static bool is_asked_for(const struct watch *watch, const char *id)
     return changes_contain(&watch->changes, id);
 }
 
-static bool has_project(const struct watch *watch, const struct docker_label *labels)
+/* DISC-2: all labels of the selector, or else the project. */
+static bool is_in_scope(const struct watch *watch, bool is_selected, const struct docker_label *labels)
 {
     const struct docker_label *project = &labels[WATCHED_LABEL_PROJECT];
 
+    if (watch->selector.count > 0)
+        return is_selected;
     return project->is_present && strcmp(project->text, watch->configuration.project) == 0;
 }
 
@@ -34,11 +38,12 @@ static bool is_relevant(const struct watch *watch, const struct docker_event *ev
 {
     if (event->container_id[0] == '\0')
         return false;
-    if (container_table_find(&watch->table, event->container_id) || is_asked_for(watch, event->container_id))
+    if (container_table_find(&watch->table, event->container_id) || is_asked_for(watch, event->container_id) ||
+        namespace_owners_contain(&watch->owners, event->container_id))
         return true;
     if (event->type == DOCKER_EVENT_NETWORK)
         return watch->request == REQUEST_LIST_SCOPE;
-    return has_project(watch, event->labels) && event->labels[WATCHED_LABEL_EXPOSE].is_present;
+    return is_in_scope(watch, event->is_selected, event->labels) && event->labels[WATCHED_LABEL_EXPOSE].is_present;
 }
 
 void watch_scope_on_event(void *userdata, const struct docker_event *event)
@@ -66,16 +71,52 @@ static void log_label_fault(const struct docker_container *container, const stru
               LOG_ERROR_TEXT(fault->reason));
 }
 
+/* Has this been said of the container? From now on it has. */
+static bool is_said(struct said *said, const char *id)
+{
+    for (size_t i = 0; i < SAID_MAX; i++) {
+        if (said->ids[i][0] != '\0' && strcmp(said->ids[i], id) == 0)
+            return true;
+    }
+    text_copy_cut(said->ids[said->next++ % SAID_MAX], DOCKER_ID_SIZE, id);
+    return false;
+}
+
+static void warn_of_unknown_label(struct watch *watch, const struct docker_container *container)
+{
+    const char *const *all[] = {watch->labels.names, watch->labels.other_names};
+    const size_t counts[] = {watch->labels.count, SIZE_MAX};
+    size_t nearest_distance = TEXT_MISSPELT_LETTERS_MAX + 1;
+    const char *nearest = "";
+
+    if (container->unknown_label[0] == '\0' || is_said(&watch->misspelt, container->id))
+        return;
+    for (size_t list = 0; list < ARRAY_LENGTH(all); list++) {
+        for (size_t i = 0; i < counts[list] && all[list][i]; i++) {
+            size_t distance = text_edit_distance(container->unknown_label, all[list][i]);
+
+            if (distance < nearest_distance) {
+                nearest_distance = distance;
+                nearest = all[list][i];
+            }
+        }
+    }
+    log_warn("label is unknown, probably misspelt: it does nothing", LOG_TEXT("container", container->name),
+             LOG_TEXT("id", container->id), LOG_TEXT("label", container->unknown_label),
+             LOG_TEXT("did_you_mean", nearest));
+}
+
 static void on_scope_container(void *userdata, const struct docker_container *container)
 {
     struct watch *watch = userdata;
-    struct label_fault fault;
-    int result;
+    struct label_fault fault = {0};
+    int result = namespace_owners_put(&watch->owners, container);
 
-    if (!container->is_running || !has_project(watch, container->labels) ||
-        !container->labels[WATCHED_LABEL_EXPOSE].is_present)
-        return;
-    result = container_table_put(&watch->table, container, &fault);
+    if (container->is_running && is_in_scope(watch, container->is_selected, container->labels)) {
+        warn_of_unknown_label(watch, container);
+        if (result == 0 && container->labels[WATCHED_LABEL_EXPOSE].is_present)
+            result = container_table_put(&watch->table, container, &fault);
+    }
     if (result < 0)
         log_error("container cannot be kept", LOG_TEXT("container", container->name), LOG_ERROR(result));
     else if (fault.reason)
@@ -88,13 +129,21 @@ static void on_odd_container(void *userdata, const char *id, const char *name, c
     struct watch *watch = userdata;
 
     container_table_keep(&watch->table, id);
-    for (size_t i = 0; i < ODD_MAX; i++) {
-        if (watch->odd[i][0] != '\0' && strcmp(watch->odd[i], id) == 0)
-            return;
-    }
-    text_copy_cut(watch->odd[watch->odd_next++ % ODD_MAX], DOCKER_ID_SIZE, id);
-    log_warn("odd container in Docker's list, ignoring", LOG_TEXT("container", name), LOG_TEXT("id", id),
-             LOG_ERROR_TEXT(reason));
+    if (!is_said(&watch->odd, id))
+        log_warn("odd container in Docker's list, ignoring", LOG_TEXT("container", name), LOG_TEXT("id", id),
+                 LOG_ERROR_TEXT(reason));
+}
+
+/* The table is as Docker says: who has joined whose namespace, and what follows. */
+static void tell_changes(struct watch *watch, uint64_t event_time)
+{
+    int result = namespace_owners_resolve(&watch->owners, &watch->table);
+
+    if (result < 0)
+        log_error("network namespaces cannot be followed", LOG_ERROR(result));
+    watch_advance_discovery(watch, false);
+    watch->callbacks.on_changed(watch->callbacks.userdata, event_time);
+    watch_look_at_paths(watch);
 }
 
 static void on_scope_listed(void *userdata, int error, const char *text)
@@ -104,12 +153,11 @@ static void on_scope_listed(void *userdata, int error, const char *text)
     if (!watch_accept_answer(watch, error, text))
         return;
     container_table_end_pass(&watch->table);
+    namespace_owners_doubt(&watch->owners);
     watch->has_listed = true;
     watch->last_failure[0] = '\0';
     watch_set_complete(watch, true);
-    watch_advance_discovery(watch, false);
-    watch->callbacks.on_changed(watch->callbacks.userdata, 0);
-    watch_look_at_paths(watch);
+    tell_changes(watch, 0);
 }
 
 static void on_changed_listed(void *userdata, int error, const char *text)
@@ -126,25 +174,38 @@ static void on_changed_listed(void *userdata, int error, const char *text)
         if (asked->event_time > 0 && asked->event_time < event_time)
             event_time = asked->event_time;
     }
+    namespace_owners_end_pass(&watch->owners);
     changes_put_back(&watch->changes, watch->asked, watch->asked_count, clock_monotonic_microseconds());
     watch->asked_count = 0;
-    if (!discovery_is_done(watch->discovery))
-        watch_advance_discovery(watch, false);
-    watch->callbacks.on_changed(watch->callbacks.userdata, event_time < UINT64_MAX ? event_time : 0);
-    watch_look_at_paths(watch);
+    tell_changes(watch, event_time < UINT64_MAX ? event_time : 0);
+}
+
+static void on_owners_listed(void *userdata, int error, const char *text)
+{
+    struct watch *watch = userdata;
+
+    if (!watch_accept_answer(watch, error, text))
+        return;
+    namespace_owners_end_pass(&watch->owners);
+    tell_changes(watch, 0);
 }
 
 /* --- questions ----------------------------------------------------------------------------------------- */
 
-/* Asks for the containers in scope, all of them or those with certain IDs. */
-static int list_scope(struct watch *watch, const char *const *ids, size_t id_count, docker_done_handler on_done)
+/* Asks for the containers with certain IDs, whatever their labels, or for all in scope. */
+static int list(struct watch *watch, const char *const *ids, size_t id_count, docker_done_handler on_done)
 {
-    const char *const labels[] = {watch->project_label, watched_labels.names[WATCHED_LABEL_EXPOSE]};
-    const struct docker_container_query query = {labels, ARRAY_LENGTH(labels), ids, id_count};
+    const struct docker_container_query query = {
+        .labels = (const char *const *)watch->scope_filters,
+        .label_count = id_count > 0 ? 0 : watch->scope_filter_count,
+        .ids = ids,
+        .id_count = id_count,
+    };
     const struct docker_container_handlers handlers = {on_scope_container, on_odd_container, on_done, watch};
 
+    namespace_owners_begin_pass(&watch->owners, ids, id_count);
     container_table_begin_pass(&watch->table);
-    return docker_client_list(watch->client, &query, &watched_labels, &handlers);
+    return docker_client_list(watch->client, &query, &watch->labels, &handlers);
 }
 
 int watch_scope_list_changed(struct watch *watch)
@@ -154,14 +215,26 @@ int watch_scope_list_changed(struct watch *watch)
     watch->request = REQUEST_LIST_CHANGED;
     for (size_t i = 0; i < watch->asked_count; i++)
         ids[i] = watch->asked[i].id;
-    return list_scope(watch, ids, watch->asked_count, on_changed_listed);
+    return list(watch, ids, watch->asked_count, on_changed_listed);
+}
+
+int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking)
+{
+    const char *ids[DOCKER_FILTER_IDS_MAX];
+    size_t count = namespace_owners_unknown(&watch->owners, ids, ARRAY_LENGTH(ids));
+
+    *ret_is_asking = count > 0;
+    if (count == 0)
+        return 0;
+    watch->request = REQUEST_LIST_OWNERS;
+    return list(watch, ids, count, on_owners_listed);
 }
 
 int watch_scope_list(struct watch *watch)
 {
     watch->request = REQUEST_LIST_SCOPE;
     watch->must_list = false;
-    return list_scope(watch, NULL, 0, on_scope_listed);
+    return list(watch, NULL, 0, on_scope_listed);
 }
 
 bool watch_scope_take_changes(struct watch *watch)
@@ -176,4 +249,46 @@ bool watch_scope_take_changes(struct watch *watch)
     if (next_due < UINT64_MAX)
         watch_set_timer_at(watch->check_source, next_due);
     return false;
+}
+
+/* --- configuration ------------------------------------------------------------------------------------- */
+
+/*
+ * Docker's filter `key=value` is exact, but not every engine takes an empty value for one that is to be empty: then the
+ * key alone. What comes is compared again anyway.
+ */
+static int add_filter(struct watch *watch, const char *key, const char *value)
+{
+    char **filter = &watch->scope_filters[watch->scope_filter_count];
+
+    if (asprintf(filter, *value ? "%s=%s" : "%s", key, value) < 0) {
+        *filter = NULL;
+        return -ENOMEM;
+    }
+    watch->scope_filter_count++;
+    return 0;
+}
+
+int watch_scope_initialise(struct watch *watch)
+{
+    const char *text = watch->configuration.label_selector;
+    struct label_selector_error error;
+    int result = 0;
+
+    watch->labels = watched_labels;
+    if (text[0] == '\0')
+        return add_filter(watch, watched_labels.names[WATCHED_LABEL_PROJECT], watch->configuration.project);
+    result = label_selector_parse(text, &watch->selector, &error); /* the protocol's gate has let it through */
+    watch->labels.selector = &watch->selector;
+    for (size_t i = 0; i < watch->selector.count && result == 0; i++)
+        result = add_filter(watch, label_selector_key(&watch->selector, i), label_selector_value(&watch->selector, i));
+    return result;
+}
+
+void watch_scope_release(struct watch *watch)
+{
+    for (size_t i = 0; i < watch->scope_filter_count; i++)
+        free(watch->scope_filters[i]);
+    namespace_owners_release(&watch->owners);
+    container_table_release(&watch->table);
 }

@@ -1,0 +1,199 @@
+"""Which containers anchord-watcher takes into its scope (DISC-2), and at whose address it finds them (DISC-5)."""
+
+import os
+
+import pytest
+
+import fake_docker
+import messages
+import watcher_lab
+from fake_docker import TRANSIT_ID, container, container_id, endpoint
+
+
+@pytest.fixture
+def lab(build):
+    lab = watcher_lab.WatcherLab(build, f"anchord-scope-{os.getpid()}")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def docker(lab):
+    return lab.start_docker()
+
+
+def labelled(number, **labels):
+    """A container that no Compose project made."""
+    record = container(number, f"tcp/{number}", labels=labels)
+    del record["Labels"]["com.docker.compose.project"]
+    return record
+
+
+def entry(*numbers):
+    return {("tcp", number, number): (f"172.30.0.{number + 3}", number) for number in numbers}
+
+
+def test_disc2_a_selector_takes_those_that_carry_all_of_its_labels(lab, docker):
+    docker.put(labelled(1, identity="mail", tier="front"))
+    docker.put(labelled(2, identity="mail"))
+    docker.put(labelled(3, identity="web", tier="front"))
+    docker.put(container(4, "tcp/4"))
+    watcher = lab.start(project="", selector=" identity = mail , tier=front ", poll=600)
+    watcher.state(entry(1))
+    docker.start(labelled(5, identity="mail", tier="front", other="x"))
+    docker.start(labelled(6, identity="mail", tier="fronts"))
+    watcher.state(entry(1, 5))
+    docker.stop(1)
+    watcher.state(entry(5))
+
+
+def test_disc2_an_empty_value_matches_only_itself(lab, docker):
+    docker.put(labelled(1, identity=""))
+    docker.put(labelled(2, identity="mail"))
+    docker.put(labelled(3))
+    watcher = lab.start(project="", selector="identity=")
+    watcher.state(entry(1))
+    assert any("filters" in path and "identity%3D" not in path and "identity" in path for path in docker.requests)
+
+
+def test_disc2_the_selector_wins_over_the_project(lab, docker):
+    docker.put(container(1, "tcp/1"))
+    docker.put(container(2, "tcp/2", project="other", labels={"identity": "mail"}))
+    watcher = lab.start(project="mail", selector="identity=mail")
+    watcher.state(entry(2))
+
+
+def test_disc2_disjoint_selectors_in_one_project(lab, docker):
+    """Several network-anchors: each finds itself by its MAC addresses, and its own backends by its labels."""
+    docker.put(container(1, "tcp/1", labels={"identity": "mail"}))
+    docker.put(container(2, "tcp/2", labels={"identity": "web"}))
+    mail = lab.start(selector="identity=mail")
+    web = lab.start(selector="identity=web")
+    mail.state(entry(1))
+    web.state(entry(2))
+
+
+def test_disc2_labels_that_docker_writes_over_in_its_events(lab, docker):
+    """An event's `name` is the container's: only the list tells the label of that name."""
+    watcher = lab.start(project="", selector="name=front", poll=600)
+    watcher.state({})
+    record = labelled(1)
+    record["Labels"]["name"] = "front"
+    docker.start(record)
+    watcher.state(entry(1))
+
+
+def test_misspelt_labels_are_named_once(lab, docker):
+    docker.put(container(1, "tcp/1", labels={"anchord.expose.v4": "off"}))
+    misspelt = container(2, "")
+    misspelt["Labels"]["anchord.exspose"] = "tcp/2"
+    del misspelt["Labels"]["anchord.expose"]
+    docker.put(misspelt)
+    docker.put(container(3, "tcp/3", labels={"anchord.target": "x", "anchord.managed-by": "f45"}))
+    watcher = lab.start(poll=0.2)
+    watcher.state(entry(1, 3))
+    lines = {line["container"]: line for line in (watcher.log("label is unknown"), watcher.log("label is unknown", 2))}
+    assert (lines["backend-1"]["label"], lines["backend-1"]["did_you_mean"]) == ("anchord.expose.v4", "anchord.expose.v6")
+    assert (lines["backend-2"]["label"], lines["backend-2"]["did_you_mean"]) == ("anchord.exspose", "anchord.expose")
+    docker.start(container(4, "tcp/4"))
+    watcher.state(entry(1, 3, 4))
+    assert len(watcher.logged("label is unknown")) == 2
+
+
+# DISC-5
+
+
+def joined(number, owner, **keywords):
+    """A labelled container in another one's network namespace."""
+    record = container(number, f"tcp/{number}", **keywords)
+    record["HostConfig"]["NetworkMode"] = f"container:{container_id(owner)}"
+    record["NetworkSettings"]["Networks"] = {}
+    return record
+
+
+def owner(number, address, **keywords):
+    """A container without our labels."""
+    record = container(number, "", address, **keywords)
+    record["Labels"] = {"com.docker.compose.project": "elsewhere"}
+    return record
+
+
+def at(number, address):
+    return {("tcp", number, number): (address, number)}
+
+
+def test_disc5_a_joined_container_is_reached_at_its_owners_address(lab, docker):
+    docker.put(owner(9, "172.30.0.99"))
+    docker.put(joined(1, 9))
+    watcher = lab.start(poll=600)
+    watcher.state(at(1, "172.30.0.99"))
+    assert not watcher.logged("no usable IP")
+    docker.start(joined(2, 9))
+    watcher.state(at(1, "172.30.0.99") | at(2, "172.30.0.99"))
+
+
+def test_disc5_the_owner_moves_goes_and_comes_back(lab, docker):
+    docker.put(owner(9, "172.30.0.99"))
+    docker.put(joined(1, 9))
+    watcher = lab.start(poll=600)
+    watcher.state(at(1, "172.30.0.99"))
+    docker.connect(owner(9, "172.30.0.77"))
+    watcher.state(at(1, "172.30.0.77"))
+    docker.stop(9)
+    watcher.state({})
+    assert watcher.log("no usable IP for container")["container"] == "backend-1"
+    docker.start(owner(9, "172.30.0.99"))
+    watcher.state(at(1, "172.30.0.99"))
+
+
+def test_disc5_chains_and_rings(lab, docker):
+    docker.put(owner(9, "172.30.0.99"))
+    middle = joined(8, 9)
+    middle["Labels"] = {}
+    docker.put(middle)
+    docker.put(joined(1, 8))
+    docker.put(joined(2, 3))
+    docker.put(joined(3, 2))
+    watcher = lab.start(poll=600)
+    watcher.state(at(1, "172.30.0.99"))
+    docker.connect(owner(9, "172.30.0.98"))
+    watcher.state(at(1, "172.30.0.98"))
+
+
+def test_disc5_an_owner_without_the_shared_network(lab, docker):
+    elsewhere = owner(9, "172.31.0.9")
+    elsewhere["NetworkSettings"]["Networks"] = {"backend": endpoint(fake_docker.BACKEND_ID, "172.31.0.9")}
+    docker.put(elsewhere)
+    docker.put(joined(1, 9))
+    docker.put(container(2, "tcp/2"))
+    watcher = lab.start(poll=600)
+    watcher.state(entry(2))
+    assert watcher.log("no usable IP for container")["container"] == "backend-1"
+    elsewhere["NetworkSettings"]["Networks"]["transit"] = endpoint(TRANSIT_ID, "172.30.0.9")
+    docker.connect(elsewhere)
+    watcher.state(entry(2) | at(1, "172.30.0.9"))
+
+
+def test_disc5_both_stay_incumbents_of_one_address(lab, docker):
+    """NAT-6: a restarted watcher finds two containers behind one address."""
+
+    docker.put(container(9, "tcp/99", "172.30.0.99", created=1_700_000_005))
+    docker.put(joined(1, 9, created=1_700_000_006))
+    docker.put(container(3, "tcp/99, tcp/1", created=1_600_000_000))
+    watcher = lab.start(link=False)
+    watcher.link(map_items=[messages.exposure("tcp", 1, "172.30.0.99"), messages.exposure("tcp", 99, "172.30.0.99")])
+    watcher.state(at(1, "172.30.0.99") | at(99, "172.30.0.99"))
+
+
+def test_disc1_a_failed_pass_keeps_joined_entries(lab, docker):
+    docker.put(owner(9, "172.30.0.99"))
+    docker.put(joined(1, 9))
+    watcher = lab.start(poll=600)
+    watcher.state(at(1, "172.30.0.99"))
+    docker.close()
+    watcher.log("Docker cannot be read")
+    successor = lab.start_docker()
+    successor.put(owner(9, "172.30.0.99"))
+    successor.put(joined(1, 9))
+    successor.put(container(2, "tcp/2"))
+    assert watcher.next_state()[1] == at(1, "172.30.0.99") | entry(2)

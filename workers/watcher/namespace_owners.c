@@ -1,0 +1,186 @@
+/* Whose network namespace others have joined; see namespace_owners.h. Runs without any privilege. */
+#include "workers/watcher/namespace_owners.h"
+
+#include "common/text.h"
+
+#include <string.h>
+
+/* X has joined Y, Y has joined Z …: Docker allows it. A longer chain is no chain that somebody wrote. */
+#define CHAIN_MAX 8
+
+struct namespace_owner {
+    UT_hash_handle hh;
+    char id[DOCKER_ID_SIZE];
+    bool is_known;     /* Docker has answered */
+    bool is_asked_for; /* in the pass under way, and has not come yet */
+    bool is_wanted;    /* in the resolution under way */
+    char joined_id[DOCKER_ID_SIZE];
+    char name[NAME_SIZE];
+    bool is_service_anchor;
+    enum docker_health health;
+    struct container_endpoint *endpoints;
+    size_t endpoint_count;
+};
+
+static struct namespace_owner *find(const struct namespace_owners *owners, const char *id)
+{
+    struct namespace_owner *owner;
+
+    HASH_FIND_STR(owners->owners, id, owner);
+    return owner;
+}
+
+static void remove_owner(struct namespace_owners *owners, struct namespace_owner *owner)
+{
+    HASH_DEL(owners->owners, owner);
+    free(owner->endpoints);
+    free(owner);
+}
+
+void namespace_owners_release(struct namespace_owners *owners)
+{
+    struct namespace_owner *owner, *next;
+
+    HASH_ITER (hh, owners->owners, owner, next)
+        remove_owner(owners, owner);
+}
+
+bool namespace_owners_contain(const struct namespace_owners *owners, const char *id)
+{
+    return find(owners, id) != NULL;
+}
+
+size_t namespace_owners_unknown(const struct namespace_owners *owners, const char *ids[], size_t capacity)
+{
+    struct namespace_owner *owner, *next;
+    size_t count = 0;
+
+    HASH_ITER (hh, owners->owners, owner, next) {
+        if (!owner->is_known && count < capacity)
+            ids[count++] = owner->id;
+    }
+    return count;
+}
+
+void namespace_owners_doubt(struct namespace_owners *owners)
+{
+    struct namespace_owner *owner, *next;
+
+    HASH_ITER (hh, owners->owners, owner, next)
+        owner->is_known = false;
+}
+
+void namespace_owners_begin_pass(struct namespace_owners *owners, const char *const *ids, size_t count)
+{
+    struct namespace_owner *owner, *next;
+
+    HASH_ITER (hh, owners->owners, owner, next)
+        owner->is_asked_for = false;
+    for (size_t i = 0; i < count; i++) {
+        owner = find(owners, ids[i]);
+        if (owner)
+            owner->is_asked_for = true;
+    }
+}
+
+void namespace_owners_end_pass(struct namespace_owners *owners)
+{
+    struct namespace_owner *owner, *next;
+
+    HASH_ITER (hh, owners->owners, owner, next) {
+        if (!owner->is_asked_for)
+            continue;
+        owner->is_asked_for = false;
+        owner->is_known = true;
+        owner->endpoint_count = 0;
+        owner->joined_id[0] = '\0';
+        owner->is_service_anchor = false;
+    }
+}
+
+int namespace_owners_put(struct namespace_owners *owners, const struct docker_container *container)
+{
+    struct namespace_owner *owner = find(owners, container->id);
+    struct container_endpoint *endpoints = NULL;
+    int result;
+
+    if (!owner || !container->is_running)
+        return 0;
+    result = container_endpoints_copy(container, &endpoints);
+    if (result < 0)
+        return result;
+    free(owner->endpoints);
+    owner->endpoints = endpoints;
+    owner->endpoint_count = container->endpoint_count;
+    owner->is_known = true;
+    owner->is_asked_for = false;
+    owner->is_service_anchor = container->is_service_anchor;
+    owner->health = container->health;
+    text_copy_cut(owner->joined_id, sizeof(owner->joined_id), container->joined_id);
+    text_copy_cut(owner->name, sizeof(owner->name), container->name);
+    return 0;
+}
+
+static struct namespace_owner *want(struct namespace_owners *owners, const char *id)
+{
+    struct namespace_owner *owner = find(owners, id);
+
+    if (!owner) {
+        owner = calloc(1, sizeof(*owner));
+        if (!owner)
+            return NULL;
+        text_copy_cut(owner->id, sizeof(owner->id), id);
+        HASH_ADD_STR(owners->owners, id, owner);
+    }
+    owner->is_wanted = true;
+    return owner;
+}
+
+static int adopt_endpoints(struct container_entry *entry, const struct namespace_owner *owner)
+{
+    struct container_endpoint *endpoints = calloc(owner->endpoint_count + 1, sizeof(*endpoints));
+
+    if (!endpoints)
+        return -ENOMEM;
+    if (owner->endpoint_count > 0)
+        memcpy(endpoints, owner->endpoints, owner->endpoint_count * sizeof(*endpoints));
+    free(entry->endpoints);
+    entry->endpoints = endpoints;
+    entry->endpoint_count = owner->endpoint_count;
+    text_copy_cut(entry->owner.id, sizeof(entry->owner.id), owner->id);
+    text_copy_cut(entry->owner.name, sizeof(entry->owner.name), owner->name);
+    entry->owner.is_service_anchor = owner->is_service_anchor;
+    entry->owner.health = owner->health;
+    return 0;
+}
+
+static int resolve_entry(struct namespace_owners *owners, struct container_entry *entry)
+{
+    struct namespace_owner *owner = want(owners, entry->joined_id);
+
+    for (unsigned int length = 1; owner && owner->joined_id[0] != '\0' && length < CHAIN_MAX; length++)
+        owner = want(owners, owner->joined_id);
+    if (!owner)
+        return -ENOMEM;
+    entry->is_owner_known = owner->is_known;
+    return adopt_endpoints(entry, owner);
+}
+
+int namespace_owners_resolve(struct namespace_owners *owners, struct container_table *table)
+{
+    struct container_entry *entry, *next_entry;
+    struct namespace_owner *owner, *next;
+    int result = 0;
+
+    HASH_ITER (hh, owners->owners, owner, next)
+        owner->is_wanted = false;
+    HASH_ITER (hh, table->entries, entry, next_entry) {
+        if (result == 0 && entry->joined_id && entry->range_count > 0)
+            result = resolve_entry(owners, entry);
+    }
+    HASH_ITER (hh, owners->owners, owner, next) {
+        if (result == 0 && !owner->is_wanted)
+            remove_owner(owners, owner);
+    }
+    return result;
+}
