@@ -324,6 +324,10 @@ static void check_network_anchor(struct configuration *configuration, const char
                     configuration->shared_network);
     if (!find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME") && configuration->project[0] != '\0')
         derive_dhcp_host_name(configuration);
+    else if (configuration_has_dhcp(configuration) && configuration->dhcp_host_name[0] == '\0' &&
+             configuration->label_selector[0] != '\0')
+        add_problem(configuration, true, "ANCHORD_DHCP_HOSTNAME",
+                    "not set, and with ANCHORD_LABEL_SELECTOR alone there is no project to name it after");
 }
 
 static void check_service_anchor(struct configuration *configuration, const char *const environment[])

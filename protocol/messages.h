@@ -43,8 +43,9 @@
 #define HELD_PER_MESSAGE      64
 #define HELD_MAX              256 /* addresses that are announced; more are not */
 #define WORKERS_MAX           10  /* that a supervisor runs, DHCP clients included */
-#define FINDINGS_PER_MESSAGE  32
-#define FINDINGS_MAX          16384 /* that status shows; more are counted */
+#define FINDING_REASON_SIZE   448
+#define FINDINGS_PER_MESSAGE  20
+#define FINDINGS_MAX          4096  /* that status shows; so many fit into a channel's queue */
 #define MAP_ELEMENTS_MAX      65536 /* over both families and protocols (DESIGN §1) */
 
 enum message_type {

@@ -59,9 +59,11 @@ struct message_supervision { /* complete; again at each change */
 enum finding_kind {
     FINDING_EXPOSED = 1, /* `container` has these ports */
     FINDING_CONFLICT,    /* `container` was refused them: `other` has them (NAT-6) */
-    FINDING_MALFORMED,   /* the label `other` of `container` is invalid (DISC-3) */
+    FINDING_MALFORMED,   /* a label of `container` is invalid (DISC-3) */
     FINDING_NO_ADDRESS,  /* `container` has no usable address on the shared network */
     FINDING_OVER_LIMIT,  /* `container` exposes more than the maps may still take */
+    FINDING_WITHHELD,    /* nothing new reaches the ports of `container`: it is not healthy (DISC-7) */
+    FINDING_RETURN_PATH, /* replies of `container` do not come back through us (DISC-8) */
     FINDING_KIND_MAX_,
 };
 
@@ -74,8 +76,8 @@ struct wire_finding {
     struct wire_address address4; /* of EXPOSED: where its ports lead to; may be none */
     struct wire_address address6;
     char container[NAME_SIZE];
-    char other[NAME_SIZE];    /* of CONFLICT and MALFORMED, else empty */
-    char reason[REASON_SIZE]; /* of MALFORMED, else empty */
+    char other[NAME_SIZE];            /* of CONFLICT, else empty */
+    char reason[FINDING_REASON_SIZE]; /* of MALFORMED, and of RETURN_PATH with its remedy; else empty */
 };
 
 struct message_findings { /* FINDINGS_ITEMS */
@@ -134,7 +136,7 @@ static_assert(sizeof(struct message_configure_control) == 24 + 128 + 8, "wire la
 static_assert(sizeof(struct wire_worker) == 40, "wire layout");
 static_assert(sizeof(struct wire_lease_status) == 56, "wire layout");
 static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX + 2 * 56, "wire layout");
-static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + REASON_SIZE, "wire layout");
+static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + FINDING_REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 4 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct message_network_report) == 24 + 2 * 532 + 2 * 24 + 16, "wire layout");
 static_assert(sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding) <=

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import fake_docker
 import watcher_lab
 from fake_docker import container
 
@@ -86,3 +87,22 @@ def test_another_value_is_named_with_its_container(lab, docker):
     line = watcher.log("label is invalid")
     assert (line["container"], line["label"]) == ("backend-1", "anchord.expose.when")
     assert line["err"] == "the value is neither started nor healthy"
+
+
+def test_disc8_status_hears_of_findings_with_their_remedy(lab, docker):
+    """What control is told: withheld ports and replies that do not come back; taken back when it is over."""
+    docker.networks[fake_docker.TRANSIT_ID]["IPAM"]["Config"][0].pop("AuxiliaryAddresses")
+    docker.put(web("Up 3 seconds (unhealthy)"))
+    docker.put(container(2, "tcp/25"))
+    watcher = lab.start(poll=600)
+    watcher.link_control()
+    found = watcher.findings(lambda kinds: watcher_lab.FINDING_RETURN_PATH in kinds)
+    assert ("backend-1", "") in found[watcher_lab.FINDING_WITHHELD]
+    container_name, reason = found[watcher_lab.FINDING_RETURN_PATH][0]
+    assert container_name in ("backend-1", "backend-2")
+    assert reason.startswith("replies do not come back: the shared network names no gateway")
+    assert "(v4); recreate the network transit with `aux_addresses: {DefaultGatewayIPv4:" in reason
+    assert [name for name, _ in found[watcher_lab.FINDING_EXPOSED]] == ["backend-2"]
+    becomes(docker, web("Up 5 seconds (healthy)"))
+    found = watcher.findings(lambda kinds: watcher_lab.FINDING_WITHHELD not in kinds)
+    assert len(found[watcher_lab.FINDING_EXPOSED]) == 2

@@ -138,3 +138,15 @@ def test_what_a_proxy_denies_is_left_out(lab, docker, part, status):
     assert not watcher.logged("replies do not come back")
     assert len(watcher.logged("connected to Docker")) == 1
     assert sum(part in path for path in docker.requests) == 1
+
+
+def test_a_service_anchor_that_starts_is_no_warning(lab, docker):
+    record = container(1, "tcp/80")
+    record.update(Command="/usr/libexec/anchord/anchord-init service-anchor", Status="Up 1 second (health: starting)")
+    docker.put(record)
+    watcher = lab.start(poll=600)
+    line = watcher.log("replies do not come back yet")
+    assert (line["level"], line["container"]) == ("INFO", "backend-1")
+    record["Status"] = "Up 9 seconds (unhealthy)"
+    docker.connect(record)
+    assert watcher.log(UNHEALTHY)["level"] == "WARN"

@@ -21,7 +21,9 @@ import fake_docker
 import messages
 
 UID = 24941
-PEER_NETADMIN = 2
+PEER_NETADMIN, PEER_CONTROL = 2, 5
+FINDING_EXPOSED, FINDING_WITHHELD, FINDING_RETURN_PATH = 1, 6, 7
+FINDING = struct.Struct("=BBHHH20s20s128s128s448s")
 IPV6_DISABLED, IPV6_FORWARDS, IPV6_ACCEPTS_RA = 1, 2, 4
 DEADLINE = 20.0
 EXTERNAL_FLAGS = IPV6_FORWARDS | IPV6_ACCEPTS_RA
@@ -79,6 +81,7 @@ class Watcher:
     def __init__(self, build, scratch, namespace, resolv_conf=None):
         self.supervisor = Connection()
         self.netadmin = None
+        self.control = None
         self.lines = []
         self.changed = threading.Condition()
         command = ["nsenter", f"--net=/run/netns/{namespace}"]
@@ -120,6 +123,28 @@ class Watcher:
             link_items = [link_item(2, "eth0", fake_docker.SHARED_MAC),
                           link_item(3, "eth1", fake_docker.EXTERNAL_MAC)]
         self.netadmin.send(*links(link_items), *incumbents(list(map_items)))
+
+    def link_control(self):
+        self.control = Connection()
+        message = messages.message(messages.LINK, struct.pack("=2I", PEER_CONTROL, 0))
+        socket.send_fds(self.supervisor.own, [message], [self.control.given.fileno()])
+        self.control.given.close()
+
+    def findings(self, condition, deadline=DEADLINE):
+        """The next complete findings that satisfy `condition`: {kind: [(container, reason)]}."""
+        end = time.monotonic() + deadline
+        found = {}
+        while True:
+            kind, _, body = self.control.receive(end)
+            if kind == messages.FINDINGS_BEGIN:
+                found = {}
+            elif kind == messages.FINDINGS_ITEMS:
+                for offset in range(8, len(body), FINDING.size):
+                    fields = FINDING.unpack_from(body, offset)
+                    texts = tuple(text.rstrip(b"\0").decode() for text in (fields[7], fields[9]))
+                    found.setdefault(fields[0], []).append(texts)
+            elif condition(found):
+                return found
 
     def from_supervisor_channel(self, kind, deadline=DEADLINE):
         """The next message of `kind` to the supervisor; others are passed over."""
@@ -172,8 +197,9 @@ class Watcher:
 
     def close(self):
         self.supervisor.own.close()
-        if self.netadmin:
-            self.netadmin.own.close()
+        for connection in (self.netadmin, self.control):
+            if connection:
+                connection.own.close()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

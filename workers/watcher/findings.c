@@ -66,6 +66,17 @@ static int tell_over_limit(struct telling *telling, const struct container_table
     return tell(telling, &finding);
 }
 
+static int tell_path(struct telling *telling, const struct path_finding *path)
+{
+    struct wire_finding finding = make(FINDING_RETURN_PATH, path->container);
+    const char *families = path->family == IP_FAMILY_NONE ? "" : path->family == IP_FAMILY_4 ? " (v4)" : " (v6)";
+    int length = snprintf(finding.reason, sizeof(finding.reason), "%s%s; ", return_path_message(path->fault), families);
+
+    if (length > 0 && (size_t)length < sizeof(finding.reason))
+        text_copy_cut(finding.reason + length, sizeof(finding.reason) - (size_t)length, path->remedy);
+    return tell(telling, &finding);
+}
+
 static int tell_faults(struct telling *telling, const struct container_entry *entry)
 {
     struct wire_finding finding;
@@ -73,6 +84,10 @@ static int tell_faults(struct telling *telling, const struct container_entry *en
 
     if (entry->is_warned_of) {
         finding = make(FINDING_NO_ADDRESS, entry->name);
+        result = tell(telling, &finding);
+    }
+    if (result == 0 && entry->range_count > 0 && container_entry_is_withheld(entry)) {
+        finding = make(FINDING_WITHHELD, entry->name);
         result = tell(telling, &finding);
     }
     if (!entry->fault.reason || result < 0)
@@ -86,10 +101,12 @@ static int tell_faults(struct telling *telling, const struct container_entry *en
     return tell(telling, &finding);
 }
 
-int findings_tell(const struct container_table *table, const struct exposure_result *computed, finding_handler handler,
-                  void *userdata)
+int findings_tell(const struct container_table *table, const struct exposure_result *computed,
+                  const struct path_survey *survey, finding_handler handler, void *userdata)
 {
     struct telling telling = {.handler = handler, .userdata = userdata};
+    size_t path_count;
+    const struct path_finding *paths = path_survey_findings(survey, &path_count);
     const struct container_entry *entry, *next;
     int result = 0;
 
@@ -99,7 +116,9 @@ int findings_tell(const struct container_table *table, const struct exposure_res
         result = tell_over_limit(&telling, table, computed->over_limit[i]);
     HASH_ITER (hh, table->entries, entry, next)
         result = result < 0 ? result : tell_faults(&telling, entry);
+    for (size_t i = 0; i < path_count && result == 0; i++)
+        result = tell_path(&telling, &paths[i]);
     for (size_t i = 0; i < computed->grant_count && result == 0; i++)
-        result = tell_grant(&telling, table, &computed->grants[i]);
+        result = computed->grants[i].source->is_withheld ? 0 : tell_grant(&telling, table, &computed->grants[i]);
     return result;
 }

@@ -1,5 +1,6 @@
 /*
- * What became of each container's labels, as people read it: exposed, refused, malformed (SPEC §9, NAT-6, DISC-3).
+ * What became of each container's labels, as people read it: exposed, refused, malformed (SPEC §9, NAT-6, DISC-3,
+ * DISC-7), and whose replies do not come back (DISC-8).
  *
  * Called by watcher.c for control. Pure; no privilege.
  */
@@ -7,6 +8,7 @@
 
 #include "workers/watcher/container_table.h"
 #include "workers/watcher/exposures.h"
+#include "workers/watcher/path_survey.h"
 
 /* Returns 0, or a negative errno that ends the telling. */
 typedef int (*finding_handler)(void *userdata, const struct wire_finding *finding);
@@ -15,5 +17,6 @@ typedef int (*finding_handler)(void *userdata, const struct wire_finding *findin
  * Tells `handler` of one finding after the other, at most FINDINGS_MAX: a thousand of them at once would be half a
  * megabyte. The same input gives the same findings in the same order. Returns 0 or what the handler returned.
  */
-int findings_tell(const struct container_table *table, const struct exposure_result *computed, finding_handler handler,
-                  void *userdata) __attribute__((warn_unused_result));
+int findings_tell(const struct container_table *table, const struct exposure_result *computed,
+                  const struct path_survey *survey, finding_handler handler, void *userdata)
+    __attribute__((warn_unused_result));

@@ -416,15 +416,25 @@ static const char *family_text(uint8_t family)
     return family == IP_FAMILY_4 ? "v4" : "v6";
 }
 
+/* A service-anchor that is starting will be ready in a moment: nothing to mend yet. */
+static void log_finding(const struct path_finding *finding)
+{
+    if (finding->fault == RETURN_PATH_ANCHOR_STARTING)
+        log_info(return_path_message(finding->fault), LOG_TEXT("container", finding->container),
+                 LOG_TEXT("id", finding->container_id), LOG_TEXT("other", finding->other));
+    else
+        log_warn(return_path_message(finding->fault), LOG_TEXT("container", finding->container),
+                 LOG_TEXT("id", finding->container_id), LOG_TEXT("family", family_text(finding->family)),
+                 LOG_TEXT("other", finding->other), LOG_TEXT("remedy", finding->remedy));
+}
+
 static void log_differences(const struct path_survey *survey)
 {
     for (size_t i = 0; i < survey->found->count; i++) {
         const struct path_finding *finding = &survey->found->items[i];
 
         if (!contains(survey->before, finding))
-            log_warn(return_path_message(finding->fault), LOG_TEXT("container", finding->container),
-                     LOG_TEXT("id", finding->container_id), LOG_TEXT("family", family_text(finding->family)),
-                     LOG_TEXT("other", finding->other), LOG_TEXT("remedy", finding->remedy));
+            log_finding(finding);
     }
     for (size_t i = 0; i < survey->before->count; i++) {
         const struct path_finding *finding = &survey->before->items[i];

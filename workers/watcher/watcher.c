@@ -51,7 +51,7 @@ static int tell_findings(void *userdata, finding_handler handler, void *handler_
     struct exposure_result computed;
     int result = table ? reconciler_compute(watcher->reconciler, table, &computed) : -EAGAIN;
 
-    return result < 0 ? result : findings_tell(table, &computed, handler, handler_userdata);
+    return result < 0 ? result : findings_tell(table, &computed, watcher->survey, handler, handler_userdata);
 }
 
 /* --- Docker -------------------------------------------------------------------------------------------- */
@@ -70,6 +70,13 @@ static void on_docker_connected(void *userdata, bool is_connected)
 static void on_docker_changed(void *userdata, uint64_t event_time)
 {
     reconcile(userdata, event_time);
+}
+
+static void on_paths_looked_at(void *userdata)
+{
+    struct watcher *watcher = userdata;
+
+    control_peer_schedule(watcher->control);
 }
 
 static void on_topology(void *userdata, const struct message_topology *topology, const char *shared_id)
@@ -166,7 +173,8 @@ static int make_rooms(struct watcher *watcher, const struct message_configure_wa
                       const struct docker_host *host)
 {
     const struct discovery_callbacks discovery_callbacks = {on_topology, on_fatal, watcher};
-    const struct watch_callbacks watch_callbacks = {on_docker_connected, on_docker_changed, watcher};
+    const struct watch_callbacks watch_callbacks = {on_docker_connected, on_docker_changed, on_paths_looked_at,
+                                                    watcher};
     int result = reconciler_new(&watcher->reconciler);
 
     if (result == 0)
