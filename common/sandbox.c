@@ -126,6 +126,13 @@ int sandbox_enter(uint64_t capabilities, const char **ret_step)
     return drop_inherited_capabilities(capabilities);
 }
 
+void sandbox_keep_heap_small(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+    (void)mallopt(M_TRIM_THRESHOLD, 32 * 1024);
+    (void)mallopt(M_TOP_PAD, 4096);
+}
+
 int sandbox_block_stop_signals(void)
 {
     sigset_t signals;

@@ -188,6 +188,7 @@ static int run_role(const char *argument)
     const char *step = NULL;
     int result;
 
+    sandbox_keep_heap_small();
     log_initialise("supervisor");
     configuration_load(argument, (const char *const *)environ, &configuration);
     log_set_level(configuration.log_level);

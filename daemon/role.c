@@ -8,6 +8,7 @@
 #include "protocol/metrics.h"
 
 #include <linux/capability.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
@@ -113,7 +114,10 @@ void role_update_readiness(struct role_readiness *readiness, uint32_t held)
 
 int role_run(sd_event *event)
 {
-    int result = sd_event_loop(event);
+    int result;
+
+    (void)malloc_trim(0); /* what configuration and system call filter were made with */
+    result = sd_event_loop(event);
 
     if (result < 0) {
         log_error("the supervisor's event loop failed", LOG_ERROR(result));

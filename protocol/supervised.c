@@ -5,7 +5,6 @@
 #include "protocol/event_loop.h"
 #include "protocol/metrics.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 
@@ -26,24 +25,13 @@ static int ignore_signals(void)
     return result;
 }
 
-/*
- * What a burst needed goes back to the kernel after it. By default glibc keeps up to 128 kB, and from the first large
- * block that is freed on ever more (mallopt(3)): half a megabyte in a watcher of 1,000 containers.
- */
-static void keep_heap_small(void)
-{
-    (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-    (void)mallopt(M_TRIM_THRESHOLD, 32 * 1024);
-    (void)mallopt(M_TOP_PAD, 4096);
-}
-
 int supervised_main(const char *name, uint64_t capabilities, const char *remedy, int (*run)(sd_event *event))
 {
     CLEANUP(event_loop_unrefp) sd_event *event = NULL;
     const char *step = NULL;
     int result;
 
-    keep_heap_small();
+    sandbox_keep_heap_small();
     log_initialise(name);
     result = sandbox_enter(capabilities, &step);
     if (result == -EPERM && remedy && strcmp(step, SANDBOX_STEP_CAPABILITIES) == 0) {
