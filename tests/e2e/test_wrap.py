@@ -11,7 +11,7 @@ import pathlib
 
 import pytest
 
-from direct import FAMILIES, IMAGE
+from direct import IMAGE
 from lab import compose, images, topology
 from lab.instance import OUTSIDE_PORT
 from lab.machine import CHECKOUT, run, wait_until
@@ -59,9 +59,9 @@ PROJECTS = {
 class ThirdParty(compose.Project):
     """A project of several files, the last of which may be an override."""
 
-    def __init__(self, lab, name, *files, hint=""):
-        self.files = list(files)
-        super().__init__(lab, files[0], name=compose.unique_name(f"{hint}{name}"))
+    def __init__(self, lab, name, definition, *overrides):
+        super().__init__(lab, definition, name=compose.unique_name(name))
+        self.files = [self.file, *overrides]
 
     def compose(self, *arguments, **options):
         names = [word for file in self.files for word in ("--file", file)]
@@ -193,6 +193,9 @@ def test_an_update_of_the_project_is_noticed(lab, anchord_image):
 # --- brought up -------------------------------------------------------------------------------------------------------
 
 _numbers = itertools.count(70)
+# A service on a network whose name comes before that of transit, which engines before 28 would prefer.
+RIVAL = {"services": {"web": {"image": images.SERVICES, "ports": ["80:8080"], "networks": ["rival"]}},
+         "networks": {"rival": {"name": "a-rival"}}}
 
 
 def with_lab_images(project):
@@ -216,17 +219,17 @@ def wrapped(request, lab, anchord_image):
     """A project of third_party in the lab's images, wrapped and up, with its addresses on the LAN."""
     number = next(_numbers)
     name = request.param
-    project = ThirdParty(lab, name, THIRD_PARTY / f"{name}.yaml", hint="up-")
+    project = ThirdParty(lab, f"up-{name}", RIVAL if name == "rival" else THIRD_PARTY / f"{name}.yaml")
     project.addresses = (f"10.99.0.{number}", f"fd99::{number}")
     project.add_file("lab.yaml", with_lab_images(project))
-    result = project.wrap("--address", ",".join(project.addresses))
-    project.add_file("override.yaml", result.stdout)
+    project.wrapping = project.wrap("--address", ",".join(project.addresses))
+    project.add_file("override.yaml", project.wrapping.stdout)
     try:
         project.up()
         yield project
     finally:
         if getattr(request.node, "failed", True):
-            print(result.stdout, project.all_logs())
+            print(project.wrapping.stdout, project.all_logs())
         project.discard()
 
 
@@ -238,31 +241,44 @@ def exposed(project):
             yield name, proto, int(ports.split(":")[0].split("-")[0])
 
 
-@pytest.mark.every_engine
-@pytest.mark.parametrize("wrapped", ["gitea", "mailcow", "jellyfin"], indirect=True)
-def test_a_wrapped_project_is_one_machine(lab, wrapped):
-    """SPEC 9 with NAT-1, NAT-2, NAT-8, DISC-8: a LAN client reaches every port and is seen with its own address, what
-    the services send comes from the project's, and the host's ports are closed but for the host itself."""
-    ports = list(exposed(wrapped))
-    assert len(ports) >= 2
-    for family, address in zip(FAMILIES, wrapped.addresses):
-        client = lab.lanhost1
+def check_reached(lab, project, ports):
+    """NAT-1, NAT-2, NAT-8: a LAN client reaches every port and is seen with its own address, and what the services send
+    comes from the project's."""
+    client = lab.lanhost1
+    for index, address in enumerate(project.addresses):
         for name, proto, port in ports:
             answer = wait_until(lambda p=proto, n=port, a=address: (
                 said := client.probe(p, a, n, timeout=0.3)) not in ("timeout", "refused", "unreachable") and said,
                 20, f"{name} answers on {proto}/{port} of {address}")
             if name != "gluetun":  # whose ports belong to the services that joined it, too
                 assert answer.split()[0] == name
-            assert answer.split()[1] == client.addresses[FAMILIES.index(family)]
+            assert answer.split()[1] == client.addresses[index]
         for name in {name for name, *_ in ports}:
-            seen = wrapped.probe(name, "tcp", lab.outside.addresses[FAMILIES.index(family)], OUTSIDE_PORT)
+            seen = project.probe(name, "tcp", lab.outside.addresses[index], OUTSIDE_PORT)
             assert seen.split()[1] == address, f"{name} leaves with {seen}"
+
+
+@pytest.mark.every_engine
+@pytest.mark.parametrize("wrapped", ["gitea", "mailcow", "jellyfin"], indirect=True)
+def test_a_wrapped_project_is_one_machine(lab, wrapped):
+    """SPEC 9 with NAT-1, NAT-2, NAT-8, DISC-8: the ports are the project's, and the host's are closed but for itself."""
+    ports = list(exposed(wrapped))
+    assert len(ports) >= 2
+    check_reached(lab, wrapped, ports)
     for _, proto, port in ports:
         if proto == "tcp":
             assert lab.lanhost1.probe("tcp", topology.ENGINE[0], port, timeout=1) == "refused"
     published = {(port["IP"], port["PublicPort"]) for container in wrapped.containers()
                  for port in container["Ports"] if "PublicPort" in port}
-    wanted = {("127.0.0.1", int(port)) for found in PROJECTS[wrapped.files[0].stem].for_host.values() for port in found}
-    assert published == wanted
+    for_host = PROJECTS[wrapped.files[0].stem].for_host
+    assert published == {("127.0.0.1", int(port)) for found in for_host.values() for port in found}
     for _, port in published:
-        assert lab.host("engine").probe("tcp", "127.0.0.1", port).split()[0] in PROJECTS[wrapped.files[0].stem].for_host
+        assert lab.host("engine").probe("tcp", "127.0.0.1", port).split()[0] in for_host
+
+
+@pytest.mark.parametrize("wrapped", ["rival"], indirect=True)
+def test_the_way_out_is_the_anchor_beside_a_network_that_comes_first(lab, wrapped):
+    """DISC-8: gw_priority, where the engine has it, and a note for those that have it not."""
+    assert "gw_priority keeps the network rival from being its way out" in wrapped.wrapping.stderr
+    assert json.loads(wrapped.configuration())["services"]["web"]["networks"]["transit"]["gw_priority"] == 1
+    check_reached(lab, wrapped, list(exposed(wrapped)))

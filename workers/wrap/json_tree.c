@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/text.h"
+#include "workers/wrap/yaml.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,7 @@ static void append(char path[PATH_SIZE], const char *text)
     size_t length = strlen(path);
 
     for (; *text && length < PATH_SIZE - 1; text++)
-        path[length++] = *text >= ' ' && *text <= '~' ? *text : '?';
+        path[length++] = yaml_printable(*text);
     path[length] = '\0';
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "workers/wrap/plan_internal.h"
+#include "workers/wrap/yaml.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ int plan_report(struct plan *plan, bool is_problem, const struct project_service
         return -ENOMEM;
     }
     for (char *character = text; *character; character++)
-        *character = *character >= ' ' && *character <= '~' ? *character : '?';
+        *character = yaml_printable(*character);
     if (finding)
         finding->text = arena_copy(plan->arena, text, (size_t)length);
     if (!finding || !finding->text)

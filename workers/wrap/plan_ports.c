@@ -207,7 +207,7 @@ int plan_ports(struct plan *plan, struct plan_claims *claims, struct planned_ser
     const struct project_service *service = planned->service;
     int result = 0;
 
-    planned->kept_ports = arena_allocate(plan->arena, service->port_count, sizeof(*planned->kept_ports));
+    planned->kept_ports = arena_allocate(plan->arena, service->port_count, sizeof(const struct project_port *));
     if (!planned->kept_ports)
         return -ENOMEM;
     for (size_t i = 0; i < service->port_count && result == 0;) {

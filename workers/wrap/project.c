@@ -81,7 +81,7 @@ static int read_subnets(struct reader *reader, const struct json_tree_value *con
 
 static int read_network(struct reader *reader, const struct json_tree_value *value, struct project_network *network)
 {
-    const struct json_tree_value *configurations;
+    const struct json_tree_value *configurations = NULL;
     int result = check_name(reader, value, value->key);
 
     network->key = value->key;
@@ -105,7 +105,7 @@ static int read_network(struct reader *reader, const struct json_tree_value *val
 static int read_networks(struct reader *reader)
 {
     struct project_network **end = &reader->project->networks;
-    const struct json_tree_value *networks;
+    const struct json_tree_value *networks = NULL;
     int result = read_container(reader, reader->tree->root, "networks", JSON_TREE_OBJECT, &networks);
 
     for (const struct json_tree_value *each = first_of(networks); each && result == 0; each = each->next) {
@@ -173,7 +173,7 @@ static int read_port(struct reader *reader, const struct json_tree_value *value,
 
 static int read_ports(struct reader *reader, const struct json_tree_value *value, struct project_service *service)
 {
-    const struct json_tree_value *ports;
+    const struct json_tree_value *ports = NULL;
     size_t count = 0;
     int result = read_container(reader, value, "ports", JSON_TREE_ARRAY, &ports);
 
@@ -194,7 +194,7 @@ static int read_ports(struct reader *reader, const struct json_tree_value *value
 static int read_attachments(struct reader *reader, const struct json_tree_value *value, struct project_service *service)
 {
     struct project_attachment **end = &service->attachments;
-    const struct json_tree_value *networks;
+    const struct json_tree_value *networks = NULL;
     int result = read_container(reader, value, "networks", JSON_TREE_OBJECT, &networks);
 
     for (const struct json_tree_value *each = first_of(networks); each && result == 0; each = each->next) {
@@ -231,7 +231,7 @@ static int read_replicas(struct reader *reader, const struct json_tree_value *va
 static int read_expose_label(struct reader *reader, const struct json_tree_value *value,
                              struct project_service *service)
 {
-    const struct json_tree_value *labels;
+    const struct json_tree_value *labels = NULL;
     int result = read_container(reader, value, "labels", JSON_TREE_OBJECT, &labels);
 
     return result < 0 ? result : read_text(reader, labels, "anchord.expose", &service->expose_label);
@@ -239,7 +239,7 @@ static int read_expose_label(struct reader *reader, const struct json_tree_value
 
 static int read_service(struct reader *reader, const struct json_tree_value *value, struct project_service *service)
 {
-    const struct json_tree_value *environment;
+    const struct json_tree_value *environment = NULL;
     int result = check_name(reader, value, value->key);
 
     service->name = value->key;
@@ -272,7 +272,7 @@ static int read_service(struct reader *reader, const struct json_tree_value *val
 static int read_services(struct reader *reader)
 {
     struct project_service **end = &reader->project->services;
-    const struct json_tree_value *services;
+    const struct json_tree_value *services = NULL;
     size_t count = 0;
     int result = read_container(reader, reader->tree->root, "services", JSON_TREE_OBJECT, &services);
 

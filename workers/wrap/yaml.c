@@ -65,8 +65,15 @@ void yaml_write_quoted(FILE *stream, const char *text)
     (void)fputc('"', stream);
 }
 
+char yaml_printable(char byte)
+{
+    if (byte >= ' ' && byte <= '~')
+        return byte;
+    return '?';
+}
+
 void yaml_write_plain(FILE *stream, const char *text)
 {
     for (; *text; text++)
-        (void)fputc(*text >= ' ' && *text <= '~' ? *text : '?', stream);
+        (void)fputc(yaml_printable(*text), stream);
 }
