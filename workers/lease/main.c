@@ -13,20 +13,39 @@
 #include "common/cleanup.h"
 
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 /* dhcpcd does nothing else meanwhile: its scripts are synchronous. */
 #define ANSWER_TIMEOUT_MILLISECONDS 1000
 
 #define EXIT_STATUS_NOT_REPORTED 1
 
+/* Not dprintf(), which asks for the file's offset first: a sealed process dies of that. */
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    ssize_t written;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    written = write(STDERR_FILENO, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+    (void)written; /* there is nobody else to tell */
+}
+
 static int fail(const char *what, const char *why)
 {
-    (void)dprintf(STDERR_FILENO, "anchord-lease: %s: %s\n", what, why);
+    say("anchord-lease: %s: %s\n", what, why);
     return EXIT_STATUS_NOT_REPORTED;
 }
 
@@ -97,8 +116,7 @@ int main(void)
     if (result < 0)
         return fail(problem.variable, problem.reason);
     if (routes_left_out > 0)
-        (void)dprintf(STDERR_FILENO, "anchord-lease: new_classless_static_routes: %zu routes left out\n",
-                      routes_left_out);
+        say("anchord-lease: new_classless_static_routes: %zu routes left out\n", routes_left_out);
     result = deliver(fd, &event);
     return result < 0 ? fail("cannot report to anchord", strerror(-result)) : EXIT_STATUS_CLEAN;
 }
