@@ -1,60 +1,19 @@
 """Router advertisements mirrored into our table (ADDR-11), with radvd on the LAN and the kernel's own acceptance."""
 
-import subprocess
-
 import pytest
 
-import netadmin_lab
+from advertisements_lab import Router, accept_advertisements
 from netadmin_lab import LAN6, wait_until
 from network_lab import ROUTER6, TABLE, UNREACHABLE6, NetworkLab, wait_logged
 
 OUTSIDE = "2001:db8:ffff::9"
 FIRST, SECOND = "fe80::a1", "fe80::a2"
-CONFIGURATION = """interface {interface} {{
-    AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
-    AdvDefaultLifetime {lifetime}; AdvDefaultPreference {preference}; AdvRASrcAddress {{ {address}; }};
-    {prefix}
-}};
-"""
-
-
-class Router:
-    """A radvd on the LAN host, with a link-local address of its own: several of them are several routers."""
-
-    def __init__(self, lab, scratch, address, preference="medium", lifetime=12, prefix=None):
-        self.lab = lab
-        self.address = address
-        name = address.replace(":", "")
-        configuration = scratch / f"{name}.conf"
-        prefix = f"prefix {prefix} {{ }};" if prefix else ""
-        configuration.write_text(CONFIGURATION.format(interface="eth0", lifetime=lifetime, preference=preference,
-                                                      address=address, prefix=prefix))
-        lab.client.run("ip", "address", "replace", f"{address}/64", "dev", "eth0", "nodad")
-        with lab.client.entered():
-            self.process = subprocess.Popen(["radvd", "--nodaemon", "--configtest", "-C", str(configuration)],
-                                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            assert self.process.wait(netadmin_lab.DEADLINE) == 0, self.process.stderr.read()
-            self.process.stderr.close()
-            self.process = subprocess.Popen(["radvd", "--nodaemon", "-C", str(configuration), "-m", "stderr",
-                                             "-p", str(scratch / f"{name}.pid"), "-u", "root"],
-                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        lab.closing.callback(self.kill)
-
-    def retire(self):
-        """Ends with an advertisement of lifetime 0 (RFC 4861 §6.2.5)."""
-        self.process.terminate()
-        self.process.wait(netadmin_lab.DEADLINE)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(netadmin_lab.DEADLINE)
 
 
 @pytest.fixture
 def lab(build):
     made = NetworkLab(build / "workers" / "netadmin" / "anchord-netadmin")
-    made.anchor.sysctl("ipv6/conf/ext0/accept_ra", 2)
-    made.client.sysctl("ipv6/conf/all/forwarding", 1)
+    accept_advertisements(made)
     yield made
     made.close()
 

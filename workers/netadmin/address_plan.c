@@ -87,15 +87,15 @@ static void list_wanted(const struct address_inputs *inputs, struct address_plan
         want_lease(inputs, plan);
 }
 
-static bool is_complete(const struct address_inputs *inputs, const struct address_plan *plan)
+static void compare(const struct address_inputs *inputs, struct address_plan *plan)
 {
+    plan->is_complete = true;
     for (size_t i = 0; i < plan->wanted_count; i++) {
         const struct link_address *entry = address_plan_find(inputs->link, &plan->wanted[i].address);
 
-        if (!entry || !link_address_is_usable(entry))
-            return false;
+        plan->wanted[i].serves = entry && link_address_is_usable(entry);
+        plan->is_complete = plan->is_complete && plan->wanted[i].serves;
     }
-    return true;
 }
 
 static bool is_wanted(const struct address_plan *plan, const struct link_address *entry)
@@ -123,7 +123,7 @@ struct address_plan address_plan_make(const struct address_inputs *inputs)
     bool may_remove;
 
     list_wanted(inputs, &plan);
-    plan.is_complete = is_complete(inputs, &plan);
+    compare(inputs, &plan);
     plan.is_hurried = inputs->lease->is_known && !inputs->lease->is_held;
     may_remove = inputs->takes_leases && !plan.is_adopted && (plan.wanted_count > 0 || plan.is_hurried);
     for (uint32_t i = 0; i < inputs->link->address_count; i++) {

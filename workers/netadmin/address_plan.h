@@ -45,13 +45,14 @@ struct wanted_address {
     uint64_t valid_until;
     uint64_t preferred_until;
     bool is_lease;
+    bool serves; /* the link holds it, and it can be used */
 };
 
 struct address_plan {
     /* IPv4: the leased address or the bootstrap address. IPv6: the bootstrap address, and the leased one beside it. */
     size_t wanted_count;
     struct wanted_address wanted[2];
-    bool is_complete; /* the link holds all of them, and they can be used */
+    bool is_complete; /* all of them serve */
     bool is_adopted;  /* a predecessor's lease is there and nobody told of it yet: it serves until it ends */
     /* What has to go, once the plan is complete. */
     size_t surplus_count;

@@ -1,9 +1,6 @@
 /* The exchange with the supervisor about DHCP; see lease_exchange.h. Runs in anchord-netadmin. */
 #include "workers/netadmin/lease_exchange.h"
 
-#include "common/log.h"
-#include "common/text.h"
-
 #include <string.h>
 
 void lease_exchange_tell_link(struct channel *supervisor, const struct network *network,
@@ -20,15 +17,6 @@ void lease_exchange_tell_link(struct channel *supervisor, const struct network *
     (void)channel_send_message(supervisor, &current); /* the end of the loop follows its end */
 }
 
-static void report_refusal(const struct message_lease *message, const char *reason)
-{
-    struct ip_subnet subnet = {wire_address_to(&message->lease.address), message->lease.prefix_length};
-    char text[IP_SUBNET_TEXT_SIZE];
-
-    log_error("lease refused, what was there stays", LOG_TEXT("family", ip_family_to_string((uint8_t)message->family)),
-              LOG_TEXT("address", ip_subnet_format(&subnet, text)), LOG_ERROR_TEXT(reason));
-}
-
 void lease_exchange_handle(struct channel *supervisor, struct network *network, const struct message_lease *message)
 {
     struct message_lease_applied answer = {
@@ -38,7 +26,6 @@ void lease_exchange_handle(struct channel *supervisor, struct network *network, 
 
     answer.error = network_set_lease(network, message, answer.reason);
     if (answer.error == 0)
-        return; /* answered when its address can be used */
-    report_refusal(message, answer.reason);
+        return;                                      /* answered when its address can be used */
     (void)channel_send_message(supervisor, &answer); /* the end of the loop follows its end */
 }

@@ -11,5 +11,5 @@
 void lease_exchange_tell_link(struct channel *supervisor, const struct network *network,
                               struct message_external_link *sent);
 
-/* A LEASE: handed to the network half; a refused one is logged and answered at once. */
+/* A LEASE: handed to the network half; a refused one is answered at once, for the supervisor to report. */
 void lease_exchange_handle(struct channel *supervisor, struct network *network, const struct message_lease *message);

@@ -79,32 +79,39 @@ static struct network_link *find_index(struct link_table *table, uint32_t index)
     return NULL;
 }
 
-static void on_address(const struct nlmsghdr *message, void *userdata)
+uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address *ret)
 {
-    struct reading *reading = userdata;
     const struct nlattr *attributes[IFA_MAX + 1];
     const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
     const struct nlattr *address;
-    struct network_link *link;
     uint8_t family;
 
-    if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
-        return;
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+        return 0;
     family = ip_family_from_kernel(header->ifa_family);
-    link = find_index(reading->table, header->ifa_index);
-    if (!link || family == IP_FAMILY_NONE || link->address_count == LINK_ADDRESSES_MAX)
-        return;
     rtnetlink_attributes(message, sizeof(*header), attributes, IFA_MAX);
     /* With a peer, IFA_ADDRESS is the peer's; IPv6 without one has IFA_ADDRESS alone. */
     address = attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
-    if (!address || mnl_attr_get_payload_len(address) != ip_family_length(family))
-        return;
-    link->addresses[link->address_count++] = (struct link_address){
+    if (family == IP_FAMILY_NONE || !address || mnl_attr_get_payload_len(address) != ip_family_length(family))
+        return 0;
+    *ret = (struct link_address){
         .address = ip_address_from_bytes(family, mnl_attr_get_payload(address)),
         .prefix_length = header->ifa_prefixlen,
         .protocol = rtnetlink_get_u8(attributes[IFA_PROTO], IFAPROT_UNSPEC),
         .flags = rtnetlink_get_u32(attributes[IFA_FLAGS], header->ifa_flags),
     };
+    return header->ifa_index;
+}
+
+static void on_address(const struct nlmsghdr *message, void *userdata)
+{
+    struct reading *reading = userdata;
+    struct link_address address;
+    uint32_t index = message->nlmsg_type == RTM_NEWADDR ? link_address_parse(message, &address) : 0;
+    struct network_link *link = index ? find_index(reading->table, index) : NULL;
+
+    if (link && link->address_count < LINK_ADDRESSES_MAX)
+        link->addresses[link->address_count++] = address;
 }
 
 static int dump_links(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct reading *reading)

@@ -57,6 +57,12 @@ void link_table_clear(struct link_table *table);
 int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
     __attribute__((warn_unused_result));
 
+/*
+ * Reads the address of an RTM_NEWADDR or RTM_DELADDR. Returns the index of its link, or 0 when it is none of either
+ * family.
+ */
+uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address *ret);
+
 bool link_table_equal(const struct link_table *a, const struct link_table *b);
 
 /* The link with this MAC (the first one, by index), or NULL. The pointer lives as long as the table. */

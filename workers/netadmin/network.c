@@ -150,10 +150,22 @@ static void note_link_down(struct network *network, const struct nlmsghdr *messa
     }
 }
 
+/* Before it removes the address, the kernel says what it found (RFC 4862 §5.4). */
+static void note_duplicate(struct network *network, const struct nlmsghdr *message)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    struct link_address address;
+
+    if (message->nlmsg_type == RTM_DELADDR && external && link_address_parse(message, &address) == external->index &&
+        address.flags & IFA_F_DADFAILED)
+        network_note_duplicate(network, &address);
+}
+
 static void on_notification(const struct nlmsghdr *message, void *userdata)
 {
     struct network *network = userdata;
 
+    note_duplicate(network, message);
     note_link_down(network, message);
     if (concerns_us(message))
         network->is_stale = true;
@@ -368,6 +380,8 @@ int network_tear_down(struct network *network)
     if (shared && network->claims_gateway)
         first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->topology.shared);
     (void)network_report_result(network, NETWORK_STEP_CLAIM, &request, first);
+    if (first == 0)
+        first = network_remove_leases(network);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         int result = network_remove_family(network, &network->families[i]);
 

@@ -128,7 +128,8 @@ int network_set_announcer(struct network *network, int descriptor) __attribute__
 void network_describe(const struct network *network, struct message_network_report *ret);
 
 /*
- * The ordered stop: removes our rules, our routes and the claimed gateway addresses (NAT-14); device settings
- * stay. Goes on after an error; returns the first one (logged), or 0. Repairs nothing from now on.
+ * The ordered stop: removes our rules, our routes, the claimed gateway addresses and leased ones, with Docker's back in
+ * their place (NAT-14, ADDR-8: they were released before); device settings stay. Goes on after an error; returns the
+ * first one (logged), or 0. Repairs nothing from now on.
  */
 int network_tear_down(struct network *network) __attribute__((warn_unused_result));

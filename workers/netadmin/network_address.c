@@ -103,8 +103,8 @@ static bool is_right(const struct family_addresses *addresses, const struct netw
 
 static bool was_serving(const struct address_plan *before, const struct wanted_address *wanted)
 {
-    for (size_t i = 0; i < before->wanted_count && before->is_complete; i++) {
-        if (ip_address_equal(&before->wanted[i].address.address, &wanted->address.address))
+    for (size_t i = 0; i < before->wanted_count; i++) {
+        if (before->wanted[i].serves && ip_address_equal(&before->wanted[i].address.address, &wanted->address.address))
             return true;
     }
     return false;
@@ -139,7 +139,8 @@ static int put_wanted(struct network *network, size_t family_index, const struct
     struct rtnetlink_request request;
     int result;
 
-    if (is_right(addresses, link, wanted) || !may_add(network, &wanted->address.address))
+    if (is_right(addresses, link, wanted) || !may_add(network, &wanted->address.address) ||
+        (wanted->is_lease && addresses->is_duplicate))
         return 0;
     result = address_put(network->rtnetlink, &request, link, &wanted->address, &lifetime);
     if (network_report_result(network, step_of(family_index), &request, result) < 0)
@@ -170,24 +171,31 @@ static void choose_in_force(struct family_addresses *addresses, const struct add
         addresses->in_force = addresses->lease.lease;
 }
 
-static int add_addresses(struct network *network, size_t family_index, const struct network_link *link)
+static struct address_plan make_plan(const struct network *network, size_t family_index,
+                                     const struct network_link *link)
 {
-    struct family_addresses *addresses = &network->addresses[family_index];
-    struct address_plan before = network->plans[family_index];
-    struct address_plan *plan = &network->plans[family_index];
     uint8_t family = network->families[family_index].family;
     struct address_inputs inputs = {
         .family = family,
         .link = link,
         .bootstrap = bootstrap_address(&network->topology.external, family),
         .takes_leases = network->address_mode == ADDRESS_MODE_DHCP_REFRESH,
-        .lease = &addresses->lease,
+        .lease = &network->addresses[family_index].lease,
         .now = clock_boottime_microseconds(),
     };
+
+    return address_plan_make(&inputs);
+}
+
+static int add_addresses(struct network *network, size_t family_index, const struct network_link *link)
+{
+    struct family_addresses *addresses = &network->addresses[family_index];
+    struct address_plan before = network->plans[family_index];
+    struct address_plan *plan = &network->plans[family_index];
     int first = 0;
 
-    *plan = address_plan_make(&inputs);
-    choose_in_force(addresses, plan, inputs.now);
+    *plan = make_plan(network, family_index, link);
+    choose_in_force(addresses, plan, clock_boottime_microseconds());
     for (size_t i = 0; i < plan->wanted_count && link->is_up; i++) {
         int result = put_wanted(network, family_index, link, &before, &plan->wanted[i]);
 
@@ -216,8 +224,18 @@ int network_add_addresses(struct network *network)
 
 void network_forget_serving(struct network *network)
 {
-    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
-        network->plans[i].is_complete = false;
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        for (size_t j = 0; j < network->plans[i].wanted_count; j++)
+            network->plans[i].wanted[j].serves = false;
+    }
+}
+
+void network_note_duplicate(struct network *network, const struct link_address *address)
+{
+    struct family_addresses *addresses = &network->addresses[address->address.family == IP_FAMILY_6];
+
+    if (addresses->lease.is_held && ip_address_equal(&addresses->lease.lease.address, &address->address))
+        addresses->is_duplicate = true;
 }
 
 int network_adopt_lease(struct network *network, const struct family_state *family)
@@ -300,27 +318,17 @@ static void answer(struct network *network, size_t family_index, int error, cons
     network->callbacks.on_lease_applied(network, &message, network->callbacks.userdata);
 }
 
-/* Only IPv6: duplicate address detection is the kernel's there, and begins when the address is added. */
-static bool is_duplicate(const struct network_link *link, const struct known_lease *lease)
-{
-    struct link_address address = {.address = lease->lease.address, .prefix_length = lease->lease.prefix_length};
-    const struct link_address *entry = lease->is_held ? address_plan_find(link, &address) : NULL;
-
-    return entry && entry->flags & IFA_F_DADFAILED;
-}
-
-static void settle_lease(struct network *network, size_t family_index, const struct network_link *link)
+static void settle_lease(struct network *network, size_t family_index)
 {
     struct family_addresses *addresses = &network->addresses[family_index];
     struct address_plan *plan = &network->plans[family_index];
     bool is_wanted = plan->wanted_count > 0 && plan->wanted[plan->wanted_count - 1].is_lease;
 
-    if (is_duplicate(link, &addresses->lease)) {
-        log_error("leased address refused: somebody else has it", LOG_TEXT("interface", link->name));
+    if (addresses->is_duplicate) {
+        addresses->is_duplicate = false;
         addresses->lease = (struct known_lease){.is_known = true};
-        if (addresses->owes_answer)
-            answer(network, family_index, -EADDRINUSE, "somebody else has the address");
-        plan->next = 0; /* at once, after this turn */
+        answer(network, family_index, -EADDRINUSE, "somebody else has the address");
+        plan->next = 0; /* another one, at once after this turn */
         return;
     }
     if (!addresses->owes_answer)
@@ -364,9 +372,42 @@ int network_remove_addresses(struct network *network)
 
         if (may_remove(network, i, link, now))
             result = remove_surplus(network, i, link);
-        settle_lease(network, i, link);
+        settle_lease(network, i);
         first = first < 0 ? first : result;
     }
     set_timer(network, now);
+    return first;
+}
+
+static int put_bootstrap_back(struct network *network, size_t family_index, const struct network_link *link)
+{
+    const struct address_plan *plan = &network->plans[family_index];
+    const struct address_lifetime forever = {LIFETIME_INFINITE, LIFETIME_INFINITE};
+    struct rtnetlink_request request;
+    int result = 0;
+
+    for (size_t i = 0; i < plan->wanted_count && result == 0; i++) {
+        result = address_put(network->rtnetlink, &request, link, &plan->wanted[i].address, &forever);
+        (void)network_report_result(network, step_of(family_index), &request, result);
+    }
+    return result;
+}
+
+int network_remove_leases(struct network *network)
+{
+    const struct network_link *link = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    int first = 0;
+
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && link && network->address_mode == ADDRESS_MODE_DHCP_REFRESH; i++) {
+        int result = 0;
+
+        network->addresses[i].lease = (struct known_lease){.is_known = true};
+        network->plans[i] = make_plan(network, i, link);
+        if (network->plans[i].surplus_count > 0)
+            result = put_bootstrap_back(network, i, link);
+        if (result == 0)
+            result = remove_surplus(network, i, link);
+        first = first < 0 ? first : result;
+    }
     return first;
 }

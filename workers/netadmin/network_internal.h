@@ -48,6 +48,7 @@ struct family_addresses {
     bool has_in_force;
     struct lease in_force; /* whose gateway and routes are used: of the address that serves */
     int failure;           /* of the last turn: why an address could not be added; or 0 */
+    bool is_duplicate;     /* the kernel's detection found the leased address on the link */
     bool owes_answer;      /* LEASE_APPLIED, for the generation below */
     uint64_t generation;   /* of the last LEASE */
 };
@@ -122,11 +123,18 @@ int network_adopt_lease(struct network *network, const struct family_state *fami
 /* Removes what the plans no longer want, after the routes were switched, and answers for leases. As above. */
 int network_remove_addresses(struct network *network) __attribute__((warn_unused_result));
 
+/* The ordered stop: no leased address stays, and Docker's is back where one took its place. Returns 0 or the first
+ * failure, reported. */
+int network_remove_leases(struct network *network) __attribute__((warn_unused_result));
+
 /* Whether a plan wants an address that the set `external` lacks: the other half must be told. */
 bool network_awaits_element(const struct network *network);
 
 /* The link goes down, and its IPv6 addresses with it: nobody else removed them. */
 void network_forget_serving(struct network *network);
+
+/* Somebody else has `address`, says the kernel's duplicate address detection (IPv6), and has removed it again. */
+void network_note_duplicate(struct network *network, const struct link_address *address);
 
 /* The lease whose gateway and routes are used, or NULL. */
 const struct lease *network_lease_in_force(const struct network *network, uint8_t family);

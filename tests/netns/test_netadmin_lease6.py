@@ -1,0 +1,207 @@
+"""netadmin: IPv6 in the modes that ask the network: SLAAC, DHCPv6, advertised gateways (ADDR-2 to ADDR-4, NAT-8)."""
+
+import pytest
+
+import messages
+from advertisements_lab import Router, accept_advertisements
+from lease_lab import LEASED4, LEASED6, Flow, LeaseLab
+from netadmin_lab import CLIENT6, LAN6, LAN_UNIQUE_LOCAL, ONE6, ask_tcp, outcome, wait_logged, wait_until
+from network_lab import ROUTER6, UNREACHABLE6
+
+FIRST, SECOND = "fe80::a1", "fe80::a2"
+PREFIX, NEXT_PREFIX = "2001:db8:1::/64", "2001:db8:2::/64"
+OUTSIDE = [f"2001:db8:ffff::{number}" for number in range(1, 4)] + ["2001:db8:1::9", "fd77::9"]
+BOOTSTRAP = f"{LAN6}/64"
+
+
+@pytest.fixture(params=[messages.MODE_DHCP_REFRESH], ids=["dhcp-refresh"])
+def mode(request):
+    return request.param
+
+
+@pytest.fixture
+def lab(build, mode):
+    made = LeaseLab(build / "workers" / "netadmin" / "anchord-netadmin")
+    made.mode = mode
+    accept_advertisements(made)
+    # The lab's unique local address would be a second identity.
+    made.anchor.run("ip", "address", "delete", f"{LAN_UNIQUE_LOCAL}/64", "dev", "ext0")
+    yield made
+    made.close()
+
+
+both_modes = pytest.mark.parametrize("mode", [messages.MODE_DHCP_REFRESH, messages.MODE_SLAAC_RA_ONLY],
+                                     ids=["dhcp-refresh", "slaac-ra-only"], indirect=True)
+
+
+def autoconfigured(lab, prefix=PREFIX):
+    """The SLAAC address of a prefix, once duplicate address detection is over."""
+    start = prefix.removesuffix("::/64")
+    lines = lab.lines("-6", "-oneline", "address", "show", "dev", "ext0", "dynamic", "-tentative", "-deprecated")
+    found = [word.removesuffix("/64") for line in lines for word in line.split() if word.startswith(f"{start}:")]
+    return found[0] if found else None
+
+
+def wait_autoconfigured(lab, prefix=PREFIX):
+    return wait_until(lambda: autoconfigured(lab, prefix), f"an address of {prefix}", 10.0)
+
+
+def wait_egress(lab, address):
+    wait_until(lambda: f"snat to {address} " in lab.ruleset(), f"egress from {address}")
+
+
+def sources(lab):
+    """What five servers outside see of a container's connections."""
+    seen = []
+    for text in OUTSIDE:
+        seen.append(ask_tcp(lab.one, text, 7000)[1][0])
+    return seen
+
+
+def serve_outside(lab):
+    for text in OUTSIDE:
+        lab.client.run("ip", "address", "add", f"{text}/128", "dev", "eth0", "nodad")
+        lab.serve(lab.client, "outside", "tcp", 7000, text)
+
+
+@both_modes
+def test_slaac_becomes_the_identity(lab, tmp_path, mode):
+    """NAT-8: before Docker's address, which stays; inbound to both."""
+    lab.start()
+    lab.serve_one()
+    lab.expose()
+    wait_egress(lab, LAN6)
+    Router(lab, tmp_path, FIRST, prefix=PREFIX)
+    slaac = wait_autoconfigured(lab)
+    wait_egress(lab, slaac)
+    assert BOOTSTRAP in lab.external(6)
+    wait_until(lambda: slaac in lab.external_set(6), "the address in the set")
+    lab.client.run("ip", "-6", "route", "add", PREFIX, "dev", "eth0")
+    for text in (slaac, LAN6):
+        assert outcome(lab.client, "tcp", text, 8080) == "one"
+
+
+@both_modes
+def test_advertised_gateways_come_before_ipam(lab, tmp_path, mode):
+    """ADDR-11: pin, RA, IPAM in these modes."""
+    ipam = (("10.99.0.0/24", None, None), ("2001:db8:99::/64", ROUTER6, None))
+    topology = super(LeaseLab, lab).topology(external=ipam)
+    netadmin = lab.start(topology=topology)
+    wait_until(lambda: lab.routes("-6")[0].startswith(f"default via {ROUTER6} "), "IPAM's, without a router")
+    Router(lab, tmp_path, FIRST)
+    wait_until(lambda: lab.routes("-6")[0].startswith(f"default via {FIRST} "), "the router's", 10.0)
+    netadmin.kill()
+    lab.start(topology=topology, gateway6="fe80::1234")
+    wait_until(lambda: lab.routes("-6")[0].startswith("default via fe80::1234 "), "the pin")
+
+
+def test_one_source_to_five_destinations_over_all_changes(lab, tmp_path):
+    """NAT-8: SLAAC, then IA_NA beside it, then another prefix, then no lease: one address each time, for everybody."""
+    lab.start()
+    lab.serve_one()
+    lab.expose()
+    serve_outside(lab)
+    router = Router(lab, tmp_path, FIRST, prefix=PREFIX)
+    slaac = wait_autoconfigured(lab)
+    wait_egress(lab, slaac)
+    lab.client.run("ip", "-6", "route", "add", PREFIX, "dev", "eth0", check=False)
+    assert set(sources(lab)) == {slaac}
+    lab.lease(f"{LEASED6}/128", family=6)
+    wait_egress(lab, LEASED6)
+    assert set(sources(lab)) == {LEASED6}
+    router.kill()
+    Router(lab, tmp_path, FIRST, prefix=NEXT_PREFIX, retired_prefix=PREFIX)
+    next_slaac = wait_autoconfigured(lab, NEXT_PREFIX)
+    assert set(sources(lab)) == {LEASED6}
+    lab.lease_lost(6)
+    wait_egress(lab, next_slaac)
+    lab.client.run("ip", "-6", "route", "add", NEXT_PREFIX, "dev", "eth0", check=False)
+    assert set(sources(lab)) == {next_slaac}
+
+
+def test_a_leased_address_is_added_for_its_lifetime(lab):
+    """ADDR-2: IA_NA as a /128 beside Docker's; the answer comes when duplicate address detection is over."""
+    netadmin = lab.start()
+    lab.serve_one()
+    lab.expose()
+    with lab.announced() as states:
+        lab.lease(f"{LEASED6}/128", family=6, valid=600, preferred=300)
+        assert sorted(lab.external(6)) == sorted([BOOTSTRAP, f"{LEASED6}/128"])
+        assert 595 <= lab.lifetime(f"{LEASED6}/128")[0] <= 600 and 295 <= lab.lifetime(f"{LEASED6}/128")[1] <= 300
+        assert "tentative" not in " ".join(lab.addresses("ext0"))
+        wait_until(lambda: states and ("ext0", LEASED6) in states[-1], "the address to be announced")
+    wait_logged(netadmin, "external address added", address=f"{LEASED6}/128", origin="lease")
+    assert ask_tcp(lab.client, LEASED6, 8080)[0] == "one"
+
+
+def test_a_duplicate_is_refused(lab):
+    """ADDR-13: the kernel's own detection (RFC 4862 §5.4); Docker's address serves."""
+    lab.start()
+    lab.client.run("ip", "address", "add", f"{LEASED6}/64", "dev", "eth0", "nodad")
+    assert "somebody else" in lab.refused(f"{LEASED6}/128", family=6)
+    lab.wait_external(BOOTSTRAP, family=6)
+    wait_egress(lab, LAN6)
+
+
+def test_rotation_and_renewal(lab):
+    """ADDR-6, ADDR-7: a renewal disturbs nothing; the old address goes with its flows."""
+    lab.start()
+    lab.serve_one()
+    lab.expose()
+    lab.lease(f"{LEASED6}/128", family=6)
+    flow, other = Flow(lab.client, "tcp", LEASED6, 8080), Flow(lab.client, "tcp", LAN6, 8080)
+    lab.lease(f"{LEASED6}/128", family=6, valid=7200)
+    assert flow.is_alive(2.0)
+    assert lab.lifetime(f"{LEASED6}/128")[0] > 7190
+    lab.lease("2001:db8:99::d7/128", family=6)
+    lab.wait_external(BOOTSTRAP, "2001:db8:99::d7/128", family=6)
+    wait_until(lambda: not flow.is_alive(), "the flow of the old address to end")
+    wait_egress(lab, "2001:db8:99::d7")
+    assert other.is_alive(2.0)
+
+
+def test_a_removed_address_is_put_back(lab):
+    lab.start()
+    lab.lease(f"{LEASED6}/128", family=6)
+    for text in (f"{LEASED6}/128", BOOTSTRAP):
+        lab.anchor.run("ip", "address", "delete", text, "dev", "ext0")
+        lab.back_within_a_second(lambda: text in lab.external(6), text)
+        wait_logged(lab.netadmin, "external address was removed by somebody else, put back", address=text)
+
+
+def test_both_are_back_after_the_link_was_down(lab):
+    """The kernel takes all IPv6 addresses away then, and nobody else in the container would give them back."""
+    lab.start()
+    lab.lease(f"{LEASED6}/128", family=6, valid=600)
+    lab.anchor.run("ip", "link", "set", "ext0", "down")
+    wait_until(lambda: lab.external(6) == [], "the kernel to remove them")
+    lab.anchor.run("ip", "link", "set", "ext0", "up")
+    lab.wait_external(BOOTSTRAP, f"{LEASED6}/128", family=6)
+    assert lab.lifetime(f"{LEASED6}/128")[0] <= 600
+    assert not lab.netadmin.logged("external address was removed by somebody else")
+
+
+HOSTILE6 = ["fe80::1/128", "ff02::1/128", "::1/128", "::/128", "::ffff:10.99.0.77/128", "2001:db8:99::d6/64",
+            "fd30::77/128", f"{ONE6}/128", "fec0::1/128"]
+
+
+def test_leases_that_make_no_sense_are_refused(lab):
+    lab.start()
+    for text in HOSTILE6:
+        assert lab.refused(text, family=6)
+    assert lab.external(6) == [BOOTSTRAP]
+
+
+def test_the_families_are_independent(lab):
+    """ADDR-4: whatever one does, nothing changes in the other."""
+    lab.start()
+    lab.lease()
+    lab.wait_external(f"{LEASED4}/24")
+    lab.lease(f"{LEASED6}/128", family=6)
+    with lab.monitored("address", "route") as changes:
+        assert lab.refused("fe80::1/128", family=6)
+        lab.lease("2001:db8:99::d7/128", family=6)
+        lab.lease_lost(6)
+    assert not any("10.99.0." in line for line in changes), changes
+    lab.lease_lost()
+    assert CLIENT6 not in lab.external(6)

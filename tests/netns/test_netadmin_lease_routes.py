@@ -1,0 +1,186 @@
+"""netadmin: gateways and routes of leases, and leases that make no sense (ADDR-2, ADDR-11)."""
+
+import pytest
+
+import messages
+from lease_lab import LEASED4, LEASED_ROUTER4, LeaseLab
+from netadmin_lab import LAN4, ask_tcp, wait_logged, wait_until
+from network_lab import DEFAULT4, ROUTER4, TABLE, UNREACHABLE4
+
+BOOTSTRAP, LEASED = f"{LAN4}/24", f"{LEASED4}/24"
+PIN4 = "10.99.0.253"
+LEASED_DEFAULT4 = f"default via {LEASED_ROUTER4} dev ext0 proto 110 metric 90"
+SINGLE = "203.0.113.7"
+
+
+@pytest.fixture
+def lab(build):
+    made = LeaseLab(build / "workers" / "netadmin" / "anchord-netadmin")
+    yield made
+    made.close()
+
+
+def leased_routes(lab):
+    return [line for line in lab.routes("-4") if not line.startswith(("default", "unreachable"))]
+
+
+def test_the_lease_comes_before_the_pin(lab):
+    """ADDR-11: lease, pin, IPAM; the next one takes over when the one before goes."""
+    lab.start(gateway4=PIN4)
+    pinned = f"default via {PIN4} dev ext0 proto 110 metric 100"
+    assert lab.routes("-4") == [pinned, UNREACHABLE4]
+    lab.lease()
+    wait_until(lambda: lab.routes("-4") == [LEASED_DEFAULT4, UNREACHABLE4], "the lease's gateway")
+    lab.lease(routers=[])
+    wait_until(lambda: lab.routes("-4") == [pinned, UNREACHABLE4], "the pin, for a lease without a gateway")
+    lab.lease()
+    wait_until(lambda: lab.routes("-4") == [LEASED_DEFAULT4, UNREACHABLE4], "the lease's gateway again")
+    lab.lease_lost()
+    wait_until(lambda: lab.routes("-4") == [pinned, UNREACHABLE4], "the pin")
+
+
+def test_there_is_no_moment_without_a_default_route(lab):
+    lab.start()
+    with lab.monitored("route") as changes:
+        lab.lease()
+        lab.wait_external(LEASED)
+        lab.lease_lost()
+        lab.wait_external(BOOTSTRAP)
+        wait_until(lambda: lab.routes("-4") == [DEFAULT4, UNREACHABLE4], "the gateway of the network")
+    held = {ROUTER4}
+    for line in [line for line in changes if f"table {TABLE}" in line and "default via" in line]:
+        gateway = line.split("via ")[1].split()[0]
+        held = held - {gateway} if line.startswith("Deleted") else held | {gateway}
+        assert held, changes
+
+
+def test_option_121_replaces_option_3(lab):
+    """RFC 3442; its other routes go into our table."""
+    lab.start()
+    lab.lease(routers=["10.99.0.3"], routes=[("0.0.0.0/0", LEASED_ROUTER4), ("192.0.2.0/24", "10.99.0.2"),
+                                             ("198.51.100.0/25", None)])
+    wait_until(lambda: lab.routes("-4") == [
+        LEASED_DEFAULT4, UNREACHABLE4, "192.0.2.0/24 via 10.99.0.2 dev ext0 proto 110 metric 90",
+        "198.51.100.0/25 dev ext0 proto 110 scope link metric 90"], f"the routes, last {lab.routes('-4')}")
+    assert f"via 10.99.0.2 dev ext0 table {TABLE}" in lab.route_to("-4", "192.0.2.9")
+    lab.lease(routers=["10.99.0.3"])
+    wait_until(lambda: lab.routes("-4") == ["default via 10.99.0.3 dev ext0 proto 110 metric 90", UNREACHABLE4],
+               "option 3, now that option 121 is gone")
+
+
+def test_a_single_address_with_its_gateway_on_link_by_option_121(lab):
+    """A /32, as many hosters give it: in, out, and back to Docker's subnet."""
+    lab.start()
+    lab.serve_one()
+    lab.expose()
+    lab.client.run("ip", "route", "add", SINGLE, "dev", "eth0")
+    lab.client.run("ip", "address", "add", "10.66.0.1/32", "dev", "eth0")
+    lab.serve(lab.client, "outside", "tcp", 7000, "10.66.0.1")
+    lab.lease(f"{SINGLE}/32", routers=[ROUTER4], routes=[("0.0.0.0/0", "10.66.0.1"), ("10.66.0.1/32", None)])
+    lab.wait_external(f"{SINGLE}/32")
+    assert lab.routes("-4") == ["default via 10.66.0.1 dev ext0 proto 110 metric 90 onlink", UNREACHABLE4,
+                                "10.66.0.1 dev ext0 proto 110 scope link metric 90"]
+    assert ask_tcp(lab.client, SINGLE, 8080)[0] == "one"
+    assert ask_tcp(lab.one, "10.66.0.1", 7000)[1][0] == SINGLE
+    lab.lease_lost()
+    lab.wait_external(BOOTSTRAP)
+    wait_until(lambda: lab.routes("-4") == [DEFAULT4, UNREACHABLE4], "the gateway of the network")
+
+
+def test_sixty_four_routes(lab):
+    """ADDR-11: as many as a lease may have, replaced by as many others, and gone with it."""
+    lab.start()
+    for third in (0, 64):
+        wanted = [f"192.0.{third + number}.0/24" for number in range(messages.LEASE_ROUTES_MAX)]
+        lab.lease(routes=[(text, LEASED_ROUTER4) for text in wanted])
+        wait_until(lambda: sorted(line.split()[0] for line in leased_routes(lab)) == sorted(wanted), "all of them")
+    lab.lease_lost()
+    wait_until(lambda: leased_routes(lab) == [], "none of them")
+
+
+@pytest.mark.parametrize("route", ["default", "192.0.2.0/24"])
+def test_a_route_that_somebody_removes_is_put_back(lab, route):
+    lab.start()
+    lab.lease(routes=[("0.0.0.0/0", LEASED_ROUTER4), ("192.0.2.0/24", LEASED_ROUTER4)])
+    wanted = wait_until(lambda: len(lab.routes("-4")) == 3 and lab.routes("-4"), "the lease's routes")
+    lab.anchor.run("ip", "route", "delete", route, "via", LEASED_ROUTER4, "table", TABLE)
+    lab.back_within_a_second(lambda: lab.routes("-4") == wanted, route)
+
+
+def test_a_link_that_was_down_has_all_routes_again(lab):
+    """The kernel removes IPv4 routes without a word then."""
+    lab.start()
+    lab.lease(routes=[("0.0.0.0/0", LEASED_ROUTER4), ("192.0.2.0/24", LEASED_ROUTER4)])
+    lab.wait_external(LEASED)
+    wanted = lab.routes("-4")
+    lab.anchor.run("ip", "link", "set", "ext0", "down")
+    wait_until(lambda: lab.routes("-4") == [UNREACHABLE4], "nothing leaves")
+    lab.anchor.run("ip", "link", "set", "ext0", "up")
+    wait_until(lambda: lab.routes("-4") == wanted, "all routes again")
+    assert lab.external() == [LEASED]
+
+
+HOSTILE = {
+    "unspecified": "0.0.0.0/24", "this network": "0.1.2.3/24", "loopback": "127.0.0.1/8", "link-local": "169.254.1.1/16",
+    "multicast": "224.0.0.5/24", "reserved": "240.0.0.5/24", "limited broadcast": "255.255.255.255/32",
+    "network address": "10.99.0.0/24", "broadcast address": "10.99.0.255/24", "short prefix": "10.99.0.77/1",
+    "transit subnet": "172.30.0.77/24", "transit by a wide prefix": "172.30.0.77/16", "own inner address": "172.30.0.3/32",
+    "claimed gateway": "172.30.0.2/24", "address of another interface": "172.31.0.3/24",
+}
+
+
+def test_leases_that_make_no_sense_are_refused_whole(lab):
+    """One by one: each is answered with the reason, and what was there stays, to the last second."""
+    lab.start()
+    lab.lease(valid=3600)
+    lab.wait_external(LEASED)
+    routes = lab.routes("-4")
+    with lab.monitored("address", "route") as changes:
+        for text in HOSTILE.values():
+            assert lab.refused(text, routers=[LEASED_ROUTER4])
+    assert changes == []
+    assert (lab.external(), lab.routes("-4")) == ([LEASED], routes)
+
+
+def test_a_senseless_first_lease_leaves_the_bootstrap_address(lab):
+    netadmin = lab.start()
+    lab.refused("172.30.0.77/24", routers=["172.30.0.2"])
+    netadmin.ping(5)
+    assert (lab.external(), lab.routes("-4")) == ([BOOTSTRAP], [DEFAULT4, UNREACHABLE4])
+
+
+@pytest.mark.parametrize("router", ["0.0.0.0", "255.255.255.255", "127.0.0.1", "224.0.0.1", LEASED4, "10.99.0.0",
+                                    "10.99.0.255", "10.98.0.1", "172.30.0.1", "172.30.0.3"])
+def test_a_senseless_gateway_is_left_out(lab, router):
+    """The address is taken; the next source names the gateway."""
+    netadmin = lab.start()
+    lab.lease(routers=[router])
+    lab.wait_external(LEASED)
+    assert lab.routes("-4") == [DEFAULT4, UNREACHABLE4]
+    wait_logged(netadmin, "lease: gateway or route refused, the rest of it is used", route=router)
+
+
+def test_senseless_routes_are_left_out_one_by_one(lab):
+    netadmin = lab.start()
+    senseless = [("172.30.0.0/25", LEASED_ROUTER4), ("172.16.0.0/12", LEASED_ROUTER4), ("127.0.0.0/8", LEASED_ROUTER4),
+                 ("224.0.0.0/4", LEASED_ROUTER4), ("192.0.2.1/24", LEASED_ROUTER4), ("198.51.100.0/24", "10.98.0.1"),
+                 ("0.0.0.0/0", None), ("0.0.0.0/0", "172.30.0.1")]
+    lab.lease(routes=[*senseless, ("0.0.0.0/0", LEASED_ROUTER4), ("203.0.113.0/24", LEASED_ROUTER4)])
+    wait_until(lambda: lab.routes("-4") == [LEASED_DEFAULT4, UNREACHABLE4,
+                                            f"203.0.113.0/24 via {LEASED_ROUTER4} dev ext0 proto 110 metric 90"],
+               "the sensible ones alone")
+    refused = wait_until(lambda: len(lines := netadmin.logged("lease: gateway or route refused")) >= len(senseless) and lines,
+                         "a line for each of the others")
+    assert len(refused) == len(senseless)
+
+
+def test_a_route_that_the_kernel_refuses_keeps_no_other_away(lab):
+    """What the policy cannot know: the gateway is the broadcast address of another subnet on this link."""
+    lab.start()
+    lab.anchor.run("ip", "address", "add", "10.44.0.1/24", "dev", "ext0")
+    lab.send_lease(messages.wire_lease(LEASED, routes=[("198.51.100.0/24", "10.44.0.255"), ("10.44.0.0/24", None),
+                                                       ("0.0.0.0/0", LEASED_ROUTER4), ("192.0.2.0/24", LEASED_ROUTER4)]))
+    lab.answer()
+    wait_until(lambda: {"default", "10.44.0.0/24", "192.0.2.0/24"} <= {line.split()[0] for line in lab.routes("-4")},
+               "the routes that the kernel takes")
+    wait_logged(lab.netadmin, "the kernel refused a network request")
