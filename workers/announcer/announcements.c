@@ -24,30 +24,52 @@ bool announcements_have_mac(const struct announcements *announcements, const str
     return false;
 }
 
+static bool is_held(const struct announcement *item, const struct wire_held *held, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct ip_address address = wire_address_to(&held[i].address);
+
+        if (held[i].index == item->held.index && ip_address_equal(&address, &item->address))
+            return true;
+    }
+    return false;
+}
+
+static void forget_others(struct announcements *announcements, const struct wire_held *held, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < announcements->count; i++) {
+        if (is_held(&announcements->items[i], held, count))
+            announcements->items[kept++] = announcements->items[i];
+    }
+    announcements->count = kept;
+}
+
+/* In place: a second plan would be 34 kB that are used for a moment. Of an address that stands twice the first counts.
+ */
 void announcements_replace(struct announcements *announcements, const struct wire_held *held, size_t count,
                            uint64_t now)
 {
-    struct announcements fresh = {.count = 0};
+    forget_others(announcements, held, count);
+    for (size_t i = count; i > 0; i--) {
+        const struct wire_held *wanted = &held[i - 1];
+        struct ip_address address = wire_address_to(&wanted->address);
+        struct announcement *item = announcements_find(announcements, wanted->index, &address);
 
-    for (size_t i = 0; i < count; i++) {
-        struct ip_address address = wire_address_to(&held[i].address);
-        struct announcement *known = announcements_find(announcements, held[i].index, &address);
-        struct announcement *item = &fresh.items[fresh.count];
-
-        if (announcements_find(&fresh, held[i].index, &address))
+        if (item && mac_address_equal(&item->held.mac, &wanted->mac)) {
+            item->held = *wanted;
             continue;
-        fresh.count++;
-        if (known && mac_address_equal(&known->held.mac, &held[i].mac))
-            *item = *known;
-        else
-            *item = (struct announcement){
-                .address = address,
-                .left_at_first = ANNOUNCEMENTS_AT_FIRST,
-                .due = now,
-            };
-        item->held = held[i];
+        }
+        if (!item)
+            item = &announcements->items[announcements->count++];
+        *item = (struct announcement){
+            .held = *wanted,
+            .address = address,
+            .left_at_first = ANNOUNCEMENTS_AT_FIRST,
+            .due = now,
+        };
     }
-    *announcements = fresh;
 }
 
 uint64_t announcements_next(const struct announcements *announcements)
