@@ -38,7 +38,7 @@ struct supervisor {
     struct worker_definition definitions[WORKER_COUNT];
     struct worker *workers[WORKER_COUNT];
     uint32_t conditions[WORKER_COUNT]; /* enum readiness_condition, of each worker */
-    struct message_topology topology;  /* pinned; header.type 0: not yet */
+    struct message_topology topology;  /* pinned once it is final; header.type 0: not known yet */
     uint64_t topologies_refused;
     bool others_were_started; /* by the first start of a watcher: one that may not is found out before that */
     struct role_readiness readiness;
@@ -74,7 +74,7 @@ static void send_watcher_configuration(const struct supervisor *supervisor)
     memcpy(message.external_interface, configuration->external_interface, sizeof(message.external_interface));
     memcpy(message.shared_network, configuration->shared_network, sizeof(message.shared_network));
     /* A watcher that was restarted may not choose again: another choice would be refused for ever (DISC-4). */
-    if (supervisor->topology.header.type == MESSAGE_TOPOLOGY)
+    if (supervisor->topology.is_final)
         memcpy(message.shared_network, supervisor->topology.shared.name, sizeof(message.shared_network));
     worker_send(supervisor->workers[WATCHER], &message.header, -1);
 }
@@ -205,6 +205,10 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
         return;
     }
     update_readiness(supervisor);
+    if (end == WORKER_END_ORDERED) { /* by replace_topology() */
+        worker_start(worker);
+        return;
+    }
     /* Without announcements the project still answers. */
     if (end == WORKER_END_PERMANENT && !supervisor->readiness.was_ready && index_of(supervisor, worker) != ANNOUNCER) {
         log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
@@ -216,23 +220,47 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
     control_worker_on_changed(supervisor->readiness.control);
 }
 
-/* DESIGN §1: a watcher that was taken over must not be able to move the project to another network. */
-static void pin_topology(struct supervisor *supervisor, const struct message_topology *topology)
+static void refuse_topology(struct supervisor *supervisor, const struct message_topology *topology)
 {
-    if (supervisor->topology.header.type == MESSAGE_TOPOLOGY) {
-        if (memcmp(&supervisor->topology.external, &topology->external, sizeof(topology->external)) == 0 &&
-            memcmp(&supervisor->topology.shared, &topology->shared, sizeof(topology->shared)) == 0)
-            return;
-        supervisor->topologies_refused++;
-        log_error("the watcher sent another topology than the pinned one, refusing it; a restart takes it",
-                  LOG_TEXT("external", topology->external.name), LOG_TEXT("shared", topology->shared.name),
-                  LOG_NUMBER("refused", supervisor->topologies_refused));
+    supervisor->topologies_refused++;
+    log_error("the watcher sent another topology than the pinned one, refusing it; a restart takes it",
+              LOG_TEXT("external", topology->external.name), LOG_TEXT("shared", topology->shared.name),
+              LOG_NUMBER("refused", supervisor->topologies_refused));
+}
+
+/*
+ * Nothing is exposed yet, and the watcher has found the first backend on another network (DISC-4). netadmin removes
+ * what it made for the first choice, gateway addresses included, and starts afresh with the second one.
+ */
+static void replace_topology(struct supervisor *supervisor)
+{
+    log_warn("the shared network is another one, starting netadmin afresh",
+             LOG_TEXT("shared", supervisor->topology.shared.name));
+    worker_stop(supervisor->workers[NETADMIN], STOP_TEAR_DOWN, NETADMIN_STOP_DEADLINE);
+}
+
+/* DESIGN §1: a watcher that was taken over must not be able to move the project to another network. */
+static void take_topology(struct supervisor *supervisor, const struct message_topology *topology)
+{
+    const struct message_topology *known = &supervisor->topology;
+    bool is_known = known->header.type == MESSAGE_TOPOLOGY;
+    bool has_same_external = memcmp(&known->external, &topology->external, sizeof(topology->external)) == 0;
+    bool has_same_shared = memcmp(&known->shared, &topology->shared, sizeof(topology->shared)) == 0;
+
+    if (is_known && has_same_external && has_same_shared && (known->is_final || !topology->is_final))
+        return;
+    if (is_known && (known->is_final || !has_same_external)) {
+        refuse_topology(supervisor, topology);
         return;
     }
     supervisor->topology = *topology;
-    log_info("topology pinned", LOG_TEXT("external", topology->external.name),
-             LOG_TEXT("shared", topology->shared.name));
-    worker_send(supervisor->workers[NETADMIN], &supervisor->topology.header, -1);
+    if (topology->is_final)
+        log_info("topology pinned", LOG_TEXT("external", topology->external.name),
+                 LOG_TEXT("shared", topology->shared.name));
+    if (is_known && !has_same_shared && worker_is_running(supervisor->workers[NETADMIN]))
+        replace_topology(supervisor);
+    else
+        worker_send(supervisor->workers[NETADMIN], &supervisor->topology.header, -1);
 }
 
 static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
@@ -240,7 +268,7 @@ static void on_worker_message(struct worker *worker, const struct message_header
     struct supervisor *supervisor = userdata;
 
     if (message->type == MESSAGE_TOPOLOGY) {
-        pin_topology(supervisor, (const struct message_topology *)message);
+        take_topology(supervisor, (const struct message_topology *)message);
         return;
     }
     if (dhcp_take_message(supervisor->dhcp, message))

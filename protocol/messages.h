@@ -305,11 +305,16 @@ struct message_configure_netadmin {
     uint32_t role;          /* enum anchor_role */
 };
 
-/* Which of our interfaces is which (ADDR-9, DISC-4, GW-1). Sent once; the supervisor refuses another. */
+/*
+ * Which of our interfaces is which (ADDR-9, DISC-4, GW-1). Until it is final another shared network may follow, and
+ * nothing is exposed; after that the supervisor refuses another.
+ */
 struct message_topology {
     struct message_header header;
     struct wire_network external;
     struct wire_network shared;
+    uint32_t is_final; /* 0 or 1 */
+    uint32_t reserved;
 };
 
 /* --- states: watcher and netadmin -------------------------------------------------------------------- */
@@ -483,7 +488,7 @@ static_assert(sizeof(struct message_link) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_watcher) == 24 + 256 + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 8,
               "wire layout");
 static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire layout");
-static_assert(sizeof(struct message_topology) == 24 + 2 * 436, "wire layout");
+static_assert(sizeof(struct message_topology) == 24 + 2 * 436 + 8, "wire layout");
 static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");
 static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_held) == 48, "wire layout");

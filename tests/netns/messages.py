@@ -79,8 +79,8 @@ def network(name, mac, subnets, own4=None, own6=None):
     return body + bytes((4 - len(subnets)) * 64) + address(own4) + address(own6)
 
 
-def topology(external, shared):
-    return message(TOPOLOGY, external + shared)
+def topology(external, shared, is_final=True):
+    return message(TOPOLOGY, external + shared + struct.pack("=2I", is_final, 0))
 
 
 def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, role=ANCHOR_ROLE_NETWORK,

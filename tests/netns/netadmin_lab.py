@@ -388,12 +388,12 @@ class Lab:
             netadmin.wait_ready(messages.TABLES_INSTALLED)
         return netadmin
 
-    def topology(self, shared="172.30.0.0/24", shared_name="transit"):
+    def topology(self, shared="172.30.0.0/24", shared_name="transit", is_final=True):
         external = messages.network("lan", EXTERNAL_MAC, [("10.99.0.0/24", "10.99.0.1", None),
                                                           ("2001:db8:99::/64", None, None)])
         inner = messages.network(shared_name, SHARED_MAC, [(shared, "172.30.0.1", GATEWAY4),
                                                            ("fd30::/64", "fd30::1", GATEWAY6)])
-        return messages.topology(external, inner)
+        return messages.topology(external, inner, is_final)
 
     def serve(self, namespace, name, protocol, port, address):
         service = Service(namespace, name, protocol, port, address)

@@ -42,7 +42,7 @@ def topology(macs):
     # MACs 02:00:00:00:00:NN of the external and the shared network.
     def network(name, last):
         return struct.pack("=128s6s2xI", name, bytes([2, 0, 0, 0, 0, last]), 0) + bytes(4 * 64 + 2 * 20)
-    return network(b"lan", macs[0]) + network(b"transit", macs[1])
+    return network(b"lan", macs[0]) + network(b"transit", macs[1]) + struct.pack("=II", BEHAVIOUR.get("final", 1), 0)
 
 def external_link(name):
     send(channel, "EXTERNAL_LINK", 0, struct.pack("=II16s", 2 if name else 0, 1 if name else 0, name.encode()))

@@ -222,6 +222,18 @@ def test_state_is_held_until_the_topology_is_known(lab):
     netadmin.wait_ready(messages.TABLES_INSTALLED | messages.RECONCILED)
 
 
+def test_disc4_nothing_is_exposed_before_the_topology_is_final(lab):
+    netadmin = lab.start(topology=lab.topology(is_final=False))
+    assert netadmin.expose().error == 0  # the empty state counts: anchord is ready
+    for datagram in messages.state([messages.exposure("tcp", 80, ONE4, 8080)], 2):
+        netadmin.watcher.send(datagram)
+    netadmin.ping(1)
+    assert "80 : " not in lab.ruleset()
+    netadmin.send(lab.topology())
+    assert netadmin.receive_applied().generation == 2
+    assert "80 : 172.30.0.5 . 8080" in lab.ruleset()
+
+
 def test_interface_that_comes_back_under_another_name_gets_its_rules(lab):
     netadmin = lab.start()
     netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080))

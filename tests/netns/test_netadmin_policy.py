@@ -86,7 +86,7 @@ HOSTILE = {
     "longer than any message": [BEGIN + bytes(messages.LENGTH_MAX)],
     "unknown type": [messages.message(99)],
     "type of another direction": [messages.stop(messages.STOP_TEAR_DOWN)],
-    "topology from the watcher": [messages.message(messages.TOPOLOGY, bytes(2 * 436))],
+    "topology from the watcher": [messages.message(messages.TOPOLOGY, bytes(2 * 436 + 8))],
     "wrong magic": [b"\0" * 24],
     "length beyond the datagram": [messages.HEADER.pack(messages.MAGIC, 1, messages.EXPOSURES_BEGIN, 4096, 0, 5)],
     "more items said than sent": [BEGIN, messages.message(messages.EXPOSURES_ITEMS, struct.pack("=2I", 512, 0) +

@@ -228,6 +228,34 @@ def test_same_topology_is_ignored_and_another_refused(supervision, other):
     assert len(process.find(stand_in="netadmin", type="TOPOLOGY")) == 1
 
 
+def test_disc4_before_it_is_final_another_shared_network_replaces_the_first(supervision):
+    """netadmin tears down what it made for the first one and starts afresh; then that one is pinned."""
+    supervision.install_stand_ins(watcher={"topology": (1, 2), "final": 0})
+    process = supervision.start_ready()
+    first = got(process, "netadmin", "TOPOLOGY")
+    supervision.install_stand_in("watcher", topology=(1, 3), final=1)
+    os.kill(started(process, "watcher"), signal.SIGKILL)
+    assert got(process, "netadmin", "STOP")["body"] == "0200000000000000"  # STOP_TEAR_DOWN
+    second = got(process, "netadmin", "TOPOLOGY", count=2)
+    assert second["pid"] != first["pid"] and second["body"] != first["body"]
+    process.wait_for(msg="topology pinned")
+    assert not process.find(msg="worker died", name="netadmin")
+    supervision.install_stand_in("watcher", topology=(1, 2), final=0)
+    os.kill(started(process, "watcher", count=2), signal.SIGKILL)
+    process.wait_for(msg="the watcher sent another topology than the pinned one, refusing it; a restart takes it")
+    assert len(process.find(stand_in="netadmin", type="TOPOLOGY")) == 2
+
+
+def test_disc4_another_external_network_is_refused_from_the_first_on(supervision):
+    supervision.install_stand_ins(watcher={"topology": (1, 2), "final": 0})
+    process = supervision.start_ready()
+    got(process, "netadmin", "TOPOLOGY")
+    supervision.install_stand_in("watcher", topology=(3, 2), final=1)
+    os.kill(started(process, "watcher"), signal.SIGKILL)
+    process.wait_for(msg="the watcher sent another topology than the pinned one, refusing it; a restart takes it")
+    assert len(process.find(stand_in="netadmin", type="TOPOLOGY")) == 1
+
+
 def test_restarted_watcher_is_told_the_pinned_shared_network(supervision):
     """DISC-4: it must not choose another one."""
     supervision.install_stand_ins(watcher={"topology": (1, 2)})

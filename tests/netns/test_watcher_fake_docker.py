@@ -13,7 +13,7 @@ import pytest
 import fake_docker
 import messages
 import watcher_lab
-from fake_docker import BACKEND_ID, BACKEND_MAC, DMZ_ID, EXTERNAL_MAC, SHARED_MAC, TRANSIT_ID, container, endpoint
+from fake_docker import DMZ_ID, EXTERNAL_MAC, SHARED_MAC, TRANSIT_ID, container, endpoint
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_finds_itself_by_mac_and_sends_one_topology(lab, docker):
     external = messages.network("dmz", EXTERNAL_MAC, [("192.0.2.0/24", "192.0.2.1", None)], "192.0.2.10")
     shared = messages.network("transit", SHARED_MAC, [("172.30.0.0/16", "172.30.255.254", "172.30.0.2"),
                                                       ("fd30::/64", "fd30::1", None)], "172.30.0.2")
-    assert watcher.from_supervisor_channel(messages.TOPOLOGY) == external + shared
+    assert watcher.from_supervisor_channel(messages.TOPOLOGY) == external + shared + struct.pack("=2I", 1, 0)
     watcher.state({})
     line = watcher.log("own container found")
     assert (line["container"], line["external_interface"], line["external_network"]) == ("mail-anchord-1", "eth1", "dmz")
@@ -349,39 +349,6 @@ def test_external_interface_by_name(lab, docker):
     watcher = lab.start(external="", interface="eth1")
     watcher.state(WEB)
     assert watcher.log("own container found")["external_network"] == "dmz"
-
-
-def three_networks():
-    return (fake_docker.own_container(dmz=endpoint(DMZ_ID, "192.0.2.10", EXTERNAL_MAC),
-                                      transit=endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC),
-                                      backend=endpoint(BACKEND_ID, "172.31.0.2", BACKEND_MAC)),
-            [watcher_lab.link_item(2, "eth0", SHARED_MAC), watcher_lab.link_item(3, "eth1", EXTERNAL_MAC),
-             watcher_lab.link_item(4, "eth2", BACKEND_MAC)])
-
-
-def test_of_several_candidates_the_one_with_the_backends(lab, docker):
-    """DISC-4: the first backend decides."""
-    own, links = three_networks()
-    docker.put(own)
-    watcher = lab.start(link=False)
-    watcher.link(links)
-    await_condition(lambda: any("label" in path for path in docker.requests))
-    assert not watcher.logged("discovered shared network")
-    backend = web()
-    backend["NetworkSettings"]["Networks"] = {"backend": endpoint(BACKEND_ID, "172.31.0.9")}
-    docker.start(backend)
-    watcher.state({("tcp", 80, 80): ("172.31.0.9", 80)})
-    assert watcher.log("discovered shared network")["network"] == "backend"
-
-
-def test_several_candidates_and_no_backend(lab, docker):
-    """DISC-4: five fruitless rounds, one warning, then by name."""
-    own, links = three_networks()
-    docker.put(own)
-    watcher = lab.start(link=False)
-    watcher.link(links)
-    assert watcher.log("discovered shared network")["network"] == "transit"
-    assert len(watcher.logged("no backend on any candidate")) == 1
 
 
 @pytest.mark.parametrize("api, line", [

@@ -250,6 +250,11 @@ static void the_topology_is_checked(void **state)
     subnet->address.family = 0;
     EXPECT_BROKEN(direction, "address family");
     begin_topology();
+    message.topology.is_final = 1;
+    assert_null(verdict(direction, 0));
+    message.topology.is_final = 2;
+    EXPECT_BROKEN(direction, "finality");
+    begin_topology();
     subnet->gateway = (struct wire_address){.family = 6, .bytes = {0xfd}};
     EXPECT_BROKEN(direction, "gateway of another family than its subnet");
     begin_topology();

@@ -197,6 +197,14 @@ static void show_entries(const struct map_state *held)
     }
 }
 
+/* Nothing is exposed before the shared network is settled: what comes earlier waits (DISC-4). */
+static bool may_apply_desired(const struct netadmin *netadmin)
+{
+    return netadmin->has_desired &&
+           (netadmin->topology.is_final ||
+            map_state_count(&netadmin->desired.open) + map_state_count(&netadmin->desired.withheld) == 0);
+}
+
 static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAMILY_INDEX_MAX_])
 {
     uint32_t conditions = netadmin->conditions | READINESS_TABLES_INSTALLED;
@@ -207,7 +215,7 @@ static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAM
     netadmin->last_failure = (struct nft_failure){0};
     if (netadmin->needs_repair)
         log_repair(netadmin);
-    if (netadmin->has_desired) {
+    if (may_apply_desired(netadmin)) {
         conditions |= READINESS_RECONCILED;
         send_applied(netadmin, netadmin->desired_generation, 0, flushed, "");
         drop_desired(netadmin);
@@ -259,8 +267,8 @@ static int on_reconcile(sd_event_source *source, void *userdata)
         }
         ruleset_invalidate(netadmin->ruleset);
     }
-    if (ruleset_apply(netadmin->ruleset, &view, netadmin->has_desired ? &netadmin->desired : NULL, flushed, &failure) <
-        0) {
+    if (ruleset_apply(netadmin->ruleset, &view, may_apply_desired(netadmin) ? &netadmin->desired : NULL, flushed,
+                      &failure) < 0) {
         report_failure(netadmin, &failure);
         return 0;
     }

@@ -3,13 +3,14 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "workers/watcher/ipv6_advice.h"
 
 #include <string.h>
 
 /* ADDR-9: how long a network may take to be attached after the API first answered. */
 #define ATTACH_PATIENCE_MICROSECONDS (10 * MICROSECONDS_PER_SECOND)
-/* DISC-4: rounds without a backend before we choose without one. */
+/* DISC-4: rounds without a backend before people are told. */
 #define FRUITLESS_ROUNDS_MAX 5
 
 enum stage {
@@ -17,6 +18,7 @@ enum stage {
     STAGE_CHOOSE, /* which networks? */
     STAGE_INSPECT_EXTERNAL,
     STAGE_INSPECT_SHARED,
+    STAGE_PROVISIONAL, /* chosen without a backend: another network may yet be the shared one (DISC-4) */
     STAGE_DONE,
 };
 
@@ -31,6 +33,9 @@ struct discovery {
     bool must_list;
     struct topology_external external;
     int shared; /* index in own.networks */
+    bool is_final;
+    char chosen_id[DOCKER_ID_SIZE]; /* the network of the last TOPOLOGY, or empty */
+    char chosen_name[NAME_SIZE];
     struct docker_network external_record;
     struct docker_network shared_record;
     struct message_topology topology;
@@ -65,9 +70,20 @@ bool discovery_is_done(const struct discovery *discovery)
     return discovery->stage == STAGE_DONE;
 }
 
+bool discovery_is_settled(const struct discovery *discovery)
+{
+    return discovery->stage >= STAGE_PROVISIONAL;
+}
+
+bool discovery_needs_rounds(const struct discovery *discovery)
+{
+    return discovery->stage < STAGE_PROVISIONAL ||
+           (discovery->stage == STAGE_PROVISIONAL && discovery->rounds < FRUITLESS_ROUNDS_MAX);
+}
+
 bool discovery_needs_list(const struct discovery *discovery)
 {
-    return discovery->must_list && discovery->stage <= STAGE_CHOOSE;
+    return discovery->must_list && (discovery->stage <= STAGE_CHOOSE || discovery->stage == STAGE_PROVISIONAL);
 }
 
 void discovery_begin_list(struct discovery *discovery)
@@ -172,19 +188,15 @@ static size_t count_candidates(const struct discovery *discovery, const struct c
     return candidates;
 }
 
-/*
- * DISC-4. The choice is pinned for good by the supervisor, so with several candidates it waits for a backend; but not
- * for ever, since backends may themselves wait for us to be ready.
- */
-static bool may_choose(struct discovery *discovery, size_t candidates, size_t backends, bool has_list)
+/* DISC-4: said once, after so many rounds; a backend that comes later still decides. */
+static void count_fruitless_round(struct discovery *discovery)
 {
-    if (candidates <= 1 || discovery->configuration.shared_network[0] != '\0' || backends > 0)
-        return true;
-    if (!has_list || !discovery->is_round || ++discovery->rounds < FRUITLESS_ROUNDS_MAX)
-        return false;
-    log_warn("no backend on any candidate for the shared network: check the label anchord.expose and that the "
-             "services join a network of this container, or set ANCHORD_SHARED_NETWORK");
-    return true;
+    if (!discovery->is_round || discovery->rounds >= FRUITLESS_ROUNDS_MAX)
+        return;
+    if (++discovery->rounds == FRUITLESS_ROUNDS_MAX)
+        log_warn("no backend on any candidate for the shared network: check the label anchord.expose and that the "
+                 "services join a network of this container, or set ANCHORD_SHARED_NETWORK",
+                 LOG_TEXT("chosen", discovery->chosen_name));
 }
 
 static bool choose_shared(struct discovery *discovery, const struct container_table *table)
@@ -194,8 +206,11 @@ static bool choose_shared(struct discovery *discovery, const struct container_ta
     size_t total;
     size_t candidates = count_candidates(discovery, table, backends, &total);
 
-    if (!may_choose(discovery, candidates, total, table != NULL))
-        return false;
+    discovery->is_final = candidates <= 1 || pinned[0] != '\0' || total > 0;
+    if (!discovery->is_final && !table)
+        return false; /* the backends are not known yet */
+    if (!discovery->is_final)
+        count_fruitless_round(discovery);
     discovery->shared =
         topology_choose_shared(&discovery->own, &discovery->external, &discovery->links, pinned, backends);
     if (discovery->shared >= 0)
@@ -210,16 +225,58 @@ static bool choose_shared(struct discovery *discovery, const struct container_ta
     return false;
 }
 
+static void log_choice(const struct discovery *discovery)
+{
+    if (discovery->chosen_id[0] == '\0')
+        log_info("discovered shared network", LOG_TEXT("network", discovery->shared_record.name),
+                 LOG_TEXT("driver", discovery->shared_record.driver),
+                 LOG_BOOLEAN("internal", discovery->shared_record.is_internal),
+                 LOG_BOOLEAN("final", discovery->is_final));
+    else if (strcmp(discovery->chosen_id, discovery->shared_record.id) != 0)
+        log_warn("shared network re-picked: the first backend is on another one than was chosen without any",
+                 LOG_TEXT("network", discovery->shared_record.name), LOG_TEXT("before", discovery->chosen_name));
+}
+
+static void finish(struct discovery *discovery)
+{
+    const struct own_network *external =
+        discovery->external.network >= 0 ? &discovery->own.networks[discovery->external.network] : NULL;
+    const struct own_network *shared = &discovery->own.networks[discovery->shared];
+    struct message_topology *topology = &discovery->topology;
+
+    topology->header = message_header_make(MESSAGE_TOPOLOGY, sizeof(*topology), 0);
+    topology_fill_network(&topology->external, &discovery->external.mac, external, &discovery->external_record);
+    topology_fill_network(&topology->shared, &shared->mac, shared, &discovery->shared_record);
+    topology->is_final = discovery->is_final;
+    log_choice(discovery);
+    text_copy_cut(discovery->chosen_id, sizeof(discovery->chosen_id), shared->id);
+    text_copy_cut(discovery->chosen_name, sizeof(discovery->chosen_name), discovery->shared_record.name);
+    discovery->stage = discovery->is_final ? STAGE_DONE : STAGE_PROVISIONAL;
+    discovery->callbacks.on_topology(discovery->callbacks.userdata, topology, shared->id);
+}
+
 static void choose_networks(struct discovery *discovery, const struct container_table *table)
 {
+    bool is_known;
+
     if (!find_external(discovery) || !choose_shared(discovery, table))
         return;
+    is_known = strcmp(discovery->own.networks[discovery->shared].id, discovery->chosen_id) == 0;
+    if (is_known && discovery->is_final) {
+        finish(discovery);
+        return;
+    }
+    if (is_known) {
+        discovery->stage = STAGE_PROVISIONAL;
+        return;
+    }
     /* "external interface resolved" is netadmin's line: it is the one that uses the interface. */
-    log_info("own container found", LOG_TEXT("container", discovery->own.name), LOG_TEXT("id", discovery->own.id),
-             LOG_TEXT("external_interface", discovery->external.interface),
-             LOG_TEXT("external_network", discovery->external.network >= 0
-                                              ? discovery->own.networks[discovery->external.network].name
-                                              : ""));
+    if (discovery->chosen_id[0] == '\0')
+        log_info("own container found", LOG_TEXT("container", discovery->own.name), LOG_TEXT("id", discovery->own.id),
+                 LOG_TEXT("external_interface", discovery->external.interface),
+                 LOG_TEXT("external_network", discovery->external.network >= 0
+                                                  ? discovery->own.networks[discovery->external.network].name
+                                                  : ""));
     discovery->stage = discovery->external.network >= 0 ? STAGE_INSPECT_EXTERNAL : STAGE_INSPECT_SHARED;
 }
 
@@ -234,23 +291,6 @@ const char *discovery_needs_network(struct discovery *discovery, struct docker_n
         return discovery->own.networks[discovery->shared].id;
     }
     return NULL;
-}
-
-static void finish(struct discovery *discovery)
-{
-    const struct own_network *external =
-        discovery->external.network >= 0 ? &discovery->own.networks[discovery->external.network] : NULL;
-    const struct own_network *shared = &discovery->own.networks[discovery->shared];
-    struct message_topology *topology = &discovery->topology;
-
-    topology->header = message_header_make(MESSAGE_TOPOLOGY, sizeof(*topology), 0);
-    topology_fill_network(&topology->external, &discovery->external.mac, external, &discovery->external_record);
-    topology_fill_network(&topology->shared, &shared->mac, shared, &discovery->shared_record);
-    log_info("discovered shared network", LOG_TEXT("network", discovery->shared_record.name),
-             LOG_TEXT("driver", discovery->shared_record.driver),
-             LOG_BOOLEAN("internal", discovery->shared_record.is_internal));
-    discovery->stage = STAGE_DONE;
-    discovery->callbacks.on_topology(discovery->callbacks.userdata, topology, shared->id);
 }
 
 void discovery_end_network(struct discovery *discovery)
@@ -286,7 +326,7 @@ void discovery_advance(struct discovery *discovery, const struct container_table
     discovery->is_round = is_round;
     if (discovery->stage == STAGE_OWN && discovery->first_answer > 0)
         report_own_container_missing(discovery);
-    else if (discovery->stage == STAGE_CHOOSE)
+    else if (discovery->stage == STAGE_CHOOSE || discovery->stage == STAGE_PROVISIONAL)
         choose_networks(discovery, table);
     else if (discovery->stage == STAGE_DONE)
         report_ipv6_fault(discovery, api_minor);

@@ -1,7 +1,7 @@
 /*
- * Finds out who and where we are, once: own container, external and shared network (ADDR-9, ADDR-10, DISC-4).
+ * Finds out who and where we are: own container, external and shared network (ADDR-9, ADDR-10, DISC-4).
  *
- * Driven by watch.c, which asks Docker the questions that are open here; ends with one TOPOLOGY. Logs its
+ * Driven by watch.c, which asks Docker the questions that are open here; ends with a final TOPOLOGY. Logs its
  * decisions. Runs without any privilege.
  */
 #pragma once
@@ -10,7 +10,10 @@
 #include "workers/watcher/topology.h"
 
 struct discovery_callbacks {
-    /* All is known; `shared_id` is the shared network's ID. Called once. */
+    /*
+     * All is known; `shared_id` is the shared network's ID. Called again while the choice is not final: with another
+     * network, or when it becomes final (DISC-4).
+     */
     void (*on_topology)(void *userdata, const struct message_topology *topology, const char *shared_id);
     /* The configuration cannot work; the reason was logged. */
     void (*on_fatal)(void *userdata);
@@ -25,6 +28,10 @@ struct discovery *discovery_free(struct discovery *discovery);
 DEFINE_POINTER_CLEANUP(struct discovery, (void)discovery_free, discovery_freep);
 
 bool discovery_is_done(const struct discovery *discovery);
+/* A shared network is chosen, for good or until a backend is seen, and no other one is being looked at. */
+bool discovery_is_settled(const struct discovery *discovery);
+/* Shall discovery_advance() be called every second? Changes of the containers call for it anyway. */
+bool discovery_needs_rounds(const struct discovery *discovery);
 
 /* Must all containers be looked at? Then: begin, consider each one, end. */
 bool discovery_needs_list(const struct discovery *discovery);

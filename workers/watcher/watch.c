@@ -68,8 +68,11 @@ static void reconnect_later(struct watch *watch, const char *text)
 
 void watch_advance_discovery(struct watch *watch, bool is_round)
 {
+    int is_waiting = SD_EVENT_OFF;
+
     discovery_advance(watch->discovery, watch_table(watch), docker_client_version(watch->client)->api, is_round);
-    if (!discovery_is_done(watch->discovery) && watch->is_connected)
+    (void)sd_event_source_get_enabled(watch->round_source, &is_waiting);
+    if (is_waiting == SD_EVENT_OFF && discovery_needs_rounds(watch->discovery) && watch->is_connected)
         watch_set_timer(watch->round_source, ROUND_MICROSECONDS);
 }
 

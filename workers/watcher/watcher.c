@@ -35,7 +35,7 @@ static void reconcile(struct watcher *watcher, uint64_t event_time)
     struct container_table *table = watch_table(watcher->watch);
     int result;
 
-    if (!table || !watcher->netadmin)
+    if (!table || !watcher->netadmin || !discovery_is_settled(watcher->discovery))
         return;
     result = reconciler_run(watcher->reconciler, table, watcher->netadmin, event_time);
     if (result < 0)
