@@ -31,6 +31,12 @@ struct init {
     bool stop_requested;
 };
 
+/* Else an operator's command, whose status is its answer: those, and no role, are without a hyphen (SPEC §1, §9). */
+static bool is_role(const char *argument)
+{
+    return !argument || strchr(argument, '-');
+}
+
 static void schedule_restart(struct init *init)
 {
     uint64_t now = clock_monotonic_microseconds();
@@ -71,8 +77,8 @@ static int judge_death(const struct init *init, int wait_status)
     if (WIFEXITED(wait_status)) {
         int status = WEXITSTATUS(wait_status);
 
-        if (init->stop_requested || status == EXIT_STATUS_CLEAN || status == EXIT_STATUS_CONFIGURATION ||
-            status == EXIT_STATUS_NAMESPACE_LOST)
+        if (init->stop_requested || !is_role(init->arguments[1]) || status == EXIT_STATUS_CLEAN ||
+            status == EXIT_STATUS_CONFIGURATION || status == EXIT_STATUS_NAMESPACE_LOST)
             return status;
         log_error("the supervisor died", LOG_NUMBER("status", status));
         return -1;
@@ -88,11 +94,10 @@ static int reap_children(struct init *init)
     pid_t pid;
 
     while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
-        int exit_status;
+        int exit_status = pid == init->supervisor ? judge_death(init, wait_status) : -1;
 
         if (pid != init->supervisor)
             continue;
-        exit_status = judge_death(init, wait_status);
         if (exit_status >= 0)
             return exit_status;
         schedule_restart(init);
@@ -105,10 +110,7 @@ static int wait_for_signal(const struct init *init, const sigset_t *signals)
 {
     uint64_t now = clock_monotonic_microseconds();
     uint64_t left = init->restart_at > now ? init->restart_at - now : 0;
-    struct timespec timeout = {
-        .tv_sec = (time_t)(left / MICROSECONDS_PER_SECOND),
-        .tv_nsec = (long)(left % MICROSECONDS_PER_SECOND * 1000),
-    };
+    struct timespec timeout = {(time_t)(left / MICROSECONDS_PER_SECOND), (long)(left % MICROSECONDS_PER_SECOND * 1000)};
     int signal_number = sigtimedwait(signals, NULL, init->supervisor == NO_PROCESS ? &timeout : NULL);
 
     return signal_number < 0 ? 0 : signal_number;

@@ -129,3 +129,10 @@ def test_links_nothing_but_libc(supervision):
     output = subprocess.run(["readelf", "--dynamic", str(supervision.build / "daemon" / "anchord-init")],
                             check=True, capture_output=True, text=True).stdout
     assert [line.split("[")[1].rstrip("]") for line in output.splitlines() if "(NEEDED)" in line] == ["libc.so.6"]
+
+
+def test_an_operators_command_is_answered_once(supervision, wrap):
+    """SPEC §9: `docker run IMAGE wrap …` ends with the command's own status and is not tried again."""
+    process = supervision.start(program="anchord-init-under-test", wrap=wrap, arguments=["wrap", "--no-such-option"])
+    assert process.wait() == 2
+    assert not process.find(msg="the supervisor died")
