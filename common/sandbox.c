@@ -251,8 +251,9 @@ static int filter_system_calls(const struct sandbox_profile *profile)
     CLEANUP(release_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     int result;
 
+    /* libseccomp does not say why: level 3 is a kernel that can kill a whole process (seccomp_api_get(3)). */
     if (!filter)
-        return -ENOMEM;
+        return seccomp_api_get() < 3 ? -ENOSYS : -ENOMEM;
     result = add_rules(filter, profile);
     if (result < 0)
         return result;

@@ -112,10 +112,10 @@ class Anchord:
         self.client.ip("address", "add", "192.0.2.9/24", "dev", "lan0")
         self.client.ip("link", "set", "lan0", "up")
 
-    def start(self, address=None, **environment):
+    def start(self, address=None, launcher=(), **environment):
         """With init, as in the container."""
         self.supervision.install_real_workers()
-        self.process = self.supervision.start(program="anchord-init-under-test", wrap=self.anchor.wrap,
+        self.process = self.supervision.start(program="anchord-init-under-test", wrap=(*self.anchor.wrap, *launcher),
                                               ANCHORD_PROJECT="mail", ANCHORD_EXT_NETWORK="dmz",
                                               ANCHORD_METRICS_ADDR=address, **environment)
         return self.process
