@@ -8,7 +8,7 @@ import time
 import pytest
 
 import messages
-from netadmin_lab import LAN4, ONE4, ONE6, TWO4, outcome, wait_until
+from netadmin_lab import LAN4, ONE4, ONE6, TWO4, outcome, wait_logged, wait_until
 
 GOLDEN = pathlib.Path(__file__).with_name("netadmin_ruleset.nft")
 FOREIGN = """table ip docker_dns {
@@ -118,6 +118,42 @@ def test_nat15_changes_of_other_tables_are_none_of_our_business(installed):
     installed.netadmin.ping(1)
     assert installed.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4") == handles
     assert installed.netadmin.logged("ruleset repaired") == []
+
+
+NEIGHBOURS = FOREIGN + """
+table inet firewall {
+	set bad { type ipv4_addr; flags interval; elements = { 192.0.2.0/24, 198.51.100.7 } }
+	map port_of { type inet_service : inet_service; elements = { 80 : 8080, 443 : 8443 } }
+	counter dropped { packets 7 bytes 1234 }
+	quota most { over 25 mbytes used 3 bytes }
+	chain guard { type filter hook forward priority 10; policy accept; ip saddr @bad counter name dropped drop; }
+}
+table ip6 nat { chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept; oifname "docker0" masquerade; }; }
+table ip anchord_v5 { chain forward { type filter hook forward priority 0; policy accept; }; }
+"""
+
+
+def test_nat15_others_tables_are_byte_equal_after_a_hundred_states_and_a_crash(lab):
+    """With every handle: nothing of theirs was even replaced by its like."""
+    lab.nft(NEIGHBOURS)
+    names = [("ip", "docker_dns"), ("inet", "firewall"), ("ip6", "nat"), ("ip", "anchord_v5")]
+
+    def theirs():
+        return [lab.anchor.run("nft", "-a", "list", "table", *name) for name in names]
+
+    before = theirs()
+    netadmin = lab.start()
+    for number in range(100):
+        netadmin.expose(messages.exposure("tcp", (8000, 8000 + number), ONE4), messages.exposure("udp", number + 1, ONE6))
+    assert theirs() == before
+    netadmin.kill()
+    successor = lab.start()
+    successor.expose(messages.exposure("tcp", 80, TWO4))
+    lab.nft("delete table ip anchord_v4\n")
+    wait_logged(successor, "ruleset repaired")
+    assert theirs() == before
+    assert successor.stop() == 0
+    assert theirs() == before
 
 
 def test_nat15_somebody_who_does_it_again_and_again_loses(installed):
