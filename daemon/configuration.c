@@ -61,6 +61,12 @@ static const struct configuration_variable variables[] = {
      .parse = parse_boolean,
      .offset = IN(dhcp_arp_probe),
      .help = "ask the LAN for 5 s whether a leased IPv4 address is taken, before it is used"},
+    {.name = "ANCHORD_DHCP_CLIENT",
+     .roles = NETWORK_ANCHOR,
+     .default_value = "supervised",
+     .parse = parse_dhcp_client,
+     .offset = IN(dhcp_client),
+     .help = "who gets the leases: supervised (a dhcpcd that anchord runs) or host (one that reports by its hook)"},
     {.name = "ANCHORD_EXT_NETWORK",
      .roles = NETWORK_ANCHOR,
      .parse = parse_name,
@@ -286,7 +292,8 @@ static void apply_value(struct configuration *configuration, const struct config
 static void derive_dhcp_host_name(struct configuration *configuration)
 {
     dhcp_host_name_from(configuration->project, configuration->dhcp_host_name);
-    if (configuration_has_dhcp(configuration) && strcmp(configuration->project, configuration->dhcp_host_name) != 0)
+    if (configuration_has_dhcp_client(configuration) &&
+        strcmp(configuration->project, configuration->dhcp_host_name) != 0)
         add_problem(configuration, false, "ANCHORD_DHCP_HOSTNAME",
                     "not set, and the project's name is no host name: DHCP servers are told %s",
                     configuration->dhcp_host_name);
@@ -324,7 +331,7 @@ static void check_network_anchor(struct configuration *configuration, const char
                     configuration->shared_network);
     if (!find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME") && configuration->project[0] != '\0')
         derive_dhcp_host_name(configuration);
-    else if (configuration_has_dhcp(configuration) && configuration->dhcp_host_name[0] == '\0' &&
+    else if (configuration_has_dhcp_client(configuration) && configuration->dhcp_host_name[0] == '\0' &&
              configuration->label_selector[0] != '\0')
         add_problem(configuration, true, "ANCHORD_DHCP_HOSTNAME",
                     "not set, and with ANCHORD_LABEL_SELECTOR alone there is no project to name it after");

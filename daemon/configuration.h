@@ -50,6 +50,12 @@ struct configuration_problem {
 /* At least the number of variables in the table; configuration.c asserts it. */
 #define CONFIGURATION_VARIABLES_MAX 40
 
+/* Who gets the leases with dhcp-refresh (SPEC §11). */
+enum dhcp_client_kind {
+    DHCP_CLIENT_SUPERVISED, /* a dhcpcd per family, below the supervisor */
+    DHCP_CLIENT_HOST,       /* a dhcpcd that the host runs reports them by its hook */
+};
+
 /* What dhcpcd can send as a client identifier, which is the name, too (its CLIENTID_MAX_LEN); with the NUL. */
 #define DHCP_HOST_NAME_SIZE 48
 
@@ -75,6 +81,7 @@ struct configuration {
     char dhcp_host_name[DHCP_HOST_NAME_SIZE]; /* ADDR-5; not empty with dhcp-refresh */
     uint64_t dhcp_backoff_max_milliseconds;
     bool dhcp_arp_probe;
+    enum dhcp_client_kind dhcp_client;
     struct configuration_listener metrics;
     struct configuration_gateways service_gateways; /* wins over the host name (SA-1) */
     char gateway_host_name[HOST_NAME_SIZE];
@@ -132,10 +139,16 @@ void configuration_load(const char *role_argument, const char *const environment
 /* Whether the variable concerns this role. */
 bool configuration_concerns(const struct configuration_variable *variable, enum role role);
 
-/* A DHCP client of our own runs. */
+/* Leases are taken. */
 static inline bool configuration_has_dhcp(const struct configuration *configuration)
 {
     return configuration->role == ROLE_NETWORK_ANCHOR && configuration->address_mode == ADDRESS_MODE_DHCP_REFRESH;
+}
+
+/* And a client of our own gets them. */
+static inline bool configuration_has_dhcp_client(const struct configuration *configuration)
+{
+    return configuration_has_dhcp(configuration) && configuration->dhcp_client == DHCP_CLIENT_SUPERVISED;
 }
 
 const char *role_to_string(enum role role);

@@ -92,6 +92,17 @@ const char *parse_dhcp_host_name(const char *text, void *target)
     return text_copy(target, DHCP_HOST_NAME_SIZE, text) < 0 ? "is too long: 47 characters at most" : NULL;
 }
 
+const char *parse_dhcp_client(const char *text, void *target)
+{
+    enum dhcp_client_kind *ret_kind = target;
+    bool is_host = strcmp(text, "host") == 0;
+
+    if (!is_host && strcmp(text, "supervised") != 0)
+        return "must be supervised or host";
+    *ret_kind = is_host ? DHCP_CLIENT_HOST : DHCP_CLIENT_SUPERVISED;
+    return NULL;
+}
+
 void dhcp_host_name_from(const char *text, char ret[DHCP_HOST_NAME_SIZE])
 {
     size_t length = 0;

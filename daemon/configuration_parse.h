@@ -22,6 +22,7 @@ const char *parse_gateways(const char *text, void *target);       /* struct conf
 const char *parse_boolean(const char *text, void *target);        /* bool */
 const char *parse_auto_or_off(const char *text, void *target);    /* bool: auto is true */
 const char *parse_listener(const char *text, void *target);       /* struct configuration_listener; empty: none */
+const char *parse_dhcp_client(const char *text, void *target);    /* enum dhcp_client_kind */
 const char *parse_interval(const char *text, void *target);       /* uint64_t milliseconds, 1 … UINT32_MAX */
 const char *parse_log_level(const char *text, void *target);      /* enum log_level */
 const char *parse_docker_host(const char *text, void *target);    /* char[DOCKER_HOST_SIZE] */

@@ -14,6 +14,7 @@ struct dhcp {
     struct dhcp_callbacks callbacks;
     struct dhcp_family *families[FAMILY_INDEX_MAX_];
     struct lease_socket *socket;
+    bool is_supervised;
     bool is_stopping;
 };
 
@@ -32,7 +33,7 @@ static void take_link(struct dhcp *dhcp, const struct message_external_link *lin
 {
     log_debug("external link", LOG_TEXT("interface", link->name), LOG_BOOLEAN("running", link->is_running));
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && !dhcp->is_stopping; i++)
-        dhcp_client_set_interface(dhcp_family_client(dhcp->families[i]), link->name);
+        dhcp_family_set_interface(dhcp->families[i], link->name);
 }
 
 bool dhcp_take_message(struct dhcp *dhcp, const struct message_header *message)
@@ -78,7 +79,7 @@ void dhcp_describe(const struct dhcp *dhcp, struct message_supervision *supervis
     for (size_t i = 0; dhcp && i < FAMILY_INDEX_MAX_; i++) {
         const struct dhcp_family *family = dhcp->families[i];
 
-        if (supervision->worker_count < WORKERS_MAX)
+        if (dhcp->is_supervised && supervision->worker_count < WORKERS_MAX)
             dhcp_client_describe(dhcp_family_client(family), &supervision->workers[supervision->worker_count++]);
         dhcp_family_describe(family, &supervision->leases[i]);
     }
@@ -130,10 +131,12 @@ int dhcp_new(sd_event *event, const struct configuration *configuration, int lis
     if (!dhcp)
         return -ENOMEM;
     dhcp->callbacks = *callbacks;
+    dhcp->is_supervised = configuration_has_dhcp_client(configuration);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++)
         result = dhcp_family_new(event, configuration, families[i], &family_callbacks, &dhcp->families[i]);
     if (result == 0)
-        result = lease_socket_new(event, listener, DHCP_USER, on_lease_event, dhcp, &dhcp->socket);
+        result =
+            lease_socket_new(event, listener, dhcp->is_supervised ? DHCP_USER : 0, on_lease_event, dhcp, &dhcp->socket);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(dhcp);

@@ -2,6 +2,8 @@
  * DHCP as the supervisor of a network-anchor sees it: one dhcpcd per family, the socket on which their leases arrive,
  * and what netadmin is to know of them (ADDR-2 to ADDR-8).
  *
+ * With ANCHORD_DHCP_CLIENT=host there is no dhcpcd of ours: the host's reports to that socket by its hook, as root.
+ *
  * Used by supervisor.c and control_worker.c; runs in the supervisor, as root. Only with ANCHORD_ADDRESS_MODE=
  * dhcp-refresh; every function but dhcp_new() accepts NULL, does nothing then, and nothing runs.
  */

@@ -30,8 +30,7 @@ struct dhcp_client {
     enum ip_family family;
     struct dhcp_client_callbacks callbacks;
     char name[INTERFACE_NAME_SIZE];
-    char interface[INTERFACE_NAME_SIZE];         /* to run on; empty: none */
-    char running_interface[INTERFACE_NAME_SIZE]; /* of the process */
+    char interface[INTERFACE_NAME_SIZE]; /* to run on; empty: none */
     struct restart_policy policy;
     sd_event_source *child_source; /* there while the process is */
     sd_event_source *start_timer;
@@ -75,11 +74,6 @@ static void clear_timer(sd_event_source *timer)
 bool dhcp_client_is_running(const struct dhcp_client *client)
 {
     return client->child_source != NULL;
-}
-
-const char *dhcp_client_interface(const struct dhcp_client *client)
-{
-    return client->running_interface;
 }
 
 void dhcp_client_describe(const struct dhcp_client *client, struct wire_worker *ret)
@@ -160,7 +154,6 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
     client->output = program_output_free(client->output);
     client->since = clock_real_nanoseconds();
     client->stop = STOP_NONE;
-    client->running_interface[0] = '\0';
     clear_timer(client->deadline_timer);
     if (stop == STOP_NONE && client->interface[0] != '\0')
         schedule_restart(client, how);
@@ -241,7 +234,6 @@ static int start(struct dhcp_client *client)
         return result;
     }
     (void)sd_event_source_set_child_process_own(client->child_source, true);
-    memcpy(client->running_interface, client->interface, sizeof(client->running_interface));
     client->since = clock_real_nanoseconds();
     return 0;
 }

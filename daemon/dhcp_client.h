@@ -50,7 +50,6 @@ void dhcp_client_release(struct dhcp_client *client, uint64_t deadline);
 void dhcp_client_kill(struct dhcp_client *client);
 
 bool dhcp_client_is_running(const struct dhcp_client *client);
-const char *dhcp_client_interface(const struct dhcp_client *client);
 
 /* What status shows of it. */
 void dhcp_client_describe(const struct dhcp_client *client, struct wire_worker *ret);

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "protocol/metrics.h"
 
 #include <string.h>
@@ -25,13 +26,14 @@ struct dhcp_family {
     enum ip_family family;
     struct dhcp_family_callbacks callbacks;
     struct dhcp_client *client;
-    struct message_lease lease; /* the last one sent; header.type MESSAGE_INVALID: none ever was */
-    uint64_t expires;           /* microseconds of CLOCK_BOOTTIME; UINT64_MAX: never */
-    bool is_applied;            /* netadmin has taken it */
-    bool is_answered;           /* or has refused it */
-    bool is_another;            /* not only a renewal of the one before */
-    bool wants_renewal;         /* once netadmin has the address: see confirm() */
-    bool is_bound;              /* what dhcpcd believes of itself */
+    char interface[INTERFACE_NAME_SIZE]; /* of the leases */
+    struct message_lease lease;          /* the last one sent; header.type MESSAGE_INVALID: none ever was */
+    uint64_t expires;                    /* microseconds of CLOCK_BOOTTIME; UINT64_MAX: never */
+    bool is_applied;                     /* netadmin has taken it */
+    bool is_answered;                    /* or has refused it */
+    bool is_another;                     /* not only a renewal of the one before */
+    bool wants_renewal;                  /* once netadmin has the address: see confirm() */
+    bool is_bound;                       /* what dhcpcd believes of itself */
     bool is_stopping;
     unsigned int silences; /* in a row */
     sd_event_source *expiry_timer;
@@ -75,6 +77,13 @@ static const char *format(const struct wire_address *wire, char text[IP_ADDRESS_
 struct dhcp_client *dhcp_family_client(const struct dhcp_family *family)
 {
     return family->client;
+}
+
+void dhcp_family_set_interface(struct dhcp_family *family, const char *interface)
+{
+    text_copy_cut(family->interface, sizeof(family->interface), interface);
+    if (configuration_has_dhcp_client(family->configuration))
+        dhcp_client_set_interface(family->client, interface);
 }
 
 void dhcp_family_describe(const struct dhcp_family *family, struct wire_lease_status *ret)
@@ -257,13 +266,11 @@ static void lose_lease(struct dhcp_family *family, const struct message_lease_ev
 
 void dhcp_family_take_event(struct dhcp_family *family, const struct message_lease_event *event)
 {
-    const char *interface = dhcp_client_interface(family->client);
-
     if (family->is_stopping)
         return;
-    if (strcmp(event->interface, interface) != 0) {
+    if (family->interface[0] == '\0' || strcmp(event->interface, family->interface) != 0) {
         log_warn("lease event of another interface refused", LOG_TEXT("family", name_of(family)),
-                 LOG_TEXT("interface", event->interface), LOG_TEXT("wanted", interface));
+                 LOG_TEXT("interface", event->interface), LOG_TEXT("wanted", family->interface));
         return;
     }
     log_debug("lease event", LOG_TEXT("family", name_of(family)), LOG_TEXT("reason", event->reason));
@@ -288,7 +295,7 @@ static void log_applied(const struct dhcp_family *family)
     log_info("lease acquired", LOG_TEXT("family", name_of(family)),
              LOG_TEXT("address", format(&lease->address, address)), LOG_NUMBER("prefix_length", lease->prefix_length),
              LOG_TEXT("server", format(&lease->server, server)), LOG_NUMBER("seconds", lease->valid_seconds),
-             LOG_TEXT("interface", dhcp_client_interface(family->client)));
+             LOG_TEXT("interface", family->interface));
 }
 
 /*

@@ -32,6 +32,9 @@ DEFINE_POINTER_CLEANUP(struct dhcp_family, (void)dhcp_family_free, dhcp_family_f
 
 struct dhcp_client *dhcp_family_client(const struct dhcp_family *family);
 
+/* The link that netadmin names, or "": none. The client of ours, if there is to be one, runs there. */
+void dhcp_family_set_interface(struct dhcp_family *family, const char *interface);
+
 /* Of this family, from dhcpcd's script. One that does not fit to what runs is refused and logged. */
 void dhcp_family_take_event(struct dhcp_family *family, const struct message_lease_event *event);
 

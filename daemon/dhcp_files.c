@@ -25,26 +25,33 @@ static int make_directory(const char *path)
     return S_ISDIR(status.st_mode) && status.st_uid == DHCP_USER ? 0 : -EEXIST;
 }
 
-int dhcp_files_make(int *ret_listener, const char **ret_path)
+static int make_directories(const char **ret_path)
 {
     static char lease_directory[PATH_MAX];
     const char *directory = runtime_directory_path();
-    int result = runtime_directory_make();
+    int result;
 
     *ret_path = directory;
-    if (result == 0 && chmod(directory, 0711) < 0) /* dhcpcd's user passes through; what is in it stays shut */
-        result = -errno;
-    if (result < 0)
-        return result;
+    if (chmod(directory, 0711) < 0) /* dhcpcd's user passes through; what is in it stays shut */
+        return -errno;
     *ret_path = lease_directory;
     (void)snprintf(lease_directory, sizeof(lease_directory), "%s/dhcpcd", directory);
     result = make_directory(lease_directory);
     if (result < 0)
         return result;
     *ret_path = DHCPCD_DIRECTORY;
-    result = make_directory(DHCPCD_DIRECTORY);
+    return make_directory(DHCPCD_DIRECTORY);
+}
+
+int dhcp_files_make(bool is_supervised, int *ret_listener, const char **ret_path)
+{
+    int result = runtime_directory_make();
+
+    *ret_path = runtime_directory_path();
+    if (result == 0 && is_supervised)
+        result = make_directories(ret_path);
     if (result < 0)
         return result;
     *ret_path = LEASE_SOCKET_NAME;
-    return lease_socket_listen(DHCP_USER, ret_listener);
+    return lease_socket_listen(is_supervised ? DHCP_USER : 0, ret_listener);
 }

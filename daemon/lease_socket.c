@@ -49,7 +49,7 @@ int lease_socket_listen(uid_t owner, int *ret)
         result = runtime_directory_bind(fd, &address);
     if (result < 0)
         return result;
-    if (lchown(address.sun_path, owner, owner) < 0 || listen(fd, CONNECTIONS_WAITING_MAX) < 0)
+    if ((owner != 0 && lchown(address.sun_path, owner, owner) < 0) || listen(fd, CONNECTIONS_WAITING_MAX) < 0)
         return -errno;
     *ret = TAKE_FD(fd);
     return 0;
@@ -142,7 +142,7 @@ static int on_connection(sd_event_source *source, int listener, uint32_t events,
     if (fd < 0)
         return 0; /* gone already, or a shortage that passes */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.uid != lease_socket->owner) {
-        refuse(lease_socket, "another user than dhcpcd's");
+        refuse(lease_socket, "another user than the DHCP client's");
         return 0;
     }
     if (!connection) {

@@ -23,8 +23,8 @@ typedef void (*lease_event_handler)(const struct message_lease_event *event, voi
 int lease_socket_address(struct sockaddr_un *ret) __attribute__((warn_unused_result));
 
 /*
- * Makes the listening socket, in the place of a predecessor's, and gives it to `owner`; needs CAP_CHOWN. Returns 0 or a
- * negative errno with *ret untouched.
+ * Makes the listening socket, in the place of a predecessor's, and gives it to `owner`, for which it needs CAP_CHOWN
+ * unless that is root. Returns 0 or a negative errno with *ret untouched.
  */
 int lease_socket_listen(uid_t owner, int *ret) __attribute__((warn_unused_result));
 

@@ -103,7 +103,7 @@ static void free_capability_name(char **name)
 /* Names each capability that the container was not given, with the line to add. Returns their number. */
 static size_t report_missing_capabilities(void)
 {
-    uint64_t missing = privileges_missing(configuration_has_dhcp(&configuration));
+    uint64_t missing = privileges_missing(configuration_has_dhcp_client(&configuration));
     size_t count = 0;
 
     for (cap_value_t capability = 0; capability < (cap_value_t)cap_max_bits(); capability++) {
@@ -127,7 +127,7 @@ static size_t report_missing_capabilities(void)
 
 static size_t report_missing_dhcp_client(void)
 {
-    if (!configuration_has_dhcp(&configuration) || dhcp_client_program())
+    if (!configuration_has_dhcp_client(&configuration) || dhcp_client_program())
         return 0;
     log_error("dhcpcd is not installed, and ANCHORD_ADDRESS_MODE=dhcp-refresh needs it",
               LOG_TEXT("package", "dhcpcd-base"), LOG_TEXT("path", "/usr/sbin/dhcpcd"));
@@ -168,7 +168,7 @@ static void open_raw_sockets(struct raw_sockets *ret)
 static int make_dhcp_files(int *ret_listener)
 {
     const char *path = NULL;
-    int result = dhcp_files_make(ret_listener, &path);
+    int result = dhcp_files_make(configuration_has_dhcp_client(&configuration), ret_listener, &path);
 
     if (result == -EROFS || result == -EACCES)
         log_error("no place for the DHCP client's files: add the line to the service in Compose",
@@ -198,7 +198,7 @@ static int run_role(const char *argument)
         open_raw_sockets(&raw_sockets);
     if (configuration_has_dhcp(&configuration) && make_dhcp_files(&lease_listener) < 0)
         return EXIT_STATUS_CONFIGURATION;
-    result = privileges_restrict_supervisor(configuration_has_dhcp(&configuration), &step);
+    result = privileges_restrict_supervisor(configuration_has_dhcp_client(&configuration), &step);
     if (result < 0) {
         log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));
         return EXIT_STATUS_CONFIGURATION;

@@ -51,7 +51,7 @@ static void take(struct program_output *output, const char *bytes, size_t count)
         if (bytes[i] == '\n' || output->length == OUTPUT_LINE_MAX)
             log_line(output);
         if (bytes[i] != '\n')
-            output->line[output->length++] = bytes[i];
+            output->line[output->length++] = bytes[i] ? bytes[i] : ' '; /* a NUL hides nothing */
     }
 }
 

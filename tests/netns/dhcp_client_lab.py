@@ -8,15 +8,15 @@ dhcpcd, which makes dhcpcd stay one process.
 
 import json
 import os
-import signal
+import struct
 import subprocess
 
+import messages
 import netadmin_lab
-from supervision import DHCP_USER, is_gone, wait_until
+from supervision import DHCP_USER, message_types, wait_until
 
 LINK = "eth0"
 BOOTSTRAP4, SERVER4, SERVER6 = "10.77.0.100", "10.77.0.1", "fd77::1"
-LEASE_SOCKET = "/run/anchord/lease.sock"
 # A mount namespace is made by unshare(1); what follows the script is the program.
 PREPARE = """
 set -eu
@@ -25,8 +25,44 @@ sed /^dhcpcd:/d /etc/passwd > /run/passwd
 mount --bind /run/passwd /etc/passwd
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 ln -s /run/anchord/dhcpcd /var/lib/dhcpcd
+if [ -n "$REPLACED_BY" ]; then
+    mount --bind "$REPLACED_BY" /usr/sbin/dhcpcd
+fi
 exec "$@"
 """
+# Speaks to the lease socket as a user of its choice; the message comes in hexadecimal.
+PEER = """
+import os, socket, sys
+user, message, connections = int(sys.argv[1]), bytes.fromhex(sys.argv[2]), int(sys.argv[3])
+os.setresgid(user, user, user)
+os.setresuid(user, user, user)
+peers = []
+for _ in range(connections):
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    peer.connect("/run/anchord/lease.sock")  # waits while too many wait already
+    peer.settimeout(5)
+    try:
+        if message:
+            peer.send(message)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    peers.append(peer)
+try:
+    print(len(peers[-1].recv(1)))
+except ConnectionResetError:
+    print("reset")
+"""
+HELD, LOST = 1, 2
+
+
+def lease_event(kind=HELD, family=4, interface=LINK, reason="BOUND", address="10.77.0.50", prefix_length=24, seconds=60):
+    """A LEASE_EVENT (protocol/messages_lease.h)."""
+    lease = bytes(68 + 20 * 4 + 44 * 64)
+    if kind == HELD:
+        lease = (messages.address(address) + bytes(20) + struct.pack("=BBxx4I2I", prefix_length, 0, seconds, seconds, 0, 0, 0, 0) +
+                 bytes(20 * 4 + 44 * 64))
+    body = struct.pack("=II16s16sI", kind, family, interface.encode(), reason.encode(), 0) + lease
+    return messages.message(message_types()["LEASE_EVENT"], body)
 
 
 class DhcpLab:
@@ -59,7 +95,7 @@ class DhcpLab:
     def serve(self, range4="10.77.0.150,10.77.0.199", range6="fd77::1:0,fd77::1:ffff", options=(), renewal=None):
         """dnsmasq, with its leases in memory of the file that stays over a restart."""
         if renewal:  # T1 in seconds; dnsmasq gives no lease shorter than 120 s
-            options = (*options, f"--dhcp-option-force=58,{renewal}", "--dhcp-option-force=59,110")
+            options = (*options, f"--dhcp-option=58,{renewal}", "--dhcp-option=59,110")
         command = ["/usr/sbin/dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--no-ping",
                    "--log-dhcp", "--log-facility=-", "--dhcp-authoritative", f"--interface={LINK}", "--user=root",
                    f"--dhcp-leasefile={self.scratch}/leases", f"--pid-file={self.scratch}/dnsmasq.pid",
@@ -85,15 +121,21 @@ class DhcpLab:
 
     # --- the anchor ---
 
-    def start(self, program="anchord-under-test", netadmin=None, **environment):
+    def start(self, program="anchord-under-test", netadmin=None, real=(), replaced_by="", without="", **environment):
+        """`real`: workers that are no stand-ins; `replaced_by`: what stands at dhcpcd's path; `without`: capabilities that
+        are taken away, as setpriv(1) writes them."""
         self.supervision.install_stand_ins(netadmin={"external_link": LINK, **(netadmin or {})})
-        script = self.supervision.workers / "anchord-lease"
-        script.unlink(missing_ok=True)
-        script.symlink_to(self.supervision.build / "workers" / "lease" / "anchord-lease")
+        for name in ("lease", *real):
+            path = self.supervision.workers / f"anchord-{name}"
+            path.unlink(missing_ok=True)
+            path.symlink_to(self.supervision.build / "workers" / name / f"anchord-{name}")
         wrap = ("nsenter", f"--net=/proc/{os.getpid()}/fd/{self.anchor.descriptor}", "unshare", "--mount", "/bin/sh",
                 "-c", PREPARE, "prepare")
+        if without:
+            wrap = (*wrap, "setpriv", f"--bounding-set={without}")
         variables = {"ANCHORD_ADDRESS_MODE": "dhcp-refresh", "ANCHORD_DHCP_ARP_PROBE": "false",
-                     "ANCHORD_LOG_LEVEL": "DEBUG", "RUNTIME_DIRECTORY": None, **environment}
+                     "ANCHORD_LOG_LEVEL": "DEBUG", "RUNTIME_DIRECTORY": None, "REPLACED_BY": replaced_by,
+                     **environment}
         self.process = self.supervision.start(program, wrap=wrap, **variables)
         return self.process
 
@@ -101,6 +143,11 @@ class DhcpLab:
         """Runs a command where the anchor's files are."""
         return subprocess.run(["nsenter", f"--target={self.process.process.pid}", "--mount", "--net", *map(str, command)],
                               capture_output=True, text=True, timeout=20, check=False, **options)
+
+    def tell(self, message, user=DHCP_USER, connections=1):
+        """Sends it to the lease socket; returns what the peer saw: "0" for the end of the connection."""
+        done = self.inside("/usr/bin/python3", "-c", PEER, user, message.hex(), connections)
+        return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
 
     def client_pid(self, family, count=1):
         return self.process.wait_for(msg="dhcp client started", family=family, count=count)["pid"]
@@ -124,6 +171,9 @@ class DhcpLab:
         done = self.inside(self.supervision.build / "daemon" / "anchord", "status", "--json", env={})
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def status_text(self):
+        return self.inside(self.supervision.build / "daemon" / "anchord", "status", env={}).stdout
 
     def close(self):
         self.end_server()

@@ -1,8 +1,15 @@
 """The supervised DHCP client (ADDR-2 to ADDR-8): the real dhcpcd and dnsmasq, and a stand-in for netadmin."""
 
+import os
+import pathlib
+import signal
+
 import pytest
 
-from dhcp_client_lab import DhcpLab
+from dhcp_client_lab import LINK, LOST, DhcpLab, lease_event
+from supervision import DHCP_USER, is_gone, status_of, wait_until
+
+CAP_NET_BIND_SERVICE, CAP_NET_RAW = 1 << 10, 1 << 13
 
 
 @pytest.fixture
@@ -10,6 +17,9 @@ def lab(supervision):
     made = DhcpLab(supervision)
     yield made
     made.close()
+
+
+# --- a lease, from its beginning to its end ---
 
 
 def test_both_families_get_a_lease_and_release_it(lab):
@@ -30,3 +40,261 @@ def test_both_families_get_a_lease_and_release_it(lab):
     lab.served("DHCPRELEASE(eth0) 00:04:")
     order = [(record.get("msg"), record.get("stand_in"), record.get("event")) for record in process.records]
     assert order.index(("lease released", None, None)) < order.index((None, "netadmin", "stopping"))
+
+
+def test_renewals_change_nothing_and_a_refused_one_brings_the_new_address(lab):
+    """ADDR-6 and ADDR-7: dhcpcd does not hear the NAK to a unicast renewal; it is asked to look 10 s after T1."""
+    lab.serve(renewal=3)
+    process = lab.start()
+    first = lab.acquired("v4")["address"]
+    process.wait_for(msg="lease event", family="v4", reason="RENEW", count=2)  # by SIGUSR1, and at T1
+    assert set(lab.leases_told("v4")) == {first} and len(process.find(msg="lease acquired", family="v4")) == 1
+    (lab.scratch / "leases").unlink()
+    lab.serve(range4="10.77.0.200,10.77.0.249", renewal=3)
+    lost = process.wait_for(msg="lease lost", family="v4", timeout=25)
+    assert (lost["address"], lost["why"]) == (first, "refused by the server")
+    second = lab.acquired("v4", count=2)["address"]
+    assert second != first and second.startswith("10.77.0.2")
+    told = lab.leases_told("v4")
+    assert told.index(None) < told.index(second)
+
+
+def test_lease_outlives_dhcpcd(lab):
+    """ADDR-6: any end that nobody asked for is repaired; the same address is confirmed, and nothing was given up."""
+    lab.serve()
+    process = lab.start(real=("exporter",))
+    address = lab.acquired("v4")["address"]
+    os.kill(lab.client_pid("v4"), signal.SIGKILL)
+    ended = process.wait_for(msg="dhcp client ended", family="v4")
+    assert (ended["status"], ended["retry_in"]) == ("KILL", 0)
+    lab.client_pid("v4", count=2)
+    process.wait_for(msg="lease event", family="v4", reason="REBOOT")
+    assert set(lab.leases_told("v4")) == {address}
+    assert not process.find(msg="dhcp client ended", family="v6")  # ADDR-4
+    assert lab.metric('anchord_dhcp_client_restarts_total{family="v4"}') == 1
+
+
+def test_lease_outlives_the_supervisor(lab):
+    """ADDR-8: a crash releases nothing; the predecessor's dhcpcd dies with it, and its successor gets the same address."""
+    lab.serve()
+    process = lab.start("anchord-init-under-test")
+    addresses = {family: lab.acquired(family)["address"] for family in ("v4", "v6")}
+    clients = [lab.client_pid(family) for family in ("v4", "v6")]
+    supervisor = int(status_of(clients[0])["PPid"])
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, clients)))
+    for family, address in addresses.items():
+        assert lab.acquired(family, count=2)["address"] == address
+    assert "DHCPRELEASE" not in lab.server_log()
+    process.wait_for(msg="lease event", family="v4", reason="REBOOT")
+    assert process.stop()[0] == 0
+
+
+def test_lost_carrier_is_no_lost_lease(lab):
+    lab.serve()
+    process = lab.start()
+    address = lab.acquired("v4")["address"]
+    lab.server.run("ip", "link", "set", LINK, "down")
+    process.wait_for(msg="lease event", family="v4", reason="EXPIRE")
+    lab.server.run("ip", "link", "set", LINK, "up")
+    process.wait_for(msg="lease event", family="v4", reason="REBOOT", timeout=15)
+    assert set(lab.leases_told("v4")) == {address} and not process.find(msg="lease lost")
+
+
+def test_silent_server_is_asked_again_until_it_answers(lab):
+    """ADDR-6: the silence between two questions is capped, for IPv6 too, and the first answer counts at once."""
+    process = lab.start(ANCHORD_DHCP_BACKOFF_MAX="1s", real=("exporter",))
+    for family in ("v4", "v6"):
+        process.wait_for(msg="no lease yet, asking again", family=family, count=3)
+    lab.serve()
+    for family in ("v4", "v6"):
+        lab.acquired(family, timeout=5)
+    assert lab.metric('anchord_dhcp_acquired_total{family="v6",outcome="error"}') >= 3
+
+
+def test_restarted_netadmin_is_told_the_leases(lab):
+    lab.serve()
+    process = lab.start()
+    addresses = {family: lab.acquired(family)["address"] for family in ("v4", "v6")}
+    first = process.find(event="lease")[0]["pid"]
+    os.kill(first, signal.SIGKILL)
+    for number, family in ((4, "v4"), (6, "v6")):
+        wait_until(lambda: [record for record in process.find(event="lease", family=number, address=addresses[family])
+                            if record["pid"] != first])
+    assert len(process.find(msg="lease acquired")) == 2 and len(process.find(msg="dhcp client started")) == 2
+
+
+def test_lease_that_netadmin_refuses_is_named(lab):
+    lab.serve()
+    process = lab.start(netadmin={"refuse_lease": "inside the shared network"}, real=("control", "exporter"))
+    refused = process.wait_for(msg="lease refused", family="v4")
+    assert refused["what"].startswith("10.77.0.1") and refused["why"] == "inside the shared network"
+    assert lab.metric('anchord_dhcp_acquired_total{family="v4",outcome="error"}') >= 1
+    assert lab.metric('anchord_dhcp_lease_remaining_seconds{family="v4"}') == 0
+    assert [row["state"] for row in lab.status()["leases"]] == ["searching", "searching"]
+
+
+# --- what operators see ---
+
+
+def test_status_and_metrics_show_the_leases(lab):
+    """SPEC §7 and §9."""
+    lab.serve()
+    process = lab.start(real=("control", "exporter"))
+    v4, v6 = lab.acquired("v4"), lab.acquired("v6")
+    wait_until(lambda: [row["state"] for row in lab.status()["leases"]] == ["held", "held"])
+    status = lab.status()
+    row4, row6 = status["leases"]
+    assert (row4["family"], row4["address"], row4["prefix_length"], row4["server"]) == ("v4", v4["address"], 24, "10.77.0.1")
+    assert (row6["family"], row6["address"], row6["prefix_length"], row6["server"]) == ("v6", v6["address"], 128, None)
+    assert 60 < row4["remaining_seconds"] <= 120 and 60 < row6["remaining_seconds"] <= 120
+    workers = {worker["name"]: worker for worker in status["workers"]}
+    assert workers["dhcp4"]["pid"] == lab.client_pid("v4") and workers["dhcp6"]["state"] == "running"
+    assert f"v4 {v4['address']}/24 from 10.77.0.1 for " in lab.status_text()
+    assert 60 < lab.metric('anchord_dhcp_lease_remaining_seconds{family="v4"}') <= 120
+    assert lab.metric('anchord_dhcp_acquired_total{family="v4",outcome="ok"}') >= 1
+    os.kill(lab.client_pid("v6"), signal.SIGKILL)
+    process.wait_for(msg="dhcp client started", family="v6", count=2)
+    wait_until(lambda: {worker["name"]: worker["restarts"] for worker in lab.status()["workers"]}["dhcp6"] == 1)
+
+
+# --- what it may do, and where it may not run ---
+
+
+def test_dhcpcd_has_two_capabilities_and_nothing_of_ours(lab):
+    """DESIGN §1, MODELS C.13: a user of its own, one process, no descriptor of ours."""
+    lab.serve()
+    lab.start()
+    for family in ("v4", "v6"):
+        lab.acquired(family)
+        pid = lab.client_pid(family)
+        status = status_of(pid)
+        assert status["Uid"].split() == [str(DHCP_USER)] * 4 and status["Gid"].split() == [str(DHCP_USER)] * 4
+        assert status["Groups"] == ""
+        for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+            assert int(status[name], 16) == CAP_NET_BIND_SERVICE | CAP_NET_RAW, name
+        assert int(status["CapBnd"], 16) == 0
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+        assert pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text() == ""
+        assert os.getpgid(pid) == pid
+        targets = {os.readlink(link) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+        assert not [target for target in targets if "memfd" in target or "control.sock" in target]
+
+
+def test_dhcpcd_gets_its_output_into_the_log_and_no_environment(lab):
+    program = lab.scratch / "dhcpcd"
+    program.write_text("#!/usr/bin/python3 -IS\nprint(open('/proc/self/environ').read())\nprint('\\x1b[2J' + 'x' * 1000)\n"
+                       "[print(i) for i in range(100)]\n")
+    program.chmod(0o755)
+    process = lab.start(replaced_by=program, ANCHORD_LOG_LEVEL="INFO")
+    process.wait_for(msg="dhcp client ended", family="v4")
+    said = [record["text"] for record in process.find(msg="dhcp client says", family="v4", level="WARN")]
+    assert said[0] == "PATH=/usr/bin:/usr/libexec/anchord "
+    assert said[1].startswith("\x1b[2Jxxx") and max(map(len, said)) <= 400
+    assert 10 < len(said) <= 50  # a flood is cut
+
+
+def test_missing_dhcpcd_is_fatal_and_named(lab):
+    process = lab.start(replaced_by="/dev/null")
+    assert process.wait() == 1
+    assert process.wait_for(level="ERROR")["package"] == "dhcpcd-base"
+    assert not process.find(msg="worker started")
+
+
+def test_missing_capabilities_are_named_with_the_line(lab):
+    """SPEC §11: before anything is installed."""
+    process = lab.start(without="-net_raw,-net_bind_service,-chown")
+    assert process.wait() == 1
+    lines = {record["line"] for record in process.find(msg="a capability is missing, add it to the service in Compose")}
+    assert lines == {"cap_add: [NET_RAW]", "cap_add: [NET_BIND_SERVICE]", "cap_add: [CHOWN]"}
+    assert not process.find(msg="worker started")
+
+
+@pytest.mark.parametrize("mode", ["bootstrap", "slaac-ra-only"])
+def test_other_modes_run_no_client(lab, mode):
+    """ADDR-1 and ADDR-3: nor do they need its capabilities."""
+    process = lab.start(ANCHORD_ADDRESS_MODE=mode, without="-net_bind_service,-chown", replaced_by="/dev/null",
+                        real=("control",))
+    process.wait_for(msg="anchord ready")
+    status = lab.status()
+    assert [row["state"] for row in status["leases"]] == ["off", "off"]
+    assert not {"dhcp4", "dhcp6"} & {worker["name"] for worker in status["workers"]}
+    assert process.stop()[0] == 0 and not process.find(msg="dhcp client started")
+
+
+def test_client_that_ends_at_once_is_started_again_ever_more_slowly(lab):
+    """ADDR-6: status 0 is no success, it is what dhcpcd says when another one has the interface."""
+    process = lab.start(replaced_by="/bin/true", ANCHORD_DHCP_BACKOFF_MAX="2s")
+    process.wait_for(msg="dhcp client ended", family="v4", count=5)
+    delays = [(record["status"], record["retry_in"]) for record in process.find(msg="dhcp client ended", family="v4")]
+    assert delays[:5] == [(0, 0), (0, 1), (0, 2), (0, 2), (0, 2)]
+    status, seconds = process.stop()
+    assert status == 0 and seconds < 2
+
+
+# --- the lease socket ---
+
+
+def refusals(process, reason):
+    return process.find(msg="lease socket: refused what came in", reason=reason)
+
+
+def test_lease_socket_refuses_all_but_its_client(lab):
+    process = lab.start()
+    lab.client_pid("v4")
+    assert lab.tell(lease_event(), user=0) in ("0", "reset")
+    assert refusals(process, "another user than the DHCP client's")
+    assert "PermissionError" in lab.tell(lease_event(), user=1000)
+    assert lab.tell(b"x" * 24) == "0"
+    assert lab.tell(lease_event(prefix_length=0)) == "0"
+    assert lab.tell(lease_event()[:-4]) == "0"
+    wait_until(lambda: process.find(msg="lease socket: refused what came in", refused=4))
+    assert lab.tell(lease_event(interface="lo")) == "0"
+    process.wait_for(msg="lease event of another interface refused", interface="lo")
+    assert not process.find(event="lease")
+    lab.tell(lease_event(reason="RENEW"))
+    lab.acquired("v4")
+
+
+def test_lease_socket_survives_many_silent_peers(lab):
+    process = lab.start()
+    lab.client_pid("v4")
+    lab.tell(b"", connections=40)  # the last of them waits for its end
+    wait_until(lambda: refusals(process, "too many at once") or refusals(process, "nothing was sent"))
+    assert lab.tell(lease_event(reason="RENEW")) == "0"
+    lab.acquired("v4")
+
+
+def test_lease_ends_when_nobody_renews_it(lab):
+    """ADDR-6: by our own clock, even if dhcpcd never says a word."""
+    process = lab.start()
+    lab.client_pid("v4")
+    lab.tell(lease_event(reason="RENEW", seconds=1))
+    assert process.wait_for(msg="lease lost", family="v4")["why"] == "expired"
+    wait_until(lambda: lab.leases_told("v4") == ["10.77.0.50", None])
+
+
+def test_lost_lease_stays_only_if_it_may(lab):
+    """EXPIRE means that dhcpcd knows nothing any more, EXPIRED that another host has the address (ADDR-13)."""
+    process = lab.start()
+    lab.client_pid("v4")
+    lab.tell(lease_event(reason="RENEW"))
+    lab.acquired("v4")
+    lab.tell(lease_event(kind=LOST, reason="EXPIRE"))
+    process.wait_for(msg="the dhcp client gave its lease up; it stays until its end")
+    assert lab.leases_told("v4") == ["10.77.0.50"]
+    lab.tell(lease_event(kind=LOST, reason="EXPIRED"))
+    assert process.wait_for(msg="lease lost", family="v4")["why"] == "taken by another host"
+
+
+def test_dhcpcd_of_the_host_reports_as_root(lab):
+    """SPEC §11: with ANCHORD_DHCP_CLIENT=host there is no client of ours, and its user may not speak."""
+    process = lab.start(ANCHORD_DHCP_CLIENT="host", without="-net_bind_service,-chown", replaced_by="/dev/null",
+                        real=("control",))
+    process.wait_for(msg="external link", interface=LINK)
+    assert lab.tell(lease_event(), user=0) == "0"
+    assert lab.acquired("v4")["address"] == "10.77.0.50"
+    wait_until(lambda: lab.status()["leases"][0]["state"] == "held")
+    assert "dhcp4" not in {worker["name"] for worker in lab.status()["workers"]}
+    assert "PermissionError" in lab.tell(lease_event(), user=DHCP_USER)
+    assert process.stop()[0] == 0 and not process.find(msg="dhcp client started")

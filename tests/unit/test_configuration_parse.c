@@ -189,6 +189,7 @@ static void reads_choices(void **state)
     enum address_mode mode = ADDRESS_MODE_MAX_;
     enum log_level level = LOG_LEVEL_MAX_;
     bool enabled = false;
+    enum dhcp_client_kind client = DHCP_CLIENT_SUPERVISED;
 
     (void)state;
     assert_null(parse_role("network-anchor", &role));
@@ -220,6 +221,11 @@ static void reads_choices(void **state)
     assert_null(parse_boolean("FALSE", &enabled));
     assert_false(enabled);
     assert_non_null(parse_boolean("yes", &enabled));
+    assert_null(parse_dhcp_client("host", &client));
+    assert_int_equal(client, DHCP_CLIENT_HOST);
+    assert_null(parse_dhcp_client("supervised", &client));
+    assert_int_equal(client, DHCP_CLIENT_SUPERVISED);
+    assert_non_null(parse_dhcp_client("Host", &client));
     assert_null(parse_log_level("debug", &level));
     assert_int_equal(level, LOG_LEVEL_DEBUG);
     assert_non_null(parse_log_level("verbose", &level));
