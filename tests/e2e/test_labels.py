@@ -115,6 +115,54 @@ def test_a_malformed_label_counts_as_a_whole_and_is_named(mail, add, label, posi
     assert 7200 not in mail.elements(4, "tcp")
 
 
+# What Docker lets through: name -> (label, how the log begins to speak of it, the place that it names).
+HOSTILE = {
+    "forged log line": ('tcp/7200\n{"level":"ERROR","msg":"forged"}', "label is invalid", 10),
+    "terminal escape": ("tcp/7200\x1b[2J\x1b[31m", "label is invalid", 9),
+    "NUL": ("tcp/7200\0,tcp/7201", "odd container", None),
+    "no UTF-8": ("tcp/7200\ud800", "label is invalid", 9),
+    "64 KiB of white space": ("tcp/7200" + " " * 65536, "odd container", None),
+    "thousands of ranges": (",".join(f"udp/{port}-{port + 1}" for port in range(2, 40000, 4)), "odd container", None),
+    "a number without end": ("tcp/" + "9" * 8000, "label is invalid", 5),
+    "more ports than there are": (",".join(["tcp/1-65535"] * 16), "container exposes more ports than", None),
+}
+
+
+@pytest.fixture
+def create(mail):
+    """create(label): a container on transit through the API itself, which takes what a command line cannot hold."""
+    name = f"{mail.name}-hostile"
+
+    def factory(label):
+        mail.lab.engine.api("POST", f"/containers/create?name={name}", {
+            "Image": images.SERVICES, "Cmd": service("hostile", tcp="7200")["command"],
+            "Labels": {"com.docker.compose.project": mail.name, "anchord.expose": label},
+            "HostConfig": {"NetworkMode": f"{mail.name}_transit"}})
+        mail.lab.docker("start", name)
+        return name
+
+    yield factory
+    mail.lab.docker("rm", "--force", name)
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_label_is_named_escaped_and_spoils_nobody_else(mail, add, create, case):
+    """DISC-1, DISC-3, SPEC 10: one line of JSON each in the log, whatever the label holds."""
+    label, message, position = HOSTILE[case]
+    before, seen = maps(mail), len(mail.logs(ANCHOR).splitlines())
+    name = create(label)
+    told = wait_until(lambda: [record for record in mail.json_logs(ANCHOR)[seen:] if record.get("container") == name
+                               and record["level"] in ("ERROR", "WARN")], 5, f"a word about {name}")[0]
+    assert told["msg"].startswith(message)
+    assert told.get("position") == position
+    add("next", tcp="7201", expose="tcp/7201")
+    mail.wait_answer("tcp", 7201, "next")
+    mail.wait_answer("tcp", 25, "smtp")
+    assert {port for port in mail.elements(4, "tcp")} == set(before[4, "tcp"]) | {7201}
+    for line in mail.logs(ANCHOR).splitlines()[seen:]:
+        assert line.isprintable() and json.loads(line)["msg"] != "forged"
+
+
 @pytest.mark.parametrize("label", ("TCP/7300 , udp/7301:7302", " tcp / 7300,UDP/7301 : 7302 "))
 def test_case_and_white_space_do_not_matter(mail, add, label):
     """DISC-3."""

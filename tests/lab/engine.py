@@ -87,14 +87,37 @@ class Engine:
         root = roots.ensure(ROOTS[self.suite])
         self.paths.data.mkdir(parents=True, exist_ok=True)
         command = ["unshare", "--mount", "--propagation", "private", "--",
-                   HERE / "engine-root", root, self.paths.state, self.paths.data, CHECKOUT, "--",
-                   "--host", "unix:///var/run/docker.sock", "--host", f"unix://{self.paths.socket}",
-                   "--exec-opt", "native.cgroupdriver=cgroupfs",
-                   "--cgroup-parent", f"/{self.cgroup.name}", "--storage-driver", "overlay2"]
+                   HERE / "engine-root", root, self.paths.state, self.paths.data, CHECKOUT, "--", *self._options()]
+        return self._start(namespace.enter_command(command))
+
+    def _options(self):
+        return ["--host", "unix:///var/run/docker.sock", "--host", f"unix://{self.paths.socket}",
+                "--exec-opt", "native.cgroupdriver=cgroupfs",
+                "--cgroup-parent", f"/{self.cgroup.name}", "--storage-driver", "overlay2"]
+
+    def _start(self, command):
         with open(self.paths.log, "ab") as log:
-            process = self.cgroup.start(namespace.enter_command(command), log)
+            process = self.cgroup.start(command, log)
         wait_until(lambda: self._answers(process), READY_SECONDS, f"dockerd ready, {self.paths.log}")
         return process
+
+    def hold_root(self, pid):
+        """Start a process that keeps the root and the network of a dockerd that is to end. Returns its
+        Popen once it is there."""
+        with open(self.paths.log, "ab") as log:
+            holder = self.cgroup.start([*self._enter(pid), "sleep", "infinity"], log)
+        wait_until(lambda: all(os.readlink(f"/proc/{holder.pid}/ns/{kind}") == os.readlink(f"/proc/{pid}/ns/{kind}")
+                               for kind in ("mnt", "net")), STOP_SECONDS, "a process in dockerd's namespaces")
+        return holder
+
+    def start_in(self, holder, *options):
+        """Start dockerd where a process from hold_root is; returns its process when it answers."""
+        environment = ["env", "PATH=/usr/sbin:/usr/bin", "HOME=/root"]
+        return self._start([*self._enter(holder.pid), *environment, "dockerd", *self._options(), *options])
+
+    @staticmethod
+    def _enter(pid):
+        return ["nsenter", f"--target={pid}", "--mount", "--net", "--"]
 
     def _answers(self, process):
         if process.poll() is not None:

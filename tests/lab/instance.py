@@ -124,6 +124,22 @@ class Lab:
         daemon = self.engine.start(self.host("engine"))
         self._record(engine=self.engine.suite, daemon_pid=daemon.pid)
 
+    @contextlib.contextmanager
+    def engine_stopped(self, *options, number=signal.SIGTERM):
+        """Meanwhile dockerd is not there, by a signal; then it is started again where it was, with
+        further options. Its containers end or live on as it decides (live-restore)."""
+        pid = self.daemon_pid()
+        holder = self.engine.hold_root(pid)
+        try:
+            os.kill(pid, number)
+            wait_until(lambda: has_ended(pid), engine.STOP_SECONDS, "the end of dockerd")
+            yield
+        finally:
+            daemon = self.engine.start_in(holder, *options)
+            self._record(engine=self.engine.suite, daemon_pid=daemon.pid)
+            holder.kill()
+            holder.wait()
+
     def _start_outside_server(self):
         log_path = self.state / "outside.log"
         ports = ["--tcp", str(OUTSIDE_PORT), "--udp", str(OUTSIDE_PORT)]
@@ -196,6 +212,14 @@ class Lab:
         if pid is None:
             raise LabError(f"lab {self.name} is not up")
         return ["nsenter", f"--target={pid}", "--mount", "--net", "--", *map(str, command)]
+
+
+def has_ended(pid):
+    """Also when nobody has reaped it."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def _load_bridge_filter():
