@@ -1,6 +1,7 @@
 /* What control was told; see view.h. Runs in anchord-control without any privilege. */
 #include "workers/control/view.h"
 
+#include <malloc.h>
 #include <string.h>
 
 static void clear_findings(struct findings *findings)
@@ -106,6 +107,7 @@ int view_commit_findings(struct view *view, const struct message_commit *message
     view->findings = view->incoming;
     view->incoming = previous;
     view_forget_incoming(view);
+    (void)malloc_trim(0); /* the two states lay between each other */
     return 0;
 }
 

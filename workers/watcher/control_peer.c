@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+#include <malloc.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -118,6 +119,7 @@ static int on_send_time(sd_event_source *source, uint64_t planned, void *userdat
     (void)source;
     (void)planned;
     peer->is_scheduled = false;
+    (void)malloc_trim(0); /* what the last changes needed, and the queue of the state before */
     if (!peer->channel)
         return 0;
     result = peer->tell(peer->userdata, digest_finding, &digest);
