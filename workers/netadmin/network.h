@@ -51,6 +51,12 @@ struct network_view {
     struct ip_address egress6_unique_local;
 };
 
+/* Whether a packet may fit one side and not the other (NAT-12). */
+static inline bool network_view_has_unequal_mtus(const struct network_view *view)
+{
+    return view->external_mtu != view->shared_mtu;
+}
+
 /*
  * Opens the sockets, reads links and addresses, and joins `event`. Nothing is changed in the kernel before
  * network_set_topology(). Returns 0, or a negative errno (logged) with *ret untouched.

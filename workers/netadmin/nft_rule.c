@@ -9,6 +9,7 @@
 #include <libnftnl/udata.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/rtnetlink.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 /* Offsets: RFC 791 §3.1, RFC 8200 §3; ports are the first four bytes of TCP and UDP. */
@@ -17,6 +18,8 @@
 #define IPV6_HOP_LIMIT_OFFSET   7
 #define SOURCE_PORT_OFFSET      0
 #define DESTINATION_PORT_OFFSET 2
+#define TCP_FLAGS_OFFSET        13 /* RFC 9293 §3.1 */
+#define MAXSEG_SIZE_OFFSET      2  /* RFC 9293 §3.2: behind kind and length of the option */
 #define INTERFACE_NAME_LENGTH   16 /* IFNAMSIZ: the name with all its zeros */
 
 void rule_begin(struct rule *rule, struct nft_batch *batch, const struct nft_family *family, const char *table,
@@ -249,6 +252,18 @@ void rule_match_time_to_live(struct rule *rule, uint8_t value)
     compare(rule, NFT_CMP_EQ, &value, sizeof(value));
 }
 
+void rule_match_tcp_syn(struct rule *rule)
+{
+    static const uint8_t mask[] = {TH_SYN | TH_RST};
+    static const uint8_t no_change[] = {0};
+    static const uint8_t wanted[] = {TH_SYN};
+
+    rule_match_protocol(rule, IPPROTO_TCP);
+    load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof(wanted));
+    mask_bits(rule, mask, no_change, sizeof(mask));
+    compare(rule, NFT_CMP_EQ, wanted, sizeof(wanted));
+}
+
 void rule_match_status(struct rule *rule, uint32_t bits)
 {
     (void)load_conntrack(rule, NFT_CT_STATUS);
@@ -390,6 +405,30 @@ void rule_set_time_to_live(struct rule *rule, uint8_t value)
         return;
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_OFFSET, IPV4_CHECKSUM_OFFSET);
+}
+
+/* The smaller of the path's MTUs in both directions, without the headers (net/netfilter/nft_rt.c, get_tcpmss); the
+ * kernel only ever lowers the option (nft_exthdr.c). */
+void rule_clamp_segments(struct rule *rule)
+{
+    struct nftnl_expr *route = append(rule, "rt");
+    struct nftnl_expr *byte_order = append(rule, "byteorder");
+    struct nftnl_expr *option = append(rule, "exthdr");
+
+    if (!route || !byte_order || !option)
+        return;
+    nftnl_expr_set_u32(route, NFTNL_EXPR_RT_KEY, NFT_RT_TCPMSS);
+    nftnl_expr_set_u32(route, NFTNL_EXPR_RT_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_LEN, sizeof(uint16_t));
+    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_SIZE, sizeof(uint16_t));
+    nftnl_expr_set_u8(option, NFTNL_EXPR_EXTHDR_TYPE, TCPOPT_MAXSEG);
+    nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_OFFSET, MAXSEG_SIZE_OFFSET);
+    nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_LEN, sizeof(uint16_t));
+    nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
+    nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_SREG, NFT_REG_1);
 }
 
 void rule_verdict(struct rule *rule, uint32_t verdict)

@@ -41,6 +41,7 @@ void rule_match_state(struct rule *rule, uint32_t bits);                        
 void rule_match_reply(struct rule *rule);                                        /* ct direction reply */
 void rule_match_local_on_input(struct rule *rule);                               /* fib daddr . iif type local */
 void rule_match_destination_type(struct rule *rule, uint32_t type);              /* fib daddr type: RTN_… */
+void rule_match_tcp_syn(struct rule *rule);                                      /* tcp flags syn / syn,rst */
 
 enum rule_side { RULE_SOURCE, RULE_DESTINATION };
 /* ip saddr/daddr [!=] PREFIX; `operation` is NFT_CMP_EQ or NFT_CMP_NEQ. */
@@ -50,6 +51,7 @@ void rule_dnat_by_map(struct rule *rule, size_t protocol_index);     /* dnat ip 
 void rule_snat(struct rule *rule, const struct ip_address *address); /* snat to ADDRESS */
 void rule_masquerade(struct rule *rule);
 void rule_set_time_to_live(struct rule *rule, uint8_t value); /* ip ttl set N, ip6 hoplimit set N */
+void rule_clamp_segments(struct rule *rule);                  /* tcp option maxseg size set rt mtu */
 void rule_verdict(struct rule *rule, uint32_t verdict);       /* NF_ACCEPT, NF_DROP */
 void rule_reject_with_reset(struct rule *rule);               /* reject with tcp reset */
 void rule_reject(struct rule *rule, uint8_t icmp_code);       /* reject with icmp CODE */

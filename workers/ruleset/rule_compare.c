@@ -8,8 +8,12 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+
+/* RFC 9293 §3.1 */
+#define TCP_FLAGS_OFFSET 13
 
 static const char *operator_text(uint32_t operation)
 {
@@ -120,13 +124,28 @@ static bool compare_ports(struct rule_writer *writer, const char *name, uint32_t
     return true;
 }
 
+/* tcp flags syn / syn,rst: of these two bits the first alone */
+static bool compare_tcp_flags(struct rule_writer *writer, uint32_t operation, uint8_t data)
+{
+    const struct operand *operand = &writer->operand;
+
+    if (operation != NFT_CMP_EQ || operand->mask[0] != (TH_SYN | TH_RST) || operand->change[0] != 0 || data != TH_SYN)
+        return false;
+    writer->protocol = 0;
+    PUT(writer, "tcp flags syn / syn,rst");
+    return true;
+}
+
 static bool compare_transport(struct rule_writer *writer, uint32_t operation, const uint8_t *data, uint32_t length)
 {
     const struct operand *operand = &writer->operand;
     bool is_icmp = writer->protocol == IPPROTO_ICMP || writer->protocol == IPPROTO_ICMPV6;
 
-    if (operand->is_masked || length != operand->length)
+    if (length != operand->length)
         return false;
+    if (operand->is_masked)
+        return writer->protocol == IPPROTO_TCP && operand->offset == TCP_FLAGS_OFFSET && length == 1 &&
+               compare_tcp_flags(writer, operation, data[0]);
     if (is_icmp && operand->offset == 0 && length == 1)
         return compare_icmp_type(writer, writer->protocol == IPPROTO_ICMP ? "icmp" : "icmpv6", operation, data[0]);
     if (writer->protocol == IPPROTO_TCP || writer->protocol == IPPROTO_UDP)
@@ -205,6 +224,7 @@ bool rule_write_comparison(struct rule_writer *writer, const struct nftnl_expr *
         return compare_fib(writer, operation, data, length);
     case OPERAND_NONE:
     case OPERAND_IMMEDIATE:
+    case OPERAND_ROUTE:
     case OPERAND_MAP:
         break;
     }

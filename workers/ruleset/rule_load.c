@@ -140,6 +140,23 @@ bool rule_load_fib(struct rule_writer *writer, const struct nftnl_expr *expressi
            rule_uses_register_1(expression, NFTNL_EXPR_FIB_DREG);
 }
 
+bool rule_load_route(struct rule_writer *writer, const struct nftnl_expr *expression)
+{
+    writer->operand.kind = OPERAND_ROUTE;
+    writer->operand.key = nftnl_expr_get_u32(expression, NFTNL_EXPR_RT_KEY);
+    return rule_uses_register_1(expression, NFTNL_EXPR_RT_DREG);
+}
+
+/* The kernel counts in its own byte order; nft does not show how a number becomes that of the packet. */
+bool rule_swap_bytes(struct rule_writer *writer, const struct nftnl_expr *expression)
+{
+    return writer->operand.kind == OPERAND_ROUTE &&
+           nftnl_expr_get_u32(expression, NFTNL_EXPR_BYTEORDER_OP) == NFT_BYTEORDER_HTON &&
+           nftnl_expr_get_u32(expression, NFTNL_EXPR_BYTEORDER_SIZE) == sizeof(uint16_t) &&
+           rule_uses_register_1(expression, NFTNL_EXPR_BYTEORDER_SREG) &&
+           rule_uses_register_1(expression, NFTNL_EXPR_BYTEORDER_DREG);
+}
+
 bool rule_change_bits(struct rule_writer *writer, const struct nftnl_expr *expression)
 {
     struct operand *operand = &writer->operand;

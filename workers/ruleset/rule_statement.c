@@ -8,6 +8,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,5 +97,20 @@ bool rule_write_reject(struct rule_writer *writer, const struct nftnl_expr *expr
     if (nftnl_expr_get_u32(expression, NFTNL_EXPR_REJECT_TYPE) != NFT_REJECT_ICMP_UNREACH || !with)
         return false;
     PUT(writer, "reject%s", with);
+    return true;
+}
+
+/* tcp option maxseg size set rt mtu */
+bool rule_write_option(struct rule_writer *writer, const struct nftnl_expr *expression)
+{
+    if (writer->operand.kind != OPERAND_ROUTE || writer->operand.key != NFT_RT_TCPMSS ||
+        !nftnl_expr_is_set(expression, NFTNL_EXPR_EXTHDR_SREG) ||
+        !rule_uses_register_1(expression, NFTNL_EXPR_EXTHDR_SREG) ||
+        nftnl_expr_get_u32(expression, NFTNL_EXPR_EXTHDR_OP) != NFT_EXTHDR_OP_TCPOPT ||
+        nftnl_expr_get_u8(expression, NFTNL_EXPR_EXTHDR_TYPE) != TCPOPT_MAXSEG ||
+        nftnl_expr_get_u32(expression, NFTNL_EXPR_EXTHDR_OFFSET) != 2 ||
+        nftnl_expr_get_u32(expression, NFTNL_EXPR_EXTHDR_LEN) != 2)
+        return false;
+    PUT(writer, "tcp option maxseg size set rt mtu");
     return true;
 }

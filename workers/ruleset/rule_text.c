@@ -22,6 +22,8 @@ static const struct {
     {"payload", rule_load_payload, false},
     {"ct", rule_load_ct, true},
     {"fib", rule_load_fib, true},
+    {"rt", rule_load_route, true},
+    {"byteorder", rule_swap_bytes, false},
     {"bitwise", rule_change_bits, false},
     {"immediate", rule_load_immediate, false},
     {"cmp", rule_write_comparison, false},
@@ -29,6 +31,7 @@ static const struct {
     {"nat", rule_write_nat, false},
     {"masq", rule_write_masquerade, false},
     {"reject", rule_write_reject, false},
+    {"exthdr", rule_write_option, false},
 };
 
 static bool begins_value(const struct nftnl_expr *expression, const char *name, bool is_load)

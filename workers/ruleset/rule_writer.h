@@ -23,13 +23,14 @@ enum operand_kind {
     OPERAND_CT,
     OPERAND_FIB,
     OPERAND_IMMEDIATE,
+    OPERAND_ROUTE,
     OPERAND_MAP, /* `word` is "tcp dport map @dnat_tcp" */
 };
 
 /* What stands in register 1. */
 struct operand {
     enum operand_kind kind;
-    uint32_t key; /* of META and CT; base of PAYLOAD; flags of FIB */
+    uint32_t key; /* of META, CT and ROUTE; base of PAYLOAD; flags of FIB */
     uint32_t offset;
     uint32_t length;
     bool is_masked;
@@ -77,6 +78,8 @@ bool rule_load_meta(struct rule_writer *writer, const struct nftnl_expr *express
 bool rule_load_payload(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_load_ct(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_load_fib(struct rule_writer *writer, const struct nftnl_expr *expression);
+bool rule_load_route(struct rule_writer *writer, const struct nftnl_expr *expression);
+bool rule_swap_bytes(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_load_immediate(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_change_bits(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_write_comparison(struct rule_writer *writer, const struct nftnl_expr *expression);
@@ -84,3 +87,4 @@ bool rule_write_lookup(struct rule_writer *writer, const struct nftnl_expr *expr
 bool rule_write_nat(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_write_masquerade(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_write_reject(struct rule_writer *writer, const struct nftnl_expr *expression);
+bool rule_write_option(struct rule_writer *writer, const struct nftnl_expr *expression);
