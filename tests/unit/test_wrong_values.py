@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+"""Every variable that the program has, with values that it must refuse: fatal, and the error names the variable (SPEC 10).
+
+Called by meson with the program `anchord` that was just built. A variable that has no wrong value here fails the test, so
+a new one needs some.
+"""
+
+import pathlib
+import subprocess
+import sys
+
+from test_documentation import program_variables
+
+LONG = "x" * 300
+DURATIONS = ("x", "-1s", "0", "0s", "1.5s", "5 m", "5mm", "10m5x", "99999999999999999999", "9999999h", "30s\n", "\x1b[31m")
+ADDRESSES = ("x", "10.0.0", "10.0.0.256", "10.0.0.1,10.0.0.2", "fd00::1,fd00::2", "10.0.0.1/24", "fe80::1%eth0", ",", "0.0.0.0",
+             "127.0.0.1", "224.0.0.1", "ff02::1", "::", "::1")
+NETWORKS = (LONG, "a b", "a\nb", "a\x1b[31m")
+WRONG = {
+    "ANCHORD_MODE": ("x", "Network-Anchor", "network_anchor", LONG, "a\nb"),
+    "ANCHORD_PROJECT": (LONG, "a b", "a\nb"),
+    "ANCHORD_ADDRESS_MODE": ("x", "dhcp", LONG, "bootstrap,slaac-ra-only"),
+    "ANCHORD_DHCP_HOSTNAME": ("a b", "-a", "a-", "a..b", "a_b", "a\nb", LONG),
+    "ANCHORD_DHCP_BACKOFF_MAX": DURATIONS,
+    "ANCHORD_DHCP_ARP_PROBE": ("x", "yes", "on", "2", "-1", "truefalse", "true!"),
+    "ANCHORD_EXT_NETWORK": NETWORKS,
+    "ANCHORD_EXT_IFACE": ("x" * 16, "a b", "a/b", ".", "..", "a\nb", "a\x1b"),
+    "ANCHORD_EXT_GATEWAY_IP": ADDRESSES,
+    "ANCHORD_SHARED_NETWORK": NETWORKS,
+    "ANCHORD_CLAIM_GATEWAY": ("x", "true", "on", "1", "autooff"),
+    "ANCHORD_POLL_INTERVAL": DURATIONS,
+    "ANCHORD_GATEWAY_IP": ADDRESSES,
+    "ANCHORD_GATEWAY_HOSTNAME": (LONG, "a b", "a..b", "a\nb", "x" * 64),
+    "ANCHORD_GATEWAY_RESOLVE_INTERVAL": DURATIONS,
+    "ANCHORD_METRICS_ADDR": ("x", "9090", ":0", ":65536", ":x", "127.0.0.1:", "1.2.3.4.5:80", "[::1", "[x]:80", "host:80"),
+    "ANCHORD_LOG_LEVEL": ("x", "TRACE", "INFO,DEBUG", "0", LONG),
+    "DOCKER_HOST": ("x", "unix://", "unix://run/docker.sock", "http://x", "tcp://", "tcp://a:0", "tcp://a:65536", "tcp://a b",
+                    "tcp://a@b", "ssh://x", "unix:///" + LONG),
+}
+OF_SERVICE_ANCHORS = ("ANCHORD_GATEWAY_IP", "ANCHORD_GATEWAY_HOSTNAME", "ANCHORD_GATEWAY_RESOLVE_INTERVAL")
+
+
+def refusal(program, variable, value):
+    """What is wrong with the program's answer; None when it refuses the value by name."""
+    environment = {"ANCHORD_PROJECT": "mail", variable: value}
+    if variable in OF_SERVICE_ANCHORS:
+        environment = {"ANCHORD_MODE": "service-anchor", variable: value}
+    result = subprocess.run([program, "config"], env=environment, capture_output=True, check=False)
+    text = (result.stdout + result.stderr).decode()
+    errors = [line for line in text.splitlines() if line.startswith(f"error: {variable}: ")]
+    if result.returncode != 1 or len(errors) != 1:
+        return f"{variable}={value!r}: exit {result.returncode}, errors {errors}"
+    return None
+
+
+def main():
+    program = pathlib.Path(sys.argv[1]).resolve()
+    present, _ = program_variables(program)
+    failures = [f"{name}: no wrong value is known" for name in present if name not in WRONG]
+    failures += [f"{name}: the program has no such variable" for name in WRONG if name not in present]
+    failures += filter(None, (refusal(program, name, value) for name, values in WRONG.items() for value in values))
+    print(*failures, sep="\n")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
