@@ -123,7 +123,7 @@ struct dhcp *dhcp_free(struct dhcp *dhcp)
 int dhcp_new(sd_event *event, const struct configuration *configuration, int listener,
              const struct dhcp_callbacks *callbacks, struct dhcp **ret)
 {
-    static const enum ip_family families[FAMILY_INDEX_MAX_] = {IP_FAMILY_4, IP_FAMILY_6};
+    static const uint8_t families[FAMILY_INDEX_MAX_] = {IP_FAMILY_4, IP_FAMILY_6};
     CLEANUP(dhcp_freep) struct dhcp *dhcp = calloc(1, sizeof(*dhcp));
     struct dhcp_family_callbacks family_callbacks = {send_message, on_changed, on_ended, dhcp};
     int result = 0;

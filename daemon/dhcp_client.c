@@ -27,7 +27,7 @@ enum stop { STOP_NONE, STOP_LEAVE, STOP_RELEASE };
 struct dhcp_client {
     sd_event *event;
     const struct configuration *configuration;
-    enum ip_family family;
+    uint8_t family; /* enum ip_family */
     struct dhcp_client_callbacks callbacks;
     char name[INTERFACE_NAME_SIZE];
     char interface[INTERFACE_NAME_SIZE]; /* to run on; empty: none */
@@ -304,7 +304,7 @@ static int add_timer(struct dhcp_client *client, sd_event_source **ret, sd_event
     return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
-int dhcp_client_new(sd_event *event, const struct configuration *configuration, enum ip_family family,
+int dhcp_client_new(sd_event *event, const struct configuration *configuration, uint8_t family,
                     const struct dhcp_client_callbacks *callbacks, struct dhcp_client **ret)
 {
     CLEANUP(dhcp_client_freep) struct dhcp_client *client = calloc(1, sizeof(*client));

@@ -28,7 +28,7 @@ struct dhcp_client_callbacks {
 };
 
 /* `configuration` must outlive the client. Returns 0 or a negative errno. */
-int dhcp_client_new(sd_event *event, const struct configuration *configuration, enum ip_family family,
+int dhcp_client_new(sd_event *event, const struct configuration *configuration, uint8_t family,
                     const struct dhcp_client_callbacks *callbacks, struct dhcp_client **ret)
     __attribute__((warn_unused_result));
 

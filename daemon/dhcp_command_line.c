@@ -76,7 +76,7 @@ static void add_safety(struct dhcp_command_line *line)
         add(line, "%s", options[i]);
 }
 
-int dhcp_command_line_make(const struct configuration *configuration, enum ip_family family, const char *interface,
+int dhcp_command_line_make(const struct configuration *configuration, uint8_t family, const char *interface,
                            const char *script, const char *lease_socket, struct dhcp_command_line *ret)
 {
     const char *host_name = configuration->dhcp_host_name;

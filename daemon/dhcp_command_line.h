@@ -29,6 +29,6 @@ void dhcp_unique_identifier(const char *host_name, char text[DHCP_UNIQUE_IDENTIF
  * The command line for one family on `interface`. `script` and `lease_socket`: absolute paths of anchord-lease and of
  * the socket that it reports to. Returns 0 or -E2BIG. The struct must not be copied afterwards.
  */
-int dhcp_command_line_make(const struct configuration *configuration, enum ip_family family, const char *interface,
+int dhcp_command_line_make(const struct configuration *configuration, uint8_t family, const char *interface,
                            const char *script, const char *lease_socket, struct dhcp_command_line *ret)
     __attribute__((warn_unused_result));

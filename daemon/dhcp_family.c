@@ -23,7 +23,7 @@
 
 struct dhcp_family {
     const struct configuration *configuration;
-    enum ip_family family;
+    uint8_t family; /* enum ip_family */
     struct dhcp_family_callbacks callbacks;
     struct dhcp_client *client;
     char interface[INTERFACE_NAME_SIZE]; /* of the leases */
@@ -398,7 +398,7 @@ static int add_timer(struct dhcp_family *family, sd_event *event, sd_event_sourc
     return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
-int dhcp_family_new(sd_event *event, const struct configuration *configuration, enum ip_family ip_family,
+int dhcp_family_new(sd_event *event, const struct configuration *configuration, uint8_t ip_family,
                     const struct dhcp_family_callbacks *callbacks, struct dhcp_family **ret)
 {
     CLEANUP(dhcp_family_freep) struct dhcp_family *family = calloc(1, sizeof(*family));

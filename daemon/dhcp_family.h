@@ -24,7 +24,7 @@ struct dhcp_family_callbacks {
 };
 
 /* `configuration` must outlive it. Returns 0 or a negative errno. */
-int dhcp_family_new(sd_event *event, const struct configuration *configuration, enum ip_family family,
+int dhcp_family_new(sd_event *event, const struct configuration *configuration, uint8_t family,
                     const struct dhcp_family_callbacks *callbacks, struct dhcp_family **ret)
     __attribute__((warn_unused_result));
 struct dhcp_family *dhcp_family_free(struct dhcp_family *family);
