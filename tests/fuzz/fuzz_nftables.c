@@ -70,8 +70,12 @@ static void commit_batch(struct nfnl_socket *socket)
 
 static void sweep_flows(struct nfnl_socket *socket, uint8_t family)
 {
-    struct ip_address external = {.family = family, .bytes = {192, 0, 2, 10}};
-    struct map_element element = {.port = 80, .backend_port = 8080, .backend = {172, 30, 0, 2}};
+    /* The addresses of the recorded flows in the corpus. */
+    const struct ip_address external =
+        family == IP_FAMILY_4
+            ? (struct ip_address){.family = IP_FAMILY_4, .bytes = {10, 99, 0, 50}}
+            : (struct ip_address){.family = IP_FAMILY_6, .bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 0x99, [15] = 0x50}};
+    struct map_element element = {.port = 80, .backend_port = 8080, .backend = {172, 30, 0, 5}};
     struct conntrack_change change = {
         .family_index = (uint8_t)family_index_from_family(family),
         .protocol_index = PROTOCOL_INDEX_TCP,
