@@ -280,7 +280,7 @@ def test_who_does_not_read_is_dropped(operator):
             pass
         else:
             raise AssertionError("200,000 questions without reading an answer")
-    assert operator.process.find(msg="control client dropped", reason="does not read its answers")
+    operator.process.wait_for(msg="control client dropped", reason="does not read its answers")
     assert int(status_of(pid)["VmHWM"].split()[0]) < 32 * 1024
     assert operator.status()["ready"] and operator.control_pid() == pid
 
