@@ -136,8 +136,18 @@ static const struct configuration_variable variables[] = {
      .hide_if_wrong = true,
      .help = "unix:///path or tcp://name:port"},
 
-    LATER("DOCKER_TLS_VERIFY", REFUSED, "TLS to Docker"),
-    LATER("DOCKER_CERT_PATH", WARNED, "TLS to Docker"),
+    {.name = "DOCKER_TLS_VERIFY",
+     .roles = NETWORK_ANCHOR,
+     .default_value = "false",
+     .parse = parse_boolean,
+     .offset = IN(docker_tls_verify),
+     .help = "with DOCKER_HOST=tcp://: TLS, both sides proving who they are"},
+    {.name = "DOCKER_CERT_PATH",
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_directory,
+     .offset = IN(docker_cert_path),
+     .help = "directory with ca.pem, cert.pem and key.pem for that"},
+
     LATER("ANCHORD_AUTOSTART_SIBLINGS", WARNED, "lifecycle repair"),
     LATER("ANCHORD_AUTOFIX_DEAD_NETNS", WARNED, "lifecycle repair"),
     {.name = "ANCHORD_MANAGED_SA_TARGET",
@@ -318,10 +328,25 @@ static void check_scope(struct configuration *configuration, const char *const e
                     "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
 }
 
+static void check_docker_tls(struct configuration *configuration, const char *const environment[])
+{
+    bool is_tcp = strncmp(configuration->docker_host, DOCKER_HOST_TCP, strlen(DOCKER_HOST_TCP)) == 0;
+
+    if (configuration->docker_tls_verify && !is_tcp)
+        add_problem(configuration, false, "DOCKER_TLS_VERIFY", "DOCKER_HOST is no tcp://, ignoring");
+    else if (configuration->docker_tls_verify && !find_in_environment(environment, "DOCKER_CERT_PATH"))
+        add_problem(configuration, true, "DOCKER_CERT_PATH",
+                    "not set, and DOCKER_TLS_VERIFY needs it: the directory with ca.pem, cert.pem and key.pem");
+    else if (!configuration->docker_tls_verify && configuration->docker_cert_path[0] != '\0')
+        add_problem(configuration, false, "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY is not true, ignoring");
+    configuration->docker_tls_verify = configuration->docker_tls_verify && is_tcp;
+}
+
 /* Rules that concern more than one variable. */
 static void check_network_anchor(struct configuration *configuration, const char *const environment[])
 {
     check_scope(configuration, environment);
+    check_docker_tls(configuration, environment);
     if (find_in_environment(environment, "ANCHORD_EXT_NETWORK") &&
         find_in_environment(environment, "ANCHORD_EXT_IFACE"))
         add_problem(configuration, false, "ANCHORD_EXT_IFACE", "ANCHORD_EXT_NETWORK is set too and wins, ignoring");

@@ -92,6 +92,8 @@ struct configuration {
     char external_interface[INTERFACE_NAME_SIZE];
     char shared_network[NAME_SIZE];
     char docker_host[DOCKER_HOST_SIZE];
+    bool docker_tls_verify;
+    char docker_cert_path[DOCKER_HOST_SIZE];
 
     struct configuration_value values[CONFIGURATION_VARIABLES_MAX]; /* in the order of the table */
     struct configuration_problem problems[CONFIGURATION_PROBLEMS_MAX];

@@ -47,6 +47,13 @@ const char *parse_name(const char *text, void *target)
     return text_copy(target, NAME_SIZE, text) < 0 ? "is too long: 127 characters at most" : NULL;
 }
 
+const char *parse_directory(const char *text, void *target)
+{
+    if (text[0] != '/')
+        return "is no absolute path";
+    return text_copy(target, DOCKER_HOST_SIZE, text) < 0 ? "is too long: 255 characters at most" : NULL;
+}
+
 /* What is wrong with an entry is said with its name, by the rules about the scope. */
 const char *parse_label_selector(const char *text, void *target)
 {

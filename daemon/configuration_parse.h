@@ -25,6 +25,7 @@ const char *parse_listener(const char *text, void *target);       /* struct conf
 const char *parse_dhcp_client(const char *text, void *target);    /* enum dhcp_client_kind */
 const char *parse_interval(const char *text, void *target);       /* uint64_t milliseconds, 1 … UINT32_MAX */
 const char *parse_log_level(const char *text, void *target);      /* enum log_level */
+const char *parse_directory(const char *text, void *target);      /* char[DOCKER_HOST_SIZE], absolute */
 const char *parse_docker_host(const char *text, void *target);    /* char[DOCKER_HOST_SIZE] */
 
 /* The nearest name that parse_dhcp_host_name() takes: other characters become hyphens, what is too long is cut. */

@@ -317,6 +317,8 @@ static int make_workers(struct supervisor *supervisor)
         .writer = METRICS_WRITER_WATCHER,
         .receives = DIRECTION_WATCHER_TO_SUPERVISOR,
         .docker_host = supervisor->configuration->docker_host,
+        .docker_cert_path =
+            supervisor->configuration->docker_tls_verify ? supervisor->configuration->docker_cert_path : NULL,
     };
     supervisor->definitions[NETADMIN] = role_netadmin_definition(NULL);
     supervisor->definitions[ANNOUNCER] = (struct worker_definition){

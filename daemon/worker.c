@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "daemon/docker_credentials.h"
 #include "daemon/docker_socket.h"
 #include "daemon/metrics_store.h"
 #include "daemon/restart_policy.h"
@@ -338,6 +339,7 @@ void worker_start(struct worker *worker)
         .capabilities = worker->definition->capabilities,
         .death_signal = SIGKILL,
     };
+    CLEANUP(docker_credential_files_close) struct docker_credential_files credentials = {{-1, -1, -1, -1}};
     uint64_t now = clock_monotonic_microseconds();
     int result = 0;
 
@@ -345,6 +347,8 @@ void worker_start(struct worker *worker)
     worker->has_docker_group = false;
     if (worker->definition->docker_host)
         result = grant_docker_socket(worker, &privileges);
+    if (result == 0 && worker->definition->docker_cert_path)
+        result = docker_credential_files_open(worker->definition->docker_cert_path, &credentials);
     worker->failed_start = result < 0 ? WORKER_END_PERMANENT : WORKER_END_CRASH;
     if (result == 0) {
         result = start_process(worker, &privileges);
@@ -360,6 +364,8 @@ void worker_start(struct worker *worker)
     worker->ping_generation = worker->pong_generation = 0;
     set_timer(worker->ping_timer, PING_INTERVAL);
     send_metrics_page(worker);
+    if (worker->definition->docker_cert_path)
+        docker_credential_files_send(&credentials, worker);
     worker->callbacks.on_started(worker, worker->callbacks.userdata);
 }
 

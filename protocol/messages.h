@@ -106,6 +106,8 @@ enum message_type {
     MESSAGE_LEASE,         /* supervisor -> netadmin */
     MESSAGE_LEASE_APPLIED, /* netadmin -> supervisor */
     MESSAGE_EXTERNAL_LINK, /* netadmin -> supervisor */
+    /* supervisor -> watcher, before CONFIGURE_WATCHER */
+    MESSAGE_DOCKER_CREDENTIAL, /* with one descriptor: a file of DOCKER_CERT_PATH */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -266,6 +268,22 @@ enum readiness_condition {
 struct message_readiness {
     struct message_header header;
     uint32_t conditions; /* those that hold, of this worker's */
+    uint32_t reserved;
+};
+
+enum docker_credential {
+    DOCKER_CREDENTIAL_CA = 1,      /* ca.pem: who may have signed the engine's certificate */
+    DOCKER_CREDENTIAL_CERTIFICATE, /* cert.pem: ours */
+    DOCKER_CREDENTIAL_KEY,         /* key.pem */
+    DOCKER_CREDENTIAL_MAX_,
+};
+
+#define DOCKER_CREDENTIAL_LENGTH_MAX 65536
+
+/* One descriptor travels with it, of a file to be read from its start. All three, or none: then there is no TLS. */
+struct message_docker_credential {
+    struct message_header header;
+    uint32_t kind; /* enum docker_credential */
     uint32_t reserved;
 };
 
@@ -485,6 +503,7 @@ static_assert(sizeof(struct wire_network) == 436, "wire layout");
 static_assert(sizeof(struct wire_exposure) == 28, "wire layout");
 static_assert(sizeof(struct wire_link) == 32 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct message_link) == 32, "wire layout");
+static_assert(sizeof(struct message_docker_credential) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_watcher) == 24 + 256 + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 8,
               "wire layout");
 static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire layout");

@@ -105,6 +105,15 @@ static const char *check_readiness(const void *message)
     return readiness->conditions & ~(uint32_t)READINESS_ALL_ || readiness->reserved ? "conditions" : NULL;
 }
 
+static const char *check_docker_credential(const void *message)
+{
+    const struct message_docker_credential *credential = message;
+
+    return credential->kind == 0 || credential->kind >= DOCKER_CREDENTIAL_MAX_ || credential->reserved
+               ? "kind of credential"
+               : NULL;
+}
+
 /* One of the two says which containers are in scope. */
 static const char *check_scope(const struct message_configure_watcher *configuration)
 {
@@ -385,6 +394,7 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_WATCHER, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_WATCHER, STOP, message_stop, check_stop),
     RULE(SUPERVISOR_TO_WATCHER, CONFIGURE_WATCHER, message_configure_watcher, check_configure_watcher),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, DOCKER_CREDENTIAL, message_docker_credential, check_docker_credential),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, LINK, message_link, check_link_message),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
 

@@ -5,8 +5,10 @@ as anchord-watcher uses and checks that it is asked for no more.
 """
 
 import contextlib
+import ctypes
 import json
 import socket
+import struct
 import threading
 import time
 import urllib.parse
@@ -217,3 +219,63 @@ class FakeDocker:
 def send(connection, status, body, content_type="application/json"):
     connection.sendall(f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
                        .encode() + body)
+
+
+# Docker behind a name and a port.
+
+
+def in_namespace(namespace, make):
+    """What `make` returns, made in that network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    result = []
+
+    def enter():
+        with open(f"/run/netns/{namespace}", encoding="ascii") as handle:
+            assert libc.setns(handle.fileno(), 0) == 0
+        result.append(make())
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    return result[0]
+
+
+def listen(address, port):
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.listen()
+    return listener
+
+
+class NameServer:
+    """Answers every A question with one address, AAAA with none, on 127.0.0.1:53 of the namespace."""
+
+    def __init__(self, namespace, address="127.0.0.2"):
+        self.address = address
+        self.socket = in_namespace(namespace, self.bind)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    @staticmethod
+    def bind():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind(("127.0.0.1", 53))
+        return server
+
+    def serve(self):
+        while True:
+            try:
+                question, client = self.socket.recvfrom(512)
+            except OSError:  # closed
+                return
+            end = question.index(b"\0", 12) + 5
+            is_a = question[end - 4:end - 2] == b"\0\1"
+            answers = b""
+            if is_a and self.address:
+                answers = b"\xc0\x0c\0\1\0\1\0\0\0\5\0\4" + socket.inet_aton(self.address)
+            code = 0x8180 if self.address else 0x8183
+            self.socket.sendto(question[:2] + struct.pack(">5H", code, 1, 1 if answers else 0, 0, 0) +
+                               question[12:end] + answers, client)
+
+    def close(self):
+        self.socket.close()

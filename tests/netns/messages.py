@@ -17,7 +17,7 @@ LENGTH_MAX = 16384
  EXPOSURES_COMMIT, LINKS_BEGIN, LINKS_ITEMS, LINKS_COMMIT, MAP_BEGIN, MAP_ITEMS, MAP_COMMIT, APPLIED,
  CONFIGURE_ANNOUNCER, RAW_SOCKET, HELD_BEGIN, HELD_ITEMS, HELD_COMMIT, PROBE, PROBED, CONFIGURE_RESOLVER, GATEWAYS,
  CONFIGURE_CONTROL, SUPERVISION, FINDINGS_BEGIN, FINDINGS_ITEMS, FINDINGS_COMMIT) = range(1, 33)
-NETWORK_REPORT, LEASE, LEASE_APPLIED, EXTERNAL_LINK = 33, 37, 38, 39
+NETWORK_REPORT, LEASE, LEASE_APPLIED, EXTERNAL_LINK, DOCKER_CREDENTIAL = 33, 37, 38, 39, 40
 
 PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER = 1, 2, 3
 RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
@@ -81,6 +81,10 @@ def network(name, mac, subnets, own4=None, own6=None):
 
 def topology(external, shared, is_final=True):
     return message(TOPOLOGY, external + shared + struct.pack("=2I", is_final, 0))
+
+
+def docker_credential(kind):
+    return message(DOCKER_CREDENTIAL, struct.pack("=2I", kind, 0))
 
 
 def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, role=ANCHOR_ROLE_NETWORK,

@@ -412,10 +412,10 @@ def test_stop_and_a_lost_supervisor_end_it(lab, docker):
 
 def test_a_name_is_resolved_without_threads_and_again_at_the_reconnect(lab):
     """SPEC 10: DOCKER_HOST=tcp://name:port; the socket proxy came back with another address."""
-    name_server = NameServer(lab.namespace)
+    name_server = fake_docker.NameServer(lab.namespace)
     resolv_conf = lab.scratch / "resolv.conf"
     resolv_conf.write_text("nameserver 127.0.0.1\noptions ndots:0\n")
-    listener = in_namespace(lab.namespace, lambda: listen("127.0.0.2", 2375))
+    listener = fake_docker.in_namespace(lab.namespace, lambda: fake_docker.listen("127.0.0.2", 2375))
     docker = fake_docker.FakeDocker(listener)
     docker.put(web())
     watcher = lab.start(resolv_conf, docker_host="tcp://docker-proxy:2375")
@@ -423,7 +423,7 @@ def test_a_name_is_resolved_without_threads_and_again_at_the_reconnect(lab):
     assert os.listdir(f"/proc/{watcher.process.pid}/task") == [str(watcher.process.pid)]
     name_server.address = "127.0.0.3"
     docker.close()
-    successor = fake_docker.FakeDocker(in_namespace(lab.namespace, lambda: listen("127.0.0.3", 2375)))
+    successor = fake_docker.FakeDocker(fake_docker.in_namespace(lab.namespace, lambda: fake_docker.listen("127.0.0.3", 2375)))
     successor.put(web(2))
     watcher.state(WEB_SECOND)
     successor.close()
@@ -431,69 +431,12 @@ def test_a_name_is_resolved_without_threads_and_again_at_the_reconnect(lab):
 
 
 def test_a_name_without_address_is_named(lab):
-    name_server = NameServer(lab.namespace, address=None)
+    name_server = fake_docker.NameServer(lab.namespace, address=None)
     resolv_conf = lab.scratch / "resolv.conf"
     resolv_conf.write_text("nameserver 127.0.0.1\n")
     watcher = lab.start(resolv_conf, docker_host="tcp://docker-proxy:2375")
     assert "cannot resolve docker-proxy" in watcher.log("Docker cannot be read")["err"]
     name_server.close()
-
-
-def in_namespace(namespace, make):
-    """What `make` returns, made in that network namespace."""
-    libc = __import__("ctypes").CDLL(None, use_errno=True)
-    result = []
-
-    def enter():
-        with open(f"/run/netns/{namespace}", encoding="ascii") as handle:
-            assert libc.setns(handle.fileno(), 0) == 0
-        result.append(make())
-
-    thread = threading.Thread(target=enter)
-    thread.start()
-    thread.join()
-    return result[0]
-
-
-def listen(address, port):
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
-    listener.listen()
-    return listener
-
-
-class NameServer:
-    """Answers every A question with one address, AAAA with none, on 127.0.0.1:53 of the namespace."""
-
-    def __init__(self, namespace, address="127.0.0.2"):
-        self.address = address
-        self.socket = in_namespace(namespace, self.bind)
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    @staticmethod
-    def bind():
-        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        server.bind(("127.0.0.1", 53))
-        return server
-
-    def serve(self):
-        while True:
-            try:
-                question, client = self.socket.recvfrom(512)
-            except OSError:  # closed
-                return
-            end = question.index(b"\0", 12) + 5
-            is_a = question[end - 4:end - 2] == b"\0\1"
-            answers = b""
-            if is_a and self.address:
-                answers = b"\xc0\x0c\0\1\0\1\0\0\0\5\0\4" + socket.inet_aton(self.address)
-            code = 0x8180 if self.address else 0x8183
-            self.socket.sendto(question[:2] + struct.pack(">5H", code, 1, 1 if answers else 0, 0, 0) +
-                               question[12:end] + answers, client)
-
-    def close(self):
-        self.socket.close()
 
 
 def event_times(watcher, docker, rounds):

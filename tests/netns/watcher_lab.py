@@ -228,9 +228,11 @@ class WatcherLab:
         self.docker = docker
         return docker
 
-    def start(self, resolv_conf=None, link=True, docker_host=None, **configuration):
+    def start(self, resolv_conf=None, link=True, docker_host=None, before=None, **configuration):
         watcher = Watcher(self.build, self.scratch, self.namespace, resolv_conf)
         self.stack.callback(watcher.close)
+        if before:
+            before(watcher)
         watcher.supervisor.send(configure_watcher(docker_host or self.docker_host, **configuration))
         if link:
             watcher.link()

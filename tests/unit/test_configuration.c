@@ -289,6 +289,25 @@ static void misspelt_names_are_pointed_out(void **state)
     assert_problem("ANCHORD_SOMETHING_ENTIRELY_DIFFERENT", false, "unknown, probably misspelt, ignoring");
 }
 
+static void tls_to_docker_needs_its_files(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "DOCKER_HOST=tcp://engine:2376", "DOCKER_TLS_VERIFY=1",
+                           "DOCKER_CERT_PATH=/certificates"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_true(configuration.docker_tls_verify);
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "DOCKER_HOST=tcp://engine:2376", "DOCKER_TLS_VERIFY=true"));
+    assert_problem("DOCKER_CERT_PATH", true, "ca.pem, cert.pem and key.pem");
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "DOCKER_HOST=tcp://engine:2376", "DOCKER_TLS_VERIFY=1",
+                           "DOCKER_CERT_PATH=certificates"));
+    assert_problem("DOCKER_CERT_PATH", true, "is no absolute path");
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "DOCKER_HOST=tcp://engine:2376", "DOCKER_CERT_PATH=/certificates"));
+    assert_problem("DOCKER_CERT_PATH", false, "DOCKER_TLS_VERIFY is not true");
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=/certificates"));
+    assert_problem("DOCKER_TLS_VERIFY", false, "DOCKER_HOST is no tcp://");
+    assert_false(configuration.docker_tls_verify);
+}
+
 static void what_this_build_has_not_got_is_said(void **state)
 {
     size_t count;
@@ -307,9 +326,8 @@ static void what_this_build_has_not_got_is_said(void **state)
         assert_int_equal(configuration.error_count, is_refused ? 1 : 0);
         assert_problem(variables[i].name, is_refused, "this build has not got it yet");
     }
-    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_3=aio", "DOCKER_TLS_VERIFY=1"));
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_3=aio"));
     assert_problem("ANCHORD_MANAGED_SA_TARGET_3", true, "this build has not got it yet");
-    assert_problem("DOCKER_TLS_VERIFY", true, "this build has not got it yet");
     load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_1=aio"));
     assert_problem("ANCHORD_MANAGED_SA_TARGET_1", false, "misspelt");
 }
@@ -354,6 +372,7 @@ int main(void)
         cmocka_unit_test(network_wins_over_interface_with_a_warning),
         cmocka_unit_test(one_network_cannot_be_both),
         cmocka_unit_test(misspelt_names_are_pointed_out),
+        cmocka_unit_test(tls_to_docker_needs_its_files),
         cmocka_unit_test(what_this_build_has_not_got_is_said),
         cmocka_unit_test(problems_have_a_limit),
     };

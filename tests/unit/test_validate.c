@@ -84,6 +84,7 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_LEASE] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
         [MESSAGE_LEASE_APPLIED] = 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
         [MESSAGE_EXTERNAL_LINK] = 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
+        [MESSAGE_DOCKER_CREDENTIAL] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER,
     };
 
     (void)state;
@@ -162,14 +163,24 @@ static void the_watchers_configuration_is_checked(void **state)
     assert_null(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 0));
     assert_int_equal(text_copy(message.watcher.label_selector, LABEL_SELECTOR_SIZE, "a"), 0);
     EXPECT_BROKEN(direction, "label selector");
-    memset(message.watcher.label_selector, 'x', LABEL_SELECTOR_SIZE);
-    EXPECT_BROKEN(direction, "string not terminated");
     begin_watcher_configuration();
     message.watcher.poll_interval_milliseconds = 0;
     EXPECT_BROKEN(direction, "poll interval");
     begin_watcher_configuration();
     message.watcher.log_level = 4;
     EXPECT_BROKEN(direction, "log level");
+}
+
+static void credentials_for_docker_are_checked(void **state)
+{
+    struct message_docker_credential *credential = (struct message_docker_credential *)&message;
+
+    (void)state;
+    begin(MESSAGE_DOCKER_CREDENTIAL, sizeof(*credential));
+    credential->kind = DOCKER_CREDENTIAL_KEY;
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 1));
+    credential->kind = DOCKER_CREDENTIAL_MAX_;
+    assert_string_equal(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 1), "kind of credential");
 }
 
 static void begin_netadmin_configuration(void)
@@ -572,6 +583,7 @@ int main(void)
         cmocka_unit_test(descriptors_come_exactly_when_expected),
         cmocka_unit_test(stop_and_readiness_know_their_values),
         cmocka_unit_test(the_watchers_configuration_is_checked),
+        cmocka_unit_test(credentials_for_docker_are_checked),
         cmocka_unit_test(netadmins_configuration_is_checked),
         cmocka_unit_test(the_topology_is_checked),
         cmocka_unit_test(exposures_are_checked_item_by_item),

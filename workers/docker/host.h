@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "workers/docker/credentials.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +27,7 @@ struct docker_host {
     char name[DOCKER_HOST_SIZE];        /* tcp: a host name or an address, an IPv6 one without its brackets */
     bool name_is_address;               /* nothing to resolve */
     uint16_t port;
+    const struct docker_credentials *credentials; /* of TLS, set by the caller and outliving the host; NULL: none */
 };
 
 /*

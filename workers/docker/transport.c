@@ -114,6 +114,31 @@ static int transfer_errno(CURL *easy, CURLcode code)
     return code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EIO;
 }
 
+/* The way out when TLS is what failed; else "". */
+static const char *tls_advice(const struct transport_call *call, CURLcode code)
+{
+    if (!call->transport->host.credentials)
+        return "";
+    switch ((int)code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "; ca.pem must hold the CA that signed Docker's certificate, which must be valid now and name the host "
+               "of "
+               "DOCKER_HOST";
+    case CURLE_SSL_CACERT_BADFILE:
+        return "; ca.pem in DOCKER_CERT_PATH is no PEM certificate";
+    case CURLE_SSL_CERTPROBLEM:
+        return "; cert.pem and key.pem in DOCKER_CERT_PATH must be a PEM certificate and its key";
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+        return "; is TLS spoken on that port, and was cert.pem in DOCKER_CERT_PATH signed by the CA that Docker "
+               "trusts?";
+    default:
+        return "";
+    }
+}
+
 static int describe_result(const struct transport_call *call, CURLcode code, long status,
                            char text[TRANSPORT_TEXT_SIZE])
 {
@@ -127,7 +152,8 @@ static int describe_result(const struct transport_call *call, CURLcode code, lon
     /* The status says more than a body that was cut short. */
     if (code == CURLE_OK || (status != 0 && (status < 200 || status >= 300)))
         return describe_status(call, status, text);
-    (void)snprintf(text, TRANSPORT_TEXT_SIZE, "GET %.*s: %s", (int)strcspn(call->path, "?"), call->path, reason);
+    (void)snprintf(text, TRANSPORT_TEXT_SIZE, "GET %.*s: %s%s", (int)strcspn(call->path, "?"), call->path, reason,
+                   tls_advice(call, code));
     return transfer_errno(call->easy, code);
 }
 
@@ -263,20 +289,47 @@ static bool set_peer_options(struct transport_call *call)
            SET_OPTION(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
 }
 
+static struct curl_blob blob_of(const struct docker_credentials *credentials, enum docker_credential kind)
+{
+    /* With its NUL, which mbedTLS wants to see; the others do not mind. */
+    return (struct curl_blob){credentials->texts[kind], credentials->lengths[kind] + 1, CURL_BLOB_NOCOPY};
+}
+
+/* Nothing but the three texts counts: no file, no directory of the machine's own. */
+static bool set_tls_options(const struct transport_call *call)
+{
+    const struct docker_credentials *credentials = call->transport->host.credentials;
+    struct curl_blob authority, certificate, key;
+    CURL *easy = call->easy;
+
+    if (!credentials)
+        return true;
+    authority = blob_of(credentials, DOCKER_CREDENTIAL_CA);
+    certificate = blob_of(credentials, DOCKER_CREDENTIAL_CERTIFICATE);
+    key = blob_of(credentials, DOCKER_CREDENTIAL_KEY);
+    (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* our own build of curl has none */
+    return SET_OPTION(easy, CURLOPT_CAINFO, NULL) && SET_OPTION(easy, CURLOPT_CAINFO_BLOB, &authority) &&
+           SET_OPTION(easy, CURLOPT_SSLCERT_BLOB, &certificate) && SET_OPTION(easy, CURLOPT_SSLKEY_BLOB, &key) &&
+           SET_OPTION(easy, CURLOPT_SSL_VERIFYPEER, 1L) && SET_OPTION(easy, CURLOPT_SSL_VERIFYHOST, 2L) &&
+           SET_OPTION(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+}
+
 static bool set_options(struct transport_call *call)
 {
     long limit = (long)TRANSPORT_TIMEOUT_MILLISECONDS;
     CURL *easy = call->easy;
 
     return SET_OPTION(easy, CURLOPT_URL, call->url) && SET_OPTION(easy, CURLOPT_PRIVATE, call) &&
-           SET_OPTION(easy, CURLOPT_PROTOCOLS_STR, "http") && SET_OPTION(easy, CURLOPT_PROXY, "") &&
-           SET_OPTION(easy, CURLOPT_NOSIGNAL, 1L) && SET_OPTION(easy, CURLOPT_ERRORBUFFER, call->curl_text) &&
+           SET_OPTION(easy, CURLOPT_PROTOCOLS_STR, call->transport->host.credentials ? "https" : "http") &&
+           SET_OPTION(easy, CURLOPT_PROXY, "") && SET_OPTION(easy, CURLOPT_NOSIGNAL, 1L) &&
+           SET_OPTION(easy, CURLOPT_ERRORBUFFER, call->curl_text) &&
            SET_OPTION(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
            SET_OPTION(easy, CURLOPT_WRITEFUNCTION, on_body) && SET_OPTION(easy, CURLOPT_WRITEDATA, call) &&
            SET_OPTION(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made) &&
            SET_OPTION(easy, CURLOPT_SOCKOPTDATA, call->transport) &&
            SET_OPTION(easy, CURLOPT_CONNECTTIMEOUT_MS, limit) &&
-           SET_OPTION(easy, CURLOPT_TIMEOUT_MS, call->request.is_stream ? 0L : limit) && set_peer_options(call);
+           SET_OPTION(easy, CURLOPT_TIMEOUT_MS, call->request.is_stream ? 0L : limit) && set_peer_options(call) &&
+           set_tls_options(call);
 }
 
 static char *make_url(const struct docker_host *host, const char *path)
@@ -287,8 +340,8 @@ static char *make_url(const struct docker_host *host, const char *path)
     if (host->kind == DOCKER_HOST_UNIX)
         length = asprintf(&url, "http://docker%s", path); /* the name only fills the Host field */
     else
-        length = asprintf(&url, strchr(host->name, ':') ? "http://[%s]:%u%s" : "http://%s:%u%s", host->name,
-                          (unsigned int)host->port, path);
+        length = asprintf(&url, strchr(host->name, ':') ? "%s://[%s]:%u%s" : "%s://%s:%u%s",
+                          host->credentials ? "https" : "http", host->name, (unsigned int)host->port, path);
     return length < 0 ? NULL : url;
 }
 
@@ -345,8 +398,8 @@ char *transport_escape(const char *text)
 
 static int initialise_multi(struct transport *transport)
 {
-    /* Without TLS nothing of the crypto library is needed. */
-    if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+    /* Without TLS nothing of the crypto library is needed; with it, it opens its files here. */
+    if (curl_global_init(transport->host.credentials ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING) != CURLE_OK)
         return -ENOMEM;
     transport->curl_is_initialised = true;
     transport->multi = curl_multi_init();

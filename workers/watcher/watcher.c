@@ -20,6 +20,7 @@ struct watcher {
     struct path_survey *survey;
     struct watch *watch;
     struct reconciler *reconciler;
+    struct docker_credentials credentials; /* of TLS; empty: none */
     bool has_links;
     bool has_incumbents;
 };
@@ -204,6 +205,8 @@ static void configure(struct watcher *watcher, const struct message_configure_wa
         end(watcher, EXIT_STATUS_CONFIGURATION);
         return;
     }
+    if (docker_credentials_are_complete(&watcher->credentials))
+        host.credentials = &watcher->credentials;
     result = make_rooms(watcher, configuration, &host);
     if (result < 0) {
         log_error("watcher cannot start", LOG_ERROR(result));
@@ -217,6 +220,19 @@ static void configure(struct watcher *watcher, const struct message_configure_wa
     }
 }
 
+/* Without TLS to Docker there is no way on: the supervisor said that there is to be some. */
+static void take_credential(struct watcher *watcher, const struct message_docker_credential *message, int descriptor)
+{
+    CLEANUP_FD int owned_descriptor = descriptor;
+    int result =
+        docker_credentials_read(&watcher->credentials, (enum docker_credential)message->kind, owned_descriptor);
+
+    if (result == 0)
+        return;
+    log_error("a file of DOCKER_CERT_PATH cannot be read", LOG_NUMBER("kind", message->kind), LOG_ERROR(result));
+    end(watcher, EXIT_STATUS_CONFIGURATION);
+}
+
 static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct watcher *watcher = userdata;
@@ -224,6 +240,9 @@ static void on_supervisor_message(const struct message_header *message, int desc
     switch (message->type) {
     case MESSAGE_CONFIGURE_WATCHER:
         configure(watcher, (const struct message_configure_watcher *)message);
+        break;
+    case MESSAGE_DOCKER_CREDENTIAL:
+        take_credential(watcher, (const struct message_docker_credential *)message, descriptor);
         break;
     case MESSAGE_LINK:
         take_link(watcher, (const struct message_link *)message, descriptor);
@@ -266,6 +285,7 @@ struct watcher *watcher_free(struct watcher *watcher)
     (void)discovery_free(watcher->discovery);
     (void)path_survey_free(watcher->survey);
     (void)reconciler_free(watcher->reconciler);
+    docker_credentials_release(&watcher->credentials);
     free(watcher);
     return NULL;
 }
