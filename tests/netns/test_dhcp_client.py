@@ -175,7 +175,8 @@ def test_dhcpcd_has_two_capabilities_and_nothing_of_ours(lab):
             assert int(status[name], 16) == CAP_NET_BIND_SERVICE | CAP_NET_RAW, name
         assert int(status["CapBnd"], 16) == 0
         assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
-        assert pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text() == ""
+        # Its script may still be at work on the last event.
+        wait_until(lambda: pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text() == "")
         assert os.getpgid(pid) == pid
         targets = {os.readlink(link) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
         assert not [target for target in targets if "memfd" in target or "control.sock" in target]
