@@ -50,8 +50,10 @@ static void take(struct program_output *output, const char *bytes, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (bytes[i] == '\n' || output->length == OUTPUT_LINE_MAX)
             log_line(output);
-        if (bytes[i] != '\n')
-            output->line[output->length++] = bytes[i] ? bytes[i] : ' '; /* a NUL hides nothing */
+        if (bytes[i] == '\0')
+            output->line[output->length++] = ' '; /* a NUL hides nothing */
+        else if (bytes[i] != '\n')
+            output->line[output->length++] = bytes[i];
     }
 }
 

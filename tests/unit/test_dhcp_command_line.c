@@ -50,8 +50,8 @@ static void safety_is_on_the_command_line(void **state)
         "--config=/dev/null", "--nobackground",
         "--noconfigure",      "--noipv4ll",
         "--noipv6rs",         "--persistent",
-        "--reboot=2",         "--script=" SCRIPT,
-        "--hostname=mail",    "--env=ANCHORD_LEASE_SOCKET=" SOCKET,
+        "--reboot=2",         "--script=/usr/libexec/anchord/anchord-lease",
+        "--hostname=mail",    "--env=ANCHORD_LEASE_SOCKET=/run/anchord/lease.sock",
     };
     const struct configuration configuration = configured("mail");
 
