@@ -7,6 +7,7 @@ as anchord-watcher uses and checks that it is asked for no more.
 import contextlib
 import ctypes
 import json
+import re
 import socket
 import struct
 import threading
@@ -184,7 +185,11 @@ class FakeDocker:
         parsed = urllib.parse.urlsplit(path)
         query = urllib.parse.parse_qs(parsed.query)
         filters = json.loads(query.get("filters", ["{}"])[0])
-        resource = parsed.path.removeprefix("/v1.51").removeprefix("/v1.41")
+        version = re.match(r"/v1\.(\d+)/", parsed.path)
+        resource = parsed.path[version.end() - 1:] if version else parsed.path
+        if version and not self.speaks(int(version[1])):
+            send(connection, 400, b'{"message":"client version 1.%s is not supported"}' % version[1].encode())
+            return
         if parsed.path == "/version":
             send(connection, 200, json.dumps(self.versions).encode())
         elif resource == "/containers/json":
@@ -205,6 +210,10 @@ class FakeDocker:
                 self.streams.append(connection)
         else:
             send(connection, 404, b'{"message":"page not found"}')
+
+    def speaks(self, minor):
+        oldest, newest = (int(self.versions[key].split(".")[1]) for key in ("MinAPIVersion", "ApiVersion"))
+        return oldest <= minor <= newest
 
     def list(self, filters):
         wanted = [label.partition("=") for label in filters.get("label", [])]

@@ -1,0 +1,121 @@
+"""anchord-watcher and what stands between it and Docker: a proxy that forbids, engines old and new, a lossy stream."""
+
+import os
+import random
+
+import pytest
+
+import fake_docker
+import watcher_lab
+from fake_docker import container, container_id
+
+WEB = {("tcp", 80, 80): ("172.30.0.4", 80)}
+
+
+@pytest.fixture
+def lab(build):
+    lab = watcher_lab.WatcherLab(build, f"anchord-hardship-{os.getpid()}")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def docker(lab):
+    return lab.start_docker()
+
+
+def forbid(connection):
+    fake_docker.send(connection, 403, b"<html><body><h1>403 Forbidden</h1></body></html>", "text/html")
+
+
+@pytest.mark.parametrize("path, switch", [("/containers/json", "CONTAINERS=1"), ("/networks/", "NETWORKS=1"),
+                                          ("/events", "EVENTS=1"), ("/version", "VERSION=1")])
+def test_each_permission_is_named_when_it_lacks_and_taken_when_it_comes(lab, docker, path, switch):
+    """docs/docker-access.md: the least that a socket proxy must allow."""
+    docker.put(container(1, "tcp/80"))
+    docker.misbehave[path] = forbid
+    watcher = lab.start(poll=0.5)
+    assert watcher.log("Docker cannot be read")["err"].endswith(f"denied by the socket proxy (403): allow {switch}")
+    docker.misbehave.clear()
+    watcher.state(WEB)
+
+
+@pytest.mark.parametrize("oldest, newest, spoken", [("1.44", "1.52", 52), ("1.44", "1.99", 52), ("1.12", "1.41", 41),
+                                                    ("1.24", "1.47", 47)])
+def test_the_api_version_is_negotiated(lab, docker, oldest, newest, spoken):
+    """SPEC 10, 11: engines that serve nothing below 1.44, and those that end at 1.41."""
+    docker.versions = {"Version": "1", "ApiVersion": newest, "MinAPIVersion": oldest}
+    docker.put(container(1, "tcp/80"))
+    watcher = lab.start()
+    watcher.state(WEB)
+    assert watcher.log("connected to Docker")["api_minor"] == spoken
+    assert all(path.startswith(f"/v1.{spoken}/") for path in docker.requests if path != "/version")
+
+
+class Chaos:
+    """Lets a seeded dice decide about each event: lost, doubled, late, torn apart; now and then all connections end."""
+
+    def __init__(self, docker, seed):
+        self.docker, self.dice, self.late = docker, random.Random(seed), []
+        self.deliver = docker.send_raw_event
+        docker.send_raw_event = self.send
+
+    def send(self, body):
+        fate = self.dice.random()
+        if fate < 0.25:
+            return
+        if fate < 0.45:
+            self.late.append(body)
+            return
+        half = self.dice.randrange(1, len(body)) if fate < 0.6 else len(body)
+        for part in (body[:half], body[half:]):
+            if part:
+                self.deliver(part)
+        if fate > 0.85:
+            self.deliver(body)
+        if self.late and fate > 0.7:
+            self.deliver(self.late.pop(self.dice.randrange(len(self.late))))
+        if fate > 0.97:
+            self.docker.drop_connections()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_disc1_after_a_lossy_stream_the_map_is_what_the_containers_say(lab, docker, seed):
+    """Events lost, doubled, late, torn, connections cut: within a poll after it all, the map equals the model."""
+    chaos = Chaos(docker, seed)
+    watcher = lab.start(poll=1.0)
+    watcher.state({})
+    running = {}
+    for _ in range(300):
+        number = chaos.dice.randrange(1, 40)
+        if number in running and chaos.dice.random() < 0.5:
+            docker.stop(number)
+            del running[number]
+            continue
+        running[number] = f"172.30.{chaos.dice.randrange(1, 200)}.{number}"
+        docker.start(container(number, f"tcp/{number}, udp/{number}", running[number]))
+    watcher.state({(proto, number, number): (address, number)
+                   for number, address in running.items() for proto in ("tcp", "udp")}, deadline=10)
+    assert watcher.process.poll() is None
+
+
+def test_disc6_a_storm_of_containers(lab, docker):
+    """500 containers come and half of them go: few questions, little time, right at the end."""
+    watcher = lab.start(poll=600)
+    watcher.state({})
+    before, used = len(docker.requests), cpu_seconds(watcher.process.pid)
+    for number in range(1, 501):
+        docker.start(container(number, f"tcp/{number}"))
+        if number % 2:
+            docker.stop(number)
+    watcher.state({("tcp", number, number): (f"172.30.{number // 250}.{number % 250 + 3}", number)
+                   for number in range(2, 501, 2)})
+    assert len(docker.requests) - before < 500
+    assert cpu_seconds(watcher.process.pid) - used < 3
+    assert container_id(500) in docker.containers
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
