@@ -223,7 +223,7 @@ def test_a_lost_lease_gives_way_at_once(serving):
     lab.lease_lost()
     lab.back_within_a_second(lambda: lab.external() == [BOOTSTRAP], "the bootstrap address alone")
     wait_until(lambda: lab.external_set() == [LAN4], "the set of the bootstrap address")
-    assert not flow.is_alive()
+    wait_until(lambda: not flow.is_alive(), "the flow of the given up address to end")
     assert lab.routes("-4") == [DEFAULT4, UNREACHABLE4]
 
 
