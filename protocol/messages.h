@@ -209,7 +209,8 @@ enum link_ipv6_flag {
     LINK_IPV6_DISABLED = 1 << 0,   /* net.ipv6.conf.IF.disable_ipv6 */
     LINK_IPV6_FORWARDS = 1 << 1,   /* net.ipv6.conf.IF.forwarding */
     LINK_IPV6_ACCEPTS_RA = 1 << 2, /* net.ipv6.conf.IF.accept_ra is 2, or 1 without forwarding */
-    LINK_IPV6_ALL_ = (1 << 3) - 1,
+    LINK_IPV6_IS_ASKED = 1 << 3,   /* no setting: the address mode wants IPv6 from the network (ADDR-2, ADDR-3) */
+    LINK_IPV6_ALL_ = (1 << 4) - 1,
 };
 
 struct wire_link {

@@ -12,6 +12,7 @@ FIRST, SECOND = "fe80::a1", "fe80::a2"
 PREFIX, NEXT_PREFIX = "2001:db8:1::/64", "2001:db8:2::/64"
 OUTSIDE = [f"2001:db8:ffff::{number}" for number in range(1, 4)] + ["2001:db8:1::9", "fd77::9"]
 BOOTSTRAP = f"{LAN6}/64"
+IPV6_DISABLED, IPV6_IS_ASKED = 1, 8  # enum link_ipv6_flag
 
 
 @pytest.fixture(params=[messages.MODE_DHCP_REFRESH], ids=["dhcp-refresh"])
@@ -190,6 +191,14 @@ def test_leases_that_make_no_sense_are_refused(lab):
     for text in HOSTILE6:
         assert lab.refused(text, family=6)
     assert lab.external(6) == [BOOTSTRAP]
+
+
+@both_modes
+def test_the_watcher_hears_that_ipv6_is_asked_of_the_network(lab, mode):
+    """ADDR-14: so that it can name the remedy where Docker switched IPv6 off."""
+    lab.anchor.sysctl("ipv6/conf/ext0/disable_ipv6", 1)
+    links = lab.start().link()[0]
+    assert links["ext0"][1] & (IPV6_DISABLED | IPV6_IS_ASKED) == IPV6_DISABLED | IPV6_IS_ASKED
 
 
 def test_the_families_are_independent(lab):

@@ -211,6 +211,9 @@ static void ipv6_faults_come_with_the_line_for_the_engine(void **state)
     assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_NONE); /* netadmin reports that */
     link.ipv6_flags = LINK_IPV6_DISABLED;
     assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_NONE); /* a network without IPv6 */
+    link.ipv6_flags = LINK_IPV6_DISABLED | LINK_IPV6_IS_ASKED;
+    assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_DISABLED); /* and yet SLAAC is wanted */
+    link.ipv6_flags = LINK_IPV6_DISABLED;
     network.subnets[0].address.family = IP_FAMILY_6;
     assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_DISABLED);
 

@@ -314,12 +314,15 @@ bool network_has_address(const struct network *network, const struct ip_address 
     return false;
 }
 
-static void wire_link_from(const struct network_link *link, struct wire_link *ret)
+static void wire_link_from(const struct network *network, const struct network_link *link, struct wire_link *ret)
 {
+    bool asks =
+        network->address_mode == ADDRESS_MODE_DHCP_REFRESH || network->address_mode == ADDRESS_MODE_SLAAC_RA_ONLY;
+
     *ret = (struct wire_link){
         .index = link->index,
         .mac = link->mac,
-        .ipv6_flags = (uint8_t)link->settings.ipv6_flags,
+        .ipv6_flags = (uint8_t)(link->settings.ipv6_flags | (asks ? LINK_IPV6_IS_ASKED : 0)),
     };
     text_copy_cut(ret->name, sizeof(ret->name), link->name);
     for (uint32_t i = 0; i < link->address_count; i++) {
@@ -344,7 +347,7 @@ static int send_link_items(const struct network *network, struct channel *watche
     message->header = message_header_make(MESSAGE_LINKS_ITEMS, length, generation);
     message->item_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++)
-        wire_link_from(&network->links.links[first + i], &message->items[i]);
+        wire_link_from(network, &network->links.links[first + i], &message->items[i]);
     return channel_send_message(watcher, message);
 }
 

@@ -46,11 +46,12 @@ struct family_addresses {
     uint32_t written_index;
     uint64_t complete_since; /* CLOCK_BOOTTIME, microseconds: of the plan; 0 while it is not */
     bool has_in_force;
-    struct lease in_force; /* whose gateway and routes are used: of the address that serves */
-    int failure;           /* of the last turn: why an address could not be added; or 0 */
-    bool is_duplicate;     /* the kernel's detection found the leased address on the link */
-    bool owes_answer;      /* LEASE_APPLIED, for the generation below */
-    uint64_t generation;   /* of the last LEASE */
+    struct lease in_force;    /* whose gateway and routes are used: of the address that serves */
+    int failure;              /* of the last turn: why an address could not be added; or 0 */
+    struct wire_lease judged; /* the last one, without its times: what is refused of it is said once */
+    bool is_duplicate;        /* the kernel's detection found the leased address on the link */
+    bool owes_answer;         /* LEASE_APPLIED, for the generation below */
+    uint64_t generation;      /* of the last LEASE */
 };
 
 /* Default route and rules of one family. */

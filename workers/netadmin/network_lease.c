@@ -7,26 +7,48 @@
 #include "common/text.h"
 #include "workers/netadmin/network_internal.h"
 
+#include <string.h>
+
 static void on_refused(const char *object, const char *reason, void *userdata)
 {
-    const struct lease_policy *policy = userdata;
+    const struct network *network = userdata;
 
     log_warn("lease: gateway or route refused, the rest of it is used", LOG_TEXT("route", object),
-             LOG_TEXT("network", policy->shared->name), LOG_TEXT("reason", reason));
+             LOG_TEXT("network", network->topology.external.name), LOG_TEXT("reason", reason));
 }
 
-static int check(const struct network *network, const struct message_lease *message, struct lease *ret,
+static void ignore_refused(const char *object, const char *reason, void *userdata)
+{
+    (void)object;
+    (void)reason;
+    (void)userdata;
+}
+
+/* Whether the lease says another thing than the one before: a renewal repeats all but the times. */
+static bool is_news(struct family_addresses *addresses, const struct wire_lease *lease)
+{
+    struct wire_lease judged = *lease;
+
+    judged.valid_seconds = judged.preferred_seconds = judged.renewal_seconds = judged.rebinding_seconds = 0;
+    if (memcmp(&addresses->judged, &judged, sizeof(judged)) == 0)
+        return false;
+    addresses->judged = judged;
+    return true;
+}
+
+static int check(struct network *network, const struct message_lease *message, struct lease *ret,
                  char reason[REASON_SIZE])
 {
     const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    struct family_addresses *addresses = &network->addresses[message->family == IP_FAMILY_6];
     struct lease_policy policy = {
         .shared = &network->topology.shared,
         .links = &network->links,
         .external_index = external ? external->index : 0,
-        .on_refused = on_refused,
+        .on_refused = is_news(addresses, &message->lease) ? on_refused : ignore_refused,
+        .userdata = network,
     };
 
-    policy.userdata = &policy;
     return lease_policy_check(&policy, (uint8_t)message->family, &message->lease, ret, reason);
 }
 

@@ -15,7 +15,8 @@ static bool has_ipv6_subnet(const struct wire_network *network)
 enum ipv6_fault ipv6_fault_find(const struct wire_link *link, const struct wire_network *external)
 {
     if (link->ipv6_flags & LINK_IPV6_DISABLED)
-        return has_ipv6_subnet(external) ? IPV6_FAULT_DISABLED : IPV6_FAULT_NONE;
+        return has_ipv6_subnet(external) || link->ipv6_flags & LINK_IPV6_IS_ASKED ? IPV6_FAULT_DISABLED
+                                                                                  : IPV6_FAULT_NONE;
     if (link->ipv6_flags & LINK_IPV6_FORWARDS && !(link->ipv6_flags & LINK_IPV6_ACCEPTS_RA))
         return IPV6_FAULT_IGNORES_RA;
     return IPV6_FAULT_NONE;
@@ -27,7 +28,7 @@ const char *ipv6_fault_message(enum ipv6_fault fault)
     case IPV6_FAULT_IGNORES_RA:
         return "external interface ignores router advertisements: accept_ra is below 2 while forwarding is on";
     case IPV6_FAULT_DISABLED:
-        return "IPv6 is disabled on the external interface although its network has an IPv6 subnet";
+        return "IPv6 is disabled on the external interface although its network or the address mode wants it";
     case IPV6_FAULT_NONE:
     default:
         return "";
