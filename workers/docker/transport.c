@@ -438,10 +438,12 @@ int transport_new(sd_event *event, const struct docker_host *host, struct transp
 
 struct transport *transport_free(struct transport *transport)
 {
+    struct transport_call *call, *next;
+
     if (!transport)
         return NULL;
-    while (transport->calls)
-        free_call(transport->calls);
+    DL_FOREACH_SAFE(transport->calls, call, next)
+    free_call(call);
     if (transport->multi)
         (void)curl_multi_cleanup(transport->multi);
     curl_slist_free_all(transport->resolved);
