@@ -145,7 +145,9 @@ def segments(engine_lab):
     made = []
 
     def factory():
-        made.append(segment.Segment(engine_lab, next(_segment_numbers)))
+        # A kept lab may have remains of a run that was interrupted.
+        number = next(number for number in _segment_numbers if not engine_lab.topology.path(f"router{number}").exists())
+        made.append(segment.Segment(engine_lab, number))
         return made[-1].create()
 
     try:

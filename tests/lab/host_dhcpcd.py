@@ -53,12 +53,15 @@ class HostDhcpcd:
     def wait_logged(self, text, deadline=10):
         wait_until(lambda: text in self.log(), deadline, f"{text!r} in {self.log_path}")
 
+    def send(self, number):
+        os.kill(self._process.pid, number)
+
     def end(self, number=signal.SIGTERM):
         """SIGALRM releases the leases, SIGTERM keeps them. 9.4.1 loses a signal that comes while a hook runs, so it is
         sent again."""
         for _ in range(END_TRIES):
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                os.kill(self._process.pid, number)
+                self.send(number)
                 self._process.wait(timeout=1)
             if self._process.poll() is not None:
                 return
