@@ -143,7 +143,7 @@ class Leased(Direct):
         """Inbound to an address shows the client's own source, TCP and UDP; egress comes from it."""
         self.move(address)
         family = 6 if ":" in address else 4
-        self.wait_answer("tcp", 25, "smtp", family=family, deadline=5)
+        self.wait_answer("tcp", 25, "smtp", family=family, deadline=10)
         clients = (*self.client.addresses, self.segment.docker_v6(11))
         for proto in ("tcp", "udp"):
             assert self.inbound_source(family, proto) in clients
@@ -158,5 +158,5 @@ def time_of(text):
 
 def up_together(projects):
     """Bring projects up side by side. Returns them."""
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda project: project.up(), projects))
