@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/text.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -87,56 +88,21 @@ static bool line_append_text(struct line *line, const char *text)
     return line_append(line, text, strlen(text));
 }
 
-/*
- * The length of the well-formed UTF-8 sequence at `bytes`, 0 if there is none (Unicode 15, table 3-7).
- * A NUL ends every test, so nothing is read beyond the string.
- */
-static size_t utf8_sequence_length(const unsigned char *bytes)
-{
-    size_t length = bytes[0] < 0x80                        ? 1
-                    : bytes[0] >= 0xc2 && bytes[0] <= 0xdf ? 2
-                    : (bytes[0] & 0xf0) == 0xe0            ? 3
-                    : bytes[0] >= 0xf0 && bytes[0] <= 0xf4 ? 4
-                                                           : 0;
-
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((bytes[0] == 0xe0 && bytes[1] < 0xa0) || (bytes[0] == 0xed && bytes[1] > 0x9f) ||
-        (bytes[0] == 0xf0 && bytes[1] < 0x90) || (bytes[0] == 0xf4 && bytes[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 /* Control characters, quotes and DEL leave as escapes: no label can forge a line or colour a terminal. */
-static bool line_append_character(struct line *line, const unsigned char **position)
+static bool line_append_character(struct line *line, const char **position)
 {
-    const unsigned char *bytes = *position;
-    size_t length = utf8_sequence_length(bytes);
-    char escape[8];
+    char escaped[TEXT_ESCAPED_SIZE];
 
-    if (length == 0) {
-        *position += 1;
-        return line_append_text(line, "\\ufffd");
-    }
-    *position += length;
-    if (length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0) { /* C1 controls: some terminals obey them */
-        (void)snprintf(escape, sizeof(escape), "\\u%04x", bytes[1]);
-        return line_append_text(line, escape);
-    }
-    if (length > 1 || (bytes[0] >= 0x20 && bytes[0] != '"' && bytes[0] != '\\' && bytes[0] != 0x7f))
-        return line_append(line, (const char *)bytes, length);
-    (void)snprintf(escape, sizeof(escape), "\\u%04x", bytes[0]);
-    if (bytes[0] == '"' || bytes[0] == '\\')
-        (void)snprintf(escape, sizeof(escape), "\\%c", bytes[0]);
-    return line_append_text(line, escape);
+    if ((**position == '"' || **position == '\\') && !line_append_text(line, "\\"))
+        return false;
+    *position = text_escape_first(*position, escaped);
+    return line_append_text(line, escaped);
 }
 
 static bool line_append_quoted(struct line *line, const char *text)
 {
-    const unsigned char *position = (const unsigned char *)(text ? text : "");
-    const unsigned char *limit = position + TEXT_LIMIT;
+    const char *position = text ? text : "";
+    const char *limit = position + TEXT_LIMIT;
 
     if (!line_append_text(line, "\""))
         return false;

@@ -2,6 +2,7 @@
 #include "common/text.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 int text_copy(char *target, size_t size, const char *source)
@@ -71,4 +72,45 @@ size_t text_edit_distance(const char *a, const char *b)
 bool text_is_terminated(const char *text, size_t size)
 {
     return memchr(text, '\0', size) != NULL;
+}
+
+/*
+ * The length of the well-formed UTF-8 sequence at `bytes`, 0 if there is none (Unicode 15, table 3-7).
+ * A NUL ends every test, so nothing is read beyond the string.
+ */
+static size_t utf8_sequence_length(const unsigned char *bytes)
+{
+    size_t length = bytes[0] < 0x80                        ? 1
+                    : bytes[0] >= 0xc2 && bytes[0] <= 0xdf ? 2
+                    : (bytes[0] & 0xf0) == 0xe0            ? 3
+                    : bytes[0] >= 0xf0 && bytes[0] <= 0xf4 ? 4
+                                                           : 0;
+
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((bytes[0] == 0xe0 && bytes[1] < 0xa0) || (bytes[0] == 0xed && bytes[1] > 0x9f) ||
+        (bytes[0] == 0xf0 && bytes[1] < 0x90) || (bytes[0] == 0xf4 && bytes[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+const char *text_escape_first(const char *text, char target[TEXT_ESCAPED_SIZE])
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t length = utf8_sequence_length(bytes);
+    bool is_c1 = length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0;
+
+    if (length == 0) {
+        text_copy_cut(target, TEXT_ESCAPED_SIZE, "\\ufffd");
+        return text + 1;
+    }
+    if (is_c1 || (length == 1 && (bytes[0] < 0x20 || bytes[0] == 0x7f))) {
+        (void)snprintf(target, TEXT_ESCAPED_SIZE, "\\u%04x", bytes[length - 1]);
+    } else {
+        memset(target, 0, TEXT_ESCAPED_SIZE);
+        memcpy(target, text, length);
+    }
+    return text + length;
 }

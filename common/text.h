@@ -35,3 +35,13 @@ size_t text_edit_distance(const char *a, const char *b);
 
 /* True when the `size` bytes at `text` hold a NUL, i.e. are a string. */
 bool text_is_terminated(const char *text, size_t size);
+
+/* The longest escape with its NUL. */
+#define TEXT_ESCAPED_SIZE 7
+
+/*
+ * What a terminal may see of a foreign text, one character after the other. `text` is not empty; `target` becomes its
+ * first character, or that one's escape (RFC 8259 §7) if it is a control character: C0, DEL, and C1, which some
+ * terminals obey. A byte that is no UTF-8 becomes \ufffd. Quotes and backslashes stay. Returns what follows in `text`.
+ */
+const char *text_escape_first(const char *text, char target[TEXT_ESCAPED_SIZE]);

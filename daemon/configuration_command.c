@@ -3,10 +3,13 @@
 
 #include "common/cleanup.h"
 #include "common/sandbox.h"
+#include "common/text.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <yajl/yajl_gen.h>
+
+#define VALUE_WIDTH 32 /* of the column */
 
 DEFINE_POINTER_CLEANUP(struct yajl_gen_t, yajl_gen_free, yajl_gen_freep);
 
@@ -22,6 +25,20 @@ static bool is_shown(const struct configuration *configuration, const struct con
     return variable->absence == CONFIGURATION_PRESENT && configuration_concerns(variable, configuration->role);
 }
 
+/* A value may be anything: none may colour a terminal or look like another line. Returns how much was printed. */
+static int print_escaped(const char *text)
+{
+    int length = 0;
+
+    while (*text) {
+        char escaped[TEXT_ESCAPED_SIZE];
+
+        text = text_escape_first(text, escaped);
+        length += printf("%s", escaped);
+    }
+    return length;
+}
+
 static void show_as_text(const struct configuration *configuration)
 {
     size_t count;
@@ -30,14 +47,23 @@ static void show_as_text(const struct configuration *configuration)
     for (size_t i = 0; i < count; i++) {
         const struct configuration_value *value = &configuration->values[i];
 
-        if (is_shown(configuration, &variables[i]))
-            (void)printf("%-32s %-32s %s\n", variables[i].name, value->text ? value->text : "-",
-                         source_text(&variables[i], value));
+        int length;
+
+        if (!is_shown(configuration, &variables[i]))
+            continue;
+        (void)printf("%-32s ", variables[i].name);
+        length = print_escaped(value->text ? value->text : "-");
+        (void)printf("%*s %s\n", length < VALUE_WIDTH ? VALUE_WIDTH - length : 0, "",
+                     source_text(&variables[i], value));
     }
     for (size_t i = 0; i < configuration->problem_count; i++) {
         const struct configuration_problem *problem = &configuration->problems[i];
 
-        (void)printf("%s: %s: %s\n", problem->is_error ? "error" : "warning", problem->variable, problem->text);
+        (void)printf("%s: ", problem->is_error ? "error" : "warning");
+        (void)print_escaped(problem->variable);
+        (void)printf(": ");
+        (void)print_escaped(problem->text);
+        (void)printf("\n");
     }
     if (configuration->problems_left_out)
         (void)printf("and %zu more\n", configuration->problems_left_out);

@@ -81,12 +81,47 @@ static void distance_counts_wrong_letters(void **state)
     assert_int_equal(text_edit_distance("kitten", "sitting"), 3);
 }
 
+static void escapes_what_a_terminal_obeys(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *escaped;
+        size_t length; /* of the first character */
+    } cases[] = {
+        {"ab", "a", 1},
+        {"\"", "\"", 1},
+        {"\\", "\\", 1},
+        {"\x01", "\\u0001", 1},
+        {"\033[31m", "\\u001b", 1},
+        {"\n", "\\u000a", 1},
+        {"\x7f", "\\u007f", 1},
+        {"\xc2\x80", "\\u0080", 2},
+        {"\xc2\x9f", "\\u009f", 2},
+        {"\xc2\xa0", "\xc2\xa0", 2},
+        {"\xc3\xa4x", "\xc3\xa4", 2},
+        {"\xe2\x82\xac", "\xe2\x82\xac", 3},
+        {"\xf0\x9f\x90\xb3", "\xf0\x9f\x90\xb3", 4},
+        {"\xe2\x82", "\\ufffd", 1},
+        {"\xff", "\\ufffd", 1},
+        {"\xc0\xaf", "\\ufffd", 1},
+        {"\xed\xa0\x80", "\\ufffd", 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char escaped[TEXT_ESCAPED_SIZE];
+
+        assert_ptr_equal(text_escape_first(cases[i].text, escaped), cases[i].text + cases[i].length);
+        assert_string_equal(escaped, cases[i].escaped);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distance_counts_wrong_letters), cmocka_unit_test(copies_what_fits_and_clears_the_rest),
         cmocka_unit_test(refuses_what_does_not_fit),     cmocka_unit_test(cuts_texts_for_people),
-        cmocka_unit_test(parses_numbers_to_the_limit),
+        cmocka_unit_test(parses_numbers_to_the_limit),   cmocka_unit_test(escapes_what_a_terminal_obeys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

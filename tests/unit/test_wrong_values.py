@@ -2,12 +2,15 @@
 """Every variable that the program has, with values that it must refuse: fatal, and the error names the variable (SPEC 10).
 
 Called by meson with the program `anchord` that was just built. A variable that has no wrong value here fails the test, so
-a new one needs some.
+a new one needs some. What the program prints of a value leaves no control character raw, in text and in JSON.
 """
 
+import json
+import os
 import pathlib
 import subprocess
 import sys
+import unicodedata
 
 from test_documentation import program_variables
 
@@ -16,13 +19,20 @@ DURATIONS = ("x", "-1s", "0", "0s", "1.5s", "5 m", "5mm", "10m5x", "999999999999
 ADDRESSES = ("x", "10.0.0", "10.0.0.256", "10.0.0.1,10.0.0.2", "fd00::1,fd00::2", "10.0.0.1/24", "fe80::1%eth0", ",", "0.0.0.0",
              "127.0.0.1", "224.0.0.1", "ff02::1", "::", "::1")
 NETWORKS = (LONG, "a b", "a\nb", "a\x1b[31m")
+BOOLEANS = ("x", "yes", "on", "2", "-1", "truefalse", "true!")
+# C0, DEL, C1 (U+009B begins a control sequence, too), and bytes that are no UTF-8.
+CONTROLS = b"a\x1b[31m\r\n\x7f\xc2\x9b2J\xff\xe2\x82"
+CONTROLS_ESCAPED = r"a\u001b[31m\u000d\u000a\u007f\u009b2J\ufffd\ufffd\ufffd"
 WRONG = {
     "ANCHORD_MODE": ("x", "Network-Anchor", "network_anchor", LONG, "a\nb"),
     "ANCHORD_PROJECT": (LONG, "a b", "a\nb"),
+    "ANCHORD_LABEL_SELECTOR": ("x", "a=1,", ",a=1", "=1", " ", "a=1,a=2", "a\nb", "a=" + "x" * 1022,
+                               ",".join(f"k{i}=v" for i in range(17))),
     "ANCHORD_ADDRESS_MODE": ("x", "dhcp", LONG, "bootstrap,slaac-ra-only"),
     "ANCHORD_DHCP_HOSTNAME": ("a b", "-a", "a-", "a..b", "a_b", "a\nb", LONG),
     "ANCHORD_DHCP_BACKOFF_MAX": DURATIONS,
-    "ANCHORD_DHCP_ARP_PROBE": ("x", "yes", "on", "2", "-1", "truefalse", "true!"),
+    "ANCHORD_DHCP_ARP_PROBE": BOOLEANS,
+    "ANCHORD_DHCP_CLIENT": ("x", "Host", "supervised,host", "dhcpcd", LONG, "host\n"),
     "ANCHORD_EXT_NETWORK": NETWORKS,
     "ANCHORD_EXT_IFACE": ("x" * 16, "a b", "a/b", ".", "..", "a\nb", "a\x1b"),
     "ANCHORD_EXT_GATEWAY_IP": ADDRESSES,
@@ -36,6 +46,8 @@ WRONG = {
     "ANCHORD_LOG_LEVEL": ("x", "TRACE", "INFO,DEBUG", "0", LONG),
     "DOCKER_HOST": ("x", "unix://", "unix://run/docker.sock", "http://x", "tcp://", "tcp://a:0", "tcp://a:65536", "tcp://a b",
                     "tcp://a@b", "ssh://x", "unix:///" + LONG),
+    "DOCKER_TLS_VERIFY": BOOLEANS,
+    "DOCKER_CERT_PATH": ("x", "certificates/docker", "~/.docker", " /x", "\n/x", "/" + LONG),
 }
 OF_SERVICE_ANCHORS = ("ANCHORD_GATEWAY_IP", "ANCHORD_GATEWAY_HOSTNAME", "ANCHORD_GATEWAY_RESOLVE_INTERVAL")
 
@@ -53,12 +65,32 @@ def refusal(program, variable, value):
     return None
 
 
+def raw_controls(program):
+    """A line for each way in which control characters of a value, right or wrong, reach the reader."""
+    failures = []
+    for variable, status in (("ANCHORD_PROJECT", 1), ("ANCHORD_LABEL_SELECTOR", 0)):
+        value = (b"a=" if status == 0 else b"") + CONTROLS
+        environment = {variable: value} | ({} if variable == "ANCHORD_PROJECT" else {"ANCHORD_PROJECT": "mail"})
+        result = subprocess.run([program, "config"], env=environment, capture_output=True, check=False)
+        lines = result.stdout.decode().split("\n")  # strict: what is no UTF-8 must not come out
+        shown = [line for line in lines if line.startswith(variable) and CONTROLS_ESCAPED in line]
+        raw = {character for line in lines for character in line if unicodedata.category(character) == "Cc"}
+        if result.returncode != status or len(shown) != 1 or raw:
+            failures.append(f"{variable}: exit {result.returncode}, shown {shown}, raw {raw}")
+    environment = os.environ | {"ANCHORD_PROJECT": "a\x1b[31m\n"}
+    result = subprocess.run([program, "config", "--json"], env=environment, capture_output=True, check=False)
+    if json.loads(result.stdout)["variables"]["ANCHORD_PROJECT"]["value"] != "a\x1b[31m\n" or b"\x1b" in result.stdout:
+        failures.append(f"--json: {result.stdout}")
+    return failures
+
+
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     present, _ = program_variables(program)
     failures = [f"{name}: no wrong value is known" for name in present if name not in WRONG]
     failures += [f"{name}: the program has no such variable" for name in WRONG if name not in present]
     failures += filter(None, (refusal(program, name, value) for name, values in WRONG.items() for value in values))
+    failures += raw_controls(program)
     print(*failures, sep="\n")
     return 1 if failures else 0
 
