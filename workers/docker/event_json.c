@@ -5,6 +5,9 @@
  *      "anchord.expose": "tcp/80", …}}, "scope": "local", "time": 1763826000, "timeNano": 1763826000123456789}
  *     {"Type": "network", "Action": "connect", "Actor": {"ID": "7ea2…", "Attributes": {"container": "8dfa…"}}, …}
  *
+ * Podman (5.8) has the container as the actor of a network event, and the network as an attribute:
+ *     {"Type": "network", "Action": "connect", "Actor": {"ID": "8dfa…", "Attributes": {"network": "lan", …}}, …}
+ *
  * Events are hints (DISC-1): one that lacks something is passed over, the next poll finds what it meant.
  */
 #include "workers/docker/parser.h"
@@ -33,6 +36,7 @@ struct event_record {
     struct docker_event event;
     char actor_id[DOCKER_ID_SIZE];
     char attached_id[DOCKER_ID_SIZE]; /* network events: the attribute `container` */
+    bool has_network;                 /* network events: the attribute `network`, so the actor is the container */
     struct docker_label_names labels;
     uint32_t matched; /* of the selector */
     docker_event_handler on_event;
@@ -65,6 +69,7 @@ static void begin_event(struct event_record *record)
         record->event.labels[i].is_present = false;
     record->actor_id[0] = '\0';
     record->attached_id[0] = '\0';
+    record->has_network = false;
 }
 
 static void read_type(struct event_record *record, const struct json_value *value)
@@ -105,6 +110,8 @@ static void read_attribute(struct event_record *record, const char *key, const s
 
     if (strcmp(key, "container") == 0 && docker_id_read(value, record->attached_id) < 0)
         record->attached_id[0] = '\0'; /* the event then names nobody */
+    if (strcmp(key, "network") == 0)
+        record->has_network = true;
     if (index >= 0 && docker_label_read(&record->event.labels[index], value) < 0)
         record->event.labels[index].text[0] = '\0';
 }
@@ -132,12 +139,13 @@ static void on_end(void *userdata, unsigned int state)
 {
     struct docker_parser *parser = userdata;
     struct event_record *record = parser->record;
+    bool is_actor;
 
     if (state != JSON_TOP || record->event.type == DOCKER_EVENT_OTHER)
         return;
     record->event.is_selected = docker_labels_are_selected(&record->labels, record->matched);
-    memcpy(record->event.container_id,
-           record->event.type == DOCKER_EVENT_CONTAINER ? record->actor_id : record->attached_id,
+    is_actor = record->event.type == DOCKER_EVENT_CONTAINER || (record->has_network && record->attached_id[0] == '\0');
+    memcpy(record->event.container_id, is_actor ? record->actor_id : record->attached_id,
            sizeof(record->event.container_id));
     record->on_event(record->userdata, &record->event);
 }

@@ -3,7 +3,10 @@
  *
  *     {"Name": "transit", "Id": "7ea2…", "Driver": "bridge", "Internal": false,
  *      "IPAM": {"Config": [{"Subnet": "172.30.0.0/24", "Gateway": "172.30.0.1",
- *                           "AuxiliaryAddresses": {"DefaultGatewayIPv4": "172.30.0.2"}}]}, …}
+ *                           "AuxiliaryAddresses": {"DefaultGatewayIPv4": "172.30.0.2"}}]},
+ *      "Labels": {"anchord.gateway.v4": "172.30.0.2"}, …}
+ *
+ * Podman (5.8) takes no auxiliary addresses: there, labels of the network say the same (GW-1).
  */
 #include "workers/docker/parser.h"
 
@@ -22,6 +25,9 @@ enum state {
     AUXILIARY,
     AUXILIARY_GATEWAY4,
     AUXILIARY_GATEWAY6,
+    LABELS,
+    LABELLED_GATEWAY4,
+    LABELLED_GATEWAY6,
 };
 
 static const struct json_rule rules[] = {
@@ -37,10 +43,14 @@ static const struct json_rule rules[] = {
     {CONFIGURATION, AUXILIARY, "AuxiliaryAddresses"},
     {AUXILIARY, AUXILIARY_GATEWAY4, "DefaultGatewayIPv4"},
     {AUXILIARY, AUXILIARY_GATEWAY6, "DefaultGatewayIPv6"},
+    {JSON_TOP, LABELS, "Labels"},
+    {LABELS, LABELLED_GATEWAY4, "anchord.gateway.v4"},
+    {LABELS, LABELLED_GATEWAY6, "anchord.gateway.v6"},
 };
 
 struct network_record {
     struct docker_network *network;
+    struct ip_address labelled[2]; /* gateways: IPv4, IPv6; none without the label */
     const char *broken;
 };
 
@@ -109,6 +119,10 @@ static const char *read_value(struct network_record *record, unsigned int state,
     case AUXILIARY_GATEWAY6:
         return read_address(value, IP_FAMILY_6, &current_subnet(record)->auxiliary_gateway,
                             "DefaultGatewayIPv6 is no IPv6 address");
+    case LABELLED_GATEWAY4:
+        return read_address(value, IP_FAMILY_4, &record->labelled[0], "anchord.gateway.v4 is no IPv4 address");
+    case LABELLED_GATEWAY6:
+        return read_address(value, IP_FAMILY_6, &record->labelled[1], "anchord.gateway.v6 is no IPv6 address");
     default:
         return NULL;
     }
@@ -143,15 +157,34 @@ static const char *check_subnet(const struct docker_subnet *subnet)
     return NULL;
 }
 
+/* Labels may stand before or behind the subnets. An auxiliary address says more: Docker itself knows it. */
+static const char *place_labelled(struct docker_network *network, const struct ip_address *gateway)
+{
+    if (gateway->family == IP_FAMILY_NONE)
+        return NULL;
+    for (size_t i = 0; i < network->subnet_count; i++) {
+        struct docker_subnet *subnet = &network->subnets[i];
+
+        if (!ip_subnet_contains(&subnet->subnet, gateway))
+            continue;
+        if (subnet->auxiliary_gateway.family == IP_FAMILY_NONE)
+            subnet->auxiliary_gateway = *gateway;
+        return NULL;
+    }
+    return "a label anchord.gateway.v4 or .v6 is in no subnet of the network";
+}
+
 static const char *check(struct docker_parser *parser)
 {
-    const struct network_record *record = parser->record;
+    struct network_record *record = parser->record;
     const char *broken = record->broken;
 
     if (!broken && (record->network->id[0] == '\0' || record->network->name[0] == '\0'))
         broken = "the network has no Id or no Name";
     for (size_t i = 0; i < record->network->subnet_count && !broken; i++)
         broken = check_subnet(&record->network->subnets[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(record->labelled) && !broken; i++)
+        broken = place_labelled(record->network, &record->labelled[i]);
     return broken;
 }
 
