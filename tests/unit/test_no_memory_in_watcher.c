@@ -257,29 +257,82 @@ static int compute(void *context)
     return result;
 }
 
-static int compute_again(void *context)
-{
-    const struct exposure_source sources[] = {make_source(1, "a"), make_source(2, "b")};
-    struct exposure_result computed = {0};
-
-    return exposures_compute(context, sources, ARRAY_LENGTH(sources), &computed);
-}
-
-/* NAT-6: the incumbent is the same after any number of failures. */
 static void exposures_are_computed_or_not(void **state)
 {
-    const struct exposure_source sources[] = {make_source(1, "a"), make_source(2, "b")};
-    CLEANUP(exposures_freep) struct exposures *exposures = NULL;
-    struct exposure_result computed;
-
     (void)state;
     assert_true(failing_memory_try_each(compute, NULL) >= 7);
-    assert_int_equal(exposures_new(&exposures), 0);
-    assert_int_equal(exposures_compute(exposures, &sources[1], 1, &computed), 0);
-    (void)failing_memory_try_each(compute_again, exposures);
-    assert_int_equal(exposures_compute(exposures, sources, ARRAY_LENGTH(sources), &computed), 0);
-    assert_int_equal(computed.conflict_count, 2);
-    assert_int_equal(computed.conflicts[0].holder, 2);
+}
+
+/* The younger one holds what both want: by an earlier computation, or by netadmin's map. */
+static void let_younger_hold(struct exposures *exposures, const struct exposure_source *younger, bool by_map)
+{
+    const struct wire_exposure map = {.family = IP_FAMILY_4,
+                                      .protocol = IPPROTO_TCP,
+                                      .port_first = 80,
+                                      .port_last = 80,
+                                      .backend_port_first = 8080,
+                                      .backend = {172, 30, 0, 2}};
+    struct exposure_result computed;
+
+    if (by_map)
+        assert_int_equal(exposures_adopt(exposures, &map, 1, younger, 1), 0);
+    else
+        assert_int_equal(exposures_compute(exposures, younger, 1, &computed), 0);
+}
+
+/* While the younger one is gone, the older one wants its port and many more; the nth allocation for that fails. */
+static int compute_without_younger(struct exposures *exposures, const struct exposure_source *older, size_t nth)
+{
+    struct exposure_result computed = {0};
+    int result;
+
+    failing_memory_arm(nth);
+    result = exposures_compute(exposures, older, 1, &computed);
+    if (!failing_memory_disarm())
+        return result;
+    assert_int_equal(result, -ENOMEM);
+    assert_null(computed.items);
+    return result;
+}
+
+/* Enough ports that do not join to one entry for all arrays of the result to grow. */
+static void make_scattered(struct expose_range scattered[40])
+{
+    for (uint16_t i = 0; i < 40; i++) {
+        uint16_t port = (uint16_t)(80 + 2 * i);
+
+        scattered[i] = (struct expose_range){IPPROTO_TCP, port, port, port};
+    }
+}
+
+/* NAT-6: nobody was ever told of what a computation had worked out when it failed, so no port moves by it. */
+static void the_incumbent_stays_when_memory_is_short(void **state)
+{
+    struct expose_range scattered[40];
+    struct exposure_source sources[] = {make_source(1, "a"), make_source(2, "b")};
+    size_t failures = 0;
+
+    (void)state;
+    make_scattered(scattered);
+    sources[0].ranges = scattered;
+    sources[0].range_count = ARRAY_LENGTH(scattered);
+    for (size_t i = 0; i < 2 * 20; i++) {
+        CLEANUP(exposures_freep) struct exposures *exposures = NULL;
+        size_t nth = i / 2 + 1;
+        struct exposure_result computed;
+
+        assert_int_equal(exposures_new(&exposures), 0);
+        let_younger_hold(exposures, &sources[1], i % 2 == 0);
+        if (compute_without_younger(exposures, &sources[0], nth) == 0)
+            continue; /* more than it needs */
+        failures++;
+        assert_int_equal(compute_without_younger(exposures, &sources[0], 1), -ENOMEM);
+        assert_int_equal(exposures_compute(exposures, sources, ARRAY_LENGTH(sources), &computed), 0);
+        assert_int_equal(computed.conflict_count, 1);
+        assert_int_equal(computed.conflicts[0].holder, 2);
+        assert_int_equal(computed.conflicts[0].port_first, 80);
+    }
+    assert_in_range(failures, 8, 30);
 }
 
 /* --- a channel whose peer does not read ---------------------------------------------------------------- */
@@ -338,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_container_is_added_whole_or_not_at_all),
         cmocka_unit_test(a_container_keeps_what_was_known_of_it),
         cmocka_unit_test(exposures_are_computed_or_not),
+        cmocka_unit_test(the_incumbent_stays_when_memory_is_short),
         cmocka_unit_test(a_channels_queue),
     };
 

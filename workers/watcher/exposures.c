@@ -4,10 +4,15 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Who holds a port, as of which computation. An old epoch means: nobody. So no table is ever cleared. */
+/* Who holds a port, as of which distribution. An old epoch means: nobody. So no table is ever cleared. */
 struct port_holder {
     uint32_t serial;
     uint32_t epoch;
+};
+
+struct port_table {
+    uint32_t epoch;
+    struct port_holder holders[PROTOCOL_INDEX_MAX_][UINT16_MAX + 1];
 };
 
 struct claim {
@@ -17,8 +22,9 @@ struct claim {
 };
 
 struct exposures {
-    uint32_t epoch;
-    struct claim *claims; /* sorted by created, ID */
+    struct port_table *held; /* by the last computation that succeeded; one that fails must not move it (NAT-6) */
+    struct port_table *next; /* by the computation under way */
+    struct claim *claims;    /* sorted by created, ID */
     size_t claim_capacity;
     struct claim **by_admission;
     struct wire_exposure *items;
@@ -31,7 +37,7 @@ struct exposures {
     size_t conflict_count, conflict_capacity;
     uint32_t *over_limit;
     size_t over_limit_count;
-    struct port_holder holders[PROTOCOL_INDEX_MAX_][UINT16_MAX + 1];
+    struct port_table tables[2]; /* which of them is which changes */
 };
 
 int exposures_new(struct exposures **ret)
@@ -40,7 +46,9 @@ int exposures_new(struct exposures **ret)
 
     if (!exposures)
         return -ENOMEM;
-    exposures->epoch = 1;
+    exposures->held = &exposures->tables[0];
+    exposures->next = &exposures->tables[1];
+    exposures->held->epoch = 1;
     *ret = exposures;
     return 0;
 }
@@ -74,9 +82,9 @@ static void *grow(void *array, size_t count, size_t *capacity, size_t size)
     return grown;
 }
 
-static struct port_holder *holder_of(struct exposures *exposures, uint8_t protocol, unsigned int port)
+static struct port_holder *holder_of(struct port_table *table, uint8_t protocol, unsigned int port)
 {
-    return &exposures->holders[protocol == IPPROTO_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP][port];
+    return &table->holders[protocol == IPPROTO_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP][port];
 }
 
 /* --- incumbents at the start --------------------------------------------------------------------------- */
@@ -90,8 +98,8 @@ static void adopt_entry(struct exposures *exposures, const struct wire_exposure 
         unsigned int last = range->port_last < entry->port_last ? range->port_last : entry->port_last;
 
         for (unsigned int port = first; range->protocol == entry->protocol && port <= last; port++)
-            *holder_of(exposures, entry->protocol, port) =
-                (struct port_holder){.serial = source->serial, .epoch = exposures->epoch};
+            *holder_of(exposures->held, entry->protocol, port) =
+                (struct port_holder){.serial = source->serial, .epoch = exposures->held->epoch};
     }
 }
 
@@ -219,7 +227,7 @@ static bool takes_part(const struct claim *claim)
     return !claim->is_over_limit && has_address(claim->source);
 }
 
-/* Who held a port in the last epoch and still claims it keeps it. Returns whether there was one. */
+/* Who holds a port and still claims it keeps it. Returns whether there was one. */
 static bool keep_ports(struct exposures *exposures, const struct claim *claim)
 {
     bool has_kept = false;
@@ -228,45 +236,44 @@ static bool keep_ports(struct exposures *exposures, const struct claim *claim)
         const struct expose_range *range = &claim->source->ranges[i];
 
         for (unsigned int port = range->port_first; port <= range->port_last; port++) {
-            struct port_holder *holder = holder_of(exposures, range->protocol, port);
+            const struct port_holder *held = holder_of(exposures->held, range->protocol, port);
 
-            if (holder->epoch == exposures->epoch - 1 && holder->serial == claim->source->serial) {
-                holder->epoch = exposures->epoch;
-                has_kept = true;
-            }
+            if (held->epoch != exposures->held->epoch || held->serial != claim->source->serial)
+                continue;
+            *holder_of(exposures->next, range->protocol, port) =
+                (struct port_holder){.serial = held->serial, .epoch = exposures->next->epoch};
+            has_kept = true;
         }
     }
     return has_kept;
 }
 
-static void take_free_ports(struct exposures *exposures, const struct claim *claim)
+static void take_free_ports(struct port_table *table, const struct claim *claim)
 {
     for (size_t i = 0; i < claim->source->range_count; i++) {
         const struct expose_range *range = &claim->source->ranges[i];
 
         for (unsigned int port = range->port_first; port <= range->port_last; port++) {
-            struct port_holder *holder = holder_of(exposures, range->protocol, port);
+            struct port_holder *holder = holder_of(table, range->protocol, port);
 
-            if (holder->epoch != exposures->epoch)
-                *holder = (struct port_holder){.serial = claim->source->serial, .epoch = exposures->epoch};
+            if (holder->epoch != table->epoch)
+                *holder = (struct port_holder){.serial = claim->source->serial, .epoch = table->epoch};
         }
     }
 }
 
-/* `is_first`: what is held now was held before this computation, not won in it. */
-static void distribute_ports(struct exposures *exposures, size_t count, bool is_first)
+/* May be done again and again: each time from what was held before this computation. */
+static void distribute_ports(struct exposures *exposures, size_t count)
 {
-    exposures->epoch++;
+    exposures->next->epoch++;
     for (size_t i = 0; i < count; i++) {
         struct claim *claim = &exposures->claims[i];
-        bool has_kept = takes_part(claim) && keep_ports(exposures, claim);
 
-        if (is_first)
-            claim->is_incumbent = has_kept;
+        claim->is_incumbent = takes_part(claim) && keep_ports(exposures, claim);
     }
     for (size_t i = 0; i < count; i++) {
         if (takes_part(&exposures->claims[i]))
-            take_free_ports(exposures, &exposures->claims[i]);
+            take_free_ports(exposures->next, &exposures->claims[i]);
     }
 }
 
@@ -281,7 +288,7 @@ static size_t count_elements(struct exposures *exposures, const struct claim *cl
         const struct expose_range *range = &source->ranges[i];
 
         for (unsigned int port = range->port_first; port <= range->port_last; port++)
-            ports += holder_of(exposures, range->protocol, port)->serial == source->serial;
+            ports += holder_of(exposures->next, range->protocol, port)->serial == source->serial;
     }
     return ports * ((source->address4.family ? 1 : 0) + (source->address6.family ? 1 : 0));
 }
@@ -394,11 +401,11 @@ static int add_range(struct exposures *exposures, const struct claim *claim, con
     unsigned int first = range->port_first;
 
     while (first <= range->port_last) {
-        uint32_t holder = holder_of(exposures, range->protocol, first)->serial;
+        uint32_t holder = holder_of(exposures->next, range->protocol, first)->serial;
         unsigned int last = first;
         int result;
 
-        while (last < range->port_last && holder_of(exposures, range->protocol, last + 1)->serial == holder)
+        while (last < range->port_last && holder_of(exposures->next, range->protocol, last + 1)->serial == holder)
             last++;
         result = add_run(exposures, claim, range, first, last, holder);
         if (result < 0)
@@ -497,6 +504,14 @@ static int collect(struct exposures *exposures, size_t count, struct exposure_re
     return sort_items(exposures);
 }
 
+static void swap_tables(struct exposures *exposures)
+{
+    struct port_table *held = exposures->next;
+
+    exposures->next = exposures->held;
+    exposures->held = held;
+}
+
 int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,
                       struct exposure_result *ret)
 {
@@ -505,12 +520,13 @@ int exposures_compute(struct exposures *exposures, const struct exposure_source 
 
     if (result < 0)
         return result;
-    distribute_ports(exposures, source_count, true);
-    while (enforce_limit(exposures, source_count))
-        distribute_ports(exposures, source_count, false);
+    do {
+        distribute_ports(exposures, source_count);
+    } while (enforce_limit(exposures, source_count));
     result = collect(exposures, source_count, &computed);
     if (result < 0)
         return result;
+    swap_tables(exposures);
     computed.items = exposures->items;
     computed.item_count = exposures->item_count;
     computed.grants = exposures->grants;

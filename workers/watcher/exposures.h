@@ -45,7 +45,7 @@ struct exposure_grant {
     uint16_t backend_port_first;
 };
 
-/* Valid until the next computation. */
+/* Valid until the next computation, whether that succeeds or not. */
 struct exposure_result {
     const struct wire_exposure *items; /* sorted by family, protocol, port */
     size_t item_count;
@@ -71,6 +71,9 @@ DEFINE_POINTER_CLEANUP(struct exposures, (void)exposures_free, exposures_freep);
 int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map, size_t map_count,
                     const struct exposure_source *sources, size_t source_count) __attribute__((warn_unused_result));
 
-/* Computes the desired state. Returns 0, or -ENOMEM without a result; the next computation may succeed. */
+/*
+ * Computes the desired state. Returns 0, or -ENOMEM without a result: who held which port before still holds it, and
+ * the next computation may succeed.
+ */
 int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,
                       struct exposure_result *ret) __attribute__((warn_unused_result));
