@@ -15,9 +15,26 @@
 
 #define UNMET_TEXT_SIZE 128 /* all names of conditions together */
 
-int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret)
+static const struct {
+    int number;
+    const char *name;
+} stop_signals[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}};
+
+static int add_stop_signals(sd_event *event, sd_event_signal_handler_t on_stop_signal, void *userdata,
+                            struct role_step *step)
 {
-    static const int stop_signals[] = {SIGTERM, SIGINT};
+    int result = 0;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(stop_signals) && result >= 0; i++) {
+        *step = (struct role_step){"receive a signal", stop_signals[i].name};
+        result = sd_event_add_signal(event, NULL, stop_signals[i].number, on_stop_signal, userdata);
+    }
+    return result;
+}
+
+int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret,
+                        struct role_step *step)
+{
     sd_event *event = NULL;
     sigset_t blocked;
     int result;
@@ -25,20 +42,43 @@ int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGCHLD);
     for (size_t i = 0; i < ARRAY_LENGTH(stop_signals); i++)
-        (void)sigaddset(&blocked, stop_signals[i]);
+        (void)sigaddset(&blocked, stop_signals[i].number);
+    *step = (struct role_step){"block signals", "signal mask"};
     if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
         return -errno;
+    *step = (struct role_step){"make an event loop", "epoll"};
     result = sd_event_new(&event);
-    for (size_t i = 0; i < ARRAY_LENGTH(stop_signals) && result >= 0; i++)
-        result = sd_event_add_signal(event, NULL, stop_signals[i], on_stop_signal, userdata);
     if (result >= 0)
+        result = add_stop_signals(event, on_stop_signal, userdata, step);
+    if (result >= 0) {
+        *step = (struct role_step){"notify a watchdog", "WATCHDOG_USEC"};
         result = sd_event_set_watchdog(event, true); /* does nothing without WATCHDOG_USEC */
+    }
     if (result < 0) {
         sd_event_unref(event);
         return result;
     }
     *ret = event;
     return 0;
+}
+
+int role_make_workers(sd_event *event, const struct worker_definition *definitions, size_t count,
+                      const struct worker_callbacks *callbacks, struct worker **workers, struct role_step *step)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < count && result == 0; i++) {
+        *step = (struct role_step){"prepare a worker", definitions[i].name};
+        result = worker_new(event, &definitions[i], callbacks, &workers[i]);
+    }
+    return result;
+}
+
+int role_cannot_prepare(const struct role_step *step, int result)
+{
+    log_error("cannot prepare the supervisor", LOG_TEXT("operation", step->operation), LOG_TEXT("object", step->object),
+              LOG_ERROR(result));
+    return EXIT_STATUS_CRASH;
 }
 
 struct worker_definition role_netadmin_definition(const char *argument)

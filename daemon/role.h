@@ -21,9 +21,26 @@
 #define READERS_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)
 #define NETADMIN_STOP_DEADLINE MICROSECONDS_PER_SECOND
 
-/* Blocks SIGCHLD, SIGTERM and SIGINT and makes a loop that hears of the latter two. Returns 0 or a negative errno. */
-int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret)
+/* What a supervisor does before its loop, and with what: kept for the line that says what went wrong. */
+struct role_step {
+    const char *operation;
+    const char *object;
+};
+
+/*
+ * Blocks SIGCHLD, SIGTERM and SIGINT and makes a loop that hears of the latter two. Returns 0 or a negative errno;
+ * *step is what it did last.
+ */
+int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret,
+                        struct role_step *step) __attribute__((warn_unused_result));
+
+/* Makes each worker of its definition. Returns and tells as role_event_loop_new(). */
+int role_make_workers(sd_event *event, const struct worker_definition *definitions, size_t count,
+                      const struct worker_callbacks *callbacks, struct worker **workers, struct role_step *step)
     __attribute__((warn_unused_result));
+
+/* Says that `step` failed with `result`. Returns the exit status. */
+int role_cannot_prepare(const struct role_step *step, int result);
 
 /* The definition of netadmin; `argument` as in struct worker_definition. */
 struct worker_definition role_netadmin_definition(const char *argument);

@@ -183,10 +183,9 @@ static void on_standby(void *userdata)
 
 /* --- construction ---------------------------------------------------------------------------------------- */
 
-static int make_workers(struct service_anchor *anchor)
+static int make_workers(struct service_anchor *anchor, struct role_step *step)
 {
     const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, anchor};
-    int result = 0;
 
     anchor->definitions[NETADMIN] = role_netadmin_definition(role_to_string(ROLE_SERVICE_ANCHOR));
     anchor->definitions[RESOLVER] = (struct worker_definition){
@@ -196,9 +195,7 @@ static int make_workers(struct service_anchor *anchor)
         .writer = METRICS_WRITER_RESOLVER,
         .receives = DIRECTION_RESOLVER_TO_SUPERVISOR,
     };
-    for (size_t i = 0; i < WORKER_COUNT && result == 0; i++)
-        result = worker_new(anchor->event, &anchor->definitions[i], &callbacks, &anchor->workers[i]);
-    return result;
+    return role_make_workers(anchor->event, anchor->definitions, WORKER_COUNT, &callbacks, anchor->workers, step);
 }
 
 static void release(struct service_anchor *anchor)
@@ -236,20 +233,22 @@ int service_anchor_run(const struct configuration *configuration)
         .readiness = {.required = READINESS_ROUTE_INSTALLED},
     };
     const struct namespace_lock_callbacks callbacks = {on_acquired, on_standby, &anchor};
-    int result = role_event_loop_new(on_stop_signal, &anchor, &anchor.event);
+    struct role_step step;
+    int result = role_event_loop_new(on_stop_signal, &anchor, &anchor.event, &step);
 
     if (result == 0)
-        result = make_workers(&anchor);
-    if (result == 0)
-        result = namespace_watch_new(anchor.event, on_namespace_lost, &anchor, &anchor.watch);
+        result = make_workers(&anchor, &step);
     if (result == 0) {
+        step = (struct role_step){"watch the namespace", "timer"};
+        result = namespace_watch_new(anchor.event, on_namespace_lost, &anchor, &anchor.watch);
+    }
+    if (result == 0) {
+        step = (struct role_step){"lock the namespace", "abstract socket"};
         anchor.monitoring = monitoring_new(anchor.event, configuration, anchor.readiness.required);
         prepare_control(&anchor);
         result = namespace_lock_new(anchor.event, &callbacks, &anchor.lock);
     }
-    if (result < 0) {
-        log_error("cannot prepare the supervisor", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
+    if (result < 0)
+        return role_cannot_prepare(&step, result);
     return role_run(anchor.event);
 }

@@ -306,7 +306,7 @@ static void release_supervisor(struct supervisor *supervisor)
     supervisor->event = sd_event_unref(supervisor->event);
 }
 
-static int make_workers(struct supervisor *supervisor)
+static int make_workers(struct supervisor *supervisor, struct role_step *step)
 {
     const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, supervisor};
 
@@ -328,13 +328,8 @@ static int make_workers(struct supervisor *supervisor)
         .writer = METRICS_WRITER_ANNOUNCER,
         .receives = DIRECTION_ANNOUNCER_TO_SUPERVISOR,
     };
-    for (size_t i = 0; i < WORKER_COUNT; i++) {
-        int result = worker_new(supervisor->event, &supervisor->definitions[i], &callbacks, &supervisor->workers[i]);
-
-        if (result < 0)
-            return result;
-    }
-    return 0;
+    return role_make_workers(supervisor->event, supervisor->definitions, WORKER_COUNT, &callbacks, supervisor->workers,
+                             step);
 }
 
 /* Without it the project answers as well; what is wrong has been said. */
@@ -390,21 +385,18 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
         .lease_listener = lease_listener,
         .readiness = {.required = READY_CONDITIONS},
     };
-    int result = role_event_loop_new(on_stop_signal, &supervisor, &supervisor.event);
+    struct role_step step;
+    int result = role_event_loop_new(on_stop_signal, &supervisor, &supervisor.event, &step);
 
     if (result == 0)
-        result = make_workers(&supervisor);
-    if (result < 0) {
-        log_error("cannot prepare the supervisor", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
+        result = make_workers(&supervisor, &step);
+    if (result < 0)
+        return role_cannot_prepare(&step, result);
     supervisor.monitoring = monitoring_new(supervisor.event, configuration, READY_CONDITIONS);
     prepare_control(&supervisor);
     result = prepare_dhcp(&supervisor);
-    if (result < 0) {
-        log_error("cannot prepare DHCP", LOG_ERROR(result));
-        return EXIT_STATUS_CRASH;
-    }
+    if (result < 0)
+        return role_cannot_prepare(&(struct role_step){"prepare DHCP", "lease socket"}, result);
     worker_start(supervisor.workers[WATCHER]);
     return role_run(supervisor.event);
 }

@@ -26,6 +26,9 @@ NOT_NEEDED = (
 )
 # Without these it cannot work.
 NEEDED = ("memfd_create", "socketpair", "epoll_create1", "signalfd4", "timerfd_create", "capset", "seccomp")
+# What the supervisor was doing, and to what, when its own preparations needed one of them.
+STEPS = {"epoll_create1": ("make an event loop", "epoll"), "signalfd4": ("receive a signal", "SIGTERM"),
+         "timerfd_create": ("prepare a worker", "watcher")}
 REASONS = {"ENOSYS": "Function not implemented", "EPERM": "Operation not permitted",
            "EAGAIN": "Resource temporarily unavailable"}
 
@@ -68,8 +71,10 @@ def test_what_it_cannot_do_without_is_named(anchord, name, error):
     process = anchord.start(launcher=refusing(anchord.supervision, error, name))
     # libseccomp asks the kernel first, and does not say what it answered.
     reason = REASONS["ENOSYS" if name == "seccomp" else error]
-    wait_until(lambda: [record for record in list(process.records)
-                        if record.get("level") == "ERROR" and record.get("err") == reason], 15)
+    wanted = {"level": "ERROR", "err": reason}
+    if name in STEPS:
+        wanted |= {"msg": "cannot prepare the supervisor"} | dict(zip(("operation", "object"), STEPS[name]))
+    wait_until(lambda: [record for record in list(process.records) if wanted.items() <= record.items()], 15)
     process.stop(20)
     assert not process.find(msg="anchord ready")
     assert len(process.records) < 200, process.text()
