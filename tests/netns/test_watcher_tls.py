@@ -1,6 +1,7 @@
 """anchord-watcher and Docker over TLS (SPEC 10): haproxy ends TLS before the fake engine, as a socket proxy does."""
 
 import os
+import pathlib
 import socket
 import subprocess
 
@@ -13,6 +14,7 @@ from fake_docker import container
 
 STATE = {("tcp", 80, 80): ("172.30.0.4", 80)}
 PORT = 2376
+REPOSITORY = pathlib.Path(__file__).parents[2]
 
 
 def openssl(*arguments):
@@ -28,13 +30,14 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 2,
                 "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate)
 
-    def sign(self, name, host=None, dates=()):
-        """Returns the files of a certificate and its key. `dates`: other arguments for its validity."""
+    def sign(self, name, names=None, dates=()):
+        """Returns the files of a certificate and its key. `names`: its subjectAltName, `dates`: other arguments for its
+        validity."""
         request, certificate, key = (self.directory / f"{name}{suffix}" for suffix in (".csr", ".pem", "-key.pem"))
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
                 "-keyout", key, "-out", request)
         extensions = self.directory / f"{name}.ext"
-        extensions.write_text(f"subjectAltName=DNS:{host or name}\n")
+        extensions.write_text(f"subjectAltName={names or f'DNS:{name}'}\n")
         openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial",
                 "-out", certificate, "-extfile", extensions, *(dates or ("-days", 2)))
         return certificate, key
@@ -76,9 +79,20 @@ def authorities(tmp_path_factory):
     return Authority(directory, "right"), Authority(directory, "wrong")
 
 
+@pytest.fixture(scope="module", params=["debian", "image"])
+def libraries(request):
+    """Debian's libcurl, which speaks OpenSSL, and the container image's, which speaks mbedTLS."""
+    if request.param == "debian":
+        return {}
+    done = subprocess.run([REPOSITORY / "packaging/container/build-library", "curl"], stdout=subprocess.PIPE, text=True,
+                          check=True)
+    return {"LD_LIBRARY_PATH": done.stdout.strip()}
+
+
 @pytest.fixture
-def lab(build):
+def lab(build, libraries):
     lab = watcher_lab.WatcherLab(build, f"anchord-tls-{os.getpid()}")
+    lab.environment = libraries
     lab.start_docker().put(container(1, "tcp/80"))
     resolv_conf = lab.scratch / "resolv.conf"
     resolv_conf.write_text("nameserver 127.0.0.1\noptions ndots:0\n")
@@ -94,13 +108,13 @@ def terminate(lab, *arguments):
     return terminator
 
 
-def start(lab, ca, certificate, key):
+def start(lab, ca, certificate, key, host="engine"):
     """A watcher with these credentials; its supervisor hands them over as descriptors."""
     def hand_over(watcher):
         for path, kind in ((ca, 1), (certificate, 2), (key, 3)):
             with open(path, "rb") as file:
                 socket.send_fds(watcher.supervisor.own, [messages.docker_credential(kind)], [file.fileno()])
-    return lab.start(lab.scratch / "resolv.conf", docker_host=f"tcp://engine:{PORT}", before=hand_over)
+    return lab.start(lab.scratch / "resolv.conf", docker_host=f"tcp://{host}:{PORT}", before=hand_over)
 
 
 def failure(watcher, text):
@@ -115,6 +129,8 @@ def test_both_sides_prove_who_they_are(lab, authorities):
     terminate(lab, *right.sign("engine"), right.certificate)
     watcher = start(lab, right.certificate, *right.sign("client"))
     watcher.state(STATE)
+    for directory in lab.environment.values():
+        assert f"{directory}/libcurl.so.4" in pathlib.Path(f"/proc/{watcher.process.pid}/maps").read_text()
     lab.docker.start(container(2, "tcp/25"))
     watcher.state(STATE | {("tcp", 25, 25): ("172.30.0.5", 25)})
 
@@ -132,8 +148,20 @@ def test_an_engine_that_somebody_else_signed(lab, authorities):
 
 def test_an_engine_of_another_name(lab, authorities):
     right, _ = authorities
-    terminate(lab, *right.sign("engine", host="elsewhere"), right.certificate)
+    terminate(lab, *right.sign("engine", names="DNS:elsewhere"), right.certificate)
     failure(start(lab, right.certificate, *right.sign("client")), "name the host of DOCKER_HOST")
+
+
+def test_an_address_instead_of_a_name(lab, authorities):
+    """The image's TLS library compares no addresses: the certificate must name the address as a DNS name, too."""
+    right, _ = authorities
+    terminator = terminate(lab, *right.sign("engine", names="IP:127.0.0.1"), right.certificate)
+    watcher = start(lab, right.certificate, *right.sign("client"), host="127.0.0.1")
+    if lab.environment:
+        failure(watcher, "name the host of DOCKER_HOST")
+        terminator.close()
+        terminate(lab, *right.sign("engine", names="IP:127.0.0.1, DNS:127.0.0.1"), right.certificate)
+    watcher.state(STATE)
 
 
 def test_an_engine_whose_certificate_has_run_out(lab, authorities):

@@ -78,7 +78,7 @@ class Connection:
 
 
 class Watcher:
-    def __init__(self, build, scratch, namespace, resolv_conf=None):
+    def __init__(self, build, scratch, namespace, resolv_conf=None, environment=None):
         self.supervisor = Connection()
         self.netadmin = None
         self.control = None
@@ -91,7 +91,8 @@ class Watcher:
         command += ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--inh-caps=-all",
                     "--bounding-set=-all", str(build / "workers/watcher/anchord-watcher")]
         given = self.supervisor.given.fileno()
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=scratch, env={},
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=scratch,
+                                        env=environment or {},
                                         preexec_fn=lambda: os.dup2(given, 3), pass_fds=(3,))
         self.supervisor.given.close()
         self.reader = threading.Thread(target=self.read_log, daemon=True)
@@ -155,8 +156,8 @@ class Watcher:
             if message[0] == kind:
                 return message[2]
 
-    def next_state(self, deadline=DEADLINE):
-        """The next complete desired state: (generation, {(family, proto, first, last): (backend, port)})."""
+    def next_items(self, deadline=DEADLINE):
+        """The next complete desired state: its generation, and its items as messages.parse_items() tells them."""
         end = time.monotonic() + deadline
         items = None
         while True:
@@ -167,7 +168,12 @@ class Watcher:
                 items += messages.parse_items(body)
             elif kind == messages.EXPOSURES_COMMIT:
                 assert struct.unpack("=2I", body)[0] == len(items)
-                return generation, {item[:3] if ":" not in item[3] else (*item[:3], "v6"): item[3:] for item in items}
+                return generation, items
+
+    def next_state(self, deadline=DEADLINE):
+        """The next complete desired state: (generation, {(family, proto, first, last): (backend, port)})."""
+        generation, items = self.next_items(deadline)
+        return generation, {item[:3] if ":" not in item[3] else (*item[:3], "v6"): item[3:] for item in items}
 
     def await_commit(self, deadline=DEADLINE):
         """Waits for the end of a state without looking into it."""
@@ -220,6 +226,7 @@ class WatcherLab:
         self.socket_path = self.scratch / "docker.sock"
         self.docker_host = f"unix://{self.socket_path}"
         self.docker = None
+        self.environment = {}  # of the program
 
     def start_docker(self):
         self.socket_path.unlink(missing_ok=True)
@@ -229,7 +236,7 @@ class WatcherLab:
         return docker
 
     def start(self, resolv_conf=None, link=True, docker_host=None, before=None, **configuration):
-        watcher = Watcher(self.build, self.scratch, self.namespace, resolv_conf)
+        watcher = Watcher(self.build, self.scratch, self.namespace, resolv_conf, self.environment)
         self.stack.callback(watcher.close)
         if before:
             before(watcher)
