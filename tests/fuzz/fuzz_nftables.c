@@ -84,9 +84,10 @@ static void sweep_flows(struct nfnl_socket *socket, uint8_t family)
     struct conntrack_changes changes = {.items = &change, .count = 1};
     struct desired_state current = {0};
     uint32_t flushed[FAMILY_INDEX_MAX_] = {0};
+    struct nft_failure failure;
 
     conntrack_changes_give_up(&changes, &(struct ip_address){.family = family, .bytes = {192, 0, 2, 11}});
-    if (conntrack_sweep(socket, &changes, &current, &external, 1, flushed) > 0 ||
+    if (conntrack_sweep(socket, &changes, &current, &external, 1, flushed, &failure) > 0 ||
         flushed[FAMILY_INDEX_4] + flushed[FAMILY_INDEX_6] > fake_kernel_requests())
         abort();
 }

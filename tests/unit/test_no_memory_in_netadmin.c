@@ -108,13 +108,14 @@ static int sweep(void *context)
     struct conntrack_changes changes = {0};
     const struct desired_state current = {0};
     uint32_t flushed[FAMILY_INDEX_MAX_] = {0};
+    struct nft_failure failure;
     int result;
 
     fake_kernel_start(recorded->bytes, recorded->length);
     result = nfnl_socket_new(&socket);
     conntrack_changes_give_up(&changes, &given_up);
     if (result == 0)
-        result = conntrack_sweep(socket, &changes, &current, NULL, 0, flushed);
+        result = conntrack_sweep(socket, &changes, &current, NULL, 0, flushed, &failure);
     conntrack_changes_clear(&changes);
     assert_true(result < 0 || flushed[FAMILY_INDEX_4] > 0);
     return result;

@@ -6,6 +6,7 @@
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <stdio.h>
 #include <string.h>
 
 /* An interrupted dump starts over, at most this often; then the second sweep has to do. */
@@ -230,7 +231,13 @@ static int dump_flows(struct nfnl_socket *socket, struct sweep *sweep)
     return conntrack_flow_dump(socket, sweep->family, 0, 0, on_flow, sweep);
 }
 
-static int sweep_family(struct nfnl_socket *socket, struct sweep *sweep, uint32_t *flushed)
+static void describe(struct nft_failure *failure, int error, const char *what, const struct nft_family *family)
+{
+    failure->error = error;
+    (void)snprintf(failure->operation, sizeof(failure->operation), "%s of %s", what, family->name);
+}
+
+static int sweep_family(struct nfnl_socket *socket, struct sweep *sweep, uint32_t *flushed, struct nft_failure *failure)
 {
     int result = -EINTR;
 
@@ -238,13 +245,17 @@ static int sweep_family(struct nfnl_socket *socket, struct sweep *sweep, uint32_
         sweep->stale_count = 0;
         result = dump_flows(socket, sweep);
     }
+    if (result < 0)
+        describe(failure, result, "list the conntrack entries", sweep->family);
     for (size_t i = 0; i < sweep->stale_count && (result == 0 || result == -EINTR); i++) {
         int deleted = conntrack_flow_delete(socket, sweep->family, &sweep->stale[i]);
 
         if (deleted == 0)
             (*flushed)++;
-        else if (deleted != -ENOENT)
-            result = deleted;
+        if (deleted == 0 || deleted == -ENOENT)
+            continue;
+        result = deleted;
+        describe(failure, result, "delete a conntrack entry", sweep->family);
     }
     return result;
 }
@@ -263,10 +274,11 @@ static bool concerns_family(const struct conntrack_changes *changes, size_t fami
 }
 
 int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct desired_state *current,
-                    const struct ip_address *external, size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
+                    const struct ip_address *external, size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_],
+                    struct nft_failure *failure)
 {
     uint32_t flow_count = 0;
-    int first_error = 0;
+    int last_error = 0;
 
     /* A dump walks the hash table of the whole machine, 10 ms (measured); a namespace without flows needs none. */
     if (conntrack_flow_count(socket, &flow_count) == 0 && flow_count == 0)
@@ -282,11 +294,11 @@ int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *change
             .external = external,
             .external_count = external_count,
         };
-        int result = concerns_family(changes, i) ? sweep_family(socket, &sweep, &flushed[i]) : 0;
+        int result = concerns_family(changes, i) ? sweep_family(socket, &sweep, &flushed[i], failure) : 0;
 
         free(sweep.stale);
-        if (result < 0 && first_error == 0)
-            first_error = result;
+        if (result < 0)
+            last_error = result;
     }
-    return first_error;
+    return last_error;
 }

@@ -44,8 +44,8 @@ void conntrack_changes_give_up(struct conntrack_changes *changes, const struct i
  *  - flows to, or translated to come from, an external address that was given up.
  * `current` (sorted) and `external` are what holds now: a flow that is right by them stays, so that a later
  * sweep with the same changes is harmless. Adds what was deleted to flushed[FAMILY_INDEX_…].
- * Returns 0 or a negative errno.
+ * Returns 0, or a negative errno with *failure filled: the other family's flows were dropped all the same.
  */
 int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct desired_state *current,
-                    const struct ip_address *external, size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_])
-    __attribute__((warn_unused_result));
+                    const struct ip_address *external, size_t external_count, uint32_t flushed[FAMILY_INDEX_MAX_],
+                    struct nft_failure *failure) __attribute__((warn_unused_result));

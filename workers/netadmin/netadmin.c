@@ -51,6 +51,7 @@ struct netadmin {
     uint64_t desired_generation;
     bool failure_was_said; /* to the watcher, about desired_generation */
     struct nft_failure last_failure;
+    struct nft_failure last_sweep_failure;
     struct nft_change foreign_change;
     bool needs_repair;
     uint64_t last_repair; /* CLOCK_MONOTONIC, microseconds */
@@ -288,14 +289,20 @@ static int on_retry(sd_event_source *source, uint64_t when, void *userdata)
 static int on_second_sweep(sd_event_source *source, uint64_t when, void *userdata)
 {
     struct netadmin *netadmin = userdata;
-    int result = ruleset_sweep_again(netadmin->ruleset);
+    struct nft_failure *last = &netadmin->last_sweep_failure;
+    struct nft_failure failure = {0};
 
     (void)source;
     (void)when;
-    if (result < 0) {
-        log_error("cannot drop stale conntrack entries, retrying", LOG_ERROR(result));
+    if (ruleset_sweep_again(netadmin->ruleset, &failure) < 0) {
+        if (failure.error != last->error || strcmp(failure.operation, last->operation) != 0)
+            log_error("cannot drop stale conntrack entries, retrying", LOG_TEXT("operation", failure.operation),
+                      LOG_ERROR(failure.error));
         start_timer(netadmin->sweep_timer, RETRY_DELAY);
+    } else if (last->error) {
+        log_info("stale conntrack entries dropped after all");
     }
+    *last = failure;
     return 0;
 }
 

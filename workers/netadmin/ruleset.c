@@ -234,13 +234,13 @@ static void note_given_up(struct ruleset *ruleset, const struct content *content
     }
 }
 
-static int sweep(struct ruleset *ruleset)
+static int sweep(struct ruleset *ruleset, struct nft_failure *failure)
 {
     uint64_t start = clock_processor_microseconds();
     uint32_t before[FAMILY_INDEX_MAX_] = {ruleset->flushed[FAMILY_INDEX_4], ruleset->flushed[FAMILY_INDEX_6]};
     int result =
         conntrack_sweep(ruleset->socket, &ruleset->recent, &(struct desired_state){ruleset->held, ruleset->withheld},
-                        ruleset->view.external, ruleset->view.external_count, ruleset->flushed);
+                        ruleset->view.external, ruleset->view.external_count, ruleset->flushed, failure);
 
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
         metrics_add(METRIC_CONNTRACK_FLUSHES, family, ruleset->flushed[family] - before[family]);
@@ -264,6 +264,7 @@ static bool may_sweep(struct ruleset *ruleset)
  * the second one. */
 static void finish(struct ruleset *ruleset, const struct network_view *view, struct transition *transition)
 {
+    struct nft_failure unsaid;
     bool is_full;
 
     map_state_clear(&ruleset->held);
@@ -278,7 +279,7 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
     if (!ruleset_wants_second_sweep(ruleset))
         return;
     is_full = ruleset->recent.count > RECENT_CHANGES_MAX;
-    if ((may_sweep(ruleset) || is_full) && sweep(ruleset) == 0 && is_full)
+    if ((may_sweep(ruleset) || is_full) && sweep(ruleset, &unsaid) == 0 && is_full)
         conntrack_changes_clear(&ruleset->recent);
 }
 
@@ -395,9 +396,9 @@ bool ruleset_wants_second_sweep(const struct ruleset *ruleset)
     return ruleset->recent.count > 0 || ruleset->recent.given_up_count > 0;
 }
 
-int ruleset_sweep_again(struct ruleset *ruleset)
+int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure)
 {
-    int result = sweep(ruleset);
+    int result = sweep(ruleset, failure);
 
     if (result == 0)
         conntrack_changes_clear(&ruleset->recent);

@@ -57,9 +57,10 @@ bool ruleset_wants_second_sweep(const struct ruleset *ruleset);
 
 /*
  * A packet that was between lookup and confirmation during the commit (another CPU) can leave a stale flow
- * after the first sweep: sweeps the recent changes once more. Returns 0, or a negative errno and keeps them.
+ * after the first sweep: sweeps the recent changes once more. Returns 0, or a negative errno with *failure filled,
+ * and keeps them.
  */
-int ruleset_sweep_again(struct ruleset *ruleset) __attribute__((warn_unused_result));
+int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));
 
 /* Removes both tables (NAT-14). A table that is not there is no error. */
 int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));

@@ -1,0 +1,90 @@
+/*
+ * A kernel that cannot serve conntrack requests for a while, as netadmin sees it: preloaded into anchord-netadmin by
+ * test_netadmin_hardship.py, with the privileges of that.
+ *
+ *     REFUSE_CONNTRACK="dump ENOBUFS 4"    the first four requests of that kind fail; there are dump, delete, count and
+ *                                          answer: there the kernel does its work, and what it says is lost
+ *
+ * libmnl sends with sendto(2) only, and nfnl_socket.c receives with recvfrom(2).
+ */
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum kind { NONE, DUMP, DELETE, COUNT, ANSWER };
+
+static struct {
+    bool is_read;
+    enum kind kind;
+    int error;
+    int left;
+} refused;
+
+static bool must_answer_fail;
+
+static void read_environment(void)
+{
+    static const char *const kinds[] = {[DUMP] = "dump", [DELETE] = "delete", [COUNT] = "count", [ANSWER] = "answer"};
+    const char *text = getenv("REFUSE_CONNTRACK");
+    char kind[8] = "", error[8] = "";
+
+    refused.is_read = true;
+    if (!text || sscanf(text, "%7s %7s %d", kind, error, &refused.left) != 3)
+        return;
+    for (int i = DUMP; i <= ANSWER; i++)
+        refused.kind = strcmp(kind, kinds[i]) == 0 ? (enum kind)i : refused.kind;
+    refused.error = strcmp(error, "ENOMEM") == 0 ? ENOMEM : ENOBUFS;
+}
+
+static enum kind kind_of(const struct nlmsghdr *request)
+{
+    switch (request->nlmsg_type) {
+    case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET:
+        return DUMP;
+    case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE:
+        return DELETE;
+    case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS:
+        return COUNT;
+    default:
+        return NONE;
+    }
+}
+
+ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const struct sockaddr *to, socklen_t to_length)
+{
+    struct nlmsghdr request = {0};
+
+    if (!refused.is_read)
+        read_environment();
+    if (to && to->sa_family == AF_NETLINK && length >= sizeof(request))
+        memcpy(&request, bytes, sizeof(request));
+    if (refused.left > 0 && kind_of(&request) != NONE &&
+        (kind_of(&request) == refused.kind || refused.kind == ANSWER)) {
+        refused.left--;
+        must_answer_fail = refused.kind == ANSWER;
+        if (!must_answer_fail) {
+            errno = refused.error;
+            return -1;
+        }
+    }
+    return syscall(SYS_sendto, fd, bytes, length, flags, to, to_length);
+}
+
+ssize_t recvfrom(int fd, void *bytes, size_t size, int flags, struct sockaddr *from, socklen_t *from_length)
+{
+    if (must_answer_fail) {
+        must_answer_fail = false;
+        errno = refused.error;
+        return -1;
+    }
+    return syscall(SYS_recvfrom, fd, bytes, size, flags, from, from_length);
+}
