@@ -121,6 +121,21 @@ class Direct(compose.Project):
         """The container's own address on transit."""
         return self.address(service, "transit", family)
 
+    @contextlib.contextmanager
+    def extra_container(self, name, *, project="", **options):
+        """An echo service on transit that `docker run` starts and not Compose; options as of service(). project:
+        the one that its label names, "" for this one, None for no such label. Yields its full name, and removes it."""
+        details = service(name, **options)
+        scope = {} if project is None else {"com.docker.compose.project": project or self.name}
+        labels = [word for key, value in (details["labels"] | scope).items() for word in ("--label", f"{key}={value}")]
+        full = f"{self.name}-{name}"
+        self.lab.docker("run", "--detach", "--name", full, "--network", f"{self.name}_transit", *labels,
+                        details["image"], *details["command"])
+        try:
+            yield full
+        finally:
+            self.lab.docker("rm", "--force", full, check=False)  # the test may have removed it
+
     # --- the anchor ---------------------------------------------------------------------------
 
     @property

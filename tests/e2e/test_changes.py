@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from direct import FAMILIES, mail_services, service
+from direct import FAMILIES, mail_services
 from lab import images
 from lab.machine import wait_until
 
@@ -224,17 +224,9 @@ def test_leaving_and_joining_the_network_is_seen(mail, web_up):
         mail.wait_answer("tcp", 80, "web", family=family)
 
 
-def test_a_second_container_of_the_project_is_served_at_once(mail, figure):
+def test_a_second_container_of_the_project_is_served_at_once(mail):
     """DISC-1, DISC-6: one that Compose did not start with the rest, found by its label alone."""
-    name = f"{mail.name}-late"
-    late = service("late", tcp="7000", expose="tcp/7000")
-    labels = late["labels"] | {"com.docker.compose.project": mail.name}
-    words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
-    mail.lab.docker("run", "--detach", "--name", name, "--network", f"{mail.name}_transit", *words,
-                    images.SERVICES, *late["command"])
-    try:
+    with mail.extra_container("late", tcp="7000", expose="tcp/7000"):
         for family in FAMILIES:
             mail.wait_answer("tcp", 7000, "late", family=family, deadline=5)
-    finally:
-        mail.lab.docker("rm", "--force", name)
     mail.wait_refused("tcp", 7000)

@@ -13,7 +13,6 @@ import time
 import pytest
 
 from direct import ANCHOR, FAMILIES, NFT_FAMILY, mail_services
-from lab import images
 from lab.machine import wait_until
 
 REPAIR_SECONDS = 1  # NAT-15
@@ -83,17 +82,9 @@ def comes_back(mail, name, before):
     wait_until(lambda: mail.processes().get(name) not in (None, before), 15, f"a new {name}")
 
 
-@contextlib.contextmanager
 def extra_service(mail, name, port):
     """A further container, whose answer shows that discovery and application work."""
-    full = f"{mail.name}-{name}"
-    mail.lab.docker("run", "--detach", "--name", full, "--network", f"{mail.name}_transit",
-                    "--label", f"com.docker.compose.project={mail.name}", "--label", f"anchord.expose=tcp/{port}",
-                    images.SERVICES, "services", "--name", name, "--tcp", str(port))
-    try:
-        yield
-    finally:
-        mail.lab.docker("rm", "--force", full)
+    return mail.extra_container(name, tcp=str(port), expose=f"tcp/{port}")
 
 
 @pytest.mark.every_engine

@@ -1,4 +1,4 @@
-"""compose/example-authentik.yaml, as shipped: three identities of one project, outposts that Docker's API creates (DISC-2).
+"""compose/example-authentik.yaml, as shipped: three identities of a project, outposts by Docker's API (DISC-2).
 
 One running project for all tests; each removes the outposts that it creates.
 """
@@ -95,15 +95,16 @@ def test_each_identity_is_a_machine_of_its_own(lab, authentik, spawn):
     radius = spawn("directory", "radius", "udp/1812, udp/1813", udp="1812,1813")
     proxy = spawn("apps", "proxy", "tcp/80:9000, tcp/443:9443", tcp="9000,9443")
     expected = {"sso": (("tcp", 80, "server"), ("tcp", 443, "server")),
-                "directory": (("tcp", 389, "ldap"), ("tcp", 636, "ldap"), ("udp", 1812, "radius"), ("udp", 1813, "radius")),
+                "directory": (("tcp", 389, "ldap"), ("tcp", 636, "ldap"),
+                              ("udp", 1812, "radius"), ("udp", 1813, "radius")),
                 "apps": (("tcp", 80, "proxy"), ("tcp", 443, "proxy"))}
     for identity, ports in expected.items():
         for index, family in enumerate(FAMILIES):
             for proto, port, name in ports:
                 answer = wait_answer(lab, proto, identity, family, port, name)
                 assert answer.split()[1] == lab.lanhost1.addresses[index]
-            open_ports = lab.lanhost2.scan_tcp(ADDRESSES[identity][index], (80, 389, 443, 636, 3389, 6636, 9000, 9443)).open
-            assert open_ports == {port for proto, port, _ in ports if proto == "tcp"}, identity
+            scan = lab.lanhost2.scan_tcp(ADDRESSES[identity][index], (80, 389, 443, 636, 3389, 6636, 9000, 9443))
+            assert scan.open == {port for proto, port, _ in ports if proto == "tcp"}, identity
     for name, identity in (("server", "sso"), ("worker", "sso")):
         assert leaves_with(lab, authentik.namespace(name)) == ADDRESSES[identity]
     for outpost in (ldap, radius, proxy):

@@ -88,7 +88,8 @@ def test_the_wrapped_project_is_one_machine(lab, pair, each_bridge_filter):
     """NAT-1, NAT-2, NAT-8, NAT-9, DISC-5 (managesieve), DISC-8 (no finding once the service-anchors are healthy)."""
     wait_one_machine(pair, (*OWNERS, "managesieve"))
     for family, address in zip(FAMILIES, ADDRESSES):
-        assert lab.lanhost2.scan_tcp(address, range(1, 5000)).open == {port for proto, port, _ in EXPOSED if proto == "tcp"}
+        expected = {port for proto, port, _ in EXPOSED if proto == "tcp"}
+        assert lab.lanhost2.scan_tcp(address, range(1, 5000)).open == expected
         for name in OWNERS:
             assert way_out(pair, name, family, "udp") == address
         assert pair.wrapped.probe("mysql", "tcp", pair.wrapped.address("nginx", "mailcow-network", family), 80) \
@@ -188,7 +189,7 @@ def test_restarted_and_recreated_backends_are_joined_again(pair):
         wait_answer(pair, "tcp", 143, "dovecot", 4)
         pair.wrapped.compose("start", "managesieve")
         pair.wrapped.recreate("postfix")
-        wait_until(lambda: way_out(pair, "postfix", 4) == topology.ENGINE[0], 10, "the new postfix leaves as Docker made it")
+        wait_until(lambda: way_out(pair, "postfix", 4) == topology.ENGINE[0], 10, "the new postfix leaves by the host")
         pair.wrap.recreate("postfix-anchor")
         wait_one_machine(pair, ("postfix", "managesieve"))
         assert bystander.alive()

@@ -33,17 +33,7 @@ def add(mail):
     gone at the end, from the maps, too."""
     before = maps(mail)
     with contextlib.ExitStack() as stack:
-        def factory(name, *, labels=None, project=mail.name, **options):
-            details = service(name, labels=labels, **options)
-            scope = {"com.docker.compose.project": project} if project else {}
-            words = [word for key, value in (details["labels"] | scope).items()
-                     for word in ("--label", f"{key}={value}")]
-            full = f"{mail.name}-{name}"
-            mail.lab.docker("run", "--detach", "--name", full, "--network", f"{mail.name}_transit", *words,
-                            images.SERVICES, *details["command"])
-            stack.callback(mail.lab.docker, "rm", "--force", full, check=False)
-            return full
-        yield factory
+        yield lambda name, **options: stack.enter_context(mail.extra_container(name, **options))
     wait_until(lambda: maps(mail) == before, 5, "the maps as they were before the test")
 
 
