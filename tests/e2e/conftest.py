@@ -2,12 +2,14 @@
 
 Used by every test in this directory, as root, with Debian's pytest. Options:
 
-    --engine forky --engine bookworm   engines to test with (default $ANCHORD_TEST_ENGINE, else forky)
+    --engine forky --engine bookworm   engines to test with: also trixie, podman (default $ANCHORD_TEST_ENGINE,
+                                       else forky)
     --bridge-nf 0 --bridge-nf 1        settings of bridge-nf-call-iptables (default 0)
     --lab NAME                         use this lab, bring it up if needed, leave it up
 
 A test that takes `lab` or `project` runs once per engine and setting. Those marked every_engine are
-what the oldest supported engine is tested with.
+what the oldest supported engine is tested with, and the others in between, and Podman; not_on leaves one out that
+cannot do what the test needs. docs/engines.md has the table.
 """
 
 import itertools
@@ -32,7 +34,7 @@ _segment_numbers = itertools.count(1)
 def pytest_addoption(parser):
     group = parser.getgroup("lab")
     group.addoption("--engine", action="append", default=None, metavar="SUITE",
-                    help="Debian suite of the engine: forky, trixie, bookworm; may be repeated")
+                    help="Debian suite of the engine (forky, trixie, bookworm), or podman; may be repeated")
     group.addoption("--bridge-nf", action="append", type=int, choices=(0, 1), default=None,
                     help="bridge-nf-call-iptables of the engine's namespace; may be repeated")
     group.addoption("--lab", default=None, metavar="NAME",
@@ -41,6 +43,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "every_engine: run with the oldest supported engine, too")
+    config.addinivalue_line("markers", "not_on(engine, reason): what the test needs is not there on this engine")
     config.figures = []
     config.failures_seen = 0
 
@@ -65,6 +68,18 @@ def pytest_generate_tests(metafunc):
     cases = [pytest.param(engine, setting, id=f"{engine}-bridge-nf-{setting}")
              for engine in engines for setting in settings]
     metafunc.parametrize("engine_lab,bridge_filter", cases, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config, items):
+    """A test that an engine cannot run is no test of that engine's, so it is not collected for it."""
+    def is_possible(item):
+        engine = item.callspec.params.get("engine_lab") if hasattr(item, "callspec") else None
+        return all(mark.args[0] != engine for mark in item.iter_markers("not_on"))
+
+    impossible = [item for item in items if not is_possible(item)]
+    if impossible:
+        config.hook.pytest_deselected(items=impossible)
+        items[:] = [item for item in items if is_possible(item)]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -12,7 +12,7 @@ import os
 import pathlib
 import time
 
-from lab import compose, images
+from lab import compose, images, podman
 from lab.machine import wait_until
 
 ANCHOR = "network-anchor"
@@ -55,7 +55,7 @@ class Direct(compose.Project):
         self.segment = segment
         self.lan = segment.network if segment else compose.LAN_NETWORK
         self._take_addresses()
-        definition = {"services": dict(services), "networks": self._networks() | (networks or {})}
+        definition = {"services": dict(services), "networks": self._networks(lab, name) | (networks or {})}
         definition["services"][ANCHOR] = self._anchor(lab, environment or {}, proxy) | (anchor or {})
         if proxy:
             definition["services"][PROXY] = {
@@ -80,13 +80,17 @@ class Direct(compose.Project):
         self.control = f"{inner}.{100 + number}.0/24" if self.segment else f"10.29.{number}.0/24"
         self.gateways = (f"{inner}.{number}.2", f"{inner6}:{number:x}::2")
 
-    def _networks(self):
+    def _networks(self, lab, name):
         subnets = [{"subnet": subnet, "aux_addresses": {f"DefaultGatewayIPv{family}": gateway}}
                    for family, subnet, gateway in zip(FAMILIES, self.transit, self.gateways)]
+        transit = {"enable_ipv6": True, "ipam": {"config": subnets}, "driver_opts": {
+            "com.docker.network.bridge.enable_ip_masquerade": "false"}}
+        if lab.engine.suite == "podman":
+            transit = {"external": True, "name": f"{name}_transit"}
+            podman.create_routed_network(lab, transit["name"], self.transit, self.gateways)
         return {
             "lan": {"external": True, "name": self.lan},
-            "transit": {"enable_ipv6": True, "ipam": {"config": subnets}, "driver_opts": {
-                "com.docker.network.bridge.enable_ip_masquerade": "false"}},
+            "transit": transit,
             "control": {"internal": True, "ipam": {"config": [{"subnet": self.control}]}},
             "database": {"internal": True},
         }
@@ -94,11 +98,11 @@ class Direct(compose.Project):
     def _anchor(self, lab, environment, proxy):
         lan = {"ipv4_address": self.addresses[0], "ipv6_address": self.addresses[1]}
         sysctls = {"net.ipv6.conf.all.forwarding": 1}
-        if lab.engine.suite == "bookworm":
-            sysctls["net.ipv6.conf.eth0.accept_ra"] = 2
-        else:
+        if lab.engine.has_endpoint_options:
             lan["driver_opts"] = {
                 "com.docker.network.endpoint.sysctls": "net.ipv6.conf.IFNAME.accept_ra=2"}
+        elif lab.engine.suite != "podman":  # whose interfaces are numbered in any order
+            sysctls["net.ipv6.conf.eth0.accept_ra"] = 2
         anchor = {
             "image": IMAGE, "restart": "unless-stopped", "read_only": True, "tmpfs": ["/run"],
             "cap_drop": ["ALL"], "cap_add": CAPABILITIES, "security_opt": ["no-new-privileges:true"],
@@ -110,6 +114,11 @@ class Direct(compose.Project):
         else:
             anchor["volumes"] = [DOCKER_SOCKET]
         return anchor
+
+    def discard(self):
+        super().discard()
+        if self.lab.engine.suite == "podman":
+            self.lab.docker("network", "rm", f"{self.name}_transit")
 
     # --- addresses ----------------------------------------------------------------------------
 

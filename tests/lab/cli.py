@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from . import engine, images, instance, topology
+from . import images, instance, topology
 from .machine import LabError
 
 ALIASES = {"lan": "lanhost1"}
@@ -82,8 +82,8 @@ def parse():
                         help="which lab (default: $ANCHORD_LAB or 'default')")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     action = actions.add_parser("up", help="bring the lab up; nothing happens when it is")
-    action.add_argument("--engine", choices=sorted(engine.ROOTS),
-                        help="Debian suite whose Docker Engine runs: bookworm is 20.10; default forky")
+    action.add_argument("--engine", choices=sorted(instance.ENGINES),
+                        help="Debian suite whose Docker Engine runs (bookworm is 20.10), or podman; default forky")
     action.add_argument("--bridge-nf", type=int, choices=(0, 1),
                         help="net.bridge.bridge-nf-call-iptables and -ip6tables of the engine; default 0")
     action.add_argument("--no-images", action="store_true", help="do not import the test images")

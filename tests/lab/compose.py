@@ -15,19 +15,22 @@ from . import images, topology
 from .machine import LabError, run, wait_until
 
 LAN_NETWORK = "lan"
+POOL_V4, POOL_V6 = "10.99.0.192/26", "fd99::ff:0/112"
 _numbers = itertools.count(1)
 
 
 def ensure_lan_network(lab, name=LAN_NETWORK):
     """The macvlan network on the lab's LAN, shared by projects (`external: true`), because engines
     before 27 allow one macvlan network per parent. The addresses of the lab's own hosts are taken
-    out of Docker's pool. Returns its name."""
+    out of Docker's pool; Podman ignores that, so its pool begins behind them. Returns its name."""
     known = lab.engine.api("GET", "/networks")
     if any(network["Name"] == name for network in known):
         return name
     taken = {"engine": topology.ENGINE, **topology.LAN_HOSTS}
     reserved = [word for box, addresses in taken.items() for index, address in enumerate(addresses)
                 for word in ("--aux-address", f"{box}{(4, 6)[index]}={address}")]
+    if lab.engine.suite == "podman":
+        reserved = ["--ip-range", POOL_V4, "--ip-range", POOL_V6]
     lab.docker("network", "create", "--driver", "macvlan", "--opt", f"parent={topology.UPLINK}",
                "--subnet", topology.LAN_V4, "--gateway", topology.ROUTER[0],
                "--ipv6", "--subnet", topology.LAN_V6, "--gateway", topology.ROUTER[1],

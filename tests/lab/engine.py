@@ -72,26 +72,36 @@ class Paths:
 
 
 class Engine:
+    """Docker Engine; podman.py has the other kind."""
+    STORE = "/var/lib/docker"
+    NAMESPACES = ("--mount",)
+
     def __init__(self, name, suite, paths):
-        if suite not in ROOTS:
-            raise LabError(f"no engine {suite!r}: there are {', '.join(ROOTS)}")
         self.name = name
         self.suite = suite
         self.paths = paths
         self.cgroup = ControlGroup(f"anchord-lab-{name}")
 
+    @property
+    def has_endpoint_options(self):
+        """Sysctls of an endpoint (Engine 27 and newer) and gw_priority (28). Podman ignores both."""
+        return self.suite == "forky"
+
+    def root(self):
+        return ROOTS[self.suite]
+
     # --- life ---------------------------------------------------------------------------------
 
     def start(self, namespace):
         """Start dockerd in a network namespace; returns its process when it answers."""
-        root = roots.ensure(ROOTS[self.suite])
+        root = roots.ensure(self.root())
         self.paths.data.mkdir(parents=True, exist_ok=True)
-        command = ["unshare", "--mount", "--propagation", "private", "--",
-                   HERE / "engine-root", root, self.paths.state, self.paths.data, CHECKOUT, "--", *self._options()]
+        command = ["unshare", *self.NAMESPACES, "--propagation", "private", "--", HERE / "engine-root", root,
+                   self.paths.state, self.paths.data, self.STORE, CHECKOUT, "--", *self._daemon()]
         return self._start(namespace.enter_command(command))
 
-    def _options(self):
-        return ["--host", "unix:///var/run/docker.sock", "--host", f"unix://{self.paths.socket}",
+    def _daemon(self):
+        return ["dockerd", "--host", "unix:///var/run/docker.sock", "--host", f"unix://{self.paths.socket}",
                 "--exec-opt", "native.cgroupdriver=cgroupfs",
                 "--cgroup-parent", f"/{self.cgroup.name}", "--storage-driver", "overlay2"]
 
@@ -113,11 +123,11 @@ class Engine:
     def start_in(self, holder, *options):
         """Start dockerd where a process from hold_root is; returns its process when it answers."""
         environment = ["env", "PATH=/usr/sbin:/usr/bin", "HOME=/root"]
-        return self._start([*self._enter(holder.pid), *environment, "dockerd", *self._options(), *options])
+        return self._start([*self._enter(holder.pid), *environment, *self._daemon(), *options])
 
     @staticmethod
     def _enter(pid):
-        return ["nsenter", f"--target={pid}", "--mount", "--net", "--"]
+        return ["nsenter", f"--target={pid}", "--mount", "--net", "--cgroup", "--"]
 
     def _answers(self, process):
         if process.poll() is not None:

@@ -119,7 +119,9 @@ def ensure(engine, name):
     if name not in IMAGES:
         raise LabError(f"no image {name!r} can be made here: there are {', '.join(IMAGES)}")
     known = engine.api("GET", "/images/json")
-    if not any(name in (image.get("RepoTags") or ()) for image in known):
+    tags = {tag.removeprefix("docker.io/").removeprefix("library/")  # Podman writes them out
+            for image in known for tag in image.get("RepoTags") or ()}
+    if name not in tags:
         _import(engine, name, IMAGES[name]())
     return name
 

@@ -17,12 +17,14 @@ import re
 import shutil
 import signal
 
-from . import engine, images, topology
+from . import engine, images, podman, topology
 from .machine import (HERE, NAMED_NAMESPACES, LabError, Namespace, locked, mount_points_below, run,
                       wait_until)
 
 STATE = pathlib.Path("/run/anchord-lab")
 DATA = pathlib.Path("/var/lib/anchord-lab")
+# Debian's Docker Engine by its suite, and Podman.
+ENGINES = {suite: engine.Engine for suite in engine.ROOTS} | {"podman": podman.Podman}
 DEFAULT_SUITE = "forky"
 OUTSIDE_PORT = 80  # TCP and UDP echo on the outside server, for what leaves the LAN
 BRIDGE_FILTER = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
@@ -43,8 +45,10 @@ class Lab:
         self._use_engine(self._recorded("engine") or suite or DEFAULT_SUITE)
 
     def _use_engine(self, suite):
+        if suite not in ENGINES:
+            raise LabError(f"no engine {suite!r}: there are {', '.join(ENGINES)}")
         paths = engine.Paths(self.state, DATA / self.name)
-        self.engine = engine.Engine(self.name, suite, paths)
+        self.engine = ENGINES[suite](self.name, suite, paths)
 
     def __getattr__(self, name):
         """lab.lanhost1, lab.lanhost2, lab.router, lab.outside, lab.switch; the engine's network
