@@ -46,6 +46,12 @@ def mail_services():
     }
 
 
+def unmasqueraded(subnets):
+    """A bridge network of these entries of ipam.config, from which nothing leaves with the host's address."""
+    return {"enable_ipv6": True, "ipam": {"config": list(subnets)},
+            "driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"}}
+
+
 class Direct(compose.Project):
     """A project with a network-anchor. addresses, gateways and transit are (IPv4, IPv6)."""
 
@@ -55,7 +61,9 @@ class Direct(compose.Project):
         self.segment = segment
         self.lan = segment.network if segment else compose.LAN_NETWORK
         self._take_addresses()
-        definition = {"services": dict(services), "networks": self._networks(lab, name) | (networks or {})}
+        transit = self._transit(lab, name)
+        self._has_own_transit = "external" in transit  # Compose does not remove it
+        definition = {"services": dict(services), "networks": self._networks(transit) | (networks or {})}
         definition["services"][ANCHOR] = self._anchor(lab, environment or {}, proxy) | (anchor or {})
         if proxy:
             definition["services"][PROXY] = {
@@ -80,14 +88,15 @@ class Direct(compose.Project):
         self.control = f"{inner}.{100 + number}.0/24" if self.segment else f"10.29.{number}.0/24"
         self.gateways = (f"{inner}.{number}.2", f"{inner6}:{number:x}::2")
 
-    def _networks(self, lab, name):
-        subnets = [{"subnet": subnet, "aux_addresses": {f"DefaultGatewayIPv{family}": gateway}}
-                   for family, subnet, gateway in zip(FAMILIES, self.transit, self.gateways)]
-        transit = {"enable_ipv6": True, "ipam": {"config": subnets}, "driver_opts": {
-            "com.docker.network.bridge.enable_ip_masquerade": "false"}}
+    def _transit(self, lab, name):
+        """The network that the backends are on, with the anchor as its gateway."""
         if lab.engine.suite == "podman":
-            transit = {"external": True, "name": f"{name}_transit"}
-            podman.create_routed_network(lab, transit["name"], self.transit, self.gateways)
+            podman.create_routed_network(lab, f"{name}_transit", self.transit, self.gateways)
+            return {"external": True, "name": f"{name}_transit"}
+        return unmasqueraded({"subnet": subnet, "aux_addresses": {f"DefaultGatewayIPv{family}": gateway}}
+                             for family, subnet, gateway in zip(FAMILIES, self.transit, self.gateways))
+
+    def _networks(self, transit):
         return {
             "lan": {"external": True, "name": self.lan},
             "transit": transit,
@@ -117,7 +126,7 @@ class Direct(compose.Project):
 
     def discard(self):
         super().discard()
-        if self.lab.engine.suite == "podman":
+        if self._has_own_transit:
             self.lab.docker("network", "rm", f"{self.name}_transit")
 
     # --- addresses ----------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Used by test_service_anchors.py. Everything else is as in direct.py; transit nam
 get Docker's own default route, which leads past the anchor.
 """
 
-from direct import ANCHOR, IMAGE, Direct
+from direct import ANCHOR, IMAGE, Direct, unmasqueraded
 
 # SPEC §11 for a service-anchor: the same as for a network-anchor, but nothing of Docker.
 CAPABILITIES = ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL"]
@@ -41,11 +41,8 @@ class ServiceAnchors(Direct):
             made |= anchored(name, service) if "transit" in service.get("networks", ()) else {name: service}
         super().__init__(lab, made, **options)
 
-    def _networks(self):
-        networks = super()._networks()
-        for config in networks["transit"]["ipam"]["config"]:
-            del config["aux_addresses"]
-        return networks
+    def _transit(self, lab, name):
+        return unmasqueraded({"subnet": subnet} for subnet in self.transit)
 
     def _anchor(self, *arguments):
         anchor = super()._anchor(*arguments)
