@@ -360,23 +360,15 @@ def test_external_interface_by_name(lab, docker):
 def test_ignored_router_advertisements_are_named_with_the_line_for_the_engine(lab, docker, api, line):
     """ADDR-14"""
     docker.versions = docker.versions | {"ApiVersion": api}
-    docker.misbehave = {}
     watcher = lab.start(link=False)
     flags = watcher_lab.IPV6_FORWARDS
     own_links = [watcher_lab.link_item(2, "eth0", SHARED_MAC), watcher_lab.link_item(3, "eth1", EXTERNAL_MAC, flags)]
-    docker.answer = versioned(docker, api)
     watcher.link(own_links)
     assert watcher.log("external interface ignores router advertisements")["compose"] == line
     watcher.netadmin.send(*watcher_lab.links(own_links))
     watcher.supervisor.send(messages.message(messages.PING, generation=5))
     watcher.from_supervisor_channel(messages.PONG)
     assert len(watcher.logged("external interface ignores")) == 1
-
-
-def versioned(docker, api):
-    """Serves /v<api> like /v1.51."""
-    original = docker.answer
-    return lambda connection, method, path: original(connection, method, path.replace(f"/v{api}/", "/v1.51/", 1))
 
 
 def test_a_new_netadmin_gets_the_whole_state(lab, docker):
