@@ -116,23 +116,24 @@ static int read_version(const uint8_t *bytes, size_t length, size_t step, struct
     return 0;
 }
 
-static int read_mode(const uint8_t *bytes, size_t length, size_t step, struct digest *digest)
+static int read_inspection(const uint8_t *bytes, size_t length, size_t step, struct digest *digest)
 {
     CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
-    bool is_service_anchor;
+    struct docker_inspection inspection;
     int result;
 
-    if (docker_parser_new_mode(&is_service_anchor, &parser) < 0)
+    if (docker_parser_new_inspection(&inspection, &parser) < 0)
         abort();
     result = feed_in_pieces(parser, bytes, length, step);
-    digest_add(digest, &is_service_anchor, sizeof(is_service_anchor));
+    digest_add(digest, &inspection.is_service_anchor, sizeof(inspection.is_service_anchor));
+    digest_add(digest, &inspection.health, sizeof(inspection.health));
     return result;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     static int (*const readers[])(const uint8_t *, size_t, size_t, struct digest *) = {read_list, read_network,
-                                                                                       read_version, read_mode};
+                                                                                       read_version, read_inspection};
     struct digest whole = {0};
     struct digest pieces = {0};
     char message[64];

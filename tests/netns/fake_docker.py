@@ -195,8 +195,10 @@ class FakeDocker:
         elif resource == "/containers/json":
             send(connection, 200, self.list(filters))
         elif resource.startswith("/containers/") and resource.split("/")[2] in self.containers:
-            environment = self.containers[resource.split("/")[2]][0].get("Env", [])
-            send(connection, 200, json.dumps({"Id": resource.split("/")[2], "Config": {"Env": environment}}).encode())
+            record = self.containers[resource.split("/")[2]][0]
+            send(connection, 200, json.dumps({
+                "Id": record["Id"], "State": {"Status": record["State"], "Health": {"Status": record.get("Health", "none")}},
+                "Config": {"Env": record.get("Env", [])}}).encode())
         elif resource.startswith("/networks/") and resource.removeprefix("/networks/") in self.networks:
             send(connection, 200, json.dumps(self.networks[resource.removeprefix("/networks/")]).encode())
         elif resource == "/events":

@@ -98,9 +98,9 @@ static void an_inspected_container_has_a_limit(void **state)
     (void)state;
     for (size_t past = 0; past <= 1; past++) {
         CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
-        bool is_service_anchor;
+        struct docker_inspection inspection;
 
-        assert_int_equal(docker_parser_new_mode(&is_service_anchor, &parser), 0);
+        assert_int_equal(docker_parser_new_inspection(&inspection, &parser), 0);
         assert_int_equal(feed_document(parser, "{\"Args\":[", DOCKER_CONTAINER_LENGTH_MAX + past),
                          past ? -EMSGSIZE : 0);
     }

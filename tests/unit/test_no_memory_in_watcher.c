@@ -69,11 +69,11 @@ static int make_version(struct docker_parser **ret)
     return docker_parser_new_version(&version, ret);
 }
 
-static int make_mode(struct docker_parser **ret)
+static int make_inspection(struct docker_parser **ret)
 {
-    static bool is_service_anchor;
+    static struct docker_inspection inspection;
 
-    return docker_parser_new_mode(&is_service_anchor, ret);
+    return docker_parser_new_inspection(&inspection, ret);
 }
 
 static int parse(void *context)
@@ -97,7 +97,7 @@ static void every_parser_of_dockers_answers(void **state)
          make_events},
         {"{\"Id\":\"" DOCKER_ID "\",\"Name\":\"lan\",\"Driver\":\"bridge\",\"IPAM\":{\"Config\":[]}}", make_network},
         {"{\"Version\":\"28.5.2\",\"ApiVersion\":\"1.51\",\"MinAPIVersion\":\"1.24\"}", make_version},
-        {"{\"Args\":[],\"Config\":{\"Env\":[]}}", make_mode},
+        {"{\"Args\":[],\"Config\":{\"Env\":[]}}", make_inspection},
     };
 
     (void)state;

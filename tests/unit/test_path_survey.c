@@ -86,7 +86,7 @@ static void set_transit(bool has_gateway)
 static void answer_mode(const char *id, bool is_service_anchor, int error)
 {
     expect_question(PATH_QUESTION_MODE, id);
-    path_survey_ask(survey)->is_service_anchor = is_service_anchor;
+    path_survey_ask(survey)->inspection.is_service_anchor = is_service_anchor;
     path_survey_end_question(survey, error, "denied");
     run();
 }
@@ -242,7 +242,7 @@ static void the_questions_come_to_an_end(void **state)
 
         if (question->kind == PATH_QUESTION_NETWORK)
             question->network = (struct docker_network){.name = "n", .driver = "bridge"};
-        question->is_service_anchor = false;
+        question->inspection.is_service_anchor = false;
         path_survey_end_question(survey, 0, "");
         run();
         questions++;

@@ -331,8 +331,8 @@ int docker_client_inspect_network(struct docker_client *client, const char *id, 
     return start(client, path, parser, false, on_done, userdata);
 }
 
-int docker_client_inspect_mode(struct docker_client *client, const char *id, bool *is_service_anchor,
-                               docker_done_handler on_done, void *userdata)
+int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_inspection *inspection,
+                                    docker_done_handler on_done, void *userdata)
 {
     CLEANUP_FREE char *path = make_path(client, "/containers/", id, "/json", "");
     struct docker_parser *parser = NULL;
@@ -340,7 +340,7 @@ int docker_client_inspect_mode(struct docker_client *client, const char *id, boo
 
     if (!path)
         return -ENOMEM;
-    result = docker_parser_new_mode(is_service_anchor, &parser);
+    result = docker_parser_new_inspection(inspection, &parser);
     if (result < 0)
         return result;
     return start(client, path, parser, false, on_done, userdata);

@@ -62,9 +62,9 @@ int docker_client_list(struct docker_client *client, const struct docker_contain
 int docker_client_inspect_network(struct docker_client *client, const char *id, struct docker_network *network,
                                   docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
 
-/* GET /containers/ID/json, read by docker_parser_new_mode(); the rest as above. */
-int docker_client_inspect_mode(struct docker_client *client, const char *id, bool *is_service_anchor,
-                               docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
+/* GET /containers/ID/json into `inspection`; the rest as above. */
+int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_inspection *inspection,
+                                    docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
 
 /*
  * GET /events of containers and networks, from `since` (nanoseconds since 1970) on. on_done comes when the stream

@@ -82,6 +82,12 @@ enum docker_event_type {
     DOCKER_EVENT_NETWORK,
 };
 
+/* What of an inspected container no list tells. */
+struct docker_inspection {
+    bool is_service_anchor;    /* by its environment */
+    enum docker_health health; /* also while it is paused */
+};
+
 struct docker_event {
     enum docker_event_type type;
     char action[DOCKER_ACTION_SIZE];               /* `health_status: healthy` comes without what follows the colon */
@@ -133,9 +139,10 @@ int docker_parser_new_version(struct docker_version *version, struct docker_pars
     __attribute__((warn_unused_result));
 /*
  * Reads of a container's environment only whether ANCHORD_MODE is service-anchor (SPEC §1); nothing of it is kept.
- * `is_service_anchor` is the caller's, as above.
+ * `inspection` is the caller's, as above.
  */
-int docker_parser_new_mode(bool *is_service_anchor, struct docker_parser **ret) __attribute__((warn_unused_result));
+int docker_parser_new_inspection(struct docker_inspection *inspection, struct docker_parser **ret)
+    __attribute__((warn_unused_result));
 
 struct docker_parser *docker_parser_free(struct docker_parser *parser);
 DEFINE_POINTER_CLEANUP(struct docker_parser, (void)docker_parser_free, docker_parser_freep);

@@ -68,6 +68,17 @@ struct container_entry *container_table_find_serial(const struct container_table
     return NULL;
 }
 
+struct container_entry *container_table_find_unknown_health(const struct container_table *table)
+{
+    struct container_entry *entry, *next;
+
+    HASH_ITER (hh, table->entries, entry, next) {
+        if (entry->is_health_unknown)
+            return entry;
+    }
+    return NULL;
+}
+
 /* The value of a label of one word; absent is as good as empty. */
 static int read_word(const struct docker_container *container, enum watched_label label, int (*parse)(const char *),
                      const char *reason, struct label_fault *ret_fault)
@@ -144,8 +155,10 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
     entry->created = container->created;
     entry->is_service_anchor = container->is_service_anchor;
     /* Docker's list does not tell the health of a paused container: it keeps its entry as it was (DISC-6). */
-    if (!container->is_paused)
+    if (!container->is_paused) {
         entry->health = container->health;
+        entry->is_health_unknown = false;
+    }
     return 0;
 }
 
@@ -177,6 +190,7 @@ static int add_entry(struct container_table *table, const struct docker_containe
     if (result < 0)
         return result;
     entry->fault = *ret_fault;
+    entry->is_health_unknown = container->is_paused && entry->waits_for_health;
     entry->serial = ++table->last_serial;
     entry->pass = table->pass;
     HASH_ADD_INORDER(hh, table->entries, id[0], strlen(entry->id), entry, compare_age);

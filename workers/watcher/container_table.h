@@ -53,8 +53,9 @@ struct container_entry {
     struct label_fault fault;
     bool is_service_anchor;
     enum docker_health health;
-    bool is_warned_of; /* `no usable IP for container` was logged */
-    char *joined_id;   /* the container whose network namespace it has joined, or NULL (DISC-5) */
+    bool is_health_unknown; /* it was paused when it came: lists do not tell, Docker must be asked (DISC-7) */
+    bool is_warned_of;      /* `no usable IP for container` was logged */
+    char *joined_id;        /* the container whose network namespace it has joined, or NULL (DISC-5) */
     /* At the end of that chain; set by namespace_owners_resolve(), as the endpoints then are. */
     struct {
         char id[DOCKER_ID_SIZE];
@@ -96,6 +97,9 @@ void container_table_keep(struct container_table *table, const char *id);
 void container_table_end_pass(struct container_table *table);
 /* After a list filtered by IDs: the container is gone if this pass has not seen it. */
 void container_table_end_pass_for(struct container_table *table, const char *id);
+
+/* The first container whose health no list has told, or NULL. */
+struct container_entry *container_table_find_unknown_health(const struct container_table *table);
 
 /* NULL when there is none. */
 struct container_entry *container_table_find(const struct container_table *table, const char *id);

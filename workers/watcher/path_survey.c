@@ -232,7 +232,7 @@ void path_survey_end_question(struct path_survey *survey, int error, const char 
         if (known && error < 0)
             known->answer = ANSWER_REFUSED;
         else if (known)
-            known->answer = question->is_service_anchor ? ANSWER_YES : ANSWER_NO;
+            known->answer = question->inspection.is_service_anchor ? ANSWER_YES : ANSWER_NO;
     }
     question->kind = PATH_QUESTION_NONE;
     if (error == -EACCES && !survey->is_limit_said)

@@ -56,7 +56,7 @@ struct path_question {
     enum path_question_kind kind;
     char id[DOCKER_ID_SIZE];
     struct docker_network network;
-    bool is_service_anchor;
+    struct docker_inspection inspection;
 };
 
 /* The question to ask now, to be ended before the next; it is ours. */

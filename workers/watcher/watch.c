@@ -86,6 +86,11 @@ void watch_look_at_paths(struct watch *watch)
     watch_schedule_step(watch);
 }
 
+bool watch_is_answer(int error)
+{
+    return error == -EACCES || error == -ENOENT || error == -EBADMSG || error == -EMSGSIZE;
+}
+
 bool watch_accept_answer(struct watch *watch, int error, const char *text)
 {
     watch->request = REQUEST_NONE;
@@ -109,6 +114,8 @@ static int next_question(struct watch *watch)
         return watch_scope_list_changed(watch);
     if (watch->is_complete) {
         result = watch_scope_list_owners(watch, &is_asking);
+        if (!is_asking)
+            result = watch_scope_inspect_health(watch, &is_asking);
         if (is_asking)
             return result;
     }

@@ -27,6 +27,7 @@ enum request {
     REQUEST_LIST_SCOPE,   /* every container in scope */
     REQUEST_LIST_CHANGED, /* those that events named */
     REQUEST_LIST_OWNERS,  /* those whose namespace others have joined */
+    REQUEST_HEALTH,       /* of one that was paused when we came */
     REQUEST_NETWORK,
     REQUEST_SURVEY, /* do replies come back? */
 };
@@ -61,6 +62,8 @@ struct watch {
     struct changes changes;
     struct change asked[DOCKER_FILTER_IDS_MAX]; /* under way */
     size_t asked_count;
+    struct docker_inspection inspection; /* of REQUEST_HEALTH, under way */
+    char inspected_id[DOCKER_ID_SIZE];
     struct said odd;
     struct said misspelt;
     char last_failure[256];
@@ -74,6 +77,8 @@ void watch_set_timer(sd_event_source *source, uint64_t delay);
 void watch_set_timer_at(sd_event_source *source, uint64_t time);
 /* The scope is known, or not any more: tells the owner. */
 void watch_set_complete(struct watch *watch, bool is_complete);
+/* What a proxy denies, what has gone and what is odd are answers, too: the connection is fine. */
+bool watch_is_answer(int error);
 /* True when the answer can be used; otherwise the connection is given up. */
 bool watch_accept_answer(struct watch *watch, int error, const char *text);
 void watch_advance_discovery(struct watch *watch, bool is_round);
@@ -91,6 +96,8 @@ int watch_scope_list(struct watch *watch) __attribute__((warn_unused_result));
 bool watch_scope_take_changes(struct watch *watch);
 /* Asks for owners of namespaces that are not known yet; *ret_is_asking says whether there is one. */
 int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
+/* Asks for the health of a container if no list has told it; *ret_is_asking says whether there is one. */
+int watch_scope_inspect_health(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
 /* Asks for those that were taken. */
 int watch_scope_list_changed(struct watch *watch) __attribute__((warn_unused_result));
 

@@ -27,13 +27,11 @@ static void on_all_listed(void *userdata, int error, const char *text)
     watch_advance_discovery(watch, false);
 }
 
-/* What a proxy denies, what has gone and what is odd are answers, too: the connection is fine. */
 static void on_survey_answered(void *userdata, int error, const char *text)
 {
     struct watch *watch = userdata;
-    bool is_answer = error == -EACCES || error == -ENOENT || error == -EBADMSG || error == -EMSGSIZE;
 
-    if (!watch_accept_answer(watch, is_answer ? 0 : error, text))
+    if (!watch_accept_answer(watch, watch_is_answer(error) ? 0 : error, text))
         return;
     path_survey_end_question(watch->survey, error, text);
     watch_look_at_paths(watch);
@@ -82,8 +80,8 @@ int watch_ask_for_survey(struct watch *watch)
         return docker_client_inspect_network(watch->client, question->id, &question->network, on_survey_answered,
                                              watch);
     case PATH_QUESTION_MODE:
-        return docker_client_inspect_mode(watch->client, question->id, &question->is_service_anchor, on_survey_answered,
-                                          watch);
+        return docker_client_inspect_container(watch->client, question->id, &question->inspection, on_survey_answered,
+                                               watch);
     case PATH_QUESTION_JOINED:
         return docker_client_list(watch->client, &everybody, &watched_labels, &handlers);
     case PATH_QUESTION_NONE:
