@@ -15,6 +15,7 @@ import supervision as supervision_module  # noqa: E402
 def pytest_addoption(parser):
     parser.addoption("--build", required=True, type=pathlib.Path, help="a build directory of this checkout, compiled")
     parser.addoption("--kills", type=int, default=5, metavar="N", help="how often test_crashes.py kills each process")
+    parser.addoption("--seed", type=int, metavar="N", help="test_watcher_model.py: this history instead of its own ones")
 
 
 @pytest.fixture(scope="session")

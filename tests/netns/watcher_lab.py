@@ -83,6 +83,7 @@ class Watcher:
         self.netadmin = None
         self.control = None
         self.lines = []
+        self.commits = 0  # complete desired states received
         self.changed = threading.Condition()
         command = ["nsenter", f"--net=/run/netns/{namespace}"]
         if resolv_conf:
@@ -168,6 +169,7 @@ class Watcher:
                 items += messages.parse_items(body)
             elif kind == messages.EXPOSURES_COMMIT:
                 assert struct.unpack("=2I", body)[0] == len(items)
+                self.commits += 1
                 return generation, items
 
     def next_state(self, deadline=DEADLINE):
