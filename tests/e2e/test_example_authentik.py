@@ -79,8 +79,12 @@ def wait_answer(lab, proto, identity, family, port, name, deadline=20):
                       and answer, deadline, f"{name} answers on {proto}/{port} of {address}")
 
 
-def exposures(authentik, identity):
-    return json.loads(authentik.exec(f"{identity}-anchor", "anchord", "status", "--json").stdout)["exposures"]
+def wait_exposed(authentik, identity, expected):
+    """Until status of the identity shows these: (container, port, backend's port)."""
+    def shown():
+        status = json.loads(authentik.exec(f"{identity}-anchor", "anchord", "status", "--json").stdout)
+        return {(row["container"], row["port_first"], row["backend_port_first"]) for row in status["exposures"]}
+    wait_until(lambda: shown() == expected, PROMISE_SECONDS, f"status of {identity} shows {expected}")
 
 
 def leaves_with(lab, namespace):
@@ -123,14 +127,13 @@ def test_an_outpost_is_served_within_the_promise_and_gone_with_it(lab, authentik
         seconds = outpost.seconds_since_start()
         figure(f"start of the outpost to its answers {seconds:.2f} s")
         assert seconds < PROMISE_SECONDS
-        assert [(row["container"], row["port_first"], row["backend_port_first"])
-                for row in exposures(authentik, "directory")] == [(f"ak-outpost-{outpost.name}", 636, 6636)]
-        assert exposures(authentik, "apps") == []
+        wait_exposed(authentik, "directory", {(f"ak-outpost-{outpost.name}", 636, 6636)})
+        wait_exposed(authentik, "apps", set())
         outpost.remove()
         for address in ADDRESSES["directory"]:
             wait_until(lambda a=address: lab.lanhost1.probe("tcp", a, 636, timeout=0.3) == "refused", PROMISE_SECONDS,
                        f"tcp/636 of {address} is refused")
-        assert exposures(authentik, "directory") == []
+        wait_exposed(authentik, "directory", set())
 
 
 def test_a_stopped_identity_is_no_concern_of_the_others(lab, authentik, spawn):

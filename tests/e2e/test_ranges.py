@@ -47,14 +47,15 @@ def answers(project, proto, ports, family):
     return dict.fromkeys(ports) | {port: (name, by_service[name][client]) for port, (name, client) in said.items()}
 
 
-def status(project):
-    return json.loads(project.exec(ANCHOR, "anchord", "status", "--json").stdout)
-
-
-def conflicts(project):
-    """(ports, who is refused, who has them) for each conflict that status shows."""
-    return sorted((row["proto"], row["port_first"], row["port_last"], row["container"].removeprefix(f"{project.name}-"),
-                   row["holder"].removeprefix(f"{project.name}-")) for row in status(project)["conflicts"])
+def wait_status(project, *, exposed, refused):
+    """Until status shows of the second container: (first port, backend's), and (first port, last, who has them)."""
+    def shown():
+        status, second = json.loads(project.exec(ANCHOR, "anchord", "status", "--json").stdout), f"{project.name}-second"
+        return ({(row["port_first"], row["backend_port_first"]) for row in status["exposures"]
+                 if row["container"] == second},
+                {(row["port_first"], row["port_last"], row["holder"].removeprefix(f"{project.name}-"))
+                 for row in status["conflicts"] if row["container"] == second})
+    wait_until(lambda: shown() == (exposed, refused), 5, f"status shows {exposed} and refuses {refused}")
 
 
 @pytest.mark.parametrize("proto", ("tcp", "udp"))
@@ -85,13 +86,10 @@ def test_overlapping_ranges_are_shared_out_and_taken_over_port_by_port(project):
                 project.wait_answer("tcp", 8015, "second", family=family)
                 expected = second | first  # where both claim a port, the first has it
                 assert answers(project, "tcp", expected, family) == expected
-            assert conflicts(project) == [("tcp", 8005, 8010, "second", "first")]
+            wait_status(project, exposed={(8011, 9111)}, refused={(8005, 8010, "first")})
             project.lab.docker("rm", "--force", name)
             for family in FAMILIES:
                 project.wait_answer("tcp", 8005, "second", family=family)
                 expected = dict.fromkeys(first) | second
                 assert answers(project, "tcp", expected, family) == expected
-            assert conflicts(project) == []
-            wait_until(lambda: {(row["container"], row["port_first"], row["backend_port_first"])
-                                for row in status(project)["exposures"] if "second" in row["container"]}
-                       == {(f"{project.name}-second", 8005, 9105)}, 5, "the whole range of the second one in status")
+            wait_status(project, exposed={(8005, 9105)}, refused=set())
