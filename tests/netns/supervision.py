@@ -118,12 +118,13 @@ def message_types():
 def wait_until(condition, timeout=5.0):
     """Polls what no event announces (the state of /proc); returns the first true value."""
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+    while True:
+        begun = time.monotonic()
         value = condition()
         if value:
             return value
+        assert begun < deadline, f"not within {timeout} s: {condition}"
         threading.Event().wait(0.01)
-    raise AssertionError(f"not within {timeout} s: {condition}")
 
 
 def status_of(pid):

@@ -107,9 +107,12 @@ def test_nat10_container_reaches_none_of_the_anchors_other_networks(exposed):
 @pytest.mark.parametrize("address", (LAN4, LAN6))
 def test_nat11_closed_port_answers_like_a_servers(exposed, protocol, address):
     for who in (exposed.client, exposed.two):
-        start = time.monotonic()
-        assert outcome(who, protocol, address, 81) == "refused"
-        assert time.monotonic() - start < 1
+        times = []
+        for _ in range(2):  # a first packet may be lost to neighbour discovery, and TCP repeats it after a second
+            start = time.monotonic()
+            assert outcome(who, protocol, address, 81) == "refused"
+            times.append(time.monotonic() - start)
+        assert min(times) < 1
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -1,5 +1,6 @@
 """The supervisor with stand-in workers: what it gives them, how it joins, watches, restarts and stops them."""
 
+import datetime
 import os
 import signal
 import socket
@@ -29,6 +30,11 @@ def linked(process, name, peer, count=1):
     """The message LINK to that peer (enum link_peer)."""
     number = {"watcher": 1, "netadmin": 2, "announcer": 3, "control": 5}[peer]
     return got(process, name, "LINK", count, descriptors=1, body=struct.pack("=II", number, 0).hex())
+
+
+def seconds_between(first, second):
+    """Of two records of the log."""
+    return (datetime.datetime.fromisoformat(second["time"]) - datetime.datetime.fromisoformat(first["time"])).total_seconds()
 
 
 # --- what each process may do (DESIGN §1) ---
@@ -156,14 +162,14 @@ def test_killed_worker_is_restarted_at_once_and_joined_again(supervision, name):
     got(process, "netadmin", "TOPOLOGY")
     for peer in PEERS[name]:
         linked(process, name, peer)
-    before = time.monotonic()
     os.kill(started(process, name), signal.SIGKILL)
     for peer in PEERS[name]:
         linked(process, name, peer, count=2)
-    assert time.monotonic() - before < 1.0
-    for peer in PEERS[name]:
         linked(process, peer, name, count=2)
-    assert process.wait_for(msg="worker died")["signal"] == "KILL"
+    died = process.wait_for(msg="worker died")
+    assert died["signal"] == "KILL"
+    # The supervisor's part; how long the stand-in takes to begin is Python's.
+    assert seconds_between(died, process.wait_for(msg="worker started", name=name, count=2)) < 1.0
     assert process.wait_for(msg="starting a worker again")["delay_seconds"] == 0
     if name == "netadmin":
         assert got(process, name, "TOPOLOGY", count=2)["body"] == got(process, name, "TOPOLOGY")["body"]
