@@ -4,11 +4,13 @@
 #include "common/text.h"
 
 #include <arpa/inet.h>
+#include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/flowtable.h>
 #include <libnftnl/object.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
 /* A dump that somebody's commit interrupts starts over, at most this often. */
@@ -129,6 +131,35 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
     return add_intruder(dump, NFT_OBJECT_SET, name, 0);
 }
 
+static int note_name(const struct nlattr *attribute, void *userdata)
+{
+    bool *is_named = userdata;
+
+    *is_named = *is_named || mnl_attr_get_type(attribute) == NFTA_EXPR_NAME;
+    return MNL_CB_OK;
+}
+
+static int require_name(const struct nlattr *nest, void *userdata)
+{
+    bool is_named = false;
+
+    (void)userdata;
+    return mnl_attr_parse_nested(nest, note_name, &is_named) < 0 || !is_named ? MNL_CB_ERROR : MNL_CB_OK;
+}
+
+/* libnftnl 1.2 takes it for granted that each expression of a set has a name (nftnl_expr_parse), and ends without. */
+static int require_named_expressions(const struct nlattr *attribute, void *userdata)
+{
+    switch (mnl_attr_get_type(attribute)) {
+    case NFTA_SET_EXPR:
+        return require_name(attribute, userdata);
+    case NFTA_SET_EXPRESSIONS:
+        return mnl_attr_parse_nested(attribute, require_name, userdata);
+    default:
+        return MNL_CB_OK;
+    }
+}
+
 static int on_set(const struct nlmsghdr *message, void *userdata)
 {
     struct dump *dump = userdata;
@@ -137,7 +168,8 @@ static int on_set(const struct nlmsghdr *message, void *userdata)
 
     if (!set)
         return -ENOMEM;
-    if (nftnl_set_nlmsg_parse(message, set) == 0 && is_ours(dump, nftnl_set_get_str(set, NFTNL_SET_TABLE)))
+    if (mnl_attr_parse(message, sizeof(struct nfgenmsg), require_named_expressions, NULL) >= 0 &&
+        nftnl_set_nlmsg_parse(message, set) == 0 && is_ours(dump, nftnl_set_get_str(set, NFTNL_SET_TABLE)))
         result = note_set(dump, set);
     nftnl_set_free(set);
     return result;

@@ -151,7 +151,7 @@ static int read_acknowledgement(struct rtnetlink_request *request, const struct 
 {
     const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
 
-    if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer))
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer) || answer->error > 0)
         return -EBADMSG;
     if (answer->error)
         keep_kernel_text(request, message);
