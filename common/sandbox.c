@@ -131,6 +131,7 @@ void sandbox_keep_heap_small(void)
     (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     (void)mallopt(M_TRIM_THRESHOLD, 32 * 1024);
     (void)mallopt(M_TOP_PAD, 4096);
+    (void)malloc_trim(0);
 }
 
 int sandbox_block_stop_signals(void)

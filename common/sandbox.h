@@ -44,7 +44,9 @@ int sandbox_block_stop_signals(void) __attribute__((warn_unused_result));
 
 /*
  * What a burst needed goes back to the kernel after it. By default glibc keeps 128 kB, and from the first large block
- * that is freed on ever more (mallopt(3)): half a megabyte in a watcher of 1,000 containers. First thing in main().
+ * that is freed on ever more (mallopt(3)): half a megabyte in a watcher of 1,000 containers. What the constructors of
+ * libraries left of their 132 kB goes back at once: calloc(3) clears what it takes of that, and so makes all of it
+ * resident, but nothing of what is fresh. First thing in main().
  */
 void sandbox_keep_heap_small(void);
 
