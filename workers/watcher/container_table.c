@@ -25,6 +25,7 @@ static void free_entry(struct container_entry *entry)
     free(entry->ranges);
     free(entry->endpoints);
     free(entry->joined_id);
+    free(entry->owner);
     free(entry);
 }
 
@@ -110,7 +111,7 @@ static int read_labels(struct container_entry *entry, const struct docker_contai
     else if (count < 0)
         return count;
     else
-        entry->range_count = (size_t)count;
+        entry->range_count = (uint32_t)count;
     return 0;
 }
 
@@ -150,7 +151,7 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
     if (!entry->joined_id) {
         free(entry->endpoints);
         entry->endpoints = endpoints;
-        entry->endpoint_count = container->endpoint_count;
+        entry->endpoint_count = (uint32_t)container->endpoint_count; /* at most DOCKER_ENDPOINTS_MAX */
     }
     entry->created = container->created;
     entry->is_service_anchor = container->is_service_anchor;

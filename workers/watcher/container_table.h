@@ -39,33 +39,37 @@ struct label_fault {
     const char *reason; /* NULL: nothing; static storage, as the label */
 };
 
+/* Whose network namespace a container is in, at the end of the chain of those that joined. */
+struct container_owner {
+    char id[DOCKER_ID_SIZE];
+    char name[NAME_SIZE];
+    bool is_service_anchor;
+    enum docker_health health;
+};
+
+/* There may be thousands: the members stand in an order that leaves no holes. */
 struct container_entry {
     UT_hash_handle hh;
     char id[DOCKER_ID_SIZE];
+    bool mirrors_to_v6;
+    bool waits_for_health;
+    bool is_service_anchor;
+    bool is_warned_of; /* `no usable IP for container` was logged */
+    bool is_owner_known;
+    bool is_health_unknown; /* it was paused when it came: lists do not tell, Docker must be asked (DISC-7) */
+    enum docker_health health;
     uint32_t serial; /* counts up from 1 with each new container (exposures.h) */
     uint32_t pass;   /* the last one that saw it */
+    uint32_t range_count;
+    uint32_t endpoint_count;
     uint64_t created;
     char *name;
     struct expose_range *ranges; /* none when the label is invalid */
-    size_t range_count;
-    bool mirrors_to_v6;
-    bool waits_for_health;
-    struct label_fault fault;
-    bool is_service_anchor;
-    enum docker_health health;
-    bool is_health_unknown; /* it was paused when it came: lists do not tell, Docker must be asked (DISC-7) */
-    bool is_warned_of;      /* `no usable IP for container` was logged */
-    char *joined_id;        /* the container whose network namespace it has joined, or NULL (DISC-5) */
-    /* At the end of that chain; set by namespace_owners_resolve(), as the endpoints then are. */
-    struct {
-        char id[DOCKER_ID_SIZE];
-        char name[NAME_SIZE];
-        bool is_service_anchor;
-        enum docker_health health;
-    } owner;
-    bool is_owner_known;
     struct container_endpoint *endpoints;
-    size_t endpoint_count;
+    struct label_fault fault;
+    char *joined_id; /* the container whose network namespace it has joined, or NULL (DISC-5) */
+    /* Of one that has joined another; NULL until namespace_owners_resolve() sets it, and the endpoints with it. */
+    struct container_owner *owner;
 };
 
 struct container_table {

@@ -19,7 +19,7 @@ struct namespace_owner {
     bool is_service_anchor;
     enum docker_health health;
     struct container_endpoint *endpoints;
-    size_t endpoint_count;
+    uint32_t endpoint_count;
 };
 
 static struct namespace_owner *find(const struct namespace_owners *owners, const char *id)
@@ -111,7 +111,7 @@ int namespace_owners_put(struct namespace_owners *owners, const struct docker_co
         return result;
     free(owner->endpoints);
     owner->endpoints = endpoints;
-    owner->endpoint_count = container->endpoint_count;
+    owner->endpoint_count = (uint32_t)container->endpoint_count; /* at most DOCKER_ENDPOINTS_MAX */
     owner->is_known = true;
     owner->is_asked_for = false;
     owner->is_service_anchor = container->is_service_anchor;
@@ -138,8 +138,11 @@ static struct namespace_owner *want(struct namespace_owners *owners, const char 
 
 static int adopt_endpoints(struct container_entry *entry, const struct namespace_owner *owner)
 {
-    struct container_endpoint *endpoints = calloc(owner->endpoint_count + 1, sizeof(*endpoints));
+    struct container_endpoint *endpoints;
 
+    if (!entry->owner)
+        entry->owner = calloc(1, sizeof(*entry->owner));
+    endpoints = entry->owner ? calloc(owner->endpoint_count + 1, sizeof(*endpoints)) : NULL;
     if (!endpoints)
         return -ENOMEM;
     if (owner->endpoint_count > 0)
@@ -147,10 +150,10 @@ static int adopt_endpoints(struct container_entry *entry, const struct namespace
     free(entry->endpoints);
     entry->endpoints = endpoints;
     entry->endpoint_count = owner->endpoint_count;
-    text_copy_cut(entry->owner.id, sizeof(entry->owner.id), owner->id);
-    text_copy_cut(entry->owner.name, sizeof(entry->owner.name), owner->name);
-    entry->owner.is_service_anchor = owner->is_service_anchor;
-    entry->owner.health = owner->health;
+    text_copy_cut(entry->owner->id, sizeof(entry->owner->id), owner->id);
+    text_copy_cut(entry->owner->name, sizeof(entry->owner->name), owner->name);
+    entry->owner->is_service_anchor = owner->is_service_anchor;
+    entry->owner->health = owner->health;
     return 0;
 }
 

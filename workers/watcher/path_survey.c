@@ -285,12 +285,12 @@ static void carry_over(struct path_survey *survey, const struct container_entry 
 static enum answer find_anchor(struct path_survey *survey, const struct container_entry *entry, const char **ret_name,
                                enum docker_health *ret_health)
 {
-    bool has_joined = entry->joined_id != NULL;
-    const char *namespace_id = has_joined ? entry->owner.id : entry->id;
-    enum answer answer = has_joined && entry->owner.is_service_anchor ? ANSWER_YES : ask_mode(survey, namespace_id);
+    const struct container_owner *owner = entry->owner; /* there when it has joined: else it had no endpoint */
+    const char *namespace_id = owner ? owner->id : entry->id;
+    enum answer answer = owner && owner->is_service_anchor ? ANSWER_YES : ask_mode(survey, namespace_id);
 
-    *ret_name = has_joined ? entry->owner.name : entry->name;
-    *ret_health = has_joined ? entry->owner.health : entry->health;
+    *ret_name = owner ? owner->name : entry->name;
+    *ret_health = owner ? owner->health : entry->health;
     if (answer != ANSWER_NO)
         return answer;
     survey->needs_joined = true;
