@@ -110,29 +110,36 @@ static int send_state(struct control_peer *peer)
     return result < 0 ? result : channel_send_message(peer->channel, &commit);
 }
 
+/* Returns whether there was something new. */
+static bool send_changes(struct control_peer *peer)
+{
+    uint64_t digest = DIGEST_START;
+    int result = peer->tell(peer->userdata, digest_finding, &digest);
+
+    if (result == -EAGAIN || (result == 0 && peer->has_sent && digest == peer->sent_digest))
+        return false;
+    if (result < 0) {
+        log_error("cannot say what became of the labels", LOG_ERROR(result));
+        return false;
+    }
+    if (send_state(peer) < 0)
+        return false; /* on_closed hears of it */
+    peer->sent_digest = digest;
+    peer->has_sent = true;
+    return true;
+}
+
+/* After a change once more: by then what was queued for control is gone, too, and the memory can be given back. */
 static int on_send_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
     struct control_peer *peer = userdata;
-    uint64_t digest = DIGEST_START;
-    int result;
 
     (void)source;
     (void)planned;
     peer->is_scheduled = false;
-    (void)malloc_trim(0); /* what the last changes needed, and the queue of the state before */
-    if (!peer->channel)
-        return 0;
-    result = peer->tell(peer->userdata, digest_finding, &digest);
-    if (result == -EAGAIN || (result == 0 && peer->has_sent && digest == peer->sent_digest))
-        return 0;
-    if (result < 0) {
-        log_error("cannot say what became of the labels", LOG_ERROR(result));
-        return 0;
-    }
-    if (send_state(peer) < 0)
-        return 0; /* on_closed hears of it */
-    peer->sent_digest = digest;
-    peer->has_sent = true;
+    if (peer->channel && send_changes(peer))
+        control_peer_schedule(peer);
+    (void)malloc_trim(0);
     return 0;
 }
 

@@ -53,17 +53,24 @@ int exposures_new(struct exposures **ret)
     return 0;
 }
 
+void exposures_forget_result(struct exposures *exposures)
+{
+    free_pointer(&exposures->claims);
+    free_pointer(&exposures->by_admission);
+    free_pointer(&exposures->items);
+    free_pointer(&exposures->spare);
+    free_pointer(&exposures->grants);
+    free_pointer(&exposures->conflicts);
+    free_pointer(&exposures->over_limit);
+    exposures->claim_capacity = exposures->item_capacity = exposures->spare_capacity = 0;
+    exposures->grant_capacity = exposures->conflict_capacity = 0;
+}
+
 struct exposures *exposures_free(struct exposures *exposures)
 {
     if (!exposures)
         return NULL;
-    free(exposures->claims);
-    free(exposures->by_admission);
-    free(exposures->items);
-    free(exposures->spare);
-    free(exposures->grants);
-    free(exposures->conflicts);
-    free(exposures->over_limit);
+    exposures_forget_result(exposures);
     free(exposures);
     return NULL;
 }

@@ -77,3 +77,6 @@ int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map
  */
 int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,
                       struct exposure_result *ret) __attribute__((warn_unused_result));
+
+/* Frees the last result, which nobody may use any more, and the room it was computed in; who holds what stays known. */
+void exposures_forget_result(struct exposures *exposures);

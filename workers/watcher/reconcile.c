@@ -327,6 +327,14 @@ int reconciler_compute(struct reconciler *reconciler, struct container_table *ta
     return result < 0 ? result : exposures_compute(reconciler->exposures, reconciler->sources, source_count, ret);
 }
 
+void reconciler_forget_computed(struct reconciler *reconciler)
+{
+    exposures_forget_result(reconciler->exposures);
+    free(reconciler->sources);
+    reconciler->sources = NULL;
+    reconciler->source_capacity = 0;
+}
+
 void reconciler_on_applied(struct reconciler *reconciler, const struct message_applied *applied, uint64_t event_time)
 {
     uint64_t now = clock_real_nanoseconds();

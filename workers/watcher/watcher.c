@@ -52,7 +52,11 @@ static int tell_findings(void *userdata, finding_handler handler, void *handler_
     struct exposure_result computed;
     int result = table ? reconciler_compute(watcher->reconciler, table, &computed) : -EAGAIN;
 
-    return result < 0 ? result : findings_tell(table, &computed, watcher->survey, handler, handler_userdata);
+    if (result < 0)
+        return result;
+    result = findings_tell(table, &computed, watcher->survey, handler, handler_userdata);
+    reconciler_forget_computed(watcher->reconciler);
+    return result;
 }
 
 /* --- Docker -------------------------------------------------------------------------------------------- */
