@@ -22,6 +22,7 @@
 #include "workers/netadmin/nft_names.h"
 #include "workers/netadmin/policy.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -303,6 +304,7 @@ static int on_second_sweep(sd_event_source *source, uint64_t when, void *userdat
         log_info("stale conntrack entries dropped after all");
     }
     *last = failure;
+    (void)malloc_trim(0); /* the change is over, and what it needed */
     return 0;
 }
 
