@@ -98,6 +98,24 @@ def test_a_service_anchor_that_joins_ends_the_finding(lab, docker):
     assert "hunter2" not in str(watcher.lines) and "DATABASE_PASSWORD" not in str(watcher.lines)
 
 
+def test_many_events_list_all_containers_once_a_second_at_most(lab, docker):
+    """The engine is asked one question at a time: the survey's, the longest one, must not stand before each event."""
+    without_gateway(docker)
+    watcher = lab.start(poll=600)
+    docker.start(container(1, "tcp/1"))
+    watcher.log(NO_GATEWAY)
+    begin = time.monotonic()
+    before = len(docker.requests)
+    state = {("tcp", 1, 1): ("172.30.0.4", 1)}
+    for number in range(2, 62):
+        docker.start(container(number, f"tcp/{number}"))
+        state[("tcp", number, number)] = (f"172.30.0.{number + 3}", number)
+        watcher.state(state)
+    watcher.log(NO_GATEWAY, 61)
+    lists = sum(path.endswith("/containers/json?filters=%7B%7D") for path in docker.requests[before:])
+    assert 1 <= lists <= time.monotonic() - begin + 1
+
+
 def test_a_labelled_service_anchor_is_known_by_its_command(lab, docker):
     without_gateway(docker)
     watcher = lab.start()

@@ -62,9 +62,12 @@ static void run(void)
     path_survey_run(survey, &table, 51);
 }
 
+/* The survey's clock, in monotonic microseconds. */
+static uint64_t now;
+
 static void expect_question(enum path_question_kind kind, const char *id)
 {
-    const struct path_question *question = path_survey_ask(survey);
+    const struct path_question *question = path_survey_ask(survey, now);
 
     assert_int_equal(question->kind, kind);
     if (kind == PATH_QUESTION_NETWORK || kind == PATH_QUESTION_MODE)
@@ -86,13 +89,15 @@ static void set_transit(bool has_gateway)
 static void answer_mode(const char *id, bool is_service_anchor, int error)
 {
     expect_question(PATH_QUESTION_MODE, id);
-    path_survey_ask(survey)->inspection.is_service_anchor = is_service_anchor;
+    path_survey_ask(survey, now)->inspection.is_service_anchor = is_service_anchor;
     path_survey_end_question(survey, error, "denied");
     run();
 }
 
 static void answer_joined(const struct docker_container *joined)
 {
+    if (path_survey_next_due(survey) < UINT64_MAX)
+        now = path_survey_next_due(survey);
     expect_question(PATH_QUESTION_JOINED, "");
     if (joined)
         path_survey_consider(survey, joined);
@@ -237,8 +242,8 @@ static void the_questions_come_to_an_end(void **state)
         put(&web);
     }
     run();
-    while (path_survey_ask(survey)->kind != PATH_QUESTION_NONE && questions < 2000) {
-        struct path_question *question = path_survey_ask(survey);
+    while (path_survey_ask(survey, now)->kind != PATH_QUESTION_NONE && questions < 2000) {
+        struct path_question *question = path_survey_ask(survey, now);
 
         if (question->kind == PATH_QUESTION_NETWORK)
             question->network = (struct docker_network){.name = "n", .driver = "bridge"};

@@ -12,6 +12,9 @@
 #define NETWORKS_MAX 128
 #define MODES_MAX    256
 #define JOINED_MAX   256
+/* Every running container is listed no more often than this, however many events come: other questions wait meanwhile.
+ */
+#define JOINED_PERIOD_MICROSECONDS MICROSECONDS_PER_SECOND
 
 enum answer {
     ANSWER_PENDING,
@@ -58,7 +61,8 @@ struct path_survey {
     struct joined_container joined[JOINED_MAX];
     size_t joined_count;
     bool needs_joined;
-    bool has_joined; /* `joined` is current */
+    bool has_joined;     /* `joined` is current */
+    uint64_t joined_due; /* monotonic microseconds: not to be asked for earlier */
     struct path_question question;
     struct findings *found; /* of the last run */
     struct findings *before;
@@ -191,11 +195,21 @@ void path_survey_note_event(struct path_survey *survey)
     survey->has_joined = false;
 }
 
-struct path_question *path_survey_ask(struct path_survey *survey)
+static bool wants_joined(const struct path_survey *survey)
 {
-    if (survey->question.kind == PATH_QUESTION_NONE && survey->needs_joined && !survey->has_joined)
+    return survey->question.kind == PATH_QUESTION_NONE && survey->needs_joined && !survey->has_joined;
+}
+
+uint64_t path_survey_next_due(const struct path_survey *survey)
+{
+    return wants_joined(survey) ? survey->joined_due : UINT64_MAX;
+}
+
+struct path_question *path_survey_ask(struct path_survey *survey, uint64_t now)
+{
+    if (wants_joined(survey) && now >= survey->joined_due) {
         raise_question(survey, PATH_QUESTION_JOINED, "");
-    if (survey->question.kind == PATH_QUESTION_JOINED) {
+        survey->joined_due = now + JOINED_PERIOD_MICROSECONDS;
         survey->joined_count = 0;
         survey->has_joined = true; /* an event from now on makes it old again */
     }
@@ -294,10 +308,8 @@ static enum answer find_anchor(struct path_survey *survey, const struct containe
     if (answer != ANSWER_NO)
         return answer;
     survey->needs_joined = true;
-    if (!survey->has_joined) {
-        raise_question(survey, PATH_QUESTION_JOINED, "");
+    if (!survey->has_joined)
         return ANSWER_PENDING;
-    }
     for (size_t i = 0; i < survey->joined_count && answer == ANSWER_NO; i++) {
         const struct joined_container *joined = &survey->joined[i];
 

@@ -59,8 +59,11 @@ struct path_question {
     struct docker_inspection inspection;
 };
 
-/* The question to ask now, to be ended before the next; it is ours. */
-struct path_question *path_survey_ask(struct path_survey *survey);
+/* When there is a question that waits for its time (monotonic microseconds); UINT64_MAX: none does. */
+uint64_t path_survey_next_due(const struct path_survey *survey);
+
+/* The question to ask at `now`, to be ended before the next; it is ours. */
+struct path_question *path_survey_ask(struct path_survey *survey, uint64_t now);
 void path_survey_consider(struct path_survey *survey, const struct docker_container *container);
 /* Takes the answer; with an `error` it is not asked again: the check is left out, which is said once, with `text`. */
 void path_survey_end_question(struct path_survey *survey, int error, const char *text);

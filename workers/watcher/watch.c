@@ -278,6 +278,8 @@ int watch_new(sd_event *event, const struct message_configure_watcher *configura
     if (result == 0)
         result = add_source(watch, &watch->claim_source, 0, on_claim_due);
     if (result == 0)
+        result = add_source(watch, &watch->survey_source, 0, on_check);
+    if (result == 0)
         result = add_source(watch, &watch->check_source, MICROSECONDS_PER_MILLISECOND, on_check);
     if (result == 0)
         result = docker_client_new(event, host, &watch->client);
@@ -298,6 +300,7 @@ struct watch *watch_free(struct watch *watch)
     sd_event_source_disable_unref(watch->poll_source);
     sd_event_source_disable_unref(watch->round_source);
     sd_event_source_disable_unref(watch->check_source);
+    sd_event_source_disable_unref(watch->survey_source);
     sd_event_source_disable_unref(watch->claim_source);
     free(watch);
     return NULL;

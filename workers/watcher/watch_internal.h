@@ -57,8 +57,9 @@ struct watch {
     sd_event_source *backoff_source;
     sd_event_source *poll_source;
     sd_event_source *round_source;
-    sd_event_source *claim_source; /* by now our gateways are claimed */
-    sd_event_source *check_source; /* the next container of `changes` is due */
+    sd_event_source *claim_source;  /* by now our gateways are claimed */
+    sd_event_source *survey_source; /* a question of the survey is due */
+    sd_event_source *check_source;  /* the next container of `changes` is due */
     struct changes changes;
     struct change asked[DOCKER_FILTER_IDS_MAX]; /* under way */
     size_t asked_count;

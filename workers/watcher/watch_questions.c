@@ -72,8 +72,11 @@ int watch_ask_for_survey(struct watch *watch)
     static const struct docker_container_query everybody = {0};
     const struct docker_container_handlers handlers = {on_joined_container, on_any_odd_container, on_survey_answered,
                                                        watch};
-    struct path_question *question = path_survey_ask(watch->survey);
+    struct path_question *question = path_survey_ask(watch->survey, clock_monotonic_microseconds());
+    uint64_t next_due = path_survey_next_due(watch->survey);
 
+    if (next_due < UINT64_MAX)
+        watch_set_timer_at(watch->survey_source, next_due);
     watch->request = question->kind == PATH_QUESTION_NONE ? REQUEST_NONE : REQUEST_SURVEY;
     switch (question->kind) {
     case PATH_QUESTION_NETWORK:
