@@ -135,13 +135,24 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
     }
 }
 
+static bool is_full(const struct server *server)
+{
+    for (size_t i = 0; i < SERVER_CONNECTIONS_MAX; i++) {
+        if (!server->connections[i].connection)
+            return false;
+    }
+    return true;
+}
+
 static void run(struct server *server)
 {
+    bool was_full = is_full(server);
     MHD_UNSIGNED_LONG_LONG timeout;
 
     (void)MHD_run(server->daemon); /* says only that the daemon has this mode */
     set_deadline_timer(server);
-    if (MHD_get_timeout(server->daemon, &timeout) == MHD_YES && timeout == 0)
+    /* A daemon that was full watches its listening socket again only from the next call on: clients wait there. */
+    if ((was_full && !is_full(server)) || (MHD_get_timeout(server->daemon, &timeout) == MHD_YES && timeout == 0))
         (void)sd_event_source_set_enabled(server->again_source, SD_EVENT_ONESHOT);
 }
 
