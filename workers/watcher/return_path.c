@@ -130,7 +130,7 @@ static void format_auxiliary(const struct docker_network *shared, size_t family,
 const char *return_path_remedy(enum return_path_fault fault, size_t family, const struct docker_network *shared,
                                const char *other, unsigned int api, char text[RETURN_PATH_REMEDY_SIZE])
 {
-    char auxiliary[80];
+    char auxiliary[96];
 
     text[0] = '\0';
     format_auxiliary(shared, family, auxiliary, sizeof(auxiliary));
