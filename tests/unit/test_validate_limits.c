@@ -1,6 +1,6 @@
 /*
  * Unit tests of the gate (protocol/validate): how many items one message may carry, at the limit and one past it. That
- * of exposures stands in test_validate.c.
+ * of exposures stands in test_validate_state.c.
  */
 #include "tests/unit/validate_case.h"
 
