@@ -39,6 +39,7 @@ class Engine:
         self.containers = {container["Id"] for container in lab.engine.api("GET", "/containers/json?all=true")}
 
 
+@pytest.mark.not_on("podman", "the transit network is not Compose's own there")
 def test_compose_down_is_clean_and_leaves_nothing(lab, direct, figure):
     """SPEC 10: the anchor exits 0 in less than 2 s; the engine is as it was before."""
     before = Engine(lab)

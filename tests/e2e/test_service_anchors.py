@@ -16,7 +16,8 @@ from lab.instance import OUTSIDE_PORT
 from lab.machine import CHECKOUT, wait_until
 from service_anchors import INTERVAL_SECONDS, ServiceAnchors, anchor_of, service_anchor
 
-pytestmark = pytest.mark.every_engine
+pytestmark = [pytest.mark.every_engine,
+              pytest.mark.not_on("podman", "health checks are systemd's timers there, and the lab has no systemd")]
 _source_ports = itertools.count(43000)
 EXPOSED = (("tcp", 25, "smtp"), ("tcp", 80, "web"), ("udp", 443, "web"), ("tcp", 53, "dns"), ("udp", 53, "dns"))
 

@@ -88,9 +88,13 @@ class Project:
 
     def discard(self):
         """Remove everything of the project without asking its processes to end."""
-        for container in self.containers():
-            self.lab.engine.api("DELETE", f"/containers/{container['Id']}?force=true&v=true")
+        for identifier in sorted((container["Id"] for container in self.containers()), key=self._owns_namespace):
+            self.lab.engine.api("DELETE", f"/containers/{identifier}?force=true&v=true")
         self.down(timeout=0)
+
+    def _owns_namespace(self, identifier):
+        """Podman does not remove a container before those that are in its namespace."""
+        return not self.lab.engine.inspect(identifier)["HostConfig"]["NetworkMode"].startswith("container:")
 
     # --- containers ---------------------------------------------------------------------------
 
