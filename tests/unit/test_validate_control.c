@@ -38,6 +38,10 @@ static void what_control_is_told_of_workers_is_checked(void **state)
     message.supervision.workers[0] = running;
     message.supervision.workers[1].restarts = 1;
     EXPECT_BROKEN(direction, "unused worker not zero");
+    message.supervision.worker_count = WORKERS_MAX;
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        message.supervision.workers[i] = running;
+    assert_null(verdict(direction, 0));
     message.supervision.worker_count = WORKERS_MAX + 1;
     EXPECT_BROKEN(direction, "worker count");
     message.supervision.required = READINESS_ALL_ + 1;
