@@ -31,9 +31,10 @@ struct dhcp_family {
     uint64_t expires;                    /* microseconds of CLOCK_BOOTTIME; UINT64_MAX: never */
     bool is_applied;                     /* netadmin has taken it */
     bool is_answered;                    /* or has refused it */
-    bool is_another;                     /* not only a renewal of the one before */
-    bool wants_renewal;                  /* once netadmin has the address: see confirm() */
-    bool is_bound;                       /* what dhcpcd believes of itself */
+    bool is_confirmed;  /* an applied lease was counted and told: a successor of netadmin answers, too */
+    bool is_another;    /* not only a renewal of the one before */
+    bool wants_renewal; /* once netadmin has the address: see confirm() */
+    bool is_bound;      /* what dhcpcd believes of itself */
     bool is_stopping;
     unsigned int silences; /* in a row */
     sd_event_source *expiry_timer;
@@ -236,6 +237,7 @@ static void take_lease(struct dhcp_family *family, const struct message_lease_ev
     family->silences = 0;
     family->wants_renewal = needs_renewal(event);
     family->is_applied = was_applied;
+    family->is_confirmed = false;
     family->lease = (struct message_lease){
         .header = message_header_make(MESSAGE_LEASE, sizeof(family->lease), family->lease.header.generation + 1),
         .family = family->family,
@@ -304,6 +306,9 @@ static void log_applied(const struct dhcp_family *family)
  */
 static void confirm(struct dhcp_family *family)
 {
+    if (family->is_confirmed)
+        return;
+    family->is_confirmed = true;
     count(family, METRIC_OK);
     log_applied(family);
     metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), family->expires);
@@ -325,6 +330,7 @@ void dhcp_family_take_answer(struct dhcp_family *family, const struct message_le
     if (family->is_applied) {
         confirm(family);
     } else {
+        family->is_confirmed = false;
         count(family, METRIC_ERROR);
         metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), 0);
         log_warn("lease refused", LOG_TEXT("family", name_of(family)),
