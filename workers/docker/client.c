@@ -1,5 +1,5 @@
 /* The Docker API as anchord uses it; see client.h. Reads foreign bytes, runs without any privilege. */
-#include "workers/docker/client.h"
+#include "workers/docker/client_internal.h"
 
 #include "common/clock.h"
 #include "common/text.h"
@@ -24,6 +24,7 @@ struct operation {
     struct docker_client *client;
     struct transport_call *call;
     struct docker_parser *parser;
+    const char *method;
     char object[96];       /* the path without its query, for people */
     bool may_end_anywhere; /* the event stream has no end of its own */
     docker_done_handler on_done;
@@ -52,7 +53,7 @@ static int on_body(void *userdata, const void *bytes, size_t length)
 {
     struct operation *operation = userdata;
 
-    return docker_parser_feed(operation->parser, bytes, length);
+    return operation->parser ? docker_parser_feed(operation->parser, bytes, length) : 0;
 }
 
 static void on_call_done(void *userdata, int error, long status, const char *text)
@@ -64,10 +65,10 @@ static void on_call_done(void *userdata, int error, long status, const char *tex
 
     (void)status;
     operation->call = NULL; /* the transport has freed it */
-    if (error == 0 && !operation->may_end_anywhere)
+    if (error == 0 && operation->parser && !operation->may_end_anywhere)
         error = docker_parser_finish(operation->parser);
-    if (*docker_parser_error(operation->parser))
-        (void)snprintf(description, sizeof(description), "GET %s: %s", operation->object,
+    if (operation->parser && *docker_parser_error(operation->parser))
+        (void)snprintf(description, sizeof(description), "%s %s: %s", operation->method, operation->object,
                        docker_parser_error(operation->parser));
     else
         text_copy_cut(description, sizeof(description), text);
@@ -75,15 +76,17 @@ static void on_call_done(void *userdata, int error, long status, const char *tex
     on_done(on_done_userdata, error, description);
 }
 
-/* Starts GET `path`; takes `parser` over, also on failure. */
-static int start(struct docker_client *client, const char *path, struct docker_parser *parser, bool is_stream,
-                 docker_done_handler on_done, void *userdata)
+int docker_client_ask(struct docker_client *client, const struct docker_question *question)
 {
-    CLEANUP(docker_parser_freep) struct docker_parser *owned_parser = parser;
+    CLEANUP(docker_parser_freep) struct docker_parser *owned_parser = question->parser;
     struct operation *operation = calloc(1, sizeof(*operation));
     const struct transport_request request = {
-        .path = path,
-        .is_stream = is_stream,
+        .path = question->path,
+        .method = question->method,
+        .arrange = question->arrange,
+        .arrange_userdata = question->arrange_userdata,
+        .timeout_milliseconds = question->timeout_milliseconds,
+        .is_stream = question->is_stream,
         .on_body = on_body,
         .on_done = on_call_done,
         .userdata = operation,
@@ -94,15 +97,32 @@ static int start(struct docker_client *client, const char *path, struct docker_p
         return -ENOMEM;
     operation->client = client;
     operation->parser = TAKE_POINTER(owned_parser);
-    (void)snprintf(operation->object, sizeof(operation->object), "%.*s", (int)strcspn(path, "?"), path);
-    operation->may_end_anywhere = is_stream;
-    operation->on_done = on_done;
-    operation->userdata = userdata;
+    operation->method = question->method ? question->method : "GET";
+    (void)snprintf(operation->object, sizeof(operation->object), "%.*s", (int)strcspn(question->path, "?"),
+                   question->path);
+    operation->may_end_anywhere = question->is_stream;
+    operation->on_done = question->on_done;
+    operation->userdata = question->userdata;
     DL_APPEND(client->operations, operation);
-    result = transport_get(client->transport, &request, &operation->call);
+    result = transport_send(client->transport, &request, &operation->call);
     if (result < 0)
         free_operation(operation);
     return result;
+}
+
+/* A GET; takes `parser` over, also on failure. */
+static int start(struct docker_client *client, const char *path, struct docker_parser *parser, bool is_stream,
+                 docker_done_handler on_done, void *userdata)
+{
+    const struct docker_question question = {
+        .path = path,
+        .parser = parser,
+        .is_stream = is_stream,
+        .on_done = on_done,
+        .userdata = userdata,
+    };
+
+    return docker_client_ask(client, &question);
 }
 
 /* --- connecting ---------------------------------------------------------------------------------------- */
@@ -284,9 +304,8 @@ static char *make_filters(const struct filter *filters, size_t count)
     return escaped;
 }
 
-/* /v1.41 and the four parts in a row; the caller frees. */
-static char *make_path(const struct docker_client *client, const char *path, const char *argument, const char *more,
-                       const char *more_argument)
+char *docker_client_make_path(const struct docker_client *client, const char *path, const char *argument,
+                              const char *more, const char *more_argument)
 {
     char *text = NULL;
 
@@ -303,7 +322,9 @@ int docker_client_list(struct docker_client *client, const struct docker_contain
         {"id", query->ids, query->id_count},
     };
     CLEANUP_FREE char *filters = make_filters(list, ARRAY_LENGTH(list));
-    CLEANUP_FREE char *path = filters ? make_path(client, "/containers/json", "?filters=", filters, "") : NULL;
+    CLEANUP_FREE char *path = filters ? docker_client_make_path(client, "/containers/json?filters=", filters,
+                                                                query->in_any_state ? "&all=true" : "", "")
+                                      : NULL;
     struct docker_parser *parser = NULL;
     int result;
 
@@ -319,7 +340,7 @@ int docker_client_list(struct docker_client *client, const struct docker_contain
 int docker_client_inspect_network(struct docker_client *client, const char *id, struct docker_network *network,
                                   docker_done_handler on_done, void *userdata)
 {
-    CLEANUP_FREE char *path = make_path(client, "/networks/", id, "", "");
+    CLEANUP_FREE char *path = docker_client_make_path(client, "/networks/", id, "", "");
     struct docker_parser *parser = NULL;
     int result;
 
@@ -334,7 +355,7 @@ int docker_client_inspect_network(struct docker_client *client, const char *id, 
 int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_inspection *inspection,
                                     docker_done_handler on_done, void *userdata)
 {
-    CLEANUP_FREE char *path = make_path(client, "/containers/", id, "/json", "");
+    CLEANUP_FREE char *path = docker_client_make_path(client, "/containers/", id, "/json", "");
     struct docker_parser *parser = NULL;
     int result;
 
@@ -365,11 +386,27 @@ int docker_client_follow_events(struct docker_client *client, uint64_t since, co
 
     (void)snprintf(from, sizeof(from), "%" PRIu64 ".%09" PRIu64, since / NANOSECONDS_PER_SECOND,
                    since % NANOSECONDS_PER_SECOND);
-    path = filters ? make_path(client, "/events?since=", from, "&filters=", filters) : NULL;
+    path = filters ? docker_client_make_path(client, "/events?since=", from, "&filters=", filters) : NULL;
     if (!path)
         return -ENOMEM;
     result = docker_parser_new_events(labels, on_event, userdata, &parser);
     if (result < 0)
         return result;
     return start(client, path, parser, true, on_done, userdata);
+}
+
+int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_document *document,
+                                    docker_done_handler on_done, void *userdata)
+{
+    CLEANUP_FREE char *escaped = transport_escape(id);
+    CLEANUP_FREE char *path = escaped ? docker_client_make_path(client, "/containers/", escaped, "/json", "") : NULL;
+    struct docker_parser *parser = NULL;
+    int result;
+
+    if (!path)
+        return -ENOMEM;
+    result = docker_parser_new_document(document, &parser);
+    if (result < 0)
+        return result;
+    return start(client, path, parser, false, on_done, userdata);
 }

@@ -1,9 +1,10 @@
 /*
  * The Docker API as anchord uses it, read only, on the event loop (DESIGN §2, §3).
  *
- * Called by the watcher. Talks to Docker, or to a socket proxy before it; runs without any privilege. Nothing
- * blocks, nothing is logged here; each failure comes with the operation, its object and the reason in one text.
- * Everything that opens files happens in docker_client_new(), so the caller may seal itself afterwards.
+ * Called by watcher and keeper; what writes is the keeper's alone (workers/keeper/command.h). Talks to Docker, or to a
+ * socket proxy before it; runs without any privilege. Nothing blocks, nothing is logged here; each failure comes with
+ * the operation, its object and the reason in one text. Everything that opens files happens in docker_client_new(), so
+ * the caller may seal itself afterwards.
  */
 #pragma once
 
@@ -44,6 +45,7 @@ struct docker_container_query {
     size_t label_count;
     const char *const *ids; /* any may match; at most DOCKER_FILTER_IDS_MAX */
     size_t id_count;
+    bool in_any_state; /* also those that do not run */
 };
 
 struct docker_container_handlers {
@@ -64,6 +66,14 @@ int docker_client_inspect_network(struct docker_client *client, const char *id, 
 
 /* GET /containers/ID/json into `inspection`; the rest as above. */
 int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_inspection *inspection,
+                                    docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
+
+/*
+ * GET /containers/ID/json, whole: what it holds that we do not know is kept, too (LIFE-7). `id` may be a name. The
+ * document must live until on_done, counts only when `error` is 0, and is released by the caller. It holds other
+ * people's secrets: none of it is logged (SPEC §10).
+ */
+int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_document *document,
                                     docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
 
 /*

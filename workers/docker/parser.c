@@ -35,7 +35,9 @@ struct docker_parser *docker_parser_free(struct docker_parser *parser)
 
 int docker_parser_feed(struct docker_parser *parser, const void *bytes, size_t length)
 {
-    return json_reader_feed(&parser->reader, bytes, length);
+    int result = parser->keep ? parser->keep(parser, bytes, length) : 0;
+
+    return result < 0 ? result : json_reader_feed(&parser->reader, bytes, length);
 }
 
 int docker_parser_finish(struct docker_parser *parser)

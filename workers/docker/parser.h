@@ -10,6 +10,8 @@ struct docker_parser {
     struct json_reader reader;
     /* Called by docker_parser_finish() after a complete document: NULL, or what is wrong with it. */
     const char *(*check)(struct docker_parser *parser);
+    /* Called with the bytes of the answer before they are read, or NULL. Returns 0 or a negative errno. */
+    int (*keep)(struct docker_parser *parser, const void *bytes, size_t length);
     const char *error;
     void *record; /* owned, or NULL */
     void *userdata;

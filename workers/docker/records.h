@@ -108,6 +108,14 @@ struct docker_version {
     unsigned int api_negotiated; /* what we speak with it */
 };
 
+/* A whole answer as it came; checked to be JSON. All zero before its first use, released by its owner. */
+struct docker_document {
+    char *bytes; /* not terminated */
+    size_t length;
+};
+
+void docker_document_release(struct docker_document *document);
+
 /* Which labels to read; all that is pointed to must outlive the parser. */
 struct docker_label_names {
     const char *names[DOCKER_LABELS_MAX]; /* to keep */
@@ -142,6 +150,10 @@ int docker_parser_new_version(struct docker_version *version, struct docker_pars
  * `inspection` is the caller's, as above.
  */
 int docker_parser_new_inspection(struct docker_inspection *inspection, struct docker_parser **ret)
+    __attribute__((warn_unused_result));
+
+/* Keeps the whole answer, an object, in `document`, which is emptied first and is the caller's, as above. */
+int docker_parser_new_document(struct docker_document *document, struct docker_parser **ret)
     __attribute__((warn_unused_result));
 
 struct docker_parser *docker_parser_free(struct docker_parser *parser);

@@ -1,4 +1,4 @@
-/* HTTP GET to Docker on the event loop; see transport.h. Reads foreign bytes, runs without any privilege. */
+/* HTTP to Docker on the event loop; see transport.h. Reads foreign bytes, runs without any privilege. */
 #include "workers/docker/transport.h"
 
 #include "common/clock.h"
@@ -61,6 +61,11 @@ struct transport_call *transport_cancel(struct transport_call *call)
     return NULL;
 }
 
+static const char *method_of(const struct transport_call *call)
+{
+    return call->request.method ? call->request.method : "GET";
+}
+
 /* The switch of the usual socket proxy (tecnativa/docker-socket-proxy) that opens `path`. */
 static const char *proxy_switch(const char *path)
 {
@@ -81,24 +86,41 @@ static const char *proxy_switch(const char *path)
     return "this path";
 }
 
+/* 500 is the engine's own answer; 502 to 504 are those of a proxy before an engine that is away. */
+static int status_errno(long status)
+{
+    switch (status) {
+    case 404:
+        return -ENOENT;
+    case 409:
+        return -EEXIST;
+    case 500:
+        return -EREMOTEIO;
+    default:
+        return status > 500 ? -EIO : -EBADMSG;
+    }
+}
+
 static int describe_status(const struct transport_call *call, long status, char text[TRANSPORT_TEXT_SIZE])
 {
     int path_length = (int)strcspn(call->path, "?");
     char message[TRANSPORT_TEXT_SIZE / 2];
 
-    if (status >= 200 && status < 300) {
+    /* 304: what a command asks for is so already (ContainerStart, ContainerStop). */
+    if ((status >= 200 && status < 300) || (status == 304 && call->request.arrange)) {
         text[0] = '\0';
         return 0;
     }
     if (status == 403) {
-        (void)snprintf(text, TRANSPORT_TEXT_SIZE, "GET %.*s denied by the socket proxy (403): allow %s", path_length,
-                       call->path, proxy_switch(call->path));
+        (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s denied by the socket proxy (403): allow %s%s",
+                       method_of(call), path_length, call->path, proxy_switch(call->path),
+                       call->request.arrange ? " and POST=1" : "");
         return -EACCES;
     }
     docker_error_message(call->error_body, call->error_body_length, message, sizeof(message));
-    (void)snprintf(text, TRANSPORT_TEXT_SIZE, "GET %.*s: HTTP status %ld%s%s", path_length, call->path, status,
-                   message[0] ? ": " : "", message);
-    return status == 404 ? -ENOENT : status >= 500 ? -EIO : -EBADMSG;
+    (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s: HTTP status %ld%s%s", method_of(call), path_length, call->path,
+                   status, message[0] ? ": " : "", message);
+    return status_errno(status);
 }
 
 /* What curl says about a failed transfer, as an errno. */
@@ -145,15 +167,15 @@ static int describe_result(const struct transport_call *call, CURLcode code, lon
     const char *reason = call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
 
     if (call->body_error) {
-        (void)snprintf(text, TRANSPORT_TEXT_SIZE, "GET %.*s: the answer cannot be used", (int)strcspn(call->path, "?"),
-                       call->path);
+        (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s: the answer cannot be used", method_of(call),
+                       (int)strcspn(call->path, "?"), call->path);
         return call->body_error;
     }
     /* The status says more than a body that was cut short. */
     if (code == CURLE_OK || (status != 0 && (status < 200 || status >= 300)))
         return describe_status(call, status, text);
-    (void)snprintf(text, TRANSPORT_TEXT_SIZE, "GET %.*s: %s%s", (int)strcspn(call->path, "?"), call->path, reason,
-                   tls_advice(call, code));
+    (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s: %s%s", method_of(call), (int)strcspn(call->path, "?"),
+                   call->path, reason, tls_advice(call, code));
     return transfer_errno(call->easy, code);
 }
 
@@ -316,7 +338,8 @@ static bool set_tls_options(const struct transport_call *call)
 
 static bool set_options(struct transport_call *call)
 {
-    long limit = (long)TRANSPORT_TIMEOUT_MILLISECONDS;
+    uint32_t own_limit = call->request.timeout_milliseconds;
+    long limit = (long)(own_limit ? own_limit : TRANSPORT_TIMEOUT_MILLISECONDS);
     CURL *easy = call->easy;
 
     return SET_OPTION(easy, CURLOPT_URL, call->url) && SET_OPTION(easy, CURLOPT_PRIVATE, call) &&
@@ -327,7 +350,7 @@ static bool set_options(struct transport_call *call)
            SET_OPTION(easy, CURLOPT_WRITEFUNCTION, on_body) && SET_OPTION(easy, CURLOPT_WRITEDATA, call) &&
            SET_OPTION(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made) &&
            SET_OPTION(easy, CURLOPT_SOCKOPTDATA, call->transport) &&
-           SET_OPTION(easy, CURLOPT_CONNECTTIMEOUT_MS, limit) &&
+           SET_OPTION(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)TRANSPORT_TIMEOUT_MILLISECONDS) &&
            SET_OPTION(easy, CURLOPT_TIMEOUT_MS, call->request.is_stream ? 0L : limit) && set_peer_options(call) &&
            set_tls_options(call);
 }
@@ -345,7 +368,7 @@ static char *make_url(const struct docker_host *host, const char *path)
     return length < 0 ? NULL : url;
 }
 
-int transport_get(struct transport *transport, const struct transport_request *request, struct transport_call **ret)
+int transport_send(struct transport *transport, const struct transport_request *request, struct transport_call **ret)
 {
     struct transport_call *call;
 
@@ -361,6 +384,7 @@ int transport_get(struct transport *transport, const struct transport_request *r
     call->path = strdup(request->path);
     call->easy = curl_easy_init();
     if (!call->url || !call->path || !call->easy || !set_options(call) ||
+        (request->arrange && !request->arrange(call->easy, request->arrange_userdata)) ||
         curl_multi_add_handle(transport->multi, call->easy) != CURLM_OK) {
         free_call(call);
         return -ENOMEM;

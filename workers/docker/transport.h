@@ -1,5 +1,5 @@
 /*
- * HTTP GET to Docker on the event loop: libcurl's multi interface behind sd-event.
+ * HTTP to Docker on the event loop: libcurl's multi interface behind sd-event.
  *
  * Called by client.c. Talks to Docker or a socket proxy; runs without any privilege. No threads, no signals, no
  * host name ever reaches curl unresolved, no file is opened after transport_new().
@@ -26,9 +26,20 @@ typedef int (*transport_body_handler)(void *userdata, const void *bytes, size_t 
  */
 typedef void (*transport_done_handler)(void *userdata, int error, long status, const char *text);
 
+/*
+ * Makes another request of what would be a GET: sets options of `easy`, a CURL *. Called
+ * before transport_send() returns. False: without memory. The only one is the keeper's (workers/keeper/command.c);
+ * nobody else can write.
+ */
+typedef bool (*transport_arrangement)(void *easy, void *userdata);
+
 struct transport_request {
-    const char *path; /* with query, from the slash on */
-    bool is_stream;   /* no time limit; a dead peer is noticed by TCP keep-alive */
+    const char *path;   /* with query, from the slash on */
+    const char *method; /* as `arrange` makes it, static; NULL: GET */
+    transport_arrangement arrange;
+    void *arrange_userdata;
+    uint32_t timeout_milliseconds; /* 0: TRANSPORT_TIMEOUT_MILLISECONDS */
+    bool is_stream;                /* no time limit; a dead peer is noticed by TCP keep-alive */
     transport_body_handler on_body;
     transport_done_handler on_done;
     void *userdata;
@@ -43,8 +54,8 @@ DEFINE_POINTER_CLEANUP(struct transport, (void)transport_free, transport_freep);
 /* The addresses of the host's name, as CURLOPT_RESOLVE takes them; for all calls from now on. */
 int transport_set_addresses(struct transport *transport, const char *addresses) __attribute__((warn_unused_result));
 
-/* Sends a GET. Returns 0 or a negative errno; then on_done does not come. */
-int transport_get(struct transport *transport, const struct transport_request *request, struct transport_call **ret)
+/* Sends the request. Returns 0 or a negative errno; then on_done does not come. */
+int transport_send(struct transport *transport, const struct transport_request *request, struct transport_call **ret)
     __attribute__((warn_unused_result));
 
 /* Ends the call at once; on_done does not come. NULL is fine. Returns NULL. */
