@@ -106,8 +106,10 @@ enum message_type {
     MESSAGE_LEASE,         /* supervisor -> netadmin */
     MESSAGE_LEASE_APPLIED, /* netadmin -> supervisor */
     MESSAGE_EXTERNAL_LINK, /* netadmin -> supervisor */
-    /* supervisor -> watcher, before CONFIGURE_WATCHER */
+    /* supervisor -> watcher or keeper, before its CONFIGURE_… */
     MESSAGE_DOCKER_CREDENTIAL, /* with one descriptor: a file of DOCKER_CERT_PATH */
+    /* supervisor -> keeper; see messages_keeper.h */
+    MESSAGE_CONFIGURE_KEEPER,
     MESSAGE_TYPE_MAX_,
 };
 
@@ -136,6 +138,10 @@ enum message_direction {
     DIRECTION_SUPERVISOR_TO_EXPORTER,
     DIRECTION_EXPORTER_TO_SUPERVISOR,
     DIRECTION_LEASE_TO_SUPERVISOR, /* over the lease socket */
+    DIRECTION_SUPERVISOR_TO_KEEPER,
+    DIRECTION_KEEPER_TO_SUPERVISOR,
+    DIRECTION_KEEPER_TO_CONTROL,
+    DIRECTION_CONTROL_TO_KEEPER, /* nothing travels here: control only listens */
     DIRECTION_MAX_,
 };
 
@@ -235,6 +241,7 @@ enum link_peer {
     LINK_PEER_ANNOUNCER,
     LINK_PEER_RESOLVER,
     LINK_PEER_CONTROL,
+    LINK_PEER_KEEPER,
     LINK_PEER_MAX_,
 };
 
@@ -260,7 +267,7 @@ struct message_stop {
 enum readiness_condition {
     READINESS_TABLES_INSTALLED = 1 << 0, /* netadmin */
     READINESS_RECONCILED = 1 << 1,       /* netadmin: one complete desired state was applied */
-    READINESS_DOCKER_CONNECTED = 1 << 2, /* watcher */
+    READINESS_DOCKER_CONNECTED = 1 << 2, /* watcher; of a rebinder the keeper */
     READINESS_ROUTE_INSTALLED = 1 << 3,  /* netadmin of a service-anchor: one family is enough */
     READINESS_LINKS_PRESENT = 1 << 4,    /* netadmin of a service-anchor: the namespace has more than lo (SA-6) */
     READINESS_ALL_ = (1 << 5) - 1,
@@ -310,6 +317,8 @@ enum address_mode {
 enum anchor_role {
     ANCHOR_ROLE_NETWORK = 1,
     ANCHOR_ROLE_SERVICE,
+    ANCHOR_ROLE_EXTERNAL_REBINDER,
+    ANCHOR_ROLE_WRAP_REBINDER,
     ANCHOR_ROLE_MAX_,
 };
 
@@ -521,6 +530,7 @@ static_assert(sizeof(struct message_links) + LINKS_PER_MESSAGE * sizeof(struct w
               "a full message of links fits");
 
 #include "protocol/messages_control.h" // IWYU pragma: export
+#include "protocol/messages_keeper.h"  // IWYU pragma: export
 #include "protocol/messages_lease.h"   // IWYU pragma: export
 
 /* --- helpers for both ends ----------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/validate_control.h"
+#include "protocol/validate_keeper.h"
 #include "protocol/validate_lease.h"
 #include "protocol/validate_parts.h"
 
@@ -158,7 +159,7 @@ static const char *check_configure_netadmin(const void *message)
         return "address mode";
     if (configuration->claim_gateway > 1)
         return "claim_gateway";
-    if (configuration->role == 0 || configuration->role >= ANCHOR_ROLE_MAX_)
+    if (configuration->role != ANCHOR_ROLE_NETWORK && configuration->role != ANCHOR_ROLE_SERVICE)
         return "role";
     return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
 }
@@ -473,6 +474,21 @@ static const struct message_rule rules[] = {
     RULE_WITH_ITEMS(WATCHER_TO_CONTROL, FINDINGS_ITEMS, message_findings, wire_finding, FINDINGS_PER_MESSAGE,
                     check_findings),
     RULE(WATCHER_TO_CONTROL, FINDINGS_COMMIT, message_commit, check_commit),
+
+    RULE(SUPERVISOR_TO_KEEPER, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_KEEPER, STOP, message_stop, check_stop),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_KEEPER, DOCKER_CREDENTIAL, message_docker_credential, check_docker_credential),
+    RULE(SUPERVISOR_TO_KEEPER, CONFIGURE_KEEPER, message_configure_keeper, check_configure_keeper),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_KEEPER, LINK, message_link, check_link_message),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_KEEPER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
+
+    RULE(KEEPER_TO_SUPERVISOR, PONG, message_ping, NULL),
+    RULE(KEEPER_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),
+
+    RULE(KEEPER_TO_CONTROL, FINDINGS_BEGIN, message_begin, NULL),
+    RULE_WITH_ITEMS(KEEPER_TO_CONTROL, FINDINGS_ITEMS, message_findings, wire_finding, FINDINGS_PER_MESSAGE,
+                    check_findings),
+    RULE(KEEPER_TO_CONTROL, FINDINGS_COMMIT, message_commit, check_commit),
 
     RULE(NETADMIN_TO_CONTROL, NETWORK_REPORT, message_network_report, check_network_report),
 

@@ -35,7 +35,8 @@ static void the_header_is_checked_field_by_field(void **state)
 #define TO_EVERY_WORKER                                                               \
     (1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_NETADMIN |   \
      1 << DIRECTION_SUPERVISOR_TO_ANNOUNCER | 1 << DIRECTION_SUPERVISOR_TO_RESOLVER | \
-     1 << DIRECTION_SUPERVISOR_TO_CONTROL | 1 << DIRECTION_SUPERVISOR_TO_EXPORTER)
+     1 << DIRECTION_SUPERVISOR_TO_CONTROL | 1 << DIRECTION_SUPERVISOR_TO_EXPORTER |   \
+     1 << DIRECTION_SUPERVISOR_TO_KEEPER)
 
 static void every_type_travels_only_in_its_directions(void **state)
 {
@@ -49,8 +50,10 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_TOPOLOGY] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN | 1 << DIRECTION_WATCHER_TO_SUPERVISOR,
         [MESSAGE_PONG] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR |
                          1 << DIRECTION_ANNOUNCER_TO_SUPERVISOR | 1 << DIRECTION_RESOLVER_TO_SUPERVISOR |
-                         1 << DIRECTION_CONTROL_TO_SUPERVISOR | 1 << DIRECTION_EXPORTER_TO_SUPERVISOR,
-        [MESSAGE_READINESS] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
+                         1 << DIRECTION_CONTROL_TO_SUPERVISOR | 1 << DIRECTION_EXPORTER_TO_SUPERVISOR |
+                         1 << DIRECTION_KEEPER_TO_SUPERVISOR,
+        [MESSAGE_READINESS] = 1 << DIRECTION_WATCHER_TO_SUPERVISOR | 1 << DIRECTION_NETADMIN_TO_SUPERVISOR |
+                              1 << DIRECTION_KEEPER_TO_SUPERVISOR,
         [MESSAGE_EXPOSURES_BEGIN] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
         [MESSAGE_EXPOSURES_ITEMS] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
         [MESSAGE_EXPOSURES_COMMIT] = 1 << DIRECTION_WATCHER_TO_NETADMIN,
@@ -74,15 +77,16 @@ static void every_type_travels_only_in_its_directions(void **state)
         [MESSAGE_CONFIGURE_EXPORTER] = 1 << DIRECTION_SUPERVISOR_TO_EXPORTER,
         [MESSAGE_CONFIGURE_CONTROL] = 1 << DIRECTION_SUPERVISOR_TO_CONTROL,
         [MESSAGE_SUPERVISION] = 1 << DIRECTION_SUPERVISOR_TO_CONTROL,
-        [MESSAGE_FINDINGS_BEGIN] = 1 << DIRECTION_WATCHER_TO_CONTROL,
-        [MESSAGE_FINDINGS_ITEMS] = 1 << DIRECTION_WATCHER_TO_CONTROL,
-        [MESSAGE_FINDINGS_COMMIT] = 1 << DIRECTION_WATCHER_TO_CONTROL,
+        [MESSAGE_FINDINGS_BEGIN] = 1 << DIRECTION_WATCHER_TO_CONTROL | 1 << DIRECTION_KEEPER_TO_CONTROL,
+        [MESSAGE_FINDINGS_ITEMS] = 1 << DIRECTION_WATCHER_TO_CONTROL | 1 << DIRECTION_KEEPER_TO_CONTROL,
+        [MESSAGE_FINDINGS_COMMIT] = 1 << DIRECTION_WATCHER_TO_CONTROL | 1 << DIRECTION_KEEPER_TO_CONTROL,
         [MESSAGE_NETWORK_REPORT] = 1 << DIRECTION_NETADMIN_TO_CONTROL,
         [MESSAGE_LEASE_EVENT] = 1 << DIRECTION_LEASE_TO_SUPERVISOR,
         [MESSAGE_LEASE] = 1 << DIRECTION_SUPERVISOR_TO_NETADMIN,
         [MESSAGE_LEASE_APPLIED] = 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
         [MESSAGE_EXTERNAL_LINK] = 1 << DIRECTION_NETADMIN_TO_SUPERVISOR,
-        [MESSAGE_DOCKER_CREDENTIAL] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER,
+        [MESSAGE_DOCKER_CREDENTIAL] = 1 << DIRECTION_SUPERVISOR_TO_WATCHER | 1 << DIRECTION_SUPERVISOR_TO_KEEPER,
+        [MESSAGE_CONFIGURE_KEEPER] = 1 << DIRECTION_SUPERVISOR_TO_KEEPER,
     };
 
     (void)state;
@@ -258,54 +262,6 @@ static void the_announcers_messages_are_checked(void **state)
     EXPECT_BROKEN(DIRECTION_ANNOUNCER_TO_NETADMIN, "holder");
 }
 
-static void begin_gateways(void)
-{
-    begin(MESSAGE_GATEWAYS, sizeof(struct message_gateways));
-    message.gateways.v4 = (struct wire_lookup){.outcome = LOOKUP_ANSWERED, .count = 1};
-    message.gateways.v4.addresses[0] = good_held.address;
-    message.gateways.v6.outcome = LOOKUP_FAILED;
-}
-
-static void the_resolvers_messages_are_checked(void **state)
-{
-    const enum message_direction direction = DIRECTION_RESOLVER_TO_NETADMIN;
-
-    (void)state;
-    begin_gateways();
-    assert_null(verdict(direction, 0));
-    message.gateways.v6.outcome = LOOKUP_OUTCOME_MAX_;
-    EXPECT_BROKEN(direction, "look-up outcome");
-    begin_gateways();
-    message.gateways.v4.outcome = LOOKUP_FAILED; /* and yet an address */
-    EXPECT_BROKEN(direction, "look-up count");
-    begin_gateways();
-    message.gateways.v4.count = GATEWAYS_MAX;
-    for (uint32_t i = 1; i < GATEWAYS_MAX; i++)
-        message.gateways.v4.addresses[i] = good_held.address;
-    assert_null(verdict(direction, 0));
-    message.gateways.v4.count = GATEWAYS_MAX + 1;
-    EXPECT_BROKEN(direction, "look-up count");
-    begin_gateways();
-    message.gateways.v4.count = 2; /* the second one is missing */
-    EXPECT_BROKEN(direction, "look-up address family");
-    begin_gateways();
-    message.gateways.v4.count = 0; /* one too many */
-    EXPECT_BROKEN(direction, "look-up address family");
-    begin_gateways();
-    message.gateways.v4.addresses[0].bytes[4] = 1;
-    EXPECT_BROKEN(direction, "address padding not zero");
-
-    begin(MESSAGE_CONFIGURE_RESOLVER, sizeof(struct message_configure_resolver));
-    message.resolver.interval_milliseconds = 5000;
-    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "host name");
-    memset(message.resolver.host_name, 'x', HOST_NAME_SIZE);
-    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "host name");
-    message.resolver.host_name[HOST_NAME_SIZE - 1] = '\0';
-    assert_null(verdict(DIRECTION_SUPERVISOR_TO_RESOLVER, 0));
-    message.resolver.interval_milliseconds = 0;
-    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "interval");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,7 +273,6 @@ int main(void)
         cmocka_unit_test(held_addresses_are_checked),
         cmocka_unit_test(the_announcers_messages_are_checked),
         cmocka_unit_test(the_metrics_messages_are_checked),
-        cmocka_unit_test(the_resolvers_messages_are_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ static union {
     struct message_probe probe;
     struct message_probed probed;
     struct message_configure_resolver resolver;
+    struct message_configure_keeper keeper;
     struct message_gateways gateways;
     struct message_configure_control control;
     struct message_supervision supervision;

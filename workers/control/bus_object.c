@@ -36,11 +36,17 @@ GETTER(get_version)
 
 GETTER(get_role)
 {
+    static const char *const names[ANCHOR_ROLE_MAX_] = {
+        [0] = "", /* not configured yet */
+        [ANCHOR_ROLE_NETWORK] = "network-anchor",
+        [ANCHOR_ROLE_SERVICE] = "service-anchor",
+        [ANCHOR_ROLE_EXTERNAL_REBINDER] = "external-rebinder",
+        [ANCHOR_ROLE_WRAP_REBINDER] = "wrap-rebinder",
+    };
     const struct view *view = userdata;
 
     GETTER_UNUSED();
-    return sd_bus_message_append(reply, "s",
-                                 view->configuration.role == ANCHOR_ROLE_SERVICE ? "service-anchor" : "network-anchor");
+    return sd_bus_message_append(reply, "s", names[view->configuration.role]);
 }
 
 GETTER(get_project)

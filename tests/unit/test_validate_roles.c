@@ -1,0 +1,108 @@
+/* Unit tests of the gate: the first messages of resolver and keeper, and what the resolver reports. */
+#include "tests/unit/validate_case.h"
+
+static const struct wire_address good_address = {.family = 4, .bytes = {192, 0, 2, 7}};
+
+static void begin_gateways(void)
+{
+    begin(MESSAGE_GATEWAYS, sizeof(struct message_gateways));
+    message.gateways.v4 = (struct wire_lookup){.outcome = LOOKUP_ANSWERED, .count = 1};
+    message.gateways.v4.addresses[0] = good_address;
+    message.gateways.v6.outcome = LOOKUP_FAILED;
+}
+
+static void the_resolvers_messages_are_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_RESOLVER_TO_NETADMIN;
+
+    (void)state;
+    begin_gateways();
+    assert_null(verdict(direction, 0));
+    message.gateways.v6.outcome = LOOKUP_OUTCOME_MAX_;
+    EXPECT_BROKEN(direction, "look-up outcome");
+    begin_gateways();
+    message.gateways.v4.outcome = LOOKUP_FAILED; /* and yet an address */
+    EXPECT_BROKEN(direction, "look-up count");
+    begin_gateways();
+    message.gateways.v4.count = GATEWAYS_MAX;
+    for (uint32_t i = 1; i < GATEWAYS_MAX; i++)
+        message.gateways.v4.addresses[i] = good_address;
+    assert_null(verdict(direction, 0));
+    message.gateways.v4.count = GATEWAYS_MAX + 1;
+    EXPECT_BROKEN(direction, "look-up count");
+    begin_gateways();
+    message.gateways.v4.count = 2; /* the second one is missing */
+    EXPECT_BROKEN(direction, "look-up address family");
+    begin_gateways();
+    message.gateways.v4.count = 0; /* one too many */
+    EXPECT_BROKEN(direction, "look-up address family");
+    begin_gateways();
+    message.gateways.v4.addresses[0].bytes[4] = 1;
+    EXPECT_BROKEN(direction, "address padding not zero");
+
+    begin(MESSAGE_CONFIGURE_RESOLVER, sizeof(struct message_configure_resolver));
+    message.resolver.interval_milliseconds = 5000;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "host name");
+    memset(message.resolver.host_name, 'x', HOST_NAME_SIZE);
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "host name");
+    message.resolver.host_name[HOST_NAME_SIZE - 1] = '\0';
+    assert_null(verdict(DIRECTION_SUPERVISOR_TO_RESOLVER, 0));
+    message.resolver.interval_milliseconds = 0;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "interval");
+}
+
+static void begin_configure_keeper(void)
+{
+    begin(MESSAGE_CONFIGURE_KEEPER, sizeof(struct message_configure_keeper));
+    memcpy(message.keeper.docker_host, "unix:///run/docker.sock", 24);
+    memcpy(message.keeper.project, "mail", 5);
+    message.keeper.role = ANCHOR_ROLE_WRAP_REBINDER;
+    message.keeper.poll_interval_milliseconds = 30000;
+}
+
+static void the_keepers_configuration_is_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_KEEPER;
+
+    (void)state;
+    begin_configure_keeper();
+    assert_null(verdict(direction, 0));
+    message.keeper.role = ANCHOR_ROLE_EXTERNAL_REBINDER;
+    message.keeper.is_successor = 1;
+    assert_null(verdict(direction, 0));
+    message.keeper.role = ANCHOR_ROLE_NETWORK;
+    EXPECT_BROKEN(direction, "role");
+    message.keeper.role = ANCHOR_ROLE_MAX_;
+    EXPECT_BROKEN(direction, "role");
+    begin_configure_keeper();
+    memset(message.keeper.project, 'x', sizeof(message.keeper.project));
+    EXPECT_BROKEN(direction, "string not terminated");
+    begin_configure_keeper();
+    message.keeper.docker_host[0] = '\0';
+    EXPECT_BROKEN(direction, "empty string");
+    begin_configure_keeper();
+    message.keeper.project[0] = '\0';
+    EXPECT_BROKEN(direction, "empty string");
+    begin_configure_keeper();
+    message.keeper.poll_interval_milliseconds = 0;
+    EXPECT_BROKEN(direction, "poll interval");
+    begin_configure_keeper();
+    message.keeper.is_successor = 2;
+    EXPECT_BROKEN(direction, "is_successor");
+    begin_configure_keeper();
+    message.keeper.log_level = 77;
+    EXPECT_BROKEN(direction, "log level");
+    begin_configure_keeper();
+    message.keeper.reserved = 1;
+    EXPECT_BROKEN(direction, "reserved field not zero");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_resolvers_messages_are_checked),
+        cmocka_unit_test(the_keepers_configuration_is_checked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
