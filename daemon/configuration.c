@@ -14,6 +14,8 @@
 
 #define NETWORK_ANCHOR (1 << ROLE_NETWORK_ANCHOR)
 #define SERVICE_ANCHOR (1 << ROLE_SERVICE_ANCHOR)
+#define WRAP_REBINDER  (1 << ROLE_WRAP_REBINDER)
+#define REBINDERS      (1 << ROLE_EXTERNAL_REBINDER | WRAP_REBINDER)
 
 #define IN(member_) offsetof(struct configuration, member_)
 #define LATER(name_, absence_, help_)                                                \
@@ -128,8 +130,25 @@ static const struct configuration_variable variables[] = {
      .parse = parse_log_level,
      .offset = IN(log_level),
      .help = "DEBUG, INFO, WARN or ERROR"},
+    {.name = "COMPOSE_PROJECT_NAME",
+     .roles = REBINDERS,
+     .parse = parse_name,
+     .offset = IN(project),
+     .help = "a rebinder's own Compose project (required)"},
+    {.name = "ANCHORD_WRAP_POLL_INTERVAL",
+     .roles = WRAP_REBINDER,
+     .default_value = "30s",
+     .parse = parse_interval,
+     .offset = IN(wrap_poll_interval_milliseconds),
+     .help = "how often the containers are looked at besides Docker's events"},
+    {.name = "ANCHORD_WRAP_RESTART_TIMEOUT",
+     .roles = WRAP_REBINDER,
+     .default_value = "10s",
+     .parse = parse_interval,
+     .offset = IN(wrap_stop_timeout_milliseconds),
+     .help = "what a container has to end in before it is killed, rounded up to seconds"},
     {.name = "DOCKER_HOST",
-     .roles = NETWORK_ANCHOR,
+     .roles = NETWORK_ANCHOR | REBINDERS,
      .default_value = "unix:///var/run/docker.sock",
      .parse = parse_docker_host,
      .offset = IN(docker_host),
@@ -137,13 +156,13 @@ static const struct configuration_variable variables[] = {
      .help = "unix:///path or tcp://name:port"},
 
     {.name = "DOCKER_TLS_VERIFY",
-     .roles = NETWORK_ANCHOR,
+     .roles = NETWORK_ANCHOR | REBINDERS,
      .default_value = "false",
      .parse = parse_boolean,
      .offset = IN(docker_tls_verify),
      .help = "with DOCKER_HOST=tcp://: TLS, both sides proving who they are"},
     {.name = "DOCKER_CERT_PATH",
-     .roles = NETWORK_ANCHOR,
+     .roles = NETWORK_ANCHOR | REBINDERS,
      .parse = parse_directory,
      .offset = IN(docker_cert_path),
      .help = "directory with ca.pem, cert.pem and key.pem for that"},
@@ -178,8 +197,6 @@ static const struct configuration_variable variables[] = {
     LATER("ANCHORD_FOLLOW_TARGET", WARNED, "role external-rebinder"),
     LATER("ANCHORD_FOLLOW_RESTART", WARNED, "role external-rebinder"),
     LATER("ANCHORD_FOLLOW_EVENT_BACKOFF", WARNED, "role external-rebinder"),
-    LATER("ANCHORD_WRAP_POLL_INTERVAL", WARNED, "role wrap-rebinder"),
-    LATER("ANCHORD_WRAP_RESTART_TIMEOUT", WARNED, "role wrap-rebinder"),
 };
 static_assert(ARRAY_LENGTH(variables) <= CONFIGURATION_VARIABLES_MAX, "every variable has its value");
 
@@ -370,6 +387,14 @@ static void check_service_anchor(struct configuration *configuration, const char
                     "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
 }
 
+static void check_rebinder(struct configuration *configuration, const char *const environment[])
+{
+    check_docker_tls(configuration, environment);
+    if (!find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
+        add_problem(configuration, true, "COMPOSE_PROJECT_NAME",
+                    "not set: add `environment: [\"COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME}\"]` to the service");
+}
+
 static const char *nearest_name(const char *name)
 {
     const char *nearest = NULL;
@@ -445,7 +470,9 @@ void configuration_load(const char *role_argument, const char *const environment
     }
     if (ret->role == ROLE_NETWORK_ANCHOR)
         check_network_anchor(ret, environment);
-    else
+    else if (ret->role == ROLE_SERVICE_ANCHOR)
         check_service_anchor(ret, environment);
+    else
+        check_rebinder(ret, environment);
     check_names(ret, environment);
 }

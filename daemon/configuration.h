@@ -86,6 +86,8 @@ struct configuration {
     struct configuration_gateways service_gateways; /* wins over the host name (SA-1) */
     char gateway_host_name[HOST_NAME_SIZE];
     uint64_t resolve_interval_milliseconds;
+    uint64_t wrap_poll_interval_milliseconds;
+    uint64_t wrap_stop_timeout_milliseconds;
     char project[NAME_SIZE];
     char label_selector[LABEL_SELECTOR_SIZE]; /* empty: the project decides (DISC-2) */
     char external_network[NAME_SIZE];
@@ -151,6 +153,12 @@ static inline bool configuration_has_dhcp(const struct configuration *configurat
 static inline bool configuration_has_dhcp_client(const struct configuration *configuration)
 {
     return configuration_has_dhcp(configuration) && configuration->dhcp_client == DHCP_CLIENT_SUPERVISED;
+}
+
+/* Its work is the keeper's; it changes nothing in the network itself. */
+static inline bool configuration_is_rebinder(const struct configuration *configuration)
+{
+    return configuration->role == ROLE_EXTERNAL_REBINDER || configuration->role == ROLE_WRAP_REBINDER;
 }
 
 const char *role_to_string(enum role role);

@@ -15,6 +15,7 @@
 #include "daemon/privileges.h"
 #include "daemon/program_command.h"
 #include "daemon/raw_sockets.h"
+#include "daemon/rebinder.h"
 #include "daemon/service_anchor.h"
 #include "daemon/status_command.h"
 #include "daemon/supervisor.h"
@@ -39,7 +40,7 @@ static int print_help(int argc, char **argv)
                "  network-anchor     owns the project's address, NAT and the way out\n"
                "  service-anchor     keeps an application's way out pointing at the network-anchor\n"
                "  external-rebinder  not in this build yet\n"
-               "  wrap-rebinder      not in this build yet\n"
+               "  wrap-rebinder      recreates this project's network_mode: container:X when X was recreated\n"
                "\n"
                "Commands:\n"
                "  config [--json] [--help]\n"
@@ -100,10 +101,18 @@ static void free_capability_name(char **name)
         (void)cap_free(*name);
 }
 
+static struct supervisor_needs supervisor_needs(void)
+{
+    return (struct supervisor_needs){
+        .netadmin = !configuration_is_rebinder(&configuration),
+        .dhcp_client = configuration_has_dhcp_client(&configuration),
+    };
+}
+
 /* Names each capability that the container was not given, with the line to add. Returns their number. */
 static size_t report_missing_capabilities(void)
 {
-    uint64_t missing = privileges_missing(configuration_has_dhcp_client(&configuration));
+    uint64_t missing = privileges_missing(supervisor_needs());
     size_t count = 0;
 
     for (cap_value_t capability = 0; capability < (cap_value_t)cap_max_bits(); capability++) {
@@ -198,7 +207,7 @@ static int run_role(const char *argument)
         open_raw_sockets(&raw_sockets);
     if (configuration_has_dhcp(&configuration) && make_dhcp_files(&lease_listener) < 0)
         return EXIT_STATUS_CONFIGURATION;
-    result = privileges_restrict_supervisor(configuration_has_dhcp_client(&configuration), &step);
+    result = privileges_restrict_supervisor(supervisor_needs(), &step);
     if (result < 0) {
         log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));
         return EXIT_STATUS_CONFIGURATION;
@@ -206,6 +215,12 @@ static int run_role(const char *argument)
     if (configuration.role == ROLE_SERVICE_ANCHOR) {
         log_info("service-anchor starting", LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT));
         return service_anchor_run(&configuration);
+    }
+    if (configuration_is_rebinder(&configuration)) {
+        log_info("rebinder starting", LOG_TEXT("role", role_to_string(configuration.role)),
+                 LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT),
+                 LOG_TEXT("project", configuration.project));
+        return rebinder_run(&configuration);
     }
     log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
              LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));

@@ -17,7 +17,10 @@
      SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
 static const cap_value_t supervisor_capabilities[] = {
-    CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
+    CAP_SETUID,
+    CAP_SETGID,
+    CAP_SETPCAP,
+    CAP_KILL,
 };
 /* With a DHCP client: what it inherits; and what makes its directories, which is given up with the others. */
 static const cap_value_t dhcp_capabilities[] = {CAP_NET_RAW, CAP_NET_BIND_SERVICE};
@@ -30,20 +33,20 @@ static void free_capabilities(cap_t *capabilities)
 }
 
 /* What the supervisor keeps for good. */
-static uint64_t kept_capabilities(bool has_dhcp_client)
+static uint64_t kept_capabilities(struct supervisor_needs needs)
 {
-    uint64_t mask = 0;
+    uint64_t mask = needs.netadmin ? CAPABILITY_BIT(CAP_NET_ADMIN) : 0;
 
     for (size_t i = 0; i < ARRAY_LENGTH(supervisor_capabilities); i++)
         mask |= CAPABILITY_BIT(supervisor_capabilities[i]);
-    for (size_t i = 0; i < ARRAY_LENGTH(dhcp_capabilities) && has_dhcp_client; i++)
+    for (size_t i = 0; i < ARRAY_LENGTH(dhcp_capabilities) && needs.dhcp_client; i++)
         mask |= CAPABILITY_BIT(dhcp_capabilities[i]);
     return mask;
 }
 
-uint64_t privileges_missing(bool has_dhcp_client)
+uint64_t privileges_missing(struct supervisor_needs needs)
 {
-    uint64_t required = kept_capabilities(has_dhcp_client) | (has_dhcp_client ? STARTING_CAPABILITIES_DHCP : 0);
+    uint64_t required = kept_capabilities(needs) | (needs.dhcp_client ? STARTING_CAPABILITIES_DHCP : 0);
     CLEANUP(free_capabilities) cap_t held = cap_get_proc();
     uint64_t missing = 0;
 
@@ -90,9 +93,9 @@ static int limit_bounding_set(uint64_t kept)
     return 0;
 }
 
-int privileges_restrict_supervisor(bool has_dhcp_client, const char **ret_step)
+int privileges_restrict_supervisor(struct supervisor_needs needs, const char **ret_step)
 {
-    uint64_t required = kept_capabilities(has_dhcp_client);
+    uint64_t required = kept_capabilities(needs);
     int result;
 
     *ret_step = "capabilities";
@@ -120,7 +123,7 @@ int privileges_restrict_supervisor(bool has_dhcp_client, const char **ret_step)
     if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) < 0)
         return -errno;
     *ret_step = "seccomp";
-    return system_call_filter_load(has_dhcp_client);
+    return system_call_filter_load(needs.dhcp_client);
 }
 
 /* Gives up root; what is permitted survives the change of user (keepcaps) and is trimmed afterwards. */

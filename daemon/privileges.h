@@ -19,11 +19,15 @@
 
 #define CAPABILITY_BIT(capability) (UINT64_C(1) << (capability))
 
-/*
- * What anchord must have been given and does not hold, as a mask; all but NET_ADMIN are Docker's defaults (SPEC §11).
- * With a DHCP client it needs three more.
+/* What the role asks for besides the capabilities that every supervisor needs. */
+struct supervisor_needs {
+    bool netadmin;    /* NET_ADMIN, for that worker; a rebinder has none */
+    bool dhcp_client; /* NET_RAW and NET_BIND_SERVICE for the client, CHOWN for its directories */
+};
+
+/* What anchord must have been given and does not hold, as a mask; all but NET_ADMIN are Docker's defaults (SPEC §11).
  */
-uint64_t privileges_missing(bool has_dhcp_client);
+uint64_t privileges_missing(struct supervisor_needs needs);
 
 /*
  * Limits the supervisor, once, before it reads anything: capabilities and bounding set as above, root gains nothing
@@ -31,7 +35,8 @@ uint64_t privileges_missing(bool has_dhcp_client);
  * that keeps packet sockets and two capabilities.
  * Returns 0 or a negative errno with *ret_step naming the step.
  */
-int privileges_restrict_supervisor(bool has_dhcp_client, const char **ret_step) __attribute__((warn_unused_result));
+int privileges_restrict_supervisor(struct supervisor_needs needs, const char **ret_step)
+    __attribute__((warn_unused_result));
 
 #define WORKER_GROUPS_MAX 1
 

@@ -2,7 +2,7 @@
  * What the supervisors of all roles share: the event loop with its stop signals, the joining of workers, and what
  * "ready" means.
  *
- * Called by supervisor.c (network-anchor) and service_anchor.c, as root.
+ * Called by supervisor.c (network-anchor), service_anchor.c and rebinder.c, as root.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 /* Users of the workers by number: the image has no /etc/passwd. */
 #define WATCHER_USER   24941
 #define NETADMIN_USER  24942
+#define KEEPER_USER    24943
 #define RESOLVER_USER  24944
 #define ANNOUNCER_USER 24945
 #define CONTROL_USER   24946

@@ -228,7 +228,7 @@ class Supervision:
 
     def install_real_workers(self):
         self.workers.mkdir(exist_ok=True)
-        for name in (*WORKERS, "resolver"):
+        for name in (*WORKERS, "keeper", "resolver"):
             path = self.workers / f"anchord-{name}"
             path.unlink(missing_ok=True)
             path.symlink_to(self.build / "workers" / name / f"anchord-{name}")

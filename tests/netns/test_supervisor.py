@@ -403,7 +403,7 @@ def test_role_from_argument_variable_or_neither(supervision, arguments, mode, ro
 
 
 def test_role_that_is_not_built_is_refused(supervision):
-    process = supervision.start(ANCHORD_MODE="wrap-rebinder")
+    process = supervision.start(ANCHORD_MODE="external-rebinder")
     assert process.wait() == 1
     assert "this build has no such role" in process.find(msg="invalid configuration")[0]["err"]
 

@@ -42,6 +42,9 @@ WRONG = {
     "ANCHORD_GATEWAY_IP": ADDRESSES,
     "ANCHORD_GATEWAY_HOSTNAME": (LONG, "a b", "a..b", "a\nb", "x" * 64),
     "ANCHORD_GATEWAY_RESOLVE_INTERVAL": DURATIONS,
+    "COMPOSE_PROJECT_NAME": (LONG, "a b", "a\nb"),
+    "ANCHORD_WRAP_POLL_INTERVAL": DURATIONS,
+    "ANCHORD_WRAP_RESTART_TIMEOUT": DURATIONS,
     "ANCHORD_METRICS_ADDR": ("x", "9090", ":0", ":65536", ":x", "127.0.0.1:", "1.2.3.4.5:80", "[::1", "[x]:80", "host:80"),
     "ANCHORD_LOG_LEVEL": ("x", "TRACE", "INFO,DEBUG", "0", LONG),
     "DOCKER_HOST": ("x", "unix://", "unix://run/docker.sock", "http://x", "tcp://", "tcp://a:0", "tcp://a:65536", "tcp://a b",
@@ -49,6 +52,7 @@ WRONG = {
     "DOCKER_TLS_VERIFY": BOOLEANS,
     "DOCKER_CERT_PATH": ("x", "certificates/docker", "~/.docker", " /x", "\n/x", "/" + LONG),
 }
+OF_REBINDERS = ("COMPOSE_PROJECT_NAME", "ANCHORD_WRAP_POLL_INTERVAL", "ANCHORD_WRAP_RESTART_TIMEOUT")
 OF_SERVICE_ANCHORS = ("ANCHORD_GATEWAY_IP", "ANCHORD_GATEWAY_HOSTNAME", "ANCHORD_GATEWAY_RESOLVE_INTERVAL")
 
 
@@ -57,6 +61,8 @@ def refusal(program, variable, value):
     environment = {"ANCHORD_PROJECT": "mail", variable: value}
     if variable in OF_SERVICE_ANCHORS:
         environment = {"ANCHORD_MODE": "service-anchor", variable: value}
+    if variable in OF_REBINDERS:
+        environment = {"ANCHORD_MODE": "wrap-rebinder", "COMPOSE_PROJECT_NAME": "mail", variable: value}
     result = subprocess.run([program, "config"], env=environment, capture_output=True, check=False)
     text = (result.stdout + result.stderr).decode()
     errors = [line for line in text.splitlines() if line.startswith(f"error: {variable}: ")]

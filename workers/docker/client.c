@@ -395,8 +395,8 @@ int docker_client_follow_events(struct docker_client *client, uint64_t since, co
     return start(client, path, parser, true, on_done, userdata);
 }
 
-int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_document *document,
-                                    docker_done_handler on_done, void *userdata)
+int docker_client_inspect_whole(struct docker_client *client, const char *id, struct docker_document *document,
+                                docker_done_handler on_done, void *userdata)
 {
     CLEANUP_FREE char *escaped = transport_escape(id);
     CLEANUP_FREE char *path = escaped ? docker_client_make_path(client, "/containers/", escaped, "/json", "") : NULL;

@@ -73,8 +73,8 @@ int docker_client_inspect_container(struct docker_client *client, const char *id
  * document must live until on_done, counts only when `error` is 0, and is released by the caller. It holds other
  * people's secrets: none of it is logged (SPEC §10).
  */
-int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_document *document,
-                                    docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
+int docker_client_inspect_whole(struct docker_client *client, const char *id, struct docker_document *document,
+                                docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
 
 /*
  * GET /events of containers and networks, from `since` (nanoseconds since 1970) on. on_done comes when the stream

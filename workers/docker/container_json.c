@@ -238,6 +238,7 @@ static void read_network_mode(struct container_list *list, const struct json_val
     if (value->type != JSON_STRING || value->length <= strlen(prefix) ||
         memcmp(value->text, prefix, strlen(prefix)) != 0)
         return;
+    list->container.joins_another = true;
     id.text += strlen(prefix);
     id.length -= strlen(prefix);
     if (docker_id_read(&id, list->container.joined_id) < 0)

@@ -83,8 +83,9 @@ struct json_walk json_walk_over(struct json_slice slice)
 /* To the next key or value; false at the end. */
 static bool advance(struct json_walk *walk)
 {
-    if (walk->next)
-        walk->next = skip_space(walk->next, walk->end);
+    if (!walk->next)
+        return false;
+    walk->next = skip_space(walk->next, walk->end);
     if (walk->next < walk->end && *walk->next == ',')
         walk->next = skip_space(walk->next + 1, walk->end);
     return walk->next < walk->end;

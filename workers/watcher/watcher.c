@@ -5,10 +5,10 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/supervised.h"
+#include "workers/docker/seal.h"
 #include "workers/watcher/control_peer.h"
 #include "workers/watcher/findings.h"
 #include "workers/watcher/reconcile.h"
-#include "workers/watcher/seal.h"
 #include "workers/watcher/watch.h"
 
 struct watcher {
@@ -217,7 +217,7 @@ static void configure(struct watcher *watcher, const struct message_configure_wa
         end(watcher, EXIT_STATUS_CRASH);
         return;
     }
-    result = seal(&host, &reason);
+    result = docker_seal(&host, &reason);
     if (result < 0) {
         log_error("a privilege could not be dropped", LOG_TEXT("step", reason), LOG_ERROR(result));
         end(watcher, EXIT_STATUS_SANDBOX);

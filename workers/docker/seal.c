@@ -1,5 +1,5 @@
-/* What the watcher may still do; see seal.h. Needs no privilege. */
-#include "workers/watcher/seal.h"
+/* What a worker may still do; see seal.h. Needs no privilege. */
+#include "workers/docker/seal.h"
 
 #include "common/cleanup.h"
 #include "common/sandbox.h"
@@ -16,7 +16,7 @@ static const int system_calls[] = {
     SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
 };
 
-int seal(const struct docker_host *host, const char **ret_step)
+int docker_seal(const struct docker_host *host, const char **ret_step)
 {
     static const int unix_families[] = {AF_UNIX};
     /* With TCP also for DNS, which is UDP first. */

@@ -1,0 +1,161 @@
+/* The supervisor of the rebinders; see rebinder.h. Runs as root, reads only our own messages. */
+#include "daemon/rebinder.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "daemon/control_worker.h"
+#include "daemon/monitoring.h"
+#include "daemon/role.h"
+
+#include <signal.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+struct rebinder {
+    const struct configuration *configuration;
+    sd_event *event;
+    struct worker_definition definition;
+    struct worker *keeper;
+    struct role_readiness readiness;
+    struct monitoring *monitoring; /* NULL: no metrics */
+    bool had_keeper;               /* one of this supervisor's ran, and may have left something half-done */
+    bool is_stopping;
+    int exit_status;
+};
+
+static enum anchor_role role_of(const struct rebinder *rebinder)
+{
+    return rebinder->configuration->role == ROLE_WRAP_REBINDER ? ANCHOR_ROLE_WRAP_REBINDER
+                                                               : ANCHOR_ROLE_EXTERNAL_REBINDER;
+}
+
+static void on_keeper_started(struct worker *keeper, void *userdata)
+{
+    struct rebinder *rebinder = userdata;
+    const struct configuration *configuration = rebinder->configuration;
+    struct message_configure_keeper message = {
+        .header = message_header_make(MESSAGE_CONFIGURE_KEEPER, sizeof(message), 0),
+        .role = role_of(rebinder),
+        .poll_interval_milliseconds = (uint32_t)configuration->wrap_poll_interval_milliseconds,
+        .stop_timeout_milliseconds = (uint32_t)configuration->wrap_stop_timeout_milliseconds,
+        .is_successor = rebinder->had_keeper,
+        .log_level = configuration->log_level,
+    };
+
+    memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
+    memcpy(message.project, configuration->project, sizeof(message.project)); /* each of the same size */
+    worker_send(keeper, &message.header, -1);
+    rebinder->had_keeper = true;
+    control_worker_on_started(rebinder->readiness.control, keeper);
+}
+
+/* The table of protocol/validate.c lets only READINESS through. */
+static void on_keeper_message(struct worker *keeper, const struct message_header *message, void *userdata)
+{
+    struct rebinder *rebinder = userdata;
+
+    (void)keeper;
+    role_update_readiness(&rebinder->readiness, ((const struct message_readiness *)message)->conditions);
+}
+
+static void stop(struct rebinder *rebinder, int exit_status)
+{
+    rebinder->is_stopping = true;
+    rebinder->exit_status = exit_status;
+    (void)sd_notify(false, "STOPPING=1");
+    control_worker_on_stop(rebinder->readiness.control);
+    worker_stop(rebinder->keeper, STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
+    if (!worker_is_running(rebinder->keeper))
+        (void)sd_event_exit(rebinder->event, exit_status);
+}
+
+static void on_keeper_ended(struct worker *keeper, enum worker_end end, void *userdata)
+{
+    struct rebinder *rebinder = userdata;
+
+    if (rebinder->is_stopping) {
+        (void)sd_event_exit(rebinder->event, rebinder->exit_status);
+        return;
+    }
+    role_update_readiness(&rebinder->readiness, 0);
+    if (end == WORKER_END_PERMANENT && !rebinder->readiness.was_ready) {
+        log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(keeper)));
+        stop(rebinder, EXIT_STATUS_CONFIGURATION);
+        return;
+    }
+    worker_restart(keeper);
+    control_worker_on_changed(rebinder->readiness.control);
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct rebinder *rebinder = userdata;
+
+    (void)source;
+    if (rebinder->is_stopping) {
+        log_warn("second signal received, stopping at once");
+        worker_kill(rebinder->keeper);
+        return sd_event_exit(rebinder->event, rebinder->exit_status);
+    }
+    log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)));
+    stop(rebinder, EXIT_STATUS_CLEAN);
+    return 0;
+}
+
+static int make_keeper(struct rebinder *rebinder, struct role_step *step)
+{
+    const struct configuration *configuration = rebinder->configuration;
+    const struct worker_callbacks callbacks = {on_keeper_started, on_keeper_message, on_keeper_ended, rebinder};
+
+    rebinder->definition = (struct worker_definition){
+        .name = "keeper",
+        .program = "anchord-keeper",
+        .user = KEEPER_USER,
+        .writer = METRICS_WRITER_KEEPER,
+        .receives = DIRECTION_KEEPER_TO_SUPERVISOR,
+        .docker_host = configuration->docker_host,
+        .docker_cert_path = configuration->docker_tls_verify ? configuration->docker_cert_path : NULL,
+    };
+    return role_make_workers(rebinder->event, &rebinder->definition, 1, &callbacks, &rebinder->keeper, step);
+}
+
+static void release(struct rebinder *rebinder)
+{
+    rebinder->keeper = worker_free(rebinder->keeper);
+    rebinder->monitoring = monitoring_free(rebinder->monitoring);
+    rebinder->readiness.control = control_worker_free(rebinder->readiness.control);
+    rebinder->event = sd_event_unref(rebinder->event);
+}
+
+/* Without it the repairs are done as well; what is wrong has been said. */
+static void prepare_control(struct rebinder *rebinder)
+{
+    if (control_worker_new(rebinder->event, rebinder->configuration, role_of(rebinder), &rebinder->readiness.control) <
+        0)
+        return;
+    control_worker_add(rebinder->readiness.control, (struct role_member){rebinder->keeper, LINK_PEER_KEEPER});
+    monitoring_show(rebinder->monitoring, rebinder->readiness.control);
+    control_worker_on_readiness(rebinder->readiness.control, rebinder->readiness.required, 0);
+    control_worker_start(rebinder->readiness.control);
+}
+
+int rebinder_run(const struct configuration *configuration)
+{
+    CLEANUP(release)
+    struct rebinder rebinder = {
+        .configuration = configuration,
+        .readiness = {.required = READINESS_DOCKER_CONNECTED},
+    };
+    struct role_step step;
+    int result = role_event_loop_new(on_stop_signal, &rebinder, &rebinder.event, &step);
+
+    if (result == 0)
+        result = make_keeper(&rebinder, &step);
+    if (result < 0)
+        return role_cannot_prepare(&step, result);
+    rebinder.monitoring = monitoring_new(rebinder.event, configuration, rebinder.readiness.required);
+    prepare_control(&rebinder);
+    worker_start(rebinder.keeper);
+    return role_run(rebinder.event);
+}

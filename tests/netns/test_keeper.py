@@ -1,0 +1,151 @@
+"""anchord-keeper as a wrap-rebinder against an engine that refuses what real ones refuse (LIFE-6, LIFE-7, LIFE-4)."""
+
+import pytest
+
+from keeper_lab import KeeperLab
+from supervision import wait_until
+
+NAME, TARGET = "imap-anchor", "dovecot"
+
+
+@pytest.fixture
+def keeper_lab(build):
+    lab = KeeperLab(build)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def pinned(keeper_lab):
+    """A sibling in the namespace of another project's container."""
+    target = keeper_lab.engine.add(TARGET, project="mailcow")
+    keeper_lab.engine.add(NAME, joined=target, labels={"anchord.target": TARGET})
+    return keeper_lab
+
+
+def is_in(engine, name, target):
+    record = engine.find(name)
+    return bool(record and record["State"]["Running"]
+                and record["HostConfig"]["NetworkMode"] == f"container:{engine.named(target)['Id']}")
+
+
+def check_whole(engine, name=NAME):
+    """One container, with everything that it had."""
+    assert list(engine.of_project()) == [name]
+    record = engine.named(name)
+    assert record["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert record["Config"]["Labels"]["com.docker.compose.config-hash"] == "5eed"
+    assert record["Config"]["Env"] == ["A=b"] and record["Config"]["Image"] == "app:1"
+    assert not engine.both_ran
+
+
+def test_a_sibling_whose_target_was_restarted_is_restarted(pinned):
+    """LIFE-6: the same ID, and another namespace."""
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    before = pinned.engine.named(NAME)["State"]["StartedAt"]
+    pinned.engine.restart(TARGET)
+    keeper.log("container repaired")
+    assert pinned.engine.named(NAME)["State"]["StartedAt"] > before
+    assert pinned.engine.writes == [("POST", f"/containers/{pinned.engine.named(NAME)['Id']}/restart")]
+
+
+def test_a_sibling_whose_target_was_recreated_is_recreated(pinned):
+    """LIFE-6, LIFE-7: a restart is not enough, Docker stores the ID."""
+    old = pinned.engine.named(NAME)["Id"]
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    pinned.engine.recreate(TARGET)
+    keeper.log("container recreated")
+    assert is_in(pinned.engine, NAME, TARGET)
+    check_whole(pinned.engine)
+    assert pinned.engine.named(NAME)["Config"]["Labels"]["anchord.replaces"] == old
+    assert [method for method, _ in pinned.engine.writes] == ["POST"] * 5 + ["DELETE"]
+
+
+def test_what_happened_while_nobody_looked_is_found_at_the_start(pinned):
+    """LIFE-6: at the start everything is compared, without an event."""
+    pinned.engine.recreate(TARGET)
+    pinned.start().log("container recreated")
+    assert is_in(pinned.engine, NAME, TARGET)
+
+
+def test_a_target_that_is_away_is_waited_for(pinned):
+    """LIFE-6: target absent: wait."""
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    pinned.engine.remove(TARGET)
+    keeper.log("waiting for the target to run")
+    assert not pinned.engine.writes
+    pinned.engine.add(TARGET, project="mailcow")
+    keeper.log("container recreated")
+    assert is_in(pinned.engine, NAME, TARGET)
+
+
+def test_the_name_of_a_target_is_remembered_while_it_was_seen(keeper_lab):
+    """LIFE-6: no label; the name was seen. One that was never seen is reported, with the command."""
+    target = keeper_lab.engine.add(TARGET, project="mailcow")
+    keeper_lab.engine.add(NAME, joined=target)
+    keeper = keeper_lab.start()
+    keeper.log("connected to Docker")
+    wait_until(lambda: any(f"/containers/{target}/json" in path for path in keeper_lab.engine.asked), 10)
+    keeper_lab.engine.recreate(TARGET)
+    keeper.log("container recreated")
+    keeper.kill()
+    keeper_lab.engine.recreate(TARGET)
+    later = keeper_lab.start()
+    line = later.log("dependent in dead netns")
+    assert line["command"] == f"docker compose -p mail up -d --no-deps --force-recreate {NAME}"
+    assert line["container"] == NAME
+
+
+def test_what_it_must_not_touch_stays(keeper_lab):
+    """LIFE-6, LIFE-7: itself, another project's, one that was stopped, a paused one, one with --rm."""
+    engine = keeper_lab.engine
+    gone = "9" * 64
+    labels = {"anchord.target": TARGET}
+    engine.add(TARGET, project="mailcow")
+    engine.add("rebinder", joined=gone, labels=labels, command=["wrap-rebinder"])
+    engine.add("other", joined=gone, labels=labels, project="other")
+    engine.halt(engine.records[engine.add("stopped", joined=gone, labels=labels)])
+    engine.records[engine.add("paused", joined=gone, labels=labels)]["State"]["Paused"] = True
+    engine.add("temporary", joined=gone, labels=labels, AutoRemove=True)
+    engine.add("wanted", joined=gone, labels=labels)
+    keeper = keeper_lab.start()
+    keeper.log("container recreated")
+    assert keeper.log("container cannot be recreated")["container"] == "temporary"
+    assert len(keeper.logged("recreating container")) == 2
+    assert {record["HostConfig"]["NetworkMode"] for record in engine.records.values()
+            if record["Name"] not in ("/wanted", f"/{TARGET}")} == {f"container:{gone}"}
+    assert len(engine.records) == 7
+
+
+def test_a_proxy_that_allows_no_writing_is_named(pinned):
+    """SPEC 11: POST=0. Nothing is changed; when it is allowed the repair goes on."""
+    pinned.engine.denied = ("POST", "DELETE")
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    pinned.engine.recreate(TARGET)
+    line = keeper.log("container cannot be recreated")
+    assert "denied by the socket proxy (403): allow CONTAINERS=1 and POST=1" in line["err"]
+    assert list(pinned.engine.of_project()) == [NAME]
+    pinned.engine.denied = ()
+    keeper.log("container recreated")
+
+
+def test_a_recreation_that_fails_is_taken_back(pinned):
+    """LIFE-7: the new one cannot be created; the old one is as it was."""
+    before = pinned.engine.named(NAME)
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    pinned.engine.images.clear()
+    pinned.engine.images["other:1"] = "sha256:" + "2" * 64
+    replaced = pinned.engine.named(TARGET)
+    with pinned.engine.lock:
+        replaced["Id"] = "e" * 64
+        pinned.engine.records["e" * 64] = pinned.engine.records.pop(
+            next(key for key, value in pinned.engine.records.items() if value is replaced))
+        pinned.engine.tell("start", replaced)
+    assert "No such image" in keeper.log("container cannot be recreated, the old one is as it was")["err"]
+    assert pinned.engine.named(NAME) == before
+    check_whole(pinned.engine)

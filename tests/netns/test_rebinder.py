@@ -1,0 +1,90 @@
+"""The role wrap-rebinder as a whole: supervisor, keeper, control and exporter (SPEC 1, 8)."""
+
+import contextlib
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+import fake_engine
+from supervision import CAP_NET_ADMIN, Supervision, status_of, wait_until
+from test_keeper import NAME, TARGET, is_in
+
+KEEPER_USER = 24943
+
+
+@pytest.fixture
+def supervision(build):
+    """In a directory that the keeper's user can reach."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="anchord-rebinder-"))
+    directory.chmod(0o755)
+    made = Supervision(build, directory)
+    yield made
+    made.close()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def engine(supervision):
+    with contextlib.closing(fake_engine.on_unix_socket(supervision.docker_socket)) as made:
+        target = made.add(TARGET, project="mailcow")
+        made.add(NAME, joined=target, labels={"anchord.target": TARGET})
+        yield made
+
+
+def start(supervision, **options):
+    supervision.install_real_workers()
+    return supervision.start(arguments=["wrap-rebinder"], ANCHORD_PROJECT=None, COMPOSE_PROJECT_NAME="mail", **options)
+
+
+def test_a_rebinder_is_ready_when_docker_is_there(supervision, engine):
+    """SPEC 8: docker_connected; and its status names the role and its workers."""
+    process = start(supervision)
+    process.wait_for(msg="anchord ready")
+    shown = subprocess.run([supervision.build / "daemon" / "anchord", "status", "--json"], capture_output=True, text=True,
+                           check=True, env={"RUNTIME_DIRECTORY": str(supervision.runtime)}).stdout
+    assert '"wrap-rebinder"' in shown and '"keeper"' in shown
+    engine.recreate(TARGET)
+    process.wait_for(msg="container recreated")
+    assert is_in(engine, NAME, TARGET)
+    assert process.stop()[0] == 0
+
+
+def test_a_killed_keeper_is_replaced_and_goes_on(supervision, engine):
+    """LIFE-7: the successor knows that it is one, and does not wait."""
+    process = start(supervision)
+    process.wait_for(msg="anchord ready")
+    keeper = process.wait_for(msg="worker started", name="keeper")["pid"]
+
+    def kill(moment, _method, resource):
+        if moment == "after" and resource.endswith("/stop"):
+            engine.barrier = None
+            subprocess.run(["kill", "-KILL", str(keeper)], check=True)
+
+    engine.barrier = kill
+    engine.recreate(TARGET)
+    process.wait_for(msg="going on with a recreation that was left half-done")
+    wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME])
+
+
+def test_it_needs_no_network_capability(supervision, engine):
+    """DESIGN 1: the keeper's user, no capability; a rebinder starts without NET_ADMIN and holds none."""
+    process = start(supervision, wrap=("unshare", "--net", "setpriv", "--bounding-set=-net_admin",
+                                       "--inh-caps=-net_admin"))
+    process.wait_for(msg="anchord ready")
+    keeper = status_of(process.wait_for(msg="worker started", name="keeper")["pid"])
+    assert set(keeper["Uid"].split()) == {str(KEEPER_USER)} and int(keeper["CapPrm"], 16) == 0
+    supervisor = status_of(int(keeper["PPid"]))
+    assert not int(supervisor["CapPrm"], 16) & CAP_NET_ADMIN
+    process.process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def test_without_a_project_it_refuses(supervision):
+    """LIFE-6: COMPOSE_PROJECT_NAME is required."""
+    process = supervision.start(arguments=["wrap-rebinder"], ANCHORD_PROJECT=None)
+    assert process.wait() == 1
+    assert process.find(variable="COMPOSE_PROJECT_NAME")

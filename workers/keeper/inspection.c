@@ -1,0 +1,161 @@
+/* What the keeper wants to know of one container; see inspection.h. Pure, reads foreign bytes, no privilege. */
+#include "workers/keeper/inspection.h"
+
+#include "common/clock.h"
+#include "common/text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* The shortest ID that Docker shows to people. */
+#define SHORT_ID_LENGTH 12
+
+int docker_time_parse(const char *text, uint64_t *ret_nanoseconds)
+{
+    struct tm parts = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    uint64_t fraction = 0;
+    uint64_t unit = NANOSECONDS_PER_SECOND;
+    time_t seconds;
+
+    if (!rest)
+        return -EINVAL;
+    if (*rest == '.') {
+        for (rest++; *rest >= '0' && *rest <= '9' && unit > 1; rest++) {
+            unit /= 10;
+            fraction += (uint64_t)(*rest - '0') * unit;
+        }
+    }
+    if (strcmp(rest, "Z") != 0)
+        return -EINVAL;
+    seconds = timegm(&parts);
+    *ret_nanoseconds = seconds > 0 ? (uint64_t)seconds * NANOSECONDS_PER_SECOND + fraction : 0; /* year 1: never */
+    return 0;
+}
+
+static bool is_true(struct json_slice object, const char *key)
+{
+    return json_slice_equals(json_slice_member(object, key), "true");
+}
+
+/* Copies a text if it is there and fits; else it stays empty. */
+static void copy_text(struct json_slice object, const char *key, char *target, size_t size)
+{
+    if (json_slice_copy(json_slice_member(object, key), target, size) < 0)
+        target[0] = '\0';
+}
+
+static int read_identity(struct inspection *inspection, const char **ret_reason)
+{
+    char name[NAME_SIZE + 1];
+
+    copy_text(inspection->root, "Id", inspection->id, sizeof(inspection->id));
+    copy_text(inspection->root, "Image", inspection->image_id, sizeof(inspection->image_id));
+    copy_text(inspection->root, "Name", name, sizeof(name));
+    *ret_reason = "it has no ID";
+    if (inspection->id[0] == '\0' || strspn(inspection->id, "0123456789abcdef") != strlen(inspection->id))
+        return -EBADMSG;
+    *ret_reason = "it has no name, or one of more than 127 characters";
+    if (name[0] == '\0' || text_copy(inspection->name, sizeof(inspection->name), name + (name[0] == '/')) < 0)
+        return -EBADMSG;
+    return 0;
+}
+
+static void read_state(struct inspection *inspection)
+{
+    struct json_slice state = json_slice_member(inspection->root, "State");
+    char status[16];
+    char text[64];
+
+    copy_text(state, "Status", status, sizeof(status));
+    copy_text(state, "StartedAt", text, sizeof(text));
+    inspection->is_running = is_true(state, "Running") || is_true(state, "Restarting");
+    inspection->is_paused = is_true(state, "Paused");
+    inspection->is_created = strcmp(status, "created") == 0;
+    inspection->has_failed_start = !inspection->is_running && json_slice_member(state, "Error").length > strlen("\"\"");
+    if (docker_time_parse(text, &inspection->started) < 0)
+        inspection->started = 0;
+}
+
+static void read_host_config(struct inspection *inspection)
+{
+    static const char prefix[] = "container:";
+    struct json_slice host = json_slice_member(inspection->root, "HostConfig");
+    struct json_slice policy = json_slice_member(host, "RestartPolicy");
+    char mode[sizeof(prefix) + NAME_SIZE];
+    uint64_t retries = 0;
+
+    copy_text(host, "NetworkMode", mode, sizeof(mode));
+    if (strncmp(mode, prefix, strlen(prefix)) == 0)
+        text_copy_cut(inspection->joined, sizeof(inspection->joined), mode + strlen(prefix));
+    inspection->removes_itself = is_true(host, "AutoRemove");
+    copy_text(policy, "Name", inspection->policy.name, sizeof(inspection->policy.name));
+    if (!restart_policy_is_known(inspection->policy.name)) /* Podman has none where Docker says no */
+        (void)snprintf(inspection->policy.name, sizeof(inspection->policy.name), "no");
+    if (json_slice_number(json_slice_member(policy, "MaximumRetryCount"), INT32_MAX, &retries) == 0)
+        inspection->policy.maximum_retries = (uint32_t)retries;
+}
+
+/* Is one of the array's strings `word`, or `word` behind ANCHORD_MODE=? */
+static bool has_word(struct json_slice array, const char *word)
+{
+    struct json_walk walk = json_walk_over(array);
+    struct json_slice element;
+    char quoted[64];
+    char assigned[64];
+
+    (void)snprintf(quoted, sizeof(quoted), "\"%s\"", word);
+    (void)snprintf(assigned, sizeof(assigned), "\"ANCHORD_MODE=%s\"", word);
+    while (json_walk_element(&walk, &element)) {
+        if (json_slice_equals(element, quoted) || json_slice_equals(element, assigned))
+            return true;
+    }
+    return false;
+}
+
+static void read_config(struct inspection *inspection)
+{
+    static const char *const parts[] = {"Cmd", "Entrypoint", "Env"};
+    struct json_slice config = json_slice_member(inspection->root, "Config");
+    struct json_slice labels = json_slice_member(config, "Labels");
+
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+        struct json_slice part = json_slice_member(config, parts[i]);
+
+        inspection->is_rebinder |= has_word(part, "wrap-rebinder") || has_word(part, "external-rebinder");
+    }
+    copy_text(labels, "com.docker.compose.project", inspection->project, sizeof(inspection->project));
+    copy_text(labels, "com.docker.compose.service", inspection->service, sizeof(inspection->service));
+    copy_text(labels, "anchord.target", inspection->target_name, sizeof(inspection->target_name));
+    copy_text(labels, LABEL_REPLACES, inspection->replaces, sizeof(inspection->replaces));
+}
+
+int inspection_read(struct inspection *inspection, const char **ret_reason)
+{
+    struct docker_document document = inspection->document;
+    int result;
+
+    *inspection = (struct inspection){.document = document, .root = json_slice_of(document.bytes, document.length)};
+    result = read_identity(inspection, ret_reason);
+    if (result < 0)
+        return result;
+    read_state(inspection);
+    read_host_config(inspection);
+    read_config(inspection);
+    return 0;
+}
+
+void inspection_release(struct inspection *inspection)
+{
+    docker_document_release(&inspection->document);
+    *inspection = (struct inspection){0};
+}
+
+bool inspection_is(const struct inspection *inspection, const char *reference)
+{
+    size_t length = strlen(reference);
+
+    return strcmp(inspection->name, reference) == 0 ||
+           (length >= SHORT_ID_LENGTH && strncmp(inspection->id, reference, length) == 0);
+}

@@ -1,0 +1,139 @@
+/* The keeper's conversation with Docker; see session.h. Runs without any privilege. */
+#include "workers/keeper/session.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+
+#include <string.h>
+
+/* As the watcher's: no busy loop, but an engine that restarts is found soon. */
+#define BACKOFF_FIRST (100 * MICROSECONDS_PER_MILLISECOND)
+#define BACKOFF_MAX   (5 * MICROSECONDS_PER_SECOND)
+/* A connection that lived this long ends the backoff. */
+#define STABLE (10 * MICROSECONDS_PER_SECOND)
+
+struct session {
+    struct docker_client *client;
+    const char *docker_host;
+    struct session_callbacks callbacks;
+    sd_event_source *timer; /* the next try */
+    bool is_connected;
+    uint64_t connected_at;
+    uint64_t backoff;
+    char last_failure[256];
+};
+
+struct docker_client *session_client(struct session *session)
+{
+    return session->client;
+}
+
+static void connect_later(struct session *session, uint64_t delay)
+{
+    (void)sd_event_source_set_time_relative(session->timer, delay); /* our own: neither can fail */
+    (void)sd_event_source_set_enabled(session->timer, SD_EVENT_ONESHOT);
+}
+
+void session_fail(struct session *session, const char *text)
+{
+    bool was_connected = session->is_connected;
+
+    if (strcmp(session->last_failure, text) != 0)
+        log_error("Docker cannot be reached, trying again", LOG_TEXT("docker_host", session->docker_host),
+                  LOG_ERROR_TEXT(text));
+    text_copy_cut(session->last_failure, sizeof(session->last_failure), text);
+    if (was_connected && clock_monotonic_microseconds() - session->connected_at >= STABLE)
+        session->backoff = BACKOFF_FIRST;
+    docker_client_disconnect(session->client);
+    session->is_connected = false;
+    connect_later(session, session->backoff);
+    session->backoff = session->backoff * 2 < BACKOFF_MAX ? session->backoff * 2 : BACKOFF_MAX;
+    if (was_connected)
+        session->callbacks.on_lost(session->callbacks.userdata);
+}
+
+static void on_event(void *userdata, const struct docker_event *event)
+{
+    struct session *session = userdata;
+
+    session->callbacks.on_event(session->callbacks.userdata, event);
+}
+
+static void on_events_done(void *userdata, int error, const char *text)
+{
+    session_fail(userdata, error < 0 ? text : "Docker ended the event stream");
+}
+
+static void on_connected(void *userdata, int error, const char *text)
+{
+    static const struct docker_label_names no_labels = {0};
+    struct session *session = userdata;
+    const struct docker_version *version = docker_client_version(session->client);
+
+    if (error < 0) {
+        session_fail(session, text);
+        return;
+    }
+    log_info("connected to Docker", LOG_TEXT("docker_host", session->docker_host), LOG_TEXT("engine", version->engine),
+             LOG_NUMBER("api_minor", version->api_negotiated));
+    session->is_connected = true;
+    session->connected_at = clock_monotonic_microseconds();
+    session->last_failure[0] = '\0';
+    error = docker_client_follow_events(session->client, clock_real_nanoseconds(), &no_labels, on_event, on_events_done,
+                                        session);
+    if (error < 0)
+        session_fail(session, log_errno_text(error));
+    else
+        session->callbacks.on_connected(session->callbacks.userdata);
+}
+
+static int on_connect_time(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    struct session *session = userdata;
+    int result = docker_client_connect(session->client, on_connected, session);
+
+    (void)source;
+    (void)planned;
+    if (result < 0)
+        session_fail(session, log_errno_text(result));
+    return 0;
+}
+
+void session_start(struct session *session)
+{
+    connect_later(session, 0);
+}
+
+int session_new(sd_event *event, const struct docker_host *host, const char *docker_host,
+                const struct session_callbacks *callbacks, struct session **ret)
+{
+    CLEANUP(session_freep) struct session *session = calloc(1, sizeof(*session));
+    int result;
+
+    if (!session)
+        return -ENOMEM;
+    session->docker_host = docker_host;
+    session->callbacks = *callbacks;
+    session->backoff = BACKOFF_FIRST;
+    result = sd_event_add_time(event, &session->timer, CLOCK_MONOTONIC, 0, MICROSECONDS_PER_MILLISECOND,
+                               on_connect_time, session);
+    if (result >= 0)
+        result = sd_event_source_set_enabled(session->timer, SD_EVENT_OFF);
+    if (result >= 0)
+        result = docker_client_new(event, host, &session->client);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(session);
+    return 0;
+}
+
+struct session *session_free(struct session *session)
+{
+    if (!session)
+        return NULL;
+    (void)docker_client_free(session->client);
+    sd_event_source_disable_unref(session->timer);
+    free(session);
+    return NULL;
+}

@@ -1,0 +1,33 @@
+/*
+ * The keeper's conversation with Docker: connect, follow events, reconnect.
+ *
+ * Called by keeper.c and the repairs. Runs without any privilege.
+ */
+#pragma once
+
+#include "workers/docker/client.h"
+
+struct session_callbacks {
+    /* Connected, and events follow from here on; everything may have changed. */
+    void (*on_connected)(void *userdata);
+    /* Not any more: every operation that ran is forgotten, without an answer. */
+    void (*on_lost)(void *userdata);
+    void (*on_event)(void *userdata, const struct docker_event *event);
+    void *userdata;
+};
+
+struct session;
+
+/* Opens what needs files and talks to nobody yet. Returns 0 or a negative errno. */
+int session_new(sd_event *event, const struct docker_host *host, const char *docker_host,
+                const struct session_callbacks *callbacks, struct session **ret) __attribute__((warn_unused_result));
+struct session *session_free(struct session *session);
+DEFINE_POINTER_CLEANUP(struct session, (void)session_free, session_freep);
+
+void session_start(struct session *session);
+
+/* For questions and commands between on_connected and on_lost. */
+struct docker_client *session_client(struct session *session);
+
+/* An operation showed that the connection is none: on_lost comes now, on_connected later. */
+void session_fail(struct session *session, const char *text);
