@@ -17,7 +17,7 @@ from direct import FAMILIES, mail_services
 from lab import images
 from lab.machine import wait_until
 
-_source_ports = itertools.count(42000)
+_source_ports = itertools.count(22000)  # below the ephemeral ones, which may be taken
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from direct import FAMILIES, mail_services, service
 
 pytestmark = pytest.mark.every_engine
-_source_ports = itertools.count(41000)
+_source_ports = itertools.count(21000)  # below the ephemeral ones, which may be taken
 # (proto, port of the project's address, service, port in the container)
 EXPOSED = (("tcp", 25, "smtp", 25), ("tcp", 80, "web", 8080), ("udp", 443, "web", 8443),
            ("tcp", 53, "dns", 53), ("udp", 53, "dns", 53))

@@ -14,7 +14,7 @@ from lab.machine import wait_until
 
 OUTER, INNER = range(8000, 8011), range(9000, 9011)
 # No two probes of this module come from the same port, so the service's log tells them apart.
-_source_ports = itertools.count(45000)
+_source_ports = itertools.count(25000)  # below the ephemeral ones, which may be taken
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from service_anchors import INTERVAL_SECONDS, ServiceAnchors, anchor_of, service
 
 pytestmark = [pytest.mark.every_engine,
               pytest.mark.not_on("podman", "health checks are systemd's timers there, and the lab has no systemd")]
-_source_ports = itertools.count(43000)
+_source_ports = itertools.count(23000)  # below the ephemeral ones, which may be taken
 EXPOSED = (("tcp", 25, "smtp"), ("tcp", 80, "web"), ("udp", 443, "web"), ("tcp", 53, "dns"), ("udp", 53, "dns"))
 
 

@@ -18,7 +18,7 @@ from lab.machine import wait_until
 
 RATE, PORT = 100, 5000
 LIMIT_SECONDS = 1
-_source_ports = itertools.count(46000)
+_source_ports = itertools.count(26000)  # below the ephemeral ones, which may be taken
 
 
 @pytest.fixture(scope="module")
