@@ -54,11 +54,11 @@ def pair(request, lab, anchord_image):
         wrapped.discard()
 
 
-def wait_answer(pair, proto, port, name, family):
+def wait_answer(pair, proto, port, name, family, deadline=20):
     """As a LAN client; returns the answer."""
     address = ADDRESSES[FAMILIES.index(family)]
     return wait_until(lambda: (answer := pair.lab.lanhost1.probe(proto, address, port, timeout=0.3))
-                      .startswith(f"{name} ") and answer, 20, f"{name} answers on {proto}/{port} of {address}")
+                      .startswith(f"{name} ") and answer, deadline, f"{name} answers on {proto}/{port} of {address}")
 
 
 def way_out(pair, name, family, proto="tcp"):
@@ -70,13 +70,13 @@ def way_out(pair, name, family, proto="tcp"):
     return None
 
 
-def wait_one_machine(pair, names):
+def wait_one_machine(pair, names, deadline=20):
     """NAT-1, NAT-2, NAT-8: every port of these answers and sees the client, and they leave with the same address."""
     for index, family in enumerate(FAMILIES):
         for proto, port, name in (each for each in EXPOSED if each[2] in names):
-            assert wait_answer(pair, proto, port, name, family).split()[1] == pair.lab.lanhost1.addresses[index]
+            assert wait_answer(pair, proto, port, name, family, deadline).split()[1] == pair.lab.lanhost1.addresses[index]
         for name in names:
-            wait_until(lambda: way_out(pair, name, family) == ADDRESSES[index], 20, f"{name} leaves as the project")
+            wait_until(lambda: way_out(pair, name, family) == ADDRESSES[index], deadline, f"{name} leaves as the project")
 
 
 def problems(pair):

@@ -17,7 +17,6 @@
 #include <string.h>
 
 static const char *const dropped_of_config[] = {"\"Hostname\"", "\"Domainname\"", "\"MacAddress\"", "\"ExposedPorts\""};
-static const char *const dropped_of_host[] = {"\"PortBindings\"", "\"PublishAllPorts\""};
 
 struct writer {
     FILE *file;
@@ -190,6 +189,12 @@ static void write_mounts(struct writer *parent, const struct inspection *old, st
     (void)fputc(']', writer.file);
 }
 
+static bool publishes_ports(struct json_slice key, struct json_slice value)
+{
+    return (json_slice_equals(key, "\"PortBindings\"") && !json_slice_is_empty(value)) ||
+           (json_slice_equals(key, "\"PublishAllPorts\"") && json_slice_equals(value, "true"));
+}
+
 /* --- the two objects ------------------------------------------------------------------------------------- */
 
 static void write_host_config(struct writer *parent, const struct inspection *old, const char *target)
@@ -204,7 +209,7 @@ static void write_host_config(struct writer *parent, const struct inspection *ol
     (void)fputs("\"HostConfig\":{", writer.file);
     while (json_walk_member(&walk, &key, &value)) {
         if (json_slice_equals(key, "\"NetworkMode\"") || json_slice_equals(key, "\"Binds\"") ||
-            is_one_of(key, dropped_of_host, ARRAY_LENGTH(dropped_of_host)))
+            publishes_ports(key, value))
             continue;
         if (json_slice_equals(key, "\"Mounts\""))
             write_mounts(&writer, old, value);

@@ -1,0 +1,191 @@
+"""The role wrap-rebinder (LIFE-6, LIFE-7) with real engines and the real Compose: what is lost without it, what it brings
+back, and that nothing of a recreated container is another.
+"""
+
+import json
+import time
+import types
+
+import pytest
+
+from direct import IMAGE
+from lab import compose
+from lab.machine import wait_until
+from test_example_wrap import ADDRESSES, COMPOSE, EXPOSED, OWNERS, wait_one_machine, way_out
+
+REBINDER = "wrap-rebinder"
+SIDECAR = {"image": IMAGE, "command": [REBINDER], "cap_drop": ["ALL"], "read_only": True, "tmpfs": ["/run"],
+           "cap_add": ["SETUID", "SETGID", "SETPCAP", "KILL"], "volumes": ["/var/run/docker.sock:/var/run/docker.sock"],
+           "environment": {"COMPOSE_PROJECT_NAME": "${COMPOSE_PROJECT_NAME}", "ANCHORD_WRAP_RESTART_TIMEOUT": "1s"}}
+
+
+def messages(project, prefix, service=REBINDER):
+    return [record for record in project.json_logs(service) if record["msg"].startswith(prefix)]
+
+
+def wait_message(project, prefix, count=1, deadline=30):
+    return wait_until(lambda: len(found := messages(project, prefix)) >= count and found[count - 1], deadline, f"{prefix!r}")
+
+
+# --- the example, with what happened to it -------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def pair(request, lab, anchord_image):
+    """compose/example-wrap-rebinder.yaml as shipped, around the wrapped project as shipped."""
+    wrapped = compose.Project(lab, COMPOSE / "example-wrapped-project.yaml", name="mailcow",
+                              overrides=[COMPOSE / "example-wrapped-labels.yaml"])
+    wrap = compose.Project(lab, COMPOSE / "example-wrap.yaml", name="mailcow-anchor",
+                           overrides=[COMPOSE / "example-wrap-rebinder.yaml"])
+    try:
+        wrapped.up()
+        wrap.up()
+        yield types.SimpleNamespace(lab=lab, wrapped=wrapped, wrap=wrap)
+    finally:
+        if request.session.testsfailed:
+            print(wrapped.all_logs(), wrap.all_logs())
+        wrap.discard()
+        wrapped.discard()
+
+
+def wait_back(pair, names):
+    """Repaired, on a machine that has other things to do, too."""
+    wait_one_machine(pair, names, deadline=60)
+
+
+def identities(project, names):
+    """Also of a project that is being repaired: once there is one container of each."""
+    wait_until(lambda: all(len(project.containers(name)) == 1 for name in names), 20, f"one container of each of {names}")
+    return {name: project.container(name) for name in names}
+
+
+@pytest.mark.every_engine
+def test_without_a_rebinder_a_recreated_backend_stays_lost(pair):
+    """LIFE-6: what happens without us. A restart is no remedy: Docker has stored the ID."""
+    wait_back(pair, OWNERS)
+    pair.wrap.compose("stop", REBINDER)
+    pair.wrapped.recreate("postfix")
+    wait_until(lambda: pair.lab.lanhost1.probe("tcp", ADDRESSES[0], 25, timeout=1) == "timeout", 10, "nobody to answer")
+    failed = pair.lab.docker("restart", pair.wrap.container("postfix-anchor"), check=False)
+    assert failed.returncode and "No such container" in failed.stderr
+    assert pair.lab.lanhost1.probe("tcp", ADDRESSES[0], 25, timeout=1) == "timeout"
+    pair.wrap.compose("start", REBINDER)  # what happened while it was away is found at its start
+    wait_back(pair, ("postfix",))
+
+
+@pytest.mark.every_engine
+def test_all_service_anchors_follow_a_recreated_project(pair, figure):
+    """LIFE-6, the incident behind it: an update gives every container of the wrapped project a new ID."""
+    wait_back(pair, OWNERS)
+    anchors = [f"{name}-anchor" for name in OWNERS]
+    old, old_anchors = identities(pair.wrapped, OWNERS), identities(pair.wrap, anchors)
+    pair.wrapped.up("--force-recreate")
+    started = time.monotonic()
+    wait_back(pair, (*OWNERS, "managesieve"))
+    figure(f"{len(EXPOSED)} ports of {len(anchors)} namespaces answer {time.monotonic() - started:.1f} s after "
+           "`compose up --force-recreate` of the wrapped project returned")
+    new, _ = identities(pair.wrapped, OWNERS), identities(pair.wrap, anchors)
+    assert not set(old.values()) & set(new.values())
+    for name in OWNERS:
+        record = pair.wrap.inspect(f"{name}-anchor")
+        assert record["HostConfig"]["NetworkMode"] == f"container:{new[name]}"
+        assert record["Config"]["Labels"]["anchord.replaces"] == old_anchors[f"{name}-anchor"]
+        assert record["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert len(pair.wrap.containers()) == len(json.loads(pair.wrap.compose("config", "--format", "json").stdout)["services"])
+
+
+@pytest.mark.every_engine
+def test_a_restarted_backend_is_joined_again(pair):
+    """LIFE-6: same ID, another namespace. By the service-anchor itself (SA-6) or by the rebinder, whoever is faster."""
+    wait_back(pair, OWNERS)
+    pair.wrapped.compose("restart", "--timeout", "0", "nginx")
+    wait_back(pair, ("nginx",))
+
+
+@pytest.mark.every_engine
+def test_compose_goes_on_with_what_was_recreated(pair):
+    """LIFE-7: `up` finds nothing to do, `down` removes everything."""
+    wait_back(pair, OWNERS)
+    pair.wrapped.recreate("nginx")
+    wait_back(pair, ("nginx",))
+    before = identities(pair.wrap, ["nginx-anchor"])
+    said = pair.wrap.compose("up", "--detach", "--pull", "never").stderr
+    assert "Running" in said and "Recreate" not in said, said
+    assert identities(pair.wrap, ["nginx-anchor"]) == before
+    pair.wrap.down()
+    assert not pair.wrap.containers()
+    pair.wrap.up()
+    wait_back(pair, OWNERS)
+    assert way_out(pair, "nginx", 4) == ADDRESSES[0]
+
+
+# --- everything that a container can have ----------------------------------------------------------------------------------
+
+def rich_service(**more):
+    return compose.echo_service(
+        "rich", "--tcp", "81", depends_on=["target"], stop_grace_period="1s", stop_signal="SIGINT",
+        labels={"some.label": "with \"quotes\", \\ and ü"}, environment={"A": "b c", "EMPTY": ""}, user="65534:65534",
+        volumes=["named:/named", "/anonymous", "/etc:/host-etc:ro",
+                 {"type": "volume", "target": "/anonymous-mount", "volume": {"nocopy": True}},
+                 {"type": "tmpfs", "target": "/scratch", "tmpfs": {"size": 65536}}],
+        healthcheck={"test": ["CMD", "true"], "interval": "5s", "timeout": "2s", "retries": 7},
+        ulimits={"nofile": {"soft": 1000, "hard": 2000}}, devices=["/dev/null:/dev/nothing:r"], cap_add=["SYS_NICE"],
+        cap_drop=["MKNOD"], sysctls={"kernel.msgmax": "16384"}, restart="on-failure:3", init=True, shm_size="128m",
+        mem_limit="200m", pids_limit=100, cpu_shares=512, group_add=["24"], security_opt=["no-new-privileges:true"],
+        read_only=True, working_dir="/tmp", tty=True, stdin_open=True, oom_score_adj=100, ipc="private",
+        logging={"driver": "json-file", "options": {"max-size": "1m", "max-file": "3"}}, **more)
+
+
+def description(inspected):
+    """What must be the same before and after: all of it, but for what is of one run or says which container it is."""
+    config = {key: value for key, value in inspected["Config"].items() if key not in ("Hostname", "Labels")}
+    config["Labels"] = {key: value for key, value in inspected["Config"]["Labels"].items() if key != "anchord.replaces"}
+    host = {key: value for key, value in inspected["HostConfig"].items() if key not in ("NetworkMode", "Binds", "Mounts")}
+    kept = {key: inspected[key] for key in ("Name", "Image", "Path", "Args", "Driver", "Platform", "AppArmorProfile",
+                                            "MountLabel", "ProcessLabel") if key in inspected}
+    mounts = sorted(inspected["Mounts"], key=lambda mount: mount["Destination"])
+    return kept | {"Config": config, "HostConfig": host, "Mounts": mounts}
+
+
+@pytest.mark.every_engine
+def test_nothing_of_a_recreated_container_is_lost(lab, project, anchord_image):
+    """LIFE-7: volumes anonymous and named, mounts, labels, limits, devices, health check, log options: golden."""
+    made = project({"services": {"target": compose.echo_service("target", "--tcp", "80"),
+                                 "rich": rich_service(), REBINDER: SIDECAR}, "volumes": {"named": {}}}, up=False)
+    definition = json.loads(made.file.read_text())
+    definition["services"]["rich"]["network_mode"] = f"container:{made.name}-target-1"
+    definition["services"]["rich"]["labels"]["anchord.target"] = f"{made.name}-target-1"
+    made.file.write_text(json.dumps(definition), encoding="utf-8")
+    made.up()
+    before = made.inspect("rich")
+    for path in ("/named", "/anonymous", "/anonymous-mount"):
+        lab.docker("exec", "--user", "0", before["Id"], "dd", "if=/etc/passwd", f"of={path}/kept", "status=none")
+    wait_message(made, "connected to Docker")
+    made.recreate("target")
+    wait_message(made, "container recreated")
+    after = made.inspect("rich")
+    assert after["Id"] != before["Id"] and after["Config"]["Labels"]["anchord.replaces"] == before["Id"]
+    assert after["HostConfig"]["NetworkMode"] == f"container:{made.container('target')}"
+    assert description(after) == description(before)
+    for path in ("/named", "/anonymous", "/anonymous-mount"):
+        assert lab.docker("exec", after["Id"], "cat", f"{path}/kept").stdout
+    made.recreate("target")  # and once more, from what we have made
+    wait_message(made, "container recreated", 2)
+    assert description(made.inspect("rich")) == description(before)
+    said = made.compose("up", "--detach", "--pull", "never").stderr
+    assert "Recreate" not in said, said
+
+
+def test_without_permission_to_write_it_says_so(lab, project, anchord_image):
+    """LIFE-6, SPEC 11: a proxy with POST=0. Named with the remedy; nothing is half-done."""
+    proxy = {"image": "tecnativa/docker-socket-proxy:latest", "volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"],
+             "environment": {"CONTAINERS": 1, "EVENTS": 1, "VERSION": 1, "POST": 0}}
+    sidecar = {key: value for key, value in SIDECAR.items() if key != "volumes"} | {"depends_on": ["proxy"]}
+    sidecar["environment"] = sidecar["environment"] | {"DOCKER_HOST": "tcp://proxy:2375"}
+    made = project({"services": {
+        "target": compose.echo_service("target", "--tcp", "80"), "proxy": proxy, REBINDER: sidecar,
+        "dependent": compose.echo_service("dependent", network_mode="service:target")}})
+    wait_message(made, "connected to Docker")
+    made.recreate("target")
+    line = wait_message(made, "container cannot be recreated")
+    assert "denied by the socket proxy (403): allow CONTAINERS=1 and POST=1" in line["err"]
+    assert made.state("dependent") == "running" and len(made.containers()) == 4

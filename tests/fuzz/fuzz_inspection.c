@@ -1,0 +1,46 @@
+/*
+ * Fuzz target: a container's inspection, and the body that is made of it (workers/docker/json_slice.c, workers/keeper).
+ * What the JSON reader takes must be walked over without a step outside, and what is made of it must be JSON again.
+ */
+#include "tests/fuzz/target.h"
+#include "workers/keeper/create_body.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Reads `bytes` as an answer of Docker's would be read. */
+static int read_document(const void *bytes, size_t length, struct docker_document *ret)
+{
+    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+    int result;
+
+    if (docker_parser_new_document(ret, &parser) < 0)
+        abort();
+    result = docker_parser_feed(parser, bytes, length);
+    return result < 0 ? result : docker_parser_finish(parser);
+}
+
+static void check_body(const struct inspection *inspection, bool use_image_id)
+{
+    CLEANUP_FREE char *body = NULL;
+    CLEANUP(docker_document_release) struct docker_document document = {0};
+
+    if (create_body_make(inspection, "target", use_image_id, &body) == 0 &&
+        read_document(body, strlen(body), &document) < 0)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    CLEANUP(inspection_release) struct inspection inspection = {0};
+    const char *reason = NULL;
+    struct journal journal;
+
+    if (read_document(bytes, length, &inspection.document) < 0 || inspection_read(&inspection, &reason) < 0)
+        return 0;
+    if (journal_parse(inspection.name, &journal) == 0 && journal.name[0] == '\0')
+        abort();
+    check_body(&inspection, false);
+    check_body(&inspection, true);
+    return 0;
+}

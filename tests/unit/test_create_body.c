@@ -1,0 +1,150 @@
+/*
+ * Unit tests of what a container is created anew from (LIFE-7), against inspections that real engines gave: golden
+ * texts in inspections/, whose directory is the argument.
+ */
+#include "workers/keeper/create_body.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *directory;
+
+static char *read_file(const char *name, size_t *ret_length)
+{
+    char path[512];
+    FILE *file;
+    char *text = calloc(1, 65536);
+
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_non_null(text);
+    *ret_length = fread(text, 1, 65535, file);
+    assert_int_equal(fclose(file), 0);
+    return text;
+}
+
+static void check_engine(const char *inspected, const char *wanted)
+{
+    CLEANUP(inspection_release) struct inspection old = {0};
+    CLEANUP_FREE char *body = NULL;
+    CLEANUP_FREE char *golden = NULL;
+    const char *reason = NULL;
+    size_t length = 0;
+
+    old.document.bytes = read_file(inspected, &old.document.length);
+    assert_int_equal(inspection_read(&old, &reason), 0);
+    assert_string_equal(old.name, "mail-rich-1");
+    assert_string_equal(old.project, "mail");
+    assert_string_equal(old.service, "rich");
+    assert_string_equal(old.target_name, "mail-target-1");
+    assert_string_equal(old.policy.name, "on-failure");
+    assert_int_equal(old.policy.maximum_retries, 3);
+    assert_true(old.is_running && !old.is_paused && !old.is_created && !old.removes_itself && !old.is_rebinder);
+    assert_int_equal(strlen(old.joined), 64);
+    golden = read_file(wanted, &length);
+    assert_int_equal(create_body_make(&old, "mail-target-1", false, &body), 0);
+    golden[strcspn(golden, "\n")] = '\0';
+    assert_string_equal(body, golden);
+}
+
+static void every_field_of_an_engines_inspection_travels(void **state)
+{
+    (void)state;
+    check_engine("engine-28.5.json", "engine-28.5.body.json");
+    check_engine("engine-20.10.json", "engine-20.10.body.json");
+}
+
+/* Makes a body of `text` and compares it; NULL: it must be refused. */
+static void check_text(const char *text, bool use_image_id, const char *wanted)
+{
+    CLEANUP(inspection_release) struct inspection old = {0};
+    CLEANUP_FREE char *body = NULL;
+    const char *reason = NULL;
+    int result;
+
+    old.document.bytes = strdup(text);
+    old.document.length = strlen(text);
+    assert_int_equal(inspection_read(&old, &reason), 0);
+    result = create_body_make(&old, "x", use_image_id, &body);
+    if (!wanted) {
+        assert_int_equal(result, -EBADMSG);
+        return;
+    }
+    assert_int_equal(result, 0);
+    assert_string_equal(body, wanted);
+}
+
+#define REPLACES "\"anchord.replaces\":\"ab\""
+
+static void what_docker_refuses_in_anothers_namespace_is_left_out(void **state)
+{
+    (void)state;
+    check_text(
+        "{\"Id\":\"ab\",\"Name\":\"/n\",\"Config\":{\"Hostname\":\"ab\",\"Domainname\":\"d\",\"New\":[1, 2e3],"
+        "\"MacAddress\":\"02:00:00:00:00:01\",\"ExposedPorts\":{\"80/tcp\":{}},\"Image\":\"i\",\"Labels\":null},"
+        "\"HostConfig\":{\"PortBindings\":{\"80/tcp\":[]},\"PublishAllPorts\":true,\"NetworkMode\":\"container:c\"}}",
+        false,
+        "{\"New\":[1, 2e3],\"Image\":\"i\",\"Labels\":{" REPLACES "},"
+        "\"HostConfig\":{\"Binds\":[],\"NetworkMode\":\"container:x\"}}");
+}
+
+static void the_image_may_be_named_by_its_id(void **state)
+{
+    (void)state;
+    check_text(
+        "{\"Id\":\"ab\",\"Name\":\"/n\",\"Image\":\"sha256:1\",\"Config\":{\"Image\":\"i\",\"Labels\":{\"a\":\"b\","
+        "\"anchord.replaces\":\"0\"}},\"HostConfig\":{\"Binds\":null}}",
+        true,
+        "{\"Image\":\"sha256:1\",\"Labels\":{\"a\":\"b\"," REPLACES "},"
+        "\"HostConfig\":{\"Binds\":[],\"NetworkMode\":\"container:x\"}}");
+}
+
+/* Those of the image (VOLUME) stand in Mounts alone; read-only ones stay so; what is bound by name stays as it is. */
+static void anonymous_volumes_are_named(void **state)
+{
+    (void)state;
+    check_text(
+        "{\"Id\":\"ab\",\"Name\":\"/n\",\"Config\":{},\"HostConfig\":{\"Binds\":[\"named:/named:z\",\"/etc:/e\"],"
+        "\"Mounts\":[{\"Type\":\"volume\",\"Source\":\"\",\"Target\":\"/m\",\"ReadOnly\":true},"
+        "{\"Type\":\"volume\",\"Source\":\"s\",\"Target\":\"/s\"}]},"
+        "\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"1\",\"Destination\":\"/data\",\"RW\":true},"
+        "{\"Type\":\"volume\",\"Name\":\"2\",\"Destination\":\"/ro\",\"RW\":false},"
+        "{\"Type\":\"volume\",\"Name\":\"3\",\"Destination\":\"/m\",\"RW\":false},"
+        "{\"Type\":\"volume\",\"Name\":\"s\",\"Destination\":\"/s\",\"RW\":true},"
+        "{\"Type\":\"bind\",\"Source\":\"/etc\",\"Destination\":\"/e\",\"RW\":true},"
+        "{\"Type\":\"volume\",\"Name\":\"named\",\"Destination\":\"/named\",\"RW\":true}]}",
+        false,
+        "{\"Labels\":{" REPLACES "},\"HostConfig\":{"
+        "\"Mounts\":[{\"Type\":\"volume\",\"Target\":\"/m\",\"ReadOnly\":true,\"Source\":\"3\"},"
+        "{\"Type\":\"volume\",\"Source\":\"s\",\"Target\":\"/s\"}],"
+        "\"Binds\":[\"named:/named:z\",\"/etc:/e\",\"1:/data\",\"2:/ro:ro\"],\"NetworkMode\":\"container:x\"}}");
+}
+
+static void what_lacks_its_configuration_is_refused(void **state)
+{
+    (void)state;
+    check_text("{\"Id\":\"ab\",\"Name\":\"/n\",\"Config\":null,\"HostConfig\":{}}", false, NULL);
+    check_text("{\"Id\":\"ab\",\"Name\":\"/n\",\"Config\":{}}", false, NULL);
+    check_text("{\"Id\":\"ab\",\"Name\":\"/n\",\"Image\":\"a\\\\b\",\"Config\":{},\"HostConfig\":{}}", false, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_of_an_engines_inspection_travels),
+        cmocka_unit_test(what_docker_refuses_in_anothers_namespace_is_left_out),
+        cmocka_unit_test(the_image_may_be_named_by_its_id),
+        cmocka_unit_test(anonymous_volumes_are_named),
+        cmocka_unit_test(what_lacks_its_configuration_is_refused),
+    };
+
+    if (argc != 2)
+        return 2;
+    directory = argv[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,236 @@
+/* Unit tests of the keeper's pure parts: inspection, journal, choice of a repair, memory of attempts (LIFE-6, LIFE-7).
+ */
+#include "common/clock.h"
+#include "common/text.h"
+#include "workers/keeper/memory.h"
+#include "workers/keeper/repair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void dockers_times_are_read_to_the_nanosecond(void **state)
+{
+    uint64_t one = 0, other = 0;
+
+    (void)state;
+    assert_int_equal(docker_time_parse("2025-11-22T15:40:00.123456789Z", &one), 0);
+    assert_int_equal(one, UINT64_C(1763826000123456789));
+    assert_int_equal(docker_time_parse("2025-11-22T15:40:00.1234568Z", &other),
+                     0); /* zeros at the end are not written */
+    assert_true(other > one);
+    assert_int_equal(docker_time_parse("2025-11-22T15:40:00Z", &other), 0);
+    assert_int_equal(other, UINT64_C(1763826000000000000));
+    assert_int_equal(docker_time_parse("0001-01-01T00:00:00Z", &other), 0);
+    assert_int_equal(other, 0); /* never */
+    assert_int_equal(docker_time_parse("", &other), -EINVAL);
+    assert_int_equal(docker_time_parse("2025-11-22T15:40:00+01:00", &other), -EINVAL);
+    assert_int_equal(docker_time_parse("2025-11-22T15:40:00.1234567890Z", &other), -EINVAL);
+}
+
+static int read_text(struct inspection *inspection, const char *text, const char **ret_reason)
+{
+    inspection_release(inspection);
+    inspection->document.bytes = strdup(text);
+    inspection->document.length = strlen(text);
+    return inspection_read(inspection, ret_reason);
+}
+
+static void an_inspection_without_identity_is_odd(void **state)
+{
+    CLEANUP(inspection_release) struct inspection inspection = {0};
+    char text[400] = "{\"Id\":\"ab\",\"Name\":\"/";
+    const char *reason = NULL;
+
+    (void)state;
+    assert_int_equal(read_text(&inspection, "{\"Name\":\"/n\"}", &reason), -EBADMSG);
+    assert_string_equal(reason, "it has no ID");
+    assert_int_equal(read_text(&inspection, "{\"Id\":\"x/../y\",\"Name\":\"/n\"}", &reason), -EBADMSG);
+    assert_int_equal(read_text(&inspection, "{\"Id\":\"ab\",\"Name\":null}", &reason), -EBADMSG);
+    memset(text + strlen(text), 'n', 127);
+    memcpy(text + strlen(text), "\"}", 3);
+    assert_int_equal(read_text(&inspection, text, &reason), 0);
+    memcpy(text + strlen(text) - 2, "n\"}", 4);
+    assert_int_equal(read_text(&inspection, text, &reason), -EBADMSG);
+    assert_string_equal(reason, "it has no name, or one of more than 127 characters");
+}
+
+static void what_an_inspection_says_is_read(void **state)
+{
+    CLEANUP(inspection_release) struct inspection inspection = {0};
+    const char *reason = NULL;
+
+    (void)state;
+    assert_int_equal(
+        read_text(&inspection,
+                  "{\"Id\":\"abcdef0123456789\",\"Name\":\"/n\",\"State\":{\"Status\":\"exited\",\"Running\":false,"
+                  "\"Error\":\"no such container\"},\"HostConfig\":{\"NetworkMode\":\"container:cafe\","
+                  "\"AutoRemove\":true,\"RestartPolicy\":{\"Name\":\"\"}},"
+                  "\"Config\":{\"Cmd\":[\"a\",\"wrap-rebinder\"]}}",
+                  &reason),
+        0);
+    assert_true(inspection.has_failed_start && inspection.removes_itself && inspection.is_rebinder);
+    assert_true(!inspection.is_running && !inspection.is_created && inspection.started == 0);
+    assert_string_equal(inspection.joined, "cafe");
+    assert_string_equal(inspection.policy.name, "no");
+    assert_true(inspection_is(&inspection, "n"));
+    assert_true(inspection_is(&inspection, "abcdef012345"));
+    assert_false(inspection_is(&inspection, "abcdef01234")); /* shorter than Docker shows */
+    assert_false(inspection_is(&inspection, "abcdef01234567890"));
+    assert_int_equal(read_text(&inspection,
+                               "{\"Id\":\"ab\",\"Name\":\"/n\",\"State\":{\"Status\":\"created\",\"Error\":\"\"},"
+                               "\"Config\":{\"Cmd\":[\"wrap-rebinders\"],\"Env\":[\"ANCHORD_MODE=external-rebinder\"]},"
+                               "\"HostConfig\":{\"NetworkMode\":\"bridge\"}}",
+                               &reason),
+                     0);
+    assert_true(inspection.is_created && inspection.is_rebinder && !inspection.has_failed_start);
+    assert_string_equal(inspection.joined, "");
+}
+
+static void a_journal_is_read_as_it_was_written(void **state)
+{
+    static const struct {
+        struct journal journal;
+        const char *name;
+    } cases[] = {
+        {{"mail-web-1", {"unless-stopped", 0}, true}, "mail-web-1.anchord-old-unless-stopped-running"},
+        {{"a.anchord-old-no-stopped", {"no", 0}, false}, "a.anchord-old-no-stopped.anchord-old-no-stopped"},
+        {{"b", {"on-failure", 5}, true}, "b.anchord-old-on-failure-5-running"},
+        {{"b", {"on-failure", 0}, false}, "b.anchord-old-on-failure-0-stopped"},
+        {{"c", {"always", 0}, true}, "c.anchord-old-always-running"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char name[NAME_SIZE];
+        struct journal journal;
+
+        assert_int_equal(journal_format(&cases[i].journal, name), 0);
+        assert_string_equal(name, cases[i].name);
+        assert_int_equal(journal_parse(name, &journal), 0);
+        assert_string_equal(journal.name, cases[i].journal.name);
+        assert_string_equal(journal.policy.name, cases[i].journal.policy.name);
+        assert_int_equal(journal.policy.maximum_retries, cases[i].journal.policy.maximum_retries);
+        assert_int_equal(journal.was_running, cases[i].journal.was_running);
+    }
+}
+
+static void other_names_are_no_journals(void **state)
+{
+    static const char *const names[] = {
+        "mail-web-1",
+        ".anchord-old-no-running",
+        "a.anchord-old-",
+        "a.anchord-old-no",
+        "a.anchord-old-never-running",
+        "a.anchord-old-on-failure-running",
+        "a.anchord-old-on-failure--running",
+        "a.anchord-old-on-failure-x-running",
+        "a.anchord-old-on-failure-9999999999-running",
+        "a.anchord-old-no-running-1",
+    };
+    struct journal journal = {.policy = {"no", 0}};
+    char name[NAME_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        assert_int_equal(journal_parse(names[i], &journal), -ENOENT);
+    memset(journal.name, 'x', NAME_SIZE - 1);
+    journal.name[NAME_SIZE - 1] = '\0';
+    assert_int_equal(journal_format(&(struct journal){.name = "x", .policy = {"no", 0}}, name), 0);
+    assert_int_equal(journal_format(&journal, name), -ENAMETOOLONG);
+}
+
+static struct inspection running(const char *id, uint64_t started)
+{
+    struct inspection made = {.is_running = true, .started = started};
+
+    text_copy_cut(made.id, sizeof(made.id), id);
+    text_copy_cut(made.name, sizeof(made.name), "target");
+    return made;
+}
+
+static void each_state_has_its_repair(void **state)
+{
+    struct inspection target = running("aaaaaaaaaaaaaaaa", 100);
+    struct inspection dependent = running("bbbbbbbbbbbbbbbb", 200);
+
+    (void)state;
+    text_copy_cut(dependent.joined, sizeof(dependent.joined), target.id);
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
+    target.started = 300;
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_RESTART);
+    target.is_running = false;
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_WAIT);
+    assert_int_equal(repair_choose(&dependent, NULL), REPAIR_WAIT);
+    target.is_running = true;
+    text_copy_cut(dependent.joined, sizeof(dependent.joined), "cccccccccccccccc");
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_RECREATE);
+    dependent.is_paused = true;
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
+    dependent.is_paused = false;
+    dependent.is_running = false; /* stopped by somebody */
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
+    dependent.has_failed_start = true; /* by Docker's inability */
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_RECREATE);
+    text_copy_cut(dependent.joined, sizeof(dependent.joined), "target");
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_START);
+    dependent.is_rebinder = true;
+    assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
+}
+
+static void attempts_get_rarer_and_calm_clears_them(void **state)
+{
+    static const uint64_t seconds[] = {1, 2, 4, 8, 16, 32, 60, 60};
+    struct memory memory = {0};
+    struct memory_entry *entry = memory_see(&memory, "a");
+    uint64_t now = 5 * MICROSECONDS_PER_SECOND;
+
+    (void)state;
+    assert_non_null(entry);
+    assert_int_equal(memory_next_attempt(entry), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(seconds); i++) {
+        memory_note_attempt(entry, now);
+        assert_int_equal(memory_next_attempt(entry), now + seconds[i] * MICROSECONDS_PER_SECOND);
+        now = memory_next_attempt(entry);
+    }
+    now += 60 * MICROSECONDS_PER_SECOND;
+    memory_note_attempt(entry, now);
+    assert_int_equal(memory_next_attempt(entry), now + MICROSECONDS_PER_SECOND);
+    memory_release(&memory);
+}
+
+static void only_what_is_gone_is_forgotten(void **state)
+{
+    struct memory memory = {0};
+    struct memory_entry *kept = memory_see(&memory, "kept");
+
+    (void)state;
+    assert_non_null(memory_see(&memory, "gone"));
+    kept->attempts = 7;
+    memory_sweep(&memory);
+    assert_ptr_equal(memory_see(&memory, "kept"), kept);
+    memory_sweep(&memory);
+    assert_int_equal(memory_see(&memory, "kept")->attempts, 7);
+    assert_int_equal(HASH_COUNT(memory.entries), 1);
+    memory_release(&memory);
+    assert_null(memory.entries);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dockers_times_are_read_to_the_nanosecond),
+        cmocka_unit_test(an_inspection_without_identity_is_odd),
+        cmocka_unit_test(what_an_inspection_says_is_read),
+        cmocka_unit_test(a_journal_is_read_as_it_was_written),
+        cmocka_unit_test(other_names_are_no_journals),
+        cmocka_unit_test(each_state_has_its_repair),
+        cmocka_unit_test(attempts_get_rarer_and_calm_clears_them),
+        cmocka_unit_test(only_what_is_gone_is_forgotten),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
