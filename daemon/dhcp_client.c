@@ -204,6 +204,7 @@ static int spawn(struct dhcp_client *client, int output_fd)
         .output_fd = output_fd,
         .limits = limits,
         .limit_count = ARRAY_LENGTH(limits),
+        .ignores_requests = true, /* one that was meant for its predecessor, too */
     };
     int result = lease_socket_address(&socket_address);
 

@@ -13,12 +13,16 @@
 #include <stdio.h>
 
 /* Caught and ignored signals back to their default, nothing blocked: exec would hand on what is ignored. */
-static int reset_signals(void)
+static int reset_signals(const struct spawn_request *request)
 {
     sigset_t none;
 
     for (int number = 1; number < NSIG; number++)
         (void)signal(number, SIG_DFL); /* fails for SIGKILL, SIGSTOP and libc's own, which are default anyway */
+    if (request->ignores_requests) {
+        (void)signal(SIGUSR1, SIG_IGN);
+        (void)signal(SIGHUP, SIG_IGN);
+    }
     (void)sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
         return -errno;
@@ -68,7 +72,7 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
     const char *name = request->arguments[0];
     char *environment[] = {path, journal_stream && request->output_fd < 0 ? journal : NULL, NULL};
     const char *step = "signals";
-    int result = reset_signals();
+    int result = reset_signals(request);
 
     if (result == 0) {
         step = "descriptors";

@@ -30,6 +30,7 @@ struct spawn_request {
     int output_fd;     /* where 1 and 2 of a foreign program lead, or -1: as ours; stays the caller's */
     const struct spawn_limit *limits;
     size_t limit_count;
+    bool ignores_requests; /* SIGUSR1 and SIGHUP, until it handles them: by default they would end it as it begins */
 };
 
 /*

@@ -64,6 +64,7 @@ def test_lease_outlives_dhcpcd(lab):
     lab.serve()
     process = lab.start(real=("exporter",))
     address = lab.acquired("v4")["address"]
+    process.wait_for(msg="lease event", family="v4", reason="RENEW")  # killed as it writes its file, it has no lease to confirm
     os.kill(lab.client_pid("v4"), signal.SIGKILL)
     ended = process.wait_for(msg="dhcp client ended", family="v4")
     assert (ended["status"], ended["retry_in"]) == ("KILL", 0)
@@ -72,6 +73,18 @@ def test_lease_outlives_dhcpcd(lab):
     assert set(lab.leases_told("v4")) == {address}
     assert not process.find(msg="dhcp client ended", family="v6")  # ADDR-4
     assert lab.metric('anchord_dhcp_client_restarts_total{family="v4"}') == 1
+
+
+def test_request_that_comes_too_early_does_not_end_dhcpcd(lab):
+    """ADDR-6: one that its predecessor should have heard, before it handles signals."""
+    program = lab.scratch / "dhcpcd"
+    program.write_text("#!/bin/sh\necho ready\nexec /bin/sleep 60\n")
+    program.chmod(0o755)
+    process = lab.start(replaced_by=program)
+    process.wait_for(msg="dhcp client says", family="v4", text="ready")
+    for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGALRM):
+        os.kill(lab.client_pid("v4"), number)
+    assert process.wait_for(msg="dhcp client ended", family="v4")["status"] == "ALRM"
 
 
 def test_lease_outlives_the_supervisor(lab):
