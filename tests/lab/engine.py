@@ -90,6 +90,11 @@ class Engine:
     def root(self):
         return ROOTS[self.suite]
 
+    def fetch(self):
+        """Make what start() and write_client() take from the cache."""
+        roots.ensure(self.root())
+        roots.ensure(ROOTS[CLIENT_SUITE])
+
     # --- life ---------------------------------------------------------------------------------
 
     def start(self, namespace):

@@ -122,36 +122,33 @@ def ensure(engine, name):
     tags = {tag.removeprefix("docker.io/").removeprefix("library/")  # Podman writes them out
             for image in known for tag in image.get("RepoTags") or ()}
     if name not in tags:
-        _import(engine, name, IMAGES[name]())
+        changes = [word for change in IMAGES[name]().changes for word in ("--change", change)]
+        run([engine.paths.client, "import", *changes, archive(name), name])
     return name
 
 
-def _import(engine, name, image):
-    changes = [word for change in image.changes for word in ("--change", change)]
-    run([engine.paths.client, "import", *changes, _archive(image), name])
-
-
-def _archive(image):
-    """The image's files as one tar in the cache: its root, then our own files."""
+def archive(name):
+    """The image's files as one tar in the cache, made unless it is there: its root, then our own files."""
+    image = IMAGES[name]()
     directory = roots.ensure(image.root)
     content = json.dumps([directory.name, image.programs, image.files], sort_keys=True)
     key = hashlib.sha256(content.encode()).hexdigest()[:12]
     stem = f"image-{image.root.name}"
-    archive = roots.CACHE / f"{stem}-{key}.tar"
+    path = roots.CACHE / f"{stem}-{key}.tar"
     with locked(roots.CACHE / f"{stem}.lock"):
-        if archive.exists():
-            return archive
+        if path.exists():
+            return path
         for outdated in roots.CACHE.glob(f"{stem}-*.tar*"):
             outdated.unlink()
-        partial = archive.with_name(f"{archive.name}.partial")
+        partial = path.with_name(f"{path.name}.partial")
         with tarfile.open(partial, "w") as target:
             target.add(directory, arcname=".")
-            for path, text in image.programs.items():
-                _add(target, path, text, 0o755)
-            for path, text in image.files.items():
-                _add(target, path, text, 0o644)
-        partial.rename(archive)
-    return archive
+            for file, text in image.programs.items():
+                _add(target, file, text, 0o755)
+            for file, text in image.files.items():
+                _add(target, file, text, 0o644)
+        partial.rename(path)
+    return path
 
 
 def _add(target, path, text, mode):

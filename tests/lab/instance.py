@@ -197,6 +197,12 @@ class Lab:
             return (0, 0)
         return tuple(int(self.host("engine").sysctl(name)) for name in BRIDGE_FILTER)
 
+    def fetch(self):
+        """Make the roots and the images' archives that are not in the cache; the lab need not be up."""
+        self.engine.fetch()
+        for name in images.IMAGES:
+            images.archive(name)
+
     def image(self, name):
         return images.ensure(self.engine, name)
 
