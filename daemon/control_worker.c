@@ -38,7 +38,7 @@ static void send_supervision(struct control_worker *control)
 
 static bool reports_to_control(enum link_peer name)
 {
-    return name == LINK_PEER_WATCHER || name == LINK_PEER_NETADMIN;
+    return name == LINK_PEER_WATCHER || name == LINK_PEER_NETADMIN || name == LINK_PEER_KEEPER;
 }
 
 static void join(struct control_worker *control, struct role_member other)

@@ -260,6 +260,17 @@ static void print_leases(const struct status *status)
         (void)puts("");
 }
 
+/* A rebinder has nothing to do with it, a service-anchor no external network. */
+static void print_way_out(const struct status *status)
+{
+    if (strstr(status->role, "-rebinder"))
+        return;
+    if (strcmp(status->role, "service-anchor") != 0)
+        print_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
+    print_network(status, "Shared  ", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
+    print_gateways(status);
+}
+
 void status_print_text(const struct status *status)
 {
     (void)printf("anchord ");
@@ -276,10 +287,7 @@ void status_print_text(const struct status *status)
         (void)printf(": false");
     }
     (void)puts("");
-    if (strcmp(status->role, "service-anchor") != 0) /* which has none */
-        print_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
-    print_network(status, "Shared  ", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
-    print_gateways(status);
+    print_way_out(status);
     print_leases(status);
     print_exposures(status);
     print_conflicts(status);

@@ -57,13 +57,14 @@ struct message_supervision { /* complete; again at each change */
 };
 
 enum finding_kind {
-    FINDING_EXPOSED = 1, /* `container` has these ports */
-    FINDING_CONFLICT,    /* `container` was refused them: `other` has them (NAT-6) */
-    FINDING_MALFORMED,   /* a label of `container` is invalid (DISC-3) */
-    FINDING_NO_ADDRESS,  /* `container` has no usable address on the shared network */
-    FINDING_OVER_LIMIT,  /* `container` exposes more than the maps may still take */
-    FINDING_WITHHELD,    /* nothing new reaches the ports of `container`: it is not healthy (DISC-7) */
-    FINDING_RETURN_PATH, /* replies of `container` do not come back through us (DISC-8) */
+    FINDING_EXPOSED = 1,    /* `container` has these ports */
+    FINDING_CONFLICT,       /* `container` was refused them: `other` has them (NAT-6) */
+    FINDING_MALFORMED,      /* a label of `container` is invalid (DISC-3) */
+    FINDING_NO_ADDRESS,     /* `container` has no usable address on the shared network */
+    FINDING_OVER_LIMIT,     /* `container` exposes more than the maps may still take */
+    FINDING_WITHHELD,       /* nothing new reaches the ports of `container`: it is not healthy (DISC-7) */
+    FINDING_RETURN_PATH,    /* replies of `container` do not come back through us (DISC-8) */
+    FINDING_DEAD_NAMESPACE, /* `container` lives in a network namespace that has gone (LIFE-4) */
     FINDING_KIND_MAX_,
 };
 
@@ -77,7 +78,7 @@ struct wire_finding {
     struct wire_address address6;
     char container[NAME_SIZE];
     char other[NAME_SIZE];            /* of CONFLICT, else empty */
-    char reason[FINDING_REASON_SIZE]; /* of MALFORMED, and of RETURN_PATH with its remedy; else empty */
+    char reason[FINDING_REASON_SIZE]; /* of MALFORMED; of RETURN_PATH and DEAD_NAMESPACE with the remedy; else empty */
 };
 
 struct message_findings { /* FINDINGS_ITEMS */

@@ -66,14 +66,49 @@ def crash_once(build, number, moment):
         lab.close()
 
 
-def test_a_killed_keeper_leaves_one_container(build):
-    """LIFE-7: at every call, before Docker heard it and after Docker did it."""
-    moments = list(itertools.product(range(1, len(CALLS) + 1), ("before", "after")))
+def lose_docker_once(build, number, moment):
+    """The keeper lives, and the connection breaks."""
+    lab = KeeperLab(build)
+    try:
+        engine = lab.engine
+        target = engine.add(TARGET, project="mailcow")
+        engine.add(NAME, joined=target, labels={"anchord.target": TARGET})
+        keeper = lab.start()
+        keeper.log("connected to Docker")
+
+        def restart(now, _method, resource):
+            if now == moment and CALLS[number - 1] in resource:
+                engine.barrier = None
+                engine.drop_connections()
+                raise ConnectionAbortedError(resource)
+
+        engine.barrier = restart
+        engine.recreate(TARGET)
+        keeper.log("connected to Docker", 2)
+        wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME], 20)
+        check_whole(engine)
+        assert keeper.process.poll() is None
+    finally:
+        lab.close()
+
+
+def at_every_call(attempt, build, calls):
+    """Runs it for each call, before Docker heard it and after Docker did it; each in a lab of its own."""
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        outcomes = {f"{moment} {CALLS[number - 1]}": pool.submit(crash_once, build, number, moment)
-                    for number, moment in moments}
+        outcomes = {f"{moment} {call}": pool.submit(attempt, build, CALLS.index(call) + 1, moment)
+                    for call, moment in itertools.product(calls, ("before", "after"))}
     failures = {name: repr(outcome.exception()) for name, outcome in outcomes.items() if outcome.exception()}
     assert not failures
+
+
+def test_a_killed_keeper_leaves_one_container(build):
+    """LIFE-7: and its successor finishes or takes back."""
+    at_every_call(crash_once, build, CALLS)
+
+
+def test_docker_that_goes_away_in_the_middle_is_waited_for(build):
+    """LIFE-7: the keeper itself goes on afterwards."""
+    at_every_call(lose_docker_once, build, ("rename", "update", "create", "stop", "start"))
 
 
 @pytest.fixture
@@ -96,3 +131,20 @@ def test_two_keepers_do_not_fight(keeper_lab):
         wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME], 20)
         check_whole(engine)
         wait_until(lambda done=count: sum(len(keeper.logged("container recreated")) for keeper in keepers) >= done, 20)
+
+
+def test_a_target_that_is_recreated_all_the_time_leaves_no_litter(keeper_lab):
+    """LIFE-7: attempts are capped and backed off; in the end it is well."""
+    engine = keeper_lab.engine
+    target = engine.add(TARGET, project="mailcow")
+    engine.add(NAME, joined=target, labels={"anchord.target": TARGET})
+    keeper = keeper_lab.start()
+    keeper.log("connected to Docker")
+    for count in range(20):
+        seen = len(engine.asked)
+        engine.recreate(TARGET)
+        wait_until(lambda asked=seen: len(engine.asked) > asked, 10)
+        assert len([name for name in engine.of_project() if name.startswith(NAME)]) <= 2
+    wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME], 30)
+    check_whole(engine)
+    assert len(keeper.logged("recreating container")) <= 4, "after 0, 1, 3 and 7 s"

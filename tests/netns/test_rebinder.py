@@ -1,6 +1,7 @@
 """The role wrap-rebinder as a whole: supervisor, keeper, control and exporter (SPEC 1, 8)."""
 
 import contextlib
+import json
 import pathlib
 import shutil
 import signal
@@ -47,10 +48,35 @@ def test_a_rebinder_is_ready_when_docker_is_there(supervision, engine):
     shown = subprocess.run([supervision.build / "daemon" / "anchord", "status", "--json"], capture_output=True, text=True,
                            check=True, env={"RUNTIME_DIRECTORY": str(supervision.runtime)}).stdout
     assert '"wrap-rebinder"' in shown and '"keeper"' in shown
+    lines = subprocess.run([supervision.build / "daemon" / "anchord", "status"], capture_output=True, text=True, check=True,
+                           env={"RUNTIME_DIRECTORY": str(supervision.runtime)}).stdout.splitlines()
+    assert lines[0].endswith("wrap-rebinder  mail  ready") and lines[1] == "Workers", "nothing of networks"
     engine.recreate(TARGET)
     process.wait_for(msg="container recreated")
     assert is_in(engine, NAME, TARGET)
     assert process.stop()[0] == 0
+
+
+def problems(supervision):
+    shown = subprocess.run([supervision.build / "daemon" / "anchord", "status", "--json"], capture_output=True, text=True,
+                           check=True, env={"RUNTIME_DIRECTORY": str(supervision.runtime)}).stdout
+    return {problem["container"]: problem["reason"] for problem in json.loads(shown)["problems"]}
+
+
+def test_status_shows_what_is_not_repaired(supervision, engine):
+    """LIFE-4: with the command that repairs it; gone when it is well."""
+    lost = engine.add("lost", joined="9" * 64)
+    process = start(supervision)
+    process.wait_for(msg="anchord ready")
+    wanted = "dependent in dead netns: docker compose -p mail up -d --no-deps --force-recreate lost"
+    wait_until(lambda: problems(supervision) == {"lost": wanted})
+    engine.remove(TARGET)
+    wait_until(lambda: problems(supervision).get(NAME) == f"dependent in dead netns: waits for {TARGET} to run")
+    engine.add(TARGET, project="mailcow")
+    wait_until(lambda: problems(supervision) == {"lost": wanted})
+    engine.remove("lost")
+    wait_until(lambda: problems(supervision) == {})
+    assert lost not in engine.records
 
 
 def test_a_killed_keeper_is_replaced_and_goes_on(supervision, engine):

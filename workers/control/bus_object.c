@@ -268,9 +268,13 @@ static int append_findings(sd_bus_message *reply, const struct view *view, const
 {
     int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, type);
 
-    for (size_t i = 0; i < view->findings.count && result >= 0; i++) {
-        if (kinds & 1U << view->findings.items[i]->kind)
-            result = append(reply, view->findings.items[i]);
+    for (size_t source = 0; source < FINDINGS_SOURCE_MAX_; source++) {
+        const struct findings *findings = &view->told[source].last;
+
+        for (size_t i = 0; i < findings->count && result >= 0; i++) {
+            if (kinds & 1U << findings->items[i]->kind)
+                result = append(reply, findings->items[i]);
+        }
     }
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
@@ -292,7 +296,7 @@ GETTER(get_problems)
     GETTER_UNUSED();
     return append_findings(reply, userdata, "(ss)",
                            1U << FINDING_MALFORMED | 1U << FINDING_NO_ADDRESS | 1U << FINDING_OVER_LIMIT |
-                               1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH,
+                               1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH | 1U << FINDING_DEAD_NAMESPACE,
                            append_problem);
 }
 

@@ -8,78 +8,106 @@
 #include "workers/control/clients.h"
 #include "workers/control/view.h"
 
+/* The workers that report here. */
+static const struct {
+    enum link_peer name;
+    enum message_direction receives;
+    enum findings_source findings; /* FINDINGS_SOURCE_MAX_: it tells of none */
+} reporters[] = {
+    {LINK_PEER_WATCHER, DIRECTION_WATCHER_TO_CONTROL, FINDINGS_OF_WATCHER},
+    {LINK_PEER_KEEPER, DIRECTION_KEEPER_TO_CONTROL, FINDINGS_OF_KEEPER},
+    {LINK_PEER_NETADMIN, DIRECTION_NETADMIN_TO_CONTROL, FINDINGS_SOURCE_MAX_},
+};
+
 struct control {
     sd_event *event;
     struct channel *supervisor;
-    struct channel *watcher;  /* NULL until LINK */
-    struct channel *netadmin; /* NULL until LINK */
+    struct channel *reporters[ARRAY_LENGTH(reporters)]; /* NULL until LINK */
     struct view view;
     struct clients *clients;
 };
 
-/* --- watcher and netadmin ------------------------------------------------------------------------------ */
+/* --- reporters ------------------------------------------------------------------------------------------- */
+
+static size_t index_of(const struct control *control, const struct channel *channel)
+{
+    size_t index = 0;
+
+    while (index < ARRAY_LENGTH(reporters) - 1 && control->reporters[index] != channel)
+        index++;
+    return index;
+}
+
+/* Where the findings of a reporter go, or NULL. */
+static struct told_findings *told_by(struct control *control, size_t reporter)
+{
+    enum findings_source source = reporters[reporter].findings;
+
+    return source < FINDINGS_SOURCE_MAX_ ? &control->view.told[source] : NULL;
+}
+
+static void disconnect(struct control *control, size_t reporter)
+{
+    struct told_findings *told = told_by(control, reporter);
+
+    if (told)
+        view_forget_incoming(told);
+    control->reporters[reporter] = channel_free(control->reporters[reporter]);
+}
 
 /* What it told last stays on show: its process is being replaced, and the list of workers says so. */
-static void on_peer_closed(struct channel *channel, int error, const char *reason, void *userdata)
+static void on_reporter_closed(struct channel *channel, int error, const char *reason, void *userdata)
 {
     struct control *control = userdata;
-    struct channel **peer = channel == control->watcher ? &control->watcher : &control->netadmin;
 
     if (error < 0)
         log_error("connection to a reporting worker ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    if (peer == &control->watcher)
-        view_forget_incoming(&control->view);
-    *peer = channel_free(*peer);
+    disconnect(control, index_of(control, channel));
 }
 
-static void handle_findings(struct control *control, const struct message_header *message)
+static void handle_findings(struct told_findings *told, const struct message_header *message)
 {
     int result = 0;
 
     if (message->type == MESSAGE_FINDINGS_BEGIN)
-        view_begin_findings(&control->view, message->generation);
+        view_begin_findings(told, message->generation);
     else if (message->type == MESSAGE_FINDINGS_ITEMS)
-        result = view_add_findings(&control->view, (const struct message_findings *)message);
+        result = view_add_findings(told, (const struct message_findings *)message);
     else
-        result = view_commit_findings(&control->view, (const struct message_commit *)message);
+        result = view_commit_findings(told, (const struct message_commit *)message);
     if (result < 0) {
-        log_error("findings of the watcher refused", LOG_ERROR(result));
-        view_forget_incoming(&control->view);
+        log_error("findings of a worker refused", LOG_ERROR(result));
+        view_forget_incoming(told);
     }
 }
 
-static void on_peer_message(struct channel *channel, const struct message_header *message, int descriptor,
-                            void *userdata)
+static void on_report(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
 {
     struct control *control = userdata;
+    struct told_findings *told = told_by(control, index_of(control, channel));
 
-    (void)channel;
     close_fd(&descriptor); /* no message of these peers may carry one; the protocol's gate has seen to it */
-    if (message->type == MESSAGE_NETWORK_REPORT)
+    if (!told)
         control->view.report = *(const struct message_network_report *)message;
     else
-        handle_findings(control, message);
-    if (!control->view.is_incoming)
+        handle_findings(told, message);
+    if (!told || !told->is_incoming)
         clients_announce_change(control->clients);
 }
 
 static void handle_link(struct control *control, const struct message_link *message, int descriptor)
 {
-    const struct channel_callbacks callbacks = {on_peer_message, on_peer_closed, control};
-    bool is_watcher = message->peer == LINK_PEER_WATCHER;
-    struct channel **peer = is_watcher ? &control->watcher : &control->netadmin;
-    int result;
+    const struct channel_callbacks callbacks = {on_report, on_reporter_closed, control};
+    int result = -ENOENT;
 
-    if (!is_watcher && message->peer != LINK_PEER_NETADMIN) {
-        log_error("LINK to a peer that we do not talk to, ignoring", LOG_NUMBER("peer", message->peer));
-        close_fd(&descriptor);
-        return;
+    for (size_t i = 0; i < ARRAY_LENGTH(reporters); i++) {
+        if (reporters[i].name != message->peer)
+            continue;
+        disconnect(control, i);
+        result =
+            channel_new(control->event, TAKE_FD(descriptor), reporters[i].receives, &callbacks, &control->reporters[i]);
     }
-    *peer = channel_free(*peer);
-    if (is_watcher)
-        view_forget_incoming(&control->view);
-    result = channel_new(control->event, descriptor,
-                         is_watcher ? DIRECTION_WATCHER_TO_CONTROL : DIRECTION_NETADMIN_TO_CONTROL, &callbacks, peer);
+    close_fd(&descriptor);
     if (result < 0)
         log_error("cannot use a link", LOG_NUMBER("peer", message->peer), LOG_ERROR(result));
 }
@@ -127,8 +155,8 @@ struct control *control_free(struct control *control)
     if (!control)
         return NULL;
     (void)clients_free(control->clients);
-    (void)channel_free(control->watcher);
-    (void)channel_free(control->netadmin);
+    for (size_t i = 0; i < ARRAY_LENGTH(reporters); i++)
+        (void)channel_free(control->reporters[i]);
     (void)channel_free(control->supervisor);
     view_clear(&control->view);
     free(control);

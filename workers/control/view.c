@@ -12,24 +12,26 @@ static void clear_findings(struct findings *findings)
     *findings = (struct findings){0};
 }
 
-void view_forget_incoming(struct view *view)
+void view_forget_incoming(struct told_findings *told)
 {
-    view->is_incoming = false;
-    clear_findings(&view->incoming);
+    told->is_incoming = false;
+    clear_findings(&told->incoming);
 }
 
 void view_clear(struct view *view)
 {
-    clear_findings(&view->findings);
-    clear_findings(&view->incoming);
+    for (size_t i = 0; i < FINDINGS_SOURCE_MAX_; i++) {
+        clear_findings(&view->told[i].last);
+        clear_findings(&view->told[i].incoming);
+    }
     *view = (struct view){0};
 }
 
-void view_begin_findings(struct view *view, uint64_t generation)
+void view_begin_findings(struct told_findings *told, uint64_t generation)
 {
-    view_forget_incoming(view);
-    view->is_incoming = true;
-    view->incoming_generation = generation;
+    view_forget_incoming(told);
+    told->is_incoming = true;
+    told->incoming_generation = generation;
 }
 
 static int reserve(struct findings *findings, size_t wanted)
@@ -84,12 +86,12 @@ static int add_finding(struct findings *findings, const struct wire_finding *wir
     return 0;
 }
 
-int view_add_findings(struct view *view, const struct message_findings *message)
+int view_add_findings(struct told_findings *told, const struct message_findings *message)
 {
-    struct findings *incoming = &view->incoming;
+    struct findings *incoming = &told->incoming;
     int result;
 
-    if (!view->is_incoming || message->header.generation != view->incoming_generation)
+    if (!told->is_incoming || message->header.generation != told->incoming_generation)
         return -EPROTO;
     result = reserve(incoming, incoming->count + message->item_count);
     for (uint32_t i = 0; i < message->item_count && result == 0; i++)
@@ -97,16 +99,16 @@ int view_add_findings(struct view *view, const struct message_findings *message)
     return result;
 }
 
-int view_commit_findings(struct view *view, const struct message_commit *message)
+int view_commit_findings(struct told_findings *told, const struct message_commit *message)
 {
-    struct findings previous = view->findings;
+    struct findings previous = told->last;
 
-    if (!view->is_incoming || message->header.generation != view->incoming_generation ||
-        message->item_count != view->incoming.count)
+    if (!told->is_incoming || message->header.generation != told->incoming_generation ||
+        message->item_count != told->incoming.count)
         return -EPROTO;
-    view->findings = view->incoming;
-    view->incoming = previous;
-    view_forget_incoming(view);
+    told->last = told->incoming;
+    told->incoming = previous;
+    view_forget_incoming(told);
     (void)malloc_trim(0); /* the two states lay between each other */
     return 0;
 }

@@ -31,26 +31,35 @@ struct findings {
     size_t capacity;
 };
 
-struct view {
-    struct message_configure_control configuration; /* header.type MESSAGE_INVALID: not there yet, as with the others */
-    struct message_supervision supervision;
-    struct message_network_report report;
-    struct findings findings; /* the last committed state of the watcher */
+/* Who tells of findings; each has a state of its own. */
+enum findings_source { FINDINGS_OF_WATCHER, FINDINGS_OF_KEEPER, FINDINGS_SOURCE_MAX_ };
+
+struct told_findings {
+    struct findings last; /* committed */
     struct findings incoming;
     bool is_incoming; /* between BEGIN and COMMIT */
     uint64_t incoming_generation;
 };
 
+struct view {
+    struct message_configure_control configuration; /* header.type MESSAGE_INVALID: not there yet, as with the others */
+    struct message_supervision supervision;
+    struct message_network_report report;
+    struct told_findings told[FINDINGS_SOURCE_MAX_];
+};
+
 void view_clear(struct view *view);
 
-/* A new connection to the watcher: a half state of the old one is dropped, a committed one stays. */
-void view_forget_incoming(struct view *view);
+/* A new connection: a half state of the old one is dropped, a committed one stays. */
+void view_forget_incoming(struct told_findings *told);
 
-void view_begin_findings(struct view *view, uint64_t generation);
+void view_begin_findings(struct told_findings *told, uint64_t generation);
 /* Returns 0, -EPROTO without BEGIN or with another generation, -E2BIG above FINDINGS_MAX, or -ENOMEM. */
-int view_add_findings(struct view *view, const struct message_findings *message) __attribute__((warn_unused_result));
+int view_add_findings(struct told_findings *told, const struct message_findings *message)
+    __attribute__((warn_unused_result));
 /* Swaps the state. Returns 0, or -EPROTO when it is not complete. */
-int view_commit_findings(struct view *view, const struct message_commit *message) __attribute__((warn_unused_result));
+int view_commit_findings(struct told_findings *told, const struct message_commit *message)
+    __attribute__((warn_unused_result));
 
 /* Whether everything that must hold holds, as `anchord healthcheck` says (SPEC §8). */
 bool view_is_ready(const struct view *view);

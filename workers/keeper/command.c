@@ -17,19 +17,26 @@
 static struct curl_slist no_expectation = {(char[]){"Expect:"}, NULL};
 static struct curl_slist headers = {(char[]){"Content-Type: application/json"}, &no_expectation};
 
+/* On a connection of its own: on one that was used before, curl says it once more when that breaks, and Docker would do
+ * it twice. */
+static bool arrange_once(void *easy)
+{
+    return SET_OPTION(easy, CURLOPT_FRESH_CONNECT, 1L);
+}
+
 /* POST of the JSON text `userdata`, or of nothing. */
 static bool arrange_post(void *easy, void *userdata)
 {
     const char *body = userdata;
 
-    return SET_OPTION(easy, CURLOPT_POST, 1L) && SET_OPTION(easy, CURLOPT_HTTPHEADER, &headers) &&
+    return arrange_once(easy) && SET_OPTION(easy, CURLOPT_POST, 1L) && SET_OPTION(easy, CURLOPT_HTTPHEADER, &headers) &&
            SET_OPTION(easy, CURLOPT_COPYPOSTFIELDS, body ? body : "");
 }
 
 static bool arrange_delete(void *easy, void *userdata)
 {
     (void)userdata;
-    return SET_OPTION(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+    return arrange_once(easy) && SET_OPTION(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
 }
 
 /* POST /containers/ID/`verb`, with `body` or NULL. */

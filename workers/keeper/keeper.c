@@ -110,6 +110,17 @@ static void take_credential(struct keeper *keeper, const struct message_docker_c
     end(keeper, EXIT_STATUS_CONFIGURATION);
 }
 
+static void take_link(struct keeper *keeper, const struct message_link *message, int descriptor)
+{
+    CLEANUP_FD int owned_descriptor = descriptor;
+    int result = message->peer == LINK_PEER_CONTROL && keeper->wrap
+                     ? wrap_link_control(keeper->wrap, TAKE_FD(owned_descriptor))
+                     : -EPROTO;
+
+    if (result < 0)
+        log_error("channel to a peer cannot be made", LOG_NUMBER("peer", message->peer), LOG_ERROR(result));
+}
+
 static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct keeper *keeper = userdata;
@@ -124,8 +135,10 @@ static void on_supervisor_message(const struct message_header *message, int desc
     case MESSAGE_STOP:
         end(keeper, EXIT_STATUS_CLEAN);
         break;
-    default: /* validate.c lets nothing else through but LINK */
-        close_fd(&descriptor);
+    case MESSAGE_LINK:
+        take_link(keeper, (const struct message_link *)message, descriptor);
+        break;
+    default: /* validate.c lets nothing else through */
         break;
     }
 }

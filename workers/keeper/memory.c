@@ -4,6 +4,8 @@
 #include "common/clock.h"
 #include "common/text.h"
 
+#include <string.h>
+
 #define DELAY_FIRST MICROSECONDS_PER_SECOND /* LIFE-6: not twice within 1 s */
 #define DELAY_MAX   (60 * MICROSECONDS_PER_SECOND)
 /* Calm for so long after the delay that was due ends the record. */
@@ -27,6 +29,36 @@ struct memory_entry *memory_see(struct memory *memory, const char *name)
     }
     entry->is_seen = true;
     return entry;
+}
+
+bool memory_note_finding(struct memory_entry *entry, const char *finding)
+{
+    char cut[FINDING_REASON_SIZE];
+
+    text_copy_cut(cut, sizeof(cut), finding);
+    if (strcmp(cut, entry->finding) == 0)
+        return false;
+    memcpy(entry->finding, cut, sizeof(cut));
+    return true;
+}
+
+int memory_tell(const struct memory *memory, finding_handler handler, void *userdata)
+{
+    const struct memory_entry *entry, *next;
+    size_t count = 0;
+    int result = 0;
+
+    HASH_ITER (hh, memory->entries, entry, next) {
+        struct wire_finding finding = {.kind = FINDING_DEAD_NAMESPACE};
+
+        if (entry->finding[0] == '\0' || count == FINDINGS_MAX || result < 0)
+            continue;
+        count++;
+        memcpy(finding.container, entry->name, sizeof(finding.container)); /* each of the same size */
+        memcpy(finding.reason, entry->finding, sizeof(finding.reason));
+        result = handler(userdata, &finding);
+    }
+    return result;
 }
 
 void memory_sweep(struct memory *memory)

@@ -1,11 +1,12 @@
 /*
  * What the keeper remembers of each container between two looks: whose namespace it is in, what was tried and said.
  *
- * Called by wrap.c. By the container's name, since its ID changes when it is recreated. Pure, no privilege.
+ * Called by look.c and the repairs. By the container's name, since its ID changes when it is recreated. Pure, no
+ * privilege.
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "protocol/findings_sender.h"
 #include "workers/docker/records.h"
 
 #include <stdbool.h>
@@ -18,14 +19,15 @@
 
 struct memory_entry {
     char name[NAME_SIZE];
-    char joined[NAME_SIZE];      /* the reference that `target_name` belongs to */
-    char target_name[NAME_SIZE]; /* its name when it was first seen; empty: never seen */
-    uint32_t attempts;           /* one soon after the other */
-    uint64_t tried_at;           /* monotonic microseconds; 0: never */
-    bool is_reported;            /* that nothing can be done, or is waited for */
-    uint64_t unattended_since;   /* a half-done recreation that nobody goes on with; 0: none */
-    uint32_t unattended_state;   /* what it looked like then */
-    bool is_seen;                /* in this look */
+    char joined[NAME_SIZE];            /* the reference that `target_name` belongs to */
+    char target_name[NAME_SIZE];       /* its name when it was first seen; empty: never seen */
+    uint32_t attempts;                 /* one soon after the other */
+    uint64_t tried_at;                 /* monotonic microseconds; 0: never */
+    char finding[FINDING_REASON_SIZE]; /* what status shows, and was said; empty: all is well */
+    uint64_t unattended_since;         /* a half-done recreation that nobody goes on with; 0: none */
+    uint32_t unattended_state;         /* what it looked like then */
+    bool is_orphaned;                  /* that one is our own, or our predecessor's: nobody else goes on with it */
+    bool is_seen;                      /* in this look */
     UT_hash_handle hh;
 };
 
@@ -35,6 +37,13 @@ struct memory {
 
 /* The entry of `name`, made if need be, and marked as seen; NULL without memory. */
 struct memory_entry *memory_see(struct memory *memory, const char *name);
+
+/* Notes what is wrong with it, or with "" that all is well. True when that is news. */
+bool memory_note_finding(struct memory_entry *entry, const char *finding);
+
+/* Tells `handler` of one finding after the other. Returns 0 or what the handler returned. */
+int memory_tell(const struct memory *memory, finding_handler handler, void *userdata)
+    __attribute__((warn_unused_result));
 
 /* Forgets those that were not seen since the last call. */
 void memory_sweep(struct memory *memory);

@@ -337,6 +337,8 @@ int recreation_resume(struct recreation *recreation, const struct inspection *ol
     recreation->journal = *journal;
     if (created && text_copy(recreation->new_id, sizeof(recreation->new_id), created) < 0)
         return -EINVAL;
+    if (!created)
+        text_copy_cut(recreation->failure, sizeof(recreation->failure), "it was left half-done, without a new one");
     run(recreation, !created ? RESTORE_POLICY : created_runs ? VERIFY_NEW : STOP_OLD);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "workers/keeper/command.h"
 
 #include <string.h>
 
@@ -51,6 +52,20 @@ void session_fail(struct session *session, const char *text)
     session->backoff = session->backoff * 2 < BACKOFF_MAX ? session->backoff * 2 : BACKOFF_MAX;
     if (was_connected)
         session->callbacks.on_lost(session->callbacks.userdata);
+}
+
+bool session_check_answer(struct session *session, int error, const char *text)
+{
+    if (command_was_answered(error) || error == -EMSGSIZE)
+        return true;
+    session_fail(session, text);
+    return false;
+}
+
+void session_check_sent(struct session *session, int result)
+{
+    if (result < 0)
+        session_fail(session, log_errno_text(result));
 }
 
 static void on_event(void *userdata, const struct docker_event *event)

@@ -31,3 +31,9 @@ struct docker_client *session_client(struct session *session);
 
 /* An operation showed that the connection is none: on_lost comes now, on_connected later. */
 void session_fail(struct session *session, const char *text);
+
+/* The end of any operation. False: it was no answer but the end of the connection, and on_lost has come. */
+bool session_check_answer(struct session *session, int error, const char *text) __attribute__((warn_unused_result));
+
+/* `result` of putting a question. One that could not even be put counts as a lost connection: on_lost comes now. */
+void session_check_sent(struct session *session, int result);

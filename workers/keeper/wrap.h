@@ -17,6 +17,9 @@ int wrap_new(sd_event *event, struct session *session, const struct message_conf
 struct wrap *wrap_free(struct wrap *wrap);
 DEFINE_POINTER_CLEANUP(struct wrap, (void)wrap_free, wrap_freep);
 
+/* A new control, to be told what cannot be repaired; owns `fd`. Returns 0 or a negative errno. */
+int wrap_link_control(struct wrap *wrap, int fd) __attribute__((warn_unused_result));
+
 /* As in struct session_callbacks. */
 void wrap_on_connected(struct wrap *wrap);
 void wrap_on_lost(struct wrap *wrap);

@@ -6,12 +6,10 @@
  */
 #pragma once
 
+#include "protocol/findings_sender.h"
 #include "workers/watcher/container_table.h"
 #include "workers/watcher/exposures.h"
 #include "workers/watcher/path_survey.h"
-
-/* Returns 0, or a negative errno that ends the telling. */
-typedef int (*finding_handler)(void *userdata, const struct wire_finding *finding);
 
 /*
  * Tells `handler` of one finding after the other, at most FINDINGS_MAX: a thousand of them at once would be half a

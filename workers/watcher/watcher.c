@@ -4,9 +4,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "protocol/findings_sender.h"
 #include "protocol/supervised.h"
 #include "workers/docker/seal.h"
-#include "workers/watcher/control_peer.h"
 #include "workers/watcher/findings.h"
 #include "workers/watcher/reconcile.h"
 #include "workers/watcher/watch.h"
@@ -14,7 +14,7 @@
 struct watcher {
     sd_event *event;
     struct channel *supervisor;
-    struct control_peer *control;
+    struct findings_sender *control;
     struct netadmin_peer *netadmin; /* NULL between its death and the next LINK */
     struct discovery *discovery;    /* these four: NULL until CONFIGURE_WATCHER */
     struct path_survey *survey;
@@ -41,7 +41,7 @@ static void reconcile(struct watcher *watcher, uint64_t event_time)
     result = reconciler_run(watcher->reconciler, table, watcher->netadmin, event_time);
     if (result < 0)
         log_error("desired state cannot be computed or sent", LOG_ERROR(result));
-    control_peer_schedule(watcher->control);
+    findings_sender_schedule(watcher->control);
 }
 
 /* Later, when nothing else is to be done: netadmin's state never waits for what people read. */
@@ -81,7 +81,7 @@ static void on_paths_looked_at(void *userdata)
 {
     struct watcher *watcher = userdata;
 
-    control_peer_schedule(watcher->control);
+    findings_sender_schedule(watcher->control);
 }
 
 static void on_topology(void *userdata, const struct message_topology *topology, const char *shared_id)
@@ -152,7 +152,7 @@ static void take_link(struct watcher *watcher, const struct message_link *messag
     int result;
 
     if (message->peer == LINK_PEER_CONTROL) {
-        result = control_peer_link(watcher->control, TAKE_FD(owned_descriptor));
+        result = findings_sender_link(watcher->control, TAKE_FD(owned_descriptor));
         if (result < 0)
             log_error("channel to control cannot be made", LOG_ERROR(result));
         return;
@@ -267,7 +267,7 @@ int watcher_new(sd_event *event, struct watcher **ret)
     if (!watcher)
         return -ENOMEM;
     watcher->event = event;
-    result = control_peer_new(event, tell_findings, watcher, &watcher->control);
+    result = findings_sender_new(event, DIRECTION_CONTROL_TO_WATCHER, tell_findings, watcher, &watcher->control);
     if (result < 0)
         return result;
     result =
@@ -284,7 +284,7 @@ struct watcher *watcher_free(struct watcher *watcher)
         return NULL;
     (void)channel_free(watcher->supervisor);
     (void)netadmin_peer_free(watcher->netadmin);
-    (void)control_peer_free(watcher->control);
+    (void)findings_sender_free(watcher->control);
     (void)watch_free(watcher->watch);
     (void)discovery_free(watcher->discovery);
     (void)path_survey_free(watcher->survey);

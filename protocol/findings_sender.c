@@ -1,5 +1,5 @@
-/* The watcher's end of the channel to control; see control_peer.h. Runs without any privilege. */
-#include "workers/watcher/control_peer.h"
+/* One end of the channel to control; see findings_sender.h. Runs without any privilege. */
+#include "protocol/findings_sender.h"
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -12,9 +12,10 @@
 #define SEND_DELAY    (250 * MICROSECONDS_PER_MILLISECOND)
 #define SEND_ACCURACY (50 * MICROSECONDS_PER_MILLISECOND)
 
-struct control_peer {
+struct findings_sender {
     sd_event *event;
-    control_peer_tell tell;
+    enum message_direction receives;
+    findings_sender_tell tell;
     void *userdata;
     struct channel *channel; /* NULL until LINK */
     sd_event_source *timer;
@@ -88,68 +89,68 @@ static int add_finding(void *userdata, const struct wire_finding *finding)
     return result;
 }
 
-static int send_state(struct control_peer *peer)
+static int send_state(struct findings_sender *sender)
 {
     static struct outgoing outgoing; /* one thread, never re-entered */
-    uint64_t generation = ++peer->generation;
+    uint64_t generation = ++sender->generation;
     const struct message_begin begin = {message_header_make(MESSAGE_FINDINGS_BEGIN, sizeof(begin), generation)};
     struct message_commit commit = {
         .header = message_header_make(MESSAGE_FINDINGS_COMMIT, sizeof(commit), generation),
     };
-    int result = channel_send_message(peer->channel, &begin);
+    int result = channel_send_message(sender->channel, &begin);
 
-    outgoing.channel = peer->channel;
+    outgoing.channel = sender->channel;
     outgoing.generation = generation;
     outgoing.sent_count = 0;
     outgoing.buffer.message.item_count = 0;
     if (result == 0)
-        result = peer->tell(peer->userdata, add_finding, &outgoing);
+        result = sender->tell(sender->userdata, add_finding, &outgoing);
     if (result == 0)
         result = send_items(&outgoing);
     commit.item_count = outgoing.sent_count;
-    return result < 0 ? result : channel_send_message(peer->channel, &commit);
+    return result < 0 ? result : channel_send_message(sender->channel, &commit);
 }
 
 /* Returns whether there was something new. */
-static bool send_changes(struct control_peer *peer)
+static bool send_changes(struct findings_sender *sender)
 {
     uint64_t digest = DIGEST_START;
-    int result = peer->tell(peer->userdata, digest_finding, &digest);
+    int result = sender->tell(sender->userdata, digest_finding, &digest);
 
-    if (result == -EAGAIN || (result == 0 && peer->has_sent && digest == peer->sent_digest))
+    if (result == -EAGAIN || (result == 0 && sender->has_sent && digest == sender->sent_digest))
         return false;
     if (result < 0) {
         log_error("cannot say what became of the labels", LOG_ERROR(result));
         return false;
     }
-    if (send_state(peer) < 0)
+    if (send_state(sender) < 0)
         return false; /* on_closed hears of it */
-    peer->sent_digest = digest;
-    peer->has_sent = true;
+    sender->sent_digest = digest;
+    sender->has_sent = true;
     return true;
 }
 
 /* After a change once more: by then what was queued for control is gone, too, and the memory can be given back. */
 static int on_send_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
-    struct control_peer *peer = userdata;
+    struct findings_sender *sender = userdata;
 
     (void)source;
     (void)planned;
-    peer->is_scheduled = false;
-    if (peer->channel && send_changes(peer))
-        control_peer_schedule(peer);
+    sender->is_scheduled = false;
+    if (sender->channel && send_changes(sender))
+        findings_sender_schedule(sender);
     (void)malloc_trim(0);
     return 0;
 }
 
-void control_peer_schedule(struct control_peer *peer)
+void findings_sender_schedule(struct findings_sender *sender)
 {
-    if (!peer->channel || peer->is_scheduled)
+    if (!sender->channel || sender->is_scheduled)
         return;
-    peer->is_scheduled = true;
-    (void)sd_event_source_set_time_relative(peer->timer, SEND_DELAY);
-    (void)sd_event_source_set_enabled(peer->timer, SD_EVENT_ONESHOT);
+    sender->is_scheduled = true;
+    (void)sd_event_source_set_time_relative(sender->timer, SEND_DELAY);
+    (void)sd_event_source_set_enabled(sender->timer, SD_EVENT_ONESHOT);
 }
 
 static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
@@ -162,54 +163,56 @@ static void on_message(struct channel *channel, const struct message_header *mes
 
 static void on_closed(struct channel *channel, int error, const char *reason, void *userdata)
 {
-    struct control_peer *peer = userdata;
+    struct findings_sender *sender = userdata;
 
     (void)channel;
     if (error < 0)
         log_debug("connection to control ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    peer->channel = channel_free(peer->channel);
+    sender->channel = channel_free(sender->channel);
 }
 
-int control_peer_link(struct control_peer *peer, int fd)
+int findings_sender_link(struct findings_sender *sender, int fd)
 {
-    const struct channel_callbacks callbacks = {on_message, on_closed, peer};
+    const struct channel_callbacks callbacks = {on_message, on_closed, sender};
     int result;
 
-    peer->channel = channel_free(peer->channel);
-    peer->has_sent = false;
-    result = channel_new(peer->event, fd, DIRECTION_CONTROL_TO_WATCHER, &callbacks, &peer->channel);
+    sender->channel = channel_free(sender->channel);
+    sender->has_sent = false;
+    result = channel_new(sender->event, fd, sender->receives, &callbacks, &sender->channel);
     if (result == 0)
-        control_peer_schedule(peer);
+        findings_sender_schedule(sender);
     return result;
 }
 
-struct control_peer *control_peer_free(struct control_peer *peer)
+struct findings_sender *findings_sender_free(struct findings_sender *sender)
 {
-    if (!peer)
+    if (!sender)
         return NULL;
-    (void)channel_free(peer->channel);
-    sd_event_source_disable_unref(peer->timer);
-    free(peer);
+    (void)channel_free(sender->channel);
+    sd_event_source_disable_unref(sender->timer);
+    free(sender);
     return NULL;
 }
 
-int control_peer_new(sd_event *event, control_peer_tell tell, void *userdata, struct control_peer **ret)
+int findings_sender_new(sd_event *event, enum message_direction receives, findings_sender_tell tell, void *userdata,
+                        struct findings_sender **ret)
 {
-    CLEANUP(control_peer_freep) struct control_peer *peer = calloc(1, sizeof(*peer));
+    CLEANUP(findings_sender_freep) struct findings_sender *sender = calloc(1, sizeof(*sender));
     int result;
 
-    if (!peer)
+    if (!sender)
         return -ENOMEM;
-    peer->event = event;
-    peer->tell = tell;
-    peer->userdata = userdata;
-    result = sd_event_add_time(event, &peer->timer, CLOCK_MONOTONIC, 0, SEND_ACCURACY, on_send_time, peer);
+    sender->event = event;
+    sender->receives = receives;
+    sender->tell = tell;
+    sender->userdata = userdata;
+    result = sd_event_add_time(event, &sender->timer, CLOCK_MONOTONIC, 0, SEND_ACCURACY, on_send_time, sender);
     if (result >= 0)
-        result = sd_event_source_set_priority(peer->timer, SD_EVENT_PRIORITY_IDLE);
+        result = sd_event_source_set_priority(sender->timer, SD_EVENT_PRIORITY_IDLE);
     if (result >= 0)
-        result = sd_event_source_set_enabled(peer->timer, SD_EVENT_OFF);
+        result = sd_event_source_set_enabled(sender->timer, SD_EVENT_OFF);
     if (result < 0)
         return result;
-    *ret = TAKE_POINTER(peer);
+    *ret = TAKE_POINTER(sender);
     return 0;
 }

@@ -1,0 +1,57 @@
+/*
+ * A look at every container of one scope that lives in another one's network namespace, one after the other; besides
+ * them at the old ones of recreations that are half-done (journal.h).
+ *
+ * Called by the repairs, which decide what is to be done. Level-triggered: each look reads everything anew, at the
+ * start, after events, and every poll interval. Runs without any privilege.
+ */
+#pragma once
+
+#include "workers/keeper/inspection.h"
+#include "workers/keeper/memory.h"
+#include "workers/keeper/session.h"
+
+struct look_callbacks {
+    /*
+     * The next container; `journal` is NULL for an ordinary one. It and `entry` are valid until look_continue(), which
+     * must follow, now or later.
+     */
+    void (*on_container)(void *userdata, struct memory_entry *entry, struct inspection *container,
+                         const struct journal *journal);
+    void (*on_end)(void *userdata);
+    void *userdata;
+};
+
+struct look;
+
+/*
+ * `label_filter` is the scope, "label" or "label=value", copied; `session` must outlive it. Before the sandbox is
+ * sealed: it sets timers up. Returns 0 or a negative errno.
+ */
+int look_new(sd_event *event, struct session *session, const char *label_filter, uint32_t poll_interval_milliseconds,
+             const struct look_callbacks *callbacks, struct look **ret) __attribute__((warn_unused_result));
+struct look *look_free(struct look *look);
+DEFINE_POINTER_CLEANUP(struct look, (void)look_free, look_freep);
+
+/* As in struct session_callbacks. */
+void look_on_connected(struct look *look);
+void look_on_lost(struct look *look);
+void look_on_event(struct look *look, const struct docker_event *event);
+
+/* On to the next container, or to the end. */
+void look_continue(struct look *look);
+
+/* Another look when this one is over: something has changed under it. */
+void look_again(struct look *look);
+
+/* Another look at this time at the latest, monotonic microseconds. */
+void look_wake_at(struct look *look, uint64_t time);
+
+/*
+ * Something failed with the container that is looked at: logged once for the same reason, and noted in its entry until
+ * it is well.
+ */
+void look_note_failure(struct look *look, const char *message, const char *reason);
+
+/* Of all that was looked at. */
+const struct memory *look_memory(const struct look *look);
