@@ -140,14 +140,15 @@ class Direct(compose.Project):
         return self.address(service, "transit", family)
 
     @contextlib.contextmanager
-    def extra_container(self, name, *, project="", **options):
+    def extra_container(self, name, *, project="", network=None, **options):
         """An echo service on transit that `docker run` starts and not Compose; options as of service(). project:
-        the one that its label names, "" for this one, None for no such label. Yields its full name, and removes it."""
+        the one that its label names, "" for this one, None for no such label; network: another than transit. Yields
+        its full name, and removes it."""
         details = service(name, **options)
         scope = {} if project is None else {"com.docker.compose.project": project or self.name}
         labels = [word for key, value in (details["labels"] | scope).items() for word in ("--label", f"{key}={value}")]
         full = f"{self.name}-{name}"
-        self.lab.docker("run", "--detach", "--name", full, "--network", f"{self.name}_transit", *labels,
+        self.lab.docker("run", "--detach", "--name", full, "--network", network or f"{self.name}_transit", *labels,
                         details["image"], *details["command"])
         try:
             yield full

@@ -55,5 +55,10 @@ def test_disc7_an_entry_follows_the_health_of_its_container(mail, run):
     mail.wait_refused("tcp", 7600)
     mail.lab.docker("exec", gated, "touch", "/tmp/healthy")
     mail.wait_answer("tcp", 7600, "gated")
-    mail.lab.docker("exec", gated, "rm", "/tmp/healthy")
-    mail.wait_refused("tcp", 7600)
+    with mail.client.connect(mail.at(4), 7600) as connection:
+        mail.lab.docker("exec", gated, "rm", "/tmp/healthy")
+        mail.wait_refused("tcp", 7600)
+        assert connection.alive()  # established TCP stays until the backend goes
+        mail.lab.docker("exec", gated, "touch", "/tmp/healthy")
+        mail.wait_answer("tcp", 7600, "gated")
+        assert connection.alive()

@@ -49,6 +49,10 @@ def leaves_as_project(mail, name, family, proto="tcp"):
     return len(answer) == 3 and answer[1] == mail.at(family)
 
 
+def status(mail):
+    return json.loads(mail.exec(ANCHOR, "anchord", "status", "--json").stdout)
+
+
 def started_at(mail, *names):
     return {name: mail.inspect(name)["State"]["StartedAt"] for name in names}
 
@@ -111,6 +115,23 @@ def test_services_come_and_go_and_a_neighbours_connection_stays(lab, fragile):
         for family in FAMILIES:
             fragile.wait_refused("tcp", 80, family=family)
         assert four.alive() and six.alive()
+
+
+def test_disc5_a_labelled_guest_beside_a_service_anchor_with_labels(mail):
+    """One namespace, three containers: the service-anchor's label and the guest's count, each for its own ports."""
+    owner = mail.container(anchor_of("smtp"))
+    with mail.extra_container("guest", network=f"container:{owner}", tcp="7500,7501", udp="7500",
+                              expose="tcp/7500,tcp/7510:7501,udp/7500") as guest:
+        for family in FAMILIES:
+            for proto, port, name in (("tcp", 7500, "guest"), ("tcp", 7510, "guest"), ("udp", 7500, "guest"),
+                                      ("tcp", 25, "smtp")):
+                mail.wait_answer(proto, port, name, family=family)
+            assert mail.elements(family, "tcp")[7510] == f"{mail.inner('smtp', family)} 7501"
+        wait_until(lambda: guest in {row["container"] for row in status(mail)["exposures"]}, 10, "status shows the guest")
+        assert guest not in {row["container"] for row in status(mail)["problems"]}
+    for family in FAMILIES:
+        mail.wait_refused("tcp", 7500, family=family)
+        mail.wait_answer("tcp", 25, "smtp", family=family)
 
 
 def test_a_network_that_comes_and_goes_changes_nothing_for_egress(lab, mail):
