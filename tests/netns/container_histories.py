@@ -229,8 +229,12 @@ class World:
         return {(proto, port, address): (claims_of(one.label)[proto, port], one.is_withheld())
                 for (proto, port), one in self.holders.items() for address in one.reached_at()}
 
-    def has_a_rival_at_its_address(self):
-        """Two claim a port in one namespace: netadmin's map does not say which of them has it."""
-        return any(one.owner and set(claims_of(one.label)) & set(claims_of(other.label))
-                   for one in self.containers for other in self.containers
-                   if other is not one and one.owner in (other, other.owner))
+    def forget_holders(self):
+        """As a new watcher that knows netadmin's map alone: of those in one namespace whose entries for a port would be
+        just the same it takes the oldest for the holder."""
+        claims = {one: claims_of(one.label) for one in self.running()}
+
+        def entry(one, port):
+            return claims[one].get(port), one.reached_at(), one.is_withheld()
+        self.holders = {port: min((one for one in claims if entry(one, port) == entry(holder, port)),
+                                  key=lambda one: one.number) for port, holder in self.holders.items()}

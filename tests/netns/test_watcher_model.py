@@ -80,8 +80,9 @@ def test_disc3_disc5_disc7_nat6_random_histories(lab, seed):
     observer.start()
     observer.await_model()
     for number in range(STEPS):
-        if number % 40 == 39 and not world.has_a_rival_at_its_address():
+        if number % 10 == 9:
             done = "another watcher"
+            world.forget_holders()
             observer.start()
         else:
             done = world.step()

@@ -212,6 +212,68 @@ static void a_restarted_watcher_learns_the_incumbents_from_the_map(void **state)
     assert_int_equal(backend_of(90), 0);
 }
 
+/* `holder` comes first, `other` joins its namespace, the watcher restarts: the map stays as it is. */
+static void assert_a_restart_changes_nothing(struct exposure_source holder, struct exposure_source other)
+{
+    const struct exposure_source both[] = {holder, other};
+    struct wire_exposure map[8];
+    size_t count;
+
+    compute(&holder, 1);
+    compute(both, 2);
+    assert_in_range(computed.item_count, 1, ARRAY_LENGTH(map));
+    assert_int_equal(computed.conflict_count, 1);
+    count = computed.item_count;
+    memcpy(map, computed.items, count * sizeof(*map));
+    exposures = exposures_free(exposures);
+    assert_int_equal(exposures_new(&exposures), 0);
+    assert_int_equal(exposures_adopt(exposures, map, count, both, 2), 0);
+    compute(both, 2);
+    assert_int_equal(computed.item_count, count);
+    assert_memory_equal(computed.items, map, count * sizeof(*map));
+    assert_int_equal(computed.conflicts[0].holder, holder.serial);
+    exposures = exposures_free(exposures);
+    assert_int_equal(exposures_new(&exposures), 0);
+}
+
+/* DISC-5: one address for both; the backend port, the families and the access tell whose entries they are. */
+static void incumbents_in_one_namespace_are_told_apart(void **state)
+{
+    static const struct expose_range elsewhere[] = {WEB_PORT(8080)};
+    static const struct expose_range shifted[] = {{IPPROTO_TCP, 78, 82, 1078}};
+    struct exposure_source older = SOURCE(1, 100, "a", "172.30.0.1", web);
+    struct exposure_source younger = SOURCE(2, 200, "b", "172.30.0.1", elsewhere);
+    struct exposure_source ranged = SOURCE(3, 300, "c", "172.30.0.1", shifted);
+
+    (void)state;
+    assert_a_restart_changes_nothing(older, younger);
+    assert_a_restart_changes_nothing(younger, older);
+    assert_a_restart_changes_nothing(ranged, older);
+    younger.ranges = web;
+    younger.is_withheld = true;
+    assert_a_restart_changes_nothing(older, younger);
+    assert_a_restart_changes_nothing(younger, older);
+    younger.is_withheld = false;
+    younger.address6 = address("fd30::1");
+    assert_a_restart_changes_nothing(older, younger);
+    assert_a_restart_changes_nothing(younger, older);
+}
+
+static void of_two_with_the_same_entries_the_older_is_the_incumbent(void **state)
+{
+    const struct exposure_source sources[] = {
+        SOURCE(2, 200, "b", "172.30.0.1", web),
+        SOURCE(1, 100, "a", "172.30.0.1", web),
+    };
+
+    (void)state;
+    compute(&sources[0], 1);
+    assert_int_equal(exposures_adopt(exposures, computed.items, computed.item_count, sources, 2), 0);
+    compute(sources, 2);
+    assert_int_equal(computed.conflict_count, 1);
+    assert_int_equal(computed.conflicts[0].refused, 2);
+}
+
 static void the_map_s_ipv6_entries_count_too(void **state)
 {
     struct exposure_source sources[] = {
@@ -362,6 +424,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_an_address_a_port_is_given_up, make, release),
         cmocka_unit_test_setup_teardown(a_range_is_split_around_what_others_hold, make, release),
         cmocka_unit_test_setup_teardown(a_restarted_watcher_learns_the_incumbents_from_the_map, make, release),
+        cmocka_unit_test_setup_teardown(incumbents_in_one_namespace_are_told_apart, make, release),
+        cmocka_unit_test_setup_teardown(of_two_with_the_same_entries_the_older_is_the_incumbent, make, release),
         cmocka_unit_test_setup_teardown(the_map_s_ipv6_entries_count_too, make, release),
         cmocka_unit_test_setup_teardown(both_families_are_mirrored_and_sorted, make, release),
         cmocka_unit_test_setup_teardown(many_entries_are_sorted_by_family_protocol_and_port, make, release),

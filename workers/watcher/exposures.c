@@ -89,82 +89,17 @@ static void *grow(void *array, size_t count, size_t *capacity, size_t size)
     return grown;
 }
 
+static size_t protocol_index(uint8_t protocol)
+{
+    return protocol == IPPROTO_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP;
+}
+
 static struct port_holder *holder_of(struct port_table *table, uint8_t protocol, unsigned int port)
 {
-    return &table->holders[protocol == IPPROTO_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP][port];
+    return &table->holders[protocol_index(protocol)][port];
 }
 
-/* --- incumbents at the start --------------------------------------------------------------------------- */
-
-static void adopt_entry(struct exposures *exposures, const struct wire_exposure *entry,
-                        const struct exposure_source *source)
-{
-    for (size_t i = 0; i < source->range_count; i++) {
-        const struct expose_range *range = &source->ranges[i];
-        unsigned int first = range->port_first > entry->port_first ? range->port_first : entry->port_first;
-        unsigned int last = range->port_last < entry->port_last ? range->port_last : entry->port_last;
-
-        for (unsigned int port = first; range->protocol == entry->protocol && port <= last; port++)
-            *holder_of(exposures->held, entry->protocol, port) =
-                (struct port_holder){.serial = source->serial, .epoch = exposures->held->epoch};
-    }
-}
-
-static int compare_address(const struct ip_address *address, uint8_t family, const uint8_t bytes[16])
-{
-    return address->family != family ? (int)address->family - family
-                                     : memcmp(address->bytes, bytes, ip_family_length(family));
-}
-
-struct address_owner {
-    struct ip_address address;
-    const struct exposure_source *source;
-};
-
-static int compare_owners(const void *a, const void *b)
-{
-    const struct address_owner *first = a;
-    const struct address_owner *second = b;
-
-    return ip_address_compare(&first->address, &second->address);
-}
-
-static int compare_entry_to_owner(const void *key, const void *element)
-{
-    const struct wire_exposure *entry = key;
-    const struct address_owner *owner = element;
-
-    return -compare_address(&owner->address, entry->family, entry->backend);
-}
-
-int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map, size_t map_count,
-                    const struct exposure_source *sources, size_t source_count)
-{
-    CLEANUP_FREE struct address_owner *owners = calloc(source_count * 2 + 1, sizeof(*owners));
-    size_t count = 0;
-
-    if (!owners)
-        return -ENOMEM;
-    for (size_t i = 0; i < source_count; i++) {
-        if (sources[i].address4.family)
-            owners[count++] = (struct address_owner){sources[i].address4, &sources[i]};
-        if (sources[i].address6.family)
-            owners[count++] = (struct address_owner){sources[i].address6, &sources[i]};
-    }
-    qsort(owners, count, sizeof(*owners), compare_owners);
-    for (size_t i = 0; i < map_count; i++) {
-        const struct address_owner *owner = bsearch(&map[i], owners, count, sizeof(*owners), compare_entry_to_owner);
-
-        /* Containers in one network namespace share their address: each takes what it claims (DISC-5). */
-        while (owner && owner > owners && compare_entry_to_owner(&map[i], owner - 1) == 0)
-            owner--;
-        for (; owner && owner < owners + count && compare_entry_to_owner(&map[i], owner) == 0; owner++)
-            adopt_entry(exposures, &map[i], owner->source);
-    }
-    return 0;
-}
-
-/* --- who holds what ------------------------------------------------------------------------------------ */
+/* --- who claims what, the oldest first ------------------------------------------------------------------ */
 
 static int compare_claims(const void *a, const void *b)
 {
@@ -184,17 +119,6 @@ static bool is_sorted(const struct claim *claims, size_t count)
             return false;
     }
     return true;
-}
-
-/* Those that have something go before those that want something; else by age. Claims are sorted by age. */
-static int compare_admission(const void *a, const void *b)
-{
-    const struct claim *first = *(struct claim *const *)a;
-    const struct claim *second = *(struct claim *const *)b;
-
-    if (first->is_incumbent != second->is_incumbent)
-        return first->is_incumbent ? -1 : 1;
-    return first < second ? -1 : 1;
 }
 
 static int prepare_claims(struct exposures *exposures, const struct exposure_source *sources, size_t count)
@@ -223,6 +147,103 @@ static int prepare_claims(struct exposures *exposures, const struct exposure_sou
         qsort(exposures->claims, count, sizeof(*exposures->claims), compare_claims);
     return 0;
 }
+
+/* --- incumbents at the start --------------------------------------------------------------------------- */
+
+/* The kernel's maps, and how well the best claimant of each port matches them. */
+struct adoption {
+    const struct wire_exposure *entries[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_][UINT16_MAX + 1];
+    uint8_t matches[PROTOCOL_INDEX_MAX_][UINT16_MAX + 1];
+};
+
+/* What an entry shares with its container, in the order of how telling that is. Only the label never changes. */
+enum {
+    MATCH_ACCESS = 1,   /* withheld or not */
+    MATCH_FAMILIES = 2, /* there are entries in just the families in which it has an address */
+    MATCH_PORTS = 4,    /* the backend port */
+    MATCH_ADDRESS = 8,  /* without that the entry is not its own */
+};
+
+static bool leads_to(const struct wire_exposure *entry, const struct ip_address *address)
+{
+    return entry->family == address->family &&
+           memcmp(entry->backend, address->bytes, ip_family_length(address->family)) == 0;
+}
+
+/* 0: no entry of this port leads to the container. */
+static unsigned int match(const struct adoption *adoption, const struct exposure_source *source,
+                          const struct expose_range *range, unsigned int port)
+{
+    const struct ip_address *addresses[FAMILY_INDEX_MAX_] = {&source->address4, &source->address6};
+    unsigned int backend_port = range->backend_port_first + (port - range->port_first);
+    enum exposure_access access = source->is_withheld ? EXPOSURE_WITHHELD : EXPOSURE_OPEN;
+    unsigned int result = MATCH_ACCESS | MATCH_FAMILIES | MATCH_PORTS;
+
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        const struct wire_exposure *entry = adoption->entries[family][protocol_index(range->protocol)][port];
+
+        if ((entry != NULL) != (addresses[family]->family != IP_FAMILY_NONE))
+            result &= ~(unsigned int)MATCH_FAMILIES;
+        if (!entry || !leads_to(entry, addresses[family]))
+            continue;
+        result |= MATCH_ADDRESS;
+        if (entry->backend_port_first + (port - entry->port_first) != backend_port)
+            result &= ~(unsigned int)MATCH_PORTS;
+        if (entry->access != access)
+            result &= ~(unsigned int)MATCH_ACCESS;
+    }
+    return result & MATCH_ADDRESS ? result : 0;
+}
+
+static void adopt_entries(struct adoption *adoption, const struct wire_exposure *map, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t family = map[i].family == IP_FAMILY_4 ? FAMILY_INDEX_4 : FAMILY_INDEX_6;
+
+        for (unsigned int port = map[i].port_first; port <= map[i].port_last; port++)
+            adoption->entries[family][protocol_index(map[i].protocol)][port] = &map[i];
+    }
+}
+
+/* Of those that match equally well the oldest, as claims are sorted: the same entries come of either. */
+static void adopt_claim(struct exposures *exposures, struct adoption *adoption, const struct exposure_source *source)
+{
+    for (size_t i = 0; i < source->range_count; i++) {
+        const struct expose_range *range = &source->ranges[i];
+
+        for (unsigned int port = range->port_first; port <= range->port_last; port++) {
+            unsigned int found = match(adoption, source, range, port);
+            uint8_t *best = &adoption->matches[protocol_index(range->protocol)][port];
+
+            if (found <= *best)
+                continue;
+            *best = (uint8_t)found;
+            *holder_of(exposures->held, range->protocol, port) =
+                (struct port_holder){.serial = source->serial, .epoch = exposures->held->epoch};
+        }
+    }
+}
+
+int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map, size_t map_count,
+                    const struct exposure_source *sources, size_t source_count)
+{
+    CLEANUP_FREE struct adoption *adoption = map_count > 0 ? calloc(1, sizeof(*adoption)) : NULL;
+    int result;
+
+    if (map_count == 0)
+        return 0;
+    if (!adoption)
+        return -ENOMEM;
+    result = prepare_claims(exposures, sources, source_count);
+    if (result < 0)
+        return result;
+    adopt_entries(adoption, map, map_count);
+    for (size_t i = 0; i < source_count; i++)
+        adopt_claim(exposures, adoption, exposures->claims[i].source);
+    return 0;
+}
+
+/* --- who holds what ------------------------------------------------------------------------------------ */
 
 static bool has_address(const struct exposure_source *source)
 {
@@ -307,6 +328,17 @@ static bool is_above_limit(struct exposures *exposures, size_t count)
     for (size_t i = 0; i < count && total <= MAP_ELEMENTS_MAX; i++)
         total += takes_part(&exposures->claims[i]) ? count_elements(exposures, &exposures->claims[i]) : 0;
     return total > MAP_ELEMENTS_MAX;
+}
+
+/* Those that have something go before those that want something; else by age. Claims are sorted by age. */
+static int compare_admission(const void *a, const void *b)
+{
+    const struct claim *first = *(struct claim *const *)a;
+    const struct claim *second = *(struct claim *const *)b;
+
+    if (first->is_incumbent != second->is_incumbent)
+        return first->is_incumbent ? -1 : 1;
+    return first < second ? -1 : 1;
 }
 
 /* Leaves out who does not fit any more; true when there was one: what it held is free for others then. */

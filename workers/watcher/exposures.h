@@ -65,8 +65,10 @@ struct exposures *exposures_free(struct exposures *exposures);
 DEFINE_POINTER_CLEANUP(struct exposures, (void)exposures_free, exposures_freep);
 
 /*
- * Before the first computation: the containers that these map entries lead to hold those ports (NAT-6). `sources`
- * are those that exposures_compute() will be given. Returns 0 or -ENOMEM.
+ * Before the first computation: the containers that these map entries lead to hold those ports (NAT-6). Of several in
+ * one network namespace (DISC-5) it is the one whose entries they are by backend port, families and access; where two
+ * would have just the same entries, the older one. `sources` are those that exposures_compute() will be given. Returns
+ * 0 or -ENOMEM.
  */
 int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map, size_t map_count,
                     const struct exposure_source *sources, size_t source_count) __attribute__((warn_unused_result));
