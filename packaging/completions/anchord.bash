@@ -13,7 +13,7 @@ _anchord()
         case ${COMP_WORDS[1]} in
         config) words="--json --help" ;;
         status) words="--json --watch" ;;
-        wrap) words="--address --all --check --dhcp --help --image --lan --output --subnet" ;;
+        wrap) words="--address --check --dhcp --help --image --lan --output --ports-only --subnet" ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -34,16 +34,17 @@ PROJECTS = {
         {"nginx-mailcow": "tcp/80, tcp/443", "postfix-mailcow": "tcp/25, tcp/465, tcp/587",
          "dovecot-mailcow": "tcp/110, tcp/143, tcp/993, tcp/995, tcp/4190"},
         {"netfilter-mailcow": "network_mode: host"},
-        ("leaves with the host's address", "mysql-mailcow: tcp/13306:3306 stays published on 127.0.0.1"),
+        ("the project's address (--ports-only leaves them out): mysql-mailcow, php-fpm-mailcow, unbound-mailcow",
+         "mysql-mailcow: tcp/13306:3306 stays published on 127.0.0.1"),
         {"dovecot-mailcow": ["19991"], "mysql-mailcow": ["13306"]}),
     "nextcloud-aio": Expected({"nextcloud-aio-mastercontainer": "tcp/80, tcp/8080, tcp/8443"}),
-    "immich": Expected({"immich-server": "tcp/2283"}, {}, ("database, immich-machine-learning, redis",)),
+    "immich": Expected({"immich-server": "tcp/2283"}, {}, ("(--ports-only leaves them out): database, immich-machine-learning, redis",)),
     "home-assistant": Expected(
         {"mosquitto": "tcp/1883, tcp/9001"},
         {"homeassistant": "network_mode: host", "matter-server": "homeassistant, which uses the host's network"}),
     "authentik": Expected(
         {"server": "tcp/80:9000, tcp/443:9443", "ldap": "tcp/389:3389, tcp/636:6636"}, {},
-        ("expose: opens nothing", "worker")),
+        ("expose: opens nothing", "(--ports-only leaves them out): worker")),
     "gitea": Expected({"server": "tcp/222:22, tcp/3000"}, {}, ("server: tcp/6060 stays published",),
                       {"server": ["6060"]}),
     "matrix": Expected(
@@ -116,14 +117,24 @@ def check_anchor(found, example, names):
     assert found["networks"][names["control"]]["internal"]
 
 
-def check_service(name, before, after, expected):
-    """Its ports have become a label, and nothing else of it has changed but `transit`."""
+def has_way_out(project, name):
+    """Whether Docker gives the service's own namespace a default route, and not that of the host."""
+    service = project["services"][name]
+    return service.get("network_mode") == "bridge" or any(
+        not project["networks"][network].get("internal") for network in service.get("networks") or {})
+
+
+def check_service(name, project, after, expected):
+    """Its ports have become a label, and nothing else of it has changed but `transit`, which all join that have a way
+    out (SPEC 0)."""
+    before = project["services"][name]
     assert after.get("labels", {}).get("anchord.expose") == expected.labels.get(name)
-    joins = name in expected.labels
+    joins = has_way_out(project, name)
     assert ("transit" in (after.get("networks") or {})) == joins
-    if joins:
+    if name in expected.labels:
+        assert joins
         assert not [port for port in after.get("ports", []) if port.get("host_ip", "") in EVERY_ADDRESS]
-    if joins or name in expected.for_host:
+    if name in expected.labels or name in expected.for_host:
         assert [port["published"] for port in after.get("ports", [])] == expected.for_host.get(name, [])
     for network, place in (before.get("networks") or {}).items():
         assert (after["networks"][network] or None) == (place or None)
@@ -157,8 +168,8 @@ def test_a_project_of_others_is_wrapped(lab, anchord_image, example_anchor, name
     check_anchor(after, example_anchor, names)
     added = {"network-anchor", names["socket-proxy"]}
     assert set(after["services"]) == set(before["services"]) | added
-    for service, definition in before["services"].items():
-        check_service(service, definition, after["services"][service], expected)
+    for service in before["services"]:
+        check_service(service, before, after["services"][service], expected)
 
     again = project.wrap(text=merged)
     assert "There is nothing to do." in again.stdout
@@ -241,9 +252,19 @@ def exposed(project):
             yield name, proto, int(ports.split(":")[0].split("-")[0])
 
 
+def leaving(project):
+    """The services that have a way out, and those in their namespaces."""
+    definition = json.loads(project.configuration())
+    services = definition["services"]
+    owners = {name for name in services if has_way_out(definition, name) and name != "network-anchor"}
+    guests = {name for name, service in services.items()
+              if service.get("network_mode", "").removeprefix("service:") in owners}
+    return sorted(owners | guests)
+
+
 def check_reached(lab, project, ports):
-    """NAT-1, NAT-2, NAT-8: a LAN client reaches every port and is seen with its own address, and what the services send
-    comes from the project's."""
+    """NAT-1, NAT-2, NAT-8: a LAN client reaches every port and is seen with its own address, and what the project sends
+    comes from its address, whichever service does (SPEC 0)."""
     client = lab.lanhost1
     for index, address in enumerate(project.addresses):
         for name, proto, port in ports:
@@ -253,7 +274,7 @@ def check_reached(lab, project, ports):
             if name != "gluetun":  # whose ports belong to the services that joined it, too
                 assert answer.split()[0] == name
             assert answer.split()[1] == client.addresses[index]
-        for name in {name for name, *_ in ports}:
+        for name in leaving(project):
             seen = project.probe(name, "tcp", lab.outside.addresses[index], OUTSIDE_PORT)
             assert seen.split()[1] == address, f"{name} leaves with {seen}"
 

@@ -28,9 +28,9 @@ static void check_lines(const char *text)
     }
 }
 
-static void check_override(struct arena *arena, const struct project *project, char *file, bool join_all)
+static void check_override(struct arena *arena, const struct project *project, char *file, bool ports_only)
 {
-    const struct wrap_options options = {.lan = "lan", .join_all = join_all};
+    const struct wrap_options options = {.lan = "lan", .ports_only = ports_only};
     CLEANUP_FREE char *text = NULL;
     size_t length = 0;
     struct plan plan;

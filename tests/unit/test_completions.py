@@ -20,7 +20,7 @@ def program(path):
     commands = re.sub(r"\n +\[", " [", commands)  # options go on in the next line
     for line in re.findall(r"^  ([a-z][a-z-]*.*)$", commands, re.M):
         name, rest = re.match(r"(\S+)(.*)", line).groups()
-        found.setdefault(name, set()).update(re.findall(r"--[a-z]+", rest.split("   ")[0]))
+        found.setdefault(name, set()).update(re.findall(r"--[a-z][a-z-]*", rest.split("   ")[0]))
     return found, set(re.findall(r"^  ([a-z][a-z-]+) ", roles, re.M))
 
 
@@ -28,13 +28,13 @@ def manual():
     text = (ROOT / "packaging/man/anchord.1").read_text()
     commands = {}
     for name, body in re.findall(r"^\.Nm\n\.Cm ([a-z-]+)\n((?:\.Op .*\n)*)", text, re.M):
-        commands[name] = {f"--{option}" for option in re.findall(r"Fl -([a-z]+)", body)}
+        commands[name] = {f"--{option}" for option in re.findall(r"Fl -([a-z][a-z-]*)", body)}
     return commands
 
 
 def completion(name, pattern):
     text = (ROOT / "packaging/completions" / name).read_text()
-    options = {command: set(re.findall(r"--[a-z]+", words)) for command, words in re.findall(pattern, text, re.M)}
+    options = {command: set(re.findall(r"--[a-z][a-z-]*", words)) for command, words in re.findall(pattern, text, re.M)}
     return text, options
 
 

@@ -87,20 +87,30 @@ static void test_ports_become_a_label(void **state)
                                5001, "6001") "," UDP(5002, "6002")) ",\"db\": {\"networks\": {\"default\": null}}");
     assert_string_equal(service(&fixture, "web")->label, "tcp/80:8080, tcp/443, udp/443, udp/6000-6002:5000-5002");
     assert_true(service(&fixture, "web")->must_join && service(&fixture, "web")->must_remove_ports);
-    assert_false(plan_changes(service(&fixture, "db")));
+    assert_null(service(&fixture, "db")->label);
     assert_int_equal(fixture.plan.problem_count, 0);
-    assert_true(found(&fixture, false, NULL, "host's address, since they have no ports: (--all lets them join): db"));
 }
 
-static void test_all_joins_what_has_a_way_out(void **state)
+/* SPEC 0: every container of the project leaves with the same source address. */
+static void test_what_has_a_way_out_joins(void **state)
 {
-    CLEANUP(release) struct fixture fixture = {.options.join_all = true};
+    static const char services[] = "\"db\": {\"networks\": {\"inside\": null}},"
+                                   "\"tool\": {\"network_mode\": \"bridge\"},"
+                                   "\"worker\": {\"networks\": {\"default\": {}}}";
+    CLEANUP(release) struct fixture all = {0};
+    CLEANUP(release) struct fixture with_ports = {.options.ports_only = true};
 
     (void)state;
-    plan(&fixture, "\"db\": {\"networks\": {\"inside\": null}}, \"worker\": {\"networks\": {\"default\": {}}}");
-    assert_false(service(&fixture, "db")->must_join);
-    assert_true(service(&fixture, "worker")->must_join);
-    assert_null(service(&fixture, "worker")->label);
+    plan(&all, services);
+    assert_false(plan_changes(service(&all, "db")));
+    assert_true(service(&all, "tool")->must_join && service(&all, "tool")->must_leave_mode);
+    assert_true(service(&all, "worker")->must_join);
+    assert_null(service(&all, "worker")->label);
+    assert_true(found(&all, false, NULL, "the project's address (--ports-only leaves them out): tool, worker"));
+    plan(&with_ports, services);
+    for (size_t i = 0; i < with_ports.plan.service_count; i++)
+        assert_false(plan_changes(&with_ports.plan.services[i]));
+    assert_true(found(&with_ports, false, NULL, "host's address, since they stay off transit: tool, worker"));
 }
 
 static void test_bound_ports_are_not_opened_to_the_lan(void **state)
@@ -122,6 +132,7 @@ static void test_bound_ports_are_not_opened_to_the_lan(void **state)
     assert_true(found(&fixture, false, "web", "IPv4 alone"));
     assert_true(found(&fixture, true, "only", "192.0.2.7"));
     assert_false(plan_changes(service(&fixture, "only")));
+    assert_true(found(&fixture, false, NULL, "host's address, since they stay off transit: only"));
 }
 
 static void test_ports_that_have_no_one_answer(void **state)
@@ -281,6 +292,7 @@ static void test_a_wrapped_project_has_nothing_to_do(void **state)
             &fixture,
             "\"anchor\": {\"environment\": {\"ANCHORD_EXT_NETWORK\": \"lan\"}, \"networks\": {\"through\": null}},"
             "\"web\": {\"labels\": {\"anchord.expose\": \"tcp/80\"}, \"networks\": {\"through\": null}},"
+            "\"worker\": {\"networks\": {\"default\": null, \"through\": null}},"
             "\"late\": {\"networks\": {\"default\": null}, \"ports\": [" PORT(1, "1") "]}",
             "\"default\": {}, \"through\": {\"ipam\": {\"config\": [{\"subnet\": \"10.1.2.0/24\","
             "\"aux_addresses\": {\"DefaultGatewayIPv4\": \"10.1.2.2\"}}]}}"),
@@ -288,6 +300,8 @@ static void test_a_wrapped_project_has_nothing_to_do(void **state)
     assert_true(fixture.plan.is_wrapped);
     assert_string_equal(fixture.plan.names.transit, "through");
     assert_false(plan_changes(service(&fixture, "web")));
+    assert_false(plan_changes(service(&fixture, "worker")));
+    assert_false(found(&fixture, false, NULL, "off transit"));
     assert_true(service(&fixture, "late")->must_join);
     assert_int_equal(service(&fixture, "late")->gateway_priority, 1); /* default < through */
     assert_int_equal(check_compare(&fixture.plan, records, stdout), -EEXIST);
@@ -371,7 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ports_become_a_label),
-        cmocka_unit_test(test_all_joins_what_has_a_way_out),
+        cmocka_unit_test(test_what_has_a_way_out_joins),
         cmocka_unit_test(test_bound_ports_are_not_opened_to_the_lan),
         cmocka_unit_test(test_ports_that_have_no_one_answer),
         cmocka_unit_test(test_a_port_has_one_holder),

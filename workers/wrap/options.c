@@ -24,13 +24,13 @@ void wrap_options_help(void)
                "and in the file. Nothing is changed anywhere.\n"
                "\n"
                "  --address IPV4[,IPV6]  the project's addresses on the LAN (without: Docker chooses)\n"
-               "  --all                  services without ports join, too, if they have a way out today\n"
                "  --check FILE           FILE was made before: say what the project has changed since\n"
                "  --dhcp                 a DHCP server gives the address\n"
                "  --help                 this text\n"
                "  --image IMAGE          anchord's image (without: ${ANCHORD_IMAGE:-anchord:dev})\n"
                "  --lan NETWORK          Docker's macvlan network on the LAN (without: lan)\n"
                "  --output FILE          write there; FILE stays as it is when the input is bad\n"
+               "  --ports-only           what services without ports: send leaves with the host's address\n"
                "  --subnet IPV4[,IPV6]   the transit network's subnets (without: chosen by the project's name)\n"
                "\n"
                "Exit status: 0 all done, or nothing has changed; 1 something could not be done, or has changed;\n"
@@ -115,9 +115,6 @@ static int take(struct wrap_options *options, int option)
     switch (option) {
     case 'a':
         return add_list(options, optarg, add_address);
-    case 'A':
-        options->join_all = true;
-        return 0;
     case 'c':
         options->check = optarg;
         return 0;
@@ -135,6 +132,9 @@ static int take(struct wrap_options *options, int option)
         return check_word("--lan", optarg, NAME_CHARACTERS);
     case 'o':
         options->output = optarg;
+        return 0;
+    case 'p':
+        options->ports_only = true;
         return 0;
     case 's':
         return add_list(options, optarg, add_subnet);
@@ -160,10 +160,10 @@ static int check_together(const struct wrap_options *options)
 int wrap_options_parse(int argc, char **argv, struct wrap_options *ret)
 {
     static const struct option known[] = {
-        {"address", required_argument, NULL, 'a'}, {"all", no_argument, NULL, 'A'},
-        {"check", required_argument, NULL, 'c'},   {"dhcp", no_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},          {"image", required_argument, NULL, 'i'},
-        {"lan", required_argument, NULL, 'l'},     {"output", required_argument, NULL, 'o'},
+        {"address", required_argument, NULL, 'a'}, {"check", required_argument, NULL, 'c'},
+        {"dhcp", no_argument, NULL, 'd'},          {"help", no_argument, NULL, 'h'},
+        {"image", required_argument, NULL, 'i'},   {"lan", required_argument, NULL, 'l'},
+        {"output", required_argument, NULL, 'o'},  {"ports-only", no_argument, NULL, 'p'},
         {"subnet", required_argument, NULL, 's'},  {NULL, 0, NULL, 0},
     };
     static char name[] = "anchord wrap"; /* for getopt's own messages */

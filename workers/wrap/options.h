@@ -17,7 +17,7 @@ struct wrap_options {
     struct ip_address addresses[OPTIONS_FAMILIES]; /* on the LAN; family none: Docker's choice */
     struct ip_subnet subnets[OPTIONS_FAMILIES];    /* of transit; family none: chosen from the project's name */
     bool use_dhcp;
-    bool join_all;
+    bool ports_only; /* services without ports: stay off transit */
     bool show_help;
 };
 

@@ -184,13 +184,23 @@ static int remark_surroundings(struct plan *plan, const struct planned_service *
     return result;
 }
 
+/*
+ * SPEC 0: what the project sends out leaves with its one address, so whatever can reach the outside today goes through
+ * the anchor. Not if that only took ports away, since not one of them can be exposed.
+ */
+static bool wants_transit(const struct plan *plan, const struct planned_service *planned)
+{
+    if (planned->exposure_count > 0 || planned->service->expose_label)
+        return true;
+    return !plan->options->ports_only && !planned->must_remove_ports && has_way_out(planned->service);
+}
+
 static int plan_owner(struct plan *plan, struct planned_service *planned)
 {
     const struct project_service *service = planned->service;
-    bool is_exposed = planned->exposure_count > 0 || service->expose_label;
     int result;
 
-    if (is_exposed || (plan->options->join_all && has_way_out(service)))
+    if (wants_transit(plan, planned))
         planned->must_join = !plan->is_wrapped || !is_on(service, plan->names.transit);
     planned->must_leave_mode = planned->must_join && is_default_bridge(service);
     result = plan_label(plan, planned);
@@ -207,7 +217,8 @@ static int plan_owner(struct plan *plan, struct planned_service *planned)
 }
 
 /* One remark about all services of which `applies` is true. */
-static int remark_on_several(struct plan *plan, bool (*applies)(const struct planned_service *planned),
+static int remark_on_several(struct plan *plan,
+                             bool (*applies)(const struct plan *plan, const struct planned_service *planned),
                              const char *text)
 {
     CLEANUP_FREE char *names = NULL;
@@ -218,7 +229,7 @@ static int remark_on_several(struct plan *plan, bool (*applies)(const struct pla
     if (!stream)
         return -ENOMEM;
     for (size_t i = 0; i < plan->service_count; i++) {
-        if (applies(&plan->services[i]))
+        if (applies(plan, &plan->services[i]))
             (void)fprintf(stream, "%s%s", count++ > 0 ? ", " : "", plan->services[i].service->name);
     }
     if (fclose(stream) != 0)
@@ -226,18 +237,25 @@ static int remark_on_several(struct plan *plan, bool (*applies)(const struct pla
     return count > 0 ? PLAN_NOTE(plan, NULL, "%s: %s", text, names) : 0;
 }
 
-static bool stays_out(const struct planned_service *planned)
+static bool stays_out(const struct plan *plan, const struct planned_service *planned)
 {
     const struct project_service *service = planned->service;
 
-    return planned->owner == planned && !planned->must_join && !service->expose_label && !service->is_network_anchor &&
-           has_way_out(service);
+    return planned->owner == planned && !planned->must_join && !is_on(service, plan->names.transit) &&
+           !service->is_network_anchor && has_way_out(service);
 }
 
-static bool is_inside_only(const struct planned_service *planned)
+static bool joins_without_ports(const struct plan *plan, const struct planned_service *planned)
+{
+    (void)plan;
+    return planned->must_join && planned->exposure_count == 0 && !planned->service->expose_label;
+}
+
+static bool is_inside_only(const struct plan *plan, const struct planned_service *planned)
 {
     const struct project_service *service = planned->service;
 
+    (void)plan;
     return service->has_expose && service->port_count == 0 && !planned->is_refused && !planned->label &&
            !service->expose_label;
 }
@@ -253,9 +271,12 @@ static int remark_project(struct plan *plan)
                            "may have",
                            plan->options->lan);
     if (result == 0)
+        result = remark_on_several(plan, joins_without_ports,
+                                   "these have no ports:, but join transit, so that what they send out leaves with "
+                                   "the project's address (--ports-only leaves them out)");
+    if (result == 0)
         result = remark_on_several(plan, stays_out,
-                                   "what these send out leaves with the host's address, since they have "
-                                   "no ports: (--all lets them join)");
+                                   "what these send out leaves with the host's address, since they stay off transit");
     if (result == 0)
         result = remark_on_several(plan, is_inside_only, "expose: opens nothing to the LAN, these stay inside");
     return result;
