@@ -259,17 +259,13 @@ static void write_config(struct writer *writer, const struct inspection *old, bo
     write_labels(writer, old, json_slice_member(config, "Labels"));
 }
 
-int create_body_make(const struct inspection *old, const char *target, bool use_image_id, char **ret)
+static int print_body(const struct inspection *old, const char *target, bool use_image_id, char **ret)
 {
     CLEANUP_FREE char *text = NULL;
     size_t length = 0;
-    struct writer writer = {0};
+    struct writer writer = {.file = open_memstream(&text, &length)};
     bool has_failed;
 
-    if (json_slice_is_none(json_slice_member(old->root, "Config")) ||
-        json_slice_is_none(json_slice_member(old->root, "HostConfig")) || !is_plain(target) || !is_plain(old->image_id))
-        return -EBADMSG;
-    writer.file = open_memstream(&text, &length);
     if (!writer.file)
         return -ENOMEM;
     (void)fputc('{', writer.file);
@@ -281,4 +277,12 @@ int create_body_make(const struct inspection *old, const char *target, bool use_
         return -ENOMEM;
     *ret = TAKE_POINTER(text);
     return 0;
+}
+
+int create_body_make(const struct inspection *old, const char *target, bool use_image_id, char **ret)
+{
+    if (json_slice_is_none(json_slice_member(old->root, "Config")) ||
+        json_slice_is_none(json_slice_member(old->root, "HostConfig")) || !is_plain(target) || !is_plain(old->image_id))
+        return -EBADMSG;
+    return print_body(old, target, use_image_id, ret);
 }
