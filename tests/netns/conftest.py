@@ -8,6 +8,7 @@ import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent)]
 
+import keeper_lab as keeper_lab_module  # noqa: E402
 import netadmin_lab  # noqa: E402
 import supervision as supervision_module  # noqa: E402
 
@@ -35,5 +36,12 @@ def supervision(build, tmp_path):
 @pytest.fixture
 def lab(build):
     made = netadmin_lab.Lab(build / "workers" / "netadmin" / "anchord-netadmin")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def keeper_lab(build):
+    made = keeper_lab_module.KeeperLab(build)
     yield made
     made.close()

@@ -28,6 +28,8 @@ class FakeEngine(fake_docker.FakeDocker):
         self.writes = []   # (method, path) of everything that was no GET
         self.barrier = None  # function(moment, method, path), moment "before" or "after"
         self.denied = ()   # methods that a proxy denies
+        self.broken = ()   # names of containers whose inspection fails
+        self.refuses_new = False  # to start what replaces another one
         self.both_ran = []
         self.ticks = 0
         self.images = {"app:1": "sha256:" + "1" * 64}
@@ -212,6 +214,8 @@ class FakeEngine(fake_docker.FakeDocker):
         return 201, {"Id": identity, "Warnings": []}
 
     def on_json(self, record, _query, _body):
+        if record["Name"][1:] in self.broken:
+            return reason(500, "layer does not exist")
         return 200, record
 
     def on_rename(self, record, query, _body):
@@ -230,6 +234,8 @@ class FakeEngine(fake_docker.FakeDocker):
             return 304, None
         mode = record["HostConfig"]["NetworkMode"]
         target = self.find(mode.removeprefix("container:"))
+        if self.refuses_new and "anchord.replaces" in record["Config"]["Labels"]:
+            return reason(500, "OCI runtime create failed")
         if mode.startswith("container:") and not (target and target["State"]["Running"]):
             record["State"]["Error"] = "cannot join network of a non running container"
             return reason(409 if target else 404, record["State"]["Error"])

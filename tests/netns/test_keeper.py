@@ -2,17 +2,9 @@
 
 import pytest
 
-from keeper_lab import KeeperLab
 from supervision import wait_until
 
 NAME, TARGET = "imap-anchor", "dovecot"
-
-
-@pytest.fixture
-def keeper_lab(build):
-    lab = KeeperLab(build)
-    yield lab
-    lab.close()
 
 
 @pytest.fixture
@@ -131,6 +123,79 @@ def test_a_proxy_that_allows_no_writing_is_named(pinned):
     assert list(pinned.engine.of_project()) == [NAME]
     pinned.engine.denied = ()
     keeper.log("container recreated")
+
+
+def test_a_proxy_that_allows_no_writing_stops_no_report(pinned):
+    """LIFE-4, SPEC 11: what needs no permission goes on beside it."""
+    pinned.engine.denied = ("POST", "DELETE")
+    pinned.engine.recreate(TARGET)
+    keeper = pinned.start()
+    keeper.log("container cannot be recreated")
+    pinned.engine.tell("start", pinned.engine.records[pinned.engine.add("lost", joined="9" * 64)])
+    assert keeper.log("dependent in dead netns")["container"] == "lost"
+
+
+def test_a_proxy_that_allows_no_removal_is_named(pinned):
+    """LIFE-7: DELETE alone is denied. The new one runs, the old one waits; others are served; later it is removed."""
+    engine = pinned.engine
+    engine.denied = ("DELETE",)
+    restarted = engine.add("nginx", project="mailcow")
+    engine.add("nginx-anchor", joined=restarted)
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    engine.recreate(TARGET)
+    line = keeper.log("a recreation could neither be finished nor taken back")
+    assert line["container"] == NAME and "removing the old one: DELETE " in line["err"] \
+        and "denied by the socket proxy (403)" in line["err"]
+    assert is_in(engine, NAME, TARGET)
+    engine.restart("nginx")
+    assert keeper.log("container repaired")["container"] == "nginx-anchor"
+    assert [name for name, record in engine.of_project().items() if not record["State"]["Running"]] \
+        == [f"{NAME}.anchord-old-unless-stopped-running"]
+    engine.denied = ()
+    wait_until(lambda: set(engine.of_project()) == {NAME, "nginx-anchor"}, 20)
+    engine.remove("nginx-anchor")
+    check_whole(engine)
+
+
+@pytest.mark.parametrize("broken", [NAME, TARGET])
+def test_a_container_that_cannot_be_looked_at_stops_no_other(pinned, broken):
+    """LIFE-6: said once; what was remembered of it is still known when it can be looked at again."""
+    engine = pinned.engine
+    other = engine.add("nginx", project="mailcow")
+    engine.add("nginx-anchor", joined=other)
+    del engine.named(NAME)["Config"]["Labels"]["anchord.target"]
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    wait_until(lambda: {f"/containers/{other}/json", f"/containers/{engine.named(TARGET)['Id']}/json"} <= set(engine.asked), 10)
+    engine.broken = (broken,)
+    engine.recreate(TARGET)
+    for _ in range(2):
+        done = len(keeper.logged("container recreated"))
+        engine.recreate("nginx")
+        assert keeper.log("container recreated", done + 1)["container"] == "nginx-anchor"
+    said = [line for line in keeper.lines if line.get("err", "").endswith("layer does not exist") and line["level"] == "ERROR"]
+    assert [line["container"] for line in said] == [NAME]
+    done = len(keeper.logged("container recreated"))
+    engine.broken = ()
+    engine.tell("start", engine.named(TARGET))
+    assert keeper.log("container recreated", done + 1)["container"] == NAME
+    assert is_in(engine, NAME, TARGET)
+
+
+def test_what_a_newer_engine_says_of_a_container_is_kept(pinned):
+    """LIFE-7: fields that nobody knows yet, at every depth, byte by byte."""
+    engine = pinned.engine
+    new = {"Text": "ü \\u0000 \"", "Deep": [{"List": [1, 2.5e300, None, True, {}]}], "Big": 12345678901234567890}
+    record = engine.named(NAME)
+    record["Config"] |= {"NewInConfig": new}
+    record["HostConfig"] |= {"NewInHostConfig": new}
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    engine.recreate(TARGET)
+    keeper.log("container recreated")
+    assert is_in(engine, NAME, TARGET)
+    assert engine.named(NAME)["Config"]["NewInConfig"] == new and engine.named(NAME)["HostConfig"]["NewInHostConfig"] == new
 
 
 def test_a_recreation_that_fails_is_taken_back(pinned):

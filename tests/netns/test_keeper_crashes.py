@@ -5,8 +5,11 @@ successor brings it to its end.
 """
 
 import concurrent.futures
+import contextlib
 import itertools
+import math
 import threading
+import time
 
 import pytest
 
@@ -14,16 +17,20 @@ from keeper_lab import KeeperLab
 from supervision import wait_until
 from test_keeper import NAME, TARGET, check_whole, is_in
 
-CALLS = ("rename", "update", "create", "look", "stop", "start", "verify", "remove")
+# Every call of a recreation, as the method and the end of the path.
+FORWARDS = ("POST rename", "POST update", "POST create", "GET json", "POST stop", "POST start", "GET json", "DELETE")
+# Of one whose new container cannot be started.
+BACK = (*FORWARDS[:6], "DELETE", "POST update", "POST start", "POST rename")
 
 
 class Killer:
-    """Kills the keeper before or after its `number`-th call since a look has begun to repair."""
+    """Kills the keeper before or after its `number`-th call since a look has begun to repair, which is `call`."""
 
-    def __init__(self, number, moment):
-        self.number, self.moment = number, moment
+    def __init__(self, number, call, moment):
+        self.number, self.call, self.moment = number, call, moment
         self.seen = 0
         self.keeper = None
+        self.wrong = None
         self.killed = threading.Event()
 
     def __call__(self, moment, method, resource):
@@ -33,6 +40,8 @@ class Killer:
             if self.seen or method != "GET":
                 self.seen += 1
         if self.seen == self.number and moment == self.moment:
+            if not (method == self.call if method == "DELETE" else f"{method} {resource.split('/')[-1]}" == self.call):
+                self.wrong = f"{method} {resource} instead of {self.call}"
             self.keeper.process.kill()
             self.killed.set()
             raise ConnectionAbortedError(f"{self.moment} {method} {resource}")
@@ -47,104 +56,105 @@ def check_never_none(engine):
     assert sum(record["State"]["Running"] for record in found) <= 1 and not engine.both_ran
 
 
-def crash_once(build, number, moment):
-    lab = KeeperLab(build)
-    try:
-        engine = lab.engine
-        target = engine.add(TARGET, project="mailcow")
-        engine.add(NAME, joined=target, labels={"anchord.target": TARGET})
-        engine.recreate(TARGET)
-        killer = engine.barrier = Killer(number, moment)
-        killer.keeper = lab.start()
-        assert killer.killed.wait(20), f"no call {number}"
-        killer.keeper.process.wait()
-        check_never_none(engine)
-        lab.start(successor=True)
-        wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME], 20)
-        check_whole(engine)
-    finally:
-        lab.close()
+def pinned(lab):
+    """A sibling in the namespace of another project's container."""
+    lab.engine.add(NAME, joined=lab.engine.add(TARGET, project="mailcow"), labels={"anchord.target": TARGET})
+    return lab.engine
 
 
-def lose_docker_once(build, number, moment):
+def wait_recreated(engine):
+    wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME], 20)
+    check_whole(engine)
+
+
+def crash_once(lab, calls, number, moment):
+    engine = pinned(lab)
+    engine.refuses_new = calls is BACK
+    engine.recreate(TARGET)
+    killer = engine.barrier = Killer(number + 1, calls[number], moment)
+    killer.keeper = lab.start()
+    assert killer.killed.wait(20), f"no call {number}"
+    assert not killer.wrong, killer.wrong
+    killer.keeper.process.wait()
+    check_never_none(engine)
+    engine.refuses_new = False
+    lab.start(successor=True)
+    wait_recreated(engine)
+
+
+def lose_docker_once(lab, calls, number, moment):
     """The keeper lives, and the connection breaks."""
-    lab = KeeperLab(build)
-    try:
-        engine = lab.engine
-        target = engine.add(TARGET, project="mailcow")
-        engine.add(NAME, joined=target, labels={"anchord.target": TARGET})
-        keeper = lab.start()
-        keeper.log("connected to Docker")
+    engine = pinned(lab)
+    keeper = lab.start()
+    keeper.log("connected to Docker")
 
-        def restart(now, _method, resource):
-            if now == moment and CALLS[number - 1] in resource:
-                engine.barrier = None
-                engine.drop_connections()
-                raise ConnectionAbortedError(resource)
+    def restart(now, _method, resource):
+        if now == moment and resource.endswith(calls[number].split()[1]):
+            engine.barrier = None
+            engine.drop_connections()
+            raise ConnectionAbortedError(resource)
 
-        engine.barrier = restart
-        engine.recreate(TARGET)
-        keeper.log("connected to Docker", 2)
-        wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME], 20)
-        check_whole(engine)
-        assert keeper.process.poll() is None
-    finally:
-        lab.close()
+    engine.barrier = restart
+    engine.recreate(TARGET)
+    keeper.log("connected to Docker", 2)
+    wait_recreated(engine)
+    assert keeper.process.poll() is None
 
 
 def at_every_call(attempt, build, calls):
     """Runs it for each call, before Docker heard it and after Docker did it; each in a lab of its own."""
+    def run(number, moment):
+        with contextlib.closing(KeeperLab(build)) as lab:
+            attempt(lab, calls, number, moment)
+
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        outcomes = {f"{moment} {call}": pool.submit(attempt, build, CALLS.index(call) + 1, moment)
-                    for call, moment in itertools.product(calls, ("before", "after"))}
+        outcomes = {f"{moment} {number}. {calls[number - 1]}": pool.submit(run, number - 1, moment)
+                    for number, moment in itertools.product(range(1, len(calls) + 1), ("before", "after"))}
     failures = {name: repr(outcome.exception()) for name, outcome in outcomes.items() if outcome.exception()}
     assert not failures
 
 
-def test_a_killed_keeper_leaves_one_container(build):
+@pytest.mark.parametrize("calls", [FORWARDS, BACK], ids=("forwards", "back"))
+def test_a_killed_keeper_leaves_one_container(build, calls):
     """LIFE-7: and its successor finishes or takes back."""
-    at_every_call(crash_once, build, CALLS)
+    at_every_call(crash_once, build, calls)
 
 
 def test_docker_that_goes_away_in_the_middle_is_waited_for(build):
     """LIFE-7: the keeper itself goes on afterwards."""
-    at_every_call(lose_docker_once, build, ("rename", "update", "create", "stop", "start"))
-
-
-@pytest.fixture
-def keeper_lab(build):
-    lab = KeeperLab(build)
-    yield lab
-    lab.close()
+    at_every_call(lose_docker_once, build, [call for call in FORWARDS if call.startswith("POST")])
 
 
 def test_two_keepers_do_not_fight(keeper_lab):
-    """LIFE-7: both see the same, one of them does it."""
-    engine = keeper_lab.engine
-    target = engine.add(TARGET, project="mailcow")
-    engine.add(NAME, joined=target, labels={"anchord.target": TARGET})
-    keepers = [keeper_lab.start(), keeper_lab.start()]
+    """LIFE-7: both see the same, one of them does it, once."""
+    engine = pinned(keeper_lab)
+    keepers = [keeper_lab.start(poll=0.5), keeper_lab.start(poll=0.5)]
     for keeper in keepers:
         keeper.log("connected to Docker")
     for count in range(1, 4):
         engine.recreate(TARGET)
-        wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME], 20)
-        check_whole(engine)
-        wait_until(lambda done=count: sum(len(keeper.logged("container recreated")) for keeper in keepers) >= done, 20)
+        wait_recreated(engine)
+        made, looks = engine.named(NAME)["Id"], engine.asked.count("/containers/json")
+        wait_until(lambda seen=looks: engine.asked.count("/containers/json") >= seen + 6, 20)
+        assert engine.named(NAME)["Id"] == made, "and nobody does it again"
+        assert sum(len(keeper.logged("container recreated")) for keeper in keepers) == count
+        assert len([path for method, path in engine.writes if path == "/containers/create"]) == count
+        assert len([path for method, path in engine.writes if method == "DELETE"]) == count
 
 
-def test_a_target_that_is_recreated_all_the_time_leaves_no_litter(keeper_lab):
-    """LIFE-7: attempts are capped and backed off; in the end it is well."""
-    engine = keeper_lab.engine
-    target = engine.add(TARGET, project="mailcow")
-    engine.add(NAME, joined=target, labels={"anchord.target": TARGET})
+@pytest.mark.parametrize("change, said", [("recreate", "recreating container"), ("restart", "restarting container")])
+def test_a_target_that_changes_all_the_time_leaves_no_litter(keeper_lab, change, said):
+    """LIFE-6, LIFE-7: at once, then after 1, 2, 4 … s; never two at once; in the end it is well."""
+    engine = pinned(keeper_lab)
     keeper = keeper_lab.start()
     keeper.log("connected to Docker")
+    started = time.monotonic()
     for count in range(20):
         seen = len(engine.asked)
-        engine.recreate(TARGET)
+        getattr(engine, change)(TARGET)
         wait_until(lambda asked=seen: len(engine.asked) > asked, 10)
         assert len([name for name in engine.of_project() if name.startswith(NAME)]) <= 2
-    wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME], 30)
+    wait_until(lambda: is_in(engine, NAME, TARGET) and list(engine.of_project()) == [NAME]
+               and engine.named(NAME)["State"]["StartedAt"] > engine.named(TARGET)["State"]["StartedAt"], 60)
     check_whole(engine)
-    assert len(keeper.logged("recreating container")) <= 4, "after 0, 1, 3 and 7 s"
+    assert len(keeper.logged(said)) <= 1 + math.log2(1 + time.monotonic() - started)

@@ -50,6 +50,13 @@ static void note_result(struct wrap *wrap, bool is_done)
     look_again(wrap->look); /* others may be pinned to this one */
 }
 
+/* LIFE-6: the name that belongs to the ID, which Docker forgets with its container. */
+static void remember_target(struct memory_entry *entry, const char *joined, const char *name)
+{
+    text_copy_cut(entry->joined, sizeof(entry->joined), joined);
+    text_copy_cut(entry->target_name, sizeof(entry->target_name), name);
+}
+
 static int64_t milliseconds_since(uint64_t started)
 {
     return (int64_t)((clock_monotonic_microseconds() - started) / MICROSECONDS_PER_MILLISECOND);
@@ -77,6 +84,8 @@ static void on_recreated(void *userdata, enum recreation_result result, const ch
     note_result(wrap, result == RECREATION_DONE);
     switch (result) {
     case RECREATION_DONE:
+        if (!wrap->journal) /* else `target` is the new one itself */
+            remember_target(wrap->entry, wrap->target.id, wrap->target.name);
         log_info("container recreated", LOG_TEXT("container", wrap->entry->name),
                  LOG_NUMBER("milliseconds", milliseconds_since(wrap->repair_started_at)));
         break;
@@ -87,6 +96,7 @@ static void on_recreated(void *userdata, enum recreation_result result, const ch
     case RECREATION_STUCK:
         look_note_failure(wrap->look, "a recreation could neither be finished nor taken back, trying again later",
                           text);
+        wrap->entry->is_orphaned = true;
         break;
     case RECREATION_INTERRUPTED:
     default:
@@ -180,11 +190,8 @@ static void judge(struct wrap *wrap, bool has_target)
 {
     enum repair chosen = repair_choose(wrap->dependent, has_target ? &wrap->target : NULL);
 
-    if (has_target && inspection_is(&wrap->target, wrap->dependent->joined) &&
-        strcmp(wrap->entry->joined, wrap->dependent->joined) != 0) {
-        memcpy(wrap->entry->joined, wrap->dependent->joined, sizeof(wrap->entry->joined));
-        memcpy(wrap->entry->target_name, wrap->target.name, sizeof(wrap->entry->target_name));
-    }
+    if (has_target && inspection_is(&wrap->target, wrap->dependent->joined))
+        remember_target(wrap->entry, wrap->dependent->joined, wrap->target.name);
     wrap->dead_count += chosen != REPAIR_NONE;
     switch (chosen) {
     case REPAIR_NONE:
