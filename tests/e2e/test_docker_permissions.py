@@ -1,0 +1,70 @@
+"""docs/docker-access.md with a real haproxy before a real engine (SPEC 11): each switch of the socket proxy that a role needs
+is taken away in turn, and the role says which one it is. POST is in test_wrap_rebinder.py.
+"""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from direct import ANCHOR, PROXY, service
+from lab.machine import CHECKOUT, wait_until
+from test_wrap_rebinder import REBINDER, SIDECAR
+
+SAID = {ANCHOR: "Docker cannot be read, keeping the last state", REBINDER: "Docker cannot be reached, trying again"}
+
+
+def needs():
+    """{switch: roles} of the table."""
+    rows = re.findall(r"^\| `(\w+)`[^|]*\|([^|]*)\|", (CHECKOUT / "docs" / "docker-access.md").read_text(), re.M)
+    return {switch: [role for role in SAID if role in roles] for switch, roles in rows}
+
+
+@pytest.fixture
+def both(direct):
+    """A network-anchor and a wrap-rebinder behind one proxy, which may do all that both need."""
+    rebinder = {key: value for key, value in SIDECAR.items() if key != "volumes"} | {"networks": ["control"]}
+    rebinder["environment"] = rebinder["environment"] | {"DOCKER_HOST": f"tcp://{PROXY}:2375"}
+    project = direct({"web": service("web", tcp="8080", expose="tcp/80:8080"), REBINDER: rebinder})
+    allow(project, POST=1)
+    project.up().wait_answer("tcp", 80, "web", deadline=20)
+    wait_until(lambda: project.records("connected to Docker", REBINDER), 20, "the rebinder to read Docker")
+    return project
+
+
+def allow(project, **switches):
+    definition = json.loads(project.file.read_text(encoding="utf-8"))
+    definition["services"][PROXY]["environment"] |= switches
+    project.file.write_text(json.dumps(definition), encoding="utf-8")
+
+
+def denials(project, role, switch):
+    return [record for record in project.records(SAID[role], role)
+            if record["err"].endswith(f"denied by the socket proxy (403): allow {switch}=1")]
+
+
+def test_each_permission_is_named_by_those_who_need_it(both):
+    """And only by them; what was exposed stays, and all goes on when it is allowed again."""
+    table = needs()
+    assert {switch for switch, roles in table.items() if roles} == {"VERSION", "CONTAINERS", "EVENTS", "NETWORKS", "POST"}
+    del table["POST"]
+    for switch, roles in table.items():
+        connected = len(both.records("connected to Docker", REBINDER))
+        allow(both, **{switch: 0})
+        both.recreate(PROXY)
+        if switch == "NETWORKS":  # which a watcher asks for once
+            os.kill(both.processes()["anchord-watcher"], signal.SIGKILL)
+        for role in roles:
+            wait_until(lambda r=role, s=switch: denials(both, r, s), 30, f"{role} names {switch}")
+        if REBINDER not in roles:
+            wait_until(lambda c=connected: len(both.records("connected to Docker", REBINDER)) > c, 30,
+                       f"the rebinder to read Docker without {switch}")
+        both.wait_answer("tcp", 80, "web")
+        allow(both, **{switch: 1})
+    both.recreate(PROXY)
+    with both.extra_container("late", tcp="81", expose="tcp/81"):
+        both.wait_answer("tcp", 81, "late", deadline=30)
+    for switch, roles in table.items():
+        assert [role for role in SAID if denials(both, role, switch)] == roles, switch
