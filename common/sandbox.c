@@ -126,6 +126,23 @@ int sandbox_enter(uint64_t capabilities, const char **ret_step)
     return drop_inherited_capabilities(capabilities);
 }
 
+int sandbox_drop_privileges(const char **ret_step)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+    *ret_step = "PR_SET_NO_NEW_PRIVS";
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+        return -errno;
+    *ret_step = "PR_SET_DUMPABLE";
+    if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
+        return -errno;
+    *ret_step = SANDBOX_STEP_CAPABILITIES;
+    if (syscall(SYS_capset, &header, none) < 0)
+        return -errno;
+    return 0;
+}
+
 void sandbox_keep_heap_small(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);

@@ -37,6 +37,12 @@ enum exit_status {
 int sandbox_enter(uint64_t capabilities, const char **ret_step) __attribute__((warn_unused_result));
 
 /*
+ * In place of sandbox_enter() in a program that an operator typed, also as root: nothing after it may use, or get back,
+ * a right that the file descriptors do not give. Returns as sandbox_enter().
+ */
+int sandbox_drop_privileges(const char **ret_step) __attribute__((warn_unused_result));
+
+/*
  * Blocks SIGTERM and SIGINT: the supervisor stops its workers by a message, and a signal to the whole process group
  * must not beat it (NAT-14). Returns 0 or a negative errno.
  */

@@ -12,11 +12,8 @@
 #include "workers/wrap/override.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <seccomp.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #define OPEN_FILES_MAX 8
 
@@ -39,24 +36,6 @@ static int fail(const char *what, const char *why)
 {
     (void)fprintf(stderr, "anchord wrap: %s: %s\n", what, why);
     return WRAP_FAILED;
-}
-
-/* Also of root: nothing below may use, or get back, a right that the file descriptors do not give. */
-static int drop_privileges(const char **ret_step)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-
-    *ret_step = "PR_SET_NO_NEW_PRIVS";
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
-        return -errno;
-    *ret_step = "PR_SET_DUMPABLE";
-    if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
-        return -errno;
-    *ret_step = "capabilities";
-    if (syscall(SYS_capset, &header, none) < 0)
-        return -errno;
-    return 0;
 }
 
 /* Reads all of `file` with a NUL behind it. Returns its length, -EFBIG above `maximum`, or another negative errno. */
@@ -218,7 +197,7 @@ int main(int argc, char **argv)
         return fail("standard input", "is a terminal; it takes what `docker compose config --format json` prints");
     if (open_files(&options, &file) != WRAP_DONE)
         return WRAP_FAILED;
-    result = drop_privileges(&step);
+    result = sandbox_drop_privileges(&step);
     if (result == 0)
         result = sandbox_seal(&profile, &step);
     if (result < 0)
