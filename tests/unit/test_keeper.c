@@ -2,6 +2,7 @@
  */
 #include "common/clock.h"
 #include "common/text.h"
+#include "workers/docker/timestamp.h"
 #include "workers/keeper/memory.h"
 #include "workers/keeper/repair.h"
 

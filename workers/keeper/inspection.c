@@ -1,38 +1,14 @@
 /* What the keeper wants to know of one container; see inspection.h. Pure, reads foreign bytes, no privilege. */
 #include "workers/keeper/inspection.h"
 
-#include "common/clock.h"
 #include "common/text.h"
+#include "workers/docker/timestamp.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* The shortest ID that Docker shows to people. */
 #define SHORT_ID_LENGTH 12
-
-int docker_time_parse(const char *text, uint64_t *ret_nanoseconds)
-{
-    struct tm parts = {0};
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    uint64_t fraction = 0;
-    uint64_t unit = NANOSECONDS_PER_SECOND;
-    time_t seconds;
-
-    if (!rest)
-        return -EINVAL;
-    if (*rest == '.') {
-        for (rest++; *rest >= '0' && *rest <= '9' && unit > 1; rest++) {
-            unit /= 10;
-            fraction += (uint64_t)(*rest - '0') * unit;
-        }
-    }
-    if (strcmp(rest, "Z") != 0)
-        return -EINVAL;
-    seconds = timegm(&parts);
-    *ret_nanoseconds = seconds > 0 ? (uint64_t)seconds * NANOSECONDS_PER_SECOND + fraction : 0; /* year 1: never */
-    return 0;
-}
 
 static bool is_true(struct json_slice object, const char *key)
 {

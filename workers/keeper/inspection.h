@@ -45,6 +45,3 @@ void inspection_release(struct inspection *inspection);
 
 /* Is `reference`, an ID, its beginning or a name, this container? */
 bool inspection_is(const struct inspection *inspection, const char *reference);
-
-/* RFC 3339 with a fraction of up to nine digits, in UTC, as Docker writes times. Returns 0 or -EINVAL. */
-int docker_time_parse(const char *text, uint64_t *ret_nanoseconds) __attribute__((warn_unused_result));
