@@ -83,8 +83,9 @@ static int judge_death(const struct init *init, int wait_status)
         log_error("the supervisor died", LOG_NUMBER("status", status));
         return -1;
     }
-    log_error("the supervisor died", LOG_TEXT("signal", sigabbrev_np(WTERMSIG(wait_status))));
-    return init->stop_requested ? EXIT_STATUS_CRASH : -1;
+    log_error(is_role(init->arguments[1]) ? "the supervisor died" : "the command died",
+              LOG_TEXT("signal", sigabbrev_np(WTERMSIG(wait_status))));
+    return init->stop_requested || !is_role(init->arguments[1]) ? EXIT_STATUS_CRASH : -1;
 }
 
 /* Reaps whatever ended, ours or orphaned. Returns as judge_death(). */

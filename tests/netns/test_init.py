@@ -23,6 +23,14 @@ def pids(process, wrap):
     return init, supervisor, children_of(supervisor)
 
 
+def pids_or_none(process, wrap):
+    """As pids(), None until everything runs."""
+    try:
+        return pids(process, wrap)
+    except (IndexError, StopIteration):
+        return None
+
+
 @pytest.fixture(params=[AS_PID_1, AS_ANY_PID], ids=["as PID 1", "as any PID"])
 def wrap(request):
     return request.param
@@ -136,3 +144,12 @@ def test_an_operators_command_is_answered_once(supervision, wrap):
     process = supervision.start(program="anchord-init-under-test", wrap=wrap, arguments=["wrap", "--no-such-option"])
     assert process.wait() == 2
     assert not process.find(msg="the supervisor died")
+
+
+def test_a_command_that_is_killed_is_not_started_again(supervision, wrap):
+    """SPEC §9: somebody waits for its answer."""
+    process = supervision.start(program="anchord-init-under-test", wrap=wrap, arguments=["status", "--watch"])
+    _, command, _ = wait_until(lambda: pids_or_none(process, wrap))
+    subprocess.run(["kill", "-KILL", str(command)], check=True)
+    assert process.wait() == 2
+    assert process.find(msg="the command died")[0]["signal"] == "KILL"
