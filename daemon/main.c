@@ -45,6 +45,8 @@ static int print_help(int argc, char **argv)
                "Commands:\n"
                "  config [--json] [--help]\n"
                "                     the effective configuration, where it comes from, all errors; every variable\n"
+               "  doctor stale-netns [--json] [--help]\n"
+               "                     containers of this host in a dead network namespace, and what brings them back\n"
                "  healthcheck        exit 0 when ready, else 1 and what is missing\n"
                "  ruleset            our nftables tables as they stand in the kernel, as nft prints them\n"
                "  status [--json] [--watch]\n"
@@ -84,14 +86,21 @@ static int show_configuration(int argc, char **argv)
     return configuration_command_show(&configuration, as_json);
 }
 
+/* Also where no anchord runs, and whatever else the environment holds. */
+static int run_doctor(int argc, char **argv)
+{
+    (void)argc;
+    configuration_load("network-anchor", (const char *const *)environ, &configuration);
+    return doctor_command(&configuration, argv);
+}
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* with what follows the name; returns the exit status */
 } commands[] = {
-    {"config", show_configuration}, {"healthcheck", healthcheck_command},
-    {"ruleset", ruleset_command},   {"status", status_command},
-    {"version", print_version},     {"--version", print_version},
-    {"wrap", wrap_command},         {"--help", print_help},
+    {"config", show_configuration}, {"doctor", run_doctor},     {"healthcheck", healthcheck_command},
+    {"ruleset", ruleset_command},   {"status", status_command}, {"version", print_version},
+    {"--version", print_version},   {"wrap", wrap_command},     {"--help", print_help},
     {"help", print_help},
 };
 

@@ -4,7 +4,7 @@ _anchord()
 {
     local current=${COMP_WORDS[COMP_CWORD]}
     local roles="network-anchor service-anchor external-rebinder wrap-rebinder"
-    local commands="config healthcheck ruleset status version wrap"
+    local commands="config doctor healthcheck ruleset status version wrap"
     local words=""
 
     if ((COMP_CWORD == 1)); then
@@ -12,6 +12,7 @@ _anchord()
     else
         case ${COMP_WORDS[1]} in
         config) words="--json --help" ;;
+        doctor) words="stale-netns --json --help" ;;
         status) words="--json --watch" ;;
         wrap) words="--address --check --dhcp --help --image --lan --output --ports-only --subnet" ;;
         esac

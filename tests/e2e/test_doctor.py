@@ -1,0 +1,93 @@
+"""`anchord doctor stale-netns` on real engines (SPEC 9): the commands that it prints are run as they stand, and mend."""
+
+import json
+import os
+
+import pytest
+
+from direct import DOCKER_SOCKET, IMAGE
+from lab import compose, images
+from lab.machine import run
+
+
+def doctor(lab, *options):
+    """As docs/operations.md says; needs no anchord that runs."""
+    return lab.docker("run", "--rm", "--volume", DOCKER_SOCKET, IMAGE, "doctor", "stale-netns", *options, check=False)
+
+
+def findings(lab, prefix):
+    """{name of a container: (state of its target, commands that bring it back)}, of those whose name begins so."""
+    result = doctor(lab, "--json")
+    assert result.returncode in (0, 1) and not result.stderr, result
+    return {container["name"]: (entry["target_state"], [remedy["command"] for remedy in entry["remedies"]])
+            for entry in json.loads(result.stdout)["stale_netns"] for container in entry["containers"]
+            if container["name"].startswith(prefix)}
+
+
+def namespace(lab, container):
+    return os.stat(f"/proc/{lab.engine.inspect(container)['State']['Pid']}/ns/net").st_ino
+
+
+def mend(lab, prefix):
+    """Runs every line for containers of that prefix, as a person would who copies it."""
+    commands = {command for _, entry in findings(lab, prefix).values() for command in entry}
+    printed = doctor(lab).stdout.splitlines()
+    for command in commands:
+        assert f"  {command}" in printed, printed
+        run(["bash", "-c", command], environment=lab.engine.environment(), cwd="/")
+
+
+@pytest.fixture
+def plain(lab, request):
+    """A factory of containers that Compose knows nothing of; it returns the name."""
+    made = []
+
+    def factory(name, *options):
+        made.append(f"{request.node.originalname.replace('_', '-')}-{name}")
+        lab.docker("run", "--detach", "--name", made[-1], "--stop-timeout", "0", *options, images.SERVICES, "services",
+                   "--name", name)
+        return made[-1]
+
+    yield factory
+    for name in reversed(made):
+        lab.docker("rm", "--force", name, check=False)
+
+
+@pytest.mark.every_engine
+@pytest.mark.not_on("podman", "it removes no container before those that live in its namespace")
+def test_printed_commands_bring_composed_containers_back(lab, project, anchord_image):
+    """Recreated without its dependents: by `service:` and, from another project, by `container:`."""
+    made = project({"services": {"target": compose.echo_service("target", "--tcp", "80"),
+                                 "one": compose.echo_service("one", network_mode="service:target"),
+                                 "two": compose.echo_service("two", network_mode="service:target")}})
+    other = project({"services": {"three": compose.echo_service("three", network_mode=f"container:{made.name}-target-1")}},
+                    name=f"{made.name}-other")
+    assert not findings(lab, made.name)
+    made.recreate("target")
+    found = findings(lab, made.name)
+    assert {name: state for name, (state, _) in found.items()} == {
+        f"{made.name}-one-1": "gone", f"{made.name}-two-1": "gone", f"{other.name}-three-1": "gone"}
+    assert all(namespace(lab, name) != namespace(lab, made.container("target")) for name in found)
+    mend(lab, made.name)
+    assert not findings(lab, made.name)
+    assert all(namespace(lab, name) == namespace(lab, made.container("target")) for name in found)
+
+
+@pytest.mark.every_engine
+@pytest.mark.not_on("podman", "it removes no container before those that live in its namespace")
+def test_printed_commands_mend_other_containers(lab, plain, anchord_image):
+    """Started again, stopped, removed."""
+    owners = [plain(f"owner-{i}") for i in range(3)]
+    pinned = [plain(f"pinned-{i}", "--network", f"container:{owner}") for i, owner in enumerate(owners)]
+    prefix = pinned[0].removesuffix("0")
+    assert not findings(lab, prefix)
+    lab.docker("restart", owners[0])
+    lab.docker("stop", owners[1])
+    lab.docker("rm", "--force", owners[2])
+    assert findings(lab, prefix) == {
+        pinned[0]: ("restarted", [f"docker restart {pinned[0]}"]),
+        pinned[1]: ("stopped", [f"docker start {owners[1]} && docker restart {pinned[1]}"]),
+        pinned[2]: ("gone", [f"docker rm --force {pinned[2]}"])}
+    mend(lab, prefix)
+    assert not findings(lab, prefix)
+    assert all(namespace(lab, pinned[i]) == namespace(lab, owners[i]) for i in range(2))
