@@ -124,6 +124,13 @@ class Direct(compose.Project):
             anchor["volumes"] = [DOCKER_SOCKET]
         return anchor
 
+    @contextlib.contextmanager
+    def edited(self):
+        """The definition, to be changed before Compose reads it again."""
+        definition = json.loads(self.file.read_text(encoding="utf-8"))
+        yield definition
+        self.file.write_text(json.dumps(definition, indent=1), encoding="utf-8")
+
     def discard(self):
         super().discard()
         if self._has_own_transit:

@@ -2,7 +2,6 @@
 is taken away in turn, and the role says which one it is. POST is in test_wrap_rebinder.py.
 """
 
-import json
 import os
 import re
 import signal
@@ -35,9 +34,8 @@ def both(direct):
 
 
 def allow(project, **switches):
-    definition = json.loads(project.file.read_text(encoding="utf-8"))
-    definition["services"][PROXY]["environment"] |= switches
-    project.file.write_text(json.dumps(definition), encoding="utf-8")
+    with project.edited() as definition:
+        definition["services"][PROXY]["environment"] |= switches
 
 
 def denials(project, role, switch):
