@@ -147,6 +147,30 @@ static void what_the_way_back_needs_is_read(void **state)
     }
 }
 
+/* LIFE-5: an address that somebody chose must stay free for him, whether he runs or not. */
+static void fixed_addresses_are_told_from_others(void **state)
+{
+    static const struct {
+        const char *configuration;
+        bool is_fixed;
+    } cases[] = {
+        {"\"IPAMConfig\":{\"IPv4Address\":\"172.29.7.2\"},\"NetworkID\":\"\"", true},
+        {"\"IPAMConfig\":{\"IPv4Address\":\"\",\"IPv6Address\":\"fd00::7\"}", true},
+        {"\"IPAMConfig\":{\"IPv4Address\":\"\",\"LinkLocalIPs\":[\"169.254.1.1\"]}", false},
+        {"\"IPAMConfig\":null,\"IPAddress\":\"172.29.7.2\"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char text[512];
+
+        (void)snprintf(text, sizeof(text), "[{\"Id\":\"" ID_A "\",\"NetworkSettings\":{\"Networks\":{\"bus\":{%s}}}}]",
+                       cases[i].configuration);
+        assert_int_equal(parse_containers(text), 0);
+        assert_int_equal(seen.containers[0].endpoints[0].has_fixed_address, cases[i].is_fixed);
+    }
+}
+
 static void a_list_may_be_split_at_every_byte(void **state)
 {
     static const char text[] = "[" WEB ",{\"Id\":\"" ID_B "\",\"State\":\"exited\",\"Labels\":null}]\n";
@@ -552,6 +576,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_way_back_needs_is_read),
+        cmocka_unit_test(fixed_addresses_are_told_from_others),
         cmocka_unit_test(a_list_may_be_split_at_every_byte),
         cmocka_unit_test(a_list_that_ends_early_is_no_list),
         cmocka_unit_test(a_paused_container_keeps_its_entry),

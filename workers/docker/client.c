@@ -320,6 +320,7 @@ int docker_client_list(struct docker_client *client, const struct docker_contain
     const struct filter list[] = {
         {"label", query->labels, query->label_count},
         {"id", query->ids, query->id_count},
+        {"network", &query->network, query->network ? 1 : 0},
     };
     CLEANUP_FREE char *filters = make_filters(list, ARRAY_LENGTH(list));
     CLEANUP_FREE char *path = filters ? docker_client_make_path(client, "/containers/json?filters=", filters,
@@ -367,16 +368,17 @@ int docker_client_inspect_container(struct docker_client *client, const char *id
     return start(client, path, parser, false, on_done, userdata);
 }
 
-int docker_client_follow_events(struct docker_client *client, uint64_t since, const struct docker_label_names *labels,
+int docker_client_follow_events(struct docker_client *client, const struct docker_event_query *query,
                                 docker_event_handler on_event, docker_done_handler on_done, void *userdata)
 {
     static const char *const types[] = {"container", "network"};
     /* What can change an entry (DISC-6). Health checks alone would send three exec events each. */
-    static const char *const actions[] = {"start",   "restart", "die",    "stop",    "destroy",    "pause",
-                                          "unpause", "rename",  "update", "connect", "disconnect", "health_status"};
+    static const char *const actions[] = {"start",      "restart",       "die",    "stop",   "destroy",
+                                          "pause",      "unpause",       "rename", "update", "connect",
+                                          "disconnect", "health_status", "create"};
     const struct filter list[] = {
         {"type", types, ARRAY_LENGTH(types)},
-        {"event", actions, ARRAY_LENGTH(actions)},
+        {"event", actions, ARRAY_LENGTH(actions) - (query->with_creations ? 0 : 1)},
     };
     CLEANUP_FREE char *filters = make_filters(list, ARRAY_LENGTH(list));
     CLEANUP_FREE char *path = NULL;
@@ -384,22 +386,23 @@ int docker_client_follow_events(struct docker_client *client, uint64_t since, co
     struct docker_parser *parser = NULL;
     int result;
 
-    (void)snprintf(from, sizeof(from), "%" PRIu64 ".%09" PRIu64, since / NANOSECONDS_PER_SECOND,
-                   since % NANOSECONDS_PER_SECOND);
+    (void)snprintf(from, sizeof(from), "%" PRIu64 ".%09" PRIu64, query->since / NANOSECONDS_PER_SECOND,
+                   query->since % NANOSECONDS_PER_SECOND);
     path = filters ? docker_client_make_path(client, "/events?since=", from, "&filters=", filters) : NULL;
     if (!path)
         return -ENOMEM;
-    result = docker_parser_new_events(labels, on_event, userdata, &parser);
+    result = docker_parser_new_events(query->labels, on_event, userdata, &parser);
     if (result < 0)
         return result;
     return start(client, path, parser, true, on_done, userdata);
 }
 
-int docker_client_inspect_whole(struct docker_client *client, const char *id, struct docker_document *document,
-                                docker_done_handler on_done, void *userdata)
+/* GET of `before`, what `reference` names, `after`. */
+static int inspect_whole(struct docker_client *client, const char *before, const char *reference, const char *after,
+                         struct docker_document *document, docker_done_handler on_done, void *userdata)
 {
-    CLEANUP_FREE char *escaped = transport_escape(id);
-    CLEANUP_FREE char *path = escaped ? docker_client_make_path(client, "/containers/", escaped, "/json", "") : NULL;
+    CLEANUP_FREE char *escaped = transport_escape(reference);
+    CLEANUP_FREE char *path = escaped ? docker_client_make_path(client, before, escaped, after, "") : NULL;
     struct docker_parser *parser = NULL;
     int result;
 
@@ -409,4 +412,16 @@ int docker_client_inspect_whole(struct docker_client *client, const char *id, st
     if (result < 0)
         return result;
     return start(client, path, parser, false, on_done, userdata);
+}
+
+int docker_client_inspect_whole(struct docker_client *client, const char *id, struct docker_document *document,
+                                docker_done_handler on_done, void *userdata)
+{
+    return inspect_whole(client, "/containers/", id, "/json", document, on_done, userdata);
+}
+
+int docker_client_inspect_network_whole(struct docker_client *client, const char *reference,
+                                        struct docker_document *document, docker_done_handler on_done, void *userdata)
+{
+    return inspect_whole(client, "/networks/", reference, "", document, on_done, userdata);
 }

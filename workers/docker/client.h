@@ -39,13 +39,14 @@ void docker_client_disconnect(struct docker_client *client);
 /* Of the engine that answered last; all zero before. */
 const struct docker_version *docker_client_version(const struct docker_client *client);
 
-/* Which containers: all running ones, those with certain labels, those with certain IDs. */
+/* Which containers: all running ones, those with certain labels, certain IDs, on a certain network. */
 struct docker_container_query {
     const char *const *labels; /* `key` or `key=value`; all must match */
     size_t label_count;
     const char *const *ids; /* any may match; at most DOCKER_FILTER_IDS_MAX */
     size_t id_count;
-    bool in_any_state; /* also those that do not run */
+    const char *network; /* attached to it, or to be so when they run: its name or ID; NULL: all */
+    bool in_any_state;   /* also those that do not run */
 };
 
 struct docker_container_handlers {
@@ -76,10 +77,18 @@ int docker_client_inspect_container(struct docker_client *client, const char *id
 int docker_client_inspect_whole(struct docker_client *client, const char *id, struct docker_document *document,
                                 docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
 
-/*
- * GET /events of containers and networks, from `since` (nanoseconds since 1970) on. on_done comes when the stream
- * ends, also with error 0.
- */
-int docker_client_follow_events(struct docker_client *client, uint64_t since, const struct docker_label_names *labels,
+/* GET /networks/REFERENCE, whole, as docker_client_inspect_whole(). */
+int docker_client_inspect_network_whole(struct docker_client *client, const char *reference,
+                                        struct docker_document *document, docker_done_handler on_done, void *userdata)
+    __attribute__((warn_unused_result));
+
+struct docker_event_query {
+    uint64_t since;                          /* nanoseconds since 1970 */
+    const struct docker_label_names *labels; /* to read of containers */
+    bool with_creations;                     /* also of what was created only: containers and networks */
+};
+
+/* GET /events of containers and networks. on_done comes when the stream ends, also with error 0. */
+int docker_client_follow_events(struct docker_client *client, const struct docker_event_query *query,
                                 docker_event_handler on_event, docker_done_handler on_done, void *userdata)
     __attribute__((warn_unused_result));

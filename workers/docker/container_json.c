@@ -34,6 +34,8 @@ enum state {
     ADDRESS6,
     MAC,
     GATEWAY_PRIORITY,
+    IPAM_CONFIGURATION,
+    FIXED_ADDRESS,
 };
 
 static const struct json_rule rules[] = {
@@ -57,6 +59,9 @@ static const struct json_rule rules[] = {
     {ENDPOINT, ADDRESS6, "GlobalIPv6Address"},
     {ENDPOINT, MAC, "MacAddress"},
     {ENDPOINT, GATEWAY_PRIORITY, "GwPriority"},
+    {ENDPOINT, IPAM_CONFIGURATION, "IPAMConfig"},
+    {IPAM_CONFIGURATION, FIXED_ADDRESS, "IPv4Address"},
+    {IPAM_CONFIGURATION, FIXED_ADDRESS, "IPv6Address"},
 };
 
 struct container_list {
@@ -186,6 +191,8 @@ static void read_endpoint(struct container_list *list, unsigned int state, const
         odd(list, "GlobalIPv6Address is no IPv6 address");
     else if (state == GATEWAY_PRIORITY)
         endpoint->gateway_priority = read_priority(value);
+    else if (state == FIXED_ADDRESS)
+        endpoint->has_fixed_address |= !is_empty(value);
     else if (state == MAC && !is_empty(value) &&
              (json_value_copy(value, text, sizeof(text)) < 0 || mac_address_parse(text, &endpoint->mac) < 0))
         odd(list, "MacAddress is no MAC address");

@@ -111,13 +111,14 @@ static int describe_status(const struct transport_call *call, long status, char 
         text[0] = '\0';
         return 0;
     }
-    if (status == 403) {
+    docker_error_message(call->error_body, call->error_body_length, message, sizeof(message));
+    /* Docker says in JSON why it forbids something (an endpoint that is there already, an address in use). */
+    if (status == 403 && message[0] == '\0') {
         (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s denied by the socket proxy (403): allow %s%s",
                        method_of(call), path_length, call->path, proxy_switch(call->path),
                        call->request.arrange ? " and POST=1" : "");
         return -EACCES;
     }
-    docker_error_message(call->error_body, call->error_body_length, message, sizeof(message));
     (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s: HTTP status %ld%s%s", method_of(call), path_length, call->path,
                    status, message[0] ? ": " : "", message);
     return status_errno(status);

@@ -85,6 +85,7 @@ static void on_connected(void *userdata, int error, const char *text)
     static const struct docker_label_names no_labels = {0};
     struct session *session = userdata;
     const struct docker_version *version = docker_client_version(session->client);
+    struct docker_event_query query = {.labels = &no_labels, .with_creations = true};
 
     if (error < 0) {
         session_fail(session, text);
@@ -95,8 +96,8 @@ static void on_connected(void *userdata, int error, const char *text)
     session->is_connected = true;
     session->connected_at = clock_monotonic_microseconds();
     session->last_failure[0] = '\0';
-    error = docker_client_follow_events(session->client, clock_real_nanoseconds(), &no_labels, on_event, on_events_done,
-                                        session);
+    query.since = clock_real_nanoseconds();
+    error = docker_client_follow_events(session->client, &query, on_event, on_events_done, session);
     if (error < 0)
         session_fail(session, log_errno_text(error));
     else

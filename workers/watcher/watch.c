@@ -155,6 +155,7 @@ static void on_connected(void *userdata, int error, const char *text)
 {
     struct watch *watch = userdata;
     const struct docker_version *version = docker_client_version(watch->client);
+    const struct docker_event_query query = {.since = clock_real_nanoseconds(), .labels = &watch->labels};
 
     if (!watch_accept_answer(watch, error, text))
         return;
@@ -164,8 +165,7 @@ static void on_connected(void *userdata, int error, const char *text)
     watch->connected_at = clock_monotonic_microseconds();
     watch->must_list = true;
     /* The stream begins before the list is asked for, so nothing falls between the two. */
-    error = docker_client_follow_events(watch->client, clock_real_nanoseconds(), &watch->labels, watch_scope_on_event,
-                                        on_events_done, watch);
+    error = docker_client_follow_events(watch->client, &query, watch_scope_on_event, on_events_done, watch);
     if (error < 0)
         reconnect_later(watch, log_errno_text(error));
 }
