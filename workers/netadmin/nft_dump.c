@@ -207,13 +207,48 @@ static int on_flowtable(const struct nlmsghdr *message, void *userdata)
 
 /* --- elements ------------------------------------------------------------------------------------------ */
 
-static int note_external(struct dump *dump, struct nftnl_set_elem *element)
+/*
+ * Read with libmnl alone. libnftnl 1.2.4 notes an element's attributes by their type in a table of NFTA_SET_ELEM_MAX +
+ * 1, and takes types up to NFTA_SET_MAX, which is more: it writes beyond the table (found by fuzz_nftables).
+ */
+struct value {
+    const void *bytes; /* NULL: none */
+    size_t length;
+};
+
+struct element {
+    struct value key;
+    struct value data;
+};
+
+static int read_value(const struct nlattr *attribute, void *userdata)
+{
+    struct value *value = userdata;
+
+    if (mnl_attr_get_type(attribute) == NFTA_DATA_VALUE)
+        *value = (struct value){mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute)};
+    return MNL_CB_OK;
+}
+
+static int read_element(const struct nlattr *attribute, void *userdata)
+{
+    struct element *element = userdata;
+
+    switch (mnl_attr_get_type(attribute)) {
+    case NFTA_SET_ELEM_KEY:
+        return mnl_attr_parse_nested(attribute, read_value, &element->key);
+    case NFTA_SET_ELEM_DATA:
+        return mnl_attr_parse_nested(attribute, read_value, &element->data);
+    default:
+        return MNL_CB_OK;
+    }
+}
+
+static int note_external(struct dump *dump, const struct element *element)
 {
     struct nft_table_content *content = dump->content;
-    uint32_t length = 0;
-    const void *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &length);
 
-    if (!key || length != dump->family->address_length)
+    if (!element->key.bytes || element->key.length != dump->family->address_length)
         return -EBADMSG;
     if (content->external_count == content->external_capacity) {
         size_t capacity = content->external_capacity ? content->external_capacity * 2 : LINK_ADDRESSES_MAX;
@@ -224,24 +259,21 @@ static int note_external(struct dump *dump, struct nftnl_set_elem *element)
         content->external = external;
         content->external_capacity = capacity;
     }
-    content->external[content->external_count++] = ip_address_from_bytes(dump->family->family, key);
+    content->external[content->external_count++] = ip_address_from_bytes(dump->family->family, element->key.bytes);
     return 0;
 }
 
-static int note_map_element(struct dump *dump, struct nftnl_set_elem *element)
+static int note_map_element(struct dump *dump, const struct element *element)
 {
     size_t protocol = dump->set == NFT_SET_DNAT_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP;
-    uint32_t key_length = 0;
-    uint32_t data_length = 0;
-    const void *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &key_length);
-    const uint8_t *data = nftnl_set_elem_get(element, NFTNL_SET_ELEM_DATA, &data_length);
+    const uint8_t *data = element->data.bytes;
     struct map_element noted = {0};
     uint16_t port;
 
-    if (!key || !data || key_length < sizeof(port) ||
-        data_length < dump->family->address_length + sizeof(noted.backend_port))
+    if (!element->key.bytes || !data || element->key.length < sizeof(port) ||
+        element->data.length < dump->family->address_length + sizeof(noted.backend_port))
         return -EBADMSG;
-    memcpy(&port, key, sizeof(port));
+    memcpy(&port, element->key.bytes, sizeof(port));
     noted.port = ntohs(port);
     memcpy(noted.backend, data, dump->family->address_length);
     memcpy(&port, data + dump->family->address_length, sizeof(port));
@@ -249,24 +281,31 @@ static int note_map_element(struct dump *dump, struct nftnl_set_elem *element)
     return map_add(&dump->content->maps[protocol], &noted);
 }
 
-static int on_element(struct nftnl_set_elem *element, void *userdata)
+static int on_element(const struct nlattr *attribute, void *userdata)
 {
     struct dump *dump = userdata;
+    struct element element = {0};
+    int result;
 
-    return dump->set == NFT_SET_EXTERNAL ? note_external(dump, element) : note_map_element(dump, element);
+    if (mnl_attr_get_type(attribute) != NFTA_LIST_ELEM || mnl_attr_parse_nested(attribute, read_element, &element) < 0)
+        return -EBADMSG;
+    result = dump->set == NFT_SET_EXTERNAL ? note_external(dump, &element) : note_map_element(dump, &element);
+    return result < 0 ? result : MNL_CB_OK;
 }
 
+static int on_element_list(const struct nlattr *attribute, void *userdata)
+{
+    if (mnl_attr_get_type(attribute) != NFTA_SET_ELEM_LIST_ELEMENTS)
+        return MNL_CB_OK;
+    return mnl_attr_parse_nested(attribute, on_element, userdata);
+}
+
+/* NFTA_SET_ELEM_LIST_ELEMENTS { NFTA_LIST_ELEM { NFTA_SET_ELEM_KEY { NFTA_DATA_VALUE } … } … } */
 static int on_elements(const struct nlmsghdr *message, void *userdata)
 {
-    struct nftnl_set *set = nftnl_set_alloc();
-    int result = -EBADMSG;
+    int result = mnl_attr_parse(message, sizeof(struct nfgenmsg), on_element_list, userdata);
 
-    if (!set)
-        return -ENOMEM;
-    if (nftnl_set_elems_nlmsg_parse(message, set) == 0)
-        result = nftnl_set_elem_foreach(set, on_element, userdata);
-    nftnl_set_free(set);
-    return result;
+    return result < 0 ? result : 0;
 }
 
 static int dump_elements(struct dump *dump, enum nft_set_index index)
