@@ -77,6 +77,19 @@ def test_nothing_found_is_status_0(build, scratch, engine):
     assert look(build, scratch) == (0, {"stale_netns": [], "unread": []})
 
 
+def test_a_list_without_network_modes_is_looked_at_whole(build, scratch, engine):
+    """Podman's: every container is asked for."""
+    list_of = engine.list_of
+    engine.list_of = lambda *arguments: [{key: value for key, value in record.items() if key != "HostConfig"}
+                                         for record in list_of(*arguments)]
+    owner = engine.add("owner")
+    engine.add("again", joined=owner, labels=FILES)
+    engine.add("well", joined=engine.add("alive"))
+    engine.restart("owner")
+    status, found = look(build, scratch)
+    assert status == 1 and [one["name"] for entry in found["stale_netns"] for one in entry["containers"]] == ["again"]
+
+
 def test_one_that_cannot_be_looked_at_does_not_hide_the_others(build, scratch, engine):
     """An engine that fails over one container, and one whose answer makes no sense: both are named."""
     gone = engine.add("gone")

@@ -242,6 +242,7 @@ static void read_network_mode(struct container_list *list, const struct json_val
     static const char prefix[] = "container:";
     struct json_value id = *value;
 
+    list->container.tells_network_mode = value->type == JSON_STRING;
     if (value->type != JSON_STRING || value->length <= strlen(prefix) ||
         memcmp(value->text, prefix, strlen(prefix)) != 0)
         return;

@@ -56,6 +56,7 @@ struct docker_container {
     enum docker_health health;      /* from Status, which is for people: "Up 3 minutes (healthy)" */
     bool is_selected;               /* it has all labels of the caller's selector */
     char unknown_label[64];         /* one of anchord's that the caller does not know, cut; else empty */
+    bool tells_network_mode;        /* Podman's list does not: then the next two are false and empty */
     bool joins_another;             /* network_mode: container:ANYTHING */
     char joined_id[DOCKER_ID_SIZE]; /* network_mode: container:ID, else empty */
     size_t endpoint_count;

@@ -14,6 +14,7 @@ int docker_time_parse(const char *text, uint64_t *ret_nanoseconds)
     uint64_t fraction = 0;
     uint64_t unit = NANOSECONDS_PER_SECOND;
     time_t seconds;
+    long offset;
 
     if (!rest)
         return -EINVAL;
@@ -23,9 +24,13 @@ int docker_time_parse(const char *text, uint64_t *ret_nanoseconds)
             fraction += (uint64_t)(*rest - '0') * unit;
         }
     }
-    if (strcmp(rest, "Z") != 0)
+    if (*rest != 'Z' && *rest != '+' && *rest != '-')
         return -EINVAL;
-    seconds = timegm(&parts);
+    rest = strptime(rest, "%z", &parts);
+    if (!rest || *rest != '\0')
+        return -EINVAL;
+    offset = parts.tm_gmtoff;
+    seconds = timegm(&parts) - offset;
     *ret_nanoseconds = seconds > 0 ? (uint64_t)seconds * NANOSECONDS_PER_SECOND + fraction : 0; /* year 1: never */
     return 0;
 }

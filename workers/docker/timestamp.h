@@ -8,5 +8,8 @@
 
 #include <stdint.h>
 
-/* RFC 3339 with a fraction of up to nine digits, in UTC, as Docker writes times. Returns 0 or -EINVAL. */
+/*
+ * RFC 3339 with a fraction of up to nine digits, as Docker writes times, in UTC, and Podman, in its machine's time
+ * zone. Returns 0 or -EINVAL.
+ */
 int docker_time_parse(const char *text, uint64_t *ret_nanoseconds) __attribute__((warn_unused_result));

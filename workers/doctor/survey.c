@@ -176,7 +176,7 @@ static void add_candidate(struct survey *survey, const char *id, const char *nam
 
 static void on_container(void *userdata, const struct docker_container *container)
 {
-    if (container->joins_another)
+    if (container->joins_another || !container->tells_network_mode)
         add_candidate(userdata, container->id, container->name);
 }
 
