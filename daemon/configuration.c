@@ -12,10 +12,11 @@
 
 #define PREFIX "ANCHORD_"
 
-#define NETWORK_ANCHOR (1 << ROLE_NETWORK_ANCHOR)
-#define SERVICE_ANCHOR (1 << ROLE_SERVICE_ANCHOR)
-#define WRAP_REBINDER  (1 << ROLE_WRAP_REBINDER)
-#define REBINDERS      (1 << ROLE_EXTERNAL_REBINDER | WRAP_REBINDER)
+#define NETWORK_ANCHOR    (1 << ROLE_NETWORK_ANCHOR)
+#define SERVICE_ANCHOR    (1 << ROLE_SERVICE_ANCHOR)
+#define WRAP_REBINDER     (1 << ROLE_WRAP_REBINDER)
+#define EXTERNAL_REBINDER (1 << ROLE_EXTERNAL_REBINDER)
+#define REBINDERS         (EXTERNAL_REBINDER | WRAP_REBINDER)
 
 #define IN(member_) offsetof(struct configuration, member_)
 #define LATER(name_, absence_, help_)                                                \
@@ -147,6 +148,28 @@ static const struct configuration_variable variables[] = {
      .parse = parse_interval,
      .offset = IN(wrap_stop_timeout_milliseconds),
      .help = "what a container has to end in before it is killed, rounded up to seconds"},
+    {.name = "ANCHORD_FOLLOW_NETWORK",
+     .roles = EXTERNAL_REBINDER,
+     .parse = parse_name,
+     .offset = IN(follow_network),
+     .help = "another project's network that a container is to stay on (required)"},
+    {.name = "ANCHORD_FOLLOW_TARGET",
+     .roles = EXTERNAL_REBINDER,
+     .parse = parse_name,
+     .offset = IN(follow_target),
+     .help = "that container: a service of the own project, else a container's name (required)"},
+    {.name = "ANCHORD_FOLLOW_RESTART",
+     .roles = EXTERNAL_REBINDER,
+     .default_value = "false",
+     .parse = parse_boolean,
+     .offset = IN(follow_restart),
+     .help = "restart it when it has joined the network again"},
+    {.name = "ANCHORD_FOLLOW_EVENT_BACKOFF",
+     .roles = EXTERNAL_REBINDER,
+     .default_value = "2s",
+     .parse = parse_interval,
+     .offset = IN(follow_backoff_milliseconds),
+     .help = "wait so long after the network has changed, before looking whether all are there"},
     {.name = "DOCKER_HOST",
      .roles = NETWORK_ANCHOR | REBINDERS,
      .default_value = "unix:///var/run/docker.sock",
@@ -193,10 +216,6 @@ static const struct configuration_variable variables[] = {
      .absence = CONFIGURATION_ABSENT_WARNED,
      .is_numbered = true,
      .help = "managed service-anchor"},
-    LATER("ANCHORD_FOLLOW_NETWORK", WARNED, "role external-rebinder"),
-    LATER("ANCHORD_FOLLOW_TARGET", WARNED, "role external-rebinder"),
-    LATER("ANCHORD_FOLLOW_RESTART", WARNED, "role external-rebinder"),
-    LATER("ANCHORD_FOLLOW_EVENT_BACKOFF", WARNED, "role external-rebinder"),
 };
 static_assert(ARRAY_LENGTH(variables) <= CONFIGURATION_VARIABLES_MAX, "every variable has its value");
 
@@ -387,8 +406,20 @@ static void check_service_anchor(struct configuration *configuration, const char
                     "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
 }
 
+static void require(struct configuration *configuration, const char *const environment[], const char *name,
+                    const char *what)
+{
+    if (!find_in_environment(environment, name))
+        add_problem(configuration, true, name, "not set, and the role %s needs it: %s",
+                    role_to_string(configuration->role), what);
+}
+
 static void check_rebinder(struct configuration *configuration, const char *const environment[])
 {
+    if (configuration->role == ROLE_EXTERNAL_REBINDER) {
+        require(configuration, environment, "ANCHORD_FOLLOW_NETWORK", "the network to stay on");
+        require(configuration, environment, "ANCHORD_FOLLOW_TARGET", "the service that is to stay on it");
+    }
     check_docker_tls(configuration, environment);
     if (!find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
         add_problem(configuration, true, "COMPOSE_PROJECT_NAME",

@@ -88,6 +88,10 @@ struct configuration {
     uint64_t resolve_interval_milliseconds;
     uint64_t wrap_poll_interval_milliseconds;
     uint64_t wrap_stop_timeout_milliseconds;
+    char follow_network[NAME_SIZE];
+    char follow_target[NAME_SIZE];
+    bool follow_restart;
+    uint64_t follow_backoff_milliseconds;
     char project[NAME_SIZE];
     char label_selector[LABEL_SELECTOR_SIZE]; /* empty: the project decides (DISC-2) */
     char external_network[NAME_SIZE];

@@ -30,8 +30,6 @@ const char *parse_role(const char *text, void *target)
     for (size_t i = 0; i < ARRAY_LENGTH(role_names); i++) {
         if (strcmp(text, role_names[i]) != 0)
             continue;
-        if (i == ROLE_EXTERNAL_REBINDER)
-            return "this build has no such role yet, only network-anchor, service-anchor and wrap-rebinder";
         *ret_role = (enum role)i;
         return NULL;
     }

@@ -39,7 +39,7 @@ static int print_help(int argc, char **argv)
                "Roles (without one: ANCHORD_MODE, else network-anchor):\n"
                "  network-anchor     owns the project's address, NAT and the way out\n"
                "  service-anchor     keeps an application's way out pointing at the network-anchor\n"
-               "  external-rebinder  not in this build yet\n"
+               "  external-rebinder  keeps a container on another project's network when that is made anew\n"
                "  wrap-rebinder      recreates this project's network_mode: container:X when X was recreated\n"
                "\n"
                "Commands:\n"

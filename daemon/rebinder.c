@@ -24,10 +24,28 @@ struct rebinder {
     int exit_status;
 };
 
+/* LIFE-5, for an external-rebinder. */
+#define FOLLOW_POLL_INTERVAL UINT32_C(30000)
+#define FOLLOW_STOP_TIMEOUT  UINT32_C(10000) /* Docker's own */
+#define FOLLOW_STEADY        UINT32_C(3000)
+#define FOLLOW_SETTLE_LIMIT  UINT32_C(90000)
+
 static enum anchor_role role_of(const struct rebinder *rebinder)
 {
     return rebinder->configuration->role == ROLE_WRAP_REBINDER ? ANCHOR_ROLE_WRAP_REBINDER
                                                                : ANCHOR_ROLE_EXTERNAL_REBINDER;
+}
+
+static void add_follow(const struct configuration *configuration, struct message_configure_keeper *message)
+{
+    message->poll_interval_milliseconds = FOLLOW_POLL_INTERVAL;
+    message->stop_timeout_milliseconds = FOLLOW_STOP_TIMEOUT;
+    memcpy(message->follow.network, configuration->follow_network, sizeof(message->follow.network));
+    memcpy(message->follow.target, configuration->follow_target, sizeof(message->follow.target));
+    message->follow.restarts = configuration->follow_restart;
+    message->follow.backoff_milliseconds = (uint32_t)configuration->follow_backoff_milliseconds;
+    message->follow.steady_milliseconds = FOLLOW_STEADY;
+    message->follow.settle_limit_milliseconds = FOLLOW_SETTLE_LIMIT;
 }
 
 static void on_keeper_started(struct worker *keeper, void *userdata)
@@ -45,6 +63,8 @@ static void on_keeper_started(struct worker *keeper, void *userdata)
 
     memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
     memcpy(message.project, configuration->project, sizeof(message.project)); /* each of the same size */
+    if (message.role == ANCHOR_ROLE_EXTERNAL_REBINDER)
+        add_follow(configuration, &message);
     worker_send(keeper, &message.header, -1);
     rebinder->had_keeper = true;
     control_worker_on_started(rebinder->readiness.control, keeper);

@@ -65,6 +65,7 @@ enum finding_kind {
     FINDING_WITHHELD,       /* nothing new reaches the ports of `container`: it is not healthy (DISC-7) */
     FINDING_RETURN_PATH,    /* replies of `container` do not come back through us (DISC-8) */
     FINDING_DEAD_NAMESPACE, /* `container` lives in a network namespace that has gone (LIFE-4) */
+    FINDING_DETACHED,       /* `container` is not on the network that it is to stay on (LIFE-5) */
     FINDING_KIND_MAX_,
 };
 
@@ -78,7 +79,7 @@ struct wire_finding {
     struct wire_address address6;
     char container[NAME_SIZE];
     char other[NAME_SIZE];            /* of CONFLICT, else empty */
-    char reason[FINDING_REASON_SIZE]; /* of MALFORMED; of RETURN_PATH and DEAD_NAMESPACE with the remedy; else empty */
+    char reason[FINDING_REASON_SIZE]; /* of MALFORMED; of what follows WITHHELD what it is, too; else empty */
 };
 
 struct message_findings { /* FINDINGS_ITEMS */

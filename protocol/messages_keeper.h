@@ -16,6 +16,14 @@ struct message_configure_keeper {
     uint32_t is_successor;               /* 0 or 1: one before it died, and may have left something half-done */
     uint32_t log_level;                  /* enum log_level */
     uint32_t reserved;
+    struct {
+        char network[NAME_SIZE];            /* that belongs to somebody else, and changes its ID */
+        char target[NAME_SIZE];             /* the follower: a service of `project`, else a container's name */
+        uint32_t restarts;                  /* 0 or 1: the follower is restarted when it has rejoined */
+        uint32_t backoff_milliseconds;      /* between an event and the first look whether all is calm */
+        uint32_t steady_milliseconds;       /* > 0; for so long no endpoint may come or go */
+        uint32_t settle_limit_milliseconds; /* >= steady; after so long it is joined although it is not calm */
+    } follow;                               /* of an external-rebinder, all zero otherwise */
 };
 
-static_assert(sizeof(struct message_configure_keeper) == 24 + 256 + 128 + 24, "wire layout");
+static_assert(sizeof(struct message_configure_keeper) == 24 + 256 + 128 + 24 + 2 * 128 + 16, "wire layout");

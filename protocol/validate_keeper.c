@@ -7,6 +7,30 @@
 #include "common/text.h"
 #include "protocol/validate_parts.h"
 
+#include <string.h>
+
+static const char *check_follow(const struct message_configure_keeper *configuration)
+{
+    static const struct message_configure_keeper nothing;
+    const char *network = configuration->follow.network;
+    const char *target = configuration->follow.target;
+
+    if (configuration->role != ANCHOR_ROLE_EXTERNAL_REBINDER)
+        return memcmp(&configuration->follow, &nothing.follow, sizeof(nothing.follow)) ? "follow without its role"
+                                                                                       : NULL;
+    if (!text_is_terminated(network, sizeof(configuration->follow.network)) ||
+        !text_is_terminated(target, sizeof(configuration->follow.target)))
+        return "string not terminated";
+    if (network[0] == '\0' || target[0] == '\0')
+        return "empty string";
+    if (configuration->follow.restarts > 1)
+        return "restarts";
+    if (configuration->follow.steady_milliseconds == 0 ||
+        configuration->follow.settle_limit_milliseconds < configuration->follow.steady_milliseconds)
+        return "settling";
+    return NULL;
+}
+
 const char *check_configure_keeper(const void *message)
 {
     const struct message_configure_keeper *configuration = message;
@@ -24,5 +48,5 @@ const char *check_configure_keeper(const void *message)
         return "is_successor";
     if (configuration->reserved)
         return "reserved field not zero";
-    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
+    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : check_follow(configuration);
 }

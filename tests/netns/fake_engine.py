@@ -13,6 +13,7 @@ import time
 import urllib.parse
 
 import fake_docker
+import fake_networks
 
 EPOCH = 1_760_000_000
 
@@ -21,18 +22,19 @@ def reason(status, text):
     return status, {"message": text}
 
 
-class FakeEngine(fake_docker.FakeDocker):
+class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
     def __init__(self, listener):
         self.records = {}  # ID -> inspection
         self.asked = []    # paths of every request for a container
         self.writes = []   # (method, path) of everything that was no GET
         self.barrier = None  # function(moment, method, path), moment "before" or "after"
-        self.denied = ()   # methods that a proxy denies
+        self.denied = ()   # methods and first parts of paths that a proxy denies
         self.broken = ()   # names of containers whose inspection fails
         self.refuses_new = False  # to start what replaces another one
         self.both_ran = []
         self.ticks = 0
         self.images = {"app:1": "sha256:" + "1" * 64}
+        self.prepare_networks()
         super().__init__(listener)
 
     # What happens in the engine.
@@ -43,8 +45,8 @@ class FakeEngine(fake_docker.FakeDocker):
         return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + ".5Z"
 
     def add(self, name, joined=None, project="mail", running=True, labels=None, policy="unless-stopped", command=(),
-            **host):
-        """A container as `compose up` leaves it; returns its ID."""
+            networks=None, **host):
+        """A container as `compose up` leaves it; returns its ID. `networks`: name -> options of its endpoint."""
         with self.lock:
             identity = fake_docker.container_id(len(self.writes) * 1000 + self.ticks + 0xabc000)
             self.records[identity] = {
@@ -52,12 +54,15 @@ class FakeEngine(fake_docker.FakeDocker):
                 "Created": self.now(),
                 "State": {"Status": "created", "Running": False, "Paused": False, "Restarting": False, "Error": "",
                           "ExitCode": 0, "StartedAt": "0001-01-01T00:00:00Z"},
+                "NetworkSettings": {"Networks": {}},
                 "Config": {"Hostname": identity[:12], "Image": "app:1", "Cmd": list(command), "Env": ["A=b"],
                            "Labels": {"com.docker.compose.project": project, "com.docker.compose.service": name,
                                       "com.docker.compose.config-hash": "5eed", **(labels or {})}},
                 "HostConfig": {"NetworkMode": f"container:{joined}" if joined else "transit", "AutoRemove": False,
                                "RestartPolicy": {"Name": policy, "MaximumRetryCount": 0}, "Binds": None, **host},
             }
+            for network, options in (networks or {}).items():
+                self.configure_endpoint(self.records[identity], network, **options)
             if running:
                 self.run(self.records[identity])
             return identity
@@ -75,16 +80,23 @@ class FakeEngine(fake_docker.FakeDocker):
         return found
 
     def run(self, record):
+        """Starts it; None, or the engine's answer why not."""
+        refusal = self.activate_all(record)
+        if refusal:
+            return refusal
         record["State"] |= {"Status": "running", "Running": True, "StartedAt": self.now(), "Error": ""}
         running = [other["Name"] for other in self.records.values() if other["State"]["Running"]
                    and other["Config"]["Labels"] == record["Config"]["Labels"] and other is not record]
         replaced = record["Config"]["Labels"].get("anchord.replaces")
         if running or (replaced in self.records and self.records[replaced]["State"]["Running"]):
             self.both_ran.append(record["Name"])
+        self.tell_endpoints("connect", record)
         self.tell("start", record)
+        return None
 
     def halt(self, record, status="exited"):
         record["State"] |= {"Status": status, "Running": False}
+        self.tell_endpoints("disconnect", record)
         self.tell("die", record)
 
     def tell(self, action, record):
@@ -148,10 +160,11 @@ class FakeEngine(fake_docker.FakeDocker):
     def answer_whole(self, connection, method, path, body):
         parsed = urllib.parse.urlsplit(path)
         resource = parsed.path.removeprefix("/v1.51").removeprefix("/v1.41")
-        if method == "GET" and not (resource.startswith("/containers/") and resource.endswith("/json")):
+        if method == "GET" and not (resource.startswith("/containers/") and resource.endswith("/json")) \
+                and not resource.startswith("/networks/"):
             self.answer(connection, method, path)
             return
-        if method in self.denied:
+        if method in self.denied or resource.split("/")[1] in self.denied:
             fake_docker.send(connection, 403, b"<html>", "text/html")
             return
         query = {key: values[0] for key, values in urllib.parse.parse_qs(parsed.query).items()}
@@ -168,6 +181,8 @@ class FakeEngine(fake_docker.FakeDocker):
 
     def handle(self, method, resource, query, body):
         parts = resource.split("/")[2:]
+        if resource.startswith("/networks/"):
+            return self.handle_network(method, parts, json.loads(body or "{}"))
         if method == "GET" and parts == ["json"]:
             return 200, self.list_of(json.loads(query.get("filters", "{}")), query.get("all") == "true")
         if parts == ["create"]:
@@ -187,9 +202,10 @@ class FakeEngine(fake_docker.FakeDocker):
         wanted = [label.partition("=")[::2] for label in filters.get("label", [])]
         return [{"Id": record["Id"], "Names": [record["Name"]], "Created": EPOCH, "State": record["State"]["Status"],
                  "Labels": record["Config"]["Labels"],
-                 "HostConfig": {"NetworkMode": record["HostConfig"]["NetworkMode"]}, "NetworkSettings": {"Networks": {}}}
+                 "HostConfig": {"NetworkMode": record["HostConfig"]["NetworkMode"]}, "NetworkSettings": record["NetworkSettings"]}
                 for record in self.records.values()
                 if (in_any_state or record["State"]["Running"])
+                and all(network in record["NetworkSettings"]["Networks"] for network in filters.get("network", []))
                 and all(record["Config"]["Labels"].get(key) == value for key, value in wanted)]
 
     def create(self, name, body):
@@ -210,7 +226,7 @@ class FakeEngine(fake_docker.FakeDocker):
             "Id": identity, "Name": "/" + name, "Image": image, "Mounts": [], "Created": self.now(),
             "State": {"Status": "created", "Running": False, "Paused": False, "Restarting": False, "Error": "",
                       "ExitCode": 0, "StartedAt": "0001-01-01T00:00:00Z"},
-            "Config": body | {"Hostname": identity[:12]}, "HostConfig": host}
+            "NetworkSettings": {"Networks": {}}, "Config": body | {"Hostname": identity[:12]}, "HostConfig": host}
         return 201, {"Id": identity, "Warnings": []}
 
     def on_json(self, record, _query, _body):
@@ -239,8 +255,7 @@ class FakeEngine(fake_docker.FakeDocker):
         if mode.startswith("container:") and not (target and target["State"]["Running"]):
             record["State"]["Error"] = "cannot join network of a non running container"
             return reason(409 if target else 404, record["State"]["Error"])
-        self.run(record)
-        return 204, None
+        return self.run(record) or (204, None)
 
     def on_stop(self, record, _query, _body):
         if not record["State"]["Running"]:

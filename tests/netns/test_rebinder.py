@@ -36,17 +36,21 @@ def engine(supervision):
         yield made
 
 
-def start(supervision, **options):
+def start(supervision, role="wrap-rebinder", **options):
     supervision.install_real_workers()
-    return supervision.start(arguments=["wrap-rebinder"], ANCHORD_PROJECT=None, COMPOSE_PROJECT_NAME="mail", **options)
+    return supervision.start(arguments=[role], ANCHORD_PROJECT=None, COMPOSE_PROJECT_NAME="mail", **options)
+
+
+def shown_status(supervision):
+    return subprocess.run([supervision.build / "daemon" / "anchord", "status", "--json"], capture_output=True, text=True,
+                          check=True, env={"RUNTIME_DIRECTORY": str(supervision.runtime)}).stdout
 
 
 def test_a_rebinder_is_ready_when_docker_is_there(supervision, engine):
     """SPEC 8: docker_connected; and its status names the role and its workers."""
     process = start(supervision)
     process.wait_for(msg="anchord ready")
-    shown = subprocess.run([supervision.build / "daemon" / "anchord", "status", "--json"], capture_output=True, text=True,
-                           check=True, env={"RUNTIME_DIRECTORY": str(supervision.runtime)}).stdout
+    shown = shown_status(supervision)
     assert '"wrap-rebinder"' in shown and '"keeper"' in shown
     lines = subprocess.run([supervision.build / "daemon" / "anchord", "status"], capture_output=True, text=True, check=True,
                            env={"RUNTIME_DIRECTORY": str(supervision.runtime)}).stdout.splitlines()
@@ -77,6 +81,26 @@ def test_status_shows_what_is_not_repaired(supervision, engine):
     engine.remove("lost")
     wait_until(lambda: problems(supervision) == {})
     assert lost not in engine.records
+
+
+def test_the_external_rebinder_as_a_whole(supervision):
+    """LIFE-5, SPEC 1, 8: its variables reach the keeper; status shows why the follower is not where it belongs."""
+    with contextlib.closing(fake_engine.on_unix_socket(supervision.docker_socket)) as engine:
+        engine.make_network("bus")
+        engine.add("guest", project="peer", networks={"bus": {}})
+        engine.add("monitor")
+        engine.denied = ("POST",)
+        process = start(supervision, role="external-rebinder", ANCHORD_FOLLOW_NETWORK="bus", ANCHORD_FOLLOW_TARGET="monitor",
+                        ANCHORD_FOLLOW_EVENT_BACKOFF="100ms")
+        process.wait_for(msg="anchord ready")
+        process.wait_for(msg="the network cannot be joined")
+        wait_until(lambda: "allow NETWORKS=1 and POST=1" in shown_status(supervision))
+        engine.denied = ()
+        process.wait_for(msg="network rejoined")
+        assert engine.is_on("monitor", "bus")
+        wait_until(lambda: "allow NETWORKS=1" not in shown_status(supervision))
+        assert not process.find(msg="channel to a peer cannot be made")
+        assert process.stop()[0] == 0
 
 
 def test_a_killed_keeper_is_replaced_and_goes_on(supervision, engine):
@@ -114,3 +138,12 @@ def test_without_a_project_it_refuses(supervision):
     process = supervision.start(arguments=["wrap-rebinder"], ANCHORD_PROJECT=None)
     assert process.wait() == 1
     assert process.find(variable="COMPOSE_PROJECT_NAME")
+
+
+@pytest.mark.parametrize("missing", ["ANCHORD_FOLLOW_NETWORK", "ANCHORD_FOLLOW_TARGET"])
+def test_without_knowing_whom_to_follow_it_refuses(supervision, missing):
+    """LIFE-5: both are required."""
+    given = {"ANCHORD_FOLLOW_NETWORK": "bus", "ANCHORD_FOLLOW_TARGET": "monitor", missing: None}
+    process = supervision.start(arguments=["external-rebinder"], ANCHORD_PROJECT=None, COMPOSE_PROJECT_NAME="mail", **given)
+    assert process.wait() == 1
+    assert process.find(variable=missing)

@@ -402,12 +402,6 @@ def test_role_from_argument_variable_or_neither(supervision, arguments, mode, ro
     assert process.find(msg=f"anchord starting ({role} mode)")
 
 
-def test_role_that_is_not_built_is_refused(supervision):
-    process = supervision.start(ANCHORD_MODE="external-rebinder")
-    assert process.wait() == 1
-    assert "this build has no such role" in process.find(msg="invalid configuration")[0]["err"]
-
-
 # --- systemd (sd_notify(3)) ---
 
 def test_systemd_hears_ready_watchdog_and_stopping(supervision):

@@ -108,6 +108,8 @@ static void a_network_event_names_the_container(void **state)
     assert_int_equal(seen.events[0].type, DOCKER_EVENT_NETWORK);
     assert_string_equal(seen.events[0].action, "connect");
     assert_string_equal(seen.events[0].container_id, ID_B);
+    assert_string_equal(seen.events[0].network_id, "");
+    assert_string_equal(seen.events[1].network_id, ID_N);
     assert_string_equal(seen.events[1].container_id, ID_B); /* Docker's form, behind one of Podman's */
 }
 

@@ -67,7 +67,6 @@ static void the_keepers_configuration_is_checked(void **state)
     (void)state;
     begin_configure_keeper();
     assert_null(verdict(direction, 0));
-    message.keeper.role = ANCHOR_ROLE_EXTERNAL_REBINDER;
     message.keeper.is_successor = 1;
     assert_null(verdict(direction, 0));
     message.keeper.role = ANCHOR_ROLE_NETWORK;
@@ -97,11 +96,55 @@ static void the_keepers_configuration_is_checked(void **state)
     EXPECT_BROKEN(direction, "reserved field not zero");
 }
 
+static void begin_configure_follow(void)
+{
+    begin_configure_keeper();
+    message.keeper.role = ANCHOR_ROLE_EXTERNAL_REBINDER;
+    memcpy(message.keeper.follow.network, "peer-bus", 9);
+    memcpy(message.keeper.follow.target, "monitor", 8);
+    message.keeper.follow.steady_milliseconds = 3000;
+    message.keeper.follow.settle_limit_milliseconds = 90000;
+}
+
+/* LIFE-5 */
+static void whom_the_keeper_follows_is_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_KEEPER;
+
+    (void)state;
+    begin_configure_follow();
+    assert_null(verdict(direction, 0));
+    message.keeper.role = ANCHOR_ROLE_WRAP_REBINDER;
+    EXPECT_BROKEN(direction, "follow without its role");
+    begin_configure_follow();
+    message.keeper.follow.network[0] = '\0';
+    EXPECT_BROKEN(direction, "empty string");
+    begin_configure_follow();
+    message.keeper.follow.target[0] = '\0';
+    EXPECT_BROKEN(direction, "empty string");
+    begin_configure_follow();
+    memset(message.keeper.follow.network, 'x', NAME_SIZE);
+    EXPECT_BROKEN(direction, "string not terminated");
+    begin_configure_follow();
+    memset(message.keeper.follow.target, 'x', NAME_SIZE);
+    EXPECT_BROKEN(direction, "string not terminated");
+    begin_configure_follow();
+    message.keeper.follow.restarts = 2;
+    EXPECT_BROKEN(direction, "restarts");
+    begin_configure_follow();
+    message.keeper.follow.steady_milliseconds = 0;
+    EXPECT_BROKEN(direction, "settling");
+    begin_configure_follow();
+    message.keeper.follow.settle_limit_milliseconds = 2999;
+    EXPECT_BROKEN(direction, "settling");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_resolvers_messages_are_checked),
         cmocka_unit_test(the_keepers_configuration_is_checked),
+        cmocka_unit_test(whom_the_keeper_follows_is_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

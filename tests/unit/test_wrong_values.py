@@ -45,6 +45,10 @@ WRONG = {
     "COMPOSE_PROJECT_NAME": (LONG, "a b", "a\nb"),
     "ANCHORD_WRAP_POLL_INTERVAL": DURATIONS,
     "ANCHORD_WRAP_RESTART_TIMEOUT": DURATIONS,
+    "ANCHORD_FOLLOW_NETWORK": NETWORKS,
+    "ANCHORD_FOLLOW_TARGET": NETWORKS,
+    "ANCHORD_FOLLOW_RESTART": BOOLEANS,
+    "ANCHORD_FOLLOW_EVENT_BACKOFF": DURATIONS,
     "ANCHORD_METRICS_ADDR": ("x", "9090", ":0", ":65536", ":x", "127.0.0.1:", "1.2.3.4.5:80", "[::1", "[x]:80", "host:80"),
     "ANCHORD_LOG_LEVEL": ("x", "TRACE", "INFO,DEBUG", "0", LONG),
     "DOCKER_HOST": ("x", "unix://", "unix://run/docker.sock", "http://x", "tcp://", "tcp://a:0", "tcp://a:65536", "tcp://a b",
@@ -53,6 +57,8 @@ WRONG = {
     "DOCKER_CERT_PATH": ("x", "certificates/docker", "~/.docker", " /x", "\n/x", "/" + LONG),
 }
 OF_REBINDERS = ("COMPOSE_PROJECT_NAME", "ANCHORD_WRAP_POLL_INTERVAL", "ANCHORD_WRAP_RESTART_TIMEOUT")
+OF_EXTERNAL_REBINDERS = ("ANCHORD_FOLLOW_NETWORK", "ANCHORD_FOLLOW_TARGET", "ANCHORD_FOLLOW_RESTART",
+                         "ANCHORD_FOLLOW_EVENT_BACKOFF")
 OF_SERVICE_ANCHORS = ("ANCHORD_GATEWAY_IP", "ANCHORD_GATEWAY_HOSTNAME", "ANCHORD_GATEWAY_RESOLVE_INTERVAL")
 
 
@@ -63,6 +69,9 @@ def refusal(program, variable, value):
         environment = {"ANCHORD_MODE": "service-anchor", variable: value}
     if variable in OF_REBINDERS:
         environment = {"ANCHORD_MODE": "wrap-rebinder", "COMPOSE_PROJECT_NAME": "mail", variable: value}
+    if variable in OF_EXTERNAL_REBINDERS:
+        environment = {"ANCHORD_MODE": "external-rebinder", "COMPOSE_PROJECT_NAME": "mail", "ANCHORD_FOLLOW_NETWORK": "bus",
+                       "ANCHORD_FOLLOW_TARGET": "monitor", variable: value}
     result = subprocess.run([program, "config"], env=environment, capture_output=True, check=False)
     text = (result.stdout + result.stderr).decode()
     errors = [line for line in text.splitlines() if line.startswith(f"error: {variable}: ")]

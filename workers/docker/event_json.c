@@ -147,6 +147,8 @@ static void on_end(void *userdata, unsigned int state)
     is_actor = record->event.type == DOCKER_EVENT_CONTAINER || (record->has_network && record->attached_id[0] == '\0');
     memcpy(record->event.container_id, is_actor ? record->actor_id : record->attached_id,
            sizeof(record->event.container_id));
+    if (!is_actor)
+        memcpy(record->event.network_id, record->actor_id, sizeof(record->event.network_id));
     record->on_event(record->userdata, &record->event);
 }
 

@@ -95,6 +95,7 @@ struct docker_event {
     enum docker_event_type type;
     char action[DOCKER_ACTION_SIZE];               /* `health_status: healthy` comes without what follows the colon */
     char container_id[DOCKER_ID_SIZE];             /* the container's; of a network event the one attached, or empty */
+    char network_id[DOCKER_ID_SIZE];               /* of a network event of Docker's; empty with Podman */
     uint64_t time;                                 /* nanoseconds since 1970 */
     bool is_selected;                              /* as a container's; of container events */
     struct docker_label labels[DOCKER_LABELS_MAX]; /* of container events; Docker sends them with each */

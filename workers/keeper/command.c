@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MILLISECONDS_PER_SECOND UINT32_C(1000)
 /* Starting runs hooks, joins namespaces, mounts; on a loaded machine that takes its time. */
@@ -142,6 +143,53 @@ int command_remove(struct docker_client *client, const char *id, docker_done_han
     };
 
     return path ? docker_client_ask(client, &question) : -ENOMEM;
+}
+
+/* POST /networks/ID/`verb` for one container; `configuration` of its endpoint, or NULL. */
+static int post_to_network(struct docker_client *client, const char *network, const char *verb, const char *container,
+                           const char *configuration, docker_done_handler on_done, void *userdata)
+{
+    CLEANUP_FREE char *path = docker_client_make_path(client, "/networks/", network, verb, "");
+    CLEANUP_FREE char *body = NULL;
+    struct docker_question question = {
+        .path = path,
+        .method = "POST",
+        .arrange = arrange_post,
+        .timeout_milliseconds = WORK_MILLISECONDS,
+        .on_done = on_done,
+        .userdata = userdata,
+    };
+
+    if (!path || asprintf(&body, "{\"Container\":\"%s\"%s%s}", container, configuration ? ",\"EndpointConfig\":" : "",
+                          configuration ? configuration : "") < 0)
+        return -ENOMEM;
+    question.arrange_userdata = body;
+    return docker_client_ask(client, &question);
+}
+
+int command_connect(struct docker_client *client, const char *network, const char *container, const char *configuration,
+                    docker_done_handler on_done, void *userdata)
+{
+    return post_to_network(client, network, "/connect", container, configuration, on_done, userdata);
+}
+
+int command_disconnect(struct docker_client *client, const char *network, const char *container,
+                       docker_done_handler on_done, void *userdata)
+{
+    return post_to_network(client, network, "/disconnect", container, NULL, on_done, userdata);
+}
+
+/* Docker's own words, the same from 20.10 to 28.5 (moby libnetwork/error.go, daemon/container_operations.go). */
+bool command_was_needless(int error, const char *text)
+{
+    return command_was_answered(error) && error < 0 &&
+           (strstr(text, "already exists in network") || strstr(text, "is already connected to network") ||
+            strstr(text, "is already attached to network") || strstr(text, "is not connected to"));
+}
+
+bool command_met_used_address(int error, const char *text)
+{
+    return command_was_answered(error) && error < 0 && strcasestr(text, "address already in use");
 }
 
 bool command_was_answered(int error)

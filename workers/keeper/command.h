@@ -34,5 +34,19 @@ int command_restart(struct docker_client *client, const char *id, uint32_t timeo
 int command_remove(struct docker_client *client, const char *id, docker_done_handler on_done, void *userdata)
     __attribute__((warn_unused_result));
 
+/*
+ * Both name the network by ID. `configuration` is an EndpointSettings as JSON. What is so already is an error here,
+ * since Docker has no status of its own for it: command_was_needless() tells it from others.
+ */
+int command_connect(struct docker_client *client, const char *network, const char *container, const char *configuration,
+                    docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
+int command_disconnect(struct docker_client *client, const char *network, const char *container,
+                       docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
+
+/* on_done's error and text say that the endpoint was there already, or that there was none to take away. */
+bool command_was_needless(int error, const char *text);
+/* They say that another endpoint has the address. */
+bool command_met_used_address(int error, const char *text);
+
 /* Docker said no, or yes; else nobody knows what it has done. */
 bool command_was_answered(int error);

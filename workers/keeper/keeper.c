@@ -5,6 +5,7 @@
 #include "common/sandbox.h"
 #include "protocol/supervised.h"
 #include "workers/docker/seal.h"
+#include "workers/keeper/follow.h"
 #include "workers/keeper/wrap.h"
 
 struct keeper {
@@ -12,8 +13,9 @@ struct keeper {
     struct channel *supervisor;
     struct message_configure_keeper configuration;
     struct docker_credentials credentials; /* of TLS; empty: none */
-    struct session *session;               /* these two: NULL until CONFIGURE_KEEPER */
-    struct wrap *wrap;
+    struct session *session;               /* NULL until CONFIGURE_KEEPER, as the jobs are */
+    struct wrap *wrap;                     /* by the role; else NULL */
+    struct follow *follow;
 };
 
 /* The loop ends with an exit status; sd_event_exit() can only fail on a loop that has ended. */
@@ -37,14 +39,20 @@ static void on_connected(void *userdata)
     struct keeper *keeper = userdata;
 
     tell_readiness(keeper, true);
-    wrap_on_connected(keeper->wrap);
+    if (keeper->wrap)
+        wrap_on_connected(keeper->wrap);
+    if (keeper->follow)
+        follow_on_connected(keeper->follow);
 }
 
 static void on_lost(void *userdata)
 {
     struct keeper *keeper = userdata;
 
-    wrap_on_lost(keeper->wrap);
+    if (keeper->wrap)
+        wrap_on_lost(keeper->wrap);
+    if (keeper->follow)
+        follow_on_lost(keeper->follow);
     tell_readiness(keeper, false);
 }
 
@@ -52,7 +60,10 @@ static void on_event(void *userdata, const struct docker_event *event)
 {
     struct keeper *keeper = userdata;
 
-    wrap_on_event(keeper->wrap, event);
+    if (keeper->wrap)
+        wrap_on_event(keeper->wrap, event);
+    if (keeper->follow)
+        follow_on_event(keeper->follow, event);
 }
 
 static int make_rooms(struct keeper *keeper, const struct docker_host *host)
@@ -60,7 +71,11 @@ static int make_rooms(struct keeper *keeper, const struct docker_host *host)
     const struct session_callbacks callbacks = {on_connected, on_lost, on_event, keeper};
     int result = session_new(keeper->event, host, keeper->configuration.docker_host, &callbacks, &keeper->session);
 
-    return result < 0 ? result : wrap_new(keeper->event, keeper->session, &keeper->configuration, &keeper->wrap);
+    if (result < 0)
+        return result;
+    if (keeper->configuration.role == ANCHOR_ROLE_EXTERNAL_REBINDER)
+        return follow_new(keeper->event, keeper->session, &keeper->configuration, &keeper->follow);
+    return wrap_new(keeper->event, keeper->session, &keeper->configuration, &keeper->wrap);
 }
 
 static void configure(struct keeper *keeper, const struct message_configure_keeper *configuration)
@@ -113,10 +128,12 @@ static void take_credential(struct keeper *keeper, const struct message_docker_c
 static void take_link(struct keeper *keeper, const struct message_link *message, int descriptor)
 {
     CLEANUP_FD int owned_descriptor = descriptor;
-    int result = message->peer == LINK_PEER_CONTROL && keeper->wrap
-                     ? wrap_link_control(keeper->wrap, TAKE_FD(owned_descriptor))
-                     : -EPROTO;
+    int result = -EPROTO;
 
+    if (message->peer == LINK_PEER_CONTROL && keeper->wrap)
+        result = wrap_link_control(keeper->wrap, TAKE_FD(owned_descriptor));
+    else if (message->peer == LINK_PEER_CONTROL && keeper->follow)
+        result = follow_link_control(keeper->follow, TAKE_FD(owned_descriptor));
     if (result < 0)
         log_error("channel to a peer cannot be made", LOG_NUMBER("peer", message->peer), LOG_ERROR(result));
 }
@@ -164,6 +181,7 @@ struct keeper *keeper_free(struct keeper *keeper)
         return NULL;
     (void)channel_free(keeper->supervisor);
     (void)wrap_free(keeper->wrap);
+    (void)follow_free(keeper->follow);
     (void)session_free(keeper->session);
     docker_credentials_release(&keeper->credentials);
     free(keeper);
