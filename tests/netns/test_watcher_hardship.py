@@ -9,7 +9,7 @@ import fake_docker
 import watcher_lab
 from fake_docker import container, container_id
 
-MARKER = 100  # a container that nothing else happens to
+MARKER, UNSEEN = 100, 101  # containers that nothing else happens to
 WEB = {("tcp", 80, 80): ("172.30.0.4", 80)}
 
 
@@ -107,7 +107,7 @@ def answer_one_more_poll(docker):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_disc1_after_a_lossy_stream_the_map_is_what_the_containers_say(lab, docker, seed, may_cut):
     """Events lost, doubled, late, torn, connections cut: within a poll after it all, the map equals the model. Where
-    nothing is cut, no list of a new connection heals it before."""
+    nothing is cut, no list of a new connection heals it before, and of one container no event came at all."""
     chaos = Chaos(docker, seed, may_cut)
     watcher = lab.start(poll=1.0)
     watcher.state({})
@@ -122,6 +122,8 @@ def test_disc1_after_a_lossy_stream_the_map_is_what_the_containers_say(lab, dock
             continue
         running[number] = f"172.30.{chaos.dice.randrange(1, 200)}.{number}"
         docker.start(container(number, f"tcp/{number}, udp/{number}", running[number]))
+    running[UNSEEN] = f"172.30.249.{UNSEEN}"
+    docker.put(container(UNSEEN, f"tcp/{UNSEEN}, udp/{UNSEEN}", running[UNSEEN]))
     answer_one_more_poll(docker)
     watcher.state({("tcp", 40000, 40000): ("172.30.250.30", 40000)} | {
         (proto, number, number): (address, number) for number, address in running.items() for proto in ("tcp", "udp")})
