@@ -19,7 +19,7 @@ SUBJECT = 60000
 PORT = 25
 
 
-class FakeEngine:
+class CrowdedEngine:
     def __init__(self, lab, count):
         self.stack = contextlib.ExitStack()
         try:
