@@ -123,8 +123,49 @@ static void read_answers(const uint8_t *bytes, size_t length)
 extern void __lsan_disable(void) __attribute__((weak));
 extern void __lsan_enable(void) __attribute__((weak));
 
+extern int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                                     void (*on_free)(const volatile void *)) __attribute__((weak));
+
 static jmp_buf before_trial;
 static bool is_trial;
+
+/* What a trial has allocated and not freed: one that ends in the middle of libnftnl leaves it behind. More is lost. */
+static const volatile void *trial_memory[4096];
+static size_t trial_memory_count;
+
+static void note_allocation(const volatile void *memory, size_t size)
+{
+    (void)size;
+    if (is_trial && trial_memory_count < ARRAY_LENGTH(trial_memory))
+        trial_memory[trial_memory_count++] = memory;
+}
+
+static void note_release(const volatile void *memory)
+{
+    for (size_t i = is_trial ? trial_memory_count : 0; i > 0; i--) {
+        if (trial_memory[i - 1] != memory)
+            continue;
+        trial_memory[i - 1] = trial_memory[--trial_memory_count];
+        return;
+    }
+}
+
+static void release_trial_memory(void)
+{
+    is_trial = false; /* before the first is freed */
+    while (trial_memory_count > 0)
+        free((void *)(uintptr_t)trial_memory[--trial_memory_count]);
+}
+
+/* Without a sanitizer nothing is noted, and nothing of it is missed in the few tapes of the corpus. */
+static void watch_memory(void)
+{
+    static bool is_watched;
+
+    if (!is_watched && __sanitizer_install_malloc_and_free_hooks)
+        (void)__sanitizer_install_malloc_and_free_hooks(note_allocation, note_release);
+    is_watched = true;
+}
 
 /* In place of libc's for the whole program, the library's calls included. */
 _Noreturn void exit(int status)
@@ -143,6 +184,7 @@ static bool try_answers(const uint8_t *bytes, size_t length)
 {
     volatile bool survives = false;
 
+    watch_memory();
     if (__lsan_disable)
         __lsan_disable();
     is_trial = true;
@@ -150,7 +192,7 @@ static bool try_answers(const uint8_t *bytes, size_t length)
         read_answers(bytes, length);
         survives = true;
     }
-    is_trial = false;
+    release_trial_memory();
     if (__lsan_enable)
         __lsan_enable();
     return survives;
