@@ -1,0 +1,54 @@
+/*
+ * Fuzz target: what `anchord doctor` makes of a container's inspection (workers/doctor). Whatever it holds, a command
+ * is one line of printable ASCII: it is pasted into a terminal.
+ */
+#include "tests/fuzz/target.h"
+#include "workers/doctor/remedy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int read_document(const uint8_t *bytes, size_t length, struct docker_document *ret)
+{
+    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+    int result;
+
+    if (docker_parser_new_document(ret, &parser) < 0)
+        abort();
+    result = docker_parser_feed(parser, bytes, length);
+    return result < 0 ? result : docker_parser_finish(parser);
+}
+
+static void check_commands(struct container *container, enum namespace_fate fate)
+{
+    const struct owner_findings findings = {"cafe", container, fate, container, 1};
+    CLEANUP(remedies_release) struct remedies remedies = {0};
+
+    if (remedies_make(&findings, &remedies) < 0 || remedies.count != 1)
+        abort();
+    for (const char *letter = remedies.list[0].command; *letter; letter++) {
+        if (*letter < ' ' || *letter > '~')
+            abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    CLEANUP(docker_document_release) struct docker_document document = {0};
+    struct container container;
+    const char *reason = NULL;
+
+    if (read_document(bytes, length, &document) < 0)
+        return 0;
+    if (container_read(&document, &container, &reason) < 0) {
+        if (!reason)
+            abort();
+        return 0;
+    }
+    if (container_judge(&container, &container) == NAMESPACE_GONE)
+        abort();
+    check_commands(&container, NAMESPACE_GONE);
+    check_commands(&container, NAMESPACE_STOPPED);
+    check_commands(&container, NAMESPACE_RESTARTED);
+    return 0;
+}
