@@ -53,6 +53,16 @@ def test_the_api_version_is_negotiated(lab, docker, oldest, newest, spoken):
     assert all(path.startswith(f"/v1.{spoken}/") for path in docker.requests if path != "/version")
 
 
+def test_fields_that_an_api_removed_are_not_missed(lab, docker):
+    """SPEC 11: of a container nothing is needed but its name, age, state, labels and its place on its networks."""
+    docker.versions = {"Version": "1", "ApiVersion": "1.52", "MinAPIVersion": "1.44"}
+    bare = container(1, "tcp/80")
+    place = bare["NetworkSettings"]["Networks"]["transit"]
+    docker.put({key: bare[key] for key in ("Id", "Names", "Created", "State", "Labels")} | {
+        "NetworkSettings": {"Networks": {"transit": {key: place[key] for key in ("NetworkID", "IPAddress")}}}})
+    lab.start().state(WEB)
+
+
 class Chaos:
     """Lets a seeded dice decide about each event: lost, doubled, late, torn apart; if it may cut, now and then all
     connections end."""
