@@ -6,13 +6,17 @@ import json
 import os
 import pathlib
 import queue
+import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 
 import pytest
 
+import fake_docker
 import fake_engine
+from certificates import Authority
 
 FILES = {"com.docker.compose.project.working_dir": "/srv/mail",
          "com.docker.compose.project.config_files": "/srv/mail/compose.yaml"}
@@ -168,6 +172,47 @@ def test_a_proxy_that_denies_is_named(build, scratch, engine):
     engine.denied = ("GET",)
     result = doctor(build, scratch, "stale-netns")
     assert result.returncode == 2 and "denied by the socket proxy (403): allow CONTAINERS=1" in result.stderr
+
+
+@pytest.fixture
+def remote(scratch):
+    """(network namespace, its engine behind TLS on 127.0.0.1:2376, directory of the client's certificate)"""
+    namespace, authority = f"anchord-doctor-{os.getpid()}", Authority(scratch, "ca")
+    (scratch / "client").mkdir()
+    for name, file in zip(("cert.pem", "key.pem"), authority.sign("client")):
+        shutil.copy(file, scratch / "client" / name)
+    shutil.copy(authority.certificate, scratch / "client" / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(*authority.sign("engine", names="IP:127.0.0.1, DNS:127.0.0.1"))
+    subprocess.run(["ip", "netns", "add", namespace], check=True)
+    try:
+        subprocess.run(["ip", "-n", namespace, "link", "set", "lo", "up"], check=True)
+        listener = fake_docker.in_namespace(namespace, lambda: fake_docker.listen("127.0.0.1", 2376))
+        made = fake_engine.FakeEngine(context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False))
+        yield namespace, made, scratch / "client"
+        made.close()
+    finally:
+        subprocess.run(["ip", "netns", "del", namespace], check=True)
+
+
+def test_an_engine_behind_tls(build, scratch, remote):
+    """SPEC 10: both sides prove who they are; what is missing or wrong is named, with the way out."""
+    namespace, engine, directory = remote
+    engine.add("web", joined="ab" * 32, labels=FILES)
+
+    def ask():
+        return subprocess.run(["ip", "netns", "exec", namespace, build / "workers/doctor/anchord-doctor", "stale-netns"],
+                              env=os.environ | {"DOCKER_HOST": "tcp://127.0.0.1:2376", "DOCKER_CERT_PATH": str(directory)},
+                              capture_output=True, text=True, timeout=60, cwd="/")
+    result = ask()
+    assert result.returncode == 1 and "--force-recreate web\n" in result.stdout, result
+    shutil.copy(Authority(scratch, "other").certificate, directory / "ca.pem")
+    result = ask()
+    assert result.returncode == 2 and "ca.pem must hold the CA that signed Docker's certificate" in result.stderr
+    (directory / "key.pem").unlink()
+    result = ask()
+    assert result.returncode == 2 and f"{directory}/key.pem: No such file or directory; it is in DOCKER_CERT_PATH" in result.stderr
 
 
 def test_usage(build, scratch):
