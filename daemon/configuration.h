@@ -76,6 +76,7 @@ struct configuration {
     enum address_mode address_mode;
     enum log_level log_level;
     bool claim_gateway;
+    bool starts_siblings; /* LIFE-1 */
     uint64_t poll_interval_milliseconds;
     struct configuration_gateways external_gateways;
     char dhcp_host_name[DHCP_HOST_NAME_SIZE]; /* ADDR-5; not empty with dhcp-refresh */

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "daemon/control_worker.h"
+#include "daemon/keeper_worker.h"
 #include "daemon/monitoring.h"
 #include "daemon/role.h"
 
@@ -24,48 +25,17 @@ struct rebinder {
     int exit_status;
 };
 
-/* LIFE-5, for an external-rebinder. */
-#define FOLLOW_POLL_INTERVAL UINT32_C(30000)
-#define FOLLOW_STOP_TIMEOUT  UINT32_C(10000) /* Docker's own */
-#define FOLLOW_STEADY        UINT32_C(3000)
-#define FOLLOW_SETTLE_LIMIT  UINT32_C(90000)
-
 static enum anchor_role role_of(const struct rebinder *rebinder)
 {
     return rebinder->configuration->role == ROLE_WRAP_REBINDER ? ANCHOR_ROLE_WRAP_REBINDER
                                                                : ANCHOR_ROLE_EXTERNAL_REBINDER;
 }
 
-static void add_follow(const struct configuration *configuration, struct message_configure_keeper *message)
-{
-    message->poll_interval_milliseconds = FOLLOW_POLL_INTERVAL;
-    message->stop_timeout_milliseconds = FOLLOW_STOP_TIMEOUT;
-    memcpy(message->follow.network, configuration->follow_network, sizeof(message->follow.network));
-    memcpy(message->follow.target, configuration->follow_target, sizeof(message->follow.target));
-    message->follow.restarts = configuration->follow_restart;
-    message->follow.backoff_milliseconds = (uint32_t)configuration->follow_backoff_milliseconds;
-    message->follow.steady_milliseconds = FOLLOW_STEADY;
-    message->follow.settle_limit_milliseconds = FOLLOW_SETTLE_LIMIT;
-}
-
 static void on_keeper_started(struct worker *keeper, void *userdata)
 {
     struct rebinder *rebinder = userdata;
-    const struct configuration *configuration = rebinder->configuration;
-    struct message_configure_keeper message = {
-        .header = message_header_make(MESSAGE_CONFIGURE_KEEPER, sizeof(message), 0),
-        .role = role_of(rebinder),
-        .poll_interval_milliseconds = (uint32_t)configuration->wrap_poll_interval_milliseconds,
-        .stop_timeout_milliseconds = (uint32_t)configuration->wrap_stop_timeout_milliseconds,
-        .is_successor = rebinder->had_keeper,
-        .log_level = configuration->log_level,
-    };
 
-    memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
-    memcpy(message.project, configuration->project, sizeof(message.project)); /* each of the same size */
-    if (message.role == ANCHOR_ROLE_EXTERNAL_REBINDER)
-        add_follow(configuration, &message);
-    worker_send(keeper, &message.header, -1);
+    keeper_worker_configure(keeper, rebinder->configuration, rebinder->had_keeper);
     rebinder->had_keeper = true;
     control_worker_on_started(rebinder->readiness.control, keeper);
 }
@@ -125,18 +95,9 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 
 static int make_keeper(struct rebinder *rebinder, struct role_step *step)
 {
-    const struct configuration *configuration = rebinder->configuration;
     const struct worker_callbacks callbacks = {on_keeper_started, on_keeper_message, on_keeper_ended, rebinder};
 
-    rebinder->definition = (struct worker_definition){
-        .name = "keeper",
-        .program = "anchord-keeper",
-        .user = KEEPER_USER,
-        .writer = METRICS_WRITER_KEEPER,
-        .receives = DIRECTION_KEEPER_TO_SUPERVISOR,
-        .docker_host = configuration->docker_host,
-        .docker_cert_path = configuration->docker_tls_verify ? configuration->docker_cert_path : NULL,
-    };
+    rebinder->definition = keeper_worker_definition(rebinder->configuration);
     return role_make_workers(rebinder->event, &rebinder->definition, 1, &callbacks, &rebinder->keeper, step);
 }
 

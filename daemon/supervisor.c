@@ -5,6 +5,7 @@
 #include "common/sandbox.h"
 #include "daemon/control_worker.h"
 #include "daemon/dhcp.h"
+#include "daemon/keeper_worker.h"
 #include "daemon/monitoring.h"
 #include "daemon/role.h"
 
@@ -15,13 +16,14 @@
 /* Ready means that the project answers (SPEC §8); whether Docker is there right now is another question. */
 #define READY_CONDITIONS (READINESS_TABLES_INSTALLED | READINESS_RECONCILED)
 
-enum worker_index { WATCHER, NETADMIN, ANNOUNCER, WORKER_COUNT };
+enum worker_index { WATCHER, NETADMIN, ANNOUNCER, KEEPER, WORKER_COUNT };
 
 /* As the workers call each other. */
 static const enum link_peer link_peers[] = {
     [WATCHER] = LINK_PEER_WATCHER,
     [NETADMIN] = LINK_PEER_NETADMIN,
     [ANNOUNCER] = LINK_PEER_ANNOUNCER,
+    [KEEPER] = LINK_PEER_KEEPER,
 };
 
 /* Who talks to whom. */
@@ -40,6 +42,8 @@ struct supervisor {
     uint32_t conditions[WORKER_COUNT]; /* enum readiness_condition, of each worker */
     struct message_topology topology;  /* pinned once it is final; header.type 0: not known yet */
     uint64_t topologies_refused;
+    bool is_keeper_wanted;    /* the watcher has seen something for it */
+    bool had_keeper;          /* one ran, and may have left something half-done */
     bool others_were_started; /* by the first start of a watcher: one that may not is found out before that */
     struct role_readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
@@ -146,8 +150,11 @@ static void on_worker_started(struct worker *worker, void *userdata)
         }
     } else if (index == NETADMIN) {
         send_netadmin_configuration(supervisor);
-    } else {
+    } else if (index == ANNOUNCER) {
         send_announcer_configuration(supervisor);
+    } else {
+        keeper_worker_configure(worker, supervisor->configuration, supervisor->had_keeper);
+        supervisor->had_keeper = true;
     }
     for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
         if (pairs[i].one == index || pairs[i].other == index)
@@ -176,13 +183,15 @@ static void begin_stop(struct supervisor *supervisor, int exit_status)
     (void)sd_notify(false, "STOPPING=1");
     control_worker_on_stop(supervisor->readiness.control);
     worker_stop(supervisor->workers[WATCHER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
+    worker_stop(supervisor->workers[KEEPER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
     worker_stop(supervisor->workers[ANNOUNCER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
 }
 
 /* Called whenever something ended during a stop: takes the next step. */
 static void continue_stop(struct supervisor *supervisor, const struct worker *ended)
 {
-    if (worker_is_running(supervisor->workers[WATCHER]) || worker_is_running(supervisor->workers[ANNOUNCER]))
+    if (worker_is_running(supervisor->workers[WATCHER]) || worker_is_running(supervisor->workers[KEEPER]) ||
+        worker_is_running(supervisor->workers[ANNOUNCER]))
         return;
     dhcp_stop(supervisor->dhcp);
     if (dhcp_is_running(supervisor->dhcp))
@@ -191,6 +200,12 @@ static void continue_stop(struct supervisor *supervisor, const struct worker *en
         worker_stop(supervisor->workers[NETADMIN], STOP_TEAR_DOWN, NETADMIN_STOP_DEADLINE);
     if (!worker_is_running(supervisor->workers[NETADMIN]))
         (void)sd_event_exit(supervisor->event, supervisor->exit_status);
+}
+
+/* Without announcements and repairs the project still answers. */
+static bool must_work(enum worker_index index)
+{
+    return index == WATCHER || index == NETADMIN;
 }
 
 static void on_worker_ended(struct worker *worker, enum worker_end end, void *userdata)
@@ -209,8 +224,7 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
         worker_start(worker);
         return;
     }
-    /* Without announcements the project still answers. */
-    if (end == WORKER_END_PERMANENT && !supervisor->readiness.was_ready && index_of(supervisor, worker) != ANNOUNCER) {
+    if (end == WORKER_END_PERMANENT && !supervisor->readiness.was_ready && must_work(index_of(supervisor, worker))) {
         log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
         begin_stop(supervisor, EXIT_STATUS_CONFIGURATION);
         continue_stop(supervisor, NULL);
@@ -263,12 +277,26 @@ static void take_topology(struct supervisor *supervisor, const struct message_to
         worker_send(supervisor->workers[NETADMIN], &supervisor->topology.header, -1);
 }
 
+/* SPEC §6: it costs memory, so it runs from the moment on when there is something to keep. */
+static void want_keeper(struct supervisor *supervisor)
+{
+    if (supervisor->is_keeper_wanted || supervisor->is_stopping)
+        return;
+    supervisor->is_keeper_wanted = true;
+    control_worker_add(supervisor->readiness.control, member(supervisor, KEEPER));
+    worker_start(supervisor->workers[KEEPER]);
+}
+
 static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
 {
     struct supervisor *supervisor = userdata;
 
     if (message->type == MESSAGE_TOPOLOGY) {
         take_topology(supervisor, (const struct message_topology *)message);
+        return;
+    }
+    if (message->type == MESSAGE_KEEPER_WANTED) {
+        want_keeper(supervisor);
         return;
     }
     if (dhcp_take_message(supervisor->dhcp, message))
@@ -328,6 +356,7 @@ static int make_workers(struct supervisor *supervisor, struct role_step *step)
         .writer = METRICS_WRITER_ANNOUNCER,
         .receives = DIRECTION_ANNOUNCER_TO_SUPERVISOR,
     };
+    supervisor->definitions[KEEPER] = keeper_worker_definition(supervisor->configuration);
     return role_make_workers(supervisor->event, supervisor->definitions, WORKER_COUNT, &callbacks, supervisor->workers,
                              step);
 }
@@ -338,7 +367,7 @@ static void prepare_control(struct supervisor *supervisor)
     if (control_worker_new(supervisor->event, supervisor->configuration, ANCHOR_ROLE_NETWORK,
                            &supervisor->readiness.control) < 0)
         return;
-    for (size_t i = 0; i < WORKER_COUNT; i++)
+    for (size_t i = 0; i < KEEPER; i++)
         control_worker_add(supervisor->readiness.control, member(supervisor, (enum worker_index)i));
     monitoring_show(supervisor->monitoring, supervisor->readiness.control);
     control_worker_on_readiness(supervisor->readiness.control, supervisor->readiness.required, 0);

@@ -46,6 +46,7 @@ static const char *const type_names[] = {
     [MESSAGE_EXTERNAL_LINK] = "EXTERNAL_LINK",
     [MESSAGE_DOCKER_CREDENTIAL] = "DOCKER_CREDENTIAL",
     [MESSAGE_CONFIGURE_KEEPER] = "CONFIGURE_KEEPER",
+    [MESSAGE_KEEPER_WANTED] = "KEEPER_WANTED",
 };
 static_assert(sizeof(type_names) / sizeof(type_names[0]) == MESSAGE_TYPE_MAX_, "every type has a name");
 

@@ -110,6 +110,8 @@ enum message_type {
     MESSAGE_DOCKER_CREDENTIAL, /* with one descriptor: a file of DOCKER_CERT_PATH */
     /* supervisor -> keeper; see messages_keeper.h */
     MESSAGE_CONFIGURE_KEEPER,
+    /* watcher -> supervisor */
+    MESSAGE_KEEPER_WANTED, /* a container in scope lives in another one's network namespace */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -231,7 +233,7 @@ struct wire_link {
 
 /* --- supervisor and workers ------------------------------------------------------------------------- */
 
-struct message_ping { /* PING, PONG; the generation in the header is echoed */
+struct message_ping { /* PING, PONG, whose generation is echoed; KEEPER_WANTED */
     struct message_header header;
 };
 

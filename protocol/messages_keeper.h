@@ -8,14 +8,15 @@
 
 struct message_configure_keeper {
     struct message_header header;
-    char docker_host[DOCKER_HOST_SIZE];  /* unix:///path or tcp://name:port */
-    char project[NAME_SIZE];             /* Compose project whose containers are in scope; not empty */
-    uint32_t role;                       /* enum anchor_role: which of the repairs are its job */
-    uint32_t poll_interval_milliseconds; /* > 0 */
-    uint32_t stop_timeout_milliseconds;  /* what a container has to end in, before it is killed */
-    uint32_t is_successor;               /* 0 or 1: one before it died, and may have left something half-done */
-    uint32_t log_level;                  /* enum log_level */
-    uint32_t reserved;
+    char docker_host[DOCKER_HOST_SIZE];       /* unix:///path or tcp://name:port */
+    char project[NAME_SIZE];                  /* Compose project whose containers are in scope; not empty, or … */
+    char label_selector[LABEL_SELECTOR_SIZE]; /* … of a network-anchor, this one decides alone (DISC-2) */
+    uint32_t role;                            /* enum anchor_role: which of the repairs are its job */
+    uint32_t poll_interval_milliseconds;      /* > 0 */
+    uint32_t stop_timeout_milliseconds;       /* what a container has to end in, before it is killed */
+    uint32_t is_successor;                    /* 0 or 1: one before it died, and may have left something half-done */
+    uint32_t log_level;                       /* enum log_level */
+    uint32_t starts_siblings;                 /* 0 or 1; of a network-anchor: LIFE-1 */
     struct {
         char network[NAME_SIZE];            /* that belongs to somebody else, and changes its ID */
         char target[NAME_SIZE];             /* the follower: a service of `project`, else a container's name */
@@ -26,4 +27,5 @@ struct message_configure_keeper {
     } follow;                               /* of an external-rebinder, all zero otherwise */
 };
 
-static_assert(sizeof(struct message_configure_keeper) == 24 + 256 + 128 + 24 + 2 * 128 + 16, "wire layout");
+static_assert(sizeof(struct message_configure_keeper) == 24 + 256 + 128 + LABEL_SELECTOR_SIZE + 24 + 2 * 128 + 16,
+              "wire layout");

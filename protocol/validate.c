@@ -115,17 +115,6 @@ static const char *check_docker_credential(const void *message)
                : NULL;
 }
 
-/* One of the two says which containers are in scope. */
-static const char *check_scope(const struct message_configure_watcher *configuration)
-{
-    struct label_selector selector;
-    struct label_selector_error error;
-
-    if (configuration->label_selector[0] == '\0')
-        return configuration->project[0] == '\0' ? "no scope" : NULL;
-    return label_selector_parse(configuration->label_selector, &selector, &error) < 0 ? "label selector" : NULL;
-}
-
 static const char *check_configure_watcher(const void *message)
 {
     const struct message_configure_watcher *configuration = message;
@@ -141,7 +130,9 @@ static const char *check_configure_watcher(const void *message)
         return "empty string";
     if (configuration->poll_interval_milliseconds == 0)
         return "poll interval";
-    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : check_scope(configuration);
+    return configuration->log_level >= LOG_LEVEL_MAX_
+               ? "log level"
+               : check_scope(configuration->project, configuration->label_selector);
 }
 
 static const char *check_configure_netadmin(const void *message)
@@ -409,6 +400,7 @@ static const struct message_rule rules[] = {
     RULE(WATCHER_TO_SUPERVISOR, PONG, message_ping, NULL),
     RULE(WATCHER_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),
     RULE(WATCHER_TO_SUPERVISOR, TOPOLOGY, message_topology, check_topology),
+    RULE(WATCHER_TO_SUPERVISOR, KEEPER_WANTED, message_ping, NULL),
 
     RULE(NETADMIN_TO_SUPERVISOR, PONG, message_ping, NULL),
     RULE(NETADMIN_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),

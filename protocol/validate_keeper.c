@@ -34,19 +34,27 @@ static const char *check_follow(const struct message_configure_keeper *configura
 const char *check_configure_keeper(const void *message)
 {
     const struct message_configure_keeper *configuration = message;
+    const char *broken;
 
     if (!text_is_terminated(configuration->docker_host, sizeof(configuration->docker_host)) ||
-        !text_is_terminated(configuration->project, sizeof(configuration->project)))
+        !text_is_terminated(configuration->project, sizeof(configuration->project)) ||
+        !text_is_terminated(configuration->label_selector, sizeof(configuration->label_selector)))
         return "string not terminated";
-    if (configuration->docker_host[0] == '\0' || configuration->project[0] == '\0')
+    if (configuration->docker_host[0] == '\0')
         return "empty string";
-    if (configuration->role != ANCHOR_ROLE_EXTERNAL_REBINDER && configuration->role != ANCHOR_ROLE_WRAP_REBINDER)
+    if (configuration->role != ANCHOR_ROLE_NETWORK && configuration->role != ANCHOR_ROLE_EXTERNAL_REBINDER &&
+        configuration->role != ANCHOR_ROLE_WRAP_REBINDER)
         return "role";
+    if (configuration->role != ANCHOR_ROLE_NETWORK && configuration->label_selector[0] != '\0')
+        return "label selector of a rebinder";
     if (configuration->poll_interval_milliseconds == 0)
         return "poll interval";
     if (configuration->is_successor > 1)
         return "is_successor";
-    if (configuration->reserved)
-        return "reserved field not zero";
-    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : check_follow(configuration);
+    if (configuration->starts_siblings > 1)
+        return "starts_siblings";
+    if (configuration->log_level >= LOG_LEVEL_MAX_)
+        return "log level";
+    broken = check_scope(configuration->project, configuration->label_selector);
+    return broken ? broken : check_follow(configuration);
 }

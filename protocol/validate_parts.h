@@ -17,6 +17,17 @@ static inline bool is_zero(const uint8_t *bytes, size_t length)
     return true;
 }
 
+/* DISC-2: a project, or a selector, which decides alone. Both are terminated. */
+static inline const char *check_scope(const char *project, const char *label_selector)
+{
+    struct label_selector selector;
+    struct label_selector_error error;
+
+    if (label_selector[0] == '\0')
+        return project[0] == '\0' ? "no scope" : NULL;
+    return label_selector_parse(label_selector, &selector, &error) < 0 ? "label selector" : NULL;
+}
+
 static inline const char *check_address(const struct wire_address *address, bool may_be_none)
 {
     size_t used = ip_family_length(address->family);

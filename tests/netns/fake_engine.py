@@ -69,7 +69,7 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
 
     def find(self, reference):
         for record in self.records.values():
-            if reference in (record["Id"], record["Name"][1:]):
+            if record["Name"][1:] == reference or (len(reference) >= 12 and record["Id"].startswith(reference)):
                 return record
         return None
 

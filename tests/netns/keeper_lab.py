@@ -19,16 +19,17 @@ import messages
 from watcher_lab import Connection, DEADLINE
 
 UID = 24943
-ROLE_EXTERNAL_REBINDER, ROLE_WRAP_REBINDER = 3, 4
+ROLE_NETWORK_ANCHOR, ROLE_EXTERNAL_REBINDER, ROLE_WRAP_REBINDER = 1, 3, 4
 
 
 def configure_keeper(docker_host, project="mail", poll=30.0, stop_timeout=1.0, successor=False,
-                     role=ROLE_WRAP_REBINDER, log_level=messages.LOG_DEBUG, follow=None):
+                     role=ROLE_WRAP_REBINDER, selector="", starts_siblings=False, log_level=messages.LOG_DEBUG,
+                     follow=None):
     """`follow`: (network, target, restarts, backoff, steady, limit) of an external-rebinder, times in seconds."""
     network, target, restarts, *times = follow or ("", "", False, 0, 0, 0)
-    body = struct.pack("=256s128s6I128s128s4I", docker_host.encode(), project.encode(), role, int(poll * 1000),
-                       int(stop_timeout * 1000), successor, log_level, 0, network.encode(), target.encode(), restarts,
-                       *(int(seconds * 1000) for seconds in times))
+    body = struct.pack("=256s128s1024s6I128s128s4I", docker_host.encode(), project.encode(), selector.encode(), role,
+                       int(poll * 1000), int(stop_timeout * 1000), successor, log_level, starts_siblings,
+                       network.encode(), target.encode(), restarts, *(int(seconds * 1000) for seconds in times))
     return messages.message(messages.CONFIGURE_KEEPER, body)
 
 

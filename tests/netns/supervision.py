@@ -102,6 +102,9 @@ while True:
             external_link(BEHAVIOUR["external_link"])
     if kind == "LEASE":
         apply_lease(generation, message[HEADER.size:])
+    if kind == "CONFIGURE_WATCHER" and BEHAVIOUR.get("wants_keeper"):
+        for _ in range(2):
+            send(channel, "KEEPER_WANTED")
     if kind == "LINK" and NAME == "watcher" and "topology" in BEHAVIOUR:
         send(channel, "TOPOLOGY", 0, topology(BEHAVIOUR["topology"]))
 '''

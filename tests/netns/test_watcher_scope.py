@@ -197,3 +197,36 @@ def test_disc1_a_failed_pass_keeps_joined_entries(lab, docker):
     successor.put(joined(1, 9))
     successor.put(container(2, "tcp/2"))
     assert watcher.next_state()[1] == at(1, "172.30.0.99") | entry(2)
+
+
+# --- who needs the keeper (SPEC 6) ---
+
+def dependent(number, project="mail", state="created"):
+    record = container(number, "", project=project)
+    del record["Labels"]["anchord.expose"]
+    return record | {"State": state, "HostConfig": {"NetworkMode": "container:" + container_id(99)}}
+
+
+@pytest.mark.parametrize("record", [dependent(2), dependent(2, state="exited"), dependent(2, state="running")],
+                         ids=lambda record: record["State"])
+def test_life1_the_first_list_tells_whether_somebody_joins_anothers_namespace(lab, docker, record):
+    docker.put(container(1, "tcp/1"))
+    docker.put(record)
+    watcher = lab.start(poll=600)
+    watcher.from_supervisor_channel(messages.KEEPER_WANTED)
+    watcher.state(entry(1))
+
+
+def test_life1_one_that_is_created_later_is_seen_and_others_are_not(lab, docker):
+    docker.put(container(1, "tcp/1"))
+    docker.put(dependent(2, project="other"))
+    watcher = lab.start(poll=600)
+    watcher.state(entry(1))
+    for record in (dependent(3, project="other"), container(4, "tcp/4") | {"State": "created"}, dependent(5)):
+        docker.put(record)
+        docker.event("container", "create", record)
+    watcher.from_supervisor_channel(messages.KEEPER_WANTED)
+    asked = " ".join(docker.requests)
+    assert container_id(5) in asked and container_id(3) not in asked
+    docker.start(container(6, "tcp/6"))
+    watcher.state(entry(1, 6))

@@ -5,6 +5,7 @@
 #include "workers/docker/timestamp.h"
 #include "workers/keeper/memory.h"
 #include "workers/keeper/repair.h"
+#include "workers/keeper/sibling.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -188,6 +189,58 @@ static void each_state_has_its_repair(void **state)
     assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
 }
 
+static struct sibling_verdict verdict_on(const struct inspection *sibling, const struct inspection *target,
+                                         bool may_start)
+{
+    struct memory_entry entry = {0};
+    struct sibling_verdict verdict;
+
+    sibling_judge(&entry, sibling, target, may_start, 1, &verdict);
+    if (verdict.action == SIBLING_LATER) {
+        assert_true(verdict.time > 1);
+        sibling_judge(&entry, sibling, target, may_start, verdict.time, &verdict);
+        assert_int_not_equal(verdict.action, SIBLING_LATER);
+        assert_int_not_equal(entry.wrong_since, 0);
+    } else {
+        assert_int_equal(entry.wrong_since, 0);
+    }
+    return verdict;
+}
+
+static void a_sibling_is_started_or_reported_and_only_that(void **state)
+{
+    struct inspection target = {.is_running = true, .started = 5};
+    struct inspection sibling = {.name = "side", .is_running = true, .started = 7};
+
+    (void)state;
+    memset(sibling.joined, '9', DOCKER_ID_SIZE - 1);
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_LEAVE);
+    target.started = 8;
+    assert_string_equal(verdict_on(&sibling, &target, true).command, "docker restart side");
+    assert_string_equal(verdict_on(&sibling, NULL, true).command, "docker rm -f side, and create it again");
+    target.is_running = false;
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_LEAVE);
+    target.is_running = true;
+    sibling.is_paused = true;
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_LEAVE);
+
+    sibling = (struct inspection){.name = "side", .joined = "database", .is_created = true};
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_START);
+    assert_int_equal(verdict_on(&sibling, &target, false).action, SIBLING_LEAVE);
+    assert_int_equal(verdict_on(&sibling, NULL, true).action, SIBLING_LEAVE); /* by name: it may still come */
+    target.is_unhealthy = true;
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_START);
+    sibling.wants_healthy = true;
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_LEAVE);
+    target.is_unhealthy = false;
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_START);
+    sibling.has_failed_start = true;
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_LEAVE);
+    sibling.has_failed_to_join = true;
+    sibling.is_created = false;
+    assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_START);
+}
+
 static void attempts_get_rarer_and_calm_clears_them(void **state)
 {
     static const uint64_t seconds[] = {1, 2, 4, 8, 16, 32, 60, 60};
@@ -235,6 +288,7 @@ int main(void)
         cmocka_unit_test(a_journal_is_read_as_it_was_written),
         cmocka_unit_test(other_names_are_no_journals),
         cmocka_unit_test(each_state_has_its_repair),
+        cmocka_unit_test(a_sibling_is_started_or_reported_and_only_that),
         cmocka_unit_test(attempts_get_rarer_and_calm_clears_them),
         cmocka_unit_test(only_what_is_gone_is_forgotten),
     };

@@ -69,7 +69,7 @@ static void the_keepers_configuration_is_checked(void **state)
     assert_null(verdict(direction, 0));
     message.keeper.is_successor = 1;
     assert_null(verdict(direction, 0));
-    message.keeper.role = ANCHOR_ROLE_NETWORK;
+    message.keeper.role = ANCHOR_ROLE_SERVICE;
     EXPECT_BROKEN(direction, "role");
     message.keeper.role = ANCHOR_ROLE_MAX_;
     EXPECT_BROKEN(direction, "role");
@@ -81,7 +81,15 @@ static void the_keepers_configuration_is_checked(void **state)
     EXPECT_BROKEN(direction, "empty string");
     begin_configure_keeper();
     message.keeper.project[0] = '\0';
-    EXPECT_BROKEN(direction, "empty string");
+    EXPECT_BROKEN(direction, "no scope");
+    memcpy(message.keeper.label_selector, "identity=mail", sizeof("identity=mail"));
+    EXPECT_BROKEN(direction, "label selector of a rebinder");
+    message.keeper.role = ANCHOR_ROLE_NETWORK;
+    assert_null(verdict(direction, 0));
+    message.keeper.label_selector[0] = ',';
+    EXPECT_BROKEN(direction, "label selector");
+    memset(message.keeper.label_selector, 'x', sizeof(message.keeper.label_selector));
+    EXPECT_BROKEN(direction, "string not terminated");
     begin_configure_keeper();
     message.keeper.poll_interval_milliseconds = 0;
     EXPECT_BROKEN(direction, "poll interval");
@@ -92,8 +100,8 @@ static void the_keepers_configuration_is_checked(void **state)
     message.keeper.log_level = 77;
     EXPECT_BROKEN(direction, "log level");
     begin_configure_keeper();
-    message.keeper.reserved = 1;
-    EXPECT_BROKEN(direction, "reserved field not zero");
+    message.keeper.starts_siblings = 2;
+    EXPECT_BROKEN(direction, "starts_siblings");
 }
 
 static void begin_configure_follow(void)

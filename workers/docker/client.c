@@ -314,6 +314,13 @@ char *docker_client_make_path(const struct docker_client *client, const char *pa
     return text;
 }
 
+char *docker_label_filter(const char *key, const char *value)
+{
+    char *filter = NULL;
+
+    return asprintf(&filter, *value ? "%s=%s" : "%s", key, value) < 0 ? NULL : filter;
+}
+
 int docker_client_list(struct docker_client *client, const struct docker_container_query *query,
                        const struct docker_label_names *labels, const struct docker_container_handlers *handlers)
 {

@@ -49,6 +49,13 @@ struct docker_container_query {
     bool in_any_state;   /* also those that do not run */
 };
 
+/*
+ * A label as such a query takes it, to be freed by the caller; NULL without memory. Docker's filter `key=value` is
+ * exact, but not every engine takes an empty value for one that is to be empty: then it is the key alone, and the
+ * caller compares what comes.
+ */
+char *docker_label_filter(const char *key, const char *value) __attribute__((warn_unused_result));
+
 struct docker_container_handlers {
     docker_container_handler on_container;
     docker_odd_handler on_odd;

@@ -38,9 +38,22 @@ static int read_identity(struct inspection *inspection, const char **ret_reason)
     return 0;
 }
 
+static bool contains(struct json_slice slice, const char *text)
+{
+    return slice.length > 0 && memmem(slice.text, slice.length, text, strlen(text));
+}
+
+/* Engine 20.10 … 29 (moby daemon/container_operations*.go, runc): the target does not run, is not there, or has just
+ * ended. */
+static bool tells_of_no_namespace(struct json_slice error)
+{
+    return contains(error, "cannot join network") || contains(error, "No such container") || contains(error, "/ns/net");
+}
+
 static void read_state(struct inspection *inspection)
 {
     struct json_slice state = json_slice_member(inspection->root, "State");
+    struct json_slice health = json_slice_member(json_slice_member(state, "Health"), "Status");
     char status[16];
     char text[64];
 
@@ -48,8 +61,11 @@ static void read_state(struct inspection *inspection)
     copy_text(state, "StartedAt", text, sizeof(text));
     inspection->is_running = is_true(state, "Running") || is_true(state, "Restarting");
     inspection->is_paused = is_true(state, "Paused");
+    inspection->is_unhealthy = contains(health, "starting") || contains(health, "unhealthy");
     inspection->is_created = strcmp(status, "created") == 0;
     inspection->has_failed_start = !inspection->is_running && json_slice_member(state, "Error").length > strlen("\"\"");
+    inspection->has_failed_to_join =
+        inspection->has_failed_start && tells_of_no_namespace(json_slice_member(state, "Error"));
     if (docker_time_parse(text, &inspection->started) < 0)
         inspection->started = 0;
 }
@@ -103,6 +119,8 @@ static void read_config(struct inspection *inspection)
     }
     copy_text(labels, "com.docker.compose.project", inspection->project, sizeof(inspection->project));
     copy_text(labels, "com.docker.compose.service", inspection->service, sizeof(inspection->service));
+    inspection->wants_healthy =
+        contains(json_slice_member(labels, "com.docker.compose.depends_on"), ":service_healthy");
     copy_text(labels, "anchord.target", inspection->target_name, sizeof(inspection->target_name));
     copy_text(labels, LABEL_REPLACES, inspection->replaces, sizeof(inspection->replaces));
 }

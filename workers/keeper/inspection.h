@@ -21,12 +21,15 @@ struct inspection {
     char image_id[IMAGE_ID_SIZE];
     bool is_running; /* paused and restarting ones, too, as Docker sees it */
     bool is_paused;
-    bool is_created;        /* and never started */
-    bool has_failed_start;  /* Docker could not start it the last time it tried: State.Error */
-    uint64_t started;       /* nanoseconds since 1970; 0: never */
-    char joined[NAME_SIZE]; /* network_mode: container:THIS, an ID or a name; else empty */
-    bool removes_itself;    /* --rm */
-    bool is_rebinder;       /* its command or environment says so: one of us, which no rebinder touches */
+    bool is_created;         /* and never started */
+    bool has_failed_start;   /* Docker could not start it the last time it tried: State.Error */
+    bool has_failed_to_join; /* … because there was no namespace to join */
+    uint64_t started;        /* nanoseconds since 1970; 0: never */
+    char joined[NAME_SIZE];  /* network_mode: container:THIS, an ID or a name; else empty */
+    bool is_unhealthy;       /* it has a health check that has not succeeded (yet) */
+    bool wants_healthy;      /* Compose would not start it before a container that it depends on is healthy */
+    bool removes_itself;     /* --rm */
+    bool is_rebinder;        /* its command or environment says so: one of us, which no rebinder touches */
     struct restart_policy_record policy;
     char project[NAME_SIZE]; /* Compose's labels; may be empty */
     char service[NAME_SIZE];

@@ -24,7 +24,8 @@ struct look {
     struct session *session;
     struct look_callbacks callbacks;
     struct memory memory;
-    char *label_filter;
+    struct label_selector scope;
+    char *filters[LABEL_SELECTOR_PAIRS_MAX]; /* the same, as Docker's list takes them */
     uint64_t poll_interval;
     sd_event_source *poll_timer;
     sd_event_source *look_timer;
@@ -143,7 +144,7 @@ static void on_container(void *userdata, const struct docker_container *containe
     bool is_half_done = journal_parse(container->name, &journal) == 0;
     struct candidate *candidate;
 
-    if (!container->joins_another && !is_half_done)
+    if (!container->is_selected || (!container->joins_another && !is_half_done))
         return;
     if (look->candidate_count == CANDIDATES_MAX)
         return;
@@ -178,11 +179,10 @@ static void on_listed(void *userdata, int error, const char *text)
 
 static void begin(struct look *look)
 {
-    static const struct docker_label_names no_labels = {0};
-    const char *filters[] = {look->label_filter};
+    const struct docker_label_names labels = {.selector = &look->scope};
     const struct docker_container_query query = {
-        .labels = filters,
-        .label_count = ARRAY_LENGTH(filters),
+        .labels = (const char *const *)look->filters,
+        .label_count = look->scope.count,
         .in_any_state = true,
     };
     const struct docker_container_handlers handlers = {on_container, on_odd_container, on_listed, look};
@@ -196,7 +196,7 @@ static void begin(struct look *look)
     look->is_looking = true;
     look->must_look_again = false;
     look->wake_at = UINT64_MAX;
-    session_check_sent(look->session, docker_client_list(session_client(look->session), &query, &no_labels, &handlers));
+    session_check_sent(look->session, docker_client_list(session_client(look->session), &query, &labels, &handlers));
 }
 
 /* --- when ------------------------------------------------------------------------------------------------ */
@@ -262,8 +262,19 @@ static int add_timer(sd_event *event, sd_event_source **ret, sd_event_time_handl
     return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
-int look_new(sd_event *event, struct session *session, const char *label_filter, uint32_t poll_interval_milliseconds,
-             const struct look_callbacks *callbacks, struct look **ret)
+static int make_filters(struct look *look)
+{
+    for (size_t i = 0; i < look->scope.count; i++) {
+        look->filters[i] =
+            docker_label_filter(label_selector_key(&look->scope, i), label_selector_value(&look->scope, i));
+        if (!look->filters[i])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int look_new(sd_event *event, struct session *session, const struct label_selector *scope,
+             uint32_t poll_interval_milliseconds, const struct look_callbacks *callbacks, struct look **ret)
 {
     CLEANUP(look_freep) struct look *look = calloc(1, sizeof(*look));
     int result;
@@ -273,10 +284,10 @@ int look_new(sd_event *event, struct session *session, const char *label_filter,
     look->session = session;
     look->callbacks = *callbacks;
     look->poll_interval = poll_interval_milliseconds * MICROSECONDS_PER_MILLISECOND;
-    look->label_filter = strdup(label_filter);
-    if (!look->label_filter)
-        return -ENOMEM;
-    result = add_timer(event, &look->poll_timer, on_poll_time, look);
+    look->scope = *scope;
+    result = make_filters(look);
+    if (result >= 0)
+        result = add_timer(event, &look->poll_timer, on_poll_time, look);
     if (result >= 0)
         result = add_timer(event, &look->look_timer, on_look_time, look);
     if (result < 0)
@@ -293,7 +304,8 @@ struct look *look_free(struct look *look)
     memory_release(&look->memory);
     sd_event_source_disable_unref(look->poll_timer);
     sd_event_source_disable_unref(look->look_timer);
-    free(look->label_filter);
+    for (size_t i = 0; i < look->scope.count; i++)
+        free(look->filters[i]);
     free(look);
     return NULL;
 }

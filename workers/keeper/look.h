@@ -25,11 +25,12 @@ struct look_callbacks {
 struct look;
 
 /*
- * `label_filter` is the scope, "label" or "label=value", copied; `session` must outlive it. Before the sandbox is
- * sealed: it sets timers up. Returns 0 or a negative errno.
+ * `scope`: the labels that containers in scope carry, at least one; copied. `session` must outlive it. Before the
+ * sandbox is sealed: it sets timers up. Returns 0 or a negative errno.
  */
-int look_new(sd_event *event, struct session *session, const char *label_filter, uint32_t poll_interval_milliseconds,
-             const struct look_callbacks *callbacks, struct look **ret) __attribute__((warn_unused_result));
+int look_new(sd_event *event, struct session *session, const struct label_selector *scope,
+             uint32_t poll_interval_milliseconds, const struct look_callbacks *callbacks, struct look **ret)
+    __attribute__((warn_unused_result));
 struct look *look_free(struct look *look);
 DEFINE_POINTER_CLEANUP(struct look, (void)look_free, look_freep);
 

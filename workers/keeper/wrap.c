@@ -1,4 +1,4 @@
-/* The job of a wrap-rebinder; see wrap.h. Runs without any privilege. */
+/* What is done about containers in others' namespaces; see wrap.h. Runs without any privilege. */
 #include "workers/keeper/wrap.h"
 
 #include "common/clock.h"
@@ -8,13 +8,13 @@
 #include "workers/keeper/look.h"
 #include "workers/keeper/recreation.h"
 #include "workers/keeper/repair.h"
+#include "workers/keeper/sibling.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* A recreation that nobody has moved on for so long, besides the time that a stop may take, has lost its keeper. */
-#define UNATTENDED   (30 * MICROSECONDS_PER_SECOND)
-#define COMMAND_SIZE 320
+#define UNATTENDED (30 * MICROSECONDS_PER_SECOND)
 
 struct wrap {
     const struct message_configure_keeper *configuration;
@@ -161,19 +161,23 @@ static void repair(struct wrap *wrap, enum repair repair)
 /* --- an ordinary container ------------------------------------------------------------------------------- */
 
 /* LIFE-4. */
-static void report_unknown_target(struct wrap *wrap)
+static void report(struct wrap *wrap, const char *message, const char *command)
 {
-    const struct inspection *dependent = wrap->dependent;
-    char command[COMMAND_SIZE];
     char finding[FINDING_REASON_SIZE];
 
-    (void)snprintf(command, sizeof(command), "docker compose -p %s up -d --no-deps --force-recreate %s",
-                   dependent->project, dependent->service);
     (void)snprintf(finding, sizeof(finding), "dependent in dead netns: %s", command);
     if (memory_note_finding(wrap->entry, finding))
-        log_error("dependent in dead netns, and nobody knows the name of its target: set the label anchord.target",
-                  LOG_TEXT("container", dependent->name), LOG_TEXT("target", dependent->joined),
+        log_error(message, LOG_TEXT("container", wrap->dependent->name), LOG_TEXT("target", wrap->dependent->joined),
                   LOG_TEXT("command", command));
+}
+
+static void report_unknown_target(struct wrap *wrap)
+{
+    char command[SIBLING_COMMAND_SIZE];
+
+    sibling_recreate_command(wrap->dependent, command);
+    report(wrap, "dependent in dead netns, and nobody knows the name of its target: set the label anchord.target",
+           command);
 }
 
 static void wait_for_target(struct wrap *wrap, const char *target)
@@ -213,6 +217,37 @@ static void judge(struct wrap *wrap, bool has_target)
     }
 }
 
+/* In a network-anchor (LIFE-1, LIFE-4). */
+static void judge_sibling(struct wrap *wrap, bool has_target)
+{
+    struct sibling_verdict verdict;
+
+    sibling_judge(wrap->entry, wrap->dependent, has_target ? &wrap->target : NULL, wrap->configuration->starts_siblings,
+                  clock_monotonic_microseconds(), &verdict);
+    switch (verdict.action) {
+    case SIBLING_START:
+        repair(wrap, REPAIR_START);
+        return;
+    case SIBLING_REPORT:
+        wrap->dead_count++;
+        report(wrap, "dependent in dead netns", verdict.command);
+        break;
+    case SIBLING_LATER:
+        look_wake_at(wrap->look, verdict.time);
+        break;
+    case SIBLING_LEAVE:
+    default:
+        (void)memory_note_finding(wrap->entry, ""); /* that is no news to anybody */
+        break;
+    }
+    look_continue(wrap->look);
+}
+
+static bool is_network_anchor(const struct wrap *wrap)
+{
+    return wrap->configuration->role == ANCHOR_ROLE_NETWORK;
+}
+
 /* Reads what is now in `target`. Returns 0, -ENOENT, or another negative errno, which has been noted. */
 static int read_target(struct wrap *wrap, int error, const char *text)
 {
@@ -234,6 +269,8 @@ static void on_target(void *userdata, int error, const char *text)
     error = read_target(wrap, error, text);
     if (error < 0 && error != -ENOENT)
         look_continue(wrap->look);
+    else if (is_network_anchor(wrap))
+        judge_sibling(wrap, error == 0);
     else
         judge(wrap, error == 0);
 }
@@ -242,9 +279,10 @@ static void ask_for_target(struct wrap *wrap)
 {
     const struct inspection *dependent = wrap->dependent;
     const char *remembered = strcmp(wrap->entry->joined, dependent->joined) == 0 ? wrap->entry->target_name : "";
-    const char *reference = dependent->target_name[0] ? dependent->target_name
-                            : remembered[0]           ? remembered
-                                                      : dependent->joined;
+    const char *reference = is_network_anchor(wrap)     ? dependent->joined
+                            : dependent->target_name[0] ? dependent->target_name
+                            : remembered[0]             ? remembered
+                                                        : dependent->joined;
 
     wrap->is_asked_by_id = reference == dependent->joined;
     memcpy(wrap->reference, reference, sizeof(wrap->reference)); /* each of the same size */
@@ -328,6 +366,8 @@ static void on_container(void *userdata, struct memory_entry *entry, struct insp
     wrap->journal = journal;
     if (!journal)
         ask_for_target(wrap);
+    else if (is_network_anchor(wrap)) /* a wrap-rebinder's */
+        look_continue(wrap->look);
     else
         ask_about(wrap, journal->name, on_replacement);
 }
@@ -377,18 +417,24 @@ int wrap_link_control(struct wrap *wrap, int fd)
     return findings_sender_link(wrap->findings, fd);
 }
 
-/* Of everything in the Compose project that it was given. */
+/* Of everything in the Compose project, or with the labels, that it was given. */
 static int make_look(struct wrap *wrap, sd_event *event)
 {
+    const struct message_configure_keeper *configuration = wrap->configuration;
     const struct look_callbacks callbacks = {on_container, on_look_end, wrap};
-    CLEANUP_FREE char *filter = NULL;
+    char text[LABEL_SELECTOR_SIZE];
+    struct label_selector scope;
+    struct label_selector_error error;
+    int result;
 
-    if (asprintf(&filter, "com.docker.compose.project=%s", wrap->configuration->project) < 0) {
-        filter = NULL;
-        return -ENOMEM;
-    }
-    return look_new(event, wrap->session, filter, wrap->configuration->poll_interval_milliseconds, &callbacks,
-                    &wrap->look);
+    if (configuration->label_selector[0] != '\0')
+        memcpy(text, configuration->label_selector, sizeof(text));
+    else
+        (void)snprintf(text, sizeof(text), "com.docker.compose.project=%s", configuration->project);
+    result = label_selector_parse(text, &scope, &error);
+    return result < 0 ? result
+                      : look_new(event, wrap->session, &scope, configuration->poll_interval_milliseconds, &callbacks,
+                                 &wrap->look);
 }
 
 int wrap_new(sd_event *event, struct session *session, const struct message_configure_keeper *configuration,

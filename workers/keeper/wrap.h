@@ -1,9 +1,10 @@
 /*
- * The job of a wrap-rebinder (LIFE-6): every container of the project that lives in another one's network namespace is
- * there again after that one was restarted or recreated.
+ * The containers of the scope that live in another one's network namespace, and what is done about them: by a
+ * wrap-rebinder each is there again after that one was restarted or recreated (LIFE-6), by a network-anchor those that
+ * wait are started and those that are lost reported (LIFE-1, LIFE-4; sibling.h).
  *
- * Called by keeper.c. Level-triggered: each look reads everything anew, at the start, after events, and every
- * ANCHORD_WRAP_POLL_INTERVAL; one container after the other, one repair at a time. Runs without any privilege.
+ * Called by keeper.c. Level-triggered: each look reads everything anew, at the start, after events, and every poll
+ * interval; one container after the other, one repair at a time. Runs without any privilege.
  */
 #pragma once
 

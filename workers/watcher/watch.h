@@ -16,6 +16,8 @@ struct watch_callbacks {
     void (*on_connected)(void *userdata, bool is_connected);
     /* The table is complete and may differ; `event_time` as in reconcile.h. */
     void (*on_changed)(void *userdata, uint64_t event_time);
+    /* Once: a container in scope lives in another one's network namespace, or is to. */
+    void (*on_dependent)(void *userdata);
     /* What the survey has found may differ. */
     void (*on_surveyed)(void *userdata);
     void *userdata;

@@ -50,6 +50,7 @@ struct watch {
     bool is_complete;  /* the scope was listed since */
     bool has_listed;   /* the scope was listed once since we run */
     bool must_list;
+    bool has_dependent;   /* somebody in scope joins another's namespace: the owner knows */
     enum request request; /* under way */
     uint64_t connected_at;
     uint64_t backoff;

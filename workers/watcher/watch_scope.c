@@ -5,7 +5,6 @@
 #include "common/text.h"
 #include "protocol/metrics.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* --- events -------------------------------------------------------------------------------------------- */
@@ -46,6 +45,13 @@ static bool is_relevant(const struct watch *watch, const struct docker_event *ev
     return is_in_scope(watch, event->is_selected, event->labels) && event->labels[WATCHED_LABEL_EXPOSE].is_present;
 }
 
+/* No event tells what namespace a container will join, and that never changes. Asked until there is one. */
+static bool is_possible_dependent(const struct watch *watch, const struct docker_event *event)
+{
+    return !watch->has_dependent && event->type == DOCKER_EVENT_CONTAINER && strcmp(event->action, "create") == 0 &&
+           is_in_scope(watch, event->is_selected, event->labels);
+}
+
 void watch_scope_on_event(void *userdata, const struct docker_event *event)
 {
     struct watch *watch = userdata;
@@ -59,6 +65,9 @@ void watch_scope_on_event(void *userdata, const struct docker_event *event)
         if (changes_note(&watch->changes, event->container_id, event->time, clock_monotonic_microseconds()) < 0)
             watch->must_list = true;
     }
+    if (is_possible_dependent(watch, event) &&
+        changes_note(&watch->changes, event->container_id, 0, clock_monotonic_microseconds()) < 0)
+        watch->must_list = true;
     watch_schedule_step(watch);
 }
 
@@ -112,6 +121,11 @@ static void on_scope_container(void *userdata, const struct docker_container *co
     struct label_fault fault = {0};
     int result = namespace_owners_put(&watch->owners, container);
 
+    if (!watch->has_dependent && container->joins_another &&
+        is_in_scope(watch, container->is_selected, container->labels)) {
+        watch->has_dependent = true;
+        watch->callbacks.on_dependent(watch->callbacks.userdata);
+    }
     if (container->is_running && is_in_scope(watch, container->is_selected, container->labels)) {
         warn_of_unknown_label(watch, container);
         if (result == 0 && container->labels[WATCHED_LABEL_EXPOSE].is_present)
@@ -219,6 +233,7 @@ static int list(struct watch *watch, const char *const *ids, size_t id_count, do
         .label_count = id_count > 0 ? 0 : watch->scope_filter_count,
         .ids = ids,
         .id_count = id_count,
+        .in_any_state = !watch->has_dependent,
     };
     const struct docker_container_handlers handlers = {on_scope_container, on_odd_container, on_done, watch};
 
@@ -285,19 +300,13 @@ bool watch_scope_take_changes(struct watch *watch)
 
 /* --- configuration ------------------------------------------------------------------------------------- */
 
-/*
- * Docker's filter `key=value` is exact, but not every engine takes an empty value for one that is to be empty: then the
- * key alone. What comes is compared again anyway.
- */
 static int add_filter(struct watch *watch, const char *key, const char *value)
 {
-    char **filter = &watch->scope_filters[watch->scope_filter_count];
+    char *filter = docker_label_filter(key, value);
 
-    if (asprintf(filter, *value ? "%s=%s" : "%s", key, value) < 0) {
-        *filter = NULL;
+    if (!filter)
         return -ENOMEM;
-    }
-    watch->scope_filter_count++;
+    watch->scope_filters[watch->scope_filter_count++] = filter;
     return 0;
 }
 

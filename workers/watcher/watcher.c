@@ -77,6 +77,14 @@ static void on_docker_changed(void *userdata, uint64_t event_time)
     reconcile(userdata, event_time);
 }
 
+static void on_dependent(void *userdata)
+{
+    struct watcher *watcher = userdata;
+    const struct message_ping wanted = {message_header_make(MESSAGE_KEEPER_WANTED, sizeof(wanted), 0)};
+
+    (void)channel_send_message(watcher->supervisor, &wanted); /* the end of the loop follows a failure */
+}
+
 static void on_paths_looked_at(void *userdata)
 {
     struct watcher *watcher = userdata;
@@ -178,8 +186,8 @@ static int make_rooms(struct watcher *watcher, const struct message_configure_wa
                       const struct docker_host *host)
 {
     const struct discovery_callbacks discovery_callbacks = {on_topology, on_fatal, watcher};
-    const struct watch_callbacks watch_callbacks = {on_docker_connected, on_docker_changed, on_paths_looked_at,
-                                                    watcher};
+    const struct watch_callbacks watch_callbacks = {on_docker_connected, on_docker_changed, on_dependent,
+                                                    on_paths_looked_at, watcher};
     int result = reconciler_new(&watcher->reconciler);
 
     if (result == 0)

@@ -1,0 +1,150 @@
+"""anchord-keeper in a network-anchor: siblings in others' namespaces are started, and reported (LIFE-1, LIFE-4)."""
+
+import pytest
+
+from keeper_lab import ROLE_NETWORK_ANCHOR, KeeperLab
+from supervision import wait_until
+
+SIBLING, TARGET = "sidecar", "database"
+DEAD = "dependent in dead netns"
+
+
+class AnchorLab(KeeperLab):
+    def start(self, **configuration):
+        keeper = super().start(**{"role": ROLE_NETWORK_ANCHOR, "starts_siblings": True, **configuration})
+        keeper.log("connected to Docker")
+        return keeper
+
+    def runs(self, name):
+        return self.engine.named(name)["State"]["Running"]
+
+
+@pytest.fixture
+def lab(build):
+    made = AnchorLab(build)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("reference", ["name", "whole", "short"])
+def test_life1_a_created_sibling_starts_with_its_target(lab, reference):
+    """By the target's name, its ID and the ID that people see; the target belongs to somebody else."""
+    target = "7" * 64
+    record = lab.engine.records.pop(lab.engine.add(TARGET, project="other", running=False))
+    lab.engine.records[target] = record | {"Id": target}
+    lab.engine.add(SIBLING, joined={"name": TARGET, "whole": target, "short": target[:12]}[reference], running=False)
+    keeper = lab.start()
+    with lab.engine.lock:
+        assert not lab.engine.writes, "the target does not run"
+        lab.engine.run(lab.engine.named(TARGET))
+    line = keeper.log("auto-starting sibling waiting for target")
+    assert (line["container"], line["target"]) == (SIBLING, TARGET)
+    wait_until(lambda: lab.runs(SIBLING), 20)
+
+
+def test_life1_a_target_that_runs_already_counts(lab):
+    """At the start, and a sibling that Docker could not start because its target did not run."""
+    target = lab.engine.add(TARGET)
+    lab.engine.add(SIBLING, joined=target, running=False)
+    failed = lab.engine.records[lab.engine.add("failed", joined=target, running=False)]
+    failed["State"] |= {"Status": "exited", "Error": "cannot join network of a non running container: " + target}
+    lab.start()
+    wait_until(lambda: lab.runs(SIBLING) and lab.runs("failed"), 20)
+
+
+def test_life1_a_sibling_waits_for_a_healthy_target_if_compose_would(lab):
+    """depends_on: condition: service_healthy; another one need not wait."""
+    target = lab.engine.add(TARGET)
+    lab.engine.named(TARGET)["State"]["Health"] = {"Status": "starting"}
+    lab.engine.add(SIBLING, joined=target, running=False,
+                   labels={"com.docker.compose.depends_on": f"cache:service_started:false,{TARGET}:service_healthy:true"})
+    lab.engine.add("other", joined=target, running=False)
+    lab.start()
+    wait_until(lambda: lab.runs("other"), 20)
+    assert not lab.runs(SIBLING)
+    with lab.engine.lock:
+        lab.engine.named(TARGET)["State"]["Health"]["Status"] = "healthy"
+        lab.engine.tell("health_status: healthy", lab.engine.named(TARGET))
+    wait_until(lambda: lab.runs(SIBLING), 20)
+
+
+def test_life1_what_waits_for_nobody_stays_as_it_is(lab):
+    """Stopped by somebody, failed for another reason, of another project, not created to join a namespace."""
+    target = lab.engine.add(TARGET)
+    lab.engine.add("stopped", joined=target, running=False)
+    lab.engine.named("stopped")["State"] |= {"Status": "exited"}
+    lab.engine.add("broken", joined=target, running=False)
+    lab.engine.named("broken")["State"] |= {"Error": "exec: \"x\": executable file not found in $PATH"}
+    lab.engine.add("foreign", joined=target, project="other", running=False)
+    lab.engine.add("ordinary", running=False)
+    lab.engine.add(SIBLING, joined=target, running=False)
+    lab.start()
+    wait_until(lambda: lab.runs(SIBLING), 20)
+    assert [path for _, path in lab.engine.writes] == [f"/containers/{lab.engine.named(SIBLING)['Id']}/start"]
+
+
+def test_life1_can_be_switched_off(lab):
+    """ANCHORD_AUTOSTART_SIBLINGS=false: what is dead is still reported."""
+    target = lab.engine.add(TARGET)
+    lab.engine.add(SIBLING, joined=target, running=False)
+    lab.engine.add("lost", joined="9" * 64)
+    keeper = lab.start(starts_siblings=False)
+    assert keeper.log(DEAD)["container"] == "lost"
+    assert not lab.engine.writes and not lab.runs(SIBLING)
+
+
+def test_life1_a_selector_decides_about_the_scope(lab):
+    """DISC-2: all of its labels; the project does not matter then."""
+    target = lab.engine.add(TARGET)
+    lab.engine.add("one", joined=target, running=False, labels={"identity": "mail"})
+    lab.engine.add("two", joined=target, running=False, project="other", labels={"identity": "mail", "tier": "front"})
+    lab.start(project="", selector="identity=mail,tier=front")
+    wait_until(lambda: lab.runs("two"), 20)
+    assert not lab.runs("one")
+
+
+def test_life1_a_proxy_that_allows_no_writing_is_named(lab):
+    """SPEC 11: POST=0 is said once; the reports go on, and so does the start when it is allowed."""
+    target = lab.engine.add(TARGET)
+    lab.engine.add(SIBLING, joined=target, running=False)
+    lab.engine.add("lost", joined="9" * 64)
+    lab.engine.denied = ("POST",)
+    keeper = lab.start()
+    line = keeper.log("container cannot be repaired")
+    assert line["container"] == SIBLING and "allow CONTAINERS=1 and POST=1" in line["err"]
+    keeper.log(DEAD)
+    keeper.log("auto-starting sibling", 2)
+    lab.engine.denied = ()
+    wait_until(lambda: lab.runs(SIBLING), 20)
+
+
+def test_life4_one_whose_target_has_gone_is_reported_with_the_command(lab):
+    """Once, by ID; nothing is changed."""
+    target = lab.engine.add(TARGET)
+    lab.engine.add(SIBLING, joined=target)
+    lab.engine.add("bare", joined=target, labels={"com.docker.compose.service": ""})
+    keeper = lab.start(poll=0.2)
+    lab.engine.remove(TARGET)
+    keeper.log(DEAD, 2)
+    lines = {line["container"]: line for line in keeper.logged(DEAD)}
+    assert lines[SIBLING]["command"] == f"docker compose -p mail up -d --no-deps --force-recreate {SIBLING}"
+    assert lines[SIBLING]["target"] == target and lines["bare"]["command"].startswith("docker rm -f bare")
+    lists = lab.engine.asked.count("/containers/json")
+    wait_until(lambda: lab.engine.asked.count("/containers/json") > lists + 5, 20)
+    assert len(keeper.logged(DEAD)) == 2 and not lab.engine.writes
+
+
+def test_life4_one_whose_target_was_restarted_needs_a_restart(lab):
+    """Reported; well after a restart; and reported again when it comes back. A short moment is not (SA-6)."""
+    target = lab.engine.add(TARGET)
+    lab.engine.add(SIBLING, joined=target)
+    lab.engine.add("swift", joined=target)
+    keeper = lab.start(poll=0.2)
+    for count in (1, 2):
+        lab.engine.restart(TARGET)
+        lab.engine.restart("swift")
+        assert keeper.log(DEAD, count)["command"] == f"docker restart {SIBLING}"
+        asked = lab.engine.asked.count(f"/containers/{target}/json")
+        lab.engine.restart(SIBLING)
+        wait_until(lambda seen=asked: lab.engine.asked.count(f"/containers/{target}/json") > seen + 5, 20)
+    assert not lab.engine.writes and all(line["container"] == SIBLING for line in keeper.logged(DEAD))
