@@ -142,6 +142,7 @@ static void what_the_way_back_needs_is_read(void **state)
         assert_int_equal(seen.containers[0].is_service_anchor, cases[i].is_service_anchor);
         assert_int_equal(seen.containers[0].health, cases[i].health);
         assert_string_equal(seen.containers[0].joined_id, cases[i].joined);
+        assert_int_equal(seen.containers[0].tells_network_mode, strstr(cases[i].fields, "NetworkMode") != NULL);
         if (seen.containers[0].endpoint_count > 0)
             assert_int_equal(seen.containers[0].endpoints[0].gateway_priority, cases[i].priority);
     }

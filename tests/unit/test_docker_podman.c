@@ -77,6 +77,7 @@ static void a_container_is_read(void **state)
     assert_int_equal(seen.container_count, 1);
     assert_string_equal(seen.container.name, "web");
     assert_true(seen.container.is_running);
+    assert_false(seen.container.tells_network_mode || seen.container.joins_another);
     assert_int_equal(seen.container.health, DOCKER_HEALTH_NONE);
     assert_string_equal(seen.container.labels[0].text, "tcp/80");
     assert_int_equal(seen.container.endpoint_count, 1);
