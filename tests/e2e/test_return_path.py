@@ -176,7 +176,10 @@ def test_an_ordinary_project_is_not_blamed(direct):
 
 
 @pytest.mark.every_engine
-def test_an_old_engine_is_told_of_no_gw_priority(lab, direct):
+def test_an_engine_is_told_of_nothing_that_it_has_not(lab, direct):
+    """Neither of gw_priority nor, on Podman, of an order by name."""
     project = direct(on_transit_and_second(), networks={"aaa": SECOND}).up()
     remedy = wait_named(project, "replies do not come back: another network gives", deadline=20)
+    assert f"`internal: true` on the network {project.name}_aaa" in remedy
     assert ("`gw_priority: 1`" in remedy) == lab.engine.has_endpoint_options
+    assert ("alphabet" in remedy) == (not lab.engine.has_endpoint_options and lab.engine.suite != "podman")

@@ -59,7 +59,9 @@ static void put(const struct docker_container *container)
 
 static void run(void)
 {
-    path_survey_run(survey, &table, 51);
+    static const struct docker_version engine = {.engine = "28.5.2", .api = 51};
+
+    path_survey_run(survey, &table, &engine);
 }
 
 /* The survey's clock, in monotonic microseconds. */

@@ -226,28 +226,63 @@ static void a_service_anchor_is_judged_by_its_health(void **state)
     assert_int_equal(return_path_check_anchor(DOCKER_HEALTH_UNHEALTHY), RETURN_PATH_ANCHOR_UNHEALTHY);
 }
 
+static const struct docker_version engine_28 = {.engine = "28.5.2", .api = 51};
+static const struct docker_version engine_27 = {.engine = "27.5.1", .api = 47};
+static const struct docker_version podman = {.engine = "5.8.6", .api = 44, .is_podman = true};
+
+static void expect_remedy(enum return_path_fault fault, size_t family, const struct docker_network *shared,
+                          const struct docker_version *engine, const char *part)
+{
+    char text[RETURN_PATH_REMEDY_SIZE];
+
+    if (!strstr(return_path_remedy(fault, family, shared, "mail_a", engine, text), part))
+        fail_msg("%s is not in: %s", part, text);
+}
+
 static void each_fault_has_a_remedy_for_this_engine(void **state)
 {
     struct docker_network shared = make_network("mail_transit", "bridge", false, 0);
     char text[RETURN_PATH_REMEDY_SIZE];
 
     (void)state;
-    assert_non_null(strstr(return_path_remedy(RETURN_PATH_NO_GATEWAY, FAMILY_INDEX_4, &shared, "", 51, text),
-                           "aux_addresses: {DefaultGatewayIPv4: \"172.30.0.2\"}"));
-    assert_non_null(strstr(return_path_remedy(RETURN_PATH_NO_GATEWAY, FAMILY_INDEX_6, &shared, "", 51, text),
-                           "aux_addresses: {DefaultGatewayIPv6: \"fd30::2\"}"));
+    expect_remedy(RETURN_PATH_NO_GATEWAY, FAMILY_INDEX_4, &shared, &engine_28,
+                  "with `aux_addresses: {DefaultGatewayIPv4: \"172.30.0.2\"}` in its ipam.config");
+    expect_remedy(RETURN_PATH_NO_GATEWAY, FAMILY_INDEX_6, &shared, &engine_28,
+                  "aux_addresses: {DefaultGatewayIPv6: \"fd30::2\"}");
     shared.subnets[0].gateway = parse_address("172.30.0.2");
-    assert_non_null(strstr(return_path_remedy(RETURN_PATH_INTERNAL, FAMILY_INDEX_4, &shared, "", 51, text),
-                           "DefaultGatewayIPv4: \"172.30.0.3\""));
-    assert_non_null(strstr(return_path_remedy(RETURN_PATH_OTHER_ROUTE, FAMILY_INDEX_4, &shared, "mail_a", 48, text),
-                           "`gw_priority: 1` on the service's network mail_transit"));
-    assert_null(strstr(return_path_remedy(RETURN_PATH_OTHER_ROUTE, FAMILY_INDEX_4, &shared, "mail_a", 47, text),
-                       "`gw_priority: 1`"));
+    expect_remedy(RETURN_PATH_INTERNAL, FAMILY_INDEX_4, &shared, &engine_28, "DefaultGatewayIPv4: \"172.30.0.3\"");
+    expect_remedy(RETURN_PATH_OTHER_ROUTE, FAMILY_INDEX_4, &shared, &engine_28,
+                  "`gw_priority: 1` on the service's network mail_transit");
+    expect_remedy(RETURN_PATH_OTHER_ROUTE, FAMILY_INDEX_4, &shared, &engine_27, "first in the alphabet");
     for (int fault = RETURN_PATH_OTHER_ROUTE; fault <= RETURN_PATH_ANCHOR_UNHEALTHY; fault++) {
-        (void)return_path_remedy((enum return_path_fault)fault, FAMILY_INDEX_6, &shared, "mail_other", 51, text);
+        (void)return_path_remedy((enum return_path_fault)fault, FAMILY_INDEX_6, &shared, "mail_other", &engine_28,
+                                 text);
         assert_true(strstr(text, "mail_transit") || strstr(text, "mail_other"));
         assert_int_equal(strncmp(return_path_message((enum return_path_fault)fault), "replies do not come back", 24),
                          0);
+    }
+}
+
+/* Podman takes neither auxiliary addresses nor gw_priority nor enable_ip_masquerade. */
+static void the_remedy_for_podman_is_one_that_podman_takes(void **state)
+{
+    struct docker_network shared = make_network("mail_transit", "bridge", false, 0);
+    char text[RETURN_PATH_REMEDY_SIZE];
+
+    (void)state;
+    for (int fault = RETURN_PATH_INTERNAL; fault <= RETURN_PATH_NO_GATEWAY; fault++) {
+        expect_remedy((enum return_path_fault)fault, FAMILY_INDEX_4, &shared, &podman,
+                      "by `podman network create` with `--opt no_default_route=1 --route 0.0.0.0/0,172.30.0.2 --label "
+                      "anchord.gateway.v4=172.30.0.2`");
+        expect_remedy((enum return_path_fault)fault, FAMILY_INDEX_6, &shared, &podman,
+                      "--route ::/0,fd30::2 --label anchord.gateway.v6=fd30::2`");
+    }
+    expect_remedy(RETURN_PATH_OTHER_ROUTE, FAMILY_INDEX_4, &shared, &podman, "`internal: true` on the network mail_a");
+    for (int fault = RETURN_PATH_OTHER_ROUTE; fault <= RETURN_PATH_ANCHOR_UNHEALTHY; fault++) {
+        (void)return_path_remedy((enum return_path_fault)fault, FAMILY_INDEX_6, &shared, "mail_other", &podman, text);
+        assert_null(strstr(text, "aux_addresses"));
+        assert_null(strstr(text, "gw_priority"));
+        assert_null(strstr(text, "enable_ip_masquerade"));
     }
 }
 
@@ -257,6 +292,7 @@ int main(void)
         cmocka_unit_test(the_way_back_is_judged_as_docker_routes),
         cmocka_unit_test(a_service_anchor_is_judged_by_its_health),
         cmocka_unit_test(each_fault_has_a_remedy_for_this_engine),
+        cmocka_unit_test(the_remedy_for_podman_is_one_that_podman_takes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,7 @@ struct docker_version {
     unsigned int api;            /* the newest that the engine speaks, 1.`api` */
     unsigned int api_minimum;    /* the oldest */
     unsigned int api_negotiated; /* what we speak with it */
+    bool is_podman;              /* one of Components is the "Podman Engine" (docs/engines.md) */
 };
 
 /* A whole answer as it came; checked to be JSON. All zero before its first use, released by its owner. */

@@ -1,7 +1,7 @@
 /*
  * GET /version and Docker's error answers; see records.h. Reads foreign bytes, runs without any privilege.
  *
- *     {"Version": "28.5.2", "ApiVersion": "1.51", "MinAPIVersion": "1.24", …}
+ *     {"Version": "28.5.2", "ApiVersion": "1.51", "MinAPIVersion": "1.24", "Components": [{"Name": "Engine", …}, …], …}
  *     {"message": "No such container: web"}
  */
 #include "workers/docker/parser.h"
@@ -14,6 +14,9 @@ enum state {
     ENGINE = JSON_FIRST_STATE,
     API,
     API_MINIMUM,
+    COMPONENTS,
+    COMPONENT,
+    COMPONENT_NAME,
     MESSAGE,
 };
 
@@ -21,6 +24,9 @@ static const struct json_rule version_rules[] = {
     {JSON_TOP, ENGINE, "Version"},
     {JSON_TOP, API, "ApiVersion"},
     {JSON_TOP, API_MINIMUM, "MinAPIVersion"},
+    {JSON_TOP, COMPONENTS, "Components"},
+    {COMPONENTS, COMPONENT, JSON_EVERY_ELEMENT},
+    {COMPONENT, COMPONENT_NAME, "Name"},
 };
 
 static const struct json_rule error_rules[] = {
@@ -46,6 +52,14 @@ static const char *read_api(const struct json_value *value, unsigned int *ret)
     return NULL;
 }
 
+/* Docker Engine's own component is called "Engine". */
+static bool is_podman(const struct json_value *value)
+{
+    static const char name[] = "Podman Engine";
+
+    return value->type == JSON_STRING && value->length == strlen(name) && memcmp(value->text, name, value->length) == 0;
+}
+
 static void on_version_value(void *userdata, unsigned int state, const char *key, const struct json_value *value)
 {
     struct docker_parser *parser = userdata;
@@ -59,6 +73,8 @@ static void on_version_value(void *userdata, unsigned int state, const char *key
         broken = read_api(value, &record->version->api);
     else if (state == API_MINIMUM && value->length > 0)
         broken = read_api(value, &record->version->api_minimum);
+    else if (state == COMPONENT_NAME && is_podman(value))
+        record->version->is_podman = true;
     if (!record->broken)
         record->broken = broken;
 }

@@ -67,7 +67,7 @@ struct path_survey {
     struct findings *found; /* of the last run */
     struct findings *before;
     bool is_limit_said;
-    unsigned int api;
+    struct docker_version engine;
     uint64_t run; /* counts up from 2, so that every slot is free at first */
 };
 
@@ -280,7 +280,7 @@ static void blame(struct path_survey *survey, const struct container_entry *entr
     finding->family = shown_family;
     finding->fault = fault;
     text_copy_cut(finding->other, sizeof(finding->other), other);
-    (void)return_path_remedy(fault, family, &shared->network, other, survey->api, finding->remedy);
+    (void)return_path_remedy(fault, family, &shared->network, other, &survey->engine, finding->remedy);
 }
 
 /* An answer is awaited: what was found stands until then. */
@@ -458,14 +458,15 @@ static void log_differences(const struct path_survey *survey)
     }
 }
 
-void path_survey_run(struct path_survey *survey, const struct container_table *table, unsigned int api)
+void path_survey_run(struct path_survey *survey, const struct container_table *table,
+                     const struct docker_version *engine)
 {
     struct findings *before = survey->before;
     struct container_entry *entry, *next;
 
     if (survey->shared_id[0] == '\0')
         return;
-    survey->api = api;
+    survey->engine = *engine;
     survey->before = survey->found;
     survey->found = before;
     survey->found->count = 0;

@@ -39,8 +39,9 @@ void path_survey_set_shared(struct path_survey *survey, const struct docker_netw
 /* netadmin's report of our links: which gateways we hold. */
 void path_survey_set_links(struct path_survey *survey, const struct link_table *links);
 
-/* Looks at every backend with what is known. `api`: the engine's newest, 1.`api`. */
-void path_survey_run(struct path_survey *survey, const struct container_table *table, unsigned int api);
+/* Looks at every backend with what is known. `engine` is copied. */
+void path_survey_run(struct path_survey *survey, const struct container_table *table,
+                     const struct docker_version *engine);
 
 /* Who shares whose namespace may have changed: asked for again if that matters. */
 void path_survey_note_event(struct path_survey *survey);

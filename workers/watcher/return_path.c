@@ -114,46 +114,69 @@ static struct ip_address propose_gateway(const struct docker_subnet *subnet)
     return address;
 }
 
-/* "DefaultGatewayIPv4: 172.30.0.2" */
-static void format_auxiliary(const struct docker_network *shared, size_t family, char *text, size_t size)
+/* How the shared network comes to name a gateway. Podman takes no auxiliary addresses (docs/engines.md). */
+static void format_gateway_setting(const struct docker_network *shared, size_t family,
+                                   const struct docker_version *engine, char *text, size_t size)
 {
     const struct docker_subnet *subnet = find_subnet(shared, family);
     struct ip_address address = subnet ? propose_gateway(subnet) : (struct ip_address){.family = IP_FAMILY_NONE};
+    int version = family == FAMILY_INDEX_4 ? 4 : 6;
     char address_text[IP_ADDRESS_TEXT_SIZE] = "…";
 
     if (address.family)
         (void)ip_address_format(&address, address_text);
-    (void)snprintf(text, size, "aux_addresses: {DefaultGatewayIPv%d: \"%s\"}", family == FAMILY_INDEX_4 ? 4 : 6,
-                   address_text);
+    if (engine->is_podman)
+        (void)snprintf(text, size,
+                       "by `podman network create` with `--opt no_default_route=1 --route %s,%s --label "
+                       "anchord.gateway.v%d=%s`",
+                       family == FAMILY_INDEX_4 ? "0.0.0.0/0" : "::/0", address_text, version, address_text);
+    else
+        (void)snprintf(text, size, "with `aux_addresses: {DefaultGatewayIPv%d: \"%s\"}` in its ipam.config", version,
+                       address_text);
+}
+
+static void write_other_route(const struct docker_network *shared, const char *other,
+                              const struct docker_version *engine, char text[RETURN_PATH_REMEDY_SIZE])
+{
+    /* Netavark gives the routes of both networks the same metric, and numbers interfaces in any order. */
+    if (engine->is_podman)
+        (void)snprintf(text, RETURN_PATH_REMEDY_SIZE,
+                       "set `internal: true` on the network %s (Podman knows no order of default routes)", other);
+    else if (engine->api >= API_WITH_GATEWAY_PRIORITY)
+        (void)snprintf(text, RETURN_PATH_REMEDY_SIZE,
+                       "set `gw_priority: 1` on the service's network %s, or `internal: true` on the network %s",
+                       shared->name, other);
+    else
+        (void)snprintf(text, RETURN_PATH_REMEDY_SIZE,
+                       "name the network %s so that it comes first in the alphabet, or set `internal: true` on "
+                       "the network %s (this engine has no gw_priority)",
+                       shared->name, other);
 }
 
 const char *return_path_remedy(enum return_path_fault fault, size_t family, const struct docker_network *shared,
-                               const char *other, unsigned int api, char text[RETURN_PATH_REMEDY_SIZE])
+                               const char *other, const struct docker_version *engine,
+                               char text[RETURN_PATH_REMEDY_SIZE])
 {
-    char auxiliary[96];
+    char gateway[200];
 
     text[0] = '\0';
-    format_auxiliary(shared, family, auxiliary, sizeof(auxiliary));
+    format_gateway_setting(shared, family, engine, gateway, sizeof(gateway));
     switch (fault) {
     case RETURN_PATH_OTHER_ROUTE:
-        (void)snprintf(text, RETURN_PATH_REMEDY_SIZE,
-                       api >= API_WITH_GATEWAY_PRIORITY
-                           ? "set `gw_priority: 1` on the service's network %s, or `internal: true` on the network %s"
-                           : "name the network %s so that it comes first in the alphabet, or set `internal: true` on "
-                             "the network %s (this engine has no gw_priority)",
-                       shared->name, other);
+        write_other_route(shared, other, engine, text);
         break;
     case RETURN_PATH_INTERNAL:
         (void)snprintf(text, RETURN_PATH_REMEDY_SIZE,
-                       "recreate the network %s without `internal: true`, with `driver_opts: "
-                       "{com.docker.network.bridge.enable_ip_masquerade: \"false\"}` and in its ipam.config `%s`, or "
-                       "give the container a service-anchor",
-                       shared->name, auxiliary);
+                       "recreate the network %s without `internal: true`,%s %s, or give the container a service-anchor",
+                       shared->name,
+                       engine->is_podman
+                           ? ""
+                           : " with `driver_opts: {com.docker.network.bridge.enable_ip_masquerade: \"false\"}` and",
+                       gateway);
         break;
     case RETURN_PATH_NO_GATEWAY:
         (void)snprintf(text, RETURN_PATH_REMEDY_SIZE,
-                       "recreate the network %s with `%s` in its ipam.config, or give the container a service-anchor",
-                       shared->name, auxiliary);
+                       "recreate the network %s %s, or give the container a service-anchor", shared->name, gateway);
         break;
     case RETURN_PATH_FOREIGN_GATEWAY:
         (void)snprintf(

@@ -53,8 +53,9 @@ struct ip_address return_path_gateway(const struct docker_network *network, size
 const char *return_path_message(enum return_path_fault fault);
 
 /*
- * Writes the remedy. `other`: the other network's or the service-anchor's name; `api`: the engine's newest, 1.`api`.
+ * Writes the remedy. `other`: the other network's or the service-anchor's name; `engine` decides what can be written.
  * Returns `text`.
  */
 const char *return_path_remedy(enum return_path_fault fault, size_t family, const struct docker_network *shared,
-                               const char *other, unsigned int api, char text[RETURN_PATH_REMEDY_SIZE]);
+                               const char *other, const struct docker_version *engine,
+                               char text[RETURN_PATH_REMEDY_SIZE]);

@@ -80,7 +80,7 @@ void watch_advance_discovery(struct watch *watch, bool is_round)
 void watch_look_at_paths(struct watch *watch)
 {
     if (watch->has_listed && discovery_is_done(watch->discovery)) {
-        path_survey_run(watch->survey, &watch->table, docker_client_version(watch->client)->api);
+        path_survey_run(watch->survey, &watch->table, docker_client_version(watch->client));
         watch->callbacks.on_surveyed(watch->callbacks.userdata);
     }
     watch_schedule_step(watch);
