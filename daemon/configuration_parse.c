@@ -116,7 +116,7 @@ void dhcp_host_name_from(const char *text, char ret[DHCP_HOST_NAME_SIZE])
         bool is_kept = isalnum((unsigned char)*text);
 
         if (is_kept || length > 0)
-            ret[length++] = is_kept ? *text : '-';
+            ret[length++] = (char)(is_kept ? *text : '-');
     }
     while (length > 0 && ret[length - 1] == '-')
         length--;

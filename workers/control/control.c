@@ -48,10 +48,10 @@ static struct told_findings *told_by(struct control *control, size_t reporter)
 
 static void disconnect(struct control *control, size_t reporter)
 {
-    struct told_findings *told = told_by(control, reporter);
+    enum findings_source source = reporters[reporter].findings;
 
-    if (told)
-        view_forget_incoming(told);
+    if (source < FINDINGS_SOURCE_MAX_)
+        view_forget_incoming(&control->view.told[source]);
     control->reporters[reporter] = channel_free(control->reporters[reporter]);
 }
 

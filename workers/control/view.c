@@ -45,7 +45,7 @@ static int reserve(struct findings *findings, size_t wanted)
         return 0;
     while (capacity < wanted)
         capacity *= 2;
-    items = reallocarray(findings->items, capacity, sizeof(*items));
+    items = reallocarray(findings->items, capacity, sizeof(struct finding *));
     if (!items)
         return -ENOMEM;
     findings->items = items;
