@@ -16,8 +16,7 @@ from lab.instance import OUTSIDE_PORT
 from lab.machine import CHECKOUT, wait_until
 from service_anchors import INTERVAL_SECONDS, ServiceAnchors, anchor_of, service_anchor
 
-pytestmark = [pytest.mark.every_engine,
-              pytest.mark.not_on("podman", "health checks are systemd's timers there, and the lab has no systemd")]
+pytestmark = pytest.mark.every_engine
 _source_ports = itertools.count(23000)  # below the ephemeral ones, which may be taken
 EXPOSED = (("tcp", 25, "smtp"), ("tcp", 80, "web"), ("udp", 443, "web"), ("tcp", 53, "dns"), ("udp", 53, "dns"))
 
@@ -99,6 +98,12 @@ def test_a_lan_host_that_routes_inside_finds_exactly_the_exposed_ports(lab, mail
     assert lab.lanhost2.scan_tcp(mail.at(family), ports).open == {25, 53, 80}
 
 
+def remove(mail, anchor, name):
+    """The guest first: Podman does not remove an owner before."""
+    for each in (name, anchor):
+        mail.compose("rm", "--stop", "--force", each)
+
+
 def test_services_come_and_go_and_a_neighbours_connection_stays(lab, fragile):
     """DISC-6, NAT-4: restarted, recreated, removed; smtp's clients notice nothing."""
     pair = (anchor_of("web"), "web")
@@ -107,11 +112,15 @@ def test_services_come_and_go_and_a_neighbours_connection_stays(lab, fragile):
         fragile.compose("restart", "--timeout", "0", anchor_of("web"))
         for family in FAMILIES:
             fragile.wait_answer("tcp", 80, "web", family=family, deadline=20)
-        fragile.recreate(*pair)
+        if lab.engine.suite == "podman":  # where Compose's recreation fails: it replaces the owner first
+            remove(fragile, *pair)
+            fragile.up("--no-deps", *pair)
+        else:
+            fragile.recreate(*pair)
         for family in FAMILIES:
             fragile.wait_answer("udp", 443, "web", family=family, deadline=20)
             wait_until(lambda: leaves_as_project(fragile, "web", family), 10, f"web leaves by IPv{family}")
-        fragile.compose("rm", "--stop", "--force", *pair)
+        remove(fragile, *pair)
         for family in FAMILIES:
             fragile.wait_refused("tcp", 80, family=family)
         assert four.alive() and six.alive()

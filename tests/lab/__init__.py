@@ -14,6 +14,7 @@ by side and `down` finds all of it again, even after a crash.
     dhcp.py       dnsmasq and radvd on a segment; kea.py: Kea; hostile_dhcp.py: a server that lies
     dhcp_messages.py  what is in DHCP packets
     engine.py     dockerd in its own root, network namespace and control group; podman.py: Podman's service
+    podman_health.py  what systemd's timers do for Podman: runs health checks
     instance.py   one lab: up, down, status
     compose.py    a Compose project in the lab, as tests use it
     probe.py      what a client does: connect, send, scan, ping (also a command in the test image)

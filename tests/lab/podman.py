@@ -7,14 +7,15 @@ answers the API: a container is a child of its conmon and lives on without the s
 import ipaddress
 
 from . import engine, roots
-from .machine import run
+from .machine import HERE, run
 
 # Podman 5.8.6 with netavark 1.17.2 when this was written. Bookworm's 4.3.1 with netavark 1.4 knows neither
 # --disable-dns of one network nor static routes.
 ROOT = roots.Root("podman", "forky", ("podman", "netavark", "aardvark-dns", "crun", *engine.COMMON))
 
-# There is no systemd in the lab, so logs are files, the cgroups are made without asking anybody, and they may lack
-# the controller of processes. Ports below 1024 are open to everybody, as Docker has it.
+# There is no systemd in the lab, so podman_health.py runs the health checks, logs are files, the cgroups are made
+# without asking anybody, and they may lack the controller of processes. Ports below 1024 are open to everybody, as
+# Docker has it.
 CONFIGURATION = """\
 [containers]
 log_driver = "k8s-file"
@@ -52,7 +53,10 @@ class Podman(engine.Engine):
     def start(self, namespace):
         self.paths.state.mkdir(parents=True, exist_ok=True)
         (self.paths.state / "containers.conf").write_text(CONFIGURATION, encoding="ascii")
-        return super().start(namespace)
+        process = super().start(namespace)
+        with open(self.paths.log, "ab") as log:
+            self.cgroup.start(["/usr/bin/python3", HERE / "podman_health.py", self.paths.socket], log)
+        return process
 
     def _daemon(self):
         return ["sh", "-c", START, "podman", self.paths.state, self.paths.socket]

@@ -74,6 +74,7 @@ class FakeDocker:
         self.streams = []
         self.connections = set()
         self.misbehave = {}  # part of a path -> function(connection): answers in its own way
+        self.only_inspected = ()  # members that lists lack: Podman's have no HostConfig
         self.put(own_container())
         self.listener = listener
         self.accepting = threading.Thread(target=self.accept, daemon=True)
@@ -108,7 +109,8 @@ class FakeDocker:
 
     def put(self, record):
         with self.lock:
-            self.containers[record["Id"]] = (record, json.dumps(record).encode())
+            listed = {key: value for key, value in record.items() if key not in self.only_inspected}
+            self.containers[record["Id"]] = (record, json.dumps(listed).encode())
 
     def start(self, record):
         self.put(record)
@@ -198,7 +200,7 @@ class FakeDocker:
             record = self.containers[resource.split("/")[2]][0]
             send(connection, 200, json.dumps({
                 "Id": record["Id"], "State": {"Status": record["State"], "Health": {"Status": record.get("Health", "none")}},
-                "Config": {"Env": record.get("Env", [])}}).encode())
+                "HostConfig": record.get("HostConfig"), "Config": {"Env": record.get("Env", [])}}).encode())
         elif resource.startswith("/networks/") and resource.removeprefix("/networks/") in self.networks:
             send(connection, 200, json.dumps(self.networks[resource.removeprefix("/networks/")]).encode())
         elif resource == "/events":

@@ -92,9 +92,21 @@ def test_disc7_a_paused_container_that_may_not_be_inspected(lab, docker):
     docker.misbehave[f"/containers/{record['Id']}/json"] = lambda connection: fake_docker.send(connection, 403, b"{}")
     watcher = lab.start(poll=600)
     watcher.state(WITHHELD)
-    assert watcher.log("health of a paused container is not known")["container"] == "backend-1"
+    assert watcher.log("health of a container is not known")["container"] == "backend-1"
     becomes(docker, web("Up 9 seconds (healthy)"))
     watcher.state(OPEN)
+
+
+def test_podman_tells_health_by_inspection_alone(lab, docker):
+    """DISC-7: neither its list nor its events do."""
+    docker.only_inspected = ("HostConfig",)
+    docker.put(web("Up 1 second") | {"Health": "starting"})
+    watcher = lab.start(poll=600)
+    watcher.state(WITHHELD)
+    becomes(docker, web("Up 3 seconds") | {"Health": "healthy"})
+    watcher.state(OPEN)
+    becomes(docker, web("Up 9 seconds") | {"Health": "unhealthy"})
+    watcher.state(WITHHELD)
 
 
 def test_nat6_a_withheld_container_keeps_its_ports(lab, docker):

@@ -8,6 +8,7 @@ import fake_docker
 import messages
 import watcher_lab
 from fake_docker import TRANSIT_ID, container, container_id, endpoint
+from netadmin_lab import wait_until
 
 
 @pytest.fixture
@@ -172,6 +173,23 @@ def test_disc5_an_owner_without_the_shared_network(lab, docker):
     elsewhere["NetworkSettings"]["Networks"]["transit"] = endpoint(TRANSIT_ID, "172.30.0.9")
     docker.connect(elsewhere)
     watcher.state(entry(2) | at(1, "172.30.0.9"))
+
+
+def test_disc5_podman_lists_a_guest_with_its_owners_addresses(lab, docker):
+    """Whose namespace it is in is inspected, once; then the owner's events count."""
+    docker.only_inspected = ("HostConfig",)
+    guest = joined(1, 9)
+    guest["NetworkSettings"] = owner(9, "172.30.0.99")["NetworkSettings"]
+    docker.put(owner(9, "172.30.0.99"))
+    docker.put(guest)
+    watcher = lab.start(poll=600)
+    watcher.state(at(1, "172.30.0.99"))
+    wait_until(lambda: any(container_id(9) in path for path in docker.requests), "the owner is asked for")
+    docker.connect(owner(9, "172.30.0.77"))
+    watcher.state(at(1, "172.30.0.77"))
+    docker.stop(9)
+    watcher.state({})
+    assert sum(path.endswith(f"/containers/{guest['Id']}/json") for path in docker.requests) == 1
 
 
 def test_disc5_both_stay_incumbents_of_one_address(lab, docker):

@@ -63,10 +63,27 @@ static void the_health_is_read_from_the_state(void **state)
     expect_health("null", DOCKER_HEALTH_NONE);
 }
 
+/* DISC-5: Podman's lists do not tell it. */
+static void the_joined_container_is_read_from_the_network_mode(void **state)
+{
+    struct docker_inspection inspection;
+
+    (void)state;
+    assert_int_equal(
+        parse_inspection("{\"HostConfig\":{\"NetworkMode\":\"container:8dfa\"},\"Config\":{}}", &inspection), 0);
+    assert_string_equal(inspection.joined_id, "8dfa");
+    assert_int_equal(
+        parse_inspection("{\"HostConfig\":{\"NetworkMode\":\"container:web\"},\"Config\":{}}", &inspection), 0);
+    assert_string_equal(inspection.joined_id, "");
+    assert_int_equal(parse_inspection("{\"HostConfig\":{\"NetworkMode\":\"bridge\"},\"Config\":{}}", &inspection), 0);
+    assert_string_equal(inspection.joined_id, "");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {cmocka_unit_test(the_mode_is_read_from_the_environment),
-                                              cmocka_unit_test(the_health_is_read_from_the_state)};
+                                              cmocka_unit_test(the_health_is_read_from_the_state),
+                                              cmocka_unit_test(the_joined_container_is_read_from_the_network_mode)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,11 +115,10 @@ static void what_the_way_back_needs_is_read(void **state)
         int32_t priority;
     } cases[] = {
         {"\"Command\":\"/usr/libexec/anchord/anchord-init service-anchor\"", true, DOCKER_HEALTH_NONE, "", 0},
-        {"\"Command\":\"anchord service-anchor -x\",\"Status\":\"Up 3 s (healthy)\"", true, DOCKER_HEALTH_HEALTHY, "",
-         0},
-        {"\"Command\":\"service-anchor\",\"Status\":\"Up 3 s (unhealthy)\"", false, DOCKER_HEALTH_UNHEALTHY, "", 0},
-        {"\"Command\":\"x service-anchors\",\"Status\":\"Up 1 second (health: starting)\"", false,
-         DOCKER_HEALTH_STARTING, "", 0},
+        {"\"Command\":\"anchord service-anchor -x\",\"Status\":\"(healthy)\"", true, DOCKER_HEALTH_HEALTHY, "", 0},
+        {"\"Command\":\"service-anchor\",\"HostConfig\":{\"NetworkMode\":\"a\"},\"Status\":\"(unhealthy)\"", false,
+         DOCKER_HEALTH_UNHEALTHY, "", 0},
+        {"\"Command\":\"x service-anchors\",\"Status\":\"(health: starting)\"", false, DOCKER_HEALTH_STARTING, "", 0},
         {"\"Command\":null,\"Status\":7,\"HostConfig\":{\"NetworkMode\":\"container:" ID_B "\"}", false,
          DOCKER_HEALTH_NONE, ID_B, 0},
         {"\"HostConfig\":{\"NetworkMode\":\"container:\"}", false, DOCKER_HEALTH_NONE, "", 0},

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -64,6 +65,27 @@ static int feed(struct docker_parser *parser, const char *text)
     "\"Gateway\":\"10.31.0.1\",\"IPAddress\":\"10.31.0.3\",\"IPPrefixLen\":24,\"IPv6Gateway\":\"fd31::1\","          \
     "\"GlobalIPv6Address\":\"fd31::3\",\"GlobalIPv6PrefixLen\":64,\"DNSNames\":null}}},\"Mounts\":[],\"Name\":\"\"," \
     "\"Config\":null,\"NetworkingConfig\":null,\"Platform\":null,\"DefaultReadOnlyNonRecursive\":false}]"
+
+/* The arguments alone; Docker's Command begins with the entrypoint. */
+static void a_service_anchor_is_known_by_its_arguments(void **state)
+{
+    static const struct {
+        const char *command;
+        bool is_service_anchor;
+    } cases[] = {{"service-anchor", true}, {"service-anchor -x", true}, {"service-anchors", false}, {"sleep 1", false}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+        char text[256];
+
+        (void)snprintf(text, sizeof(text), "[{\"Id\":\"" ID_B "\",\"Command\":\"%s\"}]", cases[i].command);
+        memset(&seen, 0, sizeof(seen));
+        assert_int_equal(docker_parser_new_containers(&label_names, on_container, on_odd, NULL, &parser), 0);
+        assert_int_equal(feed(parser, text), 0);
+        assert_int_equal(seen.container.is_service_anchor, cases[i].is_service_anchor);
+    }
+}
 
 static void a_container_is_read(void **state)
 {
@@ -195,6 +217,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_container_is_read),
+        cmocka_unit_test(a_service_anchor_is_known_by_its_arguments),
         cmocka_unit_test(a_network_event_names_the_container),
         cmocka_unit_test(labels_name_the_gateways_of_a_network),
         cmocka_unit_test(an_auxiliary_gateway_counts_more_than_a_label),

@@ -38,7 +38,7 @@ static int teardown(void **state)
 /* A backend on transit with an IPv4 address. */
 static struct docker_container backend(const char *id)
 {
-    struct docker_container container = {.is_running = true, .endpoint_count = 1};
+    struct docker_container container = {.is_running = true, .tells_network_mode = true, .endpoint_count = 1};
 
     text_copy_cut(container.id, sizeof(container.id), id);
     (void)snprintf(container.name, sizeof(container.name), "name-%s", id);

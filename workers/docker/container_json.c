@@ -73,6 +73,7 @@ struct container_list {
     uint32_t matched;       /* of the selector */
     const char *odd_reason; /* the first thing wrong with this container */
     bool top_is_array;
+    bool is_argument_service_anchor; /* of this container: its command begins with the word */
 };
 
 static void odd(struct container_list *list, const char *reason)
@@ -87,6 +88,7 @@ static void begin_container(struct container_list *list, const struct json_value
     struct docker_container *container = &list->container;
 
     list->matched = 0;
+    list->is_argument_service_anchor = false;
     list->odd_reason = value->type == JSON_OBJECT ? NULL : "the container is no object";
     memset(container, 0, offsetof(struct docker_container, endpoints));
     for (size_t i = 0; i < DOCKER_LABELS_MAX; i++)
@@ -101,6 +103,9 @@ static void end_container(struct container_list *list)
 
     if (container->id[0] == '\0')
         odd(list, "no Id");
+    /* Docker's Command begins with the entrypoint; Podman's is the arguments alone. */
+    if (!container->tells_network_mode && list->is_argument_service_anchor)
+        container->is_service_anchor = true;
     container->is_selected = docker_labels_are_selected(&list->labels, list->matched);
     if (list->odd_reason)
         list->on_odd(list->userdata, container->id, container->name, list->odd_reason);
@@ -226,31 +231,33 @@ static void read_health(struct container_list *list, const struct json_value *va
     list->container.health = health;
 }
 
+/* Is it this word, with nothing or a blank behind it? */
+static bool begins_with_word(const char *text, const char *end, const char *word)
+{
+    size_t length = strlen(word);
+
+    return (size_t)(end - text) >= length && memcmp(text, word, length) == 0 &&
+           (text + length == end || text[length] == ' ');
+}
+
 /* The whole command in one text, a blank between the arguments. */
 static void read_command(struct container_list *list, const struct json_value *value)
 {
     static const char word[] = " service-anchor";
-    const char *found = value->type == JSON_STRING ? memmem(value->text, value->length, word, strlen(word)) : NULL;
-    const char *behind = found ? found + strlen(word) : NULL;
+    const char *end = value->text + value->length;
+    const char *found;
 
-    list->container.is_service_anchor = found && (behind == value->text + value->length || *behind == ' ');
+    if (value->type != JSON_STRING)
+        return;
+    found = memmem(value->text, value->length, word, strlen(word));
+    list->container.is_service_anchor = found && begins_with_word(found, end, word);
+    list->is_argument_service_anchor = begins_with_word(value->text, end, word + 1);
 }
 
-/* "container:8dfa…"; other modes are networks' names. */
 static void read_network_mode(struct container_list *list, const struct json_value *value)
 {
-    static const char prefix[] = "container:";
-    struct json_value id = *value;
-
     list->container.tells_network_mode = value->type == JSON_STRING;
-    if (value->type != JSON_STRING || value->length <= strlen(prefix) ||
-        memcmp(value->text, prefix, strlen(prefix)) != 0)
-        return;
-    list->container.joins_another = true;
-    id.text += strlen(prefix);
-    id.length -= strlen(prefix);
-    if (docker_id_read(&id, list->container.joined_id) < 0)
-        list->container.joined_id[0] = '\0';
+    list->container.joins_another = docker_joined_id_read(value, list->container.joined_id);
 }
 
 static void on_container_value(struct container_list *list, unsigned int state, const char *key,

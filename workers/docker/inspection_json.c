@@ -1,9 +1,11 @@
 /*
  * GET /containers/ID/json, of which we want to know what no list tells: whether the environment makes it a
- * service-anchor, and its health also while it is paused. Called by client.c. Reads foreign bytes, runs without any
- * privilege. Other people's environment is neither kept nor shown (SPEC §10).
+ * service-anchor, its health also while it is paused, and, with Podman, whose namespace it has joined. Called by
+ * client.c. Reads foreign bytes, runs without any privilege. Other people's environment is neither kept nor shown (SPEC
+ * §10).
  *
  *     {"Id": "8dfa…", "State": {"Status": "paused", "Health": {"Status": "healthy", …}, …},
+ *      "HostConfig": {"NetworkMode": "container:4f1c…", …},
  *      "Config": {"Env": ["PATH=/usr/bin", "ANCHORD_MODE=service-anchor"], …}, …}
  */
 #include "workers/docker/parser.h"
@@ -17,11 +19,19 @@ enum state {
     STATE,
     HEALTH,
     HEALTH_STATUS,
+    HOST_CONFIG,
+    NETWORK_MODE,
 };
 
 static const struct json_rule rules[] = {
-    {JSON_TOP, CONFIG, "Config"}, {CONFIG, ENVIRONMENT, "Env"}, {ENVIRONMENT, VARIABLE, JSON_EVERY_ELEMENT},
-    {JSON_TOP, STATE, "State"},   {STATE, HEALTH, "Health"},    {HEALTH, HEALTH_STATUS, "Status"},
+    {JSON_TOP, CONFIG, "Config"},
+    {CONFIG, ENVIRONMENT, "Env"},
+    {ENVIRONMENT, VARIABLE, JSON_EVERY_ELEMENT},
+    {JSON_TOP, STATE, "State"},
+    {STATE, HEALTH, "Health"},
+    {HEALTH, HEALTH_STATUS, "Status"},
+    {JSON_TOP, HOST_CONFIG, "HostConfig"},
+    {HOST_CONFIG, NETWORK_MODE, "NetworkMode"},
 };
 
 struct inspection_record {
@@ -62,6 +72,8 @@ static void on_value(void *userdata, unsigned int state, const char *key, const 
         record->inspection->is_service_anchor = true;
     else if (state == HEALTH_STATUS)
         record->inspection->health = read_health(value);
+    else if (state == NETWORK_MODE)
+        (void)docker_joined_id_read(value, record->inspection->joined_id);
 }
 
 static void on_end(void *userdata, unsigned int state)

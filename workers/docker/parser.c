@@ -112,6 +112,23 @@ int docker_id_read(const struct json_value *value, char id[DOCKER_ID_SIZE])
     return 0;
 }
 
+/* "container:8dfa…"; other modes are networks' names. */
+bool docker_joined_id_read(const struct json_value *value, char id[DOCKER_ID_SIZE])
+{
+    static const char prefix[] = "container:";
+    struct json_value behind = *value;
+
+    id[0] = '\0';
+    if (value->type != JSON_STRING || value->length <= strlen(prefix) ||
+        memcmp(value->text, prefix, strlen(prefix)) != 0)
+        return false;
+    behind.text += strlen(prefix);
+    behind.length -= strlen(prefix);
+    if (docker_id_read(&behind, id) < 0)
+        id[0] = '\0';
+    return true;
+}
+
 int docker_address_read(const struct json_value *value, uint8_t family, struct ip_address *ret)
 {
     char text[IP_SUBNET_TEXT_SIZE];

@@ -36,6 +36,10 @@ int docker_label_read(struct docker_label *label, const struct json_value *value
 /* Reads an ID: 1 … 64 hexadecimal digits. Returns 0 or -EINVAL. */
 int docker_id_read(const struct json_value *value, char id[DOCKER_ID_SIZE]) __attribute__((warn_unused_result));
 
+/* Reads a NetworkMode: true when it is that of a container which has joined another's namespace. `id` is empty when the
+ * other is not named by its ID. */
+bool docker_joined_id_read(const struct json_value *value, char id[DOCKER_ID_SIZE]);
+
 /* Reads an address of `family`; null and "" are none. A prefix length behind a slash is ignored. */
 int docker_address_read(const struct json_value *value, uint8_t family, struct ip_address *ret)
     __attribute__((warn_unused_result));

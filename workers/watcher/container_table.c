@@ -69,12 +69,12 @@ struct container_entry *container_table_find_serial(const struct container_table
     return NULL;
 }
 
-struct container_entry *container_table_find_unknown_health(const struct container_table *table)
+struct container_entry *container_table_find_to_inspect(const struct container_table *table)
 {
     struct container_entry *entry, *next;
 
     HASH_ITER (hh, table->entries, entry, next) {
-        if (entry->is_health_unknown)
+        if (entry->must_be_inspected)
             return entry;
     }
     return NULL;
@@ -156,11 +156,27 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
     entry->created = container->created;
     entry->is_service_anchor = container->is_service_anchor;
     /* Docker's list does not tell the health of a paused container: it keeps its entry as it was (DISC-6). */
-    if (!container->is_paused) {
+    if (container->tells_network_mode && !container->is_paused) {
         entry->health = container->health;
-        entry->is_health_unknown = false;
+        entry->must_be_inspected = false;
     }
+    /* Podman's tells nobody's: the health may have changed whenever there is a reason to list. */
+    if (!container->tells_network_mode && entry->waits_for_health)
+        entry->must_be_inspected = true;
     return 0;
+}
+
+int container_entry_take_inspection(struct container_entry *entry, const struct docker_inspection *inspection,
+                                    bool *ret_has_changed)
+{
+    bool has_joined = !entry->joined_id && inspection->joined_id[0] != '\0';
+
+    *ret_has_changed = has_joined || entry->health != inspection->health;
+    entry->must_be_inspected = false;
+    entry->health = inspection->health;
+    if (has_joined)
+        entry->joined_id = strdup(inspection->joined_id);
+    return has_joined && !entry->joined_id ? -ENOMEM : 0;
 }
 
 /* As exposures.c wants them (NAT-6). Docker lists the newest first, so that each one's place is found at once. */
@@ -191,7 +207,8 @@ static int add_entry(struct container_table *table, const struct docker_containe
     if (result < 0)
         return result;
     entry->fault = *ret_fault;
-    entry->is_health_unknown = container->is_paused && entry->waits_for_health;
+    if (!container->tells_network_mode || (container->is_paused && entry->waits_for_health))
+        entry->must_be_inspected = true;
     entry->serial = ++table->last_serial;
     entry->pass = table->pass;
     HASH_ADD_INORDER(hh, table->entries, id[0], strlen(entry->id), entry, compare_age);

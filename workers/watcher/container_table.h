@@ -56,7 +56,7 @@ struct container_entry {
     bool is_service_anchor;
     bool is_warned_of; /* `no usable IP for container` was logged */
     bool is_owner_known;
-    bool is_health_unknown; /* it was paused when it came: lists do not tell, Docker must be asked (DISC-7) */
+    bool must_be_inspected; /* no list tells all that matters: it was paused when it came (DISC-7), or it is Podman's */
     enum docker_health health;
     uint32_t serial; /* counts up from 1 with each new container (exposures.h) */
     uint32_t pass;   /* the last one that saw it */
@@ -102,8 +102,14 @@ void container_table_end_pass(struct container_table *table);
 /* After a list filtered by IDs: the container is gone if this pass has not seen it. */
 void container_table_end_pass_for(struct container_table *table, const char *id);
 
-/* The first container whose health no list has told, or NULL. */
-struct container_entry *container_table_find_unknown_health(const struct container_table *table);
+/* The first container of which no list tells enough, or NULL. */
+struct container_entry *container_table_find_to_inspect(const struct container_table *table);
+/*
+ * Takes what the list did not tell: the health, and whose namespace the container has joined. *ret_has_changed says
+ * whether there is something new. Returns 0 or -ENOMEM.
+ */
+int container_entry_take_inspection(struct container_entry *entry, const struct docker_inspection *inspection,
+                                    bool *ret_has_changed) __attribute__((warn_unused_result));
 
 /* NULL when there is none. */
 struct container_entry *container_table_find(const struct container_table *table, const char *id);

@@ -166,6 +166,9 @@ static int resolve_entry(struct namespace_owners *owners, struct container_entry
     if (!owner)
         return -ENOMEM;
     entry->is_owner_known = owner->is_known;
+    /* Podman lists a guest with its owner's endpoints: it keeps them until the owner is known. */
+    if (!owner->is_known && !entry->owner && entry->endpoint_count > 0)
+        return 0;
     return adopt_endpoints(entry, owner);
 }
 

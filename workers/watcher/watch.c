@@ -115,7 +115,7 @@ static int next_question(struct watch *watch)
     if (watch->is_complete) {
         result = watch_scope_list_owners(watch, &is_asking);
         if (!is_asking)
-            result = watch_scope_inspect_health(watch, &is_asking);
+            result = watch_scope_inspect(watch, &is_asking);
         if (is_asking)
             return result;
     }

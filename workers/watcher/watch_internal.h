@@ -27,7 +27,7 @@ enum request {
     REQUEST_LIST_SCOPE,   /* every container in scope */
     REQUEST_LIST_CHANGED, /* those that events named */
     REQUEST_LIST_OWNERS,  /* those whose namespace others have joined */
-    REQUEST_HEALTH,       /* of one that was paused when we came */
+    REQUEST_INSPECTION,   /* of one of which lists do not tell enough */
     REQUEST_NETWORK,
     REQUEST_SURVEY, /* do replies come back? */
 };
@@ -64,10 +64,11 @@ struct watch {
     struct changes changes;
     struct change asked[DOCKER_FILTER_IDS_MAX]; /* under way */
     size_t asked_count;
-    struct docker_inspection inspection; /* of REQUEST_HEALTH, under way */
+    struct docker_inspection inspection; /* of REQUEST_INSPECTION, under way */
     char inspected_id[DOCKER_ID_SIZE];
     struct said odd;
     struct said misspelt;
+    struct said not_inspected;
     char last_failure[256];
 };
 
@@ -98,8 +99,8 @@ int watch_scope_list(struct watch *watch) __attribute__((warn_unused_result));
 bool watch_scope_take_changes(struct watch *watch);
 /* Asks for owners of namespaces that are not known yet; *ret_is_asking says whether there is one. */
 int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
-/* Asks for the health of a container if no list has told it; *ret_is_asking says whether there is one. */
-int watch_scope_inspect_health(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
+/* Inspects a container of which no list tells enough; *ret_is_asking says whether there is one. */
+int watch_scope_inspect(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
 /* Asks for those that were taken. */
 int watch_scope_list_changed(struct watch *watch) __attribute__((warn_unused_result));
 

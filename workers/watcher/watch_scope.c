@@ -204,23 +204,28 @@ static void on_owners_listed(void *userdata, int error, const char *text)
     tell_changes(watch, 0);
 }
 
-/* Without an answer it counts as not healthy, until it runs again and a list tells. */
-static void on_health_inspected(void *userdata, int error, const char *text)
+/* Without an answer it counts as not healthy, and as being in a namespace of its own. */
+static void on_inspected(void *userdata, int error, const char *text)
 {
     struct watch *watch = userdata;
     struct container_entry *entry = container_table_find(&watch->table, watch->inspected_id);
+    bool has_changed = false;
 
     if (!watch_accept_answer(watch, watch_is_answer(error) ? 0 : error, text))
         return;
-    if (!entry || !entry->is_health_unknown)
+    if (!entry || !entry->must_be_inspected)
         return;
-    entry->is_health_unknown = false;
-    if (error == 0)
-        entry->health = watch->inspection.health;
-    else if (error != -ENOENT)
-        log_warn("health of a paused container is not known: it is withheld", LOG_TEXT("container", entry->name),
-                 LOG_TEXT("id", entry->id), LOG_ERROR_TEXT(text));
-    tell_changes(watch, 0);
+    entry->must_be_inspected = false;
+    if (error == 0) {
+        error = container_entry_take_inspection(entry, &watch->inspection, &has_changed);
+        text = log_errno_text(error);
+    }
+    if (error < 0 && error != -ENOENT && !is_said(&watch->not_inspected, entry->id))
+        log_warn(entry->waits_for_health ? "health of a container is not known: it is withheld"
+                                         : "namespace of a container is not known",
+                 LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id), LOG_ERROR_TEXT(text));
+    if (has_changed)
+        tell_changes(watch, 0);
 }
 
 /* --- questions ----------------------------------------------------------------------------------------- */
@@ -264,17 +269,16 @@ int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking)
     return list(watch, ids, count, on_owners_listed);
 }
 
-int watch_scope_inspect_health(struct watch *watch, bool *ret_is_asking)
+int watch_scope_inspect(struct watch *watch, bool *ret_is_asking)
 {
-    const struct container_entry *entry = container_table_find_unknown_health(&watch->table);
+    const struct container_entry *entry = container_table_find_to_inspect(&watch->table);
 
     *ret_is_asking = entry != NULL;
     if (!entry)
         return 0;
-    watch->request = REQUEST_HEALTH;
+    watch->request = REQUEST_INSPECTION;
     text_copy_cut(watch->inspected_id, sizeof(watch->inspected_id), entry->id);
-    return docker_client_inspect_container(watch->client, watch->inspected_id, &watch->inspection, on_health_inspected,
-                                           watch);
+    return docker_client_inspect_container(watch->client, watch->inspected_id, &watch->inspection, on_inspected, watch);
 }
 
 int watch_scope_list(struct watch *watch)
