@@ -157,7 +157,6 @@ static void fixed_addresses_are_told_from_others(void **state)
         {"\"IPAMConfig\":{\"IPv4Address\":\"172.29.7.2\"},\"NetworkID\":\"\"", true},
         {"\"IPAMConfig\":{\"IPv4Address\":\"\",\"IPv6Address\":\"fd00::7\"}", true},
         {"\"IPAMConfig\":{\"IPv4Address\":\"\",\"LinkLocalIPs\":[\"169.254.1.1\"]}", false},
-        {"\"IPAMConfig\":null,\"IPAddress\":\"172.29.7.2\"", false},
     };
 
     (void)state;
