@@ -9,7 +9,7 @@ import time
 import pytest
 
 import messages
-from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, family_of, outcome, wait_until
+from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, ask_tcp, family_of, outcome, wait_until
 from newcomers import Newcomers
 
 FAMILIES = [pytest.param(LAN4, ONE4, TWO4, id="v4"), pytest.param(LAN6, ONE6, TWO6, id="v6")]
@@ -91,6 +91,23 @@ def test_nat4_backend_port_change_moves_the_flow(lab):
     assert name == "port8080"
     netadmin.expose(messages.exposure("udp", 80, ONE4, 8081))
     assert ask_again(flow) == "port8081"
+
+
+@pytest.mark.parametrize("address, one, two", FAMILIES)
+def test_nat4_backend_with_its_predecessors_address_is_found(lab, address, one, two):
+    """A recreated container: the same address, another MAC. The old one would be believed for up to 45 s."""
+    netadmin = lab.start()
+    for namespace, name, own in ((lab.one, "one", one), (lab.two, "two", two)):
+        lab.serve(namespace, name, "tcp", 8080, own)
+    other = messages.exposure("tcp", 81, two, 8080)
+    netadmin.expose(messages.exposure("tcp", 80, one, 8080), other)
+    assert ask_tcp(lab.client, address, 80)[0] == "one"
+    netadmin.expose(other)
+    for own in (one, two):
+        lab.anchor.run("ip", "neigh", "replace", own, "lladdr", "02:00:00:00:00:99", "dev", "shared0", "nud", "reachable")
+    netadmin.expose(messages.exposure("tcp", 80, one, 8080), other, messages.exposure("tcp", 82, two, 8080))
+    assert outcome(lab.client, "tcp", address, 80, patience=10) == "one"
+    assert "02:00:00:00:00:99" in lab.anchor.run("ip", "neigh", "show", two), "of a backend that is the same nothing is forgotten"
 
 
 @pytest.mark.parametrize("address, one, two", FAMILIES)

@@ -274,6 +274,8 @@ static int on_reconcile(sd_event_source *source, void *userdata)
         report_failure(netadmin, &failure);
         return 0;
     }
+    network_forget_neighbours(netadmin->network, ruleset_held_before(netadmin->ruleset),
+                              ruleset_last_difference(netadmin->ruleset));
     report_success(netadmin, flushed);
     network_view_applied(netadmin->network, &view);
     return 0;

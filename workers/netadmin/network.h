@@ -102,6 +102,17 @@ bool network_get_view(const struct network *network, struct network_view *ret) _
 /* The ruleset holds `view` now: addresses that waited for their element are added. */
 void network_view_applied(struct network *network, const struct network_view *view);
 
+struct map_state;
+struct map_state_difference;
+/*
+ * Backends came that no element named before. A container that is recreated often has its predecessor's IPv6 address
+ * and another MAC address, which engines before 28 tell nobody: the kernel would send to the old one until its
+ * neighbour entry is no longer reachable, which takes up to 53 s (net/core/neighbour.c: 45 s and the probes). So it is
+ * to ask anew.
+ */
+void network_forget_neighbours(struct network *network, const struct map_state *before,
+                               const struct map_state_difference *difference);
+
 /*
  * The lease of a family, or that there is none. Checked by the policy; what was there stays until the new address can
  * be used, and on_lease_applied() tells when that is. Returns 0, or a negative errno with `reason`: refused whole.

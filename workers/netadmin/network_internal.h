@@ -1,8 +1,8 @@
 /*
  * What the parts of the network half share: network.c (facade and events), network_apply.c (the kernel brought
  * to what is wanted), network_address.c (the external interface's addresses), network_lease.c (leases taken),
- * network_view.c (what the ruleset needs), network_announce.c (the announcer), network_report.c (what is said about
- * it). Nobody else includes this.
+ * network_view.c (what the ruleset needs), network_neighbours.c (backends that are others now), network_announce.c (the
+ * announcer), network_report.c (what is said about it). Nobody else includes this.
  */
 #pragma once
 
@@ -26,6 +26,7 @@ enum network_step {
     NETWORK_STEP_ADOPTION,
     NETWORK_STEP_LINK_LOCAL,
     NETWORK_STEP_CLAIM,
+    NETWORK_STEP_NEIGHBOURS,
     NETWORK_STEP_ROUTERS,
     NETWORK_STEP_ROUTES4,
     NETWORK_STEP_ROUTES6,

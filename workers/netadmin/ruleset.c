@@ -30,7 +30,9 @@ struct ruleset {
     bool was_installed;                   /* by this process: `view` is the last one applied */
     struct network_view view;
     struct map_state held;
-    struct map_state withheld;           /* as `held`, but not in the kernel */
+    struct map_state withheld;    /* as `held`, but not in the kernel */
+    struct map_state held_before; /* the last change, and that change */
+    struct map_state_difference last_difference;
     struct conntrack_changes recent;     /* since the last second sweep */
     uint32_t flushed[FAMILY_INDEX_MAX_]; /* not reported yet */
     int64_t sweep_allowance;             /* microseconds */
@@ -106,6 +108,8 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     (void)nfnl_socket_free(ruleset->socket);
     map_state_clear(&ruleset->held);
     map_state_clear(&ruleset->withheld);
+    map_state_clear(&ruleset->held_before);
+    map_state_difference_clear(&ruleset->last_difference);
     conntrack_changes_clear(&ruleset->recent);
     free(ruleset);
     return NULL;
@@ -267,12 +271,15 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
     struct nft_failure unsaid;
     bool is_full;
 
-    map_state_clear(&ruleset->held);
+    map_state_clear(&ruleset->held_before);
+    ruleset->held_before = ruleset->held;
     ruleset->held = transition->next;
     transition->next = (struct map_state){0};
     map_state_clear(&ruleset->withheld);
     ruleset->withheld = transition->next_withheld;
     transition->next_withheld = (struct map_state){0};
+    ruleset->last_difference = transition->difference;
+    transition->difference = (struct map_state_difference){0};
     ruleset->view = *view;
     ruleset->is_installed = true;
     ruleset->was_installed = true;
@@ -382,8 +389,10 @@ static int apply(struct ruleset *ruleset, const struct network_view *view, const
 int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
                   uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
 {
-    int result = apply(ruleset, view, want, failure);
+    int result;
 
+    map_state_difference_clear(&ruleset->last_difference);
+    result = apply(ruleset, view, want, failure);
     if (result < 0)
         return result;
     memcpy(flushed, ruleset->flushed, sizeof(ruleset->flushed));
@@ -394,6 +403,16 @@ int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, cons
 bool ruleset_wants_second_sweep(const struct ruleset *ruleset)
 {
     return ruleset->recent.count > 0 || ruleset->recent.given_up_count > 0;
+}
+
+const struct map_state *ruleset_held_before(const struct ruleset *ruleset)
+{
+    return &ruleset->held_before;
+}
+
+const struct map_state_difference *ruleset_last_difference(const struct ruleset *ruleset)
+{
+    return &ruleset->last_difference;
 }
 
 int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure)

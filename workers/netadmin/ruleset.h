@@ -55,6 +55,11 @@ int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, cons
 /* Whether something was changed since the last ruleset_sweep_again(). */
 bool ruleset_wants_second_sweep(const struct ruleset *ruleset);
 
+/* What the last ruleset_apply() changed. */
+const struct map_state_difference *ruleset_last_difference(const struct ruleset *ruleset);
+/* What the maps held before that. */
+const struct map_state *ruleset_held_before(const struct ruleset *ruleset);
+
 /*
  * A packet that was between lookup and confirmation during the commit (another CPU) can leave a stale flow
  * after the first sweep: sweeps the recent changes once more. Returns 0, or a negative errno with *failure filled,
