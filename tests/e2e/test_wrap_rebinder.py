@@ -189,3 +189,35 @@ def test_without_permission_to_write_it_says_so(lab, project, anchord_image):
     line = wait_message(made, "container cannot be recreated")
     assert "denied by the socket proxy (403): allow CONTAINERS=1 and POST=1" in line["err"]
     assert made.state("dependent") == "running" and len(made.containers()) == 4
+
+
+def changed_values(before, after):
+    """An engine that has read its containers from its disk says null where it said that there is nothing."""
+    return {key: (before.get(key), after.get(key)) for key in before.keys() | after.keys()
+            if (before.get(key) or None) != (after.get(key) or None)}
+
+
+def test_docker_that_restarts_in_the_middle_finds_one_whole_container(lab, project, anchord_image, figure):
+    """LIFE-7: while the old one is being stopped. Afterwards the rebinder is a new one, which waits: the recreation could be
+    another one's."""
+    sidecar = SIDECAR | {"restart": "unless-stopped", "environment": SIDECAR["environment"] | {"ANCHORD_WRAP_RESTART_TIMEOUT": "4s"}}
+    made = project({"services": {
+        "target": compose.echo_service("target", "--tcp", "80", restart="unless-stopped"), REBINDER: sidecar,
+        "dependent": compose.echo_service("dependent", "--tcp", "81", network_mode="service:target", volumes=["/kept"],
+                                          restart="unless-stopped", entrypoint=["sh", "-c", "trap '' TERM; \"$@\"", "sh"])}})
+    before, volumes = made.inspect("dependent"), lab.docker("volume", "ls", "--quiet").stdout
+    wait_message(made, "connected to Docker")
+    made.recreate("target")
+    wait_until(lambda: len(made.containers("dependent")) == 2, 10, "the middle of the recreation")
+    with lab.engine_stopped():
+        pass
+    started = time.monotonic()
+    wait_until(lambda: len(made.containers("dependent")) == 1 and made.state("dependent") == "running", 90, "one container")
+    wait_until(lambda: made.probe("target", "tcp", "127.0.0.1", 81).startswith("dependent "), 10, "it lives beside its target")
+    figure(f"one whole container {time.monotonic() - started:.1f} s after the engine answered again")
+    after = made.inspect("dependent")
+    assert after["Config"]["Labels"]["anchord.replaces"] == before["Id"]
+    assert after["HostConfig"]["NetworkMode"] == f"container:{made.container('target')}"
+    assert not changed_values(description(before)["HostConfig"], description(after)["HostConfig"])
+    assert not changed_values(description(before)["Config"], description(after)["Config"])
+    assert lab.docker("volume", "ls", "--quiet").stdout == volumes
