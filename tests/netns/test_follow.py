@@ -248,6 +248,10 @@ def test_a_proxy_that_denies_something_is_named(joined):
     engine.denied = ("networks",)
     keeper = follow(joined, poll=0.2)
     assert "denied by the socket proxy (403): allow NETWORKS=1" in keeper.log("the network cannot be looked at")["err"]
+    engine.denied = ("containers",)
+    assert "allow CONTAINERS=1" in keeper.log("the follower cannot be looked at")["err"]
+    engine.denied = ("networks",)
+    keeper.log("the network cannot be looked at", count=2)  # it is news again
     engine.denied = ("POST",)
     stop_peers(engine)
     assert "denied by the socket proxy (403): allow NETWORKS=1 and POST=1" in keeper.log("the network cannot be left")["err"]

@@ -284,7 +284,7 @@ static void on_network(void *userdata, int error, const char *text)
     if (error == 0)
         error = network_view_read(&follow->network, name, follow->follower.id, &reason);
     if (error < 0) {
-        if (is_news(follow, NOTICE_ODD))
+        if (is_news(follow, NOTICE_ODD_NETWORK))
             log_error("the network cannot be looked at", LOG_TEXT("network", name), LOG_ERROR_TEXT(reason));
         follow_end_look(follow);
         return;
@@ -325,7 +325,7 @@ static void on_follower(void *userdata, int error, const char *text)
         if (is_news(follow, NOTICE_NO_FOLLOWER))
             log_info("waiting for the follower", LOG_TEXT("target", follow->configuration->follow.target));
     } else if (error < 0) {
-        if (is_news(follow, NOTICE_ODD))
+        if (is_news(follow, NOTICE_ODD_FOLLOWER))
             log_error("the follower cannot be looked at", LOG_TEXT("target", follow->configuration->follow.target),
                       LOG_ERROR_TEXT(reason));
     } else {

@@ -5,8 +5,8 @@
 #include "common/sandbox.h"
 #include "protocol/supervised.h"
 #include "workers/docker/seal.h"
+#include "workers/keeper/dependents.h"
 #include "workers/keeper/follow.h"
-#include "workers/keeper/wrap.h"
 
 struct keeper {
     sd_event *event;
@@ -14,7 +14,7 @@ struct keeper {
     struct message_configure_keeper configuration;
     struct docker_credentials credentials; /* of TLS; empty: none */
     struct session *session;               /* NULL until CONFIGURE_KEEPER, as the jobs are */
-    struct wrap *wrap;                     /* by the role; else NULL */
+    struct dependents *dependents;         /* by the role; else NULL */
     struct follow *follow;
 };
 
@@ -39,8 +39,8 @@ static void on_connected(void *userdata)
     struct keeper *keeper = userdata;
 
     tell_readiness(keeper, true);
-    if (keeper->wrap)
-        wrap_on_connected(keeper->wrap);
+    if (keeper->dependents)
+        dependents_on_connected(keeper->dependents);
     if (keeper->follow)
         follow_on_connected(keeper->follow);
 }
@@ -49,8 +49,8 @@ static void on_lost(void *userdata)
 {
     struct keeper *keeper = userdata;
 
-    if (keeper->wrap)
-        wrap_on_lost(keeper->wrap);
+    if (keeper->dependents)
+        dependents_on_lost(keeper->dependents);
     if (keeper->follow)
         follow_on_lost(keeper->follow);
     tell_readiness(keeper, false);
@@ -60,8 +60,8 @@ static void on_event(void *userdata, const struct docker_event *event)
 {
     struct keeper *keeper = userdata;
 
-    if (keeper->wrap)
-        wrap_on_event(keeper->wrap, event);
+    if (keeper->dependents)
+        dependents_on_event(keeper->dependents, event);
     if (keeper->follow)
         follow_on_event(keeper->follow, event);
 }
@@ -75,7 +75,7 @@ static int make_rooms(struct keeper *keeper, const struct docker_host *host)
         return result;
     if (keeper->configuration.role == ANCHOR_ROLE_EXTERNAL_REBINDER)
         return follow_new(keeper->event, keeper->session, &keeper->configuration, &keeper->follow);
-    return wrap_new(keeper->event, keeper->session, &keeper->configuration, &keeper->wrap);
+    return dependents_new(keeper->event, keeper->session, &keeper->configuration, &keeper->dependents);
 }
 
 static void configure(struct keeper *keeper, const struct message_configure_keeper *configuration)
@@ -130,8 +130,8 @@ static void take_link(struct keeper *keeper, const struct message_link *message,
     CLEANUP_FD int owned_descriptor = descriptor;
     int result = -EPROTO;
 
-    if (message->peer == LINK_PEER_CONTROL && keeper->wrap)
-        result = wrap_link_control(keeper->wrap, TAKE_FD(owned_descriptor));
+    if (message->peer == LINK_PEER_CONTROL && keeper->dependents)
+        result = dependents_link_control(keeper->dependents, TAKE_FD(owned_descriptor));
     else if (message->peer == LINK_PEER_CONTROL && keeper->follow)
         result = follow_link_control(keeper->follow, TAKE_FD(owned_descriptor));
     if (result < 0)
@@ -180,7 +180,7 @@ struct keeper *keeper_free(struct keeper *keeper)
     if (!keeper)
         return NULL;
     (void)channel_free(keeper->supervisor);
-    (void)wrap_free(keeper->wrap);
+    (void)dependents_free(keeper->dependents);
     (void)follow_free(keeper->follow);
     (void)session_free(keeper->session);
     docker_credentials_release(&keeper->credentials);

@@ -1,7 +1,7 @@
 /*
  * What a container that lives in another one's network namespace needs (LIFE-1, LIFE-6).
  *
- * Called by wrap.c with what Docker says of both. Pure, no privilege.
+ * Called by dependents.c with what Docker says of both. Pure, no privilege.
  */
 #pragma once
 

@@ -2,7 +2,7 @@
  * What a network-anchor does about a container of its scope that lives in another one's network namespace, or is to
  * (LIFE-1, LIFE-4). Nothing that runs is touched: it starts, and tells.
  *
- * Called by wrap.c with what Docker says of both. Pure, no privilege.
+ * Called by dependents.c with what Docker says of both. Pure, no privilege.
  */
 #pragma once
 

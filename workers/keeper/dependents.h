@@ -10,18 +10,18 @@
 
 #include "workers/keeper/session.h"
 
-struct wrap;
+struct dependents;
 
 /* `session` and `configuration` must outlive it. Before the sandbox is sealed. Returns 0 or a negative errno. */
-int wrap_new(sd_event *event, struct session *session, const struct message_configure_keeper *configuration,
-             struct wrap **ret) __attribute__((warn_unused_result));
-struct wrap *wrap_free(struct wrap *wrap);
-DEFINE_POINTER_CLEANUP(struct wrap, (void)wrap_free, wrap_freep);
+int dependents_new(sd_event *event, struct session *session, const struct message_configure_keeper *configuration,
+                   struct dependents **ret) __attribute__((warn_unused_result));
+struct dependents *dependents_free(struct dependents *dependents);
+DEFINE_POINTER_CLEANUP(struct dependents, (void)dependents_free, dependents_freep);
 
 /* A new control, to be told what cannot be repaired; owns `fd`. Returns 0 or a negative errno. */
-int wrap_link_control(struct wrap *wrap, int fd) __attribute__((warn_unused_result));
+int dependents_link_control(struct dependents *dependents, int fd) __attribute__((warn_unused_result));
 
 /* As in struct session_callbacks. */
-void wrap_on_connected(struct wrap *wrap);
-void wrap_on_lost(struct wrap *wrap);
-void wrap_on_event(struct wrap *wrap, const struct docker_event *event);
+void dependents_on_connected(struct dependents *dependents);
+void dependents_on_lost(struct dependents *dependents);
+void dependents_on_event(struct dependents *dependents, const struct docker_event *event);

@@ -1,0 +1,479 @@
+/* What is done about containers in others' namespaces; see dependents.h. Runs without any privilege. */
+#include "workers/keeper/dependents.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "protocol/metrics.h"
+#include "workers/keeper/look.h"
+#include "workers/keeper/recreation.h"
+#include "workers/keeper/repair.h"
+#include "workers/keeper/sibling.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A recreation that nobody has moved on for so long, besides the time that a stop may take, has lost its keeper. */
+#define UNATTENDED (30 * MICROSECONDS_PER_SECOND)
+
+struct dependents {
+    const struct message_configure_keeper *configuration;
+    struct session *session;
+    struct look *look;
+    struct recreation *recreation;
+    struct findings_sender *findings;
+    bool resumes_at_once; /* what is half-done was done by our predecessor, or by us before the connection broke */
+    size_t dead_count;
+    /* of the container that is looked at */
+    struct memory_entry *entry;
+    struct inspection *dependent;
+    const struct journal *journal; /* NULL: it is an ordinary one */
+    struct inspection target;      /* of a half-done recreation the new container */
+    char reference[NAME_SIZE];     /* by which its target was asked for */
+    bool is_asked_by_id;
+    uint64_t repair_started_at;
+};
+
+/* Asks about its target, or about the new container of a half-done recreation. */
+static void ask_about(struct dependents *dependents, const char *reference, docker_done_handler on_done)
+{
+    inspection_release(&dependents->target);
+    session_check_sent(dependents->session,
+                       docker_client_inspect_whole(session_client(dependents->session), reference,
+                                                   &dependents->target.document, on_done, dependents));
+}
+
+/* --- repairing ------------------------------------------------------------------------------------------- */
+
+static void note_result(struct dependents *dependents, bool is_done)
+{
+    metrics_add(METRIC_REBINDS, is_done ? METRIC_OK : METRIC_ERROR, 1);
+    look_again(dependents->look); /* others may be pinned to this one */
+}
+
+/* LIFE-6: the name that belongs to the ID, which Docker forgets with its container. */
+static void remember_target(struct memory_entry *entry, const char *joined, const char *name)
+{
+    text_copy_cut(entry->joined, sizeof(entry->joined), joined);
+    text_copy_cut(entry->target_name, sizeof(entry->target_name), name);
+}
+
+static int64_t milliseconds_since(uint64_t started)
+{
+    return (int64_t)((clock_monotonic_microseconds() - started) / MICROSECONDS_PER_MILLISECOND);
+}
+
+static void on_repaired(void *userdata, int error, const char *text)
+{
+    struct dependents *dependents = userdata;
+
+    if (!session_check_answer(dependents->session, error, text))
+        return;
+    note_result(dependents, error == 0);
+    if (error == 0)
+        log_info("container repaired", LOG_TEXT("container", dependents->dependent->name),
+                 LOG_NUMBER("milliseconds", milliseconds_since(dependents->repair_started_at)));
+    else
+        look_note_failure(dependents->look, "container cannot be repaired, trying again later", text);
+    look_continue(dependents->look);
+}
+
+static void on_recreated(void *userdata, enum recreation_result result, const char *text)
+{
+    struct dependents *dependents = userdata;
+
+    note_result(dependents, result == RECREATION_DONE);
+    switch (result) {
+    case RECREATION_DONE:
+        if (!dependents->journal) /* else `target` is the new one itself */
+            remember_target(dependents->entry, dependents->target.id, dependents->target.name);
+        log_info("container recreated", LOG_TEXT("container", dependents->entry->name),
+                 LOG_NUMBER("milliseconds", milliseconds_since(dependents->repair_started_at)));
+        break;
+    case RECREATION_TAKEN_BACK:
+        look_note_failure(dependents->look,
+                          "container cannot be recreated, the old one is as it was; trying again later", text);
+        break;
+    case RECREATION_STUCK:
+        look_note_failure(dependents->look, "a recreation could neither be finished nor taken back, trying again later",
+                          text);
+        dependents->entry->is_orphaned = true;
+        break;
+    case RECREATION_INTERRUPTED:
+    default:
+        dependents->resumes_at_once = true;
+        session_fail(dependents->session, text);
+        return;
+    }
+    look_continue(dependents->look);
+}
+
+/* Notes an attempt; false: its time has not come, and it is remembered. */
+static bool may_try(struct dependents *dependents)
+{
+    uint64_t now = clock_monotonic_microseconds();
+    uint64_t next = memory_next_attempt(dependents->entry);
+
+    if (next > now) {
+        look_wake_at(dependents->look, next);
+        return false;
+    }
+    memory_note_attempt(dependents->entry, now);
+    dependents->repair_started_at = now;
+    return true;
+}
+
+static void recreate(struct dependents *dependents)
+{
+    const char *reason = NULL;
+    int result;
+
+    log_info("recreating container: its target has another ID now", LOG_TEXT("container", dependents->dependent->name),
+             LOG_TEXT("target", dependents->target.name), LOG_TEXT("was_in", dependents->dependent->joined));
+    result = recreation_start(dependents->recreation, dependents->dependent, dependents->target.name, &reason);
+    if (result == 0)
+        return;
+    note_result(dependents, false);
+    look_note_failure(dependents->look, "container cannot be recreated",
+                      result == -EINVAL ? reason : log_errno_text(result));
+    look_continue(dependents->look);
+}
+
+static void repair(struct dependents *dependents, enum repair repair)
+{
+    struct docker_client *client = session_client(dependents->session);
+
+    if (!may_try(dependents)) {
+        look_continue(dependents->look);
+    } else if (repair == REPAIR_RECREATE) {
+        recreate(dependents);
+    } else if (repair == REPAIR_RESTART) {
+        log_info("restarting container: its target was started after it",
+                 LOG_TEXT("container", dependents->dependent->name), LOG_TEXT("target", dependents->target.name));
+        session_check_sent(dependents->session, command_restart(client, dependents->dependent->id,
+                                                                dependents->configuration->stop_timeout_milliseconds,
+                                                                on_repaired, dependents));
+    } else {
+        log_info("auto-starting sibling waiting for target", LOG_TEXT("container", dependents->dependent->name),
+                 LOG_TEXT("target", dependents->target.name));
+        session_check_sent(dependents->session,
+                           command_start(client, dependents->dependent->id, on_repaired, dependents));
+    }
+}
+
+/* --- an ordinary container ------------------------------------------------------------------------------- */
+
+/* LIFE-4. */
+static void report(struct dependents *dependents, const char *message, const char *command)
+{
+    char finding[FINDING_REASON_SIZE];
+
+    (void)snprintf(finding, sizeof(finding), "dependent in dead netns: %s", command);
+    if (memory_note_finding(dependents->entry, finding))
+        log_error(message, LOG_TEXT("container", dependents->dependent->name),
+                  LOG_TEXT("target", dependents->dependent->joined), LOG_TEXT("command", command));
+}
+
+static void report_unknown_target(struct dependents *dependents)
+{
+    char command[SIBLING_COMMAND_SIZE];
+
+    sibling_recreate_command(dependents->dependent, command);
+    report(dependents, "dependent in dead netns, and nobody knows the name of its target: set the label anchord.target",
+           command);
+}
+
+static void wait_for_target(struct dependents *dependents, const char *target)
+{
+    char finding[FINDING_REASON_SIZE];
+
+    (void)snprintf(finding, sizeof(finding), "dependent in dead netns: waits for %s to run", target);
+    if (memory_note_finding(dependents->entry, finding))
+        log_info("waiting for the target to run", LOG_TEXT("container", dependents->dependent->name),
+                 LOG_TEXT("target", target));
+}
+
+static void judge(struct dependents *dependents, bool has_target)
+{
+    enum repair chosen = repair_choose(dependents->dependent, has_target ? &dependents->target : NULL);
+
+    if (has_target && inspection_is(&dependents->target, dependents->dependent->joined))
+        remember_target(dependents->entry, dependents->dependent->joined, dependents->target.name);
+    dependents->dead_count += chosen != REPAIR_NONE;
+    switch (chosen) {
+    case REPAIR_NONE:
+        (void)memory_note_finding(dependents->entry, ""); /* that is no news to anybody */
+        look_continue(dependents->look);
+        return;
+    case REPAIR_WAIT:
+        if (!has_target && dependents->is_asked_by_id)
+            report_unknown_target(dependents);
+        else
+            wait_for_target(dependents, has_target ? dependents->target.name : dependents->reference);
+        look_continue(dependents->look);
+        return;
+    case REPAIR_START:
+    case REPAIR_RESTART:
+    case REPAIR_RECREATE:
+    default:
+        repair(dependents, chosen);
+    }
+}
+
+/* In a network-anchor (LIFE-1, LIFE-4). */
+static void judge_sibling(struct dependents *dependents, bool has_target)
+{
+    struct sibling_verdict verdict;
+
+    sibling_judge(dependents->entry, dependents->dependent, has_target ? &dependents->target : NULL,
+                  dependents->configuration->starts_siblings, clock_monotonic_microseconds(), &verdict);
+    switch (verdict.action) {
+    case SIBLING_START:
+        repair(dependents, REPAIR_START);
+        return;
+    case SIBLING_REPORT:
+        dependents->dead_count++;
+        report(dependents, "dependent in dead netns", verdict.command);
+        break;
+    case SIBLING_LATER:
+        look_wake_at(dependents->look, verdict.time);
+        break;
+    case SIBLING_LEAVE:
+    default:
+        (void)memory_note_finding(dependents->entry, ""); /* that is no news to anybody */
+        break;
+    }
+    look_continue(dependents->look);
+}
+
+static bool is_network_anchor(const struct dependents *dependents)
+{
+    return dependents->configuration->role == ANCHOR_ROLE_NETWORK;
+}
+
+/* Reads what is now in `target`. Returns 0, -ENOENT, or another negative errno, which has been noted. */
+static int read_target(struct dependents *dependents, int error, const char *text)
+{
+    const char *reason = text;
+
+    if (error == 0)
+        error = inspection_read(&dependents->target, &reason);
+    if (error < 0 && error != -ENOENT)
+        look_note_failure(dependents->look, "the container whose namespace it is in cannot be looked at", reason);
+    return error;
+}
+
+static void on_target(void *userdata, int error, const char *text)
+{
+    struct dependents *dependents = userdata;
+
+    if (!session_check_answer(dependents->session, error, text))
+        return;
+    error = read_target(dependents, error, text);
+    if (error < 0 && error != -ENOENT)
+        look_continue(dependents->look);
+    else if (is_network_anchor(dependents))
+        judge_sibling(dependents, error == 0);
+    else
+        judge(dependents, error == 0);
+}
+
+static void ask_for_target(struct dependents *dependents)
+{
+    const struct inspection *dependent = dependents->dependent;
+    const char *remembered =
+        strcmp(dependents->entry->joined, dependent->joined) == 0 ? dependents->entry->target_name : "";
+    const char *reference = is_network_anchor(dependents) ? dependent->joined
+                            : dependent->target_name[0]   ? dependent->target_name
+                            : remembered[0]               ? remembered
+                                                          : dependent->joined;
+
+    dependents->is_asked_by_id = reference == dependent->joined;
+    memcpy(dependents->reference, reference, sizeof(dependents->reference)); /* each of the same size */
+    ask_about(dependents, dependents->reference, on_target);
+}
+
+/* --- a half-done recreation ------------------------------------------------------------------------------ */
+
+/* Has nobody moved it on for a while? Another keeper may be at it. */
+static bool is_unattended(struct dependents *dependents, bool has_new)
+{
+    uint64_t now = clock_monotonic_microseconds();
+    uint64_t patience =
+        UNATTENDED + dependents->configuration->stop_timeout_milliseconds * MICROSECONDS_PER_MILLISECOND;
+    uint32_t state = (has_new ? 1U : 0U) | (has_new && dependents->target.is_running ? 2U : 0U) |
+                     (dependents->dependent->is_running ? 4U : 0U);
+    struct memory_entry *entry = dependents->entry;
+
+    if (dependents->resumes_at_once)
+        entry->is_orphaned = true;
+    if (entry->is_orphaned)
+        return true;
+    if (entry->unattended_since == 0 || entry->unattended_state != state) {
+        entry->unattended_since = now;
+        entry->unattended_state = state;
+    }
+    if (now >= entry->unattended_since + patience)
+        return true;
+    look_wake_at(dependents->look, entry->unattended_since + patience);
+    return false;
+}
+
+static void resume(struct dependents *dependents, bool has_new)
+{
+    int result;
+
+    if (!is_unattended(dependents, has_new) || !may_try(dependents)) {
+        look_continue(dependents->look);
+        return;
+    }
+    dependents->entry->unattended_since = 0;
+    dependents->entry->is_orphaned = false;
+    log_warn(has_new ? "going on with a recreation that was left half-done"
+                     : "taking back a recreation that was left half-done",
+             LOG_TEXT("container", dependents->journal->name), LOG_TEXT("old", dependents->dependent->id));
+    result = recreation_resume(dependents->recreation, dependents->dependent, dependents->journal,
+                               has_new ? dependents->target.id : NULL, has_new && dependents->target.is_running);
+    if (result < 0)
+        look_continue(dependents->look);
+}
+
+static void on_replacement(void *userdata, int error, const char *text)
+{
+    struct dependents *dependents = userdata;
+
+    if (!session_check_answer(dependents->session, error, text))
+        return;
+    error = read_target(dependents, error, text);
+    dependents->dead_count++;
+    if (error < 0 && error != -ENOENT) {
+        look_continue(dependents->look);
+    } else if (error == 0 && strcmp(dependents->target.replaces, dependents->dependent->id) != 0) {
+        look_note_failure(dependents->look,
+                          "a recreation was left half-done, and somebody else has made a container of that name: "
+                          "remove the one that is not wanted",
+                          dependents->dependent->name);
+        look_continue(dependents->look);
+    } else {
+        resume(dependents, error == 0);
+    }
+}
+
+/* --- a look ---------------------------------------------------------------------------------------------- */
+
+static void on_container(void *userdata, struct memory_entry *entry, struct inspection *container,
+                         const struct journal *journal)
+{
+    struct dependents *dependents = userdata;
+
+    dependents->entry = entry;
+    dependents->dependent = container;
+    dependents->journal = journal;
+    if (!journal)
+        ask_for_target(dependents);
+    else if (is_network_anchor(dependents)) /* a wrap-rebinder's */
+        look_continue(dependents->look);
+    else
+        ask_about(dependents, journal->name, on_replacement);
+}
+
+static void on_look_end(void *userdata)
+{
+    struct dependents *dependents = userdata;
+
+    inspection_release(&dependents->target);
+    metrics_set(METRIC_DEAD_NETNS_DEPENDENTS, 0, dependents->dead_count);
+    findings_sender_schedule(dependents->findings);
+    dependents->dead_count = 0;
+    dependents->resumes_at_once = false;
+}
+
+void dependents_on_connected(struct dependents *dependents)
+{
+    look_on_connected(dependents->look);
+}
+
+void dependents_on_lost(struct dependents *dependents)
+{
+    if (recreation_is_running(dependents->recreation))
+        dependents->resumes_at_once = true;
+    recreation_interrupt(dependents->recreation);
+    inspection_release(&dependents->target);
+    dependents->dead_count = 0;
+    look_on_lost(dependents->look);
+}
+
+void dependents_on_event(struct dependents *dependents, const struct docker_event *event)
+{
+    look_on_event(dependents->look, event);
+}
+
+/* --- construction ---------------------------------------------------------------------------------------- */
+
+static int tell_findings(void *userdata, finding_handler handler, void *handler_userdata)
+{
+    const struct dependents *dependents = userdata;
+
+    return memory_tell(look_memory(dependents->look), handler, handler_userdata);
+}
+
+int dependents_link_control(struct dependents *dependents, int fd)
+{
+    return findings_sender_link(dependents->findings, fd);
+}
+
+/* Of everything in the Compose project, or with the labels, that it was given. */
+static int make_look(struct dependents *dependents, sd_event *event)
+{
+    const struct message_configure_keeper *configuration = dependents->configuration;
+    const struct look_callbacks callbacks = {on_container, on_look_end, dependents};
+    char text[LABEL_SELECTOR_SIZE];
+    struct label_selector scope;
+    struct label_selector_error error;
+    int result;
+
+    if (configuration->label_selector[0] != '\0')
+        memcpy(text, configuration->label_selector, sizeof(text));
+    else
+        (void)snprintf(text, sizeof(text), "com.docker.compose.project=%s", configuration->project);
+    result = label_selector_parse(text, &scope, &error);
+    return result < 0 ? result
+                      : look_new(event, dependents->session, &scope, configuration->poll_interval_milliseconds,
+                                 &callbacks, &dependents->look);
+}
+
+int dependents_new(sd_event *event, struct session *session, const struct message_configure_keeper *configuration,
+                   struct dependents **ret)
+{
+    CLEANUP(dependents_freep) struct dependents *dependents = calloc(1, sizeof(*dependents));
+    int result;
+
+    if (!dependents)
+        return -ENOMEM;
+    dependents->configuration = configuration;
+    dependents->session = session;
+    dependents->resumes_at_once = configuration->is_successor == 1;
+    result = make_look(dependents, event);
+    if (result >= 0)
+        result = recreation_new(event, session_client(session), configuration->stop_timeout_milliseconds, on_recreated,
+                                dependents, &dependents->recreation);
+    if (result >= 0)
+        result =
+            findings_sender_new(event, DIRECTION_CONTROL_TO_KEEPER, tell_findings, dependents, &dependents->findings);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(dependents);
+    return 0;
+}
+
+struct dependents *dependents_free(struct dependents *dependents)
+{
+    if (!dependents)
+        return NULL;
+    (void)recreation_free(dependents->recreation);
+    (void)findings_sender_free(dependents->findings);
+    (void)look_free(dependents->look);
+    inspection_release(&dependents->target);
+    free(dependents);
+    return NULL;
+}
