@@ -244,11 +244,11 @@ static bool begins_with_word(const char *text, const char *end, const char *word
 static void read_command(struct container_list *list, const struct json_value *value)
 {
     static const char word[] = " service-anchor";
-    const char *end = value->text + value->length;
-    const char *found;
+    const char *end, *found;
 
     if (value->type != JSON_STRING)
         return;
+    end = value->text + value->length;
     found = memmem(value->text, value->length, word, strlen(word));
     list->container.is_service_anchor = found && begins_with_word(found, end, word);
     list->is_argument_service_anchor = begins_with_word(value->text, end, word + 1);
