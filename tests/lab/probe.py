@@ -224,9 +224,13 @@ def _scan(address, ports, timeout, parallel, kind, event):
     result = Scan()
     waiting = iter(ports)
     pending = {}  # socket -> (port, end of waiting), in the order of their ends
+    has_begun = False
     with selectors.EpollSelector() as selector:
         while True:
-            while len(pending) < parallel and (port := next(waiting, None)) is not None:
+            # The first one alone: it finds the neighbour, for whose answer the kernel keeps only some packets, the newest.
+            room = parallel if has_begun else 1
+            while len(pending) < room and (port := next(waiting, None)) is not None:
+                has_begun = True
                 sock, word = _begin(address, port, kind)
                 if word:
                     result.add(port, word)
