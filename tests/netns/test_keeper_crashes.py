@@ -142,6 +142,25 @@ def test_two_keepers_do_not_fight(keeper_lab):
         assert len([path for method, path in engine.writes if method == "DELETE"]) == count
 
 
+def test_a_container_that_is_renamed_while_it_is_looked_at_is_left_alone(keeper_lab):
+    """LIFE-7: another keeper has begun with it since it was listed; with its mark it is no container of its own."""
+    engine = pinned(keeper_lab)
+    record = engine.named(NAME)
+    engine.recreate(TARGET)
+
+    def rename(moment, _method, resource):
+        if moment == "before" and resource == f"/containers/{record['Id']}/json":
+            record["Name"] = f"/{NAME}.anchord-old-unless-stopped-running"
+
+    engine.barrier = rename
+    keeper_lab.start(poll=0.2)
+    wait_until(lambda: engine.asked.count("/containers/json") >= 5, 20)
+    assert not engine.writes
+    engine.barrier = None
+    record["Name"] = f"/{NAME}"
+    wait_recreated(engine)
+
+
 @pytest.mark.parametrize("change, said", [("recreate", "recreating container"), ("restart", "restarting container")])
 def test_a_target_that_changes_all_the_time_leaves_no_litter(keeper_lab, change, said):
     """LIFE-6, LIFE-7: at once, then after 1, 2, 4 … s; never two at once; in the end it is well."""

@@ -10,6 +10,8 @@
 
 /* What an engine does to several containers at once becomes one look. */
 #define EVENT_DELAY (50 * MICROSECONDS_PER_MILLISECOND)
+/* Until one that had another name than in the list is looked at again. */
+#define RENAMED_DELAY MICROSECONDS_PER_SECOND
 /* More containers of one scope in others' namespaces are not looked at. */
 #define CANDIDATES_MAX 1024
 
@@ -82,6 +84,12 @@ static void on_inspected(void *userdata, int error, const char *text)
         return;
     if (error == 0)
         error = inspection_read(&look->container, &reason);
+    if (error == 0 && strcmp(look->container.name, candidate->name) != 0) {
+        /* Another keeper has begun with it since it was listed, or has ended: what it is now is for a new look. */
+        look_wake_at(look, clock_monotonic_microseconds() + RENAMED_DELAY);
+        look_continue(look);
+        return;
+    }
     if (error == 0) {
         look->callbacks.on_container(look->callbacks.userdata, look->entry, &look->container,
                                      candidate->is_half_done ? &candidate->journal : NULL);
