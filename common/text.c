@@ -114,3 +114,16 @@ const char *text_escape_first(const char *text, char target[TEXT_ESCAPED_SIZE])
     }
     return text + length;
 }
+
+int text_print_escaped(FILE *stream, const char *text)
+{
+    int length = 0;
+
+    while (*text) {
+        char escaped[TEXT_ESCAPED_SIZE];
+
+        text = text_escape_first(text, escaped);
+        length += fprintf(stream, "%s", escaped);
+    }
+    return length;
+}

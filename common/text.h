@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /*
  * Copies `source` with its NUL into `target` of `size` bytes; the rest of `target` becomes zero, so that
@@ -45,3 +46,6 @@ bool text_is_terminated(const char *text, size_t size);
  * terminals obey. A byte that is no UTF-8 becomes \ufffd. Quotes and backslashes stay. Returns what follows in `text`.
  */
 const char *text_escape_first(const char *text, char target[TEXT_ESCAPED_SIZE]);
+
+/* Prints a foreign text so that it cannot colour a terminal or look like another line. Returns how much was printed. */
+int text_print_escaped(FILE *stream, const char *text);

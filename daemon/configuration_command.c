@@ -25,20 +25,6 @@ static bool is_shown(const struct configuration *configuration, const struct con
     return variable->absence == CONFIGURATION_PRESENT && configuration_concerns(variable, configuration->role);
 }
 
-/* A value may be anything: none may colour a terminal or look like another line. Returns how much was printed. */
-static int print_escaped(const char *text)
-{
-    int length = 0;
-
-    while (*text) {
-        char escaped[TEXT_ESCAPED_SIZE];
-
-        text = text_escape_first(text, escaped);
-        length += printf("%s", escaped);
-    }
-    return length;
-}
-
 static void show_as_text(const struct configuration *configuration)
 {
     size_t count;
@@ -52,7 +38,7 @@ static void show_as_text(const struct configuration *configuration)
         if (!is_shown(configuration, &variables[i]))
             continue;
         (void)printf("%-32s ", variables[i].name);
-        length = print_escaped(value->text ? value->text : "-");
+        length = text_print_escaped(stdout, value->text ? value->text : "-");
         (void)printf("%*s %s\n", length < VALUE_WIDTH ? VALUE_WIDTH - length : 0, "",
                      source_text(&variables[i], value));
     }
@@ -60,9 +46,9 @@ static void show_as_text(const struct configuration *configuration)
         const struct configuration_problem *problem = &configuration->problems[i];
 
         (void)printf("%s: ", problem->is_error ? "error" : "warning");
-        (void)print_escaped(problem->variable);
+        (void)text_print_escaped(stdout, problem->variable);
         (void)printf(": ");
-        (void)print_escaped(problem->text);
+        (void)text_print_escaped(stdout, problem->text);
         (void)printf("\n");
     }
     if (configuration->problems_left_out)

@@ -5,6 +5,7 @@
 #include "build_information.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -39,7 +40,9 @@ static bool knows_docker(const struct configuration *configuration)
         if (!problem->is_error || strncmp(problem->variable, "DOCKER_", strlen("DOCKER_")) != 0)
             continue;
         knows = false;
-        (void)fprintf(stderr, "anchord doctor: %s: %s\n", problem->variable, problem->text);
+        (void)fprintf(stderr, "anchord doctor: %s: ", problem->variable);
+        (void)text_print_escaped(stderr, problem->text);
+        (void)fputc('\n', stderr);
     }
     return knows;
 }

@@ -146,6 +146,13 @@ def test_foreign_text_is_data_and_no_environment_is_shown(build, scratch, engine
     assert words[words.index("-f") + 1] == evil
 
 
+def test_a_wrong_value_colours_no_terminal(build, scratch):
+    """The command checks the variables itself, before it becomes anchord-doctor."""
+    result = doctor(build, scratch, "doctor", "stale-netns", program="daemon/anchord", DOCKER_TLS_VERIFY="\033[31mx\ny")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == 'anchord doctor: DOCKER_TLS_VERIFY: "\\u001b[31mx\\u000ay": must be true, false, 1 or 0\n'
+
+
 @pytest.mark.parametrize("make, way_out", [
     (lambda path: None, "mount Docker's socket (docker run -v"),
     (lambda path: path.mkdir(), "mount Docker's socket (docker run -v"),

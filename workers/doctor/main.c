@@ -32,15 +32,10 @@ struct options {
     bool show_help;
 };
 
-/* What is foreign in it can neither colour the terminal nor look like a line of ours. */
+/* Foreign text in it colours no terminal and looks like no other line. */
 static void say(const char *text)
 {
-    while (*text) {
-        char escaped[TEXT_ESCAPED_SIZE];
-
-        text = text_escape_first(text, escaped);
-        (void)fputs(escaped, stderr);
-    }
+    (void)text_print_escaped(stderr, text);
 }
 
 static int fail(const char *what, const char *why, const char *way_out)

@@ -23,20 +23,6 @@ static const struct {
 
 /* --- text ------------------------------------------------------------------------------------------------ */
 
-/* Returns how much was printed. */
-static int print_escaped(const char *text)
-{
-    int length = 0;
-
-    while (*text) {
-        char escaped[TEXT_ESCAPED_SIZE];
-
-        text = text_escape_first(text, escaped);
-        length += printf("%s", escaped);
-    }
-    return length;
-}
-
 static void print_owner(const struct owner_findings *owner)
 {
     char identity[SHORT_ID_LENGTH + 1];
@@ -44,19 +30,19 @@ static void print_owner(const struct owner_findings *owner)
     text_copy_cut(identity, sizeof(identity), owner->owner ? owner->owner->id : owner->reference);
     (void)printf("The container ");
     if (owner->owner) {
-        (void)print_escaped(owner->owner->name);
+        (void)text_print_escaped(stdout, owner->owner->name);
         (void)printf(" (%s)", identity);
     } else {
-        (void)print_escaped(identity);
+        (void)text_print_escaped(stdout, identity);
     }
     (void)printf(" %s. In its dead network namespace:\n", fates[owner->fate].text);
     for (size_t i = 0; i < owner->dependent_count; i++) {
         int length;
 
         (void)printf("  ");
-        length = print_escaped(owner->dependents[i].name);
+        length = text_print_escaped(stdout, owner->dependents[i].name);
         (void)printf("%*s  ", length < 32 ? 32 - length : 0, "");
-        (void)print_escaped(owner->dependents[i].status);
+        (void)text_print_escaped(stdout, owner->dependents[i].status);
         (void)puts("");
     }
 }
