@@ -22,10 +22,13 @@
 #include <time.h>
 
 #define NO_PROCESS ((pid_t)-1)
+/* What a shell makes of a program that a signal ended, and `docker run` of a container. */
+#define SHELL_STATUS_SIGNALLED 128
 
 struct init {
     char **arguments;
-    pid_t supervisor; /* NO_PROCESS while it waits for its restart */
+    sigset_t inherited; /* the signal mask that we were started with */
+    pid_t supervisor;   /* NO_PROCESS while it waits for its restart */
     struct restart_policy policy;
     uint64_t restart_at; /* monotonic microseconds, while there is no supervisor */
     bool stop_requested;
@@ -49,7 +52,8 @@ static void schedule_restart(struct init *init)
 
 /*
  * SIGTERM and SIGINT stay blocked over exec: a stop that comes while the supervisor still loads waits for its event
- * loop. SIGKILL at our death is for the case that we are not PID 1.
+ * loop. A command takes them as every program does, or nothing could end one that waits for its input. SIGKILL at our
+ * death is for the case that we are not PID 1.
  */
 static void start_supervisor(struct init *init)
 {
@@ -65,6 +69,8 @@ static void start_supervisor(struct init *init)
     if (init->supervisor > 0)
         return;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) < 0 || getppid() != init_pid)
+        _exit(EXIT_STATUS_CRASH);
+    if (!is_role(init->arguments[1]) && sigprocmask(SIG_SETMASK, &init->inherited, NULL) < 0)
         _exit(EXIT_STATUS_CRASH);
     (void)execv(ANCHORD_PROGRAM, init->arguments);
     log_error("cannot start the supervisor", LOG_TEXT("program", ANCHORD_PROGRAM), LOG_ERROR(-errno));
@@ -83,6 +89,8 @@ static int judge_death(const struct init *init, int wait_status)
         log_error("the supervisor died", LOG_NUMBER("status", status));
         return -1;
     }
+    if (init->stop_requested && !is_role(init->arguments[1]))
+        return SHELL_STATUS_SIGNALLED + WTERMSIG(wait_status); /* who sent it need not be told */
     log_error(is_role(init->arguments[1]) ? "the supervisor died" : "the command died",
               LOG_TEXT("signal", sigabbrev_np(WTERMSIG(wait_status))));
     return init->stop_requested || !is_role(init->arguments[1]) ? EXIT_STATUS_CRASH : -1;
@@ -128,8 +136,8 @@ int main(int argc, char **argv)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGCHLD);
-    if (argc < 1 || sigprocmask(SIG_BLOCK, &signals, NULL) < 0 || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
-        prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) < 0)
+    if (argc < 1 || sigprocmask(SIG_BLOCK, &signals, &init.inherited) < 0 ||
+        prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) < 0)
         return EXIT_STATUS_CRASH;
     metrics_store_bequeath();
     argv[0] = supervisor_name;

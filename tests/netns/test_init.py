@@ -1,6 +1,7 @@
 """anchord-init, as PID 1 of a PID namespace and not: it keeps the container alive and passes on what it must."""
 
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -153,3 +154,15 @@ def test_a_command_that_is_killed_is_not_started_again(supervision, wrap):
     subprocess.run(["kill", "-KILL", str(command)], check=True)
     assert process.wait() == 2
     assert process.find(msg="the command died")[0]["signal"] == "KILL"
+
+
+def test_a_command_that_waits_ends_with_a_signal(supervision, wrap):
+    """SPEC §9: Ctrl-C where no answer comes, here because nobody serves the control socket."""
+    supervision.runtime.mkdir()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(supervision.runtime / "control.sock"))
+        silent.listen()
+        process = supervision.start(program="anchord-init-under-test", wrap=wrap, arguments=["status"])
+        init, _, _ = wait_until(lambda: pids_or_none(process, wrap))
+        subprocess.run(["kill", "-INT", str(init)], check=True)
+        assert process.wait() == 128 + signal.SIGINT
