@@ -1,6 +1,7 @@
 """compose/quickstart, run as a newcomer runs it: in its own lab, and on "the host's own Docker" (a lab's engine)."""
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -58,12 +59,31 @@ def test_on_the_hosts_own_docker_it_removes_what_it_made(own_lab):
     assert own_lab.docker("network", "ls", "--quiet").stdout == before
 
 
+def test_ctrl_c_in_the_middle_says_what_is_left(own_lab):
+    """As a terminal sends it, to the whole group: words, no Python."""
+    environment = os.environ | {"ANCHORD_LAB": own_lab.name}
+    with subprocess.Popen([QUICKSTART], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert "installing" in process.stdout.readline()
+        assert "a LAN run in namespaces" in process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + signal.SIGINT
+    assert said.splitlines() == [
+        "compose/quickstart: interrupted",
+        f"What was started is still there for a look; ANCHORD_LAB={own_lab.name} compose/quickstart --down removes it."]
+    assert quickstart("--down", environment=environment).returncode == 0
+    assert own_lab.traces() == []
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["--address", "10.0.0.1"], "--address goes with --parent or --network"),
     (["--parent", "eth0"], "--parent and --network need --address"),
     (["--parent", "eth0", "--address", "10.0.0.1"], "--parent needs --subnet"),
     (["--parent", "eth0", "--subnet", "10.0.0.0/24", "--address", "10.0.1.1"], "10.0.1.1 is not in 10.0.0.0/24"),
     (["--parent", "eth0", "--subnet", "10.0.0.1/24", "--address", "10.0.0.1"], "--subnet"),
+    (["--parent", "eth0", "--subnet", "10.0.0.0/24", "--address", "10.0.0.255"], "10.0.0.255 is no host's address"),
+    (["--parent", "eth0", "--subnet", "10.0.0.0/24", "--address", "10.0.0.9", "--gateway", "10.0.0.9"], "an address each"),
     (["--parent", "eth0", "--network", "lan", "--address", "10.0.0.1"], "not both"),
     (["--once", "--network", "lan", "--address", "10.0.0.1"], "needs --client-address"),
     (["--nonsense"], "unrecognized arguments"),

@@ -39,6 +39,8 @@ def run(command, *, check=True, input_text=None, timeout=300, environment=None, 
                                 errors="replace", timeout=timeout, env=environment, cwd=cwd)
     except subprocess.TimeoutExpired as error:
         raise LabError(f"{' '.join(command)}: still running after {timeout} s") from error
+    except FileNotFoundError as error:
+        raise LabError(f"{' '.join(command)}: {error.filename} is not there") from error
     if check and result.returncode != 0:
         said = (result.stderr.strip() or result.stdout.strip())[-4000:]
         raise LabError(f"{' '.join(command)}: exit {result.returncode}: {said}")
