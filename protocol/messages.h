@@ -58,7 +58,7 @@ enum message_type {
     MESSAGE_CONFIGURE_WATCHER,
     /* supervisor -> netadmin */
     MESSAGE_CONFIGURE_NETADMIN,
-    MESSAGE_TOPOLOGY, /* also watcher -> supervisor, which pins the first and passes it on */
+    MESSAGE_TOPOLOGY, /* also watcher -> supervisor, which pins the first and passes it on, and to the keeper */
     /* any worker -> supervisor */
     MESSAGE_PONG,
     MESSAGE_READINESS,
@@ -112,6 +112,8 @@ enum message_type {
     MESSAGE_CONFIGURE_KEEPER,
     /* watcher -> supervisor */
     MESSAGE_KEEPER_WANTED, /* a container in scope lives in another one's network namespace */
+    /* supervisor -> keeper; see messages_keeper.h */
+    MESSAGE_MANAGED_TARGET,
     MESSAGE_TYPE_MAX_,
 };
 

@@ -17,6 +17,8 @@ struct message_configure_keeper {
     uint32_t is_successor;                    /* 0 or 1: one before it died, and may have left something half-done */
     uint32_t log_level;                       /* enum log_level */
     uint32_t starts_siblings;                 /* 0 or 1; of a network-anchor: LIFE-1 */
+    uint32_t repairs_dependents;              /* 0 or 1; of a network-anchor: LIFE-3 */
+    uint32_t managed_count;                   /* so many MANAGED_TARGET follow; of a network-anchor: LIFE-2 */
     struct {
         char network[NAME_SIZE];            /* that belongs to somebody else, and changes its ID */
         char target[NAME_SIZE];             /* the follower: a service of `project`, else a container's name */
@@ -27,5 +29,38 @@ struct message_configure_keeper {
     } follow;                               /* of an external-rebinder, all zero otherwise */
 };
 
-static_assert(sizeof(struct message_configure_keeper) == 24 + 256 + 128 + LABEL_SELECTOR_SIZE + 24 + 2 * 128 + 16,
+static_assert(sizeof(struct message_configure_keeper) == 24 + 256 + 128 + LABEL_SELECTOR_SIZE + 32 + 2 * 128 + 16,
               "wire layout");
+
+/* More of them are refused at the start. */
+#define MANAGED_TARGETS_MAX 16
+#define IMAGE_NAME_SIZE     256 /* with registry and digest; with the NUL */
+#define ASSIGNMENTS_SIZE    4096
+
+/* Environment or labels: KEY=VALUE texts, one behind the other, each with its NUL. */
+struct assignments {
+    uint32_t length; /* bytes in use; all others are zero */
+    uint32_t reserved;
+    char text[ASSIGNMENTS_SIZE];
+};
+
+struct managed_target {
+    uint32_t number; /* of the variables' suffix; 1: they have none */
+    uint32_t reserved;
+    char target[NAME_SIZE];       /* the container whose network namespace it joins, by name */
+    char name[NAME_SIZE];         /* its own */
+    char image[IMAGE_NAME_SIZE];  /* empty: the network-anchor's */
+    struct wire_address gateway4; /* both none: the network-anchor's addresses on the shared network */
+    struct wire_address gateway6;
+    struct assignments environment; /* besides, and instead of, what it gets from us */
+    struct assignments labels;
+};
+
+struct message_managed_target { /* MANAGED_TARGET: one each, in the order of their numbers, behind CONFIGURE_KEEPER */
+    struct message_header header;
+    struct managed_target managed;
+};
+
+static_assert(sizeof(struct message_managed_target) == 24 + 8 + 2 * 128 + 256 + 2 * 20 + 2 * (8 + ASSIGNMENTS_SIZE),
+              "wire layout");
+static_assert(sizeof(struct message_managed_target) <= MESSAGE_LENGTH_MAX, "it is one datagram");

@@ -471,6 +471,8 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_KEEPER, STOP, message_stop, check_stop),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_KEEPER, DOCKER_CREDENTIAL, message_docker_credential, check_docker_credential),
     RULE(SUPERVISOR_TO_KEEPER, CONFIGURE_KEEPER, message_configure_keeper, check_configure_keeper),
+    RULE(SUPERVISOR_TO_KEEPER, MANAGED_TARGET, message_managed_target, check_managed_target),
+    RULE(SUPERVISOR_TO_KEEPER, TOPOLOGY, message_topology, check_topology),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_KEEPER, LINK, message_link, check_link_message),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_KEEPER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
 

@@ -7,3 +7,4 @@
 
 /* As rule_check in validate.c: NULL, or the rule that is broken. */
 const char *check_configure_keeper(const void *message);
+const char *check_managed_target(const void *message);

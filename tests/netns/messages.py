@@ -18,7 +18,7 @@ LENGTH_MAX = 16384
  CONFIGURE_ANNOUNCER, RAW_SOCKET, HELD_BEGIN, HELD_ITEMS, HELD_COMMIT, PROBE, PROBED, CONFIGURE_RESOLVER, GATEWAYS,
  CONFIGURE_CONTROL, SUPERVISION, FINDINGS_BEGIN, FINDINGS_ITEMS, FINDINGS_COMMIT) = range(1, 33)
 NETWORK_REPORT, LEASE, LEASE_APPLIED, EXTERNAL_LINK, DOCKER_CREDENTIAL, CONFIGURE_KEEPER = 33, 37, 38, 39, 40, 41
-KEEPER_WANTED = 42
+KEEPER_WANTED, MANAGED_TARGET = 42, 43
 
 PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER = 1, 2, 3
 RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
@@ -82,6 +82,21 @@ def network(name, mac, subnets, own4=None, own6=None):
 
 def topology(external, shared, is_final=True):
     return message(TOPOLOGY, external + shared + struct.pack("=2I", is_final, 0))
+
+
+ASSIGNMENTS_SIZE = 4096
+
+
+def managed_target(target, name=None, number=1, image="", gateways=(None, None), environment=(), labels=()):
+    """MANAGED_TARGET; environment and labels are KEY=VALUE texts."""
+    def assignments(items):
+        text = b"".join(item.encode() + b"\0" for item in items)
+        return struct.pack(f"=2I{ASSIGNMENTS_SIZE}s", len(text), 0, text)
+
+    names = struct.pack("=2I128s128s256s", number, 0, target.encode(), (name or f"{target}-service-anchor").encode(),
+                        image.encode())
+    return message(MANAGED_TARGET, names + address(gateways[0]) + address(gateways[1]) + assignments(environment) +
+                   assignments(labels))
 
 
 def docker_credential(kind):

@@ -8,7 +8,7 @@ from supervision import status_of, wait_until
 from test_supervisor import NO_CAPABILITY, got, started
 
 KEEPER_USER = 24943
-CONFIGURE = struct.Struct("=256s128s1024s6I272x")
+CONFIGURE = struct.Struct("=256s128s1024s8I272x")
 
 
 def configuration(process, count=1):
@@ -31,7 +31,7 @@ def test_without_need_there_is_no_keeper(supervision):
 
 def test_it_runs_once_without_a_capability_and_knows_its_job(supervision):
     process = start(supervision, ANCHORD_LABEL_SELECTOR="identity=mail", ANCHORD_AUTOSTART_SIBLINGS="false")
-    _, project, selector, role, poll, timeout, successor, _, starts = configuration(process)
+    _, project, selector, role, poll, timeout, successor, _, starts, _, _ = configuration(process)
     assert (project.rstrip(b"\0"), selector.rstrip(b"\0")) == (b"project", b"identity=mail")
     assert (role, poll, timeout, successor, starts) == (1, 30000, 10000, 0, 0)
     got(process, "keeper", "LINK", descriptors=1)

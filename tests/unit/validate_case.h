@@ -31,6 +31,7 @@ static union {
     struct message_probed probed;
     struct message_configure_resolver resolver;
     struct message_configure_keeper keeper;
+    struct message_managed_target managed_target;
     struct message_gateways gateways;
     struct message_configure_control control;
     struct message_supervision supervision;

@@ -1,13 +1,10 @@
 /* What is done about containers in others' namespaces; see dependents.h. Runs without any privilege. */
-#include "workers/keeper/dependents.h"
+#include "workers/keeper/dependents_internal.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
-#include "workers/keeper/look.h"
-#include "workers/keeper/recreation.h"
-#include "workers/keeper/repair.h"
 #include "workers/keeper/sibling.h"
 
 #include <stdio.h>
@@ -15,24 +12,6 @@
 
 /* A recreation that nobody has moved on for so long, besides the time that a stop may take, has lost its keeper. */
 #define UNATTENDED (30 * MICROSECONDS_PER_SECOND)
-
-struct dependents {
-    const struct message_configure_keeper *configuration;
-    struct session *session;
-    struct look *look;
-    struct recreation *recreation;
-    struct findings_sender *findings;
-    bool resumes_at_once; /* what is half-done was done by our predecessor, or by us before the connection broke */
-    size_t dead_count;
-    /* of the container that is looked at */
-    struct memory_entry *entry;
-    struct inspection *dependent;
-    const struct journal *journal; /* NULL: it is an ordinary one */
-    struct inspection target;      /* of a half-done recreation the new container */
-    char reference[NAME_SIZE];     /* by which its target was asked for */
-    bool is_asked_by_id;
-    uint64_t repair_started_at;
-};
 
 /* Asks about its target, or about the new container of a half-done recreation. */
 static void ask_about(struct dependents *dependents, const char *reference, docker_done_handler on_done)
@@ -45,17 +24,10 @@ static void ask_about(struct dependents *dependents, const char *reference, dock
 
 /* --- repairing ------------------------------------------------------------------------------------------- */
 
-static void note_result(struct dependents *dependents, bool is_done)
+void dependents_note_result(struct dependents *dependents, bool is_done)
 {
     metrics_add(METRIC_REBINDS, is_done ? METRIC_OK : METRIC_ERROR, 1);
     look_again(dependents->look); /* others may be pinned to this one */
-}
-
-/* LIFE-6: the name that belongs to the ID, which Docker forgets with its container. */
-static void remember_target(struct memory_entry *entry, const char *joined, const char *name)
-{
-    text_copy_cut(entry->joined, sizeof(entry->joined), joined);
-    text_copy_cut(entry->target_name, sizeof(entry->target_name), name);
 }
 
 static int64_t milliseconds_since(uint64_t started)
@@ -69,7 +41,7 @@ static void on_repaired(void *userdata, int error, const char *text)
 
     if (!session_check_answer(dependents->session, error, text))
         return;
-    note_result(dependents, error == 0);
+    dependents_note_result(dependents, error == 0);
     if (error == 0)
         log_info("container repaired", LOG_TEXT("container", dependents->dependent->name),
                  LOG_NUMBER("milliseconds", milliseconds_since(dependents->repair_started_at)));
@@ -82,13 +54,16 @@ static void on_recreated(void *userdata, enum recreation_result result, const ch
 {
     struct dependents *dependents = userdata;
 
-    note_result(dependents, result == RECREATION_DONE);
+    dependents_note_result(dependents, result == RECREATION_DONE);
     switch (result) {
     case RECREATION_DONE:
         if (!dependents->journal) /* else `target` is the new one itself */
-            remember_target(dependents->entry, dependents->target.id, dependents->target.name);
+            memory_note_target(dependents->entry, dependents->target.id, dependents->target.name);
         log_info("container recreated", LOG_TEXT("container", dependents->entry->name),
                  LOG_NUMBER("milliseconds", milliseconds_since(dependents->repair_started_at)));
+        if (dependents->kind == LOOK_MANAGED)
+            log_info("created and started managed service-anchor", LOG_TEXT("container", dependents->entry->name),
+                     LOG_TEXT("target", dependents->managed->configured.target));
         break;
     case RECREATION_TAKEN_BACK:
         look_note_failure(dependents->look,
@@ -108,8 +83,7 @@ static void on_recreated(void *userdata, enum recreation_result result, const ch
     look_continue(dependents->look);
 }
 
-/* Notes an attempt; false: its time has not come, and it is remembered. */
-static bool may_try(struct dependents *dependents)
+bool dependents_may_try(struct dependents *dependents)
 {
     uint64_t now = clock_monotonic_microseconds();
     uint64_t next = memory_next_attempt(dependents->entry);
@@ -123,6 +97,16 @@ static bool may_try(struct dependents *dependents)
     return true;
 }
 
+void dependents_check_begun(struct dependents *dependents, int result, const char *reason)
+{
+    if (result == 0)
+        return;
+    dependents_note_result(dependents, false);
+    look_note_failure(dependents->look, "container cannot be recreated",
+                      result == -EINVAL ? reason : log_errno_text(result));
+    look_continue(dependents->look);
+}
+
 static void recreate(struct dependents *dependents)
 {
     const char *reason = NULL;
@@ -131,19 +115,21 @@ static void recreate(struct dependents *dependents)
     log_info("recreating container: its target has another ID now", LOG_TEXT("container", dependents->dependent->name),
              LOG_TEXT("target", dependents->target.name), LOG_TEXT("was_in", dependents->dependent->joined));
     result = recreation_start(dependents->recreation, dependents->dependent, dependents->target.name, &reason);
-    if (result == 0)
-        return;
-    note_result(dependents, false);
-    look_note_failure(dependents->look, "container cannot be recreated",
-                      result == -EINVAL ? reason : log_errno_text(result));
-    look_continue(dependents->look);
+    dependents_check_begun(dependents, result, reason);
+}
+
+void dependents_start(struct dependents *dependents, const char *message)
+{
+    log_info(message, LOG_TEXT("container", dependents->dependent->name), LOG_TEXT("target", dependents->target.name));
+    session_check_sent(dependents->session, command_start(session_client(dependents->session),
+                                                          dependents->dependent->id, on_repaired, dependents));
 }
 
 static void repair(struct dependents *dependents, enum repair repair)
 {
     struct docker_client *client = session_client(dependents->session);
 
-    if (!may_try(dependents)) {
+    if (!dependents_may_try(dependents)) {
         look_continue(dependents->look);
     } else if (repair == REPAIR_RECREATE) {
         recreate(dependents);
@@ -154,10 +140,7 @@ static void repair(struct dependents *dependents, enum repair repair)
                                                                 dependents->configuration->stop_timeout_milliseconds,
                                                                 on_repaired, dependents));
     } else {
-        log_info("auto-starting sibling waiting for target", LOG_TEXT("container", dependents->dependent->name),
-                 LOG_TEXT("target", dependents->target.name));
-        session_check_sent(dependents->session,
-                           command_start(client, dependents->dependent->id, on_repaired, dependents));
+        dependents_start(dependents, "auto-starting sibling waiting for target");
     }
 }
 
@@ -198,7 +181,7 @@ static void judge(struct dependents *dependents, bool has_target)
     enum repair chosen = repair_choose(dependents->dependent, has_target ? &dependents->target : NULL);
 
     if (has_target && inspection_is(&dependents->target, dependents->dependent->joined))
-        remember_target(dependents->entry, dependents->dependent->joined, dependents->target.name);
+        memory_note_target(dependents->entry, dependents->dependent->joined, dependents->target.name);
     dependents->dead_count += chosen != REPAIR_NONE;
     switch (chosen) {
     case REPAIR_NONE:
@@ -272,23 +255,37 @@ static void on_target(void *userdata, int error, const char *text)
     error = read_target(dependents, error, text);
     if (error < 0 && error != -ENOENT)
         look_continue(dependents->look);
-    else if (is_network_anchor(dependents))
+    else if (dependents->kind == LOOK_MANAGED || dependents->kind == LOOK_MISSING)
+        managed_judge(dependents, error == 0);
+    else if (dependents->kind == LOOK_SCOPED && is_network_anchor(dependents))
         judge_sibling(dependents, error == 0);
     else
         judge(dependents, error == 0);
 }
 
-static void ask_for_target(struct dependents *dependents)
+/* Where to look for the container whose namespace it should be in. */
+static const char *target_of(const struct dependents *dependents)
 {
     const struct inspection *dependent = dependents->dependent;
-    const char *remembered =
-        strcmp(dependents->entry->joined, dependent->joined) == 0 ? dependents->entry->target_name : "";
-    const char *reference = is_network_anchor(dependents) ? dependent->joined
-                            : dependent->target_name[0]   ? dependent->target_name
-                            : remembered[0]               ? remembered
-                                                          : dependent->joined;
+    const struct memory_entry *entry = dependents->entry;
 
-    dependents->is_asked_by_id = reference == dependent->joined;
+    if (dependents->kind == LOOK_MANAGED || dependents->kind == LOOK_MISSING)
+        return dependents->managed->configured.target;
+    if (dependents->kind == LOOK_PINNED)
+        return dependents->managed->configured.name;
+    if (is_network_anchor(dependents))
+        return dependent->joined;
+    if (dependent->target_name[0])
+        return dependent->target_name;
+    return strcmp(entry->joined, dependent->joined) == 0 && entry->target_name[0] ? entry->target_name
+                                                                                  : dependent->joined;
+}
+
+static void ask_for_target(struct dependents *dependents)
+{
+    const char *reference = target_of(dependents);
+
+    dependents->is_asked_by_id = reference == dependents->dependent->joined;
     memcpy(dependents->reference, reference, sizeof(dependents->reference)); /* each of the same size */
     ask_about(dependents, dependents->reference, on_target);
 }
@@ -323,7 +320,7 @@ static void resume(struct dependents *dependents, bool has_new)
 {
     int result;
 
-    if (!is_unattended(dependents, has_new) || !may_try(dependents)) {
+    if (!is_unattended(dependents, has_new) || !dependents_may_try(dependents)) {
         look_continue(dependents->look);
         return;
     }
@@ -361,20 +358,23 @@ static void on_replacement(void *userdata, int error, const char *text)
 
 /* --- a look ---------------------------------------------------------------------------------------------- */
 
-static void on_container(void *userdata, struct memory_entry *entry, struct inspection *container,
-                         const struct journal *journal)
+static void on_container(void *userdata, const struct look_subject *subject)
 {
     struct dependents *dependents = userdata;
 
-    dependents->entry = entry;
-    dependents->dependent = container;
-    dependents->journal = journal;
-    if (!journal)
+    dependents->kind = subject->kind;
+    dependents->managed = subject->managed;
+    dependents->entry = subject->entry;
+    dependents->dependent = subject->container;
+    dependents->journal = subject->journal;
+    if (subject->kind == LOOK_FOREIGN)
+        managed_leave_foreign(dependents);
+    else if (!subject->journal)
         ask_for_target(dependents);
-    else if (is_network_anchor(dependents)) /* a wrap-rebinder's */
+    else if (is_network_anchor(dependents) && subject->kind == LOOK_SCOPED) /* a wrap-rebinder's */
         look_continue(dependents->look);
     else
-        ask_about(dependents, journal->name, on_replacement);
+        ask_about(dependents, subject->journal->name, on_replacement);
 }
 
 static void on_look_end(void *userdata)
@@ -398,9 +398,16 @@ void dependents_on_lost(struct dependents *dependents)
     if (recreation_is_running(dependents->recreation))
         dependents->resumes_at_once = true;
     recreation_interrupt(dependents->recreation);
+    managed_interrupt(dependents);
     inspection_release(&dependents->target);
     dependents->dead_count = 0;
     look_on_lost(dependents->look);
+}
+
+void dependents_set_topology(struct dependents *dependents, const struct message_topology *topology)
+{
+    own_anchor_set_topology(&dependents->own_search, topology);
+    look_soon(dependents->look);
 }
 
 void dependents_on_event(struct dependents *dependents, const struct docker_event *event)
@@ -438,12 +445,12 @@ static int make_look(struct dependents *dependents, sd_event *event)
         (void)snprintf(text, sizeof(text), "com.docker.compose.project=%s", configuration->project);
     result = label_selector_parse(text, &scope, &error);
     return result < 0 ? result
-                      : look_new(event, dependents->session, &scope, configuration->poll_interval_milliseconds,
-                                 &callbacks, &dependents->look);
+                      : look_new(event, dependents->session, &scope, dependents->managed_set,
+                                 configuration->poll_interval_milliseconds, &callbacks, &dependents->look);
 }
 
 int dependents_new(sd_event *event, struct session *session, const struct message_configure_keeper *configuration,
-                   struct dependents **ret)
+                   struct managed_set *managed, struct dependents **ret)
 {
     CLEANUP(dependents_freep) struct dependents *dependents = calloc(1, sizeof(*dependents));
     int result;
@@ -452,6 +459,8 @@ int dependents_new(sd_event *event, struct session *session, const struct messag
         return -ENOMEM;
     dependents->configuration = configuration;
     dependents->session = session;
+    dependents->own_search.session = session;
+    dependents->managed_set = managed;
     dependents->resumes_at_once = configuration->is_successor == 1;
     result = make_look(dependents, event);
     if (result >= 0)
@@ -473,6 +482,7 @@ struct dependents *dependents_free(struct dependents *dependents)
     (void)recreation_free(dependents->recreation);
     (void)findings_sender_free(dependents->findings);
     (void)look_free(dependents->look);
+    managed_interrupt(dependents);
     inspection_release(&dependents->target);
     free(dependents);
     return NULL;

@@ -13,6 +13,7 @@ struct keeper {
     struct channel *supervisor;
     struct message_configure_keeper configuration;
     struct docker_credentials credentials; /* of TLS; empty: none */
+    struct managed_set managed;            /* complete when the session starts */
     struct session *session;               /* NULL until CONFIGURE_KEEPER, as the jobs are */
     struct dependents *dependents;         /* by the role; else NULL */
     struct follow *follow;
@@ -75,7 +76,15 @@ static int make_rooms(struct keeper *keeper, const struct docker_host *host)
         return result;
     if (keeper->configuration.role == ANCHOR_ROLE_EXTERNAL_REBINDER)
         return follow_new(keeper->event, keeper->session, &keeper->configuration, &keeper->follow);
-    return dependents_new(keeper->event, keeper->session, &keeper->configuration, &keeper->dependents);
+    return dependents_new(keeper->event, keeper->session, &keeper->configuration, &keeper->managed,
+                          &keeper->dependents);
+}
+
+/* Not before all managed targets are known: else those that are missing would look like nothing to do. */
+static void start_if_complete(struct keeper *keeper)
+{
+    if (keeper->managed.count == keeper->configuration.managed_count)
+        session_start(keeper->session);
 }
 
 static void configure(struct keeper *keeper, const struct message_configure_keeper *configuration)
@@ -89,6 +98,7 @@ static void configure(struct keeper *keeper, const struct message_configure_keep
         return;
     }
     keeper->configuration = *configuration;
+    keeper->managed.repairs_dependents = configuration->repairs_dependents == 1;
     log_set_level((enum log_level)configuration->log_level);
     if (docker_host_parse(configuration->docker_host, &host, &reason) < 0) {
         log_error("DOCKER_HOST is invalid", LOG_TEXT("docker_host", configuration->docker_host),
@@ -110,7 +120,24 @@ static void configure(struct keeper *keeper, const struct message_configure_keep
         end(keeper, EXIT_STATUS_SANDBOX);
         return;
     }
-    session_start(keeper->session);
+    start_if_complete(keeper);
+}
+
+/* Images are compared once, at our start: what a keeper that died has seen stays as it is. */
+static void take_managed_target(struct keeper *keeper, const struct message_managed_target *message)
+{
+    bool image_is_checked = keeper->configuration.is_successor == 1;
+    int result = keeper->managed.count < keeper->configuration.managed_count
+                     ? managed_set_add(&keeper->managed, &message->managed, image_is_checked)
+                     : -EPROTO;
+
+    if (result < 0) {
+        log_error("a managed service-anchor cannot be taken", LOG_TEXT("container", message->managed.name),
+                  LOG_ERROR(result));
+        end(keeper, EXIT_STATUS_CONFIGURATION);
+        return;
+    }
+    start_if_complete(keeper);
 }
 
 /* Without TLS to Docker there is no way on: the supervisor said that there is to be some. */
@@ -145,6 +172,13 @@ static void on_supervisor_message(const struct message_header *message, int desc
     switch (message->type) {
     case MESSAGE_CONFIGURE_KEEPER:
         configure(keeper, (const struct message_configure_keeper *)message);
+        break;
+    case MESSAGE_MANAGED_TARGET:
+        take_managed_target(keeper, (const struct message_managed_target *)message);
+        break;
+    case MESSAGE_TOPOLOGY:
+        if (keeper->dependents)
+            dependents_set_topology(keeper->dependents, (const struct message_topology *)message);
         break;
     case MESSAGE_DOCKER_CREDENTIAL:
         take_credential(keeper, (const struct message_docker_credential *)message, descriptor);

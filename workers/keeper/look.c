@@ -15,17 +15,28 @@
 /* More containers of one scope in others' namespaces are not looked at. */
 #define CANDIDATES_MAX 1024
 
+/* What is asked of each container in the list besides the scope's labels, in this order. */
+enum { MANAGED_BY_LABEL, REPLACES_LABEL, LABEL_COUNT };
+static const char *const label_names[] = {[MANAGED_BY_LABEL] = LABEL_MANAGED_BY, [REPLACES_LABEL] = LABEL_REPLACES};
+static_assert(LABEL_COUNT <= DOCKER_LABELS_MAX, "the list can tell all of them");
+
 struct candidate {
-    char id[DOCKER_ID_SIZE];
+    char id[DOCKER_ID_SIZE]; /* empty: there is no such container */
     char name[NAME_SIZE];
+    char joined_id[DOCKER_ID_SIZE];
+    bool is_selected;
+    bool is_managed_by_us; /* its label says so */
     bool is_half_done;
     struct journal journal; /* of one that is half-done */
+    enum look_kind kind;
+    struct managed *managed; /* by its kind */
 };
 
 struct look {
     struct session *session;
     struct look_callbacks callbacks;
     struct memory memory;
+    struct managed_set *managed;
     struct label_selector scope;
     char *filters[LABEL_SELECTOR_PAIRS_MAX]; /* the same, as Docker's list takes them */
     uint64_t poll_interval;
@@ -38,9 +49,8 @@ struct look {
     struct candidate *candidates;
     size_t candidate_count;
     size_t next_candidate;
-    /* of the candidate that is looked at */
-    struct memory_entry *entry;
-    struct inspection container;
+    struct look_subject subject; /* the candidate that is looked at */
+    struct inspection container; /* of it */
 };
 
 static void set_timer(sd_event_source *source, uint64_t delay)
@@ -66,10 +76,10 @@ void look_note_failure(struct look *look, const char *message, const char *reaso
     char finding[FINDING_REASON_SIZE];
 
     (void)snprintf(finding, sizeof(finding), "%s: %s", message, reason);
-    if (memory_note_finding(look->entry, finding))
-        log_error(message, LOG_TEXT("container", look->entry->name), LOG_ERROR_TEXT(reason));
+    if (memory_note_finding(look->subject.entry, finding))
+        log_error(message, LOG_TEXT("container", look->subject.entry->name), LOG_ERROR_TEXT(reason));
     else
-        log_debug(message, LOG_TEXT("container", look->entry->name), LOG_ERROR_TEXT(reason));
+        log_debug(message, LOG_TEXT("container", look->subject.entry->name), LOG_ERROR_TEXT(reason));
 }
 
 /* --- one container after the other ----------------------------------------------------------------------- */
@@ -91,13 +101,18 @@ static void on_inspected(void *userdata, int error, const char *text)
         return;
     }
     if (error == 0) {
-        look->callbacks.on_container(look->callbacks.userdata, look->entry, &look->container,
-                                     candidate->is_half_done ? &candidate->journal : NULL);
+        look->callbacks.on_container(look->callbacks.userdata, &look->subject);
         return;
     }
     if (error != -ENOENT) /* else it has gone since it was listed */
         look_note_failure(look, "container cannot be looked at, leaving it alone", reason);
     look_continue(look);
+}
+
+/* Of a half-done recreation's old container that which it will have again, or the new one has. */
+static const char *name_of(const struct candidate *candidate)
+{
+    return candidate->is_half_done ? candidate->journal.name : candidate->name;
 }
 
 /* The new container of a recreation that is half-done: whoever looks at the old one decides about both. */
@@ -136,14 +151,55 @@ void look_continue(struct look *look)
         return;
     }
     candidate = &look->candidates[look->next_candidate++];
-    look->entry = memory_see(&look->memory, candidate->is_half_done ? candidate->journal.name : candidate->name);
-    session_check_sent(look->session, look->entry
-                                          ? docker_client_inspect_whole(session_client(look->session), candidate->id,
-                                                                        &look->container.document, on_inspected, look)
-                                          : -ENOMEM);
+    look->subject = (struct look_subject){
+        .kind = candidate->kind,
+        .managed = candidate->managed,
+        .entry = memory_see(&look->memory, name_of(candidate)),
+        .container = &look->container,
+        .journal = candidate->is_half_done ? &candidate->journal : NULL,
+    };
+    if (look->subject.entry && candidate->kind == LOOK_PINNED) /* for as long as it cannot be repaired */
+        memory_note_target(look->subject.entry, candidate->joined_id, candidate->managed->configured.name);
+    if (!look->subject.entry)
+        session_check_sent(look->session, -ENOMEM);
+    else if (candidate->kind == LOOK_MISSING)
+        look->callbacks.on_container(look->callbacks.userdata, &look->subject);
+    else
+        session_check_sent(look->session, docker_client_inspect_whole(session_client(look->session), candidate->id,
+                                                                      &look->container.document, on_inspected, look));
 }
 
 /* --- the list of them ------------------------------------------------------------------------------------ */
+
+/* NULL: there is no more room, or no memory, which has been said. */
+static struct candidate *add_candidate(struct look *look, const char *name)
+{
+    struct candidate *candidates;
+
+    if (look->candidate_count == CANDIDATES_MAX)
+        return NULL;
+    candidates = reallocarray(look->candidates, look->candidate_count + 1, sizeof(*candidates));
+    if (!candidates) {
+        log_error("container left out of this look", LOG_TEXT("container", name), LOG_ERROR(-ENOMEM));
+        return NULL;
+    }
+    look->candidates = candidates;
+    candidates += look->candidate_count++;
+    *candidates = (struct candidate){.kind = LOOK_SCOPED};
+    text_copy_cut(candidates->name, sizeof(candidates->name), name);
+    return candidates;
+}
+
+/* Of a half-done recreation both are seen; the new one tells whom it replaces. */
+static void note_managed(struct managed *managed, const struct candidate *candidate,
+                         const struct docker_label *replaces)
+{
+    if (candidate->is_half_done)
+        return;
+    memcpy(managed->last_id, candidate->id, sizeof(managed->last_id));
+    if (replaces->text[0] != '\0')
+        text_copy_cut(managed->replaced_id, sizeof(managed->replaced_id), replaces->text);
+}
 
 static void on_container(void *userdata, const struct docker_container *container)
 {
@@ -151,21 +207,23 @@ static void on_container(void *userdata, const struct docker_container *containe
     struct journal journal = {0};
     bool is_half_done = journal_parse(container->name, &journal) == 0;
     struct candidate *candidate;
+    struct managed *managed;
 
-    if (!container->is_selected || (!container->joins_another && !is_half_done))
+    managed = managed_set_find(look->managed, is_half_done ? journal.name : container->name);
+    if (!container->joins_another && !managed && !(container->is_selected && is_half_done))
         return;
-    if (look->candidate_count == CANDIDATES_MAX)
+    candidate = add_candidate(look, container->name);
+    if (!candidate)
         return;
-    candidate = reallocarray(look->candidates, look->candidate_count + 1, sizeof(*candidate));
-    if (!candidate) {
-        log_error("container left out of this look", LOG_TEXT("container", container->name), LOG_ERROR(-ENOMEM));
-        return;
-    }
-    look->candidates = candidate;
-    candidate += look->candidate_count++;
-    *candidate = (struct candidate){.is_half_done = is_half_done, .journal = journal};
+    candidate->is_selected = container->is_selected;
+    candidate->is_half_done = is_half_done;
+    candidate->journal = journal;
+    candidate->managed = managed;
+    candidate->is_managed_by_us = strcmp(container->labels[MANAGED_BY_LABEL].text, MANAGED_BY) == 0;
     memcpy(candidate->id, container->id, sizeof(candidate->id));
-    memcpy(candidate->name, container->name, sizeof(candidate->name));
+    memcpy(candidate->joined_id, container->joined_id, sizeof(candidate->joined_id));
+    if (managed && candidate->is_managed_by_us)
+        note_managed(managed, candidate, &container->labels[REPLACES_LABEL]);
 }
 
 static void on_odd_container(void *userdata, const char *id, const char *name, const char *reason)
@@ -175,22 +233,77 @@ static void on_odd_container(void *userdata, const char *id, const char *name, c
               LOG_ERROR_TEXT(reason));
 }
 
+/*
+ * LIFE-3: whose predecessor is this one pinned to? Docker tells it of the last one; of one before that we know when the
+ * container could not be repaired then.
+ */
+static struct managed *find_replaced(struct look *look, const struct candidate *candidate)
+{
+    struct managed *managed = managed_set_find_replaced(look->managed, candidate->joined_id);
+    const struct memory_entry *entry;
+
+    if (managed || !look->managed->repairs_dependents || candidate->joined_id[0] == '\0')
+        return managed;
+    entry = memory_find(&look->memory, name_of(candidate));
+    managed = entry && strcmp(entry->joined, candidate->joined_id) == 0
+                  ? managed_set_find(look->managed, entry->target_name)
+                  : NULL;
+    return managed && strcmp(managed->last_id, candidate->joined_id) != 0 ? managed : NULL;
+}
+
+/* Which it is can be told only when the whole list is known. False: it is none of our business. */
+static bool classify(struct look *look, struct candidate *candidate)
+{
+    if (candidate->managed) {
+        candidate->kind = candidate->is_managed_by_us ? LOOK_MANAGED : LOOK_FOREIGN;
+        candidate->managed->is_seen = true;
+        return true;
+    }
+    candidate->managed = find_replaced(look, candidate);
+    candidate->kind = candidate->managed ? LOOK_PINNED : LOOK_SCOPED;
+    return candidate->managed || candidate->is_selected;
+}
+
+static void classify_all(struct look *look)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < look->candidate_count; i++) {
+        if (classify(look, &look->candidates[i]))
+            look->candidates[kept++] = look->candidates[i];
+    }
+    look->candidate_count = kept;
+    for (size_t i = 0; i < look->managed->count; i++) {
+        struct managed *managed = &look->managed->items[i];
+        struct candidate *missing = managed->is_seen ? NULL : add_candidate(look, managed->configured.name);
+
+        managed->is_seen = false;
+        if (!missing)
+            continue;
+        missing->kind = LOOK_MISSING;
+        missing->managed = managed;
+    }
+}
+
 static void on_listed(void *userdata, int error, const char *text)
 {
     struct look *look = userdata;
 
-    if (error < 0)
+    if (error < 0) {
         session_fail(look->session, text);
-    else
-        look_continue(look);
+        return;
+    }
+    classify_all(look);
+    look_continue(look);
 }
 
 static void begin(struct look *look)
 {
-    const struct docker_label_names labels = {.selector = &look->scope};
+    struct docker_label_names labels = {.count = LABEL_COUNT, .selector = &look->scope};
+    /* Managed ones, and those that are pinned to them, are outside of every scope. */
     const struct docker_container_query query = {
         .labels = (const char *const *)look->filters,
-        .label_count = look->scope.count,
+        .label_count = look->managed->count > 0 ? 0 : look->scope.count,
         .in_any_state = true,
     };
     const struct docker_container_handlers handlers = {on_container, on_odd_container, on_listed, look};
@@ -201,6 +314,7 @@ static void begin(struct look *look)
         look->must_look_again = true;
         return;
     }
+    memcpy(labels.names, label_names, sizeof(label_names));
     look->is_looking = true;
     look->must_look_again = false;
     look->wake_at = UINT64_MAX;
@@ -251,14 +365,18 @@ void look_on_lost(struct look *look)
     release_candidates(look);
 }
 
-void look_on_event(struct look *look, const struct docker_event *event)
+void look_soon(struct look *look)
 {
-    if (event->type != DOCKER_EVENT_CONTAINER)
-        return;
     if (look->is_looking)
         look->must_look_again = true;
     else
         set_timer(look->look_timer, EVENT_DELAY);
+}
+
+void look_on_event(struct look *look, const struct docker_event *event)
+{
+    if (event->type == DOCKER_EVENT_CONTAINER)
+        look_soon(look);
 }
 
 /* --- construction ---------------------------------------------------------------------------------------- */
@@ -281,7 +399,7 @@ static int make_filters(struct look *look)
     return 0;
 }
 
-int look_new(sd_event *event, struct session *session, const struct label_selector *scope,
+int look_new(sd_event *event, struct session *session, const struct label_selector *scope, struct managed_set *managed,
              uint32_t poll_interval_milliseconds, const struct look_callbacks *callbacks, struct look **ret)
 {
     CLEANUP(look_freep) struct look *look = calloc(1, sizeof(*look));
@@ -293,6 +411,7 @@ int look_new(sd_event *event, struct session *session, const struct label_select
     look->callbacks = *callbacks;
     look->poll_interval = poll_interval_milliseconds * MICROSECONDS_PER_MILLISECOND;
     look->scope = *scope;
+    look->managed = managed;
     result = make_filters(look);
     if (result >= 0)
         result = add_timer(event, &look->poll_timer, on_poll_time, look);

@@ -31,6 +31,14 @@ struct memory_entry *memory_see(struct memory *memory, const char *name)
     return entry;
 }
 
+const struct memory_entry *memory_find(const struct memory *memory, const char *name)
+{
+    const struct memory_entry *entry = NULL;
+
+    HASH_FIND_STR(memory->entries, name, entry);
+    return entry;
+}
+
 bool memory_note_finding(struct memory_entry *entry, const char *finding)
 {
     char cut[FINDING_REASON_SIZE];
@@ -40,6 +48,12 @@ bool memory_note_finding(struct memory_entry *entry, const char *finding)
         return false;
     memcpy(entry->finding, cut, sizeof(cut));
     return true;
+}
+
+void memory_note_target(struct memory_entry *entry, const char *joined, const char *name)
+{
+    text_copy_cut(entry->joined, sizeof(entry->joined), joined);
+    text_copy_cut(entry->target_name, sizeof(entry->target_name), name);
 }
 
 int memory_tell(const struct memory *memory, finding_handler handler, void *userdata)

@@ -39,8 +39,14 @@ struct memory {
 /* The entry of `name`, made if need be, and marked as seen; NULL without memory. */
 struct memory_entry *memory_see(struct memory *memory, const char *name);
 
+/* The entry of `name`, or NULL: there is none. */
+const struct memory_entry *memory_find(const struct memory *memory, const char *name);
+
 /* Notes what is wrong with it, or with "" that all is well. True when that is news. */
 bool memory_note_finding(struct memory_entry *entry, const char *finding);
+
+/* LIFE-6: notes the name that belongs to the ID (or name) `joined`; Docker forgets it with its container. */
+void memory_note_target(struct memory_entry *entry, const char *joined, const char *name);
 
 /* Tells `handler` of one finding after the other. Returns 0 or what the handler returned. */
 int memory_tell(const struct memory *memory, finding_handler handler, void *userdata)

@@ -40,13 +40,13 @@ struct recreation {
     bool is_running;
     enum step step;
     char old_id[DOCKER_ID_SIZE];
-    char new_id[DOCKER_ID_SIZE]; /* empty: there is none */
-    char old_image[IMAGE_ID_SIZE];
-    bool old_may_run; /* it has not been stopped by us */
+    char new_id[DOCKER_ID_SIZE];      /* empty: there is none */
+    char wanted_image[IMAGE_ID_SIZE]; /* empty: whatever the body names */
+    bool old_may_run;                 /* it has not been stopped by us */
     struct journal journal;
     char journal_name[NAME_SIZE];
     char *body;         /* with the image's name */
-    char *body_with_id; /* with its ID; NULL: that was tried, too */
+    char *body_with_id; /* with its ID; NULL: there is none */
     struct docker_document answer;
     struct inspection examined;
     char failure[FAILURE_SIZE]; /* the first */
@@ -249,16 +249,16 @@ static void take_examined(struct recreation *recreation)
             fail(recreation, "it did not keep running");
         return;
     }
-    if (strcmp(recreation->examined.image_id, recreation->old_image) == 0) {
+    if (recreation->wanted_image[0] == '\0' || strcmp(recreation->examined.image_id, recreation->wanted_image) == 0) {
         run(recreation, STOP_OLD);
         return;
     }
-    if (recreation->body) {
+    if (recreation->body && recreation->body_with_id) {
         free_pointer(&recreation->body);
         run(recreation, REMOVE_NEW);
         return;
     }
-    fail(recreation, "it has another image than the old one");
+    fail(recreation, "it has another image than the one that was asked for");
 }
 
 static void on_answer(void *userdata, int error, const char *text)
@@ -272,7 +272,7 @@ static void on_answer(void *userdata, int error, const char *text)
     }
     if (error == -ENOENT && (recreation->step == REMOVE_OLD || recreation->step == REMOVE_NEW))
         error = 0; /* somebody else was faster */
-    if (error == -ENOENT && recreation->step == CREATE_NEW && recreation->body) {
+    if (error == -ENOENT && recreation->step == CREATE_NEW && recreation->body && recreation->body_with_id) {
         create_by_image_id(recreation);
         return;
     }
@@ -296,17 +296,16 @@ static void prepare(struct recreation *recreation, const struct inspection *old)
 {
     forget(recreation);
     memcpy(recreation->old_id, old->id, sizeof(recreation->old_id));
-    memcpy(recreation->old_image, old->image_id, sizeof(recreation->old_image));
+    recreation->wanted_image[0] = '\0';
     recreation->new_id[0] = '\0';
     recreation->failure[0] = '\0';
     recreation->old_may_run = old->is_running;
     recreation->is_running = true;
 }
 
-int recreation_start(struct recreation *recreation, struct inspection *old, const char *target, const char **ret_reason)
+/* Notes what the journal will say, and finds out whether there can be one. */
+static int prepare_journal(struct recreation *recreation, const struct inspection *old, const char **ret_reason)
 {
-    int result;
-
     if (old->removes_itself) {
         *ret_reason = "it was started with --rm, and would be gone when it stops";
         return -EINVAL;
@@ -314,20 +313,47 @@ int recreation_start(struct recreation *recreation, struct inspection *old, cons
     prepare(recreation, old);
     recreation->journal = (struct journal){.policy = old->policy, .was_running = old->is_running};
     memcpy(recreation->journal.name, old->name, sizeof(recreation->journal.name));
-    result = journal_format(&recreation->journal, recreation->journal_name);
     *ret_reason = "its name is too long for the mark that the old one needs";
-    if (result == 0) {
-        *ret_reason = "its inspection is odd";
-        result = create_body_make(old, target, false, &recreation->body);
-    }
-    if (result == 0)
-        result = create_body_make(old, target, true, &recreation->body_with_id);
+    return journal_format(&recreation->journal, recreation->journal_name) < 0 ? -EINVAL : 0;
+}
+
+static int begin(struct recreation *recreation, int result)
+{
     if (result < 0) {
         forget(recreation);
         return result == -ENOMEM ? result : -EINVAL;
     }
     run(recreation, RENAME_OLD);
     return 0;
+}
+
+int recreation_start(struct recreation *recreation, struct inspection *old, const char *target, const char **ret_reason)
+{
+    int result = prepare_journal(recreation, old, ret_reason);
+
+    if (result == 0) {
+        *ret_reason = "its inspection is odd";
+        memcpy(recreation->wanted_image, old->image_id, sizeof(recreation->wanted_image)); /* each of the same size */
+        result = create_body_make(old, target, false, &recreation->body);
+    }
+    if (result == 0)
+        result = create_body_make(old, target, true, &recreation->body_with_id);
+    return begin(recreation, result);
+}
+
+int recreation_start_as(struct recreation *recreation, const struct inspection *old,
+                        const struct recreation_bodies *bodies, const char **ret_reason)
+{
+    int result = prepare_journal(recreation, old, ret_reason);
+
+    if (result == 0) {
+        recreation->body = strdup(bodies->body);
+        recreation->body_with_id = bodies->body_with_id ? strdup(bodies->body_with_id) : NULL;
+        text_copy_cut(recreation->wanted_image, sizeof(recreation->wanted_image), bodies->image_id);
+        if (!recreation->body || (bodies->body_with_id && !recreation->body_with_id))
+            result = -ENOMEM;
+    }
+    return begin(recreation, result);
 }
 
 int recreation_resume(struct recreation *recreation, const struct inspection *old, const struct journal *journal,

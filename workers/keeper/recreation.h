@@ -43,6 +43,18 @@ DEFINE_POINTER_CLEANUP(struct recreation, (void)recreation_free, recreation_free
 int recreation_start(struct recreation *recreation, struct inspection *old, const char *target, const char **ret_reason)
     __attribute__((warn_unused_result));
 
+/* What is created in place of the old one, when it is not a copy of it. */
+struct recreation_bodies {
+    const char *body;         /* of ContainerCreate, with the image's name */
+    const char *body_with_id; /* with its ID, for when the name means another image by now; NULL: the name decides */
+    const char *image_id;     /* the image that it must have; empty: whatever the body names */
+};
+
+/* As recreation_start(). The bodies are copied. */
+int recreation_start_as(struct recreation *recreation, const struct inspection *old,
+                        const struct recreation_bodies *bodies, const char **ret_reason)
+    __attribute__((warn_unused_result));
+
 /*
  * Goes on with what `journal` of `old` tells of: forwards when there is the `created` ID of the new one, else back.
  * Returns as above.
