@@ -3,7 +3,9 @@
 
 #include "common/cleanup.h"
 #include "common/text.h"
+#include "daemon/configuration_managed.h"
 #include "daemon/configuration_parse.h"
+#include "daemon/configuration_problem.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -12,6 +14,8 @@
 
 #define PREFIX "ANCHORD_"
 
+#define NOT_SHOWN "(not shown)"
+
 #define NETWORK_ANCHOR    (1 << ROLE_NETWORK_ANCHOR)
 #define SERVICE_ANCHOR    (1 << ROLE_SERVICE_ANCHOR)
 #define WRAP_REBINDER     (1 << ROLE_WRAP_REBINDER)
@@ -19,10 +23,6 @@
 #define REBINDERS         (EXTERNAL_REBINDER | WRAP_REBINDER)
 
 #define IN(member_) offsetof(struct configuration, member_)
-#define LATER(name_, absence_, help_)                                                \
-    {                                                                                \
-        .name = (name_), .help = (help_), .absence = CONFIGURATION_ABSENT_##absence_ \
-    }
 
 static const struct configuration_variable variables[] = {
     {.name = "ANCHORD_MODE",
@@ -196,31 +196,49 @@ static const struct configuration_variable variables[] = {
      .offset = IN(docker_cert_path),
      .help = "directory with ca.pem, cert.pem and key.pem for that"},
 
-    LATER("ANCHORD_AUTOFIX_DEAD_NETNS", WARNED, "lifecycle repair"),
+    {.name = "ANCHORD_AUTOFIX_DEAD_NETNS",
+     .roles = NETWORK_ANCHOR,
+     .default_value = "true",
+     .parse = parse_boolean,
+     .offset = IN(repairs_dependents),
+     .help = "recreate what was pinned to a managed service-anchor that was recreated"},
     {.name = "ANCHORD_MANAGED_SA_TARGET",
-     .absence = CONFIGURATION_ABSENT_REFUSED,
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_container_name,
+     .offset = IN(managed[0].target),
      .is_numbered = true,
-     .help = "managed service-anchor"},
+     .help = "container, made outside of Compose, that is to have a service-anchor"},
     {.name = "ANCHORD_MANAGED_SA_NAME",
-     .absence = CONFIGURATION_ABSENT_WARNED,
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_container_name,
+     .offset = IN(managed[0].name),
      .is_numbered = true,
-     .help = "managed service-anchor"},
+     .help = "that service-anchor's name (<target>-service-anchor)"},
     {.name = "ANCHORD_MANAGED_SA_IMAGE",
-     .absence = CONFIGURATION_ABSENT_WARNED,
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_image_name,
+     .offset = IN(managed[0].image),
      .is_numbered = true,
-     .help = "managed service-anchor"},
+     .help = "its image (our own)"},
     {.name = "ANCHORD_MANAGED_SA_GATEWAY_IP",
-     .absence = CONFIGURATION_ABSENT_WARNED,
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_managed_gateways,
+     .offset = IN(managed[0]),
      .is_numbered = true,
-     .help = "managed service-anchor"},
+     .help = "its ANCHORD_GATEWAY_IP (our own address on the shared network)"},
     {.name = "ANCHORD_MANAGED_SA_EXTRA_ENV",
-     .absence = CONFIGURATION_ABSENT_WARNED,
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_extra_environment,
+     .offset = IN(managed[0].environment),
      .is_numbered = true,
-     .help = "managed service-anchor"},
+     .is_secret = true,
+     .help = "its further environment: a JSON object; never shown"},
     {.name = "ANCHORD_MANAGED_SA_LABELS",
-     .absence = CONFIGURATION_ABSENT_WARNED,
+     .roles = NETWORK_ANCHOR,
+     .parse = parse_managed_labels,
+     .offset = IN(managed[0].labels),
      .is_numbered = true,
-     .help = "managed service-anchor"},
+     .help = "its labels: a JSON object"},
 };
 static_assert(ARRAY_LENGTH(variables) <= CONFIGURATION_VARIABLES_MAX, "every variable has its value");
 
@@ -243,8 +261,8 @@ const struct configuration_variable *configuration_variables(size_t *ret_count)
     return variables;
 }
 
-__attribute__((format(printf, 4, 5))) static void add_problem(struct configuration *configuration, bool is_error,
-                                                              const char *variable, const char *format, ...)
+void configuration_add_problem(struct configuration *configuration, bool is_error, const char *variable,
+                               const char *format, ...)
 {
     struct configuration_problem *problem;
     va_list arguments;
@@ -304,13 +322,10 @@ bool configuration_concerns(const struct configuration_variable *variable, enum 
     return variable->roles == 0 || variable->roles & (1 << role);
 }
 
-static void report_absent(struct configuration *configuration, const struct configuration_variable *variable,
-                          const char *name)
+static void report_unconcerned(struct configuration *configuration, const char *name)
 {
-    if (variable->absence == CONFIGURATION_ABSENT_REFUSED)
-        add_problem(configuration, true, name, "this build has not got it yet (%s): unset it", variable->help);
-    else
-        add_problem(configuration, false, name, "this build has not got it yet (%s), ignoring", variable->help);
+    configuration_add_problem(configuration, false, name, "does not concern the role %s, ignoring",
+                              role_to_string(configuration->role));
 }
 
 static void apply_value(struct configuration *configuration, const struct configuration_variable *variable,
@@ -323,20 +338,14 @@ static void apply_value(struct configuration *configuration, const struct config
         return;
     if (!configuration_concerns(variable, configuration->role)) {
         if (value->source == CONFIGURATION_SOURCE_ENVIRONMENT && strncmp(name, PREFIX, strlen(PREFIX)) == 0)
-            add_problem(configuration, false, name, "does not concern the role %s, ignoring",
-                        role_to_string(configuration->role));
-        return;
-    }
-    if (variable->absence != CONFIGURATION_PRESENT) {
-        report_absent(configuration, variable, variable->name);
+            report_unconcerned(configuration, name);
         return;
     }
     wrong = variable->parse(value->text, (char *)configuration + variable->offset);
-    if (!wrong)
-        return;
-    if (variable->hide_if_wrong)
-        value->text = "(not shown)";
-    add_problem(configuration, true, name, "\"%.100s\": %s", value->text, wrong);
+    if (variable->is_secret || (wrong && variable->hide_if_wrong))
+        value->text = NOT_SHOWN;
+    if (wrong)
+        configuration_add_problem(configuration, true, name, "\"%.100s\": %s", value->text, wrong);
 }
 
 /* ADDR-5: the project's name, as far as it can be a host name: underscores become hyphens, and so on. */
@@ -345,9 +354,9 @@ static void derive_dhcp_host_name(struct configuration *configuration)
     dhcp_host_name_from(configuration->project, configuration->dhcp_host_name);
     if (configuration_has_dhcp_client(configuration) &&
         strcmp(configuration->project, configuration->dhcp_host_name) != 0)
-        add_problem(configuration, false, "ANCHORD_DHCP_HOSTNAME",
-                    "not set, and the project's name is no host name: DHCP servers are told %s",
-                    configuration->dhcp_host_name);
+        configuration_add_problem(configuration, false, "ANCHORD_DHCP_HOSTNAME",
+                                  "not set, and the project's name is no host name: DHCP servers are told %s",
+                                  configuration->dhcp_host_name);
 }
 
 /* DISC-2: which containers are in scope. */
@@ -358,15 +367,17 @@ static void check_scope(struct configuration *configuration, const char *const e
     struct label_selector_error error;
 
     if (text && find_in_environment(environment, "ANCHORD_PROJECT"))
-        add_problem(configuration, false, "ANCHORD_PROJECT",
-                    "ANCHORD_LABEL_SELECTOR is set too and decides alone which containers are in scope");
+        configuration_add_problem(configuration, false, "ANCHORD_PROJECT",
+                                  "ANCHORD_LABEL_SELECTOR is set too and decides alone which containers are in scope");
     if (text && label_selector_parse(text, &selector, &error) < 0)
-        add_problem(configuration, true, "ANCHORD_LABEL_SELECTOR", "entry \"%.100s\": %s", error.entry, error.reason);
+        configuration_add_problem(configuration, true, "ANCHORD_LABEL_SELECTOR", "entry \"%.100s\": %s", error.entry,
+                                  error.reason);
     if (!text && configuration->project[0] == '\0' && !find_in_environment(environment, "ANCHORD_PROJECT") &&
         !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
-        add_problem(configuration, true, "ANCHORD_PROJECT",
-                    "neither it nor COMPOSE_PROJECT_NAME nor ANCHORD_LABEL_SELECTOR is set: add `environment: "
-                    "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
+        configuration_add_problem(
+            configuration, true, "ANCHORD_PROJECT",
+            "neither it nor COMPOSE_PROJECT_NAME nor ANCHORD_LABEL_SELECTOR is set: add `environment: "
+            "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
 }
 
 static void check_docker_tls(struct configuration *configuration, const char *const environment[])
@@ -374,12 +385,13 @@ static void check_docker_tls(struct configuration *configuration, const char *co
     bool is_tcp = strncmp(configuration->docker_host, DOCKER_HOST_TCP, strlen(DOCKER_HOST_TCP)) == 0;
 
     if (configuration->docker_tls_verify && !is_tcp)
-        add_problem(configuration, false, "DOCKER_TLS_VERIFY", "DOCKER_HOST is no tcp://, ignoring");
+        configuration_add_problem(configuration, false, "DOCKER_TLS_VERIFY", "DOCKER_HOST is no tcp://, ignoring");
     else if (configuration->docker_tls_verify && !find_in_environment(environment, "DOCKER_CERT_PATH"))
-        add_problem(configuration, true, "DOCKER_CERT_PATH",
-                    "not set, and DOCKER_TLS_VERIFY needs it: the directory with ca.pem, cert.pem and key.pem");
+        configuration_add_problem(
+            configuration, true, "DOCKER_CERT_PATH",
+            "not set, and DOCKER_TLS_VERIFY needs it: the directory with ca.pem, cert.pem and key.pem");
     else if (!configuration->docker_tls_verify && configuration->docker_cert_path[0] != '\0')
-        add_problem(configuration, false, "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY is not true, ignoring");
+        configuration_add_problem(configuration, false, "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY is not true, ignoring");
     configuration->docker_tls_verify = configuration->docker_tls_verify && is_tcp;
 }
 
@@ -390,33 +402,36 @@ static void check_network_anchor(struct configuration *configuration, const char
     check_docker_tls(configuration, environment);
     if (find_in_environment(environment, "ANCHORD_EXT_NETWORK") &&
         find_in_environment(environment, "ANCHORD_EXT_IFACE"))
-        add_problem(configuration, false, "ANCHORD_EXT_IFACE", "ANCHORD_EXT_NETWORK is set too and wins, ignoring");
+        configuration_add_problem(configuration, false, "ANCHORD_EXT_IFACE",
+                                  "ANCHORD_EXT_NETWORK is set too and wins, ignoring");
     if (configuration->shared_network[0] && strcmp(configuration->shared_network, configuration->external_network) == 0)
-        add_problem(configuration, true, "ANCHORD_SHARED_NETWORK",
-                    "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
-                    configuration->shared_network);
+        configuration_add_problem(
+            configuration, true, "ANCHORD_SHARED_NETWORK",
+            "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
+            configuration->shared_network);
     if (!find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME") && configuration->project[0] != '\0')
         derive_dhcp_host_name(configuration);
     else if (configuration_has_dhcp_client(configuration) && configuration->dhcp_host_name[0] == '\0' &&
              configuration->label_selector[0] != '\0')
-        add_problem(configuration, true, "ANCHORD_DHCP_HOSTNAME",
-                    "not set, and with ANCHORD_LABEL_SELECTOR alone there is no project to name it after");
+        configuration_add_problem(
+            configuration, true, "ANCHORD_DHCP_HOSTNAME",
+            "not set, and with ANCHORD_LABEL_SELECTOR alone there is no project to name it after");
 }
 
 static void check_service_anchor(struct configuration *configuration, const char *const environment[])
 {
     if (find_in_environment(environment, "ANCHORD_GATEWAY_IP") &&
         find_in_environment(environment, "ANCHORD_GATEWAY_HOSTNAME"))
-        add_problem(configuration, false, "ANCHORD_GATEWAY_HOSTNAME",
-                    "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
+        configuration_add_problem(configuration, false, "ANCHORD_GATEWAY_HOSTNAME",
+                                  "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
 }
 
 static void require(struct configuration *configuration, const char *const environment[], const char *name,
                     const char *what)
 {
     if (!find_in_environment(environment, name))
-        add_problem(configuration, true, name, "not set, and the role %s needs it: %s",
-                    role_to_string(configuration->role), what);
+        configuration_add_problem(configuration, true, name, "not set, and the role %s needs it: %s",
+                                  role_to_string(configuration->role), what);
 }
 
 static void check_rebinder(struct configuration *configuration, const char *const environment[])
@@ -427,8 +442,9 @@ static void check_rebinder(struct configuration *configuration, const char *cons
     }
     check_docker_tls(configuration, environment);
     if (!find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
-        add_problem(configuration, true, "COMPOSE_PROJECT_NAME",
-                    "not set: add `environment: [\"COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME}\"]` to the service");
+        configuration_add_problem(
+            configuration, true, "COMPOSE_PROJECT_NAME",
+            "not set: add `environment: [\"COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME}\"]` to the service");
 }
 
 static const char *nearest_name(const char *name)
@@ -447,36 +463,68 @@ static const char *nearest_name(const char *name)
     return nearest;
 }
 
-/* NAME_2 … of a variable that takes numbers. */
-static bool is_numbered_name(const struct configuration_variable *variable, const char *name)
+/* The number of NAME_2 … of a variable that takes numbers; 0: it is no such name. */
+static uint32_t number_of(const struct configuration_variable *variable, const char *name)
 {
     size_t length = strlen(variable->name);
     uint64_t number;
 
-    return variable->is_numbered && strncmp(name, variable->name, length) == 0 && name[length] == '_' &&
-           text_to_number(name + length + 1, strlen(name + length + 1), UINT32_MAX, &number) == 0 && number >= 2;
+    if (!variable->is_numbered || strncmp(name, variable->name, length) != 0 || name[length] != '_' ||
+        name[length + 1] == '0' ||
+        text_to_number(name + length + 1, strlen(name + length + 1), UINT32_MAX, &number) < 0 || number < 2)
+        return 0;
+    return (uint32_t)number;
 }
 
-static void check_name(struct configuration *configuration, const char *name)
+/* The same as of the variable without a number, whose offset is that in the first entry. */
+static void apply_numbered(struct configuration *configuration, const struct configuration_variable *variable,
+                           const char *name, uint32_t number, const char *text)
+{
+    struct configuration_numbered *shown = &configuration->numbered[configuration->numbered_count];
+    struct managed_target *entry;
+    const char *wrong;
+
+    if (!configuration_concerns(variable, configuration->role)) {
+        report_unconcerned(configuration, name);
+        return;
+    }
+    entry = configuration_managed_entry(configuration, number);
+    if (!entry || configuration->numbered_count == CONFIGURATION_NUMBERED_MAX) {
+        configuration_add_problem(configuration, true, name,
+                                  "is one too many: %d at most, with the one that has no number", MANAGED_TARGETS_MAX);
+        return;
+    }
+    wrong = variable->parse(text, (char *)entry + (variable->offset - IN(managed[0])));
+    text_copy_cut(shown->name, sizeof(shown->name), name);
+    shown->text = variable->is_secret ? NOT_SHOWN : text;
+    configuration->numbered_count++;
+    if (wrong)
+        configuration_add_problem(configuration, true, name, "\"%.100s\": %s", shown->text, wrong);
+}
+
+static void check_name(struct configuration *configuration, const char *name, const char *text)
 {
     const char *nearest;
 
     for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {
+        uint32_t number = number_of(&variables[i], name);
+
         if (strcmp(variables[i].name, name) == 0)
             return;
-        if (is_numbered_name(&variables[i], name)) {
-            report_absent(configuration, &variables[i], name);
+        if (number > 0) {
+            apply_numbered(configuration, &variables[i], name, number, text);
             return;
         }
     }
     nearest = nearest_name(name);
     if (nearest)
-        add_problem(configuration, false, name, "unknown, probably misspelt: did you mean %s? ignoring", nearest);
+        configuration_add_problem(configuration, false, name, "unknown, probably misspelt: did you mean %s? ignoring",
+                                  nearest);
     else
-        add_problem(configuration, false, name, "unknown, probably misspelt, ignoring");
+        configuration_add_problem(configuration, false, name, "unknown, probably misspelt, ignoring");
 }
 
-/* Looks for variables that look like ours and are none. */
+/* Takes the numbered ones, and looks for variables that look like ours and are none. */
 static void check_names(struct configuration *configuration, const char *const environment[])
 {
     for (size_t i = 0; environment[i]; i++) {
@@ -490,13 +538,14 @@ static void check_names(struct configuration *configuration, const char *const e
             length = sizeof(name) - 1;
         memcpy(name, environment[i], length);
         name[length] = '\0';
-        check_name(configuration, name);
+        check_name(configuration, name, equals + 1);
     }
 }
 
 void configuration_load(const char *role_argument, const char *const environment[], struct configuration *ret)
 {
     memset(ret, 0, sizeof(*ret));
+    configuration_managed_begin(ret);
     ret->log_level = LOG_LEVEL_INFO; /* holds when the variable is wrong: the errors must be seen */
     for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {
         ret->values[i] = find_value(&variables[i], environment);
@@ -511,4 +560,5 @@ void configuration_load(const char *role_argument, const char *const environment
     else
         check_rebinder(ret, environment);
     check_names(ret, environment);
+    configuration_managed_finish(ret);
 }

@@ -48,7 +48,15 @@ struct configuration_problem {
 };
 
 /* At least the number of variables in the table; configuration.c asserts it. */
-#define CONFIGURATION_VARIABLES_MAX 40
+#define CONFIGURATION_VARIABLES_MAX 48
+
+/* NAME_2 … of all variables that take numbers, as they are shown. */
+#define CONFIGURATION_NUMBERED_MAX (6 * MANAGED_TARGETS_MAX)
+
+struct configuration_numbered {
+    char name[64];
+    const char *text; /* points into the environment, or says that it is not shown */
+};
 
 /* Who gets the leases with dhcp-refresh (SPEC §11). */
 enum dhcp_client_kind {
@@ -76,7 +84,10 @@ struct configuration {
     enum address_mode address_mode;
     enum log_level log_level;
     bool claim_gateway;
-    bool starts_siblings; /* LIFE-1 */
+    bool starts_siblings;    /* LIFE-1 */
+    bool repairs_dependents; /* LIFE-3 */
+    size_t managed_count;
+    struct managed_target managed[MANAGED_TARGETS_MAX]; /* LIFE-2; by their numbers */
     uint64_t poll_interval_milliseconds;
     struct configuration_gateways external_gateways;
     char dhcp_host_name[DHCP_HOST_NAME_SIZE]; /* ADDR-5; not empty with dhcp-refresh */
@@ -103,6 +114,8 @@ struct configuration {
     char docker_cert_path[DOCKER_HOST_SIZE];
 
     struct configuration_value values[CONFIGURATION_VARIABLES_MAX]; /* in the order of the table */
+    struct configuration_numbered numbered[CONFIGURATION_NUMBERED_MAX];
+    size_t numbered_count;
     struct configuration_problem problems[CONFIGURATION_PROBLEMS_MAX];
     size_t problem_count;
     size_t problems_left_out;
@@ -115,24 +128,17 @@ struct configuration {
  */
 typedef const char *(*configuration_parser)(const char *text, void *target);
 
-/* What a variable that SPEC knows does in a build that has not got its feature. */
-enum configuration_absence {
-    CONFIGURATION_PRESENT,
-    CONFIGURATION_ABSENT_WARNED,  /* without effect */
-    CONFIGURATION_ABSENT_REFUSED, /* going on without it would do something else than was asked for */
-};
-
 struct configuration_variable {
     const char *name;
     const char *fallback;      /* the variable that is asked when this one is unset, or NULL */
     const char *default_value; /* or NULL: unset */
     const char *help;          /* one line */
     configuration_parser parse;
-    size_t offset; /* of the member in struct configuration */
-    enum configuration_absence absence;
+    size_t offset;      /* of the member in struct configuration */
     uint8_t roles;      /* bits 1 << enum role: whom it concerns; 0: everybody */
     bool may_be_empty;  /* an empty value is one, not an unset one (SPEC §10) */
     bool is_numbered;   /* also as NAME_2, NAME_3 … */
+    bool is_secret;     /* no value of it is shown to anybody */
     bool hide_if_wrong; /* a wrong value might hold a password: do not repeat it */
 };
 

@@ -22,7 +22,16 @@ static const char *source_text(const struct configuration_variable *variable, co
 
 static bool is_shown(const struct configuration *configuration, const struct configuration_variable *variable)
 {
-    return variable->absence == CONFIGURATION_PRESENT && configuration_concerns(variable, configuration->role);
+    return configuration_concerns(variable, configuration->role);
+}
+
+static void show_value(const char *name, const char *text, const char *source)
+{
+    int length;
+
+    (void)printf("%-32s ", name);
+    length = text_print_escaped(stdout, text ? text : "-");
+    (void)printf("%*s %s\n", length < VALUE_WIDTH ? VALUE_WIDTH - length : 0, "", source);
 }
 
 static void show_as_text(const struct configuration *configuration)
@@ -33,15 +42,12 @@ static void show_as_text(const struct configuration *configuration)
     for (size_t i = 0; i < count; i++) {
         const struct configuration_value *value = &configuration->values[i];
 
-        int length;
-
-        if (!is_shown(configuration, &variables[i]))
-            continue;
-        (void)printf("%-32s ", variables[i].name);
-        length = text_print_escaped(stdout, value->text ? value->text : "-");
-        (void)printf("%*s %s\n", length < VALUE_WIDTH ? VALUE_WIDTH - length : 0, "",
-                     source_text(&variables[i], value));
+        if (is_shown(configuration, &variables[i]))
+            show_value(variables[i].name, value->text, source_text(&variables[i], value));
     }
+    for (size_t i = 0; i < configuration->numbered_count; i++)
+        show_value(configuration->numbered[i].name, configuration->numbered[i].text,
+                   configuration_source_to_string(CONFIGURATION_SOURCE_ENVIRONMENT));
     for (size_t i = 0; i < configuration->problem_count; i++) {
         const struct configuration_problem *problem = &configuration->problems[i];
 
@@ -64,6 +70,17 @@ static void generate_text(yajl_gen generator, const char *text)
         (void)yajl_gen_null(generator);
 }
 
+static void generate_value(yajl_gen generator, const char *name, const char *text, const char *source)
+{
+    generate_text(generator, name);
+    (void)yajl_gen_map_open(generator);
+    generate_text(generator, "value");
+    generate_text(generator, text);
+    generate_text(generator, "source");
+    generate_text(generator, source);
+    (void)yajl_gen_map_close(generator);
+}
+
 static void generate_values(yajl_gen generator, const struct configuration *configuration)
 {
     size_t count;
@@ -73,14 +90,12 @@ static void generate_values(yajl_gen generator, const struct configuration *conf
     for (size_t i = 0; i < count; i++) {
         if (!is_shown(configuration, &variables[i]))
             continue;
-        generate_text(generator, variables[i].name);
-        (void)yajl_gen_map_open(generator);
-        generate_text(generator, "value");
-        generate_text(generator, configuration->values[i].text);
-        generate_text(generator, "source");
-        generate_text(generator, source_text(&variables[i], &configuration->values[i]));
-        (void)yajl_gen_map_close(generator);
+        generate_value(generator, variables[i].name, configuration->values[i].text,
+                       source_text(&variables[i], &configuration->values[i]));
     }
+    for (size_t i = 0; i < configuration->numbered_count; i++)
+        generate_value(generator, configuration->numbered[i].name, configuration->numbered[i].text,
+                       configuration_source_to_string(CONFIGURATION_SOURCE_ENVIRONMENT));
     (void)yajl_gen_map_close(generator);
 }
 
@@ -141,16 +156,11 @@ void configuration_command_help(void)
     (void)puts("Usage: anchord config [--json]\n\n"
                "Shows the effective configuration and every error in it. Set by environment variables:\n");
     for (size_t i = 0; i < count; i++) {
-        if (variables[i].absence == CONFIGURATION_PRESENT)
-            (void)printf("  %-32s %s\n  %32s default: %s\n", variables[i].name, variables[i].help, "",
-                         variables[i].default_value ? variables[i].default_value
-                         : variables[i].fallback    ? variables[i].fallback
-                                                    : "none");
+        (void)printf("  %-32s %s\n  %32s default: %s\n", variables[i].name, variables[i].help, "",
+                     variables[i].default_value ? variables[i].default_value
+                     : variables[i].fallback    ? variables[i].fallback
+                                                : "none");
     }
-    (void)puts("");
-    (void)puts("Known, but not in this build yet:\n");
-    for (size_t i = 0; i < count; i++) {
-        if (variables[i].absence != CONFIGURATION_PRESENT)
-            (void)printf("  %-32s %s\n", variables[i].name, variables[i].help);
-    }
+    (void)puts("\nThose that begin with ANCHORD_MANAGED_SA also with a number, for further targets: "
+               "ANCHORD_MANAGED_SA_TARGET_2 …");
 }

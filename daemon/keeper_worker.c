@@ -43,6 +43,17 @@ static void add_follow(const struct configuration *configuration, struct message
     message->follow.settle_limit_milliseconds = FOLLOW_SETTLE_LIMIT;
 }
 
+/* LIFE-2 */
+static void send_managed_target(struct worker *keeper, const struct managed_target *managed)
+{
+    const struct message_managed_target message = {
+        .header = message_header_make(MESSAGE_MANAGED_TARGET, sizeof(message), 0),
+        .managed = *managed,
+    };
+
+    worker_send(keeper, &message.header, -1);
+}
+
 void keeper_worker_configure(struct worker *keeper, const struct configuration *configuration, bool is_successor)
 {
     bool is_wrap = configuration->role == ROLE_WRAP_REBINDER;
@@ -56,6 +67,8 @@ void keeper_worker_configure(struct worker *keeper, const struct configuration *
         .is_successor = is_successor,
         .log_level = configuration->log_level,
         .starts_siblings = configuration->starts_siblings,
+        .repairs_dependents = configuration->repairs_dependents,
+        .managed_count = (uint32_t)configuration->managed_count,
     };
 
     /* Each of the same size. */
@@ -65,4 +78,6 @@ void keeper_worker_configure(struct worker *keeper, const struct configuration *
     if (configuration->role == ROLE_EXTERNAL_REBINDER)
         add_follow(configuration, &message);
     worker_send(keeper, &message.header, -1);
+    for (size_t i = 0; i < configuration->managed_count; i++)
+        send_managed_target(keeper, &configuration->managed[i]);
 }

@@ -127,6 +127,16 @@ static struct role_member member(const struct supervisor *supervisor, enum worke
     return (struct role_member){supervisor->workers[index], link_peers[index]};
 }
 
+/* SPEC §6: it costs memory, so it runs from the moment on when there is something to keep. */
+static void want_keeper(struct supervisor *supervisor)
+{
+    if (supervisor->is_keeper_wanted || supervisor->is_stopping)
+        return;
+    supervisor->is_keeper_wanted = true;
+    control_worker_add(supervisor->readiness.control, member(supervisor, KEEPER));
+    worker_start(supervisor->workers[KEEPER]);
+}
+
 static void start_others(struct supervisor *supervisor)
 {
     supervisor->others_were_started = true;
@@ -134,9 +144,11 @@ static void start_others(struct supervisor *supervisor)
     if (supervisor->raw_sockets->arp >= 0)
         worker_start(supervisor->workers[ANNOUNCER]);
     control_worker_start(supervisor->readiness.control);
+    if (supervisor->configuration->managed_count > 0) /* LIFE-2: with or without containers in scope */
+        want_keeper(supervisor);
 }
 
-/* Configuration first, then its peers; netadmin gets the topology last, when it can ask the announcer (GW-1). */
+/* Configuration first, then its peers; the topology last: netadmin can ask the announcer then (GW-1). */
 static void on_worker_started(struct worker *worker, void *userdata)
 {
     struct supervisor *supervisor = userdata;
@@ -161,7 +173,7 @@ static void on_worker_started(struct worker *worker, void *userdata)
             role_join(member(supervisor, pairs[i].one), member(supervisor, pairs[i].other));
     }
     control_worker_on_started(supervisor->readiness.control, worker);
-    if (index == NETADMIN && supervisor->topology.header.type == MESSAGE_TOPOLOGY)
+    if ((index == NETADMIN || index == KEEPER) && supervisor->topology.header.type == MESSAGE_TOPOLOGY)
         worker_send(worker, &supervisor->topology.header, -1);
     if (index == NETADMIN)
         dhcp_on_netadmin_started(supervisor->dhcp);
@@ -271,20 +283,12 @@ static void take_topology(struct supervisor *supervisor, const struct message_to
     if (topology->is_final)
         log_info("topology pinned", LOG_TEXT("external", topology->external.name),
                  LOG_TEXT("shared", topology->shared.name));
+    if (worker_is_running(supervisor->workers[KEEPER]))
+        worker_send(supervisor->workers[KEEPER], &supervisor->topology.header, -1);
     if (is_known && !has_same_shared && worker_is_running(supervisor->workers[NETADMIN]))
         replace_topology(supervisor);
     else
         worker_send(supervisor->workers[NETADMIN], &supervisor->topology.header, -1);
-}
-
-/* SPEC §6: it costs memory, so it runs from the moment on when there is something to keep. */
-static void want_keeper(struct supervisor *supervisor)
-{
-    if (supervisor->is_keeper_wanted || supervisor->is_stopping)
-        return;
-    supervisor->is_keeper_wanted = true;
-    control_worker_add(supervisor->readiness.control, member(supervisor, KEEPER));
-    worker_start(supervisor->workers[KEEPER]);
 }
 
 static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)

@@ -3,6 +3,7 @@
  * the command line. What has no errors holds values that the workers can be given.
  */
 #include "daemon/configuration.h"
+#include "protocol/validate.h"
 #include "tests/fuzz/target.h"
 
 #include <stdlib.h>
@@ -14,6 +15,24 @@ static void check_text(const char *text, size_t size)
 {
     if (!memchr(text, '\0', size))
         abort();
+}
+
+/* The gate lets every one of them through (LIFE-2). */
+static void check_managed(const struct configuration *configuration)
+{
+    if (configuration->managed_count > MANAGED_TARGETS_MAX ||
+        configuration->numbered_count > CONFIGURATION_NUMBERED_MAX)
+        abort();
+    for (size_t i = 0; i < configuration->managed_count; i++) {
+        const struct message_managed_target message = {
+            .header = message_header_make(MESSAGE_MANAGED_TARGET, sizeof(message), 0),
+            .managed = configuration->managed[i],
+        };
+        const char *reason;
+
+        if (message_validate(DIRECTION_SUPERVISOR_TO_KEEPER, &message, sizeof(message), 0, &reason) < 0)
+            abort();
+    }
 }
 
 static void check(const struct configuration *configuration)
@@ -38,6 +57,7 @@ static void check(const struct configuration *configuration)
     check_text(configuration->gateway_host_name, sizeof(configuration->gateway_host_name));
     if (configuration->role >= ROLE_MAX_)
         abort();
+    check_managed(configuration);
     if (configuration->role == ROLE_NETWORK_ANCHOR &&
         ((configuration->project[0] == '\0' && configuration->label_selector[0] == '\0') ||
          configuration->poll_interval_milliseconds == 0 || configuration->dhcp_backoff_max_milliseconds == 0))

@@ -9,6 +9,7 @@ from test_supervisor import NO_CAPABILITY, got, started
 
 KEEPER_USER = 24943
 CONFIGURE = struct.Struct("=256s128s1024s8I272x")
+MANAGED = struct.Struct("=128s128s256s")
 
 
 def configuration(process, count=1):
@@ -38,6 +39,21 @@ def test_it_runs_once_without_a_capability_and_knows_its_job(supervision):
     status = status_of(started(process, "keeper"))
     assert set(status["Uid"].split()) == {str(KEEPER_USER)} and status["CapPrm"] == NO_CAPABILITY
     assert len(process.find(stand_in="keeper", event="started")) == 1
+
+
+def test_life2_a_managed_target_is_reason_enough(supervision):
+    """LIFE-2: no container in scope is in another's namespace; the keeper gets the targets in order, and the topology."""
+    supervision.install_stand_ins(watcher={"topology": (1, 2)})
+    supervision.install_stand_in("keeper")
+    process = supervision.start_ready(
+        ANCHORD_MANAGED_SA_TARGET_2="two", ANCHORD_MANAGED_SA_TARGET="one", ANCHORD_MANAGED_SA_IMAGE_2="mine:7",
+        ANCHORD_MANAGED_SA_EXTRA_ENV_2='{"A": "b"}', ANCHORD_AUTOFIX_DEAD_NETNS="false")
+    assert configuration(process)[-2:] == (0, 2)
+    got(process, "keeper", "TOPOLOGY")
+    received = [bytes.fromhex(got(process, "keeper", "MANAGED_TARGET", count)["body"]) for count in (1, 2)]
+    named = [tuple(part.rstrip(b"\0").decode() for part in MANAGED.unpack_from(body, 8)) for body in received]
+    assert named == [("one", "one-service-anchor", ""), ("two", "two-service-anchor", "mine:7")]
+    assert b"A=b\0" in received[1]
 
 
 def test_one_that_died_has_a_successor_that_knows(supervision):

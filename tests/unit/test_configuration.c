@@ -153,7 +153,7 @@ static void argument_wins_over_the_variable(void **state)
                    "wrap-rebinder");
 }
 
-/* One wrong value for each variable of this build; the names come from the table, so that none is forgotten. */
+/* One wrong value for each variable; the names come from the table, so that none is forgotten. */
 static const char *wrong_value(const char *name)
 {
     return strcmp(name, "ANCHORD_PROJECT") == 0          ? "two words"
@@ -164,7 +164,7 @@ static const char *wrong_value(const char *name)
 
 static bool is_wrong(const struct configuration_variable *variable)
 {
-    return variable->absence == CONFIGURATION_PRESENT && configuration_concerns(variable, ROLE_NETWORK_ANCHOR);
+    return configuration_concerns(variable, ROLE_NETWORK_ANCHOR);
 }
 
 static void every_error_is_told_at_once(void **state)
@@ -189,7 +189,8 @@ static void every_error_is_told_at_once(void **state)
         if (!is_wrong(&variables[i]))
             continue;
         assert_problem(variables[i].name, true,
-                       variables[i].hide_if_wrong ? "(not shown)" : wrong_value(variables[i].name));
+                       variables[i].hide_if_wrong || variables[i].is_secret ? "(not shown)"
+                                                                            : wrong_value(variables[i].name));
     }
 }
 
@@ -308,28 +309,93 @@ static void tls_to_docker_needs_its_files(void **state)
     assert_false(configuration.docker_tls_verify);
 }
 
-static void what_this_build_has_not_got_is_said(void **state)
+/* LIFE-2 */
+static void managed_targets_are_read_by_their_numbers(void **state)
 {
-    size_t count;
-    const struct configuration_variable *variables = configuration_variables(&count);
+    const struct managed_target *managed = configuration.managed;
 
     (void)state;
-    for (size_t i = 0; i < count; i++) {
-        char text[96];
-        bool is_refused = variables[i].absence == CONFIGURATION_ABSENT_REFUSED;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail"));
+    assert_int_equal(configuration.managed_count, 0);
+    assert_true(configuration.repairs_dependents);
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_10=ten", "ANCHORD_MANAGED_SA_TARGET=one",
+                           "ANCHORD_MANAGED_SA_NAME_3=three-anchor", "ANCHORD_MANAGED_SA_TARGET_3=three",
+                           "ANCHORD_MANAGED_SA_IMAGE_3=registry.example:5000/anchord@sha256:ab",
+                           "ANCHORD_MANAGED_SA_GATEWAY_IP_3=192.0.2.1, 2001:db8::1",
+                           "ANCHORD_MANAGED_SA_EXTRA_ENV_3={\"A\": \"b=\\\"c\", \"D\": \"\"}",
+                           "ANCHORD_MANAGED_SA_LABELS_3={\"anchord.expose\": \"tcp/25\"}"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(configuration.managed_count, 3);
+    assert_int_equal(managed[0].number, 1);
+    assert_string_equal(managed[0].name, "one-service-anchor");
+    assert_int_equal(managed[1].number, 3);
+    assert_string_equal(managed[1].name, "three-anchor");
+    assert_string_equal(managed[1].image, "registry.example:5000/anchord@sha256:ab");
+    assert_int_equal(managed[1].gateway4.family, IP_FAMILY_4);
+    assert_int_equal(managed[1].gateway6.family, IP_FAMILY_6);
+    assert_int_equal(managed[1].environment.length, sizeof("A=b=\"c\0D="));
+    assert_memory_equal(managed[1].environment.text, "A=b=\"c\0D=", sizeof("A=b=\"c\0D="));
+    assert_string_equal(managed[1].labels.text, "anchord.expose=tcp/25");
+    assert_int_equal(managed[2].number, 10);
+}
 
-        if (variables[i].absence == CONFIGURATION_PRESENT)
-            continue;
-        (void)snprintf(text, sizeof(text), "%s=1", variables[i].name);
-        load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", text));
-        assert_int_equal(configuration.problem_count, 1);
-        assert_int_equal(configuration.error_count, is_refused ? 1 : 0);
-        assert_problem(variables[i].name, is_refused, "this build has not got it yet");
+static void what_is_wrong_with_managed_targets_is_said(void **state)
+{
+    static const struct {
+        const char *variable; /* with its value */
+        const char *text;
+    } cases[] = {
+        {"ANCHORD_MANAGED_SA_EXTRA_ENV_2={\"A\": 1}", "key \"A\": its value is no text"},
+        {"ANCHORD_MANAGED_SA_EXTRA_ENV_2={\"A\": \"1\", \"A\": \"2\"}", "key \"A\": stands there twice"},
+        {"ANCHORD_MANAGED_SA_EXTRA_ENV_2={\"A=B\": \"1\"}", "key \"A=B\": is empty or has a `=`"},
+        {"ANCHORD_MANAGED_SA_EXTRA_ENV_2={\"A\": \"\\u0000\"}", "is no JSON object"},
+        {"ANCHORD_MANAGED_SA_EXTRA_ENV_2=[]", "\"(not shown)\": is no JSON object"},
+        {"ANCHORD_MANAGED_SA_LABELS_2={\"anchord.managed-by\": \"me\"}", "key \"anchord.managed-by\": belongs to"},
+        {"ANCHORD_MANAGED_SA_LABELS_2={\"com.docker.compose.project\": \"x\"}", "key \"com.docker.compose.project\""},
+        {"ANCHORD_MANAGED_SA_LABELS_2={\"\": \"x\"}", "key \"\": is empty"},
+        {"ANCHORD_MANAGED_SA_NAME_2=aio", "is its target's name"},
+        {"ANCHORD_MANAGED_SA_NAME_2=one-service-anchor", "is the name of number 1, too"},
+        {"ANCHORD_MANAGED_SA_GATEWAY_IP_2=192.0.2.1,192.0.2.2", "two addresses of one family"},
+        {"ANCHORD_MANAGED_SA_IMAGE_2=a b", "is no image's name"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char variable[64];
+
+        (void)snprintf(variable, sizeof(variable), "%.*s", (int)strcspn(cases[i].variable, "="), cases[i].variable);
+        load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET=one",
+                               "ANCHORD_MANAGED_SA_TARGET_2=aio", cases[i].variable));
+        assert_problem(variable, true, cases[i].text);
+        assert_int_equal(configuration.error_count, 1);
     }
-    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_3=aio"));
-    assert_problem("ANCHORD_MANAGED_SA_TARGET_3", true, "this build has not got it yet");
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_NAME_2=aio"));
+    assert_problem("ANCHORD_MANAGED_SA_TARGET_2", false, "not set, ignoring");
+    assert_int_equal(configuration.managed_count, 0);
     load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_1=aio"));
     assert_problem("ANCHORD_MANAGED_SA_TARGET_1", false, "misspelt");
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MANAGED_SA_TARGET_02=aio"));
+    assert_problem("ANCHORD_MANAGED_SA_TARGET_02", false, "misspelt");
+    load("service-anchor", ENVIRONMENT("ANCHORD_MANAGED_SA_TARGET_2=aio"));
+    assert_problem("ANCHORD_MANAGED_SA_TARGET_2", false, "does not concern the role");
+}
+
+static void managed_targets_have_a_limit(void **state)
+{
+    char texts[MANAGED_TARGETS_MAX][48];
+    const char *environment[MANAGED_TARGETS_MAX + 2] = {"ANCHORD_PROJECT=mail"};
+
+    (void)state;
+    for (size_t i = 0; i < MANAGED_TARGETS_MAX; i++) {
+        (void)snprintf(texts[i], sizeof(texts[i]), "ANCHORD_MANAGED_SA_TARGET_%zu=target-%zu", i + 2, i);
+        environment[i + 1] = texts[i];
+    }
+    load(NULL, environment);
+    assert_problem("ANCHORD_MANAGED_SA_TARGET_17", true, "is one too many");
+    environment[MANAGED_TARGETS_MAX] = NULL;
+    load(NULL, environment);
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(configuration.managed_count, MANAGED_TARGETS_MAX - 1);
 }
 
 static void problems_have_a_limit(void **state)
@@ -373,7 +439,9 @@ int main(void)
         cmocka_unit_test(one_network_cannot_be_both),
         cmocka_unit_test(misspelt_names_are_pointed_out),
         cmocka_unit_test(tls_to_docker_needs_its_files),
-        cmocka_unit_test(what_this_build_has_not_got_is_said),
+        cmocka_unit_test(managed_targets_are_read_by_their_numbers),
+        cmocka_unit_test(what_is_wrong_with_managed_targets_is_said),
+        cmocka_unit_test(managed_targets_have_a_limit),
         cmocka_unit_test(problems_have_a_limit),
     };
 

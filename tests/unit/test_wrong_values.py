@@ -19,6 +19,10 @@ DURATIONS = ("x", "-1s", "0", "0s", "1.5s", "5 m", "5mm", "10m5x", "999999999999
 ADDRESSES = ("x", "10.0.0", "10.0.0.256", "10.0.0.1,10.0.0.2", "fd00::1,fd00::2", "10.0.0.1/24", "fe80::1%eth0", ",", "0.0.0.0",
              "127.0.0.1", "224.0.0.1", "ff02::1", "::", "::1")
 NETWORKS = (LONG, "a b", "a\nb", "a\x1b[31m")
+CONTAINERS = (LONG, "a b", "a\nb", "x", "-ab", "/ab", "a/b", "container:x", "a\x1b[31m", "aé")
+OBJECTS = ("x", "{", "[]", '"a"', "1", "null", '{"a": 1}', '{"a": null}', '{"a": {}}', '{"a": "b", "a": "c"}', '{"": "a"}',
+           '{"a=b": "c"}', '{"a": "b\\u0000"}', '{"a": "b"} x', "{'a': 'b'}", "a=b", '{"a": "' + "x" * 4096 + '"}',
+           "[" * 10000, '{"a": "\x1b[31m"}')
 BOOLEANS = ("x", "yes", "on", "2", "-1", "truefalse", "true!")
 # C0, DEL, C1 (U+009B begins a control sequence, too), and bytes that are no UTF-8.
 CONTROLS = b"a\x1b[31m\r\n\x7f\xc2\x9b2J\xff\xe2\x82"
@@ -40,6 +44,14 @@ WRONG = {
     "ANCHORD_CLAIM_GATEWAY": ("x", "true", "on", "1", "autooff"),
     "ANCHORD_POLL_INTERVAL": DURATIONS,
     "ANCHORD_AUTOSTART_SIBLINGS": BOOLEANS,
+    "ANCHORD_AUTOFIX_DEAD_NETNS": BOOLEANS,
+    "ANCHORD_MANAGED_SA_TARGET": CONTAINERS,
+    "ANCHORD_MANAGED_SA_NAME": CONTAINERS,
+    "ANCHORD_MANAGED_SA_IMAGE": (LONG, "a b", "a\nb", "-a", "a\x1b[31m", "a;b", '"a"', "é"),
+    "ANCHORD_MANAGED_SA_GATEWAY_IP": ADDRESSES,
+    "ANCHORD_MANAGED_SA_EXTRA_ENV": OBJECTS,
+    "ANCHORD_MANAGED_SA_LABELS": OBJECTS + ('{"com.docker.compose.project": "x"}', '{"com.docker.compose.": ""}',
+                                            '{"anchord.managed-by": "f45"}', '{"a": "b", "anchord.replaces": "x"}'),
     "ANCHORD_GATEWAY_IP": ADDRESSES,
     "ANCHORD_GATEWAY_HOSTNAME": (LONG, "a b", "a..b", "a\nb", "x" * 64),
     "ANCHORD_GATEWAY_RESOLVE_INTERVAL": DURATIONS,
@@ -102,7 +114,7 @@ def raw_controls(program):
 
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
-    present, _ = program_variables(program)
+    present = program_variables(program)
     failures = [f"{name}: no wrong value is known" for name in present if name not in WRONG]
     failures += [f"{name}: the program has no such variable" for name in WRONG if name not in present]
     failures += filter(None, (refusal(program, name, value) for name, values in WRONG.items() for value in values))
