@@ -257,12 +257,37 @@ def test_life2_a_keeper_killed_while_it_makes_one_has_a_successor(lab, moment, v
             killed.append(path)
             keeper.kill()
 
+    keeper = lab.start_managed(topology=False)
     lab.engine.barrier = barrier
-    keeper = lab.start_managed()
+    lab.send_topology(keeper)
     wait_until(lambda: killed, 20)
     lab.start_managed(successor=True)
     wait_until(lambda: lab.runs_in(NAME, TARGET), 20)
     assert [record["Name"] for record in lab.engine.records.values()].count(f"/{NAME}") == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("verb", ["rename", "update", "create", "stop", "start", "DELETE"])
+def test_life2_a_keeper_killed_while_it_recreates_one_has_a_successor(lab, moment, verb):
+    """LIFE-7: never two that run, never none; the successor finishes it, or takes it back and does it again."""
+    lab.add_managed(lab.engine.add(TARGET, project=""))
+    lab.engine.recreate(TARGET)
+    killed = []
+
+    def barrier(now, method, path):
+        if not killed and now == moment and (method == verb or (method == "POST" and path.endswith(f"/{verb}"))):
+            killed.append(path)
+            keeper.kill()
+
+    keeper = lab.start_managed(topology=False)
+    lab.engine.barrier = barrier
+    lab.send_topology(keeper)
+    wait_until(lambda: killed, 20)
+    lab.start_managed(successor=True)
+    wait_until(lambda: lab.runs_in(NAME, TARGET), 30)
+    wait_until(lambda: not any(NAME in record["Name"] and record["Name"] != f"/{NAME}"
+                               for record in list(lab.engine.records.values())), 30)
+    assert not lab.engine.both_ran
 
 
 def pinned(lab, **more):
@@ -318,7 +343,7 @@ def test_life3_dependents_of_one_that_was_destroyed(lab):
 def test_life3_a_successor_goes_on(lab):
     """What is to be done stands in the new service-anchor's label: a keeper that died knew no more."""
     pinned(lab)
-    keeper = lab.start_managed()
+    keeper = lab.start_managed(topology=False)
     killed = []
 
     def barrier(now, method, path):
@@ -327,6 +352,7 @@ def test_life3_a_successor_goes_on(lab):
             keeper.kill()
 
     lab.engine.barrier = barrier
+    lab.send_topology(keeper)
     wait_until(lambda: killed, 20)
     lab.start_managed(successor=True)
     wait_until(lambda: lab.runs_in(DEPENDENT, NAME) and lab.runs_in("other", NAME), 20)
