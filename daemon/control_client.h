@@ -47,7 +47,7 @@ enum status_list {
     STATUS_LIST_MAX_,
 };
 
-#define STATUS_COLUMNS_MAX 7
+#define STATUS_COLUMNS_MAX 8
 
 /* The columns of each list, in D-Bus's order; the keys of `anchord status --json`. */
 struct status_list_definition {

@@ -19,10 +19,10 @@
 
 #define LEASE_PROGRAM  ANCHORD_WORKER_DIRECTORY "/anchord-lease"
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
-/* From SIGTERM to SIGKILL, when its interface has changed; it needs 25 ms (measured). */
+/* From SIGTERM or SIGALRM to SIGKILL, when it is to start again; it needs 25 ms (measured). */
 #define LEAVE_DEADLINE MICROSECONDS_PER_SECOND
 
-enum stop { STOP_NONE, STOP_LEAVE, STOP_RELEASE };
+enum stop { STOP_NONE, STOP_LEAVE, STOP_START_OVER, STOP_RELEASE };
 
 struct dhcp_client {
     sd_event *event;
@@ -37,6 +37,7 @@ struct dhcp_client {
     sd_event_source *deadline_timer;
     struct program_output *output;
     enum stop stop;
+    uint64_t start_over_delay; /* microseconds, of STOP_START_OVER */
     bool has_ended_for_good;
     pid_t pid;
     uint64_t since; /* real time of its last start or end, nanoseconds; 0: never started */
@@ -121,6 +122,16 @@ void dhcp_client_kill(struct dhcp_client *client)
     signal_client(client, SIGKILL);
 }
 
+void dhcp_client_start_over(struct dhcp_client *client, uint64_t delay)
+{
+    if (!client->child_source || client->stop != STOP_NONE)
+        return;
+    client->stop = STOP_START_OVER;
+    client->start_over_delay = delay;
+    signal_client(client, SIGALRM);
+    set_timer(client->deadline_timer, LEAVE_DEADLINE);
+}
+
 void dhcp_client_release(struct dhcp_client *client, uint64_t deadline)
 {
     clear_timer(client->start_timer);
@@ -159,8 +170,8 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
         schedule_restart(client, how);
     else
         log_debug("dhcp client stopped", LOG_TEXT("family", ip_family_to_string(client->family)), how);
-    if (stop == STOP_LEAVE && client->interface[0] != '\0')
-        set_timer(client->start_timer, 0);
+    if ((stop == STOP_LEAVE || stop == STOP_START_OVER) && client->interface[0] != '\0')
+        set_timer(client->start_timer, stop == STOP_LEAVE ? 0 : client->start_over_delay);
     client->callbacks.on_ended(client, stop == STOP_RELEASE && has_exited && info->si_status == 0,
                                client->callbacks.userdata);
     return 0;

@@ -43,6 +43,12 @@ void dhcp_client_set_interface(struct dhcp_client *client, const char *interface
 void dhcp_client_renew(struct dhcp_client *client);
 void dhcp_client_ask_again(struct dhcp_client *client);
 
+/*
+ * Gives back what it holds, which nobody uses, and starts anew `delay` microseconds later with nothing in mind: it asks
+ * whoever answers first, not the server of before. Without a process: at its next start, however soon that is.
+ */
+void dhcp_client_start_over(struct dhcp_client *client, uint64_t delay);
+
 /* Ends it with a release; killed after `deadline` microseconds. on_ended follows if it is running. */
 void dhcp_client_release(struct dhcp_client *client, uint64_t deadline);
 

@@ -18,8 +18,19 @@
 #define FIRST_SILENCE (64 * MICROSECONDS_PER_SECOND)
 /* A new start within the 5 s of the ARP probe would never let it end. */
 #define SHORTEST_SILENCE (8 * MICROSECONDS_PER_SECOND)
+/* After a lease that was refused, then it doubles, up to ANCHORD_DHCP_BACKOFF_MAX: RFC 2131 §3.1 (5) wants 10 s at
+ * least before a client that turned an address down begins anew, lest the two go round in circles. */
+#define FIRST_RETRY (10 * MICROSECONDS_PER_SECOND)
 /* dhcpcd's own timer ends a lease first; one that has said nothing by then does not work any more. */
 #define EXPIRY_GRACE (10 * MICROSECONDS_PER_SECOND)
+
+/* What was refused last; no reason: nothing, or it was asked again since. */
+struct refusal {
+    struct wire_address address; /* none: it could not be read */
+    uint8_t prefix_length;
+    char reason[REASON_SIZE];
+    uint64_t retry; /* microseconds of CLOCK_BOOTTIME; 0: the host's dhcpcd asks when it likes */
+};
 
 struct dhcp_family {
     const struct configuration *configuration;
@@ -30,6 +41,7 @@ struct dhcp_family {
     struct message_lease lease;          /* the last one sent; header.type MESSAGE_INVALID: none ever was */
     uint64_t expires;                    /* microseconds of CLOCK_BOOTTIME; UINT64_MAX: never */
     bool is_applied;                     /* netadmin has taken it */
+    bool is_in_use;                      /* it, or one before it, and netadmin was not told that it is over */
     bool is_answered;                    /* or has refused it */
     bool is_confirmed;  /* an applied lease was counted and told: a successor of netadmin answers, too */
     bool is_another;    /* not only a renewal of the one before */
@@ -37,6 +49,8 @@ struct dhcp_family {
     bool is_bound;      /* what dhcpcd believes of itself */
     bool is_stopping;
     unsigned int silences; /* in a row */
+    unsigned int refusals; /* in a row */
+    struct refusal refusal;
     sd_event_source *expiry_timer;
     sd_event_source *attention_timer;
 };
@@ -92,6 +106,14 @@ void dhcp_family_describe(const struct dhcp_family *family, struct wire_lease_st
     const struct wire_lease *lease = &family->lease.lease;
 
     *ret = (struct wire_lease_status){.state = LEASE_STATE_SEARCHING};
+    if (family->refusal.reason[0] != '\0') {
+        ret->state = LEASE_STATE_REFUSED;
+        ret->address = family->refusal.address;
+        ret->prefix_length = family->refusal.prefix_length;
+        ret->retry = family->refusal.retry;
+        text_copy_cut(ret->reason, sizeof(ret->reason), family->refusal.reason);
+        return;
+    }
     if (!family->lease.is_held || !family->is_applied)
         return;
     ret->state = LEASE_STATE_HELD;
@@ -103,16 +125,22 @@ void dhcp_family_describe(const struct dhcp_family *family, struct wire_lease_st
 
 /* --- silence: what is done when nothing is heard ------------------------------------------------------- */
 
-/* While dhcpcd searches: SIGHUP after a silence that doubles (ADDR-6). */
-static void await_answer(struct dhcp_family *family)
+/* `first`, doubled `times` times, but never longer than was asked for (ADDR-6). */
+static uint64_t back_off(const struct dhcp_family *family, uint64_t first, unsigned int times)
 {
     uint64_t longest = family->configuration->dhcp_backoff_max_milliseconds * MICROSECONDS_PER_MILLISECOND;
-    uint64_t silence = FIRST_SILENCE;
+    uint64_t delay = first;
 
-    for (unsigned int i = 0; i < family->silences && silence < longest; i++)
-        silence *= 2;
-    if (silence > longest)
-        silence = longest;
+    for (unsigned int i = 0; i < times && delay < longest; i++)
+        delay *= 2;
+    return delay < longest ? delay : longest;
+}
+
+/* While dhcpcd searches: SIGHUP after a silence that doubles. */
+static void await_answer(struct dhcp_family *family)
+{
+    uint64_t silence = back_off(family, FIRST_SILENCE, family->silences);
+
     if (family->family == IP_FAMILY_4 && family->configuration->dhcp_arp_probe && silence < SHORTEST_SILENCE)
         silence = SHORTEST_SILENCE;
     set_timer(family->attention_timer, silence);
@@ -130,6 +158,16 @@ static void await_renewal(struct dhcp_family *family)
         set_timer(family->attention_timer, renewal * MICROSECONDS_PER_SECOND + RENEWAL_GRACE);
 }
 
+/* The server is asked again, or nothing is held any more. */
+static void forget_refusal(struct dhcp_family *family)
+{
+    bool was_refused = family->refusal.reason[0] != '\0';
+
+    family->refusal = (struct refusal){.retry = 0};
+    if (was_refused)
+        family->callbacks.on_changed(family->callbacks.userdata);
+}
+
 static int on_attention_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
     struct dhcp_family *family = userdata;
@@ -143,13 +181,16 @@ static int on_attention_time(sd_event_source *source, uint64_t planned, void *us
         dhcp_client_kill(family->client);
         return 0;
     }
-    if (family->is_bound) {
+    if (family->refusal.reason[0] != '\0') {
+        log_debug("asking again after a refused lease", LOG_TEXT("family", name_of(family)));
+    } else if (family->is_bound) {
         log_info("lease not renewed in time, asking again", LOG_TEXT("family", name_of(family)));
     } else {
         log_debug("no lease yet, asking again", LOG_TEXT("family", name_of(family)));
         family->silences++;
         await_answer(family);
     }
+    forget_refusal(family);
     dhcp_client_ask_again(family->client);
     return 0;
 }
@@ -163,7 +204,20 @@ static void send_lease(struct dhcp_family *family)
     family->callbacks.send(&family->lease.header, family->callbacks.userdata);
 }
 
-/* Gone: netadmin brings the bootstrap address back. */
+/* There is none: netadmin brings the bootstrap address back. */
+static void forget_lease(struct dhcp_family *family)
+{
+    family->lease = (struct message_lease){
+        .header = message_header_make(MESSAGE_LEASE, sizeof(family->lease), family->lease.header.generation + 1),
+        .family = family->family,
+    };
+    family->is_applied = family->is_in_use = family->wants_renewal = false;
+    clear_timer(family->expiry_timer);
+    metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), 0);
+    send_lease(family);
+    family->callbacks.on_changed(family->callbacks.userdata);
+}
+
 static void drop_lease(struct dhcp_family *family, const char *why)
 {
     char address[IP_ADDRESS_TEXT_SIZE];
@@ -172,15 +226,7 @@ static void drop_lease(struct dhcp_family *family, const char *why)
         return;
     log_warn("lease lost", LOG_TEXT("family", name_of(family)),
              LOG_TEXT("address", format(&family->lease.lease.address, address)), LOG_TEXT("why", why));
-    family->lease = (struct message_lease){
-        .header = message_header_make(MESSAGE_LEASE, sizeof(family->lease), family->lease.header.generation + 1),
-        .family = family->family,
-    };
-    family->is_applied = family->wants_renewal = false;
-    clear_timer(family->expiry_timer);
-    metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), 0);
-    send_lease(family);
-    family->callbacks.on_changed(family->callbacks.userdata);
+    forget_lease(family);
 }
 
 static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userdata)
@@ -256,6 +302,7 @@ static void lose_lease(struct dhcp_family *family, const struct message_lease_ev
 
     family->is_bound = false;
     family->silences = 0;
+    forget_refusal(family);
     await_answer(family);
     if (may_go_on) {
         log_debug("the dhcp client gave its lease up; it stays until its end", LOG_TEXT("family", name_of(family)),
@@ -264,6 +311,64 @@ static void lose_lease(struct dhcp_family *family, const struct message_lease_ev
     }
     count(family, METRIC_ERROR);
     drop_lease(family, strcmp(event->reason, "NAK") == 0 ? "refused by the server" : "taken by another host");
+}
+
+/* --- what is refused ------------------------------------------------------------------------------------ */
+
+/* By netadmin, or by anchord-lease, which could not read it. `delay`: microseconds; 0: nobody of ours asks again. */
+static void note_refusal(struct dhcp_family *family, const char *what, const char *why, uint64_t delay)
+{
+    count(family, METRIC_ERROR);
+    text_copy_cut(family->refusal.reason, sizeof(family->refusal.reason), why);
+    family->refusal.retry = delay ? clock_boottime_microseconds() + delay : 0;
+    if (delay)
+        log_warn("lease refused", LOG_TEXT("family", name_of(family)), LOG_TEXT("what", what), LOG_TEXT("why", why),
+                 LOG_NUMBER("retry_in", delay / MICROSECONDS_PER_SECOND));
+    else
+        log_warn("lease refused", LOG_TEXT("family", name_of(family)), LOG_TEXT("what", what), LOG_TEXT("why", why));
+}
+
+/* netadmin keeps nothing of what its policy refuses; what failed otherwise it would try again. */
+static void give_up(struct dhcp_family *family, int error)
+{
+    if (error != -EPERM) {
+        forget_lease(family);
+        return;
+    }
+    family->lease = (struct message_lease){.header.generation = family->lease.header.generation};
+    family->is_applied = family->wants_renewal = false;
+    clear_timer(family->expiry_timer);
+}
+
+/*
+ * What dhcpcd holds now cannot be used. It cannot decline it, and if it merely asked again it would ask for the same
+ * address: so it starts over, unless there is a lease that serves, which it would give up with that. What duplicate
+ * address detection found in use, dhcpcd does decline (RFC 8415 §18.2.8).
+ */
+static void refuse_lease(struct dhcp_family *family, const char *what, const char *why, int error)
+{
+    bool is_supervised = configuration_has_dhcp_client(family->configuration);
+    uint64_t delay = back_off(family, FIRST_RETRY, family->refusals++);
+
+    note_refusal(family, what, why, is_supervised ? delay : 0);
+    if (!is_supervised) {
+        clear_timer(family->attention_timer);
+    } else if (family->is_in_use || error == -EADDRINUSE) {
+        set_timer(family->attention_timer, delay);
+    } else {
+        clear_timer(family->attention_timer);
+        give_up(family, error);
+        dhcp_client_start_over(family->client, delay);
+    }
+    family->callbacks.on_changed(family->callbacks.userdata);
+}
+
+static void take_unusable(struct dhcp_family *family, const struct message_lease_event *event)
+{
+    family->is_bound = true;
+    family->silences = 0;
+    family->refusal = (struct refusal){.retry = 0};
+    refuse_lease(family, "what the server gave", event->problem, -EBADMSG);
 }
 
 void dhcp_family_take_event(struct dhcp_family *family, const struct message_lease_event *event)
@@ -280,6 +385,8 @@ void dhcp_family_take_event(struct dhcp_family *family, const struct message_lea
         take_lease(family, event);
     else if (event->kind == LEASE_EVENT_LOST)
         lose_lease(family, event);
+    else if (event->kind == LEASE_EVENT_UNUSABLE)
+        take_unusable(family, event);
 }
 
 /* --- netadmin's answer --------------------------------------------------------------------------------- */
@@ -308,7 +415,9 @@ static void confirm(struct dhcp_family *family)
 {
     if (family->is_confirmed)
         return;
-    family->is_confirmed = true;
+    family->is_confirmed = family->is_in_use = true;
+    family->refusals = 0;
+    family->refusal = (struct refusal){.retry = 0};
     count(family, METRIC_OK);
     log_applied(family);
     metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), family->expires);
@@ -317,10 +426,20 @@ static void confirm(struct dhcp_family *family)
     family->wants_renewal = false;
 }
 
-void dhcp_family_take_answer(struct dhcp_family *family, const struct message_lease_applied *answer)
+static void refuse_answered(struct dhcp_family *family, const struct message_lease_applied *answer)
 {
+    const struct wire_lease *lease = &family->lease.lease;
     char address[IP_ADDRESS_TEXT_SIZE];
 
+    family->is_confirmed = false;
+    metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), 0);
+    family->refusal = (struct refusal){.address = lease->address, .prefix_length = lease->prefix_length};
+    refuse_lease(family, format(&lease->address, address),
+                 answer->reason[0] != '\0' ? answer->reason : log_errno_text(answer->error), answer->error);
+}
+
+void dhcp_family_take_answer(struct dhcp_family *family, const struct message_lease_applied *answer)
+{
     if (answer->header.generation != family->lease.header.generation || family->is_answered || family->is_stopping)
         return;
     family->is_answered = true;
@@ -329,15 +448,10 @@ void dhcp_family_take_answer(struct dhcp_family *family, const struct message_le
     family->is_applied = answer->error == 0;
     if (family->is_applied) {
         confirm(family);
+        family->callbacks.on_changed(family->callbacks.userdata);
     } else {
-        family->is_confirmed = false;
-        count(family, METRIC_ERROR);
-        metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), 0);
-        log_warn("lease refused", LOG_TEXT("family", name_of(family)),
-                 LOG_TEXT("what", format(&family->lease.lease.address, address)), LOG_TEXT("why", answer->reason),
-                 LOG_ERROR(answer->error));
+        refuse_answered(family, answer);
     }
-    family->callbacks.on_changed(family->callbacks.userdata);
 }
 
 void dhcp_family_send_again(struct dhcp_family *family)
@@ -355,6 +469,7 @@ static void on_client_started(struct dhcp_client *client, void *userdata)
     (void)client;
     family->is_bound = false;
     family->silences = 0;
+    family->refusal = (struct refusal){.retry = 0};
     await_answer(family);
     family->callbacks.on_changed(family->callbacks.userdata);
 }

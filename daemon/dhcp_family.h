@@ -8,7 +8,11 @@
  *   BOUND RENEW REBIND REBOOT …          held: sent to netadmin, with the time that it counts from
  *   NAK, EXPIRED (ARP defence)           gone at once: the bootstrap address comes back
  *   EXPIRE EXPIRE6                       stays until its own end: dhcpcd says so too when the link went down, when it
- * was restarted and the server is silent, and when somebody removed the address nothing, until the lease's end gone
+ *                                        was restarted and the server is silent, and when somebody removed the address
+ *   nothing, until the lease's end       gone
+ *
+ * A lease that cannot be read, or that netadmin refuses, changes nothing. While an earlier one serves, the client keeps
+ * what it has and asks again; else it gives back what it got and starts over. Both ever more slowly (ADDR-6).
  */
 #pragma once
 

@@ -231,6 +231,19 @@ static void print_gateways(const struct status *status)
     (void)puts("");
 }
 
+/* " refused 172.30.0.77/24 (in a subnet of the shared network, asked again in 9 s)" */
+static void print_refusal(const struct status_cell *row)
+{
+    (void)printf("refused ");
+    if (row[2].text[0])
+        (void)printf("%s/%u ", row[2].text, (unsigned int)row[3].number);
+    (void)printf("(");
+    print_foreign(row[6].text);
+    if (row[7].number > 0)
+        (void)printf(", asked again in %llu s", (unsigned long long)row[7].number);
+    (void)printf(")");
+}
+
 /* One line, and none where no DHCP client is to run. */
 static void print_leases(const struct status *status)
 {
@@ -244,6 +257,10 @@ static void print_leases(const struct status *status)
         if (printed++ == 0)
             print_coloured(COLOUR_TITLE, "Lease   ");
         (void)printf("%s %s ", printed > 1 ? "," : " ", row[0].text);
+        if (row[6].text[0]) {
+            print_refusal(row);
+            continue;
+        }
         if (row[2].text[0] == '\0') {
             (void)printf("%s", row[1].text);
             continue;

@@ -34,16 +34,19 @@ enum lease_state {
     LEASE_STATE_OFF,       /* no client is to run for this family */
     LEASE_STATE_SEARCHING, /* it runs, or will be restarted, and holds nothing */
     LEASE_STATE_HELD,
+    LEASE_STATE_REFUSED, /* what the server gave last is not taken, and it has not been asked again yet */
     LEASE_STATE_MAX_,
 };
 
 struct wire_lease_status {
-    uint32_t state;              /* enum lease_state; all below is zero unless it is HELD */
-    struct wire_address address; /* what the server gave */
+    uint32_t state;              /* enum lease_state; all below is zero unless it is HELD or REFUSED */
+    struct wire_address address; /* what the server gave; of REFUSED it may be none */
     struct wire_address server;  /* may be none */
     uint8_t prefix_length;
     uint8_t reserved[3];
-    uint64_t expires; /* microseconds of CLOCK_BOOTTIME; UINT64_MAX: never */
+    uint64_t expires;         /* of HELD: microseconds of CLOCK_BOOTTIME; UINT64_MAX: never */
+    uint64_t retry;           /* of REFUSED: when the server is asked again; 0: not by us */
+    char reason[REASON_SIZE]; /* of REFUSED, else empty */
 };
 
 struct message_supervision { /* complete; again at each change */
@@ -136,8 +139,8 @@ struct message_network_report { /* complete; again at each change */
 
 static_assert(sizeof(struct message_configure_control) == 24 + 128 + 8, "wire layout");
 static_assert(sizeof(struct wire_worker) == 40, "wire layout");
-static_assert(sizeof(struct wire_lease_status) == 56, "wire layout");
-static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX + 2 * 56, "wire layout");
+static_assert(sizeof(struct wire_lease_status) == 64 + REASON_SIZE, "wire layout");
+static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX + 2 * (64 + REASON_SIZE), "wire layout");
 static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + FINDING_REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 4 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct message_network_report) == 24 + 2 * 532 + 2 * 24 + 16, "wire layout");

@@ -46,6 +46,7 @@ enum lease_event_kind {
     LEASE_EVENT_LOST,     /* there is none any more: expired, refused by the server, lost to another host */
     LEASE_EVENT_STOPPED,  /* dhcpcd is ending; whether it released is its own business */
     LEASE_EVENT_PROGRESS, /* nothing of the above: it started, or the link came or went */
+    LEASE_EVENT_UNUSABLE, /* dhcpcd holds something that no lease can be made of: `problem` says why */
     LEASE_EVENT_MAX_,
 };
 
@@ -55,8 +56,9 @@ struct message_lease_event { /* anchord-lease -> supervisor, one per connection 
     uint32_t family; /* enum ip_family; none only with PROGRESS and STOPPED */
     char interface[INTERFACE_NAME_SIZE];
     char reason[LEASE_REASON_SIZE];
-    uint32_t is_carrier_down; /* 0 or 1 */
-    struct wire_lease lease;  /* of HELD, else all zero */
+    uint32_t is_carrier_down;  /* 0 or 1 */
+    struct wire_lease lease;   /* of HELD, else all zero */
+    char problem[REASON_SIZE]; /* of UNUSABLE: dhcpcd's variable and what is wrong with it; else empty */
 };
 
 struct message_lease {            /* supervisor -> netadmin: complete, per family; again after netadmin's restart */
@@ -86,7 +88,8 @@ struct message_external_link { /* netadmin -> supervisor: the link that a DHCP c
 static_assert(sizeof(struct wire_route) == 44, "wire layout");
 static_assert(offsetof(struct wire_lease, routers) == 68, "wire layout");
 static_assert(sizeof(struct wire_lease) == 68 + 20 * LEASE_ROUTERS_MAX + 44 * LEASE_ROUTES_MAX, "wire layout");
-static_assert(sizeof(struct message_lease_event) == 24 + 8 + 32 + 4 + sizeof(struct wire_lease), "wire layout");
+static_assert(sizeof(struct message_lease_event) == 24 + 8 + 32 + 4 + sizeof(struct wire_lease) + REASON_SIZE,
+              "wire layout");
 static_assert(sizeof(struct message_lease) == 24 + 16 + sizeof(struct wire_lease) + 4, "wire layout");
 static_assert(sizeof(struct message_lease_applied) == 24 + 8 + REASON_SIZE, "wire layout");
 static_assert(sizeof(struct message_external_link) == 24 + 8 + INTERFACE_NAME_SIZE, "wire layout");

@@ -39,8 +39,14 @@ static const char *check_lease_status(const struct wire_lease_status *lease, uin
         return broken;
     if (lease->state >= LEASE_STATE_MAX_ || !is_zero(lease->reserved, sizeof(lease->reserved)))
         return "lease state";
-    if (lease->address.family != (lease->state == LEASE_STATE_HELD ? family : IP_FAMILY_NONE))
+    if (lease->address.family != (lease->state == LEASE_STATE_HELD ? family : IP_FAMILY_NONE) &&
+        (lease->state != LEASE_STATE_REFUSED || lease->address.family != family))
         return "lease address";
+    if (!text_is_terminated(lease->reason, sizeof(lease->reason)) ||
+        (lease->reason[0] != '\0') != (lease->state == LEASE_STATE_REFUSED))
+        return "reason of a refused lease";
+    if (lease->retry && lease->state != LEASE_STATE_REFUSED)
+        return "retry of a lease";
     return lease->prefix_length > ip_family_bits(lease->address.family) ? "prefix length" : NULL;
 }
 

@@ -84,14 +84,17 @@ const char *check_lease_event(const void *message)
 
     if (event->kind == 0 || event->kind >= LEASE_EVENT_MAX_)
         return "kind of lease event";
-    if (!is_family(event->family) &&
-        (event->family != IP_FAMILY_NONE || event->kind == LEASE_EVENT_HELD || event->kind == LEASE_EVENT_LOST))
+    if (!is_family(event->family) && (event->family != IP_FAMILY_NONE ||
+                                      (event->kind != LEASE_EVENT_STOPPED && event->kind != LEASE_EVENT_PROGRESS)))
         return "lease event family";
     if (!text_is_terminated(event->interface, sizeof(event->interface)) || event->interface[0] == '\0' ||
         !text_is_terminated(event->reason, sizeof(event->reason)) || event->reason[0] == '\0')
         return "string not terminated";
     if (event->is_carrier_down > 1)
         return "carrier";
+    if (!text_is_terminated(event->problem, sizeof(event->problem)) ||
+        (event->problem[0] != '\0') != (event->kind == LEASE_EVENT_UNUSABLE))
+        return "problem of a lease event";
     if (event->kind == LEASE_EVENT_HELD)
         return check_held_lease(&event->lease, event->family);
     return is_zero((const uint8_t *)&event->lease, sizeof(event->lease)) ? NULL : "lease without being held";

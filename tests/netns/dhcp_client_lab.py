@@ -52,16 +52,17 @@ try:
 except ConnectionResetError:
     print("reset")
 """
-HELD, LOST = 1, 2
+HELD, LOST, UNUSABLE = 1, 2, 5
 
 
-def lease_event(kind=HELD, family=4, interface=LINK, reason="BOUND", address="10.77.0.50", prefix_length=24, seconds=60):
+def lease_event(kind=HELD, family=4, interface=LINK, reason="BOUND", address="10.77.0.50", prefix_length=24, seconds=60,
+                problem=""):
     """A LEASE_EVENT (protocol/messages_lease.h)."""
     lease = bytes(68 + 20 * 4 + 44 * 64)
     if kind == HELD:
         lease = (messages.address(address) + bytes(20) + struct.pack("=BBxx4I2I", prefix_length, 0, seconds, seconds, 0, 0, 0, 0) +
                  bytes(20 * 4 + 44 * 64))
-    body = struct.pack("=II16s16sI", kind, family, interface.encode(), reason.encode(), 0) + lease
+    body = struct.pack("=II16s16sI", kind, family, interface.encode(), reason.encode(), 0) + lease + struct.pack("160s", problem.encode())
     return messages.message(message_types()["LEASE_EVENT"], body)
 
 

@@ -52,12 +52,12 @@ def apply_lease(generation, body):
     family, is_held = struct.unpack_from("=II", body)
     length, prefix_length = (4 if family == 4 else 16), body[8 + 8 + 40]
     text = socket.inet_ntop(socket.AF_INET if family == 4 else socket.AF_INET6, body[20:20 + length])
-    reason = BEHAVIOUR.get("refuse_lease", "")
+    reason = BEHAVIOUR.get("refuse_lease", "") if text.startswith(BEHAVIOUR.get("refuse_address", "")) else ""
     if is_held and not reason:
         os.spawnv(os.P_WAIT, "/sbin/ip", ["ip", "address", "replace", f"{{text}}/{{prefix_length}}", "dev",
                                           BEHAVIOUR["external_link"], *(["nodad"] if family == 6 else [])])
     tell(event="lease", family=family, held=bool(is_held), address=text if is_held else None, generation=generation)
-    send(channel, "LEASE_APPLIED", generation, struct.pack("=Ii160s", family, -22 if reason else 0, reason.encode()))
+    send(channel, "LEASE_APPLIED", generation, struct.pack("=Ii160s", family, -1 if reason else 0, reason.encode()))
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM, signal.SIGINT}})
 channel = socket.socket(fileno=3)

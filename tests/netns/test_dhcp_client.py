@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from dhcp_client_lab import LINK, LOST, DhcpLab, lease_event
+from dhcp_client_lab import LINK, LOST, UNUSABLE, DhcpLab, lease_event
 from supervision import DHCP_USER, is_gone, status_of, wait_until
 
 CAP_NET_BIND_SERVICE, CAP_NET_RAW = 1 << 10, 1 << 13
@@ -142,9 +142,62 @@ def test_lease_that_netadmin_refuses_is_named(lab):
     process = lab.start(netadmin={"refuse_lease": "inside the shared network"}, real=("control", "exporter"))
     refused = process.wait_for(msg="lease refused", family="v4")
     assert refused["what"].startswith("10.77.0.1") and refused["why"] == "inside the shared network"
+    assert refused["retry_in"] == 10
     assert lab.metric('anchord_dhcp_acquired_total{family="v4",outcome="error"}') >= 1
     assert lab.metric('anchord_dhcp_lease_remaining_seconds{family="v4"}') == 0
-    assert [row["state"] for row in lab.status()["leases"]] == ["searching", "searching"]
+    process.wait_for(msg="lease refused", family="v6")
+    wait_until(lambda: [row["state"] for row in lab.status()["leases"]] == ["refused", "refused"])
+    row = lab.status()["leases"][0]
+    assert (row["address"], row["reason"]) == (refused["what"], refused["why"]) and 0 < row["retry_seconds"] <= 10
+    assert f"v4 refused {refused['what']}/24 (inside the shared network, asked again in " in lab.status_text()
+
+
+def test_refused_lease_is_given_back_and_asked_for_anew(lab):
+    """ADDR-6: not at its T1, after a minute here; whoever answers better then is believed at once."""
+    lab.serve(range4="10.77.0.150,10.77.0.159")
+    process = lab.start(netadmin={"refuse_lease": "inside the shared network", "refuse_address": "10.77.0.15"},
+                        real=("control",), ANCHORD_DHCP_BACKOFF_MAX="1s")
+    process.wait_for(msg="lease refused", family="v4", count=3)
+    lab.acquired("v6")
+    assert not process.find(msg="lease lost") and not process.find(msg="dhcp client ended")
+    assert len(process.find(msg="dhcp client started", family="v6")) == 1  # ADDR-4
+    (lab.scratch / "leases").unlink()
+    lab.serve(range4="10.77.0.160,10.77.0.199")
+    address = lab.acquired("v4")["address"]
+    wait_until(lambda: lab.status()["leases"][0]["state"] == "held")
+    row = lab.status()["leases"][0]
+    assert (row["address"], row["reason"], row["retry_seconds"]) == (address, None, 0)
+
+
+def test_refusals_are_asked_about_ever_more_slowly(lab):
+    """ADDR-6: also those of a lease that could not even be read."""
+    process = lab.start(netadmin={"refuse_lease": "nonsense", "refuse_address": "10.77.0.9"}, ANCHORD_DHCP_BACKOFF_MAX="35s")
+    lab.client_pid("v4")
+    for number in (90, 91):
+        lab.tell(lease_event(address=f"10.77.0.{number}"))
+    for number in (3, 4):
+        lab.tell(lease_event(kind=UNUSABLE, problem="new_dhcp_lease_time is zero"))
+        process.wait_for(msg="lease refused", family="v4", count=number)
+    refused = [(record["what"], record["why"], record["retry_in"]) for record in process.find(msg="lease refused")]
+    assert refused == [("10.77.0.90", "nonsense", 10), ("10.77.0.91", "nonsense", 20),
+                       ("what the server gave", "new_dhcp_lease_time is zero", 35)] + refused[-1:]
+    lab.tell(lease_event(reason="RENEW"))
+    lab.acquired("v4")
+    lab.tell(lease_event(kind=UNUSABLE, problem="new_routers is nothing"))
+    assert process.wait_for(msg="lease refused", family="v4", count=5)["retry_in"] == 10
+
+
+def test_refused_renewal_leaves_the_lease_and_its_client(lab):
+    """ADDR-6: what serves stays until its end; giving it back would let another host have it."""
+    process = lab.start(real=("control",), ANCHORD_DHCP_BACKOFF_MAX="1s")
+    lab.client_pid("v4")
+    lab.tell(lease_event(reason="RENEW"))
+    lab.acquired("v4")
+    lab.tell(lease_event(kind=UNUSABLE, reason="RENEW", problem="new_routers is no list of IPv4 addresses"))
+    refused = process.wait_for(msg="lease refused", family="v4")
+    assert (refused["why"], refused["retry_in"]) == ("new_routers is no list of IPv4 addresses", 1)
+    process.wait_for(msg="asking again after a refused lease", family="v4")
+    assert lab.leases_told("v4") == ["10.77.0.50"] and len(process.find(msg="dhcp client started", family="v4")) == 1
 
 
 # --- what operators see ---

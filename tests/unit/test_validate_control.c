@@ -55,6 +55,25 @@ static void what_control_is_told_of_workers_is_checked(void **state)
     EXPECT_BROKEN(direction, "prefix length");
 }
 
+static void what_control_is_told_of_refused_leases_is_checked(void **state)
+{
+    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_CONTROL;
+
+    (void)state;
+    begin(MESSAGE_SUPERVISION, sizeof(struct message_supervision));
+    message.supervision.leases[FAMILY_INDEX_4] = (struct wire_lease_status){.state = LEASE_STATE_REFUSED};
+    EXPECT_BROKEN(direction, "reason of a refused lease");
+    message.supervision.leases[FAMILY_INDEX_4].reason[0] = 'r';
+    message.supervision.leases[FAMILY_INDEX_4].retry = 1;
+    assert_null(verdict(direction, 0));
+    message.supervision.leases[FAMILY_INDEX_4].address = lan_address;
+    assert_null(verdict(direction, 0));
+    message.supervision.leases[FAMILY_INDEX_4].state = LEASE_STATE_HELD;
+    EXPECT_BROKEN(direction, "reason of a refused lease");
+    message.supervision.leases[FAMILY_INDEX_4].reason[0] = '\0';
+    EXPECT_BROKEN(direction, "retry of a lease");
+}
+
 static void begin_finding(enum finding_kind kind)
 {
     begin(MESSAGE_FINDINGS_ITEMS, sizeof(struct message_findings) + sizeof(struct wire_finding));
@@ -145,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_control_is_told_of_workers_is_checked),
+        cmocka_unit_test(what_control_is_told_of_refused_leases_is_checked),
         cmocka_unit_test(findings_are_checked_item_by_item),
         cmocka_unit_test(the_network_report_is_checked),
     };

@@ -98,6 +98,16 @@ static void what_the_hook_reports_is_checked(void **state)
     event->is_carrier_down = 2;
     EXPECT_BROKEN(direction, "carrier");
     event->is_carrier_down = 1;
+    event->problem[0] = 'p';
+    EXPECT_BROKEN(direction, "problem of a lease event");
+    event->kind = LEASE_EVENT_UNUSABLE;
+    assert_null(verdict(direction, 0));
+    event->family = IP_FAMILY_NONE;
+    EXPECT_BROKEN(direction, "lease event family");
+    event->family = IP_FAMILY_4;
+    event->problem[0] = '\0';
+    EXPECT_BROKEN(direction, "problem of a lease event");
+    event->kind = LEASE_EVENT_LOST;
     event->lease = good_lease();
     EXPECT_BROKEN(direction, "lease without being held");
     event->kind = LEASE_EVENT_HELD;

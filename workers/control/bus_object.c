@@ -179,17 +179,18 @@ GETTER(get_gateways)
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
 
-/* The seconds that are left of it, as a lease counts them: LEASE_SECONDS_FOREVER is no end. */
-static uint64_t remaining_seconds(const struct wire_lease_status *lease)
+/* The seconds until a time of CLOCK_BOOTTIME, as a lease counts them: LEASE_SECONDS_FOREVER is no end. */
+static uint64_t seconds_until(uint64_t time)
 {
     uint64_t now = clock_boottime_microseconds();
 
-    if (lease->expires == UINT64_MAX)
+    if (time == UINT64_MAX)
         return LEASE_SECONDS_FOREVER;
-    return lease->expires > now ? (lease->expires - now) / MICROSECONDS_PER_SECOND : 0;
+    return time > now ? (time - now) / MICROSECONDS_PER_SECOND : 0;
 }
 
-/* (family, state, address or empty, prefix length, server or empty, remaining seconds) */
+/* (family, state, address or empty, prefix length, server or empty, remaining seconds, why it was refused or empty,
+ * seconds until the server is asked again) */
 GETTER(get_leases)
 {
     static const char *const families[FAMILY_INDEX_MAX_] = {"v4", "v6"};
@@ -197,9 +198,10 @@ GETTER(get_leases)
         [LEASE_STATE_OFF] = "off",
         [LEASE_STATE_SEARCHING] = "searching",
         [LEASE_STATE_HELD] = "held",
+        [LEASE_STATE_REFUSED] = "refused",
     };
     const struct view *view = userdata;
-    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sssyst)");
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sssystst)");
 
     GETTER_UNUSED();
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result >= 0; i++) {
@@ -207,9 +209,10 @@ GETTER(get_leases)
         char address[IP_ADDRESS_TEXT_SIZE];
         char server[IP_ADDRESS_TEXT_SIZE];
 
-        result = sd_bus_message_append(reply, "(sssyst)", families[i], states[lease->state],
+        result = sd_bus_message_append(reply, "(sssystst)", families[i], states[lease->state],
                                        address_text(&lease->address, address), lease->prefix_length,
-                                       address_text(&lease->server, server), remaining_seconds(lease));
+                                       address_text(&lease->server, server), seconds_until(lease->expires),
+                                       lease->reason, seconds_until(lease->retry));
     }
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
@@ -319,7 +322,7 @@ static const sd_bus_vtable interface_table[] = {
     READ_PROPERTY("ExternalAddresses", "a(sys)", get_addresses),
     READ_PROPERTY("SharedAddresses", "a(sys)", get_addresses),
     READ_PROPERTY("Gateways", "a(sss)", get_gateways),
-    READ_PROPERTY("Leases", "a(sssyst)", get_leases),
+    READ_PROPERTY("Leases", "a(sssystst)", get_leases),
     READ_PROPERTY("MapElements", "a(ssu)", get_map_elements),
     READ_PROPERTY("Exposures", "a(sqqqsss)", get_exposures),
     READ_PROPERTY("Conflicts", "a(sqqss)", get_conflicts),

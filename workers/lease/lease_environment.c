@@ -329,6 +329,17 @@ static int take_interface(struct parser *parser)
     return 0;
 }
 
+/* Nothing half understood travels on, but that there was something does. */
+static void make_unusable(struct parser *parser)
+{
+    struct message_lease_event *event = &parser->event;
+
+    event->kind = LEASE_EVENT_UNUSABLE;
+    event->lease = (struct wire_lease){.valid_seconds = 0};
+    (void)snprintf(event->problem, sizeof(event->problem), "%s %s", parser->problem.variable, parser->problem.reason);
+    parser->routes_left_out = 0;
+}
+
 int lease_environment_parse(const char *const environment[], struct message_lease_event *ret,
                             size_t *ret_routes_left_out, struct lease_problem *ret_problem)
 {
@@ -340,12 +351,13 @@ int lease_environment_parse(const char *const environment[], struct message_leas
 
     if (result == 0)
         result = take_interface(&parser);
-    if (result == 0 && parser.event.kind == LEASE_EVENT_HELD)
-        result = parser.event.family == IP_FAMILY_4 ? take_lease4(&parser) : take_lease6(&parser);
     if (result < 0) {
         *ret_problem = parser.problem;
         return result;
     }
+    if (parser.event.kind == LEASE_EVENT_HELD &&
+        (parser.event.family == IP_FAMILY_4 ? take_lease4(&parser) : take_lease6(&parser)) < 0)
+        make_unusable(&parser);
     *ret = parser.event;
     *ret_routes_left_out = parser.routes_left_out;
     return 0;

@@ -118,5 +118,7 @@ int main(void)
     if (routes_left_out > 0)
         say("anchord-lease: new_classless_static_routes: %zu routes left out\n", routes_left_out);
     result = deliver(fd, &event);
-    return result < 0 ? fail("cannot report to anchord", strerror(-result)) : EXIT_STATUS_CLEAN;
+    if (result == 0)
+        return EXIT_STATUS_CLEAN;
+    return fail(event.problem[0] != '\0' ? event.problem : "cannot report to anchord", strerror(-result));
 }
