@@ -38,11 +38,11 @@ class ManagedLab(KeeperLab):
         shared = messages.network("transit", MAC, [("172.29.7.0/24", None, None)], ADDRESS)
         keeper.supervisor.send(messages.topology(messages.network("lan", "02:00:00:00:00:01", []), shared))
 
-    def add_managed(self, joined, image="anchord:2", labels=None, **more):
+    def add_managed(self, joined, image="anchord:2", labels=None, gateway=ADDRESS, **more):
         """One as an earlier network-anchor made it."""
         identity = self.engine.add(NAME, joined=joined, project="",
                                    labels={"anchord.managed-by": "f45"} if labels is None else labels, **more)
-        self.engine.records[identity]["Config"]["Image"] = image
+        self.engine.records[identity]["Config"] |= {"Image": image, "Env": [f"ANCHORD_GATEWAY_IP={gateway}"]}
         self.engine.records[identity]["Image"] = self.engine.images[image]
         return identity
 
@@ -213,6 +213,23 @@ def test_life2_another_image_than_ours_is_replaced_at_our_start(lab):
     keeper.log(MADE)
     made = lab.engine.named(NAME)
     assert made["Image"] == OURS and made["Id"] != was and lab.runs_in(NAME, TARGET)
+
+
+def test_life2_one_that_is_sent_to_our_old_address_is_replaced_at_our_start(lab):
+    """SA-5: the network-anchor was recreated, and Docker gave it another address."""
+    was = lab.add_managed(lab.engine.add(TARGET, project=""), gateway="172.29.7.21")
+    lab.start_managed().log("container recreated")
+    assert lab.engine.named(NAME)["Id"] != was
+    assert f"ANCHORD_GATEWAY_IP={ADDRESS}" in lab.engine.named(NAME)["Config"]["Env"]
+
+
+@pytest.mark.parametrize("configured", [{"gateways": ("192.0.2.7", None)}, {"environment": ("ANCHORD_GATEWAY_IP=192.0.2.7",)}],
+                         ids=["variable", "extra environment"])
+def test_life2_one_that_is_sent_elsewhere_on_purpose_stays(lab, configured):
+    was = lab.add_managed(lab.engine.add(TARGET, project=""), gateway="192.0.2.7")
+    lab.start_managed(messages.managed_target(TARGET, **configured), poll=0.2)
+    lab.looks()
+    assert lab.engine.named(NAME)["Id"] == was and not lab.engine.writes
 
 
 @pytest.mark.parametrize("successor,image", [(True, ""), (False, "anchord:1")], ids=["successor", "pinned"])

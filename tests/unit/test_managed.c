@@ -33,7 +33,7 @@ static void a_set_has_a_limit_and_no_name_twice(void **state)
 
     (void)state;
     assert_int_equal(managed_set_add(&set, &one, true), 0);
-    assert_true(set.items[0].image_is_checked);
+    assert_true(set.items[0].is_compared);
     assert_int_equal(managed_set_add(&set, &one, false), -EEXIST);
     for (size_t i = 1; i < MANAGED_TARGETS_MAX; i++) {
         char name[16];

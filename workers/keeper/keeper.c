@@ -126,9 +126,9 @@ static void configure(struct keeper *keeper, const struct message_configure_keep
 /* Images are compared once, at our start: what a keeper that died has seen stays as it is. */
 static void take_managed_target(struct keeper *keeper, const struct message_managed_target *message)
 {
-    bool image_is_checked = keeper->configuration.is_successor == 1;
+    bool is_compared = keeper->configuration.is_successor == 1;
     int result = keeper->managed.count < keeper->configuration.managed_count
-                     ? managed_set_add(&keeper->managed, &message->managed, image_is_checked)
+                     ? managed_set_add(&keeper->managed, &message->managed, is_compared)
                      : -EPROTO;
 
     if (result < 0) {

@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
-int managed_set_add(struct managed_set *set, const struct managed_target *configured, bool image_is_checked)
+int managed_set_add(struct managed_set *set, const struct managed_target *configured, bool is_compared)
 {
     if (set->count == MANAGED_TARGETS_MAX)
         return -ENOSPC;
     if (managed_set_find(set, configured->name))
         return -EEXIST;
-    set->items[set->count++] = (struct managed){.configured = *configured, .image_is_checked = image_is_checked};
+    set->items[set->count++] = (struct managed){.configured = *configured, .is_compared = is_compared};
     return 0;
 }
 

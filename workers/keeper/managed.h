@@ -15,7 +15,7 @@
 
 struct managed {
     struct managed_target configured;
-    bool image_is_checked;            /* against our own, which happens once */
+    bool is_compared;                 /* with our own container, which happens once */
     bool is_seen;                     /* in this look */
     char last_id[DOCKER_ID_SIZE];     /* of the container when it was last seen; empty: never */
     char replaced_id[DOCKER_ID_SIZE]; /* whom that one was created in place of; empty: nobody that we know of */
@@ -28,7 +28,7 @@ struct managed_set {
 };
 
 /* Adds one. Returns 0, or -ENOSPC, or -EEXIST: the name is another one's already. */
-int managed_set_add(struct managed_set *set, const struct managed_target *configured, bool image_is_checked)
+int managed_set_add(struct managed_set *set, const struct managed_target *configured, bool is_compared)
     __attribute__((warn_unused_result));
 
 /* Whose container is called `name`? NULL: nobody's. */

@@ -37,8 +37,7 @@ static void write_member(yajl_gen generator, const char *key, const char *value)
     write_text(generator, value);
 }
 
-/* "v4,v6" or one of them, as ANCHORD_GATEWAY_IP takes it. */
-static void format_gateways(const struct managed_body *body, char text[2 * IP_ADDRESS_TEXT_SIZE])
+void managed_body_gateway_assignment(const struct managed_body *body, char ret[GATEWAY_ASSIGNMENT_SIZE])
 {
     char one[IP_ADDRESS_TEXT_SIZE] = "", other[IP_ADDRESS_TEXT_SIZE] = "";
 
@@ -46,32 +45,29 @@ static void format_gateways(const struct managed_body *body, char text[2 * IP_AD
         (void)ip_address_format(&body->gateway4, one);
     if (body->gateway6.family != IP_FAMILY_NONE)
         (void)ip_address_format(&body->gateway6, other);
-    (void)snprintf(text, 2 * IP_ADDRESS_TEXT_SIZE, "%s%s%s", one, one[0] && other[0] ? "," : "", other);
+    (void)snprintf(ret, GATEWAY_ASSIGNMENT_SIZE, "ANCHORD_GATEWAY_IP=%s%s%s", one, one[0] && other[0] ? "," : "",
+                   other);
 }
 
 /* Unless the configuration says otherwise. */
-static void write_variable(yajl_gen generator, const struct assignments *configured, const char *name,
-                           const char *value)
+static void write_assignment(yajl_gen generator, const struct assignments *configured, const char *assignment)
 {
-    char text[160];
-
-    if (assignments_have(configured, name, strlen(name)))
-        return;
-    (void)snprintf(text, sizeof(text), "%s=%s", name, value);
-    write_text(generator, text);
+    if (!assignments_have(configured, assignment, strcspn(assignment, "=")))
+        write_text(generator, assignment);
 }
 
 static void write_environment(yajl_gen generator, const struct managed_body *body)
 {
     const struct assignments *configured = &body->configured->environment;
-    char gateways[2 * IP_ADDRESS_TEXT_SIZE];
+    char gateway[GATEWAY_ASSIGNMENT_SIZE], log_level[64];
 
-    format_gateways(body, gateways);
+    managed_body_gateway_assignment(body, gateway);
+    (void)snprintf(log_level, sizeof(log_level), "ANCHORD_LOG_LEVEL=%s", log_level_to_string(body->log_level));
     write_text(generator, "Env");
     (void)yajl_gen_array_open(generator);
-    write_variable(generator, configured, "ANCHORD_MODE", "service-anchor");
-    write_variable(generator, configured, "ANCHORD_GATEWAY_IP", gateways);
-    write_variable(generator, configured, "ANCHORD_LOG_LEVEL", log_level_to_string(body->log_level));
+    write_assignment(generator, configured, "ANCHORD_MODE=service-anchor");
+    write_assignment(generator, configured, gateway);
+    write_assignment(generator, configured, log_level);
     for (const char *one = assignments_next(configured, NULL); one; one = assignments_next(configured, one))
         write_text(generator, one);
     (void)yajl_gen_array_close(generator);

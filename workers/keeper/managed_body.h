@@ -18,5 +18,9 @@ struct managed_body {
     const char *replaces; /* whom it is created in place of; empty: nobody */
 };
 
+/* "ANCHORD_GATEWAY_IP=172.30.0.2,2001:db8::2". */
+#define GATEWAY_ASSIGNMENT_SIZE (sizeof("ANCHORD_GATEWAY_IP=") + 2 * IP_ADDRESS_TEXT_SIZE)
+void managed_body_gateway_assignment(const struct managed_body *body, char ret[GATEWAY_ASSIGNMENT_SIZE]);
+
 /* The text is the caller's to free. Returns 0 or -ENOMEM. */
 int managed_body_make(const struct managed_body *body, char **ret) __attribute__((warn_unused_result));

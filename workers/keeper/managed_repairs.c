@@ -1,12 +1,14 @@
 /*
  * The managed service-anchors: created when there is none, recreated when they serve a dead namespace or, once, have
- * another image than ours (LIFE-2); see dependents_internal.h. Runs without any privilege.
+ * another image than ours or another gateway than our address (LIFE-2); see dependents_internal.h. Runs without any
+ * privilege.
  */
 #include "workers/keeper/dependents_internal.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/managed_target.h"
 #include "workers/keeper/managed_body.h"
 
 #include <stdio.h>
@@ -41,8 +43,8 @@ static void leave(struct dependents *dependents)
 /* --- its body -------------------------------------------------------------------------------------------- */
 
 /* `anchor` is NULL when nothing of it is needed. */
-static int make_body(const struct dependents *dependents, const struct own_anchor *anchor, bool use_image_id,
-                     const char *replaces, char **ret)
+static struct managed_body describe(const struct dependents *dependents, const struct own_anchor *anchor,
+                                    bool use_image_id, const char *replaces)
 {
     struct managed_body body = {
         .configured = configured(dependents),
@@ -60,6 +62,14 @@ static int make_body(const struct dependents *dependents, const struct own_ancho
         body.gateway4 = anchor->address4;
         body.gateway6 = anchor->address6;
     }
+    return body;
+}
+
+static int make_body(const struct dependents *dependents, const struct own_anchor *anchor, bool use_image_id,
+                     const char *replaces, char **ret)
+{
+    struct managed_body body = describe(dependents, anchor, use_image_id, replaces);
+
     return managed_body_make(&body, ret);
 }
 
@@ -165,16 +175,46 @@ static void recreate(struct dependents *dependents, const struct own_anchor *anc
     dependents_check_begun(dependents, result, reason);
 }
 
-/* "Once, at our start". */
-static bool has_other_image(struct dependents *dependents, const struct own_anchor *anchor)
+/* Is it sent to the address that we have now? EXTRA_ENV may send it elsewhere, and wins. */
+static bool has_our_gateway(const struct dependents *dependents, const struct own_anchor *anchor)
 {
-    bool was_checked = dependents->managed->image_is_checked;
+    const struct assignments *environment = &configured(dependents)->environment;
+    struct managed_body body = describe(dependents, anchor, false, "");
+    struct json_slice config = json_slice_member(dependents->dependent->root, "Config");
+    struct json_walk walk = json_walk_over(json_slice_member(config, "Env"));
+    struct json_slice assignment;
+    char wanted[GATEWAY_ASSIGNMENT_SIZE], quoted[GATEWAY_ASSIGNMENT_SIZE + 2];
+
+    if (has_pinned_gateway(dependents) ||
+        assignments_have(environment, "ANCHORD_GATEWAY_IP", strlen("ANCHORD_GATEWAY_IP")))
+        return true;
+    managed_body_gateway_assignment(&body, wanted);
+    (void)snprintf(quoted, sizeof(quoted), "\"%s\"", wanted);
+    while (json_walk_element(&walk, &assignment)) {
+        if (json_slice_equals(assignment, quoted))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What has changed since it was made, "once, at our start"; NULL: nothing. Our address counts as our image does: it was
+ * asked for when the service-anchor was made, and a recreated network-anchor may have another one (SA-5).
+ */
+static const char *outdated_by(struct dependents *dependents, const struct own_anchor *anchor)
+{
+    bool was_compared = dependents->managed->is_compared;
 
     if (!anchor)
-        return false;
-    dependents->managed->image_is_checked = true;
-    return !was_checked && !has_pinned_image(dependents) && dependents->dependent->is_running &&
-           strcmp(dependents->dependent->image_id, anchor->image_id) != 0;
+        return NULL;
+    dependents->managed->is_compared = true;
+    if (was_compared || !dependents->dependent->is_running)
+        return NULL;
+    if (!has_pinned_image(dependents) && strcmp(dependents->dependent->image_id, anchor->image_id) != 0)
+        return "recreating managed service-anchor: it has another image than ours";
+    if (!has_our_gateway(dependents, anchor))
+        return "recreating managed service-anchor: its gateway is not our address any more";
+    return NULL;
 }
 
 /* Its target was started after it: false while it may still end by itself. */
@@ -194,18 +234,17 @@ static void decide(struct dependents *dependents, const struct own_anchor *ancho
 {
     enum repair repair = REPAIR_NONE;
     bool is_missing = dependents->kind == LOOK_MISSING;
-    bool is_other_image = false;
+    const char *outdated = NULL;
 
     if (!is_missing) {
         repair = repair_choose(dependents->dependent, &dependents->target);
-        is_other_image = has_other_image(dependents, anchor);
+        outdated = outdated_by(dependents, anchor);
     }
-    if (!is_missing && repair == REPAIR_NONE && !is_other_image) {
+    if (!is_missing && repair == REPAIR_NONE && !outdated) {
         leave(dependents);
         return;
     }
-    if ((repair == REPAIR_RESTART && !is_other_image && !is_dead_for_long(dependents)) ||
-        !dependents_may_try(dependents)) {
+    if ((repair == REPAIR_RESTART && !outdated && !is_dead_for_long(dependents)) || !dependents_may_try(dependents)) {
         look_continue(dependents->look);
         return;
     }
@@ -216,8 +255,7 @@ static void decide(struct dependents *dependents, const struct own_anchor *ancho
         dependents_start(dependents, "starting managed service-anchor: it was created, and its target runs");
     else
         recreate(dependents, anchor,
-                 repair == REPAIR_NONE ? "recreating managed service-anchor: it has another image than ours"
-                                       : "recreating managed service-anchor: its network namespace is dead");
+                 repair == REPAIR_NONE ? outdated : "recreating managed service-anchor: its network namespace is dead");
 }
 
 static void on_own_anchor(void *userdata, const struct own_anchor *anchor, const char *text)
@@ -239,8 +277,7 @@ static bool needs_own_anchor(const struct dependents *dependents)
 {
     if (has_pinned_image(dependents) && has_pinned_gateway(dependents))
         return false;
-    return dependents->kind == LOOK_MISSING ||
-           (!has_pinned_image(dependents) && !dependents->managed->image_is_checked) ||
+    return dependents->kind == LOOK_MISSING || !dependents->managed->is_compared ||
            repair_choose(dependents->dependent, &dependents->target) != REPAIR_NONE;
 }
 
