@@ -25,8 +25,15 @@ static struct dhcp_family *family_of(struct dhcp *dhcp, uint32_t family)
 
 static void on_lease_event(const struct message_lease_event *event, void *userdata)
 {
-    if (event->family != IP_FAMILY_NONE)
-        dhcp_family_take_event(family_of(userdata, event->family), event);
+    struct dhcp *dhcp = userdata;
+
+    if (event->family != IP_FAMILY_NONE) {
+        dhcp_family_take_event(family_of(dhcp, event->family), event);
+        return;
+    }
+    /* Ours runs for one family, and is given up knowingly; one of the host's may have had both. */
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && event->kind == LEASE_EVENT_RELEASED && !dhcp->is_supervised; i++)
+        dhcp_family_take_event(dhcp->families[i], event);
 }
 
 static void take_link(struct dhcp *dhcp, const struct message_external_link *link)

@@ -385,6 +385,8 @@ void dhcp_family_take_event(struct dhcp_family *family, const struct message_lea
         take_lease(family, event);
     else if (event->kind == LEASE_EVENT_LOST)
         lose_lease(family, event);
+    else if (event->kind == LEASE_EVENT_RELEASED)
+        drop_lease(family, "released");
     else if (event->kind == LEASE_EVENT_UNUSABLE)
         take_unusable(family, event);
 }

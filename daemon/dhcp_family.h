@@ -10,6 +10,7 @@
  *   EXPIRE EXPIRE6                       stays until its own end: dhcpcd says so too when the link went down, when it
  *                                        was restarted and the server is silent, and when somebody removed the address
  *   nothing, until the lease's end       gone
+ *   STOPPED, after a release             gone: the host's dhcpcd, by its operator
  *
  * A lease that cannot be read, or that netadmin refuses, changes nothing. While an earlier one serves, the client keeps
  * what it has and asks again; else it gives back what it got and starts over. Both ever more slowly (ADDR-6).

@@ -44,8 +44,9 @@ struct wire_lease {
 enum lease_event_kind {
     LEASE_EVENT_HELD = 1, /* `lease` is ours: new, renewed or confirmed */
     LEASE_EVENT_LOST,     /* there is none any more: expired, refused by the server, lost to another host */
-    LEASE_EVENT_STOPPED,  /* dhcpcd is ending; whether it released is its own business */
+    LEASE_EVENT_STOPPED,  /* dhcpcd is ending, or ends one family: its leases go on */
     LEASE_EVENT_PROGRESS, /* nothing of the above: it started, or the link came or went */
+    LEASE_EVENT_RELEASED, /* dhcpcd is ending and has given its leases back, of whichever family */
     LEASE_EVENT_UNUSABLE, /* dhcpcd holds something that no lease can be made of: `problem` says why */
     LEASE_EVENT_MAX_,
 };
@@ -53,7 +54,7 @@ enum lease_event_kind {
 struct message_lease_event { /* anchord-lease -> supervisor, one per connection */
     struct message_header header;
     uint32_t kind;   /* enum lease_event_kind */
-    uint32_t family; /* enum ip_family; none only with PROGRESS and STOPPED */
+    uint32_t family; /* enum ip_family; none only with PROGRESS, STOPPED and RELEASED */
     char interface[INTERFACE_NAME_SIZE];
     char reason[LEASE_REASON_SIZE];
     uint32_t is_carrier_down;  /* 0 or 1 */

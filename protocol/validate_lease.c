@@ -78,14 +78,18 @@ static bool is_family(uint32_t family)
     return family == IP_FAMILY_4 || family == IP_FAMILY_6;
 }
 
+static bool needs_family(uint32_t kind)
+{
+    return kind == LEASE_EVENT_HELD || kind == LEASE_EVENT_LOST || kind == LEASE_EVENT_UNUSABLE;
+}
+
 const char *check_lease_event(const void *message)
 {
     const struct message_lease_event *event = message;
 
     if (event->kind == 0 || event->kind >= LEASE_EVENT_MAX_)
         return "kind of lease event";
-    if (!is_family(event->family) && (event->family != IP_FAMILY_NONE ||
-                                      (event->kind != LEASE_EVENT_STOPPED && event->kind != LEASE_EVENT_PROGRESS)))
+    if (!is_family(event->family) && (event->family != IP_FAMILY_NONE || needs_family(event->kind)))
         return "lease event family";
     if (!text_is_terminated(event->interface, sizeof(event->interface)) || event->interface[0] == '\0' ||
         !text_is_terminated(event->reason, sizeof(event->reason)) || event->reason[0] == '\0')

@@ -52,7 +52,7 @@ try:
 except ConnectionResetError:
     print("reset")
 """
-HELD, LOST, UNUSABLE = 1, 2, 5
+HELD, LOST, UNUSABLE = 1, 2, 6
 
 
 def lease_event(kind=HELD, family=4, interface=LINK, reason="BOUND", address="10.77.0.50", prefix_length=24, seconds=60,

@@ -313,6 +313,17 @@ static void every_reason_has_its_kind(void **state)
     }
 }
 
+static void a_release_is_told_by_the_last_word_alone(void **state)
+{
+    static const char *const last[] = {"reason=STOPPED", "interface=eth0", "if_up=false", NULL};
+
+    (void)state;
+    assert_int_equal(parse("if_down=true", last).event.kind, LEASE_EVENT_RELEASED);
+    assert_int_equal(parse("if_down=false", last).event.kind, LEASE_EVENT_STOPPED);
+    assert_int_equal(parse(NULL, last).event.kind, LEASE_EVENT_STOPPED);
+    assert_int_equal(parse("if_down=true", bound4).event.kind, LEASE_EVENT_HELD);
+}
+
 static void carrier_is_told(void **state)
 {
     (void)state;
@@ -334,6 +345,7 @@ int main(void)
         cmocka_unit_test(malformed_values_make_the_lease_unusable),
         cmocka_unit_test(missing_values_make_the_lease_unusable),
         cmocka_unit_test(every_reason_has_its_kind),
+        cmocka_unit_test(a_release_is_told_by_the_last_word_alone),
         cmocka_unit_test(carrier_is_told),
     };
 

@@ -296,6 +296,14 @@ static int take_lease6(struct parser *parser)
 
 /* --- the event ----------------------------------------------------------------------------------------- */
 
+/* dhcpcd's last word says by if_down whether it was told to release (measured; src/script.c). */
+static bool has_released(const struct parser *parser)
+{
+    const char *is_down = find(parser, "if_down");
+
+    return strcmp(parser->event.reason, "STOPPED") == 0 && is_down && strcmp(is_down, "true") == 0;
+}
+
 static int take_reason(struct parser *parser)
 {
     const char *reason = find(parser, "reason");
@@ -314,6 +322,8 @@ static int take_reason(struct parser *parser)
         }
     }
     text_copy_cut(parser->event.reason, sizeof(parser->event.reason), reason);
+    if (has_released(parser))
+        parser->event.kind = LEASE_EVENT_RELEASED;
     return 0;
 }
 
