@@ -1,7 +1,10 @@
 """netadmin when the kernel serves its conntrack requests badly, or notifies it faster than it reads (NAT-4, NAT-15)."""
 
+import contextlib
+import errno
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -89,3 +92,39 @@ def test_changes_behind_lost_notifications_are_repaired(lab, deed):
     wait_until(lambda: tables(lab) == before, "the ruleset as it was")
     wait_logged(netadmin, "ruleset checked after lost notifications")
     assert outcome(lab.client, "tcp", LAN4, 80) == "one"
+
+
+@contextlib.contextmanager
+def owned_by_somebody_else(lab, family, name):
+    """A table that nobody but this nft may change (nft(8), flags owner)."""
+    with lab.anchor.entered():
+        owner = subprocess.Popen(["nft", "--interactive"], stdin=subprocess.PIPE, text=True)
+    try:
+        owner.stdin.write(f"add table {family} {name} {{ flags owner; }}\n")
+        owner.stdin.flush()
+        wait_until(lambda: name in lab.anchor.run("nft", "list", "tables"), "the owner's table")
+        yield
+    finally:
+        owner.communicate()
+
+
+def own_memory(netadmin):
+    with open(f"/proc/{netadmin.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
+
+
+def test_a_state_that_the_kernel_keeps_refusing_takes_no_more_memory(lab):
+    """NAT-3, NAT-4: every try notes anew what it would have changed."""
+    netadmin = lab.start(ready=False)
+    with owned_by_somebody_else(lab, "ip", "anchord_v4"):
+        netadmin.send(lab.topology())
+        for number in range(30):
+            applied = netadmin.apply(messages.exposure("udp", (20000, 50000), ONE4))
+            assert applied.error == -errno.EPERM
+            if number == 4:
+                before = own_memory(netadmin)
+        assert own_memory(netadmin) - before < 4096  # kB
+    wait_logged(netadmin, "ruleset applied again")
+    netadmin.wait_ready(messages.RECONCILED)
+    assert len(netadmin.logged("cannot apply the ruleset, retrying")) == 1
+    assert "20000 : 172.30.0.5 . 20000" in lab.anchor.run("nft", "list", "map", "ip", "anchord_v4", "dnat_udp")

@@ -18,18 +18,69 @@ void conntrack_changes_clear(struct conntrack_changes *changes)
     *changes = (struct conntrack_changes){0};
 }
 
+static int compare_changes(const void *a, const void *b)
+{
+    const struct conntrack_change *first = a;
+    const struct conntrack_change *second = b;
+
+    if (first->family_index != second->family_index)
+        return first->family_index - second->family_index;
+    if (first->protocol_index != second->protocol_index)
+        return first->protocol_index - second->protocol_index;
+    return first->element.port - second->element.port;
+}
+
+static int compare_wholly(const void *a, const void *b)
+{
+    const struct conntrack_change *first = a;
+    const struct conntrack_change *second = b;
+    int order = compare_changes(first, second);
+
+    if (order == 0)
+        order = first->is_added - second->is_added;
+    return order ? order : memcmp(&first->element, &second->element, sizeof(first->element));
+}
+
+/* A transaction that the kernel refuses is prepared, and its changes are noted, again and again. */
+static void drop_repeated(struct conntrack_changes *changes)
+{
+    size_t kept = 0;
+
+    if (changes->count > 1)
+        qsort(changes->items, changes->count, sizeof(*changes->items), compare_wholly);
+    for (size_t i = 0; i < changes->count; i++) {
+        if (kept == 0 || compare_wholly(&changes->items[kept - 1], &changes->items[i]) != 0)
+            changes->items[kept++] = changes->items[i];
+    }
+    changes->count = kept;
+}
+
+/* Returns 0 when there is room for one more, or -ENOMEM. */
+static int make_room(struct conntrack_changes *changes)
+{
+    size_t capacity = changes->capacity ? changes->capacity * 2 : 16;
+    struct conntrack_change *items;
+
+    if (changes->count < changes->capacity)
+        return 0;
+    drop_repeated(changes);
+    if (changes->count < changes->capacity / 2)
+        return 0; /* the next look for repetitions is as far away as the last one was */
+    items = realloc(changes->items, capacity * sizeof(*items));
+    if (!items)
+        return -ENOMEM;
+    changes->items = items;
+    changes->capacity = capacity;
+    return 0;
+}
+
 static int add_change(struct conntrack_changes *changes, size_t family, size_t protocol, bool is_added,
                       const struct map_element *element)
 {
-    if (changes->count == changes->capacity) {
-        size_t capacity = changes->capacity ? changes->capacity * 2 : 16;
-        struct conntrack_change *items = realloc(changes->items, capacity * sizeof(*items));
+    int result = make_room(changes);
 
-        if (!items)
-            return -ENOMEM;
-        changes->items = items;
-        changes->capacity = capacity;
-    }
+    if (result < 0)
+        return result;
     changes->items[changes->count++] = (struct conntrack_change){
         .family_index = (uint8_t)family,
         .protocol_index = (uint8_t)protocol,
@@ -85,18 +136,6 @@ void conntrack_changes_give_up(struct conntrack_changes *changes, const struct i
 }
 
 /* --- which flows ----------------------------------------------------------------------------------------- */
-
-static int compare_changes(const void *a, const void *b)
-{
-    const struct conntrack_change *first = a;
-    const struct conntrack_change *second = b;
-
-    if (first->family_index != second->family_index)
-        return first->family_index - second->family_index;
-    if (first->protocol_index != second->protocol_index)
-        return first->protocol_index - second->protocol_index;
-    return first->element.port - second->element.port;
-}
 
 struct sweep {
     const struct nft_family *family;

@@ -18,6 +18,7 @@ struct conntrack_change {
     struct map_element element;
 };
 
+/* A set: noting the same twice takes no more memory for long. */
 struct conntrack_changes {
     struct conntrack_change *items;
     size_t count;
