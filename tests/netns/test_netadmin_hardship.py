@@ -24,8 +24,8 @@ def test_a_flow_moves_as_soon_as_conntrack_serves_again(lab, build, kind, error)
     """NAT-4: the new entries hold at once, the old flow is dropped late, and the log says why, once."""
     # Of one sweep: counting, listing. The first sweep after the change fails, the second, and its first repetition.
     times = 3 if kind != "answer" else 6
-    lab.environment = {"REFUSE_CONNTRACK": f"{kind} {error} {times}",
-                       "LD_PRELOAD": f"{build}/tests/netns/refuse_conntrack.so"}
+    lab.environment = {"REFUSE_NETLINK": f"{kind} {error} {times}",
+                       "LD_PRELOAD": f"{build}/tests/netns/refuse_netlink.so"}
     netadmin = lab.start()
     lab.serve(lab.one, "one", "udp", 8080, ONE4)
     lab.serve(lab.two, "two", "udp", 8080, TWO4)
@@ -43,7 +43,7 @@ def test_a_flow_moves_as_soon_as_conntrack_serves_again(lab, build, kind, error)
 
 def test_a_count_that_fails_is_no_reason_to_keep_a_flow(lab, build):
     """It only spares the dump of a namespace without flows."""
-    lab.environment = {"REFUSE_CONNTRACK": "count ENOMEM 1000", "LD_PRELOAD": f"{build}/tests/netns/refuse_conntrack.so"}
+    lab.environment = {"REFUSE_NETLINK": "count ENOMEM 1000", "LD_PRELOAD": f"{build}/tests/netns/refuse_netlink.so"}
     netadmin = lab.start()
     lab.serve(lab.one, "one", "udp", 8080, ONE4)
     lab.serve(lab.two, "two", "udp", 8080, TWO4)

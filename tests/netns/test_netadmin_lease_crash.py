@@ -8,7 +8,7 @@ import pytest
 import messages
 import netadmin_lab
 from lease_lab import LEASED4, LEASED4_NEXT, LEASED6, LEASED_ROUTER4, Flow, LeaseLab
-from netadmin_lab import LAN4, LAN6, ask_tcp, wait_logged, wait_until
+from netadmin_lab import GATEWAY4, GATEWAY6, LAN4, LAN6, ask_tcp, wait_logged, wait_until
 from network_lab import DEFAULT4, ROUTER4, UNREACHABLE4
 
 BOOTSTRAP, LEASED, NEXT = f"{LAN4}/24", f"{LEASED4}/24", f"{LEASED4_NEXT}/24"
@@ -144,6 +144,21 @@ def test_the_ordered_stop_leaves_dockers_addresses(serving):
     lab.netadmin.stop()
     assert sorted(lab.external() + lab.external(6)) == sorted(before)
     assert lab.lifetime(BOOTSTRAP) == (None, None)
+    assert lab.routes("-4") == [] and "anchord" not in lab.ruleset()
+
+
+def test_a_step_of_the_stop_that_fails_keeps_no_other_away(lab, build):
+    """ADDR-8, NAT-14: the claimed IPv4 address stays, by the kernel's refusal, and nothing else."""
+    lab.environment = {"REFUSE_NETLINK": "unclaim ENOMEM 1", "LD_PRELOAD": f"{build}/tests/netns/refuse_netlink.so"}
+    netadmin = lab.start()
+    lab.serve_one()
+    lab.expose()
+    lab.lease(routes=ROUTES)
+    lab.wait_external(LEASED)
+    netadmin.stop()
+    assert netadmin.logged("nat teardown")[0]["err"] == "Cannot allocate memory"
+    assert lab.has_address("shared0", f"{GATEWAY4}/24") and not lab.has_address("shared0", f"{GATEWAY6}/64")
+    assert lab.external() == [BOOTSTRAP]
     assert lab.routes("-4") == [] and "anchord" not in lab.ruleset()
 
 

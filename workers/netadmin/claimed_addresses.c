@@ -66,13 +66,17 @@ int claimed_addresses_remove(struct rtnetlink *rtnetlink, struct rtnetlink_reque
 {
     struct gateway_claim claims[SUBNETS_MAX];
     size_t count = gateway_claim_list(shared, claims);
+    struct rtnetlink_request next;
+    int first = 0;
 
     for (size_t i = 0; i < count; i++) {
         struct link_address address = claimed_address(&claims[i]);
-        int result = address_remove(rtnetlink, request, link, &address);
+        int result = address_remove(rtnetlink, &next, link, &address);
 
-        if (result < 0)
-            return result;
+        if (result < 0 && first == 0) {
+            first = result;
+            *request = next;
+        }
     }
-    return 0;
+    return first;
 }

@@ -26,7 +26,7 @@ int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_reques
                             const struct network_link *link, const struct wire_network *shared,
                             claim_permission may_claim, void *userdata) __attribute__((warn_unused_result));
 
-/* Removes the claimed addresses. Returns 0 or a negative errno. */
+/* Removes the claimed addresses, each whatever becomes of the others. Returns 0 or the first negative errno. */
 int claimed_addresses_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
                              const struct network_link *link, const struct wire_network *shared)
     __attribute__((warn_unused_result));

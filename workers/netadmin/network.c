@@ -374,6 +374,7 @@ int network_tear_down(struct network *network)
     const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
     struct rtnetlink_request request;
     int first = 0;
+    int leases;
 
     (void)sd_event_source_set_enabled(network->monitor_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
@@ -383,8 +384,8 @@ int network_tear_down(struct network *network)
     if (shared && network->claims_gateway)
         first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->topology.shared);
     (void)network_report_result(network, NETWORK_STEP_CLAIM, &request, first);
-    if (first == 0)
-        first = network_remove_leases(network);
+    leases = network_remove_leases(network);
+    first = first < 0 ? first : leases;
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         int result = network_remove_family(network, &network->families[i]);
 

@@ -240,7 +240,6 @@ static void list_wanted(const struct route_wish *wish, struct route_list *ret)
     struct ip_subnet destination = {.prefix_length = 0};
 
     list_leased(wish, ret);
-
     if (wish->table != RT_TABLE_MAIN) {
         list_destination(wish, &destination, ret);
         return;
@@ -250,7 +249,6 @@ static void list_wanted(const struct route_wish *wish, struct route_list *ret)
         destination.address.bytes[0] = first_bytes[i];
         list_destination(wish, &destination, ret);
     }
-    list_leased(wish, ret);
 }
 
 static bool route_equal(const struct route *a, const struct route *b)

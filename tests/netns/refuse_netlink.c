@@ -1,9 +1,10 @@
 /*
- * A kernel that cannot serve conntrack requests for a while, as netadmin sees it: preloaded into anchord-netadmin by
- * test_netadmin_hardship.py, with the privileges of that.
+ * A kernel that cannot serve netlink requests for a while, as netadmin sees it: preloaded into anchord-netadmin by
+ * test_netadmin_hardship.py and test_netadmin_lease_crash.py, with the privileges of that.
  *
- *     REFUSE_CONNTRACK="dump ENOBUFS 4"    the first four requests of that kind fail; there are dump, delete, count and
- *                                          answer: there the kernel does its work, and what it says is lost
+ *     REFUSE_NETLINK="dump ENOBUFS 4"    the first four requests of that kind fail. Of conntrack there are dump,
+ * delete, count and answer: there the kernel does its work, and what it says is lost; unclaim is the removal of the
+ * gateway address that the tests claim
  *
  * libmnl sends with sendto(2) only, and nfnl_socket.c receives with recvfrom(2).
  */
@@ -11,6 +12,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +22,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum kind { NONE, DUMP, DELETE, COUNT, ANSWER };
+static const uint8_t claimed_address[] = {172, 30, 0, 2}; /* GATEWAY4 in netadmin_lab.py */
+
+enum kind { NONE, DUMP, DELETE, COUNT, ANSWER, UNCLAIM };
 
 static struct {
     bool is_read;
@@ -33,21 +37,25 @@ static bool must_answer_fail;
 
 static void read_environment(void)
 {
-    static const char *const kinds[] = {[DUMP] = "dump", [DELETE] = "delete", [COUNT] = "count", [ANSWER] = "answer"};
-    const char *text = getenv("REFUSE_CONNTRACK");
+    static const char *const kinds[] = {
+        [DUMP] = "dump", [DELETE] = "delete", [COUNT] = "count", [ANSWER] = "answer", [UNCLAIM] = "unclaim",
+    };
+    const char *text = getenv("REFUSE_NETLINK");
     char kind[8] = "", error[8] = "";
 
     refused.is_read = true;
     if (!text || sscanf(text, "%7s %7s %d", kind, error, &refused.left) != 3)
         return;
-    for (int i = DUMP; i <= ANSWER; i++)
+    for (int i = DUMP; i <= UNCLAIM; i++)
         refused.kind = strcmp(kind, kinds[i]) == 0 ? (enum kind)i : refused.kind;
     refused.error = strcmp(error, "ENOMEM") == 0 ? ENOMEM : ENOBUFS;
 }
 
-static enum kind kind_of(const struct nlmsghdr *request)
+static enum kind kind_of(const struct nlmsghdr *request, const void *bytes, size_t length)
 {
     switch (request->nlmsg_type) {
+    case RTM_DELADDR:
+        return memmem(bytes, length, claimed_address, sizeof(claimed_address)) ? UNCLAIM : NONE;
     case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET:
         return DUMP;
     case NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE:
@@ -62,13 +70,14 @@ static enum kind kind_of(const struct nlmsghdr *request)
 ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const struct sockaddr *to, socklen_t to_length)
 {
     struct nlmsghdr request = {0};
+    enum kind kind;
 
     if (!refused.is_read)
         read_environment();
     if (to && to->sa_family == AF_NETLINK && length >= sizeof(request))
         memcpy(&request, bytes, sizeof(request));
-    if (refused.left > 0 && kind_of(&request) != NONE &&
-        (kind_of(&request) == refused.kind || refused.kind == ANSWER)) {
+    kind = kind_of(&request, bytes, length);
+    if (refused.left > 0 && kind != NONE && (kind == refused.kind || (refused.kind == ANSWER && kind != UNCLAIM))) {
         refused.left--;
         must_answer_fail = refused.kind == ANSWER;
         if (!must_answer_fail) {
