@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "protocol/control_link.h"
 
 #include <malloc.h>
 #include <stdbool.h>
@@ -17,7 +18,7 @@ struct findings_sender {
     enum message_direction receives;
     findings_sender_tell tell;
     void *userdata;
-    struct channel *channel; /* NULL until LINK */
+    struct control_link control;
     sd_event_source *timer;
     bool is_scheduled;
     bool has_sent; /* over this channel */
@@ -97,9 +98,9 @@ static int send_state(struct findings_sender *sender)
     struct message_commit commit = {
         .header = message_header_make(MESSAGE_FINDINGS_COMMIT, sizeof(commit), generation),
     };
-    int result = channel_send_message(sender->channel, &begin);
+    int result = channel_send_message(sender->control.channel, &begin);
 
-    outgoing.channel = sender->channel;
+    outgoing.channel = sender->control.channel;
     outgoing.generation = generation;
     outgoing.sent_count = 0;
     outgoing.buffer.message.item_count = 0;
@@ -108,7 +109,7 @@ static int send_state(struct findings_sender *sender)
     if (result == 0)
         result = send_items(&outgoing);
     commit.item_count = outgoing.sent_count;
-    return result < 0 ? result : channel_send_message(sender->channel, &commit);
+    return result < 0 ? result : channel_send_message(sender->control.channel, &commit);
 }
 
 /* Returns whether there was something new. */
@@ -138,7 +139,7 @@ static int on_send_time(sd_event_source *source, uint64_t planned, void *userdat
     (void)source;
     (void)planned;
     sender->is_scheduled = false;
-    if (sender->channel && send_changes(sender))
+    if (sender->control.channel && send_changes(sender))
         findings_sender_schedule(sender);
     (void)malloc_trim(0);
     return 0;
@@ -146,39 +147,18 @@ static int on_send_time(sd_event_source *source, uint64_t planned, void *userdat
 
 void findings_sender_schedule(struct findings_sender *sender)
 {
-    if (!sender->channel || sender->is_scheduled)
+    if (!sender->control.channel || sender->is_scheduled)
         return;
     sender->is_scheduled = true;
     (void)sd_event_source_set_time_relative(sender->timer, SEND_DELAY);
     (void)sd_event_source_set_enabled(sender->timer, SD_EVENT_ONESHOT);
 }
 
-static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
-{
-    (void)channel;
-    (void)message; /* the table of protocol/validate.c lets nothing through */
-    (void)userdata;
-    close_fd(&descriptor);
-}
-
-static void on_closed(struct channel *channel, int error, const char *reason, void *userdata)
-{
-    struct findings_sender *sender = userdata;
-
-    (void)channel;
-    if (error < 0)
-        log_debug("connection to control ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    sender->channel = channel_free(sender->channel);
-}
-
 int findings_sender_link(struct findings_sender *sender, int fd)
 {
-    const struct channel_callbacks callbacks = {on_message, on_closed, sender};
-    int result;
+    int result = control_link_take(&sender->control, sender->event, fd, sender->receives);
 
-    sender->channel = channel_free(sender->channel);
     sender->has_sent = false;
-    result = channel_new(sender->event, fd, sender->receives, &callbacks, &sender->channel);
     if (result == 0)
         findings_sender_schedule(sender);
     return result;
@@ -188,7 +168,7 @@ struct findings_sender *findings_sender_free(struct findings_sender *sender)
 {
     if (!sender)
         return NULL;
-    (void)channel_free(sender->channel);
+    control_link_end(&sender->control);
     sd_event_source_disable_unref(sender->timer);
     free(sender);
     return NULL;

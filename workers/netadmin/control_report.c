@@ -1,7 +1,7 @@
 /* Tells control what the network is; see control_report.h. Runs in anchord-netadmin, needs no privilege. */
 #include "workers/netadmin/control_report.h"
 
-#include "common/log.h"
+#include "protocol/control_link.h"
 
 #include <string.h>
 
@@ -9,7 +9,7 @@ struct control_report {
     sd_event *event;
     const struct network *network;
     const struct ruleset *ruleset; /* NULL in a service-anchor */
-    struct channel *control;       /* NULL until LINK */
+    struct control_link control;
     sd_event_source *post_source;
     struct message_network_report sent; /* header.type MESSAGE_INVALID: nothing yet */
 };
@@ -32,48 +32,27 @@ static int on_turn(sd_event_source *source, void *userdata)
     struct message_network_report current;
 
     (void)source;
-    if (!report->control)
+    if (!report->control.channel)
         return 0;
     describe(report, &current);
     if (memcmp(&current, &report->sent, sizeof(current)) == 0)
         return 0;
     report->sent = current;
-    (void)channel_send_message(report->control, &current); /* its end comes as on_closed */
+    (void)channel_send_message(report->control.channel, &current); /* control_link.c hears of its end */
     return 0;
-}
-
-static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
-{
-    (void)channel;
-    (void)message; /* the table of protocol/validate.c lets nothing through */
-    (void)userdata;
-    close_fd(&descriptor);
-}
-
-static void on_closed(struct channel *channel, int error, const char *reason, void *userdata)
-{
-    struct control_report *report = userdata;
-
-    (void)channel;
-    if (error < 0)
-        log_debug("connection to control ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    report->control = channel_free(report->control);
 }
 
 int control_report_link(struct control_report *report, int fd)
 {
-    const struct channel_callbacks callbacks = {on_message, on_closed, report};
-
-    report->control = channel_free(report->control);
     report->sent = (struct message_network_report){0};
-    return channel_new(report->event, fd, DIRECTION_CONTROL_TO_NETADMIN, &callbacks, &report->control);
+    return control_link_take(&report->control, report->event, fd, DIRECTION_CONTROL_TO_NETADMIN);
 }
 
 struct control_report *control_report_free(struct control_report *report)
 {
     if (!report)
         return NULL;
-    (void)channel_free(report->control);
+    control_link_end(&report->control);
     sd_event_source_disable_unref(report->post_source);
     free(report);
     return NULL;
