@@ -55,3 +55,15 @@ static inline int feed_in_pieces(struct docker_parser *parser, const uint8_t *by
     }
     return result < 0 ? result : docker_parser_finish(parser);
 }
+
+/* Reads `bytes` in one piece as an answer of Docker's. Returns 0, or a negative errno for one that is no JSON. */
+static inline int read_document(const void *bytes, size_t length, struct docker_document *ret)
+{
+    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+    int result;
+
+    if (docker_parser_new_document(ret, &parser) < 0)
+        abort();
+    result = docker_parser_feed(parser, bytes, length);
+    return result < 0 ? result : docker_parser_finish(parser);
+}

@@ -2,22 +2,9 @@
  * Fuzz target: what `anchord doctor` makes of a container's inspection (workers/doctor). Whatever it holds, a command
  * is one line of printable ASCII: it is pasted into a terminal.
  */
+#include "tests/fuzz/docker_input.h"
 #include "tests/fuzz/target.h"
 #include "workers/doctor/remedy.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-static int read_document(const uint8_t *bytes, size_t length, struct docker_document *ret)
-{
-    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
-    int result;
-
-    if (docker_parser_new_document(ret, &parser) < 0)
-        abort();
-    result = docker_parser_feed(parser, bytes, length);
-    return result < 0 ? result : docker_parser_finish(parser);
-}
 
 static void check_commands(struct container *container, enum namespace_fate fate)
 {

@@ -3,24 +3,10 @@
  * What the JSON reader takes must be walked over without a step outside, and what is made of it must be JSON again. The
  * same bytes are read as a network's inspection, too.
  */
+#include "tests/fuzz/docker_input.h"
 #include "tests/fuzz/target.h"
 #include "workers/keeper/create_body.h"
 #include "workers/keeper/endpoint.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-/* Reads `bytes` as an answer of Docker's would be read. */
-static int read_document(const void *bytes, size_t length, struct docker_document *ret)
-{
-    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
-    int result;
-
-    if (docker_parser_new_document(ret, &parser) < 0)
-        abort();
-    result = docker_parser_feed(parser, bytes, length);
-    return result < 0 ? result : docker_parser_finish(parser);
-}
 
 static void check_body(const struct inspection *inspection, bool use_image_id)
 {
