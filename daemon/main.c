@@ -10,6 +10,7 @@
 #include "common/sandbox.h"
 #include "daemon/configuration.h"
 #include "daemon/configuration_command.h"
+#include "daemon/configuration_parse.h"
 #include "daemon/dhcp_client.h"
 #include "daemon/dhcp_files.h"
 #include "daemon/privileges.h"
@@ -47,11 +48,12 @@ static int print_help(int argc, char **argv)
                "                     the effective configuration, where it comes from, all errors; every variable\n"
                "  doctor stale-netns [--json] [--help]\n"
                "                     containers of this host in a dead network namespace, and what brings them back\n"
-               "  healthcheck        exit 0 when ready, else 1 and what is missing\n"
-               "  ruleset            our nftables tables as they stand in the kernel, as nft prints them\n"
-               "  status [--json] [--watch]\n"
+               "  healthcheck [--help]\n"
+               "                     exit 0 when ready, else 1 and what is missing\n"
+               "  ruleset [--help]   our nftables tables as they stand in the kernel, as nft prints them\n"
+               "  status [--json] [--watch] [--help]\n"
                "                     addresses, gateways, exposed ports, conflicts, workers; exit 3: none runs\n"
-               "  version            version and commit\n"
+               "  version [--help]   version and commit\n"
                "  wrap [--address IPV4[,IPV6]] [--check FILE] [--dhcp] [--help] [--image IMAGE]\n"
                "       [--lan NETWORK] [--output FILE] [--ports-only] [--subnet IPV4[,IPV6]]\n"
                "                     a Compose project on standard input: an override that puts it behind anchord\n"
@@ -94,15 +96,51 @@ static int run_doctor(int argc, char **argv)
     return doctor_command(&configuration, argv);
 }
 
-static const struct {
+static const struct command {
     const char *name;
     int (*run)(int argc, char **argv); /* with what follows the name; returns the exit status */
+    bool has_options;                  /* and refuses what it does not know; else nothing may follow but --help */
+    const char *help;                  /* NULL: of its own */
 } commands[] = {
-    {"config", show_configuration}, {"doctor", run_doctor},     {"healthcheck", healthcheck_command},
-    {"ruleset", ruleset_command},   {"status", status_command}, {"version", print_version},
-    {"--version", print_version},   {"wrap", wrap_command},     {"--help", print_help},
-    {"help", print_help},
+    {"config", show_configuration, true, NULL},
+    {"doctor", run_doctor, true, NULL},
+    {"healthcheck", healthcheck_command, false,
+     "Usage: anchord healthcheck\n"
+     "\n"
+     "Prints `ready` and ends with 0, or prints each condition that does not hold and ends with 1.\n"
+     "Asks the control socket, never TCP."},
+    {"ruleset", ruleset_command, false,
+     "Usage: anchord ruleset\n"
+     "\n"
+     "Prints the tables ip anchord_v4 and ip6 anchord_v6 as they stand in the kernel, in nft's syntax.\n"
+     "Needs CAP_NET_ADMIN in the anchor's network namespace, as docker exec gives it."},
+    {"status", status_command, true,
+     "Usage: anchord status [--json] [--watch]\n"
+     "\n"
+     "Prints addresses and where they come from, gateways, exposed ports, conflicts and workers of the anchord\n"
+     "that runs here. Only root may ask.\n"
+     "\n"
+     "  --json   the same as one JSON object\n"
+     "  --watch  draws again at each change and each second, until Ctrl-C\n"
+     "\n"
+     "Exit status 0; 1: it does not answer; 3: none runs here."},
+    {"version", print_version, false, "Usage: anchord version\n\nPrints version and commit."},
+    {"--version", print_version, false, NULL},
+    {"wrap", wrap_command, true, NULL},
+    {"--help", print_help, false, NULL},
+    {"help", print_help, false, NULL},
 };
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    if (argc == 1 && command->help && strcmp(argv[0], "--help") == 0)
+        return puts(command->help) < 0 ? EXIT_STATUS_CRASH : EXIT_STATUS_CLEAN;
+    if (argc > 0 && !command->has_options) {
+        (void)fprintf(stderr, "anchord %s: unknown argument %s; see anchord --help\n", command->name, argv[0]);
+        return EXIT_STATUS_CONFIGURATION;
+    }
+    return command->run(argc, argv);
+}
 
 static void free_capability_name(char **name)
 {
@@ -236,19 +274,27 @@ static int run_role(const char *argument)
     return supervisor_run(&configuration, &raw_sockets, lease_listener);
 }
 
+/* A word that is no command: a role takes no arguments. */
+static int run_role_of(char **words)
+{
+    const char *unknown = words[0][0] == '-' ? words[0] : words[1]; /* they end in NULL */
+    enum role role;
+    const char *wrong = unknown ? NULL : parse_role(words[0], &role);
+
+    if (wrong)
+        (void)fprintf(stderr, "anchord: %s %s; for the commands see anchord --help\n", words[0], wrong);
+    else if (unknown)
+        (void)fprintf(stderr, "anchord: unknown argument %s; see anchord --help\n", unknown);
+    return wrong || unknown ? EXIT_STATUS_CONFIGURATION : run_role(words[0]);
+}
+
 int main(int argc, char **argv)
 {
-    const char *unknown;
-
     if (argc < 2)
         return run_role(NULL);
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 2, argv + 2);
+            return run_command(&commands[i], argc - 2, argv + 2);
     }
-    unknown = argv[1][0] == '-' ? argv[1] : argv[2]; /* a role takes no arguments; argv ends in NULL */
-    if (!unknown)
-        return run_role(argv[1]);
-    (void)fprintf(stderr, "anchord: unknown argument %s; see anchord --help\n", unknown);
-    return EXIT_STATUS_CONFIGURATION;
+    return run_role_of(argv + 1);
 }

@@ -63,10 +63,7 @@ int doctor_command(const struct configuration *configuration, char **argv)
 
 int ruleset_command(int argc, char **argv)
 {
-    if (argc > 0) {
-        (void)fprintf(stderr, "anchord ruleset: unknown argument %s; it takes none\n", argv[0]);
-        return EXIT_STATUS_CONFIGURATION;
-    }
+    (void)argc;
     become("ruleset", ANCHORD_LIBEXEC_DIRECTORY "/anchord-ruleset", argv, no_environment);
     return EXIT_STATUS_CRASH;
 }

@@ -13,7 +13,10 @@ _anchord()
         case ${COMP_WORDS[1]} in
         config) words="--json --help" ;;
         doctor) words="stale-netns --json --help" ;;
-        status) words="--json --watch" ;;
+        healthcheck) words="--help" ;;
+        ruleset) words="--help" ;;
+        status) words="--json --watch --help" ;;
+        version) words="--help" ;;
         wrap) words="--address --check --dhcp --help --image --lan --output --ports-only --subnet" ;;
         esac
     fi

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Commands and options of `anchord --help`, of anchord(1) and of both completions are the same.
+"""Commands and options of `anchord --help`, of each command's own --help, of anchord(1) and of both completions are the same;
+a word that is none of them is named, with the way out.
 
 Called by meson with the program `anchord` that was just built; its own help is what counts.
 """
@@ -10,6 +11,17 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+OTHER_PROGRAMS = {"doctor", "wrap"}  # where they are installed; they have tests of their own
+WRONG_WORDS = {
+    ("stauts",): "anchord: stauts is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder; "
+                 "for the commands see anchord --help\n",
+    ("network-anchor", "x"): "anchord: unknown argument x; see anchord --help\n",
+    ("--x",): "anchord: unknown argument --x; see anchord --help\n",
+    ("version", "x"): "anchord version: unknown argument x; see anchord --help\n",
+    ("healthcheck", "--x"): "anchord healthcheck: unknown argument --x; see anchord --help\n",
+    ("status", "--x"): "anchord status: unknown argument --x; there are --json, --watch and --help\n",
+    ("config", "--x"): "anchord config: unknown argument --x; there are --json and --help\n",
+}
 
 
 def program(path):
@@ -38,6 +50,11 @@ def completion(name, pattern):
     return text, options
 
 
+def asked(path, *words):
+    done = subprocess.run([path, *words], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 def main():
     commands, roles = program(sys.argv[1])
     assert {"status", "config", "ruleset", "healthcheck"} <= set(commands) and "network-anchor" in roles, (commands, roles)
@@ -59,6 +76,13 @@ def main():
     compare("zsh: options", options, with_options)
     compare("zsh: commands", set(re.findall(r"^        '([a-z-]+):", zsh, re.M)), set(commands))
     compare("zsh: roles", set(re.search(r"roles=\(([^)]*)\)", zsh).group(1).split()), roles)
+    for name in set(commands) - OTHER_PROGRAMS:
+        code, text, complaint = asked(sys.argv[1], name, "--help")
+        shown = set(re.findall(r"--[a-z][a-z-]*", text)) | {"--help"}
+        compare(f"anchord {name} --help", (code, complaint, text.split("\n")[0].split()[:3], shown),
+                (0, "", ["Usage:", "anchord", name], commands[name]))
+    for words, complaint in WRONG_WORDS.items():
+        compare(" ".join(words), asked(sys.argv[1], *words), (1, "", complaint))
     return status
 
 
