@@ -50,15 +50,11 @@ class Outpost:
 @pytest.fixture(scope="module")
 def authentik(request, lab, anchord_image):
     project = compose.Project(lab, CHECKOUT / "compose" / "example-authentik.yaml", name=NAME)
-    try:
+    with compose.discarded_afterwards(request, project):
         project.up()
         for family in FAMILIES:
             wait_answer(lab, "tcp", "sso", family, 443, "server")
         yield project
-    finally:
-        if request.session.testsfailed:
-            print(project.all_logs())
-        project.discard()
 
 
 @pytest.fixture

@@ -41,17 +41,12 @@ def pair(request, lab, anchord_image):
     wrapped = compose.Project(lab, COMPOSE / "example-wrapped-project.yaml", name="mailcow",
                               overrides=[COMPOSE / "example-wrapped-labels.yaml"])
     wrap = compose.Project(lab, COMPOSE / "example-wrap.yaml", name="mailcow-anchor")
-    try:
+    with compose.discarded_afterwards(request, wrapped, wrap):
         wrapped.up()
         before = wait_until(lambda: (state := network_state(wrapped)) and "tentative" not in str(state) and state, 10,
                             "link-local addresses that nobody else has")
         wrap.up()
         yield types.SimpleNamespace(lab=lab, wrapped=wrapped, wrap=wrap, before=before)
-    finally:
-        if request.session.testsfailed:
-            print(wrapped.all_logs(), wrap.all_logs())
-        wrap.discard()
-        wrapped.discard()
 
 
 def wait_answer(pair, proto, port, name, family, deadline=20):

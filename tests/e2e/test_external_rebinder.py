@@ -31,15 +31,10 @@ def stacks(request, lab, anchord_image):
     """The peer, and the example; both up."""
     peer = compose.Project(lab, PEER, name="peer")
     own = compose.Project(lab, CHECKOUT / "compose" / "example-external-rebinder.yaml", name="following")
-    try:
+    with compose.discarded_afterwards(request, peer, own):
         peer.up()
         own.up()
         yield types.SimpleNamespace(lab=lab, peer=peer, own=own)
-    finally:
-        if request.session.testsfailed:
-            print(peer.all_logs(), own.all_logs())
-        own.discard()
-        peer.discard()
 
 
 def network_id(stacks):

@@ -66,12 +66,8 @@ class Managed(ServiceAnchors):
 @pytest.fixture
 def managed(request, lab, anchord_image):
     made = Managed(lab, compose.unique_name("managed"))
-    try:
+    with compose.discarded_afterwards(request, made):
         yield made.ready()
-    finally:
-        if request.session.testsfailed:
-            print(made.all_logs())
-        made.discard()
 
 
 @pytest.mark.every_engine

@@ -23,12 +23,8 @@ EXPOSED = (("tcp", 25, "smtp"), ("tcp", 80, "web"), ("udp", 443, "web"), ("tcp",
 
 def running(request, lab, services, hint):
     made = ServiceAnchors(lab, services, name=compose.unique_name(hint))
-    try:
+    with compose.discarded_afterwards(request, made):
         yield made.ready()
-    finally:
-        if request.session.testsfailed:
-            print(made.all_logs())
-        made.discard()
 
 
 @pytest.fixture(scope="module")

@@ -36,15 +36,10 @@ def pair(request, lab, anchord_image):
                               overrides=[COMPOSE / "example-wrapped-labels.yaml"])
     wrap = compose.Project(lab, COMPOSE / "example-wrap.yaml", name="mailcow-anchor",
                            overrides=[COMPOSE / "example-wrap-rebinder.yaml"])
-    try:
+    with compose.discarded_afterwards(request, wrapped, wrap):
         wrapped.up()
         wrap.up()
         yield types.SimpleNamespace(lab=lab, wrapped=wrapped, wrap=wrap)
-    finally:
-        if request.session.testsfailed:
-            print(wrapped.all_logs(), wrap.all_logs())
-        wrap.discard()
-        wrapped.discard()
 
 
 def wait_back(pair, names):

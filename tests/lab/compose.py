@@ -5,6 +5,7 @@ one, or a dictionary (JSON is YAML). Questions about containers go to the Docker
 costs a millisecond and not a process.
 """
 
+import contextlib
 import itertools
 import json
 import pathlib
@@ -48,6 +49,19 @@ def unique_name(hint):
     """A project name that no other test of this run has; hint makes it readable."""
     slug = re.sub(r"[^a-z0-9]+", "-", hint.lower()).strip("-")[:24]
     return f"{slug or 'project'}-{next(_numbers)}"
+
+
+@contextlib.contextmanager
+def discarded_afterwards(request, *projects):
+    """For a fixture: the projects, brought up inside or not, are removed in the other order whatever
+    happens. When a test has failed they show what they logged."""
+    try:
+        yield
+    finally:
+        if request.session.testsfailed:
+            print(*(project.all_logs() for project in projects))
+        for project in reversed(projects):
+            project.discard()
 
 
 class Project:
