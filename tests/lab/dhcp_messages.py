@@ -9,12 +9,16 @@ import struct
 
 SERVER4, CLIENT4, SERVER6 = 67, 68, 547
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE = range(1, 8)  # RFC 2132, 9.6
-RELEASE6 = 8  # RFC 8415, 7.3
+# RFC 8415, 7.3
+SOLICIT6, ADVERTISE6, REQUEST6, CONFIRM6, RENEW6, REBIND6, REPLY6, RELEASE6 = range(1, 9)
 COOKIE = bytes((99, 130, 83, 99))
 FIXED = "!BBBBIHH4s4s4s4s16s192x4s"
 # Option codes of RFC 2132 and 3442.
 MASK, ROUTER, HOSTNAME, ADDRESS, LEASE_TIME, KIND, SERVER, RENEW, REBIND, CLIENT = 1, 3, 12, 50, 51, 53, 54, 58, 59, 61
 CLASSLESS_ROUTES = 121
+# Option codes of RFC 8415, 21, of RFC 3646 and of RFC 4704; and of its status codes the one that sends a client back.
+CLIENT6, SERVER_ID6, IA_NA6, IA_ADDRESS6, STATUS6, NAME_SERVERS6, FQDN6 = 1, 2, 3, 5, 13, 23, 39
+NOT_ON_LINK6 = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +61,38 @@ def reply4(request, kind, address, options, server):
         parts = [value[start:start + 255] for start in range(0, len(value), 255)] or [b""]
         body += b"".join(bytes((code, len(part))) + part for part in parts)
     return body + b"\xff"
+
+
+@dataclasses.dataclass(frozen=True)
+class Message6:
+    """A client's message. options maps codes to the bytes of their first occurrence."""
+    kind: int
+    transaction: bytes
+    options: dict
+
+
+def parse6(data):
+    """A DHCPv6 message (UDP payload) as Message6."""
+    options, rest = {}, data[4:]
+    while len(rest) >= 4:
+        code, length = struct.unpack_from("!HH", rest)
+        options.setdefault(code, rest[4:4 + length])
+        rest = rest[4 + length:]
+    return Message6(data[0], data[1:4], options)
+
+
+def option6(code, value):
+    return struct.pack("!HH", code, len(value)) + value
+
+
+def identity_address6(text, preferred=400, valid=600, more=b""):
+    """An address of an identity association; more: options within."""
+    return option6(IA_ADDRESS6, socket.inet_pton(socket.AF_INET6, text) + struct.pack("!II", preferred, valid) + more)
+
+
+def identity6(request, content, renew=200, rebind=300):
+    """The identity association that a Message6 asks for; content: options within."""
+    return option6(IA_NA6, request.options[IA_NA6][:4] + struct.pack("!II", renew, rebind) + content)
 
 
 def addresses(*texts):
