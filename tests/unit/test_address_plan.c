@@ -201,6 +201,25 @@ static void a_predecessors_lease_serves_until_somebody_tells(void **state)
     assert_false(fixture.plan.is_adopted);
 }
 
+/* SLAAC's are /64; what stays for ever is Docker's or an operator's. */
+static void before_linux_5_18_an_ipv6_lease_is_known_by_its_lifetime_and_length(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    set_up(&fixture, "fd99::50/64");
+    have_permanent(&fixture, "fd99::50/64");
+    have_permanent(&fixture, "fd99::51/128");
+    have(&fixture, "2001:db8::7/64", 0, 0);
+    expect(&fixture, "wanted fd99::50/64; complete");
+    assert_false(fixture.plan.is_adopted);
+    have(&fixture, "2001:db8::d5/128", 0, 0);
+    expect(&fixture, "wanted fd99::50/64; complete");
+    assert_true(fixture.plan.is_adopted);
+    hold(&fixture, "2001:db8::d6/128", NOW + 100 * SECOND);
+    expect(&fixture, "wanted fd99::50/64 2001:db8::d6/128; surplus 2001:db8::d5/128");
+}
+
 static void dockers_ipv6_address_stays_beside_the_leased_one(void **state)
 {
     struct fixture fixture;
@@ -239,6 +258,7 @@ int main(void)
         cmocka_unit_test(the_bootstrap_address_is_back_before_the_lease_ends),
         cmocka_unit_test(a_lost_lease_goes_in_a_hurry),
         cmocka_unit_test(a_predecessors_lease_serves_until_somebody_tells),
+        cmocka_unit_test(before_linux_5_18_an_ipv6_lease_is_known_by_its_lifetime_and_length),
         cmocka_unit_test(dockers_ipv6_address_stays_beside_the_leased_one),
         cmocka_unit_test(dockers_own_ipv6_address_leased_stays_dockers),
     };

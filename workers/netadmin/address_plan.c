@@ -8,8 +8,12 @@
 
 bool address_is_leased(const struct link_address *address)
 {
-    return address->protocol == ROUTE_PROTOCOL ||
-           (address->address.family == IP_FAMILY_4 && !(address->flags & IFA_F_PERMANENT));
+    if (address->protocol == ROUTE_PROTOCOL)
+        return true;
+    if (address->flags & IFA_F_PERMANENT)
+        return false;
+    return address->address.family == IP_FAMILY_4 ||
+           (address->protocol == IFAPROT_UNSPEC && address->prefix_length == ip_family_bits(IP_FAMILY_6));
 }
 
 static bool is_entry_of(const struct link_address *entry, const struct link_address *address)
@@ -113,7 +117,7 @@ static bool is_in_question(const struct address_inputs *inputs, const struct lin
     if (entry->address.family != inputs->family)
         return false;
     if (inputs->family == IP_FAMILY_6)
-        return entry->protocol == ROUTE_PROTOCOL;
+        return address_is_leased(entry);
     return address_is_leased(entry) || is_entry_of(entry, &inputs->bootstrap);
 }
 

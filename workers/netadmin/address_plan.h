@@ -62,7 +62,7 @@ struct address_plan {
 };
 
 /* An address that a lease brought is recognized by ROUTE_PROTOCOL; before Linux 5.18 an IPv4 one by its lifetime, which
- * nothing else in a container has. */
+ * nothing else in a container has, an IPv6 one by that and its /128: SLAAC makes /64 (RFC 4291 §2.5.1). */
 struct address_plan address_plan_make(const struct address_inputs *inputs);
 
 /* The link's own entry of `address`, or NULL. IPv6 has one entry an address, IPv4 one for each prefix length. */

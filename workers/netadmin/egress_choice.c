@@ -1,7 +1,7 @@
 /* The choice of the egress addresses; see egress_choice.h. Pure; runs in anchord-netadmin and its tests. */
 #include "workers/netadmin/egress_choice.h"
 
-#include "workers/netadmin/route_table.h"
+#include "workers/netadmin/address_plan.h"
 
 #include <linux/if_addr.h>
 
@@ -27,7 +27,7 @@ static enum address_rank address_rank(const struct link_address *address, const 
 {
     if (address->flags & (IFA_F_TEMPORARY | IFA_F_DEPRECATED))
         return RANK_LAST_RESORT;
-    if (address->protocol == ROUTE_PROTOCOL || ip_address_equal(&address->address, &preference->leased))
+    if (address_is_leased(address) || ip_address_equal(&address->address, &preference->leased))
         return RANK_LEASED;
     if (is_autoconfigured(address))
         return RANK_AUTOCONFIGURED;
