@@ -1,39 +1,47 @@
-"""Managed service-anchors with real engines (LIFE-2, LIFE-3): a container that Compose does not know leaves past the anchor
-without one, and with the project's address with one; and so do those that are in the service-anchor's namespace.
+"""Managed service-anchors with real engines (LIFE-2, LIFE-3): compose/example-nextcloud-aio.yaml as shipped, around containers
+that no Compose made.
+
+A container that Compose does not know leaves past the network-anchor without a service-anchor, and with the project's
+address with one; and so do those that are in the service-anchor's namespace. One running project for all tests; each
+leaves it as it found it.
 """
 
 import pytest
 
-from direct import ANCHOR, FAMILIES, mail_services
+from direct import ANCHOR, FAMILIES
 from lab import compose, images
 from lab.instance import OUTSIDE_PORT
-from lab.machine import LabError, wait_until
-from service_anchors import ServiceAnchors
-
-CAPABILITIES = {"NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL"}
+from lab.machine import CHECKOUT, LabError, wait_until
+from service_anchors import CAPABILITIES
 
 pytestmark = pytest.mark.not_on("podman", "it removes no container before those that live in its namespace")
 
+NETWORK = "nextcloud-aio"
+SUBNETS = ("172.29.9.0/24", "fd29:9::/64")
+# The defaults that the file's comment names.
+ADDRESSES = ("10.99.0.50", "fd99::50")
+APACHE, TALK = "nextcloud-aio-apache", "nextcloud-aio-talk"
+BESIDE = "beside"  # in the namespace of APACHE's service-anchor
 
-class Managed(ServiceAnchors):
-    """A project whose network-anchor has one managed service-anchor, for a container that the tests spawn."""
 
-    def __init__(self, lab, name):
-        self.target, self.anchor_name, self.beside = f"{name}-spawned", f"{name}-own", f"{name}-beside"
-        super().__init__(lab, mail_services(), name=name, proxy=False, environment={
-            "ANCHORD_MANAGED_SA_TARGET": self.target, "ANCHORD_MANAGED_SA_NAME": self.anchor_name,
-            "ANCHORD_MANAGED_SA_LABELS": '{"tests": "yes"}',
-            "ANCHORD_MANAGED_SA_EXTRA_ENV": '{"ANCHORD_METRICS_ADDR": "", "GREETING": "\\u00e9 $$ \\""}'})
+def anchor_of(name):
+    return f"{name}-service-anchor"
 
-    def spawn(self):
+
+class Cloud(compose.Project):
+    """The example, and what is spawned beside it."""
+
+    def __init__(self, lab):
+        super().__init__(lab, CHECKOUT / "compose" / "example-nextcloud-aio.yaml", name="cloud-anchor")
+        lab.docker("network", "create", "--ipv6", *(word for subnet in SUBNETS for word in ("--subnet", subnet)), NETWORK)
+
+    def run(self, name, network, *arguments, options=()):
         """As a program that is no Compose would."""
-        self.lab.docker("run", "--detach", "--name", self.target, "--network", f"{self.name}_transit", images.SERVICES,
-                        "services", "--name", "spawned")
+        self.lab.docker("run", "--detach", "--name", name, "--network", network, *options, images.SERVICES, "services",
+                        "--name", name, *arguments)
 
-    def pin(self):
-        """A container in the service-anchor's namespace, which Docker stores by its ID."""
-        self.lab.docker("run", "--detach", "--name", self.beside, "--network", f"container:{self.anchor_name}",
-                        images.SERVICES, "services", "--name", "beside")
+    def spawn(self, name, *arguments):
+        self.run(name, NETWORK, *arguments)
 
     def remove(self, *names):
         for name in names:
@@ -43,97 +51,141 @@ class Managed(ServiceAnchors):
         """Its ID; empty: there is no such container."""
         return self.lab.docker("inspect", "--format", "{{.Id}}", name, check=False).stdout.strip()
 
-    def leaves_as_project(self, name, family):
-        """What a host outside sees as the source of the container's connection is the project's address."""
+    def source(self, name, family):
+        """As whom a host outside sees the container; None when it reaches none."""
         outside = self.lab.outside.addresses[FAMILIES.index(family)]
         try:
-            namespace = self.lab.container_namespace(self.identity(name))
+            namespace = self.lab.container_namespace(name)
             answer = namespace.probe("tcp", outside, OUTSIDE_PORT, timeout=0.5).split()
         except LabError:
-            return False  # it does not run at this moment
-        return len(answer) == 3 and answer[1] == self.at(family)
+            return None  # it is not there, or does not run, at this moment
+        return answer[1] if len(answer) == 3 else None
 
     def wait_leaves(self, name):
-        for family in FAMILIES:
-            wait_until(lambda f=family: self.identity(name) and self.leaves_as_project(name, f), 60,
+        """With the project's addresses."""
+        for family, address in zip(FAMILIES, ADDRESSES, strict=True):
+            wait_until(lambda f=family, a=address: self.source(name, f) == a, 60,
                        f"{name} leaves as the project, IPv{family}")
 
+    def wait_served(self, name, proto, port):
+        """A client on the LAN is answered, and seen with its own addresses."""
+        client = self.lab.lanhost1
+        for seen, address in zip(client.addresses, ADDRESSES, strict=True):
+            wait_until(lambda s=seen, a=address: client.probe(proto, a, port, timeout=0.3).startswith(f"{name} {s} "), 60,
+                       f"{name} answers on {proto}/{port} of {address}")
+
+    def clear(self):
+        """Everything that was spawned or made, also the halves of a recreation; first nobody makes more of it."""
+        self.compose("stop", ANCHOR)
+        self.remove(*(container["Id"] for container in self.lab.engine.api("GET", "/containers/json?all=true")
+                      if any(name in str(container["Names"]) for name in (APACHE, TALK, BESIDE))))
+
     def discard(self):
-        self.remove(self.beside, self.anchor_name, self.target)
+        self.clear()
         super().discard()
+        self.lab.docker("network", "rm", NETWORK)
+
+
+@pytest.fixture(scope="module")
+def project(request, lab, anchord_image):
+    made = Cloud(lab)
+    with compose.discarded_afterwards(request, made):
+        made.up()
+        yield made
 
 
 @pytest.fixture
-def managed(request, lab, anchord_image):
-    made = Managed(lab, compose.unique_name("managed"))
-    with compose.discarded_afterwards(request, made):
-        yield made.ready()
+def cloud(project):
+    """The network-anchor runs, and nothing is spawned yet."""
+    project.compose("start", ANCHOR)
+    yield project
+    project.clear()
 
 
 @pytest.mark.every_engine
-def test_life2_a_spawned_container_leaves_as_the_project(managed):
-    """From its birth on; before and without that it does not. Then its target is made anew, and it itself destroyed."""
-    managed.compose("stop", ANCHOR)
-    managed.spawn()
-    assert not managed.identity(managed.anchor_name)
-    assert not any(managed.leaves_as_project(managed.target, family) for family in FAMILIES), "the breakage"
-    managed.compose("start", ANCHOR)
-    managed.wait_leaves(managed.target)
-    made = managed.lab.engine.inspect(managed.anchor_name)
-    assert made["HostConfig"]["NetworkMode"] == f"container:{managed.identity(managed.target)}"
+def test_life2_a_spawned_container_is_the_projects(cloud):
+    """From its birth on; before and without that it is not. Then it is made anew, and its service-anchor destroyed."""
+    cloud.compose("stop", ANCHOR)
+    cloud.spawn(APACHE, "--tcp", "443", "--udp", "443")
+    assert not cloud.identity(anchor_of(APACHE))
+    assert cloud.source(APACHE, 4) not in (None, ADDRESSES[0]), "the breakage"
+    assert cloud.source(APACHE, 6) != ADDRESSES[1], "the breakage"
+    cloud.compose("start", ANCHOR)
+    cloud.wait_leaves(APACHE)
+    for proto in ("tcp", "udp"):
+        cloud.wait_served(APACHE, proto, 443)
+    made = cloud.lab.engine.inspect(anchor_of(APACHE))
+    assert made["HostConfig"]["NetworkMode"] == f"container:{cloud.identity(APACHE)}"
     assert made["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
-    assert {name.removeprefix("CAP_") for name in made["HostConfig"]["CapAdd"]} == CAPABILITIES
+    assert {name.removeprefix("CAP_") for name in made["HostConfig"]["CapAdd"]} == set(CAPABILITIES)
     assert made["HostConfig"]["CapDrop"] == ["ALL"] and made["HostConfig"]["ReadonlyRootfs"]
-    assert made["Config"]["Labels"].items() >= {"anchord.managed-by": "f45", "tests": "yes"}.items()
-    assert made["Image"] == managed.inspect(ANCHOR)["Image"]
-    gateways = ",".join(managed.address(ANCHOR, "transit", family) for family in FAMILIES)
-    assert {"ANCHORD_MODE=service-anchor", f"ANCHORD_GATEWAY_IP={gateways}", "ANCHORD_LOG_LEVEL=INFO",
-            'GREETING=é $ "'} <= set(made["Config"]["Env"])
+    assert made["Config"]["Labels"].items() >= {"anchord.managed-by": "f45", "identity": "cloud"}.items()
+    assert made["Image"] == cloud.inspect(ANCHOR)["Image"]
+    gateways = ",".join(cloud.address(ANCHOR, NETWORK, family) for family in FAMILIES)
+    assert {"ANCHORD_MODE=service-anchor", f"ANCHORD_GATEWAY_IP={gateways}", "ANCHORD_LOG_LEVEL=INFO"} \
+        <= set(made["Config"]["Env"])
 
-    managed.remove(managed.target)
-    managed.spawn()
-    managed.wait_leaves(managed.target)
-    second = managed.identity(managed.anchor_name)
+    cloud.remove(APACHE)
+    cloud.spawn(APACHE, "--tcp", "443")
+    cloud.wait_leaves(APACHE)
+    second = cloud.identity(anchor_of(APACHE))
     assert second != made["Id"], "Docker had stored the ID of the first target"
 
-    managed.remove(managed.anchor_name)
-    wait_until(lambda: managed.identity(managed.anchor_name) not in ("", second), 60, "another service-anchor")
-    managed.wait_leaves(managed.target)
+    cloud.remove(anchor_of(APACHE))
+    wait_until(lambda: cloud.identity(anchor_of(APACHE)) not in ("", second), 60, "another service-anchor")
+    cloud.wait_leaves(APACHE)
+    cloud.wait_served(APACHE, "tcp", 443)
+
+
+def test_life2_a_second_target_and_a_network_anchor_with_another_address(cloud):
+    """SA-5: the other container takes the address that the network-anchor had."""
+    cloud.spawn(TALK, "--tcp", "3478", "--udp", "3478")
+    cloud.wait_served(TALK, "tcp", 3478)
+    first = cloud.identity(anchor_of(TALK))
+    was = cloud.address(ANCHOR, NETWORK)
+    cloud.compose("stop", ANCHOR)
+    cloud.run(APACHE, NETWORK, options=("--ip", was))
+    assert cloud.source(TALK, 4) != ADDRESSES[0], "the breakage"
+    cloud.compose("start", ANCHOR)
+    assert cloud.address(ANCHOR, NETWORK) != was
+    cloud.wait_leaves(TALK)
+    cloud.wait_served(TALK, "udp", 3478)
+    assert cloud.identity(anchor_of(TALK)) != first
 
 
 @pytest.mark.every_engine
-def test_life3_what_is_pinned_follows(managed):
+def test_life3_what_is_pinned_follows(cloud):
     """Docker shows it as running although it has no network any more; then it is in the new namespace."""
-    managed.spawn()
-    managed.wait_leaves(managed.target)
-    managed.pin()
-    managed.wait_leaves(managed.beside)
-    old, pinned = managed.identity(managed.anchor_name), managed.identity(managed.beside)
-    managed.compose("stop", ANCHOR)
-    managed.remove(managed.target)
-    managed.spawn()
-    assert managed.identity(managed.beside) == pinned
-    assert not managed.leaves_as_project(managed.beside, 4), "the breakage"
-    managed.compose("start", ANCHOR)
-    managed.wait_leaves(managed.target)
-    managed.wait_leaves(managed.beside)
-    assert managed.identity(managed.anchor_name) != old and managed.identity(managed.beside) != pinned
+    cloud.spawn(APACHE)
+    cloud.wait_leaves(APACHE)
+    cloud.run(BESIDE, f"container:{anchor_of(APACHE)}")
+    cloud.wait_leaves(BESIDE)
+    old, pinned = cloud.identity(anchor_of(APACHE)), cloud.identity(BESIDE)
+    cloud.compose("stop", ANCHOR)
+    cloud.remove(APACHE)
+    cloud.spawn(APACHE)
+    assert cloud.identity(BESIDE) == pinned
+    assert not cloud.source(BESIDE, 4), "the breakage"
+    cloud.compose("start", ANCHOR)
+    cloud.wait_leaves(APACHE)
+    cloud.wait_leaves(BESIDE)
+    assert cloud.identity(anchor_of(APACHE)) != old and cloud.identity(BESIDE) != pinned
 
 
-def test_life2_an_older_image_is_replaced_once_at_our_start(managed):
+def test_life2_an_older_image_is_replaced_once_at_our_start(cloud):
     """The same programs under another ID: `docker commit` of what was made."""
-    managed.spawn()
-    managed.wait_leaves(managed.target)
-    older = f"{managed.name}:older"
-    managed.lab.docker("commit", managed.anchor_name, older)
-    managed.compose("stop", ANCHOR)
-    managed.remove(managed.anchor_name)
-    managed.lab.docker("run", "--detach", "--name", managed.anchor_name, "--network", f"container:{managed.target}",
-                       "--cap-add", "NET_ADMIN", "--restart", "unless-stopped", "--label", "anchord.managed-by=f45", older)
-    first = managed.identity(managed.anchor_name)
-    managed.compose("start", ANCHOR)
-    wait_until(lambda: managed.identity(managed.anchor_name) not in ("", first), 60, "another service-anchor")
-    managed.wait_leaves(managed.target)
-    assert managed.lab.engine.inspect(managed.anchor_name)["Image"] == managed.inspect(ANCHOR)["Image"]
-    wait_until(lambda: not managed.identity(first), 60, "the old one is removed")
-    managed.lab.docker("rmi", older)
+    older = "anchord-managed:older"
+    cloud.spawn(APACHE)
+    cloud.wait_leaves(APACHE)
+    cloud.lab.docker("commit", anchor_of(APACHE), older)
+    cloud.compose("stop", ANCHOR)
+    cloud.remove(anchor_of(APACHE))
+    cloud.lab.docker("run", "--detach", "--name", anchor_of(APACHE), "--network", f"container:{APACHE}", "--cap-add",
+                     "NET_ADMIN", "--restart", "unless-stopped", "--label", "anchord.managed-by=f45", older)
+    first = cloud.identity(anchor_of(APACHE))
+    cloud.compose("start", ANCHOR)
+    wait_until(lambda: cloud.identity(anchor_of(APACHE)) not in ("", first), 60, "another service-anchor")
+    cloud.wait_leaves(APACHE)
+    assert cloud.lab.engine.inspect(anchor_of(APACHE))["Image"] == cloud.inspect(ANCHOR)["Image"]
+    wait_until(lambda: not cloud.identity(first), 60, "the old one is removed")
+    cloud.lab.docker("rmi", older)
