@@ -232,7 +232,8 @@ bool ip_address_is_unique_local(const struct ip_address *address)
     return address->family == IP_FAMILY_6 && (address->bytes[0] & 0xfe) == 0xfc;
 }
 
-bool ip_address_is_reserved(const struct ip_address *address)
+/* 240.0.0.0/4 with 255.255.255.255 (RFC 1112 §4, RFC 919), 0.0.0.0/8 (RFC 1122); v4 only */
+static bool is_reserved(const struct ip_address *address)
 {
     return address->family == IP_FAMILY_4 && (address->bytes[0] == 0 || (address->bytes[0] & 0xf0) == 0xf0);
 }
@@ -240,5 +241,5 @@ bool ip_address_is_reserved(const struct ip_address *address)
 bool ip_address_is_host(const struct ip_address *address)
 {
     return ip_family_length(address->family) != 0 && !ip_address_is_unspecified(address) &&
-           !ip_address_is_loopback(address) && !ip_address_is_multicast(address) && !ip_address_is_reserved(address);
+           !ip_address_is_loopback(address) && !ip_address_is_multicast(address) && !is_reserved(address);
 }

@@ -89,8 +89,6 @@ bool ip_address_is_multicast(const struct ip_address *address);
 bool ip_address_is_link_local(const struct ip_address *address);
 /* fc00::/7 (RFC 4193) */
 bool ip_address_is_unique_local(const struct ip_address *address);
-/* 240.0.0.0/4 with 255.255.255.255 (RFC 1112 §4, RFC 919), 0.0.0.0/8 (RFC 1122); v4 only */
-bool ip_address_is_reserved(const struct ip_address *address);
 
 /* An address that a host on a network can have: none of unspecified, loopback, multicast, reserved. */
 bool ip_address_is_host(const struct ip_address *address);

@@ -101,12 +101,12 @@ static bool line_append_character(struct line *line, const char **position)
 
 static bool line_append_quoted(struct line *line, const char *text)
 {
-    const char *position = text ? text : "";
-    const char *limit = position + TEXT_LIMIT;
+    const char *start = text ? text : "";
+    const char *position = start;
 
     if (!line_append_text(line, "\""))
         return false;
-    while (*position && position < limit) {
+    while (*position && position - start < TEXT_LIMIT) {
         if (!line_append_character(line, &position))
             return false;
     }

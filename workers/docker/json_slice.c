@@ -120,11 +120,6 @@ bool json_slice_is_none(struct json_slice slice)
     return !slice.text || json_slice_equals(slice, "null");
 }
 
-bool json_slice_is_object(struct json_slice slice)
-{
-    return slice.length > 0 && slice.text[0] == '{';
-}
-
 bool json_slice_equals(struct json_slice slice, const char *text)
 {
     return slice.text && slice.length == strlen(text) && memcmp(slice.text, text, slice.length) == 0;
@@ -143,7 +138,7 @@ struct json_slice json_slice_member(struct json_slice object, const char *key)
     struct json_slice name;
     struct json_slice value;
 
-    if (!json_slice_is_object(object))
+    if (object.length == 0 || object.text[0] != '{')
         return (struct json_slice){0};
     while (json_walk_member(&walk, &name, &value)) {
         if (name.length == strlen(key) + 2 && memcmp(name.text + 1, key, name.length - 2) == 0)

@@ -35,7 +35,6 @@ bool json_walk_member(struct json_walk *walk, struct json_slice *ret_key, struct
 bool json_walk_element(struct json_walk *walk, struct json_slice *ret_value);
 
 bool json_slice_is_none(struct json_slice slice);
-bool json_slice_is_object(struct json_slice slice);
 /* Are these its bytes? `"name"` for a key, `true`. */
 bool json_slice_equals(struct json_slice slice, const char *text);
 /* An object or array without content, or none. */

@@ -109,18 +109,13 @@ static int check_namespace(struct plan *plan, struct planned_service *planned)
 
 /* --- the way out ------------------------------------------------------------------------------------------ */
 
-const struct project_attachment *plan_other_way_out(const struct project_service *service)
+static bool has_way_out(const struct project_service *service)
 {
     for (const struct project_attachment *each = service->attachments; each; each = each->next) {
         if (!each->network->is_internal && !each->network->has_gateway)
-            return each;
+            return true;
     }
-    return NULL;
-}
-
-static bool has_way_out(const struct project_service *service)
-{
-    return plan_other_way_out(service) != NULL || is_default_bridge(service);
+    return is_default_bridge(service);
 }
 
 static bool is_on(const struct project_service *service, const char *network)

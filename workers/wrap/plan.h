@@ -72,6 +72,3 @@ int plan_make(struct arena *arena, const struct project *project, const struct w
 
 /* Whether the override changes this service at all. */
 bool plan_changes(const struct planned_service *planned);
-
-/* The service's place on a network besides transit that can give it a default route; NULL: none. */
-const struct project_attachment *plan_other_way_out(const struct project_service *service);
