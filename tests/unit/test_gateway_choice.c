@@ -145,8 +145,8 @@ static void advertised_routers_are_ranked_and_bounded(void **state)
     static const struct {
         const char *address;
         uint8_t preference;
-    } routers[] = {{"fe80::9", LOW},    {"fe80::7", MEDIUM}, {"fe80::8", HIGH},
-                   {"fe80::3", MEDIUM}, {"fe80::6", HIGH},   {"fe80::4", RESERVED}};
+    } routers[] = {{"fe80::9", LOW},  {"fe80::7", MEDIUM},   {"fe80::8", HIGH}, {"fe80::3", MEDIUM},
+                   {"fe80::6", HIGH}, {"fe80::4", RESERVED}, {"fe80::a", LOW}};
     static const char *const order[ROUTERS_MAX] = {"fe80::6", "fe80::8", "fe80::3", "fe80::4"};
     struct network_link link = link_with(own_addresses);
     struct wire_network network = network_with_gateways(no_gateways);

@@ -138,6 +138,23 @@ static void network_without_subnets_allows_nothing(void **state)
     map_state_clear(&wanted);
 }
 
+/* Over all four maps together; the elements themselves do not matter any more then. */
+static void one_element_too_many_is_refused(void **state)
+{
+    const struct wire_network shared = shared_network();
+    const struct policy policy = {.shared = &shared, .is_own_address = holds, .userdata = "172.30.0.3"};
+    struct map_state wanted = {0};
+    char reason[REASON_SIZE];
+
+    (void)state;
+    wanted.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].count = MAP_ELEMENTS_MAX - 1;
+    wanted.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 1;
+    assert_int_equal(policy_check(&policy, &wanted, reason), 0);
+    wanted.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 2;
+    assert_int_equal(policy_check(&policy, &wanted, reason), -E2BIG);
+    assert_string_equal(reason, "more map elements than are allowed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +162,7 @@ int main(void)
         cmocka_unit_test(everything_else_is_refused_with_its_reason),
         cmocka_unit_test(later_port_of_a_run_is_checked_too),
         cmocka_unit_test(network_without_subnets_allows_nothing),
+        cmocka_unit_test(one_element_too_many_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
