@@ -19,7 +19,7 @@
 
 static void check_content(const struct nft_table_content *content)
 {
-    if (content->intruder_count > NFT_INTRUDERS_MAX || content->external_count > content->external_capacity)
+    if (content->intruder_count > content->intruder_capacity || content->external_count > content->external_capacity)
         abort();
     for (size_t i = 0; i < content->intruder_count; i++) {
         if (!memchr(content->intruders[i].name, '\0', sizeof(content->intruders[i].name)))

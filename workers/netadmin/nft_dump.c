@@ -42,12 +42,15 @@ static int add_intruder(struct dump *dump, enum nft_object_kind kind, const char
 
     if (!name)
         return -EBADMSG;
-    if (!content->intruders)
-        content->intruders = calloc(NFT_INTRUDERS_MAX, sizeof(*content->intruders));
-    if (!content->intruders)
-        return -ENOMEM;
-    if (content->intruder_count == NFT_INTRUDERS_MAX)
-        return 0;
+    if (content->intruder_count == content->intruder_capacity) {
+        size_t capacity = content->intruder_capacity ? content->intruder_capacity * 2 : 16;
+
+        intruder = realloc(content->intruders, capacity * sizeof(*intruder));
+        if (!intruder)
+            return -ENOMEM;
+        content->intruders = intruder;
+        content->intruder_capacity = capacity;
+    }
     intruder = &content->intruders[content->intruder_count++];
     intruder->kind = kind;
     intruder->type = type;

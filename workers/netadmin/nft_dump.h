@@ -12,9 +12,6 @@
 
 #include <linux/netfilter/nf_tables.h>
 
-/* Objects of others inside our table, more than this at once are removed in several rounds. */
-#define NFT_INTRUDERS_MAX 256
-
 enum nft_object_kind {
     NFT_OBJECT_SET,
     NFT_OBJECT_CHAIN,
@@ -34,8 +31,9 @@ struct nft_table_content {
     uint32_t flags;
     /* True for the sets that exist with our shape: only these have elements that count. */
     bool has_set[NFT_SET_INDEX_MAX_];
-    struct nft_intruder *intruders;
+    struct nft_intruder *intruders; /* any number: what is left out could hold what shall go */
     size_t intruder_count;
+    size_t intruder_capacity;
     struct map maps[PROTOCOL_INDEX_MAX_]; /* sorted */
     struct ip_address *external;          /* others may have added any number */
     size_t external_count;
