@@ -12,6 +12,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <yajl/yajl_gen.h>
 #include <yajl/yajl_parse.h>
 
 #include <cmocka.h>
@@ -75,6 +77,9 @@ WRAP(void, calloc, (size_t count, size_t size), (count, size))
 WRAP(void, realloc, (void *old, size_t size), (old, size))
 WRAP(void, reallocarray, (void *old, size_t count, size_t size), (old, count, size))
 WRAP(char, strdup, (const char *text), (text))
+WRAP(char, strndup, (const char *text, size_t size), (text, size))
+WRAP(FILE, open_memstream, (char **text, size_t *size), (text, size))
+WRAP(struct yajl_gen_t, yajl_gen_alloc, (const yajl_alloc_funcs *functions), (functions))
 WRAP(struct yajl_handle_t, yajl_alloc, (const yajl_callbacks *callbacks, yajl_alloc_funcs *functions, void *context),
      (callbacks, functions, context))
 WRAP(struct nftnl_table, nftnl_table_alloc, (void), ())
