@@ -134,6 +134,7 @@ def test_foreign_text_is_data_and_no_environment_is_shown(build, scratch, engine
     gone = engine.add("gone")
     engine.add("web", joined=gone, labels=FILES | {"com.docker.compose.project.config_files": evil})
     engine.named("web")["Config"]["Env"] = ["PASSWORD=hunter2"]
+    engine.named("web")["State"]["Status"] = "\033[5mrunning"
     engine.named("web")["Name"] = "/a\033[31mb"
     engine.remove("gone")
     for options in ([], ["--json"]):
