@@ -145,11 +145,14 @@ def test_a_duplicate_is_refused(lab):
 
 
 def test_rotation_and_renewal(lab):
-    """ADDR-6, ADDR-7: a renewal disturbs nothing; the old address goes with its flows."""
+    """ADDR-6, ADDR-7: a renewal disturbs nothing; the old address goes with its flows, those to it and from it (NAT-4)."""
     lab.start()
     lab.serve_one()
     lab.expose()
+    lab.serve(lab.client, "outside", "udp", 7000, CLIENT6)
     lab.lease(f"{LEASED6}/128", family=6)
+    wait_egress(lab, LEASED6)
+    leaving = Flow(lab.one, "udp", CLIENT6, 7000)
     flow, other = Flow(lab.client, "tcp", LEASED6, 8080), Flow(lab.client, "tcp", LAN6, 8080)
     lab.lease(f"{LEASED6}/128", family=6, valid=7200)
     assert flow.is_alive(2.0)
@@ -158,6 +161,9 @@ def test_rotation_and_renewal(lab):
     lab.wait_external(BOOTSTRAP, "2001:db8:99::d7/128", family=6)
     wait_until(lambda: not flow.is_alive(), "the flow of the old address to end")
     wait_egress(lab, "2001:db8:99::d7")
+    wait_until(lambda: LEASED6 not in lab.anchor.run("conntrack", "-L", "-f", "ipv6"), "no flow of the old address")
+    leaving.socket.send(b"?")
+    assert leaving.socket.recv(2048).decode().split()[1] == "2001:db8:99::d7"
     assert other.is_alive(2.0)
 
 
