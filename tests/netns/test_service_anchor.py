@@ -1,5 +1,6 @@
 """The role service-anchor on the real kernel: its own table and rules, whatever happens around them (SPEC §5)."""
 
+import contextlib
 import json
 import os
 import signal
@@ -332,15 +333,33 @@ def test_links_that_come_back_soon_are_no_loss(lab):
     assert process.process.poll() is None
 
 
-def test_another_users_lock_does_not_keep_it_from_working(lab):
-    """A process of the application holds the abstract name."""
-    squatter = ("import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); "
-                "s.bind('\\0anchord/service-anchor'); s.listen(); print('bound', flush=True); input()")
+LOCK = "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); name = '\\0anchord/service-anchor'; "
+
+
+@contextlib.contextmanager
+def another_user(lab, deed):
+    """A process of the application that has done something with the abstract name, in Python, and waits."""
     with lab.app.entered():
-        holder = subprocess.Popen(["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", squatter],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert holder.stdout.readline() == "bound\n"
+        process = subprocess.Popen(["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c",
+                                    f"import socket; {LOCK}{deed}; print('done', flush=True); input()"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "done\n"
+    yield
+    process.communicate("\n", timeout=5)
+
+
+def test_another_users_lock_does_not_keep_it_from_working(lab):
+    with another_user(lab, "s.bind(name); s.listen()"):
+        process = lab.start_ready()
+        process.wait_for(msg="another user's process holds the lock of service-anchors, going on without it")
+        lab.wait_installed(ANCHOR4, ANCHOR6)
+
+
+def test_another_users_connection_is_no_standby(lab):
+    """SA-4, SA-7: it is ended at once, or the application could have the routes stay."""
     process = lab.start_ready()
-    process.wait_for(msg="another user's process holds the lock of service-anchors, going on without it")
     lab.wait_installed(ANCHOR4, ANCHOR6)
-    holder.communicate("\n", timeout=5)
+    with another_user(lab, "s.settimeout(5); s.connect(name); assert s.recv(1) == b''"):
+        assert process.stop()[0] == 0
+    assert process.find(msg="signal received, shutting down", routes_stay=False)
+    assert [lab.rules(family) + lab.routes(family) for family in FAMILIES] == [[], []]
