@@ -274,18 +274,20 @@ static int run_role(const char *argument)
     return supervisor_run(&configuration, &raw_sockets, lease_listener);
 }
 
-/* A word that is no command: a role takes no arguments. */
+/* A word that is no command: a role takes no arguments. What is no role either is an error like others of the
+ * configuration, which are all said (SPEC §10); who typed a command hears of its name, too. */
 static int run_role_of(char **words)
 {
     const char *unknown = words[0][0] == '-' ? words[0] : words[1]; /* they end in NULL */
     enum role role;
-    const char *wrong = unknown ? NULL : parse_role(words[0], &role);
 
-    if (wrong)
-        (void)fprintf(stderr, "anchord: %s %s; for the commands see anchord --help\n", words[0], wrong);
-    else if (unknown)
+    if (unknown) {
         (void)fprintf(stderr, "anchord: unknown argument %s; see anchord --help\n", unknown);
-    return wrong || unknown ? EXIT_STATUS_CONFIGURATION : run_role(words[0]);
+        return EXIT_STATUS_CONFIGURATION;
+    }
+    if (parse_role(words[0], &role))
+        (void)fprintf(stderr, "anchord: %s is neither a role nor a command; see anchord --help\n", words[0]);
+    return run_role(words[0]);
 }
 
 int main(int argc, char **argv)

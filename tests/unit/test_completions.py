@@ -13,8 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OTHER_PROGRAMS = {"doctor", "wrap"}  # where they are installed; they have tests of their own
 WRONG_WORDS = {
-    ("stauts",): "anchord: stauts is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder; "
-                 "for the commands see anchord --help\n",
+    ("stauts",): "anchord: stauts is neither a role nor a command; see anchord --help\n",
     ("network-anchor", "x"): "anchord: unknown argument x; see anchord --help\n",
     ("--x",): "anchord: unknown argument --x; see anchord --help\n",
     ("version", "x"): "anchord version: unknown argument x; see anchord --help\n",
@@ -82,7 +81,8 @@ def main():
         compare(f"anchord {name} --help", (code, complaint, text.split("\n")[0].split()[:3], shown),
                 (0, "", ["Usage:", "anchord", name], commands[name]))
     for words, complaint in WRONG_WORDS.items():
-        compare(" ".join(words), asked(sys.argv[1], *words), (1, "", complaint))
+        code, _, said = asked(sys.argv[1], *words)  # a wrong role is in the log besides, with all other errors
+        compare(" ".join(words), (code, said), (1, complaint))
     return status
 
 
