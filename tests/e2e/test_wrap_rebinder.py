@@ -192,6 +192,7 @@ def changed_values(before, after):
             if (before.get(key) or None) != (after.get(key) or None)}
 
 
+@pytest.mark.every_engine
 def test_docker_that_restarts_in_the_middle_finds_one_whole_container(lab, project, anchord_image, figure):
     """LIFE-7: while the old one is being stopped. Afterwards the rebinder is a new one, which waits: the recreation could be
     another one's."""
