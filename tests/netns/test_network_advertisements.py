@@ -2,8 +2,9 @@
 
 import pytest
 
+import messages
 from advertisements_lab import Router, accept_advertisements
-from netadmin_lab import LAN6, wait_until
+from netadmin_lab import LAN6, ONE6, outcome, wait_until
 from network_lab import ROUTER6, TABLE, UNREACHABLE6, NetworkLab, wait_logged
 
 OUTSIDE = "2001:db8:ffff::9"
@@ -128,6 +129,21 @@ def test_the_preferred_router_is_first(lab, tmp_path):
     wait_for_gateways(lab, SECOND, FIRST)
     assert [route["pref"] for route in mirrored(lab)] == ["high", "low"]
     assert f"via {SECOND}" in lab.route_to("-6", OUTSIDE)
+
+
+@pytest.mark.parametrize("prefix", ["fd30::/64", "fd30::/80", f"{ONE6}/128"])
+def test_a_prefix_of_the_shared_network_is_not_believed(lab, tmp_path, prefix):
+    """The route that it brings would lead to the LAN what is meant for a backend: nothing served over IPv6 any more."""
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "tcp", 8080, ONE6)
+    netadmin.expose(messages.exposure("tcp", 8080, ONE6))
+    Router(lab, tmp_path, FIRST, prefix=prefix)
+    wait_logged(netadmin, "a router on the LAN advertises a subnet of the shared network; the route was removed",
+                interface="ext0", network="transit")
+    wait_for_gateways(lab, FIRST)  # it is a router all the same
+    wait_until(lambda: outcome(lab.client, "tcp", LAN6, 8080, 1) == "one", "the backend served", 10)
+    wait_until(lambda: not [line for line in lab.routes("-6", "main") if line.startswith("fd30:") and "ext0" in line],
+               "no way to the shared network over the LAN")
 
 
 def test_dockers_address_is_the_egress_beside_slaac(lab, tmp_path):

@@ -118,8 +118,8 @@ static uint32_t route_table_of(const struct nlmsghdr *message, const struct rtms
     return rtnetlink_get_u32(attributes[RTA_TABLE], header->rtm_table);
 }
 
-/* Of routes only ours, those in place of ours and what advertisements bring matter; a router's churn in main does not
- * wake us. */
+/* Of routes only ours, those in place of ours and what advertisements bring matter, on-link prefixes in the kernel's
+ * name; a router's churn in main does not wake us. */
 static bool concerns_us(const struct nlmsghdr *message)
 {
     const struct rtmsg *header = mnl_nlmsg_get_payload(message);
@@ -129,6 +129,8 @@ static bool concerns_us(const struct nlmsghdr *message)
     if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
         return false;
     return header->rtm_protocol == RTPROT_RA || header->rtm_protocol == ROUTE_PROTOCOL ||
+           (header->rtm_protocol == RTPROT_KERNEL && header->rtm_family == AF_INET6 &&
+            header->rtm_table == RT_TABLE_MAIN && message->nlmsg_type == RTM_NEWROUTE) ||
            header->rtm_dst_len == HALF_PREFIX_LENGTH || route_table_of(message, header) == ROUTE_TABLE_NUMBER;
 }
 

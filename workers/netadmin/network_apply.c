@@ -79,6 +79,23 @@ static int apply_claim(struct network *network)
     return network_report_result(network, NETWORK_STEP_CLAIM, &request, result);
 }
 
+/* The kernel brings them back with each advertisement: the log hears of powers of two only. */
+static int remove_trespassers(struct network *network, const struct network_link *external)
+{
+    struct rtnetlink_request request;
+    int count =
+        route_table_remove_trespassers(network->rtnetlink, &request, external->index, &network->topology.shared);
+
+    for (int i = 0; i < count; i++) {
+        network->trespassers++;
+        if ((network->trespassers & (network->trespassers - 1)) == 0)
+            log_warn("a router on the LAN advertises a subnet of the shared network; the route was removed",
+                     LOG_TEXT("interface", external->name), LOG_TEXT("network", network->topology.shared.name),
+                     LOG_NUMBER("removed", network->trespassers));
+    }
+    return network_report_result(network, NETWORK_STEP_TRESPASSERS, &request, count);
+}
+
 static int choose_gateway(struct network *network, const struct family_state *family,
                           const struct network_link *external, struct gateway_choice *ret)
 {
@@ -248,7 +265,9 @@ static int apply_family(struct network *network, struct family_state *family)
         result = choose_table(network, family);
     if (external && result == 0)
         result = network_adopt_lease(network, family);
-    if (external && result == 0)
+    if (external && result == 0 && family->family == IP_FAMILY_6)
+        result = remove_trespassers(network, external);
+    if (external && result >= 0)
         result = choose_gateway(network, family, external, &choice);
     return result < 0 ? result : network_apply_family(network, family, external, &choice);
 }

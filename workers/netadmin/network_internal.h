@@ -28,6 +28,7 @@ enum network_step {
     NETWORK_STEP_CLAIM,
     NETWORK_STEP_NEIGHBOURS,
     NETWORK_STEP_ROUTERS,
+    NETWORK_STEP_TRESPASSERS,
     NETWORK_STEP_ROUTES4,
     NETWORK_STEP_ROUTES6,
     NETWORK_STEP_RULES4,
@@ -100,6 +101,7 @@ struct network {
     uint32_t reported_index[2]; /* by enum device_side: as last said in the log */
     bool reported_missing[2];
     bool reported_forwarding6;
+    uint64_t trespassers; /* routes of route_table_remove_trespassers(), ever */
     char failures[NETWORK_STEP_MAX_][FAILURE_TEXT_SIZE];
 };
 

@@ -362,6 +362,46 @@ int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
     return result;
 }
 
+struct trespass_reading {
+    uint32_t index;
+    const struct wire_network *shared;
+    struct route_list found;
+};
+
+static bool leads_into(const struct wire_network *network, const struct route *route)
+{
+    for (uint32_t i = 0; i < network->subnet_count; i++) {
+        struct ip_subnet subnet = {wire_address_to(&network->subnets[i].address), network->subnets[i].prefix_length};
+
+        if (route->destination_length >= subnet.prefix_length && ip_subnet_contains(&subnet, &route->destination))
+            return true;
+    }
+    return false;
+}
+
+static void on_trespasser(const struct nlmsghdr *message, void *userdata)
+{
+    struct trespass_reading *reading = userdata;
+    struct route_list *found = &reading->found;
+    struct route route;
+
+    if (found->count < ROUTES_MAX && parse_route(message, &route) && route.family == IP_FAMILY_6 &&
+        route.table == RT_TABLE_MAIN && route.index == reading->index && route.type == RTN_UNICAST &&
+        (route.protocol == RTPROT_KERNEL || route.protocol == RTPROT_RA) && leads_into(reading->shared, &route))
+        found->routes[found->count++] = route;
+}
+
+int route_table_remove_trespassers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
+                                   const struct wire_network *shared)
+{
+    struct trespass_reading reading = {.index = index, .shared = shared};
+    int result = dump_routes(rtnetlink, request, IP_FAMILY_6, RT_TABLE_MAIN, on_trespasser, &reading);
+
+    for (size_t i = 0; i < reading.found.count && result == 0; i++)
+        result = delete_route(rtnetlink, request, &reading.found.routes[i]);
+    return result < 0 ? result : (int)reading.found.count;
+}
+
 struct router_reading {
     uint32_t index;
     struct gateway *routers;

@@ -65,6 +65,15 @@ int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
     __attribute__((warn_unused_result));
 
 /*
+ * Removes from the main table the IPv6 routes that router advertisements brought over link `index` and that lead into a
+ * subnet of `shared`: an on-link prefix (RFC 4861 §4.6.2) or a route information option (RFC 4191). As specific as the
+ * shared link's own or more so, they would turn the way to our backends over to the LAN. Other people's static routes
+ * stay. Returns how many there were, or a negative errno.
+ */
+int route_table_remove_trespassers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
+                                   const struct wire_network *shared) __attribute__((warn_unused_result));
+
+/*
  * The default routes that router advertisements brought to the main table on link `index`, `maximum` at most.
  * Returns their number or a negative errno.
  */
