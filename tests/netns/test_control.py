@@ -96,6 +96,16 @@ def test_status_shows_exposures_conflicts_and_faults(operator):
     assert [row["container"] for row in status["exposures"] if row["port_first"] == 443] == ["mail"]
 
 
+def test_no_name_colours_the_terminal(operator):
+    """C0, DEL and C1 (U+009B begins a control sequence, too); JSON has the name as it is."""
+    name = "a\x1b[31m\x7f\u009b2Jb"
+    operator.start_docker()
+    operator.docker.put(container(1, "tcp/443", name=name, address="172.30.0.5"))
+    operator.start().wait_for(msg="anchord ready")
+    operator.await_status(lambda status: [row["container"] for row in status["exposures"]] == [name])
+    assert re.search(r"^  tcp/443 +a\?\[31m\?\?\?2Jb +172\.30\.0\.5:443$", operator.anchord("status").stdout, re.M)
+
+
 def test_status_shows_the_network(operator):
     """SPEC §9: addresses and where they come from, gateway and its source, elements of the kernel's maps."""
     operator.start_docker()

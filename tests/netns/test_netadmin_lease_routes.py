@@ -1,5 +1,7 @@
 """netadmin: gateways and routes of leases, and leases that make no sense (ADDR-2, ADDR-11)."""
 
+import errno
+
 import pytest
 
 import messages
@@ -138,6 +140,8 @@ def test_leases_that_make_no_sense_are_refused_whole(lab):
     with lab.monitored("address", "route") as changes:
         for text in HOSTILE.values():
             assert lab.refused(text, routers=[LEASED_ROUTER4])
+        lab.send_lease(messages.wire_lease("10.99.0.78/24"), age=-3600)
+        assert lab.answer() == (-errno.EPERM, "received in the future")
     assert changes == []
     assert (lab.external(), lab.routes("-4")) == ([LEASED], routes)
 
