@@ -209,6 +209,7 @@ static struct sibling_verdict verdict_on(const struct inspection *sibling, const
 
 static void a_sibling_is_started_or_reported_and_only_that(void **state)
 {
+    static const char *const hostile[] = {"side; reboot", "$(reboot)", "--build", "a b", "", "s\xc3\xa4"};
     struct inspection target = {.is_running = true, .started = 5};
     struct inspection sibling = {.name = "side", .is_running = true, .started = 7};
 
@@ -218,6 +219,14 @@ static void a_sibling_is_started_or_reported_and_only_that(void **state)
     target.started = 8;
     assert_string_equal(verdict_on(&sibling, &target, true).command, "docker restart side");
     assert_string_equal(verdict_on(&sibling, NULL, true).command, "docker rm -f side, and create it again");
+    text_copy_cut(sibling.project, sizeof(sibling.project), "mail");
+    text_copy_cut(sibling.service, sizeof(sibling.service), "side");
+    assert_string_equal(verdict_on(&sibling, NULL, true).command,
+                        "docker compose -p mail up -d --no-deps --force-recreate side");
+    for (size_t i = 0; i < ARRAY_LENGTH(hostile); i++) {
+        text_copy_cut(sibling.service, sizeof(sibling.service), hostile[i]);
+        assert_string_equal(verdict_on(&sibling, NULL, true).command, "docker rm -f side, and create it again");
+    }
     target.is_running = false;
     assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_LEAVE);
     target.is_running = true;

@@ -3,6 +3,7 @@
 
 #include "common/text.h"
 #include "workers/docker/json_slice.h"
+#include "workers/docker/plain_name.h"
 #include "workers/docker/timestamp.h"
 
 #include <string.h>
@@ -60,14 +61,6 @@ static void read_joined(struct json_slice root, struct container *container)
         text_copy_cut(container->joined, sizeof(container->joined), mode + strlen(prefix));
 }
 
-/* What Compose takes for a project or service; not what could be an option of a command, whatever a label says. */
-static bool is_compose_name(const char *text)
-{
-    static const char characters[] = "0123456789_.-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-    return text[0] != '\0' && text[0] != '-' && strspn(text, characters) == strlen(text);
-}
-
 /* One of `docker compose run` belongs to no service that could be brought up. */
 static void read_origin(struct json_slice root, struct compose_origin *origin)
 {
@@ -86,7 +79,7 @@ static void read_origin(struct json_slice root, struct compose_origin *origin)
 
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
         copy_text(labels, texts[i].label, texts[i].target, texts[i].size);
-    if (!is_compose_name(origin->project) || !is_compose_name(origin->service) ||
+    if (!plain_name_is_valid(origin->project) || !plain_name_is_valid(origin->service) ||
         json_slice_equals(json_slice_member(labels, "com.docker.compose.oneoff"), "\"True\""))
         *origin = (struct compose_origin){0};
 }

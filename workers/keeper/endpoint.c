@@ -9,6 +9,7 @@
 #include "workers/keeper/endpoint.h"
 
 #include "common/cleanup.h"
+#include "workers/docker/plain_name.h"
 #include "workers/docker/timestamp.h"
 
 #include <stdio.h>
@@ -46,17 +47,9 @@ bool endpoint_prevented_start(const struct inspection *container)
            memcmp(error.text + error.length - strlen(end), end, strlen(end)) == 0;
 }
 
-/* Is it a part of a name that Docker and Compose allow? No quotes, no escapes, then. */
-static bool is_plain_name(const char *text)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-    return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
-}
-
 static void write_compose_aliases(FILE *file, const struct inspection *container)
 {
-    if (is_plain_name(container->service) && is_plain_name(container->name))
+    if (plain_name_is_valid(container->service) && plain_name_is_valid(container->name))
         (void)fprintf(file, "\"Aliases\":[\"%s\",\"%s\"]", container->name, container->service);
 }
 

@@ -2,6 +2,7 @@
 #include "workers/keeper/sibling.h"
 
 #include "common/clock.h"
+#include "workers/docker/plain_name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,9 +41,10 @@ static enum state state_of(const struct inspection *sibling, const struct inspec
     return target->started > sibling->started ? RESTART : WELL;
 }
 
+/* Somebody will paste it: what is no name of Compose's is no part of it, whatever a label says. */
 void sibling_recreate_command(const struct inspection *sibling, char ret[SIBLING_COMMAND_SIZE])
 {
-    if (sibling->project[0] != '\0' && sibling->service[0] != '\0')
+    if (plain_name_is_valid(sibling->project) && plain_name_is_valid(sibling->service))
         (void)snprintf(ret, SIBLING_COMMAND_SIZE, "docker compose -p %s up -d --no-deps --force-recreate %s",
                        sibling->project, sibling->service);
     else
