@@ -188,6 +188,19 @@ def test_unwritable_runtime_directory_is_no_reason_to_stop(operator):
     assert not operator.process.find(msg="worker started", name="control")
 
 
+@pytest.mark.parametrize("mode, owner", [(0o770, 0), (0o707, 0), (0o700, 65534)])
+def test_a_runtime_directory_of_others_is_not_used(operator, mode, owner):
+    """Who may write there could put a socket of his own in our place, and root would ask it."""
+    operator.supervision.runtime.mkdir()
+    os.chown(operator.supervision.runtime, owner, 0)
+    operator.supervision.runtime.chmod(mode)
+    operator.start_ready()
+    assert operator.process.wait_for(msg="no control socket: `anchord status` and `anchord healthcheck` cannot ask; "
+                                         "with read_only: true add the line to the service in Compose")["err"] == \
+        "Operation not permitted"
+    assert list(operator.supervision.runtime.iterdir()) == []
+
+
 # --- the D-Bus object ---
 
 def test_busctl_reads_the_object(operator):
