@@ -9,7 +9,6 @@ import ipaddress
 import os
 import pathlib
 import signal
-import struct
 
 import pytest
 
@@ -56,11 +55,6 @@ def of_another_client(project, request, own):
             dhcp.identity6(request, dhcp.identity_address6(own)))
 
 
-def of_another_identity(project, request, own):
-    return HostileServer6.identifiers(request) + dhcp.option6(
-        dhcp.IA_NA6, b"\xff" * 4 + struct.pack("!II", 200, 300) + dhcp.identity_address6(own))
-
-
 def without_a_server(project, request, own):
     return dhcp.option6(dhcp.CLIENT6, request.options[dhcp.CLIENT6]) + dhcp.identity6(request, dhcp.identity_address6(own))
 
@@ -73,9 +67,8 @@ def many(count):
     return answer
 
 
-def cut_short(code, length):
-    return lambda project, request, own: HostileServer6.identifiers(request) + (
-        dhcp.option6(code, bytes(length)) if code == dhcp.IA_NA6 else dhcp.identity6(request, dhcp.option6(code, bytes(length))))
+def address_cut_short(project, request, own):
+    return identity(request, dhcp.option6(dhcp.IA_ADDRESS6, bytes(12)))
 
 
 NO_HOST = "new_dhcp6_ia_na1_ia_addr1 is an address that no host can have"
@@ -96,10 +89,8 @@ REFUSED = {
     "preferred-for-longer-than-valid": (lasting(601, 600), None),
     "renewal-after-rebinding": (lasting(400, 600, renew=300, rebind=200), None),
     "no-address": (lambda project, request, own: identity(request, b""), None),
-    "identity-cut-short": (cut_short(dhcp.IA_NA6, 8), None),
-    "address-cut-short": (cut_short(dhcp.IA_ADDRESS6, 12), None),
+    "address-cut-short": (address_cut_short, None),
     "of-another-client": (of_another_client, None),
-    "of-another-identity": (of_another_identity, None),
     "without-a-server": (without_a_server, None),
 }
 # The address is used, and what is wrong beside it does no harm.
