@@ -5,18 +5,14 @@ channel at descriptor 3, a network namespace of its own.
 """
 
 import contextlib
-import json
-import os
+import pathlib
 import shutil
 import struct
-import subprocess
 import tempfile
-import threading
-import pathlib
 
 import fake_engine
 import messages
-from watcher_lab import Connection, DEADLINE
+from worker_process import WorkerProcess
 
 UID = 24943
 ROLE_NETWORK_ANCHOR, ROLE_EXTERNAL_REBINDER, ROLE_WRAP_REBINDER = 1, 3, 4
@@ -33,45 +29,9 @@ def configure_keeper(docker_host, project="mail", poll=30.0, stop_timeout=1.0, s
     return messages.message(messages.CONFIGURE_KEEPER, body)
 
 
-class Keeper:
+class Keeper(WorkerProcess):
     def __init__(self, build, scratch):
-        self.supervisor = Connection()
-        self.lines = []
-        self.changed = threading.Condition()
-        given = self.supervisor.given.fileno()
-        command = ["unshare", "--net", "setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups",
-                   "--inh-caps=-all", "--bounding-set=-all", str(build / "workers/keeper/anchord-keeper")]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=scratch, env={},
-                                        preexec_fn=lambda: os.dup2(given, 3), pass_fds=(3,))
-        self.supervisor.given.close()
-        self.reader = threading.Thread(target=self.read_log, daemon=True)
-        self.reader.start()
-
-    def read_log(self):
-        for line in self.process.stdout:
-            with self.changed:
-                self.lines.append(json.loads(line))
-                self.changed.notify_all()
-
-    def logged(self, prefix):
-        return [line for line in list(self.lines) if line["msg"].startswith(prefix)]
-
-    def log(self, prefix, count=1, deadline=DEADLINE):
-        """Waits for the `count`-th line whose message begins with `prefix`."""
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.logged(prefix)) >= count, deadline), \
-                f"no {prefix!r} in {json.dumps(self.lines, indent=1)}"
-            return self.logged(prefix)[count - 1]
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def close(self):
-        self.kill()
-        self.reader.join(5)
-        self.process.stdout.close()
-        self.supervisor.own.close()
+        super().__init__(build / "workers/keeper/anchord-keeper", UID, scratch, ["unshare", "--net"])
 
 
 class KeeperLab:

@@ -6,7 +6,6 @@ channel at descriptor 3, a network namespace of its own.
 
 import contextlib
 import json
-import os
 import pathlib
 import select
 import shutil
@@ -14,18 +13,17 @@ import socket
 import struct
 import subprocess
 import tempfile
-import threading
 import time
 
 import fake_docker
 import messages
+from worker_process import DEADLINE, Connection, WorkerProcess
 
 UID = 24941
 PEER_NETADMIN, PEER_CONTROL = 2, 5
 FINDING_EXPOSED, FINDING_WITHHELD, FINDING_RETURN_PATH = 1, 6, 7
 FINDING = struct.Struct("=BBHHH20s20s128s128s448s")
 IPV6_DISABLED, IPV6_FORWARDS, IPV6_ACCEPTS_RA = 1, 2, 4
-DEADLINE = 20.0
 EXTERNAL_FLAGS = IPV6_FORWARDS | IPV6_ACCEPTS_RA
 
 
@@ -58,62 +56,16 @@ def applied(generation, error=0, reason=b""):
     return messages.message(messages.APPLIED, messages.APPLIED_BODY.pack(error, 0, 1, 0, 0, 0, 0, 0, reason), generation)
 
 
-class Connection:
-    """The test's end of a channel."""
-
-    def __init__(self):
-        self.own, self.given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-    def send(self, *datagrams):
-        for datagram in datagrams:
-            self.own.send(datagram)
-
-    def receive(self, deadline):
-        """The next message as (kind, generation, body), None at the end of file."""
-        ready, _, _ = select.select([self.own], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            raise TimeoutError("no message in time")
-        datagram = self.own.recv(messages.LENGTH_MAX)
-        return messages.split(datagram) if datagram else None
-
-
-class Watcher:
+class Watcher(WorkerProcess):
     def __init__(self, build, scratch, namespace, resolv_conf=None, environment=None):
-        self.supervisor = Connection()
         self.netadmin = None
         self.control = None
-        self.lines = []
         self.commits = 0  # complete desired states received
-        self.changed = threading.Condition()
-        command = ["nsenter", f"--net=/run/netns/{namespace}"]
+        wrap = ["nsenter", f"--net=/run/netns/{namespace}"]
         if resolv_conf:
-            command += ["unshare", "--mount", "/bin/bash", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"',
-                        str(resolv_conf)]
-        command += ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--inh-caps=-all",
-                    "--bounding-set=-all", str(build / "workers/watcher/anchord-watcher")]
-        given = self.supervisor.given.fileno()
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=scratch,
-                                        env=environment or {},
-                                        preexec_fn=lambda: os.dup2(given, 3), pass_fds=(3,))
-        self.supervisor.given.close()
-        self.reader = threading.Thread(target=self.read_log, daemon=True)
-        self.reader.start()
-
-    def read_log(self):
-        for line in self.process.stdout:
-            with self.changed:
-                self.lines.append(json.loads(line))
-                self.changed.notify_all()
-
-    def log(self, prefix, count=1, deadline=DEADLINE):
-        """Waits for the `count`-th line whose message begins with `prefix`."""
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.logged(prefix)) >= count, deadline), \
-                f"no {prefix!r} in {json.dumps(self.lines, indent=1)}"
-            return self.logged(prefix)[count - 1]
-
-    def logged(self, prefix):
-        return [line for line in self.lines if line["msg"].startswith(prefix)]
+            wrap += ["unshare", "--mount", "/bin/bash", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"',
+                     str(resolv_conf)]
+        super().__init__(build / "workers/watcher/anchord-watcher", UID, scratch, wrap, environment)
 
     def link(self, link_items=None, map_items=()):
         """Hands over a fresh netadmin, as the supervisor does."""
@@ -204,14 +156,10 @@ class Watcher:
         return int(text.split("\nPss:")[1].split()[0])
 
     def close(self):
-        self.supervisor.own.close()
         for connection in (self.netadmin, self.control):
             if connection:
                 connection.own.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.reader.join()
+        super().close()
 
 
 class WatcherLab:
