@@ -134,11 +134,6 @@ int ip_address_compare(const struct ip_address *a, const struct ip_address *b)
     return memcmp(a->bytes, b->bytes, ip_family_length(a->family));
 }
 
-bool ip_address_equal(const struct ip_address *a, const struct ip_address *b)
-{
-    return ip_address_compare(a, b) == 0;
-}
-
 bool mac_address_equal(const struct mac_address *a, const struct mac_address *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
@@ -169,14 +164,14 @@ static uint8_t prefix_mask_byte(uint8_t prefix_length, size_t index)
 bool ip_subnet_contains(const struct ip_subnet *subnet, const struct ip_address *address)
 {
     size_t length = ip_family_length(subnet->address.family);
+    size_t whole = subnet->prefix_length / 8; /* bytes that the prefix covers; of the next one only a part */
 
     if (length == 0 || subnet->address.family != address->family)
         return false;
-    for (size_t i = 0; i < length; i++) {
-        if ((subnet->address.bytes[i] ^ address->bytes[i]) & prefix_mask_byte(subnet->prefix_length, i))
-            return false;
-    }
-    return true;
+    if (memcmp(subnet->address.bytes, address->bytes, whole < length ? whole : length) != 0)
+        return false;
+    return whole >= length ||
+           !((subnet->address.bytes[whole] ^ address->bytes[whole]) & prefix_mask_byte(subnet->prefix_length, whole));
 }
 
 struct ip_address ip_subnet_first(const struct ip_subnet *subnet)

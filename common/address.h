@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum ip_family {
     IP_FAMILY_NONE = 0, /* "no address" */
@@ -67,7 +68,11 @@ const char *mac_address_format(const struct mac_address *address, char text[MAC_
 
 /* Orders by family, then bytes: <0, 0, >0 as memcmp. */
 int ip_address_compare(const struct ip_address *a, const struct ip_address *b);
-bool ip_address_equal(const struct ip_address *a, const struct ip_address *b);
+/* Asked for every backend of every state: inline. */
+static inline bool ip_address_equal(const struct ip_address *a, const struct ip_address *b)
+{
+    return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
 bool mac_address_equal(const struct mac_address *a, const struct mac_address *b);
 bool mac_address_is_zero(const struct mac_address *address);
 /* One that a single interface can have: not zero, no group (IEEE 802-2014 §8.2, the first byte's lowest bit). */

@@ -16,13 +16,7 @@ static struct wire_address wire(const char *text)
     return wire_address_from(&address);
 }
 
-static bool holds(const struct ip_address *address, const void *userdata)
-{
-    struct ip_address own;
-
-    assert_int_equal(ip_address_parse(userdata, &own), 0);
-    return ip_address_equal(address, &own);
-}
+static const struct ip_address own[] = {{IP_FAMILY_6, {0xfe, 0x80, [15] = 1}}, {IP_FAMILY_4, {172, 30, 0, 3}}};
 
 static struct wire_network shared_network(void)
 {
@@ -42,7 +36,7 @@ static struct wire_network shared_network(void)
 static int judge(const char *backend, char reason[REASON_SIZE])
 {
     const struct wire_network shared = shared_network();
-    const struct policy policy = {.shared = &shared, .is_own_address = holds, .userdata = "172.30.0.3"};
+    const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
     struct map_state state = {0};
     struct ip_address address;
     struct map_element element = {.port = 25, .backend_port = 25, .backend = {172, 30, 0, 5}};
@@ -108,7 +102,7 @@ static void everything_else_is_refused_with_its_reason(void **state)
 static void later_port_of_a_run_is_checked_too(void **state)
 {
     const struct wire_network shared = shared_network();
-    const struct policy policy = {.shared = &shared, .is_own_address = holds, .userdata = "172.30.0.3"};
+    const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
     struct map_state wanted = {0};
     struct map_element element = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
     char reason[REASON_SIZE];
@@ -126,7 +120,7 @@ static void later_port_of_a_run_is_checked_too(void **state)
 static void network_without_subnets_allows_nothing(void **state)
 {
     const struct wire_network nothing = {.name = "transit"};
-    const struct policy policy = {.shared = &nothing, .is_own_address = holds, .userdata = "172.30.0.3"};
+    const struct policy policy = {.shared = &nothing, .own = own, .own_count = ARRAY_LENGTH(own)};
     const struct map_element element = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
     struct map_state wanted = {0};
     char reason[REASON_SIZE];
@@ -142,7 +136,7 @@ static void network_without_subnets_allows_nothing(void **state)
 static void one_element_too_many_is_refused(void **state)
 {
     const struct wire_network shared = shared_network();
-    const struct policy policy = {.shared = &shared, .is_own_address = holds, .userdata = "172.30.0.3"};
+    const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
     struct map_state wanted = {0};
     char reason[REASON_SIZE];
 

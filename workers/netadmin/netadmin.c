@@ -134,11 +134,6 @@ static void schedule_reconcile(struct netadmin *netadmin)
         log_error("cannot schedule a comparison", LOG_ERROR(result));
 }
 
-static bool is_own_address(const struct ip_address *address, const void *userdata)
-{
-    return network_has_address(userdata, address);
-}
-
 static void drop_desired(struct netadmin *netadmin)
 {
     desired_state_clear(&netadmin->desired);
@@ -149,10 +144,11 @@ static void drop_desired(struct netadmin *netadmin)
 /* The policy knows the topology: only here, just before applying, can it judge. */
 static void check_desired(struct netadmin *netadmin)
 {
+    struct ip_address own[NETWORK_ADDRESSES_MAX];
     const struct policy policy = {
         .shared = &netadmin->topology.shared,
-        .is_own_address = is_own_address,
-        .userdata = netadmin->network,
+        .own = own,
+        .own_count = network_list_addresses(netadmin->network, own),
     };
     char reason[REASON_SIZE];
     int result;

@@ -303,17 +303,17 @@ int network_set_topology(struct network *network, const struct message_topology 
     return refresh(network, true) == -EPERM ? -EPERM : 0;
 }
 
-bool network_has_address(const struct network *network, const struct ip_address *address)
+size_t network_list_addresses(const struct network *network, struct ip_address ret[NETWORK_ADDRESSES_MAX])
 {
+    size_t count = 0;
+
     for (size_t i = 0; i < network->links.count; i++) {
         const struct network_link *link = &network->links.links[i];
 
-        for (uint32_t j = 0; j < link->address_count; j++) {
-            if (ip_address_equal(&link->addresses[j].address, address))
-                return true;
-        }
+        for (uint32_t j = 0; j < link->address_count; j++)
+            ret[count++] = link->addresses[j].address;
     }
-    return false;
+    return count;
 }
 
 static void wire_link_from(const struct network *network, const struct network_link *link, struct wire_link *ret)

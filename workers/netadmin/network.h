@@ -124,8 +124,10 @@ int network_set_lease(struct network *network, const struct message_lease *messa
  * without which dhcpcd gives up; *ret must be zero but for the header. */
 void network_describe_external_link(const struct network *network, struct message_external_link *ret);
 
-/* Whether an interface of this namespace holds `address`: never a target of DNAT (DESIGN §1). */
-bool network_has_address(const struct network *network, const struct ip_address *address);
+#define NETWORK_ADDRESSES_MAX (LINKS_MAX * LINK_ADDRESSES_MAX)
+
+/* Every address that an interface of this namespace holds, never a target of DNAT (DESIGN §1). Returns how many. */
+size_t network_list_addresses(const struct network *network, struct ip_address ret[NETWORK_ADDRESSES_MAX]);
 
 /*
  * Sends LINKS_BEGIN, ITEMS and COMMIT to the watcher: every link but loopback, with its addresses that can be

@@ -6,69 +6,74 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A subnet of the shared network, so that a backend costs a few comparisons. */
-struct bounds {
-    struct ip_address first;
-    struct ip_address last;
-    struct ip_address gateway;
-    struct ip_address auxiliary_gateway;
-    bool has_ends; /* `first` and `last` are no hosts */
+/* An address inside a subnet of the shared network that is no container's. */
+struct refused_address {
+    struct ip_address address;
+    const char *reason;
 };
 
+#define REFUSED_PER_SUBNET 4 /* two ends, two gateways */
+
+/* Prepared once per state, so that each of its thousands of backends costs a few comparisons. */
 struct judge {
     const struct policy *policy;
-    struct bounds subnets[SUBNETS_MAX];
+    struct ip_subnet subnets[SUBNETS_MAX];
     size_t subnet_count;
+    struct refused_address refused[SUBNETS_MAX * REFUSED_PER_SUBNET];
+    size_t refused_count;
 };
+
+static void refuse(struct judge *judge, const struct ip_address *address, const char *reason)
+{
+    if (address->family)
+        judge->refused[judge->refused_count++] = (struct refused_address){*address, reason};
+}
 
 /* The addresses at a subnet's ends are no hosts: v4's network and directed broadcast (RFC 1122 §3.2.1.3) and
  * v6's subnet-router anycast (RFC 4291 §2.6.1). A /31 and a /32 (RFC 3021), a /127 and a /128 (RFC 6164) have
  * no such ends. */
-static struct bounds bounds_of(const struct wire_subnet *wire)
+static void add_subnet(struct judge *judge, const struct wire_subnet *wire)
 {
     const struct ip_subnet subnet = {wire_address_to(&wire->address), wire->prefix_length};
+    const struct ip_address first = ip_subnet_first(&subnet);
+    const struct ip_address last = ip_subnet_last(&subnet);
+    const struct ip_address gateway = wire_address_to(&wire->gateway);
+    const struct ip_address auxiliary_gateway = wire_address_to(&wire->auxiliary_gateway);
+    bool has_ends = subnet.prefix_length + 1 < ip_family_bits(subnet.address.family);
 
-    return (struct bounds){
-        .first = ip_subnet_first(&subnet),
-        .last = ip_subnet_last(&subnet),
-        .gateway = wire_address_to(&wire->gateway),
-        .auxiliary_gateway = wire_address_to(&wire->auxiliary_gateway),
-        .has_ends = subnet.prefix_length + 1 < ip_family_bits(subnet.address.family),
-    };
+    judge->subnets[judge->subnet_count++] = subnet;
+    if (has_ends)
+        refuse(judge, &first, "is the subnet's network address");
+    if (has_ends && subnet.address.family == IP_FAMILY_4)
+        refuse(judge, &last, "is the subnet's broadcast address");
+    refuse(judge, &gateway, "is the gateway of the shared network");
+    refuse(judge, &auxiliary_gateway, "is the auxiliary gateway of the shared network");
 }
 
-static const struct bounds *find_subnet(const struct judge *judge, const struct ip_address *address)
+static bool is_on_shared_network(const struct judge *judge, const struct ip_address *address)
 {
-    size_t length = ip_family_length(address->family);
-
     for (size_t i = 0; i < judge->subnet_count; i++) {
-        const struct bounds *subnet = &judge->subnets[i];
-
-        if (subnet->first.family == address->family && memcmp(address->bytes, subnet->first.bytes, length) >= 0 &&
-            memcmp(address->bytes, subnet->last.bytes, length) <= 0)
-            return subnet;
+        if (ip_subnet_contains(&judge->subnets[i], address))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 static const char *check_backend(const struct judge *judge, const struct ip_address *address)
 {
-    const struct bounds *subnet;
-
     if (!ip_address_is_host(address))
         return "is no host's address";
-    subnet = find_subnet(judge, address);
-    if (!subnet)
+    if (!is_on_shared_network(judge, address))
         return "is outside the shared network";
-    if (subnet->has_ends && ip_address_equal(address, &subnet->first))
-        return "is the subnet's network address";
-    if (subnet->has_ends && address->family == IP_FAMILY_4 && ip_address_equal(address, &subnet->last))
-        return "is the subnet's broadcast address";
-    if (ip_address_equal(address, &subnet->gateway))
-        return "is the gateway of the shared network";
-    if (ip_address_equal(address, &subnet->auxiliary_gateway))
-        return "is the auxiliary gateway of the shared network";
-    return judge->policy->is_own_address(address, judge->policy->userdata) ? "is our own address" : NULL;
+    for (size_t i = 0; i < judge->refused_count; i++) {
+        if (ip_address_equal(&judge->refused[i].address, address))
+            return judge->refused[i].reason;
+    }
+    for (size_t i = 0; i < judge->policy->own_count; i++) {
+        if (ip_address_equal(&judge->policy->own[i], address))
+            return "is our own address";
+    }
+    return NULL;
 }
 
 static int check_map(const struct judge *judge, const struct map *map, uint8_t family, char reason[REASON_SIZE])
@@ -104,7 +109,7 @@ int policy_check(const struct policy *policy, const struct map_state *state, cha
         return -E2BIG;
     }
     for (uint32_t i = 0; i < policy->shared->subnet_count && i < SUBNETS_MAX; i++)
-        judge.subnets[judge.subnet_count++] = bounds_of(&policy->shared->subnets[i]);
+        add_subnet(&judge, &policy->shared->subnets[i]);
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
         for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
             int result = check_map(&judge, &state->maps[family][protocol], family_index_to_family(family), reason);

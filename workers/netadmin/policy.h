@@ -8,13 +8,10 @@
 
 #include "workers/netadmin/map_state.h"
 
-/* True when an interface of this namespace holds the address. */
-typedef bool (*policy_is_own_address)(const struct ip_address *address, const void *userdata);
-
 struct policy {
     const struct wire_network *shared;
-    policy_is_own_address is_own_address;
-    const void *userdata;
+    const struct ip_address *own; /* every address that an interface of this namespace holds */
+    size_t own_count;
 };
 
 /*
