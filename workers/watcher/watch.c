@@ -14,6 +14,8 @@
 #define STABLE_MICROSECONDS (10 * MICROSECONDS_PER_SECOND)
 /* Discovery's rounds while something is missing (ADDR-9, DISC-4). */
 #define ROUND_MICROSECONDS MICROSECONDS_PER_SECOND
+/* From a change to the look at its way back: netadmin, which may be on the same processor, has applied it by then. */
+#define LOOK_MICROSECONDS (20 * MICROSECONDS_PER_MILLISECOND)
 
 struct container_table *watch_table(struct watch *watch)
 {
@@ -35,6 +37,16 @@ void watch_set_timer_at(sd_event_source *source, uint64_t time)
 void watch_set_timer(sd_event_source *source, uint64_t delay)
 {
     watch_set_timer_at(source, clock_monotonic_microseconds() + delay);
+}
+
+/* As it is when the timer runs already: what comes again and again does not put it off. */
+static void set_timer_unless_set(sd_event_source *source, uint64_t delay)
+{
+    int is_set = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(source, &is_set);
+    if (is_set == SD_EVENT_OFF)
+        watch_set_timer(source, delay);
 }
 
 void watch_set_complete(struct watch *watch, bool is_complete)
@@ -68,15 +80,12 @@ static void reconnect_later(struct watch *watch, const char *text)
 
 void watch_advance_discovery(struct watch *watch, bool is_round)
 {
-    int is_waiting = SD_EVENT_OFF;
-
     discovery_advance(watch->discovery, watch_table(watch), docker_client_version(watch->client)->api, is_round);
-    (void)sd_event_source_get_enabled(watch->round_source, &is_waiting);
-    if (is_waiting == SD_EVENT_OFF && discovery_needs_rounds(watch->discovery) && watch->is_connected)
-        watch_set_timer(watch->round_source, ROUND_MICROSECONDS);
+    if (discovery_needs_rounds(watch->discovery) && watch->is_connected)
+        set_timer_unless_set(watch->round_source, ROUND_MICROSECONDS);
 }
 
-/* DISC-8, after everything else: nothing waits for it. */
+/* DISC-8 */
 void watch_look_at_paths(struct watch *watch)
 {
     if (watch->has_listed && discovery_is_done(watch->discovery)) {
@@ -84,6 +93,11 @@ void watch_look_at_paths(struct watch *watch)
         watch->callbacks.on_surveyed(watch->callbacks.userdata);
     }
     watch_schedule_step(watch);
+}
+
+void watch_schedule_look_at_paths(struct watch *watch)
+{
+    set_timer_unless_set(watch->look_source, LOOK_MICROSECONDS);
 }
 
 bool watch_is_answer(int error)
@@ -211,7 +225,7 @@ static int on_round(sd_event_source *source, uint64_t time, void *userdata)
     return 0;
 }
 
-static int on_claim_due(sd_event_source *source, uint64_t time, void *userdata)
+static int on_look_due(sd_event_source *source, uint64_t time, void *userdata)
 {
     (void)source;
     (void)time;
@@ -276,7 +290,9 @@ int watch_new(sd_event *event, const struct message_configure_watcher *configura
     if (result == 0)
         result = add_source(watch, &watch->round_source, 0, on_round);
     if (result == 0)
-        result = add_source(watch, &watch->claim_source, 0, on_claim_due);
+        result = add_source(watch, &watch->claim_source, 0, on_look_due);
+    if (result == 0)
+        result = add_source(watch, &watch->look_source, MICROSECONDS_PER_MILLISECOND, on_look_due);
     if (result == 0)
         result = add_source(watch, &watch->survey_source, 0, on_check);
     if (result == 0)
@@ -302,6 +318,7 @@ struct watch *watch_free(struct watch *watch)
     sd_event_source_disable_unref(watch->check_source);
     sd_event_source_disable_unref(watch->survey_source);
     sd_event_source_disable_unref(watch->claim_source);
+    sd_event_source_disable_unref(watch->look_source);
     free(watch);
     return NULL;
 }

@@ -59,6 +59,7 @@ struct watch {
     sd_event_source *poll_source;
     sd_event_source *round_source;
     sd_event_source *claim_source;  /* by now our gateways are claimed */
+    sd_event_source *look_source;   /* the ways back are looked at after a change */
     sd_event_source *survey_source; /* a question of the survey is due */
     sd_event_source *check_source;  /* the next container of `changes` is due */
     struct changes changes;
@@ -86,6 +87,8 @@ bool watch_is_answer(int error);
 bool watch_accept_answer(struct watch *watch, int error, const char *text);
 void watch_advance_discovery(struct watch *watch, bool is_round);
 void watch_look_at_paths(struct watch *watch);
+/* After everything else: nothing waits for it. */
+void watch_schedule_look_at_paths(struct watch *watch);
 
 /* watch_scope.c */
 

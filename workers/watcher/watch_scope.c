@@ -157,7 +157,7 @@ static void tell_changes(struct watch *watch, uint64_t event_time)
         log_error("network namespaces cannot be followed", LOG_ERROR(result));
     watch_advance_discovery(watch, false);
     watch->callbacks.on_changed(watch->callbacks.userdata, event_time);
-    watch_look_at_paths(watch);
+    watch_schedule_look_at_paths(watch);
 }
 
 static void on_scope_listed(void *userdata, int error, const char *text)
