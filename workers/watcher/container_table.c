@@ -179,12 +179,25 @@ int container_entry_take_inspection(struct container_entry *entry, const struct 
     return has_joined && !entry->joined_id ? -ENOMEM : 0;
 }
 
-/* As exposures.c wants them (NAT-6). Docker lists the newest first, so that each one's place is found at once. */
+/* As exposures.c wants them (NAT-6). */
 static int compare_age(const struct container_entry *a, const struct container_entry *b)
 {
     if (a->created != b->created)
         return a->created < b->created ? -1 : 1;
     return strcmp(a->id, b->id);
+}
+
+/* Docker lists the newest first, and a container that starts is mostly the newest: its place is at one of the ends. */
+static int insert_entry(struct container_table *table, struct container_entry *entry)
+{
+    const struct UT_hash_table *hash = table->entries ? table->entries->hh.tbl : NULL;
+    const struct container_entry *last = hash ? ELMT_FROM_HH(hash, hash->tail) : NULL;
+
+    if (last && compare_age(last, entry) <= 0)
+        HASH_ADD_STR(table->entries, id, entry);
+    else
+        HASH_ADD_INORDER(hh, table->entries, id[0], strlen(entry->id), entry, compare_age);
+    return entry->hh.tbl ? 0 : -ENOMEM;
 }
 
 static int add_entry(struct container_table *table, const struct docker_container *container,
@@ -211,11 +224,10 @@ static int add_entry(struct container_table *table, const struct docker_containe
         entry->must_be_inspected = true;
     entry->serial = ++table->last_serial;
     entry->pass = table->pass;
-    HASH_ADD_INORDER(hh, table->entries, id[0], strlen(entry->id), entry, compare_age);
-    if (!entry->hh.tbl)
-        return -ENOMEM;
-    TAKE_POINTER(entry);
-    return 0;
+    result = insert_entry(table, entry);
+    if (result == 0)
+        TAKE_POINTER(entry);
+    return result;
 }
 
 int container_table_put(struct container_table *table, const struct docker_container *container,
