@@ -7,14 +7,11 @@
 #include "protocol/messages.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 static inline bool is_zero(const uint8_t *bytes, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i])
-            return false;
-    }
-    return true;
+    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
 }
 
 /* DISC-2: a project, or a selector, which decides alone. Both are terminated. */
