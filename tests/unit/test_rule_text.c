@@ -70,23 +70,28 @@ static void add_destination_port(uint16_t port)
     add_comparison(NFT_CMP_EQ, &wire, sizeof(wire));
 }
 
-/* ip saddr & mask == address */
-static void add_masked_source(const uint8_t mask[4], const uint8_t address[4])
+/* (ip saddr & mask) ^ change == address; the mask is `length` bytes long. */
+static void add_changed_source(const uint8_t mask[4], const uint8_t change[4], uint32_t length,
+                               const uint8_t address[4])
 {
-    static const uint8_t zero[4];
     struct nftnl_expr *payload = add("payload");
     struct nftnl_expr *bitwise = add("bitwise");
 
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, 12);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, sizeof(zero));
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, 4);
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
     nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
     nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_LEN, sizeof(zero));
-    assert_int_equal(nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_MASK, mask, sizeof(zero)), 0);
-    assert_int_equal(nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, zero, sizeof(zero)), 0);
-    add_comparison(NFT_CMP_EQ, address, sizeof(zero));
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_LEN, length);
+    assert_int_equal(nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_MASK, mask, length), 0);
+    assert_int_equal(nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, change, length), 0);
+    add_comparison(NFT_CMP_EQ, address, 4);
+}
+
+static void add_masked_source(const uint8_t mask[4], const uint8_t address[4])
+{
+    add_changed_source(mask, (const uint8_t[4]){0}, 4, address);
 }
 
 static void add_protocol(uint8_t protocol)
@@ -164,6 +169,23 @@ static void a_mask_with_a_hole_is_no_prefix(void **state)
     assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
 }
 
+static void bits_that_are_turned_over_are_not_hidden(void **state)
+{
+    (void)state;
+    add_changed_source((const uint8_t[]){255, 255, 255, 255}, (const uint8_t[]){0, 0, 0, 1}, 4,
+                       (const uint8_t[]){10, 9, 8, 7});
+    add_verdict(NF_DROP);
+    assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
+}
+
+static void a_mask_over_a_part_is_not_taken_for_a_prefix(void **state)
+{
+    (void)state;
+    add_changed_source((const uint8_t[]){255, 255, 0, 0}, (const uint8_t[4]){0}, 2, (const uint8_t[]){10, 9, 8, 7});
+    add_verdict(NF_DROP);
+    assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +195,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_register_is_not_guessed, begin, end),
         cmocka_unit_test_setup_teardown(a_mask_is_written_as_the_length_of_a_prefix, begin, end),
         cmocka_unit_test_setup_teardown(a_mask_with_a_hole_is_no_prefix, begin, end),
+        cmocka_unit_test_setup_teardown(bits_that_are_turned_over_are_not_hidden, begin, end),
+        cmocka_unit_test_setup_teardown(a_mask_over_a_part_is_not_taken_for_a_prefix, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

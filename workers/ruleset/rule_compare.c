@@ -129,7 +129,7 @@ static bool compare_tcp_flags(struct rule_writer *writer, uint32_t operation, ui
 {
     const struct operand *operand = &writer->operand;
 
-    if (operation != NFT_CMP_EQ || operand->mask[0] != (TH_SYN | TH_RST) || operand->change[0] != 0 || data != TH_SYN)
+    if (operation != NFT_CMP_EQ || operand->mask[0] != (TH_SYN | TH_RST) || data != TH_SYN)
         return false;
     writer->protocol = 0;
     PUT(writer, "tcp flags syn / syn,rst");
@@ -202,13 +202,24 @@ static bool compare_fib(struct rule_writer *writer, uint32_t operation, const ui
     return true;
 }
 
+/* A mask keeps bits; what also turns some over has no words of ours in a comparison. */
+static bool turns_bits_over(const struct operand *operand)
+{
+    for (size_t i = 0; operand->is_masked && i < sizeof(operand->change); i++) {
+        if (operand->change[i] != 0)
+            return true;
+    }
+    return false;
+}
+
 bool rule_write_comparison(struct rule_writer *writer, const struct nftnl_expr *expression)
 {
     uint32_t operation = nftnl_expr_get_u32(expression, NFTNL_EXPR_CMP_OP);
     uint32_t length = 0;
     const uint8_t *data = nftnl_expr_get(expression, NFTNL_EXPR_CMP_DATA, &length);
 
-    if (!data || length == 0 || !rule_uses_register_1(expression, NFTNL_EXPR_CMP_SREG))
+    if (!data || length == 0 || !rule_uses_register_1(expression, NFTNL_EXPR_CMP_SREG) ||
+        turns_bits_over(&writer->operand))
         return false;
     switch (writer->operand.kind) {
     case OPERAND_META:

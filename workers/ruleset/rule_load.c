@@ -164,9 +164,10 @@ bool rule_change_bits(struct rule_writer *writer, const struct nftnl_expr *expre
     uint32_t change_length = 0;
     const void *mask = nftnl_expr_get(expression, NFTNL_EXPR_BITWISE_MASK, &mask_length);
     const void *change = nftnl_expr_get(expression, NFTNL_EXPR_BITWISE_XOR, &change_length);
+    uint32_t whole_length = operand->kind == OPERAND_PAYLOAD ? operand->length : (uint32_t)sizeof(uint32_t);
 
-    if (operand->is_masked || !mask || !change || mask_length > sizeof(operand->mask) || change_length != mask_length ||
-        !rule_uses_register_1(expression, NFTNL_EXPR_BITWISE_SREG) ||
+    if (operand->is_masked || !mask || !change || mask_length > sizeof(operand->mask) || mask_length != whole_length ||
+        change_length != mask_length || !rule_uses_register_1(expression, NFTNL_EXPR_BITWISE_SREG) ||
         !rule_uses_register_1(expression, NFTNL_EXPR_BITWISE_DREG))
         return false;
     operand->is_masked = true;
