@@ -186,6 +186,47 @@ static void a_mask_over_a_part_is_not_taken_for_a_prefix(void **state)
     assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
 }
 
+static void a_masked_address_is_not_looked_up(void **state)
+{
+    struct nftnl_expr *lookup;
+
+    (void)state;
+    add_masked_source((const uint8_t[]){255, 255, 255, 0}, (const uint8_t[]){10, 9, 8, 0});
+    lookup = add("lookup");
+    nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, "external");
+    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+    assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
+}
+
+static void a_comment_is_what_nft_writes(void **state)
+{
+    static const struct {
+        const char *bytes;
+        uint32_t length;
+        const char *text;
+    } cases[] = {
+        {"\0\4mine", 6, NULL},
+        {"\0\5mine\0", 7, "meta l4proto udp comment \"mine\""},
+        {"\0\5mi\nn\0", 7, NULL},
+        {"\0\5\033[1m\0", 7, NULL},
+        {"\0\5mi\"n\0", 7, NULL},
+        {"\0\011mine\0", 7, NULL},
+        {"\0\0", 2, NULL},
+        {"\0", 1, NULL},
+        {"\1\1x", 3, "meta l4proto udp"},
+        {"\1\1x\0\2m\0", 7, "meta l4proto udp comment \"m\""},
+    };
+
+    (void)state;
+    add_protocol(IPPROTO_UDP);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, cases[i].bytes, cases[i].length), 0);
+        assert_int_equal(rule_text_format(rule, text), cases[i].text ? 0 : -ENOTSUP);
+        if (cases[i].text)
+            assert_string_equal(text, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +237,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mask_is_written_as_the_length_of_a_prefix, begin, end),
         cmocka_unit_test_setup_teardown(a_mask_with_a_hole_is_no_prefix, begin, end),
         cmocka_unit_test_setup_teardown(bits_that_are_turned_over_are_not_hidden, begin, end),
+        cmocka_unit_test_setup_teardown(a_masked_address_is_not_looked_up, begin, end),
+        cmocka_unit_test_setup_teardown(a_comment_is_what_nft_writes, begin, end),
         cmocka_unit_test_setup_teardown(a_mask_over_a_part_is_not_taken_for_a_prefix, begin, end),
     };
 

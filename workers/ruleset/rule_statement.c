@@ -25,7 +25,7 @@ static bool write_set_lookup(struct rule_writer *writer, const char *set)
         return true;
     }
     if (operand->kind != OPERAND_PAYLOAD || operand->key != NFT_PAYLOAD_NETWORK_HEADER || !field ||
-        operand->length != rule_address_length(writer) || operand->is_masked)
+        operand->length != rule_address_length(writer))
         return false;
     PUT(writer, "%s @%s", field, set);
     return true;
@@ -38,7 +38,8 @@ bool rule_write_lookup(struct rule_writer *writer, const struct nftnl_expr *expr
     const char *protocol = symbol_protocol(writer->protocol);
 
     /* Sets whose names begin so have none: they stand in the rule that made them. */
-    if (!set || strncmp(set, "__", 2) == 0 || nftnl_expr_get_u32(expression, NFTNL_EXPR_LOOKUP_FLAGS) != 0 ||
+    if (!set || strncmp(set, "__", 2) == 0 || operand->is_masked ||
+        nftnl_expr_get_u32(expression, NFTNL_EXPR_LOOKUP_FLAGS) != 0 ||
         !rule_uses_register_1(expression, NFTNL_EXPR_LOOKUP_SREG))
         return false;
     if (!nftnl_expr_is_set(expression, NFTNL_EXPR_LOOKUP_DREG))

@@ -52,25 +52,41 @@ static bool write_expression(struct rule_writer *writer, const struct nftnl_expr
     return false;
 }
 
-static int keep_comment(const struct nftnl_udata *attribute, void *userdata)
+static bool is_printable(const uint8_t *text, size_t length)
 {
-    const char **comment = userdata;
-
-    if (nftnl_udata_type(attribute) == NFTNL_UDATA_RULE_COMMENT)
-        *comment = nftnl_udata_get(attribute);
-    return 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < ' ' || text[i] > '~' || text[i] == '"')
+            return false;
+    }
+    return true;
 }
 
-static void write_comment(struct rule_writer *writer, const struct nftnl_rule *rule)
+/*
+ * The comment stands in the rule's user data: type, length, value, one after the other (libnftnl, src/udata.c). The
+ * kernel does not look into it, so it may be anything. Returns false when that is not what nft writes.
+ */
+static bool write_comment(struct rule_writer *writer, const struct nftnl_rule *rule)
 {
-    uint32_t length = 0;
-    const void *data = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &length);
-    const char *comment = NULL;
+    uint32_t left = 0;
+    const uint8_t *data = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &left);
 
-    if (data)
-        (void)nftnl_udata_parse(data, length, keep_comment, &comment);
-    if (comment)
-        PUT(writer, "comment \"%s\"", comment);
+    while (data && left > 0) {
+        const uint8_t *text;
+        uint32_t length;
+
+        if (left < 2 || data[1] > left - 2)
+            return false;
+        text = data + 2;
+        length = data[1];
+        if (data[0] == NFTNL_UDATA_RULE_COMMENT) {
+            if (length == 0 || text[length - 1] != '\0' || !is_printable(text, length - 1))
+                return false;
+            PUT(writer, "comment \"%s\"", (const char *)text);
+        }
+        data = text + length;
+        left -= 2 + length;
+    }
+    return true;
 }
 
 int rule_text_format(const struct nftnl_rule *rule, char text[RULE_TEXT_SIZE])
@@ -92,7 +108,8 @@ int rule_text_format(const struct nftnl_rule *rule, char text[RULE_TEXT_SIZE])
             unknown = name;
     }
     rule_write_protocol(&writer);
-    write_comment(&writer, rule);
+    if (!write_comment(&writer, rule) && !unknown)
+        unknown = "user data";
     if (!unknown && writer.is_cut)
         unknown = "too long";
     if (unknown)
