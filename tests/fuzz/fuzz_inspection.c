@@ -12,8 +12,9 @@ static void check_body(const struct inspection *inspection, bool use_image_id)
 {
     CLEANUP_FREE char *body = NULL;
     CLEANUP(docker_document_release) struct docker_document document = {0};
+    const char *reason = NULL;
 
-    if (create_body_make(inspection, "target", use_image_id, &body) == 0 &&
+    if (create_body_make(inspection, "target", use_image_id, &reason, &body) == 0 &&
         read_document(body, strlen(body), &document) < 0)
         abort();
 }

@@ -47,7 +47,7 @@ static void check_engine(const char *inspected, const char *wanted)
     assert_true(old.is_running && !old.is_paused && !old.is_created && !old.removes_itself && !old.is_rebinder);
     assert_int_equal(strlen(old.joined), 64);
     golden = read_file(wanted, &length);
-    assert_int_equal(create_body_make(&old, "mail-target-1", false, &body), 0);
+    assert_int_equal(create_body_make(&old, "mail-target-1", false, &reason, &body), 0);
     golden[strcspn(golden, "\n")] = '\0';
     assert_string_equal(body, golden);
 }
@@ -59,8 +59,8 @@ static void every_field_of_an_engines_inspection_travels(void **state)
     check_engine("engine-20.10.json", "engine-20.10.body.json");
 }
 
-/* Makes a body of `text` and compares it; NULL: it must be refused. */
-static void check_text(const char *text, bool use_image_id, const char *wanted)
+/* Makes a body of `text` and compares it, or the reason why there is none. */
+static void check(const char *text, bool use_image_id, const char *wanted, const char *wanted_reason)
 {
     CLEANUP(inspection_release) struct inspection old = {0};
     CLEANUP_FREE char *body = NULL;
@@ -70,13 +70,28 @@ static void check_text(const char *text, bool use_image_id, const char *wanted)
     old.document.bytes = strdup(text);
     old.document.length = strlen(text);
     assert_int_equal(inspection_read(&old, &reason), 0);
-    result = create_body_make(&old, "x", use_image_id, &body);
-    if (!wanted) {
+    result = create_body_make(&old, "x", use_image_id, &reason, &body);
+    if (wanted_reason) {
         assert_int_equal(result, -EBADMSG);
+        assert_non_null(strstr(reason, wanted_reason));
         return;
     }
     assert_int_equal(result, 0);
     assert_string_equal(body, wanted);
+}
+
+static void check_text(const char *text, bool use_image_id, const char *wanted)
+{
+    check(text, use_image_id, wanted, NULL);
+}
+
+/* `rest`: the members of the inspection besides its identity. */
+static void check_refused(const char *rest, const char *reason)
+{
+    char text[512];
+
+    (void)snprintf(text, sizeof(text), "{\"Id\":\"ab\",\"Name\":\"/n\",%s}", rest);
+    check(text, false, NULL, reason);
 }
 
 #define REPLACES "\"anchord.replaces\":\"ab\""
@@ -125,12 +140,21 @@ static void anonymous_volumes_are_named(void **state)
         "\"Binds\":[\"named:/named:z\",\"/etc:/e\",\"1:/data\",\"2:/ro:ro\"],\"NetworkMode\":\"container:x\"}}");
 }
 
-static void what_lacks_its_configuration_is_refused(void **state)
+static void what_is_not_what_the_api_says_is_refused(void **state)
 {
     (void)state;
-    check_text("{\"Id\":\"ab\",\"Name\":\"/n\",\"Config\":null,\"HostConfig\":{}}", false, NULL);
-    check_text("{\"Id\":\"ab\",\"Name\":\"/n\",\"Config\":{}}", false, NULL);
-    check_text("{\"Id\":\"ab\",\"Name\":\"/n\",\"Image\":\"a\\\\b\",\"Config\":{},\"HostConfig\":{}}", false, NULL);
+    check_refused("\"Config\":null,\"HostConfig\":{}", "Config is no object");
+    check_refused("\"Config\":{}", "HostConfig is no object");
+    check_refused("\"Config\":{\"Labels\":[\"a\",1]},\"HostConfig\":{}", "Config.Labels is no object");
+    check_refused("\"Config\":{},\"HostConfig\":{\"Binds\":{\"a\":1}}", "HostConfig.Binds is no array");
+    check_refused("\"Config\":{},\"HostConfig\":{\"Mounts\":{\"a\":1}}", "HostConfig.Mounts is no array");
+    check_refused("\"Config\":{},\"HostConfig\":{},\"Mounts\":{\"a\":1}", "Mounts is no array");
+    check_refused(
+        "\"Config\":{},\"HostConfig\":{},\"Mounts\":[{\"Type\":\"volume\",\"Name\":1,\"Destination\":\"/a\"}]",
+        "no Name or no Destination");
+    check_refused("\"Config\":{},\"HostConfig\":{},\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"v\"}]",
+                  "no Name or no Destination");
+    check_refused("\"Image\":\"a\\\\b\",\"Config\":{},\"HostConfig\":{}", "the ID of its image");
 }
 
 int main(int argc, char **argv)
@@ -140,7 +164,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_docker_refuses_in_anothers_namespace_is_left_out),
         cmocka_unit_test(the_image_may_be_named_by_its_id),
         cmocka_unit_test(anonymous_volumes_are_named),
-        cmocka_unit_test(what_lacks_its_configuration_is_refused),
+        cmocka_unit_test(what_is_not_what_the_api_says_is_refused),
     };
 
     if (argc != 2)

@@ -37,8 +37,9 @@ static struct inspection read_inspection(void)
 static int make_create_body(void *context)
 {
     CLEANUP_FREE char *body = NULL;
+    const char *reason = NULL;
 
-    return create_body_make(context, "web-anchor", false, &body);
+    return create_body_make(context, "web-anchor", false, &reason, &body);
 }
 
 static int copy_endpoint(void *context)

@@ -74,11 +74,34 @@ struct json_slice json_slice_of(const char *bytes, size_t length)
     return walk.next < end ? take_value(&walk) : (struct json_slice){0};
 }
 
-struct json_walk json_walk_over(struct json_slice slice)
+bool json_slice_is_object(struct json_slice slice)
 {
-    bool has_content = slice.length >= 2 && (slice.text[0] == '{' || slice.text[0] == '[');
+    return slice.length >= 2 && slice.text[0] == '{';
+}
 
-    return has_content ? (struct json_walk){slice.text + 1, slice.text + slice.length - 1} : (struct json_walk){0};
+bool json_slice_is_array(struct json_slice slice)
+{
+    return slice.length >= 2 && slice.text[0] == '[';
+}
+
+bool json_slice_is_string(struct json_slice slice)
+{
+    return slice.length >= 2 && slice.text[0] == '"';
+}
+
+static struct json_walk walk_inside(struct json_slice slice, bool is_container)
+{
+    return is_container ? (struct json_walk){slice.text + 1, slice.text + slice.length - 1} : (struct json_walk){0};
+}
+
+struct json_walk json_walk_object(struct json_slice object)
+{
+    return walk_inside(object, json_slice_is_object(object));
+}
+
+struct json_walk json_walk_array(struct json_slice array)
+{
+    return walk_inside(array, json_slice_is_array(array));
 }
 
 /* To the next key or value; false at the end. */
@@ -127,19 +150,17 @@ bool json_slice_equals(struct json_slice slice, const char *text)
 
 bool json_slice_is_empty(struct json_slice slice)
 {
-    struct json_walk walk = json_walk_over(slice);
+    struct json_walk walk = walk_inside(slice, json_slice_is_object(slice) || json_slice_is_array(slice));
 
     return !advance(&walk);
 }
 
 struct json_slice json_slice_member(struct json_slice object, const char *key)
 {
-    struct json_walk walk = json_walk_over(object);
+    struct json_walk walk = json_walk_object(object);
     struct json_slice name;
     struct json_slice value;
 
-    if (object.length == 0 || object.text[0] != '{')
-        return (struct json_slice){0};
     while (json_walk_member(&walk, &name, &value)) {
         if (name.length == strlen(key) + 2 && memcmp(name.text + 1, key, name.length - 2) == 0)
             return json_slice_is_none(value) ? (struct json_slice){0} : value;

@@ -23,18 +23,22 @@ struct json_slice json_slice_of(const char *bytes, size_t length);
  */
 struct json_slice json_slice_member(struct json_slice object, const char *key);
 
-/* A walk over an object's members or an array's elements, in their order. */
+/* A walk over an object's members or an array's elements, in their order. What is another kind of value has none. */
 struct json_walk {
     const char *next;
     const char *end;
 };
 
-struct json_walk json_walk_over(struct json_slice object_or_array);
+struct json_walk json_walk_object(struct json_slice object);
+struct json_walk json_walk_array(struct json_slice array);
 /* False: there is no more. `ret_key` is the key with its quotes. */
-bool json_walk_member(struct json_walk *walk, struct json_slice *ret_key, struct json_slice *ret_value);
-bool json_walk_element(struct json_walk *walk, struct json_slice *ret_value);
+bool json_walk_member(struct json_walk *object, struct json_slice *ret_key, struct json_slice *ret_value);
+bool json_walk_element(struct json_walk *array, struct json_slice *ret_value);
 
 bool json_slice_is_none(struct json_slice slice);
+bool json_slice_is_object(struct json_slice slice);
+bool json_slice_is_array(struct json_slice slice);
+bool json_slice_is_string(struct json_slice slice);
 /* Are these its bytes? `"name"` for a key, `true`. */
 bool json_slice_equals(struct json_slice slice, const char *text);
 /* An object or array without content, or none. */

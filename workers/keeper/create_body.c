@@ -67,7 +67,7 @@ static bool is_plain(const char *text)
 /* The Mounts entry of a volume at `destination`, a string with its quotes; none if there is no such. */
 static struct json_slice find_volume(const struct inspection *old, struct json_slice destination)
 {
-    struct json_walk walk = json_walk_over(json_slice_member(old->root, "Mounts"));
+    struct json_walk walk = json_walk_array(json_slice_member(old->root, "Mounts"));
     struct json_slice mount;
 
     while (json_walk_element(&walk, &mount)) {
@@ -83,7 +83,7 @@ static struct json_slice find_volume(const struct inspection *old, struct json_s
 /* Does "source:/destination:mode" of Binds say where `destination` comes from? */
 static bool is_bound(struct json_slice binds, struct json_slice destination)
 {
-    struct json_walk walk = json_walk_over(binds);
+    struct json_walk walk = json_walk_array(binds);
     struct json_slice bind;
     size_t length = destination.length - 2; /* without quotes */
 
@@ -100,7 +100,7 @@ static bool is_bound(struct json_slice binds, struct json_slice destination)
 
 static bool is_mounted(struct json_slice mounts, struct json_slice destination)
 {
-    struct json_walk walk = json_walk_over(mounts);
+    struct json_walk walk = json_walk_array(mounts);
     struct json_slice mount;
 
     while (json_walk_element(&walk, &mount)) {
@@ -112,14 +112,12 @@ static bool is_mounted(struct json_slice mounts, struct json_slice destination)
     return false;
 }
 
-/* Without their quotes: both are strings that Docker made, without escapes (a volume's name, a path). */
+/* A volume's name and a path without their quotes. */
 static void write_volume(struct writer *writer, struct json_slice mount, struct json_slice destination)
 {
     struct json_slice name = json_slice_member(mount, "Name");
     bool is_writable = json_slice_equals(json_slice_member(mount, "RW"), "true");
 
-    if (name.length <= 2)
-        return;
     separate(writer);
     (void)fprintf(writer->file, "%.*s:%.*s%s\"", (int)(name.length - 1), name.text, (int)(destination.length - 2),
                   destination.text + 1, is_writable ? "" : ":ro");
@@ -129,7 +127,7 @@ static void write_volume(struct writer *writer, struct json_slice mount, struct 
 static void write_binds(struct writer *parent, const struct inspection *old, struct json_slice host)
 {
     struct json_slice binds = json_slice_member(host, "Binds");
-    struct json_walk walk = json_walk_over(binds);
+    struct json_walk walk = json_walk_array(binds);
     struct writer writer = {.file = parent->file};
     struct json_slice element;
 
@@ -139,12 +137,12 @@ static void write_binds(struct writer *parent, const struct inspection *old, str
         separate(&writer);
         write_slice(writer.file, element);
     }
-    walk = json_walk_over(json_slice_member(old->root, "Mounts"));
+    walk = json_walk_array(json_slice_member(old->root, "Mounts"));
     while (json_walk_element(&walk, &element)) {
         struct json_slice destination = json_slice_member(element, "Destination");
 
-        if (json_slice_equals(json_slice_member(element, "Type"), "\"volume\"") && destination.length > 2 &&
-            !is_bound(binds, destination) && !is_mounted(json_slice_member(host, "Mounts"), destination))
+        if (json_slice_equals(json_slice_member(element, "Type"), "\"volume\"") && !is_bound(binds, destination) &&
+            !is_mounted(json_slice_member(host, "Mounts"), destination))
             write_volume(&writer, element, destination);
     }
     (void)fputc(']', writer.file);
@@ -156,12 +154,13 @@ static void write_mount(FILE *file, const struct inspection *old, struct json_sl
     struct json_slice source = json_slice_member(mount, "Source");
     struct json_slice volume = find_volume(old, json_slice_member(mount, "Target"));
     struct json_slice name = json_slice_member(volume, "Name");
-    struct json_walk walk = json_walk_over(mount);
+    struct json_walk walk = json_walk_object(mount);
     struct writer writer = {.file = file};
     struct json_slice key;
     struct json_slice value;
 
-    if (!json_slice_equals(json_slice_member(mount, "Type"), "\"volume\"") || source.length > 2 || name.length <= 2) {
+    if (!json_slice_equals(json_slice_member(mount, "Type"), "\"volume\"") || source.length > 2 ||
+        json_slice_is_none(name)) {
         write_slice(file, mount);
         return;
     }
@@ -176,7 +175,7 @@ static void write_mount(FILE *file, const struct inspection *old, struct json_sl
 
 static void write_mounts(struct writer *parent, const struct inspection *old, struct json_slice mounts)
 {
-    struct json_walk walk = json_walk_over(mounts);
+    struct json_walk walk = json_walk_array(mounts);
     struct writer writer = {.file = parent->file};
     struct json_slice mount;
 
@@ -200,7 +199,7 @@ static bool publishes_ports(struct json_slice key, struct json_slice value)
 static void write_host_config(struct writer *parent, const struct inspection *old, const char *target)
 {
     struct json_slice host = json_slice_member(old->root, "HostConfig");
-    struct json_walk walk = json_walk_over(host);
+    struct json_walk walk = json_walk_object(host);
     struct writer writer = {.file = parent->file};
     struct json_slice key;
     struct json_slice value;
@@ -223,7 +222,7 @@ static void write_host_config(struct writer *parent, const struct inspection *ol
 
 static void write_labels(struct writer *parent, const struct inspection *old, struct json_slice labels)
 {
-    struct json_walk walk = json_walk_over(labels);
+    struct json_walk walk = json_walk_object(labels);
     struct writer writer = {.file = parent->file};
     struct json_slice key;
     struct json_slice value;
@@ -241,7 +240,7 @@ static void write_labels(struct writer *parent, const struct inspection *old, st
 static void write_config(struct writer *writer, const struct inspection *old, bool use_image_id)
 {
     struct json_slice config = json_slice_member(old->root, "Config");
-    struct json_walk walk = json_walk_over(config);
+    struct json_walk walk = json_walk_object(config);
     struct json_slice key;
     struct json_slice value;
 
@@ -279,10 +278,61 @@ static int print_body(const struct inspection *old, const char *target, bool use
     return 0;
 }
 
-int create_body_make(const struct inspection *old, const char *target, bool use_image_id, char **ret)
+static bool is_text(struct json_slice slice)
 {
-    if (json_slice_is_none(json_slice_member(old->root, "Config")) ||
-        json_slice_is_none(json_slice_member(old->root, "HostConfig")) || !is_plain(target) || !is_plain(old->image_id))
+    return json_slice_is_string(slice) && slice.length > 2;
+}
+
+static bool has_odd_volume(struct json_slice mounts)
+{
+    struct json_walk walk = json_walk_array(mounts);
+    struct json_slice mount;
+
+    while (json_walk_element(&walk, &mount)) {
+        if (json_slice_equals(json_slice_member(mount, "Type"), "\"volume\"") &&
+            (!is_text(json_slice_member(mount, "Name")) || !is_text(json_slice_member(mount, "Destination"))))
+            return true;
+    }
+    return false;
+}
+
+static bool is_array_or_none(struct json_slice slice)
+{
+    return json_slice_is_none(slice) || json_slice_is_array(slice);
+}
+
+/* What is taken apart here must be what Docker's API says, or something of it would be lost. NULL: it is. */
+static const char *find_odd_part(const struct inspection *old)
+{
+    struct json_slice config = json_slice_member(old->root, "Config");
+    struct json_slice labels = json_slice_member(config, "Labels");
+    struct json_slice host = json_slice_member(old->root, "HostConfig");
+    struct json_slice mounts = json_slice_member(old->root, "Mounts");
+
+    if (!json_slice_is_object(config))
+        return "its inspection is odd: Config is no object";
+    if (!json_slice_is_none(labels) && !json_slice_is_object(labels))
+        return "its inspection is odd: Config.Labels is no object";
+    if (!json_slice_is_object(host))
+        return "its inspection is odd: HostConfig is no object";
+    if (!is_array_or_none(json_slice_member(host, "Binds")))
+        return "its inspection is odd: HostConfig.Binds is no array";
+    if (!is_array_or_none(json_slice_member(host, "Mounts")))
+        return "its inspection is odd: HostConfig.Mounts is no array";
+    if (!is_array_or_none(mounts))
+        return "its inspection is odd: Mounts is no array";
+    if (has_odd_volume(mounts))
+        return "its inspection is odd: a volume of Mounts has no Name or no Destination";
+    return NULL;
+}
+
+int create_body_make(const struct inspection *old, const char *target, bool use_image_id, const char **ret_reason,
+                     char **ret)
+{
+    *ret_reason = find_odd_part(old);
+    if (!*ret_reason && (!is_plain(target) || !is_plain(old->image_id)))
+        *ret_reason = "the name of its target, or the ID of its image, has a character that those do not have";
+    if (*ret_reason)
         return -EBADMSG;
     return print_body(old, target, use_image_id, ret);
 }

@@ -10,8 +10,8 @@
 
 /*
  * `target`: the name of the container whose namespace it joins. `use_image_id`: of exactly the image that the old one
- * has, not of what that name means by now. The text is the caller's to free. Returns 0, -EBADMSG (the inspection lacks
- * something) or -ENOMEM.
+ * has, not of what that name means by now. The text is the caller's to free. Returns 0, -EBADMSG with *ret_reason
+ * (static storage) saying what is odd, or -ENOMEM.
  */
-int create_body_make(const struct inspection *old, const char *target, bool use_image_id, char **ret)
-    __attribute__((warn_unused_result));
+int create_body_make(const struct inspection *old, const char *target, bool use_image_id, const char **ret_reason,
+                     char **ret) __attribute__((warn_unused_result));

@@ -90,7 +90,7 @@ int endpoint_copy_configuration(const struct inspection *container, const char *
 
 static void count_endpoints(struct network_view *view, struct json_slice containers, const char *follower_id)
 {
-    struct json_walk walk = json_walk_over(containers);
+    struct json_walk walk = json_walk_object(containers);
     struct json_slice key, value;
     char quoted[DOCKER_ID_SIZE + 2];
 

@@ -92,7 +92,7 @@ static void read_host_config(struct inspection *inspection)
 /* Is one of the array's strings `word`, or `word` behind ANCHORD_MODE=? */
 static bool has_word(struct json_slice array, const char *word)
 {
-    struct json_walk walk = json_walk_over(array);
+    struct json_walk walk = json_walk_array(array);
     struct json_slice element;
     char quoted[64];
     char assigned[64];

@@ -181,7 +181,7 @@ static bool has_our_gateway(const struct dependents *dependents, const struct ow
     const struct assignments *environment = &configured(dependents)->environment;
     struct managed_body body = describe(dependents, anchor, false, "");
     struct json_slice config = json_slice_member(dependents->dependent->root, "Config");
-    struct json_walk walk = json_walk_over(json_slice_member(config, "Env"));
+    struct json_walk walk = json_walk_array(json_slice_member(config, "Env"));
     struct json_slice assignment;
     char wanted[GATEWAY_ASSIGNMENT_SIZE], quoted[GATEWAY_ASSIGNMENT_SIZE + 2];
 

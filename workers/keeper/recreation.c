@@ -332,12 +332,11 @@ int recreation_start(struct recreation *recreation, struct inspection *old, cons
     int result = prepare_journal(recreation, old, ret_reason);
 
     if (result == 0) {
-        *ret_reason = "its inspection is odd";
         memcpy(recreation->wanted_image, old->image_id, sizeof(recreation->wanted_image)); /* each of the same size */
-        result = create_body_make(old, target, false, &recreation->body);
+        result = create_body_make(old, target, false, ret_reason, &recreation->body);
     }
     if (result == 0)
-        result = create_body_make(old, target, true, &recreation->body_with_id);
+        result = create_body_make(old, target, true, ret_reason, &recreation->body_with_id);
     return begin(recreation, result);
 }
 
