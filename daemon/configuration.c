@@ -544,7 +544,6 @@ static void check_names(struct configuration *configuration, const char *const e
 
 void configuration_load(const char *role_argument, const char *const environment[], struct configuration *ret)
 {
-    memset(ret, 0, sizeof(*ret));
     configuration_managed_begin(ret);
     ret->log_level = LOG_LEVEL_INFO; /* holds when the variable is wrong: the errors must be seen */
     for (size_t i = 0; i < ARRAY_LENGTH(variables); i++) {

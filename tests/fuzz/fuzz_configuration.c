@@ -71,7 +71,7 @@ static void check(const struct configuration *configuration)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     const char *environment[ENTRIES_MAX + 1] = {NULL};
-    struct configuration *configuration = malloc(sizeof(*configuration));
+    struct configuration *configuration = calloc(1, sizeof(*configuration));
     char *text = malloc(length + 1);
     const char *role = NULL;
     size_t count = 0;

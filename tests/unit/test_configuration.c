@@ -15,6 +15,7 @@ static struct configuration configuration;
 
 static void load(const char *role_argument, const char *const environment[])
 {
+    memset(&configuration, 0, sizeof(configuration));
     configuration_load(role_argument, environment, &configuration);
 }
 
