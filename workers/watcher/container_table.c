@@ -190,8 +190,8 @@ static int compare_age(const struct container_entry *a, const struct container_e
 /* Docker lists the newest first, and a container that starts is mostly the newest: its place is at one of the ends. */
 static int insert_entry(struct container_table *table, struct container_entry *entry)
 {
-    const struct UT_hash_table *hash = table->entries ? table->entries->hh.tbl : NULL;
-    const struct container_entry *last = hash ? ELMT_FROM_HH(hash, hash->tail) : NULL;
+    const struct container_entry *last =
+        table->entries ? ELMT_FROM_HH(table->entries->hh.tbl, table->entries->hh.tbl->tail) : NULL;
 
     if (last && compare_age(last, entry) <= 0)
         HASH_ADD_STR(table->entries, id, entry);
