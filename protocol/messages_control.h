@@ -60,15 +60,15 @@ struct message_supervision { /* complete; again at each change */
 };
 
 enum finding_kind {
-    FINDING_EXPOSED = 1,    /* `container` has these ports */
-    FINDING_CONFLICT,       /* `container` was refused them: `other` has them (NAT-6) */
-    FINDING_MALFORMED,      /* a label of `container` is invalid (DISC-3) */
-    FINDING_NO_ADDRESS,     /* `container` has no usable address on the shared network */
-    FINDING_OVER_LIMIT,     /* `container` exposes more than the maps may still take */
-    FINDING_WITHHELD,       /* nothing new reaches the ports of `container`: it is not healthy (DISC-7) */
-    FINDING_RETURN_PATH,    /* replies of `container` do not come back through us (DISC-8) */
-    FINDING_DEAD_NAMESPACE, /* `container` lives in a network namespace that has gone (LIFE-4) */
-    FINDING_DETACHED,       /* `container` is not on the network that it is to stay on (LIFE-5) */
+    FINDING_EXPOSED = 1, /* `container` has these ports */
+    FINDING_CONFLICT,    /* `container` was refused them: `other` has them (NAT-6) */
+    FINDING_MALFORMED,   /* a label of `container` is invalid (DISC-3) */
+    FINDING_NO_ADDRESS,  /* `container` has no usable address on the shared network */
+    FINDING_OVER_LIMIT,  /* `container` exposes more than the maps may still take */
+    FINDING_WITHHELD,    /* nothing new reaches the ports of `container`: it is not healthy (DISC-7) */
+    FINDING_RETURN_PATH, /* replies of `container` do not come back through us (DISC-8) */
+    FINDING_UNREPAIRED,  /* `container` needs another network namespace, or help to get it (LIFE-4) */
+    FINDING_DETACHED,    /* `container` is not on the network that it is to stay on (LIFE-5) */
     FINDING_KIND_MAX_,
 };
 

@@ -107,5 +107,8 @@ def test_the_peer_goes_down_and_comes_up_as_if_nobody_followed(stacks, figure):
         wait_back(stacks)
         assert network_id(stacks) != before
         figure(f"follower and peer reach each other {time.monotonic() - started:.1f} s after `compose up` of the peer returned")
+    assert stacks.own.metric(REBINDER, 'anchord_rebinds_total{result="ok"}') >= 2
+    assert stacks.own.http(REBINDER, "/readyz") == "ready\n"
+    stacks.own.exec(REBINDER, "anchord", "healthcheck")
     said = stacks.own.compose("up", "--detach", "--pull", "never").stderr
     assert "Recreate" not in said, said

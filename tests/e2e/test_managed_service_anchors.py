@@ -130,11 +130,13 @@ def test_life2_a_spawned_container_is_the_projects(cloud):
     cloud.wait_leaves(APACHE)
     second = cloud.identity(anchor_of(APACHE))
     assert second != made["Id"], "Docker had stored the ID of the first target"
+    wait_until(lambda: not cloud.identity(made["Id"]), 60, "the recreation to be over")
 
     cloud.remove(anchor_of(APACHE))
     wait_until(lambda: cloud.identity(anchor_of(APACHE)) not in ("", second), 60, "another service-anchor")
     cloud.wait_leaves(APACHE)
     cloud.wait_served(APACHE, "tcp", 443)
+    wait_until(lambda: cloud.metric(ANCHOR, 'anchord_rebinds_total{result="ok"}') >= 3, 60, "three repairs to be counted")
 
 
 def test_life2_a_second_target_and_a_network_anchor_with_another_address(cloud):

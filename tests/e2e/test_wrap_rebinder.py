@@ -80,6 +80,9 @@ def test_all_service_anchors_follow_a_recreated_project(pair, figure):
            "`compose up --force-recreate` of the wrapped project returned")
     new, _ = identities(pair.wrapped, OWNERS), identities(pair.wrap, anchors)
     assert not set(old.values()) & set(new.values())
+    assert pair.wrap.metric(REBINDER, 'anchord_rebinds_total{result="ok"}') >= len(anchors)
+    assert pair.wrap.http(REBINDER, "/readyz") == "ready\n"
+    pair.wrap.exec(REBINDER, "anchord", "healthcheck")
     for name in OWNERS:
         record = pair.wrap.inspect(f"{name}-anchor")
         assert record["HostConfig"]["NetworkMode"] == f"container:{new[name]}"

@@ -154,6 +154,15 @@ class Project:
         """What the service itself sees when it asks a port elsewhere; see probe.probe."""
         return self.namespace(service).probe(proto, address, port, **options)
 
+    def http(self, service, path):
+        """What anchord answers to a GET in the container's own namespace."""
+        return self.namespace(service).run(["curl", "--silent", f"http://127.0.0.1:9090{path}"]).stdout
+
+    def metric(self, service, series):
+        """The value of one series of anchord's metrics page, "name{label="…"}"."""
+        return float(next(line.removeprefix(series) for line in self.http(service, "/metrics").splitlines()
+                          if line.startswith(f"{series} ")))
+
     def signal(self, service, name):
         self.lab.engine.api("POST", f"/containers/{self.container(service)}/kill?signal={name}")
 

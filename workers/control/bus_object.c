@@ -299,7 +299,7 @@ GETTER(get_problems)
     GETTER_UNUSED();
     return append_findings(reply, userdata, "(ss)",
                            1U << FINDING_MALFORMED | 1U << FINDING_NO_ADDRESS | 1U << FINDING_OVER_LIMIT |
-                               1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH | 1U << FINDING_DEAD_NAMESPACE |
+                               1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH | 1U << FINDING_UNREPAIRED |
                                1U << FINDING_DETACHED,
                            append_problem);
 }

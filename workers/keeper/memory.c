@@ -63,7 +63,7 @@ int memory_tell(const struct memory *memory, finding_handler handler, void *user
     int result = 0;
 
     HASH_ITER (hh, memory->entries, entry, next) {
-        struct wire_finding finding = {.kind = FINDING_DEAD_NAMESPACE};
+        struct wire_finding finding = {.kind = FINDING_UNREPAIRED};
 
         if (entry->finding[0] == '\0' || count == FINDINGS_MAX || result < 0)
             continue;
