@@ -218,8 +218,12 @@ def test_router_advertisements_that_are_ignored_are_said_with_this_engines_line(
 @pytest.mark.every_engine
 @pytest.mark.not_on("podman", "no place for accept_ra, so it is complained of")
 def test_no_complaint_when_everything_is_as_it_should_be(direct):
-    """ADDR-14, NAT-13: the project as our example has it starts without a warning."""
-    project = direct(mail_services()).ready()
+    """ADDR-14, NAT-13: the project as our example has it starts without a warning. Its proxy listens by then: that a
+    connection is refused is an error, also when the next attempt succeeds."""
+    project = direct(mail_services())
+    project.up(PROXY)
+    wait_until(lambda: project.probe(PROXY, "tcp", "127.0.0.1", 2375, timeout=0.3) == "open", 20, "the proxy to listen")
+    project.ready()
     assert records_at(project, "ERROR") + records_at(project, "WARN") == []
 
 
