@@ -38,6 +38,21 @@ class ManagedLab(KeeperLab):
         shared = messages.network("transit", MAC, [("172.29.7.0/24", None, None)], ADDRESS)
         keeper.supervisor.send(messages.topology(messages.network("lan", "02:00:00:00:00:01", []), shared))
 
+    def replace_killed(self, moment, verb):
+        """A keeper that is killed before or after its first request of this kind, and its successor."""
+        killed = []
+
+        def barrier(now, method, path):
+            if not killed and now == moment and (method == verb or (method == "POST" and path.endswith(f"/{verb}"))):
+                killed.append(path)
+                keeper.kill()
+
+        keeper = self.start_managed(topology=False)
+        self.engine.barrier = barrier
+        self.send_topology(keeper)
+        wait_until(lambda: killed, 20)
+        self.start_managed(successor=True)
+
     def add_managed(self, joined, image="anchord:2", labels=None, gateway=ADDRESS, **more):
         """One as an earlier network-anchor made it."""
         identity = self.engine.add(NAME, joined=joined, project="",
@@ -267,18 +282,7 @@ def test_life2_a_proxy_that_allows_no_writing_is_named(lab):
 def test_life2_a_keeper_killed_while_it_makes_one_has_a_successor(lab, moment, verb):
     """One whole container, whatever was done already."""
     lab.engine.add(TARGET, project="")
-    killed = []
-
-    def barrier(now, method, path):
-        if not killed and (now, method) == (moment, "POST") and path.endswith(verb):
-            killed.append(path)
-            keeper.kill()
-
-    keeper = lab.start_managed(topology=False)
-    lab.engine.barrier = barrier
-    lab.send_topology(keeper)
-    wait_until(lambda: killed, 20)
-    lab.start_managed(successor=True)
+    lab.replace_killed(moment, verb)
     wait_until(lambda: lab.runs_in(NAME, TARGET), 20)
     assert [record["Name"] for record in lab.engine.records.values()].count(f"/{NAME}") == 1
 
@@ -289,18 +293,7 @@ def test_life2_a_keeper_killed_while_it_recreates_one_has_a_successor(lab, momen
     """LIFE-7: never two that run, never none; the successor finishes it, or takes it back and does it again."""
     lab.add_managed(lab.engine.add(TARGET, project=""))
     lab.engine.recreate(TARGET)
-    killed = []
-
-    def barrier(now, method, path):
-        if not killed and now == moment and (method == verb or (method == "POST" and path.endswith(f"/{verb}"))):
-            killed.append(path)
-            keeper.kill()
-
-    keeper = lab.start_managed(topology=False)
-    lab.engine.barrier = barrier
-    lab.send_topology(keeper)
-    wait_until(lambda: killed, 20)
-    lab.start_managed(successor=True)
+    lab.replace_killed(moment, verb)
     wait_until(lambda: lab.runs_in(NAME, TARGET), 30)
     wait_until(lambda: not any(NAME in record["Name"] and record["Name"] != f"/{NAME}"
                                for record in list(lab.engine.records.values())), 30)

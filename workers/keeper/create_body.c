@@ -73,8 +73,8 @@ static struct json_slice find_volume(const struct inspection *old, struct json_s
     while (json_walk_element(&walk, &mount)) {
         struct json_slice found = json_slice_member(mount, "Destination");
 
-        if (json_slice_equals(json_slice_member(mount, "Type"), "\"volume\"") && !json_slice_is_none(found) &&
-            found.length == destination.length && memcmp(found.text, destination.text, found.length) == 0)
+        if (json_slice_equals(json_slice_member(mount, "Type"), "\"volume\"") && found.length == destination.length &&
+            memcmp(found.text, destination.text, found.length) == 0)
             return mount;
     }
     return (struct json_slice){0};
