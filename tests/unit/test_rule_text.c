@@ -131,6 +131,45 @@ static void a_protocol_alone_is_written(void **state)
     assert_string_equal(text, "meta l4proto udp accept");
 }
 
+/* (tcp flags & mask) OPERATION value */
+static void add_tcp_flags(uint8_t mask, uint32_t operation, uint8_t value)
+{
+    const uint8_t no_change = 0;
+    struct nftnl_expr *payload;
+    struct nftnl_expr *bitwise;
+
+    add_protocol(IPPROTO_TCP);
+    payload = add("payload");
+    bitwise = add("bitwise");
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, 13);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, 1);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_LEN, 1);
+    assert_int_equal(nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_MASK, &mask, 1), 0);
+    assert_int_equal(nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, &no_change, 1), 0);
+    add_comparison(operation, &value, 1);
+}
+
+static void any_of_some_tcp_flags_is_written_as_their_list(void **state)
+{
+    (void)state;
+    add_tcp_flags(0x14, NFT_CMP_NEQ, 0);
+    add_verdict(NF_DROP);
+    assert_int_equal(rule_text_format(rule, text), 0);
+    assert_string_equal(text, "tcp flags rst,ack drop");
+}
+
+static void other_comparisons_of_tcp_flags_are_not_guessed(void **state)
+{
+    (void)state;
+    add_tcp_flags(0x14, NFT_CMP_EQ, 0);
+    add_verdict(NF_DROP);
+    assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
+}
+
 static void an_unknown_expression_hides_nothing(void **state)
 {
     (void)state;
@@ -232,6 +271,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_port_implies_its_protocol, begin, end),
         cmocka_unit_test_setup_teardown(a_protocol_alone_is_written, begin, end),
+        cmocka_unit_test_setup_teardown(any_of_some_tcp_flags_is_written_as_their_list, begin, end),
+        cmocka_unit_test_setup_teardown(other_comparisons_of_tcp_flags_are_not_guessed, begin, end),
         cmocka_unit_test_setup_teardown(an_unknown_expression_hides_nothing, begin, end),
         cmocka_unit_test_setup_teardown(another_register_is_not_guessed, begin, end),
         cmocka_unit_test_setup_teardown(a_mask_is_written_as_the_length_of_a_prefix, begin, end),

@@ -264,6 +264,16 @@ void rule_match_tcp_syn(struct rule *rule)
     compare(rule, NFT_CMP_EQ, wanted, sizeof(wanted));
 }
 
+void rule_match_tcp_flags(struct rule *rule, uint8_t flags)
+{
+    static const uint8_t zero[] = {0};
+
+    rule_match_protocol(rule, IPPROTO_TCP);
+    load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof(flags));
+    mask_bits(rule, &flags, zero, sizeof(flags));
+    compare(rule, NFT_CMP_NEQ, zero, sizeof(zero));
+}
+
 void rule_match_status(struct rule *rule, uint32_t bits)
 {
     (void)load_conntrack(rule, NFT_CT_STATUS);

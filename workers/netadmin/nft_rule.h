@@ -42,6 +42,7 @@ void rule_match_reply(struct rule *rule);                                       
 void rule_match_local_on_input(struct rule *rule);                               /* fib daddr . iif type local */
 void rule_match_destination_type(struct rule *rule, uint32_t type);              /* fib daddr type: RTN_… */
 void rule_match_tcp_syn(struct rule *rule);                                      /* tcp flags syn / syn,rst */
+void rule_match_tcp_flags(struct rule *rule, uint8_t flags);                     /* tcp flags: any of TH_… */
 
 enum rule_side { RULE_SOURCE, RULE_DESTINATION };
 /* ip saddr/daddr [!=] PREFIX; `operation` is NFT_CMP_EQ or NFT_CMP_NEQ. */

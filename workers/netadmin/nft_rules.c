@@ -15,12 +15,14 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
+#include <netinet/tcp.h>
 
 /* What this machine sends with (net.ipv4.ip_default_ttl, RFC 1700), and what a router in it leaves of that. */
 #define OWN_TIME_TO_LIVE       64
 #define FORWARDED_TIME_TO_LIVE 63
 /* bit of a conntrack state in `ct state` (linux/netfilter/nf_tables.h has no names; net/netfilter/nft_ct.c) */
 #define STATE_BIT(state)  (UINT32_C(1) << ((state) + 1))
+#define STATE_INVALID     UINT32_C(1) /* NF_CT_STATE_INVALID_BIT */
 #define STATE_ESTABLISHED STATE_BIT(IP_CT_ESTABLISHED)
 #define STATE_RELATED     STATE_BIT(IP_CT_RELATED)
 #define STATE_NEW         STATE_BIT(IP_CT_NEW)
@@ -264,6 +266,24 @@ static void add_input_own(const struct rules_context *context)
     rule_end(&rule, "replies and errors");
 }
 
+/*
+ *     ct state invalid tcp flags rst,ack drop comment "stray segments"
+ * WALL-4: a segment outside the window of a connection belongs, for conntrack, to none: it is not translated and ends
+ * here, where a reset would end the connection at its other side, inbound and egress. A host would answer with an ACK.
+ * What carries neither ACK nor RST (FIN, NULL, Xmas) can be no segment of an open connection: as a probe of a closed
+ * port it gets its reset below. In conntrack's eyes a SYN-ACK and a FIN-ACK without a connection are invalid, too: a
+ * host would reset them, we are silent.
+ */
+static void add_input_stray(const struct rules_context *context)
+{
+    struct rule rule = begin(context, NFT_CHAIN_INPUT);
+
+    rule_match_state(&rule, STATE_INVALID);
+    rule_match_tcp_flags(&rule, TH_RST | TH_ACK);
+    rule_verdict(&rule, NF_DROP);
+    rule_end(&rule, "stray segments");
+}
+
 static void accept_from_external(const struct rules_context *context, uint16_t dhcp_server_port,
                                  uint16_t dhcp_client_port)
 {
@@ -401,6 +421,7 @@ void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, con
     add_time_to_live(&context);
     add_forward(&context);
     add_input_own(&context);
+    add_input_stray(&context);
     if (family->family == IP_FAMILY_4)
         add_input_link4(&context);
     else

@@ -124,12 +124,18 @@ static bool compare_ports(struct rule_writer *writer, const char *name, uint32_t
     return true;
 }
 
-/* tcp flags syn / syn,rst: of these two bits the first alone */
+/* tcp flags syn / syn,rst: of these two bits the first alone; tcp flags rst,ack: any of them */
 static bool compare_tcp_flags(struct rule_writer *writer, uint32_t operation, uint8_t data)
 {
-    const struct operand *operand = &writer->operand;
+    uint8_t mask = writer->operand.mask[0];
+    char bits[SYMBOL_BITS_SIZE];
 
-    if (operation != NFT_CMP_EQ || operand->mask[0] != (TH_SYN | TH_RST) || data != TH_SYN)
+    if (operation == NFT_CMP_NEQ && data == 0 && symbol_tcp_flags(mask, bits)) {
+        writer->protocol = 0;
+        PUT(writer, "tcp flags %s", bits);
+        return true;
+    }
+    if (operation != NFT_CMP_EQ || mask != (TH_SYN | TH_RST) || data != TH_SYN)
         return false;
     writer->protocol = 0;
     PUT(writer, "tcp flags syn / syn,rst");

@@ -63,6 +63,14 @@ const char *symbol_ct_state(uint32_t mask, char text[SYMBOL_BITS_SIZE])
     return format_bits(mask, names, ARRAY_LENGTH(names), text);
 }
 
+const char *symbol_tcp_flags(uint8_t mask, char text[SYMBOL_BITS_SIZE])
+{
+    /* RFC 9293 §3.1, RFC 3168 §6.1 */
+    static const char *const names[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
+
+    return format_bits(mask, names, ARRAY_LENGTH(names), text);
+}
+
 const char *symbol_reject(uint8_t nfproto, uint8_t code)
 {
     /* RFC 792, RFC 1812 §5.2.7.1; RFC 4443 §3.1 */

@@ -14,6 +14,7 @@ const char *symbol_protocol(uint8_t protocol);
 #define SYMBOL_BITS_SIZE 96
 const char *symbol_ct_status(uint32_t mask, char text[SYMBOL_BITS_SIZE]);
 const char *symbol_ct_state(uint32_t mask, char text[SYMBOL_BITS_SIZE]);
+const char *symbol_tcp_flags(uint8_t mask, char text[SYMBOL_BITS_SIZE]);
 
 /* What stands behind `reject`: " with icmp prot-unreachable", or "" for nft's default; NULL: no such code. */
 const char *symbol_reject(uint8_t nfproto, uint8_t code);
