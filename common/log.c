@@ -19,6 +19,10 @@
 #define LINE_RESERVE 32
 /* A single text may not push every other field out of the line. */
 #define TEXT_LIMIT 1024
+/* The limit of one place: enough at once for a project of a hundred containers with the same fault, then as fast as a
+ * person reads. */
+#define LINES_AT_ONCE 100
+#define REGAIN_TIME   MICROSECONDS_PER_SECOND
 
 struct line {
     char bytes[LINE_SIZE];
@@ -28,6 +32,8 @@ struct line {
 static const char *process_name = "anchord";
 static enum log_level minimum_level = LOG_LEVEL_INFO;
 static uint64_t dropped_lines;
+/* The places with something left out. */
+static struct log_site *silent_sites;
 
 static const char *const level_names[LOG_LEVEL_MAX_] = {"DEBUG", "INFO", "WARN", "ERROR"};
 /* syslog(3) priorities, for the journal's prefix (sd-daemon(3)). */
@@ -168,13 +174,11 @@ static void line_send(struct line *line)
         dropped_lines = 0;
 }
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields)
+static void write_line(enum log_level level, const char *message, const struct log_field *fields, uint64_t left_out)
 {
     struct line line = {.length = 0};
     char time_text[CLOCK_TEXT_SIZE];
 
-    if (level < minimum_level)
-        return;
     clock_format(clock_real_nanoseconds(), time_text);
     if (journal_is_reader())
         (void)line_append_text(&line, journal_prefixes[level]);
@@ -185,9 +189,66 @@ void log_write(enum log_level level, const char *message, const struct log_field
     (void)line_append_member(&line, "worker", process_name);
     if (dropped_lines)
         line_append_field(&line, &LOG_NUMBER("dropped_lines", dropped_lines));
+    if (left_out)
+        line_append_field(&line, &LOG_NUMBER("left_out", left_out));
     for (const struct log_field *field = fields; field->kind != LOG_FIELD_END_; field++)
         line_append_field(&line, field);
     memcpy(line.bytes + line.length, "}\n", 2); /* LINE_RESERVE keeps the room for it */
     line.length += 2;
     line_send(&line);
+}
+
+static bool site_admits(struct log_site *site)
+{
+    uint64_t now = clock_monotonic_microseconds();
+    uint64_t regained = (now - site->counted_at) / REGAIN_TIME;
+
+    if (regained >= site->spent) {
+        site->spent = 0;
+        site->counted_at = now;
+    } else {
+        site->spent -= (uint32_t)regained;
+        site->counted_at += regained * REGAIN_TIME;
+    }
+    if (site->spent >= LINES_AT_ONCE)
+        return false;
+    site->spent++;
+    return true;
+}
+
+static void leave_out(struct log_site *site, enum log_level level, const char *message)
+{
+    site->left_out++;
+    site->level = level;
+    site->message = message;
+    if (site->is_silent)
+        return;
+    site->is_silent = true;
+    site->silent = silent_sites;
+    silent_sites = site;
+}
+
+void log_write(struct log_site *site, enum log_level level, const char *message, const struct log_field *fields)
+{
+    if (level < minimum_level)
+        return;
+    if (!site_admits(site)) {
+        leave_out(site, level, message);
+        return;
+    }
+    write_line(level, message, fields, site->left_out);
+    site->left_out = 0;
+}
+
+void log_tell_left_out(void)
+{
+    while (silent_sites) {
+        struct log_site *site = silent_sites;
+
+        silent_sites = site->silent;
+        site->is_silent = false;
+        if (site->left_out)
+            write_line(site->level, "log lines left out", LOG_FIELDS_(LOG_TEXT("of", site->message)), site->left_out);
+        site->left_out = 0;
+    }
 }

@@ -6,11 +6,16 @@
  * one atomic pipe write; when the reader is stuck the line is dropped and counted rather than the
  * process stopped: a full log pipe must not hold up NAT.
  *
+ * Each place in the code has a limit of its own (WALL-6): a hundred lines at once, one a second from then on. So no
+ * peer can make a process loud, whatever line it has found to cause, and no place can be forgotten. What is left out
+ * is counted and said: by the next line of that place, else by log_tell_left_out().
+ *
  *     log_info("discovered shared network", LOG_TEXT("network", name), LOG_NUMBER("backends", count));
  *     log_error("external interface not found", LOG_TEXT("network", name), LOG_ERROR(-ENODEV));
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level {
@@ -54,10 +59,29 @@ const char *log_level_to_string(enum log_level level);
 /* strerror of a negative errno; static or thread-local storage, valid until the next call. */
 const char *log_errno_text(int result);
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields);
+/* One place in the code that logs; static and zero at first. Only log.c looks inside. */
+struct log_site {
+    uint64_t counted_at;     /* monotonic microseconds up to which `spent` was regained */
+    uint32_t spent;          /* lines that count against the limit */
+    enum log_level level;    /* of the last line left out */
+    uint64_t left_out;       /* since this was last said */
+    const char *message;     /* of the last line left out */
+    struct log_site *silent; /* the next place with something left out */
+    bool is_silent;          /* in that list */
+};
 
-#define LOG_FIELDS_(...)         ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){LOG_FIELD_END_, 0, 0, 0}})
-#define log_debug(message_, ...) log_write(LOG_LEVEL_DEBUG, (message_), LOG_FIELDS_(__VA_ARGS__))
-#define log_info(message_, ...)  log_write(LOG_LEVEL_INFO, (message_), LOG_FIELDS_(__VA_ARGS__))
-#define log_warn(message_, ...)  log_write(LOG_LEVEL_WARN, (message_), LOG_FIELDS_(__VA_ARGS__))
-#define log_error(message_, ...) log_write(LOG_LEVEL_ERROR, (message_), LOG_FIELDS_(__VA_ARGS__))
+void log_write(struct log_site *site, enum log_level level, const char *message, const struct log_field *fields);
+
+/* Says of every place that has left lines out how many; whoever has an event loop calls it every few seconds. */
+void log_tell_left_out(void);
+
+#define LOG_FIELDS_(...) ((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){LOG_FIELD_END_, 0, 0, 0}})
+#define log_at(level_, message_, ...)                                      \
+    do {                                                                   \
+        static struct log_site site_;                                      \
+        log_write(&site_, (level_), (message_), LOG_FIELDS_(__VA_ARGS__)); \
+    } while (0)
+#define log_debug(message_, ...) log_at(LOG_LEVEL_DEBUG, message_, __VA_ARGS__)
+#define log_info(message_, ...)  log_at(LOG_LEVEL_INFO, message_, __VA_ARGS__)
+#define log_warn(message_, ...)  log_at(LOG_LEVEL_WARN, message_, __VA_ARGS__)
+#define log_error(message_, ...) log_at(LOG_LEVEL_ERROR, message_, __VA_ARGS__)

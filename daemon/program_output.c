@@ -1,15 +1,10 @@
 /* A foreign program's output in our log; see program_output.h. Runs in the supervisor, as root. */
 #include "daemon/program_output.h"
 
-#include "common/clock.h"
-
 #include <fcntl.h>
 #include <string.h>
 
 #define OUTPUT_LINE_MAX 400
-/* More lines than this within a period are counted only: a program gone wild shall not fill the disk. */
-#define OUTPUT_LINES_PER_PERIOD 50
-#define OUTPUT_PERIOD           (60 * MICROSECONDS_PER_SECOND)
 
 struct program_output {
     sd_event_source *source;
@@ -17,31 +12,17 @@ struct program_output {
     enum log_level level;
     const char *message;
     const char *family;
-    uint64_t period_start; /* monotonic microseconds */
-    uint64_t lines_in_period;
     size_t length;
     char line[OUTPUT_LINE_MAX + 1];
 };
 
 static void log_line(struct program_output *output)
 {
-    uint64_t now = clock_monotonic_microseconds();
-
     if (output->length == 0)
         return;
     output->line[output->length] = '\0';
     output->length = 0;
-    if (now - output->period_start >= OUTPUT_PERIOD) {
-        if (output->lines_in_period > OUTPUT_LINES_PER_PERIOD)
-            log_warn("a program wrote too much, lines left out", LOG_TEXT("family", output->family),
-                     LOG_NUMBER("count", output->lines_in_period - OUTPUT_LINES_PER_PERIOD));
-        output->period_start = now;
-        output->lines_in_period = 0;
-    }
-    if (output->lines_in_period++ >= OUTPUT_LINES_PER_PERIOD)
-        return;
-    log_write(output->level, output->message,
-              LOG_FIELDS_(LOG_TEXT("family", output->family), LOG_TEXT("text", output->line)));
+    log_at(output->level, output->message, LOG_TEXT("family", output->family), LOG_TEXT("text", output->line));
 }
 
 /* A line that is too long goes on as another one. */

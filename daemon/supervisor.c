@@ -232,10 +232,8 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
         return;
     }
     update_readiness(supervisor);
-    if (end == WORKER_END_ORDERED) { /* by replace_topology() */
-        worker_start(worker);
-        return;
-    }
+    /* One that ended in order was asked to by replace_topology(), that is, by the watcher: it waits its turn as well.
+     */
     if (end == WORKER_END_PERMANENT && !supervisor->readiness.was_ready && must_work(index_of(supervisor, worker))) {
         log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
         begin_stop(supervisor, EXIT_STATUS_CONFIGURATION);

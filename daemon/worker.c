@@ -112,7 +112,7 @@ void worker_stop(struct worker *worker, enum stop_mode mode, uint64_t deadline)
 
     clear_timer(worker->start_timer);
     clear_timer(worker->failed_start_source);
-    if (!worker->child_source)
+    if (!worker->child_source || worker->is_stopping) /* asking again would put the deadline off */
         return;
     worker->is_stopping = true;
     worker_send(worker, &stop.header, -1);
@@ -220,6 +220,7 @@ static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdat
         return 0;
     }
     metrics_report_process(); /* the supervisor's own, as often as the workers' */
+    log_tell_left_out();
     ping.header.generation = ++worker->ping_generation;
     worker_send(worker, &ping.header, -1);
     set_timer(source, PING_INTERVAL);

@@ -58,7 +58,8 @@ static void on_supervisor_message(struct channel *channel, const struct message_
     (void)userdata;
     if (message->type == MESSAGE_METRICS_PAGE) {
         metrics_accept(message, descriptor);
-    } else if (message->type == MESSAGE_PING) {    /* without a descriptor, says validate.c */
+    } else if (message->type == MESSAGE_PING) { /* without a descriptor, says validate.c */
+        log_tell_left_out();
         (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
     } else {
         supervised.on_message(message, descriptor, supervised.userdata);
@@ -99,6 +100,7 @@ int supervised_loop(sd_event *event)
 {
     int result = sd_event_loop(event);
 
+    log_tell_left_out();
     if (result < 0) {
         log_error("event loop failed", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;

@@ -105,6 +105,11 @@ while True:
     if kind == "CONFIGURE_WATCHER" and BEHAVIOUR.get("wants_keeper"):
         for _ in range(2):
             send(channel, "KEEPER_WANTED")
+    if kind == "CONFIGURE_WATCHER" and "topologies" in BEHAVIOUR:  # one after the other, as fast as it can
+        for number in range(BEHAVIOUR["count"]):
+            choices = BEHAVIOUR["topologies"]
+            send(channel, "TOPOLOGY", 0, topology(choices[number % len(choices)]))
+        tell(event="sent all")
     if kind == "LINK" and NAME == "watcher" and "topology" in BEHAVIOUR:
         send(channel, "TOPOLOGY", 0, topology(BEHAVIOUR["topology"]))
 '''

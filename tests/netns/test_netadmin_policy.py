@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+import time
 
 import pytest
 
@@ -139,11 +140,14 @@ def test_second_topology_is_refused(exposed):
     assert netadmin.expose(messages.exposure("tcp", 25, TWO4)).entries["v4"]["tcp"] == 1
 
 
-def test_refusals_are_logged_at_a_bounded_rate(exposed):
+def test_wall6_refusals_are_logged_at_a_bounded_rate(exposed):
+    """The watcher can cause them without end: a hundred lines, then one a second."""
     netadmin = exposed.netadmin
-    for _ in range(100):
+    begun = time.monotonic()
+    for _ in range(1000):
         assert netadmin.apply(messages.exposure("tcp", 25, "8.8.8.8")).error < 0
-    assert len(wait_logged(netadmin, "desired state refused")) == 1
+    allowed = 101 + int(time.monotonic() - begun)
+    assert 100 <= len(wait_logged(netadmin, "desired state refused")) <= allowed
 
 
 @pytest.mark.parametrize("command", (

@@ -252,6 +252,28 @@ def test_disc4_before_it_is_final_another_shared_network_replaces_the_first(supe
     assert len(process.find(stand_in="netadmin", type="TOPOLOGY")) == 2
 
 
+def test_wall6_a_watcher_cannot_flood_the_log(supervision):
+    """It was 20,000 lines in 1.7 s: now a hundred, then one a second, and how many are missing is said."""
+    supervision.install_stand_ins(watcher={"topologies": [(1, 2), (1, 3)], "count": 20000})
+    process = supervision.start_ready()
+    process.wait_for(stand_in="watcher", event="sent all", timeout=60)
+    told = process.wait_for(msg="log lines left out", timeout=30)
+    refused = "the watcher sent another topology than the pinned one, refusing it; a restart takes it"
+    assert told["of"] == refused and told["left_out"] > 1000
+    assert 100 <= len(process.find(msg=refused)) < 200
+
+
+def test_wall6_alternating_topologies_do_not_restart_netadmin_without_end(supervision):
+    """Each needs a netadmin that starts afresh: the first at once, the others after 1, 2, 4 … s."""
+    supervision.install_stand_ins(watcher={"topologies": [(1, 2), (1, 3)], "count": 20000, "final": 0})
+    process = supervision.start()
+    process.wait_for(stand_in="watcher", event="sent all", timeout=60)
+    os.kill(started(process, "watcher"), signal.SIGKILL)  # the next one floods as well
+    process.wait_for(msg="starting a worker again", name="netadmin", delay_seconds=1, timeout=30)
+    assert len(process.find(msg="the shared network is another one, starting netadmin afresh")) < 200
+    assert process.stop()[0] == 0
+
+
 def test_disc4_another_external_network_is_refused_from_the_first_on(supervision):
     supervision.install_stand_ins(watcher={"topology": (1, 2), "final": 0})
     process = supervision.start_ready()

@@ -124,6 +124,77 @@ static void a_stuck_reader_does_not_stop_the_process(void **state)
     assert_non_null(strstr(capture_end(&capture), "\"dropped_lines\":1"));
 }
 
+/* One place in the code, as every log_error() is. */
+static void log_the_same(int number)
+{
+    log_error("a peer can cause this", LOG_NUMBER("number", number));
+}
+
+static int count_lines(const char *text)
+{
+    int count = 0;
+
+    for (; (text = strchr(text, '\n')); text++)
+        count++;
+    return count;
+}
+
+/* WALL-6. The pipe holds 64 KiB, a hundred lines are about 10 KiB. */
+static void wall6_a_place_has_a_limit_and_says_what_it_left_out(void **state)
+{
+    static char lines[65536];
+    struct capture capture;
+    const char *line;
+    ssize_t length;
+
+    (void)state;
+    capture_begin(&capture);
+    for (int i = 0; i < 20000; i++)
+        log_the_same(i);
+    log_info("another place speaks"); /* a limit of its own */
+    length = read(capture.pipe[0], lines, sizeof(lines) - 1);
+    (void)dup2(capture.saved_output, STDOUT_FILENO);
+    assert_true(length > 0);
+    lines[length] = '\0';
+    assert_in_range(count_lines(lines), 101, 110); /* one more for each second that it took */
+    assert_non_null(strstr(lines, "\"number\":99}"));
+    assert_non_null(strstr(lines, "another place speaks"));
+
+    assert_true(dup2(capture.pipe[1], STDOUT_FILENO) >= 0);
+    log_tell_left_out();
+    log_tell_left_out(); /* said once */
+    line = capture_end(&capture);
+    assert_int_equal(count_lines(line), 1);
+    assert_non_null(strstr(line, "\"msg\":\"log lines left out\""));
+    assert_non_null(strstr(line, "\"of\":\"a peer can cause this\""));
+    assert_non_null(strstr(line, "\"level\":\"ERROR\""));
+    assert_non_null(strstr(line, "\"left_out\":19")); /* 19,900 or a few less: see above */
+}
+
+/* The limit lifts by one line a second: that one says how many are missing before it. */
+static void wall6_the_next_line_of_the_place_says_how_many_are_missing(void **state)
+{
+    struct capture capture;
+    const char *line = "";
+
+    (void)state;
+    while (*line == '\0') {
+        capture_begin(&capture);
+        log_the_same(0);
+        line = capture_end(&capture);
+    }
+    assert_non_null(strstr(line, "\"number\":0"));
+    for (int i = 0; i < 3; i++)
+        log_the_same(1);
+    for (line = ""; *line == '\0';) {
+        capture_begin(&capture);
+        log_the_same(2);
+        line = capture_end(&capture);
+    }
+    assert_non_null(strstr(line, "\"left_out\":"));
+    assert_non_null(strstr(line, "\"number\":2"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +203,8 @@ int main(void)
         cmocka_unit_test(long_text_is_cut_and_the_line_stays_an_object),
         cmocka_unit_test(levels_below_the_threshold_are_silent),
         cmocka_unit_test(a_stuck_reader_does_not_stop_the_process),
+        cmocka_unit_test(wall6_a_place_has_a_limit_and_says_what_it_left_out),
+        cmocka_unit_test(wall6_the_next_line_of_the_place_says_how_many_are_missing),
     };
 
     log_initialise("test");

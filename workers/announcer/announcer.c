@@ -178,9 +178,9 @@ static void log_conflict(const struct wire_held *held, const struct ip_address *
         (void)snprintf(said, sizeof(said), "another host wants to take it");
     else
         (void)snprintf(said, sizeof(said), is_probe ? "wanted by MAC %s" : "held by MAC %s", mac);
-    log_write(is_probe ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "address conflict",
-              LOG_FIELDS_(LOG_TEXT("address", ip_address_format(address, address_text)),
-                          LOG_TEXT("interface", held->name), LOG_ERROR_TEXT(said), LOG_NUMBER("unlogged", unlogged)));
+    log_at(is_probe ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "address conflict",
+           LOG_TEXT("address", ip_address_format(address, address_text)), LOG_TEXT("interface", held->name),
+           LOG_ERROR_TEXT(said), LOG_NUMBER("unlogged", unlogged));
 }
 
 /*

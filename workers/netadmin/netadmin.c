@@ -32,7 +32,6 @@
 /* Somebody who changes our tables in a loop gets a repair this often: well within NAT-15's second. */
 #define REPAIR_INTERVAL (200 * MICROSECONDS_PER_MILLISECOND)
 /* A watcher that offers wrong states in a loop fills no log. */
-#define REFUSAL_LOG_INTERVAL (10 * MICROSECONDS_PER_SECOND)
 
 struct netadmin {
     sd_event *event;
@@ -56,9 +55,7 @@ struct netadmin {
     struct nft_change foreign_change;
     bool needs_repair;
     uint64_t last_repair; /* CLOCK_MONOTONIC, microseconds */
-    uint64_t last_refusal_log;
-    uint64_t unlogged_refusals;
-    uint32_t conditions; /* enum readiness_condition */
+    uint32_t conditions;  /* enum readiness_condition */
     uint64_t links_generation;
     struct message_external_link external_link; /* as last sent */
 };
@@ -98,20 +95,11 @@ static void send_applied(struct netadmin *netadmin, uint64_t generation, int err
     (void)channel_send_message(netadmin->watcher, &message);
 }
 
-/* A state that is refused whole: the watcher hears of each, the log of the first in a while. */
+/* A state that is refused whole. */
 static void refuse_state(struct netadmin *netadmin, uint64_t generation, int error, const char *reason)
 {
-    uint64_t now = clock_monotonic_microseconds();
-
     send_applied(netadmin, generation, error, NULL, reason);
-    if (netadmin->last_refusal_log && now - netadmin->last_refusal_log < REFUSAL_LOG_INTERVAL) {
-        netadmin->unlogged_refusals++;
-        return;
-    }
-    log_error("desired state refused", LOG_NUMBER("generation", generation), LOG_ERROR_TEXT(reason),
-              LOG_NUMBER("refused_unlogged", netadmin->unlogged_refusals));
-    netadmin->last_refusal_log = now;
-    netadmin->unlogged_refusals = 0;
+    log_error("desired state refused", LOG_NUMBER("generation", generation), LOG_ERROR_TEXT(reason));
 }
 
 /* --- comparing and applying ------------------------------------------------------------------------------ */

@@ -129,10 +129,10 @@ void network_report_gateway(const struct family_state *family, const struct netw
     char gateway[IP_ADDRESS_TEXT_SIZE];
 
     if (family->link_index == 0 || choice->count == 0) {
-        log_write(expects_gateway(family, external) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
-                  "unreachable: no external gateway, nothing leaves",
-                  LOG_FIELDS_(LOG_TEXT("family", ip_family_to_string(family->family)),
-                              LOG_TEXT("reason", why_no_gateway(family, external))));
+        log_at(expects_gateway(family, external) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+               "unreachable: no external gateway, nothing leaves",
+               LOG_TEXT("family", ip_family_to_string(family->family)),
+               LOG_TEXT("reason", why_no_gateway(family, external)));
         return;
     }
     log_info("external gateway chosen", LOG_TEXT("family", ip_family_to_string(family->family)),
