@@ -72,6 +72,21 @@ def test_life1_a_created_sibling_is_started(mail, sidecars):
 
 
 @pytest.mark.every_engine
+def test_life1_the_first_sibling_does_not_wait_for_a_poll(direct):
+    """Nobody was in another's namespace when the anchor started: the keeper is not there yet, and is when it is needed."""
+    mail = direct(mail_services(), proxy=False, environment={"ANCHORD_POLL_INTERVAL": "1h"}).ready()
+    assert "anchord-keeper" not in mail.processes()
+    mail.compose("stop", "--timeout", "0", "dns")
+    sidecars = Sidecars(mail)
+    first = sidecars.create("first", mail.container("dns"))
+    wait_until(lambda: "anchord-keeper" in mail.processes(), 20, "the keeper")
+    assert sidecars.state(first) == "created", "its target does not run"
+    mail.compose("start", "dns")
+    wait_until(lambda: sidecars.state(first) == "running", 20, "the sibling of a target that starts")
+    sidecars.remove(first)
+
+
+@pytest.mark.every_engine
 def test_life4_a_dead_namespace_is_reported(mail, sidecars):
     """Docker shows it as running although it has no network any more; the report has the command, and ends with it."""
     pinned = sidecars.create("pinned", mail.container("web"))

@@ -70,8 +70,8 @@ class FakeDocker:
             BACKEND_ID: network(BACKEND_ID, "backend", "bridge", {"Subnet": "172.31.0.0/24"}),
         }
         self.requests = []
-        self.history = []  # (time in nanoseconds, event), for `since`
-        self.streams = []
+        self.history = []  # (time in nanoseconds, action, event), for `since`
+        self.streams = {}  # connection -> the actions that its reader asked for, None: all
         self.connections = set()
         self.misbehave = {}  # part of a path -> function(connection): answers in its own way
         self.only_inspected = ()  # members that lists lack: Podman's have no HostConfig
@@ -133,17 +133,22 @@ class FakeDocker:
                                    "Attributes": {**record["Labels"], "name": record["Names"][0][1:]}}})
 
     def send_event(self, event):
+        action = event.get("Action") if isinstance(event, dict) else None
+        action = action if isinstance(action, str) else None
         with self.lock:
-            self.history.append((time.time_ns(), json.dumps(event).encode() + b"\n"))
-            self.send_raw_event(self.history[-1][1])
+            self.history.append((time.time_ns(), action, json.dumps(event).encode() + b"\n"))
+            self.send_raw_event(self.history[-1][2], action)
 
-    def send_raw_event(self, body):
+    def send_raw_event(self, body, action=None):
+        """To everybody who asked for that action, as Docker's filter does; without one to everybody."""
         with self.lock:
-            for stream in list(self.streams):
+            for stream, wanted in list(self.streams.items()):
+                if not is_wanted(action, wanted):
+                    continue
                 try:
                     stream.sendall(b"%x\r\n%s\r\n" % (len(body), body))
                 except OSError:  # its reader has gone
-                    self.streams.remove(stream)
+                    del self.streams[stream]
 
     # The API.
 
@@ -208,10 +213,10 @@ class FakeDocker:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                    b"Transfer-Encoding: chunked\r\n\r\n")
                 seconds, _, nanoseconds = query["since"][0].partition(".")
-                for moment, event in self.history:
-                    if moment >= int(seconds) * 10**9 + int(nanoseconds):
+                for moment, action, event in self.history:
+                    if moment >= int(seconds) * 10**9 + int(nanoseconds) and is_wanted(action, filters.get("event")):
                         connection.sendall(b"%x\r\n%s\r\n" % (len(event), event))
-                self.streams.append(connection)
+                self.streams[connection] = filters.get("event")
         else:
             send(connection, 404, b'{"message":"page not found"}')
 
@@ -227,6 +232,11 @@ class FakeDocker:
         return b"[" + b",".join(text for record, text in found if all(
             key in record["Labels"] and (not equals or record["Labels"][key] == value)
             for key, equals, value in wanted)) + b"]\n"
+
+
+def is_wanted(action, wanted):
+    """Docker's filter `event`: the action, or what stands before its colon."""
+    return action is None or not wanted or action.partition(":")[0] in wanted
 
 
 def send(connection, status, body, content_type="application/json"):

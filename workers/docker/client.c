@@ -379,13 +379,14 @@ int docker_client_follow_events(struct docker_client *client, const struct docke
                                 docker_event_handler on_event, docker_done_handler on_done, void *userdata)
 {
     static const char *const types[] = {"container", "network"};
-    /* What can change an entry (DISC-6). Health checks alone would send three exec events each. */
+    /* What can change an entry (DISC-6), or what somebody waits for (LIFE-1, LIFE-5): `create`, of containers and
+     * networks. Health checks alone would send three exec events each. */
     static const char *const actions[] = {"start",      "restart",       "die",    "stop",   "destroy",
                                           "pause",      "unpause",       "rename", "update", "connect",
                                           "disconnect", "health_status", "create"};
     const struct filter list[] = {
         {"type", types, ARRAY_LENGTH(types)},
-        {"event", actions, ARRAY_LENGTH(actions) - (query->with_creations ? 0 : 1)},
+        {"event", actions, ARRAY_LENGTH(actions)},
     };
     CLEANUP_FREE char *filters = make_filters(list, ARRAY_LENGTH(list));
     CLEANUP_FREE char *path = NULL;

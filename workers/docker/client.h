@@ -92,7 +92,6 @@ int docker_client_inspect_network_whole(struct docker_client *client, const char
 struct docker_event_query {
     uint64_t since;                          /* nanoseconds since 1970 */
     const struct docker_label_names *labels; /* to read of containers */
-    bool with_creations;                     /* also of what was created only: containers and networks */
 };
 
 /* GET /events of containers and networks. on_done comes when the stream ends, also with error 0. */

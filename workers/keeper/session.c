@@ -85,7 +85,7 @@ static void on_connected(void *userdata, int error, const char *text)
     static const struct docker_label_names no_labels = {0};
     struct session *session = userdata;
     const struct docker_version *version = docker_client_version(session->client);
-    struct docker_event_query query = {.labels = &no_labels, .with_creations = true};
+    struct docker_event_query query = {.labels = &no_labels};
 
     if (error < 0) {
         session_fail(session, text);

@@ -35,7 +35,7 @@ static bool is_in_scope(const struct watch *watch, bool is_selected, const struc
  */
 static bool is_relevant(const struct watch *watch, const struct docker_event *event)
 {
-    if (event->container_id[0] == '\0')
+    if (event->container_id[0] == '\0' || strcmp(event->action, "create") == 0) /* what does not run yet has no entry */
         return false;
     if (container_table_find(&watch->table, event->container_id) || is_asked_for(watch, event->container_id) ||
         namespace_owners_contain(&watch->owners, event->container_id))
