@@ -1,5 +1,6 @@
 """Routers that advertise themselves on the lab's LAN: radvd, and the kernel's own acceptance in the anchor."""
 
+import os
 import subprocess
 
 import netadmin_lab
@@ -18,13 +19,34 @@ def accept_advertisements(lab):
     lab.client.sysctl("ipv6/conf/all/forwarding", 1)
 
 
+class Machine:
+    """One more machine on the LAN, with a MAC and a network namespace of its own, on the LAN host's wire."""
+
+    def __init__(self, lab, *addresses):
+        self.lab = lab
+        self.namespace = netadmin_lab.Namespace()
+        lab.closing.callback(self.namespace.close)
+        lab.client.run("ip", "link", "add", "link", "eth0", "name", "machine", "type", "macvlan", "mode", "bridge")
+        lab.client.run("ip", "link", "set", "machine", "netns",
+                       f"/proc/{os.getpid()}/fd/{self.namespace.descriptor}", "name", "eth0")
+        self.namespace.run("ip", "link", "set", "lo", "up")
+        self.namespace.run("ip", "link", "set", "eth0", "up")
+        for address in addresses:
+            self.namespace.run("ip", "address", "add", address, "dev", "eth0", "nodad")
+
+    def power(self, state):
+        """"down": gone without a word; "up": there again."""
+        self.namespace.run("ip", "link", "set", "eth0", state)
+
+
 class Router:
-    """A radvd on the LAN host, with a link-local address of its own: several of them are several routers."""
+    """A radvd with a link-local address of its own, on the LAN host or in `namespace`: several are several routers."""
 
     def __init__(self, lab, scratch, address, preference="medium", lifetime=12, prefix=None,
-                 retired_prefix=None):
+                 retired_prefix=None, namespace=None):
         self.lab = lab
         self.address = address
+        namespace = namespace or lab.client
         name = address.replace(":", "")
         configuration = scratch / f"{name}.conf"
         prefix = f"prefix {prefix} {{ }};" if prefix else ""
@@ -32,8 +54,8 @@ class Router:
             prefix += f"prefix {retired_prefix} {{ AdvPreferredLifetime 0; }};"
         configuration.write_text(CONFIGURATION.format(interface="eth0", lifetime=lifetime, preference=preference,
                                                       address=address, prefix=prefix))
-        lab.client.run("ip", "address", "replace", f"{address}/64", "dev", "eth0", "nodad")
-        with lab.client.entered():
+        namespace.run("ip", "address", "replace", f"{address}/64", "dev", "eth0", "nodad")
+        with namespace.entered():
             self.process = subprocess.Popen(["radvd", "--nodaemon", "--configtest", "-C", str(configuration)],
                                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             assert self.process.wait(netadmin_lab.DEADLINE) == 0, self.process.stderr.read()

@@ -173,6 +173,31 @@ static void advertised_routers_are_ranked_and_bounded(void **state)
     assert_int_equal(choice.gateways[0].expires_in, 104);
 }
 
+/* RFC 4191 §3.2: reachability before preference. */
+static void a_router_that_fell_silent_is_behind_those_that_answer(void **state)
+{
+    struct network_link link = link_with(own_addresses);
+    struct wire_network network = network_with_gateways(no_gateways);
+    struct gateway routers[] = {
+        {.address = parsed("fe80::1"), .preference = HIGH, .is_silent = true},
+        {.address = parsed("fe80::2"), .preference = LOW},
+        {.address = parsed("fe80::3"), .is_silent = true},
+        {.address = parsed("fe80::4"), .preference = LOW},
+    };
+    static const char *const order[] = {"fe80::2", "fe80::4", "fe80::1", "fe80::3"};
+    struct gateway_inputs inputs = {
+        .family = IP_FAMILY_6, .external = &network, .link = &link, .routers = routers, .router_count = 4};
+    struct gateway_choice choice = gateway_choose(&inputs);
+
+    (void)state;
+    assert_int_equal(choice.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        char text[IP_ADDRESS_TEXT_SIZE];
+
+        assert_string_equal(ip_address_format(&choice.gateways[i].address, text), order[i]);
+    }
+}
+
 static void a_lifetime_that_runs_down_is_no_new_choice(void **state)
 {
     struct gateway_choice a = {.source = GATEWAY_SOURCE_ADVERTISEMENT, .count = 1};
@@ -275,6 +300,7 @@ int main(void)
         cmocka_unit_test(without_any_source_nothing_is_chosen),
         cmocka_unit_test(an_own_address_is_no_gateway),
         cmocka_unit_test(advertised_routers_are_ranked_and_bounded),
+        cmocka_unit_test(a_router_that_fell_silent_is_behind_those_that_answer),
         cmocka_unit_test(a_lifetime_that_runs_down_is_no_new_choice),
     };
 

@@ -69,6 +69,8 @@ static bool is_better(const struct gateway *a, const struct gateway *b)
 {
     int difference = preference_rank(a->preference) - preference_rank(b->preference);
 
+    if (a->is_silent != b->is_silent)
+        return b->is_silent;
     return difference ? difference < 0 : ip_address_compare(&a->address, &b->address) < 0;
 }
 

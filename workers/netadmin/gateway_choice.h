@@ -16,12 +16,15 @@
 
 /* Routers of one LAN that are mirrored, best first; more are left out. */
 #define ROUTERS_MAX 4
+/* Advertised default routes that are looked at; the best ROUTERS_MAX of them are mirrored. */
+#define ROUTERS_READ_MAX 16
 
 /* A default route that router advertisements made the kernel install in the main table. */
 struct gateway {
     struct ip_address address;
     uint8_t preference;  /* ICMPV6_ROUTER_PREF_… of linux/icmpv6.h (RFC 4191 §2.1); 0, medium, without one */
     uint32_t expires_in; /* seconds; 0: does not expire */
+    bool is_silent;      /* it no longer answers the kernel's neighbour detection (RFC 4861 §7.3.3) */
 };
 
 struct gateway_inputs {
@@ -46,7 +49,8 @@ struct gateway_choice {
  * The lease's before the pin before IPAM before advertisements, or advertisements before IPAM in the modes that ask the
  * network; each family by itself. The lease's counts while it is on link, by our addresses or by the lease's routes. A
  * pin is the operator's word: when it is not on link nothing replaces it. IPAM gateways count while they are on link.
- * Of several advertised routers the better preference is first, then the lower address, so that the order is stable.
+ * Of several advertised routers those that answer are first, then the better preference (RFC 4191 §3.2), then the lower
+ * address, so that the order is stable.
  */
 struct gateway_choice gateway_choose(const struct gateway_inputs *inputs);
 
@@ -66,7 +70,7 @@ struct gateway_answer {
 struct gateway_answer gateway_choose_answer(const struct gateway_answers *answers, bool is_pin,
                                             const struct link_table *links, const struct ip_address *current);
 
-/* Equal but for the time that is left of an advertisement. */
+/* Equal but for the time that is left of an advertisement, and who is silent: that shows in the order. */
 bool gateway_choice_equal(const struct gateway_choice *a, const struct gateway_choice *b);
 
 /* "lease", "pin", "IPAM", "RA", "none" */

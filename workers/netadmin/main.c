@@ -12,7 +12,7 @@
 #include <linux/capability.h>
 #include <string.h>
 
-/* 3 standard streams, the supervisor, epoll, timers, five netlink sockets, the watcher's channel and, for a
+/* 3 standard streams, the supervisor, epoll, timers, six netlink sockets, the watcher's channel and, for a
  * moment, its successor. */
 #define OPEN_FILES_MAX 24
 

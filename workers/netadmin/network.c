@@ -62,9 +62,11 @@ static int read_links(struct network *network, bool *ret_differs)
 
 static void set_timer(struct network *network, uint64_t seconds)
 {
-    uint64_t at = clock_monotonic_microseconds() + seconds * MICROSECONDS_PER_SECOND;
+    uint64_t at = seconds ? clock_monotonic_microseconds() + seconds * MICROSECONDS_PER_SECOND : UINT64_MAX;
+    uint64_t probe = network_next_router_probe(network);
 
-    if (seconds == 0) {
+    at = at < probe ? at : probe;
+    if (at == UINT64_MAX) {
         (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
         return;
     }
@@ -208,6 +210,7 @@ struct network *network_free(struct network *network)
     sd_event_source_disable_unref(network->timer_source);
     sd_event_source_disable_unref(network->probe_timer);
     sd_event_source_disable_unref(network->address_timer);
+    network_close_router_watch(network);
     (void)channel_free(network->announcer);
     rtnetlink_socket_closep(&network->monitor);
     rtnetlink_freep(&network->rtnetlink);
@@ -257,6 +260,8 @@ int network_new(sd_event *event, const struct network_callbacks *callbacks, stru
         result = rtnetlink_new(&network->rtnetlink);
     if (result == 0)
         result = add_event_sources(network, event);
+    if (result >= 0)
+        result = network_open_router_watch(network, event);
     if (result < 0) {
         log_error("cannot open the rtnetlink sockets", LOG_ERROR(result));
         return result;

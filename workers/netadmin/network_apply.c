@@ -13,9 +13,6 @@
 
 #include <linux/rtnetlink.h>
 
-/* Advertised default routes that are looked at; the best ROUTERS_MAX of them are mirrored. */
-#define ROUTERS_READ_MAX 16
-
 static void keep_first(int *first, int result)
 {
     if (*first == 0 && result < 0)
@@ -117,6 +114,7 @@ static int choose_gateway(struct network *network, const struct family_state *fa
         if (network_report_result(network, NETWORK_STEP_ROUTERS, &request, count) < 0)
             return count;
         inputs.router_count = (size_t)count;
+        (void)network_watch_routers(network, external, routers, inputs.router_count); /* reported */
     }
     *ret = gateway_choose(&inputs);
     return 0;

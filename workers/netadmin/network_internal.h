@@ -1,8 +1,9 @@
 /*
  * What the parts of the network half share: network.c (facade and events), network_apply.c (the kernel brought
  * to what is wanted), network_address.c (the external interface's addresses), network_lease.c (leases taken),
- * network_view.c (what the ruleset needs), network_neighbours.c (backends that are others now), network_announce.c (the
- * announcer), network_report.c (what is said about it). Nobody else includes this.
+ * network_view.c (what the ruleset needs), network_neighbours.c (backends that are others now), network_routers.c
+ * (which routers answer), network_announce.c (the announcer), network_report.c (what is said about it). Nobody else
+ * includes this.
  */
 #pragma once
 
@@ -71,6 +72,16 @@ struct family_state {
     bool is_settled;     /* the kernel had all that is wanted after the last comparison */
 };
 
+/* Of several advertised routers: who does not answer any more. */
+struct router_watch {
+    struct mnl_socket *monitor; /* of neighbours; its source is on while there are several routers */
+    sd_event_source *source;
+    bool is_following;
+    struct ip_address silent[ROUTERS_READ_MAX];
+    size_t silent_count;
+    uint64_t probe_at; /* CLOCK_MONOTONIC, microseconds: when they are asked again */
+};
+
 struct network {
     struct network_callbacks callbacks;
     enum anchor_role role; /* 0 until the configuration has come */
@@ -101,6 +112,7 @@ struct network {
     uint32_t reported_index[2]; /* by enum device_side: as last said in the log */
     bool reported_missing[2];
     bool reported_forwarding6;
+    struct router_watch router_watch;
     uint64_t trespassers; /* routes of route_table_remove_trespassers(), ever */
     char failures[NETWORK_STEP_MAX_][FAILURE_TEXT_SIZE];
 };
@@ -173,6 +185,22 @@ int network_apply_family(struct network *network, struct family_state *family, c
 
 /* Removes rules and routes of one family. Returns 0 or the first failure, reported. */
 int network_remove_family(struct network *network, struct family_state *family) __attribute__((warn_unused_result));
+
+/* --- network_routers.c -------------------------------------------------------------------------------- */
+
+/*
+ * Fills is_silent of `routers` by what the kernel's neighbour detection found, follows it while there are several, and
+ * has the silent ones asked once a minute. Returns 0 or a failure, reported.
+ */
+int network_watch_routers(struct network *network, const struct network_link *external, struct gateway *routers,
+                          size_t count);
+
+/* Opens what router_watch needs, before the sandbox is sealed. Returns 0 or a negative errno. */
+int network_open_router_watch(struct network *network, sd_event *event) __attribute__((warn_unused_result));
+void network_close_router_watch(struct network *network);
+
+/* CLOCK_MONOTONIC, microseconds; UINT64_MAX without a silent router. */
+uint64_t network_next_router_probe(const struct network *network);
 
 /* --- network_service.c -------------------------------------------------------------------------------- */
 

@@ -4,8 +4,9 @@
  *     ip rule:   32764: from all lookup main suppress_prefixlength 0 proto 110
  *                32765: from all lookup 24942 proto 110
  *     ip route show table 24942:
- *                default via GATEWAY dev EXTERNAL proto 110 metric 100     (v6 RA: pref …, expires …; 101 … for the
- * next) unreachable default proto 110 metric 4294967295
+ *                default via GATEWAY dev EXTERNAL proto 110 metric 100
+ *                    (v6 RA: pref …, expires …; 101 … for the next, network_routers.c puts those that answer first)
+ *                unreachable default proto 110 metric 4294967295
  *     with a lease: default via GATEWAY dev EXTERNAL proto 110 metric 90
  *                192.0.2.0/24 via ROUTER dev EXTERNAL proto 110 metric 90  (option 121)
  *                192.0.2.1 dev EXTERNAL proto 110 scope link metric 90     (option 121, on link)

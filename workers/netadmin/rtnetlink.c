@@ -18,6 +18,9 @@
 /* A `docker network connect` is a burst of some kilobytes; this bridges a busy second. */
 #define MONITOR_BUFFER_SIZE (1024 * 1024)
 
+/* Read only while there are several routers; else the kernel drops what does not fit. */
+#define NEIGHBOUR_BUFFER_SIZE (16 * 1024)
+
 /* Then the other event sources have their turn; what is left wakes the loop again. */
 #define DATAGRAMS_PER_DRAIN 1024
 
@@ -227,26 +230,37 @@ int rtnetlink_dump(struct rtnetlink *rtnetlink, struct rtnetlink_request *reques
     return interrupted ? -EINTR : 0;
 }
 
-int rtnetlink_monitor_open(struct mnl_socket **ret)
+static int open_monitor(const int *groups, size_t count, int buffer_size, struct mnl_socket **ret)
 {
     CLEANUP(rtnetlink_socket_closep)
     struct mnl_socket *monitor = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    int size = MONITOR_BUFFER_SIZE;
 
     if (!monitor)
         return -errno;
     if (mnl_socket_bind(monitor, 0, MNL_SOCKET_AUTOPID) < 0)
         return -errno;
     /* Cut to net.core.rmem_max without complaint; overflow only means to read everything again. */
-    (void)setsockopt(mnl_socket_get_fd(monitor), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    for (size_t i = 0; i < ARRAY_LENGTH(monitored_groups); i++) {
-        int group = monitored_groups[i];
+    (void)setsockopt(mnl_socket_get_fd(monitor), SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof(buffer_size));
+    for (size_t i = 0; i < count; i++) {
+        int group = groups[i];
 
         if (mnl_socket_setsockopt(monitor, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
             return -errno;
     }
     *ret = TAKE_POINTER(monitor);
     return 0;
+}
+
+int rtnetlink_monitor_open(struct mnl_socket **ret)
+{
+    return open_monitor(monitored_groups, ARRAY_LENGTH(monitored_groups), MONITOR_BUFFER_SIZE, ret);
+}
+
+int rtnetlink_neighbour_monitor_open(struct mnl_socket **ret)
+{
+    static const int group = RTNLGRP_NEIGH;
+
+    return open_monitor(&group, 1, NEIGHBOUR_BUFFER_SIZE, ret);
 }
 
 int rtnetlink_monitor_drain(struct mnl_socket *monitor, rtnetlink_handler handler, void *userdata)

@@ -58,6 +58,8 @@ int rtnetlink_dump(struct rtnetlink *rtnetlink, struct rtnetlink_request *reques
 
 /* The notifications of links, addresses, routes, rules and forwarding settings of both families. */
 int rtnetlink_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_result));
+/* Those of neighbours, with a small buffer: it overflows while nobody reads it. */
+int rtnetlink_neighbour_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_result));
 DEFINE_POINTER_CLEANUP(struct mnl_socket, (void)mnl_socket_close, rtnetlink_socket_closep);
 
 /*

@@ -1,0 +1,109 @@
+"""Two routers on one LAN, and one of them dies without a word (ADDR-11, RFC 4861 §7.3.3): the anchor does as the plain
+host on the same wire. Both are machines of their own with radvd; the kernel's neighbour detection is the real one."""
+
+import contextlib
+
+import pytest
+
+from advertisements_lab import Machine, Router, accept_advertisements
+from netadmin_lab import outcome, wait_until
+from network_lab import NetworkLab, wait_logged
+from test_network_advertisements import gateways, wait_for_gateways
+
+OUTSIDE = "2001:db8:ffff::9"
+FIRST, SECOND = "fe80::a1", "fe80::a2"
+PORT = 7777
+# RFC 4861 §10: reachable for 45 s at most, 5 s of delay, three questions a second apart; and what a plain host needs.
+FAILURE_SECONDS = 60
+# RFC 4191 §3.5 and the kernel's router_probe_interval: a router that is held for dead is asked once a minute.
+PROBE_SECONDS = 75
+
+
+class LanRouter:
+    """A router with a MAC of its own, behind which the outside answers with the router's name."""
+
+    def __init__(self, lab, scratch, address, name, number, **advertised):
+        self.machine = Machine(lab, f"2001:db8:99::{number}/64")
+        self.machine.namespace.sysctl("ipv6/conf/all/forwarding", 1)
+        self.machine.namespace.run("ip", "address", "add", f"{OUTSIDE}/128", "dev", "lo", "nodad")
+        lab.serve(self.machine.namespace, name, "udp", PORT, OUTSIDE)
+        self.radvd = Router(lab, scratch, address, lifetime=1800, namespace=self.machine.namespace, **advertised)
+
+    def die(self):
+        """Loses its power: no last advertisement."""
+        self.radvd.kill()
+        self.machine.power("down")
+
+
+@pytest.fixture
+def lab(build):
+    made = NetworkLab(build / "workers" / "netadmin" / "anchord-netadmin")
+    accept_advertisements(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plain_host(lab):
+    """A machine with the kernel's defaults on the same wire."""
+    return Machine(lab, "2001:db8:99::77/64").namespace
+
+
+def answered_by(namespace):
+    """Through which router a datagram to the outside and its answer went, or what became of it."""
+    with contextlib.suppress(OSError):
+        return outcome(namespace, "udp", OUTSIDE, PORT, 0.3)
+    return "unreachable"
+
+
+def wait_for_answers(namespace, name, deadline):
+    wait_until(lambda: answered_by(namespace) == name, f"{name} to answer", deadline)
+
+
+def test_egress_leaves_a_router_that_died_as_a_plain_host_does(lab, plain_host, tmp_path):
+    """ADDR-11: and comes back when it answers again, without an advertisement."""
+    first = LanRouter(lab, tmp_path, FIRST, "first", 201)
+    netadmin = lab.start()
+    wait_for_gateways(lab, FIRST)
+    wait_for_answers(plain_host, "first", 10)
+    LanRouter(lab, tmp_path, SECOND, "second", 202)
+    wait_for_gateways(lab, FIRST, SECOND)
+    wait_for_answers(lab.one, "first", 5)
+    wait_for_answers(plain_host, "first", 5)
+    first.die()
+
+    def moved():
+        return answered_by(plain_host) == "second", answered_by(lab.one) == "second"
+
+    wait_until(lambda: any(moved()), "either of the two to move", FAILURE_SECONDS)
+    wait_until(lambda: all(moved()), "both to move", FAILURE_SECONDS)
+    assert gateways(lab) == [SECOND, FIRST]
+    wait_logged(netadmin, "a router does not answer any more", gateway=FIRST)
+    wait_logged(netadmin, "external gateway chosen", gateway=SECOND)
+    first.machine.power("up")
+    first.machine.namespace.run("ip", "address", "add", f"{FIRST}/64", "dev", "eth0", "nodad")
+    first.machine.namespace.run("ip", "address", "replace", "2001:db8:99::201/64", "dev", "eth0", "nodad")
+    wait_for_answers(lab.one, "first", PROBE_SECONDS)
+    assert gateways(lab) == [FIRST, SECOND]
+    wait_logged(netadmin, "the router answers again", gateway=FIRST)
+
+
+def test_the_preferred_one_of_those_that_answer_is_used(lab, tmp_path):
+    """ADDR-11: a router of low preference is used while the better one is dead, and a successor of netadmin knows."""
+    for name, value in (("base_reachable_time_ms", 2000), ("delay_first_probe_time", 1)):
+        lab.anchor.sysctl(f"ipv6/neigh/ext0/{name}", value)
+    better = LanRouter(lab, tmp_path, SECOND, "better", 202, preference="high")
+    LanRouter(lab, tmp_path, FIRST, "other", 201, preference="low")
+    netadmin = lab.start()
+    wait_for_gateways(lab, SECOND, FIRST)
+    wait_for_answers(lab.one, "better", 5)
+    better.die()
+    wait_for_answers(lab.one, "other", 30)
+    netadmin.kill()
+    lab.start()
+    wait_for_gateways(lab, FIRST, SECOND)
+    better.machine.power("up")
+    better.radvd = Router(lab, tmp_path, SECOND, lifetime=1800, preference="high", namespace=better.machine.namespace)
+    wait_for_gateways(lab, SECOND, FIRST, deadline=30)
+    better.machine.namespace.run("ip", "address", "replace", "2001:db8:99::202/64", "dev", "eth0", "nodad")
+    wait_for_answers(lab.one, "better", 10)

@@ -1,0 +1,252 @@
+/*
+ * Which of several advertised routers answer (ADDR-11, RFC 4861 §7.3.3); see network_internal.h. Runs in
+ * anchord-netadmin with CAP_NET_ADMIN.
+ *
+ * The kernel finds out by itself, for every neighbour that something is sent to; it chooses by that between routes of
+ * one metric. It would spread our flows over ours, which no advertisement brought, and would not say which router is
+ * in use, on which the egress address depends (NAT-8). So ours have an order, and this looks at what the kernel found.
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "workers/netadmin/network_internal.h"
+
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+
+/* RFC 4191 §3.5: a router that is held for dead is asked once a minute at most; as the kernel's router_probe_interval.
+ */
+#define PROBE_INTERVAL (60 * MICROSECONDS_PER_SECOND)
+
+/* Somebody with this address answered, as far as is known (NUD_VALID of net/neighbour.h). */
+#define STATES_VALID (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
+
+/* As network.c's: the rest of a burst is one reading. */
+#define TURNS_PER_INTERVAL 20
+#define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
+
+struct neighbour {
+    uint32_t index; /* of the link */
+    uint16_t state; /* NUD_… */
+    struct ip_address address;
+};
+
+struct neighbour_reading {
+    struct network *network;
+    uint32_t index;
+    struct gateway *routers;
+    size_t count;
+};
+
+static bool parse_neighbour(const struct nlmsghdr *message, struct neighbour *ret)
+{
+    const struct nlattr *attributes[NDA_MAX + 1];
+    const struct ndmsg *header = mnl_nlmsg_get_payload(message);
+
+    if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+        header->ndm_family != AF_INET6)
+        return false;
+    rtnetlink_attributes(message, sizeof(*header), attributes, NDA_MAX);
+    if (!attributes[NDA_DST] || mnl_attr_get_payload_len(attributes[NDA_DST]) != ip_family_length(IP_FAMILY_6))
+        return false;
+    *ret = (struct neighbour){
+        .index = (uint32_t)header->ndm_ifindex,
+        .state = header->ndm_state,
+        .address = ip_address_from_bytes(IP_FAMILY_6, mnl_attr_get_payload(attributes[NDA_DST])),
+    };
+    return true;
+}
+
+static struct ip_address *find_silent(struct router_watch *watch, const struct ip_address *router)
+{
+    for (size_t i = 0; i < watch->silent_count; i++) {
+        if (ip_address_equal(&watch->silent[i], router))
+            return &watch->silent[i];
+    }
+    return NULL;
+}
+
+static void note_silent(struct network *network, const struct ip_address *router)
+{
+    struct router_watch *watch = &network->router_watch;
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    if (find_silent(watch, router) || watch->silent_count == ROUTERS_READ_MAX)
+        return;
+    watch->silent[watch->silent_count++] = *router;
+    watch->probe_at = clock_monotonic_microseconds() + PROBE_INTERVAL;
+    log_warn("a router does not answer any more; what leaves takes another one while there is one",
+             LOG_TEXT("gateway", ip_address_format(router, text)));
+}
+
+static void note_answer(struct network *network, const struct ip_address *router)
+{
+    struct router_watch *watch = &network->router_watch;
+    struct ip_address *silent = find_silent(watch, router);
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    if (!silent)
+        return;
+    *silent = watch->silent[--watch->silent_count];
+    log_info("the router answers again", LOG_TEXT("gateway", ip_address_format(router, text)));
+}
+
+/* In between, while the kernel asks, and when it has forgotten the neighbour, what was known holds. */
+static void on_neighbour(const struct nlmsghdr *message, void *userdata)
+{
+    struct neighbour_reading *reading = userdata;
+    struct neighbour neighbour;
+
+    if (!parse_neighbour(message, &neighbour) || neighbour.index != reading->index)
+        return;
+    for (size_t i = 0; i < reading->count; i++) {
+        if (!ip_address_equal(&reading->routers[i].address, &neighbour.address))
+            continue;
+        if (neighbour.state & NUD_FAILED)
+            note_silent(reading->network, &neighbour.address);
+        else if (neighbour.state & STATES_VALID)
+            note_answer(reading->network, &neighbour.address);
+    }
+}
+
+static int read_neighbours(struct network *network, struct rtnetlink_request *request,
+                           struct neighbour_reading *reading)
+{
+    struct ndmsg *header = rtnetlink_request_begin(request, "list", RTM_GETNEIGH, 0, sizeof(*header));
+    int result;
+
+    header->ndm_family = AF_INET6;
+    mnl_attr_put_u32(rtnetlink_request_message(request), NDA_IFINDEX, reading->index);
+    (void)snprintf(request->object, sizeof(request->object), "neighbours of link %u", reading->index);
+    result = rtnetlink_dump(network->rtnetlink, request, on_neighbour, reading);
+    return result == -EINTR ? 0 : result; /* another neighbour came or went; ours are told by a notification */
+}
+
+/* ip -6 neighbour replace ROUTER dev LINK use: the kernel asks for it as if there was something to send. */
+static int ask(struct network *network, struct rtnetlink_request *request, uint32_t index,
+               const struct ip_address *router)
+{
+    struct ndmsg *header = rtnetlink_request_begin(request, "ask for neighbour", RTM_NEWNEIGH,
+                                                   NLM_F_CREATE | NLM_F_REPLACE, sizeof(*header));
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    header->ndm_family = AF_INET6;
+    header->ndm_ifindex = (int)index;
+    header->ndm_flags = NTF_USE;
+    mnl_attr_put(rtnetlink_request_message(request), NDA_DST, ip_family_length(IP_FAMILY_6), router->bytes);
+    (void)snprintf(request->object, sizeof(request->object), "%s on link %u", ip_address_format(router, text), index);
+    return rtnetlink_execute(network->rtnetlink, request);
+}
+
+static int ask_silent(struct network *network, struct rtnetlink_request *request, uint32_t index)
+{
+    struct router_watch *watch = &network->router_watch;
+    uint64_t now = clock_monotonic_microseconds();
+    int first = 0;
+
+    if (watch->silent_count == 0 || now < watch->probe_at)
+        return 0;
+    watch->probe_at = now + PROBE_INTERVAL;
+    for (size_t i = 0; i < watch->silent_count; i++) {
+        int result = ask(network, request, index, &watch->silent[i]);
+
+        first = first < 0 ? first : result;
+    }
+    return first;
+}
+
+/* Those that nobody advertises any more are nobody's matter. */
+static void forget_others(struct router_watch *watch, const struct gateway *routers, size_t count)
+{
+    for (size_t i = watch->silent_count; i-- > 0;) {
+        bool is_advertised = false;
+
+        for (size_t j = 0; j < count; j++)
+            is_advertised = is_advertised || ip_address_equal(&watch->silent[i], &routers[j].address);
+        if (!is_advertised)
+            watch->silent[i] = watch->silent[--watch->silent_count];
+    }
+}
+
+int network_watch_routers(struct network *network, const struct network_link *external, struct gateway *routers,
+                          size_t count)
+{
+    struct router_watch *watch = &network->router_watch;
+    struct neighbour_reading reading = {network, external->index, routers, count};
+    struct rtnetlink_request request = {.operation = "follow", .object = "neighbours"};
+    int result = 0;
+
+    forget_others(watch, routers, count);
+    /* With one router there is nothing to choose; a whole LAN's neighbours would wake us for nothing. */
+    if (watch->is_following != (count > 1))
+        result = sd_event_source_set_enabled(watch->source, count > 1 ? SD_EVENT_ON : SD_EVENT_OFF);
+    watch->is_following = result >= 0 && count > 1;
+    if (watch->is_following)
+        result = read_neighbours(network, &request, &reading);
+    if (result >= 0)
+        result = ask_silent(network, &request, external->index);
+    for (size_t i = 0; i < count; i++)
+        routers[i].is_silent = find_silent(watch, &routers[i].address) != NULL;
+    return network_report_result(network, NETWORK_STEP_NEIGHBOURS, &request, result);
+}
+
+/* Says that a router in the choice fell silent, or that a silent one answers. */
+static void on_notification(const struct nlmsghdr *message, void *userdata)
+{
+    struct network *network = userdata;
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct gateway_choice *choice = &network->families[FAMILY_INDEX_6].choice;
+    struct neighbour neighbour;
+
+    if (!external || !parse_neighbour(message, &neighbour) || neighbour.index != external->index)
+        return;
+    for (size_t i = 0; i < choice->count; i++) {
+        const struct gateway *router = &choice->gateways[i];
+
+        if (ip_address_equal(&router->address, &neighbour.address) &&
+            neighbour.state & (router->is_silent ? STATES_VALID : NUD_FAILED))
+            network->is_stale = true;
+    }
+}
+
+static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct network *network = userdata;
+    int result = rtnetlink_monitor_drain(network->router_watch.monitor, on_notification, network);
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    if (result < 0 && result != -ENOBUFS)
+        log_error("cannot read the kernel's notifications of neighbours", LOG_ERROR(result));
+    if (result < 0 || network->is_stale)
+        (void)network_refresh(network); /* reported, and planned again */
+    return result < 0 && result != -ENOBUFS ? sd_event_source_set_enabled(network->router_watch.source, SD_EVENT_OFF)
+                                            : 0;
+}
+
+int network_open_router_watch(struct network *network, sd_event *event)
+{
+    struct router_watch *watch = &network->router_watch;
+    int result = rtnetlink_neighbour_monitor_open(&watch->monitor);
+
+    if (result == 0)
+        result =
+            sd_event_add_io(event, &watch->source, mnl_socket_get_fd(watch->monitor), EPOLLIN, on_monitor, network);
+    if (result >= 0)
+        result = sd_event_source_set_enabled(watch->source, SD_EVENT_OFF);
+    return result < 0 ? result : sd_event_source_set_ratelimit(watch->source, TURN_INTERVAL, TURNS_PER_INTERVAL);
+}
+
+void network_close_router_watch(struct network *network)
+{
+    sd_event_source_disable_unref(network->router_watch.source);
+    rtnetlink_socket_closep(&network->router_watch.monitor);
+}
+
+uint64_t network_next_router_probe(const struct network *network)
+{
+    return network->router_watch.silent_count > 0 ? network->router_watch.probe_at : UINT64_MAX;
+}
