@@ -12,12 +12,13 @@ import time
 import pytest
 
 import messages
-from netadmin_lab import LAN4, ONE4, ONE6, TWO4, outcome, wait_logged, wait_until
+from netadmin_lab import GATEWAY4, LAN4, ONE4, ONE6, TWO4, outcome, wait_logged, wait_until
 
 REPAIR_INTERVAL = datetime.timedelta(milliseconds=190)  # 200 in netadmin.c; the log's clock is another one
 # linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
 NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE, NFTA_TABLE_NAME = 12, 10, 2, 1
 GOLDEN = pathlib.Path(__file__).with_name("netadmin_ruleset.nft")
+OLDER = pathlib.Path(__file__).with_name("netadmin_ruleset_before.nft")
 FOREIGN = """table ip docker_dns {
 	chain output {
 		type nat hook output priority -100; policy accept;
@@ -77,12 +78,16 @@ def tables(lab):
     return ours, lab.anchor.run("nft", "list", "table", "ip", "docker_dns", check=False)
 
 
+def blocks(listing):
+    """Sorted: nft lists sets and chains in the order of their creation."""
+    return sorted(block for table in listing.split("}\n\ttable")
+                  for block in re.split(r"\n\n|(?<=\{)\n(?=\t(?:set|map|chain) )|\n(?=\})", table))
+
+
 def contents(lab):
-    """As tables(), but ours as sorted blocks: nft lists sets and chains in the order of their creation."""
+    """As tables(), but ours as sorted blocks."""
     ours, foreign = tables(lab)
-    blocks = [block for table in ours.split("}\n\ttable")
-              for block in re.split(r"\n\n|(?<=\{)\n(?=\t(?:set|map|chain) )|\n(?=\})", table)]
-    return sorted(blocks), foreign
+    return blocks(ours), foreign
 
 
 def test_ruleset_reads_as_it_is_documented(installed):
@@ -216,6 +221,25 @@ def test_nat14_adoption_removes_what_others_did_meanwhile(installed):
     successor.expose(messages.exposure("tcp", 80, ONE4, 8080), messages.exposure("udp", 80, ONE6, 8080),
                      messages.exposure("tcp", (8000, 8002), TWO4, 9000))
     assert tables(installed) == before
+
+
+def test_nat14_an_older_versions_tables_are_brought_to_the_new_rules(lab):
+    """In one transaction, and without a gap: whoever is connected stays so."""
+    lab.nft(FOREIGN + OLDER.read_text(encoding="utf-8"))
+    lab.serve(lab.one, "one", "tcp", 8080, ONE4)
+    lab.anchor.sysctl("ipv4/ip_forward", 1)
+    lab.anchor.run("ip", "address", "add", f"{GATEWAY4}/24", "dev", "shared0")
+    with lab.client.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
+        connection.connect((LAN4, 80))
+        assert connection.recv(100).startswith(b"one")
+        netadmin = lab.start()
+        netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080), messages.exposure("udp", 80, ONE6, 8080),
+                        messages.exposure("tcp", (8000, 8002), TWO4, 9000))
+        after = contents(lab)
+        connection.sendall(b"still here")
+        assert connection.recv(100) == b"still here"
+    assert after == (blocks(GOLDEN.read_text(encoding="utf-8")), FOREIGN)
+    assert not netadmin.logged("ruleset repaired")
 
 
 def test_listing_as_json_names_maps_and_chains(installed):

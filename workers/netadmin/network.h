@@ -33,7 +33,10 @@ struct network_callbacks {
     void *userdata;
 };
 
-/* What the ruleset needs to know about the two interfaces. */
+/* Of one family. */
+#define NETWORK_INNER_MAX (2 * LINKS_MAX)
+
+/* What the ruleset needs to know about the two interfaces, and of the others. */
 struct network_view {
     char external_name[INTERFACE_NAME_SIZE];
     char shared_name[INTERFACE_NAME_SIZE];
@@ -49,6 +52,9 @@ struct network_view {
     /* The sources of forwarded v6 (NAT-8): to everywhere, and to fc00::/7; family none if there is none. */
     struct ip_address egress6_global;
     struct ip_address egress6_unique_local;
+    /* The subnets of every other link, by FAMILY_INDEX_…: no source of theirs comes from outside (WALL-1). */
+    struct ip_subnet inner[FAMILY_INDEX_MAX_][NETWORK_INNER_MAX];
+    size_t inner_count[FAMILY_INDEX_MAX_];
 };
 
 /* Whether a packet may fit one side and not the other (NAT-12). */

@@ -2,6 +2,7 @@
  * privilege. */
 #include "common/text.h"
 #include "workers/netadmin/egress_choice.h"
+#include "workers/netadmin/inner_prefixes.h"
 #include "workers/netadmin/network_internal.h"
 
 #include <string.h>
@@ -35,6 +36,21 @@ static void list_external(const struct network *network, const struct network_li
     }
 }
 
+static_assert(NETWORK_INNER_MAX == INNER_PREFIXES_MAX, "one bound");
+
+static void list_inner(const struct network *network, const struct network_link *external, struct network_view *ret)
+{
+    static const uint8_t families[FAMILY_INDEX_MAX_] = {[FAMILY_INDEX_4] = IP_FAMILY_4, [FAMILY_INDEX_6] = IP_FAMILY_6};
+
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        struct inner_prefix found[INNER_PREFIXES_MAX];
+
+        ret->inner_count[i] = inner_prefixes_list(&network->links, external->index, families[i], found);
+        for (size_t j = 0; j < ret->inner_count[i]; j++)
+            ret->inner[i][j] = found[j].subnet;
+    }
+}
+
 bool network_get_view(const struct network *network, struct network_view *ret)
 {
     const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
@@ -59,6 +75,7 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
     text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
     list_external(network, external, ret);
+    list_inner(network, external, ret);
     return true;
 }
 

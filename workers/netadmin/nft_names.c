@@ -23,6 +23,7 @@ const struct nft_family nft_families[FAMILY_INDEX_MAX_] = {
 
 /* The priorities of both families are equal: NF_IP_PRI_… = NF_IP6_PRI_… */
 const struct nft_chain nft_chains[NFT_CHAIN_INDEX_MAX_] = {
+    [NFT_CHAIN_PREROUTING_RAW] = {"prerouting_raw", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, NF_ACCEPT},
     [NFT_CHAIN_PREROUTING_NAT] = {"prerouting_nat", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, NF_ACCEPT},
     [NFT_CHAIN_OUTPUT_NAT] = {"output_nat", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, NF_ACCEPT},
     [NFT_CHAIN_POSTROUTING_NAT] = {"postrouting_nat", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, NF_ACCEPT},

@@ -36,6 +36,7 @@ struct nft_chain {
 };
 
 enum nft_chain_index {
+    NFT_CHAIN_PREROUTING_RAW,
     NFT_CHAIN_PREROUTING_NAT,
     NFT_CHAIN_OUTPUT_NAT,
     NFT_CHAIN_POSTROUTING_NAT,

@@ -232,6 +232,15 @@ void rule_match_ports(struct rule *rule, uint16_t source, uint16_t destination)
     compare(rule, NFT_CMP_EQ, ports, sizeof(ports));
 }
 
+void rule_match_udp_destination(struct rule *rule, uint16_t port)
+{
+    const uint16_t wanted = htons(port);
+
+    rule_match_protocol(rule, IPPROTO_UDP);
+    load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, sizeof(wanted));
+    compare(rule, NFT_CMP_EQ, &wanted, sizeof(wanted));
+}
+
 void rule_match_icmp_types(struct rule *rule, uint8_t first, uint8_t last)
 {
     rule_match_protocol(rule, rule->family->icmp_protocol);
@@ -315,6 +324,11 @@ void rule_match_local_on_input(struct rule *rule)
 void rule_match_destination_type(struct rule *rule, uint32_t type)
 {
     match_address_type(rule, NFTA_FIB_F_DADDR, type);
+}
+
+void rule_match_source_type(struct rule *rule, uint32_t type)
+{
+    match_address_type(rule, NFTA_FIB_F_SADDR, type);
 }
 
 /* nft itself loads only the prefix's bytes when it ends at a byte: then no mask is needed. */

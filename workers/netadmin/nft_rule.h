@@ -34,6 +34,7 @@ void rule_match_protocol(struct rule *rule, uint8_t protocol);                  
 void rule_match_external(struct rule *rule);                                     /* ip daddr @external */
 void rule_match_original_external(struct rule *rule);                            /* ct original ip daddr @external */
 void rule_match_ports(struct rule *rule, uint16_t source, uint16_t destination); /* udp sport … udp dport … */
+void rule_match_udp_destination(struct rule *rule, uint16_t port);               /* udp dport */
 void rule_match_icmp_types(struct rule *rule, uint8_t first, uint8_t last);      /* icmpv6 type A-B */
 void rule_match_time_to_live(struct rule *rule, uint8_t value);                  /* ip ttl N, ip6 hoplimit N */
 void rule_match_status(struct rule *rule, uint32_t bits);                        /* ct status: IPS_… */
@@ -41,6 +42,7 @@ void rule_match_state(struct rule *rule, uint32_t bits);                        
 void rule_match_reply(struct rule *rule);                                        /* ct direction reply */
 void rule_match_local_on_input(struct rule *rule);                               /* fib daddr . iif type local */
 void rule_match_destination_type(struct rule *rule, uint32_t type);              /* fib daddr type: RTN_… */
+void rule_match_source_type(struct rule *rule, uint32_t type);                   /* fib saddr type: RTN_… */
 void rule_match_tcp_syn(struct rule *rule);                                      /* tcp flags syn / syn,rst */
 void rule_match_tcp_flags(struct rule *rule, uint8_t flags);                     /* tcp flags: any of TH_… */
 

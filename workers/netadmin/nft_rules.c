@@ -6,6 +6,7 @@
  */
 #include "workers/netadmin/nft_rules.h"
 
+#include "workers/netadmin/map_state.h"
 #include "workers/netadmin/nft_rule.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
@@ -37,6 +38,7 @@
 #define NEIGHBOUR_REDIRECT_TYPE      137
 #define ROUTER_SOLICITATION_TYPE     133
 #define NEIGHBOUR_ADVERTISEMENT_TYPE 136
+#define ON_LINK_HOP_LIMIT            255
 
 struct rules_context {
     struct nft_batch *batch;
@@ -130,6 +132,79 @@ static void add_postrouting(const struct rules_context *context)
     rule_match_output(&rule, context->view->external_name);
     rule_masquerade(&rule);
     rule_end(&rule, "egress");
+}
+
+/*
+ * ip:
+ *     iifname EXT ip saddr 0.0.0.0 udp dport 67 accept comment "DHCP clients"
+ */
+static void add_raw_exceptions4(const struct rules_context *context)
+{
+    static const struct ip_subnet unspecified = {{IP_FAMILY_4, {0}}, 32};
+    struct rule rule = begin(context, NFT_CHAIN_PREROUTING_RAW);
+
+    rule_match_input(&rule, context->view->external_name);
+    rule_match_prefix(&rule, RULE_SOURCE, NFT_CMP_EQ, &unspecified);
+    rule_match_udp_destination(&rule, DHCP4_SERVER_PORT);
+    rule_verdict(&rule, NF_ACCEPT);
+    rule_end(&rule, "DHCP clients");
+}
+
+/*
+ * ip6:
+ *     iifname EXT ip6 saddr :: accept comment "hosts without an address"
+ *     iifname EXT icmpv6 type 133-137 ip6 hoplimit 255 accept comment "neighbours on the link"
+ * Who has our address tells us so with that address as its source (RFC 4862 §5.4): dropped, the duplicate went
+ * unnoticed (measured). Hop limit 255 says that no router passed it on (RFC 4861 §3.1).
+ */
+static void add_raw_exceptions6(const struct rules_context *context)
+{
+    static const struct ip_subnet unspecified = {{IP_FAMILY_6, {0}}, 128};
+    struct rule rule = begin(context, NFT_CHAIN_PREROUTING_RAW);
+
+    rule_match_input(&rule, context->view->external_name);
+    rule_match_prefix(&rule, RULE_SOURCE, NFT_CMP_EQ, &unspecified);
+    rule_verdict(&rule, NF_ACCEPT);
+    rule_end(&rule, "hosts without an address");
+
+    rule = begin(context, NFT_CHAIN_PREROUTING_RAW);
+    rule_match_input(&rule, context->view->external_name);
+    rule_match_icmp_types(&rule, ROUTER_SOLICITATION_TYPE, NEIGHBOUR_REDIRECT_TYPE);
+    rule_match_time_to_live(&rule, ON_LINK_HOP_LIMIT);
+    rule_verdict(&rule, NF_ACCEPT);
+    rule_end(&rule, "neighbours on the link");
+}
+
+/*
+ * chain prerouting_raw {
+ *     iifname EXT fib saddr type local drop comment "our own address comes from nobody else"
+ *     iifname EXT ip saddr 172.30.0.0/24 drop comment "inner sources come from inside"   (one for each inner subnet)
+ * }
+ * WALL-1, RFC 2827: a datagram from the LAN with a sibling's address as its source was delivered to the backend, which
+ * answered the sibling; rp_filter of Docker's containers is 0 or 2, and IPv6 has none. Before conntrack, so that it
+ * leaves no entry; by the source in each packet, so also of fragments.
+ */
+static void add_prerouting_raw(const struct rules_context *context)
+{
+    size_t family = family_index_from_family(context->family->family);
+    struct rule rule;
+
+    if (context->family->family == IP_FAMILY_4)
+        add_raw_exceptions4(context);
+    else
+        add_raw_exceptions6(context);
+    rule = begin(context, NFT_CHAIN_PREROUTING_RAW);
+    rule_match_input(&rule, context->view->external_name);
+    rule_match_source_type(&rule, RTN_LOCAL);
+    rule_verdict(&rule, NF_DROP);
+    rule_end(&rule, "our own address comes from nobody else");
+    for (size_t i = 0; i < context->view->inner_count[family]; i++) {
+        rule = begin(context, NFT_CHAIN_PREROUTING_RAW);
+        rule_match_input(&rule, context->view->external_name);
+        rule_match_prefix(&rule, RULE_SOURCE, NFT_CMP_EQ, &context->view->inner[family][i]);
+        rule_verdict(&rule, NF_DROP);
+        rule_end(&rule, "inner sources come from inside");
+    }
 }
 
 static void drop_foreign(const struct rules_context *context, uint32_t destination_type)
@@ -415,6 +490,7 @@ void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, con
 {
     const struct rules_context context = {.batch = batch, .family = family, .table = table, .view = view};
 
+    add_prerouting_raw(&context);
     add_dnat(&context, NFT_CHAIN_PREROUTING_NAT);
     add_dnat(&context, NFT_CHAIN_OUTPUT_NAT);
     add_postrouting(&context);

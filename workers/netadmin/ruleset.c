@@ -169,12 +169,26 @@ void ruleset_invalidate(struct ruleset *ruleset)
 
 /* --- applying -------------------------------------------------------------------------------------------- */
 
+static bool inner_equal(const struct network_view *a, const struct network_view *b)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (a->inner_count[i] != b->inner_count[i])
+            return false;
+        for (size_t j = 0; j < a->inner_count[i]; j++) {
+            if (a->inner[i][j].prefix_length != b->inner[i][j].prefix_length ||
+                !ip_address_equal(&a->inner[i][j].address, &b->inner[i][j].address))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool view_equal(const struct network_view *a, const struct network_view *b)
 {
     if (a->external_count != b->external_count || strcmp(a->external_name, b->external_name) != 0 ||
         strcmp(a->shared_name, b->shared_name) != 0 || !ip_address_equal(&a->egress6_global, &b->egress6_global) ||
         !ip_address_equal(&a->egress6_unique_local, &b->egress6_unique_local) ||
-        network_view_has_unequal_mtus(a) != network_view_has_unequal_mtus(b))
+        network_view_has_unequal_mtus(a) != network_view_has_unequal_mtus(b) || !inner_equal(a, b))
         return false;
     for (size_t i = 0; i < a->external_count; i++) {
         if (!ip_address_equal(&a->external[i], &b->external[i]))

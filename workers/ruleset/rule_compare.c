@@ -191,7 +191,7 @@ static bool compare_ct(struct rule_writer *writer, uint32_t operation, const uin
     return true;
 }
 
-/* fib daddr . iif type local */
+/* fib daddr . iif type local; fib saddr type local */
 static bool compare_fib(struct rule_writer *writer, uint32_t operation, const uint8_t *data, uint32_t length)
 {
     uint32_t flags = writer->operand.key;
@@ -202,9 +202,11 @@ static bool compare_fib(struct rule_writer *writer, uint32_t operation, const ui
         return false;
     memcpy(&value, data, sizeof(value));
     type = symbol_address_type(value);
-    if (!type || (flags & ~(uint32_t)NFTA_FIB_F_IIF) != NFTA_FIB_F_DADDR)
+    if (!type || ((flags & ~(uint32_t)NFTA_FIB_F_IIF) != NFTA_FIB_F_DADDR &&
+                  (flags & ~(uint32_t)NFTA_FIB_F_IIF) != NFTA_FIB_F_SADDR))
         return false;
-    PUT(writer, "fib daddr%s type %s%s", flags & NFTA_FIB_F_IIF ? " . iif" : "", operator_text(operation), type);
+    PUT(writer, "fib %s%s type %s%s", flags & NFTA_FIB_F_SADDR ? "saddr" : "daddr",
+        flags & NFTA_FIB_F_IIF ? " . iif" : "", operator_text(operation), type);
     return true;
 }
 
