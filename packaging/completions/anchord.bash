@@ -17,7 +17,7 @@ _anchord()
         ruleset) words="--help" ;;
         status) words="--json --watch --help" ;;
         version) words="--help" ;;
-        wrap) words="--address --check --dhcp --help --image --lan --output --ports-only --subnet" ;;
+        wrap) words="--address --bridge --check --dhcp --engine --help --host-address --image --lan --output --ports-only --subnet" ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

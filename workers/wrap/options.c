@@ -2,6 +2,7 @@
 #include "workers/wrap/options.h"
 
 #include "common/cleanup.h"
+#include "common/text.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -24,9 +25,12 @@ void wrap_options_help(void)
                "and in the file. Nothing is changed anywhere.\n"
                "\n"
                "  --address IPV4[,IPV6]  the project's addresses on the LAN (without: Docker chooses)\n"
+               "  --bridge NETWORK       this external network is a bridge with a way out (may be repeated)\n"
                "  --check FILE           FILE was made before: say what the project has changed since\n"
                "  --dhcp                 a DHCP server gives the address\n"
+               "  --engine VERSION       leave out what that version of Docker Engine does not know\n"
                "  --help                 this text\n"
+               "  --host-address ADDRESS expose what is bound to this address of the host, too (may be repeated)\n"
                "  --image IMAGE          anchord's image (without: ${ANCHORD_IMAGE:-anchord:dev})\n"
                "  --lan NETWORK          Docker's macvlan network on the LAN (without: lan)\n"
                "  --output FILE          write there; FILE stays as it is when the input is bad\n"
@@ -97,6 +101,50 @@ static int add_subnet(struct wrap_options *options, const char *text)
     return 0;
 }
 
+static int add_host_address(struct wrap_options *options, const char *text)
+{
+    struct ip_address *address = &options->host_addresses[options->host_address_count];
+
+    if (options->host_address_count == OPTIONS_LIST_MAX)
+        return fail("--host-address", text, "too many");
+    if (ip_address_parse(text, address) < 0 || !ip_address_is_host(address))
+        return fail("--host-address", text, "not an address that a host can have on a network");
+    options->host_address_count++;
+    return 0;
+}
+
+static int add_bridge(struct wrap_options *options, const char *name)
+{
+    if (options->bridge_count == OPTIONS_LIST_MAX)
+        return fail("--bridge", name, "too many");
+    options->bridges[options->bridge_count++] = name;
+    return check_word("--bridge", name, NAME_CHARACTERS);
+}
+
+/* "28", "28.5", "20.10.24+dfsg1" */
+static int set_engine(struct wrap_options *options, const char *text)
+{
+    size_t length = strcspn(text, ".");
+    uint64_t major = 0;
+    uint64_t minor = 0;
+    bool is_valid = text_to_number(text, length, UINT16_MAX, &major) == 0 && major > 0;
+
+    if (is_valid && text[length] == '.')
+        is_valid = text_to_number(text + length + 1, strspn(text + length + 1, "0123456789"), UINT16_MAX, &minor) == 0;
+    if (!is_valid)
+        return fail("--engine", text, "not a version like 28.5");
+    options->engine[0] = (uint16_t)major;
+    options->engine[1] = (uint16_t)minor;
+    return 0;
+}
+
+bool options_engine_is_before(const struct wrap_options *options, unsigned int major, unsigned int minor)
+{
+    if (options->engine[0] == 0)
+        return false;
+    return options->engine[0] < major || (options->engine[0] == major && options->engine[1] < minor);
+}
+
 static int add_list(struct wrap_options *options, const char *list,
                     int (*add)(struct wrap_options *options, const char *text))
 {
@@ -115,15 +163,21 @@ static int take(struct wrap_options *options, int option)
     switch (option) {
     case 'a':
         return add_list(options, optarg, add_address);
+    case 'b':
+        return add_bridge(options, optarg);
     case 'c':
         options->check = optarg;
         return 0;
     case 'd':
         options->use_dhcp = true;
         return 0;
+    case 'e':
+        return set_engine(options, optarg);
     case 'h':
         options->show_help = true;
         return 0;
+    case 'H':
+        return add_host_address(options, optarg);
     case 'i':
         options->image = optarg;
         return check_word("--image", optarg, IMAGE_CHARACTERS);
@@ -160,11 +214,19 @@ static int check_together(const struct wrap_options *options)
 int wrap_options_parse(int argc, char **argv, struct wrap_options *ret)
 {
     static const struct option known[] = {
-        {"address", required_argument, NULL, 'a'}, {"check", required_argument, NULL, 'c'},
-        {"dhcp", no_argument, NULL, 'd'},          {"help", no_argument, NULL, 'h'},
-        {"image", required_argument, NULL, 'i'},   {"lan", required_argument, NULL, 'l'},
-        {"output", required_argument, NULL, 'o'},  {"ports-only", no_argument, NULL, 'p'},
-        {"subnet", required_argument, NULL, 's'},  {NULL, 0, NULL, 0},
+        {"address", required_argument, NULL, 'a'},
+        {"bridge", required_argument, NULL, 'b'},
+        {"check", required_argument, NULL, 'c'},
+        {"dhcp", no_argument, NULL, 'd'},
+        {"engine", required_argument, NULL, 'e'},
+        {"help", no_argument, NULL, 'h'},
+        {"host-address", required_argument, NULL, 'H'},
+        {"image", required_argument, NULL, 'i'},
+        {"lan", required_argument, NULL, 'l'},
+        {"output", required_argument, NULL, 'o'},
+        {"ports-only", no_argument, NULL, 'p'},
+        {"subnet", required_argument, NULL, 's'},
+        {NULL, 0, NULL, 0},
     };
     static char name[] = "anchord wrap"; /* for getopt's own messages */
     int option;

@@ -34,6 +34,13 @@ static void write_head(FILE *stream, const struct plan *plan)
                   "#   docker compose -f compose.yaml -f THIS_FILE up -d\n"
                   "# After an update of the project, `anchord wrap --check THIS_FILE` says what has changed.\n",
                   plan->project->name, ANCHORD_VERSION);
+    if (!plan->is_wrapped)
+        (void)fprintf(stream,
+                      "# The network %s is made once per host, for all projects. Fill in what is in capital letters;\n"
+                      "# without --gateway an engine from 29 on gives it no way out, and the router's address away:\n"
+                      "#   docker network create -d macvlan -o parent=INTERFACE --subnet SUBNET --gateway ROUTER %s\n"
+                      "# with IPv6: --ipv6 --subnet SUBNET_V6 --gateway ROUTER_V6\n",
+                      plan->options->lan, plan->options->lan);
     write_findings(stream, plan, true, "Could not be done:");
     write_findings(stream, plan, false, "To know:");
     (void)fputc('\n', stream);
@@ -63,18 +70,36 @@ static void write_ports(FILE *stream, const struct planned_service *planned)
     }
 }
 
-/* An override with `networks:` takes the network `default` from a service that named none: so it is named here. */
+/* `"default": {interface_name: "eth1"}` */
+static void write_attachment(FILE *stream, const char *network, const char *interface_name, int32_t gateway_priority)
+{
+    (void)fputs("      ", stream);
+    yaml_write_quoted(stream, network);
+    (void)fputs(": {", stream);
+    if (gateway_priority > 0)
+        (void)fprintf(stream, "gw_priority: %d", gateway_priority);
+    if (interface_name) {
+        (void)fprintf(stream, "%sinterface_name: ", gateway_priority > 0 ? ", " : "");
+        yaml_write_quoted(stream, interface_name);
+    }
+    (void)fputs("}\n", stream);
+}
+
+/*
+ * An override with `networks:` takes the network `default` from a service that named none: so it is named here. So is
+ * each that gets a name for its interface.
+ */
 static void write_attachments(FILE *stream, const struct plan *plan, const struct planned_service *planned)
 {
+    const char **name = planned->interface_names;
+
     (void)fputs("    networks:\n", stream);
     for (const struct project_attachment *each = planned->service->attachments; each; each = each->next) {
-        if (strcmp(each->network->key, "default") == 0)
-            (void)fputs("      default: {}\n", stream);
+        if (name || strcmp(each->network->key, "default") == 0)
+            write_attachment(stream, each->network->key, name ? *++name : NULL, 0);
     }
-    if (planned->gateway_priority > 0)
-        (void)fprintf(stream, "      %s: {gw_priority: %d}\n", plan->names.transit, planned->gateway_priority);
-    else
-        (void)fprintf(stream, "      %s: {}\n", plan->names.transit);
+    write_attachment(stream, plan->names.transit, planned->interface_names ? planned->interface_names[0] : NULL,
+                     planned->gateway_priority);
 }
 
 static void write_service(FILE *stream, const struct plan *plan, const struct planned_service *planned)
@@ -197,7 +222,9 @@ static void write_networks(FILE *stream, const struct plan *plan)
 
 static void write_record(FILE *stream, const struct planned_service *planned)
 {
-    if (planned->is_refused)
+    if (planned->service->replicas == 0)
+        (void)fputs("runs no container", stream);
+    else if (planned->is_refused)
         (void)fputs("refused", stream);
     else if (planned->owner && planned->owner != planned)
         (void)fprintf(stream, "joins %s", planned->owner->service->name);
@@ -215,7 +242,8 @@ static void write_record(FILE *stream, const struct planned_service *planned)
         (void)fprintf(stream, " %u-%u:%u", port->published_first, port->published_last, port->target);
     }
     if (planned->must_join)
-        (void)fprintf(stream, "; joins transit%s", planned->gateway_priority > 0 ? " before others" : "");
+        (void)fprintf(stream, "; joins transit%s%s", planned->gateway_priority > 0 ? " before others" : "",
+                      planned->interface_names ? " with fixed names" : "");
 }
 
 const char *override_record(const struct plan *plan, const struct planned_service *planned)

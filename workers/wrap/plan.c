@@ -72,9 +72,21 @@ static struct planned_service *find_owner(struct plan *plan, struct planned_serv
     return NULL;
 }
 
-static bool is_default_bridge(const struct project_service *service)
+bool plan_is_default_bridge(const struct project_service *service)
 {
     return strcmp(service->network_mode, "bridge") == 0 || strcmp(service->network_mode, "default") == 0;
+}
+
+static int report_host_network(struct plan *plan, const struct project_service *service)
+{
+    if (service->is_privileged || service->is_net_admin)
+        return PLAN_PROBLEM(plan, service,
+                            "works on the host's own network (network_mode: host, %s): it stays there. What it filters "
+                            "or bans in the host's rules does not hold for the project's address any more",
+                            service->is_privileged ? "privileged" : "NET_ADMIN");
+    return PLAN_PROBLEM(plan, service,
+                        "uses the host's network (network_mode: host): it stays there, with the "
+                        "host's addresses; give it networks and ports: instead, if it can do with them");
 }
 
 /* Reports what stands against this service's namespace; then it stays as it is. 0 or -ENOMEM. */
@@ -84,16 +96,19 @@ static int check_namespace(struct plan *plan, struct planned_service *planned)
     const char *mode;
 
     planned->is_refused = true;
+    if (service->replicas == 0)
+        return PLAN_NOTE(plan, service, "runs no container (0 replicas): it stays as it is and has no port");
     if (!planned->owner)
         return PLAN_PROBLEM(plan, service,
                             "is in a network namespace that is not of this project (network_mode: %s): "
                             "it stays there, label the container that owns it",
                             service->network_mode);
     mode = planned->owner->service->network_mode;
+    if (planned->owner->service->replicas == 0)
+        return PLAN_PROBLEM(plan, service, "is in the network namespace of %s, which runs no container (0 replicas)",
+                            planned->owner->service->name);
     if (strcmp(mode, "host") == 0 && planned->owner == planned)
-        return PLAN_PROBLEM(plan, service,
-                            "uses the host's network (network_mode: host): it stays there, with the "
-                            "host's addresses; give it networks and ports: instead, if it can do with them");
+        return report_host_network(plan, service);
     if (strcmp(mode, "host") == 0)
         return PLAN_PROBLEM(plan, service, "is in the network namespace of %s, which uses the host's network",
                             planned->owner->service->name);
@@ -101,7 +116,7 @@ static int check_namespace(struct plan *plan, struct planned_service *planned)
         return service->port_count == 0
                    ? 0
                    : PLAN_PROBLEM(plan, service, "has ports:, but no network (network_mode: none)");
-    if (mode[0] != '\0' && !is_default_bridge(planned->owner->service))
+    if (mode[0] != '\0' && !plan_is_default_bridge(planned->owner->service))
         return PLAN_PROBLEM(plan, service, "network_mode: %s is not known here; it stays as it is", mode);
     planned->is_refused = false;
     return 0;
@@ -109,16 +124,42 @@ static int check_namespace(struct plan *plan, struct planned_service *planned)
 
 /* --- the way out ------------------------------------------------------------------------------------------ */
 
-static bool has_way_out(const struct project_service *service)
+bool plan_has_way_out(const struct project_service *service)
 {
     for (const struct project_attachment *each = service->attachments; each; each = each->next) {
         if (!each->network->is_internal && !each->network->has_gateway)
             return true;
     }
-    return is_default_bridge(service);
+    return plan_is_default_bridge(service);
 }
 
-static bool is_on(const struct project_service *service, const char *network)
+bool plan_is_closed(const struct project_service *service)
+{
+    if (!service->attachments || service->expose_label)
+        return false;
+    for (const struct project_attachment *each = service->attachments; each; each = each->next) {
+        if (!each->network->is_internal)
+            return false;
+    }
+    return true;
+}
+
+static int report_closed(struct plan *plan, const struct planned_service *planned)
+{
+    const char *ports = plan_ports_text(plan, planned->service);
+
+    if (!ports)
+        return -ENOMEM;
+    if (planned->service->port_count == 0)
+        return 0;
+    return PLAN_PROBLEM(plan, planned->service,
+                        "%s: not exposed, since Docker publishes nothing on internal networks, and %s on no other: it "
+                        "stays closed, off transit. With a label anchord.expose of its own the LAN reaches it",
+                        ports,
+                        planned->owner == planned ? "the service is" : "the service whose namespace it is in is");
+}
+
+bool plan_is_on(const struct project_service *service, const char *network)
 {
     for (const struct project_attachment *each = service->attachments; each; each = each->next) {
         if (strcmp(each->network->key, network) == 0)
@@ -151,43 +192,105 @@ static int plan_priority(struct plan *plan, struct planned_service *planned)
     }
     if (!rival)
         return 0;
+    if (options_engine_is_before(plan->options, 28, 0)) {
+        planned->gateway_priority = 0;
+        return PLAN_PROBLEM(plan, planned->service,
+                            "its way out stays on the network %s, which comes before transit by name, and engines "
+                            "before 28 know no gw_priority: rename that network",
+                            rival->key);
+    }
     return PLAN_NOTE(plan, planned->service,
                      "gw_priority keeps the network %s from being its way out: needs Compose 2.33 "
                      "and Engine 28, with older ones its replies would leave there",
                      rival->key);
 }
 
-/* --- what else is worth knowing --------------------------------------------------------------------------- */
+/* --- the names of its interfaces -------------------------------------------------------------------------- */
 
-static int remark_surroundings(struct plan *plan, const struct planned_service *planned)
+/* Whether something in this namespace may have rules that name an interface. */
+static bool may_name_interfaces(const struct plan *plan, const struct planned_service *owner)
 {
-    const struct project_service *service = planned->service;
-    int result = 0;
+    for (size_t i = 0; i < plan->service_count; i++) {
+        const struct project_service *service = plan->services[i].service;
 
-    for (const struct project_attachment *each = service->attachments; each && result == 0; each = each->next) {
-        if (strcmp(each->network->driver, "macvlan") == 0 || strcmp(each->network->driver, "ipvlan") == 0)
-            result = PLAN_PROBLEM(plan, service,
-                                  "keeps an address of its own on the LAN, past anchord, on the %s network %s",
-                                  each->network->driver, each->network->key);
+        if (plan->services[i].owner == owner &&
+            (service->is_net_admin || service->is_privileged || service->is_forwarding))
+            return true;
     }
-    if (result == 0 && planned->exposure_count > 0 && service->replicas > 1)
-        result =
-            PLAN_PROBLEM(plan, service, "runs %lld times: the oldest container has the ports, the others wait for them",
-                         (long long)service->replicas);
-    if (result == 0 && service->is_privileged && planned->must_join)
-        result = PLAN_NOTE(plan, service, "is privileged, so it can change its way out");
-    return result;
+    return false;
+}
+
+static bool is_interface_name_taken(const struct project_service *service, const char *name)
+{
+    for (const struct project_attachment *each = service->attachments; each; each = each->next) {
+        if (each->interface_name && strcmp(each->interface_name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The next of eth0, eth1 … that the project has not given away itself. */
+static const char *next_interface_name(struct plan *plan, const struct project_service *service, unsigned int *number)
+{
+    const char *name;
+
+    do
+        name = arena_format(plan->arena, "eth%u", (*number)++);
+    while (name && is_interface_name_taken(service, name));
+    return name;
 }
 
 /*
+ * Docker gives eth0 to whichever network it connects first, by chance (measured on 28.5); a name for one of them alone
+ * collides with that. So all get names: transit, the way out, the one that a service with a single network knew.
+ */
+static int plan_interface_names(struct plan *plan, struct planned_service *planned)
+{
+    const struct project_service *service = planned->service;
+    unsigned int number = 0;
+    size_t count = 1;
+
+    if (!service->attachments || !may_name_interfaces(plan, planned))
+        return 0;
+    if (options_engine_is_before(plan->options, 28, 1))
+        return PLAN_PROBLEM(
+            plan, service,
+            "may have rules that name an interface (NET_ADMIN or forwarding), and which of its networks "
+            "is eth0 changes from start to start: engines before 28.1 cannot fix it");
+    for (const struct project_attachment *each = service->attachments; each; each = each->next)
+        count++;
+    planned->interface_names = arena_allocate(plan->arena, count, sizeof(const char *));
+    if (!planned->interface_names)
+        return -ENOMEM;
+    planned->interface_names[0] = next_interface_name(plan, service, &number);
+    count = 1;
+    for (const struct project_attachment *each = service->attachments; each; each = each->next, count++) {
+        planned->interface_names[count] =
+            each->interface_name ? each->interface_name : next_interface_name(plan, service, &number);
+        if (!planned->interface_names[count])
+            return -ENOMEM;
+    }
+    if (!planned->interface_names[0])
+        return -ENOMEM;
+    return PLAN_NOTE(plan, service,
+                     "may have rules that name an interface (NET_ADMIN or forwarding): %s is transit, its way out, now "
+                     "and at each start, by interface_name, which needs Compose 2.36 and Engine 28.1",
+                     planned->interface_names[0]);
+}
+
+/* --- each service that has a namespace of its own ---------------------------------------------------------- */
+
+/*
  * SPEC 0: what the project sends out leaves with its one address, so whatever can reach the outside today goes through
- * the anchor. Not if that only took ports away, since not one of them can be exposed.
+ * the anchor. Not if that only took ports away, since not one of them can be exposed; nor if it would cost an address
+ * on the LAN its way out, and nothing is won.
  */
 static bool wants_transit(const struct plan *plan, const struct planned_service *planned)
 {
     if (planned->exposure_count > 0 || planned->service->expose_label)
         return true;
-    return !plan->options->ports_only && !planned->must_remove_ports && has_way_out(planned->service);
+    return !plan->options->ports_only && !planned->must_remove_ports && plan_has_way_out(planned->service) &&
+           !plan_network_on_lan(plan, planned->service);
 }
 
 static int plan_owner(struct plan *plan, struct planned_service *planned)
@@ -196,8 +299,8 @@ static int plan_owner(struct plan *plan, struct planned_service *planned)
     int result;
 
     if (wants_transit(plan, planned))
-        planned->must_join = !plan->is_wrapped || !is_on(service, plan->names.transit);
-    planned->must_leave_mode = planned->must_join && is_default_bridge(service);
+        planned->must_join = !plan->is_wrapped || !plan_is_on(service, plan->names.transit);
+    planned->must_leave_mode = planned->must_join && plan_is_default_bridge(service);
     result = plan_label(plan, planned);
     if (result < 0 || planned->is_refused)
         return result;
@@ -208,73 +311,9 @@ static int plan_owner(struct plan *plan, struct planned_service *planned)
     }
     if (result == 0 && planned->must_join)
         result = plan_priority(plan, planned);
-    return result < 0 ? result : remark_surroundings(plan, planned);
-}
-
-/* One remark about all services of which `applies` is true. */
-static int remark_on_several(struct plan *plan,
-                             bool (*applies)(const struct plan *plan, const struct planned_service *planned),
-                             const char *text)
-{
-    CLEANUP_FREE char *names = NULL;
-    size_t length = 0;
-    size_t count = 0;
-    FILE *stream = open_memstream(&names, &length);
-
-    if (!stream)
-        return -ENOMEM;
-    for (size_t i = 0; i < plan->service_count; i++) {
-        if (applies(plan, &plan->services[i]))
-            (void)fprintf(stream, "%s%s", count++ > 0 ? ", " : "", plan->services[i].service->name);
-    }
-    if (fclose(stream) != 0)
-        return -ENOMEM;
-    return count > 0 ? PLAN_NOTE(plan, NULL, "%s: %s", text, names) : 0;
-}
-
-static bool stays_out(const struct plan *plan, const struct planned_service *planned)
-{
-    const struct project_service *service = planned->service;
-
-    return planned->owner == planned && !planned->must_join && !is_on(service, plan->names.transit) &&
-           !service->is_network_anchor && has_way_out(service);
-}
-
-static bool joins_without_ports(const struct plan *plan, const struct planned_service *planned)
-{
-    (void)plan;
-    return planned->must_join && planned->exposure_count == 0 && !planned->service->expose_label;
-}
-
-static bool is_inside_only(const struct plan *plan, const struct planned_service *planned)
-{
-    const struct project_service *service = planned->service;
-
-    (void)plan;
-    return service->has_expose && service->port_count == 0 && !planned->is_refused && !planned->label &&
-           !service->expose_label;
-}
-
-static int remark_project(struct plan *plan)
-{
-    int result = 0;
-
-    if (!plan->is_wrapped && !plan->options->use_dhcp && !plan->options->addresses[OPTIONS_IPV4].family &&
-        !plan->options->addresses[OPTIONS_IPV6].family)
-        result = PLAN_NOTE(plan, NULL,
-                           "no --address: Docker chooses one of the network %s, which nobody else on the LAN "
-                           "may have",
-                           plan->options->lan);
-    if (result == 0)
-        result = remark_on_several(plan, joins_without_ports,
-                                   "these have no ports:, but join transit, so that what they send out leaves with "
-                                   "the project's address (--ports-only leaves them out)");
-    if (result == 0)
-        result = remark_on_several(plan, stays_out,
-                                   "what these send out leaves with the host's address, since they stay off transit");
-    if (result == 0)
-        result = remark_on_several(plan, is_inside_only, "expose: opens nothing to the LAN, these stay inside");
-    return result;
+    if (result == 0 && planned->must_join)
+        result = plan_interface_names(plan, planned);
+    return result < 0 ? result : plan_remark_service(plan, planned);
 }
 
 /* Ports go only where the default route changes; a service that does not join stays published as it was. */
@@ -284,7 +323,7 @@ static void leave_ports(const struct plan *plan, struct planned_service *planned
 
     if (planned->is_refused)
         planned->must_join = false;
-    else if (owner && !owner->is_refused && (owner->must_join || is_on(owner->service, plan->names.transit)))
+    else if (owner && !owner->is_refused && (owner->must_join || plan_is_on(owner->service, plan->names.transit)))
         return;
     planned->must_remove_ports = false;
 }
@@ -321,7 +360,8 @@ int plan_make(struct arena *arena, const struct project *project, const struct w
             continue;
         result = check_namespace(ret, planned);
         if (result == 0 && !planned->is_refused)
-            result = plan_ports(ret, claims, planned);
+            result = plan_is_closed(planned->owner->service) ? report_closed(ret, planned)
+                                                             : plan_ports(ret, claims, planned);
     }
     for (size_t i = 0; i < ret->service_count && result == 0; i++) {
         struct planned_service *planned = &ret->services[i];
@@ -331,9 +371,12 @@ int plan_make(struct arena *arena, const struct project *project, const struct w
     }
     if (result < 0)
         return result;
-    for (size_t i = 0; i < ret->service_count; i++)
+    for (size_t i = 0; i < ret->service_count && result == 0; i++) {
         leave_ports(ret, &ret->services[i]);
-    return remark_project(ret);
+        if (!ret->services[i].is_refused && ret->services[i].owner && !ret->services[i].service->is_network_anchor)
+            result = plan_bound_ports(ret, &ret->services[i]);
+    }
+    return result < 0 ? result : plan_remark_project(ret);
 }
 
 bool plan_changes(const struct planned_service *planned)

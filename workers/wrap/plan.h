@@ -1,8 +1,9 @@
 /*
  * What `anchord wrap` will do with each service of a project, and what it cannot do.
  *
- * Made by plan.c (ports: plan_ports.c; names and subnets: plan_transit.c) from the project and the options; printed by
- * override.c and compared by check.c. Pure; runs in anchord-wrap without any privilege. Everything lives in the arena.
+ * Made by plan.c (ports: plan_ports.c; names and subnets: plan_transit.c; what else is said: plan_remarks.c) from the
+ * project and the options; printed by override.c and compared by check.c. Pure; runs in anchord-wrap without any
+ * privilege. Everything lives in the arena.
  */
 #pragma once
 
@@ -15,6 +16,7 @@
 /* A port of the project's address, and the port in the container that it goes to. */
 struct planned_exposure {
     bool is_udp;
+    uint8_t families; /* 1 << OPTIONS_IPV4, 1 << OPTIONS_IPV6: those that the host published it for */
     uint16_t port;
     uint16_t target;
 };
@@ -27,12 +29,13 @@ struct planned_service {
     size_t exposure_capacity;
     const struct project_port **kept_ports; /* still published, for the host itself */
     size_t kept_count;
-    const char *label;        /* anchord.expose to set, or NULL */
-    bool must_remove_ports;   /* some of its ports are published no more */
-    bool must_join;           /* is not on transit yet, and has to */
-    bool must_leave_mode;     /* network_mode goes, since it is Docker's default bridge */
-    bool is_refused;          /* stays as it is */
-    int32_t gateway_priority; /* 0: none is needed */
+    const char *label;            /* anchord.expose to set, or NULL */
+    bool must_remove_ports;       /* some of its ports are published no more */
+    bool must_join;               /* is not on transit yet, and has to */
+    bool must_leave_mode;         /* network_mode goes, since it is Docker's default bridge */
+    bool is_refused;              /* stays as it is */
+    int32_t gateway_priority;     /* 0: none is needed */
+    const char **interface_names; /* of transit, then of each attachment; NULL: nothing of its depends on them */
 };
 
 struct plan_finding {

@@ -10,6 +10,8 @@
 
 #define RUN_TEXT_SIZE 64
 
+#define FAMILIES_BOTH (1 << OPTIONS_IPV4 | 1 << OPTIONS_IPV6)
+
 /* Ports that stand one after the other and differ only in their numbers, which grow by one: Compose writes every port
  * of a range on its own. */
 struct run {
@@ -29,6 +31,16 @@ static bool continues(const struct run *run, const struct project_port *next)
            run->first->published_last == run->first->published_first &&
            next->target == run->first->target + run->count && strcmp(next->protocol, run->first->protocol) == 0 &&
            strcmp(next->host_ip, run->first->host_ip) == 0;
+}
+
+/* The run of the service's ports that begins at that one. */
+static struct run run_at(const struct project_service *service, size_t first)
+{
+    struct run run = {&service->ports[first], 1};
+
+    while (first + run.count < service->port_count && continues(&run, &service->ports[first + run.count]))
+        run.count++;
+    return run;
 }
 
 /* "tcp/80:8080", "udp/10000-10020" */
@@ -53,6 +65,34 @@ static const char *run_text(const char *protocol, unsigned int port, unsigned in
 static const char *describe(const struct run *run, char text[RUN_TEXT_SIZE])
 {
     return run_text(run->first->protocol, outer_port(run->first), run->first->target, run->count, text);
+}
+
+const char *plan_ports_text(struct plan *plan, const struct project_service *service)
+{
+    CLEANUP_FREE char *list = NULL;
+    size_t length = 0;
+    char text[RUN_TEXT_SIZE];
+    FILE *stream = open_memstream(&list, &length);
+
+    if (!stream)
+        return NULL;
+    for (size_t i = 0; i < service->port_count;) {
+        struct run run = run_at(service, i);
+
+        (void)fprintf(stream, "%s%s", i > 0 ? ", " : "", describe(&run, text));
+        i += run.count;
+    }
+    return fclose(stream) == 0 ? arena_copy(plan->arena, list, length) : NULL;
+}
+
+/* 1 << OPTIONS_IPV4 and 1 << OPTIONS_IPV6, as Docker publishes for them. */
+static uint8_t families_of(const char *host_ip)
+{
+    struct ip_address address;
+
+    if (ip_address_parse(host_ip, &address) < 0)
+        return FAMILIES_BOTH;
+    return address.family == IP_FAMILY_4 ? 1 << OPTIONS_IPV4 : 1 << OPTIONS_IPV6;
 }
 
 /* --- claims ---------------------------------------------------------------------------------------------- */
@@ -124,15 +164,15 @@ static int expose(struct plan *plan, struct plan_claims *claims, struct planned_
     bool is_udp = strcmp(run->first->protocol, "udp") == 0;
 
     for (size_t i = 0; i < run->count; i++) {
-        struct planned_exposure exposure = {is_udp, (uint16_t)(outer_port(run->first) + i),
-                                            (uint16_t)(run->first->target + i)};
+        struct planned_exposure exposure = {is_udp, families_of(run->first->host_ip),
+                                            (uint16_t)(outer_port(run->first) + i), (uint16_t)(run->first->target + i)};
         struct planned_service *holder = claims->ports[is_udp][exposure.port].holder;
         enum claim_result found = claim(claims, planned->owner, &exposure);
         struct claim_report *report = found == CLAIM_SHARED ? &shared : &refused;
 
         if ((found == CLAIM_SHARED || found == CLAIM_REFUSED) && report->count++ == 0)
             *report = (struct claim_report){1, exposure.port, holder};
-        if ((found == CLAIM_TAKEN || found == CLAIM_SHARED) && add_exposure(plan, planned->owner, &exposure) < 0)
+        if (found != CLAIM_REFUSED && add_exposure(plan, planned->owner, &exposure) < 0)
             return -ENOMEM;
     }
     return report_claims(plan, planned->service, run->first->protocol, &shared, &refused);
@@ -150,27 +190,55 @@ static int keep(struct plan *plan, struct planned_service *planned, const struct
                      describe(run, text), run->first->host_ip);
 }
 
-/* Bound to one address of the host: opening it to the whole LAN might be more than was meant. */
-static int plan_bound_run(struct plan *plan, struct planned_service *planned, const struct run *run)
+enum binding {
+    BINDING_EVERYWHERE, /* on every address of the host, or on one that --host-address names */
+    BINDING_FOR_HOST,   /* on loopback */
+    BINDING_ELSEWHERE,  /* on one address of the host: opening it to the whole LAN might be more than was meant */
+};
+
+static enum binding binding_of(const struct plan *plan, const struct planned_service *planned, const char *host_ip)
 {
     struct ip_address address;
-    char text[RUN_TEXT_SIZE];
 
-    if (planned->owner == planned && ip_address_parse(run->first->host_ip, &address) == 0 &&
-        ip_address_is_loopback(&address))
-        return keep(plan, planned, run);
-    planned->must_remove_ports = true;
-    return PLAN_PROBLEM(plan, planned->service,
-                        "%s is bound to the host's address %s alone: it is not exposed, and not published any more "
-                        "if the service joins transit",
-                        describe(run, text), run->first->host_ip);
+    if (host_ip[0] == '\0')
+        return BINDING_EVERYWHERE;
+    if (ip_address_parse(host_ip, &address) < 0)
+        return BINDING_ELSEWHERE;
+    if (ip_address_is_unspecified(&address))
+        return BINDING_EVERYWHERE;
+    if (ip_address_is_loopback(&address) && planned->owner == planned)
+        return BINDING_FOR_HOST;
+    for (size_t i = 0; i < plan->options->host_address_count; i++) {
+        if (ip_address_compare(&plan->options->host_addresses[i], &address) == 0)
+            return BINDING_EVERYWHERE;
+    }
+    return BINDING_ELSEWHERE;
 }
 
-static bool is_every_address(const char *host_ip)
+int plan_bound_ports(struct plan *plan, const struct planned_service *planned)
 {
-    struct ip_address address;
+    const struct project_service *service = planned->service;
+    int result = 0;
 
-    return host_ip[0] == '\0' || (ip_address_parse(host_ip, &address) == 0 && ip_address_is_unspecified(&address));
+    for (size_t i = 0; i < service->port_count && result == 0 && !plan_is_closed(planned->owner->service);) {
+        struct run run = run_at(service, i);
+        const char *host_ip = run.first->host_ip;
+        char text[RUN_TEXT_SIZE];
+
+        if (binding_of(plan, planned, host_ip) == BINDING_ELSEWHERE && !planned->must_remove_ports)
+            result = PLAN_PROBLEM(plan, service,
+                                  "%s is bound to the host's address %s alone: it is not exposed and stays published "
+                                  "there; --host-address %s exposes it",
+                                  describe(&run, text), host_ip, host_ip);
+        else if (binding_of(plan, planned, host_ip) == BINDING_ELSEWHERE)
+            result = PLAN_PROBLEM(plan, service,
+                                  "%s was bound to the host's address %s alone: it is closed now, there and on the "
+                                  "project's address, since the service's way out is transit; --host-address %s "
+                                  "exposes it",
+                                  describe(&run, text), host_ip, host_ip);
+        i += run.count;
+    }
+    return result;
 }
 
 static int plan_run(struct plan *plan, struct plan_claims *claims, struct planned_service *planned,
@@ -180,9 +248,11 @@ static int plan_run(struct plan *plan, struct plan_claims *claims, struct planne
     char text[RUN_TEXT_SIZE];
     int result = 0;
 
-    if (!is_every_address(port->host_ip))
-        return plan_bound_run(plan, planned, run);
+    if (binding_of(plan, planned, port->host_ip) == BINDING_FOR_HOST)
+        return keep(plan, planned, run);
     planned->must_remove_ports = true;
+    if (binding_of(plan, planned, port->host_ip) == BINDING_ELSEWHERE)
+        return 0; /* plan_bound_ports() says what becomes of it */
     if (strcmp(port->protocol, "tcp") != 0 && strcmp(port->protocol, "udp") != 0)
         return PLAN_PROBLEM(plan, planned->service, "%s is not exposed: anchord knows tcp and udp",
                             describe(run, text));
@@ -194,11 +264,6 @@ static int plan_run(struct plan *plan, struct plan_claims *claims, struct planne
         result = PLAN_PROBLEM(plan, planned->service, "any of the ports %u-%u could lead to %s/%u: %u alone does now",
                               port->published_first, port->published_last, port->protocol, port->target,
                               port->published_first);
-    else if (strcmp(port->host_ip, "0.0.0.0") == 0)
-        result = PLAN_NOTE(plan, planned->service,
-                           "%s was published for IPv4 alone and is exposed for both; the label "
-                           "anchord.expose.v6: off undoes that",
-                           describe(run, text));
     return result < 0 ? result : expose(plan, claims, planned, run);
 }
 
@@ -211,10 +276,8 @@ int plan_ports(struct plan *plan, struct plan_claims *claims, struct planned_ser
     if (!planned->kept_ports)
         return -ENOMEM;
     for (size_t i = 0; i < service->port_count && result == 0;) {
-        struct run run = {&service->ports[i], 1};
+        struct run run = run_at(service, i);
 
-        while (i + run.count < service->port_count && continues(&run, &service->ports[i + run.count]))
-            run.count++;
         result = plan_run(plan, claims, planned, &run);
         i += run.count;
     }
@@ -233,7 +296,10 @@ static int compare_exposures(const void *a, const void *b)
     return first->port - second->port;
 }
 
-/* A port that profiles share may stand twice in one service; the first target is the one. Returns the new count. */
+/*
+ * A port stands here once for each binding, and of several targets (where profiles share it) the first is the one: one
+ * remains, for the families of all. Returns the new count.
+ */
 static size_t sort_exposures(struct planned_exposure *exposures, size_t count)
 {
     size_t kept = 1;
@@ -242,6 +308,8 @@ static size_t sort_exposures(struct planned_exposure *exposures, size_t count)
     for (size_t i = 1; i < count; i++) {
         if (compare_exposures(&exposures[i], &exposures[kept - 1]) != 0)
             exposures[kept++] = exposures[i];
+        else
+            exposures[kept - 1].families |= exposures[i].families;
     }
     return kept;
 }
@@ -254,6 +322,34 @@ static size_t exposure_run(const struct planned_exposure *first, size_t rest)
            first[count].target == first->target + count)
         count++;
     return count > 2 ? count : 1; /* two ports read better one by one */
+}
+
+/* What the host published for one family alone, over all bindings of a port, is exposed for both. */
+static int remark_families(struct plan *plan, const struct planned_service *planned)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < planned->exposure_count && result == 0;) {
+        const struct planned_exposure *first = &planned->exposures[i];
+        char text[RUN_TEXT_SIZE];
+        size_t count = 1;
+
+        while (i + count < planned->exposure_count && first[count].families == first->families &&
+               first[count].is_udp == first->is_udp && first[count].port == first->port + count &&
+               first[count].target == first->target + count)
+            count++;
+        (void)run_text(first->is_udp ? "udp" : "tcp", first->port, first->target, count, text);
+        if (first->families == 1 << OPTIONS_IPV4)
+            result = PLAN_NOTE(plan, planned->service,
+                               "%s was published for IPv4 alone and is exposed for both; the label "
+                               "anchord.expose.v6: off undoes that",
+                               text);
+        else if (first->families == 1 << OPTIONS_IPV6)
+            result = PLAN_NOTE(plan, planned->service,
+                               "%s was published for IPv6 alone and is exposed for both: IPv4 reaches it now", text);
+        i += count;
+    }
+    return result;
 }
 
 /* tcp/25, tcp/80:8080, udp/10000-10020 (DISC-3) */
@@ -288,5 +384,5 @@ int plan_label(struct plan *plan, struct planned_service *planned)
                             length, LABEL_LENGTH_MAX);
     }
     planned->label = arena_copy(plan->arena, label, length);
-    return planned->label ? 0 : -ENOMEM;
+    return planned->label ? remark_families(plan, planned) : -ENOMEM;
 }

@@ -5,6 +5,7 @@
 #include "common/text.h"
 
 #include <string.h>
+#include <strings.h>
 
 struct reader {
     const struct json_tree *tree;
@@ -75,6 +76,8 @@ static int read_subnets(struct reader *reader, const struct json_tree_value *con
         network->subnet_count += text != NULL;
         if (json_tree_member(json_tree_member(each, "aux_addresses"), "DefaultGatewayIPv4"))
             network->has_gateway = true;
+        if (text && !json_tree_member(each, "gateway"))
+            network->lacks_gateway = true;
     }
     return 0;
 }
@@ -208,6 +211,8 @@ static int read_attachments(struct reader *reader, const struct json_tree_value 
             return fail(reader, each, "the project has no network of this name");
         result = json_tree_number(reader->tree, json_tree_member(each, "gw_priority"), INT32_MIN, INT32_MAX, &priority,
                                   reader->error);
+        if (result == 0)
+            result = read_text(reader, each, "interface_name", &attachment->interface_name);
         attachment->gateway_priority = (int32_t)priority;
         *end = attachment;
         end = &attachment->next;
@@ -218,14 +223,72 @@ static int read_attachments(struct reader *reader, const struct json_tree_value 
 static int read_replicas(struct reader *reader, const struct json_tree_value *value, struct project_service *service)
 {
     const struct json_tree_value *deployed = json_tree_member(json_tree_member(value, "deploy"), "replicas");
+    int64_t scale = 1;
     int result;
 
-    service->replicas = 1;
-    result = json_tree_number(reader->tree, json_tree_member(value, "scale"), 0, INT32_MAX, &service->replicas,
-                              reader->error);
-    if (result < 0)
-        return result;
-    return json_tree_number(reader->tree, deployed, 0, INT32_MAX, &service->replicas, reader->error);
+    result = json_tree_number(reader->tree, json_tree_member(value, "scale"), 0, INT32_MAX, &scale, reader->error);
+    service->replicas = scale;
+    if (result == 0)
+        result = json_tree_number(reader->tree, deployed, 0, INT32_MAX, &service->replicas, reader->error);
+    if (scale == 0) /* Compose takes this one when both are there */
+        service->replicas = 0;
+    return result;
+}
+
+/* `[NET_ADMIN, CAP_SYS_TIME]`: whether it may change addresses, routes and packet filters. */
+static int read_capabilities(struct reader *reader, const struct json_tree_value *value,
+                             struct project_service *service)
+{
+    const struct json_tree_value *added = NULL;
+    int result = read_container(reader, value, "cap_add", JSON_TREE_ARRAY, &added);
+
+    for (const struct json_tree_value *each = first_of(added); each && result == 0; each = each->next) {
+        const char *name = "";
+
+        result = json_tree_text(reader->tree, each, &name, reader->error);
+        if (strncasecmp(name, "CAP_", strlen("CAP_")) == 0)
+            name += strlen("CAP_");
+        service->is_net_admin |= strcasecmp(name, "NET_ADMIN") == 0 || strcasecmp(name, "ALL") == 0;
+    }
+    return result;
+}
+
+/* `{net.ipv4.ip_forward: "1"}` */
+static int read_sysctls(struct reader *reader, const struct json_tree_value *value, struct project_service *service)
+{
+    const struct json_tree_value *sysctls = NULL;
+    int result = read_container(reader, value, "sysctls", JSON_TREE_OBJECT, &sysctls);
+
+    for (const struct json_tree_value *each = first_of(sysctls); each && result == 0; each = each->next) {
+        size_t length = strlen(each->key);
+        bool is_forwarding =
+            strcmp(each->key, "net.ipv4.ip_forward") == 0 ||
+            (length > strlen(".forwarding") && strcmp(each->key + length - strlen(".forwarding"), ".forwarding") == 0);
+
+        service->is_forwarding |= is_forwarding && each->text && strcmp(each->text, "0") != 0;
+    }
+    return result;
+}
+
+/* `["NAME=host-gateway"]`; Compose before 2.24 printed a colon. */
+static int read_extra_hosts(struct reader *reader, const struct json_tree_value *value, struct project_service *service)
+{
+    const struct json_tree_value *hosts = NULL;
+    int result = read_container(reader, value, "extra_hosts", JSON_TREE_ARRAY, &hosts);
+
+    for (const struct json_tree_value *each = first_of(hosts); each && result == 0; each = each->next) {
+        const char *entry = "";
+        size_t length;
+
+        result = json_tree_text(reader->tree, each, &entry, reader->error);
+        length = strcspn(entry, "=:");
+        if (service->host_gateway || !entry[length] || strcmp(entry + length + 1, "host-gateway") != 0)
+            continue;
+        service->host_gateway = arena_copy(reader->tree->arena, entry, length);
+        if (!service->host_gateway)
+            return -ENOMEM;
+    }
+    return result;
 }
 
 static int read_expose_label(struct reader *reader, const struct json_tree_value *value,
@@ -259,6 +322,12 @@ static int read_service(struct reader *reader, const struct json_tree_value *val
         result = read_expose_label(reader, value, service);
     if (result == 0)
         result = read_replicas(reader, value, service);
+    if (result == 0)
+        result = read_capabilities(reader, value, service);
+    if (result == 0)
+        result = read_sysctls(reader, value, service);
+    if (result == 0)
+        result = read_extra_hosts(reader, value, service);
     if (result == 0)
         result = read_attachments(reader, value, service);
     if (result < 0)

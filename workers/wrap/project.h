@@ -27,7 +27,8 @@ struct project_network {
     const char *driver;
     bool is_internal;
     bool is_external;
-    bool has_gateway; /* an auxiliary address DefaultGatewayIPv4: a transit network (SPEC §1, Direct) */
+    bool has_gateway;   /* an auxiliary address DefaultGatewayIPv4: a transit network (SPEC §1, Direct) */
+    bool lacks_gateway; /* names a subnet without `gateway:` */
     const struct ip_subnet *subnets;
     size_t subnet_count;
     struct project_network *next;
@@ -35,6 +36,7 @@ struct project_network {
 
 struct project_attachment {
     const struct project_network *network;
+    const char *interface_name; /* in the container, or NULL */
     int32_t gateway_priority;
     struct project_attachment *next;
 };
@@ -44,13 +46,16 @@ struct project_service {
     const char *network_mode;   /* "" for networks of its own */
     const char *container_name; /* "" when Compose makes one */
     const char *expose_label;   /* anchord.expose, or NULL */
+    const char *host_gateway;   /* what extra_hosts: calls the Docker host (host-gateway), or NULL */
     struct project_port *ports;
     size_t port_count;
     struct project_attachment *attachments;
-    int64_t replicas;
+    int64_t replicas; /* 0: runs no container */
     bool has_expose;
     bool has_profiles;
     bool is_privileged;
+    bool is_net_admin;      /* NET_ADMIN, or all capabilities */
+    bool is_forwarding;     /* a sysctl lets it forward: its rules may name interfaces */
     bool is_network_anchor; /* its environment has ANCHORD_EXT_NETWORK */
     struct project_service *next;
 };
