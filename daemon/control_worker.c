@@ -59,9 +59,8 @@ static void on_started(struct worker *worker, void *userdata)
 
 static void on_message(struct worker *worker, const struct message_header *message, void *userdata)
 {
-    (void)worker;
-    (void)message; /* the table of protocol/validate.c lets only PONG through, which worker.c has taken */
     (void)userdata;
+    worker_refuse(worker, message); /* only PONG is of it, which worker.c has taken */
 }
 
 static void on_ended(struct worker *worker, enum worker_end end, void *userdata)

@@ -36,25 +36,19 @@ static void on_lease_event(const struct message_lease_event *event, void *userda
         dhcp_family_take_event(dhcp->families[i], event);
 }
 
-static void take_link(struct dhcp *dhcp, const struct message_external_link *link)
+void dhcp_take_link(struct dhcp *dhcp, const struct message_external_link *link)
 {
+    if (!dhcp)
+        return;
     log_debug("external link", LOG_TEXT("interface", link->name), LOG_BOOLEAN("running", link->is_running));
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && !dhcp->is_stopping; i++)
         dhcp_family_set_interface(dhcp->families[i], link->name);
 }
 
-bool dhcp_take_message(struct dhcp *dhcp, const struct message_header *message)
+void dhcp_take_answer(struct dhcp *dhcp, const struct message_lease_applied *answer)
 {
-    if (message->type != MESSAGE_EXTERNAL_LINK && message->type != MESSAGE_LEASE_APPLIED)
-        return false;
-    if (dhcp && message->type == MESSAGE_EXTERNAL_LINK) {
-        take_link(dhcp, (const struct message_external_link *)message);
-    } else if (dhcp) {
-        const struct message_lease_applied *answer = (const struct message_lease_applied *)message;
-
+    if (dhcp)
         dhcp_family_take_answer(family_of(dhcp, answer->family), answer);
-    }
-    return true;
 }
 
 void dhcp_on_netadmin_started(struct dhcp *dhcp)

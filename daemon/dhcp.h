@@ -32,8 +32,9 @@ int dhcp_new(sd_event *event, const struct configuration *configuration, int lis
 struct dhcp *dhcp_free(struct dhcp *dhcp);
 DEFINE_POINTER_CLEANUP(struct dhcp, (void)dhcp_free, dhcp_freep);
 
-/* A message of netadmin. False: it is none of DHCP's. */
-bool dhcp_take_message(struct dhcp *dhcp, const struct message_header *message);
+/* What netadmin says of the external link, and of a lease; nothing happens without DHCP. */
+void dhcp_take_link(struct dhcp *dhcp, const struct message_external_link *link);
+void dhcp_take_answer(struct dhcp *dhcp, const struct message_lease_applied *answer);
 
 /* A new netadmin has its configuration: it gets the leases. */
 void dhcp_on_netadmin_started(struct dhcp *dhcp);

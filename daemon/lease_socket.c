@@ -71,16 +71,25 @@ static void close_connection(struct connection *connection)
 }
 
 /* One message, and anchord-lease hears by the end of the connection that it was taken. */
-static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
+static void take_event(struct connection *connection, const struct message_lease_event *message)
 {
-    struct connection *connection = userdata;
     struct lease_socket *socket = connection->socket;
-    struct message_lease_event event = *(const struct message_lease_event *)message;
+    struct message_lease_event event = *message;
 
-    (void)channel;
-    close_fd(&descriptor); /* the table has refused it already */
     close_connection(connection);
     socket->on_event(&event, socket->userdata);
+}
+
+static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
+{
+    switch (message->type) {
+    case MESSAGE_LEASE_EVENT:
+        take_event(userdata, (const struct message_lease_event *)message);
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
+    }
 }
 
 /* An end without a message is a script that refused what it read, and has said why. */

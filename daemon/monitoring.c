@@ -50,10 +50,8 @@ static void on_exporter_started(struct worker *exporter, void *userdata)
 
 static void on_exporter_message(struct worker *exporter, const struct message_header *message, void *userdata)
 {
-    /* The table of protocol/validate.c lets nothing but PONG through, which worker.c keeps for itself. */
-    (void)exporter;
-    (void)message;
     (void)userdata;
+    worker_refuse(exporter, message); /* only PONG is of it, which worker.c has taken */
 }
 
 static void on_exporter_ended(struct worker *exporter, enum worker_end end, void *userdata)

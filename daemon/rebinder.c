@@ -40,13 +40,18 @@ static void on_keeper_started(struct worker *keeper, void *userdata)
     control_worker_on_started(rebinder->readiness.control, keeper);
 }
 
-/* The table of protocol/validate.c lets only READINESS through. */
 static void on_keeper_message(struct worker *keeper, const struct message_header *message, void *userdata)
 {
     struct rebinder *rebinder = userdata;
 
-    (void)keeper;
-    role_update_readiness(&rebinder->readiness, ((const struct message_readiness *)message)->conditions);
+    switch (message->type) {
+    case MESSAGE_READINESS:
+        role_update_readiness(&rebinder->readiness, ((const struct message_readiness *)message)->conditions);
+        break;
+    default:
+        worker_refuse(keeper, message);
+        break;
+    }
 }
 
 static void stop(struct rebinder *rebinder, int exit_status)

@@ -66,7 +66,7 @@ static void on_worker_started(struct worker *worker, void *userdata)
 
     if (worker == anchor->workers[NETADMIN])
         send_netadmin_configuration(anchor);
-    else
+    if (worker == anchor->workers[RESOLVER])
         send_resolver_configuration(anchor);
     if (anchor->needs_resolver)
         role_join((struct role_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER},
@@ -74,15 +74,23 @@ static void on_worker_started(struct worker *worker, void *userdata)
     control_worker_on_started(anchor->readiness.control, worker);
 }
 
-/* The table of protocol/validate.c lets only netadmin's READINESS through. */
-static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
+static void take_readiness(struct service_anchor *anchor, uint32_t conditions)
 {
-    struct service_anchor *anchor = userdata;
-    uint32_t conditions = ((const struct message_readiness *)message)->conditions;
-
-    (void)worker;
     namespace_watch_set_links(anchor->watch, conditions & READINESS_LINKS_PRESENT);
     role_update_readiness(&anchor->readiness, conditions);
+}
+
+/* Only netadmin's READINESS concerns this role, although the protocol's table lets its links and leases through. */
+static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
+{
+    switch (message->type) {
+    case MESSAGE_READINESS:
+        take_readiness(userdata, ((const struct message_readiness *)message)->conditions);
+        break;
+    default:
+        worker_refuse(worker, message);
+        break;
+    }
 }
 
 /* --- the end --------------------------------------------------------------------------------------------- */

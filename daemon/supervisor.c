@@ -154,19 +154,26 @@ static void on_worker_started(struct worker *worker, void *userdata)
     struct supervisor *supervisor = userdata;
     enum worker_index index = index_of(supervisor, worker);
 
-    if (index == WATCHER) {
+    switch (index) {
+    case WATCHER:
         send_watcher_configuration(supervisor);
         if (!supervisor->others_were_started) {
             start_others(supervisor);
             return; /* joined as each of them started */
         }
-    } else if (index == NETADMIN) {
+        break;
+    case NETADMIN:
         send_netadmin_configuration(supervisor);
-    } else if (index == ANNOUNCER) {
+        break;
+    case ANNOUNCER:
         send_announcer_configuration(supervisor);
-    } else {
+        break;
+    case KEEPER:
         keeper_worker_configure(worker, supervisor->configuration, supervisor->had_keeper);
         supervisor->had_keeper = true;
+        break;
+    case WORKER_COUNT:
+        return;
     }
     for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
         if (pairs[i].one == index || pairs[i].other == index)
@@ -293,19 +300,27 @@ static void on_worker_message(struct worker *worker, const struct message_header
 {
     struct supervisor *supervisor = userdata;
 
-    if (message->type == MESSAGE_TOPOLOGY) {
+    switch (message->type) { /* who may send which, the protocol's gate has seen to */
+    case MESSAGE_READINESS:
+        supervisor->conditions[index_of(supervisor, worker)] = ((const struct message_readiness *)message)->conditions;
+        update_readiness(supervisor);
+        break;
+    case MESSAGE_TOPOLOGY:
         take_topology(supervisor, (const struct message_topology *)message);
-        return;
-    }
-    if (message->type == MESSAGE_KEEPER_WANTED) {
+        break;
+    case MESSAGE_KEEPER_WANTED:
         want_keeper(supervisor);
-        return;
+        break;
+    case MESSAGE_EXTERNAL_LINK:
+        dhcp_take_link(supervisor->dhcp, (const struct message_external_link *)message);
+        break;
+    case MESSAGE_LEASE_APPLIED:
+        dhcp_take_answer(supervisor->dhcp, (const struct message_lease_applied *)message);
+        break;
+    default:
+        worker_refuse(worker, message);
+        break;
     }
-    if (dhcp_take_message(supervisor->dhcp, message))
-        return;
-    /* The table of protocol/validate.c lets only READINESS through besides. */
-    supervisor->conditions[index_of(supervisor, worker)] = ((const struct message_readiness *)message)->conditions;
-    update_readiness(supervisor);
 }
 
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)

@@ -126,12 +126,20 @@ static void on_channel_message(struct channel *channel, const struct message_hea
 
     (void)channel;
     close_fd(&descriptor); /* no worker sends one: the table has refused it already */
-    if (message->type == MESSAGE_PONG) {
+    switch (message->type) {
+    case MESSAGE_PONG:
         worker->last_heard = clock_monotonic_microseconds();
         worker->pong_generation = message->generation;
-        return;
+        break;
+    default:
+        worker->callbacks.on_message(worker, message, worker->callbacks.userdata);
+        break;
     }
-    worker->callbacks.on_message(worker, message, worker->callbacks.userdata);
+}
+
+void worker_refuse(struct worker *worker, const struct message_header *message)
+{
+    channel_refuse(worker->channel, message, -1);
 }
 
 static void on_channel_closed(struct channel *channel, int error, const char *reason, void *userdata)

@@ -64,6 +64,9 @@ void worker_describe(const struct worker *worker, struct wire_worker *ret);
 /* Sends if it has a channel; a channel that fails ends the worker by itself, so there is nothing to return. */
 void worker_send(struct worker *worker, const struct message_header *message, int descriptor);
 
+/* As channel_refuse(): the default of an on_message. The worker is killed; on_ended follows. */
+void worker_refuse(struct worker *worker, const struct message_header *message);
+
 /*
  * Asks a running worker to end and kills it after `deadline` microseconds; on_ended follows in either case.
  * A restart that is under way is given up; then nothing follows.

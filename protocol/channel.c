@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <utlist.h>
@@ -28,6 +29,7 @@ struct channel {
     struct channel_callbacks callbacks;
     sd_event_source *io_source;
     sd_event_source *closed_source; /* defers on_closed to the event loop */
+    char refusal[64];               /* the reason, when it is channel_refuse()'s */
     struct queued_message *queue;
     size_t queued_bytes;
     int error;
@@ -71,6 +73,14 @@ static void end_connection(struct channel *channel, int error, const char *reaso
     channel->reason = reason;
     (void)sd_event_source_set_enabled(channel->io_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(channel->closed_source, SD_EVENT_ONESHOT);
+}
+
+void channel_refuse(struct channel *channel, const struct message_header *message, int descriptor)
+{
+    close_fd(&descriptor);
+    (void)snprintf(channel->refusal, sizeof(channel->refusal), "no handler for %s",
+                   message_type_to_string(message->type));
+    end_connection(channel, -EPROTO, channel->refusal);
 }
 
 static int on_closed_deferred(sd_event_source *source, void *userdata)

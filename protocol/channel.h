@@ -58,6 +58,12 @@ int channel_send(struct channel *channel, const struct message_header *message, 
 /* As channel_send for any message struct without a descriptor. */
 #define channel_send_message(channel, message) channel_send((channel), &(message)->header, -1)
 
+/*
+ * What every handler's `default` does with a message that it does not name, although the protocol's table has let it
+ * through: closes the descriptor and ends the connection; on_closed follows, -EPROTO and the message's name.
+ */
+void channel_refuse(struct channel *channel, const struct message_header *message, int descriptor);
+
 /* The answer to PING, as every worker gives it: a PONG with its generation, and its process_* metrics renewed. Returns
  * as channel_send(). */
 int channel_send_pong(struct channel *channel, const struct message_header *ping);

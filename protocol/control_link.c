@@ -5,10 +5,8 @@
 
 static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
 {
-    (void)channel;
-    (void)message; /* the table of protocol/validate.c lets nothing through */
     (void)userdata;
-    close_fd(&descriptor);
+    channel_refuse(channel, message, descriptor); /* control only listens */
 }
 
 static void on_closed(struct channel *channel, int error, const char *reason, void *userdata)

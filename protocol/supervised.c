@@ -11,6 +11,7 @@
 /* A process has one supervisor. */
 static struct {
     sd_event *event;
+    struct channel *channel; /* the owner's; a message comes while it stands */
     supervised_message_handler on_message;
     void *userdata;
 } supervised;
@@ -56,14 +57,24 @@ static void on_supervisor_message(struct channel *channel, const struct message_
                                   void *userdata)
 {
     (void)userdata;
-    if (message->type == MESSAGE_METRICS_PAGE) {
+    supervised.channel = channel;
+    switch (message->type) {
+    case MESSAGE_METRICS_PAGE:
         metrics_accept(message, descriptor);
-    } else if (message->type == MESSAGE_PING) { /* without a descriptor, says validate.c */
+        break;
+    case MESSAGE_PING: /* without a descriptor, says validate.c */
         log_tell_left_out();
         (void)channel_send_pong(channel, message); /* its end comes as on_supervisor_closed */
-    } else {
+        break;
+    default:
         supervised.on_message(message, descriptor, supervised.userdata);
+        break;
     }
+}
+
+void supervised_refuse(const struct message_header *message, int descriptor)
+{
+    channel_refuse(supervised.channel, message, descriptor);
 }
 
 static void on_supervisor_closed(struct channel *channel, int error, const char *reason, void *userdata)

@@ -28,6 +28,9 @@ typedef void (*supervised_message_handler)(const struct message_header *message,
 int supervised_join(sd_event *event, enum message_direction receives, supervised_message_handler on_message,
                     void *userdata, struct channel **ret) __attribute__((warn_unused_result));
 
+/* As channel_refuse(), on the channel to the supervisor: the default of a supervised_message_handler. */
+void supervised_refuse(const struct message_header *message, int descriptor);
+
 /* Seals the sandbox, logging what failed. Returns 0 or a negative errno: end with EXIT_STATUS_SANDBOX. */
 int supervised_seal(const struct sandbox_profile *profile) __attribute__((warn_unused_result));
 

@@ -22,6 +22,7 @@ struct receiver {
     int error;
     char reason[64];
     bool frees_itself;
+    bool refuses;
 };
 
 static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
@@ -32,6 +33,10 @@ static void on_message(struct channel *channel, const struct message_header *mes
         receiver->in_order = false;
     receiver->last_generation = message->generation;
     receiver->messages++;
+    if (receiver->refuses) {
+        channel_refuse(channel, message, descriptor);
+        return;
+    }
     if (descriptor >= 0)
         receiver->descriptor = descriptor;
     if (receiver->frees_itself)
@@ -215,6 +220,32 @@ static void a_peer_that_breaks_the_protocol_is_cut_off(void **state)
     assert_int_equal(open_descriptors(), before); /* surplus descriptors were closed */
 }
 
+/* What the protocol lets through and the handler does not name ends the connection, and acts as nothing else. */
+static void a_message_without_a_handler_ends_the_connection(void **state)
+{
+    struct message_link link = {.header = message_header_make(MESSAGE_LINK, sizeof(link), 1),
+                                .peer = LINK_PEER_NETADMIN};
+    unsigned int before = open_descriptors();
+    struct receiver sender, receiver;
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(channel_make_pair(pair), 0);
+    receiver_open(&sender, pair[1], DIRECTION_WATCHER_TO_SUPERVISOR);
+    receiver_open(&receiver, pair[0], DIRECTION_SUPERVISOR_TO_WATCHER);
+    receiver.refuses = true;
+    assert_int_equal(channel_send(sender.channel, &link.header, STDERR_FILENO), 0);
+    assert_int_equal(channel_send(sender.channel, &link.header, STDERR_FILENO), 0);
+    run(&receiver);
+    assert_int_equal(receiver.messages, 1);
+    assert_true(receiver.closed);
+    assert_int_equal(receiver.error, -EPROTO);
+    assert_string_equal(receiver.reason, "no handler for LINK");
+    receiver_close(&receiver);
+    receiver_close(&sender);
+    assert_int_equal(open_descriptors(), before); /* the one that came with it was closed */
+}
+
 static void a_handler_may_free_its_channel(void **state)
 {
     struct message_ping message = ping(1);
@@ -242,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_slow_peer_gets_everything_in_order),
         cmocka_unit_test(a_peer_that_never_reads_loses_the_connection),
         cmocka_unit_test(a_peer_that_breaks_the_protocol_is_cut_off),
+        cmocka_unit_test(a_message_without_a_handler_ends_the_connection),
         cmocka_unit_test(a_handler_may_free_its_channel),
     };
 

@@ -288,16 +288,24 @@ static void on_netadmin_message(struct channel *channel, const struct message_he
 {
     struct announcer *announcer = userdata;
 
-    (void)channel;
-    close_fd(&descriptor); /* no message of netadmin may carry one; the protocol's gate has seen to it */
-    if (message->type == MESSAGE_HELD_BEGIN)
+    switch (message->type) { /* none of them may carry a descriptor; the protocol's gate has seen to it */
+    case MESSAGE_HELD_BEGIN:
         held_state_begin(&announcer->incoming, message->generation);
-    else if (message->type == MESSAGE_HELD_COMMIT)
+        break;
+    case MESSAGE_HELD_ITEMS:
+        if (held_state_add(&announcer->incoming, (const struct message_held *)message) < 0)
+            break_off(announcer, "ITEMS that fit no BEGIN");
+        break;
+    case MESSAGE_HELD_COMMIT:
         handle_commit(announcer, (const struct message_commit *)message);
-    else if (message->type == MESSAGE_PROBE)
+        break;
+    case MESSAGE_PROBE:
         handle_probe(announcer, (const struct message_probe *)message);
-    else if (held_state_add(&announcer->incoming, (const struct message_held *)message) < 0)
-        break_off(announcer, "ITEMS that fit no BEGIN");
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
+    }
 }
 
 static void on_netadmin_closed(struct channel *channel, int error, const char *reason, void *userdata)
@@ -372,19 +380,22 @@ static void on_supervisor_message(const struct message_header *message, int desc
 {
     struct announcer *announcer = userdata;
 
-    if (message->type == MESSAGE_LINK) {
+    switch (message->type) { /* the protocol's gate lets only the first two carry a descriptor */
+    case MESSAGE_LINK:
         handle_link(announcer, (const struct message_link *)message, descriptor);
-        return;
-    }
-    if (message->type == MESSAGE_RAW_SOCKET) {
+        break;
+    case MESSAGE_RAW_SOCKET:
         handle_raw_socket(announcer, (const struct message_raw_socket *)message, descriptor);
-        return;
-    }
-    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
-    if (message->type == MESSAGE_CONFIGURE_ANNOUNCER) {
+        break;
+    case MESSAGE_CONFIGURE_ANNOUNCER:
         log_set_level((enum log_level)((const struct message_configure_announcer *)message)->log_level);
-    } else {
-        (void)sd_event_exit(announcer->event, EXIT_STATUS_CLEAN); /* STOP: there is nothing to tear down */
+        break;
+    case MESSAGE_STOP:
+        (void)sd_event_exit(announcer->event, EXIT_STATUS_CLEAN); /* there is nothing to tear down */
+        break;
+    default:
+        supervised_refuse(message, descriptor);
+        break;
     }
 }
 

@@ -65,32 +65,38 @@ static void on_reporter_closed(struct channel *channel, int error, const char *r
     disconnect(control, index_of(control, channel));
 }
 
-static void handle_findings(struct told_findings *told, const struct message_header *message)
+static void judge_findings(struct told_findings *told, int result)
 {
-    int result = 0;
-
-    if (message->type == MESSAGE_FINDINGS_BEGIN)
-        view_begin_findings(told, message->generation);
-    else if (message->type == MESSAGE_FINDINGS_ITEMS)
-        result = view_add_findings(told, (const struct message_findings *)message);
-    else
-        result = view_commit_findings(told, (const struct message_commit *)message);
     if (result < 0) {
         log_error("findings of a worker refused", LOG_ERROR(result));
         view_forget_incoming(told);
     }
 }
 
+/* Only netadmin reports the network, and only the others have findings: the direction of each channel says so, and the
+ * protocol's gate has seen to it. */
 static void on_report(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
 {
     struct control *control = userdata;
     struct told_findings *told = told_by(control, index_of(control, channel));
 
-    close_fd(&descriptor); /* no message of these peers may carry one; the protocol's gate has seen to it */
-    if (!told)
+    switch (message->type) {
+    case MESSAGE_NETWORK_REPORT:
         control->view.report = *(const struct message_network_report *)message;
-    else
-        handle_findings(told, message);
+        break;
+    case MESSAGE_FINDINGS_BEGIN:
+        view_begin_findings(told, message->generation);
+        break;
+    case MESSAGE_FINDINGS_ITEMS:
+        judge_findings(told, view_add_findings(told, (const struct message_findings *)message));
+        break;
+    case MESSAGE_FINDINGS_COMMIT:
+        judge_findings(told, view_commit_findings(told, (const struct message_commit *)message));
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        return;
+    }
     if (!told || !told->is_incoming)
         clients_announce_change(control->clients);
 }
@@ -131,20 +137,23 @@ static void on_supervisor_message(const struct message_header *message, int desc
 {
     struct control *control = userdata;
 
-    if (message->type == MESSAGE_LINK) {
+    switch (message->type) { /* the protocol's gate lets only the first two carry a descriptor */
+    case MESSAGE_LINK:
         handle_link(control, (const struct message_link *)message, descriptor);
-        return;
-    }
-    if (message->type == MESSAGE_CONFIGURE_CONTROL) {
+        break;
+    case MESSAGE_CONFIGURE_CONTROL:
         handle_configuration(control, (const struct message_configure_control *)message, descriptor);
-        return;
-    }
-    close_fd(&descriptor); /* the protocol's gate lets only the two above carry one */
-    if (message->type == MESSAGE_SUPERVISION) {
+        break;
+    case MESSAGE_SUPERVISION:
         control->view.supervision = *(const struct message_supervision *)message;
         clients_announce_change(control->clients);
-    } else if (message->type == MESSAGE_STOP) {
+        break;
+    case MESSAGE_STOP:
         (void)sd_event_exit(control->event, EXIT_STATUS_CLEAN); /* there is nothing to tear down */
+        break;
+    default:
+        supervised_refuse(message, descriptor);
+        break;
     }
 }
 

@@ -81,15 +81,24 @@ static void on_supervisor_message(struct channel *channel, const struct message_
 {
     struct exporter *exporter = userdata;
 
-    if (message->type == MESSAGE_CONFIGURE_EXPORTER) {
+    switch (message->type) {
+    case MESSAGE_CONFIGURE_EXPORTER:
         configure(exporter, (const struct message_configure_exporter *)message, descriptor);
-    } else if (message->type == MESSAGE_METRICS_PAGE) {
+        break;
+    case MESSAGE_METRICS_PAGE:
         take_page(exporter, (const struct message_metrics_page *)message, descriptor);
-    } else if (message->type == MESSAGE_STOP) {
+        break;
+    case MESSAGE_STOP:
         end(exporter, EXIT_STATUS_CLEAN);
-    } else { /* PING; the gate lets nothing else through */
+        break;
+    case MESSAGE_PING:
+        log_tell_left_out();
         metrics_report_process();
         (void)channel_send_pong(channel, message); /* on_supervisor_closed tells of a failure */
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
     }
 }
 

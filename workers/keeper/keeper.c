@@ -189,7 +189,8 @@ static void on_supervisor_message(const struct message_header *message, int desc
     case MESSAGE_LINK:
         take_link(keeper, (const struct message_link *)message, descriptor);
         break;
-    default: /* validate.c lets nothing else through */
+    default:
+        supervised_refuse(message, descriptor);
         break;
     }
 }

@@ -369,14 +369,21 @@ static void on_watcher_message(struct channel *channel, const struct message_hea
 {
     struct netadmin *netadmin = userdata;
 
-    (void)channel;
-    close_fd(&descriptor); /* no message of the watcher may carry one; the protocol's gate has seen to it */
-    if (message->type == MESSAGE_EXPOSURES_BEGIN)
+    switch (message->type) { /* none of them may carry a descriptor; the protocol's gate has seen to it */
+    case MESSAGE_EXPOSURES_BEGIN:
         exposure_state_begin(&netadmin->incoming, message->generation);
-    else if (message->type == MESSAGE_EXPOSURES_COMMIT)
+        break;
+    case MESSAGE_EXPOSURES_ITEMS:
+        if (exposure_state_add(&netadmin->incoming, (const struct message_exposures *)message) < 0)
+            break_off(netadmin, "ITEMS without BEGIN");
+        break;
+    case MESSAGE_EXPOSURES_COMMIT:
         handle_commit(netadmin, (const struct message_commit *)message);
-    else if (exposure_state_add(&netadmin->incoming, (const struct message_exposures *)message) < 0)
-        break_off(netadmin, "ITEMS without BEGIN");
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
+    }
 }
 
 static void on_watcher_closed(struct channel *channel, int error, const char *reason, void *userdata)
@@ -485,18 +492,26 @@ static void on_supervisor_message(const struct message_header *message, int desc
 {
     struct netadmin *netadmin = userdata;
 
-    if (message->type == MESSAGE_LINK) {
+    switch (message->type) {
+    case MESSAGE_LINK:
         handle_link(netadmin, (const struct message_link *)message, descriptor);
-        return;
-    }
-    if (message->type == MESSAGE_CONFIGURE_NETADMIN)
+        break;
+    case MESSAGE_CONFIGURE_NETADMIN:
         handle_configuration(netadmin, (const struct message_configure_netadmin *)message);
-    else if (message->type == MESSAGE_TOPOLOGY)
+        break;
+    case MESSAGE_TOPOLOGY:
         handle_topology(netadmin, (const struct message_topology *)message);
-    else if (message->type == MESSAGE_LEASE)
+        break;
+    case MESSAGE_LEASE:
         lease_exchange_handle(netadmin->supervisor, netadmin->network, (const struct message_lease *)message);
-    else
+        break;
+    case MESSAGE_STOP:
         handle_stop(netadmin, (const struct message_stop *)message);
+        break;
+    default:
+        supervised_refuse(message, descriptor);
+        break;
+    }
 }
 
 /* --- construction ---------------------------------------------------------------------------------------- */

@@ -132,18 +132,12 @@ static void report_holder(const struct network *network, const struct message_pr
               LOG_TEXT("network", network->topology.shared.name), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
 }
 
-/* The table of the protocol lets only PROBED through. */
-static void on_announcer_message(struct channel *channel, const struct message_header *message, int descriptor,
-                                 void *userdata)
+static void handle_probed(struct network *network, const struct message_probed *answer)
 {
-    const struct message_probed *answer = (const struct message_probed *)message;
     struct ip_address address = wire_address_to(&answer->target.address);
-    struct network *network = userdata;
     uint32_t random;
     bool is_expected;
 
-    (void)channel;
-    close_fd(&descriptor);
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
         random = 0;
     if (gateway_probe_answered(&network->probes, &address, &answer->holder, clock_monotonic_microseconds(), random,
@@ -151,6 +145,19 @@ static void on_announcer_message(struct channel *channel, const struct message_h
         report_holder(network, answer);
     if (is_expected)
         network_refresh(network);
+}
+
+static void on_announcer_message(struct channel *channel, const struct message_header *message, int descriptor,
+                                 void *userdata)
+{
+    switch (message->type) {
+    case MESSAGE_PROBED:
+        handle_probed(userdata, (const struct message_probed *)message);
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
+    }
 }
 
 static void on_announcer_closed(struct channel *channel, int error, const char *reason, void *userdata)

@@ -59,9 +59,14 @@ static void on_resolver_message(struct channel *channel, const struct message_he
 {
     struct service_anchor *anchor = userdata;
 
-    (void)channel;
-    close_fd(&descriptor); /* the protocol's gate lets only GATEWAYS through, without one */
-    judge(anchor, network_set_gateways(anchor->network, (const struct message_gateways *)message));
+    switch (message->type) {
+    case MESSAGE_GATEWAYS:
+        judge(anchor, network_set_gateways(anchor->network, (const struct message_gateways *)message));
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
+    }
 }
 
 /* The gateways stay as they are (SA-2). */
@@ -122,17 +127,20 @@ static void on_supervisor_message(const struct message_header *message, int desc
 {
     struct service_anchor *anchor = userdata;
 
-    if (message->type == MESSAGE_LINK) {
+    switch (message->type) {
+    case MESSAGE_LINK:
         handle_link(anchor, (const struct message_link *)message, descriptor);
-        return;
-    }
-    if (message->type == MESSAGE_CONFIGURE_NETADMIN)
+        break;
+    case MESSAGE_CONFIGURE_NETADMIN:
         handle_configuration(anchor, (const struct message_configure_netadmin *)message);
-    else if (message->type == MESSAGE_STOP)
+        break;
+    case MESSAGE_STOP:
         handle_stop(anchor, (const struct message_stop *)message);
-    else
-        log_error("a message that does not concern this role, ignoring",
-                  LOG_TEXT("type", message_type_to_string(message->type)));
+        break;
+    default: /* a network-anchor's topology and leases, too, which the protocol's gate lets through */
+        supervised_refuse(message, descriptor);
+        break;
+    }
 }
 
 struct service_anchor *service_anchor_free(struct service_anchor *anchor)

@@ -220,10 +220,8 @@ static enum exit_status configure(struct resolver *resolver, const struct messag
 static void on_netadmin_message(struct channel *channel, const struct message_header *message, int descriptor,
                                 void *userdata)
 {
-    (void)channel; /* the protocol's gate lets nothing through: it only listens */
-    (void)message;
     (void)userdata;
-    close_fd(&descriptor);
+    channel_refuse(channel, message, descriptor); /* netadmin only listens */
 }
 
 static void on_netadmin_closed(struct channel *channel, int error, const char *reason, void *userdata)
@@ -273,14 +271,20 @@ static void on_supervisor_message(const struct message_header *message, int desc
 {
     struct resolver *resolver = userdata;
 
-    if (message->type == MESSAGE_LINK) {
+    switch (message->type) {
+    case MESSAGE_LINK:
         handle_link(resolver, (const struct message_link *)message, descriptor);
-        return;
-    }
-    if (message->type == MESSAGE_CONFIGURE_RESOLVER)
+        break;
+    case MESSAGE_CONFIGURE_RESOLVER:
         handle_configuration(resolver, (const struct message_configure_resolver *)message);
-    else
-        (void)sd_event_exit(resolver->event, EXIT_STATUS_CLEAN); /* STOP */
+        break;
+    case MESSAGE_STOP:
+        (void)sd_event_exit(resolver->event, EXIT_STATUS_CLEAN);
+        break;
+    default:
+        supervised_refuse(message, descriptor);
+        break;
+    }
 }
 
 struct resolver *resolver_free(struct resolver *resolver)

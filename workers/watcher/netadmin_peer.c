@@ -79,9 +79,7 @@ static void on_message(struct channel *channel, const struct message_header *mes
 {
     struct netadmin_peer *peer = userdata;
 
-    (void)channel;
-    (void)descriptor; /* -1: no message from netadmin carries one (validate.c) */
-    switch (message->type) {
+    switch (message->type) { /* none of them carries a descriptor (validate.c) */
     case MESSAGE_LINKS_BEGIN:
         peer->links.count = 0;
         break;
@@ -104,7 +102,8 @@ static void on_message(struct channel *channel, const struct message_header *mes
     case MESSAGE_APPLIED:
         report_applied(peer, (const struct message_applied *)message);
         break;
-    default: /* validate.c lets nothing else through */
+    default:
+        channel_refuse(channel, message, descriptor);
         break;
     }
 }

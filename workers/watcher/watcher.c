@@ -262,7 +262,8 @@ static void on_supervisor_message(const struct message_header *message, int desc
     case MESSAGE_STOP:
         end(watcher, EXIT_STATUS_CLEAN);
         break;
-    default: /* validate.c lets nothing else through */
+    default:
+        supervised_refuse(message, descriptor);
         break;
     }
 }
