@@ -9,7 +9,7 @@ import types
 import pytest
 
 from direct import IMAGE
-from lab import compose
+from lab import compose, images
 from lab.machine import wait_until
 from test_example_wrap import ADDRESSES, COMPOSE, EXPOSED, OWNERS, wait_one_machine, way_out
 
@@ -171,6 +171,27 @@ def test_nothing_of_a_recreated_container_is_lost(lab, project, anchord_image):
     assert description(made.inspect("rich")) == description(before)
     said = made.compose("up", "--detach", "--pull", "never").stderr
     assert "Recreate" not in said, said
+
+
+@pytest.mark.every_engine
+def test_life7_one_that_ends_again_and_again_does_not_cost_the_old_one(lab, project, anchord_image):
+    """What it needs stands in the old one's writable layer: the new one loops, which Docker calls running."""
+    made = project({"services": {"target": compose.echo_service("target", "--tcp", "80"), REBINDER: SIDECAR}})
+    needs_file = ["sh", "-c", "test -e /kept || { sleep 0.2; exit 1; }; exec services --name dependent"]
+    lab.docker("create", "--name", f"{made.name}-dependent-1", "--network", f"container:{made.name}-target-1",
+               "--restart", "unless-stopped", "--label", f"com.docker.compose.project={made.name}",
+               "--label", "com.docker.compose.service=dependent", "--label", f"anchord.target={made.name}-target-1",
+               images.SERVICES, *needs_file)
+    lab.docker("cp", "/etc/hostname", f"{made.name}-dependent-1:/kept")
+    lab.docker("start", f"{made.name}-dependent-1")
+    before = made.inspect("dependent")["Id"]
+    wait_message(made, "connected to Docker")
+    made.recreate("target")
+    line = wait_message(made, "container cannot be recreated, the old one is as it was")
+    assert line["err"].startswith("verifying the new one: "), line
+    lab.docker("rm", "--force", made.container(REBINDER))  # it tries again and again
+    assert before in [found["Id"] for found in made.containers("dependent")]
+    assert lab.docker("cp", f"{before}:/kept", "-").stdout
 
 
 def test_without_permission_to_write_it_says_so(lab, project, anchord_image):

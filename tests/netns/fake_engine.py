@@ -31,6 +31,7 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
         self.denied = ()   # methods and first parts of paths that a proxy denies
         self.broken = ()   # names of containers whose inspection fails
         self.refuses_new = False  # to start what replaces another one
+        self.loops_new = None  # function(record): how Docker shows one that replaces another and ends again and again
         self.both_ran = []
         self.ticks = 0
         self.images = {"app:1": "sha256:" + "1" * 64}
@@ -51,7 +52,7 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
             identity = fake_docker.container_id(len(self.writes) * 1000 + self.ticks + 0xabc000)
             self.records[identity] = {
                 "Id": identity, "Name": "/" + name, "Image": self.images["app:1"], "Mounts": [],
-                "Created": self.now(),
+                "Created": self.now(), "RestartCount": 0,
                 "State": {"Status": "created", "Running": False, "Paused": False, "Restarting": False, "Error": "",
                           "ExitCode": 0, "StartedAt": "0001-01-01T00:00:00Z"},
                 "NetworkSettings": {"Networks": {}},
@@ -223,7 +224,7 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
             host["NetworkMode"] = f"container:{target['Id']}"
         identity = fake_docker.container_id(0xdef000 + len(self.writes) * 1000 + self.ticks)
         self.records[identity] = {
-            "Id": identity, "Name": "/" + name, "Image": image, "Mounts": [], "Created": self.now(),
+            "Id": identity, "Name": "/" + name, "Image": image, "Mounts": [], "Created": self.now(), "RestartCount": 0,
             "State": {"Status": "created", "Running": False, "Paused": False, "Restarting": False, "Error": "",
                       "ExitCode": 0, "StartedAt": "0001-01-01T00:00:00Z"},
             "NetworkSettings": {"Networks": {}}, "Config": body | {"Hostname": identity[:12]}, "HostConfig": host}
@@ -232,6 +233,8 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
     def on_json(self, record, _query, _body):
         if record["Name"][1:] in self.broken:
             return reason(500, "layer does not exist")
+        if self.loops_new and record["State"]["Running"] and "anchord.replaces" in record["Config"]["Labels"]:
+            self.loops_new(record)
         return 200, record
 
     def on_rename(self, record, query, _body):

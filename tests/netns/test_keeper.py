@@ -214,3 +214,35 @@ def test_a_recreation_that_fails_is_taken_back(pinned):
     assert "No such image" in keeper.log("container cannot be recreated, the old one is as it was")["err"]
     assert pinned.engine.named(NAME) == before
     check_whole(pinned.engine)
+
+
+def is_restarting(record):
+    record["State"]["Restarting"] = True
+
+
+def is_between_restarts(record):
+    record["RestartCount"] += 1
+
+
+def has_started_again(engine):
+    """What resets Docker's count, a `docker restart` by somebody who wants to help."""
+    def started_again(record):
+        record["State"]["StartedAt"] = engine.now()
+    return started_again
+
+
+@pytest.mark.parametrize("way", ["restarting", "between", "again"])
+def test_life7_one_that_ends_again_and_again_costs_nothing(pinned, way):
+    """Docker calls it running all the time. The old one, with what it has written, comes back, and is not removed."""
+    engine = pinned.engine
+    before = engine.named(NAME)
+    keeper = pinned.start()
+    keeper.log("connected to Docker")
+    engine.loops_new = {"restarting": is_restarting, "between": is_between_restarts, "again": has_started_again(engine)}[way]
+    engine.recreate(TARGET)
+    line = keeper.log("container cannot be recreated, the old one is as it was")
+    assert line["err"].startswith("verifying the new one: it does not stay up")
+    wait_until(lambda: engine.named(NAME) is before, 20)
+    engine.loops_new = None
+    keeper.log("container recreated")
+    check_whole(engine)

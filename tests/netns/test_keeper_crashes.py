@@ -18,7 +18,8 @@ from supervision import wait_until
 from test_keeper import NAME, TARGET, check_whole, is_in
 
 # Every call of a recreation, as the method and the end of the path.
-FORWARDS = ("POST rename", "POST update", "POST create", "GET json", "POST stop", "POST start", "GET json", "DELETE")
+FORWARDS = ("POST rename", "POST update", "POST create", "GET json", "POST stop", "POST start", "GET json",
+            "GET json", "DELETE")
 # Of one whose new container cannot be started.
 BACK = (*FORWARDS[:6], "DELETE", "POST update", "POST start", "POST rename")
 

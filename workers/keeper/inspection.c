@@ -61,6 +61,10 @@ static void read_state(struct inspection *inspection)
     copy_text(state, "StartedAt", text, sizeof(text));
     inspection->is_running = is_true(state, "Running") || is_true(state, "Restarting");
     inspection->is_paused = is_true(state, "Paused");
+    inspection->is_restarting = is_true(state, "Restarting");
+    if (json_slice_number(json_slice_member(inspection->root, "RestartCount"), UINT64_MAX, &inspection->restart_count) <
+        0)
+        inspection->restart_count = 0;
     inspection->is_unhealthy = contains(health, "starting") || contains(health, "unhealthy");
     inspection->is_created = strcmp(status, "created") == 0;
     inspection->has_failed_start = !inspection->is_running && json_slice_member(state, "Error").length > strlen("\"\"");

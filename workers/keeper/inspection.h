@@ -21,6 +21,8 @@ struct inspection {
     char image_id[IMAGE_ID_SIZE];
     bool is_running; /* paused and restarting ones, too, as Docker sees it */
     bool is_paused;
+    bool is_restarting;      /* it has ended, and Docker is about to start it again */
+    uint64_t restart_count;  /* how often Docker did so since somebody started it */
     bool is_created;         /* and never started */
     bool has_failed_start;   /* Docker could not start it the last time it tried: State.Error */
     bool has_failed_to_join; /* … because there was no namespace to join */

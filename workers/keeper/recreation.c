@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A container that still runs this long after its start has joined its namespace and found its command. */
-#define VERIFY_DELAY (500 * MICROSECONDS_PER_MILLISECOND)
+/*
+ * When the new one is looked at after its start. Early, so that one that never came up is soon taken back; and again,
+ * since Docker calls one that ends again and again running, and the old one is removed after the last look.
+ */
+static const uint64_t verify_delays[] = {500 * MICROSECONDS_PER_MILLISECOND, 1500 * MICROSECONDS_PER_MILLISECOND};
 #define FAILURE_SIZE 448
 
 enum step {
@@ -49,6 +52,8 @@ struct recreation {
     char *body_with_id; /* with its ID; NULL: there is none */
     struct docker_document answer;
     struct inspection examined;
+    size_t verify_count;        /* looks at the new one since its start */
+    uint64_t verified_started;  /* its StartedAt at the first of them */
     char failure[FAILURE_SIZE]; /* the first */
 };
 
@@ -96,7 +101,7 @@ static int start_new(struct recreation *recreation)
 /* After a while; on_verify_time() asks. */
 static int verify_new(struct recreation *recreation)
 {
-    int result = sd_event_source_set_time_relative(recreation->verify_timer, VERIFY_DELAY);
+    int result = sd_event_source_set_time_relative(recreation->verify_timer, verify_delays[recreation->verify_count]);
 
     return result < 0 ? result : sd_event_source_set_enabled(recreation->verify_timer, SD_EVENT_ONESHOT);
 }
@@ -234,6 +239,25 @@ static void create_by_image_id(struct recreation *recreation)
     run(recreation, CREATE_NEW);
 }
 
+/* It stays up: since the first look it was not started again, by Docker or by anybody. */
+static void take_verified(struct recreation *recreation)
+{
+    const struct inspection *new = &recreation->examined;
+
+    if (!new->is_running) {
+        fail(recreation, "it did not keep running");
+        return;
+    }
+    if (recreation->verify_count == 0)
+        recreation->verified_started = new->started;
+    if (new->is_restarting || new->restart_count > 0 || new->started != recreation->verified_started) {
+        fail(recreation, "it does not stay up: it ended and was started again");
+        return;
+    }
+    recreation->verify_count++;
+    run(recreation, recreation->verify_count < ARRAY_LENGTH(verify_delays) ? VERIFY_NEW : REMOVE_OLD);
+}
+
 static void take_examined(struct recreation *recreation)
 {
     const char *reason = NULL;
@@ -243,10 +267,7 @@ static void take_examined(struct recreation *recreation)
         return;
     }
     if (recreation->step == VERIFY_NEW) {
-        if (recreation->examined.is_running)
-            run(recreation, REMOVE_OLD);
-        else
-            fail(recreation, "it did not keep running");
+        take_verified(recreation);
         return;
     }
     if (recreation->wanted_image[0] == '\0' || strcmp(recreation->examined.image_id, recreation->wanted_image) == 0) {
@@ -299,6 +320,7 @@ static void prepare(struct recreation *recreation, const struct inspection *old)
     recreation->wanted_image[0] = '\0';
     recreation->new_id[0] = '\0';
     recreation->failure[0] = '\0';
+    recreation->verify_count = 0;
     recreation->old_may_run = old->is_running;
     recreation->is_running = true;
 }
