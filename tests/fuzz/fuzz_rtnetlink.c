@@ -83,7 +83,7 @@ static void read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_request *
 static void apply_rules(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
 {
     if (routing_rules_exist(rtnetlink, request, IP_FAMILY_4) > 1 ||
-        routing_rules_apply(rtnetlink, request, IP_FAMILY_6) > REQUESTS_MAX ||
+        routing_rules_apply(rtnetlink, request, IP_FAMILY_6, true) > REQUESTS_MAX ||
         routing_rules_remove(rtnetlink, request, IP_FAMILY_4) > 0 || fake_kernel_requests() > REQUESTS_MAX)
         abort();
 }

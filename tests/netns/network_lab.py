@@ -13,7 +13,9 @@ from netadmin_lab import ANCHOR4, EXTERNAL_MAC, GATEWAY4, GATEWAY6, SHARED_MAC, 
 
 TABLE = "24942"
 ROUTER4, ROUTER6 = "10.99.0.1", "2001:db8:99::1"
-RULES = ["32764: from all lookup main suppress_prefixlength 0 proto 110", f"32765: from all lookup {TABLE} proto 110"]
+INNER_TABLE = "24943"
+RULES = [f"32760: from all lookup {INNER_TABLE} proto 110",
+         "32764: from all lookup main suppress_prefixlength 0 proto 110", f"32765: from all lookup {TABLE} proto 110"]
 UNREACHABLE4 = "unreachable default proto 110 metric 4294967295"
 UNREACHABLE6 = "unreachable default dev lo proto 110 metric 4294967295 pref medium"
 DEFAULT4 = f"default via {ROUTER4} dev ext0 proto 110 metric 100"

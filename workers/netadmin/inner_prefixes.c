@@ -24,6 +24,12 @@ static bool ip_subnet_equal(const struct ip_subnet *a, const struct ip_subnet *b
     return a->prefix_length == b->prefix_length && ip_address_equal(&a->address, &b->address);
 }
 
+bool inner_prefix_equal(const struct inner_prefix *a, const struct inner_prefix *b)
+{
+    return ip_subnet_equal(&a->subnet, &b->subnet) && ip_address_equal(&a->source, &b->source) &&
+           a->link_index == b->link_index && a->is_up == b->is_up;
+}
+
 static bool is_listed(const struct inner_prefix *list, size_t count, const struct ip_subnet *subnet)
 {
     for (size_t i = 0; i < count; i++) {
@@ -56,4 +62,42 @@ size_t inner_prefixes_list(const struct link_table *links, uint32_t external_ind
         }
     }
     return count;
+}
+
+static bool covers(const struct ip_subnet *outer, const struct ip_subnet *inner)
+{
+    return outer->prefix_length <= inner->prefix_length && ip_subnet_contains(outer, &inner->address);
+}
+
+enum position { POSITION_AROUND, POSITION_WITHIN };
+
+static const struct network_link *find(const struct link_table *links, uint32_t external_index, enum position position,
+                                       const struct ip_subnet *subnet, struct ip_subnet *ret)
+{
+    for (size_t i = 0; i < links->count; i++) {
+        const struct network_link *link = &links->links[i];
+
+        for (uint32_t j = 0; j < link->address_count && link->index != external_index; j++) {
+            struct ip_subnet inner = subnet_of(&link->addresses[j]);
+
+            if (is_inner_subnet(&link->addresses[j]) &&
+                (position == POSITION_AROUND ? covers(&inner, subnet) : covers(subnet, &inner))) {
+                *ret = inner;
+                return link;
+            }
+        }
+    }
+    return NULL;
+}
+
+const struct network_link *inner_prefixes_find_around(const struct link_table *links, uint32_t external_index,
+                                                      const struct ip_subnet *subnet, struct ip_subnet *ret)
+{
+    return find(links, external_index, POSITION_AROUND, subnet, ret);
+}
+
+const struct network_link *inner_prefixes_find_within(const struct link_table *links, uint32_t external_index,
+                                                      const struct ip_subnet *subnet, struct ip_subnet *ret)
+{
+    return find(links, external_index, POSITION_WITHIN, subnet, ret);
 }

@@ -1,6 +1,7 @@
 /*
- * Which networks are inside (WALL-1), as pure functions of what the links of the namespace hold: every subnet of every
- * link but the external one. Nothing that comes from the LAN may bear a part of them as its source.
+ * Which networks are inside (WALL-1, WALL-2), as pure functions of what the links of the namespace hold: every subnet
+ * of every link but the external one. Nothing that comes from the LAN, be it a source, a lease or an advertisement, may
+ * name a part of them.
  *
  * Used by the network half of anchord-netadmin; no privilege, no side effect.
  */
@@ -30,3 +31,13 @@ struct inner_prefix {
  */
 size_t inner_prefixes_list(const struct link_table *links, uint32_t external_index, uint8_t family,
                            struct inner_prefix ret[INNER_PREFIXES_MAX]);
+
+bool inner_prefix_equal(const struct inner_prefix *a, const struct inner_prefix *b);
+
+/* The link that has an inner subnet around all of `subnet`, with that in *ret, or NULL. */
+const struct network_link *inner_prefixes_find_around(const struct link_table *links, uint32_t external_index,
+                                                      const struct ip_subnet *subnet, struct ip_subnet *ret);
+
+/* The link that has an inner subnet within `subnet`, with that in *ret, or NULL. */
+const struct network_link *inner_prefixes_find_within(const struct link_table *links, uint32_t external_index,
+                                                      const struct ip_subnet *subnet, struct ip_subnet *ret);

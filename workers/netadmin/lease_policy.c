@@ -2,6 +2,7 @@
 #include "workers/netadmin/lease_policy.h"
 
 #include "common/text.h"
+#include "workers/netadmin/inner_prefixes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,11 +17,14 @@
 
 #define ROUTE_TEXT_SIZE (IP_SUBNET_TEXT_SIZE + IP_ADDRESS_TEXT_SIZE + sizeof(" via "))
 
+#define INNER_TEXT_SIZE (IP_SUBNET_TEXT_SIZE + INTERFACE_NAME_SIZE + sizeof("in the inner network  on "))
+
 /* A lease under examination. */
 struct examination {
     const struct lease_policy *policy;
     const struct wire_lease *wire;
     struct lease *lease;
+    char *inner_text; /* INNER_TEXT_SIZE, of the last reason that names a network */
 };
 
 static bool overlaps(const struct ip_subnet *a, const struct ip_subnet *b)
@@ -28,23 +32,35 @@ static bool overlaps(const struct ip_subnet *a, const struct ip_subnet *b)
     return ip_subnet_contains(a, &b->address) || ip_subnet_contains(b, &a->address);
 }
 
-static bool overlaps_shared(const struct lease_policy *policy, const struct ip_subnet *subnet)
+/* NULL, or why nothing from the LAN may name `subnet`, all of which lies within the shared network or another one of
+ * ours (WALL-2). */
+static const char *why_inner(const struct examination *examination, const struct ip_subnet *subnet)
 {
+    const struct lease_policy *policy = examination->policy;
+    const struct network_link *link;
+    struct ip_subnet inner;
+    char text[IP_SUBNET_TEXT_SIZE];
+
     for (uint32_t i = 0; i < policy->shared->subnet_count; i++) {
         const struct wire_subnet *wire = &policy->shared->subnets[i];
-        struct ip_subnet shared = {wire_address_to(&wire->address), wire->prefix_length};
 
-        if (overlaps(&shared, subnet))
-            return true;
+        inner = (struct ip_subnet){wire_address_to(&wire->address), wire->prefix_length};
+        if (subnet->prefix_length >= inner.prefix_length && ip_subnet_contains(&inner, &subnet->address))
+            return "in a subnet of the shared network";
     }
-    return false;
+    link = inner_prefixes_find_around(policy->links, policy->external_index, subnet, &inner);
+    if (!link)
+        return NULL;
+    (void)snprintf(examination->inner_text, INNER_TEXT_SIZE, "in the inner network %s on %s",
+                   ip_subnet_format(&inner, text), link->name);
+    return examination->inner_text;
 }
 
-static bool is_in_shared(const struct lease_policy *policy, const struct ip_address *address)
+static const char *why_inner_address(const struct examination *examination, const struct ip_address *address)
 {
     struct ip_subnet host = {*address, ip_family_bits(address->family)};
 
-    return overlaps_shared(policy, &host);
+    return why_inner(examination, &host);
 }
 
 static bool is_of_another_link(const struct lease_policy *policy, const struct ip_address *address)
@@ -95,13 +111,14 @@ static const char *check_address(const struct examination *examination, uint8_t 
 {
     const struct lease *lease = examination->lease;
     struct ip_subnet subnet = {lease->address, lease->prefix_length};
+    const char *inner = why_inner_address(examination, &lease->address);
 
     if (lease->address.family != family || lease->prefix_length == 0 || lease->prefix_length > ip_family_bits(family))
         return "address or prefix of another family";
     if (!ip_address_is_host(&lease->address) || ip_address_is_link_local(&lease->address))
         return "no host's address";
-    if (is_in_shared(examination->policy, &lease->address))
-        return "in a subnet of the shared network";
+    if (inner)
+        return inner;
     if (is_of_another_link(examination->policy, &lease->address))
         return "the address of another interface";
     if (examination->wire->valid_seconds == 0 ||
@@ -128,6 +145,7 @@ bool lease_has_on_link(const struct lease *lease, const struct ip_address *addre
 static const char *check_gateway(const struct examination *examination, const struct ip_address *gateway)
 {
     struct ip_subnet subnet = {examination->lease->address, examination->lease->prefix_length};
+    const char *inner;
 
     if (gateway->family != subnet.address.family || !ip_address_is_host(gateway))
         return "no host's address";
@@ -135,8 +153,9 @@ static const char *check_gateway(const struct examination *examination, const st
         return "our own address";
     if (is_end_of(&subnet, gateway))
         return "the subnet's network or broadcast address";
-    if (is_in_shared(examination->policy, gateway))
-        return "in a subnet of the shared network";
+    inner = why_inner_address(examination, gateway);
+    if (inner)
+        return inner;
     return lease_has_on_link(examination->lease, gateway) ? NULL : "not on link";
 }
 
@@ -148,11 +167,12 @@ static const char *check_destination(const struct examination *examination, cons
     };
     const struct lease *lease = examination->lease;
     struct ip_address first = ip_subnet_first(destination);
+    const char *inner = why_inner(examination, destination);
 
     if (!ip_address_equal(&first, &destination->address))
         return "host bits are set";
-    if (overlaps_shared(examination->policy, destination))
-        return "overlaps the shared network";
+    if (inner)
+        return inner;
     for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
         if (overlaps(&forbidden[i], destination))
             return "covers loopback or multicast addresses";
@@ -246,7 +266,8 @@ static void take_router(struct examination *examination)
 int lease_policy_check(const struct lease_policy *policy, uint8_t family, const struct wire_lease *wire,
                        struct lease *ret, char reason[REASON_SIZE])
 {
-    struct examination examination = {.policy = policy, .wire = wire, .lease = ret};
+    char inner_text[INNER_TEXT_SIZE];
+    struct examination examination = {.policy = policy, .wire = wire, .lease = ret, .inner_text = inner_text};
     const char *refused;
 
     *ret = (struct lease){.address = wire_address_to(&wire->address), .prefix_length = wire->prefix_length};

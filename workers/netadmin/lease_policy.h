@@ -29,7 +29,9 @@ struct lease {
 };
 
 struct lease_policy {
-    const struct wire_network *shared; /* its subnets are no place for anything of a lease */
+    /* Inside (WALL-2), no place for anything of a lease: the subnets of the shared network and of every link but the
+     * external one. A subnet or route that merely contains one is fine: what is inside is looked up first. */
+    const struct wire_network *shared;
     const struct link_table *links;
     uint32_t external_index; /* 0: the link is not there now */
     /* Called for each gateway or route that is left out, while the rest of the lease is taken. */

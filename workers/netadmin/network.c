@@ -112,12 +112,14 @@ int network_refresh(struct network *network)
     return refresh(network, false);
 }
 
-static uint32_t route_table_of(const struct nlmsghdr *message, const struct rtmsg *header)
+static bool is_in_our_tables(const struct nlmsghdr *message, const struct rtmsg *header)
 {
     const struct nlattr *attributes[RTA_MAX + 1];
+    uint32_t table;
 
     rtnetlink_attributes(message, sizeof(*header), attributes, RTA_MAX);
-    return rtnetlink_get_u32(attributes[RTA_TABLE], header->rtm_table);
+    table = rtnetlink_get_u32(attributes[RTA_TABLE], header->rtm_table);
+    return table == ROUTE_TABLE_NUMBER || table == INNER_ROUTE_TABLE_NUMBER;
 }
 
 /* Of routes only ours, those in place of ours and what advertisements bring matter, on-link prefixes in the kernel's
@@ -133,7 +135,7 @@ static bool concerns_us(const struct nlmsghdr *message)
     return header->rtm_protocol == RTPROT_RA || header->rtm_protocol == ROUTE_PROTOCOL ||
            (header->rtm_protocol == RTPROT_KERNEL && header->rtm_family == AF_INET6 &&
             header->rtm_table == RT_TABLE_MAIN && message->nlmsg_type == RTM_NEWROUTE) ||
-           header->rtm_dst_len == HALF_PREFIX_LENGTH || route_table_of(message, header) == ROUTE_TABLE_NUMBER;
+           header->rtm_dst_len == HALF_PREFIX_LENGTH || is_in_our_tables(message, header);
 }
 
 /* The picture in `links` is still the one from before; even when the link is up again, its addresses are gone. */

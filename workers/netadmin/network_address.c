@@ -25,13 +25,13 @@ static enum network_step step_of(size_t family_index)
     return family_index == FAMILY_INDEX_4 ? NETWORK_STEP_OWN4 : NETWORK_STEP_OWN6;
 }
 
-/* Docker's address of a family with the prefix length of its subnet. */
-static struct link_address bootstrap_address(const struct wire_network *network, uint8_t family)
+struct link_address network_bootstrap_address(const struct network *network, uint8_t family)
 {
-    struct ip_address own = wire_address_to(family == IP_FAMILY_4 ? &network->own4 : &network->own6);
+    const struct wire_network *wire = &network->topology.external;
+    struct ip_address own = wire_address_to(family == IP_FAMILY_4 ? &wire->own4 : &wire->own6);
 
-    for (uint32_t i = 0; i < network->subnet_count; i++) {
-        struct ip_subnet subnet = {wire_address_to(&network->subnets[i].address), network->subnets[i].prefix_length};
+    for (uint32_t i = 0; i < wire->subnet_count; i++) {
+        struct ip_subnet subnet = {wire_address_to(&wire->subnets[i].address), wire->subnets[i].prefix_length};
 
         if (own.family != IP_FAMILY_NONE && ip_subnet_contains(&subnet, &own))
             return (struct link_address){
@@ -178,7 +178,7 @@ static struct address_plan make_plan(const struct network *network, size_t famil
     struct address_inputs inputs = {
         .family = family,
         .link = link,
-        .bootstrap = bootstrap_address(&network->topology.external, family),
+        .bootstrap = network_bootstrap_address(network, family),
         .takes_leases = network->address_mode == ADDRESS_MODE_DHCP_REFRESH,
         .lease = &network->addresses[family_index].lease,
         .now = clock_boottime_microseconds(),

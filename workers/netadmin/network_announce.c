@@ -82,9 +82,14 @@ void network_announce(struct network *network, bool must_send)
     const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
     const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
     struct wire_held held[HELD_ADDRESSES_MAX];
-    size_t count = list_link(external, held);
+    struct network_link believed;
+    size_t count = 0;
     int result = 0;
 
+    if (external) {
+        believed = network_external_without_inner(network, external);
+        count = list_link(&believed, held);
+    }
     count += list_link(shared, held + count);
     if (!shared)
         network->probes = (struct gateway_probes){0};

@@ -164,13 +164,14 @@ static int choose_table(struct network *network, struct family_state *family)
     return 0;
 }
 
-/* Routes first: a rule must not lead into an empty table. */
-static int install(struct network *network, const struct family_state *family, const struct network_link *external,
+/* Routes first: a rule must not lead into an empty table. What is inside before the way out. */
+static int install(struct network *network, struct family_state *family, const struct network_link *external,
                    int *ret_changes)
 {
     struct route_wish wish = {family->family, family->table, external, &family->choice,
                               network_lease_in_force(network, family->family)};
     struct rtnetlink_request request;
+    int inner = network_apply_inner(network, family);
     int routes = route_table_apply(network->rtnetlink, &request, &wish);
     int rules = 0;
 
@@ -178,11 +179,11 @@ static int install(struct network *network, const struct family_state *family, c
         return routes;
     routes = network_report_result(network, routes_step(family), &request, routes);
     if (family->table != RT_TABLE_MAIN) {
-        rules = routing_rules_apply(network->rtnetlink, &request, family->family);
+        rules = routing_rules_apply(network->rtnetlink, &request, family->family, network->role == ANCHOR_ROLE_NETWORK);
         rules = network_report_result(network, rules_step(family), &request, rules);
     }
-    if (routes < 0 || rules < 0)
-        return routes < 0 ? routes : rules;
+    if (inner < 0 || routes < 0 || rules < 0)
+        return inner < 0 ? inner : routes < 0 ? routes : rules;
     *ret_changes = routes + rules;
     return 0;
 }
@@ -248,6 +249,12 @@ int network_remove_family(struct network *network, struct family_state *family)
     }
     routes = route_table_remove(network->rtnetlink, &request, family->family, family->table);
     (void)network_report_result(network, routes_step(family), &request, routes);
+    if (family->table != RT_TABLE_MAIN && network->role == ANCHOR_ROLE_NETWORK) {
+        int inner = route_table_remove(network->rtnetlink, &request, family->family, INNER_ROUTE_TABLE_NUMBER);
+
+        (void)network_report_result(network, routes_step(family), &request, inner);
+        routes = routes < 0 ? routes : inner;
+    }
     return rules < 0 ? rules : routes;
 }
 
@@ -263,7 +270,7 @@ static int apply_family(struct network *network, struct family_state *family)
         result = choose_table(network, family);
     if (external && result == 0)
         result = network_adopt_lease(network, family);
-    if (external && result == 0 && family->family == IP_FAMILY_6)
+    if (external && result == 0 && family->family == IP_FAMILY_6 && family->table == RT_TABLE_MAIN)
         result = remove_trespassers(network, external);
     if (external && result >= 0)
         result = choose_gateway(network, family, external, &choice);
@@ -291,6 +298,8 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     if (network->role == ANCHOR_ROLE_SERVICE)
         return network_apply_service(network);
     network_report_links(network);
+    network_report_inner(network);
+    network_refuse_inner_leases(network);
     keep_first(&first, apply_settings(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
     keep_first(&first, apply_settings(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));
     keep_first(&first, network_add_addresses(network));

@@ -1,8 +1,9 @@
 /*
  * What the parts of the network half share: network.c (facade and events), network_apply.c (the kernel brought
  * to what is wanted), network_address.c (the external interface's addresses), network_lease.c (leases taken),
- * network_view.c (what the ruleset needs), network_neighbours.c (backends that are others now), network_routers.c
- * (which routers answer), network_announce.c (the announcer), network_report.c (what is said about it). Nobody else
+ * network_inner.c (what the LAN must not name), network_view.c (what the ruleset needs), network_neighbours.c (backends
+ * that are others now), network_routers.c (which routers answer), network_announce.c (the announcer), network_report.c
+ * (what is said about it). Nobody else
  * includes this.
  */
 #pragma once
@@ -11,6 +12,7 @@
 #include "workers/netadmin/address_plan.h"
 #include "workers/netadmin/gateway_choice.h"
 #include "workers/netadmin/gateway_probe.h"
+#include "workers/netadmin/inner_prefixes.h"
 #include "workers/netadmin/link_table.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/rtnetlink.h"
@@ -30,6 +32,8 @@ enum network_step {
     NETWORK_STEP_NEIGHBOURS,
     NETWORK_STEP_ROUTERS,
     NETWORK_STEP_TRESPASSERS,
+    NETWORK_STEP_INNER4,
+    NETWORK_STEP_INNER6,
     NETWORK_STEP_ROUTES4,
     NETWORK_STEP_ROUTES6,
     NETWORK_STEP_RULES4,
@@ -68,8 +72,10 @@ struct family_state {
     bool reported_shadowing;
     bool is_known; /* the two below were decided once */
     struct gateway_choice choice;
-    uint32_t link_index; /* of the external link when it is there and up, else 0 */
-    bool is_settled;     /* the kernel had all that is wanted after the last comparison */
+    uint32_t link_index;                           /* of the external link when it is there and up, else 0 */
+    bool is_settled;                               /* the kernel had all that is wanted after the last comparison */
+    struct inner_prefix inner[INNER_PREFIXES_MAX]; /* as last brought to table 24943 */
+    size_t inner_count;
 };
 
 /* Of several advertised routers: who does not answer any more. */
@@ -80,6 +86,14 @@ struct router_watch {
     struct ip_address silent[ROUTERS_READ_MAX];
     size_t silent_count;
     uint64_t probe_at; /* CLOCK_MONOTONIC, microseconds: when they are asked again */
+};
+
+/* Addresses that something was said about, until they are gone; what a router can repeat under other names is said
+ * again only at powers of two. */
+struct reported_addresses {
+    size_t count;
+    struct ip_address addresses[LINK_ADDRESSES_MAX];
+    uint64_t ever;
 };
 
 struct network {
@@ -113,7 +127,9 @@ struct network {
     bool reported_missing[2];
     bool reported_forwarding6;
     struct router_watch router_watch;
-    uint64_t trespassers; /* routes of route_table_remove_trespassers(), ever */
+    uint64_t trespassers;              /* routes of route_table_remove_trespassers(), ever */
+    struct reported_addresses refused; /* by network_external_without_inner() */
+    struct reported_addresses overlapping;
     char failures[NETWORK_STEP_MAX_][FAILURE_TEXT_SIZE];
 };
 
@@ -154,6 +170,26 @@ void network_note_duplicate(struct network *network, const struct link_address *
 
 /* The lease whose gateway and routes are used, or NULL. */
 const struct lease *network_lease_in_force(const struct network *network, uint8_t family);
+
+/* What Docker gave the external interface, with the prefix length of its subnet; of no family when it gave none. */
+struct link_address network_bootstrap_address(const struct network *network, uint8_t family);
+
+/* --- network_inner.c ----------------------------------------------------------------------------------- */
+
+/*
+ * Brings table 24943 of one family to the inner subnets (WALL-2). Returns 0 or the failure, reported.
+ */
+int network_apply_inner(struct network *network, struct family_state *family) __attribute__((warn_unused_result));
+
+/* The external link without what a lease or a router put inside of an inner network: such an address serves nobody, is
+ * announced to nobody and no source. */
+struct network_link network_external_without_inner(const struct network *network, const struct network_link *external);
+
+/* A network that was connected after the lease came may hold the leased address now: it is given up. */
+void network_refuse_inner_leases(struct network *network);
+
+/* Addresses that were refused, and a LAN that contains an inner network: each once. */
+void network_report_inner(struct network *network);
 
 /* --- network_announce.c ------------------------------------------------------------------------------- */
 

@@ -22,6 +22,7 @@ static void insert_address(struct network_view *view, const struct ip_address *a
     view->external[position] = *address;
 }
 
+/* `external` is without inner addresses. */
 static void list_external(const struct network *network, const struct network_link *external, struct network_view *ret)
 {
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
@@ -57,13 +58,15 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
     const struct known_lease *lease = &network->addresses[FAMILY_INDEX_6].lease;
     struct egress_preference preference = {.is_bootstrap = network->address_mode == ADDRESS_MODE_BOOTSTRAP};
+    struct network_link believed;
     struct egress_choice egress;
 
     if (!external || !shared)
         return false;
+    believed = network_external_without_inner(network, external);
     if (lease->is_held)
         preference.leased = lease->lease.address;
-    egress = egress_choose(external, &preference);
+    egress = egress_choose(&believed, &preference);
     *ret = (struct network_view){
         .external_index = external->index,
         .shared_index = shared->index,
@@ -74,7 +77,7 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     };
     text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
     text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
-    list_external(network, external, ret);
+    list_external(network, &believed, ret);
     list_inner(network, external, ret);
     return true;
 }

@@ -12,11 +12,13 @@
 #define METRIC_FIRST_GATEWAY UINT32_C(100)
 /* Of what a lease brought: a successor knows it by that. And the new default comes before the old one goes. */
 #define METRIC_LEASE       UINT32_C(90)
+#define METRIC_INNER       UINT32_C(100)
 #define METRIC_UNREACHABLE UINT32_MAX
 
 /* Routes of our table that are looked at in one reading: option 121's, a default for each router, `unreachable`, all
  * that twice while one lease follows another, and some of other people. */
 #define ROUTES_MAX (2 * LEASE_ROUTES_MAX + 32)
+static_assert(INNER_PREFIXES_MAX + 32 <= ROUTES_MAX, "all inner prefixes and some of other people");
 
 /* rta_expires counts in USER_HZ, 100 on all that we run on (include/asm-generic/param.h). */
 #define TICKS_PER_SECOND 100
@@ -40,6 +42,7 @@ struct route {
     bool is_on_link; /* the gateway, whatever the kernel's own look-up says of it */
     struct ip_address destination;
     struct ip_address gateway;
+    struct ip_address source; /* of what the anchor itself sends there */
 };
 
 struct route_list {
@@ -91,6 +94,7 @@ static bool parse_route(const struct nlmsghdr *message, struct route *ret)
         .index = rtnetlink_get_u32(attributes[RTA_OIF], 0),
         .destination = parse_address(attributes[RTA_DST], family),
         .gateway = parse_address(attributes[RTA_GATEWAY], family),
+        .source = parse_address(attributes[RTA_PREFSRC], family),
     };
     parse_lifetime(attributes[RTA_CACHEINFO], ret);
     return true;
@@ -161,6 +165,8 @@ static int change_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
         mnl_attr_put_u32(message, RTA_OIF, route->index);
     if (route->gateway.family)
         mnl_attr_put(message, RTA_GATEWAY, ip_family_length(route->family), route->gateway.bytes);
+    if (route->source.family)
+        mnl_attr_put(message, RTA_PREFSRC, ip_family_length(route->family), route->source.bytes);
     if (route->expires_in && type == RTM_NEWROUTE)
         mnl_attr_put_u32(message, RTA_EXPIRES, route->expires_in);
     if (route->family == IP_FAMILY_6 && type == RTM_NEWROUTE)
@@ -257,7 +263,7 @@ static bool route_equal(const struct route *a, const struct route *b)
     return a->type == b->type && a->protocol == b->protocol && a->metric == b->metric &&
            a->destination_length == b->destination_length && a->preference == b->preference &&
            (a->type == RTN_UNREACHABLE || a->index == b->index) && ip_address_equal(&a->destination, &b->destination) &&
-           ip_address_equal(&a->gateway, &b->gateway);
+           ip_address_equal(&a->gateway, &b->gateway) && ip_address_equal(&a->source, &b->source);
 }
 
 static bool lifetime_equal(const struct route *a, const struct route *b)
@@ -326,28 +332,70 @@ static int remove_surplus(struct rtnetlink *rtnetlink, struct rtnetlink_request 
     return removed;
 }
 
-int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
+/* Returns the number of changes or a negative errno. */
+static int bring_table_to(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
+                          const struct route_list *wanted)
 {
-    struct route_list present = {.family = wish->family, .table = wish->table};
-    struct route_list wanted = {.family = wish->family, .table = wish->table};
-    int result = dump_routes(rtnetlink, request, wish->family, wish->table, on_own_route, &present);
+    struct route_list present = {.family = wanted->family, .table = wanted->table};
+    int result = dump_routes(rtnetlink, request, wanted->family, wanted->table, on_own_route, &present);
     int missing;
 
     if (result < 0)
         return result;
-    list_wanted(wish, &wanted);
-    missing = install_missing(rtnetlink, request, &wanted, &present);
+    missing = install_missing(rtnetlink, request, wanted, &present);
     if (missing < 0)
         return missing;
     /* What was replaced is gone: with the old list, the new route might be deleted for it. */
     if (missing > 0) {
         present.count = 0;
-        result = dump_routes(rtnetlink, request, wish->family, wish->table, on_own_route, &present);
+        result = dump_routes(rtnetlink, request, wanted->family, wanted->table, on_own_route, &present);
         if (result < 0)
             return result;
     }
-    result = remove_surplus(rtnetlink, request, &wanted, &present);
+    result = remove_surplus(rtnetlink, request, wanted, &present);
     return result < 0 ? result : missing + result;
+}
+
+int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
+{
+    struct route_list wanted = {.family = wish->family, .table = wish->table};
+
+    list_wanted(wish, &wanted);
+    return bring_table_to(rtnetlink, request, &wanted);
+}
+
+/*
+ *     172.30.0.0/24 dev SHARED proto 110 scope link src 172.30.0.3 metric 100      (v6: without src)
+ *     unreachable 172.30.0.0/24 proto 110 metric 100
+ * IPv4 takes a link's first address for its source, whatever the subnet; IPv6 looks for the one that fits.
+ */
+static struct route inner_route(uint8_t family, const struct inner_prefix *prefix)
+{
+    struct route route = {
+        .family = family,
+        .type = prefix->is_up ? RTN_UNICAST : RTN_UNREACHABLE,
+        .protocol = ROUTE_PROTOCOL,
+        .scope = prefix->is_up && family == IP_FAMILY_4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+        .table = INNER_ROUTE_TABLE_NUMBER,
+        .metric = METRIC_INNER,
+        .index = prefix->is_up ? prefix->link_index : 0,
+        .destination = prefix->subnet.address,
+        .destination_length = prefix->subnet.prefix_length,
+    };
+
+    if (prefix->is_up && family == IP_FAMILY_4)
+        route.source = prefix->source;
+    return route;
+}
+
+int route_table_apply_inner(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
+                            const struct inner_prefix *prefixes, size_t count)
+{
+    struct route_list wanted = {.family = family, .table = INNER_ROUTE_TABLE_NUMBER};
+
+    for (size_t i = 0; i < count; i++)
+        wanted.routes[wanted.count++] = inner_route(family, &prefixes[i]);
+    return bring_table_to(rtnetlink, request, &wanted);
 }
 
 int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table)

@@ -1,7 +1,8 @@
 /*
- * Our routing table and the two rules that lead into it (ADDR-11, SA-2), both families:
+ * Our two routing tables and the rules that lead into them (ADDR-11, SA-2, WALL-2), both families:
  *
- *     ip rule:   32764: from all lookup main suppress_prefixlength 0 proto 110
+ *     ip rule:   32760: from all lookup 24943 proto 110                      (not in a service-anchor)
+ *                32764: from all lookup main suppress_prefixlength 0 proto 110
  *                32765: from all lookup 24942 proto 110
  *     ip route show table 24942:
  *                default via GATEWAY dev EXTERNAL proto 110 metric 100
@@ -11,8 +12,13 @@
  *                192.0.2.0/24 via ROUTER dev EXTERNAL proto 110 metric 90  (option 121)
  *                192.0.2.1 dev EXTERNAL proto 110 scope link metric 90     (option 121, on link)
  *
- * So main's specific routes hold, Docker's default routes never do, other people's rules come first, and with
- * the link down or no gateway nothing leaves another way. Docker's routes are never touched.
+ *     ip route show table 24943:      each subnet of each link but the external one, as the kernel has it in main
+ *                172.30.0.0/24 dev SHARED proto 110 scope link src 172.30.0.3 metric 100
+ *                unreachable 172.31.0.0/24 proto 110 metric 100              (while its link is down)
+ *
+ * What is inside is looked up first: whatever a DHCP server or a router makes of main, a /32 say, it takes no inner
+ * address over. Then main's specific routes hold, Docker's default routes never do, other people's rules come first,
+ * and with the link down or no gateway nothing leaves another way. Docker's routes are never touched.
  *
  * A kernel without policy routing has no table but main (SA-2). There the same routes stand twice, as two halves:
  *
@@ -32,14 +38,16 @@
 
 #include "common/address.h"
 #include "workers/netadmin/gateway_choice.h"
+#include "workers/netadmin/inner_prefixes.h"
 #include "workers/netadmin/link_table.h"
 #include "workers/netadmin/rtnetlink.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "an". Tables 256 … 2^32-1 are free (linux/rtnetlink.h). */
-#define ROUTE_TABLE_NUMBER UINT32_C(24942)
+/* "an" and the next. Tables 256 … 2^32-1 are free (linux/rtnetlink.h). */
+#define ROUTE_TABLE_NUMBER       UINT32_C(24942)
+#define INNER_ROUTE_TABLE_NUMBER UINT32_C(24943)
 /* Of our routes in main: half of all addresses. */
 #define HALF_PREFIX_LENGTH 1
 /* RTPROT_… and FRA_PROTOCOL of all that is ours; 'n'. Neither linux/rtnetlink.h nor iproute2's rt_protos has it. */
@@ -61,6 +69,10 @@ struct route_wish {
 int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
     __attribute__((warn_unused_result));
 
+/* Brings table 24943 to the inner subnets of one family. Returns as above. */
+int route_table_apply_inner(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
+                            const struct inner_prefix *prefixes, size_t count) __attribute__((warn_unused_result));
+
 /* Removes our routes from `table`. Returns 0 or a negative errno. */
 int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table)
     __attribute__((warn_unused_result));
@@ -68,8 +80,9 @@ int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
 /*
  * Removes from the main table the IPv6 routes that router advertisements brought over link `index` and that lead into a
  * subnet of `shared`: an on-link prefix (RFC 4861 §4.6.2) or a route information option (RFC 4191). As specific as the
- * shared link's own or more so, they would turn the way to our backends over to the LAN. Other people's static routes
- * stay. Returns how many there were, or a negative errno.
+ * shared link's own or more so, they would turn the way to our backends over to the LAN where the kernel has no policy
+ * routing: else table 24943 comes first. Other people's static routes stay. Returns how many there were, or a negative
+ * errno.
  */
 int route_table_remove_trespassers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
                                    const struct wire_network *shared) __attribute__((warn_unused_result));

@@ -1,4 +1,4 @@
-/* The rules that lead into our table; see routing_rules.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+/* The rules that lead into our tables; see routing_rules.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
 #include "workers/netadmin/routing_rules.h"
 
 #include "common/address.h"
@@ -19,9 +19,10 @@ struct rule {
     uint32_t suppress_prefix_length;
 };
 
-/* In the order of adding. With the second alone, what is on link would go to the gateway: it comes last and
- * goes first. */
+/* In the order of adding. With the last alone, what is on link would go to the gateway: it comes last and goes first.
+ * The first one is not in a service-anchor: there nothing is inside but the application. */
 static const struct rule wanted_rules[] = {
+    {32760, INNER_ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING},
     {32764, RT_TABLE_MAIN, 0},
     {32765, ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING},
 };
@@ -30,6 +31,7 @@ static const struct rule wanted_rules[] = {
 #define SURPLUS_MAX 8
 
 struct reading {
+    size_t first; /* of wanted_rules, that is wanted here */
     bool found[ARRAY_LENGTH(wanted_rules)];
     struct rule surplus[SURPLUS_MAX];
     size_t surplus_count;
@@ -70,7 +72,7 @@ static void on_rule(const struct nlmsghdr *message, void *userdata)
         .table = rtnetlink_get_u32(attributes[FRA_TABLE], header->table),
         .suppress_prefix_length = rtnetlink_get_u32(attributes[FRA_SUPPRESS_PREFIXLEN], SUPPRESS_NOTHING),
     };
-    for (size_t i = 0; i < ARRAY_LENGTH(wanted_rules); i++) {
+    for (size_t i = reading->first; i < ARRAY_LENGTH(wanted_rules); i++) {
         const struct rule *wanted = &wanted_rules[i];
 
         if (!reading->found[i] && header->action == FR_ACT_TO_TBL && rule.priority == wanted->priority &&
@@ -131,15 +133,15 @@ int routing_rules_exist(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
     return result == 0 || result == -EINTR ? 1 : result; /* an interrupted dump shows them, too */
 }
 
-int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, bool has_inner)
 {
-    struct reading reading = {0};
+    struct reading reading = {.first = has_inner ? 0 : 1};
     int changes = 0;
     int result = read_rules(rtnetlink, request, family, &reading);
 
     if (result < 0)
         return result;
-    for (size_t i = 0; i < ARRAY_LENGTH(wanted_rules); i++) {
+    for (size_t i = reading.first; i < ARRAY_LENGTH(wanted_rules); i++) {
         if (reading.found[i])
             continue;
         result = change_rule(rtnetlink, request, "add rule", RTM_NEWRULE, family, &wanted_rules[i]);

@@ -1,5 +1,5 @@
 /*
- * The two policy rules that lead into our routing table; route_table.h shows them.
+ * The policy rules that lead into our routing tables; route_table.h shows them.
  *
  * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). Foreign rules are never touched; ours are those
  * with our protocol number. On failure the failed request is in *request.
@@ -8,6 +8,7 @@
 
 #include "workers/netadmin/rtnetlink.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -18,8 +19,9 @@
 int routing_rules_exist(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
     __attribute__((warn_unused_result));
 
-/* Adds what is missing, removes ours that are not wanted. Returns the number of changes or a negative errno. */
-int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+/* Adds what is missing, removes ours that are not wanted; the rule into table 24943 is wanted if `has_inner`. Returns
+ * the number of changes or a negative errno. */
+int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, bool has_inner)
     __attribute__((warn_unused_result));
 
 /* Removes all of ours. Returns 0 or a negative errno. */

@@ -1,0 +1,177 @@
+/*
+ * What the LAN must not name (WALL-2): the networks of the namespace's other links; see network_internal.h. Runs in
+ * anchord-netadmin with CAP_NET_ADMIN.
+ *
+ * Two walls. Table 24943 is looked up before main, so that no route that a lease or an advertisement brings decides
+ * about an inner address. An *address* is another matter, since the kernel's table `local` comes before every rule: a
+ * lease's is never added, and what the kernel made of an advertisement itself is no address of the project's.
+ */
+#include "common/log.h"
+#include "workers/netadmin/inner_prefixes.h"
+#include "workers/netadmin/network_internal.h"
+#include "workers/netadmin/route_table.h"
+
+#include <linux/rtnetlink.h>
+
+static uint32_t external_index(const struct network *network)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+
+    return external ? external->index : 0;
+}
+
+/* Keeps `prefixes`; returns whether they are others than before. */
+static bool take_over(struct family_state *family, const struct inner_prefix *prefixes, size_t count)
+{
+    bool differs = count != family->inner_count;
+
+    for (size_t i = 0; i < count; i++) {
+        differs = differs || !inner_prefix_equal(&family->inner[i], &prefixes[i]);
+        family->inner[i] = prefixes[i];
+    }
+    family->inner_count = count;
+    return differs;
+}
+
+int network_apply_inner(struct network *network, struct family_state *family)
+{
+    bool is_first = family->family == IP_FAMILY_4;
+    struct inner_prefix prefixes[INNER_PREFIXES_MAX];
+    struct rtnetlink_request request;
+    size_t count;
+    bool differs;
+    int changes;
+
+    if (network->role != ANCHOR_ROLE_NETWORK || family->table == RT_TABLE_MAIN)
+        return 0;
+    count = inner_prefixes_list(&network->links, external_index(network), family->family, prefixes);
+    differs = take_over(family, prefixes, count);
+    changes = route_table_apply_inner(network->rtnetlink, &request, family->family, prefixes, count);
+    if (changes > 0 && family->is_settled && !differs)
+        log_warn("routes or rules of ours were changed by somebody else, put back",
+                 LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
+    changes = network_report_result(network, is_first ? NETWORK_STEP_INNER4 : NETWORK_STEP_INNER6, &request, changes);
+    return changes < 0 ? changes : 0;
+}
+
+/* The link whose network `address` of the external link lies in, with that in *ret; NULL when it lies in none, or
+ * Docker gave it. */
+static const struct network_link *find_inner(const struct network *network, const struct ip_address *address,
+                                             struct ip_subnet *ret)
+{
+    struct link_address bootstrap = network_bootstrap_address(network, address->family);
+    struct ip_subnet host = {*address, ip_family_bits(address->family)};
+
+    if (ip_address_equal(&bootstrap.address, address))
+        return NULL;
+    return inner_prefixes_find_around(&network->links, external_index(network), &host, ret);
+}
+
+struct network_link network_external_without_inner(const struct network *network, const struct network_link *external)
+{
+    struct network_link believed = *external;
+    struct ip_subnet inner;
+
+    believed.address_count = 0;
+    for (uint32_t i = 0; i < external->address_count; i++) {
+        if (!find_inner(network, &external->addresses[i].address, &inner))
+            believed.addresses[believed.address_count++] = external->addresses[i];
+    }
+    return believed;
+}
+
+static const struct ip_address *leased_address(const struct network *network, size_t family_index)
+{
+    const struct family_addresses *addresses = &network->addresses[family_index];
+
+    if (addresses->lease.is_held)
+        return &addresses->lease.lease.address;
+    return addresses->has_in_force ? &addresses->in_force.address : NULL;
+}
+
+void network_refuse_inner_leases(struct network *network)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        const struct ip_address *address = leased_address(network, i);
+        char text[IP_ADDRESS_TEXT_SIZE];
+        char inner_text[IP_SUBNET_TEXT_SIZE];
+        const struct network_link *link;
+        struct ip_subnet inner;
+
+        link = address ? find_inner(network, address, &inner) : NULL;
+        if (!link)
+            continue;
+        log_error("leased address given up: it lies in an inner network",
+                  LOG_TEXT("address", ip_address_format(address, text)),
+                  LOG_TEXT("inner", ip_subnet_format(&inner, inner_text)), LOG_TEXT("interface", link->name));
+        network->addresses[i].lease = (struct known_lease){.is_known = true};
+        network->addresses[i].has_in_force = false;
+    }
+}
+
+static bool contains(const struct reported_addresses *reported, const struct ip_address *address)
+{
+    for (size_t i = 0; i < reported->count; i++) {
+        if (ip_address_equal(&reported->addresses[i], address))
+            return true;
+    }
+    return false;
+}
+
+/* Notes `address` for `next`; returns whether it is to be said. */
+static bool is_news(struct reported_addresses *next, const struct reported_addresses *before,
+                    const struct ip_address *address)
+{
+    next->addresses[next->count++] = *address;
+    if (contains(before, address))
+        return false;
+    next->ever++;
+    return (next->ever & (next->ever - 1)) == 0;
+}
+
+static void report_refused(const struct link_address *address, const struct network_link *link,
+                           const struct ip_subnet *inner)
+{
+    char text[IP_ADDRESS_TEXT_SIZE];
+    char inner_text[IP_SUBNET_TEXT_SIZE];
+
+    log_error("address from the LAN refused: it lies in an inner network",
+              LOG_TEXT("address", ip_address_format(&address->address, text)),
+              LOG_TEXT("inner", ip_subnet_format(inner, inner_text)), LOG_TEXT("interface", link->name));
+}
+
+static void report_overlap(const struct ip_subnet *lan, const struct network_link *link, const struct ip_subnet *inner)
+{
+    char text[IP_SUBNET_TEXT_SIZE];
+    char inner_text[IP_SUBNET_TEXT_SIZE];
+
+    log_warn("the LAN contains an inner network: its hosts with addresses of that one cannot be reached",
+             LOG_TEXT("lan", ip_subnet_format(lan, text)), LOG_TEXT("inner", ip_subnet_format(inner, inner_text)),
+             LOG_TEXT("interface", link->name));
+}
+
+void network_report_inner(struct network *network)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    struct reported_addresses refused = {.ever = network->refused.ever};
+    struct reported_addresses overlapping = {.ever = network->overlapping.ever};
+
+    for (uint32_t i = 0; external && i < external->address_count; i++) {
+        const struct link_address *address = &external->addresses[i];
+        struct ip_subnet lan = {address->address, address->prefix_length};
+        const struct network_link *link;
+        struct ip_subnet inner;
+
+        lan.address = ip_subnet_first(&lan);
+        link = find_inner(network, &address->address, &inner);
+        if (link && is_news(&refused, &network->refused, &address->address))
+            report_refused(address, link, &inner);
+        if (link)
+            continue;
+        link = inner_prefixes_find_within(&network->links, external->index, &lan, &inner);
+        if (link && is_news(&overlapping, &network->overlapping, &address->address))
+            report_overlap(&lan, link, &inner);
+    }
+    network->refused = refused;
+    network->overlapping = overlapping;
+}
