@@ -41,6 +41,22 @@ def test_each_permission_is_named_when_it_lacks_and_taken_when_it_comes(lab, doc
     watcher.state(WEB)
 
 
+@pytest.mark.parametrize("status, body, words", [
+    (403, b"Forbidden\n", "(403): allow GET of this path and this container's address; the paths to allow stand in "),
+    (405, b"Method Not Allowed\n", "(405): it allows no GET at all; the paths to allow stand in ")])
+@pytest.mark.parametrize("path", ["/containers/json", "/networks/", "/events", "/version"])
+def test_a_proxy_with_exact_paths_is_told_from_one_with_switches(lab, docker, path, status, body, words):
+    """SPEC 11, docs/docker-access.md: wollomatic/socket-proxy answers in plain text, 405 where a method has no list."""
+    docker.put(container(1, "tcp/80"))
+    docker.misbehave[path] = lambda connection: fake_docker.send(connection, status, body, "text/plain")
+    watcher = lab.start(poll=0.5)
+    said = watcher.log("Docker cannot be read")["err"]
+    assert said.startswith("GET /") and path.rstrip("/") in said
+    assert said.endswith(f" denied by the socket proxy {words}docs/docker-access.md"), said
+    docker.misbehave.clear()
+    watcher.state(WEB)
+
+
 @pytest.mark.parametrize("oldest, newest, spoken", [("1.44", "1.52", 52), ("1.44", "1.99", 52), ("1.12", "1.41", 41),
                                                     ("1.24", "1.47", 47)])
 def test_the_api_version_is_negotiated(lab, docker, oldest, newest, spoken):

@@ -101,6 +101,32 @@ static int status_errno(long status)
     }
 }
 
+/*
+ * What a socket proxy's refusal means; Docker and Podman themselves give their reason in JSON, and no 405 for what we
+ * ask. One with switches (tecnativa, linuxserver) answers 403 with haproxy's page. One with a list of exact paths
+ * (wollomatic) answers "Forbidden" for a path or an address that is not on its lists, 405 for a method that has none.
+ */
+static void describe_denial(const struct transport_call *call, long status, char text[TRANSPORT_TEXT_SIZE])
+{
+    static const char by_path[] = "Forbidden";
+    const char *method = method_of(call);
+    int path_length = (int)strcspn(call->path, "?");
+
+    if (status == 405)
+        (void)snprintf(text, TRANSPORT_TEXT_SIZE,
+                       "%s %.*s denied by the socket proxy (405): it allows no %s at all; the paths to allow stand in "
+                       "docs/docker-access.md",
+                       method, path_length, call->path, method);
+    else if (call->error_body_length >= strlen(by_path) && memcmp(call->error_body, by_path, strlen(by_path)) == 0)
+        (void)snprintf(text, TRANSPORT_TEXT_SIZE,
+                       "%s %.*s denied by the socket proxy (403): allow %s of this path and this container's address; "
+                       "the paths to allow stand in docs/docker-access.md",
+                       method, path_length, call->path, method);
+    else
+        (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s denied by the socket proxy (403): allow %s%s", method,
+                       path_length, call->path, proxy_switch(call->path), call->request.arrange ? " and POST=1" : "");
+}
+
 static int describe_status(const struct transport_call *call, long status, char text[TRANSPORT_TEXT_SIZE])
 {
     int path_length = (int)strcspn(call->path, "?");
@@ -113,10 +139,8 @@ static int describe_status(const struct transport_call *call, long status, char 
     }
     docker_error_message(call->error_body, call->error_body_length, message, sizeof(message));
     /* Docker says in JSON why it forbids something (an endpoint that is there already, an address in use). */
-    if (status == 403 && message[0] == '\0') {
-        (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s denied by the socket proxy (403): allow %s%s",
-                       method_of(call), path_length, call->path, proxy_switch(call->path),
-                       call->request.arrange ? " and POST=1" : "");
+    if ((status == 403 || status == 405) && message[0] == '\0') {
+        describe_denial(call, status, text);
         return -EACCES;
     }
     (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s: HTTP status %ld%s%s", method_of(call), path_length, call->path,

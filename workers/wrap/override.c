@@ -173,16 +173,17 @@ static void write_network_anchor(FILE *stream, const struct plan *plan)
 
 static void write_socket_proxy(FILE *stream, const struct plan *plan)
 {
-    (void)fprintf(
-        stream,
-        "  # Nobody but this proxy holds the Docker socket for anchord, and it lets nothing through but reading.\n"
-        "  %s:\n"
-        "    image: tecnativa/docker-socket-proxy:latest\n"
-        "    restart: unless-stopped\n"
-        "    environment: {CONTAINERS: 1, NETWORKS: 1, EVENTS: 1, VERSION: 1, PING: 1, POST: 0}\n"
-        "    volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]\n"
-        "    networks: [%s]\n\n",
-        plan->names.socket_proxy, plan->names.control);
+    (void)fprintf(stream,
+                  "  # Only this proxy holds the Docker socket for anchord. It lets nothing write, but reading is more "
+                  "than a list:\n"
+                  "  # every file and log of every container of the host, too (docs/docker-access.md).\n"
+                  "  %s:\n"
+                  "    image: tecnativa/docker-socket-proxy:latest\n"
+                  "    restart: unless-stopped\n"
+                  "    environment: {CONTAINERS: 1, NETWORKS: 1, EVENTS: 1, VERSION: 1, PING: 1, POST: 0}\n"
+                  "    volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]\n"
+                  "    networks: [%s]\n\n",
+                  plan->names.socket_proxy, plan->names.control);
 }
 
 static void write_networks(FILE *stream, const struct plan *plan)
