@@ -48,6 +48,7 @@ static const char *const type_names[] = {
     [MESSAGE_CONFIGURE_KEEPER] = "CONFIGURE_KEEPER",
     [MESSAGE_KEEPER_WANTED] = "KEEPER_WANTED",
     [MESSAGE_MANAGED_TARGET] = "MANAGED_TARGET",
+    [MESSAGE_ADVERTISED] = "ADVERTISED",
 };
 static_assert(sizeof(type_names) / sizeof(type_names[0]) == MESSAGE_TYPE_MAX_, "every type has a name");
 

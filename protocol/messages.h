@@ -114,6 +114,8 @@ enum message_type {
     MESSAGE_KEEPER_WANTED, /* a container in scope lives in another one's network namespace */
     /* supervisor -> keeper; see messages_keeper.h */
     MESSAGE_MANAGED_TARGET,
+    /* announcer -> netadmin; see messages_router.h */
+    MESSAGE_ADVERTISED,
     MESSAGE_TYPE_MAX_,
 };
 
@@ -536,6 +538,7 @@ static_assert(sizeof(struct message_links) + LINKS_PER_MESSAGE * sizeof(struct w
 #include "protocol/messages_control.h" // IWYU pragma: export
 #include "protocol/messages_keeper.h"  // IWYU pragma: export
 #include "protocol/messages_lease.h"   // IWYU pragma: export
+#include "protocol/messages_router.h"  // IWYU pragma: export
 
 /* --- helpers for both ends ----------------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include "protocol/validate_keeper.h"
 #include "protocol/validate_lease.h"
 #include "protocol/validate_parts.h"
+#include "protocol/validate_router.h"
 
 #include <netinet/in.h>
 
@@ -434,6 +435,7 @@ static const struct message_rule rules[] = {
     RULE(NETADMIN_TO_ANNOUNCER, PROBE, message_probe, check_probe),
 
     RULE(ANNOUNCER_TO_NETADMIN, PROBED, message_probed, check_probed),
+    RULE(ANNOUNCER_TO_NETADMIN, ADVERTISED, message_advertised, check_advertised),
 
     RULE(SUPERVISOR_TO_RESOLVER, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_RESOLVER, STOP, message_stop, check_stop),

@@ -1,10 +1,13 @@
 /*
- * Fuzz target: what the announcer reads from the link (workers/announcer/arp_packet, neighbour_packet). The first byte
- * chooses: 0 an ARP frame, else an ICMPv6 message with that hop limit; its sender is :: when the first byte is odd.
+ * Fuzz target: what the announcer reads from the link (workers/announcer/arp_packet, neighbour_packet, router_packet).
+ * The first byte chooses: 0 an ARP frame, else an ICMPv6 message with that hop limit; its sender is :: when the first
+ * byte is odd.
  */
 #include "workers/announcer/arp_packet.h"
 #include "workers/announcer/neighbour_packet.h"
+#include "workers/announcer/router_packet.h"
 
+#include "protocol/validate.h"
 #include "tests/fuzz/target.h"
 
 #include <stdlib.h>
@@ -29,6 +32,21 @@ static void read_neighbour(const uint8_t *bytes, size_t length, uint8_t choice)
         abort();
 }
 
+/* What comes through passes the gate of netadmin, too. */
+static void read_router(const uint8_t *bytes, size_t length, uint8_t choice)
+{
+    struct ip_address source = {.family = IP_FAMILY_6, .bytes = {0xfe, 0x80, [15] = 1}};
+    struct message_advertised message;
+    const char *reason;
+
+    if (router_parse(bytes, length, choice, &source, &message) < 0)
+        return;
+    message.header = message_header_make(MESSAGE_ADVERTISED, sizeof(message), 0);
+    message.index = 1;
+    if (message_validate(DIRECTION_ANNOUNCER_TO_NETADMIN, &message, sizeof(message), 0, &reason) < 0)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     /* A copy of its own, so that the sanitizer sees a byte read behind the end. */
@@ -41,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         read_arp(copy, length - 1);
     else
         read_neighbour(copy, length - 1, bytes[0]);
+    read_router(copy, length - 1, bytes[0]);
     free(copy);
     return 0;
 }

@@ -6,6 +6,7 @@ Runs as root; the program gets what the supervisor would give it: uid 24945, no 
 channel at descriptor 3, raw sockets by message.
 """
 
+import ipaddress
 import json
 import os
 import select
@@ -62,6 +63,30 @@ def advertisement(mac, address, *, flags=0xa0, hop_limit=255):
     """Unsolicited, to all nodes, with the target's link-layer address; 0xa0: router and override."""
     return neighbour(ADVERTISEMENT, mac, address, "ff02::1", address, flags=flags, hop_limit=hop_limit,
                      option=b"\x02\x01" + mac_bytes(mac))
+
+
+def router_advertisement(mac, router, *options, hop_limit=255):
+    """To all nodes (RFC 4861 §4.2), a router for half an hour."""
+    source, destination = (socket.inet_pton(socket.AF_INET6, text) for text in (router, "ff02::1"))
+    body = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + b"".join(options)
+    body = body[:2] + struct.pack("!H", checksum(source, destination, body)) + body[4:]
+    return (b"\x33\x33" + destination[12:] + mac_bytes(mac) +
+            struct.pack("!HIHBB", IPV6, 6 << 28, len(body), 58, hop_limit) + source + destination + body)
+
+
+def prefix_option(prefix, preferred=1800):
+    network = ipaddress.ip_network(prefix)
+    return struct.pack("!BBBBIII", 3, 4, network.prefixlen, 0xc0, 3600, preferred, 0) + network.network_address.packed
+
+
+def mtu_option(mtu):
+    return struct.pack("!BBHI", 5, 1, 0, mtu)
+
+
+def route_option(prefix):
+    """RFC 4191 §2.3."""
+    network = ipaddress.ip_network(prefix)
+    return struct.pack("!BBBBI", 24, 3, network.prefixlen, 0, 1800) + network.network_address.packed
 
 
 def solicitation_of_detection(mac, address):

@@ -18,7 +18,7 @@ LENGTH_MAX = 16384
  CONFIGURE_ANNOUNCER, RAW_SOCKET, HELD_BEGIN, HELD_ITEMS, HELD_COMMIT, PROBE, PROBED, CONFIGURE_RESOLVER, GATEWAYS,
  CONFIGURE_CONTROL, SUPERVISION, FINDINGS_BEGIN, FINDINGS_ITEMS, FINDINGS_COMMIT) = range(1, 33)
 NETWORK_REPORT, LEASE, LEASE_APPLIED, EXTERNAL_LINK, DOCKER_CREDENTIAL, CONFIGURE_KEEPER = 33, 37, 38, 39, 40, 41
-KEEPER_WANTED, MANAGED_TARGET = 42, 43
+KEEPER_WANTED, MANAGED_TARGET, ADVERTISED = 42, 43, 44
 
 PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER = 1, 2, 3
 RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
@@ -165,6 +165,14 @@ def probed(target, holder=None):
     """PROBED about a wire_held; `holder` is a MAC."""
     return message(PROBED, target + struct.pack("=I6s6x", holder is not None,
                                                 bytes.fromhex((holder or "00" * 6).replace(":", ""))))
+
+
+def advertised(index, router, *prefixes, mtu=0, longest_route=0):
+    """ADVERTISED: what the announcer read in a router's advertisement."""
+    listed = b"".join(address(str(network.network_address)) + struct.pack("=B3x", network.prefixlen)
+                      for network in map(ipaddress.ip_network, prefixes))
+    return message(ADVERTISED, struct.pack("=I", index) + address(router) +
+                   struct.pack("=4I", mtu, longest_route, len(prefixes), 0) + listed.ljust(8 * 24, b"\0"))
 
 
 def parse_items(body):

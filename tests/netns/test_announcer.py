@@ -10,7 +10,8 @@ import pytest
 
 import messages
 from announcer_lab import (FREE4, FREE6, NOBODY, OTHER_MAC, OUR_MAC, OURS4, OURS6, PEER4, PEER6, PEER_MAC,
-                           AnnouncerLab, advertisement, arp, neighbour, solicitation_of_detection)
+                           AnnouncerLab, advertisement, arp, mtu_option, neighbour, prefix_option, route_option,
+                           router_advertisement, solicitation_of_detection)
 from netadmin_lab import wait_until
 
 STRANGER, SECOND_STRANGER = "02:00:00:00:00:66", "02:00:00:00:00:67"
@@ -296,3 +297,24 @@ def test_supervisors_death_ends_it(announcer):
     announcer.ping()
     announcer.supervisor.close()
     assert announcer.wait() == 0
+
+
+# --- routers ---
+
+
+def test_what_a_router_says_is_told_once_and_again_to_a_successor(lab, announcer):
+    """NAT-8: prefixes, MTU and routes of each router; what it repeats, and what RFC 4861 ignores, is not told."""
+    router = "fe80::a1"
+    parts = (mtu_option(1400), prefix_option("2001:db8:1::/64"), prefix_option("2001:db8:2::/64", preferred=0),
+             route_option("fd00:7::/48"))
+    expected = messages.advertised(lab.index, router, "2001:db8:1::/64", mtu=1400, longest_route=48)
+    announcer.ping()
+    lab.wire.send(router_advertisement(PEER_MAC, router, prefix_option("2001:db8:9::/64"), hop_limit=254),
+                  router_advertisement(PEER_MAC, "2001:db8::1", prefix_option("2001:db8:9::/64")),
+                  router_advertisement(PEER_MAC, router, *parts), router_advertisement(PEER_MAC, router, *parts))
+    assert announcer.netadmin.recv(messages.LENGTH_MAX) == expected
+    lab.wire.send(router_advertisement(PEER_MAC, router, prefix_option("2001:db8:2::/64")))
+    changed = messages.advertised(lab.index, router, "2001:db8:2::/64")
+    assert announcer.netadmin.recv(messages.LENGTH_MAX) == changed
+    announcer.link()
+    assert announcer.netadmin.recv(messages.LENGTH_MAX) == changed

@@ -2,12 +2,16 @@
 host on the same wire. Both are machines of their own with radvd; the kernel's neighbour detection is the real one."""
 
 import contextlib
+import re
+import socket
 
 import pytest
 
+import messages
 from advertisements_lab import Machine, Router, accept_advertisements
 from netadmin_lab import outcome, wait_until
 from network_lab import NetworkLab, wait_logged
+from test_network_announcer import AnnouncerPeer
 from test_network_advertisements import gateways, wait_for_gateways
 
 OUTSIDE = "2001:db8:ffff::9"
@@ -107,3 +111,63 @@ def test_the_preferred_one_of_those_that_answer_is_used(lab, tmp_path):
     wait_for_gateways(lab, SECOND, FIRST, deadline=30)
     better.machine.namespace.run("ip", "address", "replace", "2001:db8:99::202/64", "dev", "eth0", "nodad")
     wait_for_answers(lab.one, "better", 10)
+
+
+# --- the egress address (NAT-8) ---
+
+OLD, NEW = "2001:db8:1::/64", "2001:db8:2::/64"
+
+
+def egress(lab):
+    """The prefix of what leaves to the internet, or None."""
+    found = re.search(r"snat to (2001:db8:\d+):", lab.ruleset())
+    return found and f"{found[1]}::/64"
+
+
+def wait_egress(lab, prefix, deadline=10):
+    wait_until(lambda: egress(lab) == prefix, f"egress from {prefix}", deadline)
+
+
+def external_index(lab):
+    with lab.anchor.entered():
+        return socket.if_nametoindex("ext0")
+
+
+@pytest.mark.parametrize("before, after", [(OLD, NEW), (NEW, OLD)])
+def test_egress_is_of_the_prefix_that_is_advertised_now(lab, tmp_path, before, after):
+    """NAT-8: the router is restarted with another prefix, which is the higher or the lower number, and never mentions the
+    first one again. Nobody has read its advertisements: it is the address that the kernel itself prefers."""
+    lab.start(mode=messages.MODE_SLAAC_RA_ONLY)
+    router = Router(lab, tmp_path, FIRST, lifetime=1800, prefix=before)
+    wait_egress(lab, before)
+    router.kill()
+    Router(lab, tmp_path, FIRST, lifetime=1800, prefix=after)
+    wait_egress(lab, after)
+
+
+def test_egress_is_of_the_prefix_that_the_router_in_use_advertised_last(lab, tmp_path):
+    """NAT-8: two routers with a prefix each. What the other one repeats changes nothing; the other one's prefix comes with
+    the other router; a prefix that comes back counts although the kernel's address of it is the older one."""
+    netadmin = lab.start(mode=messages.MODE_SLAAC_RA_ONLY)
+    peer = AnnouncerPeer(netadmin)
+    first = Router(lab, tmp_path, FIRST, lifetime=1800, prefix=OLD)
+    wait_egress(lab, OLD)
+    second = Router(lab, tmp_path, SECOND, lifetime=1800, prefix=NEW)
+    wait_for_gateways(lab, FIRST, SECOND)
+    wait_egress(lab, NEW)  # the youngest, as long as nobody has told
+    index = external_index(lab)
+    peer.channel.send(messages.advertised(index, SECOND, NEW))
+    peer.channel.send(messages.advertised(index, FIRST, OLD))
+    wait_egress(lab, OLD)
+    peer.channel.send(messages.advertised(index + 1, FIRST, NEW))  # on another link
+    peer.channel.send(messages.advertised(index, SECOND, NEW, mtu=1400))
+    netadmin.ping(7)
+    assert egress(lab) == OLD
+    peer.channel.send(messages.advertised(index, FIRST, NEW))
+    wait_egress(lab, NEW)
+    peer.channel.send(messages.advertised(index, FIRST, OLD))
+    wait_egress(lab, OLD)
+    first.retire()
+    wait_for_gateways(lab, SECOND)
+    wait_egress(lab, NEW)
+    second.kill()

@@ -13,14 +13,15 @@ struct given {
     const char *address;
     uint32_t flags;
     uint8_t protocol;
+    uint32_t created;
 };
 
 /* In bootstrap mode. */
 #define EXPECT(global_, unique_local_, ...) \
-    expect(&bootstrap, (global_), (unique_local_), (const struct given[]){__VA_ARGS__, {NULL, 0, 0}})
+    expect(&bootstrap, (global_), (unique_local_), (const struct given[]){__VA_ARGS__, {NULL, 0, 0, 0}})
 /* In the modes that ask the network. */
 #define EXPECT_ASKED(global_, unique_local_, ...) \
-    expect(&asked, (global_), (unique_local_), (const struct given[]){__VA_ARGS__, {NULL, 0, 0}})
+    expect(&asked, (global_), (unique_local_), (const struct given[]){__VA_ARGS__, {NULL, 0, 0, 0}})
 
 static const struct egress_preference bootstrap = {.is_bootstrap = true};
 static const struct egress_preference asked = {
@@ -40,6 +41,7 @@ static void expect(const struct egress_preference *preference, const char *globa
         assert_int_equal(ip_address_parse(given->address, &address->address), 0);
         address->flags = given->flags;
         address->protocol = given->protocol;
+        address->created = given->created;
     }
     choice = egress_choose(&link, preference);
     assert_string_equal(ip_address_format(&choice.global, text), global);
@@ -49,59 +51,92 @@ static void expect(const struct egress_preference *preference, const char *globa
 static void each_scope_has_its_own(void **state)
 {
     (void)state;
-    EXPECT("2001:db8::5", "fd99::5", {"fd99::5", IFA_F_PERMANENT, 0}, {"2001:db8::5", IFA_F_PERMANENT, 0},
-           {"fe80::5", IFA_F_PERMANENT, IFAPROT_KERNEL_LL}, {"10.99.0.5", IFA_F_PERMANENT, 0});
-    EXPECT("-", "fd99::5", {"fd99::5", IFA_F_PERMANENT, 0});
-    EXPECT("2001:db8::5", "-", {"2001:db8::5", IFA_F_PERMANENT, 0});
-    EXPECT("-", "-", {"fe80::5", IFA_F_PERMANENT, IFAPROT_KERNEL_LL}, {"10.99.0.5", IFA_F_PERMANENT, 0});
+    EXPECT("2001:db8::5", "fd99::5", {"fd99::5", IFA_F_PERMANENT, 0, 0}, {"2001:db8::5", IFA_F_PERMANENT, 0, 0},
+           {"fe80::5", IFA_F_PERMANENT, IFAPROT_KERNEL_LL, 0}, {"10.99.0.5", IFA_F_PERMANENT, 0, 0});
+    EXPECT("-", "fd99::5", {"fd99::5", IFA_F_PERMANENT, 0, 0});
+    EXPECT("2001:db8::5", "-", {"2001:db8::5", IFA_F_PERMANENT, 0, 0});
+    EXPECT("-", "-", {"fe80::5", IFA_F_PERMANENT, IFAPROT_KERNEL_LL, 0}, {"10.99.0.5", IFA_F_PERMANENT, 0, 0});
 }
 
 static void dockers_address_wins_over_autoconfigured_ones(void **state)
 {
     (void)state;
-    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_MANAGETEMPADDR, IFAPROT_KERNEL_RA},
-           {"2001:db8::99", IFA_F_PERMANENT, 0});
+    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_MANAGETEMPADDR, IFAPROT_KERNEL_RA, 0},
+           {"2001:db8::99", IFA_F_PERMANENT, 0, 0});
     /* Advertised for ever: permanent, and yet the kernel's. */
-    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_PERMANENT, IFAPROT_KERNEL_RA},
-           {"2001:db8::99", IFA_F_PERMANENT, 0});
-    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_MANAGETEMPADDR, 0},
-           {"2001:db8::99", IFA_F_PERMANENT, 0});
+    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_PERMANENT, IFAPROT_KERNEL_RA, 0},
+           {"2001:db8::99", IFA_F_PERMANENT, 0, 0});
+    EXPECT("2001:db8::99", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_MANAGETEMPADDR, 0, 0},
+           {"2001:db8::99", IFA_F_PERMANENT, 0, 0});
 }
 
 static void temporary_and_deprecated_ones_are_the_last_resort(void **state)
 {
     (void)state;
-    EXPECT("2001:db8::7", "-", {"2001:db8::1", IFA_F_TEMPORARY, IFAPROT_KERNEL_RA},
-           {"2001:db8::2", IFA_F_PERMANENT | IFA_F_DEPRECATED, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA});
-    EXPECT("2001:db8::1", "-", {"2001:db8::2", IFA_F_DEPRECATED, 0}, {"2001:db8::1", IFA_F_TEMPORARY, 0});
+    EXPECT("2001:db8::7", "-", {"2001:db8::1", IFA_F_TEMPORARY, IFAPROT_KERNEL_RA, 0},
+           {"2001:db8::2", IFA_F_PERMANENT | IFA_F_DEPRECATED, 0, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA, 0});
+    EXPECT("2001:db8::1", "-", {"2001:db8::2", IFA_F_DEPRECATED, 0, 0}, {"2001:db8::1", IFA_F_TEMPORARY, 0, 0});
 }
 
 static void among_equals_the_lowest_wins_in_any_order(void **state)
 {
     (void)state;
-    EXPECT("2001:db8::2", "-", {"2001:db8::9", IFA_F_PERMANENT, 0}, {"2001:db8::2", IFA_F_PERMANENT, 0});
-    EXPECT("2001:db8::2", "-", {"2001:db8::2", IFA_F_PERMANENT, 0}, {"2001:db8::9", IFA_F_PERMANENT, 0});
+    EXPECT("2001:db8::2", "-", {"2001:db8::9", IFA_F_PERMANENT, 0, 0}, {"2001:db8::2", IFA_F_PERMANENT, 0, 0});
+    EXPECT("2001:db8::2", "-", {"2001:db8::2", IFA_F_PERMANENT, 0, 0}, {"2001:db8::9", IFA_F_PERMANENT, 0, 0});
+}
+
+/* As the kernel prefers it: what came last stands first in its list. */
+static void among_equals_the_youngest_wins(void **state)
+{
+    (void)state;
+    EXPECT_ASKED("2001:db8:2::9", "-", {"2001:db8:1::9", 0, IFAPROT_KERNEL_RA, 100},
+                 {"2001:db8:2::9", 0, IFAPROT_KERNEL_RA, 200});
+    EXPECT_ASKED("2001:db8:1::9", "-", {"2001:db8:1::9", 0, IFAPROT_KERNEL_RA, 5},
+                 {"2001:db8:2::9", 0, IFAPROT_KERNEL_RA, UINT32_MAX - 5}); /* the clock wrapped around between them */
+}
+
+static void the_prefix_of_the_router_in_use_comes_before_the_youngest(void **state)
+{
+    static const struct ip_subnet prefixes[] = {
+        {{IP_FAMILY_6, {0x20, 0x01, 0x0d, 0xb8, 0, 1}}, 64}, /* 2001:db8:1::/64 */
+        {{IP_FAMILY_6, {0xfd, 0x01}}, 64},
+    };
+    const struct egress_preference preference = {.advertised = prefixes, .advertised_count = 2};
+    const struct given given[] = {{"2001:db8:1::9", 0, IFAPROT_KERNEL_RA, 100},
+                                  {"2001:db8:2::9", 0, IFAPROT_KERNEL_RA, 200},
+                                  {"fd01::9", 0, IFAPROT_KERNEL_RA, 100},
+                                  {"fd02::9", 0, IFAPROT_KERNEL_RA, 200},
+                                  {NULL, 0, 0, 0}};
+    const struct given deprecated[] = {{"2001:db8:1::9", IFA_F_DEPRECATED, IFAPROT_KERNEL_RA, 100},
+                                       {"2001:db8:2::9", 0, IFAPROT_KERNEL_RA, 200},
+                                       {NULL, 0, 0, 0}};
+
+    (void)state;
+    expect(&preference, "2001:db8:1::9", "fd01::9", given);
+    expect(&preference, "2001:db8:2::9", "-", deprecated);
 }
 
 static void addresses_under_detection_do_not_count(void **state)
 {
     (void)state;
-    EXPECT("2001:db8::9", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_TENTATIVE, 0},
-           {"2001:db8::3", IFA_F_PERMANENT | IFA_F_DADFAILED, 0}, {"2001:db8::9", 0, IFAPROT_KERNEL_RA});
-    EXPECT("-", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_TENTATIVE, 0});
+    EXPECT("2001:db8::9", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_TENTATIVE, 0, 0},
+           {"2001:db8::3", IFA_F_PERMANENT | IFA_F_DADFAILED, 0, 0}, {"2001:db8::9", 0, IFAPROT_KERNEL_RA, 0});
+    EXPECT("-", "-", {"2001:db8::2", IFA_F_PERMANENT | IFA_F_TENTATIVE, 0, 0});
 }
 
 static void leased_before_slaac_before_dockers_in_the_other_modes(void **state)
 {
     (void)state;
-    EXPECT_ASKED("2001:db8::d6", "-", {"2001:db8::5", IFA_F_PERMANENT, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA},
-                 {"2001:db8::d6", 0, 0});
-    EXPECT_ASKED("2001:db8::99", "-", {"2001:db8::5", IFA_F_PERMANENT, 0}, {"2001:db8::99", 0, ROUTE_PROTOCOL});
-    EXPECT_ASKED("2001:db8::7", "fd99::8", {"2001:db8::5", IFA_F_PERMANENT, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA},
-                 {"fd99::5", IFA_F_PERMANENT, 0}, {"fd99::8", 0, IFAPROT_KERNEL_RA});
-    EXPECT_ASKED("2001:db8::5", "-", {"2001:db8::5", IFA_F_PERMANENT, 0});
-    EXPECT_ASKED("2001:db8::7", "-", {"2001:db8::d6", IFA_F_DEPRECATED, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA});
-    EXPECT_ASKED("2001:db8::5", "-", {"2001:db8::d6", IFA_F_TENTATIVE, 0}, {"2001:db8::5", IFA_F_PERMANENT, 0});
+    EXPECT_ASKED("2001:db8::d6", "-", {"2001:db8::5", IFA_F_PERMANENT, 0, 0}, {"2001:db8::7", 0, IFAPROT_KERNEL_RA, 0},
+                 {"2001:db8::d6", 0, 0, 0});
+    EXPECT_ASKED("2001:db8::99", "-", {"2001:db8::5", IFA_F_PERMANENT, 0, 0}, {"2001:db8::99", 0, ROUTE_PROTOCOL, 0});
+    EXPECT_ASKED("2001:db8::7", "fd99::8", {"2001:db8::5", IFA_F_PERMANENT, 0, 0},
+                 {"2001:db8::7", 0, IFAPROT_KERNEL_RA, 0}, {"fd99::5", IFA_F_PERMANENT, 0, 0},
+                 {"fd99::8", 0, IFAPROT_KERNEL_RA, 0});
+    EXPECT_ASKED("2001:db8::5", "-", {"2001:db8::5", IFA_F_PERMANENT, 0, 0});
+    EXPECT_ASKED("2001:db8::7", "-", {"2001:db8::d6", IFA_F_DEPRECATED, 0, 0},
+                 {"2001:db8::7", 0, IFAPROT_KERNEL_RA, 0});
+    EXPECT_ASKED("2001:db8::5", "-", {"2001:db8::d6", IFA_F_TENTATIVE, 0, 0}, {"2001:db8::5", IFA_F_PERMANENT, 0, 0});
 }
 
 int main(void)
@@ -111,6 +146,8 @@ int main(void)
         cmocka_unit_test(dockers_address_wins_over_autoconfigured_ones),
         cmocka_unit_test(temporary_and_deprecated_ones_are_the_last_resort),
         cmocka_unit_test(among_equals_the_lowest_wins_in_any_order),
+        cmocka_unit_test(among_equals_the_youngest_wins),
+        cmocka_unit_test(the_prefix_of_the_router_in_use_comes_before_the_youngest),
         cmocka_unit_test(addresses_under_detection_do_not_count),
         cmocka_unit_test(leased_before_slaac_before_dockers_in_the_other_modes),
     };

@@ -43,6 +43,7 @@ static union {
     struct message_lease lease;
     struct message_lease_applied lease_applied;
     struct message_external_link external_link;
+    struct message_advertised advertised;
     uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
 } message;
 

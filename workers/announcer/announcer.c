@@ -13,6 +13,7 @@
 #include "workers/announcer/packet_filter.h"
 #include "workers/announcer/probes.h"
 #include "workers/announcer/raw_sockets.h"
+#include "workers/announcer/router_packet.h"
 
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -43,6 +44,7 @@ struct announcer {
     struct held_state incoming;
     struct announcements announcements; /* the last committed state */
     struct probes probes;
+    struct advertisements advertisements;
     struct packet_filter filter; /* scratch */
     int send_error;              /* as last said in the log */
 };
@@ -226,8 +228,19 @@ static int on_arp(sd_event_source *source, int fd, uint32_t events, void *userda
     return 0;
 }
 
+/* Of the kernel's own reading of it netadmin sees what it made, but not which router said it. */
+static void handle_advertisement(struct announcer *announcer, uint32_t index, struct message_advertised *advertised)
+{
+    advertised->header = message_header_make(MESSAGE_ADVERTISED, sizeof(*advertised), 0);
+    advertised->index = index;
+    if (advertisements_note(&announcer->advertisements, advertised, clock_monotonic_microseconds()) &&
+        announcer->netadmin)
+        (void)channel_send_message(announcer->netadmin, advertised); /* on_netadmin_closed() hears of a failure */
+}
+
 static int on_neighbour(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
+    struct message_advertised advertised;
     struct neighbour_message message;
     struct received received;
     int result = 0;
@@ -237,8 +250,12 @@ static int on_neighbour(sd_event_source *source, int fd, uint32_t events, void *
     for (int i = 0; i < FRAMES_PER_TURN && (result == 0 || result == -EBADMSG); i++) {
         result = raw_socket_receive_neighbour(fd, &received);
         if (result == 0 &&
-            neighbour_parse(received.bytes, received.length, received.hop_limit, &received.source, &message) == 0 &&
-            (message.is_probe || !mac_address_is_zero(&message.target_mac)))
+            router_parse(received.bytes, received.length, received.hop_limit, &received.source, &advertised) == 0)
+            handle_advertisement(userdata, received.index, &advertised);
+        else if (result == 0 &&
+                 neighbour_parse(received.bytes, received.length, received.hop_limit, &received.source, &message) ==
+                     0 &&
+                 (message.is_probe || !mac_address_is_zero(&message.target_mac)))
             handle_claim(userdata, received.index, &message.target, &message.target_mac, message.is_probe);
     }
     return 0;
@@ -333,6 +350,8 @@ static void handle_link(struct announcer *announcer, const struct message_link *
         channel_new(announcer->event, descriptor, DIRECTION_NETADMIN_TO_ANNOUNCER, &callbacks, &announcer->netadmin);
     if (result < 0)
         log_error("cannot use the link to netadmin", LOG_ERROR(result));
+    for (size_t i = 0; i < announcer->advertisements.count && result == 0; i++)
+        result = channel_send_message(announcer->netadmin, &announcer->advertisements.items[i]);
 }
 
 /* --- the supervisor -------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "workers/announcer/neighbour_packet.h"
 
 #include <arpa/inet.h>
+#include <netinet/icmp6.h>
 
 #define WORDS_OF_IPV6 4
 
@@ -69,6 +70,7 @@ void packet_filter_make_arp(const struct ip_address *addresses, size_t count, st
 }
 
 /*
+ *     a router advertisement?                  accept
  * Per address, with the four words of the target:
  *     A = word; A == that of the address?      else on to the next address
  *     all equal                                accept
@@ -76,6 +78,9 @@ void packet_filter_make_arp(const struct ip_address *addresses, size_t count, st
 void packet_filter_make_neighbour(const struct ip_address *addresses, size_t count, struct packet_filter *ret)
 {
     ret->length = 0;
+    add_load(ret, BPF_B, 0);
+    add_unless_equal_skip(ret, ND_ROUTER_ADVERT, 1);
+    add_accept(ret);
     for (size_t i = 0; i < count && i < PACKET_FILTER_ADDRESSES_MAX; i++) {
         if (addresses[i].family != IP_FAMILY_6)
             continue;

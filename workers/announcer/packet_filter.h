@@ -26,5 +26,6 @@ struct packet_filter {
  */
 void packet_filter_make_arp(const struct ip_address *addresses, size_t count, struct packet_filter *ret);
 
-/* For a raw ICMPv6 socket with ICMP6_FILTER: neighbour messages whose target is one of the IPv6 addresses. */
+/* For a raw ICMPv6 socket with ICMP6_FILTER: router advertisements, and neighbour messages whose target is one of the
+ * IPv6 addresses. */
 void packet_filter_make_neighbour(const struct ip_address *addresses, size_t count, struct packet_filter *ret);

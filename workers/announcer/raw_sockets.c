@@ -33,6 +33,7 @@ int raw_socket_open_neighbour(int fd)
     ICMP6_FILTER_SETBLOCKALL(&types);
     ICMP6_FILTER_SETPASS(ND_NEIGHBOR_ADVERT, &types);
     ICMP6_FILTER_SETPASS(ND_NEIGHBOR_SOLICIT, &types);
+    ICMP6_FILTER_SETPASS(ND_ROUTER_ADVERT, &types);
     if (setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &types, sizeof(types)) < 0 ||
         setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) < 0 ||
         setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof(on)) < 0)

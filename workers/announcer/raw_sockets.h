@@ -11,7 +11,7 @@
 #include "workers/announcer/packet_filter.h"
 
 /* What is read of one frame or message; longer ones are cut, and are none of ours. */
-#define RECEIVED_SIZE 512
+#define RECEIVED_SIZE 1500
 
 /* Whence a message came; hop_limit and source of ICMPv6 only. */
 struct received {
@@ -28,7 +28,8 @@ int raw_socket_filter(int fd, const struct packet_filter *filter) __attribute__(
 /* Begins to receive ARP on every interface. Returns 0 or a negative errno. */
 int raw_socket_open_arp(int fd) __attribute__((warn_unused_result));
 
-/* Lets advertisements and solicitations through alone, with interface and hop limit. Returns 0 or a negative errno. */
+/* Lets advertisements and solicitations of neighbours, and advertisements of routers, through alone, with interface and
+ * hop limit. Returns 0 or a negative errno. */
 int raw_socket_open_neighbour(int fd) __attribute__((warn_unused_result));
 
 /* Next frame of the packet socket. Returns 0; -EAGAIN when there is none; another negative errno. Never waits. */

@@ -34,10 +34,32 @@ static enum address_rank address_rank(const struct link_address *address, const 
     return preference->is_bootstrap ? RANK_BOOTSTRAP : RANK_PERMANENT;
 }
 
+static bool is_advertised(const struct link_address *address, const struct egress_preference *preference)
+{
+    for (size_t i = 0; i < preference->advertised_count; i++) {
+        if (ip_subnet_contains(&preference->advertised[i], &address->address))
+            return true;
+    }
+    return false;
+}
+
+/* Of two with the same rank. */
+static bool is_better(const struct link_address *a, const struct link_address *b,
+                      const struct egress_preference *preference)
+{
+    bool a_is_advertised = is_advertised(a, preference);
+
+    if (a_is_advertised != is_advertised(b, preference))
+        return a_is_advertised;
+    if (a->created != b->created)
+        return (int32_t)(a->created - b->created) > 0;
+    return ip_address_compare(&a->address, &b->address) < 0;
+}
+
 static struct ip_address choose(const struct network_link *external, const struct egress_preference *preference,
                                 bool unique_local)
 {
-    struct ip_address best = {.family = IP_FAMILY_NONE};
+    const struct link_address *best = NULL;
     enum address_rank best_rank = RANK_NONE;
 
     for (uint32_t i = 0; i < external->address_count; i++) {
@@ -48,12 +70,12 @@ static struct ip_address choose(const struct network_link *external, const struc
             ip_address_is_link_local(&candidate->address) ||
             ip_address_is_unique_local(&candidate->address) != unique_local)
             continue;
-        if (rank < best_rank || (rank == best_rank && ip_address_compare(&candidate->address, &best) < 0)) {
-            best = candidate->address;
+        if (rank < best_rank || (best && rank == best_rank && is_better(candidate, best, preference))) {
+            best = candidate;
             best_rank = rank;
         }
     }
-    return best;
+    return best ? best->address : (struct ip_address){.family = IP_FAMILY_NONE};
 }
 
 struct egress_choice egress_choose(const struct network_link *external, const struct egress_preference *preference)

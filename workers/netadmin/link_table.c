@@ -84,6 +84,7 @@ uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address 
     const struct nlattr *attributes[IFA_MAX + 1];
     const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
     const struct nlattr *address;
+    struct ifa_cacheinfo lifetimes = {0};
     uint8_t family;
 
     if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
@@ -94,11 +95,14 @@ uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address 
     address = attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
     if (family == IP_FAMILY_NONE || !address || mnl_attr_get_payload_len(address) != ip_family_length(family))
         return 0;
+    if (attributes[IFA_CACHEINFO] && mnl_attr_get_payload_len(attributes[IFA_CACHEINFO]) >= sizeof(lifetimes))
+        memcpy(&lifetimes, mnl_attr_get_payload(attributes[IFA_CACHEINFO]), sizeof(lifetimes));
     *ret = (struct link_address){
         .address = ip_address_from_bytes(family, mnl_attr_get_payload(address)),
         .prefix_length = header->ifa_prefixlen,
         .protocol = rtnetlink_get_u8(attributes[IFA_PROTO], IFAPROT_UNSPEC),
         .flags = rtnetlink_get_u32(attributes[IFA_FLAGS], header->ifa_flags),
+        .created = lifetimes.cstamp,
     };
     return header->ifa_index;
 }

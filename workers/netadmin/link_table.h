@@ -20,7 +20,8 @@ struct link_address {
     uint8_t prefix_length;
     uint8_t protocol; /* IFA_PROTO, linux/if_addr.h: who added it; 0 when not said (before Linux 5.18) */
     uint8_t reserved;
-    uint32_t flags; /* IFA_F_… */
+    uint32_t flags;   /* IFA_F_… */
+    uint32_t created; /* hundredths of a second since the kernel's start; wraps around (ifa_cacheinfo.cstamp) */
 };
 
 struct network_link {
@@ -36,7 +37,7 @@ struct network_link {
 };
 
 /* Compared byte by byte. */
-static_assert(sizeof(struct link_address) == 24, "no padding");
+static_assert(sizeof(struct link_address) == 28, "no padding");
 static_assert(sizeof(struct network_link) == 4 + 4 + INTERFACE_NAME_SIZE + 6 + 1 + 1 + sizeof(struct device_settings) +
                                                  4 + LINK_ADDRESSES_MAX * sizeof(struct link_address),
               "no padding");

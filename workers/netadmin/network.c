@@ -93,6 +93,7 @@ static void plan_next_reading(struct network *network, int result, uint32_t life
 /* One turn: read, bring the kernel to what is wanted, tell the other half. Returns 0 or the first failure. */
 static int refresh(struct network *network, bool must_tell)
 {
+    struct gateway_choice router = network->families[FAMILY_INDEX_6].choice;
     bool differs = false;
     uint32_t lifetime = 0;
     int result = read_links(network, &differs);
@@ -101,6 +102,7 @@ static int refresh(struct network *network, bool must_tell)
     if (result == 0 && (network->has_topology || network->role == ANCHOR_ROLE_SERVICE))
         result = network_apply(network, &lifetime);
     plan_next_reading(network, result, lifetime);
+    must_tell = must_tell || !gateway_choice_equal(&router, &network->families[FAMILY_INDEX_6].choice); /* NAT-8 */
     network_announce(network, false);
     if (differs || must_tell || network_awaits_element(network) || network->role == ANCHOR_ROLE_SERVICE)
         network->callbacks.on_changed(network, network->callbacks.userdata);
@@ -110,6 +112,12 @@ static int refresh(struct network *network, bool must_tell)
 int network_refresh(struct network *network)
 {
     return refresh(network, false);
+}
+
+void network_handle_advertised(struct network *network, const struct message_advertised *advertised)
+{
+    if (network_note_advertised(network, advertised))
+        (void)refresh(network, true); /* reported, and planned again */
 }
 
 static bool is_in_our_tables(const struct nlmsghdr *message, const struct rtmsg *header)

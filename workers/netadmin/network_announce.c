@@ -1,8 +1,9 @@
 /*
  * The network half's conversation with the announcer; see network.h and network_internal.h. Runs in anchord-netadmin.
  *
- * The announcer is less privileged than we are, and all that it says is whether a gateway address is free: a lying
- * one can keep us from claiming it, or let us claim one that somebody has. It cannot name an address.
+ * The announcer is less privileged than we are. It says whether a gateway address is free: a lying one can keep us from
+ * claiming it, or let us claim one that somebody has. And it says which prefixes a router named last: a lying one can
+ * have us leave with another of our addresses. It cannot name an address.
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -158,6 +159,9 @@ static void on_announcer_message(struct channel *channel, const struct message_h
     switch (message->type) {
     case MESSAGE_PROBED:
         handle_probed(userdata, (const struct message_probed *)message);
+        break;
+    case MESSAGE_ADVERTISED:
+        network_handle_advertised(userdata, (const struct message_advertised *)message);
         break;
     default:
         channel_refuse(channel, message, descriptor);

@@ -96,6 +96,13 @@ struct reported_addresses {
     uint64_t ever;
 };
 
+/* What each router on the external link said last, as the announcer read it. */
+struct advertised_network {
+    struct ip_address router;
+    struct ip_subnet prefixes[ADVERTISED_PREFIXES_MAX];
+    size_t prefix_count;
+};
+
 struct network {
     struct network_callbacks callbacks;
     enum anchor_role role; /* 0 until the configuration has come */
@@ -130,6 +137,9 @@ struct network {
     uint64_t trespassers;              /* routes of route_table_remove_trespassers(), ever */
     struct reported_addresses refused; /* by network_external_without_inner() */
     struct reported_addresses overlapping;
+    struct advertised_network advertised[ADVERTISERS_MAX];
+    size_t advertised_count;
+    size_t advertised_oldest; /* the next to be replaced when they are too many */
     char failures[NETWORK_STEP_MAX_][FAILURE_TEXT_SIZE];
 };
 
@@ -139,6 +149,9 @@ const struct network_link *network_find_link(const struct network *network, enum
 /* Reads, compares and applies once more: something changed that no notification tells. Returns 0 or the first
  * failure, which is reported and tried again. */
 int network_refresh(struct network *network);
+
+/* What the announcer read in a router's advertisement: the egress address may be another. */
+void network_handle_advertised(struct network *network, const struct message_advertised *advertised);
 
 /* --- network_address.c -------------------------------------------------------------------------------- */
 
@@ -234,6 +247,12 @@ int network_watch_routers(struct network *network, const struct network_link *ex
 /* Opens what router_watch needs, before the sandbox is sealed. Returns 0 or a negative errno. */
 int network_open_router_watch(struct network *network, sd_event *event) __attribute__((warn_unused_result));
 void network_close_router_watch(struct network *network);
+
+/* Takes over what a router said. Returns whether it is one of the external link, so that it may count. */
+bool network_note_advertised(struct network *network, const struct message_advertised *advertised);
+
+/* What the router in use advertised last, or NULL: nobody told, or no advertised router is used. */
+const struct advertised_network *network_find_advertised(const struct network *network);
 
 /* CLOCK_MONOTONIC, microseconds; UINT64_MAX without a silent router. */
 uint64_t network_next_router_probe(const struct network *network);

@@ -250,3 +250,49 @@ uint64_t network_next_router_probe(const struct network *network)
 {
     return network->router_watch.silent_count > 0 ? network->router_watch.probe_at : UINT64_MAX;
 }
+
+static struct advertised_network *find_advertised(struct network *network, const struct ip_address *router)
+{
+    for (size_t i = 0; i < network->advertised_count; i++) {
+        if (ip_address_equal(&network->advertised[i].router, router))
+            return &network->advertised[i];
+    }
+    return NULL;
+}
+
+static struct advertised_network *make_room(struct network *network)
+{
+    size_t oldest = network->advertised_oldest;
+
+    if (network->advertised_count < ADVERTISERS_MAX)
+        return &network->advertised[network->advertised_count++];
+    network->advertised_oldest = (oldest + 1) % ADVERTISERS_MAX;
+    return &network->advertised[oldest];
+}
+
+bool network_note_advertised(struct network *network, const struct message_advertised *advertised)
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    struct ip_address router = wire_address_to(&advertised->router);
+    struct advertised_network *known = find_advertised(network, &router);
+
+    if (!external || external->index != advertised->index)
+        return false;
+    known = known ? known : make_room(network);
+    *known = (struct advertised_network){.router = router, .prefix_count = advertised->prefix_count};
+    for (size_t i = 0; i < known->prefix_count; i++)
+        known->prefixes[i] = (struct ip_subnet){wire_address_to(&advertised->prefixes[i].address),
+                                                advertised->prefixes[i].prefix_length};
+    return true;
+}
+
+const struct advertised_network *network_find_advertised(const struct network *network)
+{
+    const struct gateway_choice *choice = &network->families[FAMILY_INDEX_6].choice;
+
+    for (size_t i = 0; i < network->advertised_count && choice->count > 0; i++) {
+        if (ip_address_equal(&network->advertised[i].router, &choice->gateways[0].address))
+            return &network->advertised[i];
+    }
+    return NULL;
+}

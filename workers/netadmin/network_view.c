@@ -56,6 +56,7 @@ bool network_get_view(const struct network *network, struct network_view *ret)
 {
     const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
     const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    const struct advertised_network *advertised = network_find_advertised(network);
     const struct known_lease *lease = &network->addresses[FAMILY_INDEX_6].lease;
     struct egress_preference preference = {.is_bootstrap = network->address_mode == ADDRESS_MODE_BOOTSTRAP};
     struct network_link believed;
@@ -66,6 +67,10 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     believed = network_external_without_inner(network, external);
     if (lease->is_held)
         preference.leased = lease->lease.address;
+    if (advertised) {
+        preference.advertised = advertised->prefixes;
+        preference.advertised_count = advertised->prefix_count;
+    }
     egress = egress_choose(&believed, &preference);
     *ret = (struct network_view){
         .external_index = external->index,

@@ -1,0 +1,41 @@
+/*
+ * Router advertisements (RFC 4861 §4.2) as far as they concern us: which prefixes, MTU and routes a router names, and
+ * which of the last ones netadmin has been told.
+ *
+ * Pure functions without privilege, used by announcer.c, the unit tests and a fuzz target. What is parsed comes from
+ * anybody on the link.
+ */
+#pragma once
+
+#include "common/address.h"
+#include "protocol/messages.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* netadmin is told of no more than this in a second, whatever is forged on the link; the kernel takes what it takes. */
+#define ADVERTISEMENTS_PER_SECOND 16
+
+/*
+ * Reads a received ICMPv6 message of `length` bytes, as neighbour_parse() takes it, and fills all of *ret but header
+ * and index. Returns 0, or -EBADMSG with *ret untouched: no router advertisement, or one that RFC 4861 §6.1.2 makes us
+ * ignore.
+ */
+int router_parse(const void *message, size_t length, int hop_limit, const struct ip_address *source,
+                 struct message_advertised *ret) __attribute__((warn_unused_result));
+
+/* The last advertisement of each router; zero is an empty table. */
+struct advertisements {
+    struct message_advertised items[ADVERTISERS_MAX];
+    size_t count;
+    size_t oldest;          /* is the next to be replaced when the table is full */
+    uint64_t second_begins; /* monotonic microseconds */
+    unsigned int told;      /* in the second that began then */
+};
+
+/*
+ * Takes over what a router said, with header and index filled. Returns whether netadmin must be told: it is another
+ * thing than before. What comes too fast is as if it had not been heard: routers repeat themselves.
+ */
+bool advertisements_note(struct advertisements *advertisements, const struct message_advertised *advertised,
+                         uint64_t now);
