@@ -1,11 +1,11 @@
 /*
- * One active service-anchor per network namespace (SA-7): a lock by the name of an abstract unix socket, which every
- * network namespace has for itself.
+ * One active service-anchor per network namespace (SA-7).
  *
- * Used by service_anchor.c, as root. Who binds the name is active and listens; who finds it taken connects and waits
- * for the end of that connection, so nobody polls, and the active one knows whether somebody stands by. Nothing is
- * sent. A process of the application may take the name: one that is not root's is ignored, which costs the lock and
- * nothing else; root's in the same namespace could change the routes itself.
+ * Used by service_anchor.c, as root. The lock is an nftables table that belongs to our socket (lock_table.h): it goes
+ * with us, however we end, and only CAP_NET_ADMIN could make it, which the application in this namespace does not have
+ * (WALL-8). Whoever stands by says so by a second table, so that the active one knows it when it stops, and looks twice
+ * a second whether the first one is gone: the kernel tells nobody that a table's owner has died (measured). A kernel
+ * below 5.12 has no such tables: then it is the name of an abstract socket (abstract_lock.h), and that is said.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ struct namespace_lock;
 
 struct namespace_lock_callbacks {
     void (*on_acquired)(void *userdata); /* once; from namespace_lock_new() or from the event loop */
-    void (*on_standby)(void *userdata);  /* somebody else is active; before each wait */
+    void (*on_standby)(void *userdata);  /* somebody else is active; at each look */
     void *userdata;
 };
 

@@ -126,6 +126,17 @@ int privileges_restrict_supervisor(struct supervisor_needs needs, const char **r
     return system_call_filter_load(needs.dhcp_client);
 }
 
+int privileges_use_net_admin(bool is_used)
+{
+    CLEANUP(free_capabilities) cap_t held = cap_get_proc();
+    const cap_value_t capability = CAP_NET_ADMIN;
+
+    if (!held || cap_set_flag(held, CAP_EFFECTIVE, 1, &capability, is_used ? CAP_SET : CAP_CLEAR) < 0 ||
+        cap_set_proc(held) < 0)
+        return -errno;
+    return 0;
+}
+
 /* Gives up root; what is permitted survives the change of user (keepcaps) and is trimmed afterwards. */
 static int change_user(const struct worker_privileges *privileges, const char **ret_step)
 {

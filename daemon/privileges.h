@@ -7,7 +7,8 @@
  *                also NET_RAW NET_BIND_SERVICE (to hand on)
  *                effective: KILL alone, permanently, because the kernel delivers a worker's parent death signal with
  *                the rights of the parent that dies (kernel/signal.c: check_kill_permission); without it a worker of
- *                another user would outlive a killed supervisor
+ *                another user would outlive a killed supervisor. A service-anchor's makes NET_ADMIN effective for the
+ *                moment of each request about its lock (lock_table.c)
  *   worker       own user and group, no capability, empty bounding set; netadmin CAP_NET_ADMIN, as ambient
  *   dhcpcd       the same with CAP_NET_RAW and CAP_NET_BIND_SERVICE; CHOWN, for its directories, goes before it starts
  */
@@ -37,6 +38,12 @@ uint64_t privileges_missing(struct supervisor_needs needs);
  */
 int privileges_restrict_supervisor(struct supervisor_needs needs, const char **ret_step)
     __attribute__((warn_unused_result));
+
+/*
+ * Makes CAP_NET_ADMIN effective in the supervisor, for one request to the kernel, or takes it back. Returns 0 or a
+ * negative errno: -EPERM when it is not permitted.
+ */
+int privileges_use_net_admin(bool is_used) __attribute__((warn_unused_result));
 
 #define WORKER_GROUPS_MAX 1
 

@@ -70,11 +70,11 @@ def test_everything_leaves_through_the_anchor(lab):
         assert lab.ask_outside(family).startswith(f"outside {own} ")
         assert f"via {lab.routes(family)[0].split()[2]} " in lab.route_to(family, "192.0.2.1" if family == 4 else "2001:db8::1")
     assert lab.leaked() == 0
-    # Docker's routes are as they were, what is on link stays on link, and there is no nftables.
+    # Docker's routes are as they were, what is on link stays on link, and of nftables there is the lock alone.
     assert lab.lines("route", "show", "default") == [f"default via {DOCKER4} dev eth0"]
     assert lab.lines("-6", "route", "show", "default") == [f"default via {DOCKER6} dev eth0 metric 1024 pref medium"]
     assert lab.route_to(4, "172.30.0.9").startswith("172.30.0.9 dev eth0")
-    assert lab.app.run("nft", "list", "ruleset") == ""
+    assert lab.app.run("nft", "-j", "list", "ruleset").count('"table": {') == 1  # the lock
 
 
 def test_health_tells_whether_there_is_a_route(lab):
@@ -333,14 +333,21 @@ def test_links_that_come_back_soon_are_no_loss(lab):
     assert process.process.poll() is None
 
 
+# --- the application in the namespace (WALL-8) ---
+
 LOCK = "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); name = '\\0anchord/service-anchor'; "
+BIND = "s.bind(name); s.listen()"
+CONNECT = "s.settimeout(5); s.connect_ex(name)"
+NOBODY = ("--reuid=65534", "--clear-groups")
+BARE_ROOT = ("--bounding-set=-all", "--inh-caps=-all")  # root, and no capability: what cap_drop: [ALL] leaves
+NO_OWNED_TABLES = "this kernel has no nftables tables that belong to a process"
 
 
 @contextlib.contextmanager
-def another_user(lab, deed):
+def application(lab, who, deed):
     """A process of the application that has done something with the abstract name, in Python, and waits."""
     with lab.app.entered():
-        process = subprocess.Popen(["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c",
+        process = subprocess.Popen(["setpriv", *who, "/usr/bin/python3", "-c",
                                     f"import socket; {LOCK}{deed}; print('done', flush=True); input()"],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "done\n"
@@ -348,18 +355,92 @@ def another_user(lab, deed):
     process.communicate("\n", timeout=5)
 
 
-def test_another_users_lock_does_not_keep_it_from_working(lab):
-    with another_user(lab, "s.bind(name); s.listen()"):
-        process = lab.start_ready()
+def locks(lab):
+    """The tables that are locks, in the application's namespace."""
+    return [line for line in lab.app.run("nft", "list", "tables").splitlines() if "anchord" in line]
+
+
+def without_owned_tables(build):
+    """The environment of a supervisor whose kernel is older than 5.12."""
+    return {"LD_PRELOAD": f"{build}/tests/netns/without_owned_tables.so"}
+
+
+@pytest.mark.parametrize("who", [NOBODY, BARE_ROOT], ids=["nobody", "root without capabilities"])
+def test_wall8_an_application_cannot_switch_it_off(lab, who):
+    """It binds the name first that was the lock."""
+    with application(lab, who, BIND):
+        lab.start_ready()
+        lab.wait_installed(ANCHOR4, ANCHOR6)
+        assert locks(lab) == ["table ip anchord_lock"]
+
+
+@pytest.mark.parametrize("who", [NOBODY, BARE_ROOT], ids=["nobody", "root without capabilities"])
+def test_wall8_an_application_cannot_keep_what_it_installed(lab, who):
+    """It connects as a standby did."""
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    with application(lab, who, CONNECT):
+        assert process.stop()[0] == 0
+    assert process.find(msg="signal received, shutting down", routes_stay=False)
+    assert [lab.rules(family) + lab.routes(family) for family in FAMILIES] == [[], []]
+    assert locks(lab) == []
+
+
+def test_wall8_an_application_makes_and_changes_no_lock(lab):
+    """Root without CAP_NET_ADMIN; and whoever has it, but not our socket, takes no table away."""
+    lab.start_ready()
+    for command in ("add table ip6 anchord_lock", "delete table ip anchord_lock", "flush ruleset"):
+        lab.app.run("setpriv", *BARE_ROOT, "nft", command, check=False)
+        assert locks(lab) == ["table ip anchord_lock"]
+    lab.app.run("nft", "delete", "table", "ip", "anchord_lock", check=False)
+    lab.app.run("nft", "flush", "ruleset")
+    assert locks(lab) == ["table ip anchord_lock"]
+
+
+def test_sa7_a_second_standby_takes_the_place_of_the_first(lab):
+    """Only one can mark itself as a standby; when it goes, the next one does."""
+    standing_by = "another service-anchor is active in this namespace, standing by"
+    first = lab.start_ready()
+    second = lab.start(runtime="run2")
+    second.wait_for(msg=standing_by)
+    third = lab.start(runtime="run3")
+    third.wait_for(msg=standing_by)
+    assert locks(lab) == ["table ip anchord_lock", "table ip6 anchord_lock"]
+    second.process.kill()
+    second.wait()
+    wait_until(lambda: len(locks(lab)) == 2, "the mark of the third")
+    assert first.stop()[0] == 0
+    assert first.find(msg="signal received, shutting down", routes_stay=True)
+    third.wait_for(msg="anchord ready")
+    assert locks(lab) == ["table ip anchord_lock"]
+    assert lab.installed(ANCHOR4) and lab.installed(ANCHOR6)
+
+
+def test_sa7_an_older_kernel_has_the_abstract_name(lab, build):
+    """Below 5.12 there are no owned tables: it works as before, and says that WALL-8 does not hold."""
+    first = lab.start_ready(**without_owned_tables(build))
+    assert [line for line in first.find(level="WARN") if line["msg"].startswith(NO_OWNED_TABLES)]
+    second = lab.start(runtime="run2", **without_owned_tables(build))
+    second.wait_for(msg="another service-anchor is active in this namespace, standing by")
+    assert locks(lab) == []
+    assert first.stop()[0] == 0
+    second.wait_for(msg="anchord ready")
+    assert second.stop()[0] == 0
+    assert [lab.rules(family) + lab.routes(family) for family in FAMILIES] == [[], []]
+
+
+def test_another_users_lock_does_not_keep_an_older_kernels_from_working(lab, build):
+    with application(lab, NOBODY, BIND):
+        process = lab.start_ready(**without_owned_tables(build))
         process.wait_for(msg="another user's process holds the lock of service-anchors, going on without it")
         lab.wait_installed(ANCHOR4, ANCHOR6)
 
 
-def test_another_users_connection_is_no_standby(lab):
+def test_another_users_connection_is_no_standby_on_an_older_kernel(lab, build):
     """SA-4, SA-7: it is ended at once, or the application could have the routes stay."""
-    process = lab.start_ready()
+    process = lab.start_ready(**without_owned_tables(build))
     lab.wait_installed(ANCHOR4, ANCHOR6)
-    with another_user(lab, "s.settimeout(5); s.connect(name); assert s.recv(1) == b''"):
+    with application(lab, NOBODY, CONNECT + "; assert s.recv(1) == b''"):
         assert process.stop()[0] == 0
     assert process.find(msg="signal received, shutting down", routes_stay=False)
     assert [lab.rules(family) + lab.routes(family) for family in FAMILIES] == [[], []]
