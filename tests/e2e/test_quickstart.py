@@ -80,6 +80,7 @@ def test_ctrl_c_in_the_middle_says_what_is_left(own_lab):
     (["--address", "10.0.0.1"], "--address goes with --parent or --network"),
     (["--parent", "eth0"], "--parent and --network need --address"),
     (["--parent", "eth0", "--address", "10.0.0.1"], "--parent needs --subnet"),
+    (["--parent", "eth0", "--subnet", "10.0.0.0/24", "--address", "10.0.0.9"], "--parent needs --gateway"),
     (["--parent", "eth0", "--subnet", "10.0.0.0/24", "--address", "10.0.1.1"], "10.0.1.1 is not in 10.0.0.0/24"),
     (["--parent", "eth0", "--subnet", "10.0.0.1/24", "--address", "10.0.0.1"], "--subnet"),
     (["--parent", "eth0", "--subnet", "10.0.0.0/24", "--address", "10.0.0.255"], "10.0.0.255 is no host's address"),
