@@ -192,7 +192,22 @@ def test_somebody_who_wants_our_address_is_reported(lab, announcer):
     assert announcer.wait_log("address conflict", address=OURS6)["err"] == "another host wants to take it"
 
 
+@pytest.mark.parametrize("address,wish", [(OURS4, arp(STRANGER, "0.0.0.0", OURS4)),
+                                          (OURS6, solicitation_of_detection(STRANGER, OURS6))], ids=["v4", "v6"])
+def test_a_probe_leaves_the_defence_to_a_claim(lab, announcer, address, wish):
+    """ADDR-13, RFC 5227 §2.4: the kernel answers the probe; the host that takes the address all the same is answered too."""
+    hold_and_wait(lab, announcer)
+    lab.wire.wait(ANNOUNCEMENTS[address], count=2)
+    lab.wire.send(*[wish] * 3)
+    announcer.wait_log("address conflict", level="WARN", address=address)
+    lab.wire.never(ANNOUNCEMENTS[address], 0.3, count=2)
+    lab.wire.send(claim_by(STRANGER)[address])
+    lab.wire.wait(ANNOUNCEMENTS[address], count=3, deadline=1)
+    announcer.wait_log("address conflict", level="ERROR", err=f"held by MAC {STRANGER}")
+
+
 @pytest.mark.parametrize("frame", [
+    pytest.param(arp(STRANGER, "0.0.0.0", OURS4, target_mac=OUR_MAC, destination=OUR_MAC), id="unicast probe"),
     pytest.param(arp(OUR_MAC, OURS4, OURS4), id="our own"),
     pytest.param(arp(STRANGER, PEER4, OURS4), id="question for us"),
     pytest.param(arp(STRANGER, FREE4, FREE4), id="another address"),

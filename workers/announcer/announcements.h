@@ -25,8 +25,9 @@ struct announcement {
     struct wire_held held;
     struct ip_address address; /* held.address */
     unsigned int left_at_first;
-    uint64_t due; /* monotonic microseconds */
-    struct conflict conflict;
+    uint64_t due;             /* monotonic microseconds */
+    struct conflict conflict; /* who claims it */
+    struct conflict wish;     /* who probes for it */
 };
 
 struct announcements {

@@ -202,10 +202,12 @@ static void handle_claim(struct announcer *announcer, uint32_t index, const stru
         finish_probe(announcer, probe, holder);
     if (!announcement)
         return;
-    decision = conflict_judge(&announcement->conflict, holder, clock_monotonic_microseconds());
+    /* A claim is to be heard of, and defended against, also after a probe that was heard of. */
+    decision = conflict_judge(is_probe ? &announcement->wish : &announcement->conflict, holder,
+                              clock_monotonic_microseconds());
     if (decision.must_log)
         log_conflict(&announcement->held, address, holder, is_probe, decision.unlogged);
-    if (decision.must_defend)
+    if (decision.must_defend && !is_probe)
         send_announcement(announcer, announcement);
 }
 
@@ -221,6 +223,8 @@ static int on_arp(sd_event_source *source, int fd, uint32_t events, void *userda
         if (arp_parse(received.bytes, received.length, &message) == 0) {
             bool is_probe = ip_address_is_unspecified(&message.sender);
 
+            if (is_probe && message.is_unicast) /* "are you still there?" (RFC 1122 §2.3.2.1), not "may I?" */
+                continue;
             handle_claim(userdata, received.index, is_probe ? &message.target : &message.sender, &message.sender_mac,
                          is_probe);
         }

@@ -48,7 +48,7 @@ static uint16_t read_16(const uint8_t *bytes)
 int arp_parse(const void *frame, size_t length, struct arp_message *ret)
 {
     const uint8_t *bytes = frame;
-    struct arp_message message;
+    struct arp_message message = {.is_unicast = length > 0 && !(bytes[0] & 1)}; /* IEEE 802 §8.2: the group bit */
     uint16_t operation;
 
     if (length < ARP_FRAME_LENGTH || read_16(bytes + ARP_OFFSET_HARDWARE_TYPE) != ARPHRD_ETHER ||

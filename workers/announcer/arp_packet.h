@@ -26,6 +26,7 @@ struct arp_message {
     struct mac_address sender_mac;
     struct ip_address sender; /* 0.0.0.0: the sender probes for `target` */
     struct ip_address target;
+    bool is_unicast; /* the frame was sent to one host */
 };
 
 /* "I have `address`": a broadcast request for it with itself as sender (RFC 5227 §2.3). */
