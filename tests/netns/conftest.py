@@ -11,11 +11,13 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).p
 import keeper_lab as keeper_lab_module  # noqa: E402
 import netadmin_lab  # noqa: E402
 import supervision as supervision_module  # noqa: E402
+from lab import dhcpcd_versions  # noqa: E402
 
 
 def pytest_addoption(parser):
     parser.addoption("--build", required=True, type=pathlib.Path, help="a build directory of this checkout, compiled")
     parser.addoption("--kills", type=int, default=5, metavar="N", help="how often test_crashes.py kills each process")
+    parser.addoption("--dhcpcd", metavar="SUITE", help="the dhcpcd of this Debian suite instead of the machine's (trixie, forky)")
     parser.addoption("--seed", type=int, metavar="N", help="test_watcher_model.py: this history instead of its own ones")
 
 
@@ -26,9 +28,12 @@ def build(request):
 
 
 @pytest.fixture
-def supervision(build, tmp_path):
+def supervision(build, tmp_path, request):
     tmp_path.chmod(0o755)
     lab = supervision_module.Supervision(build, tmp_path)
+    if request.config.getoption("--dhcpcd"):
+        lab.dhcpcd = tmp_path / "dhcpcd-of-another-suite"
+        dhcpcd_versions.write_program(request.config.getoption("--dhcpcd"), lab.dhcpcd)
     yield lab
     lab.close()
 

@@ -135,7 +135,7 @@ class DhcpLab:
         if without:
             wrap = (*wrap, "setpriv", f"--bounding-set={without}")
         variables = {"ANCHORD_ADDRESS_MODE": "dhcp-refresh", "ANCHORD_DHCP_ARP_PROBE": "false",
-                     "ANCHORD_LOG_LEVEL": "DEBUG", "RUNTIME_DIRECTORY": None, "REPLACED_BY": replaced_by,
+                     "ANCHORD_LOG_LEVEL": "DEBUG", "RUNTIME_DIRECTORY": None, "REPLACED_BY": replaced_by or self.supervision.dhcpcd or "",
                      **environment}
         self.process = self.supervision.start(program, wrap=wrap, **variables)
         return self.process

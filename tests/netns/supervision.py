@@ -221,6 +221,7 @@ class Supervision:
         self.workers = build / "daemon" / "test-workers"
         self.docker_socket = scratch / "docker.sock"
         self.runtime = scratch / "run"
+        self.dhcpcd = None  # a program instead of the machine's; conftest.py sets it
         self.processes = []
 
     def install_stand_in(self, name, **behaviour):
