@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "daemon/dhcp_command_line.h"
+#include "daemon/dhcp_files.h"
 #include "daemon/lease_socket.h"
 #include "daemon/program_output.h"
 #include "daemon/restart_policy.h"
@@ -22,7 +23,7 @@
 /* From SIGTERM or SIGALRM to SIGKILL, when it is to start again; it needs 25 ms (measured). */
 #define LEAVE_DEADLINE MICROSECONDS_PER_SECOND
 
-enum stop { STOP_NONE, STOP_LEAVE, STOP_START_OVER, STOP_RELEASE };
+enum stop { STOP_NONE, STOP_LEAVE, STOP_PAUSE, STOP_START_OVER, STOP_RELEASE };
 
 struct dhcp_client {
     sd_event *event;
@@ -35,9 +36,11 @@ struct dhcp_client {
     sd_event_source *child_source; /* there while the process is */
     sd_event_source *start_timer;
     sd_event_source *deadline_timer;
-    struct program_output *output;
+    struct program_output *errors; /* its standard error */
+    struct program_output *report; /* its log, in which warnings and the rest are, too */
     enum stop stop;
-    uint64_t start_over_delay; /* microseconds, of STOP_START_OVER */
+    uint64_t start_delay;      /* microseconds, of STOP_PAUSE and STOP_START_OVER */
+    struct ip_address ignored; /* a server */
     bool has_ended_for_good;
     pid_t pid;
     uint64_t since; /* real time of its last start or end, nanoseconds; 0: never started */
@@ -122,14 +125,29 @@ void dhcp_client_kill(struct dhcp_client *client)
     signal_client(client, SIGKILL);
 }
 
-void dhcp_client_start_over(struct dhcp_client *client, uint64_t delay)
+static void stop_for(struct dhcp_client *client, enum stop stop, uint64_t delay)
 {
     if (!client->child_source || client->stop != STOP_NONE)
         return;
-    client->stop = STOP_START_OVER;
-    client->start_over_delay = delay;
-    signal_client(client, SIGALRM);
+    client->stop = stop;
+    client->start_delay = delay;
+    signal_client(client, stop == STOP_START_OVER ? SIGALRM : SIGTERM);
     set_timer(client->deadline_timer, LEAVE_DEADLINE);
+}
+
+void dhcp_client_start_over(struct dhcp_client *client, uint64_t delay)
+{
+    stop_for(client, STOP_START_OVER, delay);
+}
+
+void dhcp_client_pause(struct dhcp_client *client, uint64_t delay)
+{
+    stop_for(client, STOP_PAUSE, delay);
+}
+
+void dhcp_client_ignore_server(struct dhcp_client *client, const struct ip_address *server)
+{
+    client->ignored = *server;
 }
 
 void dhcp_client_release(struct dhcp_client *client, uint64_t deadline)
@@ -139,6 +157,12 @@ void dhcp_client_release(struct dhcp_client *client, uint64_t deadline)
     client->stop = STOP_RELEASE;
     signal_client(client, SIGALRM);
     set_timer(client->deadline_timer, deadline);
+}
+
+static void free_output(struct dhcp_client *client)
+{
+    client->report = program_output_free(client->report);
+    client->errors = program_output_free(client->errors);
 }
 
 static void schedule_restart(struct dhcp_client *client, struct log_field how)
@@ -162,7 +186,7 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
 
     (void)source;
     client->child_source = sd_event_source_disable_unref(client->child_source);
-    client->output = program_output_free(client->output);
+    free_output(client);
     client->since = clock_real_nanoseconds();
     client->stop = STOP_NONE;
     clear_timer(client->deadline_timer);
@@ -170,8 +194,8 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
         schedule_restart(client, how);
     else
         log_debug("dhcp client stopped", LOG_TEXT("family", ip_family_to_string(client->family)), how);
-    if ((stop == STOP_LEAVE || stop == STOP_START_OVER) && client->interface[0] != '\0')
-        set_timer(client->start_timer, stop == STOP_LEAVE ? 0 : client->start_over_delay);
+    if (stop != STOP_NONE && stop != STOP_RELEASE && client->interface[0] != '\0')
+        set_timer(client->start_timer, stop == STOP_LEAVE ? 0 : client->start_delay);
     client->callbacks.on_ended(client, stop == STOP_RELEASE && has_exited && info->si_status == 0,
                                client->callbacks.userdata);
     return 0;
@@ -200,10 +224,11 @@ static const struct spawn_limit limits[] = {
     {RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 1 << 20}, {RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 1024}, {RLIMIT_AS, 128 << 20},
 };
 
-static int spawn(struct dhcp_client *client, int output_fd)
+static int spawn(struct dhcp_client *client, int report_fd, int error_fd)
 {
     static struct dhcp_command_line line; /* big, and done with after fork */
     struct sockaddr_un socket_address;
+    const struct dhcp_places places = {dhcp_files_configuration(), LEASE_PROGRAM, socket_address.sun_path};
     struct spawn_request request = {
         .program = dhcp_client_program(),
         .arguments = line.arguments,
@@ -212,7 +237,8 @@ static int spawn(struct dhcp_client *client, int output_fd)
                        .capabilities = CAPABILITY_BIT(CAP_NET_RAW) | CAPABILITY_BIT(CAP_NET_BIND_SERVICE),
                        .death_signal = SIGTERM},
         .supervisor_fd = -1,
-        .output_fd = output_fd,
+        .output_fd = report_fd,
+        .error_fd = error_fd,
         .limits = limits,
         .limit_count = ARRAY_LENGTH(limits),
         .ignores_requests = true, /* one that was meant for its predecessor, too */
@@ -222,20 +248,46 @@ static int spawn(struct dhcp_client *client, int output_fd)
     if (!request.program)
         return -ENOENT;
     if (result == 0)
-        result = dhcp_command_line_make(client->configuration, client->family, client->interface, LEASE_PROGRAM,
-                                        socket_address.sun_path, &line);
+        result = dhcp_command_line_make(client->configuration, client->family, client->interface, &places,
+                                        &client->ignored, &line);
     return result < 0 ? result : spawn_program(&request, &client->pid);
+}
+
+static struct dhcp_saying saying_of(const struct dhcp_client *client, const char *line)
+{
+    return dhcp_saying_parse(client->interface, line);
+}
+
+static enum log_level on_error_line(const char *line, void *userdata)
+{
+    return saying_of(userdata, line).kind == DHCP_SAYING_OTHER ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+}
+
+/* "Nov 29 21:02:20 [123]: eth0: offered 192.0.2.9 from 192.0.2.1" */
+static enum log_level on_report_line(const char *line, void *userdata)
+{
+    struct dhcp_client *client = userdata;
+    const char *end_of_head = strstr(line, "]: ");
+    struct dhcp_saying saying = saying_of(client, end_of_head ? end_of_head + strlen("]: ") : line);
+
+    if (saying.kind > DHCP_SAYING_HARMLESS && client->stop == STOP_NONE)
+        client->callbacks.on_said(client, &saying, client->callbacks.userdata);
+    return LOG_LEVEL_DEBUG;
 }
 
 static int start(struct dhcp_client *client)
 {
-    enum log_level level = client->configuration->log_level == LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
-    CLEANUP_FD int output_fd = -1;
-    int result = program_output_new(client->event, level, "dhcp client says", ip_family_to_string(client->family),
-                                    &client->output, &output_fd);
+    const char *family = ip_family_to_string(client->family);
+    CLEANUP_FD int report_fd = -1;
+    CLEANUP_FD int error_fd = -1;
+    int result = program_output_new(client->event, "dhcp client reports", family, on_report_line, client,
+                                    &client->report, &report_fd);
 
     if (result == 0)
-        result = spawn(client, output_fd);
+        result = program_output_new(client->event, "dhcp client says", family, on_error_line, client, &client->errors,
+                                    &error_fd);
+    if (result == 0)
+        result = spawn(client, report_fd, error_fd);
     if (result < 0)
         return result;
     result = sd_event_add_child(client->event, &client->child_source, client->pid, WEXITED, on_child_exit, client);
@@ -263,7 +315,7 @@ static int on_start_time(sd_event_source *source, uint64_t planned, void *userda
     restart_policy_started(&client->policy, clock_monotonic_microseconds());
     result = start(client);
     if (result < 0) {
-        client->output = program_output_free(client->output);
+        free_output(client);
         log_error("cannot start the dhcp client", LOG_TEXT("family", ip_family_to_string(client->family)),
                   LOG_ERROR(result));
         schedule_restart(client, LOG_TEXT("status", "not started"));
@@ -303,7 +355,7 @@ struct dhcp_client *dhcp_client_free(struct dhcp_client *client)
     sd_event_source_disable_unref(client->child_source); /* it owns the process: killed and reaped with it */
     sd_event_source_disable_unref(client->start_timer);
     sd_event_source_disable_unref(client->deadline_timer);
-    (void)program_output_free(client->output);
+    free_output(client);
     sd_event_unref(client->event);
     free(client);
     return NULL;

@@ -1,5 +1,5 @@
 /*
- * One dhcpcd: its process, its output, its restarts, its end. What it says about leases arrives elsewhere
+ * One dhcpcd: its process, its output, its restarts, its end. What its script says about leases arrives elsewhere
  * (lease_socket.h); this file knows nothing of them.
  *
  * Used by dhcp_family.c; runs in the supervisor, as root. Nothing here waits: all goes by the event loop.
@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "daemon/configuration.h"
+#include "daemon/dhcp_saying.h"
 
 #include <systemd/sd-event.h>
 
@@ -24,6 +25,7 @@ struct dhcp_client_callbacks {
     void (*on_started)(struct dhcp_client *client, void *userdata);
     /* It is dead and reaped; unless it was stopped it is going to be started again. */
     void (*on_ended)(struct dhcp_client *client, bool has_released, void *userdata);
+    void (*on_said)(struct dhcp_client *client, const struct dhcp_saying *saying, void *userdata);
     void *userdata;
 };
 
@@ -48,6 +50,12 @@ void dhcp_client_ask_again(struct dhcp_client *client);
  * whoever answers first, not the server of before. Without a process: at its next start, however soon that is.
  */
 void dhcp_client_start_over(struct dhcp_client *client, uint64_t delay);
+
+/* Ends it without a release, and starts it `delay` microseconds later: it asks whether its lease still counts. */
+void dhcp_client_pause(struct dhcp_client *client, uint64_t delay);
+
+/* A server that is not to be listened to from the next start on; none: all are. */
+void dhcp_client_ignore_server(struct dhcp_client *client, const struct ip_address *server);
 
 /* Ends it with a release; killed after `deadline` microseconds. on_ended follows if it is running. */
 void dhcp_client_release(struct dhcp_client *client, uint64_t deadline);

@@ -60,6 +60,8 @@ static void add_safety(struct dhcp_command_line *line)
 {
     static const char *const options[] = {
         "--nobackground",
+        "--quiet",                   /* errors alone on standard error, which has no levels */
+        "--logfile=/proc/self/fd/1", /* and there everything */
         "--noconfigure",
         "--noipv4ll", /* 9.4.1 crashes with it and without a server */
         "--noipv6rs", /* router advertisements are the kernel's business (ADDR-14) */
@@ -71,25 +73,25 @@ static void add_safety(struct dhcp_command_line *line)
         "--fqdn=disable",          /* else the host name (option 12) would not be sent */
     };
 
-    add(line, "--config=/dev/null");
     for (size_t i = 0; i < ARRAY_LENGTH(options); i++)
         add(line, "%s", options[i]);
 }
 
 int dhcp_command_line_make(const struct configuration *configuration, uint8_t family, const char *interface,
-                           const char *script, const char *lease_socket, struct dhcp_command_line *ret)
+                           const struct dhcp_places *places, const struct ip_address *ignored,
+                           struct dhcp_command_line *ret)
 {
     const char *host_name = configuration->dhcp_host_name;
     char identifier[DHCP_UNIQUE_IDENTIFIER_SIZE];
+    char server[IP_ADDRESS_TEXT_SIZE];
 
     *ret = (struct dhcp_command_line){0};
     dhcp_unique_identifier(host_name, identifier);
     add(ret, "dhcpcd");
+    add(ret, "--config=%s", places->configuration);
     add_safety(ret);
-    if (configuration->log_level > LOG_LEVEL_DEBUG)
-        add(ret, "--quiet"); /* warnings and errors are left */
-    add(ret, "--script=%s", script);
-    add(ret, "--env=%s=%s", LEASE_SOCKET_ENVIRONMENT, lease_socket);
+    add(ret, "--script=%s", places->script);
+    add(ret, "--env=%s=%s", LEASE_SOCKET_ENVIRONMENT, places->lease_socket);
     add(ret, "--hostname=%s", host_name);
     add(ret, "--duid=%s", identifier);
     if (family == IP_FAMILY_4) {
@@ -99,6 +101,8 @@ int dhcp_command_line_make(const struct configuration *configuration, uint8_t fa
         add(ret, "--require=dhcp_server_identifier");
         if (!configuration->dhcp_arp_probe)
             add(ret, "--noarp");
+        if (ignored->family == IP_FAMILY_4)
+            add(ret, "--blacklist=%s", ip_address_format(ignored, server));
     } else {
         add(ret, "--ipv6only");
         add(ret, "--iaid=1"); /* one identity association is all that the name has */

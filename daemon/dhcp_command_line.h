@@ -1,6 +1,6 @@
 /*
- * How dhcpcd is called: everything on its command line, since a configuration file that it cannot read would make it
- * configure the interface by itself, while an option that it does not know ends it (measured, 9.4.1 and 10.1).
+ * How dhcpcd is called: all that matters on its command line, since a configuration file that it cannot read would make
+ * it configure the interface by itself, while an option that it does not know ends it (measured, 9.4.1 and 10.1).
  *
  * Used by dhcp_client.c and by tests; pure, no privilege.
  */
@@ -25,10 +25,16 @@ struct dhcp_command_line {
 /* The same for the same name, on every host and with every MAC, and for no other name. */
 void dhcp_unique_identifier(const char *host_name, char text[DHCP_UNIQUE_IDENTIFIER_SIZE]);
 
+struct dhcp_places {           /* absolute paths */
+    const char *configuration; /* what only some versions understand; without it everything works but that */
+    const char *script;        /* anchord-lease */
+    const char *lease_socket;  /* where that one reports to */
+};
+
 /*
- * The command line for one family on `interface`. `script` and `lease_socket`: absolute paths of anchord-lease and of
- * the socket that it reports to. Returns 0 or -E2BIG. The struct must not be copied afterwards.
+ * The command line for one family on `interface`. `ignored`: a server that is not to be heard, or none. Returns 0 or
+ * -E2BIG. The struct must not be copied afterwards.
  */
 int dhcp_command_line_make(const struct configuration *configuration, uint8_t family, const char *interface,
-                           const char *script, const char *lease_socket, struct dhcp_command_line *ret)
-    __attribute__((warn_unused_result));
+                           const struct dhcp_places *places, const struct ip_address *ignored,
+                           struct dhcp_command_line *ret) __attribute__((warn_unused_result));

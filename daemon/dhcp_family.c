@@ -1,10 +1,9 @@
 /* The lease of one family; see dhcp_family.h. Runs in the supervisor, as root. */
-#include "daemon/dhcp_family.h"
+#include "daemon/dhcp_family_internal.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "protocol/metrics.h"
 
 #include <string.h>
 #include <time.h>
@@ -21,44 +20,13 @@
 /* Nor would one within the 1.1 s in which a client may collect advertisements of several servers before it chooses
  * (RFC 8415 §18.2.1); dhcpcd 10 does (measured). */
 #define SHORTEST_SILENCE6 (2 * MICROSECONDS_PER_SECOND)
-/* After a lease that was refused, then it doubles, up to ANCHORD_DHCP_BACKOFF_MAX: RFC 2131 §3.1 (5) wants 10 s at
- * least before a client that turned an address down begins anew, lest the two go round in circles. */
-#define FIRST_RETRY (10 * MICROSECONDS_PER_SECOND)
+/* 9.4.1 defends the address too, and gives it up at the second claim; but that is the announcer's business (RFC 5227
+ * §2.4 c). It confirms its lease after this, and not with each claim of somebody who does not stop. */
+#define DEFENCE_PAUSE (10 * MICROSECONDS_PER_SECOND)
 /* dhcpcd's own timer ends a lease first; one that has said nothing by then does not work any more. */
 #define EXPIRY_GRACE (10 * MICROSECONDS_PER_SECOND)
 
-/* What was refused last; no reason: nothing, or it was asked again since. */
-struct refusal {
-    struct wire_address address; /* none: it could not be read */
-    uint8_t prefix_length;
-    char reason[REASON_SIZE];
-    uint64_t retry; /* microseconds of CLOCK_BOOTTIME; 0: the host's dhcpcd asks when it likes */
-};
-
-struct dhcp_family {
-    const struct configuration *configuration;
-    uint8_t family; /* enum ip_family */
-    struct dhcp_family_callbacks callbacks;
-    struct dhcp_client *client;
-    char interface[INTERFACE_NAME_SIZE]; /* of the leases */
-    struct message_lease lease;          /* the last one sent; header.type MESSAGE_INVALID: none ever was */
-    uint64_t expires;                    /* microseconds of CLOCK_BOOTTIME; UINT64_MAX: never */
-    bool is_applied;                     /* netadmin has taken it */
-    bool is_in_use;                      /* it, or one before it, and netadmin was not told that it is over */
-    bool is_answered;                    /* or has refused it */
-    bool is_confirmed;  /* an applied lease was counted and told: a successor of netadmin answers, too */
-    bool is_another;    /* not only a renewal of the one before */
-    bool wants_renewal; /* once netadmin has the address: see confirm() */
-    bool is_bound;      /* what dhcpcd believes of itself */
-    bool is_stopping;
-    unsigned int silences; /* in a row */
-    unsigned int refusals; /* in a row */
-    struct refusal refusal;
-    sd_event_source *expiry_timer;
-    sd_event_source *attention_timer;
-};
-
-static const char *name_of(const struct dhcp_family *family)
+const char *dhcp_family_name(const struct dhcp_family *family)
 {
     return ip_family_to_string(family->family);
 }
@@ -68,19 +36,19 @@ static size_t index_of(const struct dhcp_family *family)
     return family->family == IP_FAMILY_4 ? FAMILY_INDEX_4 : FAMILY_INDEX_6;
 }
 
-static void set_timer(sd_event_source *timer, uint64_t delay)
+void dhcp_family_set_timer(sd_event_source *timer, uint64_t delay)
 {
     /* Neither call can fail on a timer source of this process's event loop. */
     (void)sd_event_source_set_time_relative(timer, delay);
     (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
-static void clear_timer(sd_event_source *timer)
+void dhcp_family_clear_timer(sd_event_source *timer)
 {
     (void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
 }
 
-static void count(const struct dhcp_family *family, size_t outcome)
+void dhcp_family_count(const struct dhcp_family *family, size_t outcome)
 {
     metrics_add(METRIC_DHCP_ACQUIRED, metric_cell(index_of(family), outcome), 1);
 }
@@ -129,7 +97,7 @@ void dhcp_family_describe(const struct dhcp_family *family, struct wire_lease_st
 /* --- silence: what is done when nothing is heard ------------------------------------------------------- */
 
 /* `first`, doubled `times` times, but never longer than was asked for (ADDR-6). */
-static uint64_t back_off(const struct dhcp_family *family, uint64_t first, unsigned int times)
+uint64_t dhcp_family_back_off(const struct dhcp_family *family, uint64_t first, unsigned int times)
 {
     uint64_t longest = family->configuration->dhcp_backoff_max_milliseconds * MICROSECONDS_PER_MILLISECOND;
     uint64_t delay = first;
@@ -149,10 +117,10 @@ static uint64_t shortest_silence(const struct dhcp_family *family)
 /* While dhcpcd searches: SIGHUP after a silence that doubles. */
 static void await_answer(struct dhcp_family *family)
 {
-    uint64_t silence = back_off(family, FIRST_SILENCE, family->silences);
+    uint64_t silence = dhcp_family_back_off(family, FIRST_SILENCE, family->silences);
     uint64_t shortest = shortest_silence(family);
 
-    set_timer(family->attention_timer, silence > shortest ? silence : shortest);
+    dhcp_family_set_timer(family->attention_timer, silence > shortest ? silence : shortest);
 }
 
 /* While it is bound: SIGHUP when T1 has passed and nobody renewed. */
@@ -162,9 +130,9 @@ static void await_renewal(struct dhcp_family *family)
     uint64_t renewal = lease->renewal_seconds ? lease->renewal_seconds : lease->valid_seconds / 2;
 
     if (renewal >= lease->valid_seconds) /* for ever, or nonsense: the lease's own end counts */
-        clear_timer(family->attention_timer);
+        dhcp_family_clear_timer(family->attention_timer);
     else
-        set_timer(family->attention_timer, renewal * MICROSECONDS_PER_SECOND + RENEWAL_GRACE);
+        dhcp_family_set_timer(family->attention_timer, renewal * MICROSECONDS_PER_SECOND + RENEWAL_GRACE);
 }
 
 /* The server is asked again, or nothing is held any more. */
@@ -183,24 +151,25 @@ static int on_attention_time(sd_event_source *source, uint64_t planned, void *us
 
     (void)source;
     (void)planned;
-    count(family, METRIC_ERROR);
+    dhcp_family_count(family, METRIC_ERROR);
     if (family->is_bound && !family->lease.is_held) {
         log_warn("the dhcp client says nothing about its expired lease, starting it again",
-                 LOG_TEXT("family", name_of(family)));
+                 LOG_TEXT("family", dhcp_family_name(family)));
         dhcp_client_kill(family->client);
         return 0;
     }
     if (family->refusal.reason[0] != '\0') {
-        log_debug("asking again after a refused lease", LOG_TEXT("family", name_of(family)));
+        log_debug("asking again after a refused lease", LOG_TEXT("family", dhcp_family_name(family)));
     } else if (family->is_bound) {
-        log_info("lease not renewed in time, asking again", LOG_TEXT("family", name_of(family)));
+        log_info("lease not renewed in time, asking again", LOG_TEXT("family", dhcp_family_name(family)));
     } else {
-        log_debug("no lease yet, asking again", LOG_TEXT("family", name_of(family)));
+        log_debug("no lease yet, asking again", LOG_TEXT("family", dhcp_family_name(family)));
         family->silences++;
         await_answer(family);
     }
     forget_refusal(family);
-    dhcp_client_ask_again(family->client);
+    if (!dhcp_setbacks_hear_everybody(family))
+        dhcp_client_ask_again(family->client);
     return 0;
 }
 
@@ -214,14 +183,14 @@ static void send_lease(struct dhcp_family *family)
 }
 
 /* There is none: netadmin brings the bootstrap address back. */
-static void forget_lease(struct dhcp_family *family)
+void dhcp_family_forget_lease(struct dhcp_family *family)
 {
     family->lease = (struct message_lease){
         .header = message_header_make(MESSAGE_LEASE, sizeof(family->lease), family->lease.header.generation + 1),
         .family = family->family,
     };
     family->is_applied = family->is_in_use = family->wants_renewal = false;
-    clear_timer(family->expiry_timer);
+    dhcp_family_clear_timer(family->expiry_timer);
     metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), 0);
     send_lease(family);
     family->callbacks.on_changed(family->callbacks.userdata);
@@ -233,9 +202,9 @@ static void drop_lease(struct dhcp_family *family, const char *why)
 
     if (!family->lease.is_held)
         return;
-    log_warn("lease lost", LOG_TEXT("family", name_of(family)),
+    log_warn("lease lost", LOG_TEXT("family", dhcp_family_name(family)),
              LOG_TEXT("address", format(&family->lease.lease.address, address)), LOG_TEXT("why", why));
-    forget_lease(family);
+    dhcp_family_forget_lease(family);
 }
 
 static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userdata)
@@ -246,7 +215,7 @@ static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userd
     (void)planned;
     drop_lease(family, "expired");
     if (family->is_bound)
-        set_timer(family->attention_timer, EXPIRY_GRACE);
+        dhcp_family_set_timer(family->attention_timer, EXPIRY_GRACE);
     return 0;
 }
 
@@ -256,7 +225,7 @@ static void set_expiry(struct dhcp_family *family)
 
     family->expires = UINT64_MAX;
     if (lease->lease.valid_seconds == LEASE_SECONDS_FOREVER) {
-        clear_timer(family->expiry_timer);
+        dhcp_family_clear_timer(family->expiry_timer);
         return;
     }
     family->expires = lease->received + lease->lease.valid_seconds * MICROSECONDS_PER_SECOND;
@@ -290,6 +259,8 @@ static void take_lease(struct dhcp_family *family, const struct message_lease_ev
     family->is_another = !was_applied || !is_same(&family->lease.lease, &event->lease);
     family->is_bound = true;
     family->silences = 0;
+    if (!needs_renewal(event))
+        family->setbacks.denials = 0;
     family->wants_renewal = needs_renewal(event);
     family->is_applied = was_applied;
     family->is_confirmed = false;
@@ -307,69 +278,26 @@ static void take_lease(struct dhcp_family *family, const struct message_lease_ev
 
 static void lose_lease(struct dhcp_family *family, const struct message_lease_event *event)
 {
-    bool may_go_on = strncmp(event->reason, "EXPIRE", strlen("EXPIRE")) == 0 && strcmp(event->reason, "EXPIRED") != 0;
+    bool is_supervised = configuration_has_dhcp_client(family->configuration);
+    bool is_conflict = strcmp(event->reason, "EXPIRED") == 0;
+    bool is_denied = strcmp(event->reason, "NAK") == 0;
+    bool may_go_on = is_conflict ? is_supervised
+                     : is_denied ? family->setbacks.is_foreign
+                                 : strncmp(event->reason, "EXPIRE", strlen("EXPIRE")) == 0;
 
-    family->is_bound = false;
+    family->is_bound = family->setbacks.is_foreign = false;
     family->silences = 0;
     forget_refusal(family);
     await_answer(family);
     if (may_go_on) {
-        log_debug("the dhcp client gave its lease up; it stays until its end", LOG_TEXT("family", name_of(family)),
-                  LOG_BOOLEAN("carrier", !event->is_carrier_down));
+        log_debug("the dhcp client gave its lease up; it stays until its end",
+                  LOG_TEXT("family", dhcp_family_name(family)), LOG_BOOLEAN("carrier", !event->is_carrier_down));
+        if (is_conflict)
+            dhcp_client_pause(family->client, DEFENCE_PAUSE);
         return;
     }
-    count(family, METRIC_ERROR);
-    drop_lease(family, strcmp(event->reason, "NAK") == 0 ? "refused by the server" : "taken by another host");
-}
-
-/* --- what is refused ------------------------------------------------------------------------------------ */
-
-/* By netadmin, or by anchord-lease, which could not read it. `delay`: microseconds; 0: nobody of ours asks again. */
-static void note_refusal(struct dhcp_family *family, const char *what, const char *why, uint64_t delay)
-{
-    count(family, METRIC_ERROR);
-    text_copy_cut(family->refusal.reason, sizeof(family->refusal.reason), why);
-    family->refusal.retry = delay ? clock_boottime_microseconds() + delay : 0;
-    if (delay)
-        log_warn("lease refused", LOG_TEXT("family", name_of(family)), LOG_TEXT("what", what), LOG_TEXT("why", why),
-                 LOG_NUMBER("retry_in", delay / MICROSECONDS_PER_SECOND));
-    else
-        log_warn("lease refused", LOG_TEXT("family", name_of(family)), LOG_TEXT("what", what), LOG_TEXT("why", why));
-}
-
-/* netadmin keeps nothing of what its policy refuses; what failed otherwise it would try again. */
-static void give_up(struct dhcp_family *family, int error)
-{
-    if (error != -EPERM) {
-        forget_lease(family);
-        return;
-    }
-    family->lease = (struct message_lease){.header.generation = family->lease.header.generation};
-    family->is_applied = family->wants_renewal = false;
-    clear_timer(family->expiry_timer);
-}
-
-/*
- * What dhcpcd holds now cannot be used. It cannot decline it, and if it merely asked again it would ask for the same
- * address: so it starts over, unless there is a lease that serves, which it would give up with that. What duplicate
- * address detection found in use, dhcpcd does decline (RFC 8415 §18.2.8).
- */
-static void refuse_lease(struct dhcp_family *family, const char *what, const char *why, int error)
-{
-    bool is_supervised = configuration_has_dhcp_client(family->configuration);
-    uint64_t delay = back_off(family, FIRST_RETRY, family->refusals++);
-
-    note_refusal(family, what, why, is_supervised ? delay : 0);
-    if (!is_supervised) {
-        clear_timer(family->attention_timer);
-    } else if (family->is_in_use || error == -EADDRINUSE) {
-        set_timer(family->attention_timer, delay);
-    } else {
-        clear_timer(family->attention_timer);
-        give_up(family, error);
-        dhcp_client_start_over(family->client, delay);
-    }
-    family->callbacks.on_changed(family->callbacks.userdata);
+    dhcp_family_count(family, METRIC_ERROR);
+    drop_lease(family, is_denied ? "refused by the server" : "taken by another host");
 }
 
 static void take_unusable(struct dhcp_family *family, const struct message_lease_event *event)
@@ -377,7 +305,7 @@ static void take_unusable(struct dhcp_family *family, const struct message_lease
     family->is_bound = true;
     family->silences = 0;
     family->refusal = (struct refusal){.retry = 0};
-    refuse_lease(family, "what the server gave", event->problem, -EBADMSG);
+    dhcp_setbacks_refuse(family, "what the server gave", event->problem, -EBADMSG);
 }
 
 void dhcp_family_take_event(struct dhcp_family *family, const struct message_lease_event *event)
@@ -385,11 +313,11 @@ void dhcp_family_take_event(struct dhcp_family *family, const struct message_lea
     if (family->is_stopping)
         return;
     if (family->interface[0] == '\0' || strcmp(event->interface, family->interface) != 0) {
-        log_warn("lease event of another interface refused", LOG_TEXT("family", name_of(family)),
+        log_warn("lease event of another interface refused", LOG_TEXT("family", dhcp_family_name(family)),
                  LOG_TEXT("interface", event->interface), LOG_TEXT("wanted", family->interface));
         return;
     }
-    log_debug("lease event", LOG_TEXT("family", name_of(family)), LOG_TEXT("reason", event->reason));
+    log_debug("lease event", LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("reason", event->reason));
     if (event->kind == LEASE_EVENT_HELD)
         take_lease(family, event);
     else if (event->kind == LEASE_EVENT_LOST)
@@ -408,11 +336,11 @@ static void log_applied(const struct dhcp_family *family)
     char address[IP_ADDRESS_TEXT_SIZE], server[IP_ADDRESS_TEXT_SIZE];
 
     if (!family->is_another) {
-        log_debug("lease renewed", LOG_TEXT("family", name_of(family)),
+        log_debug("lease renewed", LOG_TEXT("family", dhcp_family_name(family)),
                   LOG_TEXT("address", format(&lease->address, address)), LOG_NUMBER("seconds", lease->valid_seconds));
         return;
     }
-    log_info("lease acquired", LOG_TEXT("family", name_of(family)),
+    log_info("lease acquired", LOG_TEXT("family", dhcp_family_name(family)),
              LOG_TEXT("address", format(&lease->address, address)), LOG_NUMBER("prefix_length", lease->prefix_length),
              LOG_TEXT("server", format(&lease->server, server)), LOG_NUMBER("seconds", lease->valid_seconds),
              LOG_TEXT("interface", family->interface));
@@ -429,7 +357,9 @@ static void confirm(struct dhcp_family *family)
     family->is_confirmed = family->is_in_use = true;
     family->refusals = 0;
     family->refusal = (struct refusal){.retry = 0};
-    count(family, METRIC_OK);
+    dhcp_family_count(family, METRIC_OK);
+    if (family->is_another)
+        dhcp_setbacks_begin(family);
     log_applied(family);
     metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), family->expires);
     if (family->wants_renewal)
@@ -445,8 +375,8 @@ static void refuse_answered(struct dhcp_family *family, const struct message_lea
     family->is_confirmed = false;
     metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), 0);
     family->refusal = (struct refusal){.address = lease->address, .prefix_length = lease->prefix_length};
-    refuse_lease(family, format(&lease->address, address),
-                 answer->reason[0] != '\0' ? answer->reason : log_errno_text(answer->error), answer->error);
+    dhcp_setbacks_refuse(family, format(&lease->address, address),
+                         answer->reason[0] != '\0' ? answer->reason : log_errno_text(answer->error), answer->error);
 }
 
 void dhcp_family_take_answer(struct dhcp_family *family, const struct message_lease_applied *answer)
@@ -485,6 +415,12 @@ static void on_client_started(struct dhcp_client *client, void *userdata)
     family->callbacks.on_changed(family->callbacks.userdata);
 }
 
+static void on_client_said(struct dhcp_client *client, const struct dhcp_saying *saying, void *userdata)
+{
+    (void)client;
+    dhcp_setbacks_take(userdata, saying);
+}
+
 static void on_client_ended(struct dhcp_client *client, bool has_released, void *userdata)
 {
     struct dhcp_family *family = userdata;
@@ -492,9 +428,9 @@ static void on_client_ended(struct dhcp_client *client, bool has_released, void 
 
     (void)client;
     family->is_bound = false;
-    clear_timer(family->attention_timer);
+    dhcp_family_clear_timer(family->attention_timer);
     if (has_released && family->lease.is_held)
-        log_info("lease released", LOG_TEXT("family", name_of(family)),
+        log_info("lease released", LOG_TEXT("family", dhcp_family_name(family)),
                  LOG_TEXT("address", format(&family->lease.lease.address, address)));
     family->callbacks.on_changed(family->callbacks.userdata);
     if (family->is_stopping)
@@ -504,8 +440,8 @@ static void on_client_ended(struct dhcp_client *client, bool has_released, void 
 void dhcp_family_stop(struct dhcp_family *family, uint64_t deadline)
 {
     family->is_stopping = true;
-    clear_timer(family->expiry_timer);
-    clear_timer(family->attention_timer);
+    dhcp_family_clear_timer(family->expiry_timer);
+    dhcp_family_clear_timer(family->attention_timer);
     dhcp_client_release(family->client, deadline);
 }
 
@@ -534,7 +470,7 @@ int dhcp_family_new(sd_event *event, const struct configuration *configuration, 
                     const struct dhcp_family_callbacks *callbacks, struct dhcp_family **ret)
 {
     CLEANUP(dhcp_family_freep) struct dhcp_family *family = calloc(1, sizeof(*family));
-    struct dhcp_client_callbacks client_callbacks = {on_client_started, on_client_ended, family};
+    struct dhcp_client_callbacks client_callbacks = {on_client_started, on_client_ended, on_client_said, family};
     int result;
 
     if (!family)

@@ -1,6 +1,6 @@
 /*
  * What dhcpcd finds on disk: the lease socket and, when it is ours, directories of its own for its sockets and its
- * leases, below /run.
+ * leases, below /run, and a configuration file.
  *
  * Called by main.c before the supervisor is limited, as root with CAP_CHOWN; nothing is made later.
  */
@@ -16,3 +16,6 @@
  * *ret_path naming what could not be made (valid until the next call).
  */
 int dhcp_files_make(bool is_supervised, int *ret_listener, const char **ret_path) __attribute__((warn_unused_result));
+
+/* The path of dhcpcd's configuration file. */
+const char *dhcp_files_configuration(void);

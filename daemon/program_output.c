@@ -3,26 +3,31 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define OUTPUT_LINE_MAX 400
 
 struct program_output {
     sd_event_source *source;
     int fd;
-    enum log_level level;
     const char *message;
     const char *family;
+    program_output_judge judge;
+    void *userdata;
     size_t length;
     char line[OUTPUT_LINE_MAX + 1];
 };
 
 static void log_line(struct program_output *output)
 {
+    enum log_level level;
+
     if (output->length == 0)
         return;
     output->line[output->length] = '\0';
     output->length = 0;
-    log_at(output->level, output->message, LOG_TEXT("family", output->family), LOG_TEXT("text", output->line));
+    level = output->judge(output->line, output->userdata);
+    log_at(level, output->message, LOG_TEXT("family", output->family), LOG_TEXT("text", output->line));
 }
 
 /* A line that is too long goes on as another one. */
@@ -68,8 +73,8 @@ struct program_output *program_output_free(struct program_output *output)
     return NULL;
 }
 
-int program_output_new(sd_event *event, enum log_level level, const char *message, const char *family,
-                       struct program_output **ret, int *ret_write_end)
+int program_output_new(sd_event *event, const char *message, const char *family, program_output_judge judge,
+                       void *userdata, struct program_output **ret, int *ret_write_end)
 {
     CLEANUP(program_output_freep) struct program_output *output = calloc(1, sizeof(*output));
     CLEANUP_FD int write_end = -1;
@@ -79,16 +84,21 @@ int program_output_new(sd_event *event, enum log_level level, const char *messag
     if (!output)
         return -ENOMEM;
     output->fd = -1;
-    output->level = level;
     output->message = message;
     output->family = family;
+    output->judge = judge;
+    output->userdata = userdata;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     output->fd = ends[0];
     write_end = ends[1];
     if (fcntl(output->fd, F_SETFL, O_NONBLOCK) < 0) /* the writer's end may block: it shall not lose a line */
         return -errno;
+    if (fchmod(write_end, 0222) < 0) /* for one that opens /proc/self/fd/1 as its log, as another user */
+        return -errno;
     result = sd_event_add_io(event, &output->source, output->fd, EPOLLIN, on_readable, output);
+    if (result == 0) /* what it said is older than what it did */
+        result = sd_event_source_set_priority(output->source, SD_EVENT_PRIORITY_NORMAL - 1);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(output);

@@ -12,12 +12,17 @@
 
 struct program_output;
 
+/* Returns the level that a line is logged at; the line is only valid during the call. */
+typedef enum log_level (*program_output_judge)(const char *line, void *userdata);
+
 /*
  * Reads from a new pipe and logs each line as `message` with the fields `family` and `text`; both strings must live as
- * long. *ret_write_end is the caller's: the program's standard output. Returns 0 or a negative errno.
+ * long. *ret_write_end is the caller's: the program's standard output or error. What it writes is handled before what
+ * it does otherwise. Returns 0 or a negative errno.
  */
-int program_output_new(sd_event *event, enum log_level level, const char *message, const char *family,
-                       struct program_output **ret, int *ret_write_end) __attribute__((warn_unused_result));
+int program_output_new(sd_event *event, const char *message, const char *family, program_output_judge judge,
+                       void *userdata, struct program_output **ret, int *ret_write_end)
+    __attribute__((warn_unused_result));
 
 /* Logs what is left of a last line. NULL is fine. Returns NULL. */
 struct program_output *program_output_free(struct program_output *output);

@@ -38,16 +38,17 @@ static int move_high(int fd)
 static int arrange_descriptors(const struct spawn_request *request)
 {
     bool has_supervisor = request->supervisor_fd >= 0;
-    bool has_output = request->output_fd >= 0;
     int supervisor = has_supervisor ? move_high(request->supervisor_fd) : -1;
+    bool has_output = request->output_fd >= 0;
     int output = has_output ? move_high(request->output_fd) : -1;
+    int error = has_output ? move_high(request->error_fd) : -1;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     if (null < 0 || dup2(null, STDIN_FILENO) < 0)
         return -errno;
     if (has_supervisor && (supervisor < 0 || dup2(supervisor, SUPERVISOR_DESCRIPTOR) < 0))
         return -errno;
-    if (has_output && (output < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0))
+    if (has_output && (output < 0 || dup2(output, STDOUT_FILENO) < 0 || error < 0 || dup2(error, STDERR_FILENO) < 0))
         return -errno;
     closefrom(has_supervisor ? SUPERVISOR_DESCRIPTOR + 1 : SUPERVISOR_DESCRIPTOR);
     return 0;

@@ -12,6 +12,9 @@
 #define SCRIPT "/usr/libexec/anchord/anchord-lease"
 #define SOCKET "/run/anchord/lease.sock"
 
+static const struct dhcp_places places = {"/run/anchord/dhcpcd.conf", SCRIPT, SOCKET};
+static const struct ip_address none;
+
 static struct configuration configured(const char *host_name)
 {
     struct configuration configuration = {.log_level = LOG_LEVEL_INFO, .dhcp_arp_probe = true};
@@ -47,11 +50,18 @@ static void unique_identifier_comes_from_the_name_alone(void **state)
 static void safety_is_on_the_command_line(void **state)
 {
     static const char *const always[] = {
-        "--config=/dev/null", "--nobackground",
-        "--noconfigure",      "--noipv4ll",
-        "--noipv6rs",         "--persistent",
-        "--reboot=2",         "--script=/usr/libexec/anchord/anchord-lease",
-        "--hostname=mail",    "--env=ANCHORD_LEASE_SOCKET=/run/anchord/lease.sock",
+        "--config=/run/anchord/dhcpcd.conf",
+        "--nobackground",
+        "--quiet",
+        "--logfile=/proc/self/fd/1",
+        "--noconfigure",
+        "--noipv4ll",
+        "--noipv6rs",
+        "--persistent",
+        "--reboot=2",
+        "--script=/usr/libexec/anchord/anchord-lease",
+        "--hostname=mail",
+        "--env=ANCHORD_LEASE_SOCKET=/run/anchord/lease.sock",
     };
     const struct configuration configuration = configured("mail");
 
@@ -60,7 +70,7 @@ static void safety_is_on_the_command_line(void **state)
         struct dhcp_command_line line;
 
         assert_int_equal(
-            dhcp_command_line_make(&configuration, i ? IP_FAMILY_6 : IP_FAMILY_4, "eth0", SCRIPT, SOCKET, &line), 0);
+            dhcp_command_line_make(&configuration, i ? IP_FAMILY_6 : IP_FAMILY_4, "eth0", &places, &none, &line), 0);
         assert_string_equal(line.arguments[0], "dhcpcd");
         assert_string_equal(line.arguments[line.count - 1], "eth0");
         assert_null(line.arguments[line.count]);
@@ -70,7 +80,6 @@ static void safety_is_on_the_command_line(void **state)
         assert_false(has(&line, i ? "--ipv4only" : "--ipv6only"));
         assert_int_equal(has(&line, "--clientid=\"mail\""), i == 0);
         assert_int_equal(has(&line, "--ia_na=1"), i == 1);
-        assert_true(has(&line, "--quiet"));
         assert_false(has(&line, "--noarp"));
     }
 }
@@ -82,10 +91,8 @@ static void options_follow_the_configuration(void **state)
 
     (void)state;
     configuration.dhcp_arp_probe = false;
-    configuration.log_level = LOG_LEVEL_DEBUG;
-    assert_int_equal(dhcp_command_line_make(&configuration, IP_FAMILY_4, "eth0", SCRIPT, SOCKET, &line), 0);
+    assert_int_equal(dhcp_command_line_make(&configuration, IP_FAMILY_4, "eth0", &places, &none, &line), 0);
     assert_true(has(&line, "--noarp"));
-    assert_false(has(&line, "--quiet"));
 }
 
 static void what_does_not_fit_is_refused(void **state)
@@ -97,7 +104,9 @@ static void what_does_not_fit_is_refused(void **state)
     (void)state;
     memset(path, 'x', sizeof(path));
     path[sizeof(path) - 1] = '\0';
-    assert_int_equal(dhcp_command_line_make(&configuration, IP_FAMILY_4, "eth0", path, SOCKET, &line), -E2BIG);
+    assert_int_equal(dhcp_command_line_make(&configuration, IP_FAMILY_4, "eth0",
+                                            &(struct dhcp_places){"/x", path, SOCKET}, &none, &line),
+                     -E2BIG);
 }
 
 static void host_names_are_those_of_rfc_1123(void **state)
