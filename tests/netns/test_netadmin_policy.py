@@ -42,6 +42,8 @@ def test_policy_refuses_the_whole_state(exposed, backend):
     ([messages.exposure("tcp", 25, ONE4), messages.exposure("tcp", 25, TWO4)], "tcp/25 twice"),
     ([messages.exposure("udp", (10, 20), ONE4), messages.exposure("udp", (20, 30), ONE4)], "udp/20 twice"),
     ([messages.exposure("tcp", (1, 65535), ONE4), messages.exposure("udp", (1, 65535), ONE4)], "more map elements"),
+    ([messages.exposure("tcp", (1, 65535), ONE4),
+      messages.exposure("udp", (1, 65535), ONE4, access=messages.EXPOSURE_WITHHELD)], "more map elements"),
 ))
 def test_impossible_states_are_refused_whole(exposed, items, reason):
     applied = exposed.netadmin.apply(*items)

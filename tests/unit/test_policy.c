@@ -37,18 +37,19 @@ static int judge(const char *backend, char reason[REASON_SIZE])
 {
     const struct wire_network shared = shared_network();
     const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
-    struct map_state state = {0};
+    struct desired_state state = {0};
     struct ip_address address;
     struct map_element element = {.port = 25, .backend_port = 25, .backend = {172, 30, 0, 5}};
     int result;
 
     assert_int_equal(ip_address_parse(backend, &address), 0);
-    assert_int_equal(map_add(&state.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
+    assert_int_equal(map_add(&state.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
     element.port = 26;
     memcpy(element.backend, address.bytes, sizeof(element.backend));
-    assert_int_equal(map_add(&state.maps[family_index_from_family(address.family)][PROTOCOL_INDEX_TCP], &element), 0);
+    assert_int_equal(map_add(&state.open.maps[family_index_from_family(address.family)][PROTOCOL_INDEX_TCP], &element),
+                     0);
     result = policy_check(&policy, &state, reason);
-    map_state_clear(&state);
+    desired_state_clear(&state);
     return result;
 }
 
@@ -103,18 +104,18 @@ static void later_port_of_a_run_is_checked_too(void **state)
 {
     const struct wire_network shared = shared_network();
     const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
-    struct map_state wanted = {0};
+    struct desired_state wanted = {0};
     struct map_element element = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
     char reason[REASON_SIZE];
 
     (void)state;
     for (; element.port < 10; element.port++) {
         element.backend[3] = element.port == 9 ? 1 : 5;
-        assert_int_equal(map_add(&wanted.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_UDP], &element), 0);
+        assert_int_equal(map_add(&wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_UDP], &element), 0);
     }
     assert_int_equal(policy_check(&policy, &wanted, reason), -EPERM);
     assert_non_null(strstr(reason, "port 9 "));
-    map_state_clear(&wanted);
+    desired_state_clear(&wanted);
 }
 
 static void network_without_subnets_allows_nothing(void **state)
@@ -122,14 +123,14 @@ static void network_without_subnets_allows_nothing(void **state)
     const struct wire_network nothing = {.name = "transit"};
     const struct policy policy = {.shared = &nothing, .own = own, .own_count = ARRAY_LENGTH(own)};
     const struct map_element element = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
-    struct map_state wanted = {0};
+    struct desired_state wanted = {0};
     char reason[REASON_SIZE];
 
     (void)state;
     assert_int_equal(policy_check(&policy, &wanted, reason), 0);
-    assert_int_equal(map_add(&wanted.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
+    assert_int_equal(map_add(&wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
     assert_int_equal(policy_check(&policy, &wanted, reason), -EPERM);
-    map_state_clear(&wanted);
+    desired_state_clear(&wanted);
 }
 
 /* Over all four maps together; the elements themselves do not matter any more then. */
@@ -137,16 +138,41 @@ static void one_element_too_many_is_refused(void **state)
 {
     const struct wire_network shared = shared_network();
     const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
-    struct map_state wanted = {0};
+    struct desired_state wanted = {0};
     char reason[REASON_SIZE];
 
     (void)state;
-    wanted.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].count = MAP_ELEMENTS_MAX - 1;
-    wanted.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 1;
+    wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].count = MAP_ELEMENTS_MAX - 1;
+    wanted.open.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 1;
     assert_int_equal(policy_check(&policy, &wanted, reason), 0);
-    wanted.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 2;
+    wanted.open.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 2;
     assert_int_equal(policy_check(&policy, &wanted, reason), -E2BIG);
     assert_string_equal(reason, "more map elements than are allowed");
+    wanted.open.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 1;
+    wanted.withheld.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].count = 1;
+    assert_int_equal(policy_check(&policy, &wanted, reason), -E2BIG);
+}
+
+/* What Docker's configuration does not say: the bridge has the first address, and the host listens there. */
+static void a_bridge_address_that_is_not_named_is_worked_out(void **state)
+{
+    struct wire_network shared = shared_network();
+    const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
+    const struct map_element bridge4 = {.port = 22, .backend_port = 22, .backend = {172, 30, 0, 1}};
+    const struct map_element bridge6 = {.port = 22, .backend_port = 22, .backend = {0xfd, 0x30, [15] = 1}};
+    const struct map_element *const elements[] = {&bridge4, &bridge6};
+    char reason[REASON_SIZE];
+
+    (void)state;
+    shared.subnets[0].gateway = shared.subnets[1].gateway = (struct wire_address){0};
+    for (size_t i = 0; i < 2; i++) {
+        struct desired_state wanted = {0};
+
+        assert_int_equal(map_add(&wanted.open.maps[i][PROTOCOL_INDEX_TCP], elements[i]), 0);
+        assert_int_equal(policy_check(&policy, &wanted, reason), -EPERM);
+        assert_non_null(strstr(reason, "is the gateway of the shared network"));
+        desired_state_clear(&wanted);
+    }
 }
 
 int main(void)
@@ -157,6 +183,7 @@ int main(void)
         cmocka_unit_test(later_port_of_a_run_is_checked_too),
         cmocka_unit_test(network_without_subnets_allows_nothing),
         cmocka_unit_test(one_element_too_many_is_refused),
+        cmocka_unit_test(a_bridge_address_that_is_not_named_is_worked_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,10 +35,13 @@ int exposure_state_add(struct exposure_state *state, const struct message_exposu
         return -EPROTO;
     state->item_count += message->item_count;
     for (uint32_t i = 0; i < message->item_count && !state->error; i++) {
-        bool is_open = message->items[i].access == EXPOSURE_OPEN;
-        int result =
-            map_state_expand(is_open ? &state->collected.open : &state->collected.withheld, &message->items[i]);
+        const struct wire_exposure *item = &message->items[i];
+        bool is_open = item->access == EXPOSURE_OPEN;
+        size_t ports = (size_t)item->port_last - item->port_first + 1;
+        int result = -E2BIG;
 
+        if (desired_state_count(&state->collected) + ports <= MAP_ELEMENTS_MAX)
+            result = map_state_expand(is_open ? &state->collected.open : &state->collected.withheld, item);
         if (result == -E2BIG)
             refuse(state, result, "more map elements than are allowed");
         else if (result < 0)

@@ -1,11 +1,23 @@
 /* Which gateway addresses are claimed; see gateway_claim.h. Pure; runs in anchord-netadmin and its tests. */
 #include "workers/netadmin/gateway_claim.h"
 
+struct ip_address gateway_claim_bridge_address(const struct wire_subnet *wire)
+{
+    struct ip_subnet subnet = {wire_address_to(&wire->address), wire->prefix_length};
+    struct ip_address gateway = wire_address_to(&wire->gateway);
+
+    if (gateway.family == IP_FAMILY_NONE && subnet.prefix_length + 1 < ip_family_bits(subnet.address.family)) {
+        gateway = ip_subnet_first(&subnet);
+        gateway.bytes[ip_family_length(gateway.family) - 1] |= 1;
+    }
+    return gateway;
+}
+
 const char *gateway_claim_check(const struct wire_subnet *wire)
 {
     struct ip_subnet subnet = {wire_address_to(&wire->address), wire->prefix_length};
     struct ip_address address = wire_address_to(&wire->auxiliary_gateway);
-    struct ip_address gateway = wire_address_to(&wire->gateway);
+    struct ip_address gateway = gateway_claim_bridge_address(wire);
     struct ip_address first = ip_subnet_first(&subnet);
     struct ip_address last = ip_subnet_last(&subnet);
 

@@ -12,6 +12,12 @@
 
 #include <stddef.h>
 
+/*
+ * The address of the host's bridge in `subnet`, or none. When Docker's configuration does not name it, it is the
+ * first one: Docker's IPAM gives a network's gateway out before anything else (measured, 20.10.24 and 28.5.2).
+ */
+struct ip_address gateway_claim_bridge_address(const struct wire_subnet *subnet);
+
 struct gateway_claim {
     struct ip_address address;
     uint8_t prefix_length;

@@ -105,6 +105,11 @@ void desired_state_clear(struct desired_state *state)
     map_state_clear(&state->withheld);
 }
 
+size_t desired_state_count(const struct desired_state *state)
+{
+    return map_state_count(&state->open) + map_state_count(&state->withheld);
+}
+
 size_t map_state_count(const struct map_state *state)
 {
     size_t count = 0;

@@ -50,6 +50,7 @@ void map_state_clear(struct map_state *state);
 void desired_state_clear(struct desired_state *state);
 /* Elements over all maps. */
 size_t map_state_count(const struct map_state *state);
+size_t desired_state_count(const struct desired_state *state);
 void map_state_sort(struct map_state *state);
 /* Deep copy; *target must be clear. Returns 0, or -ENOMEM with *target clear. */
 int map_state_copy(struct map_state *target, const struct map_state *source) __attribute__((warn_unused_result));

@@ -49,6 +49,7 @@ struct netadmin {
     struct desired_state desired; /* committed by the watcher and not applied yet, if has_desired */
     bool has_desired;
     uint64_t desired_generation;
+    bool desired_waits;    /* for a subnet that the shared interface does not have yet */
     bool failure_was_said; /* to the watcher, about desired_generation */
     struct nft_failure last_failure;
     struct nft_failure last_sweep_failure;
@@ -129,27 +130,34 @@ static void drop_desired(struct netadmin *netadmin)
     netadmin->failure_was_said = false;
 }
 
-/* The policy knows the topology: only here, just before applying, can it judge. */
-static void check_desired(struct netadmin *netadmin)
+static int judge_desired(const struct netadmin *netadmin, const struct wire_network *shared, char reason[REASON_SIZE])
 {
     struct ip_address own[NETWORK_ADDRESSES_MAX];
-    const struct policy policy = {
-        .shared = &netadmin->topology.shared,
-        .own = own,
-        .own_count = network_list_addresses(netadmin->network, own),
-    };
+    const struct policy policy = {shared, own, network_list_addresses(netadmin->network, own)};
+
+    return policy_check(&policy, &netadmin->desired, reason);
+}
+
+/* The policy knows the topology: only here, just before applying, can it judge. What only a subnet allows that the
+ * interface does not have (WALL-5) waits: its addresses may be on their way. */
+static void check_desired(struct netadmin *netadmin)
+{
     char reason[REASON_SIZE];
     int result;
 
     if (!netadmin->has_desired)
         return;
-    result = policy_check(&policy, &netadmin->desired.open, reason);
-    if (result == 0)
-        result = policy_check(&policy, &netadmin->desired.withheld, reason);
-    if (result == 0)
+    result = judge_desired(netadmin, &netadmin->topology.shared, reason);
+    if (result < 0) {
+        refuse_state(netadmin, netadmin->desired_generation, result, reason);
+        drop_desired(netadmin);
         return;
-    refuse_state(netadmin, netadmin->desired_generation, result, reason);
-    drop_desired(netadmin);
+    }
+    result = judge_desired(netadmin, network_shared_believed(netadmin->network), reason);
+    netadmin->desired_waits = result < 0;
+    if (result < 0 && !netadmin->failure_was_said)
+        refuse_state(netadmin, netadmin->desired_generation, result, reason);
+    netadmin->failure_was_said = netadmin->failure_was_said || result < 0;
 }
 
 static void count_repair(const struct nft_change *change)
@@ -186,9 +194,8 @@ static void show_entries(const struct map_state *held)
 /* Nothing is exposed before the shared network is settled: what comes earlier waits (DISC-4). */
 static bool may_apply_desired(const struct netadmin *netadmin)
 {
-    return netadmin->has_desired &&
-           (netadmin->topology.is_final ||
-            map_state_count(&netadmin->desired.open) + map_state_count(&netadmin->desired.withheld) == 0);
+    return netadmin->has_desired && !netadmin->desired_waits &&
+           (netadmin->topology.is_final || desired_state_count(&netadmin->desired) == 0);
 }
 
 static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAMILY_INDEX_MAX_])

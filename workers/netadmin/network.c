@@ -313,6 +313,10 @@ int network_set_topology(struct network *network, const struct message_topology 
 
     network->topology = *topology;
     network->has_topology = true;
+    if (!is_same) {
+        memset(network->is_borne_out, 0, sizeof(network->is_borne_out));
+        memset(network->has_reported_subnet, 0, sizeof(network->has_reported_subnet));
+    }
     if (!is_same && network->claims_gateway)
         report_refused_claims(&topology->shared);
     return refresh(network, true) == -EPERM ? -EPERM : 0;
@@ -399,7 +403,7 @@ int network_tear_down(struct network *network)
     (void)sd_event_source_set_enabled(network->address_timer, SD_EVENT_OFF);
     network->announcer = channel_free(network->announcer);
     if (shared && network->claims_gateway)
-        first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->topology.shared);
+        first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->shared_believed);
     (void)network_report_result(network, NETWORK_STEP_CLAIM, &request, first);
     leases = network_remove_leases(network);
     first = first < 0 ? first : leases;

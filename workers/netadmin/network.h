@@ -130,6 +130,9 @@ int network_set_lease(struct network *network, const struct message_lease *messa
  * without which dhcpcd gives up; *ret must be zero but for the header. */
 void network_describe_external_link(const struct network *network, struct message_external_link *ret);
 
+/* The shared network of the topology with those of its subnets that the interface itself has (WALL-5). */
+const struct wire_network *network_shared_believed(const struct network *network);
+
 #define NETWORK_ADDRESSES_MAX (LINKS_MAX * LINK_ADDRESSES_MAX)
 
 /* Every address that an interface of this namespace holds, never a target of DNAT (DESIGN §1). Returns how many. */

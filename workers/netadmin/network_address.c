@@ -25,24 +25,6 @@ static enum network_step step_of(size_t family_index)
     return family_index == FAMILY_INDEX_4 ? NETWORK_STEP_OWN4 : NETWORK_STEP_OWN6;
 }
 
-struct link_address network_bootstrap_address(const struct network *network, uint8_t family)
-{
-    const struct wire_network *wire = &network->topology.external;
-    struct ip_address own = wire_address_to(family == IP_FAMILY_4 ? &wire->own4 : &wire->own6);
-
-    for (uint32_t i = 0; i < wire->subnet_count; i++) {
-        struct ip_subnet subnet = {wire_address_to(&wire->subnets[i].address), wire->subnets[i].prefix_length};
-
-        if (own.family != IP_FAMILY_NONE && ip_subnet_contains(&subnet, &own))
-            return (struct link_address){
-                .address = own,
-                .prefix_length = subnet.prefix_length,
-                .flags = family == IP_FAMILY_6 ? IFA_F_NODAD : 0,
-            };
-    }
-    return (struct link_address){.address.family = IP_FAMILY_NONE};
-}
-
 /* Rounded up: the kernel must not be early, because we put the bootstrap address back just before the end. */
 static uint32_t seconds_left(uint64_t until, uint64_t now)
 {

@@ -69,7 +69,7 @@ static int apply_claim(struct network *network)
 
     if (!shared || !network->claims_gateway)
         return 0;
-    result = claimed_addresses_apply(network->rtnetlink, &request, shared, &network->topology.shared, network_may_claim,
+    result = claimed_addresses_apply(network->rtnetlink, &request, shared, &network->shared_believed, network_may_claim,
                                      network);
     if (result > 0)
         log_info("gateway addresses claimed", LOG_TEXT("interface", shared->name), LOG_NUMBER("addresses", result));
@@ -81,7 +81,7 @@ static int remove_trespassers(struct network *network, const struct network_link
 {
     struct rtnetlink_request request;
     int count =
-        route_table_remove_trespassers(network->rtnetlink, &request, external->index, &network->topology.shared);
+        route_table_remove_trespassers(network->rtnetlink, &request, external->index, &network->shared_believed);
 
     for (int i = 0; i < count; i++) {
         network->trespassers++;
@@ -150,7 +150,7 @@ static enum network_step routes_step(const struct family_state *family)
 
 /* Before the first route: a kernel without policy routing puts into main what is meant for any other table
  * (include/net/ip_fib.h, fib_get_table). */
-static int choose_table(struct network *network, struct family_state *family)
+int network_choose_table(struct network *network, struct family_state *family)
 {
     struct rtnetlink_request request;
     int exist;
@@ -215,7 +215,7 @@ int network_apply_family(struct network *network, struct family_state *family, c
 {
     bool differs = decide(network, family, link, choice);
     int changes = 0;
-    int result = choose_table(network, family);
+    int result = network_choose_table(network, family);
 
     if (result == 0)
         result = install(network, family, link, &changes);
@@ -239,7 +239,7 @@ int network_remove_family(struct network *network, struct family_state *family)
 {
     struct rtnetlink_request request;
     int rules = 0;
-    int routes = choose_table(network, family);
+    int routes = network_choose_table(network, family);
 
     if (family->is_absent || routes < 0)
         return routes;
@@ -267,7 +267,7 @@ static int apply_family(struct network *network, struct family_state *family)
     if (family->is_absent)
         return 0;
     if (external)
-        result = choose_table(network, family);
+        result = network_choose_table(network, family);
     if (external && result == 0)
         result = network_adopt_lease(network, family);
     if (external && result == 0 && family->family == IP_FAMILY_6 && family->table == RT_TABLE_MAIN)
@@ -298,6 +298,9 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     if (network->role == ANCHOR_ROLE_SERVICE)
         return network_apply_service(network);
     network_report_links(network);
+    first = network_witness(network);
+    if (first < 0)
+        return first;
     network_report_inner(network);
     network_refuse_inner_leases(network);
     keep_first(&first, apply_settings(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));

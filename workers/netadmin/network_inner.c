@@ -20,10 +20,13 @@ static uint32_t external_index(const struct network *network)
     return external ? external->index : 0;
 }
 
-/* Keeps `prefixes`; returns whether they are others than before. */
-static bool take_over(struct family_state *family, const struct inner_prefix *prefixes, size_t count)
+/* Keeps what the table is to hold; returns whether that is other than before. */
+static bool take_over(struct family_state *family, const struct inner_prefix *prefixes, size_t count,
+                      const struct link_address *witnessed)
 {
-    bool differs = count != family->inner_count;
+    bool differs = count != family->inner_count || !ip_address_equal(&family->remembered, &witnessed->address);
+
+    family->remembered = witnessed->address;
 
     for (size_t i = 0; i < count; i++) {
         differs = differs || !inner_prefix_equal(&family->inner[i], &prefixes[i]);
@@ -36,6 +39,7 @@ static bool take_over(struct family_state *family, const struct inner_prefix *pr
 int network_apply_inner(struct network *network, struct family_state *family)
 {
     bool is_first = family->family == IP_FAMILY_4;
+    const struct link_address *witnessed = &network->addresses[is_first ? FAMILY_INDEX_4 : FAMILY_INDEX_6].witnessed;
     struct inner_prefix prefixes[INNER_PREFIXES_MAX];
     struct rtnetlink_request request;
     size_t count;
@@ -45,8 +49,8 @@ int network_apply_inner(struct network *network, struct family_state *family)
     if (network->role != ANCHOR_ROLE_NETWORK || family->table == RT_TABLE_MAIN)
         return 0;
     count = inner_prefixes_list(&network->links, external_index(network), family->family, prefixes);
-    differs = take_over(family, prefixes, count);
-    changes = route_table_apply_inner(network->rtnetlink, &request, family->family, prefixes, count);
+    differs = take_over(family, prefixes, count, witnessed);
+    changes = route_table_apply_inner(network->rtnetlink, &request, family->family, prefixes, count, witnessed);
     if (changes > 0 && family->is_settled && !differs)
         log_warn("routes or rules of ours were changed by somebody else, put back",
                  LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));

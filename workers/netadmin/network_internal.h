@@ -2,9 +2,8 @@
  * What the parts of the network half share: network.c (facade and events), network_apply.c (the kernel brought
  * to what is wanted), network_address.c (the external interface's addresses), network_lease.c (leases taken),
  * network_inner.c (what the LAN must not name), network_view.c (what the ruleset needs), network_neighbours.c (backends
- * that are others now), network_routers.c (which routers answer), network_announce.c (the announcer), network_report.c
- * (what is said about it). Nobody else
- * includes this.
+ * that are others now), network_witness.c (what of the topology is true), network_routers.c (which routers answer),
+ * network_announce.c (the announcer), network_report.c (what is said about it). Nobody else includes this.
  */
 #pragma once
 
@@ -32,6 +31,7 @@ enum network_step {
     NETWORK_STEP_NEIGHBOURS,
     NETWORK_STEP_ROUTERS,
     NETWORK_STEP_TRESPASSERS,
+    NETWORK_STEP_WITNESS,
     NETWORK_STEP_INNER4,
     NETWORK_STEP_INNER6,
     NETWORK_STEP_ROUTES4,
@@ -48,6 +48,9 @@ enum network_step {
 
 /* The external interface's addresses of one family, as far as they are ours to decide. */
 struct family_addresses {
+    struct link_address witnessed; /* what the link had of its own (network_witness.c); of no family: nothing yet */
+    bool has_recalled;             /* what a predecessor witnessed */
+    bool has_reported_own;
     struct known_lease lease;
     struct wanted_address written; /* the lease as last given to the kernel, on link `written_index` */
     uint32_t written_index;
@@ -76,6 +79,7 @@ struct family_state {
     bool is_settled;                               /* the kernel had all that is wanted after the last comparison */
     struct inner_prefix inner[INNER_PREFIXES_MAX]; /* as last brought to table 24943 */
     size_t inner_count;
+    struct ip_address remembered; /* there */
 };
 
 /* Of several advertised routers: who does not answer any more. */
@@ -115,6 +119,10 @@ struct network {
     bool claims_gateway;
     bool has_topology;
     struct message_topology topology;
+    struct wire_network shared_believed; /* the topology's, with the subnets that are borne out alone */
+    uint32_t believed_index;             /* of the link that bears them out */
+    bool is_borne_out[SUBNETS_MAX];      /* the topology's subnets */
+    bool has_reported_subnet[SUBNETS_MAX];
     struct link_table links;
     struct kept_addresses kept[2]; /* by enum device_side */
     struct family_state families[FAMILY_INDEX_MAX_];
@@ -184,7 +192,13 @@ void network_note_duplicate(struct network *network, const struct link_address *
 /* The lease whose gateway and routes are used, or NULL. */
 const struct lease *network_lease_in_force(const struct network *network, uint8_t family);
 
-/* What Docker gave the external interface, with the prefix length of its subnet; of no family when it gave none. */
+/* --- network_witness.c --------------------------------------------------------------------------------- */
+
+/* Looks what of the topology the links bear out (WALL-5), before anything is changed there. Returns 0 or the first
+ * failure, reported: nothing may be changed then. */
+int network_witness(struct network *network) __attribute__((warn_unused_result));
+
+/* What Docker gave the external interface, as the kernel had it; of no family when that is not known. */
 struct link_address network_bootstrap_address(const struct network *network, uint8_t family);
 
 /* --- network_inner.c ----------------------------------------------------------------------------------- */
@@ -231,6 +245,9 @@ int network_apply(struct network *network, uint32_t *ret_lifetime) __attribute__
  */
 int network_apply_family(struct network *network, struct family_state *family, const struct network_link *link,
                          const struct gateway_choice *choice) __attribute__((warn_unused_result));
+
+/* Which table the family's routes are in, asked of the kernel once. Returns 0 or a failure, reported. */
+int network_choose_table(struct network *network, struct family_state *family) __attribute__((warn_unused_result));
 
 /* Removes rules and routes of one family. Returns 0 or the first failure, reported. */
 int network_remove_family(struct network *network, struct family_state *family) __attribute__((warn_unused_result));

@@ -2,6 +2,7 @@
 #include "workers/netadmin/policy.h"
 
 #include "common/text.h"
+#include "workers/netadmin/gateway_claim.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static void add_subnet(struct judge *judge, const struct wire_subnet *wire)
     const struct ip_subnet subnet = {wire_address_to(&wire->address), wire->prefix_length};
     const struct ip_address first = ip_subnet_first(&subnet);
     const struct ip_address last = ip_subnet_last(&subnet);
-    const struct ip_address gateway = wire_address_to(&wire->gateway);
+    const struct ip_address gateway = gateway_claim_bridge_address(wire);
     const struct ip_address auxiliary_gateway = wire_address_to(&wire->auxiliary_gateway);
     bool has_ends = subnet.prefix_length + 1 < ip_family_bits(subnet.address.family);
 
@@ -46,7 +47,7 @@ static void add_subnet(struct judge *judge, const struct wire_subnet *wire)
         refuse(judge, &first, "is the subnet's network address");
     if (has_ends && subnet.address.family == IP_FAMILY_4)
         refuse(judge, &last, "is the subnet's broadcast address");
-    refuse(judge, &gateway, "is the gateway of the shared network");
+    refuse(judge, &gateway, "is the gateway of the shared network, the host's");
     refuse(judge, &auxiliary_gateway, "is the auxiliary gateway of the shared network");
 }
 
@@ -100,23 +101,30 @@ static int check_map(const struct judge *judge, const struct map *map, uint8_t f
     return 0;
 }
 
-int policy_check(const struct policy *policy, const struct map_state *state, char reason[REASON_SIZE])
+static int check_maps(const struct judge *judge, const struct map_state *state, char reason[REASON_SIZE])
 {
-    struct judge judge = {.policy = policy};
-
-    if (map_state_count(state) > MAP_ELEMENTS_MAX) {
-        text_copy_cut(reason, REASON_SIZE, "more map elements than are allowed");
-        return -E2BIG;
-    }
-    for (uint32_t i = 0; i < policy->shared->subnet_count && i < SUBNETS_MAX; i++)
-        add_subnet(&judge, &policy->shared->subnets[i]);
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
         for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            int result = check_map(&judge, &state->maps[family][protocol], family_index_to_family(family), reason);
+            int result = check_map(judge, &state->maps[family][protocol], family_index_to_family(family), reason);
 
             if (result < 0)
                 return result;
         }
     }
     return 0;
+}
+
+int policy_check(const struct policy *policy, const struct desired_state *state, char reason[REASON_SIZE])
+{
+    struct judge judge = {.policy = policy};
+    int result;
+
+    if (desired_state_count(state) > MAP_ELEMENTS_MAX) {
+        text_copy_cut(reason, REASON_SIZE, "more map elements than are allowed");
+        return -E2BIG;
+    }
+    for (uint32_t i = 0; i < policy->shared->subnet_count && i < SUBNETS_MAX; i++)
+        add_subnet(&judge, &policy->shared->subnets[i]);
+    result = check_maps(&judge, &state->open, reason);
+    return result < 0 ? result : check_maps(&judge, &state->withheld, reason);
 }

@@ -17,7 +17,8 @@ struct policy {
 /*
  * Every backend must be a host's address inside one of the shared network's subnets, and not the subnet's
  * network or broadcast address, its IPAM gateway, its auxiliary gateway, or an address of our own; at most
- * MAP_ELEMENTS_MAX elements. Returns 0, or -EPERM / -E2BIG with `reason` filled: the state is refused whole.
+ * MAP_ELEMENTS_MAX elements, open and withheld together. Returns 0, or -EPERM / -E2BIG with `reason` filled: the state
+ * is refused whole.
  */
-int policy_check(const struct policy *policy, const struct map_state *state, char reason[REASON_SIZE])
+int policy_check(const struct policy *policy, const struct desired_state *state, char reason[REASON_SIZE])
     __attribute__((warn_unused_result));

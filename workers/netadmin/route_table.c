@@ -4,6 +4,7 @@
 #include "common/text.h"
 
 #include <linux/icmpv6.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -262,7 +263,7 @@ static bool route_equal(const struct route *a, const struct route *b)
     /* The kernel names the loopback device for an unreachable v6 route. */
     return a->type == b->type && a->protocol == b->protocol && a->metric == b->metric &&
            a->destination_length == b->destination_length && a->preference == b->preference &&
-           (a->type == RTN_UNREACHABLE || a->index == b->index) && ip_address_equal(&a->destination, &b->destination) &&
+           (a->type != RTN_UNICAST || a->index == b->index) && ip_address_equal(&a->destination, &b->destination) &&
            ip_address_equal(&a->gateway, &b->gateway) && ip_address_equal(&a->source, &b->source);
 }
 
@@ -388,14 +389,54 @@ static struct route inner_route(uint8_t family, const struct inner_prefix *prefi
     return route;
 }
 
+/*
+ *     throw 10.99.0.50 proto 110 metric 24
+ * The look-up goes on as if the table had nothing, so that it decides about no packet.
+ */
+static struct route remembering_route(const struct link_address *address)
+{
+    return (struct route){
+        .family = address->address.family,
+        .type = RTN_THROW,
+        .protocol = ROUTE_PROTOCOL,
+        .scope = RT_SCOPE_UNIVERSE,
+        .table = INNER_ROUTE_TABLE_NUMBER,
+        .metric = address->prefix_length,
+        .destination = address->address,
+        .destination_length = ip_family_bits(address->address.family),
+    };
+}
+
 int route_table_apply_inner(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
-                            const struct inner_prefix *prefixes, size_t count)
+                            const struct inner_prefix *prefixes, size_t count, const struct link_address *remembered)
 {
     struct route_list wanted = {.family = family, .table = INNER_ROUTE_TABLE_NUMBER};
 
+    if (remembered->address.family == family)
+        wanted.routes[wanted.count++] = remembering_route(remembered);
     for (size_t i = 0; i < count; i++)
         wanted.routes[wanted.count++] = inner_route(family, &prefixes[i]);
     return bring_table_to(rtnetlink, request, &wanted);
+}
+
+int route_table_read_remembered(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
+                                struct link_address *ret)
+{
+    struct route_list present = {.family = family, .table = INNER_ROUTE_TABLE_NUMBER};
+    int result = dump_routes(rtnetlink, request, family, INNER_ROUTE_TABLE_NUMBER, on_own_route, &present);
+
+    for (size_t i = 0; i < present.count; i++) {
+        const struct route *route = &present.routes[i];
+
+        if (route->protocol == ROUTE_PROTOCOL && route->type == RTN_THROW && route->metric > 0 &&
+            route->metric <= ip_family_bits(family))
+            *ret = (struct link_address){
+                .address = route->destination,
+                .prefix_length = (uint8_t)route->metric,
+                .flags = family == IP_FAMILY_6 ? IFA_F_NODAD : 0,
+            };
+    }
+    return result;
 }
 
 int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table)

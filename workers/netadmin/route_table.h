@@ -15,6 +15,7 @@
  *     ip route show table 24943:      each subnet of each link but the external one, as the kernel has it in main
  *                172.30.0.0/24 dev SHARED proto 110 scope link src 172.30.0.3 metric 100
  *                unreachable 172.31.0.0/24 proto 110 metric 100              (while its link is down)
+ *                throw 10.99.0.50 proto 110 metric 24                        (remembered: network_witness.c)
  *
  * What is inside is looked up first: whatever a DHCP server or a router makes of main, a /32 say, it takes no inner
  * address over. Then main's specific routes hold, Docker's default routes never do, other people's rules come first,
@@ -69,9 +70,15 @@ struct route_wish {
 int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
     __attribute__((warn_unused_result));
 
-/* Brings table 24943 to the inner subnets of one family. Returns as above. */
+/* Brings table 24943 to the inner subnets of one family, and what is to be remembered there; that may be of no family.
+ * Returns as above. */
 int route_table_apply_inner(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
-                            const struct inner_prefix *prefixes, size_t count) __attribute__((warn_unused_result));
+                            const struct inner_prefix *prefixes, size_t count, const struct link_address *remembered)
+    __attribute__((warn_unused_result));
+
+/* What a predecessor remembered there; *ret stays as it is without anything. Returns 0 or a negative errno. */
+int route_table_read_remembered(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
+                                struct link_address *ret) __attribute__((warn_unused_result));
 
 /* Removes our routes from `table`. Returns 0 or a negative errno. */
 int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table)
