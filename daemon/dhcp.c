@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/dhcp_family.h"
+#include "daemon/dhcp_twin.h"
 #include "daemon/lease_socket.h"
 
 /* For both at once: a release is sent, not answered, within 20 ms (measured). With the workers' deadlines in role.h a
@@ -14,6 +15,7 @@ struct dhcp {
     struct dhcp_callbacks callbacks;
     struct dhcp_family *families[FAMILY_INDEX_MAX_];
     struct lease_socket *socket;
+    struct dhcp_twin *twin; /* NULL: nobody listens */
     bool is_supervised;
     bool is_stopping;
 };
@@ -43,6 +45,7 @@ void dhcp_take_link(struct dhcp *dhcp, const struct message_external_link *link)
     log_debug("external link", LOG_TEXT("interface", link->name), LOG_BOOLEAN("running", link->is_running));
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && !dhcp->is_stopping; i++)
         dhcp_family_set_interface(dhcp->families[i], link->name);
+    dhcp_twin_set_link(dhcp->twin, link->index);
 }
 
 void dhcp_take_answer(struct dhcp *dhcp, const struct message_lease_applied *answer)
@@ -95,6 +98,13 @@ static void send_message(const struct message_header *message, void *userdata)
     dhcp->callbacks.send(message, dhcp->callbacks.userdata);
 }
 
+static void on_twin(const struct mac_address *mac, void *userdata)
+{
+    struct dhcp *dhcp = userdata;
+
+    dhcp_family_take_twin(dhcp->families[FAMILY_INDEX_4], mac);
+}
+
 static void on_changed(void *userdata)
 {
     const struct dhcp *dhcp = userdata;
@@ -115,13 +125,14 @@ struct dhcp *dhcp_free(struct dhcp *dhcp)
     if (!dhcp)
         return NULL;
     (void)lease_socket_free(dhcp->socket);
+    (void)dhcp_twin_free(dhcp->twin);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
         (void)dhcp_family_free(dhcp->families[i]);
     free(dhcp);
     return NULL;
 }
 
-int dhcp_new(sd_event *event, const struct configuration *configuration, int listener,
+int dhcp_new(sd_event *event, const struct configuration *configuration, int listener, int twin_socket,
              const struct dhcp_callbacks *callbacks, struct dhcp **ret)
 {
     static const uint8_t families[FAMILY_INDEX_MAX_] = {IP_FAMILY_4, IP_FAMILY_6};
@@ -138,6 +149,8 @@ int dhcp_new(sd_event *event, const struct configuration *configuration, int lis
     if (result == 0)
         result =
             lease_socket_new(event, listener, dhcp->is_supervised ? DHCP_USER : 0, on_lease_event, dhcp, &dhcp->socket);
+    if (result == 0 && twin_socket >= 0)
+        result = dhcp_twin_new(event, twin_socket, on_twin, dhcp, &dhcp->twin);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(dhcp);

@@ -24,10 +24,10 @@ struct dhcp_callbacks {
 };
 
 /*
- * `listener`: from dhcp_files_make(), stays the caller's. No client is started before netadmin names the link. Returns
- * 0 or a negative errno.
+ * `listener`: from dhcp_files_make(); `twin_socket`: from dhcp_twin_open(), or -1; both stay the caller's. No client is
+ * started before netadmin names the link. Returns 0 or a negative errno.
  */
-int dhcp_new(sd_event *event, const struct configuration *configuration, int listener,
+int dhcp_new(sd_event *event, const struct configuration *configuration, int listener, int twin_socket,
              const struct dhcp_callbacks *callbacks, struct dhcp **ret) __attribute__((warn_unused_result));
 struct dhcp *dhcp_free(struct dhcp *dhcp);
 DEFINE_POINTER_CLEANUP(struct dhcp, (void)dhcp_free, dhcp_freep);

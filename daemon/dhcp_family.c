@@ -298,6 +298,8 @@ static void lose_lease(struct dhcp_family *family, const struct message_lease_ev
     }
     dhcp_family_count(family, METRIC_ERROR);
     drop_lease(family, is_denied ? "refused by the server" : "taken by another host");
+    if (is_denied)
+        dhcp_setbacks_deny(family);
 }
 
 static void take_unusable(struct dhcp_family *family, const struct message_lease_event *event)

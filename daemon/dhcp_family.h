@@ -43,6 +43,9 @@ void dhcp_family_set_interface(struct dhcp_family *family, const char *interface
 /* Of this family, from dhcpcd's script. One that does not fit to what runs is refused and logged. */
 void dhcp_family_take_event(struct dhcp_family *family, const struct message_lease_event *event);
 
+/* A DHCPv4 client with our identifier and the MAC `mac` was heard. */
+void dhcp_family_take_twin(struct dhcp_family *family, const struct mac_address *mac);
+
 /* netadmin's answer to the lease that was sent last, or to an older one. */
 void dhcp_family_take_answer(struct dhcp_family *family, const struct message_lease_applied *answer);
 

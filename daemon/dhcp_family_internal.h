@@ -21,6 +21,9 @@ struct dhcp_setbacks {
     bool is_foreign;           /* the last one came from a server that was not asked */
     struct ip_address ignored; /* a server that only says no; none: all are heard */
     struct ip_address named;   /* the one that was told of last */
+    struct mac_address twin;   /* another client with our identifier */
+    uint64_t twin_heard;       /* microseconds of CLOCK_BOOTTIME; 0: there is none */
+    uint64_t twin_said;        /* in the log */
 };
 
 /* What was refused last; no reason: nothing, or it was asked again since. */
@@ -75,5 +78,7 @@ void dhcp_setbacks_refuse(struct dhcp_family *family, const char *what, const ch
 void dhcp_setbacks_take(struct dhcp_family *family, const struct dhcp_saying *saying);
 /* A lease that netadmin applied, other than the one before. */
 void dhcp_setbacks_begin(struct dhcp_family *family);
+/* A lease was lost, because its server wants it so. */
+void dhcp_setbacks_deny(struct dhcp_family *family);
 /* Nobody has answered for a while. True: the client starts over, because there was a server that it did not hear. */
 bool dhcp_setbacks_hear_everybody(struct dhcp_family *family);

@@ -62,6 +62,51 @@ void dhcp_setbacks_refuse(struct dhcp_family *family, const char *what, const ch
 
 /* --- what dhcpcd says ----------------------------------------------------------------------------------- */
 
+#define TWIN_TEXT_SIZE 64
+/* One that was not heard for so long is gone. */
+#define TWIN_MEMORY (3600 * MICROSECONDS_PER_SECOND)
+/* Between two lines about others with our name. */
+#define TWIN_LOG_INTERVAL (60 * MICROSECONDS_PER_SECOND)
+
+static bool has_twin(const struct dhcp_family *family)
+{
+    return family->setbacks.twin_heard && clock_boottime_microseconds() - family->setbacks.twin_heard < TWIN_MEMORY;
+}
+
+static const char *describe_twin(const struct dhcp_family *family, char text[TWIN_TEXT_SIZE])
+{
+    char mac[MAC_ADDRESS_TEXT_SIZE];
+
+    (void)snprintf(text, TWIN_TEXT_SIZE, "MAC %s has our client identifier",
+                   mac_address_format(&family->setbacks.twin, mac));
+    return text;
+}
+
+/* Any host can forge such a packet: it costs a line, and what the server does to us anyway is taken more slowly. */
+void dhcp_family_take_twin(struct dhcp_family *family, const struct mac_address *mac)
+{
+    struct dhcp_setbacks *setbacks = &family->setbacks;
+    uint64_t now = clock_boottime_microseconds();
+    bool is_known = has_twin(family) && mac_address_equal(&setbacks->twin, mac);
+    char text[MAC_ADDRESS_TEXT_SIZE];
+
+    setbacks->twin = *mac;
+    setbacks->twin_heard = now;
+    if (is_known || (setbacks->twin_said && now - setbacks->twin_said < TWIN_LOG_INTERVAL))
+        return;
+    setbacks->twin_said = now;
+    log_warn("another dhcp client has our identifier: two projects need two names",
+             LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("client_id", family->configuration->dhcp_host_name),
+             LOG_TEXT("mac", mac_address_format(mac, text)));
+}
+
+static void begin_anew(struct dhcp_family *family, uint64_t delay)
+{
+    dhcp_family_clear_timer(family->attention_timer);
+    dhcp_client_start_over(family->client, delay); /* it holds nothing that this could release */
+    family->callbacks.on_changed(family->callbacks.userdata);
+}
+
 /* Never earlier than RFC 2131 §3.1 (5) allows, whatever ANCHORD_DHCP_BACKOFF_MAX is: each DECLINE takes an address out
  * of the server's pool, and somebody who answers for all of them would soon leave none for anybody. */
 static uint64_t delay_after_decline(struct dhcp_family *family)
@@ -84,16 +129,29 @@ static void take_decline(struct dhcp_family *family, const struct ip_address *ad
     uint64_t delay = delay_after_decline(family);
     char address_text[IP_ADDRESS_TEXT_SIZE];
     char mac[MAC_ADDRESS_TEXT_SIZE];
+    char twin[TWIN_TEXT_SIZE];
     char why[REASON_SIZE];
 
-    (void)snprintf(why, sizeof(why), "held by MAC %s",
+    (void)snprintf(why, sizeof(why), "held by MAC %s%s%s",
                    ip_address_equal(address, &setbacks->claimed) ? mac_address_format(&setbacks->holder, mac)
-                                                                 : "unknown");
+                                                                 : "unknown",
+                   has_twin(family) ? ", and " : "", has_twin(family) ? describe_twin(family, twin) : "");
     family->refusal = (struct refusal){.address = wire_address_from(address), .prefix_length = 32};
     note_refusal(family, ip_address_format(address, address_text), why, delay);
-    dhcp_family_clear_timer(family->attention_timer);
-    dhcp_client_start_over(family->client, delay); /* it holds nothing that this could release */
-    family->callbacks.on_changed(family->callbacks.userdata);
+    begin_anew(family, delay);
+}
+
+/* Who of the two asks at once takes the address away from the other, who asks at once. */
+void dhcp_setbacks_deny(struct dhcp_family *family)
+{
+    char twin[TWIN_TEXT_SIZE];
+    uint64_t delay;
+
+    if (!has_twin(family) || !configuration_has_dhcp_client(family->configuration))
+        return;
+    delay = delay_after_decline(family);
+    note_refusal(family, "what the server gave", describe_twin(family, twin), delay);
+    begin_anew(family, delay);
 }
 
 static void ignore_server(struct dhcp_family *family, const struct ip_address *server)

@@ -211,7 +211,8 @@ static size_t report_problems(void)
 /* SPEC §11: announcements need NET_RAW at the start; everything else works without. */
 static void open_raw_sockets(struct raw_sockets *ret)
 {
-    int result = raw_sockets_open(ret);
+    const char *dhcp_name = configuration_has_dhcp_client(&configuration) ? configuration.dhcp_host_name : NULL;
+    int result = raw_sockets_open(dhcp_name, ret);
 
     if (result == -EPERM)
         log_warn("nothing is announced: neighbours learn a new MAC only when theirs expires; add the capability to the "
@@ -241,7 +242,7 @@ static int make_dhcp_files(int *ret_listener)
 static int run_role(const char *argument)
 {
     CLEANUP_FD int lease_listener = -1;
-    CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1};
+    CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1, -1};
     const char *step = NULL;
     int result;
 

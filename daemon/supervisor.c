@@ -416,8 +416,8 @@ static int prepare_dhcp(struct supervisor *supervisor)
 
     if (supervisor->lease_listener < 0)
         return 0;
-    result = dhcp_new(supervisor->event, supervisor->configuration, supervisor->lease_listener, &callbacks,
-                      &supervisor->dhcp);
+    result = dhcp_new(supervisor->event, supervisor->configuration, supervisor->lease_listener,
+                      supervisor->raw_sockets->dhcp, &callbacks, &supervisor->dhcp);
     control_worker_set_dhcp(supervisor->readiness.control, supervisor->dhcp);
     return result;
 }

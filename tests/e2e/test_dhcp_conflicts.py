@@ -1,4 +1,8 @@
-"""Addresses that are not there to be had (ADDR-6, ADDR-13): held by another host, or none left in the pool."""
+"""Addresses that are not there to be had (ADDR-6, ADDR-13): held by another host, or none left in the pool; and what another
+host may do to one that is had."""
+
+import socket
+import struct
 
 import pytest
 
@@ -9,6 +13,14 @@ from lab.machine import wait_until
 from leases import up_together
 
 BACKOFF_MAX = 3  # seconds
+STRANGER = bytes.fromhex("020000000066")
+TWIN = "another dhcp client has our identifier: two projects need two names"
+
+
+def arp_request(sender, target):
+    """Broadcast by STRANGER (RFC 826)."""
+    return (b"\xff" * 6 + STRANGER + struct.pack("!HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + STRANGER + socket.inet_aton(sender) +
+            bytes(6) + socket.inet_aton(target))
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +62,34 @@ def test_an_address_that_another_host_uses_is_declined(contested, figure):
     assert list(project.held(4)) == [project.bootstrap[0]]
     server.wait_logged(rf"DHCPDECLINE\(\S+\) {taken[True]} ", deadline=15)
     project.assert_serves(project.bootstrap[0])
-    address = wait_until(lambda: next((address for address in project.held(4) if address != project.bootstrap[0]), None), 20,
+    refused = project.wait_lease_record("lease refused")
+    assert (refused["what"], refused["why"], refused["retry_in"]) == (
+        taken[True], f"held by MAC {project.segment.client.link_address()}", 10)
+    address = wait_until(lambda: next((address for address in project.held(4) if address != project.bootstrap[0]), None), 30,
                          "another address")
     assert address not in taken.values() and address == project.wait_leased(server)
     project.assert_serves(address)
     figure(f"another address {project.seconds_to(project.wait_added(address)):.1f} s after the start")
+
+
+def test_a_lease_in_use_stays_whoever_asks_for_it_or_claims_it(contested):
+    """ADDR-13, RFC 5227 2.4 c: said and defended, and a connection lives on."""
+    projects, _, server = contested
+    project = projects[True]
+    address = project.wait_leased(server, deadline=40)
+    project.wait_answer("tcp", 25, "smtp", deadline=5)
+    with project.segment.client:
+        stranger = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    with stranger, project.client.connect(address, 25) as connection:
+        stranger.bind((project.segment.client.interface, 0))
+        for sender in ["0.0.0.0"] * 8 + [address] * 8:
+            stranger.send(arp_request(sender, address))
+        said = wait_until(lambda: [record for record in project.records("address conflict")
+                                   if record["address"] == address and record["level"] == "ERROR"], 15, "the claim in the log")
+        assert said[-1]["err"] == f"held by MAC {STRANGER.hex(':')}"
+        wait_until(connection.alive, 15, "the connection after the claims")
+    assert list(project.held(4)) == [address] and not project.lease_records("lease lost")
+    assert server.count(r"DHCPDECLINE") == 1  # at the start
 
 
 def test_without_the_probe_the_other_host_is_found_too_late(contested):
@@ -89,3 +124,21 @@ def test_an_exhausted_pool_leaves_the_bootstrap_address_and_is_asked_again(exhau
     first.compose("stop", ANCHOR)
     assert second.wait_leased(server, deadline=BACKOFF_MAX + 5) == address
     second.assert_serves(address)
+
+
+def test_two_projects_with_one_name_are_told_so_and_take_turns_slowly(segments, leased, figure):
+    """ADDR-5, ADDR-6: a server takes both for one client and each one's address away from it; none of them asks at once."""
+    segment = segments()
+    server = Dnsmasq(segment, (segment.v4(150), segment.v4(199))).start()
+    first, second = (leased(segment=segment, arp_probe=True, environment={"ANCHORD_DHCP_HOSTNAME": "twin"}) for _ in range(2))
+    first.up()
+    address = first.wait_lease_record("lease acquired", deadline=20)["address"]
+    second.up()
+    assert second.wait_lease_record("lease refused", deadline=20)["what"] == address
+    assert wait_until(lambda: first.records(TWIN), 5, "the other one in the log")[0]["client_id"] == "twin"
+    told = wait_until(lambda: [record for project in (first, second) for record in project.lease_records("lease refused")
+                               if record["why"].endswith("has our client identifier")], 120, "somebody who waits for the other")
+    assert told[0]["retry_in"] >= 10
+    figure(f"{server.count('DHCPDECLINE')} times declined in {first.seconds_to(told[0]):.0f} s")
+    assert server.count("DHCPDECLINE") <= 6
+    assert len(first.records(TWIN)) == 1

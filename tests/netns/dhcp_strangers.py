@@ -102,3 +102,11 @@ class TwoServers(Stranger):
         self.requests += 1
         refusal = [self._reply(request, dhcp.NAK, self.other)] if frame.startswith(BROADCAST) else []
         return refusal + ([] if self.is_alone else [self._reply(request, dhcp.ACK, self.server)])
+
+
+def discover(name, mac=STRANGER):
+    """The DISCOVER of a dhcpcd whose client identifier is a name (RFC 2132, 9.14: type 0)."""
+    identifier = b"\0" + name.encode()
+    options = bytes((dhcp.KIND, 1, dhcp.DISCOVER, dhcp.CLIENT, len(identifier))) + identifier + b"\xff"
+    body = struct.pack(dhcp.FIXED, 1, 1, 6, 0, 0x12345678, 0, 0, bytes(4), bytes(4), bytes(4), bytes(4), mac_bytes(mac), dhcp.COOKIE)
+    return udp_frame(mac, NOBODY, dhcp.CLIENT4, dhcp.SERVER4, body + options)

@@ -3,8 +3,8 @@
 import pytest
 
 from announcer_lab import arp
-from dhcp_client_lab import DhcpLab
-from dhcp_strangers import NOBODY, STRANGER, ProxyOfAll, Stranger, TwoServers
+from dhcp_client_lab import LOST, DhcpLab, lease_event
+from dhcp_strangers import NOBODY, STRANGER, ProxyOfAll, Stranger, TwoServers, discover
 from supervision import wait_until
 
 
@@ -96,6 +96,45 @@ def test_a_server_that_refused_is_heard_again_when_no_other_answers(lab):
     lab.serve()
     lab.acquired("v4", timeout=20)
     assert len(process.find(msg=REFUSES)) == 1
+
+
+TWIN = "another dhcp client has our identifier: two projects need two names"
+
+
+def test_another_client_with_our_name_is_recognised_and_given_time(lab):
+    """ADDR-5, ADDR-6: said once; what the server takes away because of it is not asked for at once."""
+    process = lab.start(real=("control",))
+    lab.client_pid("v4")
+    lab.tell(lease_event(reason="RENEW"))
+    lab.acquired("v4")
+    with Stranger(lab) as twin:
+        for name in ("projec", "projects", "Project", "project.", "project", "project"):
+            twin.socket.send(discover(name))
+        said = process.wait_for(msg=TWIN, family="v4")
+        assert (said["level"], said["mac"], said["client_id"]) == ("WARN", STRANGER, "project")
+        assert lab.leases_told("v4") == ["10.77.0.50"]  # he alone changes nothing
+        for number, delay in enumerate((10, 20), 1):
+            lab.tell(lease_event(kind=LOST, reason="NAK"))
+            refused = process.wait_for(msg="lease refused", family="v4", count=number)
+            assert (refused["why"], refused["retry_in"]) == (f"MAC {STRANGER} has our client identifier", delay)
+            process.wait_for(msg="dhcp client stopped", family="v4")
+            lab.tell(lease_event(reason="RENEW"))
+            lab.acquired("v4", count=number + 1)
+    assert len(process.find(msg=TWIN)) == 1
+
+
+def test_without_another_client_a_refused_lease_is_asked_for_at_once(lab):
+    """ADDR-7."""
+    process = lab.start()
+    lab.client_pid("v4")
+    lab.tell(lease_event(reason="RENEW"))
+    lab.acquired("v4")
+    with Stranger(lab) as other:
+        other.socket.send(discover("projects"))
+        other.socket.send(arp(STRANGER, NOBODY, "10.77.0.50"))
+    lab.tell(lease_event(kind=LOST, reason="NAK"))
+    process.wait_for(msg="lease lost", family="v4")
+    assert not process.find(msg="lease refused") and not process.find(msg=TWIN)
 
 
 def test_nothing_alarming_is_said_at_the_start(lab):
