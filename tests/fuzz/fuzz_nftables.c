@@ -86,10 +86,11 @@ static void sweep_flows(struct nfnl_socket *socket, uint8_t family)
     uint32_t flushed[FAMILY_INDEX_MAX_] = {0};
     struct nft_failure failure;
 
-    conntrack_changes_give_up(&changes, &(struct ip_address){.family = family, .bytes = {192, 0, 2, 11}});
-    if (conntrack_sweep(socket, &changes, &current, &external, 1, flushed, &failure) > 0 ||
+    if (conntrack_changes_give_up(&changes, &(struct ip_address){.family = family, .bytes = {192, 0, 2, 11}}) < 0 ||
+        conntrack_sweep(socket, &changes, &current, &external, 1, flushed, &failure) > 0 ||
         flushed[FAMILY_INDEX_4] + flushed[FAMILY_INDEX_6] > fake_kernel_requests())
         abort();
+    free(changes.given_up);
 }
 
 static void read_answers(const uint8_t *bytes, size_t length)

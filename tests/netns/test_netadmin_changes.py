@@ -262,3 +262,24 @@ def test_interface_that_comes_back_under_another_name_gets_its_rules(lab):
     with contextlib.suppress(AssertionError):
         lab.client.run("ip", "route", "add", "172.30.0.0/15", "via", LAN4)
     wait_until(lambda: outcome(lab.client, "tcp", LAN4, 80, 1) == "one", "the port answers again")
+
+
+def test_every_address_that_was_given_up_loses_its_flows(lab):
+    """NAT-4: however many went while nobody looked; those beyond the sixteenth were forgotten, and their flows survived."""
+    numbers = range(101, 131)
+    netadmin = lab.start()
+    netadmin.expose(messages.exposure("udp", 53, ONE4))
+    netadmin.kill()
+    addresses = [f"10.99.0.{number}" for number in numbers]
+    lab.nft(f"add element ip anchord_v4 external {{ {', '.join(addresses)} }}")
+    for port, address in enumerate((*addresses, LAN4), 4000):
+        lab.anchor.run("conntrack", "-I", "-p", "udp", "-s", "10.99.0.9", "-d", address, "--sport", str(port), "--dport", "53",
+                       "-r", ONE4, "-q", "10.99.0.9", "--reply-port-src", "53", "--reply-port-dst", str(port), "-t", "600")
+
+    def left():
+        listed = lab.anchor.run("conntrack", "-L", "-p", "udp", "--dport", "53", check=False)
+        return sorted(address for address in (*addresses, LAN4) if f"dst={address} " in listed)
+
+    assert len(left()) == len(addresses) + 1
+    lab.start()
+    wait_until(lambda: left() == [LAN4], "the flows of all of them to go")

@@ -1,12 +1,13 @@
 """Device settings, claimed gateway addresses and the reported links on the real kernel (NAT-10, NAT-13, GW-1)."""
 
 import re
+import subprocess
 
 import pytest
 
 import messages
 from netadmin_lab import (ANCHOR4, ANCHOR6, CLIENT4, CLIENT6, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, ONE4, ONE6,
-                          OTHER_ANCHOR4, SHARED_MAC, wait_until)
+                          OTHER_ANCHOR4, SHARED_MAC, ask_tcp, wait_until)
 from network_lab import ROUTER4, NetworkLab, wait_logged
 
 DISABLED, FORWARDS, ACCEPTS_RA = 1, 2, 4  # enum link_ipv6_flag
@@ -238,6 +239,25 @@ def test_a_duplicate_address_is_never_reported(lab):
     lab.anchor.run("ip", "address", "add", "2001:db8:99::67/64", "dev", "ext0", "nodad")
     links = links_until(netadmin, lambda links: "2001:db8:99::67/64" in links["ext0"][2])
     assert "2001:db8:99::66/64" not in links["ext0"][2]
+
+
+def test_what_a_router_advertises_pushes_no_address_of_ours_out(lab):
+    """NAT-9: of more than sixteen addresses own and leased ones are served, and that some are not is said. The kernel lists
+    the newest first: Docker's, the oldest, was left out and the service silent."""
+    netadmin = lab.start()
+    with lab.anchor.entered():
+        for number in range(100, 121):
+            subprocess.run(["ip", "address", "add", f"2001:db8:{number}::50/64", "dev", "ext0", "nodad", "valid_lft", "3600",
+                            "preferred_lft", "3600"], check=True)
+    wait_logged(netadmin, "more addresses on the interface than anchord serves", interface="ext0", served=16)
+    netadmin.ping(5)
+    lab.serve(lab.one, "one", "tcp", 80, ONE6)
+    netadmin.expose(messages.exposure("tcp", 80, ONE6), messages.exposure("tcp", 80, ONE4))
+    assert ask_tcp(lab.client, LAN6, 80)[0] == "one"
+    external = lab.anchor.run("nft", "list", "set", "ip6", "anchord_v6", "external")
+    assert LAN6 in external
+    assert LAN4 in lab.anchor.run("nft", "list", "set", "ip", "anchord_v4", "external")
+    assert len(netadmin.logged("more addresses on the interface than anchord serves")) == 1
 
 
 def test_at_most_sixteen_addresses_of_a_link_are_reported(lab):

@@ -113,7 +113,8 @@ static int sweep(void *context)
 
     fake_kernel_start(recorded->bytes, recorded->length);
     result = nfnl_socket_new(&socket);
-    conntrack_changes_give_up(&changes, &given_up);
+    if (result == 0)
+        result = conntrack_changes_give_up(&changes, &given_up);
     if (result == 0)
         result = conntrack_sweep(socket, &changes, &current, NULL, 0, flushed, &failure);
     conntrack_changes_clear(&changes);

@@ -15,6 +15,7 @@
 void conntrack_changes_clear(struct conntrack_changes *changes)
 {
     free(changes->items);
+    free(changes->given_up);
     *changes = (struct conntrack_changes){0};
 }
 
@@ -129,10 +130,32 @@ int conntrack_changes_add_withheld(struct conntrack_changes *changes, const stru
     return result;
 }
 
-void conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip_address *address)
+static bool contains(const struct ip_address *addresses, size_t count, const struct ip_address *address)
 {
-    if (changes->given_up_count < LINK_ADDRESSES_MAX)
-        changes->given_up[changes->given_up_count++] = *address;
+    for (size_t i = 0; i < count; i++) {
+        if (ip_address_equal(&addresses[i], address))
+            return true;
+    }
+    return false;
+}
+
+int conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip_address *address)
+{
+    if (contains(changes->given_up, changes->given_up_count, address))
+        return 0;
+    if (changes->given_up_count == GIVEN_UP_MAX)
+        return -ENOMEM;
+    if (changes->given_up_count == changes->given_up_capacity) {
+        size_t capacity = changes->given_up_capacity ? changes->given_up_capacity * 2 : LINK_ADDRESSES_MAX;
+        struct ip_address *given_up = realloc(changes->given_up, capacity * sizeof(*given_up));
+
+        if (!given_up)
+            return -ENOMEM;
+        changes->given_up = given_up;
+        changes->given_up_capacity = capacity;
+    }
+    changes->given_up[changes->given_up_count++] = *address;
+    return 0;
 }
 
 /* --- which flows ----------------------------------------------------------------------------------------- */
@@ -148,15 +171,6 @@ struct sweep {
     size_t stale_count;
     size_t stale_capacity;
 };
-
-static bool contains(const struct ip_address *addresses, size_t count, const struct ip_address *address)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (ip_address_equal(&addresses[i], address))
-            return true;
-    }
-    return false;
-}
 
 static bool goes_to(const struct conntrack_flow *flow, const struct map_element *element)
 {

@@ -18,14 +18,18 @@ struct conntrack_change {
     struct map_element element;
 };
 
+/* Of addresses that are given up between two sweeps; each flow is compared with all of them. */
+#define GIVEN_UP_MAX 1024
+
 /* A set: noting the same twice takes no more memory for long. */
 struct conntrack_changes {
     struct conntrack_change *items;
     size_t count;
     size_t capacity;
     /* External addresses that we no longer have. */
-    struct ip_address given_up[LINK_ADDRESSES_MAX];
+    struct ip_address *given_up;
     size_t given_up_count;
+    size_t given_up_capacity;
 };
 
 void conntrack_changes_clear(struct conntrack_changes *changes);
@@ -35,8 +39,9 @@ int conntrack_changes_add(struct conntrack_changes *changes, const struct map_st
 /* The same of what is withheld: TCP connections to it stay until it goes altogether (DISC-7). */
 int conntrack_changes_add_withheld(struct conntrack_changes *changes, const struct map_state_difference *difference)
     __attribute__((warn_unused_result));
-/* Notes an address that was given up; more than LINK_ADDRESSES_MAX are ignored. */
-void conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip_address *address);
+/* Notes an address that was given up. Returns 0, or -ENOMEM, also for more than GIVEN_UP_MAX. */
+int conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip_address *address)
+    __attribute__((warn_unused_result));
 
 /*
  * Deletes, with one dump per family concerned:

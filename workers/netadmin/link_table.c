@@ -107,6 +107,44 @@ uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address 
     return header->ifa_index;
 }
 
+/* What goes first when there is no room: whoever advertises prefixes on the LAN adds as many as he likes. */
+static int expendability(const struct link_address *address)
+{
+    bool is_advertised = address->protocol == IFAPROT_KERNEL_RA || address->flags & IFA_F_MANAGETEMPADDR ||
+                         (!(address->flags & IFA_F_PERMANENT) && address->address.family == IP_FAMILY_6 &&
+                          address->prefix_length < ip_family_bits(IP_FAMILY_6));
+
+    if (address->flags & IFA_F_TEMPORARY)
+        return 3;
+    if (!is_advertised)
+        return 0;
+    return address->flags & IFA_F_DEPRECATED ? 2 : 1;
+}
+
+/* Leaves out the last of the most expendable ones, `address` among them. */
+static void append_address(struct network_link *link, const struct link_address *address)
+{
+    uint32_t victim = LINK_ADDRESSES_MAX;
+    int most = expendability(address);
+
+    if (link->address_count < LINK_ADDRESSES_MAX) {
+        link->addresses[link->address_count++] = *address;
+        return;
+    }
+    link->left_out++;
+    for (uint32_t i = LINK_ADDRESSES_MAX; i-- > 0;) {
+        if (expendability(&link->addresses[i]) > most) {
+            most = expendability(&link->addresses[i]);
+            victim = i;
+        }
+    }
+    if (victim == LINK_ADDRESSES_MAX)
+        return;
+    memmove(&link->addresses[victim], &link->addresses[victim + 1],
+            (LINK_ADDRESSES_MAX - 1 - victim) * sizeof(*address));
+    link->addresses[LINK_ADDRESSES_MAX - 1] = *address;
+}
+
 static void on_address(const struct nlmsghdr *message, void *userdata)
 {
     struct reading *reading = userdata;
@@ -114,8 +152,8 @@ static void on_address(const struct nlmsghdr *message, void *userdata)
     uint32_t index = message->nlmsg_type == RTM_NEWADDR ? link_address_parse(message, &address) : 0;
     struct network_link *link = index ? find_index(reading->table, index) : NULL;
 
-    if (link && link->address_count < LINK_ADDRESSES_MAX)
-        link->addresses[link->address_count++] = address;
+    if (link)
+        append_address(link, &address);
 }
 
 static int dump_links(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct reading *reading)

@@ -33,13 +33,15 @@ struct network_link {
     uint8_t is_running;     /* IFF_RUNNING: 0 or 1; before that the kernel drops what is sent, without a word */
     struct device_settings settings;
     uint32_t address_count;
-    struct link_address addresses[LINK_ADDRESSES_MAX]; /* the first ones, in the kernel's order */
+    uint32_t
+        left_out; /* addresses beyond LINK_ADDRESSES_MAX: temporary and deprecated ones first, then advertised ones */
+    struct link_address addresses[LINK_ADDRESSES_MAX]; /* in the kernel's order */
 };
 
 /* Compared byte by byte. */
 static_assert(sizeof(struct link_address) == 28, "no padding");
 static_assert(sizeof(struct network_link) == 4 + 4 + INTERFACE_NAME_SIZE + 6 + 1 + 1 + sizeof(struct device_settings) +
-                                                 4 + LINK_ADDRESSES_MAX * sizeof(struct link_address),
+                                                 4 + 4 + LINK_ADDRESSES_MAX * sizeof(struct link_address),
               "no padding");
 
 /* All links but loopback, at most LINKS_MAX, in the kernel's order. Zero is an empty table. */

@@ -140,6 +140,7 @@ struct network {
     uint64_t held_generation;
     uint32_t reported_index[2]; /* by enum device_side: as last said in the log */
     bool reported_missing[2];
+    bool reported_left_out[2]; /* by enum device_side */
     bool reported_forwarding6;
     struct router_watch router_watch;
     uint64_t trespassers;              /* routes of route_table_remove_trespassers(), ever */

@@ -1,13 +1,20 @@
 /* What the kernel remembers of backends' link-layer addresses; see network.h. Runs in anchord-netadmin (CAP_NET_ADMIN).
  */
-#include "workers/netadmin/map_difference.h"
+#include "common/log.h"
 #include "workers/netadmin/network_internal.h"
+#include "workers/netadmin/newcomers.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Of so many newcomers each is forgotten by a request of its own; of more, those that the kernel knows. */
+#define ASKED_ONE_BY_ONE_MAX 16
+/* The kernel keeps at most 1024 of a family in all namespaces together (net.ipv4.neigh.default.gc_thresh3), unless
+ * somebody allowed it more; the probes of its own correct what is left. */
+#define NEIGHBOURS_MAX 4096
 
 /* ip neighbour del ADDRESS dev LINK */
 static int forget(struct network *network, const struct network_link *link, const struct ip_address *address)
@@ -27,33 +34,92 @@ static int forget(struct network *network, const struct network_link *link, cons
     return network_report_result(network, NETWORK_STEP_NEIGHBOURS, &request, result);
 }
 
-static bool is_named(const struct map *map, const uint8_t backend[16])
+/* --- many at once ---------------------------------------------------------------------------------------- */
+
+struct neighbour_reading {
+    const struct network_link *link;
+    uint8_t family;
+    const struct backend_list *newcomers;
+    struct backend_list found; /* of the newcomers; room for NEIGHBOURS_MAX */
+};
+
+static void on_neighbour(const struct nlmsghdr *message, void *userdata)
 {
-    for (size_t i = 0; i < map->count; i++) {
-        if (memcmp(map->elements[i].backend, backend, sizeof(map->elements[i].backend)) == 0)
-            return true;
-    }
-    return false;
+    struct neighbour_reading *reading = userdata;
+    const struct ndmsg *header = mnl_nlmsg_get_payload(message);
+    const struct nlattr *attributes[NDA_MAX + 1];
+    const struct nlattr *destination;
+    struct ip_address address;
+
+    if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+        ip_family_from_kernel(header->ndm_family) != reading->family ||
+        header->ndm_ifindex != (int)reading->link->index)
+        return;
+    rtnetlink_attributes(message, sizeof(*header), attributes, NDA_MAX);
+    destination = attributes[NDA_DST];
+    if (!destination || mnl_attr_get_payload_len(destination) != ip_family_length(reading->family))
+        return;
+    address = ip_address_from_bytes(reading->family, mnl_attr_get_payload(destination));
+    if (reading->found.count < NEIGHBOURS_MAX && backend_list_contains(reading->newcomers, address.bytes))
+        memcpy(reading->found.items[reading->found.count++], address.bytes, sizeof(address.bytes));
 }
 
-/* What was there before is believed to be the same still: its flows go on undisturbed (NAT-3). */
-static bool is_newcomer(const struct map *before, const uint8_t backend[16])
+/* ip neighbour show dev LINK */
+static int read_neighbours(struct network *network, struct neighbour_reading *reading)
 {
-    return !is_named(&before[PROTOCOL_INDEX_TCP], backend) && !is_named(&before[PROTOCOL_INDEX_UDP], backend);
+    struct rtnetlink_request request;
+    struct ndmsg *header = rtnetlink_request_begin(&request, "list", RTM_GETNEIGH, 0, sizeof(*header));
+    int result;
+
+    header->ndm_family = (uint8_t)ip_family_to_kernel(reading->family);
+    mnl_attr_put_u32(rtnetlink_request_message(&request), NDA_IFINDEX, reading->link->index);
+    (void)snprintf(request.object, sizeof(request.object), "neighbours of %s", reading->link->name);
+    result = rtnetlink_dump(network->rtnetlink, &request, on_neighbour, reading);
+    if (result == -EINTR) /* another entry came or went meanwhile: those that matter were there before */
+        result = 0;
+    return network_report_result(network, NETWORK_STEP_NEIGHBOURS, &request, result);
 }
 
-static void forget_newcomers(struct network *network, const struct network_link *link, uint8_t family,
-                             const struct map *before, const struct map *added)
+static void forget_all(struct network *network, const struct network_link *link, uint8_t family,
+                       const struct backend_list *backends)
 {
-    for (size_t i = 0; i < added->count; i++) {
-        const uint8_t *backend = added->elements[i].backend;
-        struct ip_address address = ip_address_from_bytes(family, backend);
+    for (size_t i = 0; i < backends->count; i++) {
+        struct ip_address address = ip_address_from_bytes(family, backends->items[i]);
 
-        if (i > 0 && memcmp(backend, added->elements[i - 1].backend, sizeof(address.bytes)) == 0)
-            continue;
-        if (is_newcomer(before, backend) && forget(network, link, &address) < 0)
+        if (forget(network, link, &address) < 0)
             return;
     }
+}
+
+/* One request for each would take seconds (measured: 65,535 of them); the kernel knows few of so many. */
+static int forget_known(struct network *network, const struct network_link *link, uint8_t family,
+                        const struct backend_list *newcomers)
+{
+    struct neighbour_reading reading = {.link = link, .family = family, .newcomers = newcomers};
+
+    reading.found.items = calloc(NEIGHBOURS_MAX, sizeof(*reading.found.items));
+    if (!reading.found.items)
+        return -ENOMEM;
+    if (read_neighbours(network, &reading) >= 0)
+        forget_all(network, link, family, &reading.found);
+    backend_list_clear(&reading.found);
+    return 0;
+}
+
+static int forget_newcomers(struct network *network, const struct network_link *link, size_t family_index,
+                            const struct map_state *before, const struct map_state_difference *difference)
+{
+    uint8_t family = family_index_to_family(family_index);
+    struct backend_list newcomers = {0};
+    int result = newcomers_list(before, difference, family_index, &newcomers);
+
+    /* What was there before is believed to be the same still: its flows go on undisturbed (NAT-3). */
+    if (result == 0 && newcomers.count <= ASKED_ONE_BY_ONE_MAX)
+        forget_all(network, link, family, &newcomers);
+    else if (result == 0)
+        result = forget_known(network, link, family, &newcomers);
+    backend_list_clear(&newcomers);
+    return result;
 }
 
 void network_forget_neighbours(struct network *network, const struct map_state *before,
@@ -62,8 +128,9 @@ void network_forget_neighbours(struct network *network, const struct map_state *
     const struct network_link *link = network_find_link(network, DEVICE_SIDE_SHARED);
 
     for (size_t family = 0; link && family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            forget_newcomers(network, link, family_index_to_family(family), before->maps[family],
-                             &difference->maps[family][protocol].added);
+        int result = forget_newcomers(network, link, family, before, difference);
+
+        if (result < 0)
+            log_error("neighbours of new backends not forgotten", LOG_ERROR(result));
     }
 }

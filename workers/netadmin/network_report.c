@@ -54,6 +54,19 @@ static void report_link(struct network *network, enum device_side side, const st
              LOG_NUMBER("index", link->index), LOG_NUMBER("mtu", link->mtu));
 }
 
+static void report_left_out(struct network *network, enum device_side side)
+{
+    const struct network_link *link = network_find_link(network, side);
+    bool has_too_many = link && link->left_out > 0;
+
+    if (has_too_many && !network->reported_left_out[side])
+        log_warn("more addresses on the interface than anchord serves: temporary, deprecated and advertised ones are "
+                 "left out",
+                 LOG_TEXT("interface", link->name), LOG_NUMBER("served", LINK_ADDRESSES_MAX),
+                 LOG_NUMBER("left_out", link->left_out));
+    network->reported_left_out[side] = has_too_many;
+}
+
 static bool has_subnet6(const struct wire_network *wire)
 {
     for (uint32_t i = 0; i < wire->subnet_count; i++) {
@@ -84,6 +97,8 @@ void network_report_links(struct network *network)
 {
     report_link(network, DEVICE_SIDE_EXTERNAL, &network->topology.external);
     report_link(network, DEVICE_SIDE_SHARED, &network->topology.shared);
+    report_left_out(network, DEVICE_SIDE_EXTERNAL);
+    report_left_out(network, DEVICE_SIDE_SHARED);
     report_forwarding6(network);
 }
 

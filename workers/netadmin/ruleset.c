@@ -2,6 +2,7 @@
 #include "workers/netadmin/ruleset.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
 #include "workers/netadmin/conntrack.h"
@@ -236,20 +237,23 @@ static bool is_external(const struct network_view *view, const struct ip_address
 
 /* The addresses that were external before: our own last view, or what a predecessor left in the set. What
  * others put into the set since then was never our address. */
-static void note_given_up(struct ruleset *ruleset, const struct content *content, const struct network_view *view)
+static int note_given_up(struct ruleset *ruleset, const struct content *content, const struct network_view *view)
 {
-    for (size_t i = 0; ruleset->was_installed && i < ruleset->view.external_count; i++) {
+    int result = 0;
+
+    for (size_t i = 0; ruleset->was_installed && i < ruleset->view.external_count && result == 0; i++) {
         if (!is_external(view, &ruleset->view.external[i]))
-            conntrack_changes_give_up(&ruleset->recent, &ruleset->view.external[i]);
+            result = conntrack_changes_give_up(&ruleset->recent, &ruleset->view.external[i]);
     }
     for (size_t family = 0; !ruleset->was_installed && family < FAMILY_INDEX_MAX_; family++) {
         const struct nft_table_content *table = &content->tables[family];
 
-        for (size_t i = 0; i < table->external_count; i++) {
+        for (size_t i = 0; i < table->external_count && result == 0; i++) {
             if (!is_external(view, &table->external[i]))
-                conntrack_changes_give_up(&ruleset->recent, &table->external[i]);
+                result = conntrack_changes_give_up(&ruleset->recent, &table->external[i]);
         }
     }
+    return result;
 }
 
 static int sweep(struct ruleset *ruleset, struct nft_failure *failure)
@@ -375,7 +379,9 @@ static int install(struct ruleset *ruleset, const struct network_view *view, con
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     if (result < 0)
         return result;
-    note_given_up(ruleset, &content, view);
+    /* What could not be noted keeps its flows, as after a crash: no reason to keep the addresses. */
+    if (note_given_up(ruleset, &content, view) < 0)
+        log_error("flows of addresses that were given up stay", LOG_ERROR_TEXT("too many, or out of memory"));
     finish(ruleset, view, &transition);
     return 0;
 }
