@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/sandbox.h"
+#include "daemon/container_home.h"
 #include "daemon/control_worker.h"
 #include "daemon/dhcp.h"
 #include "daemon/keeper_worker.h"
@@ -48,6 +49,7 @@ struct supervisor {
     struct role_readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
     struct dhcp *dhcp;             /* NULL: another address mode */
+    bool ends_namespace;           /* container_home.h */
     bool is_stopping;
     int exit_status;
 };
@@ -216,7 +218,8 @@ static void continue_stop(struct supervisor *supervisor, const struct worker *en
     if (dhcp_is_running(supervisor->dhcp))
         return;
     if (!ended || index_of(supervisor, ended) != NETADMIN)
-        worker_stop(supervisor->workers[NETADMIN], STOP_TEAR_DOWN, NETADMIN_STOP_DEADLINE);
+        worker_stop(supervisor->workers[NETADMIN], supervisor->ends_namespace ? STOP_LEAVE_CLOSED : STOP_TEAR_DOWN,
+                    NETADMIN_STOP_DEADLINE);
     if (!worker_is_running(supervisor->workers[NETADMIN]))
         (void)sd_event_exit(supervisor->event, supervisor->exit_status);
 }
@@ -267,7 +270,7 @@ static void replace_topology(struct supervisor *supervisor)
 {
     log_warn("the shared network is another one, starting netadmin afresh",
              LOG_TEXT("shared", supervisor->topology.shared.name));
-    worker_stop(supervisor->workers[NETADMIN], STOP_TEAR_DOWN, NETADMIN_STOP_DEADLINE);
+    worker_stop(supervisor->workers[NETADMIN], STOP_LEAVE_CLOSED, NETADMIN_STOP_DEADLINE);
 }
 
 /* DESIGN §1: a watcher that was taken over must not be able to move the project to another network. */
@@ -430,6 +433,7 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
         .raw_sockets = raw_sockets,
         .lease_listener = lease_listener,
         .readiness = {.required = READY_CONDITIONS},
+        .ends_namespace = container_home_ends_with_us(),
     };
     struct role_step step;
     int result = role_event_loop_new(on_stop_signal, &supervisor, &supervisor.event, &step);

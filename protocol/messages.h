@@ -260,6 +260,7 @@ struct message_link { /* one descriptor travels with it */
 enum stop_mode {
     STOP_KEEP_STATE = 1, /* leave the kernel as it is: a successor will adopt it (NAT-14) */
     STOP_TEAR_DOWN,      /* an ordered stop: remove what we installed */
+    STOP_LEAVE_CLOSED,   /* the same, but nothing passes afterwards (WALL-3): it ends, or a successor comes */
     STOP_MODE_MAX_,
 };
 

@@ -36,11 +36,12 @@ def networks(mail, service):
 
 
 def inner_sources(mail):
-    """{family: addresses} of everybody inside, the bridges and the claimed gateways included; and the project's own."""
+    """{family: addresses} on the anchor's networks, the bridges and the claimed gateways included; and the project's own."""
     found = {4: {mail.at(4)}, 6: {mail.at(6)}}
-    for service in ("smtp", "dns", "database", PROXY, ANCHOR):
+    connected = {name for name, _ in networks(mail, ANCHOR)} - {mail.lan}
+    for service in ("smtp", "dns", PROXY, ANCHOR):
         for name, details in networks(mail, service):
-            if name != mail.lan:
+            if name in connected:
                 for family, keys in ((4, ("IPAddress", "Gateway")), (6, ("GlobalIPv6Address", "IPv6Gateway"))):
                     found[family] |= {details[key] for key in keys if details[key]}
     for family, gateway in zip(FAMILIES, mail.gateways):

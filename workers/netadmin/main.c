@@ -6,6 +6,7 @@
  */
 #include "common/log.h"
 #include "protocol/supervised.h"
+#include "workers/netadmin/closing.h"
 #include "workers/netadmin/netadmin.h"
 #include "workers/netadmin/service_anchor.h"
 
@@ -71,8 +72,12 @@ static int run_network_anchor(sd_event *event)
         log_error("cannot read the ruleset", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
     }
-    if (check_kernel(ruleset) < 0)
+    closing_begin(ruleset);
+    if (check_kernel(ruleset) < 0) {
+        if (ruleset_remove(ruleset, &failure) < 0) /* nothing half-installed */
+            log_debug("what closed the namespace stays", LOG_TEXT("operation", failure.operation));
         return EXIT_STATUS_CONFIGURATION;
+    }
     if (netadmin_new(event, TAKE_POINTER(ruleset), &netadmin) < 0)
         return EXIT_STATUS_CRASH;
     return seal_and_loop(event);

@@ -14,6 +14,7 @@
 #include "protocol/channel.h"
 #include "protocol/metrics.h"
 #include "protocol/supervised.h"
+#include "workers/netadmin/closing.h"
 #include "workers/netadmin/control_report.h"
 #include "workers/netadmin/exposure_state.h"
 #include "workers/netadmin/lease_exchange.h"
@@ -240,6 +241,27 @@ static void report_failure(struct netadmin *netadmin, const struct nft_failure *
     start_timer(netadmin->retry_timer, RETRY_DELAY);
 }
 
+/* Somebody changed our tables a moment ago, and they were repaired another moment ago: comes again by itself. */
+static bool must_rest(struct netadmin *netadmin)
+{
+    uint64_t since = clock_monotonic_microseconds() - netadmin->last_repair;
+
+    if (!netadmin->needs_repair || !netadmin->last_repair || since >= REPAIR_INTERVAL)
+        return false;
+    start_timer(netadmin->retry_timer, REPAIR_INTERVAL - since);
+    return true;
+}
+
+/* There is no telling what the tables should be; what others changed must not open the namespace (WALL-3). */
+static void keep_closed(struct netadmin *netadmin)
+{
+    if (!netadmin->needs_repair || must_rest(netadmin))
+        return;
+    ruleset_invalidate(netadmin->ruleset);
+    closing_begin(netadmin->ruleset);
+    log_repair(netadmin);
+}
+
 static int on_reconcile(sd_event_source *source, void *userdata)
 {
     struct netadmin *netadmin = userdata;
@@ -248,18 +270,15 @@ static int on_reconcile(sd_event_source *source, void *userdata)
     struct network_view view;
 
     (void)source;
-    if (netadmin->topology.header.type == MESSAGE_INVALID || !network_get_view(netadmin->network, &view))
+    if (netadmin->topology.header.type == MESSAGE_INVALID || !network_get_view(netadmin->network, &view)) {
+        keep_closed(netadmin);
         return 0;
-    check_desired(netadmin);
-    if (netadmin->needs_repair) {
-        uint64_t since = clock_monotonic_microseconds() - netadmin->last_repair;
-
-        if (netadmin->last_repair && since < REPAIR_INTERVAL) {
-            start_timer(netadmin->retry_timer, REPAIR_INTERVAL - since);
-            return 0;
-        }
-        ruleset_invalidate(netadmin->ruleset);
     }
+    check_desired(netadmin);
+    if (must_rest(netadmin))
+        return 0;
+    if (netadmin->needs_repair)
+        ruleset_invalidate(netadmin->ruleset);
     if (ruleset_apply(netadmin->ruleset, &view, may_apply_desired(netadmin) ? &netadmin->desired : NULL, flushed,
                       &failure) < 0) {
         report_failure(netadmin, &failure);
@@ -464,29 +483,11 @@ static void handle_topology(struct netadmin *netadmin, const struct message_topo
     schedule_reconcile(netadmin); /* after any other error the network half goes on trying */
 }
 
-static void tear_down(struct netadmin *netadmin)
-{
-    struct nft_failure failure = {0};
-    int result = ruleset_tear_down(netadmin->ruleset, &failure);
-
-    if (result < 0)
-        log_error("nat teardown", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
-    result = network_tear_down(netadmin->network);
-    if (result < 0)
-        log_error("nat teardown", LOG_TEXT("operation", "remove routes, rules and claimed addresses"),
-                  LOG_ERROR(result));
-}
-
-static void end(struct netadmin *netadmin)
-{
-    (void)sd_event_exit(netadmin->event, EXIT_STATUS_CLEAN);
-}
-
 static void handle_stop(struct netadmin *netadmin, const struct message_stop *message)
 {
-    if (message->mode == STOP_TEAR_DOWN)
-        tear_down(netadmin);
-    end(netadmin);
+    if (message->mode == STOP_TEAR_DOWN || message->mode == STOP_LEAVE_CLOSED)
+        closing_end(netadmin->ruleset, netadmin->network, message->mode == STOP_LEAVE_CLOSED);
+    (void)sd_event_exit(netadmin->event, EXIT_STATUS_CLEAN);
 }
 
 static void handle_configuration(struct netadmin *netadmin, const struct message_configure_netadmin *message)

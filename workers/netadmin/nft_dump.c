@@ -71,9 +71,15 @@ static int on_table(const struct nlmsghdr *message, void *userdata)
 
     if (!table)
         return -ENOMEM;
-    if (nftnl_table_nlmsg_parse(message, table) == 0 && is_ours(dump, nftnl_table_get_str(table, NFTNL_TABLE_NAME))) {
-        dump->content->exists = true;
-        dump->content->flags = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS);
+    if (nftnl_table_nlmsg_parse(message, table) == 0) {
+        const char *name = nftnl_table_get_str(table, NFTNL_TABLE_NAME);
+
+        if (is_ours(dump, name)) {
+            dump->content->exists = true;
+            dump->content->flags = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS);
+        }
+        if (name && strcmp(name, NFT_SKELETON_TABLE) == 0)
+            dump->content->has_skeleton = true;
     }
     nftnl_table_free(table);
     return 0;
@@ -337,6 +343,11 @@ static int dump_objects(struct dump *dump, uint16_t message_type, nfnl_message_h
     return nfnl_socket_request(dump->socket, request, on_message, dump);
 }
 
+static int dump_tables(struct dump *dump)
+{
+    return dump_objects(dump, NFT_MSG_GETTABLE, on_table);
+}
+
 static int dump_once(struct dump *dump)
 {
     static const struct {
@@ -349,7 +360,7 @@ static int dump_once(struct dump *dump)
         {on_object, NFT_MSG_GETOBJ, false},
         {on_flowtable, NFT_MSG_GETFLOWTABLE, true},
     };
-    int result = dump_objects(dump, NFT_MSG_GETTABLE, on_table);
+    int result = dump_tables(dump);
 
     if (result < 0 || !dump->content->exists)
         return result;
@@ -368,13 +379,15 @@ static int dump_once(struct dump *dump)
     return 0;
 }
 
-int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+/* Reads by `read_once`, again when somebody's commit came between. */
+static int dump(struct nfnl_socket *socket, const struct nft_family *family, int (*read_once)(struct dump *dump),
+                struct nft_table_content *ret)
 {
     struct dump dump = {.socket = socket, .family = family, .content = ret};
     int result = 0;
 
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        result = dump_once(&dump);
+        result = read_once(&dump);
         if (result == 0)
             return 0;
         nft_table_content_clear(ret);
@@ -383,4 +396,14 @@ int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, 
             break;
     }
     return result;
+}
+
+int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+{
+    return dump(socket, family, dump_once, ret);
+}
+
+int nft_dump_presence(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+{
+    return dump(socket, family, dump_tables, ret);
 }

@@ -28,6 +28,7 @@ struct nft_intruder {
 
 struct nft_table_content {
     bool exists;
+    bool has_skeleton; /* NFT_SKELETON_TABLE beside it */
     uint32_t flags;
     /* True for the sets that exist with our shape: only these have elements that count. */
     bool has_set[NFT_SET_INDEX_MAX_];
@@ -45,6 +46,9 @@ struct nft_table_content {
  * errno with *ret clear.
  */
 int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+    __attribute__((warn_unused_result));
+/* As nft_dump_table(), but only which tables there are, and their flags: an adopted map takes its time to read. */
+int nft_dump_presence(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
     __attribute__((warn_unused_result));
 void nft_table_content_clear(struct nft_table_content *content);
 DEFINE_POINTER_CLEANUP(struct nft_table_content, nft_table_content_clear, nft_table_content_clearp);

@@ -97,8 +97,9 @@ static size_t family_of_table(const struct nlmsghdr *message, const char *table)
     const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
     size_t family = 0;
 
-    while (family < FAMILY_INDEX_MAX_ && !(table && header->nfgen_family == nft_families[family].nfproto &&
-                                           strcmp(table, nft_families[family].table) == 0))
+    while (family < FAMILY_INDEX_MAX_ &&
+           !(table && header->nfgen_family == nft_families[family].nfproto &&
+             (strcmp(table, nft_families[family].table) == 0 || strcmp(table, NFT_SKELETON_TABLE) == 0)))
         family++;
     return family;
 }

@@ -24,6 +24,9 @@ struct nft_family {
     uint8_t icmp_protocol;
 };
 
+/* Of both families: what keeps the namespace closed while those tables are not there (WALL-3). */
+#define NFT_SKELETON_TABLE "anchord_skeleton"
+
 /* By FAMILY_INDEX_… */
 extern const struct nft_family nft_families[FAMILY_INDEX_MAX_];
 

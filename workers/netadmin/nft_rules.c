@@ -505,3 +505,35 @@ void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, con
     add_input_closed(&context);
     add_input_inner(&context);
 }
+
+/*
+ * chain forward { policy drop; }
+ * chain input { policy drop;
+ *     iifname "lo" accept comment "ourselves"
+ *     ct state established,related accept comment "replies and errors"
+ *     udp sport 67 udp dport 68 accept comment "DHCP"   (ip6: sport 547, dport 546)
+ *     icmpv6 type 130-137 accept comment "neighbours and routers"   (ip6)
+ * }
+ * WALL-3. Which interface is which only Docker can tell, so none is named: the first rules are what Docker's resolver
+ * on 127.0.0.11 and a Docker API behind TCP need, the others what an interface needs to have addresses.
+ */
+void nft_rules_add_skeleton(struct nft_batch *batch, const struct nft_family *family)
+{
+    const struct rules_context context = {.batch = batch, .family = family, .table = NFT_SKELETON_TABLE};
+    bool is_v4 = family->family == IP_FAMILY_4;
+    struct rule rule;
+
+    add_input_own(&context);
+    rule = begin(&context, NFT_CHAIN_INPUT);
+    rule_match_protocol(&rule, IPPROTO_UDP);
+    rule_match_ports(&rule, is_v4 ? DHCP4_SERVER_PORT : DHCP6_SERVER_PORT,
+                     is_v4 ? DHCP4_CLIENT_PORT : DHCP6_CLIENT_PORT);
+    rule_verdict(&rule, NF_ACCEPT);
+    rule_end(&rule, "DHCP");
+    if (is_v4)
+        return;
+    rule = begin(&context, NFT_CHAIN_INPUT);
+    rule_match_icmp_types(&rule, MLD_TYPE_FIRST, NEIGHBOUR_REDIRECT_TYPE);
+    rule_verdict(&rule, NF_ACCEPT);
+    rule_end(&rule, "neighbours and routers");
+}

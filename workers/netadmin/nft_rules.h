@@ -12,3 +12,6 @@
 /* Adds every rule of one family's table, in order; the chains exist and are empty. */
 void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, const char *table,
                    const struct network_view *view);
+
+/* Adds the rules of the skeleton (WALL-3); its chains exist and are empty. */
+void nft_rules_add_skeleton(struct nft_batch *batch, const struct nft_family *family);

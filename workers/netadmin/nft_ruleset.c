@@ -260,6 +260,8 @@ void nft_ruleset_install(struct nft_batch *batch, const struct nft_family *famil
     change_external(batch, family, content, view);
     for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
         nft_elements_change_map(batch, family, protocol, &difference[protocol]);
+    if (content->has_skeleton)
+        nft_ruleset_remove_skeleton(batch, family);
 }
 
 void nft_ruleset_wake(struct nft_batch *batch, const struct nft_family *family)
@@ -281,15 +283,34 @@ void nft_ruleset_probe(struct nft_batch *batch, const struct nft_family *family)
     add_objects(batch, family, PROBE_TABLE, &view);
 }
 
-void nft_ruleset_remove(struct nft_batch *batch, const struct nft_family *family)
+static void delete_table(struct nft_batch *batch, const struct nft_family *family, const char *name)
 {
     struct nftnl_table *table = nftnl_table_alloc();
 
     if (!must(batch, table))
         return;
-    (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, family->table);
+    (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
     nftnl_table_nlmsg_build_payload(
-        nft_batch_add(batch, NFT_MSG_DELTABLE, family->nfproto, 0, "delete table %s %s", family->name, family->table),
-        table);
+        nft_batch_add(batch, NFT_MSG_DELTABLE, family->nfproto, 0, "delete table %s %s", family->name, name), table);
     nftnl_table_free(table);
+}
+
+void nft_ruleset_remove(struct nft_batch *batch, const struct nft_family *family)
+{
+    delete_table(batch, family, family->table);
+}
+
+void nft_ruleset_add_skeleton(struct nft_batch *batch, const struct nft_family *family, bool exists)
+{
+    if (exists)
+        delete_table(batch, family, NFT_SKELETON_TABLE);
+    add_table(batch, family, NFT_SKELETON_TABLE);
+    add_chain(batch, family, NFT_SKELETON_TABLE, &nft_chains[NFT_CHAIN_FORWARD]);
+    add_chain(batch, family, NFT_SKELETON_TABLE, &nft_chains[NFT_CHAIN_INPUT]);
+    nft_rules_add_skeleton(batch, family);
+}
+
+void nft_ruleset_remove_skeleton(struct nft_batch *batch, const struct nft_family *family)
+{
+    delete_table(batch, family, NFT_SKELETON_TABLE);
 }

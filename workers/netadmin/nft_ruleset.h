@@ -15,7 +15,7 @@
 /*
  * Adds to `batch` what makes one family's table right, given what it holds: removes what others put there,
  * ensures table, chains and sets, replaces all rules, and changes the elements of `external` to the view's
- * addresses and those of the maps by `difference`.
+ * addresses and those of the maps by `difference`. A skeleton beside it goes in the same transaction.
  */
 void nft_ruleset_install(struct nft_batch *batch, const struct nft_family *family,
                          const struct nft_table_content *content, const struct network_view *view,
@@ -29,3 +29,9 @@ void nft_ruleset_probe(struct nft_batch *batch, const struct nft_family *family)
 
 /* delete table ip anchord_v4 */
 void nft_ruleset_remove(struct nft_batch *batch, const struct nft_family *family);
+
+/* Adds to `batch` what makes the skeleton of one family right (WALL-3): anew when it `exists`. */
+void nft_ruleset_add_skeleton(struct nft_batch *batch, const struct nft_family *family, bool exists);
+
+/* delete table ip anchord_skeleton */
+void nft_ruleset_remove_skeleton(struct nft_batch *batch, const struct nft_family *family);

@@ -444,11 +444,64 @@ int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure)
     return result;
 }
 
+/* --- closing and going ----------------------------------------------------------------------------------- */
+
+/* Only which tables there are. */
+static int read_presence(struct ruleset *ruleset, struct content *content, struct nft_failure *failure)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        int result = nft_dump_presence(ruleset->socket, &nft_families[i], &content->tables[i]);
+
+        if (result < 0)
+            return fail(failure, result, i == FAMILY_INDEX_4 ? "list tables ip" : "list tables ip6");
+    }
+    return 0;
+}
+
+int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+{
+    CLEANUP(content_clear) struct content content = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    const struct nft_table_content *table = &content.tables[family_index];
+    int result = read_presence(ruleset, &content, failure);
+
+    if (result < 0)
+        return result;
+    if (table->exists && !(table->flags & NFT_TABLE_F_DORMANT))
+        return 0;
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
+    nft_ruleset_add_skeleton(&batch, &nft_families[family_index], table->has_skeleton);
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}
+
 int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure)
 {
     CLEANUP(content_clear) struct content content = {0};
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    int result = read_content(ruleset, &content, failure);
+    int result = read_presence(ruleset, &content, failure);
+
+    if (result < 0)
+        return result;
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        const struct nft_table_content *table = &content.tables[i];
+
+        if (!ruleset->lacks_family[i] || table->has_skeleton)
+            nft_ruleset_add_skeleton(&batch, &nft_families[i], table->has_skeleton);
+        if (table->exists)
+            nft_ruleset_remove(&batch, &nft_families[i]);
+    }
+    ruleset->is_installed = false;
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}
+
+int ruleset_remove(struct ruleset *ruleset, struct nft_failure *failure)
+{
+    CLEANUP(content_clear) struct content content = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result = read_presence(ruleset, &content, failure);
 
     if (result < 0)
         return result;
@@ -457,7 +510,8 @@ int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure)
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (content.tables[i].exists)
             nft_ruleset_remove(&batch, &nft_families[i]);
+        if (content.tables[i].has_skeleton)
+            nft_ruleset_remove_skeleton(&batch, &nft_families[i]);
     }
-    ruleset->is_installed = false;
     return nfnl_socket_commit(ruleset->socket, &batch, failure);
 }

@@ -28,6 +28,13 @@ DEFINE_POINTER_CLEANUP(struct ruleset, (void)ruleset_free, ruleset_freep);
 int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
     __attribute__((warn_unused_result));
 
+/*
+ * Where a family's table is not there: lets nothing pass and nothing in, until ruleset_apply() installs it in the place
+ * of this skeleton (WALL-3). Adopted tables stay as they are. Returns 0, or a negative errno with *failure filled.
+ */
+int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+    __attribute__((warn_unused_result));
+
 /* The netlink port under which our changes are announced. */
 uint32_t ruleset_port(const struct ruleset *ruleset);
 
@@ -67,5 +74,9 @@ const struct map_state *ruleset_held_before(const struct ruleset *ruleset);
  */
 int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));
 
-/* Removes both tables (NAT-14). A table that is not there is no error. */
+/* The first step of an ordered stop: removes both tables (NAT-14) and puts the skeleton in their place. A table that is
+ * not there is no error. */
 int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));
+
+/* The last one: the skeleton goes, too, and what the first one failed to remove. */
+int ruleset_remove(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));

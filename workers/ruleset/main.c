@@ -60,6 +60,8 @@ static int show(struct mnl_socket *socket, struct table *table)
 int main(void)
 {
     struct table tables[] = {
+        {.nfproto = NFPROTO_IPV4, .family = "ip", .name = "anchord_skeleton"},
+        {.nfproto = NFPROTO_IPV6, .family = "ip6", .name = "anchord_skeleton"},
         {.nfproto = NFPROTO_IPV4, .family = "ip", .name = "anchord_v4"},
         {.nfproto = NFPROTO_IPV6, .family = "ip6", .name = "anchord_v6"},
     };
