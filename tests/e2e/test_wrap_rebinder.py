@@ -174,6 +174,37 @@ def test_nothing_of_a_recreated_container_is_lost(lab, project, anchord_image):
 
 
 @pytest.mark.every_engine
+def test_life7_what_refers_to_other_containers_is_resolved_or_left_alone(lab, project, anchord_image):
+    """PID and IPC namespaces and volumes of the target, as Compose writes them; places with a slash at their end; and one
+    that is in the PID namespace of a container that is no more, which nothing is done to."""
+    made = project({"services": {
+        "target": compose.echo_service("target", "--tcp", "80", ipc="shareable", volumes=["/shared"]),
+        "other": compose.echo_service("other", "--tcp", "80"), REBINDER: SIDECAR,
+        "follows": compose.echo_service("follows", "--tcp", "81", network_mode="service:target", pid="service:target",
+                                        ipc="service:target", volumes_from=["target:ro"],
+                                        volumes=["data:/data/", "/anonymous/"]),
+        "lost": compose.echo_service("lost", "--tcp", "82", network_mode="service:target", pid="service:other")},
+        "volumes": {"data": {}}})
+    follows, lost, old = made.inspect("follows"), made.inspect("lost"), made.container("target")
+    assert {follows["HostConfig"][part] for part in ("PidMode", "IpcMode")} == {f"container:{old}"}
+    for path in ("/data", "/anonymous"):
+        lab.docker("exec", follows["Id"], "dd", "if=/etc/passwd", f"of={path}/kept", "status=none")
+    wait_message(made, "connected to Docker")
+    lab.docker("rm", "--force", made.container("other"))
+    made.recreate("target")
+    line = wait_message(made, "container cannot be recreated as it is")
+    assert line["container"] == lost["Name"][1:] and "its PidMode names the container" in line["err"], line
+    wait_message(made, "container recreated")
+    after = made.inspect("follows")
+    assert after["Id"] != follows["Id"] and after["State"]["Running"]
+    assert {after["HostConfig"][part] for part in ("PidMode", "IpcMode")} == {f"container:{made.name}-target-1"}
+    for path in ("/data", "/anonymous"):
+        assert lab.docker("exec", after["Id"], "cat", f"{path}/kept").stdout
+    now = made.inspect("lost")
+    assert (now["Id"], now["State"]["StartedAt"]) == (lost["Id"], lost["State"]["StartedAt"]) and now["State"]["Running"]
+
+
+@pytest.mark.every_engine
 def test_life7_one_that_ends_again_and_again_does_not_cost_the_old_one(lab, project, anchord_image):
     """What it needs stands in the old one's writable layer: the new one loops, which Docker calls running."""
     made = project({"services": {"target": compose.echo_service("target", "--tcp", "80"), REBINDER: SIDECAR}})

@@ -214,6 +214,9 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
             return reason(409, f"Conflict. The container name \"/{name}\" is already in use")
         host = body.pop("HostConfig")
         mode = host["NetworkMode"]
+        for reference in host.get("VolumesFrom") or ():
+            if not self.find(reference.split(":")[0]):
+                return reason(404, f"No such container: {reference.split(':')[0]}")
         if mode.startswith("container:") and (body.get("Hostname") or body.get("ExposedPorts")):
             return reason(400, "conflicting options: hostname and the network mode")
         image = self.images.get(body["Image"], body["Image"] if body["Image"] in self.images.values() else None)
@@ -258,6 +261,11 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
         if mode.startswith("container:") and not (target and target["State"]["Running"]):
             record["State"]["Error"] = "cannot join network of a non running container"
             return reason(409 if target else 404, record["State"]["Error"])
+        for part in ("PidMode", "IpcMode"):
+            mode = record["HostConfig"].get(part, "")
+            other = self.find(mode.removeprefix("container:"))
+            if mode.startswith("container:") and not (other and other["State"]["Running"]):
+                return reason(409 if other else 404, f"cannot join {part} of a non running container")
         return self.run(record) or (204, None)
 
     def on_stop(self, record, _query, _body):

@@ -246,3 +246,49 @@ def test_life7_one_that_ends_again_and_again_costs_nothing(pinned, way):
     engine.loops_new = None
     keeper.log("container recreated")
     check_whole(engine)
+
+
+def test_life7_references_to_the_old_target_follow_it(keeper_lab):
+    """Compose writes the target's ID for `pid: service:`, `ipc: service:` and `volumes_from:`, too."""
+    engine = keeper_lab.engine
+    target = engine.add(TARGET, project="mailcow")
+    engine.add(NAME, joined=target, labels={"anchord.target": TARGET}, PidMode=f"container:{target}",
+               IpcMode=f"container:{target[:12]}", VolumesFrom=[f"{target}:ro", "store"])
+    engine.add("store", project="other", running=False)
+    keeper = keeper_lab.start()
+    keeper.log("connected to Docker")
+    engine.recreate(TARGET)
+    keeper.log("container recreated")
+    host = engine.named(NAME)["HostConfig"]
+    assert is_in(engine, NAME, TARGET) and (host["PidMode"], host["IpcMode"]) == (f"container:{TARGET}",) * 2
+    assert host["VolumesFrom"] == [f"{TARGET}:ro", "store"]
+    check_whole(engine)
+
+
+@pytest.mark.parametrize("part", ["PidMode", "IpcMode", "VolumesFrom", "stopped"])
+def test_life7_one_that_refers_to_a_lost_container_is_left_as_it_is(keeper_lab, part):
+    """Reported with what repairs it, before anything is renamed or stopped; and repaired when it can be."""
+    engine = keeper_lab.engine
+    target, other = engine.add(TARGET, project="mailcow"), engine.add("other", project="else")
+    reference = [f"{other}:rw"] if part == "VolumesFrom" else f"container:{other}"
+    engine.add(NAME, joined=target, labels={"anchord.target": TARGET}, **{"PidMode" if part == "stopped" else part: reference})
+    before = engine.named(NAME)
+    keeper = keeper_lab.start()
+    keeper.log("connected to Docker")
+    if part == "stopped":
+        engine.halt(engine.named("other"))
+    else:
+        engine.remove("other")
+    engine.recreate(TARGET)
+    line = keeper.log("container cannot be recreated as it is")
+    wanted = f"its {'PidMode' if part == 'stopped' else part} names the container {other}, which "
+    assert wanted + ("does not run" if part == "stopped" else "is no more") in line["err"]
+    assert line["err"].endswith(f": docker compose -p mail up -d --no-deps --force-recreate {NAME}")
+    asked = engine.asked.count(f"/containers/{other}/json")
+    wait_until(lambda: engine.asked.count(f"/containers/{other}/json") > asked, 20)
+    assert not engine.writes and engine.named(NAME) is before and before["State"]["Running"]
+    assert len(keeper.logged("container cannot be recreated as it is")) == 1
+    if part == "stopped":
+        engine.run(engine.named("other"))
+        keeper.log("container recreated")
+        check_whole(engine)

@@ -18,10 +18,17 @@
 
 #define DOCKER_ID "9dd2d1a4a17dbc8a2b6b9f1f0a3c5e7d9f1b3d5f7a9c1e3f5b7d9f1a3c5e7d9f"
 
+#define LETTERS_64 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl"
+/* A kibibyte: five of them are more than the first piece of memory for a body. */
+#define LETTERS                                                                                                   \
+    LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 \
+        LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64
+
 static char inspected[] =
     "{\"Id\":\"" DOCKER_ID "\",\"Name\":\"/web\",\"Image\":\"sha256:1\",\"State\":{\"Running\":true,"
     "\"StartedAt\":\"2026-01-02T03:04:05Z\"},\"HostConfig\":{\"NetworkMode\":\"container:web-anchor\"},"
-    "\"Config\":{\"Image\":\"web:1\",\"Labels\":{\"a\":\"b\"}},\"Mounts\":[],"
+    "\"Config\":{\"Image\":\"web:1\",\"Labels\":{\"a\":\"b\"},"
+    "\"Env\":[\"" LETTERS LETTERS LETTERS LETTERS LETTERS "\"]},\"Mounts\":[],"
     "\"NetworkSettings\":{\"Networks\":{\"bus\":{\"Aliases\":[\"web\"]}}}}";
 
 /* The document is not the inspection's to free. */
@@ -54,7 +61,7 @@ static void what_a_container_is_made_of(void **state)
     struct inspection inspection = read_inspection();
 
     (void)state;
-    assert_int_equal(failing_memory_try_each(make_create_body, &inspection), 1);
+    assert_int_equal(failing_memory_try_each(make_create_body, &inspection), 2);
     assert_int_equal(failing_memory_try_each(copy_endpoint, &inspection), 1);
 }
 

@@ -10,37 +10,38 @@
  *
  * Anonymous volumes stand in no field that creates them again with their content, so each becomes a bind of the volume
  * that the old container has (Mounts), or the Source of the Mount that asked for it.
+ *
+ * PidMode, IpcMode and VolumesFrom that name the container whose network namespace it was in get its target, as
+ * NetworkMode does: Compose writes the ID for `pid: service:backend`, too.
  */
 #include "workers/keeper/create_body.h"
 
-#include <stdio.h>
+#include "workers/keeper/json_text.h"
+#include "workers/keeper/mount_path.h"
+#include "workers/keeper/references.h"
+
 #include <string.h>
 
 static const char *const dropped_of_config[] = {"\"Hostname\"", "\"Domainname\"", "\"MacAddress\"", "\"ExposedPorts\""};
 
 struct writer {
-    FILE *file;
+    struct json_text *text;
     bool needs_comma;
 };
 
 static void separate(struct writer *writer)
 {
     if (writer->needs_comma)
-        (void)fputc(',', writer->file); /* errors of a memory stream show in fclose() */
+        json_text_put(writer->text, ",");
     writer->needs_comma = true;
-}
-
-static void write_slice(FILE *file, struct json_slice slice)
-{
-    (void)fwrite(slice.text, 1, slice.length, file);
 }
 
 static void write_member(struct writer *writer, struct json_slice key, struct json_slice value)
 {
     separate(writer);
-    write_slice(writer->file, key);
-    (void)fputc(':', writer->file);
-    write_slice(writer->file, value);
+    json_text_put_slice(writer->text, key);
+    json_text_put(writer->text, ":");
+    json_text_put_slice(writer->text, value);
 }
 
 static bool is_one_of(struct json_slice key, const char *const *names, size_t count)
@@ -64,17 +65,15 @@ static bool is_plain(const char *text)
 
 /* --- volumes --------------------------------------------------------------------------------------------- */
 
-/* The Mounts entry of a volume at `destination`, a string with its quotes; none if there is no such. */
+/* The Mounts entry of a volume at `destination`, without quotes; none if there is no such. */
 static struct json_slice find_volume(const struct inspection *old, struct json_slice destination)
 {
     struct json_walk walk = json_walk_array(json_slice_member(old->root, "Mounts"));
     struct json_slice mount;
 
     while (json_walk_element(&walk, &mount)) {
-        struct json_slice found = json_slice_member(mount, "Destination");
-
-        if (json_slice_equals(json_slice_member(mount, "Type"), "\"volume\"") && found.length == destination.length &&
-            memcmp(found.text, destination.text, found.length) == 0)
+        if (json_slice_equals(json_slice_member(mount, "Type"), "\"volume\"") &&
+            mount_path_is_same(mount_path_text(json_slice_member(mount, "Destination")), destination))
             return mount;
     }
     return (struct json_slice){0};
@@ -85,14 +84,12 @@ static bool is_bound(struct json_slice binds, struct json_slice destination)
 {
     struct json_walk walk = json_walk_array(binds);
     struct json_slice bind;
-    size_t length = destination.length - 2; /* without quotes */
+    bool has_source;
 
     while (json_walk_element(&walk, &bind)) {
-        const char *colon = memchr(bind.text, ':', bind.length);
-        size_t rest = colon ? bind.length - (size_t)(colon + 1 - bind.text) : 0;
+        struct json_slice place = mount_path_of_bind(mount_path_text(bind), &has_source);
 
-        if (rest > length && memcmp(colon + 1, destination.text + 1, length) == 0 &&
-            (colon[1 + length] == '"' || colon[1 + length] == ':'))
+        if (has_source && mount_path_is_same(place, destination))
             return true;
     }
     return false;
@@ -104,23 +101,33 @@ static bool is_mounted(struct json_slice mounts, struct json_slice destination)
     struct json_slice mount;
 
     while (json_walk_element(&walk, &mount)) {
-        struct json_slice target = json_slice_member(mount, "Target");
-
-        if (target.length == destination.length && memcmp(target.text, destination.text, target.length) == 0)
+        if (mount_path_is_same(mount_path_text(json_slice_member(mount, "Target")), destination))
             return true;
     }
     return false;
 }
 
-/* A volume's name and a path without their quotes. */
+/* `destination` without quotes. */
 static void write_volume(struct writer *writer, struct json_slice mount, struct json_slice destination)
 {
-    struct json_slice name = json_slice_member(mount, "Name");
+    struct json_slice name = mount_path_text(json_slice_member(mount, "Name"));
     bool is_writable = json_slice_equals(json_slice_member(mount, "RW"), "true");
 
     separate(writer);
-    (void)fprintf(writer->file, "%.*s:%.*s%s\"", (int)(name.length - 1), name.text, (int)(destination.length - 2),
-                  destination.text + 1, is_writable ? "" : ":ro");
+    json_text_put(writer->text, "\"");
+    json_text_put_slice(writer->text, name);
+    json_text_put(writer->text, ":");
+    json_text_put_slice(writer->text, destination);
+    json_text_put(writer->text, is_writable ? "\"" : ":ro\"");
+}
+
+/* Is this element of Binds a path alone, at which there is an anonymous volume that gets its name below? */
+static bool is_anonymous(const struct inspection *old, struct json_slice bind)
+{
+    bool has_source;
+    struct json_slice place = mount_path_of_bind(mount_path_text(bind), &has_source);
+
+    return !has_source && !json_slice_is_none(find_volume(old, place));
 }
 
 /* "Binds": those there were, and the anonymous volumes that nothing else names. */
@@ -128,64 +135,66 @@ static void write_binds(struct writer *parent, const struct inspection *old, str
 {
     struct json_slice binds = json_slice_member(host, "Binds");
     struct json_walk walk = json_walk_array(binds);
-    struct writer writer = {.file = parent->file};
+    struct writer writer = {.text = parent->text};
     struct json_slice element;
 
     separate(parent);
-    (void)fputs("\"Binds\":[", writer.file);
+    json_text_put(writer.text, "\"Binds\":[");
     while (json_walk_element(&walk, &element)) {
+        if (is_anonymous(old, element))
+            continue;
         separate(&writer);
-        write_slice(writer.file, element);
+        json_text_put_slice(writer.text, element);
     }
     walk = json_walk_array(json_slice_member(old->root, "Mounts"));
     while (json_walk_element(&walk, &element)) {
-        struct json_slice destination = json_slice_member(element, "Destination");
+        struct json_slice destination = mount_path_text(json_slice_member(element, "Destination"));
 
         if (json_slice_equals(json_slice_member(element, "Type"), "\"volume\"") && !is_bound(binds, destination) &&
             !is_mounted(json_slice_member(host, "Mounts"), destination))
             write_volume(&writer, element, destination);
     }
-    (void)fputc(']', writer.file);
+    json_text_put(writer.text, "]");
 }
 
 /* One entry of HostConfig.Mounts; a volume without a Source gets that of the volume there is. */
-static void write_mount(FILE *file, const struct inspection *old, struct json_slice mount)
+static void write_mount(struct json_text *text, const struct inspection *old, struct json_slice mount)
 {
     struct json_slice source = json_slice_member(mount, "Source");
-    struct json_slice volume = find_volume(old, json_slice_member(mount, "Target"));
+    struct json_slice volume = find_volume(old, mount_path_text(json_slice_member(mount, "Target")));
     struct json_slice name = json_slice_member(volume, "Name");
     struct json_walk walk = json_walk_object(mount);
-    struct writer writer = {.file = file};
+    struct writer writer = {.text = text};
     struct json_slice key;
     struct json_slice value;
 
     if (!json_slice_equals(json_slice_member(mount, "Type"), "\"volume\"") || source.length > 2 ||
         json_slice_is_none(name)) {
-        write_slice(file, mount);
+        json_text_put_slice(text, mount);
         return;
     }
-    (void)fputc('{', file);
+    json_text_put(text, "{");
     while (json_walk_member(&walk, &key, &value)) {
         if (!json_slice_equals(key, "\"Source\""))
             write_member(&writer, key, value);
     }
     write_member(&writer, (struct json_slice){"\"Source\"", strlen("\"Source\"")}, name);
-    (void)fputc('}', file);
+    json_text_put(text, "}");
 }
 
 static void write_mounts(struct writer *parent, const struct inspection *old, struct json_slice mounts)
 {
     struct json_walk walk = json_walk_array(mounts);
-    struct writer writer = {.file = parent->file};
+    struct writer writer = {.text = parent->text};
     struct json_slice mount;
 
     separate(parent);
-    (void)fputs("\"Mounts\":[", writer.file);
+    json_text_put(writer.text, "\"Mounts\":[");
     while (json_walk_element(&walk, &mount)) {
         separate(&writer);
-        write_mount(writer.file, old, mount);
+        write_mount(writer.text, old, mount);
     }
-    (void)fputc(']', writer.file);
+    json_text_put(writer.text, "]");
 }
 
 static bool publishes_ports(struct json_slice key, struct json_slice value)
@@ -194,47 +203,93 @@ static bool publishes_ports(struct json_slice key, struct json_slice value)
            (json_slice_equals(key, "\"PublishAllPorts\"") && json_slice_equals(value, "true"));
 }
 
+/* --- other containers ------------------------------------------------------------------------------------- */
+
+/* PidMode or IpcMode; false: it stays as it is. */
+static bool write_mode(struct writer *writer, const struct inspection *old, const char *target, struct json_slice key,
+                       struct json_slice value)
+{
+    if ((!json_slice_equals(key, "\"PidMode\"") && !json_slice_equals(key, "\"IpcMode\"")) ||
+        !references_follow_mode(old, value))
+        return false;
+    separate(writer);
+    json_text_put_slice(writer->text, key);
+    json_text_put(writer->text, ":\"container:");
+    json_text_put(writer->text, target);
+    json_text_put(writer->text, "\"");
+    return true;
+}
+
+static void write_volumes_from(struct writer *parent, const struct inspection *old, const char *target,
+                               struct json_slice value)
+{
+    struct json_walk walk = json_walk_array(value);
+    struct writer writer = {.text = parent->text};
+    struct json_slice element, mode;
+
+    separate(parent);
+    json_text_put(writer.text, "\"VolumesFrom\":[");
+    while (json_walk_element(&walk, &element)) {
+        separate(&writer);
+        if (!references_follow_volumes(old, element, &mode)) {
+            json_text_put_slice(writer.text, element);
+            continue;
+        }
+        json_text_put(writer.text, "\"");
+        json_text_put(writer.text, target);
+        json_text_put_slice(writer.text, mode);
+        json_text_put(writer.text, "\"");
+    }
+    json_text_put(writer.text, "]");
+}
+
 /* --- the two objects ------------------------------------------------------------------------------------- */
 
 static void write_host_config(struct writer *parent, const struct inspection *old, const char *target)
 {
     struct json_slice host = json_slice_member(old->root, "HostConfig");
     struct json_walk walk = json_walk_object(host);
-    struct writer writer = {.file = parent->file};
+    struct writer writer = {.text = parent->text};
     struct json_slice key;
     struct json_slice value;
 
     separate(parent);
-    (void)fputs("\"HostConfig\":{", writer.file);
+    json_text_put(writer.text, "\"HostConfig\":{");
     while (json_walk_member(&walk, &key, &value)) {
         if (json_slice_equals(key, "\"NetworkMode\"") || json_slice_equals(key, "\"Binds\"") ||
             publishes_ports(key, value))
             continue;
         if (json_slice_equals(key, "\"Mounts\""))
             write_mounts(&writer, old, value);
-        else
+        else if (json_slice_equals(key, "\"VolumesFrom\"") && json_slice_is_array(value))
+            write_volumes_from(&writer, old, target, value);
+        else if (!write_mode(&writer, old, target, key, value))
             write_member(&writer, key, value);
     }
     write_binds(&writer, old, host);
     separate(&writer);
-    (void)fprintf(writer.file, "\"NetworkMode\":\"container:%s\"}", target);
+    json_text_put(writer.text, "\"NetworkMode\":\"container:");
+    json_text_put(writer.text, target);
+    json_text_put(writer.text, "\"}");
 }
 
 static void write_labels(struct writer *parent, const struct inspection *old, struct json_slice labels)
 {
     struct json_walk walk = json_walk_object(labels);
-    struct writer writer = {.file = parent->file};
+    struct writer writer = {.text = parent->text};
     struct json_slice key;
     struct json_slice value;
 
     separate(parent);
-    (void)fputs("\"Labels\":{", writer.file);
+    json_text_put(writer.text, "\"Labels\":{");
     while (json_walk_member(&walk, &key, &value)) {
         if (!json_slice_equals(key, "\"" LABEL_REPLACES "\""))
             write_member(&writer, key, value);
     }
     separate(&writer);
-    (void)fprintf(writer.file, "\"" LABEL_REPLACES "\":\"%s\"}", old->id);
+    json_text_put(writer.text, "\"" LABEL_REPLACES "\":\"");
+    json_text_put(writer.text, old->id);
+    json_text_put(writer.text, "\"}");
 }
 
 static void write_config(struct writer *writer, const struct inspection *old, bool use_image_id)
@@ -253,29 +308,23 @@ static void write_config(struct writer *writer, const struct inspection *old, bo
     }
     if (use_image_id) {
         separate(writer);
-        (void)fprintf(writer->file, "\"Image\":\"%s\"", old->image_id);
+        json_text_put(writer->text, "\"Image\":\"");
+        json_text_put(writer->text, old->image_id);
+        json_text_put(writer->text, "\"");
     }
     write_labels(writer, old, json_slice_member(config, "Labels"));
 }
 
 static int print_body(const struct inspection *old, const char *target, bool use_image_id, char **ret)
 {
-    CLEANUP_FREE char *text = NULL;
-    size_t length = 0;
-    struct writer writer = {.file = open_memstream(&text, &length)};
-    bool has_failed;
+    struct json_text text = {0};
+    struct writer writer = {.text = &text};
 
-    if (!writer.file)
-        return -ENOMEM;
-    (void)fputc('{', writer.file);
+    json_text_put(&text, "{");
     write_config(&writer, old, use_image_id);
     write_host_config(&writer, old, target);
-    (void)fputc('}', writer.file);
-    has_failed = ferror(writer.file) != 0;
-    if (fclose(writer.file) != 0 || has_failed)
-        return -ENOMEM;
-    *ret = TAKE_POINTER(text);
-    return 0;
+    json_text_put(&text, "}");
+    return json_text_take(&text, ret);
 }
 
 static bool is_text(struct json_slice slice)

@@ -53,6 +53,8 @@ static void on_repaired(void *userdata, int error, const char *text)
 static void on_recreated(void *userdata, enum recreation_result result, const char *text)
 {
     struct dependents *dependents = userdata;
+    char command[SIBLING_COMMAND_SIZE];
+    char reason[FINDING_REASON_SIZE];
 
     dependents_note_result(dependents, result == RECREATION_DONE);
     switch (result) {
@@ -64,6 +66,11 @@ static void on_recreated(void *userdata, enum recreation_result result, const ch
         if (dependents->kind == LOOK_MANAGED)
             log_info("created and started managed service-anchor", LOG_TEXT("container", dependents->entry->name),
                      LOG_TEXT("target", dependents->managed->configured.target));
+        break;
+    case RECREATION_REFUSED:
+        sibling_recreate_command(dependents->dependent, command);
+        (void)snprintf(reason, sizeof(reason), "%s: %s", text, command);
+        look_note_failure(dependents->look, "container cannot be recreated as it is", reason);
         break;
     case RECREATION_TAKEN_BACK:
         look_note_failure(dependents->look,

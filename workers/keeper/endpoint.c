@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "workers/docker/plain_name.h"
 #include "workers/docker/timestamp.h"
+#include "workers/keeper/json_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,45 +48,46 @@ bool endpoint_prevented_start(const struct inspection *container)
            memcmp(error.text + error.length - strlen(end), end, strlen(end)) == 0;
 }
 
-static void write_compose_aliases(FILE *file, const struct inspection *container)
+static void write_compose_aliases(struct json_text *text, const struct inspection *container)
 {
-    if (plain_name_is_valid(container->service) && plain_name_is_valid(container->name))
-        (void)fprintf(file, "\"Aliases\":[\"%s\",\"%s\"]", container->name, container->service);
+    if (!plain_name_is_valid(container->service) || !plain_name_is_valid(container->name))
+        return;
+    json_text_put(text, "\"Aliases\":[\"");
+    json_text_put(text, container->name);
+    json_text_put(text, "\",\"");
+    json_text_put(text, container->service);
+    json_text_put(text, "\"]");
 }
 
-static void write_configuration(FILE *file, struct json_slice endpoint)
+static void write_configuration(struct json_text *text, struct json_slice endpoint)
 {
-    const char *separator = "";
+    const char *separator = "\"";
 
     for (size_t i = 0; i < ARRAY_LENGTH(configurable); i++) {
         struct json_slice value = json_slice_member(endpoint, configurable[i]);
 
         if (json_slice_is_none(value))
             continue;
-        (void)fprintf(file, "%s\"%s\":%.*s", separator, configurable[i], (int)value.length, value.text);
-        separator = ",";
+        json_text_put(text, separator);
+        json_text_put(text, configurable[i]);
+        json_text_put(text, "\":");
+        json_text_put_slice(text, value);
+        separator = ",\"";
     }
 }
 
 int endpoint_copy_configuration(const struct inspection *container, const char *network, char **ret)
 {
     struct json_slice endpoint = endpoint_of(container, network);
-    CLEANUP_FREE char *text = NULL;
-    size_t length = 0;
-    FILE *file = open_memstream(&text, &length);
+    struct json_text text = {0};
 
-    if (!file)
-        return -ENOMEM;
-    (void)fputc('{', file); /* errors of a memory stream show in fclose() */
+    json_text_put(&text, "{");
     if (json_slice_is_none(endpoint))
-        write_compose_aliases(file, container);
+        write_compose_aliases(&text, container);
     else
-        write_configuration(file, endpoint);
-    (void)fputc('}', file);
-    if (fclose(file) != 0)
-        return -ENOMEM;
-    *ret = TAKE_POINTER(text);
-    return 0;
+        write_configuration(&text, endpoint);
+    json_text_put(&text, "}");
+    return json_text_take(&text, ret);
 }
 
 static void count_endpoints(struct network_view *view, struct json_slice containers, const char *follower_id)

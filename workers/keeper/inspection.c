@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The shortest ID that Docker shows to people. */
-#define SHORT_ID_LENGTH 12
-
 static bool is_true(struct json_slice object, const char *key)
 {
     return json_slice_equals(json_slice_member(object, key), "true");
@@ -155,5 +152,5 @@ bool inspection_is(const struct inspection *inspection, const char *reference)
     size_t length = strlen(reference);
 
     return strcmp(inspection->name, reference) == 0 ||
-           (length >= SHORT_ID_LENGTH && strncmp(inspection->id, reference, length) == 0);
+           (length >= DOCKER_SHORT_ID_LENGTH && strncmp(inspection->id, reference, length) == 0);
 }

@@ -11,7 +11,8 @@
 #include "workers/docker/records.h"
 #include "workers/keeper/journal.h"
 
-#define IMAGE_ID_SIZE 80 /* "sha256:" and 64 digits */
+#define DOCKER_SHORT_ID_LENGTH 12 /* the shortest ID that Docker shows to people */
+#define IMAGE_ID_SIZE          80 /* "sha256:" and 64 digits */
 
 struct inspection {
     struct docker_document document; /* owned */

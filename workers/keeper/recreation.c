@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "workers/keeper/create_body.h"
+#include "workers/keeper/references.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static const uint64_t verify_delays[] = {500 * MICROSECONDS_PER_MILLISECOND, 150
 #define FAILURE_SIZE 448
 
 enum step {
+    CHECK_REFERENCE, /* once for each */
     RENAME_OLD,
     HOLD_OLD,
     CREATE_NEW,
@@ -32,6 +34,7 @@ enum step {
     END_DONE,
     END_TAKEN_BACK,
     END_STUCK,
+    END_REFUSED,
 };
 
 struct recreation {
@@ -46,6 +49,8 @@ struct recreation {
     char new_id[DOCKER_ID_SIZE];      /* empty: there is none */
     char wanted_image[IMAGE_ID_SIZE]; /* empty: whatever the body names */
     bool old_may_run;                 /* it has not been stopped by us */
+    struct references references;     /* to be looked at before anything is changed */
+    size_t next_reference;
     struct journal journal;
     char journal_name[NAME_SIZE];
     char *body;         /* with the image's name */
@@ -61,6 +66,14 @@ static void run(struct recreation *recreation, enum step step);
 static void on_answer(void *userdata, int error, const char *text);
 
 /* --- the steps ------------------------------------------------------------------------------------------- */
+
+static int check_reference(struct recreation *recreation)
+{
+    const struct reference *reference = &recreation->references.items[recreation->next_reference];
+
+    return docker_client_inspect_whole(recreation->client, reference->container, &recreation->examined.document,
+                                       on_answer, recreation);
+}
 
 static int rename_old(struct recreation *recreation)
 {
@@ -154,6 +167,7 @@ static const struct {
     enum step next;
     enum step after_failure;
 } steps[] = {
+    [CHECK_REFERENCE] = {"looking at what it refers to", check_reference, RENAME_OLD, END_REFUSED},
     [RENAME_OLD] = {"renaming the old one", rename_old, HOLD_OLD, END_TAKEN_BACK},
     [HOLD_OLD] = {"taking the old one's restart policy away", hold_old, CREATE_NEW, RESTORE_POLICY},
     [CREATE_NEW] = {"creating the new one", create_new, EXAMINE_NEW, RESTORE_POLICY},
@@ -194,6 +208,7 @@ static void run(struct recreation *recreation, enum step step)
     if (step >= END_DONE) {
         end(recreation, step == END_DONE         ? RECREATION_DONE
                         : step == END_TAKEN_BACK ? RECREATION_TAKEN_BACK
+                        : step == END_REFUSED    ? RECREATION_REFUSED
                                                  : RECREATION_STUCK);
         return;
     }
@@ -217,6 +232,12 @@ static void fail(struct recreation *recreation, const char *text)
     run(recreation, steps[recreation->step].after_failure);
 }
 
+/* Its next reference, or the first step that changes something. */
+static void check_references(struct recreation *recreation)
+{
+    run(recreation, recreation->next_reference < recreation->references.count ? CHECK_REFERENCE : RENAME_OLD);
+}
+
 /* --- answers --------------------------------------------------------------------------------------------- */
 
 static void take_created(struct recreation *recreation)
@@ -237,6 +258,30 @@ static void create_by_image_id(struct recreation *recreation)
 {
     free_pointer(&recreation->body);
     run(recreation, CREATE_NEW);
+}
+
+static void fail_reference(struct recreation *recreation, const char *what)
+{
+    const struct reference *reference = &recreation->references.items[recreation->next_reference];
+    char text[FAILURE_SIZE - 64];
+
+    (void)snprintf(text, sizeof(text), "its %s names the container %s, which %s", reference->part, reference->container,
+                   what);
+    fail(recreation, text);
+}
+
+static void take_reference(struct recreation *recreation)
+{
+    const char *reason = NULL;
+
+    if (inspection_read(&recreation->examined, &reason) < 0) {
+        fail(recreation, reason);
+    } else if (recreation->references.items[recreation->next_reference].must_run && !recreation->examined.is_running) {
+        fail_reference(recreation, "does not run");
+    } else {
+        recreation->next_reference++;
+        check_references(recreation);
+    }
 }
 
 /* It stays up: since the first look it was not started again, by Docker or by anybody. */
@@ -293,6 +338,10 @@ static void on_answer(void *userdata, int error, const char *text)
     }
     if (error == -ENOENT && (recreation->step == REMOVE_OLD || recreation->step == REMOVE_NEW))
         error = 0; /* somebody else was faster */
+    if (error == -ENOENT && recreation->step == CHECK_REFERENCE) {
+        fail_reference(recreation, "is no more");
+        return;
+    }
     if (error == -ENOENT && recreation->step == CREATE_NEW && recreation->body && recreation->body_with_id) {
         create_by_image_id(recreation);
         return;
@@ -301,7 +350,9 @@ static void on_answer(void *userdata, int error, const char *text)
         fail(recreation, text);
         return;
     }
-    if (recreation->step == CREATE_NEW)
+    if (recreation->step == CHECK_REFERENCE)
+        take_reference(recreation);
+    else if (recreation->step == CREATE_NEW)
         take_created(recreation);
     else if (recreation->step == EXAMINE_NEW || recreation->step == VERIFY_NEW)
         take_examined(recreation);
@@ -321,6 +372,7 @@ static void prepare(struct recreation *recreation, const struct inspection *old)
     recreation->new_id[0] = '\0';
     recreation->failure[0] = '\0';
     recreation->verify_count = 0;
+    recreation->references.count = recreation->next_reference = 0;
     recreation->old_may_run = old->is_running;
     recreation->is_running = true;
 }
@@ -345,7 +397,7 @@ static int begin(struct recreation *recreation, int result)
         forget(recreation);
         return result == -ENOMEM ? result : -EINVAL;
     }
-    run(recreation, RENAME_OLD);
+    check_references(recreation);
     return 0;
 }
 
@@ -359,6 +411,8 @@ int recreation_start(struct recreation *recreation, struct inspection *old, cons
     }
     if (result == 0)
         result = create_body_make(old, target, true, ret_reason, &recreation->body_with_id);
+    if (result == 0)
+        result = references_read(old, &recreation->references, ret_reason);
     return begin(recreation, result);
 }
 

@@ -1,7 +1,8 @@
 /*
  * One container recreated in the network namespace that its target has now, without ever being without it (LIFE-7).
  *
- *     forwards: rename the old one -> policy "no" -> create the new -> look at it -> stop the old -> start the new
+ *     forwards: look at the containers that it refers to -> rename the old one -> policy "no" -> create the new -> look
+ * at it -> stop the old -> start the new
  *               -> verify -> remove the old
  *     back:     remove the new -> the old one's policy -> start it if it ran -> its name
  *
@@ -18,6 +19,7 @@
 
 enum recreation_result {
     RECREATION_DONE,
+    RECREATION_REFUSED,     /* nothing was changed: it refers to a container that is not there, or does not run */
     RECREATION_TAKEN_BACK,  /* it failed, and everything is as it was before */
     RECREATION_STUCK,       /* it failed, and so did the way back: the journal stays */
     RECREATION_INTERRUPTED, /* the connection to Docker was lost: the journal stays, nobody knows how far it came */
