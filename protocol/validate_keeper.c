@@ -35,7 +35,7 @@ static const char *check_follow(const struct message_configure_keeper *configura
 const char *check_configure_keeper(const void *message)
 {
     const struct message_configure_keeper *configuration = message;
-    const char *broken;
+    const char *broken = NULL;
 
     if (!text_is_terminated(configuration->docker_host, sizeof(configuration->docker_host)) ||
         !text_is_terminated(configuration->project, sizeof(configuration->project)) ||
@@ -62,7 +62,8 @@ const char *check_configure_keeper(const void *message)
         return "managed targets of a rebinder";
     if (configuration->log_level >= LOG_LEVEL_MAX_)
         return "log level";
-    broken = check_scope(configuration->project, configuration->label_selector);
+    if (configuration->role != ANCHOR_ROLE_EXTERNAL_REBINDER || configuration->project[0] != '\0')
+        broken = check_scope(configuration->project, configuration->label_selector);
     return broken ? broken : check_follow(configuration);
 }
 

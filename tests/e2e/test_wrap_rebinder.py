@@ -176,14 +176,14 @@ def test_nothing_of_a_recreated_container_is_lost(lab, project, anchord_image):
 @pytest.mark.every_engine
 def test_life7_what_refers_to_other_containers_is_resolved_or_left_alone(lab, project, anchord_image):
     """PID and IPC namespaces and volumes of the target, as Compose writes them; places with a slash at their end; and one
-    that is in the PID namespace of a container that is no more, which nothing is done to."""
+    that has the volumes of a container that is no more, which nothing is done to."""
     made = project({"services": {
         "target": compose.echo_service("target", "--tcp", "80", ipc="shareable", volumes=["/shared"]),
         "other": compose.echo_service("other", "--tcp", "80"), REBINDER: SIDECAR,
         "follows": compose.echo_service("follows", "--tcp", "81", network_mode="service:target", pid="service:target",
-                                        ipc="service:target", volumes_from=["target:ro"],
-                                        volumes=["data:/data/", "/anonymous/"]),
-        "lost": compose.echo_service("lost", "--tcp", "82", network_mode="service:target", pid="service:other")},
+                                        ipc="service:target", volumes_from=["target:ro"], restart="unless-stopped",
+                                        volumes=["data:/data/", "/anonymous/"]),  # it dies with its PID namespace
+        "lost": compose.echo_service("lost", "--tcp", "82", network_mode="service:target", volumes_from=["other"])},
         "volumes": {"data": {}}})
     follows, lost, old = made.inspect("follows"), made.inspect("lost"), made.container("target")
     assert {follows["HostConfig"][part] for part in ("PidMode", "IpcMode")} == {f"container:{old}"}
@@ -193,7 +193,7 @@ def test_life7_what_refers_to_other_containers_is_resolved_or_left_alone(lab, pr
     lab.docker("rm", "--force", made.container("other"))
     made.recreate("target")
     line = wait_message(made, "container cannot be recreated as it is")
-    assert line["container"] == lost["Name"][1:] and "its PidMode names the container" in line["err"], line
+    assert line["container"] == lost["Name"][1:] and "its VolumesFrom names the container" in line["err"], line
     wait_message(made, "container recreated")
     after = made.inspect("follows")
     assert after["Id"] != follows["Id"] and after["State"]["Running"]

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
             abort();
         return 0;
     }
-    if (container_judge(&container, &container) == NAMESPACE_GONE)
+    if (container_judge(&container, &container, UINT64_MAX) == NAMESPACE_GONE)
         abort();
     check_commands(&container, NAMESPACE_GONE);
     check_commands(&container, NAMESPACE_STOPPED);

@@ -34,6 +34,7 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
         self.loops_new = None  # function(record): how Docker shows one that replaces another and ends again and again
         self.both_ran = []
         self.ticks = 0
+        self.epoch = EPOCH  # of the engine's clock; may be set, as a clock may
         self.images = {"app:1": "sha256:" + "1" * 64}
         self.prepare_networks()
         super().__init__(listener)
@@ -42,7 +43,7 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
 
     def now(self):
         self.ticks += 1
-        moment = EPOCH + self.ticks
+        moment = self.epoch + self.ticks
         return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + ".5Z"
 
     def add(self, name, joined=None, project="mail", running=True, labels=None, policy="unless-stopped", command=(),

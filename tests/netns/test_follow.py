@@ -214,20 +214,48 @@ def test_what_is_so_already_is_success(joined):
 
 @pytest.mark.parametrize("target", [FOLLOWER, "somebody"])
 def test_a_follower_that_is_not_there_is_waited_for(keeper_lab, target):
-    """LIFE-5: by its service in our own project, else by its container's name."""
+    """LIFE-5: by its service in our own project, else by its container's name. Whatever other labels it has, and never one
+    of `docker compose run`."""
     engine = keeper_lab.engine
     peer_up(engine)
+    engine.add("mail-monitor-run-5eed", labels={"com.docker.compose.service": FOLLOWER, "com.docker.compose.oneoff": "True"})
     keeper = follow(keeper_lab, target=target)
     assert keeper.log("waiting for the follower")["target"] == target
     with engine.lock:
         if target == FOLLOWER:
             engine.add(FOLLOWER, project="other", labels={"com.docker.compose.oneoff": "False"}, running=False)
             engine.named(FOLLOWER)["Name"] = "/other-monitor-1"  # a service of that name, in another project
-            engine.add(FOLLOWER, labels={"com.docker.compose.oneoff": "False"})
+            engine.add(FOLLOWER)
         else:
             engine.add("somebody", project="other")
     wait_until(lambda: engine.is_on(target, BUS), 20)
     assert commands(engine) == ["connect"]
+
+
+def test_life5_without_a_project_the_target_is_a_containers_name(keeper_lab):
+    """Also when a service of some project is called so."""
+    engine = keeper_lab.engine
+    engine.add("other-somebody-1", project="other", labels={"com.docker.compose.service": "somebody"})
+    engine.add("somebody", project="other")
+    peer_up(engine)
+    follow(keeper_lab, target="somebody", project="")
+    wait_until(lambda: engine.is_on("somebody", BUS), 20)
+    assert commands(engine) == ["connect"] and not engine.is_on("other-somebody-1", BUS)
+
+
+@pytest.mark.parametrize("moment", ["before", "between"])
+def test_life5_a_clock_that_was_set_back_has_nobody_restarted(joined, moment):
+    """The network was made before the step: in the future; or the step came between that and our restart."""
+    engine = joined.engine
+    follow(joined, restarts=True, poll=0.2)
+    peer_down(engine)
+    engine.epoch = 2_000_000_000 if moment == "before" else engine.epoch
+    peer_up(engine)
+    engine.epoch = 1_700_000_000
+    wait_joined(engine)
+    looked = engine.asked.count(f"/networks/{BUS}")
+    wait_until(lambda: engine.asked.count(f"/networks/{BUS}") > looked + 15, 20)
+    assert commands(engine).count("restart") == 1, commands(engine)
 
 
 def test_the_follower_is_restarted_if_asked(joined):

@@ -287,8 +287,57 @@ def test_life7_one_that_refers_to_a_lost_container_is_left_as_it_is(keeper_lab, 
     asked = engine.asked.count(f"/containers/{other}/json")
     wait_until(lambda: engine.asked.count(f"/containers/{other}/json") > asked, 20)
     assert not engine.writes and engine.named(NAME) is before and before["State"]["Running"]
-    assert len(keeper.logged("container cannot be recreated as it is")) == 1
+    assert [line["level"] for line in keeper.logged("container cannot be recreated as it is")].count("ERROR") == 1
     if part == "stopped":
         engine.run(engine.named("other"))
         keeper.log("container recreated")
         check_whole(engine)
+
+
+FUTURE = 2_000_000_000
+
+
+def restarts(engine):
+    return [path for _, path in engine.writes if path.endswith("/restart")]
+
+
+def looks(engine):
+    return engine.asked.count(f"/containers/{engine.named(NAME)['Id']}/json")
+
+
+def wait_looks(engine, count=8):
+    before = looks(engine)
+    wait_until(lambda: looks(engine) > before + count, 20)
+
+
+def test_life6_a_clock_that_was_set_back_has_nobody_restarted(pinned):
+    """The target was started before the step, so in the future; its dependent is well. That is said, once."""
+    engine = pinned.engine
+    engine.epoch = FUTURE
+    engine.restart(TARGET)
+    engine.epoch = 1_760_000_000
+    engine.restart(NAME)
+    keeper = pinned.start(poll=0.2)
+    assert keeper.log("start times in the future prove nothing")["container"] == NAME
+    wait_looks(engine)
+    assert not engine.writes and len(keeper.logged("start times in the future prove nothing")) == 1
+
+
+def test_life6_one_that_we_have_restarted_is_well_whatever_the_times_say(pinned):
+    """The step comes between the target's start and our restart; a later start of the target counts again."""
+    engine = pinned.engine
+    keeper = pinned.start(poll=0.2)
+    keeper.log("connected to Docker")
+    wait_looks(engine, 1)
+    for count in (1, 2):
+        with engine.lock:
+            engine.restart(TARGET)
+            engine.epoch -= 1000
+        keeper.log("container repaired", count)
+        wait_looks(engine)
+        assert len(restarts(engine)) == count
+    engine.epoch = FUTURE
+    engine.restart(TARGET)  # seen: no time is needed to know
+    keeper.log("container repaired", 3)
+    wait_looks(engine)
+    assert len(restarts(engine)) == 3

@@ -148,3 +148,17 @@ def test_life4_one_whose_target_was_restarted_needs_a_restart(lab):
         lab.engine.restart(SIBLING)
         wait_until(lambda seen=asked: lab.engine.asked.count(f"/containers/{target}/json") > seen + 5, 20)
     assert not lab.engine.writes and all(line["container"] == SIBLING for line in keeper.logged(DEAD))
+
+
+def test_life4_start_times_in_the_future_are_no_report(lab):
+    """The clock was set back after the target's start: nobody can tell, and that is what is said."""
+    engine = lab.engine
+    engine.epoch = 2_000_000_000
+    target = engine.add(TARGET)
+    engine.epoch = 1_760_000_000
+    engine.add(SIBLING, joined=target)
+    keeper = lab.start(poll=0.2)
+    assert keeper.log("start times in the future prove nothing")["container"] == SIBLING
+    asked = engine.asked.count(f"/containers/{target}/json")
+    wait_until(lambda: engine.asked.count(f"/containers/{target}/json") > asked + 25, 20)  # 5 s: longer than a report waits
+    assert not keeper.logged(DEAD) and not engine.writes

@@ -109,13 +109,17 @@ static void who_is_in_a_dead_namespace(void **state)
     const struct container stopped = {.started = 9};
 
     (void)state;
-    assert_int_equal(container_judge(&alone, NULL), NAMESPACE_ALIVE);
-    assert_int_equal(container_judge(&dependent, &earlier), NAMESPACE_ALIVE);
-    assert_int_equal(container_judge(&dependent, NULL), NAMESPACE_GONE);
-    assert_int_equal(container_judge(&dependent, &stopped), NAMESPACE_STOPPED);
-    assert_int_equal(container_judge(&dependent, &later), NAMESPACE_RESTARTED);
-    assert_int_equal(container_judge(&resting, &later), NAMESPACE_ALIVE); /* joins anew when it starts */
-    assert_int_equal(container_judge(&resting, NULL), NAMESPACE_GONE);    /* can never start again */
+    assert_int_equal(container_judge(&alone, NULL, 20), NAMESPACE_ALIVE);
+    assert_int_equal(container_judge(&dependent, &earlier, 20), NAMESPACE_ALIVE);
+    assert_int_equal(container_judge(&dependent, NULL, 20), NAMESPACE_GONE);
+    assert_int_equal(container_judge(&dependent, &stopped, 20), NAMESPACE_STOPPED);
+    assert_int_equal(container_judge(&dependent, &later, 20), NAMESPACE_RESTARTED);
+    assert_int_equal(container_judge(&dependent, &later, 11), NAMESPACE_RESTARTED);
+    assert_int_equal(container_judge(&dependent, &later, 10), NAMESPACE_UNKNOWN); /* the clock was set back */
+    assert_int_equal(container_judge(&dependent, &earlier, 9), NAMESPACE_UNKNOWN);
+    assert_int_equal(container_judge(&dependent, NULL, 9), NAMESPACE_GONE);
+    assert_int_equal(container_judge(&resting, &later, 20), NAMESPACE_ALIVE); /* joins anew when it starts */
+    assert_int_equal(container_judge(&resting, NULL, 20), NAMESPACE_GONE);    /* can never start again */
 }
 
 static struct container composed(const char *project, const char *service, bool should_run)

@@ -164,29 +164,32 @@ static void each_state_has_its_repair(void **state)
 {
     struct inspection target = running("aaaaaaaaaaaaaaaa", 100);
     struct inspection dependent = running("bbbbbbbbbbbbbbbb", 200);
+    enum start_order order = START_ORDER_WELL;
 
     (void)state;
     text_copy_cut(dependent.joined, sizeof(dependent.joined), target.id);
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
-    target.started = 300;
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_RESTART);
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_NONE);
+    order = START_ORDER_UNKNOWN;
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_UNKNOWN);
+    order = START_ORDER_DEAD;
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_RESTART);
     target.is_running = false;
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_WAIT);
-    assert_int_equal(repair_choose(&dependent, NULL), REPAIR_WAIT);
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_WAIT);
+    assert_int_equal(repair_choose(&dependent, NULL, order), REPAIR_WAIT);
     target.is_running = true;
     text_copy_cut(dependent.joined, sizeof(dependent.joined), "cccccccccccccccc");
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_RECREATE);
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_RECREATE);
     dependent.is_paused = true;
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_NONE);
     dependent.is_paused = false;
     dependent.is_running = false; /* stopped by somebody */
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_NONE);
     dependent.has_failed_start = true; /* by Docker's inability */
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_RECREATE);
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_RECREATE);
     text_copy_cut(dependent.joined, sizeof(dependent.joined), "target");
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_START);
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_START);
     dependent.is_rebinder = true;
-    assert_int_equal(repair_choose(&dependent, &target), REPAIR_NONE);
+    assert_int_equal(repair_choose(&dependent, &target, order), REPAIR_NONE);
 }
 
 static struct sibling_verdict verdict_on(const struct inspection *sibling, const struct inspection *target,
@@ -194,11 +197,12 @@ static struct sibling_verdict verdict_on(const struct inspection *sibling, const
 {
     struct memory_entry entry = {0};
     struct sibling_verdict verdict;
+    enum start_order order = target && target->started > sibling->started ? START_ORDER_DEAD : START_ORDER_WELL;
 
-    sibling_judge(&entry, sibling, target, may_start, 1, &verdict);
+    sibling_judge(&entry, sibling, target, may_start, order, 1, &verdict);
     if (verdict.action == SIBLING_LATER) {
         assert_true(verdict.time > 1);
-        sibling_judge(&entry, sibling, target, may_start, verdict.time, &verdict);
+        sibling_judge(&entry, sibling, target, may_start, order, verdict.time, &verdict);
         assert_int_not_equal(verdict.action, SIBLING_LATER);
         assert_int_not_equal(entry.wrong_since, 0);
     } else {
@@ -250,6 +254,42 @@ static void a_sibling_is_started_or_reported_and_only_that(void **state)
     assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_START);
 }
 
+static void times_that_prove_nothing_are_told_apart(void **state)
+{
+    struct inspection target = running("aaaaaaaaaaaaaaaa", 100);
+    struct inspection dependent = running("bbbbbbbbbbbbbbbb", 200);
+    struct start_record record = {0};
+    struct memory_entry entry = {0};
+    struct sibling_verdict verdict;
+
+    (void)state;
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 200), START_ORDER_WELL);
+    target.started = 300; /* seen, whatever the times say */
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 150), START_ORDER_DEAD);
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 150), START_ORDER_DEAD);
+    dependent.started = 160; /* we have restarted it, and the clock was set back */
+    start_order_note_joined(&record, target.started);
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 170), START_ORDER_WELL);
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 1000), START_ORDER_WELL);
+    target.started = 180; /* which is earlier than before, and seen */
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 180), START_ORDER_DEAD);
+
+    record = (struct start_record){0}; /* a keeper that has seen nothing of it */
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 180), START_ORDER_DEAD);
+    record = (struct start_record){0};
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 179), START_ORDER_UNKNOWN);
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 1000), START_ORDER_UNKNOWN);
+    dependent.started = 2000;
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 1999), START_ORDER_UNKNOWN);
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 2000), START_ORDER_UNKNOWN);
+    dependent.started = 2001;
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 2001), START_ORDER_WELL);
+
+    text_copy_cut(dependent.joined, sizeof(dependent.joined), target.id);
+    sibling_judge(&entry, &dependent, &target, true, START_ORDER_UNKNOWN, 1, &verdict);
+    assert_int_equal(verdict.action, SIBLING_UNKNOWN);
+}
+
 static void attempts_get_rarer_and_calm_clears_them(void **state)
 {
     static const uint64_t seconds[] = {1, 2, 4, 8, 16, 32, 60, 60};
@@ -298,6 +338,7 @@ int main(void)
         cmocka_unit_test(other_names_are_no_journals),
         cmocka_unit_test(each_state_has_its_repair),
         cmocka_unit_test(a_sibling_is_started_or_reported_and_only_that),
+        cmocka_unit_test(times_that_prove_nothing_are_told_apart),
         cmocka_unit_test(attempts_get_rarer_and_calm_clears_them),
         cmocka_unit_test(only_what_is_gone_is_forgotten),
     };

@@ -100,7 +100,7 @@ int container_read(const struct docker_document *document, struct container *ret
     return 0;
 }
 
-enum namespace_fate container_judge(const struct container *dependent, const struct container *owner)
+enum namespace_fate container_judge(const struct container *dependent, const struct container *owner, uint64_t now)
 {
     if (dependent->joined[0] == '\0')
         return NAMESPACE_ALIVE;
@@ -110,5 +110,7 @@ enum namespace_fate container_judge(const struct container *dependent, const str
         return NAMESPACE_ALIVE;
     if (!owner->is_running)
         return NAMESPACE_STOPPED;
+    if (owner->started > now || dependent->started > now)
+        return NAMESPACE_UNKNOWN;
     return owner->started > dependent->started ? NAMESPACE_RESTARTED : NAMESPACE_ALIVE;
 }

@@ -39,8 +39,9 @@ enum namespace_fate {
     NAMESPACE_ALIVE,
     NAMESPACE_GONE,      /* its owner does not exist any more */
     NAMESPACE_STOPPED,   /* its owner does not run: the links are gone */
+    NAMESPACE_UNKNOWN,   /* one of the two was started in the future: the clock was set back, and nobody can tell */
     NAMESPACE_RESTARTED, /* its owner was started after the container: same ID, another namespace */
 };
 
-/* `owner`: the container that `dependent` joined, NULL when there is none. */
-enum namespace_fate container_judge(const struct container *dependent, const struct container *owner);
+/* `owner`: the container that `dependent` joined, NULL when there is none. `now`: nanoseconds since 1970. */
+enum namespace_fate container_judge(const struct container *dependent, const struct container *owner, uint64_t now);

@@ -17,6 +17,7 @@ static const struct {
 } fates[] = {
     [NAMESPACE_ALIVE] = {"alive", ""},
     [NAMESPACE_GONE] = {"gone", "does not exist any more"},
+    [NAMESPACE_UNKNOWN] = {"unknown", ""}, /* not among the findings */
     [NAMESPACE_STOPPED] = {"stopped", "does not run"},
     [NAMESPACE_RESTARTED] = {"restarted", "was started again after them"},
 };

@@ -1,6 +1,7 @@
 /* Looks at every container in another one's network namespace; see survey.h. Runs without any privilege. */
 #include "workers/doctor/survey.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 
@@ -82,9 +83,15 @@ static void on_failed(struct survey *survey, int error, const char *text)
 /* `owner` is in the findings. */
 static void judge(struct survey *survey, struct owner_findings *owner)
 {
-    enum namespace_fate fate = container_judge(&survey->dependent, owner->owner);
+    enum namespace_fate fate = container_judge(&survey->dependent, owner->owner, clock_real_nanoseconds());
     int result = 0;
 
+    if (fate == NAMESPACE_UNKNOWN) {
+        leave_out(survey,
+                  "it or the container whose namespace it is in was started in the future: since the clock was set "
+                  "back, nobody can tell whether that namespace is alive");
+        return;
+    }
     survey->findings->examined_count++;
     if (fate != NAMESPACE_ALIVE)
         result = findings_add(survey->findings, owner, &survey->dependent, fate);

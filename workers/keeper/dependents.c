@@ -30,6 +30,39 @@ void dependents_note_result(struct dependents *dependents, bool is_done)
     look_again(dependents->look); /* others may be pinned to this one */
 }
 
+static bool is_in_targets_namespace(const struct dependents *dependents)
+{
+    return dependents->dependent->is_running && dependents->target.is_running &&
+           inspection_is(&dependents->target, dependents->dependent->joined);
+}
+
+static enum start_order order_of(struct dependents *dependents, bool has_target)
+{
+    if (!has_target || !is_in_targets_namespace(dependents))
+        return START_ORDER_WELL;
+    return start_order_judge(&dependents->entry->starts, dependents->dependent, &dependents->target,
+                             clock_real_nanoseconds());
+}
+
+enum repair dependents_choose(struct dependents *dependents, bool has_target)
+{
+    return repair_choose(dependents->dependent, has_target ? &dependents->target : NULL,
+                         order_of(dependents, has_target));
+}
+
+void dependents_report_order(struct dependents *dependents)
+{
+    char finding[FINDING_REASON_SIZE];
+
+    (void)snprintf(finding, sizeof(finding),
+                   "nobody can tell whether its network namespace is alive, since the clock was set back: if it has no "
+                   "network, docker restart %s",
+                   dependents->dependent->name);
+    if (memory_note_finding(dependents->entry, finding))
+        log_warn("start times in the future prove nothing: was the clock set back?",
+                 LOG_TEXT("container", dependents->dependent->name), LOG_TEXT("target", dependents->target.name));
+}
+
 static int64_t milliseconds_since(uint64_t started)
 {
     return (int64_t)((clock_monotonic_microseconds() - started) / MICROSECONDS_PER_MILLISECOND);
@@ -42,6 +75,8 @@ static void on_repaired(void *userdata, int error, const char *text)
     if (!session_check_answer(dependents->session, error, text))
         return;
     dependents_note_result(dependents, error == 0);
+    if (error == 0)
+        start_order_note_joined(&dependents->entry->starts, dependents->target.started);
     if (error == 0)
         log_info("container repaired", LOG_TEXT("container", dependents->dependent->name),
                  LOG_NUMBER("milliseconds", milliseconds_since(dependents->repair_started_at)));
@@ -59,8 +94,10 @@ static void on_recreated(void *userdata, enum recreation_result result, const ch
     dependents_note_result(dependents, result == RECREATION_DONE);
     switch (result) {
     case RECREATION_DONE:
-        if (!dependents->journal) /* else `target` is the new one itself */
+        if (!dependents->journal) { /* else `target` is the new one itself */
             memory_note_target(dependents->entry, dependents->target.id, dependents->target.name);
+            start_order_note_joined(&dependents->entry->starts, dependents->target.started);
+        }
         log_info("container recreated", LOG_TEXT("container", dependents->entry->name),
                  LOG_NUMBER("milliseconds", milliseconds_since(dependents->repair_started_at)));
         if (dependents->kind == LOOK_MANAGED)
@@ -185,14 +222,18 @@ static void wait_for_target(struct dependents *dependents, const char *target)
 
 static void judge(struct dependents *dependents, bool has_target)
 {
-    enum repair chosen = repair_choose(dependents->dependent, has_target ? &dependents->target : NULL);
+    enum repair chosen = dependents_choose(dependents, has_target);
 
     if (has_target && inspection_is(&dependents->target, dependents->dependent->joined))
         memory_note_target(dependents->entry, dependents->dependent->joined, dependents->target.name);
-    dependents->dead_count += chosen != REPAIR_NONE;
+    dependents->dead_count += chosen != REPAIR_NONE && chosen != REPAIR_UNKNOWN;
     switch (chosen) {
     case REPAIR_NONE:
         (void)memory_note_finding(dependents->entry, ""); /* that is no news to anybody */
+        look_continue(dependents->look);
+        return;
+    case REPAIR_UNKNOWN:
+        dependents_report_order(dependents);
         look_continue(dependents->look);
         return;
     case REPAIR_WAIT:
@@ -216,7 +257,8 @@ static void judge_sibling(struct dependents *dependents, bool has_target)
     struct sibling_verdict verdict;
 
     sibling_judge(dependents->entry, dependents->dependent, has_target ? &dependents->target : NULL,
-                  dependents->configuration->starts_siblings, clock_monotonic_microseconds(), &verdict);
+                  dependents->configuration->starts_siblings, order_of(dependents, has_target),
+                  clock_monotonic_microseconds(), &verdict);
     switch (verdict.action) {
     case SIBLING_START:
         repair(dependents, REPAIR_START);
@@ -224,6 +266,9 @@ static void judge_sibling(struct dependents *dependents, bool has_target)
     case SIBLING_REPORT:
         dependents->dead_count++;
         report(dependents, "dependent in dead netns", verdict.command);
+        break;
+    case SIBLING_UNKNOWN:
+        dependents_report_order(dependents);
         break;
     case SIBLING_LATER:
         look_wake_at(dependents->look, verdict.time);

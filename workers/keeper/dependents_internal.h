@@ -44,6 +44,12 @@ struct dependents {
 
 /* --- dependents.c, for managed_repairs.c ------------------------------------------------------------------ */
 
+/* What the container that is looked at needs; `has_target`: `target` is there. */
+enum repair dependents_choose(struct dependents *dependents, bool has_target);
+
+/* Says that REPAIR_UNKNOWN was all that could be told. */
+void dependents_report_order(struct dependents *dependents);
+
 /* Notes an attempt; false: its time has not come, and it is remembered. */
 bool dependents_may_try(struct dependents *dependents);
 

@@ -202,11 +202,15 @@ static void judge_absent(struct follow *follow)
 
 /* --- a look ---------------------------------------------------------------------------------------------- */
 
-/* Started before the network was made, so it has seen another one of that name: a restart was due and did not come. */
+/*
+ * Started before the network was made, so it has seen another one of that name: a restart was due and did not come.
+ * When we have restarted it, it has come; and what was made in the future proves nothing.
+ */
 static bool is_restart_due(const struct follow *follow)
 {
     return follow->configuration->follow.restarts == 1 && follow->follower.is_running &&
-           follow->follower.started < follow->network.created;
+           follow->follower.started < follow->network.created && follow->restarted_for != follow->network.created &&
+           follow->network.created <= clock_real_nanoseconds();
 }
 
 static void judge_present(struct follow *follow)
@@ -344,10 +348,14 @@ static void ask_for_follower(struct follow *follow, const char *reference)
                                                           &follow->follower.document, on_follower, follow));
 }
 
+/* Not one of `docker compose run`. */
 static void on_service_container(void *userdata, const struct docker_container *container)
 {
     struct follow *follow = userdata;
+    const struct docker_label *one_off = &container->labels[0];
 
+    if (one_off->is_present && strcmp(one_off->text, "True") == 0)
+        return;
     if (follow->found_id[0] != '\0' && (follow->found_is_running || !container->is_running))
         return;
     memcpy(follow->found_id, container->id, sizeof(follow->found_id));
@@ -364,11 +372,11 @@ static void on_service(void *userdata, int error, const char *text)
         ask_for_follower(follow, follow->found_id[0] ? follow->found_id : follow->configuration->follow.target);
 }
 
-/* A service of our own project; if there is none, a container of that name. */
+/* A service of our own project, where that is known; if there is none, a container of that name. */
 static void find_follower(struct follow *follow)
 {
-    static const struct docker_label_names no_labels = {0};
-    const char *filters[] = {follow->project_filter, follow->service_filter, "com.docker.compose.oneoff=False"};
+    static const struct docker_label_names labels = {.names = {"com.docker.compose.oneoff"}, .count = 1};
+    const char *filters[] = {follow->project_filter, follow->service_filter};
     const struct docker_container_query query = {
         .labels = filters,
         .label_count = ARRAY_LENGTH(filters),
@@ -377,7 +385,10 @@ static void find_follower(struct follow *follow)
     const struct docker_container_handlers handlers = {on_service_container, on_odd_container, on_service, follow};
 
     follow->found_id[0] = '\0';
-    follow_check_sent(follow, docker_client_list(session_client(follow->session), &query, &no_labels, &handlers));
+    if (follow->configuration->project[0] == '\0')
+        ask_for_follower(follow, follow->configuration->follow.target);
+    else
+        follow_check_sent(follow, docker_client_list(session_client(follow->session), &query, &labels, &handlers));
 }
 
 static void look(struct follow *follow)

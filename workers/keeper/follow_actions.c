@@ -70,10 +70,12 @@ static void on_restarted(void *userdata, int error, const char *text)
 
     if (!follow_is_answered(follow, error, text))
         return;
-    if (error < 0)
+    if (error < 0) {
         fail(follow, "the follower cannot be restarted", error, text);
-    else
-        finish_rejoin(follow);
+        return;
+    }
+    follow->restarted_for = follow->network.created;
+    finish_rejoin(follow);
 }
 
 static void restart_follower(struct follow *follow)

@@ -53,6 +53,7 @@ struct follow {
     bool may_be_alone;               /* it was joined with nobody there, since nobody came */
     struct settle settle;
     struct memory_entry attempts;
+    uint64_t restarted_for; /* when the network was made for which we have restarted the follower; 0: none */
     uint64_t retry_at;
     uint32_t address_tries;
     uint32_t refused_count; /* foreign endpoints when the last of these tries failed */

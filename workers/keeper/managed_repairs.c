@@ -237,8 +237,13 @@ static void decide(struct dependents *dependents, const struct own_anchor *ancho
     const char *outdated = NULL;
 
     if (!is_missing) {
-        repair = repair_choose(dependents->dependent, &dependents->target);
+        repair = dependents_choose(dependents, true);
         outdated = outdated_by(dependents, anchor);
+    }
+    if (repair == REPAIR_UNKNOWN && !outdated) {
+        dependents_report_order(dependents);
+        look_continue(dependents->look);
+        return;
     }
     if (!is_missing && repair == REPAIR_NONE && !outdated) {
         leave(dependents);
@@ -255,7 +260,7 @@ static void decide(struct dependents *dependents, const struct own_anchor *ancho
         dependents_start(dependents, "starting managed service-anchor: it was created, and its target runs");
     else
         recreate(dependents, anchor,
-                 repair == REPAIR_NONE ? outdated : "recreating managed service-anchor: its network namespace is dead");
+                 outdated ? outdated : "recreating managed service-anchor: its network namespace is dead");
 }
 
 static void on_own_anchor(void *userdata, const struct own_anchor *anchor, const char *text)
@@ -273,12 +278,16 @@ static void on_own_anchor(void *userdata, const struct own_anchor *anchor, const
 }
 
 /* Does what will be done depend on our own container? */
-static bool needs_own_anchor(const struct dependents *dependents)
+static bool needs_own_anchor(struct dependents *dependents)
 {
+    enum repair repair;
+
     if (has_pinned_image(dependents) && has_pinned_gateway(dependents))
         return false;
-    return dependents->kind == LOOK_MISSING || !dependents->managed->is_compared ||
-           repair_choose(dependents->dependent, &dependents->target) != REPAIR_NONE;
+    if (dependents->kind == LOOK_MISSING || !dependents->managed->is_compared)
+        return true;
+    repair = dependents_choose(dependents, true);
+    return repair != REPAIR_NONE && repair != REPAIR_UNKNOWN;
 }
 
 void managed_judge(struct dependents *dependents, bool has_target)

@@ -8,6 +8,7 @@
 
 #include "protocol/findings_sender.h"
 #include "workers/docker/records.h"
+#include "workers/keeper/start_order.h"
 
 #include <stdbool.h>
 
@@ -24,6 +25,7 @@ struct memory_entry {
     uint32_t attempts;                 /* one soon after the other */
     uint64_t tried_at;                 /* monotonic microseconds; 0: never */
     char finding[FINDING_REASON_SIZE]; /* what status shows, and was said; empty: all is well */
+    struct start_record starts;
     uint64_t wrong_since;      /* its namespace is not what it should be, monotonic microseconds; 0: all is well */
     uint64_t unattended_since; /* a half-done recreation that nobody goes on with; 0: none */
     uint32_t unattended_state; /* what it looked like then */

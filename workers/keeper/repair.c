@@ -10,7 +10,7 @@ static bool should_run(const struct inspection *dependent)
     return dependent->is_running || dependent->is_created || dependent->has_failed_start;
 }
 
-enum repair repair_choose(const struct inspection *dependent, const struct inspection *target)
+enum repair repair_choose(const struct inspection *dependent, const struct inspection *target, enum start_order order)
 {
     if (dependent->is_rebinder || dependent->is_paused || !should_run(dependent))
         return REPAIR_NONE;
@@ -20,5 +20,7 @@ enum repair repair_choose(const struct inspection *dependent, const struct inspe
         return REPAIR_RECREATE;
     if (!dependent->is_running)
         return REPAIR_START;
-    return target->started > dependent->started ? REPAIR_RESTART : REPAIR_NONE;
+    if (order == START_ORDER_UNKNOWN)
+        return REPAIR_UNKNOWN;
+    return order == START_ORDER_DEAD ? REPAIR_RESTART : REPAIR_NONE;
 }

@@ -17,6 +17,7 @@ enum state {
     WAITS,   /* for its target, which does not run, is not as healthy as it must be, or has not been created yet */
     STARTS,  /* its target runs, and it was never started, or could not be */
     RESTART, /* its target was started after it: the same ID, another namespace */
+    UNKNOWN, /* which of them was started first cannot be told */
     LOST,    /* no container has that ID any more */
 };
 
@@ -26,7 +27,7 @@ static bool is_id(const char *reference)
     return strlen(reference) == DOCKER_ID_SIZE - 1 && strspn(reference, "0123456789abcdef") == DOCKER_ID_SIZE - 1;
 }
 
-static enum state state_of(const struct inspection *sibling, const struct inspection *target)
+static enum state state_of(const struct inspection *sibling, const struct inspection *target, enum start_order order)
 {
     bool is_waiting = sibling->has_failed_start ? sibling->has_failed_to_join : sibling->is_created;
 
@@ -38,7 +39,9 @@ static enum state state_of(const struct inspection *sibling, const struct inspec
         return WAITS;
     if (!sibling->is_running)
         return sibling->wants_healthy && target->is_unhealthy ? WAITS : STARTS;
-    return target->started > sibling->started ? RESTART : WELL;
+    if (order == START_ORDER_UNKNOWN)
+        return UNKNOWN;
+    return order == START_ORDER_DEAD ? RESTART : WELL;
 }
 
 /* Somebody will paste it: what is no name of Compose's is no part of it, whatever a label says. */
@@ -52,13 +55,13 @@ void sibling_recreate_command(const struct inspection *sibling, char ret[SIBLING
 }
 
 void sibling_judge(struct memory_entry *entry, const struct inspection *sibling, const struct inspection *target,
-                   bool may_start, uint64_t now, struct sibling_verdict *ret)
+                   bool may_start, enum start_order order, uint64_t now, struct sibling_verdict *ret)
 {
-    enum state state = state_of(sibling, target);
+    enum state state = state_of(sibling, target, order);
     uint64_t delay = state == STARTS ? START_DELAY : REPORT_DELAY;
 
-    *ret = (struct sibling_verdict){.action = SIBLING_LEAVE};
-    if (state == WELL || state == WAITS || (state == STARTS && !may_start)) {
+    *ret = (struct sibling_verdict){.action = state == UNKNOWN ? SIBLING_UNKNOWN : SIBLING_LEAVE};
+    if (state == WELL || state == UNKNOWN || state == WAITS || (state == STARTS && !may_start)) {
         entry->wrong_since = 0;
         return;
     }

@@ -11,7 +11,8 @@
 
 enum sibling_action {
     SIBLING_LEAVE,
-    SIBLING_LATER, /* something is wrong, but only just: Compose or the service-anchor itself may be at it */
+    SIBLING_UNKNOWN, /* nobody can tell: when they were started proves nothing */
+    SIBLING_LATER,   /* something is wrong, but only just: Compose or the service-anchor itself may be at it */
     SIBLING_START,
     SIBLING_REPORT,
 };
@@ -25,11 +26,12 @@ struct sibling_verdict {
 };
 
 /*
- * `target`: what Docker finds by `sibling->joined`, or NULL. `may_start`: ANCHORD_AUTOSTART_SIBLINGS. `entry` keeps
+ * `target`: what Docker finds by `sibling->joined`, or NULL. `may_start`: ANCHORD_AUTOSTART_SIBLINGS. `order`: of
+ * their starts, when both run. `entry` keeps
  * since when something is wrong; `now` in monotonic microseconds.
  */
 void sibling_judge(struct memory_entry *entry, const struct inspection *sibling, const struct inspection *target,
-                   bool may_start, uint64_t now, struct sibling_verdict *ret);
+                   bool may_start, enum start_order order, uint64_t now, struct sibling_verdict *ret);
 
 /* What a person types to have the container created anew in the namespace that its target has now. */
 void sibling_recreate_command(const struct inspection *sibling, char ret[SIBLING_COMMAND_SIZE]);
