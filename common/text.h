@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* What counts as white space in a value, also of a container's label. */
+#define TEXT_BLANKS " \t\r\n\v\f"
+
 /*
  * Copies `source` with its NUL into `target` of `size` bytes; the rest of `target` becomes zero, so that
  * a fixed array that crosses a process boundary carries no left-over memory.

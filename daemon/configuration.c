@@ -49,8 +49,8 @@ static const struct configuration_variable variables[] = {
      .help = "where the external address comes from: bootstrap (Docker), dhcp-refresh or slaac-ra-only"},
     {.name = "ANCHORD_DHCP_HOSTNAME",
      .roles = NETWORK_ANCHOR,
-     .parse = parse_dhcp_host_name,
-     .offset = IN(dhcp_host_name),
+     .parse = parse_dhcp_name,
+     .offset = IN(dhcp_name),
      .help = "name that a DHCP server is told, and what it knows the project by (the project's name)"},
     {.name = "ANCHORD_DHCP_BACKOFF_MAX",
      .roles = NETWORK_ANCHOR,
@@ -141,7 +141,7 @@ static const struct configuration_variable variables[] = {
      .roles = REBINDERS,
      .parse = parse_name,
      .offset = IN(project),
-     .help = "a rebinder's own Compose project (required)"},
+     .help = "a rebinder's own Compose project (required by a wrap-rebinder)"},
     {.name = "ANCHORD_WRAP_POLL_INTERVAL",
      .roles = WRAP_REBINDER,
      .default_value = "30s",
@@ -156,12 +156,12 @@ static const struct configuration_variable variables[] = {
      .help = "what a container has to end in before it is killed, rounded up to seconds"},
     {.name = "ANCHORD_FOLLOW_NETWORK",
      .roles = EXTERNAL_REBINDER,
-     .parse = parse_name,
+     .parse = parse_padded_name,
      .offset = IN(follow_network),
      .help = "another project's network that a container is to stay on (required)"},
     {.name = "ANCHORD_FOLLOW_TARGET",
      .roles = EXTERNAL_REBINDER,
-     .parse = parse_name,
+     .parse = parse_padded_name,
      .offset = IN(follow_target),
      .help = "that container: a service of the own project, else a container's name (required)"},
     {.name = "ANCHORD_FOLLOW_RESTART",
@@ -173,7 +173,7 @@ static const struct configuration_variable variables[] = {
     {.name = "ANCHORD_FOLLOW_EVENT_BACKOFF",
      .roles = EXTERNAL_REBINDER,
      .default_value = "2s",
-     .parse = parse_interval,
+     .parse = parse_delay,
      .offset = IN(follow_backoff_milliseconds),
      .help = "wait so long after the network has changed, before looking whether all are there"},
     {.name = "DOCKER_HOST",
@@ -293,20 +293,26 @@ static const char *find_even_empty(const char *const environment[], const char *
     return NULL;
 }
 
-/* The same, but an empty value counts as none (SPEC §10). */
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, TEXT_BLANKS)] == '\0';
+}
+
+/* The same, but an empty value, or one of white space alone, counts as none (SPEC §10). */
 static const char *find_in_environment(const char *const environment[], const char *name)
 {
     const char *text = find_even_empty(environment, name);
 
-    return text && *text ? text : NULL;
+    return text && !is_blank(text) ? text : NULL;
 }
 
 static struct configuration_value find_value(const struct configuration_variable *variable,
                                              const char *const environment[])
 {
-    const char *text = variable->may_be_empty ? find_even_empty(environment, variable->name)
-                                              : find_in_environment(environment, variable->name);
+    const char *text = variable->may_be_empty ? find_even_empty(environment, variable->name) : NULL;
 
+    if (!text || *text != '\0')
+        text = find_in_environment(environment, variable->name);
     if (text)
         return (struct configuration_value){text, CONFIGURATION_SOURCE_ENVIRONMENT};
     text = variable->fallback ? find_in_environment(environment, variable->fallback) : NULL;
@@ -348,15 +354,39 @@ static void apply_value(struct configuration *configuration, const struct config
         configuration_add_problem(configuration, true, name, "\"%.100s\": %s", value->text, wrong);
 }
 
-/* ADDR-5: the project's name, as far as it can be a host name: underscores become hyphens, and so on. */
-static void derive_dhcp_host_name(struct configuration *configuration)
+/* The value of the selector's first key in alphabetical order; NULL: there is no good selector. */
+static const char *first_selected_value(const struct configuration *configuration, struct label_selector *selector)
 {
-    dhcp_host_name_from(configuration->project, configuration->dhcp_host_name);
-    if (configuration_has_dhcp_client(configuration) &&
-        strcmp(configuration->project, configuration->dhcp_host_name) != 0)
+    struct label_selector_error error;
+    size_t first = 0;
+
+    if (label_selector_parse(configuration->label_selector, selector, &error) < 0 || selector->count == 0)
+        return NULL;
+    for (size_t i = 1; i < selector->count; i++) {
+        if (strcmp(label_selector_key(selector, i), label_selector_key(selector, first)) < 0)
+            first = i;
+    }
+    return label_selector_value(selector, first);
+}
+
+/* ADDR-5: the project's name; with a selector alone the value of its first key. */
+static void default_dhcp_name(struct configuration *configuration)
+{
+    struct label_selector selector;
+    const char *name = configuration->project;
+
+    if (name[0] == '\0')
+        name = first_selected_value(configuration, &selector);
+    if (!name)
+        return; /* which is said already */
+    if (name[0] == '\0' && configuration_has_dhcp_client(configuration))
+        configuration_add_problem(
+            configuration, true, "ANCHORD_DHCP_HOSTNAME",
+            "not set, and the first label of ANCHORD_LABEL_SELECTOR has no value to name it after");
+    if (!dhcp_name_from(name, configuration->dhcp_name) && configuration_has_dhcp_client(configuration))
         configuration_add_problem(configuration, false, "ANCHORD_DHCP_HOSTNAME",
-                                  "not set, and the project's name is no host name: DHCP servers are told %s",
-                                  configuration->dhcp_host_name);
+                                  "not set, and \"%.100s\" is no name for it: DHCP servers know it by %s", name,
+                                  configuration->dhcp_name);
 }
 
 /* DISC-2: which containers are in scope. */
@@ -409,13 +439,9 @@ static void check_network_anchor(struct configuration *configuration, const char
             configuration, true, "ANCHORD_SHARED_NETWORK",
             "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
             configuration->shared_network);
-    if (!find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME") && configuration->project[0] != '\0')
-        derive_dhcp_host_name(configuration);
-    else if (configuration_has_dhcp_client(configuration) && configuration->dhcp_host_name[0] == '\0' &&
-             configuration->label_selector[0] != '\0')
-        configuration_add_problem(
-            configuration, true, "ANCHORD_DHCP_HOSTNAME",
-            "not set, and with ANCHORD_LABEL_SELECTOR alone there is no project to name it after");
+    if (!find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME"))
+        default_dhcp_name(configuration);
+    dhcp_host_name_from(configuration->dhcp_name, configuration->dhcp_host_name);
 }
 
 static void check_service_anchor(struct configuration *configuration, const char *const environment[])
@@ -441,7 +467,7 @@ static void check_rebinder(struct configuration *configuration, const char *cons
         require(configuration, environment, "ANCHORD_FOLLOW_TARGET", "the service that is to stay on it");
     }
     check_docker_tls(configuration, environment);
-    if (!find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
+    if (configuration->role == ROLE_WRAP_REBINDER && !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
         configuration_add_problem(
             configuration, true, "COMPOSE_PROJECT_NAME",
             "not set: add `environment: [\"COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME}\"]` to the service");
@@ -532,7 +558,7 @@ static void check_names(struct configuration *configuration, const char *const e
         const char *equals = strchr(environment[i], '=');
         size_t length = equals ? (size_t)(equals - environment[i]) : 0;
 
-        if (strncmp(environment[i], PREFIX, strlen(PREFIX)) != 0 || length == 0 || equals[1] == '\0')
+        if (strncmp(environment[i], PREFIX, strlen(PREFIX)) != 0 || length == 0 || is_blank(equals + 1))
             continue;
         if (length >= sizeof(name))
             length = sizeof(name) - 1;

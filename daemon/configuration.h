@@ -64,8 +64,8 @@ enum dhcp_client_kind {
     DHCP_CLIENT_HOST,       /* a dhcpcd that the host runs reports them by its hook */
 };
 
-/* What dhcpcd can send as a client identifier, which is the name, too (its CLIENTID_MAX_LEN); with the NUL. */
-#define DHCP_HOST_NAME_SIZE 48
+/* What dhcpcd can send as a client identifier (its CLIENTID_MAX_LEN); with the NUL. */
+#define DHCP_NAME_SIZE 48
 
 struct configuration_gateways {
     struct ip_address v4; /* family none: not pinned */
@@ -90,7 +90,8 @@ struct configuration {
     struct managed_target managed[MANAGED_TARGETS_MAX]; /* LIFE-2; by their numbers */
     uint64_t poll_interval_milliseconds;
     struct configuration_gateways external_gateways;
-    char dhcp_host_name[DHCP_HOST_NAME_SIZE]; /* ADDR-5; not empty with dhcp-refresh */
+    char dhcp_name[DHCP_NAME_SIZE];      /* ADDR-5: what identifiers are made of; not empty with dhcp-refresh */
+    char dhcp_host_name[DHCP_NAME_SIZE]; /* the same as a host name */
     uint64_t dhcp_backoff_max_milliseconds;
     bool dhcp_arp_probe;
     enum dhcp_client_kind dhcp_client;

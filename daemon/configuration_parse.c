@@ -9,7 +9,8 @@
 #include <strings.h>
 #include <sys/un.h>
 
-#define HOST_LABEL_MAX 63
+#define HOST_LABEL_MAX      63
+#define FRACTION_DIGITS_MAX 9
 
 static const char *const role_names[ROLE_MAX_] = {
     [ROLE_NETWORK_ANCHOR] = "network-anchor",
@@ -45,6 +46,21 @@ const char *parse_name(const char *text, void *target)
     return text_copy(target, NAME_SIZE, text) < 0 ? "is too long: 127 characters at most" : NULL;
 }
 
+const char *parse_padded_name(const char *text, void *target)
+{
+    const char *start = text + strspn(text, TEXT_BLANKS);
+    size_t length = strlen(start);
+    char name[NAME_SIZE];
+
+    while (length > 0 && strchr(TEXT_BLANKS, start[length - 1]))
+        length--;
+    if (length >= sizeof(name))
+        return "is too long: 127 characters at most";
+    memcpy(name, start, length);
+    name[length] = '\0';
+    return parse_name(name, target);
+}
+
 const char *parse_directory(const char *text, void *target)
 {
     if (text[0] != '/')
@@ -57,6 +73,11 @@ const char *parse_label_selector(const char *text, void *target)
 {
     text_copy_cut(target, LABEL_SELECTOR_SIZE, text);
     return NULL;
+}
+
+static bool is_letter(char character)
+{
+    return isalnum((unsigned char)character) || character == '_';
 }
 
 /* Letters, digits and hyphens (RFC 1123 §2.1), and the underscore that Compose puts into names; labels of RFC 1035
@@ -78,23 +99,27 @@ const char *parse_host_name(const char *text, void *target)
     return text_copy(target, HOST_NAME_SIZE, text) < 0 ? "is too long: 253 characters at most" : NULL;
 }
 
-/* RFC 1123 §2.1: letters, digits and hyphens, the latter not at an end of a label; labels of RFC 1035 §2.3.4. */
-const char *parse_dhcp_host_name(const char *text, void *target)
+/*
+ * RFC 1123 §2.1: letters, digits and hyphens, the latter not at an end of a label; labels of RFC 1035 §2.3.4. The
+ * underscore counts as a letter, since Compose's names have it: a server is told a hyphen instead
+ * (dhcp_host_name_from()).
+ */
+const char *parse_dhcp_name(const char *text, void *target)
 {
-    static const char wrong[] = "is no host name: letters, digits and, not at an end, hyphens";
+    static const char wrong[] = "is no host name: letters, digits, underscores and, not at an end, hyphens";
     size_t label = 0;
 
     for (const char *character = text; *character; character++) {
-        bool is_inner = isalnum((unsigned char)character[1]) || character[1] == '-';
+        bool is_inner = is_letter(character[1]) || character[1] == '-';
 
-        if (*character == '.' && label > 0 && isalnum((unsigned char)character[1]))
+        if (*character == '.' && label > 0 && is_letter(character[1]))
             label = 0;
-        else if (isalnum((unsigned char)*character) || (*character == '-' && label > 0 && is_inner))
+        else if (is_letter(*character) || (*character == '-' && label > 0 && is_inner))
             label++;
         else
             return wrong;
     }
-    return text_copy(target, DHCP_HOST_NAME_SIZE, text) < 0 ? "is too long: 47 characters at most" : NULL;
+    return text_copy(target, DHCP_NAME_SIZE, text) < 0 ? "is too long: 47 characters at most" : NULL;
 }
 
 const char *parse_dhcp_client(const char *text, void *target)
@@ -108,21 +133,37 @@ const char *parse_dhcp_client(const char *text, void *target)
     return NULL;
 }
 
-void dhcp_host_name_from(const char *text, char ret[DHCP_HOST_NAME_SIZE])
+bool dhcp_name_from(const char *text, char ret[DHCP_NAME_SIZE])
+{
+    bool is_whole = strlen(text) < DHCP_NAME_SIZE;
+    size_t length = 0;
+
+    for (; *text && length < DHCP_NAME_SIZE - 1; text++) {
+        bool is_kept = *text >= ' ' && *text <= '~' && *text != '"' && *text != '\\';
+
+        is_whole = is_whole && is_kept;
+        ret[length++] = (char)(is_kept ? *text : '-');
+    }
+    ret[length] = '\0';
+    return is_whole;
+}
+
+void dhcp_host_name_from(const char *text, char ret[DHCP_NAME_SIZE])
 {
     size_t length = 0;
 
-    for (; *text && length < DHCP_HOST_NAME_SIZE - 1; text++) {
-        bool is_kept = isalnum((unsigned char)*text);
+    for (; *text && length < DHCP_NAME_SIZE - 1; text++) {
+        bool is_dot = *text == '.' && length > 0 && ret[length - 1] != '-' && isalnum((unsigned char)text[1]);
+        bool is_kept = isalnum((unsigned char)*text) || is_dot;
 
         if (is_kept || length > 0)
             ret[length++] = (char)(is_kept ? *text : '-');
     }
-    while (length > 0 && ret[length - 1] == '-')
+    while (length > 0 && (ret[length - 1] == '-' || ret[length - 1] == '.'))
         length--;
     ret[length] = '\0';
     if (length == 0)
-        text_copy_cut(ret, DHCP_HOST_NAME_SIZE, "anchord");
+        text_copy_cut(ret, DHCP_NAME_SIZE, "anchord");
 }
 
 /* What the kernel takes as the name of a link: net/core/dev.c, dev_valid_name(). */
@@ -260,6 +301,18 @@ static int find_unit(const char *text, size_t length)
     return -EINVAL;
 }
 
+/* What `digits` behind a decimal point are of a unit, whole milliseconds: "5" of a second is 500. */
+static uint64_t fraction_of(const char *digits, size_t count, uint64_t unit)
+{
+    uint64_t numerator = 0, denominator = 1;
+
+    for (size_t i = 0; i < count && i < FRACTION_DIGITS_MAX; i++) {
+        numerator = numerator * 10 + (uint64_t)(digits[i] - '0');
+        denominator *= 10;
+    }
+    return numerator * unit / denominator; /* 10^9 hours of milliseconds at most: no overflow */
+}
+
 int duration_parse(const char *text, uint64_t *ret_milliseconds)
 {
     static const char digits[] = "0123456789";
@@ -269,38 +322,53 @@ int duration_parse(const char *text, uint64_t *ret_milliseconds)
 
     do {
         size_t digit_count = strspn(position, digits);
-        size_t letter_count = strcspn(position + digit_count, digits);
+        const char *fraction = position + digit_count + (position[digit_count] == '.');
+        size_t fraction_count = position[digit_count] == '.' ? strspn(fraction, digits) : 0;
+        const char *letters = fraction + fraction_count;
+        size_t letter_count = strcspn(letters, digits);
         bool is_plain_seconds = letter_count == 0 && position == text;
-        int unit = is_plain_seconds ? 2 : find_unit(position + digit_count, letter_count);
+        int unit = is_plain_seconds ? 2 : find_unit(letters, letter_count);
         uint64_t number;
         int result;
 
-        if (unit <= last_unit)
+        if (unit <= last_unit || (fraction != position + digit_count && fraction_count == 0))
             return -EINVAL;
         result = text_to_number(position, digit_count, UINT32_MAX, &number);
         if (result < 0)
             return result;
         total += number * duration_units[unit].milliseconds; /* four times 2^32 hours at most: no overflow */
+        total += fraction_of(fraction, fraction_count, duration_units[unit].milliseconds);
         last_unit = unit;
-        position += digit_count + letter_count;
+        position = letters + letter_count;
     } while (*position);
     *ret_milliseconds = total;
     return 0;
 }
 
-const char *parse_interval(const char *text, void *target)
+const char *parse_delay(const char *text, void *target)
 {
     uint64_t *ret_milliseconds = target;
     uint64_t milliseconds;
     int result = duration_parse(text, &milliseconds);
 
     if (result == -EINVAL)
-        return "is no duration: 30s, 5m, 1h30m, 500ms or plain seconds";
+        return "is no duration: 30s, 5m, 1h30m, 1.5s, 500ms or plain seconds";
     if (result < 0 || milliseconds > UINT32_MAX)
         return "is too long: 49 days at most";
+    *ret_milliseconds = milliseconds;
+    return NULL;
+}
+
+const char *parse_interval(const char *text, void *target)
+{
+    uint64_t milliseconds;
+    const char *wrong = parse_delay(text, &milliseconds);
+
+    if (wrong)
+        return wrong;
     if (milliseconds == 0)
         return "must be more than 0";
-    *ret_milliseconds = milliseconds;
+    memcpy(target, &milliseconds, sizeof(milliseconds));
     return NULL;
 }
 

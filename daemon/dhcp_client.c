@@ -321,10 +321,10 @@ static int on_start_time(sd_event_source *source, uint64_t planned, void *userda
         schedule_restart(client, LOG_TEXT("status", "not started"));
         return 0;
     }
-    dhcp_unique_identifier(client->configuration->dhcp_host_name, identifier);
+    dhcp_unique_identifier(client->configuration->dhcp_name, identifier);
     log_info("dhcp client started", LOG_TEXT("family", ip_family_to_string(client->family)),
              LOG_NUMBER("pid", client->pid), LOG_TEXT("interface", client->interface),
-             client->family == IP_FAMILY_4 ? LOG_TEXT("client_id", client->configuration->dhcp_host_name)
+             client->family == IP_FAMILY_4 ? LOG_TEXT("client_id", client->configuration->dhcp_name)
                                            : LOG_TEXT("duid", identifier));
     client->callbacks.on_started(client, client->callbacks.userdata);
     return 0;

@@ -23,9 +23,9 @@ static hash hash_text(hash state, const char *text)
 }
 
 /* RFC 9562 §5.8: a UUID of version 8 holds what its maker likes but for version and variant. */
-void dhcp_unique_identifier(const char *host_name, char text[DHCP_UNIQUE_IDENTIFIER_SIZE])
+void dhcp_unique_identifier(const char *name, char text[DHCP_UNIQUE_IDENTIFIER_SIZE])
 {
-    hash value = hash_text(hash_text(HASH_BASIS, "anchord"), host_name);
+    hash value = hash_text(hash_text(HASH_BASIS, "anchord"), name);
     uint8_t bytes[16];
     int length = snprintf(text, DHCP_UNIQUE_IDENTIFIER_SIZE, "00:04");
 
@@ -81,22 +81,21 @@ int dhcp_command_line_make(const struct configuration *configuration, uint8_t fa
                            const struct dhcp_places *places, const struct ip_address *ignored,
                            struct dhcp_command_line *ret)
 {
-    const char *host_name = configuration->dhcp_host_name;
     char identifier[DHCP_UNIQUE_IDENTIFIER_SIZE];
     char server[IP_ADDRESS_TEXT_SIZE];
 
     *ret = (struct dhcp_command_line){0};
-    dhcp_unique_identifier(host_name, identifier);
+    dhcp_unique_identifier(configuration->dhcp_name, identifier);
     add(ret, "dhcpcd");
     add(ret, "--config=%s", places->configuration);
     add_safety(ret);
     add(ret, "--script=%s", places->script);
     add(ret, "--env=%s=%s", LEASE_SOCKET_ENVIRONMENT, places->lease_socket);
-    add(ret, "--hostname=%s", host_name);
+    add(ret, "--hostname=%s", configuration->dhcp_host_name);
     add(ret, "--duid=%s", identifier);
     if (family == IP_FAMILY_4) {
         add(ret, "--ipv4only");
-        add(ret, "--clientid=\"%s\"", host_name); /* in quotes it is text, never hexadecimal digits */
+        add(ret, "--clientid=\"%s\"", configuration->dhcp_name); /* in quotes it is text, never hexadecimal digits */
         add(ret, "--option=subnet_mask,routers,classless_static_routes");
         add(ret, "--require=dhcp_server_identifier");
         if (!configuration->dhcp_arp_probe)

@@ -96,7 +96,7 @@ void dhcp_family_take_twin(struct dhcp_family *family, const struct mac_address 
         return;
     setbacks->twin_said = now;
     log_warn("another dhcp client has our identifier: two projects need two names",
-             LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("client_id", family->configuration->dhcp_host_name),
+             LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("client_id", family->configuration->dhcp_name),
              LOG_TEXT("mac", mac_address_format(mac, text)));
 }
 

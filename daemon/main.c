@@ -211,7 +211,7 @@ static size_t report_problems(void)
 /* SPEC §11: announcements need NET_RAW at the start; everything else works without. */
 static void open_raw_sockets(struct raw_sockets *ret)
 {
-    const char *dhcp_name = configuration_has_dhcp_client(&configuration) ? configuration.dhcp_host_name : NULL;
+    const char *dhcp_name = configuration_has_dhcp_client(&configuration) ? configuration.dhcp_name : NULL;
     int result = raw_sockets_open(dhcp_name, ret);
 
     if (result == -EPERM)
@@ -239,7 +239,17 @@ static int make_dhcp_files(int *ret_listener)
     return result;
 }
 
-static int run_role(const char *argument)
+/* SPEC §1: an argument that begins with `-` is no mode, nor anything else here. */
+static void report_ignored_arguments(char **words)
+{
+    for (; *words; words++) {
+        if ((*words)[0] == '-')
+            log_warn("argument is neither a role nor a command, ignoring", LOG_TEXT("argument", *words));
+    }
+}
+
+/* `words`: what stands behind the program's name, ending in NULL; `argument` is the role among them, or NULL. */
+static int run_role(const char *argument, char **words)
 {
     CLEANUP_FD int lease_listener = -1;
     CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1, -1};
@@ -250,6 +260,7 @@ static int run_role(const char *argument)
     log_initialise("supervisor");
     configuration_load(argument, (const char *const *)environ, &configuration);
     log_set_level(configuration.log_level);
+    report_ignored_arguments(words);
     if (report_problems() > 0)
         return EXIT_STATUS_CONFIGURATION;
     if (configuration.role == ROLE_NETWORK_ANCHOR)
@@ -276,26 +287,35 @@ static int run_role(const char *argument)
     return supervisor_run(&configuration, &raw_sockets, lease_listener);
 }
 
+/* The first word from `words` on that does not begin with `-`, or NULL. */
+static char **next_word(char **words)
+{
+    while (*words && (*words)[0] == '-')
+        words++;
+    return *words ? words : NULL;
+}
+
 /* A word that is no command: a role takes no arguments. What is no role either is an error like others of the
  * configuration, which are all said (SPEC §10); who typed a command hears of its name, too. */
 static int run_role_of(char **words)
 {
-    const char *unknown = words[0][0] == '-' ? words[0] : words[1]; /* they end in NULL */
+    char **word = next_word(words);
+    char **unknown = word ? next_word(word + 1) : NULL;
     enum role role;
 
     if (unknown) {
-        (void)fprintf(stderr, "anchord: unknown argument %s; see anchord --help\n", unknown);
+        (void)fprintf(stderr, "anchord: unknown argument %s; see anchord --help\n", *unknown);
         return EXIT_STATUS_CONFIGURATION;
     }
-    if (parse_role(words[0], &role))
-        (void)fprintf(stderr, "anchord: %s is neither a role nor a command; see anchord --help\n", words[0]);
-    return run_role(words[0]);
+    if (word && parse_role(*word, &role))
+        (void)fprintf(stderr, "anchord: %s is neither a role nor a command; see anchord --help\n", *word);
+    return run_role(word ? *word : NULL, words);
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        return run_role(NULL);
+        return run_role(NULL, argv + argc);
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0)
             return run_command(&commands[i], argc - 2, argv + 2);

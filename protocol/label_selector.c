@@ -6,14 +6,12 @@
 #include <errno.h>
 #include <string.h>
 
-static const char white_space[] = " \t\r\n\v\f";
-
 /* Cuts white space off both ends of [start, end) by moving them. */
 static void trim(char **start, char **end)
 {
-    while (*start < *end && strchr(white_space, **start))
+    while (*start < *end && strchr(TEXT_BLANKS, **start))
         (*start)++;
-    while (*end > *start && strchr(white_space, (*end)[-1]))
+    while (*end > *start && strchr(TEXT_BLANKS, (*end)[-1]))
         (*end)--;
 }
 

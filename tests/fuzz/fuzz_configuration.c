@@ -54,6 +54,7 @@ static void check(const struct configuration *configuration)
     check_text(configuration->shared_network, sizeof(configuration->shared_network));
     check_text(configuration->docker_host, sizeof(configuration->docker_host));
     check_text(configuration->dhcp_host_name, sizeof(configuration->dhcp_host_name));
+    check_text(configuration->dhcp_name, sizeof(configuration->dhcp_name));
     check_text(configuration->gateway_host_name, sizeof(configuration->gateway_host_name));
     if (configuration->role >= ROLE_MAX_)
         abort();
@@ -62,7 +63,8 @@ static void check(const struct configuration *configuration)
         ((configuration->project[0] == '\0' && configuration->label_selector[0] == '\0') ||
          configuration->poll_interval_milliseconds == 0 || configuration->dhcp_backoff_max_milliseconds == 0))
         abort();
-    if (configuration_has_dhcp_client(configuration) && configuration->dhcp_host_name[0] == '\0')
+    if (configuration_has_dhcp_client(configuration) &&
+        (configuration->dhcp_host_name[0] == '\0' || configuration->dhcp_name[0] == '\0'))
         abort();
     if (configuration->role == ROLE_SERVICE_ANCHOR && configuration->resolve_interval_milliseconds == 0)
         abort();

@@ -140,6 +140,21 @@ def test_without_a_project_it_refuses(supervision):
     assert process.find(variable="COMPOSE_PROJECT_NAME")
 
 
+def test_life5_an_external_rebinder_needs_no_project(supervision):
+    """Its target is a container's name then; white space around a value does not count, and no backoff is one."""
+    with contextlib.closing(fake_engine.on_unix_socket(supervision.docker_socket)) as engine:
+        engine.make_network("bus")
+        engine.add("guest", project="peer", networks={"bus": {}})
+        engine.add("monitor", project="other")
+        supervision.install_real_workers()
+        process = supervision.start(arguments=["external-rebinder"], ANCHORD_PROJECT=None, COMPOSE_PROJECT_NAME=None,
+                                    ANCHORD_FOLLOW_NETWORK=" bus\t", ANCHORD_FOLLOW_TARGET=" monitor ",
+                                    ANCHORD_FOLLOW_EVENT_BACKOFF="0")
+        process.wait_for(msg="network rejoined")
+        assert engine.is_on("monitor", "bus")
+        assert process.stop()[0] == 0
+
+
 @pytest.mark.parametrize("missing", ["ANCHORD_FOLLOW_NETWORK", "ANCHORD_FOLLOW_TARGET"])
 def test_without_knowing_whom_to_follow_it_refuses(supervision, missing):
     """LIFE-5: both are required."""

@@ -15,7 +15,7 @@ OTHER_PROGRAMS = {"doctor", "wrap"}  # where they are installed; they have tests
 WRONG_WORDS = {
     ("stauts",): "anchord: stauts is neither a role nor a command; see anchord --help\n",
     ("network-anchor", "x"): "anchord: unknown argument x; see anchord --help\n",
-    ("--x",): "anchord: unknown argument --x; see anchord --help\n",
+    ("network-anchor", "--x", "x"): "anchord: unknown argument x; see anchord --help\n",
     ("version", "x"): "anchord version: unknown argument x; see anchord --help\n",
     ("healthcheck", "--x"): "anchord healthcheck: unknown argument --x; see anchord --help\n",
     ("status", "--x"): "anchord status: unknown argument --x; there are --json, --watch and --help\n",

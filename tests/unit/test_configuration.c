@@ -195,6 +195,67 @@ static void every_error_is_told_at_once(void **state)
     }
 }
 
+/* SPEC 10: white space alone is no value. */
+static void white_space_alone_is_unset(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT= \t", "COMPOSE_PROJECT_NAME=mail",
+                           "ANCHORD_POLL_INTERVAL= ", "ANCHORD_METRICS_ADDR=\n", "ANCHORD_MANAGED_SA_TARGET_2= ",
+                           "ANCHORD_MISSPELT= ", "DOCKER_HOST= ", "ANCHORD_EXT_NETWORK=\t", "ANCHORD_MODE= "));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.project, "mail");
+    assert_int_equal(configuration.poll_interval_milliseconds, 30000);
+    assert_int_equal(configuration.managed_count, 0);
+    assert_true(configuration.metrics.is_enabled);
+    assert_string_equal(configuration.external_network, "");
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_METRICS_ADDR="));
+    assert_false(configuration.metrics.is_enabled);
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_LOG_LEVEL=loud"));
+    assert_problem("ANCHORD_LOG_LEVEL", true, "must be");
+}
+
+/* ADDR-5 */
+static void the_dhcp_name_has_its_defaults(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=my_proj", "ANCHORD_ADDRESS_MODE=dhcp-refresh"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.dhcp_name, "my_proj");
+    assert_string_equal(configuration.dhcp_host_name, "my-proj");
+    load(NULL,
+         ENVIRONMENT("ANCHORD_LABEL_SELECTOR=tier=front,identity=my_mail,zone=1", "ANCHORD_ADDRESS_MODE=dhcp-refresh"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.dhcp_name, "my_mail");
+    assert_string_equal(configuration.dhcp_host_name, "my-mail");
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR=identity=mail", "COMPOSE_PROJECT_NAME=proj",
+                           "ANCHORD_ADDRESS_MODE=dhcp-refresh"));
+    assert_string_equal(configuration.dhcp_name, "proj");
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR=identity=mail", "ANCHORD_DHCP_HOSTNAME=one_name",
+                           "ANCHORD_ADDRESS_MODE=dhcp-refresh"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.dhcp_name, "one_name");
+    assert_string_equal(configuration.dhcp_host_name, "one-name");
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR=identity=,z=1", "ANCHORD_ADDRESS_MODE=dhcp-refresh"));
+    assert_problem("ANCHORD_DHCP_HOSTNAME", true, "has no value to name it after");
+    load(NULL, ENVIRONMENT("ANCHORD_LABEL_SELECTOR=identity=,z=1"));
+    assert_int_equal(configuration.problem_count, 0);
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=a\"b", "ANCHORD_ADDRESS_MODE=dhcp-refresh"));
+    assert_problem("ANCHORD_DHCP_HOSTNAME", false, "know it by a-b");
+}
+
+static void an_external_rebinder_needs_no_project(void **state)
+{
+    (void)state;
+    load("external-rebinder", ENVIRONMENT("ANCHORD_FOLLOW_NETWORK= bus ", "ANCHORD_FOLLOW_TARGET=monitor\t",
+                                          "ANCHORD_FOLLOW_EVENT_BACKOFF=0"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.follow_network, "bus");
+    assert_string_equal(configuration.follow_target, "monitor");
+    assert_int_equal(configuration.follow_backoff_milliseconds, 0);
+    load("wrap-rebinder", ENVIRONMENT("ANCHORD_LOG_LEVEL=INFO"));
+    assert_problem("COMPOSE_PROJECT_NAME", true, "not set");
+}
+
 static void a_service_anchor_needs_no_project(void **state)
 {
     (void)state;
@@ -431,6 +492,9 @@ int main(void)
         cmocka_unit_test(a_selector_replaces_the_project),
         cmocka_unit_test(argument_wins_over_the_variable),
         cmocka_unit_test(every_error_is_told_at_once),
+        cmocka_unit_test(white_space_alone_is_unset),
+        cmocka_unit_test(the_dhcp_name_has_its_defaults),
+        cmocka_unit_test(an_external_rebinder_needs_no_project),
         cmocka_unit_test(a_service_anchor_needs_no_project),
         cmocka_unit_test(wrong_gateways_of_a_service_anchor_are_fatal),
         cmocka_unit_test(the_gateways_address_wins_over_its_name),

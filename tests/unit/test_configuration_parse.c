@@ -14,11 +14,16 @@ static void reads_durations(void **state)
         const char *text;
         uint64_t milliseconds;
     } good[] = {
-        {"30s", 30000}, {"5m", 300000}, {"1h30m", 5400000}, {"500ms", 500},
-        {"30", 30000},  {"0", 0},       {"0s", 0},          {"1h2m3s4ms", 3723004},
+        {"30s", 30000},     {"5m", 300000},
+        {"1h30m", 5400000}, {"500ms", 500},
+        {"30", 30000},      {"0", 0},
+        {"0s", 0},          {"1h2m3s4ms", 3723004},
+        {"1.5s", 1500},     {"0.25h", 900000},
+        {"1m0.5s", 60500},  {"1.0005s", 1000},
+        {"2.5", 2500},      {"1.999999999999s", 1999},
     };
-    static const char *const bad[] = {"",    "s",    "ms",    "1x",   "1.5s", "-1s", "+1",   " 1",
-                                      "1 s", "1h30", "30m1h", "1m1m", "1sm",  "1S",  "never"};
+    static const char *const bad[] = {"",    "s",  "ms", "1x",  "1.s",  ".5s",   "1.5.5s", "1.",  ".",  "1..5s",
+                                      "-1s", "+1", " 1", "1 s", "1h30", "30m1h", "1m1m",   "1sm", "1S", "never"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
@@ -49,6 +54,28 @@ static void interval_has_limits(void **state)
     assert_string_equal(parse_interval("4294968s", &milliseconds), "is too long: 49 days at most");
     assert_string_equal(parse_interval("0ms", &milliseconds), "must be more than 0");
     assert_int_equal(milliseconds, UINT32_MAX);
+    assert_string_equal(parse_interval("0.0001s", &milliseconds), "must be more than 0");
+    assert_null(parse_delay("0", &milliseconds));
+    assert_int_equal(milliseconds, 0);
+    assert_string_equal(parse_delay("4294967296ms", &milliseconds), "is too long: 49 days at most");
+}
+
+static void white_space_around_a_name_may_not_count(void **state)
+{
+    char name[NAME_SIZE] = "x", text[NAME_SIZE + 8];
+
+    (void)state;
+    assert_null(parse_padded_name(" \tbus\n", name));
+    assert_string_equal(name, "bus");
+    assert_null(parse_padded_name("bus", name));
+    assert_string_equal(parse_padded_name("two words", name), "must not contain white space or control characters");
+    memset(text, 'a', sizeof(text));
+    text[0] = text[NAME_SIZE] = ' ';
+    text[NAME_SIZE + 1] = '\0';
+    assert_null(parse_padded_name(text, name));
+    assert_int_equal(strlen(name), NAME_SIZE - 1);
+    text[NAME_SIZE] = 'a';
+    assert_string_equal(parse_padded_name(text, name), "is too long: 127 characters at most");
 }
 
 static void reads_docker_hosts(void **state)
@@ -234,10 +261,15 @@ static void reads_choices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_durations),    cmocka_unit_test(interval_has_limits),
-        cmocka_unit_test(reads_docker_hosts), cmocka_unit_test(unix_path_fits_a_socket_address),
-        cmocka_unit_test(reads_gateways),     cmocka_unit_test(reads_names_and_interfaces),
-        cmocka_unit_test(reads_choices),      cmocka_unit_test(reads_listeners),
+        cmocka_unit_test(reads_durations),
+        cmocka_unit_test(interval_has_limits),
+        cmocka_unit_test(white_space_around_a_name_may_not_count),
+        cmocka_unit_test(reads_docker_hosts),
+        cmocka_unit_test(unix_path_fits_a_socket_address),
+        cmocka_unit_test(reads_gateways),
+        cmocka_unit_test(reads_names_and_interfaces),
+        cmocka_unit_test(reads_choices),
+        cmocka_unit_test(reads_listeners),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

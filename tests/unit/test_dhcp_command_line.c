@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,11 +16,12 @@
 static const struct dhcp_places places = {"/run/anchord/dhcpcd.conf", SCRIPT, SOCKET};
 static const struct ip_address none;
 
-static struct configuration configured(const char *host_name)
+static struct configuration configured(const char *name)
 {
     struct configuration configuration = {.log_level = LOG_LEVEL_INFO, .dhcp_arp_probe = true};
 
-    assert_null(parse_dhcp_host_name(host_name, configuration.dhcp_host_name));
+    assert_null(parse_dhcp_name(name, configuration.dhcp_name));
+    dhcp_host_name_from(name, configuration.dhcp_host_name);
     return configuration;
 }
 
@@ -111,23 +113,24 @@ static void what_does_not_fit_is_refused(void **state)
 
 static void host_names_are_those_of_rfc_1123(void **state)
 {
-    static const char *const good[] = {"a", "mailcow", "Mail-Cow", "mail.example.test", "1a", "a--b"};
-    static const char *const bad[] = {"-a", "a-", "a_b", "a..b", ".a", "a.", "a.-b", "a b", "a\"b", "\xc3\xa4", "a/b"};
-    char name[DHCP_HOST_NAME_SIZE];
-    char longest[DHCP_HOST_NAME_SIZE + 1];
+    static const char *const good[] = {"a",  "mailcow", "Mail-Cow", "mail.example.test",
+                                       "1a", "a--b",    "my_proj",  "_a_._b"};
+    static const char *const bad[] = {"-a", "a-", "a..b", ".a", "a.", "a.-b", "a b", "a\"b", "\xc3\xa4", "a/b"};
+    char name[DHCP_NAME_SIZE];
+    char longest[DHCP_NAME_SIZE + 1];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
-        assert_null(parse_dhcp_host_name(good[i], name));
+        assert_null(parse_dhcp_name(good[i], name));
         assert_string_equal(name, good[i]);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
-        assert_non_null(parse_dhcp_host_name(bad[i], name));
+        assert_non_null(parse_dhcp_name(bad[i], name));
     memset(longest, 'a', sizeof(longest));
-    longest[DHCP_HOST_NAME_SIZE] = '\0';
-    assert_non_null(parse_dhcp_host_name(longest, name));
-    longest[DHCP_HOST_NAME_SIZE - 1] = '\0';
-    assert_null(parse_dhcp_host_name(longest, name));
+    longest[DHCP_NAME_SIZE] = '\0';
+    assert_non_null(parse_dhcp_name(longest, name));
+    longest[DHCP_NAME_SIZE - 1] = '\0';
+    assert_null(parse_dhcp_name(longest, name));
 }
 
 static void a_projects_name_becomes_a_host_name(void **state)
@@ -139,19 +142,49 @@ static void a_projects_name_becomes_a_host_name(void **state)
         {"mailcow", "mailcow"},
         {"mail_cow", "mail-cow"},
         {"_x_", "x"},
-        {"nextcloud.aio", "nextcloud-aio"},
+        {"nextcloud.aio", "nextcloud.aio"},
+        {"a_.b", "a--b"},
+        {"a.-b", "a--b"},
+        {"..a..b.", "a--b"},
+        {"my_proj.lan", "my-proj.lan"},
         {"___", "anchord"},
         {"a b\"c", "a-b-c"},
         {"0123456789012345678901234567890123456789012345_8", "0123456789012345678901234567890123456789012345"},
     };
-    char name[DHCP_HOST_NAME_SIZE], parsed[DHCP_HOST_NAME_SIZE];
+    char name[DHCP_NAME_SIZE], parsed[DHCP_NAME_SIZE];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         dhcp_host_name_from(cases[i].project, name);
         assert_string_equal(name, cases[i].host_name);
-        assert_null(parse_dhcp_host_name(name, parsed));
+        assert_null(parse_dhcp_name(name, parsed));
     }
+}
+
+/* ADDR-5: a reservation that was made for it goes on. */
+static void identifiers_carry_the_name_letter_for_letter(void **state)
+{
+    const struct configuration configuration = configured("my_proj");
+    char name[DHCP_NAME_SIZE], long_name[DHCP_NAME_SIZE + 1], identifier[DHCP_UNIQUE_IDENTIFIER_SIZE], duid[64];
+    struct dhcp_command_line line;
+
+    (void)state;
+    assert_int_equal(dhcp_command_line_make(&configuration, IP_FAMILY_4, "eth0", &places, &none, &line), 0);
+    assert_true(has(&line, "--clientid=\"my_proj\""));
+    assert_true(has(&line, "--hostname=my-proj"));
+    dhcp_unique_identifier("my_proj", identifier);
+    (void)snprintf(duid, sizeof(duid), "--duid=%s", identifier);
+    assert_true(has(&line, duid));
+    assert_true(dhcp_name_from("my_proj: 7/1~", name));
+    assert_string_equal(name, "my_proj: 7/1~");
+    assert_false(dhcp_name_from("a\"b\\c\nd\x7f\xc3", name));
+    assert_string_equal(name, "a-b-c-d--");
+    memset(long_name, 'a', sizeof(long_name));
+    long_name[DHCP_NAME_SIZE] = '\0';
+    assert_false(dhcp_name_from(long_name, name));
+    long_name[DHCP_NAME_SIZE - 1] = '\0';
+    assert_true(dhcp_name_from(long_name, name));
+    assert_string_equal(name, long_name);
 }
 
 int main(void)
@@ -162,6 +195,7 @@ int main(void)
         cmocka_unit_test(options_follow_the_configuration),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(host_names_are_those_of_rfc_1123),
+        cmocka_unit_test(identifiers_carry_the_name_letter_for_letter),
         cmocka_unit_test(a_projects_name_becomes_a_host_name),
     };
 
