@@ -16,8 +16,8 @@ struct raw_sockets {
 };
 
 /*
- * Opens them, without waiting and close-on-exec; dhcp only with `dhcp_name`, our host name, which may be NULL. Returns
- * 0; -EPERM without CAP_NET_RAW or another negative errno, with all of them -1.
+ * Opens them, without waiting and close-on-exec; dhcp only with `dhcp_name`, what our identifiers are made of, which
+ * may be NULL. Returns 0; -EPERM without CAP_NET_RAW or another negative errno, with all of them -1.
  */
 int raw_sockets_open(const char *dhcp_name, struct raw_sockets *ret) __attribute__((warn_unused_result));
 

@@ -154,3 +154,16 @@ def test_without_advertisements_ipv6_is_dockers(running, name):
     project = running[name].project
     project.assert_serves(project.bootstrap[1])
     assert list(project.held(6)) == [project.bootstrap[1]]
+
+
+@pytest.mark.parametrize("environment", [
+    {"ANCHORD_DHCP_HOSTNAME": "my_proj"},
+    {"ANCHORD_LABEL_SELECTOR": "tier=front,identity=my_proj", "ANCHORD_PROJECT": "", "COMPOSE_PROJECT_NAME": ""},
+], ids=("name", "selector"))
+def test_addr5_an_identifier_carries_the_name_letter_for_letter(segments, leased, environment):
+    """A reservation for it goes on; the host name says what a host name may. A selector alone names by its first label."""
+    segment = segments()
+    server = Dnsmasq(segment, (segment.v4(150), segment.v4(199))).start()
+    leased(segment=segment, environment=environment).up()
+    wait_until(lambda: [(lease.hostname, lease.client) for lease in server.leases()] == [
+        ("my-proj", client_identifier("my_proj"))], 20, "the lease in the server's table")
