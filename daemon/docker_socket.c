@@ -27,7 +27,7 @@ struct docker_socket docker_socket_judge(const struct stat *status)
     } else if (status->st_mode & ALL_MAY_CONNECT) {
         socket.verdict = DOCKER_SOCKET_OPEN_TO_ALL;
     } else if (!(status->st_mode & GROUP_MAY_CONNECT)) {
-        socket.remedy = "its mode lets only the owner connect and the watcher never runs as root: "
+        socket.remedy = "its mode lets only the owner connect and the gate never runs as root: "
                         "`chmod g+rw` it on the host, or use a socket proxy and DOCKER_HOST=tcp://name:port";
     } else if (status->st_gid == UNMAPPED_GROUP) {
         socket.remedy = "its group is nobody: it has no number in this user namespace (userns-remap, rootless "

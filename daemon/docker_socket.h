@@ -1,7 +1,7 @@
 /*
- * May the watcher's user connect to Docker's unix socket, and by which group? (DESIGN §6)
+ * May the gate's user connect to Docker's unix socket, and by which group? (DESIGN §6)
  *
- * Called by the supervisor before each start of the watcher, as root; only looks (stat), never connects.
+ * Called by the supervisor before each start of the gate, as root; only looks (stat), never connects.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ enum docker_socket_verdict {
     DOCKER_SOCKET_REMOTE,      /* DOCKER_HOST is tcp://: there is nothing to look at */
     DOCKER_SOCKET_OPEN_TO_ALL, /* everybody may connect */
     DOCKER_SOCKET_BY_GROUP,    /* by `group` as a supplementary group */
-    DOCKER_SOCKET_ABSENT,      /* not there yet: the watcher keeps trying */
+    DOCKER_SOCKET_ABSENT,      /* not there yet: whoever asks keeps trying */
     DOCKER_SOCKET_REFUSED,     /* nobody without root's privileges may; `remedy` says more */
 };
 

@@ -27,7 +27,6 @@ struct worker_definition keeper_worker_definition(const struct configuration *co
         .user = KEEPER_USER,
         .writer = METRICS_WRITER_KEEPER,
         .receives = DIRECTION_KEEPER_TO_SUPERVISOR,
-        .docker_host = configuration->docker_host,
         .docker_cert_path = configuration->docker_tls_verify ? configuration->docker_cert_path : NULL,
     };
 }
@@ -54,7 +53,8 @@ static void send_managed_target(struct worker *keeper, const struct managed_targ
     worker_send(keeper, &message.header, -1);
 }
 
-void keeper_worker_configure(struct worker *keeper, const struct configuration *configuration, bool is_successor)
+void keeper_worker_configure(struct worker *keeper, const struct configuration *configuration,
+                             const struct gate_sockets *gate_sockets, bool is_successor)
 {
     bool is_wrap = configuration->role == ROLE_WRAP_REBINDER;
     struct message_configure_keeper message = {
@@ -71,8 +71,8 @@ void keeper_worker_configure(struct worker *keeper, const struct configuration *
         .managed_count = (uint32_t)configuration->managed_count,
     };
 
+    gate_write_docker_host(configuration, gate_sockets, GATE_SOCKET_KEEPER, message.docker_host);
     /* Each of the same size. */
-    memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
     memcpy(message.project, configuration->project, sizeof(message.project));
     memcpy(message.label_selector, configuration->label_selector, sizeof(message.label_selector));
     if (configuration->role == ROLE_EXTERNAL_REBINDER)

@@ -5,8 +5,7 @@
  */
 #pragma once
 
-#include "daemon/configuration.h"
-#include "daemon/worker.h"
+#include "daemon/gate_worker.h"
 
 /* `configuration` must outlive what it returns. */
 struct worker_definition keeper_worker_definition(const struct configuration *configuration);
@@ -15,4 +14,5 @@ struct worker_definition keeper_worker_definition(const struct configuration *co
  * CONFIGURE_KEEPER, the first message of its life. `is_successor`: one of this supervisor's ran before it, and may have
  * left something half-done.
  */
-void keeper_worker_configure(struct worker *keeper, const struct configuration *configuration, bool is_successor);
+void keeper_worker_configure(struct worker *keeper, const struct configuration *configuration,
+                             const struct gate_sockets *gate_sockets, bool is_successor);

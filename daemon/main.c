@@ -13,6 +13,7 @@
 #include "daemon/configuration_parse.h"
 #include "daemon/dhcp_client.h"
 #include "daemon/dhcp_files.h"
+#include "daemon/gate_worker.h"
 #include "daemon/privileges.h"
 #include "daemon/program_command.h"
 #include "daemon/raw_sockets.h"
@@ -239,6 +240,21 @@ static int make_dhcp_files(int *ret_listener)
     return result;
 }
 
+static int open_gate_sockets(struct gate_sockets *ret)
+{
+    const char *path = NULL;
+    int result = gate_sockets_open(&configuration, ret, &path);
+
+    if (result == -EROFS || result == -EACCES)
+        log_error("no place for the gate's sockets, through which Docker is asked: add the line to the service in "
+                  "Compose",
+                  LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
+    else if (result < 0)
+        log_error("cannot make the gate's sockets, through which Docker is asked", LOG_TEXT("path", path),
+                  LOG_ERROR(result));
+    return result;
+}
+
 /* SPEC §1: an argument that begins with `-` is no mode, nor anything else here. */
 static void report_ignored_arguments(char **words)
 {
@@ -253,6 +269,7 @@ static int run_role(const char *argument, char **words)
 {
     CLEANUP_FD int lease_listener = -1;
     CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1, -1};
+    CLEANUP(gate_sockets_close) struct gate_sockets gate_sockets = {.listeners = {-1, -1}};
     const char *step = NULL;
     int result;
 
@@ -267,6 +284,8 @@ static int run_role(const char *argument, char **words)
         open_raw_sockets(&raw_sockets);
     if (configuration_has_dhcp(&configuration) && make_dhcp_files(&lease_listener) < 0)
         return EXIT_STATUS_CONFIGURATION;
+    if (gate_is_used(&configuration) && open_gate_sockets(&gate_sockets) < 0)
+        return EXIT_STATUS_CONFIGURATION;
     result = privileges_restrict_supervisor(supervisor_needs(), &step);
     if (result < 0) {
         log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));
@@ -280,11 +299,11 @@ static int run_role(const char *argument, char **words)
         log_info("rebinder starting", LOG_TEXT("role", role_to_string(configuration.role)),
                  LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT),
                  LOG_TEXT("project", configuration.project));
-        return rebinder_run(&configuration);
+        return rebinder_run(&configuration, &gate_sockets);
     }
     log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
              LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));
-    return supervisor_run(&configuration, &raw_sockets, lease_listener);
+    return supervisor_run(&configuration, &raw_sockets, &gate_sockets, lease_listener);
 }
 
 /* The first word from `words` on that does not begin with `-`, or NULL. */

@@ -83,11 +83,14 @@ int metrics_store_open(void)
 {
     int result = 0;
 
+    /* All that is inherited before anything is made: a descriptor of ours may get one of these numbers. */
+    for (int writer = 0; writer < METRICS_WRITER_MAX_; writer++) {
+        bool is_inherited = inherit_page(METRICS_DESCRIPTOR_FIRST + writer);
+
+        store[writer] = (struct store_page){is_inherited ? METRICS_DESCRIPTOR_FIRST + writer : -1, -1};
+    }
     for (int writer = 0; writer < METRICS_WRITER_MAX_ && result == 0; writer++) {
-        store[writer] = (struct store_page){-1, -1};
-        if (inherit_page(METRICS_DESCRIPTOR_FIRST + writer))
-            store[writer].page = METRICS_DESCRIPTOR_FIRST + writer;
-        else
+        if (store[writer].page < 0)
             result = make_page(&store[writer].page);
         if (result == 0)
             result = open_view(store[writer].page, &store[writer].view);

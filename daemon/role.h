@@ -17,6 +17,7 @@
 #define RESOLVER_USER  24944
 #define ANNOUNCER_USER 24945
 #define CONTROL_USER   24946
+#define GATE_USER      24949 /* behind the exporter's and the DHCP client's */
 
 /* A whole stop stays below 2 s (SPEC §10), also when no worker obeys. */
 #define READERS_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)

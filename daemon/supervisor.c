@@ -6,6 +6,7 @@
 #include "daemon/container_home.h"
 #include "daemon/control_worker.h"
 #include "daemon/dhcp.h"
+#include "daemon/gate_worker.h"
 #include "daemon/keeper_worker.h"
 #include "daemon/monitoring.h"
 #include "daemon/role.h"
@@ -17,9 +18,9 @@
 /* Ready means that the project answers (SPEC §8); whether Docker is there right now is another question. */
 #define READY_CONDITIONS (READINESS_TABLES_INSTALLED | READINESS_RECONCILED)
 
-enum worker_index { WATCHER, NETADMIN, ANNOUNCER, KEEPER, WORKER_COUNT };
+enum worker_index { WATCHER, NETADMIN, ANNOUNCER, GATE, KEEPER, WORKER_COUNT };
 
-/* As the workers call each other. */
+/* As the workers call each other; the gate is joined to nobody. */
 static const enum link_peer link_peers[] = {
     [WATCHER] = LINK_PEER_WATCHER,
     [NETADMIN] = LINK_PEER_NETADMIN,
@@ -36,6 +37,7 @@ static const struct {
 struct supervisor {
     const struct configuration *configuration;
     const struct raw_sockets *raw_sockets;
+    const struct gate_sockets *gate_sockets;
     int lease_listener;
     sd_event *event;
     struct worker_definition definitions[WORKER_COUNT];
@@ -45,7 +47,8 @@ struct supervisor {
     uint64_t topologies_refused;
     bool is_keeper_wanted;    /* the watcher has seen something for it */
     bool had_keeper;          /* one ran, and may have left something half-done */
-    bool others_were_started; /* by the first start of a watcher: one that may not is found out before that */
+    bool watcher_was_started; /* by the first start of the gate: one that may not is found out before anything else */
+    bool others_were_started; /* by the first start of a watcher */
     struct role_readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
     struct dhcp *dhcp;             /* NULL: another address mode */
@@ -72,8 +75,8 @@ static void send_watcher_configuration(const struct supervisor *supervisor)
         .log_level = configuration->log_level,
     };
 
+    gate_write_docker_host(configuration, supervisor->gate_sockets, GATE_SOCKET_WATCHER, message.docker_host);
     /* The arrays are of the same size on both sides. */
-    memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
     memcpy(message.project, configuration->project, sizeof(message.project));
     memcpy(message.label_selector, configuration->label_selector, sizeof(message.label_selector));
     memcpy(message.external_network, configuration->external_network, sizeof(message.external_network));
@@ -150,6 +153,15 @@ static void start_others(struct supervisor *supervisor)
         want_keeper(supervisor);
 }
 
+/* The first of all: whoever asks Docker asks through it. */
+static void start_behind_gate(struct supervisor *supervisor)
+{
+    gate_worker_configure(supervisor->workers[GATE], supervisor->configuration, supervisor->gate_sockets);
+    if (!supervisor->watcher_was_started)
+        worker_start(supervisor->workers[WATCHER]);
+    supervisor->watcher_was_started = true;
+}
+
 /* Configuration first, then its peers; the topology last: netadmin can ask the announcer then (GW-1). */
 static void on_worker_started(struct worker *worker, void *userdata)
 {
@@ -170,8 +182,11 @@ static void on_worker_started(struct worker *worker, void *userdata)
     case ANNOUNCER:
         send_announcer_configuration(supervisor);
         break;
+    case GATE:
+        start_behind_gate(supervisor);
+        break;
     case KEEPER:
-        keeper_worker_configure(worker, supervisor->configuration, supervisor->had_keeper);
+        keeper_worker_configure(worker, supervisor->configuration, supervisor->gate_sockets, supervisor->had_keeper);
         supervisor->had_keeper = true;
         break;
     case WORKER_COUNT:
@@ -217,9 +232,11 @@ static void continue_stop(struct supervisor *supervisor, const struct worker *en
     dhcp_stop(supervisor->dhcp);
     if (dhcp_is_running(supervisor->dhcp))
         return;
-    if (!ended || index_of(supervisor, ended) != NETADMIN)
+    if (!ended || (index_of(supervisor, ended) != NETADMIN && index_of(supervisor, ended) != GATE)) {
+        worker_stop(supervisor->workers[GATE], STOP_TEAR_DOWN, READERS_STOP_DEADLINE); /* nobody asks any more */
         worker_stop(supervisor->workers[NETADMIN], supervisor->ends_namespace ? STOP_LEAVE_CLOSED : STOP_TEAR_DOWN,
                     NETADMIN_STOP_DEADLINE);
+    }
     if (!worker_is_running(supervisor->workers[NETADMIN]))
         (void)sd_event_exit(supervisor->event, supervisor->exit_status);
 }
@@ -227,7 +244,7 @@ static void continue_stop(struct supervisor *supervisor, const struct worker *en
 /* Without announcements and repairs the project still answers. */
 static bool must_work(enum worker_index index)
 {
-    return index == WATCHER || index == NETADMIN;
+    return index == WATCHER || index == NETADMIN || index == GATE;
 }
 
 static void on_worker_ended(struct worker *worker, enum worker_end end, void *userdata)
@@ -364,7 +381,6 @@ static int make_workers(struct supervisor *supervisor, struct role_step *step)
         .user = WATCHER_USER,
         .writer = METRICS_WRITER_WATCHER,
         .receives = DIRECTION_WATCHER_TO_SUPERVISOR,
-        .docker_host = supervisor->configuration->docker_host,
         .docker_cert_path =
             supervisor->configuration->docker_tls_verify ? supervisor->configuration->docker_cert_path : NULL,
     };
@@ -376,6 +392,7 @@ static int make_workers(struct supervisor *supervisor, struct role_step *step)
         .writer = METRICS_WRITER_ANNOUNCER,
         .receives = DIRECTION_ANNOUNCER_TO_SUPERVISOR,
     };
+    supervisor->definitions[GATE] = gate_worker_definition(supervisor->configuration);
     supervisor->definitions[KEEPER] = keeper_worker_definition(supervisor->configuration);
     return role_make_workers(supervisor->event, supervisor->definitions, WORKER_COUNT, &callbacks, supervisor->workers,
                              step);
@@ -387,7 +404,7 @@ static void prepare_control(struct supervisor *supervisor)
     if (control_worker_new(supervisor->event, supervisor->configuration, ANCHOR_ROLE_NETWORK,
                            &supervisor->readiness.control) < 0)
         return;
-    for (size_t i = 0; i < KEEPER; i++)
+    for (size_t i = 0; i < (gate_is_used(supervisor->configuration) ? KEEPER : GATE); i++)
         control_worker_add(supervisor->readiness.control, member(supervisor, (enum worker_index)i));
     monitoring_show(supervisor->monitoring, supervisor->readiness.control);
     control_worker_on_readiness(supervisor->readiness.control, supervisor->readiness.required, 0);
@@ -425,12 +442,14 @@ static int prepare_dhcp(struct supervisor *supervisor)
     return result;
 }
 
-int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets, int lease_listener)
+int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets,
+                   const struct gate_sockets *gate_sockets, int lease_listener)
 {
     CLEANUP(release_supervisor)
     struct supervisor supervisor = {
         .configuration = configuration,
         .raw_sockets = raw_sockets,
+        .gate_sockets = gate_sockets,
         .lease_listener = lease_listener,
         .readiness = {.required = READY_CONDITIONS},
         .ends_namespace = container_home_ends_with_us(),
@@ -447,6 +466,6 @@ int supervisor_run(const struct configuration *configuration, const struct raw_s
     result = prepare_dhcp(&supervisor);
     if (result < 0)
         return role_cannot_prepare(&(struct role_step){"prepare DHCP", "lease socket"}, result);
-    worker_start(supervisor.workers[WATCHER]);
+    worker_start(supervisor.workers[gate_is_used(configuration) ? GATE : WATCHER]);
     return role_run(supervisor.event);
 }

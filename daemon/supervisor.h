@@ -8,12 +8,13 @@
 #pragma once
 
 #include "daemon/configuration.h"
+#include "daemon/gate_worker.h"
 #include "daemon/raw_sockets.h"
 
 /*
  * Runs until a signal or a permanent failure; returns the exit status (common/sandbox.h). `raw_sockets` stay the
  * caller's; without the one for ARP there is no announcer. So does `lease_listener`, from dhcp_files_make(); without
- * it, -1, there is no DHCP.
+ * it, -1, there is no DHCP. So do `gate_sockets`, all -1 without a gate.
  */
 int supervisor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets,
-                   int lease_listener);
+                   const struct gate_sockets *gate_sockets, int lease_listener);

@@ -223,7 +223,7 @@ static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdat
         return 0;
     }
     if (needs_other_group(worker)) {
-        log_warn("Docker's socket has another group now, replacing its reader", LOG_TEXT("name", worker_name(worker)));
+        log_warn("Docker's socket has another group now, replacing the gate", LOG_TEXT("name", worker_name(worker)));
         worker_kill(worker);
         return 0;
     }
@@ -270,7 +270,7 @@ static int grant_docker_socket(struct worker *worker, struct worker_privileges *
         return 0;
     case DOCKER_SOCKET_BY_GROUP:
         if (socket.group_is_root)
-            log_warn("Docker's socket belongs to group 0: its reader gets that group", LOG_TEXT("path", socket.path),
+            log_warn("Docker's socket belongs to group 0: the gate gets that group", LOG_TEXT("path", socket.path),
                      LOG_TEXT("mode", mode));
         privileges->supplementary_groups[privileges->supplementary_group_count++] = socket.group;
         worker->has_docker_group = true;

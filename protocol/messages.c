@@ -49,6 +49,8 @@ static const char *const type_names[] = {
     [MESSAGE_KEEPER_WANTED] = "KEEPER_WANTED",
     [MESSAGE_MANAGED_TARGET] = "MANAGED_TARGET",
     [MESSAGE_ADVERTISED] = "ADVERTISED",
+    [MESSAGE_CONFIGURE_GATE] = "CONFIGURE_GATE",
+    [MESSAGE_GATE_LISTENER] = "GATE_LISTENER",
 };
 static_assert(sizeof(type_names) / sizeof(type_names[0]) == MESSAGE_TYPE_MAX_, "every type has a name");
 

@@ -116,6 +116,9 @@ enum message_type {
     MESSAGE_MANAGED_TARGET,
     /* announcer -> netadmin; see messages_router.h */
     MESSAGE_ADVERTISED,
+    /* supervisor -> gate; see messages_gate.h */
+    MESSAGE_CONFIGURE_GATE,
+    MESSAGE_GATE_LISTENER, /* with one descriptor: a listening socket */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -148,6 +151,8 @@ enum message_direction {
     DIRECTION_KEEPER_TO_SUPERVISOR,
     DIRECTION_KEEPER_TO_CONTROL,
     DIRECTION_CONTROL_TO_KEEPER, /* nothing travels here: control only listens */
+    DIRECTION_SUPERVISOR_TO_GATE,
+    DIRECTION_GATE_TO_SUPERVISOR,
     DIRECTION_MAX_,
 };
 
@@ -486,6 +491,7 @@ enum metrics_writer {
     METRICS_WRITER_CONTROL,
     METRICS_WRITER_EXPORTER,
     METRICS_WRITER_KEEPER,
+    METRICS_WRITER_GATE,
     METRICS_WRITER_MAX_,
 };
 
@@ -537,6 +543,7 @@ static_assert(sizeof(struct message_links) + LINKS_PER_MESSAGE * sizeof(struct w
               "a full message of links fits");
 
 #include "protocol/messages_control.h" // IWYU pragma: export
+#include "protocol/messages_gate.h"    // IWYU pragma: export
 #include "protocol/messages_keeper.h"  // IWYU pragma: export
 #include "protocol/messages_lease.h"   // IWYU pragma: export
 #include "protocol/messages_router.h"  // IWYU pragma: export

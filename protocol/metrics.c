@@ -19,10 +19,15 @@ const uint64_t metric_bucket_bounds[METRIC_BUCKET_BOUNDS_COUNT] = {
 };
 
 static const char *const writer_names[] = {
-    [METRICS_WRITER_SUPERVISOR] = "supervisor", [METRICS_WRITER_WATCHER] = "watcher",
-    [METRICS_WRITER_NETADMIN] = "netadmin",     [METRICS_WRITER_ANNOUNCER] = "announcer",
-    [METRICS_WRITER_RESOLVER] = "resolver",     [METRICS_WRITER_CONTROL] = "control",
-    [METRICS_WRITER_EXPORTER] = "exporter",     [METRICS_WRITER_KEEPER] = "keeper",
+    [METRICS_WRITER_SUPERVISOR] = "supervisor",
+    [METRICS_WRITER_WATCHER] = "watcher",
+    [METRICS_WRITER_NETADMIN] = "netadmin",
+    [METRICS_WRITER_ANNOUNCER] = "announcer",
+    [METRICS_WRITER_RESOLVER] = "resolver",
+    [METRICS_WRITER_CONTROL] = "control",
+    [METRICS_WRITER_EXPORTER] = "exporter",
+    [METRICS_WRITER_KEEPER] = "keeper",
+    [METRICS_WRITER_GATE] = "gate",
 };
 static_assert(ARRAY_LENGTH(writer_names) == METRICS_WRITER_MAX_, "every writer has a name");
 

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/validate_control.h"
+#include "protocol/validate_gate.h"
 #include "protocol/validate_keeper.h"
 #include "protocol/validate_lease.h"
 #include "protocol/validate_parts.h"
@@ -477,6 +478,14 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_KEEPER, TOPOLOGY, message_topology, check_topology),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_KEEPER, LINK, message_link, check_link_message),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_KEEPER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
+
+    RULE(SUPERVISOR_TO_GATE, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_GATE, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_GATE, CONFIGURE_GATE, message_configure_gate, check_configure_gate),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_GATE, GATE_LISTENER, message_gate_listener, check_gate_listener),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_GATE, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
+
+    RULE(GATE_TO_SUPERVISOR, PONG, message_ping, NULL),
 
     RULE(KEEPER_TO_SUPERVISOR, PONG, message_ping, NULL),
     RULE(KEEPER_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),

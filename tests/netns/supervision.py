@@ -21,7 +21,8 @@ ANNOUNCER_USER = 24945
 CONTROL_USER = 24946
 EXPORTER_USER = 24947
 DHCP_USER = 24948
-WORKERS = ("watcher", "netadmin", "announcer", "control", "exporter")
+GATE_USER = 24949
+WORKERS = ("gate", "watcher", "netadmin", "announcer", "control", "exporter")
 CAP_NET_ADMIN = 1 << 12
 
 # A worker in a few lines: it does what the protocol asks unless BEHAVIOUR says otherwise, and tells what it gets.

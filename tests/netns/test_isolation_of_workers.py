@@ -10,13 +10,13 @@ import stat
 
 import pytest
 
-from supervision import (ANNOUNCER_USER, CAP_NET_ADMIN, CONTROL_USER, EXPORTER_USER, NETADMIN_USER, WATCHER_USER,
-                         WORKERS, is_gone, status_of, wait_until)
+from supervision import (ANNOUNCER_USER, CAP_NET_ADMIN, CONTROL_USER, EXPORTER_USER, GATE_USER, NETADMIN_USER,
+                         WATCHER_USER, WORKERS, is_gone, status_of, wait_until)
 
 NONE = "0000000000000000"
-USERS = {"watcher": WATCHER_USER, "netadmin": NETADMIN_USER, "announcer": ANNOUNCER_USER,
+USERS = {"gate": GATE_USER, "watcher": WATCHER_USER, "netadmin": NETADMIN_USER, "announcer": ANNOUNCER_USER,
          "control": CONTROL_USER, "exporter": EXPORTER_USER}
-CAPABILITIES = {"watcher": NONE, "netadmin": f"{CAP_NET_ADMIN:016x}", "announcer": NONE, "control": NONE,
+CAPABILITIES = {"gate": NONE, "watcher": NONE, "netadmin": f"{CAP_NET_ADMIN:016x}", "announcer": NONE, "control": NONE,
                 "exporter": NONE}
 
 

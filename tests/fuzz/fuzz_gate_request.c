@@ -1,0 +1,57 @@
+/*
+ * Fuzz target: a request to the gate (workers/gate/request). The first byte chooses the client. What passes becomes one
+ * head of printable lines that ends once, says its length at most once, and passes again as itself.
+ */
+#include "tests/fuzz/target.h"
+#include "workers/gate/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct scope scope;
+static struct gate_request first, second;
+
+static void check_head(const char *head, size_t length)
+{
+    const char *end = memmem(head, length, "\r\n\r\n", 4);
+    size_t lines = 0;
+
+    if (!end || end + 4 != head + length)
+        abort();
+    for (size_t i = 0; i < length; i++) {
+        if (head[i] == '\n' && head[i - 1] != '\r')
+            abort();
+        lines += head[i] == '\n';
+        if (head[i] != '\r' && head[i] != '\n' && (head[i] < 0x20 || head[i] > 0x7e))
+            abort();
+    }
+    if (lines > 5)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    struct message_configure_gate configuration = {.project = "mail", .follow_network = "shop", .follow_target = "web"};
+    char reason[GATE_REASON_SIZE];
+    enum gate_client client;
+    char *text;
+
+    if (length == 0 || (scope.labels[0] == '\0' && scope_make(&configuration, &scope) < 0))
+        return 0;
+    client = (enum gate_client)(1 + bytes[0] % (GATE_CLIENT_MAX_ - 1));
+    text = malloc(length); /* of the very size, so that a byte read too far is seen */
+    if (!text)
+        return 0;
+    memcpy(text, bytes + 1, length - 1);
+    if (request_read(client, &scope, text, length - 1, &first, reason) == REQUEST_ALLOWED) {
+        check_head(first.head, first.head_length);
+        if (first.taken > length - 1 || first.body_length > GATE_BODY_MAX)
+            abort();
+        if (request_read(client, &scope, first.head, first.head_length, &second, reason) != REQUEST_ALLOWED ||
+            second.head_length != first.head_length || memcmp(second.head, first.head, first.head_length) != 0 ||
+            second.body_length != first.body_length)
+            abort();
+    }
+    free(text);
+    return 0;
+}
