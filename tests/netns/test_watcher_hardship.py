@@ -88,21 +88,21 @@ class Chaos:
         self.deliver = docker.send_raw_event
         docker.send_raw_event = self.send
 
-    def send(self, body):
+    def send(self, body, action=None):
         fate = self.dice.random()
         if fate < 0.25:
             return
         if fate < 0.45:
-            self.late.append(body)
+            self.late.append((body, action))
             return
         half = self.dice.randrange(1, len(body)) if fate < 0.6 else len(body)
         for part in (body[:half], body[half:]):
             if part:
-                self.deliver(part)
+                self.deliver(part, action)
         if fate > 0.85:
-            self.deliver(body)
+            self.deliver(body, action)
         if self.late and fate > 0.7:
-            self.deliver(self.late.pop(self.dice.randrange(len(self.late))))
+            self.deliver(*self.late.pop(self.dice.randrange(len(self.late))))
         if fate > 0.99 and self.may_cut:
             self.docker.drop_connections()
 
