@@ -81,36 +81,19 @@ static void put_label(struct writer *writer, bool is_first, const char *key, con
     put_text(writer, "\"");
 }
 
-/* Docker writes these over a container's own labels in its events. */
-static bool is_overwritten(const char *key)
-{
-    return strcmp(key, "name") == 0 || strcmp(key, "image") == 0;
-}
-
-static void put_scope(struct writer *writer, const struct message_configure_gate *configuration, bool is_of_events)
+static void put_scope(struct writer *writer, const struct message_configure_gate *configuration)
 {
     struct label_selector selector = {0};
     struct label_selector_error error;
-    bool is_first = true;
 
     put_text(writer, "\"label\":[");
-    if (configuration->label_selector[0] == '\0') {
+    if (configuration->label_selector[0] == '\0')
         put_label(writer, true, PROJECT_LABEL, configuration->project);
-        is_first = false;
-    } else if (label_selector_parse(configuration->label_selector, &selector, &error) < 0) {
+    else if (label_selector_parse(configuration->label_selector, &selector, &error) < 0)
         writer->is_full = true; /* the protocol's check has refused such a one */
-    }
-    for (size_t i = 0; i < selector.count; i++) {
-        const char *key = label_selector_key(&selector, i);
-
-        if (is_of_events && is_overwritten(key))
-            continue;
-        put_label(writer, is_first, key, label_selector_value(&selector, i));
-        is_first = false;
-    }
+    for (size_t i = 0; i < selector.count; i++)
+        put_label(writer, i == 0, label_selector_key(&selector, i), label_selector_value(&selector, i));
     put_text(writer, "]");
-    if (is_first)
-        writer->length = 0;
 }
 
 static void put_own(struct writer *writer, const char *id)
@@ -133,7 +116,6 @@ int scope_make(const struct message_configure_gate *configuration, struct scope 
 {
     struct writer writers[] = {
         {ret->labels, sizeof(ret->labels), 0, false},
-        {ret->events, sizeof(ret->events), 0, false},
         {ret->own, sizeof(ret->own), 0, false},
         {ret->follow_labels, sizeof(ret->follow_labels), 0, false},
         {ret->follow_network, sizeof(ret->follow_network), 0, false},
@@ -143,15 +125,12 @@ int scope_make(const struct message_configure_gate *configuration, struct scope 
 
     for (size_t i = 0; i < ARRAY_LENGTH(writers); i++)
         writers[i].text[0] = '\0'; /* not all of it: what is never written costs no memory */
-    put_scope(&writers[0], configuration, false);
-    put_text(&writers[1], ",");
-    put_scope(&writers[1], configuration, true);
-    ret->events[writers[1].length] = '\0';
-    put_own(&writers[2], configuration->own_id);
-    put_follow(&writers[3], configuration);
-    put_json(&writers[4], configuration->follow_network);
-    put_text(&writers[5], configuration->follow_network);
-    put_text(&writers[6], configuration->follow_target);
+    put_scope(&writers[0], configuration);
+    put_own(&writers[1], configuration->own_id);
+    put_follow(&writers[2], configuration);
+    put_json(&writers[3], configuration->follow_network);
+    put_text(&writers[4], configuration->follow_network);
+    put_text(&writers[5], configuration->follow_target);
     for (size_t i = 0; i < ARRAY_LENGTH(writers); i++) {
         if (writers[i].is_full)
             return -ENAMETOOLONG;

@@ -12,9 +12,7 @@
 
 struct scope {
     char labels[SCOPE_ENCODED_SIZE(LABEL_SELECTOR_SIZE)]; /* "label":["a=b","c"] */
-    char
-        events[SCOPE_ENCODED_SIZE(LABEL_SELECTOR_SIZE)]; /* ,"label":[…] as far as events can be told apart, or empty */
-    char own[256];                                       /* {"id":["8dfa…"]}, or {} as long as it is not known */
+    char own[256];                                        /* {"id":["8dfa…"]}, or {} as long as it is not known */
     char follow_labels[SCOPE_ENCODED_SIZE(2 * NAME_SIZE)];
     char follow_network[SCOPE_ENCODED_SIZE(NAME_SIZE)]; /* as a word of JSON, without its quotes */
     char follow_network_path[SCOPE_ENCODED_SIZE(NAME_SIZE)];

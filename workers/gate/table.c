@@ -17,9 +17,9 @@
 #define KEEPERS  (KEEPER | MANAGING | WRAP)
 #define MAKERS   (MANAGING | WRAP)
 
-#define BOTH_EVENTS                                                                                                 \
+#define EVENTS                                                                                                      \
     "'event':['start','restart','die','stop','destroy','pause','unpause','rename','update','connect','disconnect'," \
-    "'health_status'"
+    "'health_status','create']"
 
 /*
  * In a path the seven characters ' { } [ ] , : stand for themselves percent-encoded, ' for a quotation mark of JSON;
@@ -43,13 +43,14 @@ static const struct row {
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'id':[<ids>]}<all>"},
     {WATCHER, false, "GET", "/v1.<api>/containers/<id>/json"},
     {WATCHER, false, "GET", "/v1.<api>/networks/<id>"},
-    {WATCHER, false, "GET", "/v1.<api>/events?since=<time>&filters={'type':['container','network']," BOTH_EVENTS "]}"},
+    /* Who has joined one of the scope's namespaces (DISC-8): Docker can only be asked for everybody. */
+    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={}&all=true"},
+    {WATCHER | KEEPERS | FOLLOW, false, "GET",
+     "/v1.<api>/events?since=<time>&filters={'type':['container','network']," EVENTS "}"},
 
     {MANAGING, false, "GET", "/v1.<api>/containers/json?filters={}<all>"},
     {MANAGING, false, "GET", "/v1.<api>/containers/json?filters={'network':['<name>']}"},
     {KEEPERS, false, "GET", "/v1.<api>/containers/<name>/json"},
-    {KEEPERS | FOLLOW, false, "GET",
-     "/v1.<api>/events?since=<time>&filters={'type':['container','network']," BOTH_EVENTS ",'create']}"},
     {KEEPERS | FOLLOW, false, "POST", "/v1.<api>/containers/<id>/start"},
     {MAKERS | FOLLOW, false, "POST", "/v1.<api>/containers/<id>/restart?t=<seconds>"},
     {MAKERS, false, "POST", "/v1.<api>/containers/<id>/stop?t=<seconds>"},
@@ -177,11 +178,6 @@ static bool read_labels(struct cursor *cursor)
     return read_literal(cursor, cursor->scope->labels);
 }
 
-static bool read_event_labels(struct cursor *cursor)
-{
-    return read_literal(cursor, cursor->scope->events);
-}
-
 static bool read_follow_labels(struct cursor *cursor)
 {
     return read_literal(cursor, cursor->scope->follow_labels);
@@ -208,7 +204,6 @@ static const struct {
 } values[] = {
     {"<all>", read_all},
     {"<api>", read_api},
-    {"<event_labels>", read_event_labels},
     {"<follow_labels>", read_follow_labels},
     {"<follow_network>", read_follow_network},
     {"<follow_network_path>", read_follow_network_path},

@@ -69,7 +69,8 @@ int watch_ask_for_everybody(struct watch *watch)
 
 int watch_ask_for_survey(struct watch *watch)
 {
-    static const struct docker_container_query everybody = {0};
+    /* In any state: of those that run the gate takes it for the question who we are (WALL-7). */
+    static const struct docker_container_query everybody = {.in_any_state = true};
     const struct docker_container_handlers handlers = {on_joined_container, on_any_odd_container, on_survey_answered,
                                                        watch};
     struct path_question *question = path_survey_ask(watch->survey, clock_monotonic_microseconds());
