@@ -420,7 +420,8 @@ struct wire_held {
     uint32_t index;                 /* of the interface */
     char name[INTERFACE_NAME_SIZE]; /* of the interface, for logs only */
     struct mac_address mac;
-    uint8_t reserved[2];
+    uint8_t is_router; /* 0 or 1: to its link, in IPv6; what the kernel's own neighbour advertisements say, too */
+    uint8_t reserved;
     struct wire_address address;
 };
 

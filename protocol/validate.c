@@ -269,7 +269,9 @@ static const char *check_held_item(const struct wire_held *held)
         return "interface name";
     if (mac_address_is_zero(&held->mac))
         return "MAC address zero";
-    if (!is_zero(held->reserved, sizeof(held->reserved)))
+    if (held->is_router > 1)
+        return "router flag";
+    if (held->reserved)
         return "padding not zero";
     return check_address(&held->address, false);
 }

@@ -109,7 +109,7 @@ class Direct(compose.Project):
         sysctls = {"net.ipv6.conf.all.forwarding": 1}
         if lab.engine.has_endpoint_options:
             lan["driver_opts"] = {
-                "com.docker.network.endpoint.sysctls": "net.ipv6.conf.IFNAME.accept_ra=2"}
+                "com.docker.network.endpoint.sysctls": "net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2"}
         elif lab.engine.suite != "podman":  # whose interfaces are numbered in any order
             sysctls["net.ipv6.conf.eth0.accept_ra"] = 2
         anchor = {

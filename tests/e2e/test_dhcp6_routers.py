@@ -1,5 +1,7 @@
 """What routers on real LANs do, replayed (ADDR-11, NAT-8, NAT-12): docs/dhcp.md has the table."""
 
+import json
+
 import pytest
 
 from lab.dhcp import Radvd
@@ -35,3 +37,19 @@ def test_egress_follows_the_prefix_that_the_router_advertises_now(project, radvd
     restart(radvd, 0)
     project.wait_egress(first, deadline=10)
     assert {first, second} <= set(project.held(6))
+
+
+def test_on_the_lan_the_project_is_no_router(project):
+    """ADDR-14, SPEC 0: no R flag, no address of the subnet's router, no member of ff02::2; an egress and an inbound that
+    work, and a plain host's flags. Engines before 27 have no place for the setting."""
+    client, address = project.segment.client, project.slaac_address(0) or project.slaac_address(1)
+    project.move(address)
+    project.assert_serves(address)
+    client.run(["ping", "-c1", "-W2", address])
+    seen = client.run(["ip", "-6", "neighbour", "show", address]).stdout
+    assert "lladdr" in seen and " router" not in seen
+    lan = next(link["ifname"] for link in json.loads(project.anchor.run(["ip", "-j", "address"]).stdout)
+               if any(item["local"] == address for item in link["addr_info"]))
+    groups = project.anchor.run(["ip", "maddress", "show", "dev", lan]).stdout.split()
+    assert "ff02::1" in groups and "ff02::2" not in groups
+    assert lan not in project.anchor.run(["cat", "/proc/net/anycast6"]).stdout.split()

@@ -38,7 +38,7 @@ LINK_ADDRESS = struct.Struct("=B3x16sB3x")
 LINK_HEAD = struct.Struct("=I16s6sBBI")
 LINK_ADDRESSES_MAX = 16
 LINK_SIZE = LINK_HEAD.size + LINK_ADDRESSES_MAX * LINK_ADDRESS.size
-HELD_HEAD = struct.Struct("=I16s6s2x")
+HELD_HEAD = struct.Struct("=I16s6sBx")
 HELD_SIZE = HELD_HEAD.size + ADDRESS.size
 LEASE_ROUTERS_MAX, LEASE_ROUTES_MAX, LEASE_FOREVER = 4, 64, 2**32 - 1
 ROUTE_SIZE = 2 * ADDRESS.size + 4
@@ -141,9 +141,9 @@ def state(items, generation):
     return datagrams
 
 
-def held(index, mac, text, name="eth0"):
+def held(index, mac, text, name="eth0", is_router=True):
     """A wire_held."""
-    return struct.pack("=I16s6s2x", index, name.encode(), bytes.fromhex(mac.replace(":", ""))) + address(text)
+    return HELD_HEAD.pack(index, name.encode(), bytes.fromhex(mac.replace(":", "")), is_router) + address(text)
 
 
 def held_state(items, generation):
@@ -156,7 +156,7 @@ def held_state(items, generation):
 
 def parse_held(body):
     """A wire_held -> (interface, MAC, address)."""
-    _, name, mac = HELD_HEAD.unpack_from(body)
+    _, name, mac, _ = HELD_HEAD.unpack_from(body)
     family, packed = ADDRESS.unpack_from(body, HELD_HEAD.size)
     return name.rstrip(b"\0").decode(), mac.hex(":"), str(ipaddress.ip_address(packed[:4] if family == 4 else packed))
 

@@ -317,6 +317,14 @@ def test_supervisors_death_ends_it(announcer):
 # --- routers ---
 
 
+def test_a_host_does_not_say_that_it_is_a_router(lab, announcer):
+    """ADDR-12: the R flag is the link's, as in the kernel's own advertisements."""
+    announcer.hold(messages.held(lab.index, OUR_MAC, OURS6, is_router=False))
+    lab.wire.wait(advertisement(OUR_MAC, OURS6, flags=0x20))
+    announcer.hold(lab.held(OURS6))
+    lab.wire.wait(advertisement(OUR_MAC, OURS6, flags=0xa0))
+
+
 def test_what_a_router_says_is_told_once_and_again_to_a_successor(lab, announcer):
     """NAT-8: prefixes, MTU and routes of each router; what it repeats, and what RFC 4861 ignores, is not told."""
     router = "fe80::a1"

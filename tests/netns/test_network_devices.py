@@ -7,7 +7,7 @@ import pytest
 
 import messages
 from netadmin_lab import (ANCHOR4, ANCHOR6, CLIENT4, CLIENT6, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, ONE4, ONE6,
-                          OTHER_ANCHOR4, SHARED_MAC, ask_tcp, wait_until)
+                          OTHER_ANCHOR4, SHARED_MAC, ask_tcp, outcome, pings, wait_until)
 from network_lab import ROUTER4, NetworkLab, wait_logged
 
 DISABLED, FORWARDS, ACCEPTS_RA = 1, 2, 4  # enum link_ipv6_flag
@@ -82,6 +82,35 @@ def test_ipv6_forwarding_on_is_not_mentioned(lab):
     netadmin = lab.start()
     netadmin.kill()  # the log is complete
     assert wait_logged(netadmin, "external interface resolved")
+    assert netadmin.logged("IPv6 forwarding is off") == []
+
+
+def is_seen_as_router(lab, address):
+    """What the LAN host's kernel noted of the R flag (RFC 4861 §4.4) in the neighbour advertisement of `address`."""
+    lab.client.run("ip", "neighbour", "flush", "dev", "eth0")
+    assert pings(lab.client, address)
+    return " router " in lab.client.run("ip", "-6", "neighbour", "show", address)
+
+
+def test_on_the_lan_the_anchor_is_a_host_that_forwards(lab):
+    """NAT-13, ADDR-14: with forwarding=0 on the external interface alone nothing on the LAN takes it for a router, the way
+    in and out works, and nobody complains that forwarding is off."""
+    subnet_router = "2001:db8:99::"
+    assert is_seen_as_router(lab, LAN6) and pings(lab.client, subnet_router)
+    lab.anchor.sysctl("ipv6/conf/ext0/forwarding", 0)
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "tcp", 8080, ONE6)
+    netadmin.expose(messages.exposure("tcp", 8080, ONE6))
+    assert outcome(lab.client, "tcp", LAN6, 8080) == "one"
+    lab.serve(lab.client, "outside", "tcp", 80, CLIENT6)
+    assert outcome(lab.one, "tcp", CLIENT6, 80) == "outside"
+    assert not is_seen_as_router(lab, LAN6)
+    lab.client.run("ip", "neighbour", "flush", "dev", "eth0")
+    assert not pings(lab.client, subnet_router)
+    groups = lab.anchor.run("ip", "maddress", "show", "dev", "ext0")
+    assert "ff02::1\n" in groups and "ff02::2\n" not in groups
+    assert netadmin.links["ext0"][1] & FORWARDS == 0
+    netadmin.kill()  # the log is complete
     assert netadmin.logged("IPv6 forwarding is off") == []
 
 

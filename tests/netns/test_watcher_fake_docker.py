@@ -355,7 +355,7 @@ def test_external_interface_by_name(lab, docker):
     ("1.41", 'sysctls: {net.ipv6.conf.eth1.accept_ra: "2"}'),
     ("1.45", 'sysctls: {net.ipv6.conf.eth1.accept_ra: "2"}'),
     ("1.46", 'networks: {dmz: {driver_opts: {com.docker.network.endpoint.sysctls: '
-             '"net.ipv6.conf.IFNAME.accept_ra=2"}}}'),
+             '"net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2"}}}'),
 ])
 def test_ignored_router_advertisements_are_named_with_the_line_for_the_engine(lab, docker, api, line):
     """ADDR-14"""
@@ -369,6 +369,22 @@ def test_ignored_router_advertisements_are_named_with_the_line_for_the_engine(la
     watcher.supervisor.send(messages.message(messages.PING, generation=5))
     watcher.from_supervisor_channel(messages.PONG)
     assert len(watcher.logged("external interface ignores")) == 1
+
+
+@pytest.mark.parametrize("api, level, line", [
+    ("1.41", "INFO", "none before Engine 27"),
+    ("1.48", "WARN", 'networks: {dmz: {driver_opts: {com.docker.network.endpoint.sysctls: '
+                     '"net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2"}}}'),
+])
+def test_a_router_on_the_lan_is_named_with_the_line_for_the_engine(lab, docker, api, level, line):
+    """ADDR-14: not when the interface itself does not forward."""
+    docker.versions = docker.versions | {"ApiVersion": api}
+    watcher = lab.start(link=False)
+    router = watcher_lab.IPV6_FORWARDS | watcher_lab.IPV6_ACCEPTS_RA
+    watcher.link([watcher_lab.link_item(2, "eth0", SHARED_MAC, router),
+                  watcher_lab.link_item(3, "eth1", EXTERNAL_MAC, router)])
+    said = watcher.log("on the LAN this is an IPv6 router")
+    assert said["level"] == level and said["compose"].startswith(line) and said["interface"] == "eth1"
 
 
 def test_a_new_netadmin_gets_the_whole_state(lab, docker):

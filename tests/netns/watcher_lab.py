@@ -24,7 +24,7 @@ PEER_NETADMIN, PEER_CONTROL = 2, 5
 FINDING_EXPOSED, FINDING_WITHHELD, FINDING_RETURN_PATH = 1, 6, 7
 FINDING = struct.Struct("=BBHHH20s20s128s128s448s")
 IPV6_DISABLED, IPV6_FORWARDS, IPV6_ACCEPTS_RA = 1, 2, 4
-EXTERNAL_FLAGS = IPV6_FORWARDS | IPV6_ACCEPTS_RA
+EXTERNAL_FLAGS = IPV6_ACCEPTS_RA  # a host on its link (ADDR-14)
 
 
 def configure_watcher(docker_host, project="mail", external="dmz", interface="", shared="", poll=30.0, selector="",

@@ -105,7 +105,7 @@ static void advertisement_overrides_and_goes_to_all_nodes(void **state)
     struct ethernet_frame frame;
 
     (void)state;
-    neighbour_build_announcement(&mac, &address6, &frame);
+    neighbour_build_announcement(&mac, &address6, true, &frame);
     assert_int_equal(frame.length, 86);
     assert_memory_equal(frame.bytes, head, sizeof(head));
     assert_memory_equal(frame.bytes + 22, address6.bytes, 16);
@@ -141,7 +141,7 @@ static void own_messages_are_read_back(void **state)
     struct neighbour_message message;
 
     (void)state;
-    neighbour_build_announcement(&mac, &address6, &frame);
+    neighbour_build_announcement(&mac, &address6, true, &frame);
     assert_int_equal(neighbour_parse(frame.bytes + 54, frame.length - 54, 255, &address6, &message), 0);
     assert_false(message.is_probe);
     assert_true(ip_address_equal(&message.target, &address6));
@@ -163,7 +163,7 @@ static void broken_neighbour_messages_are_refused(void **state)
     uint8_t *icmp = frame.bytes + 54;
 
     (void)state;
-    neighbour_build_announcement(&mac, &address6, &good);
+    neighbour_build_announcement(&mac, &address6, true, &good);
     frame = good;
     assert_int_equal(neighbour_parse(icmp, 32, 254, &address6, &message), -EBADMSG);
     for (size_t length = 0; length < 32; length++) {
@@ -191,7 +191,7 @@ static void address_that_no_host_can_have_counts_as_not_said(void **state)
     struct neighbour_message message;
 
     (void)state;
-    neighbour_build_announcement(&mac, &address6, &frame);
+    neighbour_build_announcement(&mac, &address6, true, &frame);
     frame.bytes[54 + 26] = 0x03;
     assert_int_equal(neighbour_parse(frame.bytes + 54, 32, 255, &address6, &message), 0);
     assert_true(mac_address_is_zero(&message.target_mac));

@@ -204,11 +204,15 @@ static void ipv6_faults_come_with_the_line_for_the_engine(void **state)
     (void)state;
     network.subnets[0].address.family = IP_FAMILY_4;
     link.ipv6_flags = LINK_IPV6_FORWARDS | LINK_IPV6_ACCEPTS_RA;
-    assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_NONE);
+    assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_IS_ROUTER);
+    assert_int_equal(ipv6_fault_level(IPV6_FAULT_IS_ROUTER, 46), LOG_LEVEL_WARN);
+    assert_int_equal(ipv6_fault_level(IPV6_FAULT_IS_ROUTER, 45), LOG_LEVEL_INFO);
+    assert_int_equal(ipv6_fault_level(IPV6_FAULT_IGNORES_RA, 45), LOG_LEVEL_ERROR);
     link.ipv6_flags = LINK_IPV6_FORWARDS;
     assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_IGNORES_RA);
     link.ipv6_flags = LINK_IPV6_ACCEPTS_RA;
-    assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_NONE); /* netadmin reports that */
+    assert_int_equal(ipv6_fault_find(&link, &network),
+                     IPV6_FAULT_NONE); /* a host; that nothing forwards is netadmin's to report */
     link.ipv6_flags = LINK_IPV6_DISABLED;
     assert_int_equal(ipv6_fault_find(&link, &network), IPV6_FAULT_NONE); /* a network without IPv6 */
     link.ipv6_flags = LINK_IPV6_DISABLED | LINK_IPV6_IS_ASKED;
@@ -221,7 +225,11 @@ static void ipv6_faults_come_with_the_line_for_the_engine(void **state)
                         "sysctls: {net.ipv6.conf.eth1.accept_ra: \"2\"}");
     assert_string_equal(ipv6_fault_remedy(IPV6_FAULT_IGNORES_RA, 46, "eth1", "dmz", text),
                         "networks: {dmz: {driver_opts: {com.docker.network.endpoint.sysctls: "
-                        "\"net.ipv6.conf.IFNAME.accept_ra=2\"}}}");
+                        "\"net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2\"}}}");
+    assert_string_equal(ipv6_fault_remedy(IPV6_FAULT_IS_ROUTER, 46, "eth1", "dmz", text),
+                        "networks: {dmz: {driver_opts: {com.docker.network.endpoint.sysctls: "
+                        "\"net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2\"}}}");
+    assert_non_null(strstr(ipv6_fault_remedy(IPV6_FAULT_IS_ROUTER, 45, "eth1", "dmz", text), "none before Engine 27"));
     assert_string_equal(ipv6_fault_remedy(IPV6_FAULT_DISABLED, 41, "eth1", "dmz", text),
                         "sysctls: {net.ipv6.conf.eth1.disable_ipv6: \"0\"}");
 }

@@ -196,7 +196,10 @@ static void held_addresses_are_checked(void **state)
     held->mac = (struct mac_address){{0}};
     EXPECT_BROKEN(direction, "MAC address zero");
     begin_held();
-    held->reserved[1] = 1;
+    held->is_router = 2;
+    EXPECT_BROKEN(direction, "router flag");
+    begin_held();
+    held->reserved = 1;
     EXPECT_BROKEN(direction, "padding not zero");
     begin_held();
     held->address.family = 0;

@@ -57,7 +57,7 @@ void announcements_replace(struct announcements *announcements, const struct wir
         struct ip_address address = wire_address_to(&wanted->address);
         struct announcement *item = announcements_find(announcements, wanted->index, &address);
 
-        if (item && mac_address_equal(&item->held.mac, &wanted->mac)) {
+        if (item && mac_address_equal(&item->held.mac, &wanted->mac) && item->held.is_router == wanted->is_router) {
             item->held = *wanted;
             continue;
         }

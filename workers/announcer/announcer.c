@@ -67,7 +67,8 @@ static void send_announcement(struct announcer *announcer, const struct announce
     if (announcement->address.family == IP_FAMILY_4)
         arp_build_announcement(&announcement->held.mac, &announcement->address, &frame);
     else
-        neighbour_build_announcement(&announcement->held.mac, &announcement->address, &frame);
+        neighbour_build_announcement(&announcement->held.mac, &announcement->address, announcement->held.is_router != 0,
+                                     &frame);
     send_frame(announcer, &announcement->held, &frame);
 }
 

@@ -6,15 +6,17 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 
-#define IPV6_HEADER_LENGTH        40
-#define IPV6_VERSION              UINT16_C(0x6000)
-#define ICMP6_OFFSET              (ETHER_HDR_LEN + IPV6_HEADER_LENGTH)
-#define CHECKSUM_OFFSET           (ICMP6_OFFSET + 2)
-#define SOURCE_OFFSET             (ETHER_HDR_LEN + 8) /* source, destination: 32 bytes */
-#define MESSAGE_LENGTH            24                  /* of both kinds, without options */
-#define LINK_OPTION_LENGTH        8
-#define OPTION_LENGTH_UNIT        8U
-#define FLAGS_ROUTER_AND_OVERRIDE 0xa0 /* RFC 4861 §4.4: R S O, from the left */
+#define IPV6_HEADER_LENGTH 40
+#define IPV6_VERSION       UINT16_C(0x6000)
+#define ICMP6_OFFSET       (ETHER_HDR_LEN + IPV6_HEADER_LENGTH)
+#define CHECKSUM_OFFSET    (ICMP6_OFFSET + 2)
+#define SOURCE_OFFSET      (ETHER_HDR_LEN + 8) /* source, destination: 32 bytes */
+#define MESSAGE_LENGTH     24                  /* of both kinds, without options */
+#define LINK_OPTION_LENGTH 8
+#define OPTION_LENGTH_UNIT 8U
+/* RFC 4861 §4.4: R S O, from the left */
+#define FLAG_ROUTER   0x80
+#define FLAG_OVERRIDE 0x20
 
 static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
 
@@ -66,13 +68,15 @@ static void put_checksum(struct ethernet_frame *frame)
 /*
  *     Ethernet  33:33:00:00:00:01 <- mac, IPv6
  *     IPv6      address -> ff02::1, hop limit 255
- *     ICMPv6    neighbour advertisement, router and override, target address, link-layer address mac
+ *     ICMPv6    neighbour advertisement, override (and router), target address, link-layer address mac
  */
-void neighbour_build_announcement(const struct mac_address *mac, const struct ip_address *address,
+void neighbour_build_announcement(const struct mac_address *mac, const struct ip_address *address, bool is_router,
                                   struct ethernet_frame *ret)
 {
+    uint8_t flags = is_router ? FLAG_ROUTER | FLAG_OVERRIDE : FLAG_OVERRIDE;
+
     begin(mac, address->bytes, all_nodes, MESSAGE_LENGTH + LINK_OPTION_LENGTH, ret);
-    frame_put(ret, (const uint8_t[]){ND_NEIGHBOR_ADVERT, 0, 0, 0, FLAGS_ROUTER_AND_OVERRIDE, 0, 0, 0}, 8);
+    frame_put(ret, (const uint8_t[]){ND_NEIGHBOR_ADVERT, 0, 0, 0, flags, 0, 0, 0}, 8);
     frame_put(ret, address->bytes, 16);
     frame_put(ret, (const uint8_t[]){ND_OPT_TARGET_LINKADDR, LINK_OPTION_LENGTH / OPTION_LENGTH_UNIT}, 2);
     frame_put(ret, mac->bytes, sizeof(mac->bytes));

@@ -24,10 +24,10 @@ struct neighbour_message {
 
 /*
  * "I have `address`", to all nodes (RFC 4861 §7.2.6): override, because another MAC may be in their caches;
- * router, because the interface forwards and the kernel's own advertisements say so too: without that flag hosts
- * would have to drop us as their gateway (§7.2.5).
+ * router as the kernel's own advertisements on that link have it: without that flag hosts would have to drop us as
+ * their gateway (§7.2.5), and with it they would take us for one.
  */
-void neighbour_build_announcement(const struct mac_address *mac, const struct ip_address *address,
+void neighbour_build_announcement(const struct mac_address *mac, const struct ip_address *address, bool is_router,
                                   struct ethernet_frame *ret);
 
 /* "Who has `address`?" as duplicate address detection asks it: from ::, to its solicited-node group (RFC 4862 §5.4.2).

@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -59,6 +60,33 @@ struct device_settings device_settings_parse(const struct nlattr *af_spec)
         .promote_secondaries = array_get(conf, IPV4_DEVCONF_PROMOTE_SECONDARIES - 1),
         .ipv6_flags = parse_ipv6_flags(inet6[IFLA_INET6_CONF]),
     };
+}
+
+/* Unknown, as in a kernel that does not tell, is no reason to complain. */
+static void on_forwarding6(const struct nlmsghdr *message, void *userdata)
+{
+    const struct nlattr *attributes[NETCONFA_MAX + 1];
+    const struct netconfmsg *header = mnl_nlmsg_get_payload(message);
+    int *forwards = userdata;
+
+    if (message->nlmsg_type != RTM_NEWNETCONF || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+        header->ncm_family != AF_INET6)
+        return;
+    rtnetlink_attributes(message, sizeof(*header), attributes, NETCONFA_MAX);
+    if ((int)rtnetlink_get_u32(attributes[NETCONFA_IFINDEX], 0) == NETCONFA_IFINDEX_ALL)
+        *forwards = rtnetlink_get_u32(attributes[NETCONFA_FORWARDING], 1) ? 1 : 0;
+}
+
+int device_settings_read_forwarding6(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+{
+    struct netconfmsg *header = rtnetlink_request_begin(request, "list", RTM_GETNETCONF, 0, sizeof(*header));
+    int forwards = 1;
+    int result;
+
+    header->ncm_family = AF_INET6;
+    (void)snprintf(request->object, sizeof(request->object), "net.ipv6.conf");
+    result = rtnetlink_dump(rtnetlink, request, on_forwarding6, &forwards);
+    return result < 0 ? result : forwards;
 }
 
 int device_settings_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,

@@ -27,6 +27,13 @@ enum device_side {
 struct device_settings device_settings_parse(const struct nlattr *af_spec);
 
 /*
+ * Whether this namespace forwards IPv6: net.ipv6.conf.all.forwarding, which decides alone (net/ipv6/ip6_output.c); the
+ * setting of an interface says only whether it is a router to its link. Returns 1, 0, or a negative errno.
+ */
+int device_settings_read_forwarding6(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+    __attribute__((warn_unused_result));
+
+/*
  * Brings a device's IPv4 settings to what its side needs, in one request, or none when `current` is right:
  *
  *     both      forwarding=1            (NAT-13)

@@ -20,6 +20,7 @@ static struct wire_held held_from(const struct network_link *link, const struct 
     struct wire_held held = {
         .index = link->index,
         .mac = link->mac,
+        .is_router = link->settings.ipv6_flags & LINK_IPV6_FORWARDS ? 1 : 0,
         .address = wire_address_from(address),
     };
 

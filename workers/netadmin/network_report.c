@@ -76,16 +76,18 @@ static bool has_subnet6(const struct wire_network *wire)
     return false;
 }
 
-static bool lacks_forwarding6(const struct network_link *link)
+static bool has_ipv6(const struct network_link *link)
 {
-    return link && !(link->settings.ipv6_flags & (LINK_IPV6_DISABLED | LINK_IPV6_FORWARDS));
+    return link && !(link->settings.ipv6_flags & LINK_IPV6_DISABLED);
 }
 
 static void report_forwarding6(struct network *network)
 {
     const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
     const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
-    bool lacks = has_subnet6(&network->topology.shared) && (lacks_forwarding6(external) || lacks_forwarding6(shared));
+    struct rtnetlink_request request;
+    bool lacks = has_subnet6(&network->topology.shared) && (has_ipv6(external) || has_ipv6(shared)) &&
+                 device_settings_read_forwarding6(network->rtnetlink, &request) == 0;
 
     if (lacks && !network->reported_forwarding6)
         log_error("IPv6 forwarding is off: no IPv6 reaches or leaves the project; add to this service in Compose",

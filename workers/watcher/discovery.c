@@ -315,8 +315,9 @@ static void report_ipv6_fault(struct discovery *discovery, unsigned int api_mino
     char remedy[REMEDY_SIZE];
 
     if (fault != discovery->last_fault && fault != IPV6_FAULT_NONE)
-        log_error(ipv6_fault_message(fault), LOG_TEXT("interface", link->name), LOG_TEXT("network", external->name),
-                  LOG_TEXT("compose", ipv6_fault_remedy(fault, api_minor, link->name, external->name, remedy)));
+        log_at(ipv6_fault_level(fault, api_minor), ipv6_fault_message(fault), LOG_TEXT("interface", link->name),
+               LOG_TEXT("network", external->name),
+               LOG_TEXT("compose", ipv6_fault_remedy(fault, api_minor, link->name, external->name, remedy)));
     discovery->last_fault = fault;
 }
 

@@ -134,10 +134,12 @@ static void write_lan_attachment(FILE *stream, const struct plan *plan)
             (void)fprintf(stream, "        %s: \"%s\"\n", keys[i],
                           ip_address_format(&plan->options->addresses[i], text));
     }
-    (void)fputs("        driver_opts:\n"
-                "          # A forwarding interface ignores router advertisements unless told otherwise.\n"
-                "          com.docker.network.endpoint.sysctls: net.ipv6.conf.IFNAME.accept_ra=2\n",
-                stream);
+    (void)fputs(
+        "        driver_opts:\n"
+        "          # On the LAN a host, which hears routers; what it forwards is the whole namespace's matter.\n"
+        "          com.docker.network.endpoint.sysctls: "
+        "net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2\n",
+        stream);
 }
 
 static void write_network_anchor(FILE *stream, const struct plan *plan)
