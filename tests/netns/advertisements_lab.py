@@ -8,6 +8,7 @@ import netadmin_lab
 CONFIGURATION = """interface {interface} {{
     AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
     AdvDefaultLifetime {lifetime}; AdvDefaultPreference {preference}; AdvRASrcAddress {{ {address}; }};
+    AdvLinkMTU {mtu};
     {prefix}
 }};
 """
@@ -43,7 +44,7 @@ class Router:
     """A radvd with a link-local address of its own, on the LAN host or in `namespace`: several are several routers."""
 
     def __init__(self, lab, scratch, address, preference="medium", lifetime=12, prefix=None,
-                 retired_prefix=None, namespace=None):
+                 retired_prefix=None, namespace=None, mtu=0):
         self.lab = lab
         self.address = address
         namespace = namespace or lab.client
@@ -53,7 +54,7 @@ class Router:
         if retired_prefix:
             prefix += f"prefix {retired_prefix} {{ AdvPreferredLifetime 0; }};"
         configuration.write_text(CONFIGURATION.format(interface="eth0", lifetime=lifetime, preference=preference,
-                                                      address=address, prefix=prefix))
+                                                      address=address, prefix=prefix, mtu=mtu))
         namespace.run("ip", "address", "replace", f"{address}/64", "dev", "eth0", "nodad")
         with namespace.entered():
             self.process = subprocess.Popen(["radvd", "--nodaemon", "--configtest", "-C", str(configuration)],

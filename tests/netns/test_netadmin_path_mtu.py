@@ -8,6 +8,7 @@ import struct
 import pytest
 
 import messages
+from advertisements_lab import Router, accept_advertisements
 from netadmin_lab import CLIENT4, CLIENT6, LAN4, LAN6, ONE4, ONE6, ask_tcp, family_of, wait_until
 
 SMALL_MTU = 1400
@@ -90,18 +91,42 @@ def test_nat12_segments_fit_a_narrow_lan(narrow_outside, family):
     assert inside.next() == outside.next() == SMALL_MTU - HEADERS[family]
 
 
+def sizes(lab, family):
+    """What the container hears of the client's segments, and the client of the container's, by a new connection."""
+    inside, outside = SegmentSizes(lab.one), SegmentSizes(lab.client)
+    assert ask_tcp(lab.client, OWN[family], 80)[0] == "one"
+    return inside.next(), outside.next()
+
+
 @both_families
 def test_nat12_nothing_is_clamped_between_equal_networks(lab, family):
-    """And the rule follows the MTUs."""
+    """And the MTUs are followed."""
     started(lab)
-    inside = SegmentSizes(lab.one)
-    assert ask_tcp(lab.client, OWN[family], 80)[0] == "one"
-    assert inside.next() == 1500 - HEADERS[family]
-    assert CLAMP not in lab.ruleset()
+    assert sizes(lab, family) == (1500 - HEADERS[family],) * 2
     lab.anchor.run("ip", "link", "set", "shared0", "mtu", str(SMALL_MTU))
-    wait_until(lambda: lab.ruleset().count(CLAMP) == 2, "the rule in both tables")
+    assert sizes(lab, family) == (SMALL_MTU - HEADERS[family],) * 2
     lab.anchor.run("ip", "link", "set", "shared0", "mtu", "1500")
-    wait_until(lambda: CLAMP not in lab.ruleset(), "the rule to go")
+    assert sizes(lab, family) == (1500 - HEADERS[family],) * 2
+
+
+@both_families
+def test_nat12_a_route_has_an_mtu_of_its_own(lab, family):
+    """The one to the client, in the main table."""
+    started(lab)
+    lab.anchor.run("ip", f"-{family}", "route", "add", f"{OUTSIDE[family]}/{32 if family == 4 else 128}", "dev", "ext0",
+                   "mtu", str(SMALL_MTU))
+    assert sizes(lab, family) == (SMALL_MTU - HEADERS[family],) * 2
+
+
+def test_nat12_the_mtu_of_a_router_advertisement_counts_and_is_followed(lab, tmp_path):
+    """As a plain host: the kernel keeps it for the link, and forgets it no more (RFC 4861 §6.3.4); IPv4 does not change."""
+    accept_advertisements(lab)
+    started(lab)
+    for mtu in (SMALL_MTU, 1300, 1500):
+        router = Router(lab, tmp_path, "fe80::a1", lifetime=1800, mtu=mtu)
+        wait_until(lambda: sizes(lab, 6) == (mtu - HEADERS[6],) * 2, f"segments that fit {mtu}", 10)
+        assert sizes(lab, 4) == (1500 - HEADERS[4],) * 2
+        router.kill()
 
 
 def test_nat12_the_rule_is_what_nft_would_load(narrow_inside):

@@ -42,8 +42,6 @@ struct network_view {
     char shared_name[INTERFACE_NAME_SIZE];
     uint32_t external_index;
     uint32_t shared_index;
-    uint32_t external_mtu; /* bytes */
-    uint32_t shared_mtu;
     /* The external interface's addresses of both families, sorted; without link-local ones and without those that are
      * still tentative or failed their duplicate address detection, but with those that are about to be added (NAT-9).
      */
@@ -56,12 +54,6 @@ struct network_view {
     struct ip_subnet inner[FAMILY_INDEX_MAX_][NETWORK_INNER_MAX];
     size_t inner_count[FAMILY_INDEX_MAX_];
 };
-
-/* Whether a packet may fit one side and not the other (NAT-12). */
-static inline bool network_view_has_unequal_mtus(const struct network_view *view)
-{
-    return view->external_mtu != view->shared_mtu;
-}
 
 /*
  * Opens the sockets, reads links and addresses, and joins `event`. Nothing is changed in the kernel before

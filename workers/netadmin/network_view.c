@@ -75,8 +75,6 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     *ret = (struct network_view){
         .external_index = external->index,
         .shared_index = shared->index,
-        .external_mtu = external->mtu,
-        .shared_mtu = shared->mtu,
         .egress6_global = egress.global,
         .egress6_unique_local = egress.unique_local,
     };

@@ -271,15 +271,16 @@ static bool has_egress(const struct rules_context *context)
 
 /*
  * chain forward { policy drop;
- *     tcp flags syn / syn,rst tcp option maxseg size set rt mtu comment "segments fit the path"   (unequal MTUs)
+ *     tcp flags syn / syn,rst tcp option maxseg size set rt mtu comment "segments fit the path"
  *     iifname EXT oifname SHARED ct state established,related accept comment "replies to egress"
  *     iifname EXT oifname SHARED ct status dnat accept comment "inbound to exposed ports"
  *     iifname SHARED oifname EXT ct state established,related,new accept comment "egress"
  *     iifname SHARED oifname SHARED ct status dnat accept comment "hairpin"
  * }
- * NAT-12: a host on the side with the larger MTU would send what does not fit the other, and depend on ICMP. NAT-10:
- * the accept list ends in drop. Invalid packets are in none of these: they would leave without NAT, showing an inner
- * address.
+ * NAT-12: a host on the side with the larger MTU would send what does not fit the other, and depend on ICMP. `rt mtu`
+ * is the smaller one of both ways: of the links, of routes, of a router advertisement (RFC 4861 §4.6.4), as it is at
+ * the moment; it makes no segment larger. NAT-10: the accept list ends in drop. Invalid packets are in none of these:
+ * they would leave without NAT, showing an inner address.
  */
 static void add_forward(const struct rules_context *context)
 {
@@ -288,12 +289,11 @@ static void add_forward(const struct rules_context *context)
     uint32_t established = STATE_ESTABLISHED | STATE_RELATED;
     struct rule rule;
 
-    if (network_view_has_unequal_mtus(context->view)) {
-        rule = begin(context, NFT_CHAIN_FORWARD);
-        rule_match_tcp_syn(&rule);
-        rule_clamp_segments(&rule);
-        rule_end(&rule, "segments fit the path");
-    }
+    rule = begin(context, NFT_CHAIN_FORWARD);
+    rule_match_tcp_syn(&rule);
+    rule_clamp_segments(&rule);
+    rule_end(&rule, "segments fit the path");
+
     rule = begin(context, NFT_CHAIN_FORWARD);
     rule_match_input(&rule, external);
     rule_match_output(&rule, shared);

@@ -188,8 +188,7 @@ static bool view_equal(const struct network_view *a, const struct network_view *
 {
     if (a->external_count != b->external_count || strcmp(a->external_name, b->external_name) != 0 ||
         strcmp(a->shared_name, b->shared_name) != 0 || !ip_address_equal(&a->egress6_global, &b->egress6_global) ||
-        !ip_address_equal(&a->egress6_unique_local, &b->egress6_unique_local) ||
-        network_view_has_unequal_mtus(a) != network_view_has_unequal_mtus(b) || !inner_equal(a, b))
+        !ip_address_equal(&a->egress6_unique_local, &b->egress6_unique_local) || !inner_equal(a, b))
         return false;
     for (size_t i = 0; i < a->external_count; i++) {
         if (!ip_address_equal(&a->external[i], &b->external[i]))
