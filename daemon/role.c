@@ -139,6 +139,7 @@ void role_update_readiness(struct role_readiness *readiness, uint32_t held)
     char unmet[UNMET_TEXT_SIZE];
 
     metrics_set_readiness(readiness->required, held);
+    metrics_set(METRIC_DOCKER_REACHABLE, 0, held & READINESS_DOCKER_CONNECTED ? 1 : 0);
     control_worker_on_readiness(readiness->control, readiness->required, held);
     if (is_ready == readiness->is_ready)
         return;

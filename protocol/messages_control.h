@@ -69,6 +69,7 @@ enum finding_kind {
     FINDING_RETURN_PATH, /* replies of `container` do not come back through us (DISC-8) */
     FINDING_UNREPAIRED,  /* `container` needs another network namespace, or help to get it (LIFE-4) */
     FINDING_DETACHED,    /* `container` is not on the network that it is to stay on (LIFE-5) */
+    FINDING_DOCKER_AWAY, /* Docker, which stands as `container`, cannot be read */
     FINDING_KIND_MAX_,
 };
 
@@ -82,7 +83,8 @@ struct wire_finding {
     struct wire_address address6;
     char container[NAME_SIZE];
     char other[NAME_SIZE];            /* of CONFLICT, else empty */
-    char reason[FINDING_REASON_SIZE]; /* of MALFORMED; of what follows WITHHELD what it is, too; else empty */
+    char reason[FINDING_REASON_SIZE]; /* of MALFORMED and what follows WITHHELD, also of one that lacks a health check;
+                                         else empty */
 };
 
 struct message_findings { /* FINDINGS_ITEMS */

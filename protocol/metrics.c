@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #define PAGE_MAGIC   UINT32_C(0x616e6d70) /* "anmp" */
-#define PAGE_VERSION UINT32_C(1)
+#define PAGE_VERSION UINT32_C(2)
 
 /* From half a millisecond, the goal, to the five seconds that are promised (DISC-6). */
 const uint64_t metric_bucket_bounds[METRIC_BUCKET_BOUNDS_COUNT] = {
@@ -78,7 +78,7 @@ static const struct metric_definition definitions[] = {
     DEFINE(GATEWAY_RESOLVE, "anchord_gateway_resolve_total", COUNTER, NONE, RESOLVER, &family, &outcome,
            "Look-ups of the gateway's host name."),
     DEFINE(GATEWAY_ROUTE_REPLACES, "anchord_gateway_route_replaces_total", COUNTER, NONE, NETADMIN, &family, NULL,
-           "Changes of the routes and rules that lead to the gateway."),
+           "Changes of the route that leads to the gateway, once each."),
     DEFINE(DEFAULT_ROUTE_PRESENT, "anchord_default_route_present", GAUGE, NONE, NETADMIN, &family, NULL,
            "1 while a default route of anchord's is installed."),
     DEFINE(BUILD_INFO, "anchord_build_info", GAUGE, NONE, SUPERVISOR, &version, &commit, "Always 1; what was built."),
@@ -94,6 +94,8 @@ static const struct metric_definition definitions[] = {
            "Containers pinned to a network namespace that has gone."),
     DEFINE(REBINDS, "anchord_rebinds_total", COUNTER, NONE, KEEPER, &result_label, NULL,
            "Containers attached again to what they follow."),
+    DEFINE(DOCKER_REACHABLE, "anchord_docker_reachable", GAUGE, NONE, SUPERVISOR, NULL, NULL,
+           "1 while Docker can be read."),
     DEFINE(PROCESS_CPU, "process_cpu_seconds_total", COUNTER, SECONDS, MAX_, &worker, NULL,
            "User and system time of the process."),
     DEFINE(PROCESS_RESIDENT_MEMORY, "process_resident_memory_bytes", GAUGE, BYTES, MAX_, &worker, NULL,

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+import fake_docker
 from exporter_lab import EXTERNAL, Anchord
 from fake_docker import container
 from supervision import ROOT, status_of, wait_until
@@ -37,6 +38,7 @@ SERIES = {
     "anchord_ruleset_repairs_total": ("counter", FAMILY),
     "anchord_dead_netns_dependents": ("gauge",),
     "anchord_rebinds_total": ("counter", RESULT),
+    "anchord_docker_reachable": ("gauge",),
     "process_cpu_seconds_total": ("counter", WORKER),
     "process_resident_memory_bytes": ("gauge", WORKER),
     "process_open_fds": ("gauge", WORKER),
@@ -112,6 +114,18 @@ def test_the_work_is_counted(anchord):
     assert values["anchord_event_to_map_seconds_count"] >= 1
     assert 0 < values["anchord_event_to_map_seconds_sum"] < 5  # DISC-6
     assert values["anchord_reconcile_duration_seconds_count"] >= 2
+
+
+def test_whether_docker_can_be_read_is_shown(anchord):
+    """SPEC §7, §8: what is exposed goes on, and so does readiness."""
+    anchord.start_ready()
+    anchord.await_value("anchord_docker_reachable", 1)
+    anchord.docker.misbehave["/"] = lambda connection: fake_docker.send(connection, 503, b"{}")
+    anchord.docker.drop_connections()
+    anchord.await_value("anchord_docker_reachable", 0)
+    assert anchord.get("/readyz")[::2] == (200, "ready\n")
+    anchord.docker.misbehave.clear()
+    anchord.await_value("anchord_docker_reachable", 1)
 
 
 def test_a_repair_is_counted_for_its_family(anchord):

@@ -114,6 +114,16 @@ def test_on_the_lan_the_anchor_is_a_host_that_forwards(lab):
     assert netadmin.logged("IPv6 forwarding is off") == []
 
 
+@pytest.mark.parametrize("name, message", [("lan", "external interface resolved by network"),
+                                           ("", "external interface resolved")], ids=["network", "interface"])
+def test_addr9_the_log_says_what_decided(lab, name, message):
+    """Only where ANCHORD_EXT_NETWORK decides does the topology name the external network."""
+    external = messages.network(name, EXTERNAL_MAC, [("10.99.0.0/24", ROUTER4, None)])
+    shared = messages.network("transit", SHARED_MAC, [("172.30.0.0/24", "172.30.0.1", None)])
+    line, = wait_logged(lab.start(topology=messages.topology(external, shared)), "external interface resolved")
+    assert line["msg"] == message
+
+
 # --- claimed gateway addresses (GW-1) ---
 
 def claimed(lab):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -86,6 +87,27 @@ def test_health_tells_whether_there_is_a_route(lab):
     assert lab.healthcheck() == 0
     process.stop()
     assert lab.healthcheck() == 1
+
+
+def metrics(lab):
+    with lab.app.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.settimeout(5)
+        client.connect(("127.0.0.1", 9090))
+        client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        text = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("anchord_"))
+
+
+def test_changes_of_the_installed_route_are_counted_once_each(lab):
+    """SPEC §7: the start is one in each family, another gateway one more in its own."""
+    process = lab.start_ready()
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+    process.wait_for(msg="worker started", name="exporter")
+    replaces = [f'anchord_gateway_route_replaces_total{{family="v{family}"}}' for family in FAMILIES]
+    wait_until(lambda: [metrics(lab)[name] for name in replaces] == ["1", "1"], "one each")
+    lab.dns.names["anchord"] = [OTHER4, ANCHOR6]
+    lab.wait_installed(OTHER4, ANCHOR6)
+    wait_until(lambda: [metrics(lab)[name] for name in replaces] == ["2", "1"], "one more")
 
 
 def test_status_shows_the_way_to_the_network_anchor(lab):

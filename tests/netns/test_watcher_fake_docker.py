@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import statistics
 import struct
@@ -215,6 +216,38 @@ def test_keeps_the_state_while_docker_is_away(lab, docker):
     successor.put(container(2, "tcp/25"))
     watcher.state(WEB | {("tcp", 25, 25): ("172.30.0.5", 25)})
     assert len(watcher.logged("Docker cannot be read")) <= 3
+
+
+def stale_proxy(connection):
+    """What haproxy says whose socket file is not Docker's any more."""
+    fake_docker.send(connection, 503, b"<html><body><h1>503 Service Unavailable</h1></body></html>", "text/html")
+
+
+def test_status_says_that_docker_cannot_be_read(lab, docker):
+    """Since when, why and what to do; what is exposed stays on show; gone when Docker is read again."""
+    docker.put(web())
+    watcher = lab.start()
+    watcher.link_control()
+    found = watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds)
+    assert watcher_lab.FINDING_DOCKER_AWAY not in found
+    docker.misbehave["/"] = stale_proxy
+    docker.drop_connections()
+    found = watcher.findings(lambda kinds: any("503" in text for _, text in kinds.get(watcher_lab.FINDING_DOCKER_AWAY, ())))
+    (name, text), = found[watcher_lab.FINDING_DOCKER_AWAY]
+    assert name == "Docker"
+    assert re.match(r"cannot be read since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: .*503.*; what is exposed stays, nothing new is "
+                    r"seen; if Docker runs, ", text), text
+    assert watcher_lab.FINDING_EXPOSED in found
+    docker.misbehave.clear()
+    watcher.findings(lambda kinds: watcher_lab.FINDING_DOCKER_AWAY not in kinds and watcher_lab.FINDING_EXPOSED in kinds)
+
+
+def test_status_says_that_docker_was_never_read(lab, docker):
+    docker.misbehave["/version"] = stale_proxy
+    watcher = lab.start()
+    watcher.link_control()
+    found = watcher.findings(lambda kinds: watcher_lab.FINDING_DOCKER_AWAY in kinds)
+    assert set(found) == {watcher_lab.FINDING_DOCKER_AWAY}
 
 
 def broken(body, length=None):

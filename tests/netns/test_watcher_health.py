@@ -50,10 +50,18 @@ def test_an_entry_comes_with_health_and_goes_with_it(lab, docker):
     watcher.state({})
 
 
-def test_a_container_without_a_health_check_never_becomes_healthy(lab, docker):
+def test_disc7_a_container_without_a_health_check_is_named(lab, docker):
+    """It never becomes healthy, and is not said to be starting."""
     docker.put(web("Up 3 seconds"))
+    docker.put(web("Up 3 seconds (health: starting)", number=2, address="172.30.0.9"))
     watcher = lab.start()
-    watcher.state(WITHHELD)
+    watcher.link_control()
+    found = watcher.findings(lambda kinds: len(kinds.get(watcher_lab.FINDING_WITHHELD, ())) == 2)
+    assert sorted(found[watcher_lab.FINDING_WITHHELD]) == [
+        ("backend-1", "has no health check: its ports take nothing (anchord.expose.when: healthy)"), ("backend-2", "")]
+    line = watcher.log("container has no health check: it is not exposed")
+    assert (line["level"], line["container"]) == ("WARN", "backend-1")
+    assert len(watcher.logged("container has no health check")) == 1
 
 
 def test_without_the_label_health_does_not_matter(lab, docker):

@@ -62,9 +62,6 @@ static const struct bad_case bad_cases[] = {
     {"tcpx/80", 1, "the protocol is neither tcp nor udp"},
     {"/80", 1, "a protocol is missing"},
     {"80", 1, "the protocol is neither tcp nor udp"},
-    {"tcp/80,", 8, "a protocol is missing"},
-    {"tcp/80,,tcp/81", 8, "a protocol is missing"},
-    {",tcp/80", 1, "a protocol is missing"},
     {"tcp/80:", 8, "a port is missing"},
     {"tcp/80: ,tcp/81", 9, "a port is missing"},
     {"tcp/80:0", 8, "the port is not between 1 and 65535"},
@@ -147,6 +144,29 @@ static void the_number_of_ranges_is_limited(void **state)
     assert_string_equal(error.reason, "more ports than a label may name");
 }
 
+/* DISC-3: a comma too many is no error. */
+static void empty_entries_are_ignored(void **state)
+{
+    static const char *const labels[] = {"tcp/25,", ",tcp/25", "tcp/25, ,", ",,tcp/25 , , ", "tcp/25,tcp/25,"};
+    static const char *const empty[] = {",", " , ,, "};
+    struct expose_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(labels); i++) {
+        CLEANUP_FREE struct expose_range *ranges = NULL;
+
+        print_message("%s\n", labels[i]);
+        assert_int_equal(expose_label_parse(labels[i], &ranges, &error), 1);
+        assert_int_equal(ranges[0].port_first, 25);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(empty); i++) {
+        struct expose_range *ranges = NULL;
+
+        assert_int_equal(expose_label_parse(empty[i], &ranges, &error), 0);
+        assert_null(ranges);
+    }
+}
+
 static void v6_is_auto_or_off(void **state)
 {
     (void)state;
@@ -155,6 +175,9 @@ static void v6_is_auto_or_off(void **state)
     assert_int_equal(expose_v6_label_parse(""), 1);
     assert_int_equal(expose_v6_label_parse("off"), 0);
     assert_int_equal(expose_v6_label_parse("OFF\n"), 0);
+    assert_int_equal(expose_v6_label_parse("false"), 0); /* what YAML makes of an unquoted off (NAT-7) */
+    assert_int_equal(expose_v6_label_parse("No"), 0);
+    assert_int_equal(expose_v6_label_parse("0"), 0);
     assert_int_equal(expose_v6_label_parse("on"), -EINVAL);
     assert_int_equal(expose_v6_label_parse("of"), -EINVAL);
     assert_int_equal(expose_v6_label_parse("auto off"), -EINVAL);
@@ -178,7 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_labels_give_sorted_ranges),  cmocka_unit_test(bad_labels_name_position_and_reason),
         cmocka_unit_test(the_number_of_ranges_is_limited), cmocka_unit_test(v6_is_auto_or_off),
-        cmocka_unit_test(when_is_started_or_healthy),
+        cmocka_unit_test(empty_entries_are_ignored),       cmocka_unit_test(when_is_started_or_healthy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,7 +260,7 @@ static int append_problem(sd_bus_message *reply, const struct finding *finding)
         return sd_bus_message_append(reply, "(ss)", finding->container, "no usable address on the shared network");
     if (finding->kind == FINDING_OVER_LIMIT)
         return sd_bus_message_append(reply, "(ss)", finding->container, "more ports than the maps may still take");
-    if (finding->kind == FINDING_WITHHELD)
+    if (finding->kind == FINDING_WITHHELD && finding->reason[0] == '\0')
         return sd_bus_message_append(reply, "(ss)", finding->container,
                                      "not healthy: its ports take nothing new (anchord.expose.when)");
     return sd_bus_message_append(reply, "(ss)", finding->container, finding->reason);
@@ -300,7 +300,7 @@ GETTER(get_problems)
     return append_findings(reply, userdata, "(ss)",
                            1U << FINDING_MALFORMED | 1U << FINDING_NO_ADDRESS | 1U << FINDING_OVER_LIMIT |
                                1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH | 1U << FINDING_UNREPAIRED |
-                               1U << FINDING_DETACHED,
+                               1U << FINDING_DETACHED | 1U << FINDING_DOCKER_AWAY,
                            append_problem);
 }
 

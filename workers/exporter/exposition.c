@@ -74,6 +74,16 @@ static void put_seconds(struct writer *writer, uint64_t microseconds)
     put(writer, "%" PRIu64 ".%s", microseconds / MICROSECONDS_PER_SECOND, fraction);
 }
 
+/* A bucket's bound, as Prometheus's own client library for Go writes it: `1` in its text format, `1.0` in OpenMetrics.
+ */
+static void put_bound(struct writer *writer, enum exposition exposition, uint64_t microseconds)
+{
+    if (exposition == EXPOSITION_TEXT && microseconds % MICROSECONDS_PER_SECOND == 0)
+        put(writer, "%" PRIu64, microseconds / MICROSECONDS_PER_SECOND);
+    else
+        put_seconds(writer, microseconds);
+}
+
 static void put_value(struct writer *writer, const struct metrics_view *view, enum metric_unit unit, uint64_t cell)
 {
     switch (unit) {
@@ -98,7 +108,8 @@ static uint64_t cell_of(const struct metrics_view *view, enum metrics_writer wri
     return view->pages[writer] ? metrics_read(view->pages[writer], metric, cell) : 0;
 }
 
-static void put_histogram(struct writer *writer, const struct metrics_view *view, enum metric metric)
+static void put_histogram(struct writer *writer, const struct metrics_view *view, enum exposition exposition,
+                          enum metric metric)
 {
     const struct metric_definition *definition = metric_definition(metric);
     uint64_t count = 0;
@@ -106,7 +117,7 @@ static void put_histogram(struct writer *writer, const struct metrics_view *view
     for (size_t bucket = 0; bucket < METRIC_BUCKET_BOUNDS_COUNT; bucket++) {
         count += cell_of(view, definition->writer, metric, bucket);
         put(writer, "%s_bucket{le=\"", definition->name);
-        put_seconds(writer, metric_bucket_bounds[bucket]);
+        put_bound(writer, exposition, metric_bucket_bounds[bucket]);
         put(writer, "\"} %" PRIu64 "\n", count);
     }
     count += cell_of(view, definition->writer, metric, METRIC_BUCKET_BOUNDS_COUNT);
@@ -175,7 +186,7 @@ int exposition_write_metrics(const struct metrics_view *view, enum exposition ex
 
         put_head(&writer, definition, exposition);
         if (definition->type == METRIC_HISTOGRAM)
-            put_histogram(&writer, view, metric);
+            put_histogram(&writer, view, exposition, metric);
         else
             put_samples(&writer, view, metric);
     }

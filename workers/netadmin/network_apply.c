@@ -184,17 +184,15 @@ static int install(struct network *network, struct family_state *family, const s
     }
     if (inner < 0 || routes < 0 || rules < 0)
         return inner < 0 ? inner : routes < 0 ? routes : rules;
+    if (routes > 0 && family->choice.count > 0) /* a way to a gateway, once, however many routes that takes */
+        metrics_add(METRIC_GATEWAY_ROUTE_REPLACES, (size_t)(family - network->families), 1);
     *ret_changes = routes + rules;
     return 0;
 }
 
-static void count_family(const struct network *network, const struct family_state *family, int changes)
+static void show_family(const struct network *network, const struct family_state *family)
 {
-    size_t index = (size_t)(family - network->families);
-
-    if (changes > 0)
-        metrics_add(METRIC_GATEWAY_ROUTE_REPLACES, index, (uint64_t)changes);
-    metrics_set(METRIC_DEFAULT_ROUTE_PRESENT, index,
+    metrics_set(METRIC_DEFAULT_ROUTE_PRESENT, (size_t)(family - network->families),
                 family->is_settled && family->choice.count > 0 && family->link_index != 0);
 }
 
@@ -231,7 +229,7 @@ int network_apply_family(struct network *network, struct family_state *family, c
     family->is_settled = result == 0;
     if (family->is_settled)
         report_shadowing(family);
-    count_family(network, family, changes);
+    show_family(network, family);
     return result;
 }
 

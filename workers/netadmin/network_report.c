@@ -49,7 +49,9 @@ static void report_link(struct network *network, enum device_side side, const st
         return;
     network->reported_missing[side] = false;
     network->reported_index[side] = link->index;
-    (void)snprintf(message, sizeof(message), "%s interface resolved", name);
+    /* Only where ANCHORD_EXT_NETWORK decided does the external network have a name here (ADDR-9). */
+    (void)snprintf(message, sizeof(message), "%s interface resolved%s", name,
+                   side == DEVICE_SIDE_EXTERNAL && wire->name[0] != '\0' ? " by network" : "");
     log_info(message, LOG_TEXT("interface", link->name), LOG_TEXT("network", wire->name), LOG_TEXT("mac", mac),
              LOG_NUMBER("index", link->index), LOG_NUMBER("mtu", link->mtu));
 }

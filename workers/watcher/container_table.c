@@ -271,6 +271,11 @@ void container_table_end_pass_for(struct container_table *table, const char *id)
         remove_entry(table, entry);
 }
 
+bool container_entry_lacks_health_check(const struct container_entry *entry)
+{
+    return entry->waits_for_health && !entry->must_be_inspected && entry->health == DOCKER_HEALTH_NONE;
+}
+
 bool container_entry_is_withheld(const struct container_entry *entry)
 {
     return entry->waits_for_health && entry->health != DOCKER_HEALTH_HEALTHY;

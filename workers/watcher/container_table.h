@@ -55,6 +55,7 @@ struct container_entry {
     bool waits_for_health;
     bool is_service_anchor;
     bool is_warned_of; /* `no usable IP for container` was logged */
+    bool is_said_to_lack_health_check;
     bool is_owner_known;
     bool must_be_inspected; /* no list tells all that matters: it was paused when it came (DISC-7), or it is Podman's */
     enum docker_health health;
@@ -114,6 +115,9 @@ int container_entry_take_inspection(struct container_entry *entry, const struct 
 /* NULL when there is none. */
 struct container_entry *container_table_find(const struct container_table *table, const char *id);
 struct container_entry *container_table_find_serial(const struct container_table *table, uint32_t serial);
+/* It can never be healthy: Docker runs no health check for it (DISC-7). False while that is not known. */
+bool container_entry_lacks_health_check(const struct container_entry *entry);
+
 /* Nothing new may go to it: it wants to be healthy for that and is not (DISC-7). */
 bool container_entry_is_withheld(const struct container_entry *entry);
 const struct container_endpoint *container_entry_endpoint(const struct container_entry *entry, const char *network_id);

@@ -167,6 +167,12 @@ static int parse_items(struct cursor *cursor, struct item *items, size_t capacit
         int result;
 
         skip_white_space(cursor);
+        if (*cursor->at == ',') { /* an empty entry (DISC-3) */
+            cursor->at++;
+            continue;
+        }
+        if (*cursor->at == '\0')
+            return count == 0 ? 0 : join_items(cursor, items, count);
         if (count == capacity)
             return fail(cursor, cursor->at, "more ports than a label may name");
         items[count].position = (size_t)(cursor->at - cursor->label);
@@ -208,6 +214,10 @@ int expose_label_parse(const char *label, struct expose_range **ret, struct expo
     count = parse_items(&cursor, items, capacity);
     if (count < 0)
         return count;
+    if (count == 0) { /* commas alone */
+        *ret = NULL;
+        return 0;
+    }
     ranges = calloc((size_t)count, sizeof(*ranges));
     if (!ranges)
         return -ENOMEM;
@@ -217,8 +227,8 @@ int expose_label_parse(const char *label, struct expose_range **ret, struct expo
     return count;
 }
 
-/* Which of two words the label is, the first being the default: 0 or 1; -EINVAL when it is neither. */
-static int parse_word(const char *label, const char *const words[2])
+/* Which of `count` words the label is, the first being the default; -EINVAL when it is none. */
+static int parse_word(const char *label, const char *const words[], int count)
 {
     const char *start = label + strspn(label, white_space);
     size_t length = strcspn(start, white_space);
@@ -227,7 +237,7 @@ static int parse_word(const char *label, const char *const words[2])
         return -EINVAL;
     if (length == 0)
         return 0;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < count; i++) {
         if (length == strlen(words[i]) && strncasecmp(start, words[i], length) == 0)
             return i;
     }
@@ -236,8 +246,9 @@ static int parse_word(const char *label, const char *const words[2])
 
 int expose_v6_label_parse(const char *label)
 {
-    static const char *const words[] = {"auto", "off"};
-    int word = parse_word(label, words);
+    /* YAML turns an unquoted `off` or `no` into false (NAT-7). */
+    static const char *const words[] = {"auto", "off", "false", "no", "0"};
+    int word = parse_word(label, words, ARRAY_LENGTH(words));
 
     return word < 0 ? word : !word;
 }
@@ -246,5 +257,5 @@ int expose_when_label_parse(const char *label)
 {
     static const char *const words[] = {"started", "healthy"};
 
-    return parse_word(label, words);
+    return parse_word(label, words, ARRAY_LENGTH(words));
 }

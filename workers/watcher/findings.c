@@ -1,6 +1,7 @@
 /* What became of each container's labels; see findings.h. Pure, runs without any privilege. */
 #include "workers/watcher/findings.h"
 
+#include "common/clock.h"
 #include "common/text.h"
 
 #include <stdio.h>
@@ -26,6 +27,29 @@ static int tell(struct telling *telling, const struct wire_finding *finding)
         return 0;
     telling->count++;
     return telling->handler(telling->userdata, finding);
+}
+
+static int tell_absence(struct telling *telling, const struct watch_absence *absence)
+{
+    struct wire_finding finding = make(FINDING_DOCKER_AWAY, "Docker");
+    char since[CLOCK_TEXT_SIZE];
+
+    clock_format(absence->since, since);
+    (void)snprintf(
+        finding.reason, sizeof(finding.reason),
+        "cannot be read since %.19sZ: %.200s; what is exposed stays, nothing new is seen; %s", since, absence->reason,
+        absence->is_socket ? "if Docker runs, its socket file is a new one: recreate this container, or mount "
+                             "the socket's directory"
+                           : "if Docker runs, look at what DOCKER_HOST names: a socket proxy whose own socket "
+                             "file went stale has to be restarted");
+    return tell(telling, &finding);
+}
+
+int findings_tell_absence(const struct watch_absence *absence, finding_handler handler, void *userdata)
+{
+    struct telling telling = {.handler = handler, .userdata = userdata};
+
+    return tell_absence(&telling, absence);
 }
 
 static const char *name_of(const struct container_entry *entry)
@@ -88,6 +112,9 @@ static int tell_faults(struct telling *telling, const struct container_entry *en
     }
     if (result == 0 && entry->range_count > 0 && container_entry_is_withheld(entry)) {
         finding = make(FINDING_WITHHELD, entry->name);
+        if (container_entry_lacks_health_check(entry))
+            text_copy_cut(finding.reason, sizeof(finding.reason),
+                          "has no health check: its ports take nothing (anchord.expose.when: healthy)");
         result = tell(telling, &finding);
     }
     if (!entry->fault.reason || result < 0)
@@ -102,13 +129,14 @@ static int tell_faults(struct telling *telling, const struct container_entry *en
 }
 
 int findings_tell(const struct container_table *table, const struct exposure_result *computed,
-                  const struct path_survey *survey, finding_handler handler, void *userdata)
+                  const struct path_survey *survey, const struct watch_absence *absence, finding_handler handler,
+                  void *userdata)
 {
     struct telling telling = {.handler = handler, .userdata = userdata};
     size_t path_count;
     const struct path_finding *paths = path_survey_findings(survey, &path_count);
     const struct container_entry *entry, *next;
-    int result = 0;
+    int result = absence->since ? tell_absence(&telling, absence) : 0;
 
     for (size_t i = 0; i < computed->conflict_count && result == 0; i++)
         result = tell_conflict(&telling, table, &computed->conflicts[i]);

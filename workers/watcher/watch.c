@@ -54,7 +54,18 @@ void watch_set_complete(struct watch *watch, bool is_complete)
     if (watch->is_complete == is_complete)
         return;
     watch->is_complete = is_complete;
+    if (is_complete)
+        watch->away_since = 0;
     watch->callbacks.on_connected(watch->callbacks.userdata, is_complete);
+}
+
+struct watch_absence watch_absence(const struct watch *watch)
+{
+    return (struct watch_absence){
+        .since = watch->away_since,
+        .reason = watch->last_failure,
+        .is_socket = strncmp(watch->configuration.docker_host, "unix:", strlen("unix:")) == 0,
+    };
 }
 
 /* Docker is away or talks nonsense: try again later, with what we know kept. The same failure is said once. */
@@ -66,6 +77,9 @@ static void reconnect_later(struct watch *watch, const char *text)
         log_error("Docker cannot be read, keeping the last state",
                   LOG_TEXT("docker_host", watch->configuration.docker_host), LOG_ERROR_TEXT(text));
     text_copy_cut(watch->last_failure, sizeof(watch->last_failure), text);
+    if (!watch->away_since)
+        watch->away_since = clock_real_nanoseconds();
+    watch->callbacks.on_surveyed(watch->callbacks.userdata);
     if (watch->is_connected && now - watch->connected_at >= STABLE_MICROSECONDS)
         watch->backoff = BACKOFF_FIRST_MICROSECONDS;
     docker_client_disconnect(watch->client);

@@ -18,7 +18,7 @@ struct watch_callbacks {
     void (*on_changed)(void *userdata, uint64_t event_time);
     /* Once: a container in scope lives in another one's network namespace, or is to. */
     void (*on_dependent)(void *userdata);
-    /* What the survey has found may differ. */
+    /* What the survey has found, or whether Docker can be read, may differ. */
     void (*on_surveyed)(void *userdata);
     void *userdata;
 };
@@ -37,6 +37,15 @@ DEFINE_POINTER_CLEANUP(struct watch, (void)watch_free, watch_freep);
 
 /* Starts the conversation; later calls only let discovery and survey have another look (the links changed). */
 void watch_start(struct watch *watch);
+
+/* While Docker cannot be read. */
+struct watch_absence {
+    uint64_t since;     /* real time in nanoseconds; 0: it can */
+    const char *reason; /* of the last failure */
+    bool is_socket;     /* DOCKER_HOST is a unix socket */
+};
+
+struct watch_absence watch_absence(const struct watch *watch);
 
 /* The containers in scope; NULL until they were listed once. */
 struct container_table *watch_table(struct watch *watch);

@@ -71,6 +71,7 @@ struct watch {
     struct said misspelt;
     struct said not_inspected;
     char last_failure[256];
+    uint64_t away_since; /* real time; 0 while Docker can be read */
 };
 
 /* watch.c: what an answer leads to. */

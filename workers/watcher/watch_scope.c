@@ -115,6 +115,16 @@ static void warn_of_unknown_label(struct watch *watch, const struct docker_conta
              LOG_TEXT("did_you_mean", nearest));
 }
 
+/* DISC-7: it would wait for ever, and looks like one that is still starting. Said once. */
+static void warn_of_missing_health_check(struct container_entry *entry)
+{
+    if (!entry || !container_entry_lacks_health_check(entry) || entry->is_said_to_lack_health_check)
+        return;
+    entry->is_said_to_lack_health_check = true;
+    log_warn("container has no health check: it is not exposed, since anchord.expose.when is healthy",
+             LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id));
+}
+
 static void on_scope_container(void *userdata, const struct docker_container *container)
 {
     struct watch *watch = userdata;
@@ -135,6 +145,7 @@ static void on_scope_container(void *userdata, const struct docker_container *co
         log_error("container cannot be kept", LOG_TEXT("container", container->name), LOG_ERROR(result));
     else if (fault.reason)
         log_label_fault(container, &fault);
+    warn_of_missing_health_check(container_table_find(&watch->table, container->id));
 }
 
 /* Said once per container; what we knew of it stays. */
@@ -224,6 +235,7 @@ static void on_inspected(void *userdata, int error, const char *text)
         log_warn(entry->waits_for_health ? "health of a container is not known: it is withheld"
                                          : "namespace of a container is not known",
                  LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id), LOG_ERROR_TEXT(text));
+    warn_of_missing_health_check(entry);
     if (has_changed)
         tell_changes(watch, 0);
 }

@@ -50,11 +50,14 @@ static int tell_findings(void *userdata, finding_handler handler, void *handler_
     struct watcher *watcher = userdata;
     struct container_table *table = watcher->watch ? watch_table(watcher->watch) : NULL;
     struct exposure_result computed;
+    struct watch_absence absence = watcher->watch ? watch_absence(watcher->watch) : (struct watch_absence){.since = 0};
     int result = table ? reconciler_compute(watcher->reconciler, table, &computed) : -EAGAIN;
 
+    if (!table && absence.since) /* of nothing else anything is known yet */
+        return findings_tell_absence(&absence, handler, handler_userdata);
     if (result < 0)
         return result;
-    result = findings_tell(table, &computed, watcher->survey, handler, handler_userdata);
+    result = findings_tell(table, &computed, watcher->survey, &absence, handler, handler_userdata);
     reconciler_forget_computed(watcher->reconciler);
     return result;
 }
@@ -70,6 +73,7 @@ static void on_docker_connected(void *userdata, bool is_connected)
     };
 
     (void)channel_send_message(watcher->supervisor, &readiness); /* the end of the loop follows a failure */
+    findings_sender_schedule(watcher->control);
 }
 
 static void on_docker_changed(void *userdata, uint64_t event_time)
