@@ -21,10 +21,11 @@ ANSWER_SECONDS = 0.4  # GATEWAY_ANSWER_MILLISECONDS
 class AnnouncerPeer:
     """The other end of netadmin's channel; answers questions by `holders` (address -> MAC), unless it is silent."""
 
-    def __init__(self, netadmin, holders=None, silent=False):
+    def __init__(self, netadmin, holders=None, silent=False, link=None):
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.holders = holders or {}
         self.silent = silent
+        self.link = (link, EXTERNAL_MAC) if link else ("shared0", SHARED_MAC)
         self.states = []
         self.questions = []  # (monotonic time, address)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -48,7 +49,7 @@ class AnnouncerPeer:
     def answer(self, kind, target):
         assert kind == messages.PROBE
         name, mac, address = messages.parse_held(target)
-        assert (name, mac) == ("shared0", SHARED_MAC)
+        assert (name, mac) in (self.link, ("shared0", SHARED_MAC))
         self.questions.append((time.monotonic(), address))
         if not self.silent:
             self.channel.send(messages.probed(target, self.holders.get(address)))

@@ -2,6 +2,7 @@
 host on the same wire. Both are machines of their own with radvd; the kernel's neighbour detection is the real one."""
 
 import contextlib
+import json
 import re
 import socket
 
@@ -171,3 +172,30 @@ def test_egress_is_of_the_prefix_that_the_router_in_use_advertised_last(lab, tmp
     wait_for_gateways(lab, SECOND)
     wait_egress(lab, NEW)
     second.kill()
+
+
+# --- an address that somebody else has (ADDR-13) ---
+
+ON_THE_LAN = "another host on the LAN has this address already"
+
+
+def test_a_duplicate_of_an_autoconfigured_address_is_named(lab, tmp_path):
+    """ADDR-13: once, however often the router repeats itself; with the MAC that the announcer finds; and again when it was
+    free in between."""
+    mine = "2001:db8:1::ff:fe00:9950"  # of EXTERNAL_MAC
+    other = Machine(lab, f"{mine}/64")
+    netadmin = lab.start(mode=messages.MODE_SLAAC_RA_ONLY)
+    mac = json.loads(other.namespace.run("ip", "-j", "link", "show", "eth0"))[0]["address"]
+    peer = AnnouncerPeer(netadmin, holders={mine: mac}, link="ext0")
+    router = Router(lab, tmp_path, FIRST, lifetime=1800, prefix=OLD)
+    line, = wait_logged(netadmin, ON_THE_LAN)
+    assert (line["level"], line["address"], line["interface"]) == ("ERROR", mine, "ext0")
+    wait_logged(netadmin, "the host that has this address", mac=mac)
+    wait_until(lambda: f"via {FIRST}" in lab.route_to("-6", OUTSIDE), "the router", 10)
+    with lab.monitored("address") as changes:
+        wait_until(lambda: sum("Deleted" in line and mine in line for line in changes) >= 2, "two more detections", 30)
+    assert len(netadmin.logged(ON_THE_LAN)) == 1 and len(peer.asked(mine)) == 1
+    other.namespace.run("ip", "address", "delete", f"{mine}/64", "dev", "eth0")
+    wait_egress(lab, OLD, 20)
+    wait_logged(netadmin, "an address that another host had can be used now")
+    router.kill()

@@ -172,7 +172,7 @@ static void note_duplicate(struct network *network, const struct nlmsghdr *messa
 
     if (message->nlmsg_type == RTM_DELADDR && external && link_address_parse(message, &address) == external->index &&
         address.flags & IFA_F_DADFAILED)
-        network_note_duplicate(network, &address);
+        network_note_duplicate(network, external, &address);
 }
 
 static void on_notification(const struct nlmsghdr *message, void *userdata)

@@ -212,12 +212,15 @@ void network_forget_serving(struct network *network)
     }
 }
 
-void network_note_duplicate(struct network *network, const struct link_address *address)
+void network_note_duplicate(struct network *network, const struct network_link *link,
+                            const struct link_address *address)
 {
     struct family_addresses *addresses = &network->addresses[address->address.family == IP_FAMILY_6];
 
     if (addresses->lease.is_held && ip_address_equal(&addresses->lease.lease.address, &address->address))
         addresses->is_duplicate = true;
+    else
+        network_report_duplicate(network, link, &address->address);
 }
 
 int network_adopt_lease(struct network *network, const struct family_state *family)

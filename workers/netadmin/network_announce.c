@@ -106,6 +106,17 @@ void network_announce(struct network *network, bool must_send)
         log_error("cannot tell the announcer what to announce", LOG_ERROR(result));
 }
 
+void network_ask_for_holder(struct network *network, const struct network_link *link, const struct ip_address *address)
+{
+    struct message_probe question = {
+        .header = message_header_make(MESSAGE_PROBE, sizeof(question), 0),
+        .target = held_from(link, address),
+    };
+
+    if (network->announcer)
+        (void)channel_send_message(network->announcer, &question); /* without an answer its MAC stays unknown */
+}
+
 bool network_may_claim(const struct network_link *link, const struct ip_address *address, void *userdata)
 {
     struct network *network = userdata;
@@ -145,6 +156,7 @@ static void handle_probed(struct network *network, const struct message_probed *
     uint32_t random;
     bool is_expected;
 
+    network_report_duplicate_holder(network, answer);
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
         random = 0;
     if (gateway_probe_answered(&network->probes, &address, &answer->holder, clock_monotonic_microseconds(), random,

@@ -146,6 +146,7 @@ struct network {
     uint64_t trespassers;              /* routes of route_table_remove_trespassers(), ever */
     struct reported_addresses refused; /* by network_external_without_inner() */
     struct reported_addresses overlapping;
+    struct reported_addresses duplicates; /* that somebody else on the LAN has */
     struct advertised_network advertised[ADVERTISERS_MAX];
     size_t advertised_count;
     size_t advertised_oldest; /* the next to be replaced when they are too many */
@@ -188,7 +189,8 @@ bool network_awaits_element(const struct network *network);
 void network_forget_serving(struct network *network);
 
 /* Somebody else has `address`, says the kernel's duplicate address detection (IPv6), and has removed it again. */
-void network_note_duplicate(struct network *network, const struct link_address *address);
+void network_note_duplicate(struct network *network, const struct network_link *link,
+                            const struct link_address *address);
 
 /* The lease whose gateway and routes are used, or NULL. */
 const struct lease *network_lease_in_force(const struct network *network, uint8_t family);
@@ -219,10 +221,26 @@ void network_refuse_inner_leases(struct network *network);
 /* Addresses that were refused, and a LAN that contains an inner network: each once. */
 void network_report_inner(struct network *network);
 
+/* --- network_duplicate.c ------------------------------------------------------------------------------ */
+
+/* Somebody else has `address`, which the kernel has removed or does not use: said once, with the holder's MAC if the
+ * announcer finds it. */
+void network_report_duplicate(struct network *network, const struct network_link *link,
+                              const struct ip_address *address);
+
+/* The announcer's answer about any address: says who has a duplicate. */
+void network_report_duplicate_holder(struct network *network, const struct message_probed *answer);
+
+/* Those that the last reading shows, and those that can be used after all. */
+void network_look_for_duplicates(struct network *network, const struct network_link *link);
+
 /* --- network_announce.c ------------------------------------------------------------------------------- */
 
 /* Sends HELD to the announcer when it differs from the last one or `must_send`; after each reading of the links. */
 void network_announce(struct network *network, bool must_send);
+
+/* Asks the announcer who has `address` on `link`; network_report_duplicate_holder() hears the answer. */
+void network_ask_for_holder(struct network *network, const struct network_link *link, const struct ip_address *address);
 
 /*
  * A claim_permission (claimed_addresses.h) with the network as userdata: whether `address`, which we do not hold, may

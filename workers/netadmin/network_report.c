@@ -99,11 +99,15 @@ static void report_forwarding6(struct network *network)
 
 void network_report_links(struct network *network)
 {
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+
     report_link(network, DEVICE_SIDE_EXTERNAL, &network->topology.external);
     report_link(network, DEVICE_SIDE_SHARED, &network->topology.shared);
     report_left_out(network, DEVICE_SIDE_EXTERNAL);
     report_left_out(network, DEVICE_SIDE_SHARED);
     report_forwarding6(network);
+    if (external)
+        network_look_for_duplicates(network, external);
 }
 
 static const char *why_no_gateway(const struct family_state *family, const struct network_link *external)

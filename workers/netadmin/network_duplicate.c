@@ -1,0 +1,62 @@
+/*
+ * Addresses that somebody else on the LAN has, as the kernel's duplicate address detection found (ADDR-13, RFC 4862
+ * §5.4); see network_internal.h. Runs in anchord-netadmin, no privilege.
+ *
+ * An autoconfigured address is removed by the kernel without a word, and made anew with each advertisement: it is said
+ * once, until it can be used. The kernel does not say who has it, so the announcer is asked. A leased address is not
+ * ours to tell of: the server hears of it (network_address.c).
+ */
+#include "common/log.h"
+#include "workers/netadmin/network_internal.h"
+
+static bool is_known(const struct network *network, const struct ip_address *address)
+{
+    for (size_t i = 0; i < network->duplicates.count; i++) {
+        if (ip_address_equal(&network->duplicates.addresses[i], address))
+            return true;
+    }
+    return false;
+}
+
+void network_report_duplicate(struct network *network, const struct network_link *link,
+                              const struct ip_address *address)
+{
+    struct reported_addresses *known = &network->duplicates;
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    if (is_known(network, address) || known->count == LINK_ADDRESSES_MAX)
+        return;
+    known->addresses[known->count++] = *address;
+    log_error("another host on the LAN has this address already, it is not used",
+              LOG_TEXT("address", ip_address_format(address, text)), LOG_TEXT("interface", link->name));
+    network_ask_for_holder(network, link, address);
+}
+
+void network_report_duplicate_holder(struct network *network, const struct message_probed *answer)
+{
+    struct ip_address address = wire_address_to(&answer->target.address);
+    char text[IP_ADDRESS_TEXT_SIZE];
+    char mac[MAC_ADDRESS_TEXT_SIZE];
+
+    if (!is_known(network, &address) || mac_address_is_zero(&answer->holder))
+        return;
+    log_error("the host that has this address", LOG_TEXT("address", ip_address_format(&address, text)),
+              LOG_TEXT("interface", answer->target.name), LOG_TEXT("mac", mac_address_format(&answer->holder, mac)));
+}
+
+/* By the last reading: permanent addresses stay, unusable; others that can be used now are nobody else's any more. */
+void network_look_for_duplicates(struct network *network, const struct network_link *link)
+{
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const struct link_address *address = &link->addresses[i];
+
+        if (address->address.family == IP_FAMILY_6 && address->flags & IFA_F_DADFAILED)
+            network_report_duplicate(network, link, &address->address);
+        for (size_t j = network->duplicates.count; link_address_is_usable(address) && j-- > 0;) {
+            if (!ip_address_equal(&network->duplicates.addresses[j], &address->address))
+                continue;
+            network->duplicates.addresses[j] = network->duplicates.addresses[--network->duplicates.count];
+            log_info("an address that another host had can be used now", LOG_TEXT("interface", link->name));
+        }
+    }
+}
