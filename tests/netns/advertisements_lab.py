@@ -44,7 +44,7 @@ class Router:
     """A radvd with a link-local address of its own, on the LAN host or in `namespace`: several are several routers."""
 
     def __init__(self, lab, scratch, address, preference="medium", lifetime=12, prefix=None,
-                 retired_prefix=None, namespace=None, mtu=0):
+                 retired_prefix=None, namespace=None, mtu=0, route=None):
         self.lab = lab
         self.address = address
         namespace = namespace or lab.client
@@ -53,6 +53,8 @@ class Router:
         prefix = f"prefix {prefix} {{ }};" if prefix else ""
         if retired_prefix:
             prefix += f"prefix {retired_prefix} {{ AdvPreferredLifetime 0; }};"
+        if route:
+            prefix += f"route {route} {{ }};"
         configuration.write_text(CONFIGURATION.format(interface="eth0", lifetime=lifetime, preference=preference,
                                                       address=address, prefix=prefix, mtu=mtu))
         namespace.run("ip", "address", "replace", f"{address}/64", "dev", "eth0", "nodad")

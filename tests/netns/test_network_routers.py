@@ -199,3 +199,32 @@ def test_a_duplicate_of_an_autoconfigured_address_is_named(lab, tmp_path):
     wait_egress(lab, OLD, 20)
     wait_logged(netadmin, "an address that another host had can be used now")
     router.kill()
+
+
+# --- route information (ADDR-11, RFC 4191) ---
+
+NOT_TAKEN = "a router advertises routes that are not taken"
+THREAD = "fd00:7::/48"
+
+
+@pytest.mark.parametrize("longest, is_taken", [(0, False), (48, True)])
+def test_routes_of_a_router_are_used_or_missed_loudly(lab, tmp_path, longest, is_taken):
+    """ADDR-11: a border router's way to its network, which the kernel takes only up to a prefix length of 0 by itself."""
+    lab.anchor.sysctl("ipv6/conf/ext0/accept_ra_rt_info_max_plen", longest)
+    netadmin = lab.start(mode=messages.MODE_SLAAC_RA_ONLY)
+    peer = AnnouncerPeer(netadmin)
+    Router(lab, tmp_path, FIRST, lifetime=1800)
+    Router(lab, tmp_path, SECOND, lifetime=0, route=THREAD)
+    wait_for_gateways(lab, FIRST)
+    for _ in range(2):
+        peer.channel.send(messages.advertised(external_index(lab), SECOND, longest_route=48))
+    taken = f"via {SECOND}" if is_taken else f"via {FIRST}"
+    wait_until(lambda: taken in lab.route_to("-6", "fd00:7::1"), f"the way {taken}", 10)
+    if is_taken:
+        netadmin.ping(7)
+        netadmin.kill()  # the log is complete
+        assert netadmin.logged(NOT_TAKEN) == []
+    else:
+        line, = wait_logged(netadmin, NOT_TAKEN)
+        assert (line["level"], line["gateway"], line["prefix_length"]) == ("WARN", SECOND, 48)
+        assert "accept_ra_rt_info_max_plen" in line["compose"]

@@ -14,6 +14,8 @@ struct device_settings {
     uint32_t arp_ignore;
     uint32_t arp_announce;
     uint32_t promote_secondaries;
+    uint32_t
+        route_length6; /* net.ipv6.conf.IF.accept_ra_rt_info_max_plen; more specific routes of routers are not taken */
     uint32_t ipv6_flags; /* enum link_ipv6_flag of protocol/messages.h */
 };
 

@@ -142,6 +142,7 @@ struct network {
     bool reported_missing[2];
     bool reported_left_out[2]; /* by enum device_side */
     bool reported_forwarding6;
+    bool reported_routes6; /* that routers advertise and the kernel does not take */
     struct router_watch router_watch;
     uint64_t trespassers;              /* routes of route_table_remove_trespassers(), ever */
     struct reported_addresses refused; /* by network_external_without_inner() */

@@ -251,6 +251,28 @@ uint64_t network_next_router_probe(const struct network *network)
     return network->router_watch.silent_count > 0 ? network->router_watch.probe_at : UINT64_MAX;
 }
 
+/* RFC 4191 §2.3. Once: any router on the LAN can send such options. The kernel's default, 0, takes default routes
+ * alone. */
+static void report_ignored_routes(struct network *network, const struct network_link *external,
+                                  const struct message_advertised *advertised)
+{
+    struct ip_address router = wire_address_to(&advertised->router);
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    if (network->reported_routes6 || advertised->longest_route <= external->settings.route_length6 ||
+        !(external->settings.ipv6_flags & LINK_IPV6_ACCEPTS_RA))
+        return;
+    network->reported_routes6 = true;
+    log_warn("a router advertises routes that are not taken: accept_ra_rt_info_max_plen is too small",
+             LOG_TEXT("gateway", ip_address_format(&router, text)), LOG_TEXT("interface", external->name),
+             LOG_NUMBER("prefix_length", advertised->longest_route),
+             LOG_NUMBER("accept_ra_rt_info_max_plen", external->settings.route_length6),
+             LOG_TEXT("compose",
+                      "com.docker.network.endpoint.sysctls: "
+                      "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128, beside those that are there; before "
+                      "Engine 27: sysctls: net.ipv6.conf.eth0.accept_ra_rt_info_max_plen: \"128\""));
+}
+
 static struct advertised_network *find_advertised(struct network *network, const struct ip_address *router)
 {
     for (size_t i = 0; i < network->advertised_count; i++) {
@@ -278,6 +300,7 @@ bool network_note_advertised(struct network *network, const struct message_adver
 
     if (!external || external->index != advertised->index)
         return false;
+    report_ignored_routes(network, external, advertised);
     known = known ? known : make_room(network);
     *known = (struct advertised_network){.router = router, .prefix_count = advertised->prefix_count};
     for (size_t i = 0; i < known->prefix_count; i++)
