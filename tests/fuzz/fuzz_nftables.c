@@ -1,6 +1,6 @@
 /*
- * Fuzz target: what netadmin reads of netfilter: its tables, the verdict on a batch, conntrack entries. The first byte
- * chooses, the rest is a tape of answers (fake_kernel.h).
+ * Fuzz target: what netadmin reads of netfilter: its tables, the verdict on a batch, conntrack entries; and what the
+ * command `anchord ruleset` reads of the tables. The first byte chooses, the rest is a tape of answers (fake_kernel.h).
  *
  * libnftnl ends the process when an attribute has another length than the kernel's interface says (its src/utils.c,
  * __abi_breakage). That is its decision, so such a tape is tried once before, without looking for leaks, and left out.
@@ -9,13 +9,20 @@
 #include "tests/fuzz/target.h"
 #include "workers/netadmin/conntrack.h"
 #include "workers/netadmin/nft_dump.h"
+#include "workers/ruleset/table_text.h"
+
+#include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 
 #include <dlfcn.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of the first byte. */
+#define SHOW 0x80
 
 static void check_content(const struct nft_table_content *content)
 {
@@ -93,11 +100,31 @@ static void sweep_flows(struct nfnl_socket *socket, uint8_t family)
     free(changes.given_up);
 }
 
+/* anchord ruleset: another reader of the same answers, which prints them. */
+static void show_table(void)
+{
+    static bool is_silenced;
+    struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, 0);
+    struct table table = {.nfproto = NFPROTO_IPV4, .family = "ip", .name = "anchord_v4"};
+
+    if (!is_silenced && !freopen("/dev/null", "w", stdout))
+        abort();
+    is_silenced = true;
+    if (table_read(socket, &table) == 0)
+        table_text_print(&table);
+    table_clear(&table);
+    (void)mnl_socket_close(socket);
+}
+
 static void read_answers(const uint8_t *bytes, size_t length)
 {
     CLEANUP(nfnl_socket_freep) struct nfnl_socket *socket = NULL;
 
     fake_kernel_start(bytes + 1, length - 1);
+    if (bytes[0] & SHOW) {
+        show_table();
+        return;
+    }
     if (nfnl_socket_new(&socket) < 0)
         abort();
     switch (bytes[0] % 5) {
@@ -201,7 +228,7 @@ static bool try_answers(const uint8_t *bytes, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-    if (length < 1 || ((bytes[0] % 5) < 2 && !try_answers(bytes, length)))
+    if (length < 1 || ((bytes[0] & SHOW || (bytes[0] % 5) < 2) && !try_answers(bytes, length)))
         return 0;
     read_answers(bytes, length);
     return 0;

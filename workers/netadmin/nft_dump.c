@@ -2,6 +2,7 @@
 #include "workers/netadmin/nft_dump.h"
 
 #include "common/text.h"
+#include "workers/nftables/set_reading.h"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -140,35 +141,6 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
     return add_intruder(dump, NFT_OBJECT_SET, name, 0);
 }
 
-static int note_name(const struct nlattr *attribute, void *userdata)
-{
-    bool *is_named = userdata;
-
-    *is_named = *is_named || mnl_attr_get_type(attribute) == NFTA_EXPR_NAME;
-    return MNL_CB_OK;
-}
-
-static int require_name(const struct nlattr *nest, void *userdata)
-{
-    bool is_named = false;
-
-    (void)userdata;
-    return mnl_attr_parse_nested(nest, note_name, &is_named) < 0 || !is_named ? MNL_CB_ERROR : MNL_CB_OK;
-}
-
-/* libnftnl 1.2 takes it for granted that each expression of a set has a name (nftnl_expr_parse), and ends without. */
-static int require_named_expressions(const struct nlattr *attribute, void *userdata)
-{
-    switch (mnl_attr_get_type(attribute)) {
-    case NFTA_SET_EXPR:
-        return require_name(attribute, userdata);
-    case NFTA_SET_EXPRESSIONS:
-        return mnl_attr_parse_nested(attribute, require_name, userdata);
-    default:
-        return MNL_CB_OK;
-    }
-}
-
 static int on_set(const struct nlmsghdr *message, void *userdata)
 {
     struct dump *dump = userdata;
@@ -177,8 +149,8 @@ static int on_set(const struct nlmsghdr *message, void *userdata)
 
     if (!set)
         return -ENOMEM;
-    if (mnl_attr_parse(message, sizeof(struct nfgenmsg), require_named_expressions, NULL) >= 0 &&
-        nftnl_set_nlmsg_parse(message, set) == 0 && is_ours(dump, nftnl_set_get_str(set, NFTNL_SET_TABLE)))
+    if (set_reading_names_expressions(message) && nftnl_set_nlmsg_parse(message, set) == 0 &&
+        is_ours(dump, nftnl_set_get_str(set, NFTNL_SET_TABLE)))
         result = note_set(dump, set);
     nftnl_set_free(set);
     return result;
@@ -216,44 +188,7 @@ static int on_flowtable(const struct nlmsghdr *message, void *userdata)
 
 /* --- elements ------------------------------------------------------------------------------------------ */
 
-/*
- * Read with libmnl alone. libnftnl 1.2.4 notes an element's attributes by their type in a table of NFTA_SET_ELEM_MAX +
- * 1, and takes types up to NFTA_SET_MAX, which is more: it writes beyond the table (found by fuzz_nftables).
- */
-struct value {
-    const void *bytes; /* NULL: none */
-    size_t length;
-};
-
-struct element {
-    struct value key;
-    struct value data;
-};
-
-static int read_value(const struct nlattr *attribute, void *userdata)
-{
-    struct value *value = userdata;
-
-    if (mnl_attr_get_type(attribute) == NFTA_DATA_VALUE)
-        *value = (struct value){mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute)};
-    return MNL_CB_OK;
-}
-
-static int read_element(const struct nlattr *attribute, void *userdata)
-{
-    struct element *element = userdata;
-
-    switch (mnl_attr_get_type(attribute)) {
-    case NFTA_SET_ELEM_KEY:
-        return mnl_attr_parse_nested(attribute, read_value, &element->key);
-    case NFTA_SET_ELEM_DATA:
-        return mnl_attr_parse_nested(attribute, read_value, &element->data);
-    default:
-        return MNL_CB_OK;
-    }
-}
-
-static int note_external(struct dump *dump, const struct element *element)
+static int note_external(struct dump *dump, const struct set_element *element)
 {
     struct nft_table_content *content = dump->content;
 
@@ -272,7 +207,7 @@ static int note_external(struct dump *dump, const struct element *element)
     return 0;
 }
 
-static int note_map_element(struct dump *dump, const struct element *element)
+static int note_map_element(struct dump *dump, const struct set_element *element)
 {
     size_t protocol = dump->set == NFT_SET_DNAT_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP;
     const uint8_t *data = element->data.bytes;
@@ -290,31 +225,16 @@ static int note_map_element(struct dump *dump, const struct element *element)
     return map_add(&dump->content->maps[protocol], &noted);
 }
 
-static int on_element(const struct nlattr *attribute, void *userdata)
+static int on_element(const struct set_element *element, void *userdata)
 {
     struct dump *dump = userdata;
-    struct element element = {0};
-    int result;
 
-    if (mnl_attr_get_type(attribute) != NFTA_LIST_ELEM || mnl_attr_parse_nested(attribute, read_element, &element) < 0)
-        return -EBADMSG;
-    result = dump->set == NFT_SET_EXTERNAL ? note_external(dump, &element) : note_map_element(dump, &element);
-    return result < 0 ? result : MNL_CB_OK;
+    return dump->set == NFT_SET_EXTERNAL ? note_external(dump, element) : note_map_element(dump, element);
 }
 
-static int on_element_list(const struct nlattr *attribute, void *userdata)
-{
-    if (mnl_attr_get_type(attribute) != NFTA_SET_ELEM_LIST_ELEMENTS)
-        return MNL_CB_OK;
-    return mnl_attr_parse_nested(attribute, on_element, userdata);
-}
-
-/* NFTA_SET_ELEM_LIST_ELEMENTS { NFTA_LIST_ELEM { NFTA_SET_ELEM_KEY { NFTA_DATA_VALUE } … } … } */
 static int on_elements(const struct nlmsghdr *message, void *userdata)
 {
-    int result = mnl_attr_parse(message, sizeof(struct nfgenmsg), on_element_list, userdata);
-
-    return result < 0 ? result : 0;
+    return set_reading_elements(message, on_element, userdata);
 }
 
 static int dump_elements(struct dump *dump, enum nft_set_index index)

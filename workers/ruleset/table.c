@@ -1,6 +1,8 @@
 /* One of our tables as the kernel holds it; see table.h. Runs in anchord-ruleset with CAP_NET_ADMIN. */
 #include "workers/ruleset/table.h"
 
+#include "workers/nftables/set_reading.h"
+
 #include <libnftnl/common.h>
 #include <libnftnl/object.h>
 #include <libnftnl/table.h>
@@ -83,7 +85,8 @@ static int on_set(const struct nlmsghdr *message, void *userdata)
 
     if (!set)
         return out_of_memory();
-    if (nftnl_set_nlmsg_parse(message, set) == 0 && is_wanted(table, nftnl_set_get_str(set, NFTNL_SET_TABLE)))
+    if (set_reading_names_expressions(message) && nftnl_set_nlmsg_parse(message, set) == 0 &&
+        is_wanted(table, nftnl_set_get_str(set, NFTNL_SET_TABLE)))
         nftnl_set_list_add_tail(set, table->sets);
     else
         nftnl_set_free(set);
@@ -111,7 +114,8 @@ static int on_rule(const struct nlmsghdr *message, void *userdata)
 
     if (!rule)
         return out_of_memory();
-    if (nftnl_rule_nlmsg_parse(message, rule) == 0 && is_wanted(table, nftnl_rule_get_str(rule, NFTNL_RULE_TABLE)))
+    if (set_reading_names_rule_expressions(message) && nftnl_rule_nlmsg_parse(message, rule) == 0 &&
+        is_wanted(table, nftnl_rule_get_str(rule, NFTNL_RULE_TABLE)))
         nftnl_rule_list_add_tail(rule, table->rules);
     else
         nftnl_rule_free(rule);
@@ -131,11 +135,39 @@ static int on_object(const struct nlmsghdr *message, void *userdata)
     return MNL_CB_OK;
 }
 
+/* libnftnl keeps a value in an array of this size, and copies whatever length it is told. */
+static bool fits(const struct set_value *value)
+{
+    return value->length <= NFT_DATA_VALUE_MAXLEN;
+}
+
+static int add_element(const struct set_element *element, void *userdata)
+{
+    struct nftnl_set_elem *added;
+
+    if (!fits(&element->key) || !fits(&element->data))
+        return -EBADMSG;
+    added = nftnl_set_elem_alloc();
+    if (!added)
+        return -ENOMEM;
+    if ((element->key.bytes &&
+         nftnl_set_elem_set(added, NFTNL_SET_ELEM_KEY, element->key.bytes, (uint32_t)element->key.length) < 0) ||
+        (element->data.bytes &&
+         nftnl_set_elem_set(added, NFTNL_SET_ELEM_DATA, element->data.bytes, (uint32_t)element->data.length) < 0)) {
+        nftnl_set_elem_free(added);
+        return -ENOMEM;
+    }
+    nftnl_set_elem_add(userdata, added);
+    return 0;
+}
+
 static int on_elements(const struct nlmsghdr *message, void *userdata)
 {
-    if (nftnl_set_elems_nlmsg_parse(message, userdata) == 0)
+    int result = set_reading_elements(message, add_element, userdata);
+
+    if (result == 0)
         return MNL_CB_OK;
-    errno = EBADMSG;
+    errno = -result;
     return MNL_CB_ERROR;
 }
 
