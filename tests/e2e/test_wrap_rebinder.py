@@ -197,7 +197,7 @@ def test_life7_what_refers_to_other_containers_is_resolved_or_left_alone(lab, pr
     wait_message(made, "container recreated")
     after = made.inspect("follows")
     assert after["Id"] != follows["Id"] and after["State"]["Running"]
-    assert {after["HostConfig"][part] for part in ("PidMode", "IpcMode")} == {f"container:{made.name}-target-1"}
+    assert {after["HostConfig"][part] for part in ("PidMode", "IpcMode")} == {f"container:{made.container('target')}"}
     for path in ("/data", "/anonymous"):
         assert lab.docker("exec", after["Id"], "cat", f"{path}/kept").stdout
     now = made.inspect("lost")

@@ -93,6 +93,16 @@ def make_docker_socket(supervision, mode, group):
     return listener
 
 
+@pytest.mark.parametrize("arguments", [["--verbose"], ["-d", "network-anchor", "--x"]], ids=" ".join)
+def test_an_argument_that_begins_with_a_hyphen_is_no_mode(supervision, arguments):
+    """SPEC 1: said, and ignored; the role is the word beside it, else the variable's or the default."""
+    supervision.install_stand_ins()
+    process = supervision.start_ready(arguments=arguments)
+    ignored = [argument for argument in arguments if argument.startswith("-")]
+    assert process.wait_for(msg="anchord starting (network-anchor mode)")
+    assert [record["argument"] for record in process.find(msg="argument is neither a role nor a command, ignoring")] == ignored
+
+
 @pytest.mark.parametrize("mode, group, groups, warned", [(0o660, 4711, "4711", False), (0o660, 0, "0", True),
                                                          (0o666, 4711, "", False)])
 def test_the_gate_alone_gets_the_group_of_dockers_socket(supervision, mode, group, groups, warned):

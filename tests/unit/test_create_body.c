@@ -258,8 +258,8 @@ static void references_to_the_old_target_follow_it(void **state)
 
 static void odd_references_are_refused(void **state)
 {
-    static const char *const odd[] = {"\"PidMode\":\"container:\\u0000\"", "\"VolumesFrom\":[1]",
-                                      "\"VolumesFrom\":[\":ro\"]"};
+    static const char *const odd[] = {"\"PidMode\":\"container:\\u0000\"", "\"IpcMode\":\"container:\"",
+                                      "\"VolumesFrom\":[1]", "\"VolumesFrom\":[\":ro\"]"};
     CLEANUP(inspection_release) struct inspection old = {0};
     struct references left;
     const char *reason = NULL;
@@ -329,6 +329,9 @@ static void what_is_not_what_the_api_says_is_refused(void **state)
         "no Name or no Destination");
     check_refused("\"Config\":{},\"HostConfig\":{},\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"v\"}]",
                   "no Name or no Destination");
+    check_refused(
+        "\"Config\":{},\"HostConfig\":{},\"Mounts\":[{\"Type\":\"volume\",\"Name\":\"\",\"Destination\":\"/a\"}]",
+        "no Name or no Destination");
     check_refused("\"Image\":\"a\\\\b\",\"Config\":{},\"HostConfig\":{}", "the ID of its image");
 }
 

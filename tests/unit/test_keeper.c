@@ -218,6 +218,8 @@ static void a_sibling_is_started_or_reported_and_only_that(void **state)
     struct inspection sibling = {.name = "side", .is_running = true, .started = 7};
 
     (void)state;
+    memset(sibling.joined, 'g', DOCKER_ID_SIZE - 1); /* as long as an ID, and none: it may still come */
+    assert_int_equal(verdict_on(&sibling, NULL, true).action, SIBLING_LEAVE);
     memset(sibling.joined, '9', DOCKER_ID_SIZE - 1);
     assert_int_equal(verdict_on(&sibling, &target, true).action, SIBLING_LEAVE);
     target.started = 8;
@@ -283,6 +285,9 @@ static void times_that_prove_nothing_are_told_apart(void **state)
     assert_int_equal(start_order_judge(&record, &dependent, &target, 1999), START_ORDER_UNKNOWN);
     assert_int_equal(start_order_judge(&record, &dependent, &target, 2000), START_ORDER_UNKNOWN);
     dependent.started = 2001;
+    assert_int_equal(start_order_judge(&record, &dependent, &target, 2001), START_ORDER_WELL);
+    record = (struct start_record){.own = 2001};
+    target.started = 2001; /* at once is not after */
     assert_int_equal(start_order_judge(&record, &dependent, &target, 2001), START_ORDER_WELL);
 
     text_copy_cut(dependent.joined, sizeof(dependent.joined), target.id);
