@@ -21,9 +21,7 @@ enum {
     OFFSET_OPERATION = 42, /* RFC 2131 §2 */
     OFFSET_MAC = OFFSET_OPERATION + 28,
     OFFSET_COOKIE = OFFSET_OPERATION + 236,
-    OFFSET_KIND = OFFSET_COOKIE + 4, /* dhcpcd's first option */
-    OFFSET_IDENTIFIER = OFFSET_KIND + 3,
-    OFFSET_NAME = OFFSET_IDENTIFIER + 3,
+    OFFSET_OPTIONS = OFFSET_COOKIE + 4,
     LENGTH_LOOKED_AT = OFFSET_MAC + 6,
 };
 
@@ -31,8 +29,11 @@ enum {
 #define SERVER_PORT       67
 #define REQUEST           1
 #define COOKIE            UINT32_C(0x63825363)
-#define OPTION_KIND       (53 << 8 | 1) /* code and length */
 #define OPTION_IDENTIFIER 61
+/* Options that are looked at: in all that a client sends, the identifier is among the first ones (dhcpcd: the sixth at
+ * the latest). */
+#define OPTIONS_LOOKED_AT     12
+#define INSTRUCTIONS_PER_STEP 6
 
 /* A flood costs a part of the processor and no more. */
 #define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
@@ -53,41 +54,62 @@ static void add(struct dhcp_twin_filter *filter, struct sock_filter instruction)
         filter->instructions[filter->length++] = instruction;
 }
 
-/* A frame that is too short for a load is dropped, too. */
-static void want(struct dhcp_twin_filter *filter, unsigned int size, uint32_t offset, uint32_t value)
+/* `where`: BPF_ABS, or BPF_IND for an offset from X. A frame that is too short for a load is dropped, too. */
+static void want(struct dhcp_twin_filter *filter, unsigned int where, uint32_t offset, uint32_t value)
 {
-    add(filter, (struct sock_filter)BPF_STMT((unsigned short)(BPF_LD | BPF_ABS | size), offset));
+    add(filter, (struct sock_filter)BPF_STMT((unsigned short)(BPF_LD | where), offset));
     if (offset == OFFSET_FRAGMENT)
         add(filter, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FRAGMENT_MASK));
     add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0));
     add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0));
 }
 
+/*
+ *     X = the first option
+ *     code at X == 61?                         done
+ *     X = X + length at X + 1 + 2              and again
+ *     drop
+ */
+static void find_identifier(struct dhcp_twin_filter *filter)
+{
+    add(filter, (struct sock_filter)BPF_STMT(BPF_LDX | BPF_IMM, OFFSET_OPTIONS));
+    for (unsigned int left = OPTIONS_LOOKED_AT; left > 0; left--) {
+        add(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_IND | BPF_B, 0));
+        add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OPTION_IDENTIFIER,
+                                                 (uint8_t)(left * INSTRUCTIONS_PER_STEP - 1), 0));
+        add(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_IND | BPF_B, 1));
+        add(filter, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0));
+        add(filter, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 2));
+        add(filter, (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0));
+    }
+    add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0));
+}
+
 void dhcp_twin_filter_make(const char *host_name, struct dhcp_twin_filter *ret)
 {
     size_t length = strlen(host_name);
-    uint32_t offset = OFFSET_NAME;
+    uint32_t offset = 3; /* behind the option's code, its length and the identifier's type */
 
     ret->length = 0;
-    want(ret, BPF_H, OFFSET_ETHERTYPE, 0x0800);
-    want(ret, BPF_B, OFFSET_IP_VERSION, 0x45);
-    want(ret, BPF_H, OFFSET_FRAGMENT, 0);
-    want(ret, BPF_B, OFFSET_PROTOCOL, IPPROTO_UDP);
-    want(ret, BPF_H, OFFSET_PORT, SERVER_PORT);
-    want(ret, BPF_B, OFFSET_OPERATION, REQUEST);
-    want(ret, BPF_W, OFFSET_COOKIE, COOKIE);
-    want(ret, BPF_H, OFFSET_KIND, OPTION_KIND);
-    want(ret, BPF_H, OFFSET_IDENTIFIER, (uint32_t)(OPTION_IDENTIFIER << 8 | (length + 1)));
-    want(ret, BPF_B, OFFSET_IDENTIFIER + 2, 0); /* the type, then the name (ADDR-5) */
+    want(ret, BPF_ABS | BPF_H, OFFSET_ETHERTYPE, 0x0800);
+    want(ret, BPF_ABS | BPF_B, OFFSET_IP_VERSION, 0x45);
+    want(ret, BPF_ABS | BPF_H, OFFSET_FRAGMENT, 0);
+    want(ret, BPF_ABS | BPF_B, OFFSET_PROTOCOL, IPPROTO_UDP);
+    want(ret, BPF_ABS | BPF_H, OFFSET_PORT, SERVER_PORT);
+    want(ret, BPF_ABS | BPF_B, OFFSET_OPERATION, REQUEST);
+    want(ret, BPF_ABS | BPF_W, OFFSET_COOKIE, COOKIE);
+    find_identifier(ret);
+    want(ret, BPF_IND | BPF_B, 1, (uint32_t)length + 1);
+    want(ret, BPF_IND | BPF_B, 2, 0); /* the type, then the name (ADDR-5) */
     for (; length >= sizeof(uint32_t); length -= sizeof(uint32_t), host_name += sizeof(uint32_t)) {
         uint32_t word;
 
         memcpy(&word, host_name, sizeof(word));
-        want(ret, BPF_W, offset, ntohl(word));
+        want(ret, BPF_IND | BPF_W, offset, ntohl(word));
         offset += sizeof(word);
     }
     for (; length > 0; length--)
-        want(ret, BPF_B, offset++, (uint8_t)*host_name++);
+        want(ret, BPF_IND | BPF_B, offset++, (uint8_t)*host_name++);
     add(ret, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, LENGTH_LOOKED_AT));
 }
 

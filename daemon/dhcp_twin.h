@@ -2,8 +2,8 @@
  * Listens for another DHCPv4 client with our identifier: the same name on another host. A server takes both for one,
  * gives both one address, and each takes the other's away.
  *
- * Used by main.c, as root with CAP_NET_RAW, and by dhcp.c in the supervisor. The kernel compares (a filter with our
- * identifier in it, at the place where dhcpcd puts it); of a frame that fits, the sender's MAC alone is ever looked at.
+ * Used by main.c, as root with CAP_NET_RAW, and by dhcp.c in the supervisor. The kernel looks for the option and
+ * compares (a filter with our identifier in it); of a frame that fits, the sender's MAC alone is ever looked at.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 #include <linux/filter.h>
 #include <systemd/sd-event.h>
 
-#define DHCP_TWIN_FILTER_MAX 128
+#define DHCP_TWIN_FILTER_MAX 192
 
 struct dhcp_twin_filter {
     struct sock_filter instructions[DHCP_TWIN_FILTER_MAX];

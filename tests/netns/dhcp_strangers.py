@@ -107,6 +107,7 @@ class TwoServers(Stranger):
 def discover(name, mac=STRANGER):
     """The DISCOVER of a dhcpcd whose client identifier is a name (RFC 2132, 9.14: type 0)."""
     identifier = b"\0" + name.encode()
-    options = bytes((dhcp.KIND, 1, dhcp.DISCOVER, dhcp.CLIENT, len(identifier))) + identifier + b"\xff"
+    options = (bytes((dhcp.KIND, 1, dhcp.DISCOVER, 55, 3, 1, 3, 121, 57, 2, 5, 220, 60, 7)) + b"anchord" +
+               bytes((dhcp.CLIENT, len(identifier))) + identifier + b"\xff")
     body = struct.pack(dhcp.FIXED, 1, 1, 6, 0, 0x12345678, 0, 0, bytes(4), bytes(4), bytes(4), bytes(4), mac_bytes(mac), dhcp.COOKIE)
     return udp_frame(mac, NOBODY, dhcp.CLIENT4, dhcp.SERVER4, body + options)
