@@ -42,6 +42,7 @@ struct dhcp_client {
     uint64_t start_delay;      /* microseconds, of STOP_PAUSE and STOP_START_OVER */
     struct ip_address ignored; /* a server */
     bool has_ended_for_good;
+    bool has_released; /* it has said so, since its start */
     pid_t pid;
     uint64_t since; /* real time of its last start or end, nanoseconds; 0: never started */
     uint64_t restarts;
@@ -196,7 +197,8 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
         log_debug("dhcp client stopped", LOG_TEXT("family", ip_family_to_string(client->family)), how);
     if (stop != STOP_NONE && stop != STOP_RELEASE && client->interface[0] != '\0')
         set_timer(client->start_timer, stop == STOP_LEAVE ? 0 : client->start_delay);
-    client->callbacks.on_ended(client, stop == STOP_RELEASE && has_exited && info->si_status == 0,
+    client->callbacks.on_ended(client,
+                               stop == STOP_RELEASE && (client->has_released || (has_exited && info->si_status == 0)),
                                client->callbacks.userdata);
     return 0;
 }
@@ -207,7 +209,7 @@ static int on_deadline(sd_event_source *source, uint64_t planned, void *userdata
 
     (void)source;
     (void)planned;
-    if (client->child_source)
+    if (client->child_source && !client->has_released) /* 10.5 goes on for a second after it has sent the release */
         log_error("the dhcp client did not end in time, killing it",
                   LOG_TEXT("family", ip_family_to_string(client->family)));
     dhcp_client_kill(client);
@@ -270,7 +272,9 @@ static enum log_level on_report_line(const char *line, void *userdata)
     const char *end_of_head = strstr(line, "]: ");
     struct dhcp_saying saying = saying_of(client, end_of_head ? end_of_head + strlen("]: ") : line);
 
-    if (saying.kind > DHCP_SAYING_HARMLESS && client->stop == STOP_NONE)
+    if (saying.kind == DHCP_SAYING_RELEASED)
+        client->has_released = true;
+    else if (saying.kind > DHCP_SAYING_HARMLESS && client->stop == STOP_NONE)
         client->callbacks.on_said(client, &saying, client->callbacks.userdata);
     return LOG_LEVEL_DEBUG;
 }
@@ -299,6 +303,7 @@ static int start(struct dhcp_client *client)
     }
     (void)sd_event_source_set_child_process_own(client->child_source, true);
     client->since = clock_real_nanoseconds();
+    client->has_released = false;
     return 0;
 }
 

@@ -8,8 +8,8 @@
 
 /* It is to have no user of its own, or it would become several processes; the second is said when there is a passwd. */
 static const char *const harmless[] = {
-    "getpwnam: No such file or directory", "no such user dhcpcd",
-    "unknown option: arp_persistdefence", /* dhcp_files.c */
+    "getpwnam: No such file or directory", "no such user dhcpcd", "no such user _dhcpcd", /* Debian forky's */
+    "unknown option: arp_persistdefence",                                                 /* dhcp_files.c */
 };
 
 /* The rest of `line` behind `prefix`, or NULL. */
@@ -82,6 +82,10 @@ struct dhcp_saying dhcp_saying_parse(const char *interface, const char *line)
     text = skip(skip(line, interface), ": ");
     if (!text)
         return other;
+    if (skip(text, "releasing lease of ")) {
+        saying.kind = DHCP_SAYING_RELEASED;
+        return saying;
+    }
     if (skip(text, "message: ") || skip(text, "10 second defence failed for ") ||
         skip(text, "blacklisted DHCP packet from "))
         return saying;

@@ -15,6 +15,7 @@ enum dhcp_saying_kind {
     DHCP_SAYING_CLAIMED,   /* `mac` says that it has `address`, or wants it */
     DHCP_SAYING_DECLINED,  /* the probe found `address` in use: the server is told */
     DHCP_SAYING_REFUSED,   /* DHCPNAK of the server `address` */
+    DHCP_SAYING_RELEASED,  /* the lease: the packet is on its way */
 };
 
 struct dhcp_saying {

@@ -258,7 +258,8 @@ def test_dhcpcd_has_two_capabilities_and_nothing_of_ours(lab):
 
 def test_dhcpcd_gets_its_output_into_the_log_and_no_environment(lab):
     program = lab.scratch / "dhcpcd"
-    program.write_text("#!/usr/bin/python3 -IS\nimport sys\nsys.stdout = sys.stderr\nprint(open('/proc/self/environ').read())\n"
+    program.write_text("#!/usr/bin/python3 -IS\nimport sys\n'--ipv6only' in sys.argv and sys.exit()\n"
+                       "sys.stdout = sys.stderr\nprint(open('/proc/self/environ').read())\n"
                        "print('\\x1b[2J' + 'x' * 1000)\n[print(i) for i in range(100)]\n")
     program.chmod(0o755)
     process = lab.start(replaced_by=program, ANCHORD_LOG_LEVEL="INFO")

@@ -28,6 +28,9 @@ static void lines_of_dhcpcd_are_understood(void **state)
         {"eth0: message: address not available", DHCP_SAYING_HARMLESS, NULL, NULL},
         {"getpwnam: No such file or directory", DHCP_SAYING_HARMLESS, NULL, NULL},
         {"no such user dhcpcd", DHCP_SAYING_HARMLESS, NULL, NULL},
+        {"no such user _dhcpcd", DHCP_SAYING_HARMLESS, NULL, NULL},
+        {"eth0: releasing lease of 192.0.2.9", DHCP_SAYING_RELEASED, NULL, NULL},
+        {"no such user _dhcpcd", DHCP_SAYING_HARMLESS, NULL, NULL},
         {"unknown option: arp_persistdefence", DHCP_SAYING_HARMLESS, NULL, NULL},
         {"arp_read: eth0: Resource temporarily unavailable", DHCP_SAYING_HARMLESS, NULL, NULL},
     };
