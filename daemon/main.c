@@ -245,7 +245,7 @@ static int open_gate_sockets(struct gate_sockets *ret)
     const char *path = NULL;
     int result = gate_sockets_open(&configuration, ret, &path);
 
-    if (result == -EROFS || result == -EACCES)
+    if (result == -EROFS || result == -EACCES || result == -ENOENT)
         log_error("no place for the gate's sockets, through which Docker is asked: add the line to the service in "
                   "Compose",
                   LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));

@@ -178,25 +178,26 @@ def test_healthcheck_follows_readiness(operator):
     wait_until(lambda: operator.anchord("healthcheck").returncode == 0, 10)
 
 
-def test_unwritable_runtime_directory_is_no_reason_to_stop(operator):
-    """SPEC §11, read_only: the remedy is named, the data path works."""
+def test_without_a_place_for_its_sockets_it_says_so_and_ends(operator):
+    """SPEC §11, read_only, and WALL-7: Docker's socket is asked through the gate or not at all; the remedy is named."""
     operator.supervision.runtime = "/proc/anchord"
-    operator.start_ready()
-    record = operator.process.wait_for(msg="no control socket: `anchord status` and `anchord healthcheck` cannot ask; "
-                                           "with read_only: true add the line to the service in Compose")
-    assert (record["level"], record["line"]) == ("WARN", "tmpfs: [/run]")
-    assert not operator.process.find(msg="worker started", name="control")
+    process = operator.supervision.start()
+    assert process.wait() == 1
+    record = process.wait_for(msg="no place for the gate's sockets, through which Docker is asked: add the line to the "
+                                  "service in Compose")
+    assert (record["level"], record["line"]) == ("ERROR", "tmpfs: [/run]")
+    assert not process.find(msg="worker started")
 
 
 @pytest.mark.parametrize("mode, owner", [(0o770, 0), (0o707, 0), (0o700, 65534)])
 def test_a_runtime_directory_of_others_is_not_used(operator, mode, owner):
-    """Who may write there could put a socket of his own in our place, and root would ask it."""
+    """Who may write there could put a socket of his own in our place, and root, or the watcher, would ask it."""
     operator.supervision.runtime.mkdir()
     os.chown(operator.supervision.runtime, owner, 0)
     operator.supervision.runtime.chmod(mode)
-    operator.start_ready()
-    assert operator.process.wait_for(msg="no control socket: `anchord status` and `anchord healthcheck` cannot ask; "
-                                         "with read_only: true add the line to the service in Compose")["err"] == \
+    process = operator.supervision.start()
+    assert process.wait() == 1
+    assert process.wait_for(msg="cannot make the gate's sockets, through which Docker is asked")["err"] == \
         "Operation not permitted"
     assert list(operator.supervision.runtime.iterdir()) == []
 
@@ -220,7 +221,7 @@ def test_busctl_reads_the_object(operator):
 
 def test_only_root_may_ask(operator):
     operator.start_ready()
-    assert (operator.path.stat().st_mode & 0o777, operator.path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert (operator.path.stat().st_mode & 0o777, operator.path.parent.stat().st_mode & 0o777) == (0o600, 0o711)
     operator.path.parent.chmod(0o755)
     operator.path.chmod(0o666)  # even then
     command = ["setpriv", "--reuid=65534", "--clear-groups", "busctl", f"--address=unix:path={operator.path}", "call",

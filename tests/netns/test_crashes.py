@@ -84,7 +84,7 @@ def test_nat14_stopped_processes_are_replaced_and_the_others_go_on(anchors):
         anchor.docker.start(LATE)
     start = time.monotonic()
     for name, anchor in stopped.items():
-        if name not in ("watcher", "netadmin"):
+        if name not in ("gate", "watcher", "netadmin"):
             wait_until(anchor.serves_late, 5)
     for name in WORKERS:
         record = stopped[name].process.wait_for(msg="a worker does not answer, killing it", timeout=20)

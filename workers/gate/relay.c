@@ -370,7 +370,10 @@ int relay_add_listener(const struct message_gate_listener *message, int listener
 
     if (relay.docker.sun_family != AF_UNIX || relay.listener_count == LISTENERS_MAX)
         return -EPROTO;
-    *added = (struct listener){.fd = TAKE_FD(fd), .client = (enum gate_client)message->client, .user = message->user};
+    /* Field by field: the buffers of connections that never come are not to be touched, they would cost memory. */
+    added->fd = TAKE_FD(fd);
+    added->client = (enum gate_client)message->client;
+    added->user = message->user;
     relay.listener_count++;
     control(EPOLL_CTL_ADD, added->fd, 0, key_of(added, 0, KEY_LISTENER));
     watch_listener(added);

@@ -1,0 +1,163 @@
+"""WALL-7: with Docker's socket mounted, a watcher that was taken over asks a real engine for everything, through the
+gate. Requests are sent as the watcher's user to the watcher's socket, byte for byte."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from direct import ANCHOR, service
+from test_processes import LOADER, capabilities, status
+
+pytestmark = [pytest.mark.every_engine,
+              pytest.mark.not_on("podman", "its socket has mode 0600, which anchord refuses and says")]
+WATCHER, GATE = 24941, 24949
+HOST = "HTTP/1.1\r\nHost: docker\r\n\r\n"
+
+# Sends each request over a connection of its own; prints what came back until the end, or for two seconds.
+ASK = """
+import json, socket, sys
+answers = []
+for request in json.load(sys.stdin):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(2)
+    answer = b""
+    try:
+        connection.connect(sys.argv[1])
+        connection.sendall(request.encode("latin-1"))
+        while part := connection.recv(65536):
+            answer += part
+    except OSError as error:
+        answer += b"" if isinstance(error, TimeoutError) or answer else repr(error).encode()
+    answers.append(answer.decode("latin-1"))
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(shared_direct):
+    services = {"smtp": service("smtp", tcp="25", expose="tcp/25")}
+    made = shared_direct(services, proxy=False, anchor={"hostname": "mail.example.org"}).up()
+    made.wait_answer("tcp", 25, "smtp", deadline=20)
+    return made
+
+
+def ask(project, *requests, user=WATCHER, path="watcher.sock", directory="run/anchord/gate"):
+    root = pathlib.Path(f"/proc/{project.processes()['anchord-watcher']}/root")
+    done = subprocess.run(["python3", "-IS", "-c", ASK, path], cwd=root / directory, user=user, group=user, extra_groups=[],
+                          input=json.dumps(requests), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def body_of(answer):
+    """Of an answer with a length, or in one or more chunks."""
+    head, _, body = answer.partition("\r\n\r\n")
+    if "chunked" not in head:
+        return body
+    whole = ""
+    while body:
+        size, _, body = body.partition("\r\n")
+        whole, body = whole + body[:int(size, 16)], body[int(size, 16) + 2:]
+    return whole
+
+
+def test_the_gate_holds_the_socket_and_nothing_else(project):
+    """DESIGN 1: user, group, no capability, no library that parses; the watcher has no group any more."""
+    processes = project.processes()
+    fields = status(processes["anchord-gate"])
+    assert set(fields["Uid"].split()) == {str(GATE)} and not any(capabilities(fields).values())
+    mounted = pathlib.Path(f"/proc/{processes['anchord-gate']}/root/var/run/docker.sock").stat()
+    assert fields["Groups"].split() == [str(mounted.st_gid)]
+    assert status(processes["anchord-watcher"])["Groups"].split() == []
+    maps = pathlib.Path(f"/proc/{processes['anchord-gate']}/maps").read_text()
+    mapped = {os.path.basename(path) for path in re.findall(r"(/\S+\.so[.\d]*)$", maps, re.MULTILINE)}
+    assert mapped <= LOADER | {"libseccomp.so.2"}
+    refused, = ask(project, f"GET /version {HOST}", path="docker.sock", directory="var/run")
+    assert "PermissionError" in refused
+
+
+def test_what_the_watcher_needs_is_answered(project):
+    """ADDR-10: with `hostname:` set, too. Of everybody it hears of itself, of the scope's containers all."""
+    own = project.inspect(ANCHOR)["Id"]
+    scope = f"%7B%22label%22%3A%5B%22com.docker.compose.project%3D{project.name}%22%5D%7D"
+    version, everybody, listed = ask(project, f"GET /version {HOST}", f"GET /v1.41/containers/json?filters=%7B%7D {HOST}",
+                                     f"GET /v1.41/containers/json?filters={scope} {HOST}")
+    assert version.startswith("HTTP/1.1 200 ") and json.loads(body_of(version))["ApiVersion"]
+    assert [container["Id"] for container in json.loads(body_of(everybody))] == [own]
+    assert {container["Labels"]["com.docker.compose.project"] for container in json.loads(body_of(listed))} == {project.name}
+
+
+def hostile_requests(container, network, project):
+    scope = f"%7B%22label%22%3A%5B%22com.docker.compose.project%3D{project}%22%5D%7D"
+    create = "HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" '{"Image":"none"}'
+    lines = [
+        f"GET /v1.41/containers/{container}/archive?path=/etc/passwd", f"GET /v1.41/containers/{container}/export",
+        f"GET /v1.41/containers/{container}/logs?stdout=1", f"GET /v1.41/containers/{container}/top",
+        f"GET /v1.41/containers/{container}/stats", f"GET /v1.41/containers/{container}/changes",
+        f"GET /v1.41/containers/{container}/json?size=1", f"GET /v1.41/containers/json?filters={scope}&size=1",
+        "GET /v1.41/containers/json", "GET /v1.41/containers/json?all=1", "GET /v1.41/containers/json?all=true",
+        "GET /v1.41/containers/json?filters=%7B%7D&all=true&size=true",
+        "GET /v1.41/containers/json?filters=%7B%22label%22%3A%5B%22com.docker.compose.project%3Danother%22%5D%7D",
+        "GET /containers/json", "GET /v1.41/events", "GET /v1.41/images/json", "GET /v1.41/info", "GET /v1.41/volumes",
+        "GET /v1.41/secrets", "GET /v1.41/networks", "GET /v1.41/system/df", "GET /_ping", "HEAD /_ping",
+        f"GET /v1.41/containers/{container}/../{container}/export", "GET /v1.41/networks/../info",
+        f"GET /v1.41/networks/{network}%2F..%2F..%2Finfo", "GET /v1.41/%69nfo", f"GET /v1.41//containers/{container}/export",
+        f"GET /v1.41/networks/{network}?verbose=true", f"GET http://docker/v1.41/containers/{container}/export",
+        "GET http://docker/version", "OPTIONS *", "CONNECT docker:80", f"POST /v1.41/containers/{container}/exec",
+        f"POST /v1.41/containers/{container}/kill", f"POST /v1.41/containers/{container}/stop",
+        f"POST /v1.41/containers/{container}/attach?stream=1", f"DELETE /v1.41/containers/{container}?force=true",
+        f"PUT /v1.41/containers/{container}/archive?path=/", "POST /v1.41/containers/prune", "POST /session"]
+    heads = [
+        "GET /version HTTP/1.1\nHost: docker\n\n",
+        "GET /version HTTP/1.1\r\nHost: docker\r\nX: y\r\n folded\r\n\r\n",
+        "GET /version HTTP/1.1\r\nHost: docker\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "GET /version HTTP/1.1\r\nHost: docker\r\nContent-Length: 0\r\nContent-Length: 3\r\n\r\nGET",
+        "GET /version HTTP/1.1\r\nHost: docker\r\nContent-Length: 4\r\n\r\nGET ",
+        "GET /version HTTP/1.1\r\nHost: docker\r\nExpect: 100-continue\r\n\r\n",
+        "GET /version HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        f"POST /v1.41/containers/create?name=smuggled {create}",
+        f"POST /v1.41/containers/{container}/attach?stream=1 HTTP/1.1\r\nHost: docker\r\nUpgrade: tcp\r\n"
+        "Connection: Upgrade\r\n\r\n"]
+    return [f"{line} {HOST}" for line in lines] + heads
+
+
+def test_everything_else_is_refused_before_the_engine_hears_of_it(project):
+    """Said to the client with what it was, and in the log; nothing has happened to any container."""
+    smtp = project.inspect("smtp")
+    network = next(iter(smtp["NetworkSettings"]["Networks"].values()))["NetworkID"]
+    requests = hostile_requests(smtp["Id"], network, project.name)
+    passed = [request for request, answer in zip(requests, ask(project, *requests))
+              if not (answer.startswith("HTTP/1.1 403 Forbidden\r\n") and "anchord-gate: " in json.loads(body_of(answer))["message"])]
+    assert not passed
+    assert project.records("refused what a process asked of Docker")
+    assert project.inspect("smtp")["State"] == smtp["State"]
+    assert "smuggled" not in project.lab.docker("ps", "--all", "--format", "{{.Names}}").stdout.split()
+
+
+def test_a_request_behind_another_is_judged_by_itself(project):
+    """A pipeline: the second is read when the answer to the first has begun, and refused."""
+    smtp = project.inspect("smtp")["Id"]
+    answer, = ask(project, f"GET /version {HOST}GET /v1.41/containers/{smtp}/export {HOST}")
+    assert answer.count("HTTP/1.1 ") == 2 and answer.startswith("HTTP/1.1 200 ")
+    assert "HTTP/1.1 403 Forbidden" in answer and "/export" in answer
+
+
+def test_a_socket_is_for_its_own_client_alone(project):
+    """SO_PEERCRED: the watcher does not speak at the keeper's socket, nor anybody else, root included, at its own."""
+    for user, path in ((WATCHER, "keeper.sock"), (0, "watcher.sock"), (GATE, "watcher.sock")):
+        answer, = ask(project, f"GET /version {HOST}", user=user, path=path)
+        assert "HTTP" not in answer, (user, path)
+
+
+def test_a_killed_gate_is_replaced_and_nothing_is_lost(project):
+    """kill -9: the watcher comes back, and takes what changes afterwards."""
+    old = project.processes()["anchord-gate"]
+    os.kill(old, 9)
+    project.wait_record("starting a worker again")
+    with project.extra_container("late", tcp="2525", expose="tcp/2525"):
+        project.wait_answer("tcp", 2525, "late")
+    assert project.processes()["anchord-gate"] != old
