@@ -119,6 +119,38 @@ static void first_valid_address_of_ipv6_counts(void **state)
     assert_int_equal(parsed.event.lease.valid_seconds, 9);
 }
 
+/* NAT-8: whatever the order; with the lifetimes of the one that was taken. */
+static void best_address_of_several_of_ipv6_counts(void **state)
+{
+    static const char *const orders[][3] = {
+        {"1=fd77::1", "2=2001:db8::2", "3=2001:db8::3"},
+        {"3=fd77::1", "1=2001:db8::2", "2=2001:db8::3"},
+        {"2=fd77::1", "3=2001:db8::2", "1=2001:db8::3"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(orders); i++) {
+        char texts[9][64];
+        const char *environment[12] = {"reason=BOUND6", "interface=eth0"};
+        struct parsed parsed;
+
+        for (size_t j = 0; j < 3; j++) {
+            (void)snprintf(texts[3 * j], 64, "new_dhcp6_ia_na1_ia_addr%s", orders[i][j]);
+            (void)snprintf(texts[3 * j + 1], 64, "new_dhcp6_ia_na1_ia_addr%c_vltime=%zu", orders[i][j][0], 100 + j);
+            /* The last one is deprecated already. */
+            (void)snprintf(texts[3 * j + 2], 64, "new_dhcp6_ia_na1_ia_addr%c_pltime=%d", orders[i][j][0],
+                           j == 2 ? 0 : 50);
+            for (size_t k = 3 * j; k < 3 * j + 3; k++)
+                environment[2 + k] = texts[k];
+        }
+        parsed = parse(NULL, environment);
+        assert_int_equal(parsed.result, 0);
+        assert_address(&parsed.event.lease.address, "2001:db8::2");
+        assert_int_equal(parsed.event.lease.valid_seconds, 101);
+        assert_int_equal(parsed.event.lease.preferred_seconds, 50);
+    }
+}
+
 static void routes_make_routers_void(void **state)
 {
     struct parsed parsed =
@@ -337,6 +369,7 @@ int main(void)
         cmocka_unit_test(lease_of_ipv4),
         cmocka_unit_test(lease_of_ipv6),
         cmocka_unit_test(first_valid_address_of_ipv6_counts),
+        cmocka_unit_test(best_address_of_several_of_ipv6_counts),
         cmocka_unit_test(routes_make_routers_void),
         cmocka_unit_test(routes_above_the_limit_are_left_out),
         cmocka_unit_test(routers_above_the_limit_are_left_out),

@@ -241,8 +241,18 @@ static int take_lease4(struct parser *parser)
 
 /* --- IPv6 ---------------------------------------------------------------------------------------------- */
 
-/* Address number `number` of the IA_NA. Returns 1 when it is a usable one, 0 when it is none or over. */
-static int take_address6(struct parser *parser, int number)
+/* How much better than none: preferred before deprecated (RFC 6724 §5, rule 3), then one that the internet answers
+ * before one that only a site does. */
+static int rank_address6(const struct ip_address *address, uint32_t preferred)
+{
+    return 1 + (preferred > 0 ? 2 : 0) + (ip_address_is_unique_local(address) ? 0 : 1);
+}
+
+/*
+ * Address number `number` of the IA_NA, in the place of a worse one of *rank (0: none yet); among equals the first
+ * stays, in the server's order. One that is over is left out. Returns 0 or a negative errno.
+ */
+static int take_address6(struct parser *parser, int number, int *rank)
 {
     static const char known_as[] = "new_dhcp6_ia_na1_ia_addr1";
     struct wire_lease *lease = &parser->event.lease;
@@ -267,13 +277,14 @@ static int take_address6(struct parser *parser, int number)
         return refuse(parser, known_as, "is an address that no host can have");
     if (preferred > valid) /* RFC 8415 §21.6: such an address is to be discarded */
         return refuse(parser, known_as, "is preferred for longer than it is valid");
-    if (valid == 0)
+    if (valid == 0 || rank_address6(&address, preferred) <= *rank)
         return 0;
+    *rank = rank_address6(&address, preferred);
     lease->address = wire_address_from(&address);
     lease->prefix_length = 128; /* DHCPv6 gives none: what is on link is for router advertisements to say */
     lease->valid_seconds = valid;
     lease->preferred_seconds = preferred;
-    return 1;
+    return 0;
 }
 
 static int take_lease6(struct parser *parser)
@@ -282,12 +293,13 @@ static int take_lease6(struct parser *parser)
     static const char rebinding_name[] = "new_dhcp6_ia_na1_t2";
     struct wire_lease *lease = &parser->event.lease;
     int result = 0;
+    int rank = 0;
 
     for (int number = 1; number <= IDENTITY_ADDRESSES_MAX && result == 0; number++)
-        result = take_address6(parser, number);
-    if (result == 0)
+        result = take_address6(parser, number, &rank);
+    if (result == 0 && rank == 0)
         return refuse(parser, "new_dhcp6_ia_na1_ia_addr1", "is not there, or is not valid any more");
-    if (result > 0)
+    if (result == 0)
         result = take_seconds(parser, renewal_name, renewal_name, &lease->renewal_seconds);
     if (result == 0)
         result = take_seconds(parser, rebinding_name, rebinding_name, &lease->rebinding_seconds);
