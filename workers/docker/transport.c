@@ -2,6 +2,7 @@
 #include "workers/docker/transport.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/text.h"
 #include "workers/docker/records.h"
 
@@ -161,6 +162,14 @@ static int transfer_errno(CURL *easy, CURLcode code)
     return code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EIO;
 }
 
+/* curl has words for hosts and ports alone: a path that nobody listens at would be "docker port 80". */
+static const char *reason_of(const struct transport_call *call, CURLcode code)
+{
+    if (code == CURLE_COULDNT_CONNECT && call->transport->host.kind == DOCKER_HOST_UNIX)
+        return log_errno_text(transfer_errno(call->easy, code));
+    return call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
+}
+
 /* The way out when TLS is what failed; else "". */
 static const char *tls_advice(const struct transport_call *call, CURLcode code)
 {
@@ -189,8 +198,6 @@ static const char *tls_advice(const struct transport_call *call, CURLcode code)
 static int describe_result(const struct transport_call *call, CURLcode code, long status,
                            char text[TRANSPORT_TEXT_SIZE])
 {
-    const char *reason = call->curl_text[0] ? call->curl_text : curl_easy_strerror(code);
-
     if (call->body_error) {
         (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s: the answer cannot be used", method_of(call),
                        (int)strcspn(call->path, "?"), call->path);
@@ -200,7 +207,7 @@ static int describe_result(const struct transport_call *call, CURLcode code, lon
     if (code == CURLE_OK || (status != 0 && (status < 200 || status >= 300)))
         return describe_status(call, status, text);
     (void)snprintf(text, TRANSPORT_TEXT_SIZE, "%s %.*s: %s%s", method_of(call), (int)strcspn(call->path, "?"),
-                   call->path, reason, tls_advice(call, code));
+                   call->path, reason_of(call, code), tls_advice(call, code));
     return transfer_errno(call->easy, code);
 }
 

@@ -114,14 +114,19 @@ static int read_credentials(const char *directory, struct docker_credentials *cr
     return DOCTOR_WELL;
 }
 
+#define MOUNT_IT                                                                                                        \
+    "mount Docker's socket (docker run -v /var/run/docker.sock:/var/run/docker.sock …), or say in DOCKER_HOST where " \
+    "Docker listens"
+
 /* What to do when Docker cannot be reached. */
 static const char *way_out(const struct docker_host *host, int error)
 {
     if (host->kind == DOCKER_HOST_TCP)
         return "; is DOCKER_HOST right? A socket proxy must allow VERSION=1 and CONTAINERS=1";
-    if (error == -ENOENT || error == -ECONNREFUSED || error == -ENOTSOCK)
-        return "; mount Docker's socket (docker run -v /var/run/docker.sock:/var/run/docker.sock …), or say in "
-               "DOCKER_HOST where Docker listens";
+    if (error == -ECONNREFUSED || error == -ENOTSOCK)
+        return "; start Docker, " MOUNT_IT;
+    if (error == -ENOENT || error == -ENOTDIR)
+        return "; " MOUNT_IT;
     if (error == -EACCES || error == -EPERM)
         return "; run it as root, or with the group of Docker's socket (--group-add)";
     return "";
