@@ -81,7 +81,8 @@ def leaks(lab, project):
 def test_wall3_nothing_passes_while_docker_does_not_answer(lab, made):
     """A scan from the LAN with routes to the inside finds nothing, egress does not leave, v4 and v6."""
     project = made(NOWHERE)
-    wait_until(lambda: tables(project) == sorted(SKELETON), 15, "the skeleton")
+    # Docker's own table for its resolver stands there, too.
+    wait_until(lambda: {name for name in tables(project) if "anchord" in name} == set(SKELETON), 15, "the skeleton")
     wait_ways(project)
     with led_inside(lab, project), project.namespace("hidden").capture(interface="eth0") as inside:
         for family in FAMILIES:
