@@ -197,3 +197,31 @@ def test_events_since_replays_at_most_256(lab):
         lab.engine.api("DELETE", f"/images/many:{number}")
     replayed = lab.engine.api_text("GET", f"/events?since={start:.6f}&until={time.time():.6f}")
     assert len(replayed.splitlines()) == 256
+
+
+BRIDGE_ADDRESSES = {
+    "subnets": (("--subnet", "10.39.0.0/24", "--ipv6", "--subnet", "fd39::/64"), {"10.39.0.1", "fd39::1"}),
+    "auxiliary addresses": (("--subnet", "10.39.0.0/24", "--aux-address", "DefaultGatewayIPv4=10.39.0.2", "--ipv6",
+                             "--subnet", "fd39::/64", "--aux-address", "DefaultGatewayIPv6=fd39::2"),
+                            {"10.39.0.1", "fd39::1"}),
+    "internal": (("--internal", "--subnet", "10.39.0.0/24"), {"10.39.0.1"}),
+    "a range": (("--subnet", "10.39.0.0/24", "--ip-range", "10.39.0.128/25", "--ipv6", "--subnet", "fd39::/64", "--ip-range",
+                 "fd39::8:0/112"), {"10.39.0.128", "fd39::8:0"}),
+    "the first range": (("--subnet", "10.39.0.0/24", "--ip-range", "10.39.0.0/25"), {"10.39.0.1"}),
+}
+
+
+@pytest.mark.parametrize("case", BRIDGE_ADDRESSES)
+def test_a_gateway_that_is_not_named_is_the_first_address(lab, network, case):
+    """WALL-5: of the subnet, or of the range, whose network address counts then; and inspect does not say so."""
+    arguments, wanted = BRIDGE_ADDRESSES[case]
+    name = network("bridge-address", *arguments)
+    inspected = json.loads(lab.docker("network", "inspect", name).stdout)[0]
+    assert not any("Gateway" in entry for entry in inspected["IPAM"]["Config"])
+    assert bridge_addresses(lab, inspected) == wanted
+
+
+def bridge_addresses(lab, inspected):
+    """Without the link-local ones."""
+    said = lab.host("engine").run(["ip", "-j", "address", "show", "dev", f"br-{inspected['Id'][:12]}"]).stdout
+    return {address["local"] for address in json.loads(said)[0]["addr_info"] if address["scope"] == "global"}

@@ -94,7 +94,8 @@ def test_the_examples_variables_move_it_elsewhere(lab, project, anchord_image):
     """The variables that the file's comment names are all that there are, and work."""
     text = EXAMPLE.read_text(encoding="utf-8")
     environment = {"PROJECT_IPV4": "10.99.0.20", "PROJECT_IPV6": "fd99::20",
-                   "TRANSIT_IPV4_SUBNET": "10.31.7.0/24", "TRANSIT_IPV4_GATEWAY": "10.31.7.9",
+                   "TRANSIT_IPV4_SUBNET": "10.31.7.0/24", "TRANSIT_IPV4_BRIDGE": "10.31.7.1", "TRANSIT_IPV6_BRIDGE": "fd31:7::1",
+                   "TRANSIT_IPV4_GATEWAY": "10.31.7.9",
                    "TRANSIT_IPV6_SUBNET": "fd31:7::/64", "TRANSIT_IPV6_GATEWAY": "fd31:7::9"}
     for name in (*environment, "ANCHORD_IMAGE", "LAN_NETWORK"):
         assert f"#   {name}=" in text and f"${{{name}:-" in text

@@ -4,7 +4,7 @@ import pytest
 
 import messages
 from lease_lab import LEASED4, LeaseLab
-from netadmin_lab import (ANCHOR4, CLIENT4, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, ONE4, ONE6, SHARED_MAC, ask_tcp,
+from netadmin_lab import (ANCHOR4, CLIENT4, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, ONE4, ONE6, SHARED_MAC, ask_tcp, outcome,
                           wait_logged, wait_until)
 from network_lab import INNER_TABLE, ROUTER4
 
@@ -127,3 +127,20 @@ def test_a_leased_or_claimed_address_bears_nothing_out(lab):
     lab.lease_lost()
     wait_until(lambda: lab.external() == [], "no address that nobody bears out")
     assert f"{ANCHOR4}/24" in lab.inner_addresses()
+
+
+@pytest.mark.parametrize("gateways", ((None, None), ("172.30.0.1", "fd30::1")), ids=("not named", "named"))
+@pytest.mark.parametrize("family", ("v4", "v6"))
+def test_what_the_host_serves_on_its_bridge_cannot_be_published(lab, family, gateways):
+    """Docker does not name the bridge's address where the network has `subnet:` without `gateway:`."""
+    bridge, external = {"v4": ("172.30.0.1", LAN4), "v6": ("fd30::1", LAN6)}[family]
+    lab.bridge.run("ip", "address", "add", f"{bridge}/{'24' if family == 'v4' else '64'}", "dev", "br0",
+                   *(["nodad"] if family == "v6" else []))
+    lab.bridge.run("ip", *(["-6"] if family == "v6" else []), "route", "add", "default", "via",
+                   ANCHOR4 if family == "v4" else "fd30::3")
+    lab.serve(lab.bridge, "sshd", "tcp", 22, bridge)
+    shared = [(subnet, gateway, auxiliary) for (subnet, _, auxiliary), gateway in zip(SHARED, gateways)]
+    netadmin = lab.start(topology=lab.named(shared=shared))
+    applied = netadmin.apply(messages.exposure("tcp", 22, bridge))
+    assert applied.error < 0 and "is the gateway of the shared network" in applied.reason
+    assert outcome(lab.client, "tcp", external, 22, 2) == "refused"

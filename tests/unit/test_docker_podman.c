@@ -213,6 +213,29 @@ static void podman_is_known_by_its_component(void **state)
     }
 }
 
+/* Docker names it where the network was made with --ip-range, and may leave it empty (WALL-5). */
+static void a_network_may_have_a_range(void **state)
+{
+    static const struct {
+        const char *range, *wanted;
+    } cases[] = {{"10.39.0.129/25", "10.39.0.128/25"}, {"", "-/0"}, {"10.40.0.0/25", NULL}, {"x", NULL}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct docker_network network;
+        char text[IP_SUBNET_TEXT_SIZE];
+        char json[256];
+
+        (void)snprintf(json, sizeof(json),
+                       "{\"Name\":\"n\",\"Id\":\"" ID_N "\",\"IPAM\":{\"Config\":[{\"Subnet\":\"10.39.0.0/24\","
+                       "\"IPRange\":\"%s\"}]}}",
+                       cases[i].range);
+        assert_int_equal(parse_network(json, &network), cases[i].wanted ? 0 : -EBADMSG);
+        if (cases[i].wanted)
+            assert_string_equal(ip_subnet_format(&network.subnets[0].range, text), cases[i].wanted);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -222,6 +245,7 @@ int main(void)
         cmocka_unit_test(labels_name_the_gateways_of_a_network),
         cmocka_unit_test(an_auxiliary_gateway_counts_more_than_a_label),
         cmocka_unit_test(podman_is_known_by_its_component),
+        cmocka_unit_test(a_network_may_have_a_range),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

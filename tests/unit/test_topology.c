@@ -183,6 +183,36 @@ static void shared_is_chosen_by_backends_name_and_alphabet(void **state)
     assert_int_equal(topology_choose_shared(&own, &external, &links, "", cases[0].backends), -ENOENT);
 }
 
+/* WALL-5: what is the host's must be known to be refused. */
+static void a_bridge_in_a_range_has_its_first_address(void **state)
+{
+    static const struct {
+        const char *subnet, *range, *gateway, *wanted;
+    } cases[] = {
+        {"10.39.0.0/24", "10.39.0.128/25", NULL, "10.39.0.128"}, {"10.39.0.0/24", "10.39.0.0/25", NULL, "10.39.0.1"},
+        {"10.39.0.0/24", "10.39.0.128/25", "10.39.0.9", "-"},    {"10.39.0.0/24", NULL, NULL, "-"},
+        {"fd39::/64", "fd39::8:0/112", NULL, "fd39::8:0"},       {"fd39::/64", "fd39::/112", NULL, "fd39::1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct docker_network inspected = {.subnet_count = 1};
+        struct docker_subnet *subnet = &inspected.subnets[0];
+        struct wire_network shared = {.subnet_count = 1};
+        char text[IP_ADDRESS_TEXT_SIZE];
+        struct ip_address found;
+
+        assert_int_equal(ip_subnet_parse(cases[i].subnet, &subnet->subnet), 0);
+        if (cases[i].range)
+            assert_int_equal(ip_subnet_parse(cases[i].range, &subnet->range), 0);
+        if (cases[i].gateway)
+            assert_int_equal(ip_address_parse(cases[i].gateway, &subnet->gateway), 0);
+        topology_work_out_bridge(&shared, &inspected);
+        found = wire_address_to(&shared.subnets[0].gateway);
+        assert_string_equal(ip_address_format(&found, text), cases[i].wanted);
+    }
+}
+
 static void errors_name_the_attached_networks(void **state)
 {
     static const char *const names[] = {"dmz", "transit"};
@@ -242,6 +272,7 @@ int main(void)
         cmocka_unit_test(the_better_match_wins_and_equal_ones_are_ambiguous),
         cmocka_unit_test(external_is_found_by_network_or_interface),
         cmocka_unit_test(shared_is_chosen_by_backends_name_and_alphabet),
+        cmocka_unit_test(a_bridge_in_a_range_has_its_first_address),
         cmocka_unit_test(errors_name_the_attached_networks),
         cmocka_unit_test(ipv6_faults_come_with_the_line_for_the_engine),
     };

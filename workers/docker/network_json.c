@@ -21,6 +21,7 @@ enum state {
     CONFIGURATIONS,
     CONFIGURATION,
     SUBNET,
+    RANGE,
     GATEWAY,
     AUXILIARY,
     AUXILIARY_GATEWAY4,
@@ -39,6 +40,7 @@ static const struct json_rule rules[] = {
     {IPAM, CONFIGURATIONS, "Config"},
     {CONFIGURATIONS, CONFIGURATION, JSON_EVERY_ELEMENT},
     {CONFIGURATION, SUBNET, "Subnet"},
+    {CONFIGURATION, RANGE, "IPRange"},
     {CONFIGURATION, GATEWAY, "Gateway"},
     {CONFIGURATION, AUXILIARY, "AuxiliaryAddresses"},
     {AUXILIARY, AUXILIARY_GATEWAY4, "DefaultGatewayIPv4"},
@@ -78,6 +80,23 @@ static const char *read_subnet(struct network_record *record, const struct json_
     return NULL;
 }
 
+/* Empty where there is none. */
+static const char *read_range(struct network_record *record, const struct json_value *value)
+{
+    char text[IP_SUBNET_TEXT_SIZE];
+    struct ip_subnet range;
+
+    if (json_value_copy(value, text, sizeof(text)) < 0)
+        return "an IPRange in IPAM.Config is no subnet";
+    if (text[0] == '\0')
+        return NULL;
+    if (ip_subnet_parse(text, &range) < 0)
+        return "an IPRange in IPAM.Config is no subnet";
+    range.address = ip_subnet_first(&range);
+    current_subnet(record)->range = range;
+    return NULL;
+}
+
 static const char *read_text(const struct json_value *value, char *target, size_t size, const char *broken)
 {
     return json_value_copy(value, target, size) < 0 ? broken : NULL;
@@ -110,6 +129,8 @@ static const char *read_value(struct network_record *record, unsigned int state,
         return begin_subnet(record);
     case SUBNET:
         return read_subnet(record, value);
+    case RANGE:
+        return read_range(record, value);
     case GATEWAY:
         return read_address(value, IP_FAMILY_NONE, &current_subnet(record)->gateway,
                             "a Gateway in IPAM.Config is no address");
@@ -151,6 +172,8 @@ static const char *check_subnet(const struct docker_subnet *subnet)
 
     if (family == IP_FAMILY_NONE)
         return "an entry of IPAM.Config without Subnet";
+    if (subnet->range.address.family && !ip_subnet_contains(&subnet->subnet, &subnet->range.address))
+        return "an IPRange in IPAM.Config outside of its subnet";
     if ((subnet->gateway.family && subnet->gateway.family != family) ||
         (subnet->auxiliary_gateway.family && subnet->auxiliary_gateway.family != family))
         return "a gateway in IPAM.Config of another family than its subnet";

@@ -66,6 +66,7 @@ struct docker_container {
 
 struct docker_subnet {
     struct ip_subnet subnet;
+    struct ip_subnet range;              /* IPRange, that Docker gives addresses from; of no family without one */
     struct ip_address gateway;           /* may be none */
     struct ip_address auxiliary_gateway; /* DefaultGatewayIPv4 or …6, or the label (GW-1); may be none */
 };

@@ -247,6 +247,7 @@ static void finish(struct discovery *discovery)
     topology->header = message_header_make(MESSAGE_TOPOLOGY, sizeof(*topology), 0);
     topology_fill_network(&topology->external, &discovery->external.mac, external, &discovery->external_record);
     topology_fill_network(&topology->shared, &shared->mac, shared, &discovery->shared_record);
+    topology_work_out_bridge(&topology->shared, &discovery->shared_record);
     topology->is_final = discovery->is_final;
     log_choice(discovery);
     text_copy_cut(discovery->chosen_id, sizeof(discovery->chosen_id), shared->id);

@@ -118,6 +118,20 @@ void topology_fill_network(struct wire_network *wire, const struct mac_address *
         fill_subnet(&wire->subnets[i], &inspected->subnets[i]);
 }
 
+void topology_work_out_bridge(struct wire_network *shared, const struct docker_network *inspected)
+{
+    for (size_t i = 0; i < inspected->subnet_count; i++) {
+        const struct docker_subnet *subnet = &inspected->subnets[i];
+        struct ip_address address = subnet->range.address;
+
+        if (subnet->gateway.family != IP_FAMILY_NONE || address.family == IP_FAMILY_NONE)
+            continue;
+        if (ip_address_equal(&address, &subnet->subnet.address))
+            address.bytes[ip_family_length(address.family) - 1] |= 1;
+        shared->subnets[i].gateway = wire_address_from(&address);
+    }
+}
+
 const char *topology_network_names(const struct own_container *own, char text[NETWORK_NAMES_SIZE])
 {
     size_t length = 0;

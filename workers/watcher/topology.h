@@ -37,6 +37,13 @@ int topology_choose_shared(const struct own_container *own, const struct topolog
                            const struct link_table *links, const char *pinned, const size_t *backends)
     __attribute__((warn_unused_result));
 
+/*
+ * Names the address of the host's bridge where Docker's configuration does not but has an IPRange: it is the first of
+ * that, the range's network address too (measured, 20.10.24 and 28.5.2). Without a range it is the subnet's first, as
+ * netadmin knows. Of a macvlan network no bridge has it, and a gateway that is not configured is none.
+ */
+void topology_work_out_bridge(struct wire_network *shared, const struct docker_network *inspected);
+
 /* `own` and `inspected` may be NULL: a network that Docker does not know. */
 void topology_fill_network(struct wire_network *wire, const struct mac_address *mac, const struct own_network *own,
                            const struct docker_network *inspected);
