@@ -251,6 +251,23 @@ def test_disc4_nothing_is_exposed_before_the_topology_is_final(lab):
     assert "80 : 172.30.0.5 . 8080" in lab.ruleset()
 
 
+def test_disc4_a_provisional_network_judges_no_state(lab):
+    """The first backend sits on another network than the fallback: its state may come before that topology, and is not
+    refused by the fallback's subnet."""
+    netadmin = lab.start(topology=lab.topology(is_final=False))
+    assert netadmin.expose().error == 0
+    for datagram in messages.state([messages.exposure("tcp", 80, "172.31.0.5", 8080)], 2):
+        netadmin.watcher.send(datagram)
+    netadmin.ping(1)
+    netadmin.ping(2)
+    for datagram in messages.state([], 3):
+        netadmin.watcher.send(datagram)
+    answer = netadmin.receive_applied()
+    assert (answer.generation, answer.error) == (3, 0)
+    netadmin.kill()  # the log is complete
+    assert netadmin.logged("desired state refused") == []
+
+
 def test_interface_that_comes_back_under_another_name_gets_its_rules(lab):
     netadmin = lab.start()
     netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080))

@@ -57,7 +57,7 @@ def test_a_proxy_with_exact_paths_is_told_from_one_with_switches(lab, docker, pa
     watcher.state(WEB)
 
 
-@pytest.mark.parametrize("oldest, newest, spoken", [("1.44", "1.52", 52), ("1.44", "1.99", 52), ("1.12", "1.41", 41),
+@pytest.mark.parametrize("oldest, newest, spoken", [("1.44", "1.52", 52), ("1.44", "1.99", 57), ("1.12", "1.41", 41),
                                                     ("1.24", "1.47", 47)])
 def test_the_api_version_is_negotiated(lab, docker, oldest, newest, spoken):
     """SPEC 10, 11: engines that serve nothing below 1.44, and those that end at 1.41."""

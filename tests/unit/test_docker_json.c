@@ -492,9 +492,9 @@ static void the_api_version_is_negotiated(void **state)
     assert_string_equal(version.engine, "28.5.2");
     assert_int_equal(negotiate("{\"ApiVersion\":\"1.41\"}", &version), 0);
     assert_int_equal(version.api_negotiated, DOCKER_API_OLDEST);
-    assert_int_equal(negotiate("{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.52\"}", &version), 0);
+    assert_int_equal(negotiate("{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.57\"}", &version), 0);
     assert_int_equal(version.api_negotiated, DOCKER_API_NEWEST);
-    assert_int_equal(negotiate("{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.53\"}", &version), -EPROTONOSUPPORT);
+    assert_int_equal(negotiate("{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.58\"}", &version), -EPROTONOSUPPORT);
     assert_int_equal(negotiate("{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.48\"}", &version), -EPROTONOSUPPORT);
     assert_int_equal(negotiate("{\"ApiVersion\":\"1.40\"}", &version), -EPROTONOSUPPORT);
     assert_int_equal(negotiate("{\"ApiVersion\":\"2.0\"}", &version), -EBADMSG);

@@ -105,7 +105,7 @@ struct docker_event {
 
 /* API versions 1.x: only the number behind the point counts. */
 #define DOCKER_API_OLDEST 41 /* Engine 20.10 */
-#define DOCKER_API_NEWEST 52 /* Engine 29 */
+#define DOCKER_API_NEWEST 57 /* read from its public description; Engine 29 begins at 52 */
 
 struct docker_version {
     char engine[NAME_SIZE];      /* "28.5.2" */

@@ -127,7 +127,7 @@ int docker_version_negotiate(struct docker_version *version, const char **ret_re
         return -EPROTONOSUPPORT;
     }
     if (version->api_minimum > DOCKER_API_NEWEST) {
-        *ret_reason = "the engine is too new: it does not speak API 1.52 or older any more";
+        *ret_reason = "the engine is too new: it does not speak API 1.57 or older any more";
         return -EPROTONOSUPPORT;
     }
     version->api_negotiated = version->api < DOCKER_API_NEWEST ? version->api : DOCKER_API_NEWEST;

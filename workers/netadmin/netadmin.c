@@ -139,6 +139,12 @@ static int judge_desired(const struct netadmin *netadmin, const struct wire_netw
     return policy_check(&policy, &netadmin->desired, reason);
 }
 
+/* Before the shared network is settled a state waits, and is not judged by one that may be replaced (DISC-4). */
+static bool is_settled_for(const struct netadmin *netadmin)
+{
+    return netadmin->topology.is_final || desired_state_count(&netadmin->desired) == 0;
+}
+
 /* The policy knows the topology: only here, just before applying, can it judge. What only a subnet allows that the
  * interface does not have (WALL-5) waits: its addresses may be on their way. */
 static void check_desired(struct netadmin *netadmin)
@@ -146,7 +152,7 @@ static void check_desired(struct netadmin *netadmin)
     char reason[REASON_SIZE];
     int result;
 
-    if (!netadmin->has_desired)
+    if (!netadmin->has_desired || !is_settled_for(netadmin))
         return;
     result = judge_desired(netadmin, &netadmin->topology.shared, reason);
     if (result < 0) {
@@ -192,11 +198,9 @@ static void show_entries(const struct map_state *held)
     }
 }
 
-/* Nothing is exposed before the shared network is settled: what comes earlier waits (DISC-4). */
 static bool may_apply_desired(const struct netadmin *netadmin)
 {
-    return netadmin->has_desired && !netadmin->desired_waits &&
-           (netadmin->topology.is_final || desired_state_count(&netadmin->desired) == 0);
+    return netadmin->has_desired && !netadmin->desired_waits && is_settled_for(netadmin);
 }
 
 static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAMILY_INDEX_MAX_])
@@ -417,8 +421,6 @@ static void on_watcher_closed(struct channel *channel, int error, const char *re
     (void)channel;
     if (error < 0)
         log_error("connection to the watcher ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    else
-        log_debug("the watcher has gone");
     drop_watcher(userdata);
 }
 
