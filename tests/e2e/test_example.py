@@ -1,10 +1,11 @@
 """compose/example.yaml, whole and as shipped: what a stranger copies works."""
 
 import json
+import pathlib
 
 import pytest
 
-from direct import ANCHOR, CAPABILITIES, FAMILIES
+from direct import ANCHOR, CAPABILITIES, FAMILIES, Direct
 from lab import podman
 from lab.instance import OUTSIDE_PORT
 from lab.machine import CHECKOUT, wait_until
@@ -73,20 +74,24 @@ def test_the_example_ends_cleanly(lab, example):
     wait_answer(lab.lanhost1, "tcp", 4, 25, "smtp")
 
 
+def groups(pid):
+    """The groups that a process is in, also those that it can only become."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return {int(word) for line in status.splitlines() if line.startswith(("Gid:", "Groups:")) for word in line.split()[1:]}
+
+
 @pytest.mark.not_on("podman", "its HostConfig shows what capabilities are left, not what was asked for")
 def test_the_example_asks_for_no_more_than_it_needs(example):
-    """SPEC 11: capabilities, read-only root, no Docker socket but in the proxy, which lets nobody write."""
+    """SPEC 11, WALL-7: capabilities, read-only root, no Docker socket but in the network-anchor, held by the gate alone."""
     anchor = example.inspect(ANCHOR)["HostConfig"]
     assert anchor["CapDrop"] == ["ALL"] and anchor["ReadonlyRootfs"] and not anchor["Privileged"]
     assert {name.removeprefix("CAP_") for name in anchor["CapAdd"]} == set(CAPABILITIES)
-    with_socket = [service for service in (ANCHOR, "socket-proxy", "smtp", "imap", "web", "dns", "database")
+    with_socket = [service for service in (ANCHOR, "smtp", "imap", "web", "dns", "database")
                    if "docker.sock" in json.dumps(example.inspect(service)["Mounts"])]
-    assert with_socket == ["socket-proxy"]
-    proxy = example.address("socket-proxy", "control")
-    status = example.namespace(ANCHOR).run(
-        ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--request", "POST",
-         f"http://{proxy}:2375/v1.41/containers/{example.container('smtp')}/stop"]).stdout
-    assert status == "403"
+    assert with_socket == [ANCHOR]
+    socket = pathlib.Path(f"/proc/{example.inspect(ANCHOR)['State']['Pid']}/root/var/run/docker.sock").stat().st_gid
+    holders = {name for name, pid in Direct.programs(example) if socket in groups(pid)}
+    assert holders == {"anchord-gate"}
 
 
 @pytest.mark.not_on("podman", "the transit network is made beforehand there, not from these variables")

@@ -54,7 +54,7 @@ PROJECTS = {
         {"caddy": "192.0.2.5"}, ("tcp/80 is exposed by caddy, too",)),
     "jellyfin": Expected(
         {"jellyfin": "tcp/8096, udp/7359", "gluetun": "tcp/8085, tcp/8888", "homepage": "tcp/3000"}, {},
-        ("anchord-socket-proxy", "anchord-control", "whatever port of the host",
+        ("whatever port of the host",
          "gluetun: may have rules that name an interface")),
     "pihole": Expected(
         {"pihole": "tcp/8080:80, tcp/8443:443"}, {"pihole": ("tcp/53 was bound", "udp/53 was bound")},
@@ -129,27 +129,22 @@ def example_anchor(lab):
     return json.loads(example.configuration())
 
 
-def check_anchor(found, example, names):
-    """The two services and the networks that were added, against those of compose/example.yaml."""
+def check_anchor(found, example):
+    """The service and the networks that were added, against those of compose/example.yaml."""
     anchor, wanted = found["services"]["network-anchor"], dict(example["services"]["network-anchor"])
-    for key in ("cap_add", "cap_drop", "security_opt", "read_only", "tmpfs", "restart", "sysctls"):
+    for key in ("cap_add", "cap_drop", "security_opt", "read_only", "tmpfs", "restart", "sysctls", "volumes"):
         assert anchor[key] == wanted[key], key
     assert anchor["environment"]["ANCHORD_EXT_NETWORK"] == "lan"
     assert anchor["environment"]["COMPOSE_PROJECT_NAME"] == found["name"]
-    assert anchor["environment"]["DOCKER_HOST"] == f"tcp://{names['socket-proxy']}:2375"
     assert set(anchor["environment"]) == set(wanted["environment"])
-    assert set(anchor["networks"]) == {"lan", "transit", names["control"]}
+    assert set(anchor["networks"]) == {"lan", "transit"}
     assert anchor["networks"]["lan"]["driver_opts"] == wanted["networks"]["lan"]["driver_opts"]
-    proxy = found["services"][names["socket-proxy"]]
-    for key in ("image", "environment", "volumes", "restart"):
-        assert proxy[key] == example["services"]["socket-proxy"][key], key
     transit = found["networks"]["transit"]
     for key in ("driver_opts", "enable_ipv6"):
         assert transit[key] == example["networks"]["transit"][key], key
     assert [set(each["aux_addresses"]) for each in transit["ipam"]["config"]] == [
         {"DefaultGatewayIPv4"}, {"DefaultGatewayIPv6"}]
     assert found["networks"]["lan"] == example["networks"]["lan"]
-    assert found["networks"][names["control"]]["internal"]
 
 
 def has_way_out(project, name):
@@ -201,11 +196,8 @@ def test_a_project_of_others_is_wrapped(lab, anchord_image, example_anchor, name
     project.add_file("override.yaml", result.stdout)
     merged = project.configuration()
     after = json.loads(merged)
-    names = {part: f"anchord-{part}" if part in {**before["services"], **before.get("networks", {})} else part
-             for part in ("socket-proxy", "control")}
-    check_anchor(after, example_anchor, names)
-    added = {"network-anchor", names["socket-proxy"]}
-    assert set(after["services"]) == set(before["services"]) | added
+    check_anchor(after, example_anchor)
+    assert set(after["services"]) == set(before["services"]) | {"network-anchor"}
     for service in before["services"]:
         check_service(service, before, after["services"][service], expected)
 

@@ -144,48 +144,35 @@ static void write_lan_attachment(FILE *stream, const struct plan *plan)
 
 static void write_network_anchor(FILE *stream, const struct plan *plan)
 {
-    (void)fprintf(
-        stream,
-        "  %s:\n"
-        "    image: \"%s\"\n"
-        "    restart: unless-stopped\n"
-        "    cap_drop: [ALL]\n"
-        "    cap_add: [NET_ADMIN, NET_RAW,%s SETUID, SETGID, SETPCAP, KILL, CHOWN]\n"
-        "    security_opt: [\"no-new-privileges:true\"]\n"
-        "    read_only: true\n"
-        "    tmpfs: [/run]\n"
-        "    environment:\n"
-        "      COMPOSE_PROJECT_NAME: ${COMPOSE_PROJECT_NAME}\n"
-        "      ANCHORD_EXT_NETWORK: \"%s\"\n"
-        "%s"
-        "      DOCKER_HOST: tcp://%s:2375\n"
-        "    sysctls:\n"
-        "      - net.ipv6.conf.all.forwarding=1\n"
-        "      # Engines before 27 read the next line in place of the driver_opts below (eth0: the\n"
-        "      # interface on the LAN); newer engines refuse it.\n"
-        "      # - net.ipv6.conf.eth0.accept_ra=2\n"
-        "    networks:\n",
-        plan->names.network_anchor, plan->options->image ? plan->options->image : "${ANCHORD_IMAGE:-anchord:dev}",
-        plan->options->use_dhcp ? " NET_BIND_SERVICE," : "", plan->options->lan,
-        plan->options->use_dhcp ? "      ANCHORD_ADDRESS_MODE: dhcp-refresh\n" : "", plan->names.socket_proxy);
-    write_lan_attachment(stream, plan);
-    (void)fprintf(stream, "      %s: {}\n      %s: {}\n    depends_on: [%s]\n\n", plan->names.transit,
-                  plan->names.control, plan->names.socket_proxy);
-}
-
-static void write_socket_proxy(FILE *stream, const struct plan *plan)
-{
     (void)fprintf(stream,
-                  "  # Only this proxy holds the Docker socket for anchord. It lets nothing write, but reading is more "
-                  "than a list:\n"
-                  "  # every file and log of every container of the host, too (docs/docker-access.md).\n"
                   "  %s:\n"
-                  "    image: tecnativa/docker-socket-proxy:latest\n"
+                  "    image: \"%s\"\n"
                   "    restart: unless-stopped\n"
-                  "    environment: {CONTAINERS: 1, NETWORKS: 1, EVENTS: 1, VERSION: 1, PING: 1, POST: 0}\n"
-                  "    volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]\n"
-                  "    networks: [%s]\n\n",
-                  plan->names.socket_proxy, plan->names.control);
+                  "    cap_drop: [ALL]\n"
+                  "    cap_add: [NET_ADMIN, NET_RAW,%s SETUID, SETGID, SETPCAP, KILL, CHOWN]\n"
+                  "    security_opt: [\"no-new-privileges:true\"]\n"
+                  "    read_only: true\n"
+                  "    tmpfs: [/run]\n"
+                  "    # anchord-gate, a process of its own that parses nothing, holds the socket and lets through "
+                  "what the others\n"
+                  "    # need.\n"
+                  "    volumes: [\"/var/run/docker.sock:/var/run/docker.sock\"]\n"
+                  "    environment:\n"
+                  "      COMPOSE_PROJECT_NAME: ${COMPOSE_PROJECT_NAME}\n"
+                  "      ANCHORD_EXT_NETWORK: \"%s\"\n"
+                  "%s"
+                  "    sysctls:\n"
+                  "      - net.ipv6.conf.all.forwarding=1\n"
+                  "      # Engines before 27 read the next line in place of the driver_opts below (eth0: the\n"
+                  "      # interface on the LAN); newer engines refuse it.\n"
+                  "      # - net.ipv6.conf.eth0.accept_ra=2\n"
+                  "    networks:\n",
+                  plan->names.network_anchor,
+                  plan->options->image ? plan->options->image : "${ANCHORD_IMAGE:-anchord:dev}",
+                  plan->options->use_dhcp ? " NET_BIND_SERVICE," : "", plan->options->lan,
+                  plan->options->use_dhcp ? "      ANCHORD_ADDRESS_MODE: dhcp-refresh\n" : "");
+    write_lan_attachment(stream, plan);
+    (void)fprintf(stream, "      %s: {}\n\n", plan->names.transit);
 }
 
 static void write_networks(FILE *stream, const struct plan *plan)
@@ -218,7 +205,6 @@ static void write_networks(FILE *stream, const struct plan *plan)
                       ip_subnet_format(&plan->subnets[i], subnet), i == OPTIONS_IPV4 ? 4 : 6,
                       ip_address_format(&plan->gateways[i], gateway));
     }
-    (void)fprintf(stream, "\n  %s:\n    internal: true\n", plan->names.control);
 }
 
 /* --- what --check compares ------------------------------------------------------------------------------- */
@@ -295,7 +281,6 @@ void override_write(FILE *stream, const struct plan *plan)
         }
         if (!plan->is_wrapped) {
             write_network_anchor(stream, plan);
-            write_socket_proxy(stream, plan);
             write_networks(stream, plan);
         }
     }

@@ -48,10 +48,8 @@ struct plan_finding {
 /* The names in Compose of what is added. */
 struct plan_names {
     const char *network_anchor;
-    const char *socket_proxy;
     const char *lan;
     const char *transit;
-    const char *control;
 };
 
 struct plan {

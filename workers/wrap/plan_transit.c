@@ -47,10 +47,8 @@ static int choose_names(struct plan *plan)
         const char **name;
     } choices[] = {
         {"network-anchor", is_service, &plan->names.network_anchor},
-        {"socket-proxy", is_service, &plan->names.socket_proxy},
         {"lan", is_network, &plan->names.lan},
         {"transit", is_network, &plan->names.transit},
-        {"control", is_network, &plan->names.control},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(choices); i++) {
