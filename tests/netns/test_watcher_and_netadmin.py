@@ -44,6 +44,9 @@ class Anchor:
         self.docker.put(fake_docker.own_container(
             dmz=fake_docker.endpoint(fake_docker.DMZ_ID, LAN4, netadmin_lab.EXTERNAL_MAC),
             transit=fake_docker.endpoint(fake_docker.TRANSIT_ID, netadmin_lab.ANCHOR4, netadmin_lab.SHARED_MAC)))
+        # Docker names a larger subnet than the other labs have; the link bears it out (WALL-5).
+        self.lab.anchor.run("ip", "address", "del", f"{netadmin_lab.ANCHOR4}/24", "dev", "shared0")
+        self.lab.anchor.run("ip", "address", "add", f"{netadmin_lab.ANCHOR4}/16", "dev", "shared0")
         self.world = World(self.docker, random.Random(SEED))
         self.netadmin = lab.start(ready=False)
         self.watcher = scene.start(link=False, poll=600)
