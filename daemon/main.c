@@ -114,7 +114,8 @@ static const struct command {
     {"ruleset", ruleset_command, false,
      "Usage: anchord ruleset\n"
      "\n"
-     "Prints the tables ip anchord_v4 and ip6 anchord_v6 as they stand in the kernel, in nft's syntax.\n"
+     "Prints the tables ip anchord_v4 and ip6 anchord_v6, and anchord_skeleton, which keeps the namespace\n"
+     "closed before they come, as they stand in the kernel, in nft's syntax.\n"
      "Needs CAP_NET_ADMIN in the anchor's network namespace, as docker exec gives it."},
     {"status", status_command, true,
      "Usage: anchord status [--json] [--watch]\n"

@@ -1,7 +1,7 @@
 /*
  * What the supervisor pins of a request, percent-encoded as libcurl writes it, so that it is compared byte by byte.
  *
- * Made once from CONFIGURE_GATE; read by template.c for each request. Pure, runs without any privilege.
+ * Made once from CONFIGURE_GATE; read by table.c for each request. Pure, runs without any privilege.
  */
 #pragma once
 

@@ -38,7 +38,7 @@ static int tell_absence(struct telling *telling, const struct watch_absence *abs
     (void)snprintf(
         finding.reason, sizeof(finding.reason),
         "cannot be read since %.19sZ: %.200s; what is exposed stays, nothing new is seen; %s", since, absence->reason,
-        absence->is_socket ? "if Docker runs, its socket file is a new one: recreate this container, or mount "
+        absence->is_socket ? "if Docker runs, its socket file is a new one: restart this container, or mount "
                              "the socket's directory"
                            : "if Docker runs, look at what DOCKER_HOST names: a socket proxy whose own socket "
                              "file went stale has to be restarted");
