@@ -92,8 +92,8 @@ def test_options_reach_the_file():
     assert anchor["networks"]["lan"]["ipv6_address"] == "fd00::5"
     assert found["networks"]["lan"]["name"] == anchor["environment"]["ANCHORD_EXT_NETWORK"] == "my_lan"
     assert found["networks"]["transit"]["ipam"]["config"] == [
-        {"subnet": "10.31.7.0/24", "aux_addresses": {"DefaultGatewayIPv4": "10.31.7.2"}},
-        {"subnet": "fd31:7::/64", "aux_addresses": {"DefaultGatewayIPv6": "fd31:7::2"}}]
+        {"subnet": "10.31.7.0/24", "gateway": "10.31.7.1", "aux_addresses": {"DefaultGatewayIPv4": "10.31.7.2"}},
+        {"subnet": "fd31:7::/64", "gateway": "fd31:7::1", "aux_addresses": {"DefaultGatewayIPv6": "fd31:7::2"}}]
 
 
 def test_the_output_file_survives_bad_input(directory):

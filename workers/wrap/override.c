@@ -153,9 +153,8 @@ static void write_network_anchor(FILE *stream, const struct plan *plan)
                   "    security_opt: [\"no-new-privileges:true\"]\n"
                   "    read_only: true\n"
                   "    tmpfs: [/run]\n"
-                  "    # anchord-gate, a process of its own that parses nothing, holds the socket and lets through "
-                  "what the others\n"
-                  "    # need.\n"
+                  "    # anchord-gate, a process of its own that parses nothing, holds the socket and lets\n"
+                  "    # through what the others need.\n"
                   "    volumes: [\"/var/run/docker.sock:/var/run/docker.sock\"]\n"
                   "    environment:\n"
                   "      COMPOSE_PROJECT_NAME: ${COMPOSE_PROJECT_NAME}\n"
@@ -166,6 +165,10 @@ static void write_network_anchor(FILE *stream, const struct plan *plan)
                   "      # Engines before 27 read the next line in place of the driver_opts below (eth0: the\n"
                   "      # interface on the LAN); newer engines refuse it.\n"
                   "      # - net.ipv6.conf.eth0.accept_ra=2\n"
+                  "      # With this line the applications themselves answer a segment outside a connection's\n"
+                  "      # window, which is dropped otherwise. Where the host has not loaded nf_conntrack yet\n"
+                  "      # the container does not start with it.\n"
+                  "      # - net.netfilter.nf_conntrack_tcp_be_liberal=1\n"
                   "    networks:\n",
                   plan->names.network_anchor,
                   plan->options->image ? plan->options->image : "${ANCHORD_IMAGE:-anchord:dev}",
@@ -197,13 +200,15 @@ static void write_networks(FILE *stream, const struct plan *plan)
         plan->names.lan, plan->options->lan, plan->names.transit);
     for (size_t i = 0; i < OPTIONS_FAMILIES; i++) {
         char subnet[IP_SUBNET_TEXT_SIZE];
+        char bridge[IP_ADDRESS_TEXT_SIZE];
         char gateway[IP_ADDRESS_TEXT_SIZE];
 
         (void)fprintf(stream,
                       "        - subnet: \"%s\"\n"
+                      "          gateway: \"%s\" # the bridge's: named, so that nothing can be sent to the host\n"
                       "          aux_addresses: {DefaultGatewayIPv%d: \"%s\"}\n",
-                      ip_subnet_format(&plan->subnets[i], subnet), i == OPTIONS_IPV4 ? 4 : 6,
-                      ip_address_format(&plan->gateways[i], gateway));
+                      ip_subnet_format(&plan->subnets[i], subnet), ip_address_format(&plan->bridges[i], bridge),
+                      i == OPTIONS_IPV4 ? 4 : 6, ip_address_format(&plan->gateways[i], gateway));
     }
 }
 

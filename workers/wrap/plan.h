@@ -61,6 +61,7 @@ struct plan {
     bool is_wrapped; /* the project holds a network-anchor already */
     struct plan_names names;
     struct ip_subnet subnets[OPTIONS_FAMILIES];
+    struct ip_address bridges[OPTIONS_FAMILIES];
     struct ip_address gateways[OPTIONS_FAMILIES];
     struct plan_finding *findings; /* in the order of the services */
     struct plan_finding **findings_end;

@@ -128,12 +128,12 @@ static int choose_subnet(struct plan *plan, size_t family)
 }
 
 /* The bridge takes the first address of a subnet, the network-anchor the second, as in compose/example.yaml. */
-static struct ip_address gateway_of(const struct ip_subnet *subnet)
+static struct ip_address address_in(const struct ip_subnet *subnet, uint8_t number)
 {
-    struct ip_address gateway = ip_subnet_first(subnet);
+    struct ip_address address = ip_subnet_first(subnet);
 
-    gateway.bytes[ip_family_length(gateway.family) - 1] += 2;
-    return gateway;
+    address.bytes[ip_family_length(address.family) - 1] += number;
+    return address;
 }
 
 /* A project that has a network-anchor: its names are there, and it needs its transit network. */
@@ -164,7 +164,8 @@ int plan_transit(struct plan *plan)
 
     for (size_t family = 0; family < OPTIONS_FAMILIES && result == 0 && !plan->is_wrapped; family++) {
         result = choose_subnet(plan, family);
-        plan->gateways[family] = gateway_of(&plan->subnets[family]);
+        plan->bridges[family] = address_in(&plan->subnets[family], 1);
+        plan->gateways[family] = address_in(&plan->subnets[family], 2);
     }
     return result;
 }
