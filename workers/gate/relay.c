@@ -29,8 +29,9 @@ struct connection {
     int client;
     int docker; /* -1: not yet, or over */
     uint32_t client_events;
-    uint32_t docker_events;
-    size_t sent; /* of request.head */
+    uint32_t docker_events; /* 0: epoll does not have it, which would tell of its end whatever it was asked for */
+    bool is_answered;       /* the request: it may be so while its body is on its way */
+    size_t sent;            /* of request.head */
     size_t input_length;
     size_t answer_begin; /* what of `answer` the client has not taken */
     size_t answer_end;
@@ -97,7 +98,17 @@ static void end_connection(struct connection *connection)
     watch_listener(connection->listener);
 }
 
-/* What is waited for follows from the state alone. */
+static void watch_docker(struct connection *connection, uint32_t events)
+{
+    int operation = connection->docker_events == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+
+    if (connection->docker < 0 || events == connection->docker_events)
+        return;
+    control(operation, connection->docker, events, connection_key(connection, KEY_DOCKER));
+    connection->docker_events = events;
+}
+
+/* What is waited for follows from the state alone. Of Docker nothing, until the client has what it said last. */
 static void watch(struct connection *connection)
 {
     bool has_answer = connection->answer_end > connection->answer_begin;
@@ -108,14 +119,12 @@ static void watch(struct connection *connection)
 
     if ((connection->state == STATE_READING && !has_answer) || (must_send && !has_unsent))
         client |= EPOLLIN;
-    if (must_send && has_unsent)
+    if (must_send && has_unsent && !has_answer)
         docker |= EPOLLOUT;
     if (client != connection->client_events)
         control(EPOLL_CTL_MOD, connection->client, client, connection_key(connection, KEY_CLIENT));
-    if (connection->docker >= 0 && docker != connection->docker_events)
-        control(EPOLL_CTL_MOD, connection->docker, docker, connection_key(connection, KEY_DOCKER));
     connection->client_events = client;
-    connection->docker_events = docker;
+    watch_docker(connection, docker);
 }
 
 /* --- back to the client ---------------------------------------------------------------------------------- */
@@ -170,6 +179,7 @@ static void on_docker_ready(struct connection *connection)
         return;
     }
     connection->answer_end = (size_t)length;
+    connection->is_answered = true;
     if (connection->state == STATE_ANSWERING)
         connection->state = STATE_READING;
     flush_answer(connection);
@@ -205,8 +215,8 @@ static bool connect_to_docker(struct connection *connection)
         connect(connection->docker, (const struct sockaddr *)&relay.docker, sizeof(relay.docker)) < 0)
         error = errno;
     if (error == 0) {
-        connection->docker_events = EPOLLIN;
-        control(EPOLL_CTL_ADD, connection->docker, EPOLLIN, connection_key(connection, KEY_DOCKER));
+        connection->docker_events = 0;
+        watch_docker(connection, EPOLLIN);
         return true;
     }
     (void)snprintf(text, sizeof(text), "%s: %s", relay.docker.sun_path, explain_connect(error));
@@ -251,7 +261,7 @@ static void send_request(struct connection *connection)
         drop_input(connection, length);
     }
     if (request->body_length == 0)
-        connection->state = STATE_ANSWERING;
+        connection->state = connection->is_answered ? STATE_READING : STATE_ANSWERING;
 }
 
 static void take_request(struct connection *connection)
@@ -273,6 +283,7 @@ static void take_request(struct connection *connection)
     }
     drop_input(connection, connection->request.taken);
     connection->sent = 0;
+    connection->is_answered = false;
     connection->state = STATE_SENDING;
     if (connection->docker < 0 && !connect_to_docker(connection))
         return;
@@ -292,9 +303,7 @@ static void on_client_ready(struct connection *connection, uint32_t events)
             end_connection(connection);
             return;
         }
-        connection->input_length += (size_t)length;
-        if (connection->state == STATE_SENDING)
-            send_request(connection);
+        connection->input_length += (size_t)length; /* of a body, it goes on when Docker can take it */
         return;
     }
     if (events & (EPOLLHUP | EPOLLERR))
@@ -347,16 +356,15 @@ void relay_on_ready(uint32_t key, uint32_t events)
         on_listener_ready(listener);
         return;
     }
-    if (events & EPOLLOUT) {
-        if (kind == KEY_CLIENT)
-            flush_answer(connection);
-        else
-            send_request(connection);
-    }
+    if (kind == KEY_CLIENT && (events & EPOLLOUT))
+        flush_answer(connection);
     if (connection->state != STATE_FREE && kind == KEY_CLIENT && (events & ~(uint32_t)EPOLLOUT))
         on_client_ready(connection, events);
-    else if (connection->state != STATE_FREE && kind == KEY_DOCKER && (events & ~(uint32_t)EPOLLOUT))
+    /* What Docker says comes first: it may say why it takes no more of a body. */
+    if (kind == KEY_DOCKER && (events & ~(uint32_t)EPOLLOUT))
         on_docker_ready(connection);
+    else if (kind == KEY_DOCKER)
+        send_request(connection);
     if (connection->state == STATE_READING && connection->input_length > 0 && connection->answer_end == 0)
         take_request(connection);
     if (connection->state != STATE_FREE)
