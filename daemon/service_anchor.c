@@ -251,7 +251,7 @@ int service_anchor_run(const struct configuration *configuration)
         result = namespace_watch_new(anchor.event, on_namespace_lost, &anchor, &anchor.watch);
     }
     if (result == 0) {
-        step = (struct role_step){"lock the namespace", "abstract socket"};
+        step = (struct role_step){"lock the namespace", "anchord_lock"};
         anchor.monitoring = monitoring_new(anchor.event, configuration, anchor.readiness.required);
         prepare_control(&anchor);
         result = namespace_lock_new(anchor.event, &callbacks, &anchor.lock);
