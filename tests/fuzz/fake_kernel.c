@@ -1,7 +1,8 @@
 /* Netlink sockets that answer from a tape; see fake_kernel.h. Linked into fuzz targets and unit tests only. */
 #include "tests/fuzz/fake_kernel.h"
 
-#include "workers/netadmin/rtnetlink.h"
+#include "common/cleanup.h"
+#include "workers/nftables/netlink_message.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>

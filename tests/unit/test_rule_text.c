@@ -1,5 +1,6 @@
 /* Unit tests of workers/ruleset/rule_text: rules in the kernel's encoding, and what nft would print for them. */
 #include "workers/ruleset/rule_text.h"
+#include "workers/ruleset/symbols.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 
@@ -266,6 +267,16 @@ static void a_comment_is_what_nft_writes(void **state)
     }
 }
 
+static void a_priority_far_from_every_name_is_a_number(void **state)
+{
+    char priority[SYMBOL_PRIORITY_SIZE];
+
+    (void)state;
+    assert_string_equal(symbol_priority(NF_INET_FORWARD, 5, priority), "filter + 5");
+    assert_string_equal(symbol_priority(NF_INET_FORWARD, INT32_MAX, priority), "2147483647");
+    assert_string_equal(symbol_priority(NF_INET_FORWARD, INT32_MIN, priority), "-2147483648");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_masked_address_is_not_looked_up, begin, end),
         cmocka_unit_test_setup_teardown(a_comment_is_what_nft_writes, begin, end),
         cmocka_unit_test_setup_teardown(a_mask_over_a_part_is_not_taken_for_a_prefix, begin, end),
+        cmocka_unit_test(a_priority_far_from_every_name_is_a_number),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

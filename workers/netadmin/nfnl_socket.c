@@ -3,6 +3,7 @@
 
 #include "common/text.h"
 #include "workers/netadmin/rtnetlink.h"
+#include "workers/nftables/netlink_message.h"
 
 #include <libnftnl/common.h>
 #include <linux/netfilter/nfnetlink.h>

@@ -4,6 +4,7 @@
 #include "common/text.h"
 #include "workers/netadmin/nfnl_socket.h"
 #include "workers/netadmin/rtnetlink.h"
+#include "workers/nftables/netlink_message.h"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>

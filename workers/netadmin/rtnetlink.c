@@ -3,6 +3,7 @@
 #include "workers/netadmin/rtnetlink.h"
 
 #include "common/text.h"
+#include "workers/nftables/netlink_message.h"
 
 #include <linux/rtnetlink.h>
 #include <string.h>

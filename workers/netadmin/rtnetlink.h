@@ -69,15 +69,6 @@ DEFINE_POINTER_CLEANUP(struct mnl_socket, (void)mnl_socket_close, rtnetlink_sock
 int rtnetlink_monitor_drain(struct mnl_socket *monitor, rtnetlink_handler handler, void *userdata)
     __attribute__((warn_unused_result));
 
-/*
- * Whether a whole message stands at the beginning of `rest` bytes. libmnl's mnl_nlmsg_ok() alone takes a length beyond
- * INT_MAX for a negative one, which fits everywhere (found by fuzz_rtnetlink).
- */
-static inline bool netlink_message_is_whole(const struct nlmsghdr *message, int rest)
-{
-    return mnl_nlmsg_ok(message, rest) && message->nlmsg_len <= (uint32_t)rest;
-}
-
 /* Sorts the attributes behind a family header of `header_size` bytes into table[0 … maximum]; absent: NULL. */
 void rtnetlink_attributes(const struct nlmsghdr *message, size_t header_size, const struct nlattr **table,
                           uint16_t maximum);

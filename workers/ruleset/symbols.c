@@ -125,7 +125,7 @@ const char *symbol_priority(uint32_t hook, int32_t priority, char text[SYMBOL_PR
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        int32_t offset = priority - names[i].priority;
+        int64_t offset = (int64_t)priority - names[i].priority;
 
         if (offset > PRIORITY_REACH || offset < -PRIORITY_REACH ||
             (names[i].only_hook >= 0 && names[i].only_hook != (int32_t)hook))
@@ -134,7 +134,7 @@ const char *symbol_priority(uint32_t hook, int32_t priority, char text[SYMBOL_PR
             (void)snprintf(text, SYMBOL_PRIORITY_SIZE, "%s", names[i].name);
         else
             (void)snprintf(text, SYMBOL_PRIORITY_SIZE, "%s %c %d", names[i].name, offset > 0 ? '+' : '-',
-                           offset > 0 ? offset : -offset);
+                           (int)(offset > 0 ? offset : -offset));
         return text;
     }
     (void)snprintf(text, SYMBOL_PRIORITY_SIZE, "%d", priority);

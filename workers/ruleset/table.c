@@ -1,6 +1,7 @@
 /* One of our tables as the kernel holds it; see table.h. Runs in anchord-ruleset with CAP_NET_ADMIN. */
 #include "workers/ruleset/table.h"
 
+#include "workers/nftables/netlink_message.h"
 #include "workers/nftables/set_reading.h"
 
 #include <libnftnl/common.h>
@@ -24,6 +25,16 @@ void table_clear(struct table *table)
     *table = (struct table){.nfproto = table->nfproto, .family = table->family, .name = table->name};
 }
 
+/* Whether mnl_cb_run() may go through it. */
+static bool is_readable(const void *answer, int rest)
+{
+    const struct nlmsghdr *message = answer;
+
+    while (netlink_message_is_whole(message, rest))
+        message = mnl_nlmsg_next(message, &rest);
+    return !mnl_nlmsg_ok(message, rest);
+}
+
 /* Sends a request and hands each answer to `on_message`, which returns MNL_CB_OK or MNL_CB_ERROR with errno. */
 static int request(struct mnl_socket *socket, struct nlmsghdr *message, mnl_cb_t on_message, void *userdata)
 {
@@ -39,9 +50,12 @@ static int request(struct mnl_socket *socket, struct nlmsghdr *message, mnl_cb_t
 
         if (length < 0)
             return -errno;
+        if (!is_readable(answer, (int)length))
+            return -EBADMSG;
         result = mnl_cb_run(answer, (size_t)length, sequence, mnl_socket_get_portid(socket), on_message, userdata);
     }
-    return result < 0 ? -errno : 0;
+    /* libmnl takes over whatever number an answer has for its error. */
+    return result == MNL_CB_ERROR ? (errno > 0 ? -errno : -EBADMSG) : 0;
 }
 
 static int dump(struct mnl_socket *socket, struct table *table, uint16_t type, mnl_cb_t on_message)
@@ -54,6 +68,12 @@ static int dump(struct mnl_socket *socket, struct table *table, uint16_t type, m
 static bool is_wanted(const struct table *table, const char *name)
 {
     return name && strcmp(name, table->name) == 0;
+}
+
+/* Whether it is of our table and has its own name, which libnftnl's lists want to hash, and our text to compare. */
+static bool is_wanted_part(const struct table *table, const char *of_table, const char *name)
+{
+    return is_wanted(table, of_table) && name;
 }
 
 static int out_of_memory(void)
@@ -86,7 +106,7 @@ static int on_set(const struct nlmsghdr *message, void *userdata)
     if (!set)
         return out_of_memory();
     if (set_reading_names_expressions(message) && nftnl_set_nlmsg_parse(message, set) == 0 &&
-        is_wanted(table, nftnl_set_get_str(set, NFTNL_SET_TABLE)))
+        is_wanted_part(table, nftnl_set_get_str(set, NFTNL_SET_TABLE), nftnl_set_get_str(set, NFTNL_SET_NAME)))
         nftnl_set_list_add_tail(set, table->sets);
     else
         nftnl_set_free(set);
@@ -100,7 +120,9 @@ static int on_chain(const struct nlmsghdr *message, void *userdata)
 
     if (!chain)
         return out_of_memory();
-    if (nftnl_chain_nlmsg_parse(message, chain) == 0 && is_wanted(table, nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)))
+    if (nftnl_chain_nlmsg_parse(message, chain) == 0 &&
+        is_wanted_part(table, nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE),
+                       nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME)))
         nftnl_chain_list_add_tail(chain, table->chains);
     else
         nftnl_chain_free(chain);
@@ -115,7 +137,7 @@ static int on_rule(const struct nlmsghdr *message, void *userdata)
     if (!rule)
         return out_of_memory();
     if (set_reading_names_rule_expressions(message) && nftnl_rule_nlmsg_parse(message, rule) == 0 &&
-        is_wanted(table, nftnl_rule_get_str(rule, NFTNL_RULE_TABLE)))
+        is_wanted_part(table, nftnl_rule_get_str(rule, NFTNL_RULE_TABLE), nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN)))
         nftnl_rule_list_add_tail(rule, table->rules);
     else
         nftnl_rule_free(rule);
