@@ -96,7 +96,7 @@ int dhcp_command_line_make(const struct configuration *configuration, uint8_t fa
     if (family == IP_FAMILY_4) {
         add(ret, "--ipv4only");
         add(ret, "--clientid=\"%s\"", configuration->dhcp_name); /* in quotes it is text, never hexadecimal digits */
-        add(ret, "--option=subnet_mask,routers,classless_static_routes");
+        add(ret, "--option=subnet_mask,routers,classless_static_routes,interface_mtu");
         add(ret, "--require=dhcp_server_identifier");
         if (!configuration->dhcp_arp_probe)
             add(ret, "--noarp");

@@ -11,6 +11,7 @@
 
 #define LEASE_ROUTERS_MAX     4          /* of option 3; the first ones */
 #define LEASE_ROUTES_MAX      64         /* of option 121 (ADDR-11) */
+#define LEASE_MTU_MIN         68         /* RFC 2132 §5.1 */
 #define LEASE_REASON_SIZE     16         /* dhcpcd's $reason: "BOUND", "ROUTERADVERT" …; with the NUL */
 #define LEASE_SECONDS_FOREVER UINT32_MAX /* RFC 2131 §3.3, RFC 8415 §7.7 */
 
@@ -30,8 +31,8 @@ struct wire_lease {
     struct wire_address server; /* option 54; none with DHCPv6 */
     uint8_t prefix_length;      /* 128 with DHCPv6 */
     uint8_t ignores_routers;    /* 0 or 1: option 121 was there, so option 3 does not count (RFC 3442) */
-    uint8_t reserved[2];
-    uint32_t valid_seconds; /* from the moment that the message was made; > 0 */
+    uint16_t mtu;               /* option 26; 0: not said, as always with DHCPv6 */
+    uint32_t valid_seconds;     /* from the moment that the message was made; > 0 */
     uint32_t preferred_seconds;
     uint32_t renewal_seconds;   /* T1; 0: not said */
     uint32_t rebinding_seconds; /* T2; 0: not said */
@@ -87,6 +88,7 @@ struct message_external_link { /* netadmin -> supervisor: the link that a DHCP c
 };
 
 static_assert(sizeof(struct wire_route) == 44, "wire layout");
+static_assert(offsetof(struct wire_lease, mtu) == 42, "wire layout");
 static_assert(offsetof(struct wire_lease, routers) == 68, "wire layout");
 static_assert(sizeof(struct wire_lease) == 68 + 20 * LEASE_ROUTERS_MAX + 44 * LEASE_ROUTES_MAX, "wire layout");
 static_assert(sizeof(struct message_lease_event) == 24 + 8 + 32 + 4 + sizeof(struct wire_lease) + REASON_SIZE,

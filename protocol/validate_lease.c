@@ -65,8 +65,10 @@ static const char *check_held_lease(const struct wire_lease *lease, uint32_t fam
         return "lease of another family";
     if (lease->prefix_length == 0 || lease->prefix_length > ip_family_bits(lease->address.family))
         return "lease prefix length";
-    if (lease->ignores_routers > 1 || !is_zero(lease->reserved, sizeof(lease->reserved)))
-        return "lease padding not zero";
+    if (lease->ignores_routers > 1)
+        return "option 121";
+    if (lease->mtu != 0 && (family != IP_FAMILY_4 || lease->mtu < LEASE_MTU_MIN))
+        return "lease MTU";
     if (lease->valid_seconds == 0 || lease->preferred_seconds > lease->valid_seconds)
         return "lease lifetimes";
     broken = check_routers(lease, lease->address.family);

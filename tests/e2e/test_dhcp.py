@@ -27,10 +27,11 @@ class Scenario:
     advertises: bool = False
     mode: str = "dhcp-refresh"
     arp_probe: bool = False
+    options: tuple = ()  # of dnsmasq, as --dhcp-option takes them
 
 
 SCENARIOS = {
-    "ipv4-only": Scenario(dhcp4=Dnsmasq),
+    "ipv4-only": Scenario(dhcp4=Dnsmasq, options=("26,1400",)),
     "ipv4-only-kea-with-arp-probe": Scenario(dhcp4=Kea4, arp_probe=True),
     "ipv6-only-slaac": Scenario(advertises=True),
     "both": Scenario(dhcp4=Dnsmasq, advertises=True),
@@ -55,7 +56,7 @@ def start_servers(scenario, segment):
     if scenario.advertises:
         Radvd(segment, managed=scenario.dhcp6 is not None).start()
     if scenario.dhcp4 is Dnsmasq:
-        server = Dnsmasq(segment, pool4, pool6 if scenario.dhcp6 else None).start()
+        server = Dnsmasq(segment, pool4, pool6 if scenario.dhcp6 else None, options=scenario.options).start()
         return server, server if scenario.dhcp6 else None
     return (scenario.dhcp4 and scenario.dhcp4(segment, pool4).start(),
             scenario.dhcp6 and scenario.dhcp6(segment, pool6).start())
@@ -75,6 +76,12 @@ def running(segments, leased):
 
 def is_ready(project):
     return project.exec(ANCHOR, "/usr/bin/anchord", "healthcheck", check=False).returncode == 0
+
+
+def leased_default(project):
+    """The default route of the lease, of our table; empty without one."""
+    lines = project.anchor.run(["ip", "-4", "route", "show", "table", "24942"]).stdout.splitlines()
+    return next((line.strip() for line in lines if line.startswith(f"default via {project.segment.v4(1)} ")), "")
 
 
 @pytest.mark.parametrize("name", [name for name, scenario in SCENARIOS.items()
@@ -104,6 +111,14 @@ def test_the_leased_address_is_there_soon_after_the_start(running, name, seconds
     client = project.seconds_to(project.wait_lease_record("dhcp client started"))
     figure(f"leased address {elapsed:.2f} s after the container's start, {elapsed - client:.2f} s after the client's")
     assert elapsed < seconds
+
+
+def test_nat12_the_mtu_that_a_server_gives_counts_behind_routers(running):
+    """Option 26, asked for and followed; a server without it changes nothing."""
+    for name, suffix in (("ipv4-only", " mtu 1400"), ("both", "")):
+        project = running[name].project
+        project.wait_leased(running[name].server4, 4, deadline=20)
+        wait_until(lambda: leased_default(project).endswith(f"metric 90{suffix}"), 5, f"{name}: default route with {suffix!r}")
 
 
 @pytest.mark.parametrize("name", [name for name, scenario in SCENARIOS.items() if not scenario.dhcp4

@@ -16,16 +16,16 @@ static void check(const char *const environment[])
     struct message_lease_event event;
     struct lease_problem problem = {NULL, NULL};
     const char *reason = NULL;
-    size_t routes_left_out = 0;
+    struct lease_omissions omissions = {.routes = 0};
 
-    if (lease_environment_parse(environment, &event, &routes_left_out, &problem) < 0) {
+    if (lease_environment_parse(environment, &event, &omissions, &problem) < 0) {
         if (!problem.variable || !problem.reason)
             abort();
         return;
     }
     if (message_validate(DIRECTION_LEASE_TO_SUPERVISOR, &event, sizeof(event), 0, &reason) != 0)
         abort();
-    if (routes_left_out > 0 && event.lease.route_count != LEASE_ROUTES_MAX)
+    if ((omissions.routes > 0 && event.lease.route_count != LEASE_ROUTES_MAX) || (omissions.mtu && event.lease.mtu))
         abort();
 }
 

@@ -21,7 +21,10 @@ static const struct wire_network shared = {
 };
 
 static struct network_link links[] = {
-    {.index = EXTERNAL_INDEX, .address_count = 1, .addresses = {{.address = {IP_FAMILY_4, {10, 99, 0, 50}}}}},
+    {.index = EXTERNAL_INDEX,
+     .mtu = 1500,
+     .address_count = 1,
+     .addresses = {{.address = {IP_FAMILY_4, {10, 99, 0, 50}}}}},
     {.index = EXTERNAL_INDEX + 1, .address_count = 1, .addresses = {{.address = {IP_FAMILY_4, {172, 31, 0, 3}}}}},
 };
 
@@ -108,7 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(ip_address_is_host(&lease.address) && !is_in_shared(&lease.address));
     require(!ip_address_is_link_local(&lease.address) && wire.valid_seconds > 0);
     require(lease.prefix_length == wire.prefix_length && (family == IP_FAMILY_4 || lease.prefix_length == 128));
-    require(refusals <= (size_t)wire.route_count + wire.router_count);
+    require(refusals <= (size_t)wire.route_count + wire.router_count + 1);
+    require(lease.mtu == 0 || (lease.mtu == wire.mtu && lease.mtu >= 576 && lease.mtu <= 1500));
     if (lease.gateway.family != IP_FAMILY_NONE)
         require_gateway(&lease, &lease.gateway);
     require_routes(&lease);

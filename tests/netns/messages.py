@@ -202,13 +202,13 @@ def parse_links(body):
     return links
 
 
-def wire_lease(text, server=None, valid=3600, preferred=None, routers=(), routes=None):
+def wire_lease(text, server=None, valid=3600, preferred=None, routers=(), routes=None, mtu=0):
     """A wire_lease of `text`, address/prefix. `routes` is option 121: (destination/prefix, gateway), or None when the
     server did not send it."""
     own, prefix = text.split("/")
     unspecified = "::" if ":" in own else "0.0.0.0"
     body = address(own) + address(server)
-    body += struct.pack("=BB2x6I", int(prefix), routes is not None, valid, valid if preferred is None else preferred, 0, 0,
+    body += struct.pack("=BBH6I", int(prefix), routes is not None, mtu, valid, valid if preferred is None else preferred, 0, 0,
                         len(routers), len(routes or ()))
     body += b"".join(address(router) for router in routers).ljust(LEASE_ROUTERS_MAX * ADDRESS.size, b"\0")
     for destination, gateway in routes or ():

@@ -1,4 +1,4 @@
-"""netadmin: gateways and routes of leases, and leases that make no sense (ADDR-2, ADDR-11)."""
+"""netadmin: gateways and routes of leases with their MTU (NAT-12), and leases that make no sense (ADDR-2, ADDR-11)."""
 
 import errno
 
@@ -8,6 +8,7 @@ import messages
 from lease_lab import LEASED4, LEASED_ROUTER4, LeaseLab
 from netadmin_lab import LAN4, ask_tcp, wait_logged, wait_until
 from network_lab import DEFAULT4, ROUTER4, TABLE, UNREACHABLE4
+from segment_sizes import SegmentSizes
 
 BOOTSTRAP, LEASED = f"{LAN4}/24", f"{LEASED4}/24"
 PIN4 = "10.99.0.253"
@@ -89,6 +90,77 @@ def test_a_single_address_with_its_gateway_on_link_by_option_121(lab):
     wait_until(lambda: lab.routes("-4") == [DEFAULT4, UNREACHABLE4], "the gateway of the network")
 
 
+BEHIND = ("192.0.2.9", "198.51.100.9")  # the default route; a route of option 121
+
+
+@pytest.fixture
+def behind_routers(lab):
+    """Clients behind the gateway of a lease: the LAN's client is that gateway, and has their addresses."""
+    lab.start()
+    lab.serve_one()
+    lab.expose()
+    for address in (f"{LEASED_ROUTER4}/24", *(f"{client}/32" for client in BEHIND)):
+        lab.client.run("ip", "address", "add", address, "dev", "eth0")
+    return lab
+
+
+def lease_with(lab, mtu):
+    lab.lease(routes=[("0.0.0.0/0", LEASED_ROUTER4), ("198.51.100.0/24", LEASED_ROUTER4), ("203.0.113.0/24", None)], mtu=mtu)
+
+
+def wait_routes(lab, suffix):
+    wait_until(lambda: lab.routes("-4") == [
+        f"{LEASED_DEFAULT4}{suffix}", UNREACHABLE4, f"198.51.100.0/24 via {LEASED_ROUTER4} dev ext0 proto 110 metric 90{suffix}",
+        f"203.0.113.0/24 dev ext0 proto 110 scope link metric 90{suffix}"], f"routes with {suffix!r}")
+
+
+def expect_segments(lab, source, wanted):
+    """What the container hears of the client's segments, and the client of the container's."""
+    inside, outside = SegmentSizes(lab.one), SegmentSizes(lab.client)
+    assert ask_tcp(lab.client, LEASED4, 8080, source=source)[0] == "one"
+    assert (inside.next(), outside.next()) == (wanted, wanted)
+
+
+def test_nat12_the_mtu_of_a_lease_counts_for_all_behind_routers(behind_routers):
+    """Option 26: without it a black hole for who hears no ICMP. A renewal with another one, or none, is followed, which
+    nobody else has done."""
+    lab = behind_routers
+    for mtu, suffix in ((1400, " mtu 1400"), (1300, " mtu 1300"), (0, ""), (1500, ""), (576, " mtu 576")):
+        lease_with(lab, mtu)
+        wait_routes(lab, suffix)
+        for source in BEHIND:
+            expect_segments(lab, source, (mtu or 1500) - 40)
+    assert lab.netadmin.logged("routes or rules of ours were changed by somebody else") == []
+
+
+def test_nat12_an_mtu_that_makes_no_sense_is_left_out(behind_routers):
+    lab = behind_routers
+    for mtu, reason in ((575, "below 576, which every host takes"), (1501, "beyond the interface's")):
+        lease_with(lab, mtu)
+        wait_logged(lab.netadmin, "lease: gateway, route or MTU refused", refused=f"MTU {mtu}", reason=reason)
+        wait_routes(lab, "")
+
+
+def test_nat12_an_mtu_of_a_lease_is_never_more_than_the_links(behind_routers):
+    """Which becomes smaller than what was taken, and larger again."""
+    lab = behind_routers
+    lease_with(lab, 1400)
+    wait_routes(lab, " mtu 1400")
+    lab.anchor.run("ip", "link", "set", "ext0", "mtu", "1300")
+    wait_routes(lab, "")
+    lab.anchor.run("ip", "link", "set", "ext0", "mtu", "1500")
+    wait_routes(lab, " mtu 1400")
+
+
+def test_nat12_somebody_who_takes_the_mtu_away_is_put_right(behind_routers):
+    lab = behind_routers
+    lease_with(lab, 1400)
+    wait_routes(lab, " mtu 1400")
+    wanted = lab.routes("-4")
+    lab.anchor.run("ip", "route", "replace", "default", "via", LEASED_ROUTER4, "dev", "ext0", "metric", "90", "proto", "110", "table", TABLE)
+    lab.back_within_a_second(lambda: lab.routes("-4") == wanted, "the MTU")
+
+
 def test_sixty_four_routes(lab):
     """ADDR-11: as many as a lease may have, replaced by as many others, and gone with it."""
     lab.start()
@@ -161,7 +233,7 @@ def test_a_senseless_gateway_is_left_out(lab, router):
     lab.lease(routers=[router])
     lab.wait_external(LEASED)
     assert lab.routes("-4") == [DEFAULT4, UNREACHABLE4]
-    wait_logged(netadmin, "lease: gateway or route refused, the rest of it is used", route=router)
+    wait_logged(netadmin, "lease: gateway, route or MTU refused, the rest of it is used", refused=router)
 
 
 def test_senseless_routes_are_left_out_one_by_one(lab):
@@ -173,11 +245,11 @@ def test_senseless_routes_are_left_out_one_by_one(lab):
     wait_until(lambda: lab.routes("-4") == [LEASED_DEFAULT4, UNREACHABLE4,
                                             f"203.0.113.0/24 via {LEASED_ROUTER4} dev ext0 proto 110 metric 90"],
                "the sensible ones alone")
-    refused = wait_until(lambda: len(lines := netadmin.logged("lease: gateway or route refused")) >= len(senseless) and lines,
+    refused = wait_until(lambda: len(lines := netadmin.logged("lease: gateway, route or MTU refused")) >= len(senseless) and lines,
                          "a line for each of the others")
     lab.lease(routes=[*senseless, ("0.0.0.0/0", LEASED_ROUTER4), ("203.0.113.0/24", LEASED_ROUTER4)])
     netadmin.ping(8)
-    assert len(netadmin.logged("lease: gateway or route refused")) == len(refused) == len(senseless), "once, not each time"
+    assert len(netadmin.logged("lease: gateway, route or MTU refused")) == len(refused) == len(senseless), "once, not each time"
 
 
 def test_a_route_that_the_kernel_refuses_keeps_no_other_away(lab):

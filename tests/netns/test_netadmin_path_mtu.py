@@ -10,13 +10,13 @@ import pytest
 import messages
 from advertisements_lab import Router, accept_advertisements
 from netadmin_lab import CLIENT4, CLIENT6, LAN4, LAN6, ONE4, ONE6, ask_tcp, family_of, wait_until
+from segment_sizes import SegmentSizes
 
 SMALL_MTU = 1400
 BEYOND = {4: "192.0.2.9", 6: "2001:db8:77::9"}
 HEADERS = {4: 40, 6: 60}  # of IP and TCP without options
 IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_RECVERR = 10, 2, 11  # linux/in.h, linux/in6.h
 IPV6_MTU_DISCOVER, IPV6_RECVERR = 23, 25
-SYN, RST = 0x02, 0x04
 CLAMP = "tcp flags syn / syn,rst tcp option maxseg size set rt mtu"
 
 both_families = pytest.mark.parametrize("family", [4, 6])
@@ -46,31 +46,6 @@ def started(lab):
     netadmin.expose(*(messages.exposure(protocol, 80, address, 8080) for protocol in ("tcp", "udp")
                       for address in (ONE4, ONE6)))
     return lab
-
-
-class SegmentSizes:
-    """The maximum segment sizes in the SYN packets that arrive at an interface."""
-
-    def __init__(self, namespace):
-        self.socket = namespace.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))  # ETH_P_ALL
-        self.socket.bind(("eth0", 3))
-
-    def next(self):
-        while True:
-            packet, origin = self.socket.recvfrom(2048)
-            segment = packet[20:] if packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_TCP else \
-                packet[40:] if packet[0] >> 4 == 6 and packet[6] == socket.IPPROTO_TCP else b""
-            if segment and origin[2] != socket.PACKET_OUTGOING and segment[13] & (SYN | RST) == SYN:
-                return self.maximum(segment[20:(segment[12] >> 4) * 4])
-
-    @staticmethod
-    def maximum(options):
-        while options:
-            kind, length = options[0], options[1] if options[0] > 1 else 1
-            if kind == 2:
-                return struct.unpack("!H", options[2:4])[0]
-            options = options[length:]
-        raise AssertionError("no maximum segment size")
 
 
 @both_families

@@ -95,6 +95,8 @@ static void options_follow_the_configuration(void **state)
     configuration.dhcp_arp_probe = false;
     assert_int_equal(dhcp_command_line_make(&configuration, IP_FAMILY_4, "eth0", &places, &none, &line), 0);
     assert_true(has(&line, "--noarp"));
+    /* What a lease is made of beyond its times (ADDR-11, NAT-12). */
+    assert_true(has(&line, "--option=subnet_mask,routers,classless_static_routes,interface_mtu"));
 }
 
 static void what_does_not_fit_is_refused(void **state)

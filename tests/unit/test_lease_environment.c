@@ -25,7 +25,7 @@
 struct parsed {
     int result;
     struct message_lease_event event;
-    size_t routes_left_out;
+    struct lease_omissions omissions;
     struct lease_problem problem;
 };
 
@@ -43,7 +43,7 @@ static struct parsed parse(const char *first, const char *const variables[])
         assert_true(count < VARIABLES_MAX);
         environment[count++] = variables[i];
     }
-    parsed.result = lease_environment_parse(environment, &parsed.event, &parsed.routes_left_out, &parsed.problem);
+    parsed.result = lease_environment_parse(environment, &parsed.event, &parsed.omissions, &parsed.problem);
     if (parsed.result == 0)
         assert_int_equal(
             message_validate(DIRECTION_LEASE_TO_SUPERVISOR, &parsed.event, sizeof(parsed.event), 0, &reason), 0);
@@ -83,6 +83,33 @@ static void lease_of_ipv4(void **state)
     assert_address(&lease->routers[1], "10.77.0.2");
     assert_int_equal(lease->ignores_routers, 0);
     assert_int_equal(lease->route_count, 0);
+}
+
+/* NAT-12: option 26 at its limits; what is none costs nothing but itself. */
+static void an_mtu_that_is_none_is_left_out_alone(void **state)
+{
+    static const struct {
+        const char *variable;
+        uint16_t mtu;
+    } cases[] = {
+        {"new_interface_mtu=1400", 1400},   {"new_interface_mtu=68", 68},
+        {"new_interface_mtu=65535", 65535}, {"new_interface_mtu=67", 0},
+        {"new_interface_mtu=0", 0},         {"new_interface_mtu=65536", 0},
+        {"new_interface_mtu=", 0},          {"new_interface_mtu=-1", 0},
+        {"new_interface_mtu=1400 ", 0},     {"new_interface_mtu=99999999999999999999999", 0},
+    };
+
+    (void)state;
+    assert_int_equal(parse(NULL, bound4).event.lease.mtu, 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct parsed parsed = parse(cases[i].variable, bound4);
+
+        assert_int_equal(parsed.result, 0);
+        assert_int_equal(parsed.event.kind, LEASE_EVENT_HELD);
+        assert_int_equal(parsed.event.lease.mtu, cases[i].mtu);
+        assert_int_equal(parsed.omissions.mtu, cases[i].mtu == 0);
+        assert_int_equal(parsed.event.lease.router_count, 2);
+    }
 }
 
 static void lease_of_ipv6(void **state)
@@ -180,12 +207,12 @@ static void routes_above_the_limit_are_left_out(void **state)
         length += (size_t)snprintf(text + length, sizeof(text) - length, "10.%d.0.0/16 10.77.0.2 ", i);
     parsed = parse(text, bound4);
     assert_int_equal(parsed.event.lease.route_count, LEASE_ROUTES_MAX);
-    assert_int_equal(parsed.routes_left_out, 0);
+    assert_int_equal(parsed.omissions.routes, 0);
     (void)snprintf(text + length, sizeof(text) - length, "10.64.0.0/16 10.77.0.2 0.0.0.0/0 10.77.0.1");
     parsed = parse(text, bound4);
     assert_int_equal(parsed.result, 0);
     assert_int_equal(parsed.event.lease.route_count, LEASE_ROUTES_MAX);
-    assert_int_equal(parsed.routes_left_out, 2);
+    assert_int_equal(parsed.omissions.routes, 2);
     assert_int_equal(parsed.event.lease.routes[LEASE_ROUTES_MAX - 1].prefix_length, 0);
     assert_address(&parsed.event.lease.routes[LEASE_ROUTES_MAX - 1].gateway, "10.77.0.1");
 }
@@ -367,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lease_of_ipv4),
+        cmocka_unit_test(an_mtu_that_is_none_is_left_out_alone),
         cmocka_unit_test(lease_of_ipv6),
         cmocka_unit_test(first_valid_address_of_ipv6_counts),
         cmocka_unit_test(best_address_of_several_of_ipv6_counts),

@@ -73,6 +73,7 @@ static void set_up(struct fixture *fixture, const char *lease, uint8_t prefix_le
     add_subnet(&fixture->shared, "172.30.0.0", 24);
     add_subnet(&fixture->shared, "fd30::", 64);
     fixture->links[0].index = EXTERNAL_INDEX;
+    fixture->links[0].mtu = 1500;
     fixture->links[1].index = EXTERNAL_INDEX + 1;
     add_address(&fixture->links[0], "10.99.0.50");
     add_address(&fixture->links[1], "172.30.0.3");
@@ -272,6 +273,35 @@ static void a_senseless_router_is_left_out_and_the_address_taken(void **state)
     }
 }
 
+/* NAT-12: option 26 from what every host takes to what the link does. */
+static void an_mtu_is_taken_up_to_the_links(void **state)
+{
+    static const struct {
+        uint16_t mtu, taken;
+        const char *refusal;
+    } cases[] = {
+        {0, 0, NULL},
+        {575, 0, "MTU 575: below 576, which every host takes"},
+        {576, 576, NULL},
+        {1500, 1500, NULL},
+        {1501, 0, "MTU 1501: beyond the interface's"},
+        {65535, 0, "MTU 65535: beyond the interface's"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture fixture;
+
+        set_up(&fixture, "10.99.0.77", 24);
+        add_router(&fixture, "10.99.0.1");
+        fixture.wire.mtu = cases[i].mtu;
+        expect_gateway(&fixture, "10.99.0.1");
+        assert_int_equal(fixture.lease.mtu, cases[i].taken);
+        assert_int_equal(fixture.refusals.count, cases[i].refusal ? 1 : 0);
+        EXPECT_REFUSALS(&fixture, cases[i].refusal);
+    }
+}
+
 static void option_121_replaces_option_3(void **state)
 {
     struct fixture fixture;
@@ -375,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_lease_of_the_wrong_family_is_refused),
         cmocka_unit_test(the_first_usable_router_is_taken),
         cmocka_unit_test(a_senseless_router_is_left_out_and_the_address_taken),
+        cmocka_unit_test(an_mtu_is_taken_up_to_the_links),
         cmocka_unit_test(option_121_replaces_option_3),
         cmocka_unit_test(a_single_address_reaches_its_gateway_by_a_route_on_link),
         cmocka_unit_test(senseless_routes_are_left_out_one_by_one),

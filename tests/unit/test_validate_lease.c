@@ -46,8 +46,8 @@ static void a_held_lease_is_checked_field_by_field(void **state)
     EXPECT_BROKEN_WITH(lease, server.reserved[0], 1, "address padding not zero");
     EXPECT_BROKEN_WITH(lease, prefix_length, 0, "lease prefix length");
     EXPECT_BROKEN_WITH(lease, prefix_length, 33, "lease prefix length");
-    EXPECT_BROKEN_WITH(lease, ignores_routers, 2, "lease padding not zero");
-    EXPECT_BROKEN_WITH(lease, reserved[1], 1, "lease padding not zero");
+    EXPECT_BROKEN_WITH(lease, ignores_routers, 2, "option 121");
+    EXPECT_BROKEN_WITH(lease, mtu, LEASE_MTU_MIN - 1, "lease MTU");
     EXPECT_BROKEN_WITH(lease, valid_seconds, 0, "lease lifetimes");
     EXPECT_BROKEN_WITH(lease, preferred_seconds, 121, "lease lifetimes");
     EXPECT_BROKEN_WITH(lease, router_count, LEASE_ROUTERS_MAX + 1, "router count");

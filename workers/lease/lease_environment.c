@@ -17,7 +17,7 @@
 struct parser {
     const char *const *environment;
     struct message_lease_event event;
-    size_t routes_left_out;
+    struct lease_omissions omissions;
     struct lease_problem problem;
 };
 
@@ -187,7 +187,7 @@ static void add_route(struct parser *parser, const struct wire_route *route)
         lease->routes[lease->route_count++] = *route;
         return;
     }
-    parser->routes_left_out++;
+    parser->omissions.routes++;
     if (route->prefix_length == 0)
         lease->routes[LEASE_ROUTES_MAX - 1] = *route;
 }
@@ -214,6 +214,20 @@ static int take_routes(struct parser *parser)
     return 0;
 }
 
+/* Option 26. A lease without one, or with nonsense in its place, is as good as any. */
+static void take_mtu(struct parser *parser)
+{
+    const char *text = find(parser, "new_interface_mtu");
+    uint64_t number;
+
+    if (!text)
+        return;
+    if (text_to_number(text, strlen(text), UINT16_MAX, &number) < 0 || number < LEASE_MTU_MIN)
+        parser->omissions.mtu = true;
+    else
+        parser->event.lease.mtu = (uint16_t)number;
+}
+
 static int take_lease4(struct parser *parser)
 {
     static const char lease_name[] = "new_dhcp_lease_time";
@@ -234,6 +248,7 @@ static int take_lease4(struct parser *parser)
     if (result == 0 && lease->valid_seconds == 0)
         result = refuse(parser, lease_name, "is zero");
     lease->preferred_seconds = lease->valid_seconds;
+    take_mtu(parser);
     if (result == 0)
         result = take_routers(parser);
     return result < 0 ? result : take_routes(parser);
@@ -359,11 +374,11 @@ static void make_unusable(struct parser *parser)
     event->kind = LEASE_EVENT_UNUSABLE;
     event->lease = (struct wire_lease){.valid_seconds = 0};
     (void)snprintf(event->problem, sizeof(event->problem), "%s %s", parser->problem.variable, parser->problem.reason);
-    parser->routes_left_out = 0;
+    parser->omissions = (struct lease_omissions){.routes = 0};
 }
 
 int lease_environment_parse(const char *const environment[], struct message_lease_event *ret,
-                            size_t *ret_routes_left_out, struct lease_problem *ret_problem)
+                            struct lease_omissions *ret_omissions, struct lease_problem *ret_problem)
 {
     struct parser parser = {
         .environment = environment,
@@ -381,6 +396,6 @@ int lease_environment_parse(const char *const environment[], struct message_leas
         (parser.event.family == IP_FAMILY_4 ? take_lease4(&parser) : take_lease6(&parser)) < 0)
         make_unusable(&parser);
     *ret = parser.event;
-    *ret_routes_left_out = parser.routes_left_out;
+    *ret_omissions = parser.omissions;
     return 0;
 }

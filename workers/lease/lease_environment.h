@@ -3,23 +3,33 @@
  * are in no manual), as one LEASE_EVENT.
  *
  * Used by anchord-lease's main() and by tests; pure, no allocation. A DHCP server chose most of the values: whatever is
- * malformed makes the whole lease UNUSABLE, so that nothing half understood travels on.
+ * malformed makes the whole lease UNUSABLE, so that nothing half understood travels on. But an MTU, without which the
+ * lease is worth the same, is left out.
  */
 #pragma once
 
 #include "protocol/messages.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 struct lease_problem {
     const char *variable; /* static */
     const char *reason;   /* static */
 };
 
+/* What does not travel on with the rest of a lease. */
+struct lease_omissions {
+    size_t routes;
+    bool mtu; /* new_interface_mtu is none */
+};
+
 /*
  * Fills *ret, a message that message_validate() accepts. `environment`: NAME=value strings, NULL-terminated; of a name
- * that occurs twice the first counts. Routes that do not fit are left out, but never a default route, and counted in
- * *ret_routes_left_out.
+ * that occurs twice the first counts. Routes that do not fit are left out, but never a default route; *ret_omissions
+ * says what was.
  * Returns 0, or -EBADMSG with *ret_problem if not even reason and interface can be told; then *ret is untouched.
  */
 int lease_environment_parse(const char *const environment[], struct message_lease_event *ret,
-                            size_t *ret_routes_left_out, struct lease_problem *ret_problem)
+                            struct lease_omissions *ret_omissions, struct lease_problem *ret_problem)
     __attribute__((warn_unused_result));

@@ -98,7 +98,7 @@ int main(void)
     CLEANUP_FD int fd = -1;
     struct message_lease_event event;
     struct lease_problem problem;
-    size_t routes_left_out;
+    struct lease_omissions omissions;
     const char *step = "bounding set";
     int result = empty_bounding_set();
 
@@ -112,11 +112,13 @@ int main(void)
     result = sandbox_seal(&profile, &step);
     if (result < 0)
         return fail(step, strerror(-result));
-    result = lease_environment_parse((const char *const *)environ, &event, &routes_left_out, &problem);
+    result = lease_environment_parse((const char *const *)environ, &event, &omissions, &problem);
     if (result < 0)
         return fail(problem.variable, problem.reason);
-    if (routes_left_out > 0)
-        say("anchord-lease: new_classless_static_routes: %zu routes left out\n", routes_left_out);
+    if (omissions.routes > 0)
+        say("anchord-lease: new_classless_static_routes: %zu routes left out\n", omissions.routes);
+    if (omissions.mtu)
+        say("anchord-lease: new_interface_mtu is no MTU, left out\n");
     result = deliver(fd, &event);
     if (result == 0)
         return EXIT_STATUS_CLEAN;

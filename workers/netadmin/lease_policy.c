@@ -15,6 +15,9 @@
 #define GLOBAL_UNICAST_MASK 0xe0
 #define GLOBAL_UNICAST_BITS 0x20
 
+/* What every host takes whole (RFC 791 §3.1); with less an attacker would make many packets of each. */
+#define SMALLEST_MTU 576
+
 #define ROUTE_TEXT_SIZE (IP_SUBNET_TEXT_SIZE + IP_ADDRESS_TEXT_SIZE + sizeof(" via "))
 
 #define INNER_TEXT_SIZE (IP_SUBNET_TEXT_SIZE + INTERFACE_NAME_SIZE + sizeof("in the inner network  on "))
@@ -263,6 +266,49 @@ static void take_router(struct examination *examination)
     }
 }
 
+static const struct network_link *find_external(const struct lease_policy *policy)
+{
+    for (size_t i = 0; i < policy->links->count; i++) {
+        if (policy->links->links[i].index == policy->external_index)
+            return &policy->links->links[i];
+    }
+    return NULL;
+}
+
+/* Option 26, which makes ways narrower and never wider than the link. */
+static void take_mtu(struct examination *examination)
+{
+    const struct lease_policy *policy = examination->policy;
+    const struct network_link *external = find_external(policy);
+    uint32_t mtu = examination->wire->mtu;
+    const char *reason = NULL;
+    char text[sizeof("MTU 65535")];
+
+    if (mtu > 0 && mtu < SMALLEST_MTU)
+        reason = "below 576, which every host takes";
+    else if (external && mtu > external->mtu)
+        reason = "beyond the interface's";
+    if (!reason) {
+        examination->lease->mtu = mtu;
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "MTU %u", examination->wire->mtu);
+    policy->on_refused(text, reason, policy->userdata);
+}
+
+bool lease_routes_equal(const struct lease *a, const struct lease *b)
+{
+    if (!ip_address_equal(&a->gateway, &b->gateway) || a->mtu != b->mtu || a->route_count != b->route_count)
+        return false;
+    for (size_t i = 0; i < a->route_count; i++) {
+        if (a->routes[i].destination.prefix_length != b->routes[i].destination.prefix_length ||
+            !ip_address_equal(&a->routes[i].destination.address, &b->routes[i].destination.address) ||
+            !ip_address_equal(&a->routes[i].gateway, &b->routes[i].gateway))
+            return false;
+    }
+    return true;
+}
+
 int lease_policy_check(const struct lease_policy *policy, uint8_t family, const struct wire_lease *wire,
                        struct lease *ret, char reason[REASON_SIZE])
 {
@@ -280,5 +326,6 @@ int lease_policy_check(const struct lease_policy *policy, uint8_t family, const 
     take_routes(&examination, false);
     if (!wire->ignores_routers)
         take_router(&examination);
+    take_mtu(&examination);
     return 0;
 }

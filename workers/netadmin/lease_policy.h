@@ -24,6 +24,7 @@ struct lease {
     struct ip_address address;
     uint8_t prefix_length;
     struct ip_address gateway; /* of option 121, or 3 without it (RFC 3442); family none without a usable one */
+    uint32_t mtu;              /* of the way to all that is behind a router, bytes; 0: the link's */
     size_t route_count;
     struct lease_route routes[LEASE_ROUTES_MAX];
 };
@@ -34,7 +35,7 @@ struct lease_policy {
     const struct wire_network *shared;
     const struct link_table *links;
     uint32_t external_index; /* 0: the link is not there now */
-    /* Called for each gateway or route that is left out, while the rest of the lease is taken. */
+    /* Called for each gateway, route or MTU that is left out, while the rest of the lease is taken. */
     void (*on_refused)(const char *object, const char *reason, void *userdata);
     void *userdata;
 };
@@ -45,6 +46,9 @@ struct lease_policy {
  */
 int lease_policy_check(const struct lease_policy *policy, uint8_t family, const struct wire_lease *wire,
                        struct lease *ret, char reason[REASON_SIZE]) __attribute__((warn_unused_result));
+
+/* Whether both want the same routes, whatever their addresses. */
+bool lease_routes_equal(const struct lease *a, const struct lease *b);
 
 /* Whether a neighbour with `address` can be reached over the external link by this lease: in its subnet, or in a
  * route of it that is on link. */

@@ -135,22 +135,27 @@ static int put_wanted(struct network *network, size_t family_index, const struct
     return 0;
 }
 
-/* The gateway of what serves: the old one stays until the new address can be used. */
-static void choose_in_force(struct family_addresses *addresses, const struct address_plan *plan, uint64_t now)
+/* The gateway of what serves: the old one stays until the new address can be used. Returns whether other routes are
+ * wanted now. */
+static bool choose_in_force(struct family_addresses *addresses, const struct address_plan *plan, uint64_t now)
 {
     bool has_lease = plan->wanted_count > 0 && plan->wanted[plan->wanted_count - 1].is_lease;
+    bool differs;
 
     if (!plan->is_complete) {
         addresses->complete_since = 0;
-        return;
+        return false;
     }
     if (addresses->complete_since == 0)
         addresses->complete_since = now;
     if (plan->is_adopted)
-        return;
+        return false;
+    differs = has_lease != addresses->has_in_force ||
+              (has_lease && !lease_routes_equal(&addresses->in_force, &addresses->lease.lease));
     addresses->has_in_force = has_lease;
     if (has_lease)
         addresses->in_force = addresses->lease.lease;
+    return differs;
 }
 
 static struct address_plan make_plan(const struct network *network, size_t family_index,
@@ -177,7 +182,8 @@ static int add_addresses(struct network *network, size_t family_index, const str
     int first = 0;
 
     *plan = make_plan(network, family_index, link);
-    choose_in_force(addresses, plan, clock_boottime_microseconds());
+    if (choose_in_force(addresses, plan, clock_boottime_microseconds()))
+        network->families[family_index].is_settled = false; /* what is missing now, nobody took away */
     for (size_t i = 0; i < plan->wanted_count && link->is_up; i++) {
         int result = put_wanted(network, family_index, link, &before, &plan->wanted[i]);
 

@@ -13,7 +13,7 @@ static void on_refused(const char *object, const char *reason, void *userdata)
 {
     const struct network *network = userdata;
 
-    log_warn("lease: gateway or route refused, the rest of it is used", LOG_TEXT("route", object),
+    log_warn("lease: gateway, route or MTU refused, the rest of it is used", LOG_TEXT("refused", object),
              LOG_TEXT("network", network->topology.external.name), LOG_TEXT("reason", reason));
 }
 

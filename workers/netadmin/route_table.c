@@ -38,6 +38,7 @@ struct route {
     uint32_t table;
     uint32_t metric;
     uint32_t index; /* of the link; 0 for none */
+    uint32_t mtu;   /* 0: the link's */
     uint32_t expires_in;
     bool is_expired;
     bool is_on_link; /* the gateway, whatever the kernel's own look-up says of it */
@@ -73,6 +74,14 @@ static struct ip_address parse_address(const struct nlattr *attribute, uint8_t f
     return ip_address_from_bytes(family, mnl_attr_get_payload(attribute));
 }
 
+static uint32_t parse_mtu(const struct nlattr *metrics)
+{
+    const struct nlattr *attributes[RTAX_MAX + 1];
+
+    rtnetlink_nested_attributes(metrics, attributes, RTAX_MAX);
+    return rtnetlink_get_u32(attributes[RTAX_MTU], 0);
+}
+
 static bool parse_route(const struct nlmsghdr *message, struct route *ret)
 {
     const struct nlattr *attributes[RTA_MAX + 1];
@@ -93,6 +102,7 @@ static bool parse_route(const struct nlmsghdr *message, struct route *ret)
         .table = rtnetlink_get_u32(attributes[RTA_TABLE], header->rtm_table),
         .metric = rtnetlink_get_u32(attributes[RTA_PRIORITY], 0),
         .index = rtnetlink_get_u32(attributes[RTA_OIF], 0),
+        .mtu = parse_mtu(attributes[RTA_METRICS]),
         .destination = parse_address(attributes[RTA_DST], family),
         .gateway = parse_address(attributes[RTA_GATEWAY], family),
         .source = parse_address(attributes[RTA_PREFSRC], family),
@@ -145,6 +155,15 @@ static void describe(const struct route *route, char text[RTNETLINK_OBJECT_SIZE]
                    route->metric);
 }
 
+/* RTA_METRICS { RTAX_MTU }: "mtu 1400" */
+static void put_mtu(struct nlmsghdr *message, uint32_t mtu)
+{
+    struct nlattr *metrics = mnl_attr_nest_start(message, RTA_METRICS);
+
+    mnl_attr_put_u32(message, RTAX_MTU, mtu);
+    mnl_attr_nest_end(message, metrics);
+}
+
 static int change_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const char *operation,
                         uint16_t type, const struct route *route)
 {
@@ -168,6 +187,8 @@ static int change_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
         mnl_attr_put(message, RTA_GATEWAY, ip_family_length(route->family), route->gateway.bytes);
     if (route->source.family)
         mnl_attr_put(message, RTA_PREFSRC, ip_family_length(route->family), route->source.bytes);
+    if (route->mtu && type == RTM_NEWROUTE)
+        put_mtu(message, route->mtu);
     if (route->expires_in && type == RTM_NEWROUTE)
         mnl_attr_put_u32(message, RTA_EXPIRES, route->expires_in);
     if (route->family == IP_FAMILY_6 && type == RTM_NEWROUTE)
@@ -183,6 +204,12 @@ static int delete_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
     return result == -ESRCH ? 0 : result; /* gone already */
 }
 
+/* Of ways that a lease brought. The kernel would believe a route of more than its link takes. */
+static uint32_t leased_mtu(const struct route_wish *wish)
+{
+    return wish->lease && wish->lease->mtu < wish->external->mtu ? wish->lease->mtu : 0;
+}
+
 /* What leads to one destination. `unreachable` is first, so that there is no moment without a last resort. */
 static void list_destination(const struct route_wish *wish, const struct ip_subnet *destination, struct route_list *ret)
 {
@@ -196,6 +223,7 @@ static void list_destination(const struct route_wish *wish, const struct ip_subn
         .destination = destination->address,
         .destination_length = destination->prefix_length,
     };
+    bool is_leased = wish->choice->source == GATEWAY_SOURCE_LEASE;
 
     ret->routes[ret->count++] = route;
     if (!wish->external || !wish->external->is_up)
@@ -205,7 +233,8 @@ static void list_destination(const struct route_wish *wish, const struct ip_subn
     for (size_t i = 0; i < wish->choice->count; i++) {
         const struct gateway *gateway = &wish->choice->gateways[i];
 
-        route.metric = wish->choice->source == GATEWAY_SOURCE_LEASE ? METRIC_LEASE : METRIC_FIRST_GATEWAY + (uint32_t)i;
+        route.metric = is_leased ? METRIC_LEASE : METRIC_FIRST_GATEWAY + (uint32_t)i;
+        route.mtu = is_leased ? leased_mtu(wish) : 0;
         route.gateway = gateway->address;
         route.is_on_link = wish->choice->is_beyond_subnets;
         route.preference = gateway->preference;
@@ -232,6 +261,7 @@ static void list_leased(const struct route_wish *wish, struct route_list *ret)
             .table = wish->table,
             .metric = METRIC_LEASE,
             .index = wish->external->index,
+            .mtu = leased_mtu(wish),
             .destination = leased->destination.address,
             .destination_length = leased->destination.prefix_length,
             .gateway = leased->gateway,
@@ -262,7 +292,7 @@ static bool route_equal(const struct route *a, const struct route *b)
 {
     /* The kernel names the loopback device for an unreachable v6 route. */
     return a->type == b->type && a->protocol == b->protocol && a->metric == b->metric &&
-           a->destination_length == b->destination_length && a->preference == b->preference &&
+           a->destination_length == b->destination_length && a->preference == b->preference && a->mtu == b->mtu &&
            (a->type != RTN_UNICAST || a->index == b->index) && ip_address_equal(&a->destination, &b->destination) &&
            ip_address_equal(&a->gateway, &b->gateway) && ip_address_equal(&a->source, &b->source);
 }
@@ -535,6 +565,7 @@ int route_table_read_lease(struct rtnetlink *rtnetlink, struct rtnetlink_request
 
         if (route->protocol != ROUTE_PROTOCOL || route->metric != METRIC_LEASE || route->type != RTN_UNICAST)
             continue;
+        ret->mtu = route->mtu; /* the same in all of them */
         if (route->destination_length == default_length)
             ret->gateway = route->gateway;
         else if (ret->route_count < LEASE_ROUTES_MAX)

@@ -11,6 +11,7 @@
  *     with a lease: default via GATEWAY dev EXTERNAL proto 110 metric 90
  *                192.0.2.0/24 via ROUTER dev EXTERNAL proto 110 metric 90  (option 121)
  *                192.0.2.1 dev EXTERNAL proto 110 scope link metric 90     (option 121, on link)
+ *                    (these three with `mtu 1400` where option 26 says less than the link)
  *
  *     ip route show table 24943:      each subnet of each link but the external one, as the kernel has it in main
  *                172.30.0.0/24 dev SHARED proto 110 scope link src 172.30.0.3 metric 100
@@ -102,8 +103,8 @@ int route_table_read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_reque
                              struct gateway *ret, size_t maximum) __attribute__((warn_unused_result));
 
 /*
- * What a predecessor installed for a lease: fills the gateway and the routes of *ret, all but its address. Returns 0 or
- * a negative errno.
+ * What a predecessor installed for a lease: fills the gateway, the routes and the MTU of *ret, all but its address.
+ * Returns 0 or a negative errno.
  */
 int route_table_read_lease(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
                            uint32_t table, struct lease *ret) __attribute__((warn_unused_result));
