@@ -131,12 +131,15 @@ struct wire_reported_gateway {
     uint32_t source;             /* enum gateway_source */
 };
 
+#define NETWORK_PROBLEMS_MAX 8 /* more of them at once are cut */
+
 struct message_network_report { /* complete; again at each change */
     struct message_header header;
     struct wire_reported_link external;
     struct wire_reported_link shared;
     struct wire_reported_gateway gateways[FAMILY_INDEX_MAX_];
     uint32_t entries[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]; /* map elements in the kernel */
+    char problems[NETWORK_PROBLEMS_MAX][REASON_SIZE];         /* of the LAN, for people to read; unused ones all zero */
 };
 
 static_assert(sizeof(struct message_configure_control) == 24 + 128 + 8, "wire layout");
@@ -145,7 +148,8 @@ static_assert(sizeof(struct wire_lease_status) == 64 + REASON_SIZE, "wire layout
 static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX + 2 * (64 + REASON_SIZE), "wire layout");
 static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + FINDING_REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 4 + 24 * LINK_ADDRESSES_MAX, "wire layout");
-static_assert(sizeof(struct message_network_report) == 24 + 2 * 532 + 2 * 24 + 16, "wire layout");
+static_assert(sizeof(struct message_network_report) == 24 + 2 * 532 + 2 * 24 + 16 + NETWORK_PROBLEMS_MAX * REASON_SIZE,
+              "wire layout");
 static_assert(sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding) <=
                   MESSAGE_LENGTH_MAX,
               "a full message of findings fits");

@@ -156,6 +156,23 @@ static const char *check_reported_link(const struct wire_reported_link *link)
                : "unused address not zero";
 }
 
+static const char *check_network_problems(const struct message_network_report *report)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < NETWORK_PROBLEMS_MAX; i++) {
+        if (!text_is_terminated(report->problems[i], REASON_SIZE))
+            return "string not terminated";
+    }
+    while (count < NETWORK_PROBLEMS_MAX && report->problems[count][0] != '\0')
+        count++;
+    for (; count < NETWORK_PROBLEMS_MAX; count++) {
+        if (!is_zero((const uint8_t *)report->problems[count], REASON_SIZE))
+            return "unused problem not zero";
+    }
+    return NULL;
+}
+
 const char *check_network_report(const void *message)
 {
     const struct message_network_report *report = message;
@@ -168,5 +185,5 @@ const char *check_network_report(const void *message)
         if (!broken && report->gateways[i].source >= GATEWAY_SOURCE_MAX_)
             broken = "gateway source";
     }
-    return broken;
+    return broken ? broken : check_network_problems(report);
 }

@@ -96,6 +96,19 @@ def test_status_shows_exposures_conflicts_and_faults(operator):
     assert [row["container"] for row in status["exposures"] if row["port_first"] == 443] == ["mail"]
 
 
+def test_status_shows_what_the_lan_keeps_from_working(operator):
+    """SPEC §9: under the interface's name, from netadmin to the terminal."""
+    operator.start_docker()
+    operator.start().wait_for(msg="anchord ready")
+    operator.anchor.ip("address", "add", "172.20.0.5/12", "dev", "eth1")
+    problem = operator.await_status(lambda status: status["problems"])["problems"]
+    reason = "the LAN, 172.16.0.0/12, contains the inner network 172.30.0.0/16 (eth0): those addresses lead inside"
+    assert problem == [{"container": "eth1", "reason": reason}]
+    assert re.search(rf"^  eth1 +{re.escape(reason)}$", operator.anchord("status").stdout, re.M)
+    operator.anchor.ip("address", "delete", "172.20.0.5/12", "dev", "eth1")
+    operator.await_status(lambda status: not status["problems"])
+
+
 def test_no_name_colours_the_terminal(operator):
     """C0, DEL and C1 (U+009B begins a control sequence, too); JSON has the name as it is."""
     name = "a\x1b[31m\x7f\u009b2Jb"

@@ -8,6 +8,7 @@ import pytest
 
 import messages
 from advertisements_lab import Router, accept_advertisements
+from control_peer import ControlPeer
 from lease_lab import LEASED4, LEASED_ROUTER4, LeaseLab
 from netadmin_lab import (ANCHOR4, ANCHOR6, CLIENT4, LAN4, LAN6, ONE4, ONE6, OTHER4, OTHER_ANCHOR4, outcome, wait_logged,
                           wait_until)
@@ -117,8 +118,10 @@ def test_routes_and_gateways_of_a_lease_inside_an_inner_network_are_left_out(lab
 
 
 def test_a_lan_that_contains_an_inner_network_is_said_and_works(lab):
-    """WALL-2: a problem to report, once, no error: what is inside stays inside, the rest is the LAN's."""
+    """WALL-2: a problem to report, once, no error, and in status while it holds: what is inside stays inside, the rest is
+    the LAN's."""
     netadmin = lab.start()
+    control = ControlPeer(netadmin)
     lab.impersonate()
     lab.lease("172.20.0.77/12", routers=["172.20.0.1"])
     lab.wait_external("172.20.0.77/12")
@@ -128,13 +131,18 @@ def test_a_lan_that_contains_an_inner_network_is_said_and_works(lab):
     assert len(netadmin.logged("the LAN contains an inner network")) == 1
     assert lab.answers(OTHER4) == "proxy"
     assert lab.way_to("172.20.0.9") == "ext0"
+    problem, = control.problems()
+    assert problem.startswith("the LAN, 172.16.0.0/12, contains the inner network 172.3") and problem.endswith("lead inside")
     assert lab.external_set() == ["172.20.0.77"]
+    lab.lease_lost()
+    wait_until(lambda: control.problems() == [], "no problem any more")
 
 
 @pytest.mark.parametrize("prefix", ("fd31::/64", "fd31::/80", "fd31::5/128"))
 def test_an_advertised_prefix_takes_no_other_network_over(lab, tmp_path, prefix):
     """WALL-2, with radvd: the way inside stays, and what the kernel made an address of is none of the project's."""
     netadmin = lab.start(mode=messages.MODE_SLAAC_RA_ONLY)
+    control = ControlPeer(netadmin)
     lab.impersonate()
     Router(lab, tmp_path, "fe80::a1", prefix=prefix)
     wait_until(lambda: any(line.startswith("fd31:") and "ext0" in line for line in lab.routes("-6", "main")),
@@ -145,6 +153,8 @@ def test_an_advertised_prefix_takes_no_other_network_over(lab, tmp_path, prefix)
         own, = wait_until(lambda: [text for text in lab.external(6) if text.startswith("fd31:")], "an address by SLAAC")
         wait_logged(netadmin, "address from the LAN refused: it lies in an inner network", address=own.split("/")[0],
                     inner="fd31::/64", interface="other0")
+        wait_until(lambda: control.problems() == [f"{own.split('/')[0]} from the LAN lies in the inner network fd31::/64 (other0): "
+                                                  "it is not used"], "the problem in status")
         netadmin.ping(9)
     assert not [text for text in lab.external_set(6) if text.startswith("fd31:")]
 

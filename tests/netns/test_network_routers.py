@@ -10,6 +10,7 @@ import pytest
 
 import messages
 from advertisements_lab import Machine, Router, accept_advertisements
+from control_peer import ControlPeer
 from netadmin_lab import outcome, wait_until
 from network_lab import NetworkLab, wait_logged
 from test_network_announcer import AnnouncerPeer
@@ -181,16 +182,19 @@ ON_THE_LAN = "another host on the LAN has this address already"
 
 def test_a_duplicate_of_an_autoconfigured_address_is_named(lab, tmp_path):
     """ADDR-13: once, however often the router repeats itself; with the MAC that the announcer finds; and again when it was
-    free in between."""
+    free in between. In status as long as it holds."""
     mine = "2001:db8:1::ff:fe00:9950"  # of EXTERNAL_MAC
     other = Machine(lab, f"{mine}/64")
     netadmin = lab.start(mode=messages.MODE_SLAAC_RA_ONLY)
     mac = json.loads(other.namespace.run("ip", "-j", "link", "show", "eth0"))[0]["address"]
     peer = AnnouncerPeer(netadmin, holders={mine: mac}, link="ext0")
+    control = ControlPeer(netadmin)
     router = Router(lab, tmp_path, FIRST, lifetime=1800, prefix=OLD)
     line, = wait_logged(netadmin, ON_THE_LAN)
     assert (line["level"], line["address"], line["interface"]) == ("ERROR", mine, "ext0")
     wait_logged(netadmin, "the host that has this address", mac=mac)
+    wait_until(lambda: control.problems() == [f"another host on the LAN has {mine} already (MAC: {mac}): it is not used here"],
+               "the problem in status")
     wait_until(lambda: f"via {FIRST}" in lab.route_to("-6", OUTSIDE), "the router", 10)
     with lab.monitored("address") as changes:
         wait_until(lambda: sum("Deleted" in line and mine in line for line in changes) >= 2, "two more detections", 30)
@@ -198,6 +202,7 @@ def test_a_duplicate_of_an_autoconfigured_address_is_named(lab, tmp_path):
     other.namespace.run("ip", "address", "delete", f"{mine}/64", "dev", "eth0")
     wait_egress(lab, OLD, 20)
     wait_logged(netadmin, "an address that another host had can be used now")
+    wait_until(lambda: control.problems() == [], "no problem any more")
     router.kill()
 
 
@@ -212,7 +217,7 @@ def test_routes_of_a_router_are_used_or_missed_loudly(lab, tmp_path, longest, is
     """ADDR-11: a border router's way to its network, which the kernel takes only up to a prefix length of 0 by itself."""
     lab.anchor.sysctl("ipv6/conf/ext0/accept_ra_rt_info_max_plen", longest)
     netadmin = lab.start(mode=messages.MODE_SLAAC_RA_ONLY)
-    peer = AnnouncerPeer(netadmin)
+    peer, control = AnnouncerPeer(netadmin), ControlPeer(netadmin)
     Router(lab, tmp_path, FIRST, lifetime=1800)
     Router(lab, tmp_path, SECOND, lifetime=0, route=THREAD)
     wait_for_gateways(lab, FIRST)
@@ -222,9 +227,15 @@ def test_routes_of_a_router_are_used_or_missed_loudly(lab, tmp_path, longest, is
     wait_until(lambda: taken in lab.route_to("-6", "fd00:7::1"), f"the way {taken}", 10)
     if is_taken:
         netadmin.ping(7)
+        assert control.problems() == []
         netadmin.kill()  # the log is complete
         assert netadmin.logged(NOT_TAKEN) == []
     else:
         line, = wait_logged(netadmin, NOT_TAKEN)
         assert (line["level"], line["gateway"], line["prefix_length"]) == ("WARN", SECOND, 48)
         assert "accept_ra_rt_info_max_plen" in line["compose"]
+        wait_until(lambda: control.problems() == [f"router {SECOND} advertises routes that are not taken: set "
+                                                  "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128"], "the problem in status")
+        lab.anchor.sysctl("ipv6/conf/ext0/accept_ra_rt_info_max_plen", 48)
+        lab.anchor.run("ip", "link", "set", "ext0", "mtu", "1400")  # no notification tells of that setting
+        wait_until(lambda: control.problems() == [], "no problem any more")

@@ -154,6 +154,13 @@ static void the_network_report_is_checked(void **state)
     memset(message.report.shared.name, 'x', sizeof(message.report.shared.name));
     EXPECT_BROKEN(direction, "string not terminated");
     begin_report();
+    message.report.problems[0][0] = 'x';
+    assert_null(verdict(direction, 0));
+    message.report.problems[2][0] = 'x';
+    EXPECT_BROKEN(direction, "unused problem not zero");
+    memset(message.report.problems[NETWORK_PROBLEMS_MAX - 1], 'x', REASON_SIZE);
+    EXPECT_BROKEN(direction, "string not terminated");
+    begin_report();
     message.report.gateways[FAMILY_INDEX_6].source = GATEWAY_SOURCE_MAX_;
     EXPECT_BROKEN(direction, "gateway source");
     message.report.gateways[FAMILY_INDEX_4].address.family = 5;

@@ -266,10 +266,11 @@ static int append_problem(sd_bus_message *reply, const struct finding *finding)
     return sd_bus_message_append(reply, "(ss)", finding->container, finding->reason);
 }
 
-static int append_findings(sd_bus_message *reply, const struct view *view, const char *type, uint32_t kinds,
+/* Into the array that is open. */
+static int append_findings(sd_bus_message *reply, const struct view *view, uint32_t kinds,
                            int (*append)(sd_bus_message *reply, const struct finding *finding))
 {
-    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, type);
+    int result = 0;
 
     for (size_t source = 0; source < FINDINGS_SOURCE_MAX_; source++) {
         const struct findings *findings = &view->told[source].last;
@@ -279,29 +280,58 @@ static int append_findings(sd_bus_message *reply, const struct view *view, const
                 result = append(reply, findings->items[i]);
         }
     }
+    return result;
+}
+
+static int append_findings_array(sd_bus_message *reply, const struct view *view, const char *type,
+                                 enum finding_kind kind,
+                                 int (*append)(sd_bus_message *reply, const struct finding *finding))
+{
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, type);
+
+    if (result >= 0)
+        result = append_findings(reply, view, 1U << kind, append);
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
 
 GETTER(get_exposures)
 {
     GETTER_UNUSED();
-    return append_findings(reply, userdata, "(sqqqsss)", 1U << FINDING_EXPOSED, append_exposure);
+    return append_findings_array(reply, userdata, "(sqqqsss)", FINDING_EXPOSED, append_exposure);
 }
 
 GETTER(get_conflicts)
 {
     GETTER_UNUSED();
-    return append_findings(reply, userdata, "(sqqss)", 1U << FINDING_CONFLICT, append_conflict);
+    return append_findings_array(reply, userdata, "(sqqss)", FINDING_CONFLICT, append_conflict);
+}
+
+/* Those of the LAN stand under the external interface's name, if it has one. */
+static int append_network_problems(sd_bus_message *reply, const struct view *view)
+{
+    const char *name = view->report.external.name;
+    int result = 0;
+
+    for (size_t i = 0; i < NETWORK_PROBLEMS_MAX && view->report.problems[i][0] != '\0' && result >= 0; i++)
+        result = sd_bus_message_append(reply, "(ss)", name[0] != '\0' ? name : "LAN", view->report.problems[i]);
+    return result;
 }
 
 GETTER(get_problems)
 {
+    const struct view *view = userdata;
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ss)");
+
     GETTER_UNUSED();
-    return append_findings(reply, userdata, "(ss)",
-                           1U << FINDING_MALFORMED | 1U << FINDING_NO_ADDRESS | 1U << FINDING_OVER_LIMIT |
-                               1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH | 1U << FINDING_UNREPAIRED |
-                               1U << FINDING_DETACHED | 1U << FINDING_DOCKER_AWAY,
-                           append_problem);
+    if (result >= 0)
+        result = append_network_problems(reply, view);
+    if (result >= 0)
+        result = append_findings(reply, view,
+                                 1U << FINDING_MALFORMED | 1U << FINDING_NO_ADDRESS | 1U << FINDING_OVER_LIMIT |
+                                     1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH | 1U << FINDING_UNREPAIRED |
+                                     1U << FINDING_DETACHED | 1U << FINDING_DOCKER_AWAY,
+                                 append_problem);
+    return result < 0 ? result : sd_bus_message_close_container(reply);
 }
 
 /* --- the table ----------------------------------------------------------------------------------------- */

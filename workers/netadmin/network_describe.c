@@ -86,4 +86,5 @@ void network_describe(const struct network *network, struct message_network_repo
         if (family->link_index && family->choice.count > 0)
             ret->gateways[i].address = wire_address_from(&family->choice.gateways[0].address);
     }
+    network_describe_problems(network, ret->problems);
 }

@@ -9,24 +9,23 @@
 #include "common/log.h"
 #include "workers/netadmin/network_internal.h"
 
-static bool is_known(const struct network *network, const struct ip_address *address)
+static struct duplicate *find(struct network *network, const struct ip_address *address)
 {
-    for (size_t i = 0; i < network->duplicates.count; i++) {
-        if (ip_address_equal(&network->duplicates.addresses[i], address))
-            return true;
+    for (size_t i = 0; i < network->duplicate_count; i++) {
+        if (ip_address_equal(&network->duplicates[i].address, address))
+            return &network->duplicates[i];
     }
-    return false;
+    return NULL;
 }
 
 void network_report_duplicate(struct network *network, const struct network_link *link,
                               const struct ip_address *address)
 {
-    struct reported_addresses *known = &network->duplicates;
     char text[IP_ADDRESS_TEXT_SIZE];
 
-    if (is_known(network, address) || known->count == LINK_ADDRESSES_MAX)
+    if (find(network, address) || network->duplicate_count == LINK_ADDRESSES_MAX)
         return;
-    known->addresses[known->count++] = *address;
+    network->duplicates[network->duplicate_count++] = (struct duplicate){.address = *address};
     log_error("another host on the LAN has this address already, it is not used",
               LOG_TEXT("address", ip_address_format(address, text)), LOG_TEXT("interface", link->name));
     network_ask_for_holder(network, link, address);
@@ -35,11 +34,13 @@ void network_report_duplicate(struct network *network, const struct network_link
 void network_report_duplicate_holder(struct network *network, const struct message_probed *answer)
 {
     struct ip_address address = wire_address_to(&answer->target.address);
+    struct duplicate *known = find(network, &address);
     char text[IP_ADDRESS_TEXT_SIZE];
     char mac[MAC_ADDRESS_TEXT_SIZE];
 
-    if (!is_known(network, &address) || mac_address_is_zero(&answer->holder))
+    if (!known || mac_address_is_zero(&answer->holder))
         return;
+    known->holder = answer->holder;
     log_error("the host that has this address", LOG_TEXT("address", ip_address_format(&address, text)),
               LOG_TEXT("interface", answer->target.name), LOG_TEXT("mac", mac_address_format(&answer->holder, mac)));
 }
@@ -49,14 +50,14 @@ void network_look_for_duplicates(struct network *network, const struct network_l
 {
     for (uint32_t i = 0; i < link->address_count; i++) {
         const struct link_address *address = &link->addresses[i];
+        struct duplicate *known;
 
         if (address->address.family == IP_FAMILY_6 && address->flags & IFA_F_DADFAILED)
             network_report_duplicate(network, link, &address->address);
-        for (size_t j = network->duplicates.count; link_address_is_usable(address) && j-- > 0;) {
-            if (!ip_address_equal(&network->duplicates.addresses[j], &address->address))
-                continue;
-            network->duplicates.addresses[j] = network->duplicates.addresses[--network->duplicates.count];
-            log_info("an address that another host had can be used now", LOG_TEXT("interface", link->name));
-        }
+        known = link_address_is_usable(address) ? find(network, &address->address) : NULL;
+        if (!known)
+            continue;
+        *known = network->duplicates[--network->duplicate_count];
+        log_info("an address that another host had can be used now", LOG_TEXT("interface", link->name));
     }
 }

@@ -58,10 +58,8 @@ int network_apply_inner(struct network *network, struct family_state *family)
     return changes < 0 ? changes : 0;
 }
 
-/* The link whose network `address` of the external link lies in, with that in *ret; NULL when it lies in none, or
- * Docker gave it. */
-static const struct network_link *find_inner(const struct network *network, const struct ip_address *address,
-                                             struct ip_subnet *ret)
+const struct network_link *network_find_inner_around(const struct network *network, const struct ip_address *address,
+                                                     struct ip_subnet *ret)
 {
     struct link_address bootstrap = network_bootstrap_address(network, address->family);
     struct ip_subnet host = {*address, ip_family_bits(address->family)};
@@ -71,6 +69,18 @@ static const struct network_link *find_inner(const struct network *network, cons
     return inner_prefixes_find_around(&network->links, external_index(network), &host, ret);
 }
 
+const struct network_link *network_find_inner_within(const struct network *network, const struct link_address *address,
+                                                     struct ip_subnet *ret_lan, struct ip_subnet *ret)
+{
+    struct ip_subnet lan = {address->address, address->prefix_length};
+
+    lan.address = ip_subnet_first(&lan);
+    *ret_lan = lan;
+    return network_find_inner_around(network, &address->address, ret)
+               ? NULL
+               : inner_prefixes_find_within(&network->links, external_index(network), &lan, ret);
+}
+
 struct network_link network_external_without_inner(const struct network *network, const struct network_link *external)
 {
     struct network_link believed = *external;
@@ -78,7 +88,7 @@ struct network_link network_external_without_inner(const struct network *network
 
     believed.address_count = 0;
     for (uint32_t i = 0; i < external->address_count; i++) {
-        if (!find_inner(network, &external->addresses[i].address, &inner))
+        if (!network_find_inner_around(network, &external->addresses[i].address, &inner))
             believed.addresses[believed.address_count++] = external->addresses[i];
     }
     return believed;
@@ -102,7 +112,7 @@ void network_refuse_inner_leases(struct network *network)
         const struct network_link *link;
         struct ip_subnet inner;
 
-        link = address ? find_inner(network, address, &inner) : NULL;
+        link = address ? network_find_inner_around(network, address, &inner) : NULL;
         if (!link)
             continue;
         log_error("leased address given up: it lies in an inner network",
@@ -162,17 +172,13 @@ void network_report_inner(struct network *network)
 
     for (uint32_t i = 0; external && i < external->address_count; i++) {
         const struct link_address *address = &external->addresses[i];
-        struct ip_subnet lan = {address->address, address->prefix_length};
         const struct network_link *link;
-        struct ip_subnet inner;
+        struct ip_subnet lan, inner;
 
-        lan.address = ip_subnet_first(&lan);
-        link = find_inner(network, &address->address, &inner);
+        link = network_find_inner_around(network, &address->address, &inner);
         if (link && is_news(&refused, &network->refused, &address->address))
             report_refused(address, link, &inner);
-        if (link)
-            continue;
-        link = inner_prefixes_find_within(&network->links, external->index, &lan, &inner);
+        link = network_find_inner_within(network, address, &lan, &inner);
         if (link && is_news(&overlapping, &network->overlapping, &address->address))
             report_overlap(&lan, link, &inner);
     }

@@ -100,9 +100,16 @@ struct reported_addresses {
     uint64_t ever;
 };
 
+/* An address that another host has. */
+struct duplicate {
+    struct ip_address address;
+    struct mac_address holder; /* zero: not known */
+};
+
 /* What each router on the external link said last, as the announcer read it. */
 struct advertised_network {
     struct ip_address router;
+    uint32_t longest_route; /* prefix length of its most specific route information; 0: none */
     struct ip_subnet prefixes[ADVERTISED_PREFIXES_MAX];
     size_t prefix_count;
 };
@@ -147,7 +154,8 @@ struct network {
     uint64_t trespassers;              /* routes of route_table_remove_trespassers(), ever */
     struct reported_addresses refused; /* by network_external_without_inner() */
     struct reported_addresses overlapping;
-    struct reported_addresses duplicates; /* that somebody else on the LAN has */
+    struct duplicate duplicates[LINK_ADDRESSES_MAX]; /* that somebody else on the LAN has */
+    size_t duplicate_count;
     struct advertised_network advertised[ADVERTISERS_MAX];
     size_t advertised_count;
     size_t advertised_oldest; /* the next to be replaced when they are too many */
@@ -216,6 +224,15 @@ int network_apply_inner(struct network *network, struct family_state *family) __
  * announced to nobody and no source. */
 struct network_link network_external_without_inner(const struct network *network, const struct network_link *external);
 
+/* The network of another link that `address` of the external link lies in, in *ret, and that link; NULL when it lies in
+ * none, or Docker gave it. */
+const struct network_link *network_find_inner_around(const struct network *network, const struct ip_address *address,
+                                                     struct ip_subnet *ret);
+
+/* As above the one that the subnet of `address`, in *ret_lan, contains, while it lies in none. */
+const struct network_link *network_find_inner_within(const struct network *network, const struct link_address *address,
+                                                     struct ip_subnet *ret_lan, struct ip_subnet *ret);
+
 /* A network that was connected after the lease came may hold the leased address now: it is given up. */
 void network_refuse_inner_leases(struct network *network);
 
@@ -234,6 +251,11 @@ void network_report_duplicate_holder(struct network *network, const struct messa
 
 /* Those that the last reading shows, and those that can be used after all. */
 void network_look_for_duplicates(struct network *network, const struct network_link *link);
+
+/* --- network_problems.c ------------------------------------------------------------------------------- */
+
+/* Fills in what the LAN keeps from working now, for people to read; *ret must be zero. */
+void network_describe_problems(const struct network *network, char ret[NETWORK_PROBLEMS_MAX][REASON_SIZE]);
 
 /* --- network_announce.c ------------------------------------------------------------------------------- */
 
@@ -284,6 +306,9 @@ int network_watch_routers(struct network *network, const struct network_link *ex
 /* Opens what router_watch needs, before the sandbox is sealed. Returns 0 or a negative errno. */
 int network_open_router_watch(struct network *network, sd_event *event) __attribute__((warn_unused_result));
 void network_close_router_watch(struct network *network);
+
+/* Whether the kernel does not take a route of `length` that a router advertises (RFC 4191 §2.3). */
+bool network_ignores_route(const struct network_link *external, uint32_t length);
 
 /* Takes over what a router said. Returns whether it is one of the external link, so that it may count. */
 bool network_note_advertised(struct network *network, const struct message_advertised *advertised);

@@ -251,6 +251,11 @@ uint64_t network_next_router_probe(const struct network *network)
     return network->router_watch.silent_count > 0 ? network->router_watch.probe_at : UINT64_MAX;
 }
 
+bool network_ignores_route(const struct network_link *external, uint32_t length)
+{
+    return length > external->settings.route_length6 && external->settings.ipv6_flags & LINK_IPV6_ACCEPTS_RA;
+}
+
 /* RFC 4191 §2.3. Once: any router on the LAN can send such options. The kernel's default, 0, takes default routes
  * alone. */
 static void report_ignored_routes(struct network *network, const struct network_link *external,
@@ -259,8 +264,7 @@ static void report_ignored_routes(struct network *network, const struct network_
     struct ip_address router = wire_address_to(&advertised->router);
     char text[IP_ADDRESS_TEXT_SIZE];
 
-    if (network->reported_routes6 || advertised->longest_route <= external->settings.route_length6 ||
-        !(external->settings.ipv6_flags & LINK_IPV6_ACCEPTS_RA))
+    if (network->reported_routes6 || !network_ignores_route(external, advertised->longest_route))
         return;
     network->reported_routes6 = true;
     log_warn("a router advertises routes that are not taken: accept_ra_rt_info_max_plen is too small",
@@ -302,7 +306,8 @@ bool network_note_advertised(struct network *network, const struct message_adver
         return false;
     report_ignored_routes(network, external, advertised);
     known = known ? known : make_room(network);
-    *known = (struct advertised_network){.router = router, .prefix_count = advertised->prefix_count};
+    *known = (struct advertised_network){
+        .router = router, .longest_route = advertised->longest_route, .prefix_count = advertised->prefix_count};
     for (size_t i = 0; i < known->prefix_count; i++)
         known->prefixes[i] = (struct ip_subnet){wire_address_to(&advertised->prefixes[i].address),
                                                 advertised->prefixes[i].prefix_length};

@@ -1,0 +1,86 @@
+/*
+ * What the LAN keeps from working, as `anchord status` shows it; see network_internal.h. Runs in anchord-netadmin,
+ * needs no privilege.
+ *
+ * The log says each once, when it comes; this says what holds now.
+ */
+#include "common/text.h"
+#include "workers/netadmin/network_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct problems {
+    size_t count;
+    char (*texts)[REASON_SIZE];
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct problems *problems, const char *format, ...)
+{
+    va_list arguments;
+
+    if (problems->count == NETWORK_PROBLEMS_MAX)
+        return;
+    va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer loses the va_start above */
+    (void)vsnprintf(problems->texts[problems->count++], REASON_SIZE, format, arguments);
+    va_end(arguments);
+}
+
+static void add_duplicates(const struct network *network, struct problems *problems)
+{
+    for (size_t i = 0; i < network->duplicate_count; i++) {
+        const struct duplicate *duplicate = &network->duplicates[i];
+        char text[IP_ADDRESS_TEXT_SIZE];
+        char mac[MAC_ADDRESS_TEXT_SIZE] = "not known";
+
+        if (!mac_address_is_zero(&duplicate->holder))
+            (void)mac_address_format(&duplicate->holder, mac);
+        add(problems, "another host on the LAN has %s already (MAC: %s): it is not used here",
+            ip_address_format(&duplicate->address, text), mac);
+    }
+}
+
+/* As each router said it last. */
+static void add_ignored_routes(const struct network *network, const struct network_link *external,
+                               struct problems *problems)
+{
+    for (size_t i = 0; i < network->advertised_count; i++) {
+        char text[IP_ADDRESS_TEXT_SIZE];
+
+        if (network_ignores_route(external, network->advertised[i].longest_route))
+            add(problems,
+                "router %s advertises routes that are not taken: set "
+                "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128",
+                ip_address_format(&network->advertised[i].router, text));
+    }
+}
+
+static void add_inner(const struct network *network, const struct link_address *address, struct problems *problems)
+{
+    char text[IP_SUBNET_TEXT_SIZE];
+    char inner_text[IP_SUBNET_TEXT_SIZE];
+    struct ip_subnet lan, inner;
+    const struct network_link *link = network_find_inner_around(network, &address->address, &inner);
+
+    if (link)
+        add(problems, "%s from the LAN lies in the inner network %s (%s): it is not used",
+            ip_address_format(&address->address, text), ip_subnet_format(&inner, inner_text), link->name);
+    link = network_find_inner_within(network, address, &lan, &inner);
+    if (link)
+        add(problems, "the LAN, %s, contains the inner network %s (%s): those addresses lead inside",
+            ip_subnet_format(&lan, text), ip_subnet_format(&inner, inner_text), link->name);
+}
+
+void network_describe_problems(const struct network *network, char ret[NETWORK_PROBLEMS_MAX][REASON_SIZE])
+{
+    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    struct problems problems = {.texts = ret};
+
+    if (!external || network->role == ANCHOR_ROLE_SERVICE)
+        return;
+    add_duplicates(network, &problems);
+    add_ignored_routes(network, external, &problems);
+    for (uint32_t i = 0; i < external->address_count; i++)
+        add_inner(network, &external->addresses[i], &problems);
+}
