@@ -153,19 +153,29 @@ static void add_raw_exceptions4(const struct rules_context *context)
 /*
  * ip6:
  *     iifname EXT ip6 saddr :: accept comment "hosts without an address"
+ *     iifname EXT ip6 saddr ::ffff:0.0.0.0/96 drop comment "no IPv4 address in an IPv6 packet"
  *     iifname EXT icmpv6 type 133-137 ip6 hoplimit 255 accept comment "neighbours on the link"
- * Who has our address tells us so with that address as its source (RFC 4862 §5.4): dropped, the duplicate went
- * unnoticed (measured). Hop limit 255 says that no router passed it on (RFC 4861 §3.1).
+ * A socket for both families shows an IPv4 peer as such an address: what came from the LAN with one looked like a
+ * sibling, or like 127.0.0.1 (measured); RFC 6890 §2.2.3 allows none as a source. Who has our address tells us so with
+ * that address as its source (RFC 4862 §5.4): dropped, the duplicate went unnoticed (measured). Hop limit 255 says that
+ * no router passed it on (RFC 4861 §3.1).
  */
 static void add_raw_exceptions6(const struct rules_context *context)
 {
     static const struct ip_subnet unspecified = {{IP_FAMILY_6, {0}}, 128};
+    static const struct ip_subnet mapped = {{IP_FAMILY_6, {[10] = 0xff, [11] = 0xff}}, 96};
     struct rule rule = begin(context, NFT_CHAIN_PREROUTING_RAW);
 
     rule_match_input(&rule, context->view->external_name);
     rule_match_prefix(&rule, RULE_SOURCE, NFT_CMP_EQ, &unspecified);
     rule_verdict(&rule, NF_ACCEPT);
     rule_end(&rule, "hosts without an address");
+
+    rule = begin(context, NFT_CHAIN_PREROUTING_RAW);
+    rule_match_input(&rule, context->view->external_name);
+    rule_match_prefix(&rule, RULE_SOURCE, NFT_CMP_EQ, &mapped);
+    rule_verdict(&rule, NF_DROP);
+    rule_end(&rule, "no IPv4 address in an IPv6 packet");
 
     rule = begin(context, NFT_CHAIN_PREROUTING_RAW);
     rule_match_input(&rule, context->view->external_name);
