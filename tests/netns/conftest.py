@@ -2,7 +2,9 @@
 
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -28,14 +30,17 @@ def build(request):
 
 
 @pytest.fixture
-def supervision(build, tmp_path, request):
-    tmp_path.chmod(0o755)
-    lab = supervision_module.Supervision(build, tmp_path)
+def supervision(build, request):
+    # pytest's own directory is root's alone, and the workers' users must reach their sockets.
+    scratch = pathlib.Path(tempfile.mkdtemp())
+    scratch.chmod(0o755)
+    lab = supervision_module.Supervision(build, scratch)
     if request.config.getoption("--dhcpcd"):
-        lab.dhcpcd = tmp_path / "dhcpcd-of-another-suite"
+        lab.dhcpcd = scratch / "dhcpcd-of-another-suite"
         dhcpcd_versions.write_program(request.config.getoption("--dhcpcd"), lab.dhcpcd)
     yield lab
     lab.close()
+    shutil.rmtree(scratch)
 
 
 @pytest.fixture
