@@ -44,11 +44,14 @@ static void make_printable(char text[CELL_SIZE])
 
 static void print_foreign(const char *text)
 {
-    char cell[CELL_SIZE];
+    while (*text) {
+        size_t length = control_length(text);
 
-    text_copy_cut(cell, sizeof(cell), text);
-    make_printable(cell);
-    (void)fputs(cell, stdout);
+        (void)putchar(length > 0 ? '?' : *text);
+        if (length == 2)
+            (void)putchar('?');
+        text += length == 2 ? 2 : 1;
+    }
 }
 
 static void copy_cell(char target[CELL_SIZE], const char *text)
@@ -150,17 +153,30 @@ static void print_conflicts(const struct status *status)
     end_rows(&rows);
 }
 
+/* No cells, which would cut the reason: at its end stands the way out. */
 static void print_problems(const struct status *status)
 {
-    struct text_rows rows;
+    size_t count = status->lists[STATUS_PROBLEMS].row_count;
+    size_t width = 0;
 
-    if (!begin_rows(&rows, status, STATUS_PROBLEMS, "Problems"))
+    if (count == 0)
         return;
-    for (size_t i = 0; i < rows.count; i++) {
-        copy_cell(rows.cells[i][0], status_cell(status, STATUS_PROBLEMS, i, 0)->text);
-        copy_cell(rows.cells[i][1], status_cell(status, STATUS_PROBLEMS, i, 1)->text);
+    print_coloured(COLOUR_TITLE, "Problems");
+    (void)puts("");
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(status_cell(status, STATUS_PROBLEMS, i, 0)->text);
+
+        width = length > width ? length : width;
     }
-    end_rows(&rows);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = status_cell(status, STATUS_PROBLEMS, i, 0)->text;
+
+        (void)fputs("  ", stdout);
+        print_foreign(name);
+        (void)printf("%*s  ", (int)(width - strlen(name)), "");
+        print_foreign(status_cell(status, STATUS_PROBLEMS, i, 1)->text);
+        (void)puts("");
+    }
 }
 
 static void print_workers(const struct status *status)

@@ -109,6 +109,14 @@ def test_status_shows_what_the_lan_keeps_from_working(operator):
     operator.await_status(lambda status: not status["problems"])
 
 
+def test_a_problem_is_shown_to_its_end(operator):
+    """Where the way out stands; here Docker's socket is not there."""
+    operator.start().wait_for(msg="Docker cannot be read, keeping the last state")
+    problem, = operator.await_status(lambda status: status["problems"])["problems"]
+    assert len(problem["reason"]) > 192 and problem["reason"].endswith("the socket's directory")
+    assert f"\n  Docker  {problem['reason']}\n" in operator.anchord("status").stdout
+
+
 def test_no_name_colours_the_terminal(operator):
     """C0, DEL and C1 (U+009B begins a control sequence, too); JSON has the name as it is."""
     name = "a\x1b[31m\x7f\u009b2Jb"
