@@ -71,6 +71,8 @@ static void send_watcher_configuration(const struct supervisor *supervisor)
     const struct configuration *configuration = supervisor->configuration;
     struct message_configure_watcher message = {
         .header = message_header_make(MESSAGE_CONFIGURE_WATCHER, sizeof(message), 0),
+        .pinned_gateway4 = wire_address_from(&configuration->external_gateways.v4),
+        .address_mode = configuration->address_mode,
         .poll_interval_milliseconds = (uint32_t)configuration->poll_interval_milliseconds,
         .log_level = configuration->log_level,
     };

@@ -315,6 +315,8 @@ struct message_configure_watcher {
     char external_network[NAME_SIZE];             /* Docker network, or empty */
     char external_interface[INTERFACE_NAME_SIZE]; /* used when external_network is empty */
     char shared_network[NAME_SIZE];               /* pinned shared network, or empty */
+    struct wire_address pinned_gateway4;          /* ANCHORD_EXT_GATEWAY_IP; may be none */
+    uint32_t address_mode;                        /* enum address_mode */
     uint32_t poll_interval_milliseconds;          /* > 0 */
     uint32_t log_level;                           /* enum log_level */
 };
@@ -528,7 +530,8 @@ static_assert(sizeof(struct wire_exposure) == 28, "wire layout");
 static_assert(sizeof(struct wire_link) == 32 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct message_link) == 32, "wire layout");
 static_assert(sizeof(struct message_docker_credential) == 32, "wire layout");
-static_assert(sizeof(struct message_configure_watcher) == 24 + 256 + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 8,
+static_assert(sizeof(struct message_configure_watcher) ==
+                  24 + 256 + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 20 + 12,
               "wire layout");
 static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire layout");
 static_assert(sizeof(struct message_topology) == 24 + 2 * 436 + 8, "wire layout");

@@ -130,6 +130,10 @@ static const char *check_configure_watcher(const void *message)
         return "string not terminated";
     if (configuration->docker_host[0] == '\0')
         return "empty string";
+    if (check_address(&configuration->pinned_gateway4, true) || configuration->pinned_gateway4.family == IP_FAMILY_6)
+        return "pinned gateway";
+    if (configuration->address_mode == 0 || configuration->address_mode >= ADDRESS_MODE_MAX_)
+        return "address mode";
     if (configuration->poll_interval_milliseconds == 0)
         return "poll interval";
     return configuration->log_level >= LOG_LEVEL_MAX_

@@ -42,12 +42,14 @@ def container(number, expose, address=None, created=1_700_000_000, name=None, pr
 
 
 def own_container(**networks):
-    """The network-anchor itself; its host name says nothing about its ID."""
+    """The network-anchor itself; its host name says nothing about its ID. Its addresses are fixed unless they say."""
+    networks = networks or {"dmz": endpoint(DMZ_ID, "192.0.2.10", EXTERNAL_MAC),
+                            "transit": endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC)}
     return {
         "Id": OWN_ID, "Names": ["/mail-anchord-1"], "Created": 1_700_000_000, "State": "running", "Labels": {},
-        "NetworkSettings": {"Networks": networks or {
-            "dmz": endpoint(DMZ_ID, "192.0.2.10", EXTERNAL_MAC),
-            "transit": endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC)}},
+        "NetworkSettings": {"Networks": {name: {"IPAMConfig": {
+            "IPv4Address": record["IPAddress"], "IPv6Address": record["GlobalIPv6Address"]}} | record
+            for name, record in networks.items()}},
     }
 
 

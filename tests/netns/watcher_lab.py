@@ -21,16 +21,16 @@ from worker_process import DEADLINE, Connection, WorkerProcess
 
 UID = 24941
 PEER_NETADMIN, PEER_CONTROL = 2, 5
-FINDING_EXPOSED, FINDING_WITHHELD, FINDING_RETURN_PATH, FINDING_DOCKER_AWAY = 1, 6, 7, 10
+FINDING_EXPOSED, FINDING_WITHHELD, FINDING_RETURN_PATH, FINDING_DOCKER_AWAY, FINDING_EXTERNAL = 1, 6, 7, 10, 11
 FINDING = struct.Struct("=BBHHH20s20s128s128s448s")
 IPV6_DISABLED, IPV6_FORWARDS, IPV6_ACCEPTS_RA = 1, 2, 4
 EXTERNAL_FLAGS = IPV6_ACCEPTS_RA  # a host on its link (ADDR-14)
 
 
 def configure_watcher(docker_host, project="mail", external="dmz", interface="", shared="", poll=30.0, selector="",
-                      log_level=messages.LOG_DEBUG):
-    body = struct.pack("=256s128s1024s128s16s128sII", docker_host.encode(), project.encode(), selector.encode(), external.encode(),
-                       interface.encode(), shared.encode(), int(poll * 1000), log_level)
+                      log_level=messages.LOG_DEBUG, gateway4=None, address_mode=messages.MODE_BOOTSTRAP):
+    body = struct.pack("=256s128s1024s128s16s128s20sIII", docker_host.encode(), project.encode(), selector.encode(), external.encode(),
+                       interface.encode(), shared.encode(), messages.address(gateway4), address_mode, int(poll * 1000), log_level)
     return messages.message(messages.CONFIGURE_WATCHER, body)
 
 

@@ -152,11 +152,11 @@ static void fixed_addresses_are_told_from_others(void **state)
 {
     static const struct {
         const char *configuration;
-        bool is_fixed;
+        bool is_fixed4, is_fixed6;
     } cases[] = {
-        {"\"IPAMConfig\":{\"IPv4Address\":\"172.29.7.2\"},\"NetworkID\":\"\"", true},
-        {"\"IPAMConfig\":{\"IPv4Address\":\"\",\"IPv6Address\":\"fd00::7\"}", true},
-        {"\"IPAMConfig\":{\"IPv4Address\":\"\",\"LinkLocalIPs\":[\"169.254.1.1\"]}", false},
+        {"\"IPAMConfig\":{\"IPv4Address\":\"172.29.7.2\"},\"NetworkID\":\"\"", true, false},
+        {"\"IPAMConfig\":{\"IPv4Address\":\"\",\"IPv6Address\":\"fd00::7\"}", false, true},
+        {"\"IPAMConfig\":{\"IPv4Address\":\"\",\"LinkLocalIPs\":[\"169.254.1.1\"]}", false, false},
     };
 
     (void)state;
@@ -166,7 +166,8 @@ static void fixed_addresses_are_told_from_others(void **state)
         (void)snprintf(text, sizeof(text), "[{\"Id\":\"" ID_A "\",\"NetworkSettings\":{\"Networks\":{\"bus\":{%s}}}}]",
                        cases[i].configuration);
         assert_int_equal(parse_containers(text), 0);
-        assert_int_equal(seen.containers[0].endpoints[0].has_fixed_address, cases[i].is_fixed);
+        assert_int_equal(seen.containers[0].endpoints[0].has_fixed_address4, cases[i].is_fixed4);
+        assert_int_equal(seen.containers[0].endpoints[0].has_fixed_address6, cases[i].is_fixed6);
     }
 }
 

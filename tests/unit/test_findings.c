@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 static const struct watch_absence readable; /* Docker can be read */
+static const struct external_advice nothing_wrong;
 
 struct told {
     size_t count;
@@ -35,7 +36,7 @@ static struct told tell_conflicts(size_t count)
     for (size_t i = 0; i < count; i++)
         conflicts[i] = (struct exposure_conflict){2, 1, IPPROTO_TCP, (uint16_t)(i + 1), (uint16_t)(i + 1)};
     assert_int_equal(path_survey_new(&survey), 0);
-    assert_int_equal(findings_tell(&table, &computed, survey, &readable, count_one, &told), 0);
+    assert_int_equal(findings_tell(&table, &computed, survey, &readable, &nothing_wrong, count_one, &told), 0);
     return told;
 }
 
@@ -73,7 +74,7 @@ static void a_handler_ends_the_telling(void **state)
 
     (void)state;
     assert_int_equal(path_survey_new(&survey), 0);
-    assert_int_equal(findings_tell(&table, &computed, survey, &readable, refuse, NULL), -EPIPE);
+    assert_int_equal(findings_tell(&table, &computed, survey, &readable, &nothing_wrong, refuse, NULL), -EPIPE);
 }
 
 int main(void)

@@ -12,6 +12,7 @@ static void begin_watcher_configuration(void)
     begin(MESSAGE_CONFIGURE_WATCHER, sizeof(struct message_configure_watcher));
     assert_int_equal(text_copy(message.watcher.docker_host, DOCKER_HOST_SIZE, "unix:///var/run/docker.sock"), 0);
     assert_int_equal(text_copy(message.watcher.project, NAME_SIZE, "mail"), 0);
+    message.watcher.address_mode = ADDRESS_MODE_BOOTSTRAP;
     message.watcher.poll_interval_milliseconds = 30000;
 }
 
@@ -34,6 +35,12 @@ static void the_watchers_configuration_is_checked(void **state)
     assert_null(verdict(DIRECTION_SUPERVISOR_TO_WATCHER, 0));
     assert_int_equal(text_copy(message.watcher.label_selector, LABEL_SELECTOR_SIZE, "a"), 0);
     EXPECT_BROKEN(direction, "label selector");
+    begin_watcher_configuration();
+    message.watcher.pinned_gateway4.family = IP_FAMILY_6;
+    EXPECT_BROKEN(direction, "pinned gateway");
+    begin_watcher_configuration();
+    message.watcher.address_mode = ADDRESS_MODE_MAX_;
+    EXPECT_BROKEN(direction, "address mode");
     begin_watcher_configuration();
     message.watcher.poll_interval_milliseconds = 0;
     EXPECT_BROKEN(direction, "poll interval");

@@ -329,7 +329,7 @@ GETTER(get_problems)
         result = append_findings(reply, view,
                                  1U << FINDING_MALFORMED | 1U << FINDING_NO_ADDRESS | 1U << FINDING_OVER_LIMIT |
                                      1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH | 1U << FINDING_UNREPAIRED |
-                                     1U << FINDING_DETACHED | 1U << FINDING_DOCKER_AWAY,
+                                     1U << FINDING_DETACHED | 1U << FINDING_DOCKER_AWAY | 1U << FINDING_EXTERNAL,
                                  append_problem);
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }

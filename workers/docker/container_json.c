@@ -35,7 +35,8 @@ enum state {
     MAC,
     GATEWAY_PRIORITY,
     IPAM_CONFIGURATION,
-    FIXED_ADDRESS,
+    FIXED_ADDRESS4,
+    FIXED_ADDRESS6,
 };
 
 static const struct json_rule rules[] = {
@@ -60,8 +61,8 @@ static const struct json_rule rules[] = {
     {ENDPOINT, MAC, "MacAddress"},
     {ENDPOINT, GATEWAY_PRIORITY, "GwPriority"},
     {ENDPOINT, IPAM_CONFIGURATION, "IPAMConfig"},
-    {IPAM_CONFIGURATION, FIXED_ADDRESS, "IPv4Address"},
-    {IPAM_CONFIGURATION, FIXED_ADDRESS, "IPv6Address"},
+    {IPAM_CONFIGURATION, FIXED_ADDRESS4, "IPv4Address"},
+    {IPAM_CONFIGURATION, FIXED_ADDRESS6, "IPv6Address"},
 };
 
 struct container_list {
@@ -196,8 +197,10 @@ static void read_endpoint(struct container_list *list, unsigned int state, const
         odd(list, "GlobalIPv6Address is no IPv6 address");
     else if (state == GATEWAY_PRIORITY)
         endpoint->gateway_priority = read_priority(value);
-    else if (state == FIXED_ADDRESS)
-        endpoint->has_fixed_address |= !is_empty(value);
+    else if (state == FIXED_ADDRESS4)
+        endpoint->has_fixed_address4 = !is_empty(value);
+    else if (state == FIXED_ADDRESS6)
+        endpoint->has_fixed_address6 = !is_empty(value);
     else if (state == MAC && !is_empty(value) &&
              (json_value_copy(value, text, sizeof(text)) < 0 || mac_address_parse(text, &endpoint->mac) < 0))
         odd(list, "MacAddress is no MAC address");

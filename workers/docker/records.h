@@ -36,7 +36,8 @@ struct docker_endpoint {
     struct ip_address address4;
     struct ip_address address6; /* GlobalIPv6Address */
     int32_t gateway_priority;   /* GwPriority, since API 1.48 (Engine 28.0); 0 where it is not known */
-    bool has_fixed_address;     /* IPAMConfig: somebody chose it, and no other will do */
+    bool has_fixed_address4;    /* IPAMConfig: somebody chose it, and no other will do */
+    bool has_fixed_address6;
 };
 
 enum docker_health {

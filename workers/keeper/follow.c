@@ -91,8 +91,10 @@ static void on_network_container(void *userdata, const struct docker_container *
     if (container->is_running || strcmp(container->id, follow->follower.id) == 0)
         return;
     for (size_t i = 0; i < container->endpoint_count; i++) {
-        if (container->endpoints[i].has_fixed_address &&
-            strcmp(container->endpoints[i].network, follow->configuration->follow.network) == 0)
+        const struct docker_endpoint *endpoint = &container->endpoints[i];
+
+        if ((endpoint->has_fixed_address4 || endpoint->has_fixed_address6) &&
+            strcmp(endpoint->network, follow->configuration->follow.network) == 0)
             memcpy(follow->wanted_by, container->name, sizeof(follow->wanted_by));
     }
 }

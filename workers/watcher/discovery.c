@@ -43,6 +43,8 @@ struct discovery {
     bool is_round;            /* of the advance under way */
     const char *last_problem; /* logged already; static storage */
     enum ipv6_fault last_fault;
+    bool tells_fixed; /* this engine says which addresses were chosen */
+    struct external_advice external_advice;
 };
 
 int discovery_new(const struct message_configure_watcher *configuration, const struct discovery_callbacks *callbacks,
@@ -237,6 +239,25 @@ static void log_choice(const struct discovery *discovery)
                  LOG_TEXT("network", discovery->shared_record.name), LOG_TEXT("before", discovery->chosen_name));
 }
 
+/* At each choice of the networks, which a start begins with; each fault once. */
+static void judge_external(struct discovery *discovery, const struct own_network *external)
+{
+    struct external_advice *advice = &discovery->external_advice;
+    const struct external_advice before = *advice;
+    char address[IP_ADDRESS_TEXT_SIZE];
+
+    external_advice_find(&discovery->configuration, external, &discovery->external_record, discovery->tells_fixed,
+                         advice);
+    text_copy_cut(advice->container, sizeof(advice->container), discovery->own.name);
+    for (size_t i = 0; i < EXTERNAL_FAULT_COUNT_; i++) {
+        if (advice->is_given[i] && !before.is_given[i])
+            log_at(external_fault_level((enum external_fault)i), external_fault_message((enum external_fault)i),
+                   LOG_TEXT("network", advice->network),
+                   LOG_TEXT("address", ip_address_format(&external->address4, address)),
+                   LOG_TEXT("compose", advice->remedies[i]));
+    }
+}
+
 static void finish(struct discovery *discovery)
 {
     const struct own_network *external =
@@ -249,6 +270,8 @@ static void finish(struct discovery *discovery)
     topology_fill_network(&topology->shared, &shared->mac, shared, &discovery->shared_record);
     topology_work_out_bridge(&topology->shared, &discovery->shared_record);
     topology->is_final = discovery->is_final;
+    if (external)
+        judge_external(discovery, external);
     log_choice(discovery);
     text_copy_cut(discovery->chosen_id, sizeof(discovery->chosen_id), shared->id);
     text_copy_cut(discovery->chosen_name, sizeof(discovery->chosen_name), discovery->shared_record.name);
@@ -307,6 +330,11 @@ const struct docker_network *discovery_shared_network(const struct discovery *di
     return &discovery->shared_record;
 }
 
+const struct external_advice *discovery_external_advice(const struct discovery *discovery)
+{
+    return &discovery->external_advice;
+}
+
 /* Once per fault; again when it comes back. */
 static void report_ipv6_fault(struct discovery *discovery, unsigned int api_minor)
 {
@@ -322,14 +350,15 @@ static void report_ipv6_fault(struct discovery *discovery, unsigned int api_mino
     discovery->last_fault = fault;
 }
 
-void discovery_advance(struct discovery *discovery, const struct container_table *table, unsigned int api_minor,
-                       bool is_round)
+void discovery_advance(struct discovery *discovery, const struct container_table *table,
+                       const struct docker_version *version, bool is_round)
 {
+    discovery->tells_fixed = !version->is_podman;
     discovery->is_round = is_round;
     if (discovery->stage == STAGE_OWN && discovery->first_answer > 0)
         report_own_container_missing(discovery);
     else if (discovery->stage == STAGE_CHOOSE || discovery->stage == STAGE_PROVISIONAL)
         choose_networks(discovery, table);
     else if (discovery->stage == STAGE_DONE)
-        report_ipv6_fault(discovery, api_minor);
+        report_ipv6_fault(discovery, version->api);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "workers/watcher/container_table.h"
+#include "workers/watcher/external_advice.h"
 #include "workers/watcher/topology.h"
 
 struct discovery_callbacks {
@@ -50,12 +51,15 @@ void discovery_end_network(struct discovery *discovery);
 /* The shared network as it was inspected; from on_topology() on. */
 const struct docker_network *discovery_shared_network(const struct discovery *discovery);
 
+/* What is wrong with the external network; of a network that Docker does not know, nothing. */
+const struct external_advice *discovery_external_advice(const struct discovery *discovery);
+
 /* netadmin's report of our links; to be followed by discovery_advance(). */
 void discovery_set_links(struct discovery *discovery, const struct link_table *links);
 
 /*
- * Goes as far as what is known allows. `table`: the backends, NULL before the first complete list. `api_minor` is
- * the engine's newest API, `is_round` says that a second has passed: rounds are counted.
+ * Goes as far as what is known allows. `table`: the backends, NULL before the first complete list. `version` is
+ * the engine's, `is_round` says that a second has passed: rounds are counted.
  */
-void discovery_advance(struct discovery *discovery, const struct container_table *table, unsigned int api_minor,
-                       bool is_round);
+void discovery_advance(struct discovery *discovery, const struct container_table *table,
+                       const struct docker_version *version, bool is_round);

@@ -128,9 +128,25 @@ static int tell_faults(struct telling *telling, const struct container_entry *en
     return tell(telling, &finding);
 }
 
+static int tell_external(struct telling *telling, const struct external_advice *external)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < EXTERNAL_FAULT_COUNT_ && result == 0; i++) {
+        struct wire_finding finding = make(FINDING_EXTERNAL, external->container);
+
+        if (!external->is_given[i])
+            continue;
+        (void)snprintf(finding.reason, sizeof(finding.reason), "%s; %s", external_fault_message((enum external_fault)i),
+                       external->remedies[i]);
+        result = tell(telling, &finding);
+    }
+    return result;
+}
+
 int findings_tell(const struct container_table *table, const struct exposure_result *computed,
-                  const struct path_survey *survey, const struct watch_absence *absence, finding_handler handler,
-                  void *userdata)
+                  const struct path_survey *survey, const struct watch_absence *absence,
+                  const struct external_advice *external, finding_handler handler, void *userdata)
 {
     struct telling telling = {.handler = handler, .userdata = userdata};
     size_t path_count;
@@ -138,6 +154,8 @@ int findings_tell(const struct container_table *table, const struct exposure_res
     const struct container_entry *entry, *next;
     int result = absence->since ? tell_absence(&telling, absence) : 0;
 
+    if (result == 0)
+        result = tell_external(&telling, external);
     for (size_t i = 0; i < computed->conflict_count && result == 0; i++)
         result = tell_conflict(&telling, table, &computed->conflicts[i]);
     for (size_t i = 0; i < computed->over_limit_count && result == 0; i++)

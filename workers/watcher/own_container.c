@@ -36,6 +36,8 @@ static void copy_container(struct own_container *own, const struct docker_contai
         network->mac = endpoint->mac;
         network->address4 = endpoint->address4;
         network->address6 = endpoint->address6;
+        network->has_fixed_address4 = endpoint->has_fixed_address4;
+        network->has_fixed_address6 = endpoint->has_fixed_address6;
         own->network_count++;
     }
 }

@@ -16,6 +16,8 @@ struct own_network {
     struct mac_address mac;
     struct ip_address address4; /* as Docker gave them; may be none */
     struct ip_address address6;
+    bool has_fixed_address4; /* somebody chose it; Podman does not tell */
+    bool has_fixed_address6;
 };
 
 struct own_container {

@@ -94,7 +94,7 @@ static void reconnect_later(struct watch *watch, const char *text)
 
 void watch_advance_discovery(struct watch *watch, bool is_round)
 {
-    discovery_advance(watch->discovery, watch_table(watch), docker_client_version(watch->client)->api, is_round);
+    discovery_advance(watch->discovery, watch_table(watch), docker_client_version(watch->client), is_round);
     if (discovery_needs_rounds(watch->discovery) && watch->is_connected)
         set_timer_unless_set(watch->round_source, ROUND_MICROSECONDS);
 }

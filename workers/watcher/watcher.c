@@ -57,7 +57,8 @@ static int tell_findings(void *userdata, finding_handler handler, void *handler_
         return findings_tell_absence(&absence, handler, handler_userdata);
     if (result < 0)
         return result;
-    result = findings_tell(table, &computed, watcher->survey, &absence, handler, handler_userdata);
+    result = findings_tell(table, &computed, watcher->survey, &absence, discovery_external_advice(watcher->discovery),
+                           handler, handler_userdata);
     reconciler_forget_computed(watcher->reconciler);
     return result;
 }
