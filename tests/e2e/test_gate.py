@@ -90,10 +90,11 @@ def test_what_the_watcher_needs_is_answered(project):
     assert {container["Labels"]["com.docker.compose.project"] for container in json.loads(body_of(listed))} == {project.name}
 
 
-def hostile_requests(container, network, project):
+def hostile_requests(container, network, project, own):
     scope = f"%7B%22label%22%3A%5B%22com.docker.compose.project%3D{project}%22%5D%7D"
     create = "HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" '{"Image":"none"}'
     lines = [
+        f"GET /v1.41/containers/{container}/json", f"GET /v1.41/containers/{own}/json",
         f"GET /v1.41/containers/{container}/archive?path=/etc/passwd", f"GET /v1.41/containers/{container}/export",
         f"GET /v1.41/containers/{container}/logs?stdout=1", f"GET /v1.41/containers/{container}/top",
         f"GET /v1.41/containers/{container}/stats", f"GET /v1.41/containers/{container}/changes",
@@ -129,7 +130,7 @@ def test_everything_else_is_refused_before_the_engine_hears_of_it(project):
     """Said to the client with what it was, and in the log; nothing has happened to any container."""
     smtp = project.inspect("smtp")
     network = next(iter(smtp["NetworkSettings"]["Networks"].values()))["NetworkID"]
-    requests = hostile_requests(smtp["Id"], network, project.name)
+    requests = hostile_requests(smtp["Id"], network, project.name, project.inspect(ANCHOR)["Id"])
     passed = [request for request, answer in zip(requests, ask(project, *requests))
               if not (answer.startswith("HTTP/1.1 403 Forbidden\r\n") and "anchord-gate: " in json.loads(body_of(answer))["message"])]
     assert not passed

@@ -228,10 +228,12 @@ class FakeDocker:
 
     def list(self, filters):
         wanted = [label.partition("=") for label in filters.get("label", [])]
+        health = filters.get("health", [])
         with self.lock:
             identities = filters.get("id") or list(self.containers)
             found = [self.containers[identity] for identity in identities if identity in self.containers]
-        return b"[" + b",".join(text for record, text in found if all(
+        return b"[" + b",".join(text for record, text in found if (
+            not health or record.get("Health", "none") in health) and all(
             key in record["Labels"] and (not equals or record["Labels"][key] == value)
             for key, equals, value in wanted)) + b"]\n"
 

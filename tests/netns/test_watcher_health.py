@@ -81,23 +81,26 @@ def test_disc6_a_paused_container_keeps_its_entry(lab, docker):
 
 @pytest.mark.parametrize("health, expected", [("healthy", OPEN), ("unhealthy", WITHHELD), ("starting", WITHHELD)])
 def test_disc6_a_container_that_is_paused_when_the_watcher_starts(lab, docker, health, expected):
-    """Docker's list hides its health: it is inspected, before anything is said to netadmin, and not again."""
+    """Docker's list hides its health, but is filtered by it: asked for before anything is said to netadmin, and not again.
+    WALL-7: nothing is inspected."""
     record = web("Up 5 seconds (Paused)") | {"State": "paused", "Health": health}
     docker.put(record)
     watcher = lab.start(poll=600)
     assert watcher.next_state()[1] == expected
     docker.start(container(2, "tcp/25"))
     watcher.state(expected | {("tcp", 25, 25): ("172.30.0.5", 25)})
-    assert sum(path.endswith(f"/containers/{record['Id']}/json") for path in docker.requests) == 1
+    asked = [path for path in docker.requests if record["Id"] in path]
+    assert sum("health" in path for path in asked) == 1
+    assert not [path for path in asked if "filters" not in path]
     becomes(docker, web("Up 9 seconds (unhealthy)"))
     docker.stop(2)
     watcher.state(WITHHELD)
 
 
-def test_disc7_a_paused_container_that_may_not_be_inspected(lab, docker):
+def test_disc7_a_paused_container_that_may_not_be_asked_about(lab, docker):
     record = web("Up 5 seconds (Paused)") | {"State": "paused", "Health": "healthy"}
     docker.put(record)
-    docker.misbehave[f"/containers/{record['Id']}/json"] = lambda connection: fake_docker.send(connection, 403, b"{}")
+    docker.misbehave["%22health%22"] = lambda connection: fake_docker.send(connection, 403, b"{}")
     watcher = lab.start(poll=600)
     watcher.state(WITHHELD)
     assert watcher.log("health of a container is not known")["container"] == "backend-1"

@@ -1,4 +1,7 @@
-/* Unit tests of the parser of an inspected container: a service-anchor's mode and the health, and nothing else. */
+/*
+ * Unit tests of the parser of an inspected container: a service-anchor's mode and the health, and nothing else; and of
+ * what a list says of the mode, so that Docker's containers need no inspection.
+ */
 #include "workers/docker/records.h"
 
 #include <setjmp.h>
@@ -79,11 +82,62 @@ static void the_joined_container_is_read_from_the_network_mode(void **state)
     assert_string_equal(inspection.joined_id, "");
 }
 
+static bool may_be_service_anchor;
+
+static void on_container(void *userdata, const struct docker_container *container)
+{
+    (void)userdata;
+    may_be_service_anchor = container->may_be_service_anchor;
+}
+
+static void on_odd(void *userdata, const char *id, const char *name, const char *reason)
+{
+    (void)userdata;
+    fail_msg("%s %s: %s", id, name, reason);
+}
+
+/* DISC-8, WALL-7: anchord's program without a role, which only the environment could name. */
+static void a_role_that_no_argument_names_is_known_by_the_command(void **state)
+{
+    static const struct docker_label_names labels = {0};
+    static const struct {
+        const char *command;
+        bool expected;
+    } cases[] = {
+        {"/usr/libexec/anchord/anchord-init", true},
+        {"anchord", true},
+        {"/usr/bin/anchord -v --x", true},
+        {"/usr/bin/anchord -v service-anchor", true},
+        {"/usr/bin/anchord service-anchor", true},
+        {"/usr/bin/anchord network-anchor", false},
+        {"/usr/bin/anchord -v network-anchor", false},
+        {"/usr/bin/anchord-init-x", false},
+        {"/anchord/server", false},
+        {"/usr/bin/server /usr/bin/anchord", false},
+        {"", false},
+        {"/", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+        char text[128];
+
+        (void)snprintf(text, sizeof(text), "[{\"Id\":\"8dfa\",\"Command\":\"%s\"}]", cases[i].command);
+        may_be_service_anchor = !cases[i].expected;
+        assert_int_equal(docker_parser_new_containers(&labels, on_container, on_odd, NULL, &parser), 0);
+        assert_int_equal(docker_parser_feed(parser, text, strlen(text)), 0);
+        assert_int_equal(docker_parser_finish(parser), 0);
+        assert_int_equal(may_be_service_anchor, cases[i].expected);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {cmocka_unit_test(the_mode_is_read_from_the_environment),
                                               cmocka_unit_test(the_health_is_read_from_the_state),
-                                              cmocka_unit_test(the_joined_container_is_read_from_the_network_mode)};
+                                              cmocka_unit_test(the_joined_container_is_read_from_the_network_mode),
+                                              cmocka_unit_test(a_role_that_no_argument_names_is_known_by_the_command)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

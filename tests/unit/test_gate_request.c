@@ -13,6 +13,7 @@
 #define MAIL   "%7B%22label%22%3A%5B%22com.docker.compose.project%3Dmail%22%5D%7D"
 #define OTHERS "%7B%22label%22%3A%5B%22com.docker.compose.project%3Dbank%22%5D%7D"
 #define IDS    "%7B%22id%22%3A%5B%22" ID "%22%5D%7D"
+#define HEALTH "%7B%22id%22%3A%5B%22" ID "%22%5D%2C%22health%22%3A%5B%22healthy%22%5D%7D"
 #define LIST   "/v1.47/containers/json?filters="
 #define END    " HTTP/1.1\r\nHost: docker\r\n\r\n"
 
@@ -61,6 +62,7 @@ static void watcher_reads_its_scope_and_what_it_names(void **state)
     EXPECT_PASSED(WATCHER, "GET " LIST MAIL END);
     EXPECT_PASSED(WATCHER, "GET " LIST MAIL "&all=true" END);
     EXPECT_PASSED(WATCHER, "GET " LIST IDS "&all=true" END);
+    EXPECT_PASSED(WATCHER, "GET " LIST HEALTH END);
     EXPECT_PASSED(WATCHER, "GET " LIST "%7B%7D&all=true" END);
     EXPECT_PASSED(WATCHER, "GET /v1.47/networks/" ID END);
     assert_string_equal(head(), "GET /v1.47/networks/" ID " HTTP/1.1\r\nHost: docker\r\n\r\n");
@@ -93,6 +95,8 @@ static void a_watcher_may_ask_for_nothing_else(void **state)
         "GET /v1.47/containers/" ID "/logs?stdout=true",
         "GET /v1.47/containers/" ID "/top",
         "GET /v1.47/containers/" ID "/attach/ws",
+        "GET /v1.47/containers/" ID "/json",
+        "GET /v1.47/containers/" OWN "/json",
         "GET /v1.47/containers/" ID "/json?size=1",
         "GET /v1.47/containers/web/json",
         "GET /v1.47/containers/../images/json",
@@ -105,6 +109,7 @@ static void a_watcher_may_ask_for_nothing_else(void **state)
         "GET /v1.47/secrets",
         "GET " LIST OTHERS,
         "GET " LIST MAIL "&size=1",
+        "GET " LIST HEALTH "&all=true",
         "GET " LIST MAIL "&all=true&size=1",
         "GET " LIST MAIL "&limit=1",
         "GET /v1.47/containers/json",

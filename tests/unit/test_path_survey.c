@@ -72,7 +72,7 @@ static void expect_question(enum path_question_kind kind, const char *id)
     const struct path_question *question = path_survey_ask(survey, now);
 
     assert_int_equal(question->kind, kind);
-    if (kind == PATH_QUESTION_NETWORK || kind == PATH_QUESTION_MODE)
+    if (kind == PATH_QUESTION_NETWORK)
         assert_string_equal(question->id, id);
 }
 
@@ -88,23 +88,20 @@ static void set_transit(bool has_gateway)
     path_survey_set_shared(survey, &network, &mac);
 }
 
-static void answer_mode(const char *id, bool is_service_anchor, int error)
-{
-    expect_question(PATH_QUESTION_MODE, id);
-    path_survey_ask(survey, now)->inspection.is_service_anchor = is_service_anchor;
-    path_survey_end_question(survey, error, "denied");
-    run();
-}
-
-static void answer_joined(const struct docker_container *joined)
+static void end_joined(const struct docker_container *joined, int error)
 {
     if (path_survey_next_due(survey) < UINT64_MAX)
         now = path_survey_next_due(survey);
     expect_question(PATH_QUESTION_JOINED, "");
     if (joined)
         path_survey_consider(survey, joined);
-    path_survey_end_question(survey, 0, "");
+    path_survey_end_question(survey, error, "denied");
     run();
+}
+
+static void answer_joined(const struct docker_container *joined)
+{
+    end_joined(joined, 0);
 }
 
 static size_t count(void)
@@ -149,8 +146,6 @@ static void a_finding_needs_every_answer(void **state)
     set_transit(false);
     run();
     assert_int_equal(count(), 0);
-    answer_mode(WEB, false, 0);
-    assert_int_equal(count(), 0);
     answer_joined(NULL);
     assert_int_equal(only_finding()->fault, RETURN_PATH_NO_GATEWAY);
     assert_string_equal(only_finding()->container, "name-" WEB);
@@ -170,15 +165,17 @@ static void a_service_anchor_in_the_namespace_ends_it(void **state)
     put(&web);
     set_transit(false);
     run();
-    answer_mode(WEB, false, 0);
     answer_joined(NULL);
     path_survey_note_event(survey);
     run();
     assert_int_equal(only_finding()->fault, RETURN_PATH_NO_GATEWAY);
     answer_joined(&anchor);
-    answer_mode(ANCHOR, true, 0);
+    assert_int_equal(only_finding()->fault, RETURN_PATH_NO_GATEWAY);
+    anchor.may_be_service_anchor = true;
+    path_survey_note_event(survey);
+    run();
+    answer_joined(&anchor);
     assert_int_equal(count(), 0);
-    anchor.is_service_anchor = true;
     anchor.health = DOCKER_HEALTH_UNHEALTHY;
     path_survey_note_event(survey);
     run();
@@ -195,7 +192,7 @@ static void what_is_denied_is_not_claimed(void **state)
     put(&web);
     set_transit(false);
     run();
-    answer_mode(WEB, false, -EACCES);
+    end_joined(NULL, -EACCES);
     expect_question(PATH_QUESTION_NONE, "");
     assert_int_equal(count(), 0);
     text_copy_cut(web.id, sizeof(web.id), "33");
@@ -249,7 +246,6 @@ static void the_questions_come_to_an_end(void **state)
 
         if (question->kind == PATH_QUESTION_NETWORK)
             question->network = (struct docker_network){.name = "n", .driver = "bridge"};
-        question->inspection.is_service_anchor = false;
         path_survey_end_question(survey, 0, "");
         run();
         questions++;

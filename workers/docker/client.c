@@ -328,6 +328,7 @@ int docker_client_list(struct docker_client *client, const struct docker_contain
         {"label", query->labels, query->label_count},
         {"id", query->ids, query->id_count},
         {"network", &query->network, query->network ? 1 : 0},
+        {"health", &query->health, query->health ? 1 : 0},
     };
     CLEANUP_FREE char *filters = make_filters(list, ARRAY_LENGTH(list));
     CLEANUP_FREE char *path = filters ? docker_client_make_path(client, "/containers/json?filters=", filters,

@@ -45,6 +45,7 @@ struct docker_container_query {
     size_t label_count;
     const char *const *ids; /* any may match; at most DOCKER_FILTER_IDS_MAX */
     size_t id_count;
+    const char *health;  /* `healthy`: of the state of their health check; NULL: any */
     const char *network; /* attached to it, or to be so when they run: its name or ID; NULL: all */
     bool in_any_state;   /* also those that do not run */
 };

@@ -107,6 +107,7 @@ static void end_container(struct container_list *list)
     /* Docker's Command begins with the entrypoint; Podman's is the arguments alone. */
     if (!container->tells_network_mode && list->is_argument_service_anchor)
         container->is_service_anchor = true;
+    container->may_be_service_anchor |= container->is_service_anchor;
     container->is_selected = docker_labels_are_selected(&list->labels, list->matched);
     if (list->odd_reason)
         list->on_odd(list->userdata, container->id, container->name, list->odd_reason);
@@ -243,6 +244,23 @@ static bool begins_with_word(const char *text, const char *end, const char *word
            (text + length == end || text[length] == ' ');
 }
 
+/* Is it anchord's program, and does no argument name a role? One that begins with `-` names none. */
+static bool names_no_role(const char *text, const char *end)
+{
+    static const char *const programs[] = {"anchord-init", "anchord"};
+    const char *blank = memchr(text, ' ', (size_t)(end - text));
+    const char *path_end = blank ? blank : end;
+    const char *slash = memrchr(text, '/', (size_t)(path_end - text));
+    const char *program = slash ? slash + 1 : text;
+    bool is_anchord = false;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(programs); i++)
+        is_anchord |= begins_with_word(program, end, programs[i]);
+    while (blank && blank + 1 < end && blank[1] == '-')
+        blank = memchr(blank + 1, ' ', (size_t)(end - blank - 1));
+    return is_anchord && (!blank || blank + 1 == end);
+}
+
 /* The whole command in one text, a blank between the arguments. */
 static void read_command(struct container_list *list, const struct json_value *value)
 {
@@ -254,6 +272,7 @@ static void read_command(struct container_list *list, const struct json_value *v
     end = value->text + value->length;
     found = memmem(value->text, value->length, word, strlen(word));
     list->container.is_service_anchor = found && begins_with_word(found, end, word);
+    list->container.may_be_service_anchor = names_no_role(value->text, end);
     list->is_argument_service_anchor = begins_with_word(value->text, end, word + 1);
 }
 

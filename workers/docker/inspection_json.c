@@ -1,6 +1,6 @@
 /*
- * GET /containers/ID/json, of which we want to know what no list tells: whether the environment makes it a
- * service-anchor, its health also while it is paused, and, with Podman, whose namespace it has joined. Called by
+ * GET /containers/ID/json, of which we want to know what Podman's list does not tell: whether the environment makes it
+ * a service-anchor, its health, and whose namespace it has joined. Docker is not asked for it (WALL-7). Called by
  * client.c. Reads foreign bytes, runs without any privilege. Other people's environment is neither kept nor shown (SPEC
  * §10).
  *

@@ -53,12 +53,13 @@ struct docker_container {
     uint64_t created;     /* seconds since 1970 */
     bool is_running;      /* State running or paused: it holds its addresses (DISC-6) */
     bool is_paused;
-    bool is_service_anchor;    /* its command has the argument `service-anchor` (SPEC §1) */
-    enum docker_health health; /* from Status, which is for people: "Up 3 minutes (healthy)" */
-    bool is_selected;          /* it has all labels of the caller's selector */
-    char unknown_label[64];    /* one of anchord's that the caller does not know, cut; else empty */
-    bool tells_network_mode;   /* Podman's list does not: the next two are false and empty; nor does it tell health */
-    bool joins_another;        /* network_mode: container:ANYTHING */
+    bool is_service_anchor;     /* its command has the argument `service-anchor` (SPEC §1) */
+    bool may_be_service_anchor; /* or it is anchord's without a role: its environment names one, which no list tells */
+    enum docker_health health;  /* from Status, which is for people: "Up 3 minutes (healthy)" */
+    bool is_selected;           /* it has all labels of the caller's selector */
+    char unknown_label[64];     /* one of anchord's that the caller does not know, cut; else empty */
+    bool tells_network_mode;    /* Podman's list does not: the next two are false and empty; nor does it tell health */
+    bool joins_another;         /* network_mode: container:ANYTHING */
     char joined_id[DOCKER_ID_SIZE]; /* network_mode: container:ID, else empty */
     size_t endpoint_count;
     struct docker_endpoint endpoints[DOCKER_ENDPOINTS_MAX];
@@ -87,7 +88,7 @@ enum docker_event_type {
     DOCKER_EVENT_NETWORK,
 };
 
-/* What of an inspected container no list tells. */
+/* What of an inspected container Podman's list does not tell. */
 struct docker_inspection {
     bool is_service_anchor;         /* by its environment */
     enum docker_health health;      /* also while it is paused */

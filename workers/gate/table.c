@@ -41,7 +41,8 @@ static const struct row {
     {WATCHER | KEEPERS, false, "GET", "/v1.<api>/containers/json?filters={<labels>}<all>"},
     /* Any container, once its ID is known: owners of namespaces, and those who join them (DISC-5, DISC-8). */
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'id':[<ids>]}<all>"},
-    {WATCHER, false, "GET", "/v1.<api>/containers/<id>/json"},
+    /* Of a paused container the list hides its health, but is filtered by it (DISC-7). Nothing is inspected. */
+    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'id':['<id>'],'health':['healthy']}"},
     {WATCHER, false, "GET", "/v1.<api>/networks/<id>"},
     /* Who has joined one of the scope's namespaces (DISC-8): Docker can only be asked for everybody. */
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={}&all=true"},

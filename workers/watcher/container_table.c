@@ -69,7 +69,7 @@ struct container_entry *container_table_find_serial(const struct container_table
     return NULL;
 }
 
-struct container_entry *container_table_find_to_inspect(const struct container_table *table)
+struct container_entry *container_table_find_to_ask_about(const struct container_table *table)
 {
     struct container_entry *entry, *next;
 
@@ -155,6 +155,8 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
     }
     entry->created = container->created;
     entry->is_service_anchor = container->is_service_anchor;
+    entry->may_be_service_anchor |= container->may_be_service_anchor; /* Podman's inspection said so */
+    entry->tells_network_mode = container->tells_network_mode;
     /* Docker's list does not tell the health of a paused container: it keeps its entry as it was (DISC-6). */
     if (container->tells_network_mode && !container->is_paused) {
         entry->health = container->health;
@@ -174,6 +176,7 @@ int container_entry_take_inspection(struct container_entry *entry, const struct 
     *ret_has_changed = has_joined || entry->health != inspection->health;
     entry->must_be_inspected = false;
     entry->health = inspection->health;
+    entry->may_be_service_anchor |= inspection->is_service_anchor;
     if (has_joined)
         entry->joined_id = strdup(inspection->joined_id);
     return has_joined && !entry->joined_id ? -ENOMEM : 0;

@@ -43,7 +43,7 @@ struct label_fault {
 struct container_owner {
     char id[DOCKER_ID_SIZE];
     char name[NAME_SIZE];
-    bool is_service_anchor;
+    bool may_be_service_anchor;
     enum docker_health health;
 };
 
@@ -54,10 +54,12 @@ struct container_entry {
     bool mirrors_to_v6;
     bool waits_for_health;
     bool is_service_anchor;
-    bool is_warned_of; /* `no usable IP for container` was logged */
+    bool may_be_service_anchor; /* as of docker_container */
+    bool tells_network_mode;    /* likewise */
+    bool is_warned_of;          /* `no usable IP for container` was logged */
     bool is_said_to_lack_health_check;
     bool is_owner_known;
-    bool must_be_inspected; /* no list tells all that matters: it was paused when it came (DISC-7), or it is Podman's */
+    bool must_be_inspected; /* no list tells all that matters: see container_table_find_to_ask_about() */
     enum docker_health health;
     uint32_t serial; /* counts up from 1 with each new container (exposures.h) */
     uint32_t pass;   /* the last one that saw it */
@@ -103,8 +105,11 @@ void container_table_end_pass(struct container_table *table);
 /* After a list filtered by IDs: the container is gone if this pass has not seen it. */
 void container_table_end_pass_for(struct container_table *table, const char *id);
 
-/* The first container of which no list tells enough, or NULL. */
-struct container_entry *container_table_find_to_inspect(const struct container_table *table);
+/*
+ * The first container of which the list of those in scope does not tell enough, or NULL: it was paused when it came,
+ * and its health is not known (DISC-7), or it is Podman's.
+ */
+struct container_entry *container_table_find_to_ask_about(const struct container_table *table);
 /*
  * Takes what the list did not tell: the health, and whose namespace the container has joined. *ret_has_changed says
  * whether there is something new. Returns 0 or -ENOMEM.

@@ -16,7 +16,7 @@ struct namespace_owner {
     bool is_wanted;    /* in the resolution under way */
     char joined_id[DOCKER_ID_SIZE];
     char name[NAME_SIZE];
-    bool is_service_anchor;
+    bool may_be_service_anchor;
     enum docker_health health;
     struct container_endpoint *endpoints;
     uint32_t endpoint_count;
@@ -94,7 +94,7 @@ void namespace_owners_end_pass(struct namespace_owners *owners)
         owner->is_known = true;
         owner->endpoint_count = 0;
         owner->joined_id[0] = '\0';
-        owner->is_service_anchor = false;
+        owner->may_be_service_anchor = false;
     }
 }
 
@@ -114,7 +114,7 @@ int namespace_owners_put(struct namespace_owners *owners, const struct docker_co
     owner->endpoint_count = (uint32_t)container->endpoint_count; /* at most DOCKER_ENDPOINTS_MAX */
     owner->is_known = true;
     owner->is_asked_for = false;
-    owner->is_service_anchor = container->is_service_anchor;
+    owner->may_be_service_anchor = container->may_be_service_anchor;
     owner->health = container->health;
     text_copy_cut(owner->joined_id, sizeof(owner->joined_id), container->joined_id);
     text_copy_cut(owner->name, sizeof(owner->name), container->name);
@@ -152,7 +152,7 @@ static int adopt_endpoints(struct container_entry *entry, const struct namespace
     entry->endpoint_count = owner->endpoint_count;
     text_copy_cut(entry->owner->id, sizeof(entry->owner->id), owner->id);
     text_copy_cut(entry->owner->name, sizeof(entry->owner->name), owner->name);
-    entry->owner->is_service_anchor = owner->is_service_anchor;
+    entry->owner->may_be_service_anchor = owner->may_be_service_anchor;
     entry->owner->health = owner->health;
     return 0;
 }

@@ -10,7 +10,6 @@
 /* What is known by asking. A slot that two runs did not use is free for another; more than these are not looked into.
  */
 #define NETWORKS_MAX 128
-#define MODES_MAX    256
 #define JOINED_MAX   256
 /* Every running container is listed no more often than this, however many events come: other questions wait meanwhile.
  */
@@ -30,19 +29,12 @@ struct known_network {
     struct docker_network network;
 };
 
-/* Is the container a service-anchor by its environment? */
-struct known_mode {
-    enum answer answer;
-    uint64_t last_run;
-    char id[DOCKER_ID_SIZE];
-};
-
 /* A container in another one's namespace. */
 struct joined_container {
     char id[DOCKER_ID_SIZE];
     char target_id[DOCKER_ID_SIZE];
     char name[NAME_SIZE];
-    bool is_service_anchor;
+    bool may_be_service_anchor;
     enum docker_health health;
 };
 
@@ -57,12 +49,12 @@ struct path_survey {
     uint64_t shared_since;
     struct link_table links;
     struct known_network networks[NETWORKS_MAX];
-    struct known_mode modes[MODES_MAX];
     struct joined_container joined[JOINED_MAX];
     size_t joined_count;
     bool needs_joined;
-    bool has_joined;     /* `joined` is current */
-    uint64_t joined_due; /* monotonic microseconds: not to be asked for earlier */
+    bool has_joined;        /* `joined` is current */
+    bool is_joined_refused; /* or not to be understood, when it was asked for last */
+    uint64_t joined_due;    /* monotonic microseconds: not to be asked for earlier */
     struct path_question question;
     struct findings *found; /* of the last run */
     struct findings *before;
@@ -146,27 +138,6 @@ void path_survey_set_shared(struct path_survey *survey, const struct docker_netw
     }
 }
 
-static struct known_mode *find_mode(struct path_survey *survey, const char *id)
-{
-    struct known_mode *free_slot = NULL;
-
-    for (size_t i = 0; i < MODES_MAX; i++) {
-        struct known_mode *known = &survey->modes[i];
-
-        if (strcmp(known->id, id) == 0) {
-            known->last_run = survey->run;
-            return known;
-        }
-        if (known->last_run + 1 < survey->run && !free_slot)
-            free_slot = known;
-    }
-    if (free_slot) {
-        *free_slot = (struct known_mode){.last_run = survey->run};
-        text_copy_cut(free_slot->id, sizeof(free_slot->id), id);
-    }
-    return free_slot;
-}
-
 static enum answer ask_network(struct path_survey *survey, const char *id, const struct docker_network **ret)
 {
     struct known_network *known = find_network(survey, id);
@@ -176,17 +147,6 @@ static enum answer ask_network(struct path_survey *survey, const char *id, const
     if (known->answer == ANSWER_PENDING)
         raise_question(survey, PATH_QUESTION_NETWORK, id);
     *ret = &known->network;
-    return known->answer;
-}
-
-static enum answer ask_mode(struct path_survey *survey, const char *id)
-{
-    struct known_mode *known = find_mode(survey, id);
-
-    if (!known)
-        return ANSWER_REFUSED;
-    if (known->answer == ANSWER_PENDING)
-        raise_question(survey, PATH_QUESTION_MODE, id);
     return known->answer;
 }
 
@@ -223,7 +183,8 @@ void path_survey_consider(struct path_survey *survey, const struct docker_contai
     if (!container->is_running || container->joined_id[0] == '\0' || survey->joined_count == JOINED_MAX)
         return;
     survey->joined_count++;
-    *joined = (struct joined_container){.is_service_anchor = container->is_service_anchor, .health = container->health};
+    *joined = (struct joined_container){.may_be_service_anchor = container->may_be_service_anchor,
+                                        .health = container->health};
     text_copy_cut(joined->id, sizeof(joined->id), container->id);
     text_copy_cut(joined->target_id, sizeof(joined->target_id), container->joined_id);
     text_copy_cut(joined->name, sizeof(joined->name), container->name);
@@ -240,13 +201,8 @@ void path_survey_end_question(struct path_survey *survey, int error, const char 
             known->answer = error < 0 ? ANSWER_REFUSED : ANSWER_YES;
             known->network = question->network;
         }
-    } else if (question->kind == PATH_QUESTION_MODE) {
-        struct known_mode *known = find_mode(survey, question->id);
-
-        if (known && error < 0)
-            known->answer = ANSWER_REFUSED;
-        else if (known)
-            known->answer = question->inspection.is_service_anchor ? ANSWER_YES : ANSWER_NO;
+    } else if (question->kind == PATH_QUESTION_JOINED) {
+        survey->is_joined_refused = error < 0;
     }
     question->kind = PATH_QUESTION_NONE;
     if (error == -EACCES && !survey->is_limit_said)
@@ -301,25 +257,26 @@ static enum answer find_anchor(struct path_survey *survey, const struct containe
 {
     const struct container_owner *owner = entry->owner; /* there when it has joined: else it had no endpoint */
     const char *namespace_id = owner ? owner->id : entry->id;
-    enum answer answer = owner && owner->is_service_anchor ? ANSWER_YES : ask_mode(survey, namespace_id);
 
     *ret_name = owner ? owner->name : entry->name;
     *ret_health = owner ? owner->health : entry->health;
-    if (answer != ANSWER_NO)
-        return answer;
+    if (owner ? owner->may_be_service_anchor : entry->may_be_service_anchor)
+        return ANSWER_YES;
     survey->needs_joined = true;
-    if (!survey->has_joined)
+    if (!survey->has_joined || survey->question.kind == PATH_QUESTION_JOINED)
         return ANSWER_PENDING;
-    for (size_t i = 0; i < survey->joined_count && answer == ANSWER_NO; i++) {
+    if (survey->is_joined_refused)
+        return ANSWER_REFUSED;
+    for (size_t i = 0; i < survey->joined_count; i++) {
         const struct joined_container *joined = &survey->joined[i];
 
-        if (strcmp(joined->target_id, namespace_id) != 0)
+        if (!joined->may_be_service_anchor || strcmp(joined->target_id, namespace_id) != 0)
             continue;
-        answer = joined->is_service_anchor ? ANSWER_YES : ask_mode(survey, joined->id);
         *ret_name = joined->name;
         *ret_health = joined->health;
+        return ANSWER_YES;
     }
-    return answer;
+    return ANSWER_NO;
 }
 
 static bool may_be_claimed(const struct path_survey *survey, const struct docker_network *shared, size_t family)

@@ -49,7 +49,6 @@ void path_survey_note_event(struct path_survey *survey);
 enum path_question_kind {
     PATH_QUESTION_NONE,
     PATH_QUESTION_NETWORK, /* inspect the network `id` into `network` */
-    PATH_QUESTION_MODE,    /* inspect the container `id`: is it a service-anchor? */
     PATH_QUESTION_JOINED,  /* show every running container to path_survey_consider() */
 };
 
@@ -57,7 +56,6 @@ struct path_question {
     enum path_question_kind kind;
     char id[DOCKER_ID_SIZE];
     struct docker_network network;
-    struct docker_inspection inspection;
 };
 
 /* When there is a question that waits for its time (monotonic microseconds); UINT64_MAX: none does. */

@@ -27,7 +27,7 @@ enum request {
     REQUEST_LIST_SCOPE,   /* every container in scope */
     REQUEST_LIST_CHANGED, /* those that events named */
     REQUEST_LIST_OWNERS,  /* those whose namespace others have joined */
-    REQUEST_INSPECTION,   /* of one of which lists do not tell enough */
+    REQUEST_INSPECTION,   /* of one of which the list of the scope does not tell enough */
     REQUEST_NETWORK,
     REQUEST_SURVEY, /* do replies come back? */
 };
@@ -103,7 +103,7 @@ int watch_scope_list(struct watch *watch) __attribute__((warn_unused_result));
 bool watch_scope_take_changes(struct watch *watch);
 /* Asks for owners of namespaces that are not known yet; *ret_is_asking says whether there is one. */
 int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
-/* Inspects a container of which no list tells enough; *ret_is_asking says whether there is one. */
+/* Asks about a container of which the scope's list does not tell enough; *ret_is_asking says whether there is one. */
 int watch_scope_inspect(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
 /* Asks for those that were taken. */
 int watch_scope_list_changed(struct watch *watch) __attribute__((warn_unused_result));

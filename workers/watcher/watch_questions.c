@@ -83,9 +83,6 @@ int watch_ask_for_survey(struct watch *watch)
     case PATH_QUESTION_NETWORK:
         return docker_client_inspect_network(watch->client, question->id, &question->network, on_survey_answered,
                                              watch);
-    case PATH_QUESTION_MODE:
-        return docker_client_inspect_container(watch->client, question->id, &question->inspection, on_survey_answered,
-                                               watch);
     case PATH_QUESTION_JOINED:
         return docker_client_list(watch->client, &everybody, &watched_labels, &handlers);
     case PATH_QUESTION_NONE:

@@ -281,15 +281,40 @@ int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking)
     return list(watch, ids, count, on_owners_listed);
 }
 
+/* It has come: it is healthy. */
+static void on_healthy_container(void *userdata, const struct docker_container *container)
+{
+    struct watch *watch = userdata;
+
+    if (strcmp(container->id, watch->inspected_id) == 0)
+        watch->inspection.health = DOCKER_HEALTH_HEALTHY;
+}
+
+/*
+ * Docker's list hides the health of a paused container, but is filtered by it; so no inspection is needed, which would
+ * show the environment (WALL-7). Not among the healthy: which of the others it is, it may still become.
+ */
+static int list_if_healthy(struct watch *watch)
+{
+    const char *const ids[] = {watch->inspected_id};
+    const struct docker_container_query query = {.ids = ids, .id_count = 1, .health = "healthy"};
+    const struct docker_container_handlers handlers = {on_healthy_container, on_odd_container, on_inspected, watch};
+
+    watch->inspection = (struct docker_inspection){.health = DOCKER_HEALTH_STARTING};
+    return docker_client_list(watch->client, &query, &watch->labels, &handlers);
+}
+
 int watch_scope_inspect(struct watch *watch, bool *ret_is_asking)
 {
-    const struct container_entry *entry = container_table_find_to_inspect(&watch->table);
+    const struct container_entry *entry = container_table_find_to_ask_about(&watch->table);
 
     *ret_is_asking = entry != NULL;
     if (!entry)
         return 0;
     watch->request = REQUEST_INSPECTION;
     text_copy_cut(watch->inspected_id, sizeof(watch->inspected_id), entry->id);
+    if (entry->tells_network_mode)
+        return list_if_healthy(watch);
     return docker_client_inspect_container(watch->client, watch->inspected_id, &watch->inspection, on_inspected, watch);
 }
 
