@@ -14,7 +14,7 @@
 
 #define GATE_DIRECTORY "gate"
 /* As many as a client has connections, while the gate is away. */
-#define CONNECTIONS_WAITING_MAX 8
+#define CONNECTIONS_WAITING_MAX 4
 
 static const char *const socket_names[GATE_SOCKET_MAX_] = {
     [GATE_SOCKET_WATCHER] = GATE_DIRECTORY "/watcher.sock",

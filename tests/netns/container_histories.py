@@ -10,15 +10,16 @@ from fake_docker import container_id
 
 MARKER = 1  # a container that moves after each step: its new address shows that the step was taken in
 PORTS = [1, 2, 3, 4, 5, 6, 65533, 65534, 65535]
-BAD_LABELS = ["tcp", "tcp/", "tcp/0", "tcp/65536", "sctp/5", "tcp/5:", "tcp/5:0", "tcp/5-4", "tcp/1-3:7-8", "tcp/1,",
-              ",", "tcp/1 2", "tcp/2:7, tcp/1-3", "tcp/-3", "/5", "tcp/1-3:7", "udp/65535:65536"]
+BAD_LABELS = ["tcp", "tcp/", "tcp/0", "tcp/65536", "sctp/5", "tcp/5:", "tcp/5:0", "tcp/5-4", "tcp/1-3:7-8", "tcp/1,:",
+              "tcp/1 2", "tcp/2:7, tcp/1-3", "tcp/-3", "/5", "tcp/1-3:7", "udp/65535:65536"]
+EMPTY_ENTRIES = ["tcp/1,", ",", ",, udp/2 ,"]  # are ignored
 ITEM = re.compile(r"(tcp|udp)\s*/\s*(\d+)\s*(?:-\s*(\d+)\s*)?(?::\s*(\d+)\s*(?:-\s*(\d+)\s*)?)?")
 
 
 def claims_of(label):
     """{(proto, port): backend port}; nothing for an invalid label."""
     claims = {}
-    for item in label.split(",") if label.strip() else []:
+    for item in filter(str.strip, label.split(",")):
         match = ITEM.fullmatch(item.strip().lower())
         if not match:
             return {}
@@ -36,7 +37,7 @@ def claims_of(label):
 
 def random_label(dice):
     if dice.random() < 0.1:
-        return dice.choice(BAD_LABELS)
+        return dice.choice(BAD_LABELS + EMPTY_ENTRIES)
     items = []
     for _ in range(dice.choice([0, 1, 1, 2, 3])):
         first = dice.choice(PORTS)

@@ -84,8 +84,8 @@ def test_a_fork_that_fails_is_said_and_tried_again_later(supervision):
     supervision.install_stand_ins()
     launcher = refusing(supervision, "EAGAIN", "clone", "clone3", "fork", "vfork")
     process = supervision.start(wrap=("unshare", "--net", *launcher))
-    assert process.wait_for(msg="cannot start a worker", name="watcher")["err"] == REASONS["EAGAIN"]
-    assert_backs_off(process, "watcher")  # the first one; the others follow it
+    assert process.wait_for(msg="cannot start a worker", name="gate")["err"] == REASONS["EAGAIN"]
+    assert_backs_off(process, "gate")  # the first one; the others follow it
     assert process.stop(10)[0] == 0
 
 

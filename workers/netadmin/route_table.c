@@ -18,8 +18,9 @@
 
 /* Routes of our table that are looked at in one reading: option 121's, a default for each router, `unreachable`, all
  * that twice while one lease follows another, and some of other people. */
-#define ROUTES_MAX (2 * LEASE_ROUTES_MAX + 32)
-static_assert(INNER_PREFIXES_MAX + 32 <= ROUTES_MAX, "all inner prefixes and some of other people");
+#define ROUTES_OF_OTHERS_MAX 32
+#define ROUTES_MAX           (2 * LEASE_ROUTES_MAX + ROUTES_OF_OTHERS_MAX)
+static_assert(ROUTES_MAX - ROUTES_OF_OTHERS_MAX >= INNER_PREFIXES_MAX, "all inner prefixes and some of other people");
 
 /* rta_expires counts in USER_HZ, 100 on all that we run on (include/asm-generic/param.h). */
 #define TICKS_PER_SECOND 100
