@@ -25,7 +25,9 @@ static enum request_verdict refuse(char reason[GATE_REASON_SIZE], const char *wh
     for (size_t i = 0; i < shown.length && length < GATE_REASON_SIZE - 1; i++) {
         char byte = shown.bytes[i];
 
-        reason[length++] = byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\' ? '?' : byte;
+        if (byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\')
+            byte = '?';
+        reason[length++] = byte;
     }
     reason[length < GATE_REASON_SIZE ? length : GATE_REASON_SIZE - 1] = '\0';
     return REQUEST_REFUSED;
