@@ -5,6 +5,7 @@ At the end of each test the engine runs as before.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -12,7 +13,7 @@ import time
 
 import pytest
 
-from direct import FAMILIES, service
+from direct import ANCHOR, FAMILIES, PROXY, service
 from lab.machine import wait_until
 
 WATCHED_SECONDS = 5
@@ -108,6 +109,41 @@ def test_an_engine_that_dies_and_comes_back_with_live_restore_costs_nothing(lab,
         all_answer(mail)
         assert connection.alive()
     assert mail.processes() == before
+
+
+REMEDY = {True: "a socket proxy whose own socket file went stale has to be restarted",
+          False: "its socket file is a new one: restart this container"}
+
+
+def problems_with_docker(mail):
+    shown = json.loads(mail.exec(ANCHOR, "anchord", "status", "--json").stdout)
+    return [row["reason"] for row in shown["problems"] if row["container"] == "Docker"]
+
+
+@pytest.mark.parametrize("proxy", [True, False], ids=["proxy", "socket"])
+def test_a_stale_socket_is_said_and_costs_nothing_that_is_exposed(lab, live_restore, direct, proxy):
+    """SPEC 7, 8: whoever mounts the file that dockerd made anew stays with the old one, and Docker cannot be read. Status
+    says so with the remedy, which works; the metric is 0; ports, connections and readiness stay."""
+    mail = direct(services(), proxy=proxy, environment={"ANCHORD_POLL_INTERVAL": "1s", "ANCHORD_METRICS_ADDR": ":9090"})
+    mail.up()
+    all_answer(mail, 20)
+    wait_until(lambda: mail.metric(ANCHOR, "anchord_docker_reachable") == 1, 10, "Docker to be read")
+    assert problems_with_docker(mail) == []
+    with lab.lanhost1.connect(mail.at(4), 25) as connection:
+        with lab.engine_stopped("--live-restore"):
+            pass
+        wait_until(lambda: any(REMEDY[proxy] in reason for reason in problems_with_docker(mail)), 30, "the problem")
+        assert mail.metric(ANCHOR, "anchord_docker_reachable") == 0
+        assert mail.exec(ANCHOR, "anchord", "healthcheck").stdout.strip() == "ready"
+        all_answer(mail)
+        assert connection.alive()
+    with mail.extra_container("late", tcp="25", expose="tcp/7500:25"):
+        wait_until(lambda: mail.client.probe("tcp", mail.at(4), 7500) == "refused", 10, "an answer on tcp/7500")
+        assert problems_with_docker(mail)
+        mail.compose("restart", PROXY if proxy else ANCHOR)
+        mail.wait_answer("tcp", 7500, "late", deadline=30)
+    wait_until(lambda: problems_with_docker(mail) == [], 30, "the end of the problem")
+    all_answer(mail)
 
 
 def test_an_engine_that_takes_its_containers_along_brings_all_back(lab, direct, figure):

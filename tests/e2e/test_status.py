@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from direct import ANCHOR, mail_services
+from direct import ANCHOR, mail_services, service
 from lab.machine import wait_until
 
 
@@ -33,6 +33,21 @@ def test_nat6_status_shows_what_is_exposed_and_what_was_refused(mail):
         assert exposed and exposed.items() <= mail.elements(family, "tcp").items()
     assert mail.addresses[0] in [row["address"] for row in shown["external_addresses"]]
     assert {worker["state"] for worker in shown["workers"]} == {"running"}
+
+
+def external_problems(project):
+    return [row["reason"] for row in status(project)["problems"] if row["reason"].startswith("external ")]
+
+
+def test_addr1_an_address_that_docker_chose_is_said(mail, direct):
+    """With the line that keeps it; the other project's addresses stand in its file."""
+    chance = direct({"smtp": service("smtp", tcp="25", expose="tcp/25")},
+                    anchor={"networks": {"lan": {}, "transit": {}, "control": {}}}).up()
+    reason, = wait_until(lambda: external_problems(chance), 20, "the problem")
+    given = [chance.address(ANCHOR, chance.lan, family) for family in (4, 6)]
+    assert reason.startswith("external address is from Docker's pool and not fixed")
+    assert reason.endswith(f"networks: {{{chance.lan}: {{ipv4_address: {given[0]}, ipv6_address: {given[1]}}}}}")
+    assert external_problems(mail) == []
 
 
 def test_health_check_of_the_image_reports_to_docker(mail):
