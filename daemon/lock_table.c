@@ -92,7 +92,7 @@ static int read_answers(int fd)
     ssize_t length;
 
     while ((length = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0) {
-        const struct nlmsghdr *answer = (const struct nlmsghdr *)buffer;
+        struct nlmsghdr *answer = (struct nlmsghdr *)buffer;
         int error = 0;
 
         if ((size_t)length < NLMSG_LENGTH(sizeof(struct nlmsgerr)))

@@ -367,8 +367,8 @@ def test_what_was_closed_stays_closed_when_wrapped(lab, wrapped):
         assert lab.lanhost1.probe("tcp", topology.ENGINE[0], 9000, timeout=1) == "refused"
     for address in lab.outside.addresses:
         assert wrapped.probe("secret", "tcp", address, OUTSIDE_PORT, timeout=1) in ("unreachable", "timeout")
-    answer = lab.outside.probe("tcp", "10.99.0.69", 554)
-    assert answer.split()[:2] == ["camera", lab.outside.addresses[0]]
+    wait_until(lambda: lab.outside.probe("tcp", "10.99.0.69", 554).split()[:2] == ["camera", lab.outside.addresses[0]], 20,
+               "the camera's answer to another subnet")
     gateway = next(line.split()[0] for line in wrapped.namespace("caller").run(
         ["cat", f"/proc/{wrapped.inspect('caller')['State']['Pid']}/root/etc/hosts"]).stdout.splitlines()
         if "docker-host" in line)

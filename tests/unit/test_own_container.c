@@ -36,8 +36,7 @@ static void other_mounts_tell_nothing(void **state)
         "612 590 0:40 /etc/hostname /etc/hostname rw,relatime - ext4 /dev/vda1 rw\n",
         "612 590 0:40 /docker/containers/" ID "/data /data rw,relatime - ext4 /dev/vda1 rw\n",
         "612 590 0:40 /docker/containers/" ID "0/hostname /etc/hostname rw,relatime - ext4 /dev/vda1 rw\n",
-        "612 590 0:40 /docker/containers/8DFA8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa/hosts "
-        "/etc/hosts rw\n",
+        "6 5 0:40 /docker/containers/8DFA8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa8dfa/hosts /h\n",
     };
 
     (void)state;

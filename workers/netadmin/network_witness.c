@@ -137,7 +137,7 @@ static void witness_shared(struct network *network)
     believed->subnet_count = 0;
     for (uint32_t i = 0; i < named->subnet_count && link; i++) {
         struct ip_subnet subnet = {wire_address_to(&named->subnets[i].address), named->subnets[i].prefix_length};
-        bool has_family;
+        bool has_family = false;
 
         if (!network->is_borne_out[i])
             network->is_borne_out[i] = is_borne_out(link, &subnet, &has_family);
