@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "protocol/channel.h"
 #include "protocol/messages.h"
+#include "workers/netadmin/inner_prefixes.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,9 +34,6 @@ struct network_callbacks {
     void *userdata;
 };
 
-/* Of one family. */
-#define NETWORK_INNER_MAX (2 * LINKS_MAX)
-
 /* What the ruleset needs to know about the two interfaces, and of the others. */
 struct network_view {
     char external_name[INTERFACE_NAME_SIZE];
@@ -51,7 +49,7 @@ struct network_view {
     struct ip_address egress6_global;
     struct ip_address egress6_unique_local;
     /* The subnets of every other link, by FAMILY_INDEX_…: no source of theirs comes from outside (WALL-1). */
-    struct ip_subnet inner[FAMILY_INDEX_MAX_][NETWORK_INNER_MAX];
+    struct ip_subnet inner[FAMILY_INDEX_MAX_][INNER_PREFIXES_MAX];
     size_t inner_count[FAMILY_INDEX_MAX_];
 };
 

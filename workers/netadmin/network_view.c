@@ -37,8 +37,6 @@ static void list_external(const struct network *network, const struct network_li
     }
 }
 
-static_assert(NETWORK_INNER_MAX == INNER_PREFIXES_MAX, "one bound");
-
 static void list_inner(const struct network *network, const struct network_link *external, struct network_view *ret)
 {
     static const uint8_t families[FAMILY_INDEX_MAX_] = {[FAMILY_INDEX_4] = IP_FAMILY_4, [FAMILY_INDEX_6] = IP_FAMILY_6};
