@@ -75,7 +75,7 @@ static int drop_inherited_capabilities(uint64_t capabilities)
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {0};
 
-    /* The capability came as ambient (daemon/privileges.c); nobody may inherit it from here. */
+    /* The capability came as ambient (daemon/supervise/privileges.c); nobody may inherit it from here. */
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0L, 0L, 0L) < 0)
         return -errno;
     if (syscall(SYS_capget, &header, held) < 0)

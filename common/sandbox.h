@@ -2,7 +2,7 @@
  * How a worker shuts itself in, in named stages that fail closed.
  *
  * Called by every worker's main(), in this order; the supervisor has dropped user, groups and
- * capabilities between fork and exec (daemon/privileges.c), so nothing here needs a privilege.
+ * capabilities between fork and exec (daemon/supervise/privileges.c), so nothing here needs a privilege.
  *
  *   sandbox_enter()     first statement. Should: die with the parent, be undumpable, gain nothing by exec,
  *                       hold exactly the capabilities that its trust level has.

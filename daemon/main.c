@@ -8,19 +8,19 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/sandbox.h"
-#include "daemon/configuration.h"
-#include "daemon/configuration_command.h"
-#include "daemon/configuration_parse.h"
-#include "daemon/dhcp_client.h"
-#include "daemon/dhcp_files.h"
-#include "daemon/gate_worker.h"
-#include "daemon/privileges.h"
-#include "daemon/program_command.h"
-#include "daemon/raw_sockets.h"
-#include "daemon/rebinder.h"
-#include "daemon/service_anchor.h"
-#include "daemon/status_command.h"
-#include "daemon/supervisor.h"
+#include "daemon/command/configuration_command.h"
+#include "daemon/command/program_command.h"
+#include "daemon/command/status_command.h"
+#include "daemon/configuration/configuration.h"
+#include "daemon/configuration/configuration_parse.h"
+#include "daemon/dhcp/dhcp_client.h"
+#include "daemon/dhcp/dhcp_files.h"
+#include "daemon/role/gate_worker.h"
+#include "daemon/role/network_anchor.h"
+#include "daemon/role/raw_sockets.h"
+#include "daemon/role/rebinder.h"
+#include "daemon/role/service_anchor.h"
+#include "daemon/supervise/privileges.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -304,7 +304,7 @@ static int run_role(const char *argument, char **words)
     }
     log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
              LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));
-    return supervisor_run(&configuration, &raw_sockets, &gate_sockets, lease_listener);
+    return network_anchor_run(&configuration, &raw_sockets, &gate_sockets, lease_listener);
 }
 
 /* The first word from `words` on that does not begin with `-`, or NULL. */

@@ -146,7 +146,8 @@ static bool is_page_of(const struct metrics_page *page, enum metrics_writer writ
            page->cell_count == first_cell(METRIC_MAX_);
 }
 
-/* The supervisor has made sure of the memory's size and seals (daemon/metrics_store.h): a mapping cannot fault. */
+/* The supervisor has made sure of the memory's size and seals (daemon/supervise/metrics_store.h): a mapping cannot
+ * fault. */
 /* NULL: errno says why. */
 static struct metrics_page *map_page(int descriptor, int protection)
 {

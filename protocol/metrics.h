@@ -1,11 +1,11 @@
 /*
  * Metrics: the one table of all series (SPEC §7), and the shared pages that their values stand in.
  *
- * Each process writes one page of its own, a sealed memfd that outlives it (daemon/metrics_store.h), and the exporter
- * reads all of them through descriptors that cannot be mapped for writing. A page is a header and an array of 64-bit
- * cells; every page has room for every series, so a series has one place, but only its writer's page counts. No lock:
- * one writer, single atomic cells, and what belongs together is derived from single cells (the count of a histogram
- * is the sum of its buckets).
+ * Each process writes one page of its own, a sealed memfd that outlives it (daemon/supervise/metrics_store.h), and the
+ * exporter reads all of them through descriptors that cannot be mapped for writing. A page is a header and an array of
+ * 64-bit cells; every page has room for every series, so a series has one place, but only its writer's page counts. No
+ * lock: one writer, single atomic cells, and what belongs together is derived from single cells (the count of a
+ * histogram is the sum of its buckets).
  *
  * Writers: supervisor and workers, by metrics_add() and its like, with no privilege. Reader: anchord-exporter.
  */

@@ -3,7 +3,7 @@
  * bytes are properties with their values, right or of another type; D-Bus's own encoding is libsystemd's. No control
  * character of a hostile worker gets into root's terminal, and the JSON is JSON.
  */
-#include "daemon/status_output.h"
+#include "daemon/command/status_output.h"
 #include "protocol/control_interface.h"
 #include "tests/fuzz/target.h"
 

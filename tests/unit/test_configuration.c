@@ -1,6 +1,6 @@
 /* Unit tests of daemon/configuration: sources, defaults, every error at once (SPEC §1, §10). */
 #include "common/cleanup.h"
-#include "daemon/configuration.h"
+#include "daemon/configuration/configuration.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Unit tests of daemon/configuration_parse: the grammars of the variables' values (SPEC §2, §10). */
 #include "common/cleanup.h"
-#include "daemon/configuration_parse.h"
+#include "daemon/configuration/configuration_parse.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Unit tests of daemon/dhcp_command_line and of the host name behind it (ADDR-4, ADDR-5). */
 #include "common/cleanup.h"
-#include "daemon/configuration_parse.h"
-#include "daemon/dhcp_command_line.h"
+#include "daemon/configuration/configuration_parse.h"
+#include "daemon/dhcp/dhcp_command_line.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

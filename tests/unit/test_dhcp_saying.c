@@ -1,6 +1,6 @@
 /* Unit tests of daemon/dhcp_saying: dhcpcd's lines, and lines that somebody on the LAN would like us to believe. */
 #include "common/cleanup.h"
-#include "daemon/dhcp_saying.h"
+#include "daemon/dhcp/dhcp_saying.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

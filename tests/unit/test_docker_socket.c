@@ -1,5 +1,5 @@
 /* Unit tests of daemon/docker_socket: which group opens Docker's socket (DESIGN §6). */
-#include "daemon/docker_socket.h"
+#include "daemon/supervise/docker_socket.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Unit tests of daemon/own_container: the container's ID from its mounts (ADDR-10). */
-#include "daemon/own_container.h"
+#include "daemon/role/own_container.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

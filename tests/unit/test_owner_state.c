@@ -1,5 +1,5 @@
 /* What the size of a shared /etc/hosts says about the namespace's owner (SA-6); the sizes are measured ones. */
-#include "daemon/owner_state.h"
+#include "daemon/role/owner_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/sandbox.h"
-#include "daemon/restart_policy.h"
+#include "daemon/supervise/restart_policy.h"
 
 #include <setjmp.h>
 #include <signal.h>

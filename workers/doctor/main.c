@@ -185,7 +185,7 @@ static int run(const struct docker_host *host, const struct options *options)
     return examine(event, client, host, options);
 }
 
-/* anchord-init blocks them for its children (daemon/init.c); nothing here needs an order when it ends. */
+/* anchord-init blocks them for its children (daemon/supervise/init.c); nothing here needs an order when it ends. */
 static void allow_stop_signals(void)
 {
     sigset_t signals;

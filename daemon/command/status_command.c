@@ -1,0 +1,174 @@
+/* The commands `anchord status` and `anchord healthcheck`; see status_command.h. Runs as whoever types them. */
+#include "daemon/command/status_command.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "daemon/command/status_output.h"
+#include "protocol/control_interface.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+
+/* SPEC §9 */
+#define EXIT_STATUS_NOTHING_RUNS 3
+#define WATCH_INTERVAL           MICROSECONDS_PER_SECOND
+
+static int report_failure(const char *command, int error)
+{
+    bool nothing_runs = error == -ENOENT || error == -ECONNREFUSED;
+    const char *text = nothing_runs                          ? "anchord does not run here"
+                       : error == -EACCES || error == -EPERM ? "only root may ask"
+                       : error == -ETIMEDOUT                 ? "anchord does not answer"
+                                                             : log_errno_text(error);
+
+    (void)fprintf(stderr, "anchord %s: %s\n", command, text);
+    return nothing_runs ? EXIT_STATUS_NOTHING_RUNS : EXIT_STATUS_CONFIGURATION;
+}
+
+static int print_status(sd_bus *bus, bool as_json)
+{
+    CLEANUP(status_clear) struct status status = {0};
+    int result = control_client_read(bus, &status);
+
+    if (result < 0)
+        return result;
+    if (as_json)
+        return status_print_json(&status);
+    status_print_text(&status);
+    return 0;
+}
+
+/* --- --watch ------------------------------------------------------------------------------------------- */
+
+struct watch {
+    sd_event *event;
+    sd_bus *bus; /* NULL while anchord does not run */
+    sd_event_source *timer;
+    bool as_json;
+};
+
+static void watch_clear(struct watch *watch)
+{
+    watch->bus = sd_bus_flush_close_unref(watch->bus);
+    sd_event_source_disable_unref(watch->timer);
+    watch->event = sd_event_unref(watch->event);
+}
+
+static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+    struct watch *watch = userdata;
+
+    (void)message;
+    (void)ret_error;
+    return sd_event_source_set_time_relative(watch->timer, 0); /* draws from the event loop, not from within sd-bus */
+}
+
+static int connect_watch(struct watch *watch)
+{
+    int result = control_client_open(&watch->bus);
+
+    if (result == 0)
+        result = sd_bus_match_signal(watch->bus, NULL, NULL, CONTROL_OBJECT, "org.freedesktop.DBus.Properties",
+                                     "PropertiesChanged", on_changed, watch);
+    if (result >= 0)
+        result = sd_bus_attach_event(watch->bus, watch->event, SD_EVENT_PRIORITY_NORMAL);
+    return result < 0 ? result : 0;
+}
+
+static int on_draw(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    struct watch *watch = userdata;
+    int result = watch->bus ? 0 : connect_watch(watch);
+
+    (void)planned;
+    if (isatty(STDOUT_FILENO))
+        (void)fputs("\033[H\033[2J", stdout); /* ECMA-48: cursor home, erase the page */
+    if (result == 0)
+        result = print_status(watch->bus, watch->as_json);
+    if (result < 0) {
+        (void)report_failure("status", result);
+        watch->bus = sd_bus_flush_close_unref(watch->bus);
+    }
+    if (fflush(stdout) != 0) /* the reader has gone */
+        return sd_event_exit(watch->event, EXIT_STATUS_CLEAN);
+    result = sd_event_source_set_time_relative(source, WATCH_INTERVAL);
+    return result < 0 ? result : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int watch_status(bool as_json)
+{
+    CLEANUP(watch_clear) struct watch watch = {.as_json = as_json};
+    sigset_t signals;
+    int result;
+
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return report_failure("status", -errno);
+    result = sd_event_new(&watch.event);
+    if (result >= 0)
+        result = sd_event_add_signal(watch.event, NULL, SIGINT, NULL, NULL); /* without a handler: the loop ends */
+    if (result >= 0)
+        result = sd_event_add_signal(watch.event, NULL, SIGTERM, NULL, NULL);
+    if (result >= 0)
+        result = sd_event_add_time_relative(watch.event, &watch.timer, CLOCK_MONOTONIC, 0, 0, on_draw, &watch);
+    if (result >= 0)
+        result = sd_event_loop(watch.event);
+    return result < 0 ? report_failure("status", result) : EXIT_STATUS_CLEAN;
+}
+
+/* --- the commands -------------------------------------------------------------------------------------- */
+
+int status_command(int argc, char **argv)
+{
+    CLEANUP(control_client_closep) sd_bus *bus = NULL;
+    bool as_json = false;
+    bool watches = false;
+    int result;
+
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            as_json = true;
+        } else if (strcmp(argv[i], "--watch") == 0) {
+            watches = true;
+        } else {
+            (void)fprintf(stderr, "anchord status: unknown argument %s; there are --json, --watch and --help\n",
+                          argv[i]);
+            return EXIT_STATUS_CONFIGURATION;
+        }
+    }
+    if (watches)
+        return watch_status(as_json);
+    result = control_client_open(&bus);
+    if (result == 0)
+        result = print_status(bus, as_json);
+    return result < 0 ? report_failure("status", result) : EXIT_STATUS_CLEAN;
+}
+
+int healthcheck_command(int argc, char **argv)
+{
+    CLEANUP(control_client_closep) sd_bus *bus = NULL;
+    CLEANUP(status_clear) struct status status = {0};
+    size_t unmet;
+    int result;
+
+    (void)argc;
+    (void)argv;
+    result = control_client_open(&bus);
+    if (result == 0)
+        result = control_client_read(bus, &status);
+    if (result < 0) {
+        (void)report_failure("healthcheck", result);
+        return EXIT_STATUS_CONFIGURATION;
+    }
+    unmet = status.lists[STATUS_UNMET_CONDITIONS].row_count;
+    for (size_t i = 0; i < unmet; i++)
+        (void)printf("%s: false\n", status_cell(&status, STATUS_UNMET_CONDITIONS, i, 0)->text);
+    if (status.is_ready)
+        (void)puts("ready");
+    return status.is_ready ? EXIT_STATUS_CLEAN : EXIT_STATUS_CONFIGURATION;
+}

@@ -1,0 +1,407 @@
+/* `anchord status` as people and as programs read it; see status_output.h. Runs in the command. */
+#include "daemon/command/status_output.h"
+
+#include "common/clock.h"
+#include "common/text.h"
+#include "protocol/messages.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <yajl/yajl_gen.h>
+
+#define CELL_SIZE  192
+#define WIDE_TABLE 5 /* columns of the widest table of text */
+
+/* --- text ---------------------------------------------------------------------------------------------- */
+
+enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_TITLE };
+
+static void print_coloured(enum colour colour, const char *text)
+{
+    /* ECMA-48 §8.3.117, select graphic rendition */
+    static const char *const starts[] = {"", "\033[32m", "\033[31m", "\033[1m"};
+    bool is_plain = colour == COLOUR_NONE || !isatty(STDOUT_FILENO);
+
+    (void)printf("%s%s%s", is_plain ? "" : starts[colour], text, is_plain ? "" : "\033[0m");
+}
+
+/* The control characters of ISO 6429 in UTF-8: C0, DEL, and C1, which is 0xc2 and 0x80 to 0x9f. Returns their bytes. */
+static size_t control_length(const char *text)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+
+    if (bytes[0] < ' ' || bytes[0] == 0x7f)
+        return 1;
+    return bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] <= 0x9f ? 2 : 0;
+}
+
+/* All of it comes from a worker, and names from Docker: what is not printable becomes question marks. */
+static void make_printable(char text[CELL_SIZE])
+{
+    for (; *text; text++)
+        memset(text, '?', control_length(text));
+}
+
+static void print_foreign(const char *text)
+{
+    while (*text) {
+        size_t length = control_length(text);
+
+        (void)putchar(length > 0 ? '?' : *text);
+        if (length == 2)
+            (void)putchar('?');
+        text += length == 2 ? 2 : 1;
+    }
+}
+
+static void copy_cell(char target[CELL_SIZE], const char *text)
+{
+    text_copy_cut(target, CELL_SIZE, text);
+}
+
+/* Rows of text that print_rows() aligns. */
+struct text_rows {
+    char (*cells)[WIDE_TABLE][CELL_SIZE];
+    size_t count;
+};
+
+static bool begin_rows(struct text_rows *rows, const struct status *status, enum status_list list, const char *title)
+{
+    rows->count = status->lists[list].row_count;
+    rows->cells = rows->count > 0 ? calloc(rows->count, sizeof(*rows->cells)) : NULL;
+    if (!rows->cells)
+        return false;
+    print_coloured(COLOUR_TITLE, title);
+    (void)puts("");
+    return true;
+}
+
+static void end_rows(struct text_rows *rows)
+{
+    int widths[WIDE_TABLE] = {0};
+
+    for (size_t i = 0; i < rows->count; i++) {
+        for (size_t j = 0; j < WIDE_TABLE; j++) {
+            int width;
+
+            make_printable(rows->cells[i][j]);
+            width = (int)strlen(rows->cells[i][j]);
+            widths[j] = width > widths[j] ? width : widths[j];
+        }
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        size_t last = WIDE_TABLE - 1;
+
+        while (last > 0 && rows->cells[i][last][0] == '\0')
+            last--;
+        for (size_t j = 0; j < last; j++)
+            (void)printf("  %-*s", widths[j], rows->cells[i][j]);
+        (void)printf("  %s\n", rows->cells[i][last]);
+    }
+    free(rows->cells);
+}
+
+/* tcp/25 or udp/10000-20000 */
+static void format_ports(const struct status_cell *row, char text[CELL_SIZE])
+{
+    if (row[2].number == row[1].number)
+        (void)snprintf(text, CELL_SIZE, "%s/%u", row[0].text, (unsigned int)row[1].number);
+    else
+        (void)snprintf(text, CELL_SIZE, "%s/%u-%u", row[0].text, (unsigned int)row[1].number,
+                       (unsigned int)row[2].number);
+}
+
+static void format_backend(const char *address, const struct status_cell *row, char text[CELL_SIZE])
+{
+    bool is_v6 = strchr(address, ':') != NULL;
+
+    if (address[0] == '\0')
+        return;
+    (void)snprintf(text, CELL_SIZE, is_v6 ? "[%s]:%u" : "%s:%u", address, (unsigned int)row[3].number);
+}
+
+static void print_exposures(const struct status *status)
+{
+    struct text_rows rows;
+
+    if (!begin_rows(&rows, status, STATUS_EXPOSURES, "Exposed ports"))
+        return;
+    for (size_t i = 0; i < rows.count; i++) {
+        const struct status_cell *row = status_cell(status, STATUS_EXPOSURES, i, 0);
+
+        format_ports(row, rows.cells[i][0]);
+        copy_cell(rows.cells[i][1], row[4].text);
+        format_backend(row[5].text, row, rows.cells[i][2]);
+        format_backend(row[6].text, row, rows.cells[i][3]);
+    }
+    end_rows(&rows);
+}
+
+static void print_conflicts(const struct status *status)
+{
+    struct text_rows rows;
+
+    if (!begin_rows(&rows, status, STATUS_CONFLICTS, "Conflicts"))
+        return;
+    for (size_t i = 0; i < rows.count; i++) {
+        const struct status_cell *row = status_cell(status, STATUS_CONFLICTS, i, 0);
+
+        format_ports(row, rows.cells[i][0]);
+        copy_cell(rows.cells[i][1], row[3].text);
+        (void)snprintf(rows.cells[i][2], CELL_SIZE, "refused: held by %.160s", row[4].text);
+    }
+    end_rows(&rows);
+}
+
+/* No cells, which would cut the reason: at its end stands the way out. */
+static void print_problems(const struct status *status)
+{
+    size_t count = status->lists[STATUS_PROBLEMS].row_count;
+    size_t width = 0;
+
+    if (count == 0)
+        return;
+    print_coloured(COLOUR_TITLE, "Problems");
+    (void)puts("");
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(status_cell(status, STATUS_PROBLEMS, i, 0)->text);
+
+        width = length > width ? length : width;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *name = status_cell(status, STATUS_PROBLEMS, i, 0)->text;
+
+        (void)fputs("  ", stdout);
+        print_foreign(name);
+        (void)printf("%*s  ", (int)(width - strlen(name)), "");
+        print_foreign(status_cell(status, STATUS_PROBLEMS, i, 1)->text);
+        (void)puts("");
+    }
+}
+
+static void print_workers(const struct status *status)
+{
+    struct text_rows rows;
+
+    if (!begin_rows(&rows, status, STATUS_WORKERS, "Workers"))
+        return;
+    for (size_t i = 0; i < rows.count; i++) {
+        const struct status_cell *row = status_cell(status, STATUS_WORKERS, i, 0);
+        char since[CLOCK_TEXT_SIZE];
+
+        clock_format(row[4].number * 1000, since);
+        copy_cell(rows.cells[i][0], row[0].text);
+        copy_cell(rows.cells[i][1], row[1].text);
+        if (row[2].number)
+            (void)snprintf(rows.cells[i][2], CELL_SIZE, "pid %u", (unsigned int)row[2].number);
+        (void)snprintf(rows.cells[i][3], CELL_SIZE, "%llu restarts", (unsigned long long)row[3].number);
+        if (row[4].number)
+            (void)snprintf(rows.cells[i][4], CELL_SIZE, "since %.19sZ", since);
+    }
+    end_rows(&rows);
+}
+
+static void print_network(const struct status *status, const char *title, enum status_list network,
+                          enum status_list addresses)
+{
+    const struct status_cell *names = status_cell(status, network, 0, 0);
+
+    print_coloured(COLOUR_TITLE, title);
+    (void)printf("  ");
+    if (names[1].text[0] == '\0') {
+        (void)puts(names[0].text[0] ? "interface not there" : "not known yet");
+        return;
+    }
+    print_foreign(names[1].text);
+    if (names[0].text[0]) {
+        (void)printf(" (");
+        print_foreign(names[0].text);
+        (void)printf(")");
+    }
+    for (size_t i = 0; i < status->lists[addresses].row_count; i++) {
+        const struct status_cell *row = status_cell(status, addresses, i, 0);
+
+        (void)printf("%s ", i > 0 ? "," : " ");
+        print_foreign(row[0].text);
+        (void)printf("/%u ", (unsigned int)row[1].number);
+        print_foreign(row[2].text);
+    }
+    (void)puts("");
+}
+
+static void print_gateways(const struct status *status)
+{
+    print_coloured(COLOUR_TITLE, "Gateway ");
+    for (size_t i = 0; i < status->lists[STATUS_GATEWAYS].row_count; i++) {
+        const struct status_cell *row = status_cell(status, STATUS_GATEWAYS, i, 0);
+
+        (void)printf("%s ", i > 0 ? "," : " ");
+        print_foreign(row[0].text);
+        (void)printf(" ");
+        print_foreign(row[1].text[0] ? row[1].text : "none");
+        if (row[1].text[0]) {
+            (void)printf(" ");
+            print_foreign(row[2].text);
+        }
+    }
+    (void)puts("");
+}
+
+/* " refused 172.30.0.77/24 (in a subnet of the shared network, asked again in 9 s)" */
+static void print_refusal(const struct status_cell *row)
+{
+    (void)printf("refused ");
+    if (row[2].text[0])
+        (void)printf("%s/%u ", row[2].text, (unsigned int)row[3].number);
+    (void)printf("(");
+    print_foreign(row[6].text);
+    if (row[7].number > 0)
+        (void)printf(", asked again in %llu s", (unsigned long long)row[7].number);
+    (void)printf(")");
+}
+
+/* One line, and none where no DHCP client is to run. */
+static void print_leases(const struct status *status)
+{
+    size_t printed = 0;
+
+    for (size_t i = 0; i < status->lists[STATUS_LEASES].row_count; i++) {
+        const struct status_cell *row = status_cell(status, STATUS_LEASES, i, 0);
+
+        if (strcmp(row[1].text, "off") == 0)
+            continue;
+        if (printed++ == 0)
+            print_coloured(COLOUR_TITLE, "Lease   ");
+        (void)printf("%s %s ", printed > 1 ? "," : " ", row[0].text);
+        if (row[6].text[0]) {
+            print_refusal(row);
+            continue;
+        }
+        if (row[2].text[0] == '\0') {
+            (void)printf("%s", row[1].text);
+            continue;
+        }
+        (void)printf("%s/%u", row[2].text, (unsigned int)row[3].number);
+        if (row[4].text[0])
+            (void)printf(" from %s", row[4].text);
+        if (row[5].number == LEASE_SECONDS_FOREVER)
+            (void)printf(" for ever");
+        else
+            (void)printf(" for %llu s", (unsigned long long)row[5].number);
+    }
+    if (printed > 0)
+        (void)puts("");
+}
+
+/* A rebinder has nothing to do with it, a service-anchor no external network. */
+static void print_way_out(const struct status *status)
+{
+    if (strstr(status->role, "-rebinder"))
+        return;
+    if (strcmp(status->role, "service-anchor") != 0)
+        print_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
+    print_network(status, "Shared  ", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
+    print_gateways(status);
+}
+
+void status_print_text(const struct status *status)
+{
+    (void)printf("anchord ");
+    print_foreign(status->version);
+    (void)printf("  ");
+    print_foreign(status->role);
+    (void)printf("  ");
+    print_foreign(status->project);
+    (void)printf("  ");
+    print_coloured(status->is_ready ? COLOUR_GOOD : COLOUR_BAD, status->is_ready ? "ready" : "not ready");
+    for (size_t i = 0; i < status->lists[STATUS_UNMET_CONDITIONS].row_count; i++) {
+        (void)printf("%s ", i > 0 ? "," : " ");
+        print_foreign(status_cell(status, STATUS_UNMET_CONDITIONS, i, 0)->text);
+        (void)printf(": false");
+    }
+    (void)puts("");
+    print_way_out(status);
+    print_leases(status);
+    print_exposures(status);
+    print_conflicts(status);
+    print_problems(status);
+    print_workers(status);
+}
+
+/* --- JSON ---------------------------------------------------------------------------------------------- */
+
+/* The generator only fails for want of memory, and then its output, which is asked for at the end, is not complete. */
+static void put_text(yajl_gen generator, const char *text)
+{
+    (void)yajl_gen_string(generator, (const unsigned char *)text, strlen(text));
+}
+
+static void put_row(yajl_gen generator, const struct status *status, enum status_list list, size_t row)
+{
+    const struct status_list_definition *definition = &status_lists[list];
+
+    (void)yajl_gen_map_open(generator);
+    for (size_t column = 0; definition->types[column]; column++) {
+        const struct status_cell *cell = status_cell(status, list, row, column);
+
+        put_text(generator, definition->columns[column]);
+        if (!cell->text)
+            (void)yajl_gen_integer(generator, (long long)cell->number);
+        else if (cell->text[0] == '\0')
+            (void)yajl_gen_null(generator);
+        else
+            put_text(generator, cell->text);
+    }
+    (void)yajl_gen_map_close(generator);
+}
+
+static void put_list(yajl_gen generator, const struct status *status, enum status_list list)
+{
+    put_text(generator, status_lists[list].key);
+    if (list == STATUS_EXTERNAL || list == STATUS_SHARED) {
+        put_row(generator, status, list, 0);
+        return;
+    }
+    (void)yajl_gen_array_open(generator);
+    for (size_t row = 0; row < status->lists[list].row_count; row++) {
+        if (list == STATUS_UNMET_CONDITIONS)
+            put_text(generator, status_cell(status, list, row, 0)->text);
+        else
+            put_row(generator, status, list, row);
+    }
+    (void)yajl_gen_array_close(generator);
+}
+
+static void free_generator(yajl_gen *generator)
+{
+    if (*generator)
+        yajl_gen_free(*generator);
+}
+
+int status_print_json(const struct status *status)
+{
+    CLEANUP(free_generator) yajl_gen generator = yajl_gen_alloc(NULL);
+    const unsigned char *text = NULL;
+    size_t length = 0;
+
+    if (!generator)
+        return -ENOMEM;
+    (void)yajl_gen_config(generator, yajl_gen_beautify, 1);
+    (void)yajl_gen_config(generator, yajl_gen_indent_string, "  ");
+    (void)yajl_gen_map_open(generator);
+    put_text(generator, "version");
+    put_text(generator, status->version);
+    put_text(generator, "role");
+    put_text(generator, status->role);
+    put_text(generator, "project");
+    put_text(generator, status->project);
+    put_text(generator, "ready");
+    (void)yajl_gen_bool(generator, status->is_ready);
+    for (size_t list = 0; list < STATUS_LIST_MAX_; list++)
+        put_list(generator, status, (enum status_list)list);
+    (void)yajl_gen_map_close(generator);
+    if (yajl_gen_get_buf(generator, &text, &length) != yajl_gen_status_ok)
+        return -ENOMEM;
+    (void)fwrite(text, 1, length, stdout);
+    return 0;
+}

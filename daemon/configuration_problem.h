@@ -1,7 +1,0 @@
-/* How the parts of the configuration tell what is wrong with it. For configuration*.c only; pure, no privilege. */
-#pragma once
-
-#include "daemon/configuration.h"
-
-__attribute__((format(printf, 4, 5))) void configuration_add_problem(struct configuration *configuration, bool is_error,
-                                                                     const char *variable, const char *format, ...);

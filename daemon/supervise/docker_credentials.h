@@ -1,0 +1,25 @@
+/*
+ * The files of DOCKER_CERT_PATH (SPEC §10): what TLS to Docker needs.
+ *
+ * Called by the supervisor before each start of the watcher, as root: the watcher may open no file, so it gets them as
+ * descriptors. A renewed certificate is read at the next start of the watcher.
+ */
+#pragma once
+
+#include "daemon/supervise/worker.h"
+
+/* Opened for reading only; -1: not opened. By enum docker_credential. */
+struct docker_credential_files {
+    int descriptors[DOCKER_CREDENTIAL_MAX_];
+};
+
+void docker_credential_files_close(struct docker_credential_files *files);
+
+/*
+ * Opens ca.pem, cert.pem and key.pem in `directory`; logs every file that cannot be used with the reason, its mode and
+ * its owner. Returns 0, or a negative errno with nothing open.
+ */
+int docker_credential_files_open(const char *directory, struct docker_credential_files *ret)
+    __attribute__((warn_unused_result));
+
+void docker_credential_files_send(const struct docker_credential_files *files, struct worker *watcher);

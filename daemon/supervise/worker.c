@@ -1,0 +1,445 @@
+/* One worker of the supervisor; see worker.h. Runs in the supervisor, as root. */
+#include "daemon/supervise/worker.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "daemon/supervise/docker_credentials.h"
+#include "daemon/supervise/docker_socket.h"
+#include "daemon/supervise/metrics_store.h"
+#include "daemon/supervise/restart_policy.h"
+#include "daemon/supervise/spawn.h"
+#include "protocol/channel.h"
+#include "protocol/metrics.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define PING_INTERVAL  (5 * MICROSECONDS_PER_SECOND)
+#define SILENCE_LIMIT  (10 * MICROSECONDS_PER_SECOND)
+#define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+/* Wide enough for all workers to be asked in one wake-up. */
+#define PING_ACCURACY (250 * MICROSECONDS_PER_MILLISECOND)
+/* A worker that closed its channel is about to exit: its status is worth waiting for. */
+#define EXIT_GRACE MICROSECONDS_PER_SECOND
+
+struct worker {
+    sd_event *event;
+    const struct worker_definition *definition;
+    struct worker_callbacks callbacks;
+    struct restart_policy policy;
+    struct channel *channel;
+    sd_event_source *child_source; /* there while the process is */
+    sd_event_source *start_timer;
+    sd_event_source *ping_timer;
+    sd_event_source *deadline_timer;
+    sd_event_source *failed_start_source; /* defers on_ended to the event loop */
+    enum worker_end failed_start;
+    bool has_docker_group; /* the running process may open Docker's socket by docker_group */
+    gid_t docker_group;
+    uint64_t last_heard; /* monotonic microseconds of the last PONG, or of the start */
+    uint64_t ping_generation;
+    uint64_t pong_generation;
+    bool is_stopping;
+    pid_t pid;      /* of the process, while there is one */
+    uint64_t since; /* real time of its last start or end, nanoseconds; 0: never started */
+    uint64_t restarts;
+};
+
+static void set_timer(sd_event_source *timer, uint64_t delay)
+{
+    /* Neither call can fail on a timer source of this process's event loop. */
+    (void)sd_event_source_set_time_relative(timer, delay);
+    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static void clear_timer(sd_event_source *timer)
+{
+    (void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+}
+
+const char *worker_name(const struct worker *worker)
+{
+    return worker->definition->name;
+}
+
+bool worker_is_running(const struct worker *worker)
+{
+    return worker->child_source != NULL;
+}
+
+void worker_describe(const struct worker *worker, struct wire_worker *ret)
+{
+    int is_waiting = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(worker->start_timer, &is_waiting);
+    *ret = (struct wire_worker){
+        .state = worker_is_running(worker) ? WORKER_STATE_RUNNING
+                 : is_waiting              ? WORKER_STATE_RESTARTING
+                                           : WORKER_STATE_STOPPED,
+        .pid = worker_is_running(worker) ? (uint32_t)worker->pid : 0,
+        .restarts = worker->restarts,
+        .since = worker->since,
+    };
+    text_copy_cut(ret->name, sizeof(ret->name), worker->definition->name);
+}
+
+void worker_kill(struct worker *worker)
+{
+    int result;
+
+    if (!worker->child_source)
+        return;
+    result = sd_event_source_send_child_signal(worker->child_source, SIGKILL, NULL, 0);
+    if (result < 0 && result != -ESRCH)
+        log_error("cannot kill a worker", LOG_TEXT("name", worker_name(worker)), LOG_ERROR(result));
+}
+
+void worker_send(struct worker *worker, const struct message_header *message, int descriptor)
+{
+    if (worker->channel)
+        (void)channel_send(worker->channel, message, descriptor); /* on_channel_closed() hears of a failure */
+}
+
+void worker_stop(struct worker *worker, enum stop_mode mode, uint64_t deadline)
+{
+    struct message_stop stop = {
+        .header = message_header_make(MESSAGE_STOP, sizeof(stop), 0),
+        .mode = mode,
+    };
+
+    clear_timer(worker->start_timer);
+    clear_timer(worker->failed_start_source);
+    if (!worker->child_source || worker->is_stopping) /* asking again would put the deadline off */
+        return;
+    worker->is_stopping = true;
+    worker_send(worker, &stop.header, -1);
+    set_timer(worker->deadline_timer, deadline);
+}
+
+static void on_channel_message(struct channel *channel, const struct message_header *message, int descriptor,
+                               void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)channel;
+    close_fd(&descriptor); /* no worker sends one: the table has refused it already */
+    switch (message->type) {
+    case MESSAGE_PONG:
+        worker->last_heard = clock_monotonic_microseconds();
+        worker->pong_generation = message->generation;
+        break;
+    default:
+        worker->callbacks.on_message(worker, message, worker->callbacks.userdata);
+        break;
+    }
+}
+
+void worker_refuse(struct worker *worker, const struct message_header *message)
+{
+    channel_refuse(worker->channel, message, -1);
+}
+
+static void on_channel_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    worker->channel = channel_free(channel);
+    if (error == 0 || error == -EPIPE || error == -ECONNRESET) {
+        if (!worker->is_stopping)
+            set_timer(worker->deadline_timer, EXIT_GRACE);
+        return;
+    }
+    log_error("a worker's channel failed, killing it", LOG_TEXT("name", worker_name(worker)),
+              LOG_TEXT("reason", reason), LOG_ERROR(error));
+    worker_kill(worker);
+}
+
+static void forget_process(struct worker *worker)
+{
+    worker->channel = channel_free(worker->channel);
+    worker->child_source = sd_event_source_disable_unref(worker->child_source);
+    worker->is_stopping = false;
+    clear_timer(worker->ping_timer);
+    clear_timer(worker->deadline_timer);
+}
+
+static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+    struct worker *worker = userdata;
+    bool has_exited = info->si_code == CLD_EXITED;
+    struct log_field how =
+        has_exited ? LOG_NUMBER("status", info->si_status) : LOG_TEXT("signal", sigabbrev_np(info->si_status));
+    enum worker_end end = restart_exit_is_permanent(info->si_code, info->si_status)   ? WORKER_END_PERMANENT
+                          : worker->is_stopping && has_exited && info->si_status == 0 ? WORKER_END_ORDERED
+                                                                                      : WORKER_END_CRASH;
+
+    (void)source;
+    if (end == WORKER_END_ORDERED)
+        log_debug("worker ended", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid));
+    else
+        log_error("worker died", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid), how);
+    forget_process(worker);
+    worker->since = clock_real_nanoseconds();
+    worker->callbacks.on_ended(worker, end, worker->callbacks.userdata);
+    return 0;
+}
+
+static int on_failed_start(sd_event_source *source, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)source;
+    worker->callbacks.on_ended(worker, worker->failed_start, worker->callbacks.userdata);
+    return 0;
+}
+
+/* Docker's socket came, or came back with another group, after the process was started: it cannot open it. */
+static bool needs_other_group(const struct worker *worker)
+{
+    struct docker_socket socket;
+
+    if (!worker->definition->docker_host)
+        return false;
+    socket = docker_socket_examine(worker->definition->docker_host);
+    return socket.verdict == DOCKER_SOCKET_BY_GROUP &&
+           !(worker->has_docker_group && worker->docker_group == socket.group);
+}
+
+/* Runs when everything else had its turn: a PONG that waits in the socket is seen first. */
+static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    struct worker *worker = userdata;
+    struct message_ping ping = {.header = message_header_make(MESSAGE_PING, sizeof(ping), 0)};
+    uint64_t silence = clock_monotonic_microseconds() - worker->last_heard;
+
+    (void)planned;
+    if (worker->pong_generation != worker->ping_generation && silence >= SILENCE_LIMIT) {
+        log_error("a worker does not answer, killing it", LOG_TEXT("name", worker_name(worker)),
+                  LOG_NUMBER("silent_seconds", silence / MICROSECONDS_PER_SECOND));
+        worker_kill(worker);
+        return 0;
+    }
+    if (needs_other_group(worker)) {
+        log_warn("Docker's socket has another group now, replacing the gate", LOG_TEXT("name", worker_name(worker)));
+        worker_kill(worker);
+        return 0;
+    }
+    metrics_report_process(); /* the supervisor's own, as often as the workers' */
+    log_tell_left_out();
+    ping.header.generation = ++worker->ping_generation;
+    worker_send(worker, &ping.header, -1);
+    set_timer(source, PING_INTERVAL);
+    return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    (void)source;
+    (void)planned;
+    log_error("a worker did not end in time, killing it", LOG_TEXT("name", worker_name(worker)));
+    worker_kill(worker);
+    return 0;
+}
+
+static int on_start_time(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    (void)source;
+    (void)planned;
+    worker_start(userdata);
+    return 0;
+}
+
+/* Which supplementary group the worker gets for Docker's socket, logged where it is worth a word. */
+static int grant_docker_socket(struct worker *worker, struct worker_privileges *privileges)
+{
+    struct docker_socket socket = docker_socket_examine(worker->definition->docker_host);
+    char mode[8];
+
+    (void)snprintf(mode, sizeof(mode), "%04o", (unsigned int)socket.mode);
+    switch (socket.verdict) {
+    case DOCKER_SOCKET_REMOTE:
+    case DOCKER_SOCKET_OPEN_TO_ALL:
+        return 0;
+    case DOCKER_SOCKET_ABSENT:
+        log_warn("Docker's socket is not there yet, waiting for it", LOG_TEXT("path", socket.path));
+        return 0;
+    case DOCKER_SOCKET_BY_GROUP:
+        if (socket.group_is_root)
+            log_warn("Docker's socket belongs to group 0: the gate gets that group", LOG_TEXT("path", socket.path),
+                     LOG_TEXT("mode", mode));
+        privileges->supplementary_groups[privileges->supplementary_group_count++] = socket.group;
+        worker->has_docker_group = true;
+        worker->docker_group = socket.group;
+        return 0;
+    case DOCKER_SOCKET_REFUSED:
+        break;
+    }
+    log_error("Docker's socket cannot be used", LOG_TEXT("path", socket.path), LOG_TEXT("mode", mode),
+              LOG_NUMBER("owner", socket.owner), LOG_NUMBER("group", socket.group), LOG_ERROR_TEXT(socket.remedy));
+    return -EACCES;
+}
+
+/* Forks the process with one end of a new channel and puts the other end into `worker`. */
+static int start_process(struct worker *worker, const struct worker_privileges *privileges)
+{
+    const struct worker_definition *definition = worker->definition;
+    const struct channel_callbacks callbacks = {on_channel_message, on_channel_closed, worker};
+    char program[sizeof(ANCHORD_WORKER_DIRECTORY) + NAME_SIZE];
+    int ends[2] = {-1, -1};
+    CLEANUP_FD int worker_end = -1;
+    char name[NAME_SIZE], argument[NAME_SIZE];
+    char *arguments[] = {name, definition->argument ? argument : NULL, NULL};
+    struct spawn_request request = {
+        .program = program, .arguments = arguments, .privileges = *privileges, .output_fd = -1};
+    pid_t pid;
+    int result = channel_make_pair(ends);
+
+    if (result < 0)
+        return result;
+    worker_end = ends[1];
+    result = channel_new(worker->event, ends[0], definition->receives, &callbacks, &worker->channel);
+    if (result < 0)
+        return result;
+    (void)snprintf(program, sizeof(program), "%s/%s", ANCHORD_WORKER_DIRECTORY, definition->program);
+    text_copy_cut(name, sizeof(name), definition->program);
+    text_copy_cut(argument, sizeof(argument), definition->argument ? definition->argument : "");
+    request.supervisor_fd = worker_end;
+    result = spawn_program(&request, &pid);
+    if (result < 0)
+        return result;
+    result = sd_event_add_child(worker->event, &worker->child_source, pid, WEXITED, on_child_exit, worker);
+    if (result < 0) {
+        /* Without the event source nobody would reap it. */
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+        return result;
+    }
+    (void)sd_event_source_set_child_process_own(worker->child_source, true);
+    worker->pid = pid;
+    worker->since = clock_real_nanoseconds();
+    log_info("worker started", LOG_TEXT("name", definition->name), LOG_NUMBER("pid", pid));
+    return 0;
+}
+
+/* The page that it counts in; its very first message, so that nothing is left out. */
+static void send_metrics_page(struct worker *worker)
+{
+    struct message_metrics_page message = {
+        .header = message_header_make(MESSAGE_METRICS_PAGE, sizeof(message), 0),
+        .writer = worker->definition->writer,
+        .access = METRICS_ACCESS_WRITE,
+    };
+    int page = metrics_store_page(worker->definition->writer);
+
+    if (page >= 0)
+        worker_send(worker, &message.header, page);
+}
+
+void worker_start(struct worker *worker)
+{
+    struct worker_privileges privileges = {
+        .user = worker->definition->user,
+        .group = worker->definition->user,
+        .capabilities = worker->definition->capabilities,
+        .death_signal = SIGKILL,
+    };
+    CLEANUP(docker_credential_files_close) struct docker_credential_files credentials = {{-1, -1, -1, -1}};
+    uint64_t now = clock_monotonic_microseconds();
+    int result = 0;
+
+    restart_policy_started(&worker->policy, now);
+    worker->has_docker_group = false;
+    if (worker->definition->docker_host)
+        result = grant_docker_socket(worker, &privileges);
+    if (result == 0 && worker->definition->docker_cert_path)
+        result = docker_credential_files_open(worker->definition->docker_cert_path, &credentials);
+    worker->failed_start = result < 0 ? WORKER_END_PERMANENT : WORKER_END_CRASH;
+    if (result == 0) {
+        result = start_process(worker, &privileges);
+        if (result < 0)
+            log_error("cannot start a worker", LOG_TEXT("name", worker_name(worker)), LOG_ERROR(result));
+    }
+    if (result < 0) {
+        worker->channel = channel_free(worker->channel);
+        (void)sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_ONESHOT);
+        return;
+    }
+    worker->last_heard = now;
+    worker->ping_generation = worker->pong_generation = 0;
+    set_timer(worker->ping_timer, PING_INTERVAL);
+    send_metrics_page(worker);
+    if (worker->definition->docker_cert_path)
+        docker_credential_files_send(&credentials, worker);
+    worker->callbacks.on_started(worker, worker->callbacks.userdata);
+}
+
+void worker_restart(struct worker *worker)
+{
+    uint64_t delay = restart_policy_next_delay(&worker->policy, clock_monotonic_microseconds());
+
+    worker->restarts++;
+    log_warn("starting a worker again", LOG_TEXT("name", worker_name(worker)),
+             LOG_NUMBER("delay_seconds", delay / MICROSECONDS_PER_SECOND));
+    metrics_add(METRIC_WORKER_RESTARTS, worker->definition->writer, 1);
+    set_timer(worker->start_timer, delay);
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+    if (!worker)
+        return NULL;
+    forget_process(worker); /* the child source owns the process: it is killed and reaped with it */
+    sd_event_source_disable_unref(worker->start_timer);
+    sd_event_source_disable_unref(worker->ping_timer);
+    sd_event_source_disable_unref(worker->deadline_timer);
+    sd_event_source_disable_unref(worker->failed_start_source);
+    sd_event_unref(worker->event);
+    free(worker);
+    return NULL;
+}
+
+static int add_timer(struct worker *worker, sd_event_source **ret, uint64_t accuracy, sd_event_time_handler_t handler)
+{
+    int result = sd_event_add_time_relative(worker->event, ret, CLOCK_MONOTONIC, 0, accuracy, handler, worker);
+
+    if (result < 0)
+        return result;
+    return sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+int worker_new(sd_event *event, const struct worker_definition *definition, const struct worker_callbacks *callbacks,
+               struct worker **ret)
+{
+    CLEANUP(worker_freep) struct worker *worker = calloc(1, sizeof(*worker));
+    int result;
+
+    if (!worker)
+        return -ENOMEM;
+    if (definition->writer == METRICS_WRITER_SUPERVISOR)
+        return -EINVAL; /* a definition that forgot it */
+    worker->event = sd_event_ref(event);
+    worker->definition = definition;
+    worker->callbacks = *callbacks;
+    result = sd_event_add_defer(event, &worker->failed_start_source, on_failed_start, worker);
+    if (result < 0)
+        return result;
+    result = sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_OFF);
+    if (result == 0)
+        result = add_timer(worker, &worker->start_timer, TIMER_ACCURACY, on_start_time);
+    if (result == 0)
+        result = add_timer(worker, &worker->ping_timer, PING_ACCURACY, on_ping_time);
+    if (result == 0)
+        result = add_timer(worker, &worker->deadline_timer, TIMER_ACCURACY, on_deadline);
+    if (result < 0)
+        return result;
+    result = sd_event_source_set_priority(worker->ping_timer, SD_EVENT_PRIORITY_IDLE);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(worker);
+    return 0;
+}
