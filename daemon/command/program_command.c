@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of `anchord wrap` (workers/wrap/main.c): 1 says that it printed an override, so nothing else may. */
+/* Of `anchord wrap` (workers/commands/wrap/main.c): 1 says that it printed an override, so nothing else may. */
 #define WRAP_STATUS_FAILED 2
-/* Of `anchord doctor` (workers/doctor/main.c): 1 says that it has found something. */
+/* Of `anchord doctor` (workers/commands/doctor/main.c): 1 says that it has found something. */
 #define DOCTOR_STATUS_FAILED 2
 
 /* A variable with its longest value. */

@@ -1,10 +1,10 @@
 /*
- * Fuzz target: what `anchord doctor` makes of a container's inspection (workers/doctor). Whatever it holds, a command
- * is one line of printable ASCII: it is pasted into a terminal.
+ * Fuzz target: what `anchord doctor` makes of a container's inspection (workers/commands/doctor). Whatever it holds, a
+ * command is one line of printable ASCII: it is pasted into a terminal.
  */
 #include "tests/fuzz/docker_input.h"
 #include "tests/fuzz/target.h"
-#include "workers/doctor/remedy.h"
+#include "workers/commands/doctor/remedy.h"
 
 static void check_commands(struct container *container, enum namespace_fate fate)
 {

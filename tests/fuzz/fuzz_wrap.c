@@ -1,13 +1,13 @@
 /*
- * Fuzz target: everything of `anchord wrap` (workers/wrap) that reads foreign bytes. What comes in is taken for a
- * project as JSON, for an override that --check reads, and for a string to quote. What is printed is printable ASCII,
- * and a quoted string reads back as what it was.
+ * Fuzz target: everything of `anchord wrap` (workers/commands/wrap) that reads foreign bytes. What comes in is taken
+ * for a project as JSON, for an override that --check reads, and for a string to quote. What is printed is printable
+ * ASCII, and a quoted string reads back as what it was.
  */
 #include "common/cleanup.h"
 #include "tests/fuzz/target.h"
-#include "workers/wrap/check.h"
-#include "workers/wrap/override.h"
-#include "workers/wrap/yaml.h"
+#include "workers/commands/wrap/check.h"
+#include "workers/commands/wrap/override.h"
+#include "workers/commands/wrap/yaml.h"
 
 #include <string.h>
 

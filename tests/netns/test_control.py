@@ -51,7 +51,7 @@ class Operator(Anchord):
         return self.process.wait_for(msg="worker started", name="control", count=count)["pid"]
 
     def ruleset(self):
-        return self.anchor.run(self.supervision.build / "workers" / "ruleset" / "anchord-ruleset")
+        return self.anchor.run(self.supervision.build / "workers" / "commands" / "ruleset" / "anchord-ruleset")
 
 
 @pytest.fixture
@@ -370,6 +370,6 @@ def test_foreign_rules_are_named_not_hidden(operator):
 
 
 def test_ruleset_without_the_capability_says_so(operator):
-    program = operator.supervision.build / "workers" / "ruleset" / "anchord-ruleset"
+    program = operator.supervision.build / "workers" / "commands" / "ruleset" / "anchord-ruleset"
     done = operator.anchor.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", program)
     assert done.returncode == 1 and "cap_add: [NET_ADMIN]" in done.stderr

@@ -37,7 +37,7 @@ def engine(scratch):
     made.close()
 
 
-def doctor(build, scratch, *options, program="workers/doctor/anchord-doctor", **environment):
+def doctor(build, scratch, *options, program="workers/commands/doctor/anchord-doctor", **environment):
     command = [build / program, *options]
     return subprocess.run(command, env={"DOCKER_HOST": f"unix://{scratch}/docker.sock"} | environment, text=True, timeout=60,
                           stdin=subprocess.DEVNULL, capture_output=True, cwd="/")
@@ -180,7 +180,7 @@ def test_a_closed_socket_is_said_with_the_way_out(build, scratch, engine):
     """Typed by somebody who is neither root nor of the socket's group."""
     (scratch / "docker.sock").chmod(0o600)
     result = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-                             build / "workers/doctor/anchord-doctor", "stale-netns"], capture_output=True, text=True,
+                             build / "workers/commands/doctor/anchord-doctor", "stale-netns"], capture_output=True, text=True,
                             env={"DOCKER_HOST": f"unix://{scratch}/docker.sock"}, cwd="/", timeout=60)
     assert result.returncode == 2 and "run it as root, or with the group of Docker's socket" in result.stderr, result
 
@@ -220,7 +220,7 @@ def test_an_engine_behind_tls(build, scratch, remote):
     engine.add("web", joined="ab" * 32, labels=FILES)
 
     def ask():
-        return subprocess.run(["ip", "netns", "exec", namespace, build / "workers/doctor/anchord-doctor", "stale-netns"],
+        return subprocess.run(["ip", "netns", "exec", namespace, build / "workers/commands/doctor/anchord-doctor", "stale-netns"],
                               env=os.environ | {"DOCKER_HOST": "tcp://127.0.0.1:2376", "DOCKER_CERT_PATH": str(directory)},
                               capture_output=True, text=True, timeout=60, cwd="/")
     result = ask()
@@ -259,7 +259,7 @@ def test_it_holds_no_privilege_while_it_asks(build, scratch, engine):
 
     engine.add("web", joined=engine.add("alive"))
     engine.barrier = look_at_it
-    process = subprocess.Popen([build / "workers/doctor/anchord-doctor", "stale-netns"], stdout=subprocess.PIPE,
+    process = subprocess.Popen([build / "workers/commands/doctor/anchord-doctor", "stale-netns"], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd="/",
                                env={"DOCKER_HOST": f"unix://{scratch}/docker.sock"})
     made.put(process.pid)

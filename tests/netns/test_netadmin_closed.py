@@ -79,7 +79,7 @@ def test_wall3_skeleton_reads_as_it_is_documented(lab, build):
     lab.start(ready=False)
     wait_closed(lab)
     assert lab.ruleset() == GOLDEN.read_text(encoding="utf-8")
-    assert lab.anchor.run(build / "workers" / "ruleset" / "anchord-ruleset") == GOLDEN.read_text(encoding="utf-8")
+    assert lab.anchor.run(build / "workers" / "commands" / "ruleset" / "anchord-ruleset") == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_wall3_what_the_start_needs_works_under_the_skeleton(forwarding):

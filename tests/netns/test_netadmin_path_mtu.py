@@ -119,7 +119,7 @@ def test_nat12_the_rule_is_what_nft_would_load(narrow_inside):
 
 
 def test_nat12_anchord_ruleset_prints_it_as_nft_does(narrow_inside, build):
-    ours = narrow_inside.anchor.run(build / "workers" / "ruleset" / "anchord-ruleset")
+    ours = narrow_inside.anchor.run(build / "workers" / "commands" / "ruleset" / "anchord-ruleset")
     assert ours.count(f"{CLAMP} comment \"segments fit the path\"") == narrow_inside.ruleset().count(CLAMP) == 2
 
 

@@ -1,8 +1,8 @@
 /* Unit tests of the pure parts of `anchord doctor stale-netns`: what is read, who is judged dead, the commands (SPEC
  * 9). */
 #include "common/text.h"
-#include "workers/doctor/remedy.h"
-#include "workers/doctor/shell_word.h"
+#include "workers/commands/doctor/remedy.h"
+#include "workers/commands/doctor/shell_word.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Unit tests of workers/ruleset/rule_text: rules in the kernel's encoding, and what nft would print for them. */
-#include "workers/ruleset/rule_text.h"
-#include "workers/ruleset/symbols.h"
+#include "workers/commands/ruleset/rule_text.h"
+#include "workers/commands/ruleset/symbols.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 

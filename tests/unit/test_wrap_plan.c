@@ -1,7 +1,7 @@
 /* Unit tests of workers/wrap: from a project as JSON to the plan, its findings and what --check compares (SPEC §9). */
 #include "common/cleanup.h"
-#include "workers/wrap/check.h"
-#include "workers/wrap/plan.h"
+#include "workers/commands/wrap/check.h"
+#include "workers/commands/wrap/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

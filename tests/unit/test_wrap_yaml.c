@@ -1,6 +1,6 @@
 /* Unit tests of workers/wrap/yaml: strings from outside as double-quoted scalars (SPEC §9). */
 #include "common/cleanup.h"
-#include "workers/wrap/yaml.h"
+#include "workers/commands/wrap/yaml.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

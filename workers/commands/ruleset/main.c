@@ -1,0 +1,83 @@
+/*
+ * anchord-ruleset: our nftables tables as they stand in the kernel, in nft's own syntax (SPEC §9).
+ *
+ * The command `anchord ruleset` becomes this program, as root with CAP_NET_ADMIN in the anchor's network namespace. It
+ * asks the kernel through one netlink socket, which it opens before it gives up everything else; it sends dump
+ * requests only, reads nobody's input and believes nothing that another of our processes thinks of the tables.
+ */
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "workers/commands/ruleset/table_text.h"
+
+#include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
+
+#include <linux/netfilter.h>
+#include <linux/netlink.h>
+#include <seccomp.h>
+#include <stdio.h>
+
+#define OPEN_FILES_MAX 8
+/* A dump that somebody's commit interrupts starts over, at most this often. */
+#define ATTEMPTS_MAX 20
+
+static const int system_calls[] = {SCMP_SYS(fstat), SCMP_SYS(newfstatat)};
+
+static const struct sandbox_profile profile = {
+    .system_calls = system_calls,
+    .system_call_count = ARRAY_LENGTH(system_calls),
+    .open_files = OPEN_FILES_MAX,
+};
+
+static void close_socket(struct mnl_socket **socket)
+{
+    if (*socket)
+        (void)mnl_socket_close(*socket);
+}
+
+static int fail(const char *what, int error)
+{
+    (void)fprintf(stderr, "anchord ruleset: %s: %s%s\n", what, log_errno_text(error),
+                  error == -EPERM ? "; run it as root inside the container, which needs cap_add: [NET_ADMIN]" : "");
+    return EXIT_STATUS_CONFIGURATION;
+}
+
+static int show(struct mnl_socket *socket, struct table *table)
+{
+    int result = -EINTR;
+
+    for (int attempt = 0; attempt < ATTEMPTS_MAX && result == -EINTR; attempt++) {
+        table_clear(table);
+        result = table_read(socket, table);
+        if (result == -ENOENT) /* it went while we read */
+            result = -EINTR;
+    }
+    if (result == 0)
+        table_text_print(table);
+    table_clear(table);
+    return result;
+}
+
+int main(void)
+{
+    struct table tables[] = {
+        {.nfproto = NFPROTO_IPV4, .family = "ip", .name = "anchord_skeleton"},
+        {.nfproto = NFPROTO_IPV6, .family = "ip6", .name = "anchord_skeleton"},
+        {.nfproto = NFPROTO_IPV4, .family = "ip", .name = "anchord_v4"},
+        {.nfproto = NFPROTO_IPV6, .family = "ip6", .name = "anchord_v6"},
+    };
+    CLEANUP(close_socket) struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    const char *step = NULL;
+    int result;
+
+    if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
+        return fail("cannot ask the kernel", -errno);
+    result = sandbox_seal(&profile, &step);
+    if (result < 0)
+        return fail(step, result);
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
+        result = show(socket, &tables[i]);
+        if (result < 0)
+            return fail("cannot read the tables", result);
+    }
+    return fflush(stdout) == 0 ? EXIT_STATUS_CLEAN : fail("cannot write", -errno);
+}

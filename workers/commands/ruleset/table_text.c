@@ -1,0 +1,186 @@
+/* A table as nft prints it; see table_text.h. Runs in anchord-ruleset. */
+#include "workers/commands/ruleset/table_text.h"
+
+#include "common/address.h"
+#include "workers/commands/ruleset/rule_text.h"
+#include "workers/commands/ruleset/symbols.h"
+
+#include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+
+/* nftables include/datatype.h: enum datatypes; a concatenation shifts by six bits. */
+#define TYPE_IPV4_ADDRESS 7U
+#define TYPE_IPV6_ADDRESS 8U
+#define TYPE_INET_SERVICE 13U
+#define TYPE_BITS         6U
+/* Each component of a concatenation takes whole 32-bit registers. */
+#define REGISTER_LENGTH 4U
+
+/* --- sets ---------------------------------------------------------------------------------------------- */
+
+static uint32_t address_type(const struct table *table)
+{
+    return table->nfproto == NFPROTO_IPV4 ? TYPE_IPV4_ADDRESS : TYPE_IPV6_ADDRESS;
+}
+
+static const char *address_type_name(const struct table *table)
+{
+    return table->nfproto == NFPROTO_IPV4 ? "ipv4_addr" : "ipv6_addr";
+}
+
+static bool is_address_set(const struct table *table, const struct nftnl_set *set)
+{
+    return nftnl_set_get_u32(set, NFTNL_SET_FLAGS) == 0 &&
+           nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE) == address_type(table);
+}
+
+static bool is_port_map(const struct table *table, const struct nftnl_set *set)
+{
+    return nftnl_set_get_u32(set, NFTNL_SET_FLAGS) == NFT_SET_MAP &&
+           nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE) == TYPE_INET_SERVICE &&
+           nftnl_set_get_u32(set, NFTNL_SET_DATA_TYPE) == (address_type(table) << TYPE_BITS | TYPE_INET_SERVICE);
+}
+
+static unsigned int port_at(const uint8_t *bytes)
+{
+    return (unsigned int)bytes[0] << 8 | bytes[1];
+}
+
+/* 10.99.0.50, or 80 : 172.30.0.5 . 8080 */
+static bool print_element(const struct table *table, const struct nftnl_set_elem *element, bool is_map)
+{
+    struct nftnl_set_elem *readable = (struct nftnl_set_elem *)(uintptr_t)element; /* libnftnl's getter is not const */
+    uint8_t family = table->nfproto == NFPROTO_IPV4 ? IP_FAMILY_4 : IP_FAMILY_6;
+    size_t address_length = ip_family_length(family);
+    uint32_t key_length = 0;
+    uint32_t data_length = 0;
+    const uint8_t *key = nftnl_set_elem_get(readable, NFTNL_SET_ELEM_KEY, &key_length);
+    const uint8_t *data = is_map ? nftnl_set_elem_get(readable, NFTNL_SET_ELEM_DATA, &data_length) : key;
+    char text[IP_ADDRESS_TEXT_SIZE];
+    struct ip_address address;
+
+    if (!key || !data || key_length < (is_map ? 2 : address_length) ||
+        (is_map && data_length < address_length + REGISTER_LENGTH))
+        return false;
+    address = ip_address_from_bytes(family, data);
+    if (is_map)
+        (void)printf("%u : %s . %u", port_at(key), ip_address_format(&address, text), port_at(data + address_length));
+    else
+        (void)printf("%s", ip_address_format(&address, text));
+    return true;
+}
+
+static void print_elements(const struct table *table, const struct nftnl_set *set, bool is_map)
+{
+    struct nftnl_set_elems_iter *iterator = nftnl_set_elems_iter_create(set);
+    struct nftnl_set_elem *element;
+    size_t count = 0;
+    size_t skipped = 0;
+
+    while (iterator && (element = nftnl_set_elems_iter_next(iterator))) {
+        (void)printf("%s", count++ == 0 ? "\t\telements = { " : ",\n\t\t\t     ");
+        if (!print_element(table, element, is_map))
+            skipped++;
+    }
+    if (count > 0)
+        (void)puts(" }");
+    if (!iterator || skipped > 0)
+        (void)printf("\t\t# %zu elements could not be read\n", skipped);
+    if (iterator)
+        nftnl_set_elems_iter_destroy(iterator);
+}
+
+static void print_set(const struct table *table, const struct nftnl_set *set)
+{
+    const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
+    bool is_map = is_port_map(table, set);
+
+    if (!is_map && !is_address_set(table, set)) {
+        if (!(nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS)) /* else part of a rule, said there */
+            (void)printf("\t# set or map %s is not one of anchord's\n\n", name);
+        return;
+    }
+    (void)printf("\t%s %s {\n\t\ttype ", is_map ? "map" : "set", name);
+    if (is_map)
+        (void)printf("inet_service : %s . inet_service\n", address_type_name(table));
+    else
+        (void)printf("%s\n", address_type_name(table));
+    print_elements(table, set, is_map);
+    (void)puts("\t}\n");
+}
+
+/* --- chains -------------------------------------------------------------------------------------------- */
+
+static void print_rules(const struct table *table, const char *chain)
+{
+    struct nftnl_rule_list_iter *iterator = nftnl_rule_list_iter_create(table->rules);
+    struct nftnl_rule *rule;
+
+    while (iterator && (rule = nftnl_rule_list_iter_next(iterator))) {
+        char text[RULE_TEXT_SIZE];
+
+        if (strcmp(nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN), chain) != 0)
+            continue;
+        (void)rule_text_format(rule, text); /* what is not understood stands there as a comment */
+        (void)printf("\t\t%s\n", text);
+    }
+    if (!iterator)
+        (void)puts("\t\t# out of memory");
+    else
+        nftnl_rule_list_iter_destroy(iterator);
+}
+
+static void print_chain(const struct table *table, const struct nftnl_chain *chain)
+{
+    const char *name = nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME);
+    uint32_t hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
+    const char *hook_name = symbol_hook(hook);
+    char priority[SYMBOL_PRIORITY_SIZE];
+
+    (void)printf("\tchain %s {\n", name);
+    if (nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM))
+        (void)printf("\t\ttype %s hook %s priority %s; policy %s;\n", nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE),
+                     hook_name ? hook_name : "?",
+                     symbol_priority(hook, nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO), priority),
+                     nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop" : "accept");
+    print_rules(table, name);
+    (void)puts("\t}");
+}
+
+void table_text_print(const struct table *table)
+{
+    struct nftnl_set_list_iter *sets;
+    struct nftnl_chain_list_iter *chains;
+    struct nftnl_chain *chain;
+    struct nftnl_set *set;
+    bool is_first = true;
+
+    if (!table->exists)
+        return;
+    (void)printf("table %s %s {\n", table->family, table->name);
+    if (table->flags & NFT_TABLE_F_DORMANT)
+        (void)puts("\tflags dormant\n");
+    if (table->other_objects > 0)
+        (void)printf("\t# %zu stateful objects are not anchord's\n\n", table->other_objects);
+    sets = nftnl_set_list_iter_create(table->sets);
+    while (sets && (set = nftnl_set_list_iter_next(sets)))
+        print_set(table, set);
+    chains = nftnl_chain_list_iter_create(table->chains);
+    while (chains && (chain = nftnl_chain_list_iter_next(chains))) {
+        if (!is_first)
+            (void)puts("");
+        is_first = false;
+        print_chain(table, chain);
+    }
+    if (!sets || !chains)
+        (void)puts("\t# out of memory");
+    if (sets)
+        nftnl_set_list_iter_destroy(sets);
+    if (chains)
+        nftnl_chain_list_iter_destroy(chains);
+    (void)puts("}");
+}
