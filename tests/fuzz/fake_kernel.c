@@ -2,7 +2,7 @@
 #include "tests/fuzz/fake_kernel.h"
 
 #include "common/cleanup.h"
-#include "workers/nftables/netlink_message.h"
+#include "workers/netlink/netlink_message.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>

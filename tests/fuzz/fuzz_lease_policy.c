@@ -4,7 +4,7 @@
  * policy's header promises, checked here by other means.
  */
 #include "tests/fuzz/target.h"
-#include "workers/netadmin/lease_policy.h"
+#include "workers/netadmin/plan/lease_policy.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,8 +8,8 @@
 #include "tests/fuzz/fake_kernel.h"
 #include "tests/fuzz/target.h"
 #include "workers/commands/ruleset/table_text.h"
-#include "workers/netadmin/conntrack.h"
-#include "workers/netadmin/nft_dump.h"
+#include "workers/netadmin/conntrack/conntrack.h"
+#include "workers/netadmin/nft/nft_dump.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 

@@ -5,11 +5,11 @@
  */
 #include "tests/fuzz/fake_kernel.h"
 #include "tests/fuzz/target.h"
-#include "workers/netadmin/address_keeper.h"
-#include "workers/netadmin/link_local.h"
-#include "workers/netadmin/link_table.h"
-#include "workers/netadmin/route_table.h"
-#include "workers/netadmin/routing_rules.h"
+#include "workers/netadmin/link/address_keeper.h"
+#include "workers/netadmin/link/link_local.h"
+#include "workers/netadmin/link/link_table.h"
+#include "workers/netadmin/route/route_table.h"
+#include "workers/netadmin/route/routing_rules.h"
 
 #include <linux/rtnetlink.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Unit tests of workers/netadmin/exposure_state: a state is complete or it is nothing. */
-#include "workers/netadmin/exposure_state.h"
+#include "workers/netadmin/plan/exposure_state.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Which of a name's addresses becomes a service-anchor's gateway (SA-1). */
-#include "workers/netadmin/gateway_choice.h"
+#include "workers/netadmin/plan/gateway_choice.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

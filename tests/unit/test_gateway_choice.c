@@ -1,5 +1,5 @@
 /* Unit tests of netadmin's choice of the external gateway (ADDR-11). */
-#include "workers/netadmin/gateway_choice.h"
+#include "workers/netadmin/plan/gateway_choice.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

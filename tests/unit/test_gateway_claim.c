@@ -1,5 +1,5 @@
 /* Unit tests of which auxiliary gateway addresses netadmin claims, and which it refuses (GW-1, DESIGN §1). */
-#include "workers/netadmin/gateway_claim.h"
+#include "workers/netadmin/plan/gateway_claim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Unit tests of when a gateway address is claimed, asked for or left alone (GW-1), with the time as a number. */
-#include "workers/netadmin/gateway_probe.h"
+#include "workers/netadmin/plan/gateway_probe.h"
 
 #include "common/clock.h"
 

@@ -1,5 +1,5 @@
 /* Unit tests of what is inside (WALL-2): the subnets of every link but the external one. */
-#include "workers/netadmin/inner_prefixes.h"
+#include "workers/netadmin/plan/inner_prefixes.h"
 
 #include <linux/if_addr.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Unit tests of netadmin's policy for leases (ADDR-2, ADDR-11): every field is a stranger's. */
-#include "workers/netadmin/lease_policy.h"
+#include "workers/netadmin/plan/lease_policy.h"
 
 #include "common/text.h"
 

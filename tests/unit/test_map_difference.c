@@ -1,5 +1,5 @@
 /* Unit tests of workers/netadmin/map_difference and map_state: the content of one transaction (NAT-3, NAT-5). */
-#include "workers/netadmin/map_difference.h"
+#include "workers/netadmin/plan/map_difference.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>

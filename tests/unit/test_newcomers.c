@@ -1,5 +1,5 @@
 /* Unit tests of which backends are new (WALL-6): by sorting, whatever order the ports come in. */
-#include "workers/netadmin/newcomers.h"
+#include "workers/netadmin/plan/newcomers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,13 +4,13 @@
  */
 #include "tests/fuzz/fake_kernel.h"
 #include "tests/unit/failing_memory.h"
-#include "workers/netadmin/conntrack.h"
-#include "workers/netadmin/exposure_state.h"
-#include "workers/netadmin/link_table.h"
-#include "workers/netadmin/map_difference.h"
+#include "workers/netadmin/conntrack/conntrack.h"
+#include "workers/netadmin/link/link_table.h"
 #include "workers/netadmin/network.h"
-#include "workers/netadmin/nft_dump.h"
-#include "workers/netadmin/nft_ruleset.h"
+#include "workers/netadmin/nft/nft_dump.h"
+#include "workers/netadmin/nft/nft_ruleset.h"
+#include "workers/netadmin/plan/exposure_state.h"
+#include "workers/netadmin/plan/map_difference.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Unit tests of workers/netadmin/policy: which backends a desired state may name (DESIGN §1). */
-#include "workers/netadmin/policy.h"
+#include "workers/netadmin/plan/policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

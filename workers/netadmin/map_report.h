@@ -6,7 +6,7 @@
 #pragma once
 
 #include "protocol/channel.h"
-#include "workers/netadmin/map_state.h"
+#include "workers/netadmin/plan/map_state.h"
 
 /*
  * Sends MAP_BEGIN, ITEMS and COMMIT: what the maps hold and what is withheld, both sorted. Returns 0, -ENOMEM or

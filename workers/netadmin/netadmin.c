@@ -14,14 +14,14 @@
 #include "protocol/channel.h"
 #include "protocol/metrics.h"
 #include "protocol/supervised.h"
-#include "workers/netadmin/closing.h"
 #include "workers/netadmin/control_report.h"
-#include "workers/netadmin/exposure_state.h"
 #include "workers/netadmin/lease_exchange.h"
 #include "workers/netadmin/map_report.h"
-#include "workers/netadmin/nft_monitor.h"
-#include "workers/netadmin/nft_names.h"
-#include "workers/netadmin/policy.h"
+#include "workers/netadmin/nft/closing.h"
+#include "workers/netadmin/nft/nft_monitor.h"
+#include "workers/netadmin/nft/nft_names.h"
+#include "workers/netadmin/plan/exposure_state.h"
+#include "workers/netadmin/plan/policy.h"
 
 #include <malloc.h>
 #include <stdio.h>

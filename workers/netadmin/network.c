@@ -11,10 +11,10 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/text.h"
-#include "workers/netadmin/claimed_addresses.h"
-#include "workers/netadmin/gateway_claim.h"
+#include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/network_internal.h"
-#include "workers/netadmin/route_table.h"
+#include "workers/netadmin/plan/gateway_claim.h"
+#include "workers/netadmin/route/route_table.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>

@@ -13,7 +13,7 @@
 #include "common/cleanup.h"
 #include "protocol/channel.h"
 #include "protocol/messages.h"
-#include "workers/netadmin/inner_prefixes.h"
+#include "workers/netadmin/plan/inner_prefixes.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,11 +5,11 @@
  */
 #include "common/log.h"
 #include "protocol/metrics.h"
-#include "workers/netadmin/claimed_addresses.h"
-#include "workers/netadmin/link_local.h"
+#include "workers/netadmin/link/claimed_addresses.h"
+#include "workers/netadmin/link/link_local.h"
 #include "workers/netadmin/network_internal.h"
-#include "workers/netadmin/route_table.h"
-#include "workers/netadmin/routing_rules.h"
+#include "workers/netadmin/route/route_table.h"
+#include "workers/netadmin/route/routing_rules.h"
 
 #include <linux/rtnetlink.h>
 

@@ -1,7 +1,7 @@
 /* What status shows of the network half; see network.h. Runs in anchord-netadmin, needs no privilege. */
 #include "common/text.h"
-#include "workers/netadmin/gateway_claim.h"
 #include "workers/netadmin/network_internal.h"
+#include "workers/netadmin/plan/gateway_claim.h"
 
 static bool is_claimed(const struct network *network, const struct ip_address *address)
 {

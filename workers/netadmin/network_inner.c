@@ -7,9 +7,9 @@
  * lease's is never added, and what the kernel made of an advertisement itself is no address of the project's.
  */
 #include "common/log.h"
-#include "workers/netadmin/inner_prefixes.h"
 #include "workers/netadmin/network_internal.h"
-#include "workers/netadmin/route_table.h"
+#include "workers/netadmin/plan/inner_prefixes.h"
+#include "workers/netadmin/route/route_table.h"
 
 #include <linux/rtnetlink.h>
 

@@ -2,7 +2,7 @@
  */
 #include "common/log.h"
 #include "workers/netadmin/network_internal.h"
-#include "workers/netadmin/newcomers.h"
+#include "workers/netadmin/plan/newcomers.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>

@@ -1,9 +1,9 @@
 /* What the other half and DHCP clients may know of the two links; see network.h. Runs in anchord-netadmin, no
  * privilege. */
 #include "common/text.h"
-#include "workers/netadmin/egress_choice.h"
-#include "workers/netadmin/inner_prefixes.h"
 #include "workers/netadmin/network_internal.h"
+#include "workers/netadmin/plan/egress_choice.h"
+#include "workers/netadmin/plan/inner_prefixes.h"
 
 #include <string.h>
 

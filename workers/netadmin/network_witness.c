@@ -12,7 +12,7 @@
  */
 #include "common/log.h"
 #include "workers/netadmin/network_internal.h"
-#include "workers/netadmin/route_table.h"
+#include "workers/netadmin/route/route_table.h"
 
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>

@@ -1,7 +1,7 @@
 /* One of our tables as the kernel holds it; see table.h. Runs in anchord-ruleset with CAP_NET_ADMIN. */
 #include "workers/commands/ruleset/table.h"
 
-#include "workers/nftables/netlink_message.h"
+#include "workers/netlink/netlink_message.h"
 #include "workers/nftables/set_reading.h"
 
 #include <libnftnl/common.h>

@@ -1,0 +1,131 @@
+/* Per-device settings by netlink; see device_settings.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/link/device_settings.h"
+
+#include "protocol/messages.h"
+
+#include <netinet/in.h>
+
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netconf.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+/* Attribute numbers below IFLA_AF_SPEC are address families; we look at these two. */
+#define AF_SPEC_MAXIMUM AF_INET6
+
+/* Some of the array that the kernel sends: IPv4 from 1 on (linux/ip.h), IPv6 from 0 on (linux/ipv6.h). */
+static uint32_t array_get(const struct nlattr *array, size_t position)
+{
+    const uint32_t *values;
+
+    if (!array || mnl_attr_get_payload_len(array) < (position + 1) * sizeof(*values))
+        return 0;
+    values = mnl_attr_get_payload(array);
+    return values[position];
+}
+
+static uint32_t parse_ipv6_flags(const struct nlattr *inet6_conf)
+{
+    uint32_t accept_ra = array_get(inet6_conf, DEVCONF_ACCEPT_RA);
+    uint32_t flags = 0;
+
+    /* A device without this part has no IPv6 at all: module switched off, or an MTU below 1280. */
+    if (!inet6_conf || array_get(inet6_conf, DEVCONF_DISABLE_IPV6))
+        flags |= LINK_IPV6_DISABLED;
+    if (array_get(inet6_conf, DEVCONF_FORWARDING))
+        flags |= LINK_IPV6_FORWARDS;
+    if (accept_ra == 2 || (accept_ra == 1 && !(flags & LINK_IPV6_FORWARDS)))
+        flags |= LINK_IPV6_ACCEPTS_RA;
+    return flags;
+}
+
+struct device_settings device_settings_parse(const struct nlattr *af_spec)
+{
+    const struct nlattr *families[AF_SPEC_MAXIMUM + 1];
+    const struct nlattr *inet[IFLA_INET_MAX + 1];
+    const struct nlattr *inet6[IFLA_INET6_MAX + 1];
+    const struct nlattr *conf;
+
+    rtnetlink_nested_attributes(af_spec, families, AF_SPEC_MAXIMUM);
+    rtnetlink_nested_attributes(families[AF_INET], inet, IFLA_INET_MAX);
+    rtnetlink_nested_attributes(families[AF_INET6], inet6, IFLA_INET6_MAX);
+    conf = inet[IFLA_INET_CONF];
+    return (struct device_settings){
+        .forwarding = array_get(conf, IPV4_DEVCONF_FORWARDING - 1),
+        .arp_ignore = array_get(conf, IPV4_DEVCONF_ARP_IGNORE - 1),
+        .arp_announce = array_get(conf, IPV4_DEVCONF_ARP_ANNOUNCE - 1),
+        .promote_secondaries = array_get(conf, IPV4_DEVCONF_PROMOTE_SECONDARIES - 1),
+        .route_length6 = array_get(inet6[IFLA_INET6_CONF], DEVCONF_ACCEPT_RA_RT_INFO_MAX_PLEN),
+        .ipv6_flags = parse_ipv6_flags(inet6[IFLA_INET6_CONF]),
+    };
+}
+
+/* Unknown, as in a kernel that does not tell, is no reason to complain. */
+static void on_forwarding6(const struct nlmsghdr *message, void *userdata)
+{
+    const struct nlattr *attributes[NETCONFA_MAX + 1];
+    const struct netconfmsg *header = mnl_nlmsg_get_payload(message);
+    int *forwards = userdata;
+
+    if (message->nlmsg_type != RTM_NEWNETCONF || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+        header->ncm_family != AF_INET6)
+        return;
+    rtnetlink_attributes(message, sizeof(*header), attributes, NETCONFA_MAX);
+    if ((int)rtnetlink_get_u32(attributes[NETCONFA_IFINDEX], 0) == NETCONFA_IFINDEX_ALL)
+        *forwards = rtnetlink_get_u32(attributes[NETCONFA_FORWARDING], 1) ? 1 : 0;
+}
+
+int device_settings_read_forwarding6(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+{
+    struct netconfmsg *header = rtnetlink_request_begin(request, "list", RTM_GETNETCONF, 0, sizeof(*header));
+    int forwards = 1;
+    int result;
+
+    header->ncm_family = AF_INET6;
+    (void)snprintf(request->object, sizeof(request->object), "net.ipv6.conf");
+    result = rtnetlink_dump(rtnetlink, request, on_forwarding6, &forwards);
+    return result < 0 ? result : forwards;
+}
+
+int device_settings_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
+                          const char *name, enum device_side side, const struct device_settings *current)
+{
+    bool is_external = side == DEVICE_SIDE_EXTERNAL;
+    const struct {
+        uint16_t setting;
+        uint32_t current;
+        uint32_t wanted;
+    } settings[] = {
+        {IPV4_DEVCONF_FORWARDING, current->forwarding, 1},
+        {IPV4_DEVCONF_PROMOTE_SECONDARIES, current->promote_secondaries, 1},
+        {IPV4_DEVCONF_ARP_IGNORE, current->arp_ignore, is_external ? 1 : current->arp_ignore},
+        {IPV4_DEVCONF_ARP_ANNOUNCE, current->arp_announce, is_external ? 2 : current->arp_announce},
+    };
+    struct ifinfomsg *link =
+        rtnetlink_request_begin(request, "change settings of device", RTM_SETLINK, 0, sizeof(*link));
+    struct nlmsghdr *message = rtnetlink_request_message(request);
+    struct nlattr *nests[3];
+    bool differs = false;
+    int result;
+
+    (void)snprintf(request->object, sizeof(request->object), "net.ipv4.conf.%s", name);
+    link->ifi_index = (int)index;
+    nests[0] = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+    nests[1] = mnl_attr_nest_start(message, AF_INET);
+    nests[2] = mnl_attr_nest_start(message, IFLA_INET_CONF);
+    for (size_t i = 0; i < ARRAY_LENGTH(settings); i++) {
+        if (settings[i].current == settings[i].wanted)
+            continue;
+        mnl_attr_put_u32(message, settings[i].setting, settings[i].wanted);
+        differs = true;
+    }
+    for (size_t i = ARRAY_LENGTH(nests); i-- > 0;)
+        mnl_attr_nest_end(message, nests[i]);
+    if (!differs)
+        return 0;
+    result = rtnetlink_execute(rtnetlink, request);
+    return result < 0 ? result : 1;
+}

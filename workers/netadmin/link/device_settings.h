@@ -1,0 +1,51 @@
+/*
+ * The per-device settings that decide whether and how a machine forwards: read, and switched where ours differ.
+ *
+ * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). By netlink alone (IFLA_AF_SPEC), since the
+ * process has no files; that reaches the IPv4 settings of one device, never `all`, and no IPv6 setting (NAT-13).
+ */
+#pragma once
+
+#include "workers/netlink/rtnetlink.h"
+
+/* IPV4_DEVCONF_… of linux/ip.h, with the names that sysctl(8) gives them below net.ipv4.conf.IF. */
+struct device_settings {
+    uint32_t forwarding;
+    uint32_t arp_ignore;
+    uint32_t arp_announce;
+    uint32_t promote_secondaries;
+    uint32_t
+        route_length6; /* net.ipv6.conf.IF.accept_ra_rt_info_max_plen; more specific routes of routers are not taken */
+    uint32_t ipv6_flags; /* enum link_ipv6_flag of protocol/messages.h */
+};
+
+/* Which of the two sides of the anchor a device is on. */
+enum device_side {
+    DEVICE_SIDE_EXTERNAL,
+    DEVICE_SIDE_SHARED,
+};
+
+/* Reads what RTM_NEWLINK says in IFLA_AF_SPEC (or NULL). */
+struct device_settings device_settings_parse(const struct nlattr *af_spec);
+
+/*
+ * Whether this namespace forwards IPv6: net.ipv6.conf.all.forwarding, which decides alone (net/ipv6/ip6_output.c); the
+ * setting of an interface says only whether it is a router to its link. Returns 1, 0, or a negative errno.
+ */
+int device_settings_read_forwarding6(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+    __attribute__((warn_unused_result));
+
+/*
+ * Brings a device's IPv4 settings to what its side needs, in one request, or none when `current` is right:
+ *
+ *     both      forwarding=1            (NAT-13)
+ *               promote_secondaries=1   one address less must not take the others and the routes with it
+ *     external  arp_ignore=1            inner addresses are not answered for on the LAN (NAT-10)
+ *               arp_announce=2          nor named as the sender of our own ARP requests
+ *
+ * Returns 1 when something was changed, 0 when nothing had to be, or a negative errno with the failed request
+ * in *request.
+ */
+int device_settings_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
+                          const char *name, enum device_side side, const struct device_settings *current)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,204 @@
+/* Links and addresses; see link_table.h. Runs in anchord-netadmin; needs its request socket only. */
+#include "workers/netadmin/link/link_table.h"
+
+#include "common/text.h"
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+
+/* linux/rtnetlink.h; spares some hundred bytes of counters a link. */
+#define DUMP_FILTER RTEXT_FILTER_SKIP_STATS
+
+struct reading {
+    struct link_table *table;
+    int error;
+};
+
+void link_table_clear(struct link_table *table)
+{
+    free(table->links);
+    *table = (struct link_table){0};
+}
+
+/* Returns a zeroed link at the end of the table, or NULL. */
+static struct network_link *append_link(struct reading *reading)
+{
+    struct link_table *table = reading->table;
+    struct network_link *links;
+
+    if (table->count == LINKS_MAX)
+        return NULL;
+    links = reallocarray(table->links, table->count + 1, sizeof(*links));
+    if (!links) {
+        reading->error = -ENOMEM;
+        return NULL;
+    }
+    table->links = links;
+    memset(&links[table->count], 0, sizeof(*links));
+    return &links[table->count++];
+}
+
+static void on_link(const struct nlmsghdr *message, void *userdata)
+{
+    const struct nlattr *attributes[IFLA_MAX + 1];
+    const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+    struct network_link *link;
+    const struct nlattr *name;
+    const struct nlattr *mac;
+
+    if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+        header->ifi_flags & IFF_LOOPBACK)
+        return;
+    rtnetlink_attributes(message, sizeof(*header), attributes, IFLA_MAX);
+    name = attributes[IFLA_IFNAME];
+    mac = attributes[IFLA_ADDRESS];
+    if (!name || !text_is_terminated(mnl_attr_get_payload(name), mnl_attr_get_payload_len(name)))
+        return;
+    link = append_link(userdata);
+    if (!link)
+        return;
+    link->index = (uint32_t)header->ifi_index;
+    link->mtu = rtnetlink_get_u32(attributes[IFLA_MTU], 0);
+    text_copy_cut(link->name, sizeof(link->name), mnl_attr_get_str(name));
+    if (mac && mnl_attr_get_payload_len(mac) == sizeof(link->mac))
+        memcpy(&link->mac, mnl_attr_get_payload(mac), sizeof(link->mac));
+    link->is_up = header->ifi_flags & IFF_UP ? 1 : 0;
+    link->is_running = header->ifi_flags & IFF_RUNNING ? 1 : 0;
+    link->settings = device_settings_parse(attributes[IFLA_AF_SPEC]);
+}
+
+static struct network_link *find_index(struct link_table *table, uint32_t index)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->links[i].index == index)
+            return &table->links[i];
+    }
+    return NULL;
+}
+
+uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address *ret)
+{
+    const struct nlattr *attributes[IFA_MAX + 1];
+    const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+    const struct nlattr *address;
+    struct ifa_cacheinfo lifetimes = {0};
+    uint8_t family;
+
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+        return 0;
+    family = ip_family_from_kernel(header->ifa_family);
+    rtnetlink_attributes(message, sizeof(*header), attributes, IFA_MAX);
+    /* With a peer, IFA_ADDRESS is the peer's; IPv6 without one has IFA_ADDRESS alone. */
+    address = attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
+    if (family == IP_FAMILY_NONE || !address || mnl_attr_get_payload_len(address) != ip_family_length(family))
+        return 0;
+    if (attributes[IFA_CACHEINFO] && mnl_attr_get_payload_len(attributes[IFA_CACHEINFO]) >= sizeof(lifetimes))
+        memcpy(&lifetimes, mnl_attr_get_payload(attributes[IFA_CACHEINFO]), sizeof(lifetimes));
+    *ret = (struct link_address){
+        .address = ip_address_from_bytes(family, mnl_attr_get_payload(address)),
+        .prefix_length = header->ifa_prefixlen,
+        .protocol = rtnetlink_get_u8(attributes[IFA_PROTO], IFAPROT_UNSPEC),
+        .flags = rtnetlink_get_u32(attributes[IFA_FLAGS], header->ifa_flags),
+        .created = lifetimes.cstamp,
+    };
+    return header->ifa_index;
+}
+
+/* What goes first when there is no room: whoever advertises prefixes on the LAN adds as many as he likes. */
+static int expendability(const struct link_address *address)
+{
+    bool is_advertised = address->protocol == IFAPROT_KERNEL_RA || address->flags & IFA_F_MANAGETEMPADDR ||
+                         (!(address->flags & IFA_F_PERMANENT) && address->address.family == IP_FAMILY_6 &&
+                          address->prefix_length < ip_family_bits(IP_FAMILY_6));
+
+    if (address->flags & IFA_F_TEMPORARY)
+        return 3;
+    if (!is_advertised)
+        return 0;
+    return address->flags & IFA_F_DEPRECATED ? 2 : 1;
+}
+
+/* Leaves out the last of the most expendable ones, `address` among them. */
+static void append_address(struct network_link *link, const struct link_address *address)
+{
+    uint32_t victim = LINK_ADDRESSES_MAX;
+    int most = expendability(address);
+
+    if (link->address_count < LINK_ADDRESSES_MAX) {
+        link->addresses[link->address_count++] = *address;
+        return;
+    }
+    link->left_out++;
+    for (uint32_t i = LINK_ADDRESSES_MAX; i-- > 0;) {
+        if (expendability(&link->addresses[i]) > most) {
+            most = expendability(&link->addresses[i]);
+            victim = i;
+        }
+    }
+    if (victim == LINK_ADDRESSES_MAX)
+        return;
+    memmove(&link->addresses[victim], &link->addresses[victim + 1],
+            (LINK_ADDRESSES_MAX - 1 - victim) * sizeof(*address));
+    link->addresses[LINK_ADDRESSES_MAX - 1] = *address;
+}
+
+static void on_address(const struct nlmsghdr *message, void *userdata)
+{
+    struct reading *reading = userdata;
+    struct link_address address;
+    uint32_t index = message->nlmsg_type == RTM_NEWADDR ? link_address_parse(message, &address) : 0;
+    struct network_link *link = index ? find_index(reading->table, index) : NULL;
+
+    if (link)
+        append_address(link, &address);
+}
+
+static int dump_links(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct reading *reading)
+{
+    (void)rtnetlink_request_begin(request, "list", RTM_GETLINK, 0, sizeof(struct ifinfomsg));
+    text_copy_cut(request->object, sizeof(request->object), "links");
+    mnl_attr_put_u32(rtnetlink_request_message(request), IFLA_EXT_MASK, DUMP_FILTER);
+    return rtnetlink_dump(rtnetlink, request, on_link, reading);
+}
+
+static int dump_addresses(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct reading *reading)
+{
+    (void)rtnetlink_request_begin(request, "list", RTM_GETADDR, 0, sizeof(struct ifaddrmsg));
+    text_copy_cut(request->object, sizeof(request->object), "addresses");
+    return rtnetlink_dump(rtnetlink, request, on_address, reading);
+}
+
+int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
+{
+    struct reading reading = {.table = ret};
+    int result = dump_links(rtnetlink, request, &reading);
+
+    if (result == 0)
+        result = dump_addresses(rtnetlink, request, &reading);
+    if (result == 0)
+        result = reading.error;
+    if (result < 0)
+        link_table_clear(ret);
+    return result;
+}
+
+bool link_table_equal(const struct link_table *a, const struct link_table *b)
+{
+    return a->count == b->count && (a->count == 0 || memcmp(a->links, b->links, a->count * sizeof(*a->links)) == 0);
+}
+
+const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac)
+{
+    const struct network_link *found = NULL;
+
+    for (size_t i = 0; i < table->count; i++) {
+        const struct network_link *link = &table->links[i];
+
+        if (mac_address_equal(&link->mac, mac) && (!found || link->index < found->index))
+            found = link;
+    }
+    return found;
+}

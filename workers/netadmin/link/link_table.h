@@ -1,0 +1,78 @@
+/*
+ * What this namespace's links and addresses are: one consistent picture, read anew by two dumps.
+ *
+ * Used by the network half of anchord-netadmin. Notifications only say that the picture may be old: there are
+ * a handful of links, so reading all of them costs less than a tenth of a millisecond and cannot go astray.
+ * Values only, no privilege needed.
+ */
+#pragma once
+
+#include "common/address.h"
+#include "protocol/messages.h"
+#include "workers/netadmin/link/device_settings.h"
+#include "workers/netlink/rtnetlink.h"
+
+#include <linux/if_addr.h>
+#include <stdbool.h>
+
+struct link_address {
+    struct ip_address address;
+    uint8_t prefix_length;
+    uint8_t protocol; /* IFA_PROTO, linux/if_addr.h: who added it; 0 when not said (before Linux 5.18) */
+    uint8_t reserved;
+    uint32_t flags;   /* IFA_F_… */
+    uint32_t created; /* hundredths of a second since the kernel's start; wraps around (ifa_cacheinfo.cstamp) */
+};
+
+struct network_link {
+    uint32_t index;
+    uint32_t mtu; /* bytes */
+    char name[INTERFACE_NAME_SIZE];
+    struct mac_address mac; /* zero when the link has none of six bytes */
+    uint8_t is_up;          /* IFF_UP: 0 or 1 */
+    uint8_t is_running;     /* IFF_RUNNING: 0 or 1; before that the kernel drops what is sent, without a word */
+    struct device_settings settings;
+    uint32_t address_count;
+    uint32_t
+        left_out; /* addresses beyond LINK_ADDRESSES_MAX: temporary and deprecated ones first, then advertised ones */
+    struct link_address addresses[LINK_ADDRESSES_MAX]; /* in the kernel's order */
+};
+
+/* Compared byte by byte. */
+static_assert(sizeof(struct link_address) == 28, "no padding");
+static_assert(sizeof(struct network_link) == 4 + 4 + INTERFACE_NAME_SIZE + 6 + 1 + 1 + sizeof(struct device_settings) +
+                                                 4 + 4 + LINK_ADDRESSES_MAX * sizeof(struct link_address),
+              "no padding");
+
+/* All links but loopback, at most LINKS_MAX, in the kernel's order. Zero is an empty table. */
+struct link_table {
+    struct network_link *links;
+    size_t count;
+};
+
+/* Frees what the table holds and leaves it empty. */
+void link_table_clear(struct link_table *table);
+
+/*
+ * Fills `ret`, which must be empty and which the caller clears. Returns 0; -EINTR when the state changed
+ * meanwhile (read again); else a negative errno with the failed request in *request. *ret is empty then.
+ */
+int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
+    __attribute__((warn_unused_result));
+
+/*
+ * Reads the address of an RTM_NEWADDR or RTM_DELADDR. Returns the index of its link, or 0 when it is none of either
+ * family.
+ */
+uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address *ret);
+
+bool link_table_equal(const struct link_table *a, const struct link_table *b);
+
+/* The link with this MAC (the first one, by index), or NULL. The pointer lives as long as the table. */
+const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac);
+
+/* False while the address is tentative or failed its duplicate address detection (RFC 4862 §5.4). */
+static inline bool link_address_is_usable(const struct link_address *address)
+{
+    return !(address->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+}

@@ -1,0 +1,356 @@
+/* Requests and batches to netfilter; see nfnl_socket.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/nft/nfnl_socket.h"
+
+#include "common/text.h"
+#include "workers/netlink/netlink_message.h"
+#include "workers/netlink/rtnetlink.h"
+
+#include <libnftnl/common.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+/* 65,536 v6 elements, each deleted and added, are 3.7 MB. SO_SNDBUFFORCE doubles the value (socket(7)). */
+#define SEND_BUFFER_WANTED    (4 * 1024 * 1024)
+#define RECEIVE_BUFFER_WANTED (1024 * 1024)
+/* af_netlink.c refuses messages longer than the send buffer less 32 bytes. */
+#define SEND_BUFFER_RESERVE 32
+/* Only a kernel that hangs lets us wait: the answer is there before sendto() returns. */
+#define ANSWER_TIMEOUT_SECONDS 5
+/* ERESTART: somebody committed at the same moment, or a module had to be loaded. The batch is sent again. */
+#define RESTART_LIMIT 10
+
+struct nfnl_socket {
+    struct mnl_socket *netlink;
+    uint32_t port;
+    uint32_t sequence;
+    size_t send_limit;
+};
+
+struct nfnl_socket *nfnl_socket_free(struct nfnl_socket *socket)
+{
+    if (!socket)
+        return NULL;
+    (void)mnl_socket_close(socket->netlink);
+    free(socket);
+    return NULL;
+}
+
+/* Asks for a buffer of any size, else for as much as an ordinary user may have (a container with a user
+ * namespace of its own); *ret_size is what we got. */
+static int set_buffer(int fd, int force_option, int option, int wanted, size_t *ret_size)
+{
+    int size = 0;
+    socklen_t length = sizeof(size);
+
+    if (setsockopt(fd, SOL_SOCKET, force_option, &wanted, sizeof(wanted)) < 0 &&
+        setsockopt(fd, SOL_SOCKET, option, &wanted, sizeof(wanted)) < 0)
+        return -errno;
+    if (getsockopt(fd, SOL_SOCKET, option, &size, &length) < 0)
+        return -errno;
+    *ret_size = (size_t)size;
+    return 0;
+}
+
+static int set_options(int fd, size_t *ret_send_limit)
+{
+    const struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_SECONDS};
+    const int enabled = 1;
+    size_t size = 0;
+    int result = set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_WANTED, &size);
+
+    if (result < 0)
+        return result;
+    *ret_send_limit = size - SEND_BUFFER_RESERVE;
+    result = set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_WANTED, &size);
+    if (result < 0)
+        return result;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+        return -errno;
+    /* An error's answer need not carry our 22 kB of elements back. */
+    if (setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &enabled, sizeof(enabled)) < 0)
+        return -errno;
+    return 0;
+}
+
+int nfnl_open(int flags, struct mnl_socket **ret)
+{
+    CLEANUP(rtnetlink_socket_closep)
+    struct mnl_socket *netlink = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags);
+
+    if (!netlink || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0)
+        return -errno;
+    *ret = TAKE_POINTER(netlink);
+    return 0;
+}
+
+int nfnl_socket_new(struct nfnl_socket **ret)
+{
+    CLEANUP(rtnetlink_socket_closep) struct mnl_socket *netlink = NULL;
+    struct nfnl_socket *socket;
+    size_t send_limit = 0;
+    int result = nfnl_open(0, &netlink);
+
+    if (result == 0)
+        result = set_options(mnl_socket_get_fd(netlink), &send_limit);
+    if (result < 0)
+        return result;
+    socket = calloc(1, sizeof(*socket));
+    if (!socket)
+        return -ENOMEM;
+    socket->port = mnl_socket_get_portid(netlink);
+    socket->netlink = TAKE_POINTER(netlink);
+    socket->send_limit = send_limit;
+    *ret = socket;
+    return 0;
+}
+
+uint32_t nfnl_socket_port(const struct nfnl_socket *socket)
+{
+    return socket->port;
+}
+
+/* Reads one datagram of the kernel. Returns its length or a negative errno. */
+static ssize_t receive(struct nfnl_socket *socket, void *buffer, size_t size)
+{
+    for (;;) {
+        struct sockaddr_nl from = {0};
+        socklen_t from_length = sizeof(from);
+        ssize_t length =
+            recvfrom(mnl_socket_get_fd(socket->netlink), buffer, size, 0, (struct sockaddr *)&from, &from_length);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        if (from.nl_pid == 0) /* from the kernel, from nobody else */
+            return length;
+    }
+}
+
+/* The errno in an NLMSG_ERROR, 0 for an acknowledgement. */
+static int error_of(const struct nlmsghdr *message)
+{
+    const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*error))
+        return -EBADMSG;
+    return error->error < 0 ? error->error : -error->error;
+}
+
+struct answer {
+    uint32_t sequence;
+    nfnl_message_handler on_message;
+    void *userdata;
+    int error; /* the first one */
+    bool is_over;
+};
+
+static void handle_answer(struct answer *answer, const struct nlmsghdr *message)
+{
+    int result = 0;
+
+    if (message->nlmsg_seq != answer->sequence)
+        return; /* a late answer to a request that was given up */
+    if (message->nlmsg_flags & NLM_F_DUMP_INTR && !answer->error)
+        answer->error = -EINTR;
+    if (message->nlmsg_type == NLMSG_ERROR) {
+        result = error_of(message);
+        answer->is_over = true;
+    } else if (message->nlmsg_type == NLMSG_DONE) {
+        answer->is_over = true;
+    } else if (message->nlmsg_type >= NLMSG_MIN_TYPE && answer->on_message) {
+        result = answer->on_message(message, answer->userdata);
+    }
+    if (result < 0 && !answer->error)
+        answer->error = result;
+}
+
+int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request, nfnl_message_handler on_message,
+                        void *userdata)
+{
+    static _Alignas(8) uint8_t buffer[32768]; /* a dump's datagrams are at most this long (af_netlink.c) */
+    struct answer answer = {.sequence = ++socket->sequence, .on_message = on_message, .userdata = userdata};
+
+    request->nlmsg_seq = answer.sequence;
+    request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+    if (mnl_socket_sendto(socket->netlink, request, request->nlmsg_len) < 0)
+        return -errno;
+    while (!answer.is_over) {
+        ssize_t length = receive(socket, buffer, sizeof(buffer));
+        int rest;
+
+        if (length < 0)
+            return (int)length;
+        rest = (int)length;
+        for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
+             message = mnl_nlmsg_next(message, &rest))
+            handle_answer(&answer, message);
+    }
+    return answer.error;
+}
+
+/* --- batches ------------------------------------------------------------------------------------------- */
+
+/* Operations first … last-1 of a batch, as one transaction. */
+struct transaction {
+    struct nft_batch *batch;
+    size_t first;
+    size_t last;
+    bool is_dry_run; /* without NFNL_MSG_BATCH_END the kernel checks everything and then drops it */
+};
+
+static size_t transaction_length(const struct transaction *transaction)
+{
+    return nft_batch_offset(transaction->batch, transaction->last) -
+           nft_batch_offset(transaction->batch, transaction->first);
+}
+
+static int send_transaction(struct nfnl_socket *socket, const struct transaction *transaction, uint32_t begin_sequence)
+{
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    size_t count = transaction->last - transaction->first;
+    _Alignas(8) char begin[64];
+    _Alignas(8) char end[64];
+    struct iovec parts[3];
+    struct msghdr datagram = {.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = parts};
+
+    for (size_t i = 0; i < count; i++) {
+        size_t offset = nft_batch_offset(transaction->batch, transaction->first + i);
+        struct nlmsghdr *message = (struct nlmsghdr *)(transaction->batch->bytes + offset);
+
+        message->nlmsg_seq = begin_sequence + 1 + (uint32_t)i;
+        if (i + 1 == count)
+            message->nlmsg_flags |= NLM_F_ACK; /* one answer for all; more could overflow our buffer */
+    }
+    parts[0] = (struct iovec){begin, nftnl_batch_begin(begin, begin_sequence)->nlmsg_len};
+    parts[1] = (struct iovec){transaction->batch->bytes + nft_batch_offset(transaction->batch, transaction->first),
+                              transaction_length(transaction)};
+    parts[2] = (struct iovec){end, nftnl_batch_end(end, begin_sequence + 1 + (uint32_t)count)->nlmsg_len};
+    datagram.msg_iovlen = transaction->is_dry_run ? 2 : 3;
+    if (sendmsg(mnl_socket_get_fd(socket->netlink), &datagram, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+static void describe(const struct transaction *transaction, uint32_t index, int error, struct nft_failure *failure)
+{
+    failure->error = error;
+    if (index == 0)
+        text_copy_cut(failure->operation, sizeof(failure->operation), "begin nftables transaction");
+    else
+        text_copy_cut(failure->operation, sizeof(failure->operation),
+                      transaction->batch->operations[transaction->first + index - 1].text);
+}
+
+/*
+ * Reads until the last message is answered. An error on the BEGIN message (no permission, restart) is the only
+ * answer that comes then.
+ */
+static int read_verdict(struct nfnl_socket *socket, const struct transaction *transaction, uint32_t begin_sequence,
+                        struct nft_failure *failure)
+{
+    static _Alignas(8) uint8_t buffer[32768];
+    uint32_t last_index = (uint32_t)(transaction->last - transaction->first);
+
+    failure->error = 0;
+    for (;;) {
+        ssize_t length = receive(socket, buffer, sizeof(buffer));
+        int rest = (int)length;
+
+        if (length < 0) {
+            describe(transaction, 0, (int)length, failure);
+            return (int)length;
+        }
+        for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
+             message = mnl_nlmsg_next(message, &rest)) {
+            uint32_t index = message->nlmsg_seq - begin_sequence;
+            int error = message->nlmsg_type == NLMSG_ERROR ? error_of(message) : 0;
+
+            if (message->nlmsg_type != NLMSG_ERROR || index > last_index)
+                continue;
+            if (error < 0 && !failure->error)
+                describe(transaction, index, error, failure);
+            if (index == last_index || (index == 0 && error < 0))
+                return failure->error;
+        }
+    }
+}
+
+static int run_transaction(struct nfnl_socket *socket, const struct transaction *transaction,
+                           struct nft_failure *failure)
+{
+    int result = 0;
+
+    for (int attempt = 0; attempt < RESTART_LIMIT; attempt++) {
+        uint32_t begin_sequence = socket->sequence + 1;
+
+        socket->sequence += (uint32_t)(transaction->last - transaction->first) + 2;
+        result = send_transaction(socket, transaction, begin_sequence);
+        if (result < 0) {
+            describe(transaction, 0, result, failure);
+            return result;
+        }
+        result = read_verdict(socket, transaction, begin_sequence, failure);
+        if (result != -ERESTART)
+            return result;
+    }
+    return result;
+}
+
+/* Extends `transaction` from its first operation over as many whole groups as fit, at least one. */
+static void take_groups(struct transaction *transaction, size_t limit)
+{
+    const struct nft_batch *batch = transaction->batch;
+    size_t next = transaction->first + 1;
+
+    transaction->last = batch->operation_count;
+    if (transaction_length(transaction) <= limit)
+        return;
+    transaction->last = transaction->first;
+    for (; next <= batch->operation_count; next++) {
+        struct transaction longer = {.batch = transaction->batch, .first = transaction->first, .last = next};
+
+        if (next < batch->operation_count && !batch->operations[next].starts_group)
+            continue;
+        if (transaction->last > transaction->first && transaction_length(&longer) > limit)
+            return;
+        transaction->last = next;
+    }
+}
+
+static int run_batch(struct nfnl_socket *socket, struct nft_batch *batch, bool is_dry_run, struct nft_failure *failure)
+{
+    /* BEGIN and END take 20 bytes each. */
+    size_t limit = socket->send_limit - 2 * (sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg));
+    struct transaction transaction = {.batch = batch, .is_dry_run = is_dry_run};
+
+    if (batch->error) {
+        *failure = (struct nft_failure){.error = batch->error};
+        text_copy_cut(failure->operation, sizeof(failure->operation), "build nftables transaction");
+        return batch->error;
+    }
+    while (transaction.first < batch->operation_count) {
+        int result;
+
+        take_groups(&transaction, limit);
+        result = run_transaction(socket, &transaction, failure);
+        if (result < 0)
+            return result;
+        transaction.first = transaction.last;
+    }
+    return 0;
+}
+
+int nfnl_socket_commit(struct nfnl_socket *socket, struct nft_batch *batch, struct nft_failure *failure)
+{
+    return run_batch(socket, batch, false, failure);
+}
+
+int nfnl_socket_check(struct nfnl_socket *socket, struct nft_batch *batch, struct nft_failure *failure)
+{
+    return run_batch(socket, batch, true, failure);
+}

@@ -1,0 +1,329 @@
+/* What the kernel holds of our tables; see nft_dump.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/nft/nft_dump.h"
+
+#include "common/text.h"
+#include "workers/nftables/set_reading.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/flowtable.h>
+#include <libnftnl/object.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+/* A dump that somebody's commit interrupts starts over, at most this often. */
+#define ATTEMPTS_MAX 20
+#define REQUEST_SIZE 1024
+
+struct dump {
+    struct nfnl_socket *socket;
+    const struct nft_family *family;
+    struct nft_table_content *content;
+    enum nft_set_index set; /* whose elements are being read */
+};
+
+void nft_table_content_clear(struct nft_table_content *content)
+{
+    free(content->intruders);
+    free(content->external);
+    content->intruders = NULL;
+    content->external = NULL;
+    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++)
+        free(content->maps[i].elements);
+    memset(content, 0, sizeof(*content));
+}
+
+static int add_intruder(struct dump *dump, enum nft_object_kind kind, const char *name, uint32_t type)
+{
+    struct nft_table_content *content = dump->content;
+    struct nft_intruder *intruder;
+
+    if (!name)
+        return -EBADMSG;
+    if (content->intruder_count == content->intruder_capacity) {
+        size_t capacity = content->intruder_capacity ? content->intruder_capacity * 2 : 16;
+
+        intruder = realloc(content->intruders, capacity * sizeof(*intruder));
+        if (!intruder)
+            return -ENOMEM;
+        content->intruders = intruder;
+        content->intruder_capacity = capacity;
+    }
+    intruder = &content->intruders[content->intruder_count++];
+    intruder->kind = kind;
+    intruder->type = type;
+    return text_copy(intruder->name, sizeof(intruder->name), name);
+}
+
+static bool is_ours(const struct dump *dump, const char *table)
+{
+    return table && strcmp(table, dump->family->table) == 0;
+}
+
+/* --- tables, chains, sets, objects --------------------------------------------------------------------- */
+
+static int on_table(const struct nlmsghdr *message, void *userdata)
+{
+    struct dump *dump = userdata;
+    struct nftnl_table *table = nftnl_table_alloc();
+
+    if (!table)
+        return -ENOMEM;
+    if (nftnl_table_nlmsg_parse(message, table) == 0) {
+        const char *name = nftnl_table_get_str(table, NFTNL_TABLE_NAME);
+
+        if (is_ours(dump, name)) {
+            dump->content->exists = true;
+            dump->content->flags = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS);
+        }
+        if (name && strcmp(name, NFT_SKELETON_TABLE) == 0)
+            dump->content->has_skeleton = true;
+    }
+    nftnl_table_free(table);
+    return 0;
+}
+
+static bool chain_is_wanted(const struct nftnl_chain *chain)
+{
+    const char *name = nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME);
+    const char *type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
+
+    for (size_t i = 0; i < NFT_CHAIN_INDEX_MAX_; i++) {
+        if (name && strcmp(nft_chains[i].name, name) == 0)
+            return type && strcmp(nft_chains[i].type, type) == 0 &&
+                   nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == nft_chains[i].hook &&
+                   nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) == nft_chains[i].priority;
+    }
+    return false;
+}
+
+static int on_chain(const struct nlmsghdr *message, void *userdata)
+{
+    struct dump *dump = userdata;
+    struct nftnl_chain *chain = nftnl_chain_alloc();
+    int result = 0;
+
+    if (!chain)
+        return -ENOMEM;
+    if (nftnl_chain_nlmsg_parse(message, chain) == 0 && is_ours(dump, nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)) &&
+        !chain_is_wanted(chain))
+        result = add_intruder(dump, NFT_OBJECT_CHAIN, nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME), 0);
+    nftnl_chain_free(chain);
+    return result;
+}
+
+static bool set_has_shape(const struct nftnl_set *set, const struct nft_set_shape *shape)
+{
+    return nftnl_set_get_u32(set, NFTNL_SET_FLAGS) == shape->flags &&
+           nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE) == shape->key_type &&
+           nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN) == shape->key_length &&
+           nftnl_set_get_u32(set, NFTNL_SET_DATA_TYPE) == shape->data_type &&
+           nftnl_set_get_u32(set, NFTNL_SET_DATA_LEN) == shape->data_length;
+}
+
+static int note_set(struct dump *dump, const struct nftnl_set *set)
+{
+    const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
+
+    if (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS)
+        return 0; /* part of somebody's rule; goes with it */
+    for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
+        const struct nft_set_shape shape = nft_set_shape_of(dump->family, (enum nft_set_index)i);
+
+        if (!name || strcmp(name, nft_set_names[i]) != 0 || !set_has_shape(set, &shape))
+            continue;
+        dump->content->has_set[i] = true;
+        return 0;
+    }
+    return add_intruder(dump, NFT_OBJECT_SET, name, 0);
+}
+
+static int on_set(const struct nlmsghdr *message, void *userdata)
+{
+    struct dump *dump = userdata;
+    struct nftnl_set *set = nftnl_set_alloc();
+    int result = 0;
+
+    if (!set)
+        return -ENOMEM;
+    if (set_reading_names_expressions(message) && nftnl_set_nlmsg_parse(message, set) == 0 &&
+        is_ours(dump, nftnl_set_get_str(set, NFTNL_SET_TABLE)))
+        result = note_set(dump, set);
+    nftnl_set_free(set);
+    return result;
+}
+
+static int on_object(const struct nlmsghdr *message, void *userdata)
+{
+    struct dump *dump = userdata;
+    struct nftnl_obj *object = nftnl_obj_alloc();
+    int result = 0;
+
+    if (!object)
+        return -ENOMEM;
+    if (nftnl_obj_nlmsg_parse(message, object) == 0 && is_ours(dump, nftnl_obj_get_str(object, NFTNL_OBJ_TABLE)))
+        result = add_intruder(dump, NFT_OBJECT_STATEFUL, nftnl_obj_get_str(object, NFTNL_OBJ_NAME),
+                              nftnl_obj_get_u32(object, NFTNL_OBJ_TYPE));
+    nftnl_obj_free(object);
+    return result;
+}
+
+static int on_flowtable(const struct nlmsghdr *message, void *userdata)
+{
+    struct dump *dump = userdata;
+    struct nftnl_flowtable *flowtable = nftnl_flowtable_alloc();
+    int result = 0;
+
+    if (!flowtable)
+        return -ENOMEM;
+    if (nftnl_flowtable_nlmsg_parse(message, flowtable) == 0 &&
+        is_ours(dump, nftnl_flowtable_get_str(flowtable, NFTNL_FLOWTABLE_TABLE)))
+        result = add_intruder(dump, NFT_OBJECT_FLOWTABLE, nftnl_flowtable_get_str(flowtable, NFTNL_FLOWTABLE_NAME), 0);
+    nftnl_flowtable_free(flowtable);
+    return result;
+}
+
+/* --- elements ------------------------------------------------------------------------------------------ */
+
+static int note_external(struct dump *dump, const struct set_element *element)
+{
+    struct nft_table_content *content = dump->content;
+
+    if (!element->key.bytes || element->key.length != dump->family->address_length)
+        return -EBADMSG;
+    if (content->external_count == content->external_capacity) {
+        size_t capacity = content->external_capacity ? content->external_capacity * 2 : LINK_ADDRESSES_MAX;
+        struct ip_address *external = realloc(content->external, capacity * sizeof(*external));
+
+        if (!external)
+            return -ENOMEM;
+        content->external = external;
+        content->external_capacity = capacity;
+    }
+    content->external[content->external_count++] = ip_address_from_bytes(dump->family->family, element->key.bytes);
+    return 0;
+}
+
+static int note_map_element(struct dump *dump, const struct set_element *element)
+{
+    size_t protocol = dump->set == NFT_SET_DNAT_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP;
+    const uint8_t *data = element->data.bytes;
+    struct map_element noted = {0};
+    uint16_t port;
+
+    if (!element->key.bytes || !data || element->key.length < sizeof(port) ||
+        element->data.length < dump->family->address_length + sizeof(noted.backend_port))
+        return -EBADMSG;
+    memcpy(&port, element->key.bytes, sizeof(port));
+    noted.port = ntohs(port);
+    memcpy(noted.backend, data, dump->family->address_length);
+    memcpy(&port, data + dump->family->address_length, sizeof(port));
+    noted.backend_port = ntohs(port);
+    return map_add(&dump->content->maps[protocol], &noted);
+}
+
+static int on_element(const struct set_element *element, void *userdata)
+{
+    struct dump *dump = userdata;
+
+    return dump->set == NFT_SET_EXTERNAL ? note_external(dump, element) : note_map_element(dump, element);
+}
+
+static int on_elements(const struct nlmsghdr *message, void *userdata)
+{
+    return set_reading_elements(message, on_element, userdata);
+}
+
+static int dump_elements(struct dump *dump, enum nft_set_index index)
+{
+    _Alignas(8) char buffer[REQUEST_SIZE];
+    struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, dump->family->nfproto, NLM_F_DUMP, 0);
+    struct nftnl_set *set = nftnl_set_alloc();
+
+    if (!set)
+        return -ENOMEM;
+    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, dump->family->table);
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, nft_set_names[index]);
+    nftnl_set_elems_nlmsg_build_payload(request, set);
+    nftnl_set_free(set);
+    dump->set = index;
+    return nfnl_socket_request(dump->socket, request, on_elements, dump);
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------ */
+
+static int dump_objects(struct dump *dump, uint16_t message_type, nfnl_message_handler on_message)
+{
+    _Alignas(8) char buffer[REQUEST_SIZE];
+    struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, message_type, dump->family->nfproto, NLM_F_DUMP, 0);
+
+    return nfnl_socket_request(dump->socket, request, on_message, dump);
+}
+
+static int dump_tables(struct dump *dump)
+{
+    return dump_objects(dump, NFT_MSG_GETTABLE, on_table);
+}
+
+static int dump_once(struct dump *dump)
+{
+    static const struct {
+        nfnl_message_handler on_message;
+        uint16_t message_type;
+        bool may_be_unknown; /* flowtables are an option of the kernel's build */
+    } kinds[] = {
+        {on_chain, NFT_MSG_GETCHAIN, false},
+        {on_set, NFT_MSG_GETSET, false},
+        {on_object, NFT_MSG_GETOBJ, false},
+        {on_flowtable, NFT_MSG_GETFLOWTABLE, true},
+    };
+    int result = dump_tables(dump);
+
+    if (result < 0 || !dump->content->exists)
+        return result;
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        result = dump_objects(dump, kinds[i].message_type, kinds[i].on_message);
+        if (result < 0 && !(kinds[i].may_be_unknown && (result == -EOPNOTSUPP || result == -EINVAL)))
+            return result;
+    }
+    for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
+        result = dump->content->has_set[i] ? dump_elements(dump, (enum nft_set_index)i) : 0;
+        if (result < 0)
+            return result;
+    }
+    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++)
+        map_sort(&dump->content->maps[i]);
+    return 0;
+}
+
+/* Reads by `read_once`, again when somebody's commit came between. */
+static int dump(struct nfnl_socket *socket, const struct nft_family *family, int (*read_once)(struct dump *dump),
+                struct nft_table_content *ret)
+{
+    struct dump dump = {.socket = socket, .family = family, .content = ret};
+    int result = 0;
+
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        result = read_once(&dump);
+        if (result == 0)
+            return 0;
+        nft_table_content_clear(ret);
+        /* -ENOENT: the table or a set went while we read */
+        if (result != -EINTR && result != -ENOENT)
+            break;
+    }
+    return result;
+}
+
+int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+{
+    return dump(socket, family, dump_once, ret);
+}
+
+int nft_dump_presence(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+{
+    return dump(socket, family, dump_tables, ret);
+}

@@ -1,0 +1,54 @@
+/*
+ * What the kernel holds of our two tables: for adoption after a crash (NAT-14), for repair (NAT-15) and for the
+ * report to the watcher (NAT-6).
+ *
+ * Called by ruleset.c inside anchord-netadmin; asks the kernel through the request socket, changes nothing.
+ */
+#pragma once
+
+#include "workers/netadmin/nft/nfnl_socket.h"
+#include "workers/netadmin/nft/nft_names.h"
+#include "workers/netadmin/plan/map_state.h"
+
+#include <linux/netfilter/nf_tables.h>
+
+enum nft_object_kind {
+    NFT_OBJECT_SET,
+    NFT_OBJECT_CHAIN,
+    NFT_OBJECT_STATEFUL, /* counter, quota … */
+    NFT_OBJECT_FLOWTABLE,
+};
+
+/* Something in our table that is not ours, or has our name and another shape. */
+struct nft_intruder {
+    enum nft_object_kind kind;
+    uint32_t type; /* of a stateful object: NFT_OBJECT_… of the kernel */
+    char name[NFT_NAME_MAXLEN];
+};
+
+struct nft_table_content {
+    bool exists;
+    bool has_skeleton; /* NFT_SKELETON_TABLE beside it */
+    uint32_t flags;
+    /* True for the sets that exist with our shape: only these have elements that count. */
+    bool has_set[NFT_SET_INDEX_MAX_];
+    struct nft_intruder *intruders; /* any number: what is left out could hold what shall go */
+    size_t intruder_count;
+    size_t intruder_capacity;
+    struct map maps[PROTOCOL_INDEX_MAX_]; /* sorted */
+    struct ip_address *external;          /* others may have added any number */
+    size_t external_count;
+    size_t external_capacity;
+};
+
+/*
+ * Reads one family's table; *ret must be clear. A table that is not there is no error. Returns 0, or a negative
+ * errno with *ret clear.
+ */
+int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+    __attribute__((warn_unused_result));
+/* As nft_dump_table(), but only which tables there are, and their flags: an adopted map takes its time to read. */
+int nft_dump_presence(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+    __attribute__((warn_unused_result));
+void nft_table_content_clear(struct nft_table_content *content);
+DEFINE_POINTER_CLEANUP(struct nft_table_content, nft_table_content_clear, nft_table_content_clearp);

@@ -1,0 +1,120 @@
+/* Messages that change elements; see nft_elements.h. Runs in anchord-netadmin. */
+#include "workers/netadmin/nft/nft_elements.h"
+
+#include <arpa/inet.h>
+#include <libnftnl/set.h>
+#include <linux/netfilter/nf_tables.h>
+#include <string.h>
+
+struct element_list {
+    struct nft_batch *batch;
+    struct nftnl_set *set; /* NULL after an allocation failed */
+};
+
+static struct element_list list_begin(struct nft_batch *batch, const struct nft_family *family, enum nft_set_index set)
+{
+    struct element_list list = {.batch = batch, .set = nftnl_set_alloc()};
+
+    if (!list.set) {
+        nft_batch_fail(batch, -ENOMEM);
+        return list;
+    }
+    (void)nftnl_set_set_str(list.set, NFTNL_SET_TABLE, family->table);
+    (void)nftnl_set_set_str(list.set, NFTNL_SET_NAME, nft_set_names[set]);
+    return list;
+}
+
+static void list_add(struct element_list *list, const void *key, uint32_t key_length, const void *data,
+                     uint32_t data_length)
+{
+    struct nftnl_set_elem *element = list->set ? nftnl_set_elem_alloc() : NULL;
+
+    if (!element) {
+        nft_batch_fail(list->batch, -ENOMEM);
+        return;
+    }
+    (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, key_length);
+    if (data_length)
+        (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_DATA, data, data_length);
+    nftnl_set_elem_add(list->set, element);
+}
+
+static void list_end(struct element_list *list, const struct nft_family *family, enum nft_set_index set,
+                     uint16_t message_type)
+{
+    bool adds = message_type == NFT_MSG_NEWSETELEM;
+    struct nlmsghdr *message;
+
+    if (!list->set)
+        return;
+    message = nft_batch_add(list->batch, message_type, family->nfproto, adds ? NLM_F_CREATE : 0, "%s element %s %s %s",
+                            adds ? "add" : "delete", family->name, family->table, nft_set_names[set]);
+    nftnl_set_elems_nlmsg_build_payload(message, list->set);
+    nftnl_set_free(list->set);
+}
+
+/*
+ * add element ip anchord_v4 dnat_tcp { 25 : 172.30.0.5 . 25, … }
+ * delete element ip anchord_v4 dnat_tcp { 25, … }
+ * Key: the port in network order. Value: the address, then the port in a 32-bit register of its own.
+ */
+static void change_elements(struct nft_batch *batch, const struct nft_family *family, enum nft_set_index set,
+                            uint16_t message_type, const struct map *map, size_t first, size_t last)
+{
+    struct element_list list;
+
+    if (first == last)
+        return;
+    list = list_begin(batch, family, set);
+    for (size_t i = first; i < last; i++) {
+        const struct map_element *element = &map->elements[i];
+        uint16_t key = htons(element->port);
+        uint16_t backend_port = htons(element->backend_port);
+        uint8_t value[16 + sizeof(uint32_t)] = {0};
+        bool adds = message_type == NFT_MSG_NEWSETELEM;
+
+        memcpy(value, element->backend, family->address_length);
+        memcpy(value + family->address_length, &backend_port, sizeof(backend_port));
+        list_add(&list, &key, sizeof(key), value, adds ? family->address_length + (uint32_t)sizeof(uint32_t) : 0);
+    }
+    list_end(&list, family, set, message_type);
+}
+
+void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *family, size_t protocol_index,
+                             const struct map_difference *difference)
+{
+    const struct map *removed = &difference->removed;
+    const struct map *added = &difference->added;
+    enum nft_set_index set = nft_map_of_protocol(protocol_index);
+    size_t next_removed = 0;
+    size_t next_added = 0;
+
+    while (next_removed < removed->count || next_added < added->count) {
+        size_t first_removed = next_removed;
+        size_t first_added = next_added;
+
+        for (size_t ports = 0; ports < NFT_ELEMENTS_PER_MESSAGE; ports++) {
+            unsigned int old_port = next_removed < removed->count ? removed->elements[next_removed].port : UINT32_MAX;
+            unsigned int new_port = next_added < added->count ? added->elements[next_added].port : UINT32_MAX;
+
+            next_removed += old_port <= new_port && old_port != UINT32_MAX;
+            next_added += new_port <= old_port && new_port != UINT32_MAX;
+        }
+        nft_batch_start_group(batch);
+        change_elements(batch, family, set, NFT_MSG_DELSETELEM, removed, first_removed, next_removed);
+        change_elements(batch, family, set, NFT_MSG_NEWSETELEM, added, first_added, next_added);
+    }
+}
+
+/* add element ip anchord_v4 external { 10.99.0.50 } */
+void nft_elements_change_external(struct nft_batch *batch, const struct nft_family *family, uint16_t message_type,
+                                  const struct ip_address *addresses, size_t count)
+{
+    for (size_t first = 0; first < count; first += NFT_ELEMENTS_PER_MESSAGE) {
+        struct element_list list = list_begin(batch, family, NFT_SET_EXTERNAL);
+
+        for (size_t i = first; i < count && i < first + NFT_ELEMENTS_PER_MESSAGE; i++)
+            list_add(&list, addresses[i].bytes, family->address_length, NULL, 0);
+        list_end(&list, family, NFT_SET_EXTERNAL, message_type);
+    }
+}

@@ -1,0 +1,24 @@
+/*
+ * Messages that add and delete elements of our sets and maps (NAT-3: only the difference).
+ *
+ * Called by nft_ruleset.c inside anchord-netadmin; builds messages, no system call.
+ */
+#pragma once
+
+#include "workers/netadmin/nft/nft_batch.h"
+#include "workers/netadmin/nft/nft_names.h"
+#include "workers/netadmin/plan/map_difference.h"
+
+/* The 16-bit length of a netlink attribute wraps silently above 2047 v4 or 1489 v6 elements (measured). */
+#define NFT_ELEMENTS_PER_MESSAGE 500
+
+/*
+ * Deletes and adds the elements of one map. A port's deletion and addition stay in one group, so that they are
+ * one transaction even when a batch is too long for one.
+ */
+void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *family, size_t protocol_index,
+                             const struct map_difference *difference);
+
+/* Adds (NFT_MSG_NEWSETELEM) or deletes (NFT_MSG_DELSETELEM) addresses in the set `external`. */
+void nft_elements_change_external(struct nft_batch *batch, const struct nft_family *family, uint16_t message_type,
+                                  const struct ip_address *addresses, size_t count);

@@ -1,0 +1,237 @@
+/* Notices foreign changes of our tables; see nft_monitor.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/nft/nft_monitor.h"
+
+#include "common/text.h"
+#include "workers/netadmin/nft/nfnl_socket.h"
+#include "workers/netlink/netlink_message.h"
+#include "workers/netlink/rtnetlink.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/filter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* A burst longer than this is served in several turns of the event loop. */
+#define DATAGRAMS_PER_WAKEUP  256
+#define RECEIVE_BUFFER_WANTED (1024 * 1024)
+
+struct nft_monitor {
+    struct mnl_socket *netlink;
+    sd_event_source *source;
+    nft_monitor_handler on_change;
+    void *userdata;
+};
+
+struct nft_monitor *nft_monitor_free(struct nft_monitor *monitor)
+{
+    if (!monitor)
+        return NULL;
+    sd_event_source_disable_unref(monitor->source);
+    if (monitor->netlink)
+        (void)mnl_socket_close(monitor->netlink);
+    free(monitor);
+    return NULL;
+}
+
+struct message_kind {
+    const char *what;
+    uint16_t type;
+    uint16_t name_attribute; /* which attribute names the object; NFTA_…_TABLE is 1 in all of them */
+};
+
+static_assert((int)NFTA_TABLE_NAME == 1 && (int)NFTA_CHAIN_TABLE == 1 && (int)NFTA_RULE_TABLE == 1 &&
+                  (int)NFTA_SET_TABLE == 1 && (int)NFTA_SET_ELEM_LIST_TABLE == 1 && (int)NFTA_OBJ_TABLE == 1 &&
+                  (int)NFTA_FLOWTABLE_TABLE == 1,
+              "the table's name is attribute 1 of every message");
+
+static const struct message_kind message_kinds[] = {
+    {"table changed", NFT_MSG_NEWTABLE, NFTA_TABLE_NAME},
+    {"table deleted", NFT_MSG_DELTABLE, NFTA_TABLE_NAME},
+    {"chain added or changed", NFT_MSG_NEWCHAIN, NFTA_CHAIN_NAME},
+    {"chain deleted", NFT_MSG_DELCHAIN, NFTA_CHAIN_NAME},
+    {"rule added", NFT_MSG_NEWRULE, NFTA_RULE_CHAIN},
+    {"rule deleted", NFT_MSG_DELRULE, NFTA_RULE_CHAIN},
+    {"set added", NFT_MSG_NEWSET, NFTA_SET_NAME},
+    {"set deleted", NFT_MSG_DELSET, NFTA_SET_NAME},
+    {"element added", NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_SET},
+    {"element deleted", NFT_MSG_DELSETELEM, NFTA_SET_ELEM_LIST_SET},
+    {"object added", NFT_MSG_NEWOBJ, NFTA_OBJ_NAME},
+    {"object deleted", NFT_MSG_DELOBJ, NFTA_OBJ_NAME},
+    {"flowtable added", NFT_MSG_NEWFLOWTABLE, NFTA_FLOWTABLE_NAME},
+    {"flowtable deleted", NFT_MSG_DELFLOWTABLE, NFTA_FLOWTABLE_NAME},
+};
+
+static const struct message_kind *find_kind(const struct nlmsghdr *message)
+{
+    for (size_t i = 0; i < sizeof(message_kinds) / sizeof(message_kinds[0]); i++) {
+        if (message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | message_kinds[i].type))
+            return &message_kinds[i];
+    }
+    return NULL;
+}
+
+/* The first attributes of any of these messages hold the names. */
+#define ATTRIBUTES_MAX 3
+
+static_assert((int)NFTA_CHAIN_NAME <= ATTRIBUTES_MAX && (int)NFTA_GEN_PROC_NAME <= ATTRIBUTES_MAX,
+              "names stand in the first attributes");
+
+/* The attribute `type` of a message as a string, or NULL. */
+static const char *find_text(const struct nlmsghdr *message, uint16_t type)
+{
+    const struct nlattr *attributes[ATTRIBUTES_MAX + 1];
+
+    rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, ATTRIBUTES_MAX);
+    if (!attributes[type] || mnl_attr_validate(attributes[type], MNL_TYPE_NUL_STRING) < 0)
+        return NULL;
+    return mnl_attr_get_str(attributes[type]);
+}
+
+/* The index of the family whose table of ours this is, FAMILY_INDEX_MAX_ for a table of others. */
+static size_t family_of_table(const struct nlmsghdr *message, const char *table)
+{
+    const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
+    size_t family = 0;
+
+    while (family < FAMILY_INDEX_MAX_ &&
+           !(table && header->nfgen_family == nft_families[family].nfproto &&
+             (strcmp(table, nft_families[family].table) == 0 || strcmp(table, NFT_SKELETON_TABLE) == 0)))
+        family++;
+    return family;
+}
+
+/* NEWGEN ends a commit and says who made it. */
+static void note_process(const struct nlmsghdr *message, struct nft_change *change)
+{
+    const char *name = find_text(message, NFTA_GEN_PROC_NAME);
+    const struct nlattr *attributes[ATTRIBUTES_MAX + 1];
+
+    if (change->messages == 0 || change->process[0])
+        return;
+    text_copy_cut(change->process, sizeof(change->process), name ? name : "unknown");
+    rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, ATTRIBUTES_MAX);
+    change->process_id = ntohl(rtnetlink_get_u32(attributes[NFTA_GEN_PROC_PID], 0));
+}
+
+static void note_message(const struct nlmsghdr *message, struct nft_change *change)
+{
+    const struct message_kind *kind = find_kind(message);
+    const char *table;
+    const char *object;
+    size_t family;
+
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+        return;
+    if (message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)) {
+        note_process(message, change);
+        return;
+    }
+    table = kind ? find_text(message, NFTA_TABLE_NAME) : NULL;
+    family = family_of_table(message, table);
+    if (family == FAMILY_INDEX_MAX_)
+        return;
+    change->families[family] = true;
+    if (change->messages++ > 0)
+        return;
+    object = find_text(message, kind->name_attribute);
+    text_copy_cut(change->table, sizeof(change->table), table);
+    text_copy_cut(change->what, sizeof(change->what), kind->what);
+    text_copy_cut(change->object, sizeof(change->object), object ? object : "");
+}
+
+/* Returns 1 after a datagram, 0 when there is none, -ENOBUFS when some were lost, or another negative errno. */
+static int receive_one(struct nft_monitor *monitor, struct nft_change *change)
+{
+    static _Alignas(8) uint8_t buffer[32768];
+    struct sockaddr_nl from = {0};
+    socklen_t from_length = sizeof(from);
+    ssize_t length = recvfrom(mnl_socket_get_fd(monitor->netlink), buffer, sizeof(buffer), MSG_DONTWAIT,
+                              (struct sockaddr *)&from, &from_length);
+    int rest = (int)length;
+
+    if (length < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    if (from.nl_pid != 0)
+        return 1; /* not from the kernel */
+    for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
+         message = mnl_nlmsg_next(message, &rest))
+        note_message(message, change);
+    return 1;
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct nft_monitor *monitor = userdata;
+    struct nft_change change = {0};
+    bool is_incomplete = false;
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    for (int i = 0; i < DATAGRAMS_PER_WAKEUP; i++) {
+        int result = receive_one(monitor, &change);
+
+        if (result == 0)
+            break;
+        is_incomplete |= result < 0;
+    }
+    if (change.messages > 0 || is_incomplete)
+        monitor->on_change(&change, monitor->userdata);
+    return 0;
+}
+
+/*
+ * Drops our own changes before they are queued: a full map would be 65,536 messages and overflow the buffer.
+ * All messages of one datagram have one sender.
+ *     ld [12]                 ; nlmsg_pid of the first message; BPF loads in network order
+ *     jeq #htonl(own), drop
+ */
+static int drop_own_messages(int fd, uint32_t own_port)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own_port), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {.len = ARRAY_LENGTH(code), .filter = code};
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
+}
+
+int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_change, void *userdata,
+                    struct nft_monitor **ret)
+{
+    CLEANUP(nft_monitor_freep) struct nft_monitor *monitor = calloc(1, sizeof(*monitor));
+    int group = NFNLGRP_NFTABLES;
+    const int size = RECEIVE_BUFFER_WANTED;
+    int result;
+    int fd;
+
+    if (!monitor)
+        return -ENOMEM;
+    monitor->on_change = on_change;
+    monitor->userdata = userdata;
+    result = nfnl_open(SOCK_NONBLOCK, &monitor->netlink);
+    if (result < 0)
+        return result;
+    fd = mnl_socket_get_fd(monitor->netlink);
+    result = drop_own_messages(fd, own_port);
+    if (result < 0)
+        return result;
+    /* A smaller buffer only means that a resync comes sooner. */
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    if (mnl_socket_setsockopt(monitor->netlink, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+        return -errno;
+    result = sd_event_add_io(event, &monitor->source, fd, EPOLLIN, on_readable, monitor);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(monitor);
+    return 0;
+}

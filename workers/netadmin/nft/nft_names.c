@@ -1,0 +1,59 @@
+/* Names and shapes of our nftables objects; see nft_names.h. Runs in anchord-netadmin. */
+#include "workers/netadmin/nft/nft_names.h"
+
+#include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
+
+#include <assert.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_ipv4.h>
+
+/* nftables include/datatype.h: enum datatypes; a concatenation shifts by TYPE_BITS. */
+#define TYPE_IPV4_ADDRESS 7U
+#define TYPE_IPV6_ADDRESS 8U
+#define TYPE_INET_SERVICE 13U
+#define TYPE_BITS         6U
+/* Each component of a concatenation takes whole 32-bit registers. */
+#define PORT_REGISTER_LENGTH 4U
+
+const struct nft_family nft_families[FAMILY_INDEX_MAX_] = {
+    [FAMILY_INDEX_4] = {IP_FAMILY_4, NFPROTO_IPV4, "ip", "anchord_v4", 4, 12, 16, TYPE_IPV4_ADDRESS, IPPROTO_ICMP},
+    [FAMILY_INDEX_6] = {IP_FAMILY_6, NFPROTO_IPV6, "ip6", "anchord_v6", 16, 8, 24, TYPE_IPV6_ADDRESS, IPPROTO_ICMPV6},
+};
+
+/* The priorities of both families are equal: NF_IP_PRI_… = NF_IP6_PRI_… */
+const struct nft_chain nft_chains[NFT_CHAIN_INDEX_MAX_] = {
+    [NFT_CHAIN_PREROUTING_RAW] = {"prerouting_raw", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, NF_ACCEPT},
+    [NFT_CHAIN_PREROUTING_NAT] = {"prerouting_nat", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, NF_ACCEPT},
+    [NFT_CHAIN_OUTPUT_NAT] = {"output_nat", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, NF_ACCEPT},
+    [NFT_CHAIN_POSTROUTING_NAT] = {"postrouting_nat", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, NF_ACCEPT},
+    [NFT_CHAIN_PREROUTING_FILTER] = {"prerouting_filter", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST + 10,
+                                     NF_ACCEPT},
+    [NFT_CHAIN_FORWARD_TTL] = {"forward_ttl", "filter", NF_INET_FORWARD, NF_IP_PRI_MANGLE, NF_ACCEPT},
+    [NFT_CHAIN_FORWARD] = {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, NF_DROP},
+    [NFT_CHAIN_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, NF_DROP},
+};
+
+const char *const nft_set_names[NFT_SET_INDEX_MAX_] = {
+    [NFT_SET_EXTERNAL] = "external",
+    [NFT_SET_DNAT_TCP] = "dnat_tcp",
+    [NFT_SET_DNAT_UDP] = "dnat_udp",
+};
+
+struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_set_index set)
+{
+    if (set == NFT_SET_EXTERNAL)
+        return (struct nft_set_shape){.key_type = family->address_type, .key_length = family->address_length};
+    return (struct nft_set_shape){
+        .flags = NFT_SET_MAP,
+        .key_type = TYPE_INET_SERVICE,
+        .key_length = sizeof(uint16_t),
+        .data_type = family->address_type << TYPE_BITS | TYPE_INET_SERVICE,
+        .data_length = family->address_length + PORT_REGISTER_LENGTH,
+    };
+}
+
+enum nft_set_index nft_map_of_protocol(size_t protocol_index)
+{
+    return protocol_index == PROTOCOL_INDEX_TCP ? NFT_SET_DNAT_TCP : NFT_SET_DNAT_UDP;
+}

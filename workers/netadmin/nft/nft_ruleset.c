@@ -1,0 +1,316 @@
+/* Builds the transactions for our tables; see nft_ruleset.h. Runs in anchord-netadmin. */
+#include "workers/netadmin/nft/nft_ruleset.h"
+
+#include "workers/netadmin/nft/nft_elements.h"
+#include "workers/netadmin/nft/nft_rules.h"
+
+#include <libnftnl/chain.h>
+#include <libnftnl/flowtable.h>
+#include <libnftnl/object.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <string.h>
+
+#define PROBE_TABLE "anchord_probe"
+
+static bool must(struct nft_batch *batch, const void *allocated)
+{
+    if (!allocated)
+        nft_batch_fail(batch, -ENOMEM);
+    return allocated;
+}
+
+/* --- what should be there -------------------------------------------------------------------------------- */
+
+/* table ip anchord_v4 { }   with flags 0, so that it is not dormant */
+static void add_table(struct nft_batch *batch, const struct nft_family *family, const char *name)
+{
+    struct nftnl_table *table = nftnl_table_alloc();
+
+    if (!must(batch, table))
+        return;
+    (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
+    nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, 0);
+    nftnl_table_nlmsg_build_payload(
+        nft_batch_add(batch, NFT_MSG_NEWTABLE, family->nfproto, NLM_F_CREATE, "add table %s %s", family->name, name),
+        table);
+    nftnl_table_free(table);
+}
+
+/* chain forward { type filter hook forward priority filter; policy drop; } */
+static void add_chain(struct nft_batch *batch, const struct nft_family *family, const char *table,
+                      const struct nft_chain *wanted)
+{
+    struct nftnl_chain *chain = nftnl_chain_alloc();
+
+    if (!must(batch, chain))
+        return;
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, table);
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, wanted->name);
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, wanted->type);
+    nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, wanted->hook);
+    nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, wanted->priority);
+    nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, wanted->policy);
+    nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWCHAIN, family->nfproto, NLM_F_CREATE,
+                                                  "add chain %s %s %s", family->name, table, wanted->name),
+                                    chain);
+    nftnl_chain_free(chain);
+}
+
+/*
+ * set external { type ipv4_addr; }
+ * map dnat_tcp { type inet_service : ipv4_addr . inet_service; }
+ */
+static void add_set(struct nft_batch *batch, const struct nft_family *family, const char *table,
+                    enum nft_set_index index)
+{
+    const struct nft_set_shape shape = nft_set_shape_of(family, index);
+    struct nftnl_set *set = nftnl_set_alloc();
+
+    if (!must(batch, set))
+        return;
+    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, nft_set_names[index]);
+    nftnl_set_set_u32(set, NFTNL_SET_ID, (uint32_t)index + 1); /* the kernel demands one */
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, shape.key_type);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, shape.key_length);
+    if (shape.data_length) {
+        nftnl_set_set_u32(set, NFTNL_SET_FLAGS, shape.flags);
+        nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, shape.data_type);
+        nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, shape.data_length);
+    }
+    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWSET, family->nfproto, NLM_F_CREATE, "add %s %s %s %s",
+                                                shape.data_length ? "map" : "set", family->name, table,
+                                                nft_set_names[index]),
+                                  set);
+    nftnl_set_free(set);
+}
+
+static void add_objects(struct nft_batch *batch, const struct nft_family *family, const char *table,
+                        const struct network_view *view)
+{
+    for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++)
+        add_set(batch, family, table, (enum nft_set_index)i);
+    for (size_t i = 0; i < NFT_CHAIN_INDEX_MAX_; i++)
+        add_chain(batch, family, table, &nft_chains[i]);
+    nft_rules_add(batch, family, table, view);
+}
+
+/* --- what should not be there ---------------------------------------------------------------------------- */
+
+/* flush table ip anchord_v4: the rules of all chains, ours and others' */
+static void flush_rules(struct nft_batch *batch, const struct nft_family *family)
+{
+    struct nftnl_rule *rule = nftnl_rule_alloc();
+
+    if (!must(batch, rule))
+        return;
+    (void)nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, family->table);
+    nftnl_rule_nlmsg_build_payload(
+        nft_batch_add(batch, NFT_MSG_DELRULE, family->nfproto, 0, "flush table %s %s", family->name, family->table),
+        rule);
+    nftnl_rule_free(rule);
+}
+
+static void delete_set(struct nft_batch *batch, const struct nft_family *family, const char *name)
+{
+    struct nftnl_set *set = nftnl_set_alloc();
+
+    if (!must(batch, set))
+        return;
+    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, family->table);
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, name);
+    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELSET, family->nfproto, 0, "delete set %s %s %s",
+                                                family->name, family->table, name),
+                                  set);
+    nftnl_set_free(set);
+}
+
+static void delete_chain(struct nft_batch *batch, const struct nft_family *family, const char *name)
+{
+    struct nftnl_chain *chain = nftnl_chain_alloc();
+
+    if (!must(batch, chain))
+        return;
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, family->table);
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
+    nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELCHAIN, family->nfproto, 0, "delete chain %s %s %s",
+                                                  family->name, family->table, name),
+                                    chain);
+    nftnl_chain_free(chain);
+}
+
+static void delete_object(struct nft_batch *batch, const struct nft_family *family, const char *name, uint32_t type)
+{
+    struct nftnl_obj *object = nftnl_obj_alloc();
+
+    if (!must(batch, object))
+        return;
+    nftnl_obj_set_str(object, NFTNL_OBJ_TABLE, family->table);
+    nftnl_obj_set_str(object, NFTNL_OBJ_NAME, name);
+    nftnl_obj_set_u32(object, NFTNL_OBJ_TYPE, type);
+    nftnl_obj_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELOBJ, family->nfproto, 0, "delete object %s %s %s",
+                                                family->name, family->table, name),
+                                  object);
+    nftnl_obj_free(object);
+}
+
+static void delete_flowtable(struct nft_batch *batch, const struct nft_family *family, const char *name)
+{
+    struct nftnl_flowtable *flowtable = nftnl_flowtable_alloc();
+
+    if (!must(batch, flowtable))
+        return;
+    (void)nftnl_flowtable_set_str(flowtable, NFTNL_FLOWTABLE_TABLE, family->table);
+    (void)nftnl_flowtable_set_str(flowtable, NFTNL_FLOWTABLE_NAME, name);
+    nftnl_flowtable_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELFLOWTABLE, family->nfproto, 0,
+                                                      "delete flowtable %s %s %s", family->name, family->table, name),
+                                        flowtable);
+    nftnl_flowtable_free(flowtable);
+}
+
+static void delete_intruder(struct nft_batch *batch, const struct nft_family *family,
+                            const struct nft_intruder *intruder)
+{
+    switch (intruder->kind) {
+    case NFT_OBJECT_SET:
+        delete_set(batch, family, intruder->name);
+        break;
+    case NFT_OBJECT_CHAIN:
+        delete_chain(batch, family, intruder->name);
+        break;
+    case NFT_OBJECT_STATEFUL:
+        delete_object(batch, family, intruder->name, intruder->type);
+        break;
+    case NFT_OBJECT_FLOWTABLE:
+        delete_flowtable(batch, family, intruder->name);
+        break;
+    }
+}
+
+/* Users before the used: rules hold everything, the elements of sets hold chains and objects. */
+static void remove_intruders(struct nft_batch *batch, const struct nft_family *family,
+                             const struct nft_table_content *content)
+{
+    static const enum nft_object_kind order[] = {NFT_OBJECT_SET, NFT_OBJECT_CHAIN, NFT_OBJECT_STATEFUL,
+                                                 NFT_OBJECT_FLOWTABLE};
+
+    for (size_t kind = 0; kind < ARRAY_LENGTH(order); kind++) {
+        for (size_t i = 0; i < content->intruder_count; i++) {
+            if (content->intruders[i].kind == order[kind])
+                delete_intruder(batch, family, &content->intruders[i]);
+        }
+    }
+}
+
+/* --- the addresses of `external` ------------------------------------------------------------------------- */
+
+static bool contains(const struct ip_address *addresses, size_t count, const struct ip_address *address)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ip_address_equal(&addresses[i], address))
+            return true;
+    }
+    return false;
+}
+
+/* Those of `from` in this family that are not in `without`. Returns how many stand in `ret`. */
+static size_t select_addresses(const struct ip_address *from, size_t from_count, const struct ip_address *without,
+                               size_t without_count, uint8_t family, struct ip_address *ret)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < from_count; i++) {
+        if (from[i].family == family && !contains(without, without_count, &from[i]))
+            ret[count++] = from[i];
+    }
+    return count;
+}
+
+static void change_external(struct nft_batch *batch, const struct nft_family *family,
+                            const struct nft_table_content *content, const struct network_view *view)
+{
+    struct ip_address added[LINK_ADDRESSES_MAX];
+    size_t added_count = select_addresses(view->external, view->external_count, content->external,
+                                          content->external_count, family->family, added);
+    struct ip_address *removed = calloc(content->external_count + 1, sizeof(*removed));
+    size_t removed_count;
+
+    if (!must(batch, removed))
+        return;
+    removed_count = select_addresses(content->external, content->external_count, view->external, view->external_count,
+                                     family->family, removed);
+    nft_elements_change_external(batch, family, NFT_MSG_DELSETELEM, removed, removed_count);
+    nft_elements_change_external(batch, family, NFT_MSG_NEWSETELEM, added, added_count);
+    free(removed);
+}
+
+/* --- whole transactions ---------------------------------------------------------------------------------- */
+
+void nft_ruleset_install(struct nft_batch *batch, const struct nft_family *family,
+                         const struct nft_table_content *content, const struct network_view *view,
+                         const struct map_difference difference[PROTOCOL_INDEX_MAX_])
+{
+    add_table(batch, family, family->table);
+    if (content->exists)
+        flush_rules(batch, family);
+    remove_intruders(batch, family, content);
+    add_objects(batch, family, family->table, view);
+    change_external(batch, family, content, view);
+    for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
+        nft_elements_change_map(batch, family, protocol, &difference[protocol]);
+    if (content->has_skeleton)
+        nft_ruleset_remove_skeleton(batch, family);
+}
+
+void nft_ruleset_wake(struct nft_batch *batch, const struct nft_family *family)
+{
+    add_table(batch, family, family->table);
+}
+
+void nft_ruleset_probe(struct nft_batch *batch, const struct nft_family *family)
+{
+    const struct ip_address any = {.family = IP_FAMILY_6, .bytes = {0x20, 0x01, 0x0d, 0xb8}}; /* RFC 3849 */
+    const struct network_view view = {
+        .external_name = "external",
+        .shared_name = "shared",
+        .egress6_global = any,
+        .egress6_unique_local = any,
+    };
+
+    add_table(batch, family, PROBE_TABLE);
+    add_objects(batch, family, PROBE_TABLE, &view);
+}
+
+static void delete_table(struct nft_batch *batch, const struct nft_family *family, const char *name)
+{
+    struct nftnl_table *table = nftnl_table_alloc();
+
+    if (!must(batch, table))
+        return;
+    (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
+    nftnl_table_nlmsg_build_payload(
+        nft_batch_add(batch, NFT_MSG_DELTABLE, family->nfproto, 0, "delete table %s %s", family->name, name), table);
+    nftnl_table_free(table);
+}
+
+void nft_ruleset_remove(struct nft_batch *batch, const struct nft_family *family)
+{
+    delete_table(batch, family, family->table);
+}
+
+void nft_ruleset_add_skeleton(struct nft_batch *batch, const struct nft_family *family, bool exists)
+{
+    if (exists)
+        delete_table(batch, family, NFT_SKELETON_TABLE);
+    add_table(batch, family, NFT_SKELETON_TABLE);
+    add_chain(batch, family, NFT_SKELETON_TABLE, &nft_chains[NFT_CHAIN_FORWARD]);
+    add_chain(batch, family, NFT_SKELETON_TABLE, &nft_chains[NFT_CHAIN_INPUT]);
+    nft_rules_add_skeleton(batch, family);
+}
+
+void nft_ruleset_remove_skeleton(struct nft_batch *batch, const struct nft_family *family)
+{
+    delete_table(batch, family, NFT_SKELETON_TABLE);
+}

@@ -1,0 +1,516 @@
+/* Our two nftables tables; see ruleset.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/nft/ruleset.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "protocol/metrics.h"
+#include "workers/netadmin/conntrack/conntrack.h"
+#include "workers/netadmin/nft/nft_dump.h"
+#include "workers/netadmin/nft/nft_elements.h"
+#include "workers/netadmin/nft/nft_ruleset.h"
+
+#include <string.h>
+
+/* Somebody may commit between our dump and our transaction: read again and try again, this often. */
+#define ATTEMPTS_MAX 5
+/*
+ * A sweep walks the kernel's whole hash table: 10 ms with the usual 262,144 buckets (measured). Changes that come
+ * one by one are swept at once; in a storm of them sweeps compute at most a fifth of the time, so that they cannot
+ * hold up the maps, and what is left waits for the second sweep.
+ */
+#define SWEEP_SHARE         5
+#define SWEEP_ALLOWANCE_MAX (200 * MICROSECONDS_PER_MILLISECOND)
+/* No more changes than these wait. */
+#define RECENT_CHANGES_MAX ((size_t)2 * MAP_ELEMENTS_MAX)
+
+struct ruleset {
+    struct nfnl_socket *socket;
+    bool lacks_family[FAMILY_INDEX_MAX_]; /* this kernel does not have what the family's rules need */
+    bool is_installed;                    /* `view` and `held` are what the kernel holds */
+    bool was_installed;                   /* by this process: `view` is the last one applied */
+    struct network_view view;
+    struct map_state held;
+    struct map_state withheld;    /* as `held`, but not in the kernel */
+    struct map_state held_before; /* the last change, and that change */
+    struct map_state_difference last_difference;
+    struct conntrack_changes recent;     /* since the last second sweep */
+    uint32_t flushed[FAMILY_INDEX_MAX_]; /* not reported yet */
+    int64_t sweep_allowance;             /* microseconds */
+    uint64_t allowance_time;             /* CLOCK_MONOTONIC, microseconds: when that was true */
+};
+
+/* A prepared transition of the four maps. */
+struct transition {
+    struct map_state next;
+    struct map_state next_withheld;
+    struct map_state_difference difference;
+    struct map_state_difference withheld_difference;
+};
+
+static void transition_clear(struct transition *transition)
+{
+    map_state_clear(&transition->next);
+    map_state_clear(&transition->next_withheld);
+    map_state_difference_clear(&transition->difference);
+    map_state_difference_clear(&transition->withheld_difference);
+}
+
+static int fail(struct nft_failure *failure, int error, const char *operation)
+{
+    failure->error = error;
+    text_copy_cut(failure->operation, sizeof(failure->operation), operation);
+    return error;
+}
+
+/* --- reading --------------------------------------------------------------------------------------------- */
+
+/* What both families' tables hold. */
+struct content {
+    struct nft_table_content tables[FAMILY_INDEX_MAX_];
+};
+
+static void content_clear(struct content *content)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        nft_table_content_clear(&content->tables[i]);
+}
+
+static int read_content(struct ruleset *ruleset, struct content *content, struct nft_failure *failure)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        int result = 0;
+
+        if (!ruleset->lacks_family[i])
+            result = nft_dump_table(ruleset->socket, &nft_families[i], &content->tables[i]);
+        if (result < 0)
+            return fail(failure, result, i == FAMILY_INDEX_4 ? "read table ip" : "read table ip6");
+    }
+    return 0;
+}
+
+/* Moves the maps out of a dump. */
+static void take_maps(struct content *content, struct map_state *ret)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            ret->maps[family][protocol] = content->tables[family].maps[protocol];
+            content->tables[family].maps[protocol] = (struct map){0};
+        }
+    }
+}
+
+/* --- construction ---------------------------------------------------------------------------------------- */
+
+struct ruleset *ruleset_free(struct ruleset *ruleset)
+{
+    if (!ruleset)
+        return NULL;
+    (void)nfnl_socket_free(ruleset->socket);
+    map_state_clear(&ruleset->held);
+    map_state_clear(&ruleset->withheld);
+    map_state_clear(&ruleset->held_before);
+    map_state_difference_clear(&ruleset->last_difference);
+    conntrack_changes_clear(&ruleset->recent);
+    free(ruleset);
+    return NULL;
+}
+
+int ruleset_new(struct ruleset **ret, struct nft_failure *failure)
+{
+    CLEANUP(ruleset_freep) struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
+    CLEANUP(content_clear) struct content content = {0};
+    int result;
+
+    if (!ruleset)
+        return fail(failure, -ENOMEM, "allocate");
+    result = nfnl_socket_new(&ruleset->socket);
+    if (result < 0)
+        return fail(failure, result, "open netfilter netlink socket");
+    result = read_content(ruleset, &content, failure);
+    if (result < 0)
+        return result;
+    take_maps(&content, &ruleset->held);
+    *ret = TAKE_POINTER(ruleset);
+    return 0;
+}
+
+int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+{
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result = nft_batch_initialise(&batch);
+
+    if (result < 0)
+        return fail(failure, result, "allocate");
+    nft_ruleset_probe(&batch, &nft_families[family_index]);
+    result = nfnl_socket_check(ruleset->socket, &batch, failure);
+    ruleset->lacks_family[family_index] = result < 0;
+    return result;
+}
+
+uint32_t ruleset_port(const struct ruleset *ruleset)
+{
+    return nfnl_socket_port(ruleset->socket);
+}
+
+const struct map_state *ruleset_held(const struct ruleset *ruleset)
+{
+    return &ruleset->held;
+}
+
+const struct map_state *ruleset_withheld(const struct ruleset *ruleset)
+{
+    return &ruleset->withheld;
+}
+
+void ruleset_invalidate(struct ruleset *ruleset)
+{
+    ruleset->is_installed = false;
+}
+
+/* --- applying -------------------------------------------------------------------------------------------- */
+
+static bool inner_equal(const struct network_view *a, const struct network_view *b)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (a->inner_count[i] != b->inner_count[i])
+            return false;
+        for (size_t j = 0; j < a->inner_count[i]; j++) {
+            if (a->inner[i][j].prefix_length != b->inner[i][j].prefix_length ||
+                !ip_address_equal(&a->inner[i][j].address, &b->inner[i][j].address))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool view_equal(const struct network_view *a, const struct network_view *b)
+{
+    if (a->external_count != b->external_count || strcmp(a->external_name, b->external_name) != 0 ||
+        strcmp(a->shared_name, b->shared_name) != 0 || !ip_address_equal(&a->egress6_global, &b->egress6_global) ||
+        !ip_address_equal(&a->egress6_unique_local, &b->egress6_unique_local) || !inner_equal(a, b))
+        return false;
+    for (size_t i = 0; i < a->external_count; i++) {
+        if (!ip_address_equal(&a->external[i], &b->external[i]))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * From what the maps hold to `want`, without the families that the kernel lacks. The changes are noted for the
+ * sweeps here, where memory may still lack; should the transaction fail they harm nothing.
+ */
+static int prepare(struct ruleset *ruleset, const struct map_state *have, const struct desired_state *want,
+                   struct transition *transition)
+{
+    int result = map_state_copy(&transition->next, &want->open);
+
+    if (result == 0)
+        result = map_state_copy(&transition->next_withheld, &want->withheld);
+    if (result < 0)
+        return result;
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            if (ruleset->lacks_family[family])
+                transition->next.maps[family][protocol].count = 0;
+        }
+    }
+    result = map_state_difference_compute(have, &transition->next, &transition->difference);
+    if (result == 0)
+        result = map_state_difference_compute(&ruleset->withheld, &transition->next_withheld,
+                                              &transition->withheld_difference);
+    if (result == 0)
+        result = conntrack_changes_add(&ruleset->recent, &transition->difference);
+    return result < 0 ? result : conntrack_changes_add_withheld(&ruleset->recent, &transition->withheld_difference);
+}
+
+static bool is_external(const struct network_view *view, const struct ip_address *address)
+{
+    for (size_t i = 0; i < view->external_count; i++) {
+        if (ip_address_equal(&view->external[i], address))
+            return true;
+    }
+    return false;
+}
+
+/* The addresses that were external before: our own last view, or what a predecessor left in the set. What
+ * others put into the set since then was never our address. */
+static int note_given_up(struct ruleset *ruleset, const struct content *content, const struct network_view *view)
+{
+    int result = 0;
+
+    for (size_t i = 0; ruleset->was_installed && i < ruleset->view.external_count && result == 0; i++) {
+        if (!is_external(view, &ruleset->view.external[i]))
+            result = conntrack_changes_give_up(&ruleset->recent, &ruleset->view.external[i]);
+    }
+    for (size_t family = 0; !ruleset->was_installed && family < FAMILY_INDEX_MAX_; family++) {
+        const struct nft_table_content *table = &content->tables[family];
+
+        for (size_t i = 0; i < table->external_count && result == 0; i++) {
+            if (!is_external(view, &table->external[i]))
+                result = conntrack_changes_give_up(&ruleset->recent, &table->external[i]);
+        }
+    }
+    return result;
+}
+
+static int sweep(struct ruleset *ruleset, struct nft_failure *failure)
+{
+    uint64_t start = clock_processor_microseconds();
+    uint32_t before[FAMILY_INDEX_MAX_] = {ruleset->flushed[FAMILY_INDEX_4], ruleset->flushed[FAMILY_INDEX_6]};
+    int result =
+        conntrack_sweep(ruleset->socket, &ruleset->recent, &(struct desired_state){ruleset->held, ruleset->withheld},
+                        ruleset->view.external, ruleset->view.external_count, ruleset->flushed, failure);
+
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
+        metrics_add(METRIC_CONNTRACK_FLUSHES, family, ruleset->flushed[family] - before[family]);
+    ruleset->sweep_allowance -= (int64_t)(clock_processor_microseconds() - start);
+    return result;
+}
+
+static bool may_sweep(struct ruleset *ruleset)
+{
+    uint64_t now = clock_monotonic_microseconds();
+    uint64_t gained = (now - ruleset->allowance_time) / SWEEP_SHARE;
+
+    ruleset->sweep_allowance += (int64_t)(gained < SWEEP_ALLOWANCE_MAX ? gained : SWEEP_ALLOWANCE_MAX);
+    if (ruleset->sweep_allowance > (int64_t)SWEEP_ALLOWANCE_MAX)
+        ruleset->sweep_allowance = SWEEP_ALLOWANCE_MAX;
+    ruleset->allowance_time = now;
+    return ruleset->sweep_allowance > 0;
+}
+
+/* The transaction is committed: what it held is what holds. A sweep that fails is made good, or reported, by
+ * the second one. */
+static void finish(struct ruleset *ruleset, const struct network_view *view, struct transition *transition)
+{
+    struct nft_failure unsaid;
+    bool is_full;
+
+    map_state_clear(&ruleset->held_before);
+    ruleset->held_before = ruleset->held;
+    ruleset->held = transition->next;
+    transition->next = (struct map_state){0};
+    map_state_clear(&ruleset->withheld);
+    ruleset->withheld = transition->next_withheld;
+    transition->next_withheld = (struct map_state){0};
+    ruleset->last_difference = transition->difference;
+    transition->difference = (struct map_state_difference){0};
+    ruleset->view = *view;
+    ruleset->is_installed = true;
+    ruleset->was_installed = true;
+    if (!ruleset_wants_second_sweep(ruleset))
+        return;
+    is_full = ruleset->recent.count > RECENT_CHANGES_MAX;
+    if ((may_sweep(ruleset) || is_full) && sweep(ruleset, &unsaid) == 0 && is_full)
+        conntrack_changes_clear(&ruleset->recent);
+}
+
+/* Only elements differ. */
+static int update(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+                  struct nft_failure *failure)
+{
+    CLEANUP(transition_clear) struct transition transition = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result = prepare(ruleset, &ruleset->held, want, &transition);
+
+    if (result == 0)
+        result = nft_batch_initialise(&batch);
+    if (result < 0)
+        return fail(failure, result, "allocate");
+    if (map_state_difference_is_empty(&transition.difference)) {
+        if (!map_state_difference_is_empty(&transition.withheld_difference))
+            finish(ruleset, view, &transition);
+        return 0;
+    }
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
+            nft_elements_change_map(&batch, &nft_families[family], protocol,
+                                    &transition.difference.maps[family][protocol]);
+    }
+    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
+    if (result < 0) {
+        ruleset->is_installed = false;
+        return result;
+    }
+    finish(ruleset, view, &transition);
+    return 0;
+}
+
+static int wake_tables(struct ruleset *ruleset, const struct content *content, struct nft_failure *failure)
+{
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (content->tables[i].flags & NFT_TABLE_F_DORMANT)
+            nft_ruleset_wake(&batch, &nft_families[i]);
+    }
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}
+
+/* Reads what is there and makes everything right in one transaction. */
+static int install(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+                   struct nft_failure *failure)
+{
+    CLEANUP(transition_clear) struct transition transition = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    CLEANUP(content_clear) struct content content = {0};
+    CLEANUP(map_state_clear) struct map_state have = {0};
+    int result = read_content(ruleset, &content, failure);
+
+    if (result == 0)
+        result = wake_tables(ruleset, &content, failure);
+    if (result < 0)
+        return result;
+    take_maps(&content, &have);
+    result = prepare(ruleset, &have, want, &transition);
+    if (result == 0)
+        result = nft_batch_initialise(&batch);
+    if (result < 0)
+        return fail(failure, result, "allocate");
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (!ruleset->lacks_family[i])
+            nft_ruleset_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i]);
+    }
+    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
+    if (result < 0)
+        return result;
+    /* What could not be noted keeps its flows, as after a crash: no reason to keep the addresses. */
+    if (note_given_up(ruleset, &content, view) < 0)
+        log_error("flows of addresses that were given up stay", LOG_ERROR_TEXT("too many, or out of memory"));
+    finish(ruleset, view, &transition);
+    return 0;
+}
+
+static int apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+                 struct nft_failure *failure)
+{
+    const struct desired_state current = {ruleset->held, ruleset->withheld};
+    int result;
+
+    if (ruleset->is_installed && view_equal(&ruleset->view, view)) {
+        result = want ? update(ruleset, view, want, failure) : 0;
+        if (ruleset->is_installed)
+            return result;
+    }
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        result = install(ruleset, view, want ? want : &current, failure);
+        /* What a change between dump and transaction looks like: an object that is gone, there or in use. */
+        if (result != -ENOENT && result != -EEXIST && result != -EBUSY)
+            return result;
+    }
+    return result;
+}
+
+int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
+{
+    int result;
+
+    map_state_difference_clear(&ruleset->last_difference);
+    result = apply(ruleset, view, want, failure);
+    if (result < 0)
+        return result;
+    memcpy(flushed, ruleset->flushed, sizeof(ruleset->flushed));
+    memset(ruleset->flushed, 0, sizeof(ruleset->flushed));
+    return 0;
+}
+
+bool ruleset_wants_second_sweep(const struct ruleset *ruleset)
+{
+    return ruleset->recent.count > 0 || ruleset->recent.given_up_count > 0;
+}
+
+const struct map_state *ruleset_held_before(const struct ruleset *ruleset)
+{
+    return &ruleset->held_before;
+}
+
+const struct map_state_difference *ruleset_last_difference(const struct ruleset *ruleset)
+{
+    return &ruleset->last_difference;
+}
+
+int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure)
+{
+    int result = sweep(ruleset, failure);
+
+    if (result == 0)
+        conntrack_changes_clear(&ruleset->recent);
+    return result;
+}
+
+/* --- closing and going ----------------------------------------------------------------------------------- */
+
+/* Only which tables there are. */
+static int read_presence(struct ruleset *ruleset, struct content *content, struct nft_failure *failure)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        int result = nft_dump_presence(ruleset->socket, &nft_families[i], &content->tables[i]);
+
+        if (result < 0)
+            return fail(failure, result, i == FAMILY_INDEX_4 ? "list tables ip" : "list tables ip6");
+    }
+    return 0;
+}
+
+int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+{
+    CLEANUP(content_clear) struct content content = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    const struct nft_table_content *table = &content.tables[family_index];
+    int result = read_presence(ruleset, &content, failure);
+
+    if (result < 0)
+        return result;
+    if (table->exists && !(table->flags & NFT_TABLE_F_DORMANT))
+        return 0;
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
+    nft_ruleset_add_skeleton(&batch, &nft_families[family_index], table->has_skeleton);
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}
+
+int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure)
+{
+    CLEANUP(content_clear) struct content content = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result = read_presence(ruleset, &content, failure);
+
+    if (result < 0)
+        return result;
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        const struct nft_table_content *table = &content.tables[i];
+
+        if (!ruleset->lacks_family[i] || table->has_skeleton)
+            nft_ruleset_add_skeleton(&batch, &nft_families[i], table->has_skeleton);
+        if (table->exists)
+            nft_ruleset_remove(&batch, &nft_families[i]);
+    }
+    ruleset->is_installed = false;
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}
+
+int ruleset_remove(struct ruleset *ruleset, struct nft_failure *failure)
+{
+    CLEANUP(content_clear) struct content content = {0};
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result = read_presence(ruleset, &content, failure);
+
+    if (result < 0)
+        return result;
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (content.tables[i].exists)
+            nft_ruleset_remove(&batch, &nft_families[i]);
+        if (content.tables[i].has_skeleton)
+            nft_ruleset_remove_skeleton(&batch, &nft_families[i]);
+    }
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}

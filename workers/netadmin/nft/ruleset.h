@@ -1,0 +1,82 @@
+/*
+ * Our two nftables tables as one thing: what they hold, brought to what they should hold.
+ *
+ * Called by netadmin.c inside anchord-netadmin with CAP_NET_ADMIN. Talks to the kernel through one blocking
+ * socket that is opened here, before the sandbox is sealed. Does not log: errors come back with the operation
+ * and object that the kernel refused.
+ */
+#pragma once
+
+#include "workers/netadmin/network.h"
+#include "workers/netadmin/nft/nfnl_socket.h"
+#include "workers/netadmin/plan/map_state.h"
+
+struct ruleset;
+
+/*
+ * Opens the socket and reads what a predecessor left in the maps. Returns 0, or a negative errno with *failure
+ * filled: -EPERM means that CAP_NET_ADMIN does not reach this network namespace.
+ */
+int ruleset_new(struct ruleset **ret, struct nft_failure *failure) __attribute__((warn_unused_result));
+struct ruleset *ruleset_free(struct ruleset *ruleset); /* leaves the kernel as it is (NAT-14) */
+DEFINE_POINTER_CLEANUP(struct ruleset, (void)ruleset_free, ruleset_freep);
+
+/*
+ * Asks the kernel, by a dry run, whether it has all that one family's rules need; a family that fails is left
+ * out from then on. Returns 0, or a negative errno with *failure filled.
+ */
+int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+    __attribute__((warn_unused_result));
+
+/*
+ * Where a family's table is not there: lets nothing pass and nothing in, until ruleset_apply() installs it in the place
+ * of this skeleton (WALL-3). Adopted tables stay as they are. Returns 0, or a negative errno with *failure filled.
+ */
+int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+    __attribute__((warn_unused_result));
+
+/* The netlink port under which our changes are announced. */
+uint32_t ruleset_port(const struct ruleset *ruleset);
+
+/* What the maps hold, as far as is known; sorted. */
+const struct map_state *ruleset_held(const struct ruleset *ruleset);
+
+/* What was withheld when the maps became as they are (DISC-7); sorted. */
+const struct map_state *ruleset_withheld(const struct ruleset *ruleset);
+
+/* From now on the tables cannot be trusted: the next ruleset_apply() reads and ensures everything. */
+void ruleset_invalidate(struct ruleset *ruleset);
+
+/*
+ * Brings the kernel to the view and to `want` (sorted, checked by the policy; NULL: the maps stay as they are)
+ * in one transaction that holds only the difference, then drops the flows that it made stale (NAT-3, NAT-4).
+ * Of what is withheld established TCP connections stay.
+ * flushed[FAMILY_INDEX_…] counts these, with those that sweeps dropped since the last report; in a storm of
+ * changes they may wait for ruleset_sweep_again(). Applying the same again does nothing.
+ * Returns 0, or a negative errno with *failure filled: then the kernel is as it was, save for a batch that was
+ * too long for one transaction. When flows cannot be dropped, ruleset_sweep_again() says so.
+ */
+int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+                  uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure) __attribute__((warn_unused_result));
+
+/* Whether something was changed since the last ruleset_sweep_again(). */
+bool ruleset_wants_second_sweep(const struct ruleset *ruleset);
+
+/* What the last ruleset_apply() changed. */
+const struct map_state_difference *ruleset_last_difference(const struct ruleset *ruleset);
+/* What the maps held before that. */
+const struct map_state *ruleset_held_before(const struct ruleset *ruleset);
+
+/*
+ * A packet that was between lookup and confirmation during the commit (another CPU) can leave a stale flow
+ * after the first sweep: sweeps the recent changes once more. Returns 0, or a negative errno with *failure filled,
+ * and keeps them.
+ */
+int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));
+
+/* The first step of an ordered stop: removes both tables (NAT-14) and puts the skeleton in their place. A table that is
+ * not there is no error. */
+int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));
+
+/* The last one: the skeleton goes, too, and what the first one failed to remove. */
+int ruleset_remove(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));

@@ -1,0 +1,97 @@
+/* Collects a desired state; see exposure_state.h. Runs in anchord-netadmin; pure. */
+#include "workers/netadmin/plan/exposure_state.h"
+
+#include "common/text.h"
+
+#include <stdio.h>
+
+void exposure_state_clear(struct exposure_state *state)
+{
+    desired_state_clear(&state->collected);
+    *state = (struct exposure_state){0};
+}
+
+void exposure_state_begin(struct exposure_state *state, uint64_t generation)
+{
+    exposure_state_clear(state);
+    state->is_open = true;
+    state->generation = generation;
+}
+
+static void refuse(struct exposure_state *state, int error, const char *reason)
+{
+    if (state->error)
+        return;
+    state->error = error;
+    text_copy_cut(state->reason, sizeof(state->reason), reason);
+    desired_state_clear(&state->collected);
+}
+
+int exposure_state_add(struct exposure_state *state, const struct message_exposures *message)
+{
+    if (!state->is_open || message->header.generation != state->generation)
+        return -EPROTO;
+    if (message->item_count > UINT32_MAX - state->item_count)
+        return -EPROTO;
+    state->item_count += message->item_count;
+    for (uint32_t i = 0; i < message->item_count && !state->error; i++) {
+        const struct wire_exposure *item = &message->items[i];
+        bool is_open = item->access == EXPOSURE_OPEN;
+        size_t ports = (size_t)item->port_last - item->port_first + 1;
+        int result = -E2BIG;
+
+        if (desired_state_count(&state->collected) + ports <= MAP_ELEMENTS_MAX)
+            result = map_state_expand(is_open ? &state->collected.open : &state->collected.withheld, item);
+        if (result == -E2BIG)
+            refuse(state, result, "more map elements than are allowed");
+        else if (result < 0)
+            refuse(state, result, "out of memory");
+    }
+    return 0;
+}
+
+/* Says which port stands twice; the maps are sorted. */
+static void refuse_duplicates(struct exposure_state *state, const struct map_state *collected)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            const struct map *map = &collected->maps[family][protocol];
+
+            for (size_t i = 1; i < map->count; i++) {
+                char reason[REASON_SIZE];
+
+                if (map->elements[i].port != map->elements[i - 1].port)
+                    continue;
+                (void)snprintf(reason, sizeof(reason), "%s/%u twice for %s",
+                               protocol == PROTOCOL_INDEX_TCP ? "tcp" : "udp", (unsigned int)map->elements[i].port,
+                               ip_family_to_string(family_index_to_family(family)));
+                refuse(state, -EEXIST, reason);
+                return;
+            }
+        }
+    }
+}
+
+int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct desired_state *ret,
+                          char reason[REASON_SIZE])
+{
+    int result;
+
+    if (!state->is_open || message->header.generation != state->generation)
+        return -EPROTO;
+    if (message->item_count != state->item_count)
+        refuse(state, -EBADMSG, "COMMIT names another number of items than travelled");
+    map_state_sort(&state->collected.open);
+    map_state_sort(&state->collected.withheld);
+    refuse_duplicates(state, &state->collected.open);
+    refuse_duplicates(state, &state->collected.withheld);
+    result = state->error;
+    if (result < 0) {
+        text_copy_cut(reason, REASON_SIZE, state->reason);
+    } else {
+        *ret = state->collected;
+        state->collected = (struct desired_state){0};
+    }
+    exposure_state_clear(state);
+    return result;
+}

@@ -1,0 +1,197 @@
+/* The choice of the external gateway; see gateway_choice.h. Pure; runs in anchord-netadmin and its tests. */
+#include "workers/netadmin/plan/gateway_choice.h"
+
+#include "common/cleanup.h"
+
+#include <linux/icmpv6.h>
+
+static const char *const source_names[] = {
+    [GATEWAY_SOURCE_NONE] = "none",        [GATEWAY_SOURCE_PIN] = "pin",     [GATEWAY_SOURCE_IPAM] = "IPAM",
+    [GATEWAY_SOURCE_ADVERTISEMENT] = "RA", [GATEWAY_SOURCE_LEASE] = "lease", [GATEWAY_SOURCE_DNS] = "DNS",
+};
+static_assert(ARRAY_LENGTH(source_names) == GATEWAY_SOURCE_MAX_, "every source has a name");
+
+const char *gateway_source_to_string(enum gateway_source source)
+{
+    return source < GATEWAY_SOURCE_MAX_ ? source_names[source] : "unknown";
+}
+
+/* Tentative addresses count: what is on link does not depend on duplicate address detection. */
+static bool is_on_link(const struct network_link *link, const struct ip_address *gateway)
+{
+    bool found = gateway->family == IP_FAMILY_6 && ip_address_is_link_local(gateway);
+
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const struct link_address *own = &link->addresses[i];
+        struct ip_subnet subnet = {.address = own->address, .prefix_length = own->prefix_length};
+
+        if (ip_address_equal(&own->address, gateway))
+            return false; /* we are no gateway for ourselves */
+        if (ip_subnet_contains(&subnet, gateway))
+            found = true;
+    }
+    return found;
+}
+
+static struct gateway_choice choose_one(enum gateway_source source, const struct ip_address *gateway,
+                                        const struct network_link *link)
+{
+    struct gateway_choice choice = {.source = source};
+
+    if (is_on_link(link, gateway)) {
+        choice.gateways[0].address = *gateway;
+        choice.count = 1;
+    }
+    return choice;
+}
+
+static struct gateway_choice choose_ipam(const struct gateway_inputs *inputs)
+{
+    struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
+
+    for (uint32_t i = 0; i < inputs->external->subnet_count && choice.count == 0; i++) {
+        struct ip_address gateway = wire_address_to(&inputs->external->subnets[i].gateway);
+
+        if (gateway.family != inputs->family)
+            continue;
+        choice = choose_one(GATEWAY_SOURCE_IPAM, &gateway, inputs->link);
+    }
+    return choice;
+}
+
+/* RFC 4191 §2.1: high is 01, medium 00, low 11; 10 is reserved and means medium. */
+static int preference_rank(uint8_t preference)
+{
+    return preference == ICMPV6_ROUTER_PREF_HIGH ? 0 : preference == ICMPV6_ROUTER_PREF_LOW ? 2 : 1;
+}
+
+static bool is_better(const struct gateway *a, const struct gateway *b)
+{
+    int difference = preference_rank(a->preference) - preference_rank(b->preference);
+
+    if (a->is_silent != b->is_silent)
+        return b->is_silent;
+    return difference ? difference < 0 : ip_address_compare(&a->address, &b->address) < 0;
+}
+
+/* Keeps the best ROUTERS_MAX, in order. */
+static void insert_router(struct gateway_choice *choice, const struct gateway *router)
+{
+    size_t position = choice->count;
+
+    while (position > 0 && is_better(router, &choice->gateways[position - 1]))
+        position--;
+    if (position == ROUTERS_MAX)
+        return;
+    if (choice->count < ROUTERS_MAX)
+        choice->count++;
+    for (size_t i = choice->count - 1; i > position; i--)
+        choice->gateways[i] = choice->gateways[i - 1];
+    choice->gateways[position] = *router;
+}
+
+static struct gateway_choice choose_advertised(const struct gateway_inputs *inputs)
+{
+    struct gateway_choice choice = {.source = GATEWAY_SOURCE_ADVERTISEMENT};
+
+    for (size_t i = 0; i < inputs->router_count; i++)
+        insert_router(&choice, &inputs->routers[i]);
+    return choice;
+}
+
+/* As long as the leased address is there, or nothing of its routes leads anywhere. */
+static bool holds(const struct network_link *link, const struct lease *lease)
+{
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        if (ip_address_equal(&link->addresses[i].address, &lease->address))
+            return true;
+    }
+    return false;
+}
+
+static struct gateway_choice choose_leased(const struct gateway_inputs *inputs)
+{
+    const struct lease *lease = inputs->lease;
+    struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
+
+    if (!lease || lease->gateway.family != inputs->family || !holds(inputs->link, lease))
+        return choice;
+    choice = choose_one(GATEWAY_SOURCE_LEASE, &lease->gateway, inputs->link);
+    if (choice.count > 0 || !lease_has_on_link(lease, &lease->gateway))
+        return choice;
+    choice.is_beyond_subnets = true;
+    choice.gateways[0].address = lease->gateway;
+    choice.count = 1;
+    return choice;
+}
+
+static struct gateway_choice choose_configured(const struct gateway_inputs *inputs)
+{
+    struct gateway_choice choice;
+
+    if (inputs->prefers_advertised && inputs->router_count > 0)
+        return choose_advertised(inputs);
+    choice = choose_ipam(inputs);
+    return choice.count == 0 && inputs->router_count > 0 ? choose_advertised(inputs) : choice;
+}
+
+struct gateway_choice gateway_choose(const struct gateway_inputs *inputs)
+{
+    struct gateway_choice choice = choose_leased(inputs);
+
+    if (choice.count > 0)
+        return choice;
+    if (inputs->pin.family == inputs->family)
+        return choose_one(GATEWAY_SOURCE_PIN, &inputs->pin, inputs->link);
+    return choose_configured(inputs);
+}
+
+/* The link that is up and has `gateway` on link; else one that is down, so that its return is waited for. */
+static const struct network_link *find_link_to(const struct link_table *links, const struct ip_address *gateway)
+{
+    const struct network_link *found = NULL;
+
+    for (size_t i = 0; i < links->count; i++) {
+        const struct network_link *link = &links->links[i];
+
+        if (is_on_link(link, gateway) && (!found || (link->is_up && !found->is_up)))
+            found = link;
+    }
+    return found;
+}
+
+struct gateway_answer gateway_choose_answer(const struct gateway_answers *answers, bool is_pin,
+                                            const struct link_table *links, const struct ip_address *current)
+{
+    struct gateway_answer answer = {.choice.source = is_pin ? GATEWAY_SOURCE_PIN : GATEWAY_SOURCE_DNS};
+    struct ip_address *chosen = &answer.choice.gateways[0].address;
+
+    for (size_t i = 0; i < answers->count; i++) {
+        const struct ip_address *candidate = &answers->addresses[i];
+        const struct network_link *link = find_link_to(links, candidate);
+
+        if (!link)
+            continue;
+        answer.on_link++;
+        if (answer.choice.count > 0 &&
+            (ip_address_equal(chosen, current) ||
+             (!ip_address_equal(candidate, current) && ip_address_compare(candidate, chosen) > 0)))
+            continue;
+        *chosen = *candidate;
+        answer.link = link;
+        answer.choice.count = 1;
+    }
+    return answer;
+}
+
+bool gateway_choice_equal(const struct gateway_choice *a, const struct gateway_choice *b)
+{
+    if (a->source != b->source || a->count != b->count || a->is_beyond_subnets != b->is_beyond_subnets)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (!ip_address_equal(&a->gateways[i].address, &b->gateways[i].address) ||
+            a->gateways[i].preference != b->gateways[i].preference)
+            return false;
+    }
+    return true;
+}

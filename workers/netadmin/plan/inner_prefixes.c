@@ -1,0 +1,103 @@
+/* Which networks are inside; see inner_prefixes.h. Pure; runs in anchord-netadmin and its tests. */
+#include "workers/netadmin/plan/inner_prefixes.h"
+
+#include <linux/if_addr.h>
+
+/* A single address stands in the kernel's table `local` already, which is asked first. */
+static bool is_inner_subnet(const struct link_address *address)
+{
+    return address->prefix_length > 0 && address->prefix_length < ip_family_bits(address->address.family) &&
+           (address->flags & IFA_F_PERMANENT) && !(address->flags & IFA_F_MANAGETEMPADDR) &&
+           address->protocol != IFAPROT_KERNEL_RA && !ip_address_is_link_local(&address->address);
+}
+
+static struct ip_subnet subnet_of(const struct link_address *address)
+{
+    struct ip_subnet subnet = {address->address, address->prefix_length};
+
+    subnet.address = ip_subnet_first(&subnet);
+    return subnet;
+}
+
+static bool ip_subnet_equal(const struct ip_subnet *a, const struct ip_subnet *b)
+{
+    return a->prefix_length == b->prefix_length && ip_address_equal(&a->address, &b->address);
+}
+
+bool inner_prefix_equal(const struct inner_prefix *a, const struct inner_prefix *b)
+{
+    return ip_subnet_equal(&a->subnet, &b->subnet) && ip_address_equal(&a->source, &b->source) &&
+           a->link_index == b->link_index && a->is_up == b->is_up;
+}
+
+static bool is_listed(const struct inner_prefix *list, size_t count, const struct ip_subnet *subnet)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ip_subnet_equal(&list[i].subnet, subnet))
+            return true;
+    }
+    return false;
+}
+
+size_t inner_prefixes_list(const struct link_table *links, uint32_t external_index, uint8_t family,
+                           struct inner_prefix ret[INNER_PREFIXES_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < links->count; i++) {
+        const struct network_link *link = &links->links[i];
+
+        for (uint32_t j = 0; j < link->address_count && link->index != external_index; j++) {
+            struct ip_subnet subnet = subnet_of(&link->addresses[j]);
+
+            if (count == INNER_PREFIXES_MAX || link->addresses[j].address.family != family ||
+                !is_inner_subnet(&link->addresses[j]) || is_listed(ret, count, &subnet))
+                continue;
+            ret[count++] = (struct inner_prefix){
+                .subnet = subnet,
+                .source = link->addresses[j].address,
+                .link_index = link->index,
+                .is_up = link->is_up,
+            };
+        }
+    }
+    return count;
+}
+
+static bool covers(const struct ip_subnet *outer, const struct ip_subnet *inner)
+{
+    return outer->prefix_length <= inner->prefix_length && ip_subnet_contains(outer, &inner->address);
+}
+
+enum position { POSITION_AROUND, POSITION_WITHIN };
+
+static const struct network_link *find(const struct link_table *links, uint32_t external_index, enum position position,
+                                       const struct ip_subnet *subnet, struct ip_subnet *ret)
+{
+    for (size_t i = 0; i < links->count; i++) {
+        const struct network_link *link = &links->links[i];
+
+        for (uint32_t j = 0; j < link->address_count && link->index != external_index; j++) {
+            struct ip_subnet inner = subnet_of(&link->addresses[j]);
+
+            if (is_inner_subnet(&link->addresses[j]) &&
+                (position == POSITION_AROUND ? covers(&inner, subnet) : covers(subnet, &inner))) {
+                *ret = inner;
+                return link;
+            }
+        }
+    }
+    return NULL;
+}
+
+const struct network_link *inner_prefixes_find_around(const struct link_table *links, uint32_t external_index,
+                                                      const struct ip_subnet *subnet, struct ip_subnet *ret)
+{
+    return find(links, external_index, POSITION_AROUND, subnet, ret);
+}
+
+const struct network_link *inner_prefixes_find_within(const struct link_table *links, uint32_t external_index,
+                                                      const struct ip_subnet *subnet, struct ip_subnet *ret)
+{
+    return find(links, external_index, POSITION_WITHIN, subnet, ret);
+}

@@ -1,0 +1,83 @@
+/* The difference between two maps; see map_difference.h. Runs in anchord-netadmin; pure. */
+#include "workers/netadmin/plan/map_difference.h"
+
+void map_difference_clear(struct map_difference *difference)
+{
+    free(difference->removed.elements);
+    free(difference->added.elements);
+    *difference = (struct map_difference){0};
+}
+
+bool map_difference_is_empty(const struct map_difference *difference)
+{
+    return difference->removed.count == 0 && difference->added.count == 0;
+}
+
+static int collect(const struct map *have, const struct map *want, struct map_difference *difference)
+{
+    size_t i = 0;
+    size_t j = 0;
+    int result = 0;
+
+    while (result == 0 && (i < have->count || j < want->count)) {
+        const struct map_element *old = i < have->count ? &have->elements[i] : NULL;
+        const struct map_element *new = j < want->count ? &want->elements[j] : NULL;
+        bool takes_old = old && (!new || old->port <= new->port);
+        bool takes_new = new && (!old || new->port <= old->port);
+
+        i += takes_old;
+        j += takes_new;
+        if (takes_old && takes_new && map_element_equal(old, new))
+            continue;
+        if (takes_old)
+            result = map_add(&difference->removed, old);
+        if (takes_new && result == 0)
+            result = map_add(&difference->added, new);
+    }
+    return result;
+}
+
+int map_difference_compute(const struct map *have, const struct map *want, struct map_difference *ret)
+{
+    int result = collect(have, want, ret);
+
+    if (result < 0)
+        map_difference_clear(ret);
+    return result;
+}
+
+int map_state_difference_compute(const struct map_state *have, const struct map_state *want,
+                                 struct map_state_difference *ret)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            int result = map_difference_compute(&have->maps[family][protocol], &want->maps[family][protocol],
+                                                &ret->maps[family][protocol]);
+
+            if (result < 0) {
+                map_state_difference_clear(ret);
+                return result;
+            }
+        }
+    }
+    return 0;
+}
+
+void map_state_difference_clear(struct map_state_difference *difference)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
+            map_difference_clear(&difference->maps[family][protocol]);
+    }
+}
+
+bool map_state_difference_is_empty(const struct map_state_difference *difference)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            if (!map_difference_is_empty(&difference->maps[family][protocol]))
+                return false;
+        }
+    }
+    return true;
+}

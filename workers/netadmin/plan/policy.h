@@ -1,0 +1,24 @@
+/*
+ * The policy of the privileged side: which backends a desired state may name, whoever asks (DESIGN §1).
+ *
+ * Called by netadmin.c before anything is applied; pure, no privilege. The topology is pinned by the
+ * supervisor, so a taken-over watcher can move ports between containers of the shared network and nothing else.
+ */
+#pragma once
+
+#include "workers/netadmin/plan/map_state.h"
+
+struct policy {
+    const struct wire_network *shared;
+    const struct ip_address *own; /* every address that an interface of this namespace holds */
+    size_t own_count;
+};
+
+/*
+ * Every backend must be a host's address inside one of the shared network's subnets, and not the subnet's
+ * network or broadcast address, its IPAM gateway, its auxiliary gateway, or an address of our own; at most
+ * MAP_ELEMENTS_MAX elements, open and withheld together. Returns 0, or -EPERM / -E2BIG with `reason` filled: the state
+ * is refused whole.
+ */
+int policy_check(const struct policy *policy, const struct desired_state *state, char reason[REASON_SIZE])
+    __attribute__((warn_unused_result));

@@ -1,0 +1,172 @@
+/* The rules that lead into our tables; see routing_rules.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/route/routing_rules.h"
+
+#include "common/address.h"
+#include "common/text.h"
+#include "workers/netadmin/route/route_table.h"
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+
+/* FRA_SUPPRESS_PREFIXLEN of a rule that suppresses nothing (-1 in net/core/fib_rules.c). */
+#define SUPPRESS_NOTHING UINT32_MAX
+
+/* Just before main (32766), so that everybody else's rules come first. */
+struct rule {
+    uint32_t priority;
+    uint32_t table;
+    uint32_t suppress_prefix_length;
+};
+
+/* In the order of adding. With the last alone, what is on link would go to the gateway: it comes last and goes first.
+ * The first one is not in a service-anchor: there nothing is inside but the application. */
+static const struct rule wanted_rules[] = {
+    {32760, INNER_ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING},
+    {32764, RT_TABLE_MAIN, 0},
+    {32765, ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING},
+};
+
+/* More of ours than this are seen at the next reading; each removal causes one. */
+#define SURPLUS_MAX 8
+
+struct reading {
+    size_t first; /* of wanted_rules, that is wanted here */
+    bool found[ARRAY_LENGTH(wanted_rules)];
+    struct rule surplus[SURPLUS_MAX];
+    size_t surplus_count;
+};
+
+/* The kernel tells these of every rule; any other attribute narrows a rule down. */
+static bool is_in_every_rule(size_t attribute)
+{
+    return attribute == FRA_PRIORITY || attribute == FRA_TABLE || attribute == FRA_SUPPRESS_PREFIXLEN ||
+           attribute == FRA_PROTOCOL || attribute == FRA_PAD;
+}
+
+static bool matches_everything(const struct fib_rule_hdr *header, const struct nlattr *const *attributes)
+{
+    if (header->src_len || header->dst_len || header->tos || header->flags & FIB_RULE_INVERT)
+        return false;
+    for (size_t i = 0; i <= FRA_MAX; i++) {
+        if (attributes[i] && !is_in_every_rule(i))
+            return false;
+    }
+    return true;
+}
+
+static void on_rule(const struct nlmsghdr *message, void *userdata)
+{
+    struct reading *reading = userdata;
+    const struct nlattr *attributes[FRA_MAX + 1];
+    const struct fib_rule_hdr *header = mnl_nlmsg_get_payload(message);
+    struct rule rule;
+
+    if (message->nlmsg_type != RTM_NEWRULE || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+        return;
+    rtnetlink_attributes(message, sizeof(*header), attributes, FRA_MAX);
+    if (rtnetlink_get_u8(attributes[FRA_PROTOCOL], RTPROT_UNSPEC) != ROUTE_PROTOCOL)
+        return;
+    rule = (struct rule){
+        .priority = rtnetlink_get_u32(attributes[FRA_PRIORITY], 0),
+        .table = rtnetlink_get_u32(attributes[FRA_TABLE], header->table),
+        .suppress_prefix_length = rtnetlink_get_u32(attributes[FRA_SUPPRESS_PREFIXLEN], SUPPRESS_NOTHING),
+    };
+    for (size_t i = reading->first; i < ARRAY_LENGTH(wanted_rules); i++) {
+        const struct rule *wanted = &wanted_rules[i];
+
+        if (!reading->found[i] && header->action == FR_ACT_TO_TBL && rule.priority == wanted->priority &&
+            rule.table == wanted->table && rule.suppress_prefix_length == wanted->suppress_prefix_length &&
+            matches_everything(header, attributes)) {
+            reading->found[i] = true;
+            return;
+        }
+    }
+    if (reading->surplus_count < SURPLUS_MAX)
+        reading->surplus[reading->surplus_count++] = rule;
+}
+
+static int read_rules(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
+                      struct reading *ret)
+{
+    struct fib_rule_hdr *header = rtnetlink_request_begin(request, "list", RTM_GETRULE, 0, sizeof(*header));
+
+    header->family = (uint8_t)ip_family_to_kernel(family);
+    (void)snprintf(request->object, sizeof(request->object), "rules %s", ip_family_to_string(family));
+    return rtnetlink_dump(rtnetlink, request, on_rule, ret);
+}
+
+static int change_rule(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const char *operation,
+                       uint16_t type, uint8_t family, const struct rule *rule)
+{
+    uint16_t flags = type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0;
+    struct fib_rule_hdr *header = rtnetlink_request_begin(request, operation, type, flags, sizeof(*header));
+    struct nlmsghdr *message = rtnetlink_request_message(request);
+
+    header->family = (uint8_t)ip_family_to_kernel(family);
+    header->action = FR_ACT_TO_TBL;
+    mnl_attr_put_u32(message, FRA_PRIORITY, rule->priority);
+    mnl_attr_put_u32(message, FRA_TABLE, rule->table);
+    mnl_attr_put_u8(message, FRA_PROTOCOL, ROUTE_PROTOCOL);
+    if (rule->suppress_prefix_length != SUPPRESS_NOTHING)
+        mnl_attr_put_u32(message, FRA_SUPPRESS_PREFIXLEN, rule->suppress_prefix_length);
+    (void)snprintf(request->object, sizeof(request->object), "%s %u: from all lookup %u%s", ip_family_to_string(family),
+                   rule->priority, rule->table, rule->suppress_prefix_length == 0 ? " suppress_prefixlength 0" : "");
+    return rtnetlink_execute(rtnetlink, request);
+}
+
+static int delete_rule(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
+                       const struct rule *rule)
+{
+    int result = change_rule(rtnetlink, request, "delete rule", RTM_DELRULE, family, rule);
+
+    return result == -ENOENT ? 0 : result;
+}
+
+int routing_rules_exist(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+{
+    struct reading reading = {0};
+    int result = read_rules(rtnetlink, request, family, &reading);
+
+    if (result == -EOPNOTSUPP || result == -EAFNOSUPPORT)
+        return 0;
+    return result == 0 || result == -EINTR ? 1 : result; /* an interrupted dump shows them, too */
+}
+
+int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, bool has_inner)
+{
+    struct reading reading = {.first = has_inner ? 0 : 1};
+    int changes = 0;
+    int result = read_rules(rtnetlink, request, family, &reading);
+
+    if (result < 0)
+        return result;
+    for (size_t i = reading.first; i < ARRAY_LENGTH(wanted_rules); i++) {
+        if (reading.found[i])
+            continue;
+        result = change_rule(rtnetlink, request, "add rule", RTM_NEWRULE, family, &wanted_rules[i]);
+        if (result == -EEXIST)
+            continue; /* somebody else's that does the same */
+        if (result < 0)
+            return result;
+        changes++;
+    }
+    for (size_t i = 0; i < reading.surplus_count; i++) {
+        result = delete_rule(rtnetlink, request, family, &reading.surplus[i]);
+        if (result < 0)
+            return result;
+        changes++;
+    }
+    return changes;
+}
+
+int routing_rules_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+{
+    for (size_t i = ARRAY_LENGTH(wanted_rules); i-- > 0;) {
+        int result = delete_rule(rtnetlink, request, family, &wanted_rules[i]);
+
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
