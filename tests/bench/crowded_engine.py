@@ -1,6 +1,6 @@
 """The network-anchor of the image in front of a Docker API that is none: a thousand containers without their processes.
 
-The anchor itself is a container of the lab's engine, on real networks; tests/netns/fake_docker.py tells it that it has
+The anchor itself is a container of the lab's engine, on real networks; tests/netns/lab/fake_docker.py tells it that it has
 as many labelled neighbours as one likes.
 """
 

@@ -8,7 +8,9 @@ import tempfile
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent)]
+HERE = pathlib.Path(__file__).parent
+# `lab` is the package tests/lab: the helpers in lab/ here are modules of their own names, and no package.
+sys.path[:0] = [str(HERE / "lab"), str(HERE.parent)]
 
 import keeper_lab as keeper_lab_module  # noqa: E402
 import netadmin_lab  # noqa: E402

@@ -12,10 +12,9 @@ import time
 
 import pytest
 
-from netadmin_lab import LAN4, LAN6
+from netadmin_lab import LAN4, LAN6, flow_to
 from newcomers import arriving, served_by_a_process
 from supervision import WORKERS, wait_until
-from test_netadmin_changes import flow_to
 from whole_anchor import BACKEND_PORT, LATE, PROCESSES, STEADY_PORT, SUPERVISOR, WholeAnchor
 
 

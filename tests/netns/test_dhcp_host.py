@@ -13,10 +13,9 @@ import pytest
 from lab.dhcp import Dnsmasq
 from lab.host_dhcpcd import HostDhcpcd
 from lab.machine import CHECKOUT
-from netadmin_lab import LAN4, outcome
+from netadmin_lab import LAN4, flow_to, outcome
 from newcomers import served_by_a_process
 from supervision import wait_until
-from test_netadmin_changes import flow_to
 from whole_anchor import BACKEND_PORT, STEADY_PORT, WholeAnchor
 
 HOOK = CHECKOUT / "packaging" / "dhcpcd" / "90-anchord"

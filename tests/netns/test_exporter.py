@@ -299,7 +299,7 @@ def test_paths_and_methods(anchord):
 def test_the_exporter_cannot_write_a_page(supervision):
     """It gets each page open for reading only and owned by root: no way leads to a writable mapping."""
     supervision.install_stand_ins()
-    probe = pathlib.Path(__file__).with_name("exporter_probe.py").read_text(encoding="utf-8")
+    probe = (pathlib.Path(__file__).with_name("lab") / "exporter_probe.py").read_text(encoding="utf-8")
     path = supervision.workers / "anchord-exporter"
     path.write_text(f"#!/usr/bin/python3 -IS\n{probe}")
     process = supervision.start()

@@ -2,9 +2,8 @@
 
 import pytest
 
+from keeper_lab import NAME, TARGET, check_whole, is_in
 from supervision import wait_until
-
-NAME, TARGET = "imap-anchor", "dovecot"
 
 
 @pytest.fixture
@@ -13,22 +12,6 @@ def pinned(keeper_lab):
     target = keeper_lab.engine.add(TARGET, project="mailcow")
     keeper_lab.engine.add(NAME, joined=target, labels={"anchord.target": TARGET})
     return keeper_lab
-
-
-def is_in(engine, name, target):
-    record = engine.find(name)
-    return bool(record and record["State"]["Running"]
-                and record["HostConfig"]["NetworkMode"] == f"container:{engine.named(target)['Id']}")
-
-
-def check_whole(engine, name=NAME):
-    """One container, with everything that it had."""
-    assert list(engine.of_project()) == [name]
-    record = engine.named(name)
-    assert record["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
-    assert record["Config"]["Labels"]["com.docker.compose.config-hash"] == "5eed"
-    assert record["Config"]["Env"] == ["A=b"] and record["Config"]["Image"] == "app:1"
-    assert not engine.both_ran
 
 
 def test_a_sibling_whose_target_was_restarted_is_restarted(pinned):

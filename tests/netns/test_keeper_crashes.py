@@ -13,9 +13,8 @@ import time
 
 import pytest
 
-from keeper_lab import KeeperLab
+from keeper_lab import NAME, TARGET, KeeperLab, check_whole, is_in
 from supervision import wait_until
-from test_keeper import NAME, TARGET, check_whole, is_in
 
 # Every call of a recreation, as the method and the end of the path.
 FORWARDS = ("POST rename", "POST update", "POST create", "GET json", "POST stop", "POST start", "GET json",

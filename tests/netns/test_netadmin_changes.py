@@ -9,26 +9,10 @@ import time
 import pytest
 
 import messages
-from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, ask_tcp, family_of, outcome, wait_until
+from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, ask_again, ask_tcp, family_of, flow_to, outcome, wait_until
 from newcomers import Newcomers
 
 FAMILIES = [pytest.param(LAN4, ONE4, TWO4, id="v4"), pytest.param(LAN6, ONE6, TWO6, id="v6")]
-
-
-def flow_to(lab, protocol, address, port):
-    """A client's connected socket that has heard its service once; returns it and the service's name."""
-    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-    flow = lab.client.socket(family_of(address), kind)
-    lab.closing.callback(flow.close)
-    flow.connect((address, port))
-    if protocol == "udp":
-        flow.send(b"?")
-    return flow, flow.recv(100).decode().split()[0]
-
-
-def ask_again(flow):
-    flow.send(b"?")
-    return flow.recv(100).decode().split()[0]
 
 
 def entry_ids(lab, protocol, port):

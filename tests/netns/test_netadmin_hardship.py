@@ -9,8 +9,7 @@ import subprocess
 import pytest
 
 import messages
-from netadmin_lab import LAN4, ONE4, TWO4, outcome, wait_logged, wait_until
-from test_netadmin_changes import ask_again, flow_to
+from netadmin_lab import LAN4, ONE4, TWO4, ask_again, flow_to, outcome, wait_logged, wait_until
 
 REASONS = {"ENOBUFS": "No buffer space available", "ENOMEM": "Cannot allocate memory"}
 OPERATIONS = {"dump": "list the conntrack entries of ip", "delete": "delete a conntrack entry of ip",

@@ -6,7 +6,7 @@ import messages
 from advertisements_lab import Router, accept_advertisements
 from lease_lab import LEASED4, LEASED6, Flow, LeaseLab
 from netadmin_lab import CLIENT6, LAN6, LAN_UNIQUE_LOCAL, ONE6, ask_tcp, outcome, wait_logged, wait_until
-from network_lab import ROUTER6, UNREACHABLE6
+from network_lab import ROUTER6
 
 FIRST, SECOND = "fe80::a1", "fe80::a2"
 PREFIX, NEXT_PREFIX = "2001:db8:1::/64", "2001:db8:2::/64"

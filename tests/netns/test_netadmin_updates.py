@@ -6,9 +6,8 @@ import time
 import pytest
 
 import messages
-from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6
+from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, flow_to
 from newcomers import arriving, served_by_a_process
-from test_netadmin_changes import flow_to
 
 UPDATES = 10_000
 KILLS = 20

@@ -3,8 +3,7 @@
 import pytest
 
 import messages
-from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, outcome
-from test_netadmin_changes import ask_again, flow_to
+from netadmin_lab import LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, ask_again, flow_to, outcome
 
 FAMILIES = [pytest.param(LAN4, ONE4, TWO4, id="v4"), pytest.param(LAN6, ONE6, TWO6, id="v6")]
 

@@ -3,7 +3,7 @@
 import pytest
 
 import messages
-from advertisements_lab import Router, accept_advertisements
+from advertisements_lab import Router, accept_advertisements, fields, gateways, mirrored, wait_for_gateways
 from netadmin_lab import LAN6, ONE6, outcome, wait_until
 from network_lab import ROUTER6, TABLE, UNREACHABLE6, NetworkLab, wait_logged
 
@@ -19,31 +19,10 @@ def lab(build):
     made.close()
 
 
-def fields(line):
-    """{"via": …, "metric": …, "expires": seconds, "pref": …} of a line of `ip route`."""
-    words = line.split()
-    found = {key: words[words.index(key) + 1] for key in ("via", "metric", "pref", "expires") if key in words}
-    if "expires" in found:
-        found["expires"] = int(found["expires"].removesuffix("sec"))
-    return found
-
-
-def mirrored(lab):
-    return [fields(line) for line in lab.routes("-6") if line != UNREACHABLE6]
-
-
-def gateways(lab):
-    return [route["via"] for route in mirrored(lab)]
-
-
 def advertised(lab, gateway):
     """What the kernel made of it in main, or None."""
     lines = [line for line in lab.routes("-6", "main") if line.startswith(f"default via {gateway} ")]
     return fields(lines[0]) if lines else None
-
-
-def wait_for_gateways(lab, *wanted, deadline=10.0):
-    wait_until(lambda: gateways(lab) == list(wanted), f"gateways {wanted}, last {lab.routes('-6')}", deadline)
 
 
 def test_gateway_lifetime_and_preference_are_mirrored(lab, tmp_path):

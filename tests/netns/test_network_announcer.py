@@ -1,69 +1,19 @@
 """What anchord-netadmin tells the announcer and asks it (ADDR-12, GW-1); the announcer is the test."""
 
 import socket
-import threading
-import time
 
 import pytest
 
 import messages
-from netadmin_lab import (ANCHOR4, ANCHOR6, DEADLINE, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, LAN_UNIQUE_LOCAL,
+from netadmin_lab import (ANCHOR4, ANCHOR6, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, LAN_UNIQUE_LOCAL,
                           SHARED_MAC, wait_until)
-from network_lab import NetworkLab
+from network_lab import AnnouncerPeer, NetworkLab
 
 STRANGER = "02:00:00:00:00:66"
 EXTERNAL = {("ext0", EXTERNAL_MAC, text) for text in (LAN4, LAN6, LAN_UNIQUE_LOCAL)}
 SHARED = {("shared0", SHARED_MAC, text) for text in (ANCHOR4, ANCHOR6)}
 CLAIMED = {("shared0", SHARED_MAC, text) for text in (GATEWAY4, GATEWAY6)}
 ANSWER_SECONDS = 0.4  # GATEWAY_ANSWER_MILLISECONDS
-
-
-class AnnouncerPeer:
-    """The other end of netadmin's channel; answers questions by `holders` (address -> MAC), unless it is silent."""
-
-    def __init__(self, netadmin, holders=None, silent=False, link=None):
-        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.holders = holders or {}
-        self.silent = silent
-        self.link = (link, EXTERNAL_MAC) if link else ("shared0", SHARED_MAC)
-        self.states = []
-        self.questions = []  # (monotonic time, address)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        netadmin.send(messages.link(messages.PEER_ANNOUNCER), [theirs.fileno()])
-        theirs.close()
-        self.reader.start()
-
-    def _read(self):
-        items = []
-        while datagram := self.channel.recv(messages.LENGTH_MAX):
-            kind, _, body = messages.split(datagram)
-            if kind == messages.HELD_BEGIN:
-                items = []
-            elif kind == messages.HELD_ITEMS:
-                items += [messages.parse_held(body[first:]) for first in range(8, len(body), messages.HELD_SIZE)]
-            elif kind == messages.HELD_COMMIT:
-                self.states.append(set(items))
-            else:
-                self.answer(kind, body)
-
-    def answer(self, kind, target):
-        assert kind == messages.PROBE
-        name, mac, address = messages.parse_held(target)
-        assert (name, mac) in (self.link, ("shared0", SHARED_MAC))
-        self.questions.append((time.monotonic(), address))
-        if not self.silent:
-            self.channel.send(messages.probed(target, self.holders.get(address)))
-
-    def asked(self, address):
-        return [when for when, asked in self.questions if asked == address]
-
-    def wait_held(self, expected):
-        wait_until(lambda: self.states and self.states[-1] == expected, f"{expected} in {self.states}")
-
-    def close(self):
-        self.channel.shutdown(socket.SHUT_RDWR)
-        self.reader.join(DEADLINE)
-        self.channel.close()
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import messages
 from advertisements_lab import Router, accept_advertisements
 from control_peer import ControlPeer
 from lease_lab import LEASED4, LEASED_ROUTER4, LeaseLab
-from netadmin_lab import (ANCHOR4, ANCHOR6, CLIENT4, LAN4, LAN6, ONE4, ONE6, OTHER4, OTHER_ANCHOR4, outcome, wait_logged,
-                          wait_until)
+from netadmin_lab import ANCHOR4, LAN4, ONE4, ONE6, OTHER4, OTHER_ANCHOR4, outcome, wait_logged, wait_until
 from network_lab import INNER_TABLE, RULES, UNREACHABLE6
 
 OTHER_ANCHOR6, OTHER6 = "fd31::3", "fd31::5"

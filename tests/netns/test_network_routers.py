@@ -9,12 +9,10 @@ import socket
 import pytest
 
 import messages
-from advertisements_lab import Machine, Router, accept_advertisements
+from advertisements_lab import Machine, Router, accept_advertisements, gateways, wait_for_gateways
 from control_peer import ControlPeer
 from netadmin_lab import outcome, wait_until
-from network_lab import NetworkLab, wait_logged
-from test_network_announcer import AnnouncerPeer
-from test_network_advertisements import gateways, wait_for_gateways
+from network_lab import AnnouncerPeer, NetworkLab, wait_logged
 
 OUTSIDE = "2001:db8:ffff::9"
 FIRST, SECOND = "fe80::a1", "fe80::a2"

@@ -11,8 +11,8 @@ import tempfile
 import pytest
 
 import fake_engine
+from keeper_lab import NAME, TARGET, is_in
 from supervision import CAP_NET_ADMIN, Supervision, status_of, wait_until
-from test_keeper import NAME, TARGET, is_in
 
 KEEPER_USER = 24943
 

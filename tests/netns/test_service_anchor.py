@@ -6,17 +6,13 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
 from netadmin_lab import wait_until
-from service_anchor_lab import (ANCHOR4, ANCHOR6, APP4, APP6, DOCKER4, DOCKER6, OTHER4, OTHER6, RULES, TABLE, UNREACHABLE,
-                                ServiceAnchorLab, default)
-
-FAMILIES = (4, 6)
-REPAIR_SECONDS = 1.0
+from service_anchor_lab import (ANCHOR4, ANCHOR6, APP4, APP6, DOCKER4, DOCKER6, FAMILIES, OTHER4, OTHER6, REPAIR_SECONDS, RULES,
+                                TABLE, UNREACHABLE, RouteMonitor, ServiceAnchorLab, default, workers)
 
 
 @pytest.fixture
@@ -25,38 +21,6 @@ def lab(supervision):
     yield made
     supervision.close()  # the programs before their namespaces
     made.close()
-
-
-class RouteMonitor:
-    """Everything that changes in the app's routes and rules, as ip prints it."""
-
-    def __init__(self, lab):
-        self.lines = []
-        with lab.app.entered():
-            self.process = subprocess.Popen(["ip", "monitor", "route", "rule"], stdout=subprocess.PIPE, text=True)
-        self.thread = threading.Thread(target=lambda: self.lines.extend(self.process.stdout))
-        self.thread.start()
-        wait_until(lambda: self.hears_a_change(lab), "monitor")
-        lab.app.run("ip", "route", "add", "192.0.2.2", "dev", "lo")  # what came before this line is none of the test's
-        lab.app.run("ip", "route", "del", "192.0.2.2", "dev", "lo")
-        wait_until(lambda: any(line.startswith("Deleted 192.0.2.2") for line in self.lines), "monitor")
-        self.lines.clear()
-
-    def hears_a_change(self, lab):
-        lab.app.run("ip", "route", "add", "192.0.2.1", "dev", "lo")
-        lab.app.run("ip", "route", "del", "192.0.2.1", "dev", "lo")
-        return self.lines
-
-    def stop(self):
-        self.process.terminate()
-        self.thread.join(5)
-        self.process.wait(5)
-        self.process.stdout.close()
-        return self.lines
-
-
-def workers(process):
-    return {record["name"]: record["pid"] for record in process.find(msg="worker started")}
 
 
 # --- gateway and routes (SA-1, SA-2) ---

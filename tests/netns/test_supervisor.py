@@ -10,20 +10,11 @@ import time
 import pytest
 
 from supervision import (ANNOUNCER_USER, CAP_NET_ADMIN, CONTROL_USER, EXPORTER_USER, GATE_USER, NETADMIN_USER,
-                         WATCHER_USER, WORKERS, is_gone, status_of, wait_until)
+                         NO_CAPABILITY, WATCHER_USER, WORKERS, got, is_gone, started, status_of, wait_until)
 
 PEERS = {"gate": [], "watcher": ["netadmin", "control"], "netadmin": ["watcher", "announcer", "control"],
          "announcer": ["netadmin"], "control": ["watcher", "netadmin"], "exporter": []}
-NO_CAPABILITY = "0000000000000000"
 PERMITTED = f"{1 << 12 | 1 << 7 | 1 << 6 | 1 << 8 | 1 << 5:016x}"  # NET_ADMIN SETUID SETGID SETPCAP KILL
-
-
-def started(process, name, count=1):
-    return process.wait_for(stand_in=name, event="started", count=count)["pid"]
-
-
-def got(process, name, kind, count=1, **fields):
-    return process.wait_for(stand_in=name, event="message", type=kind, count=count, **fields)
 
 
 def linked(process, name, peer, count=1):

@@ -4,8 +4,7 @@ import os
 import signal
 import struct
 
-from supervision import status_of, wait_until
-from test_supervisor import NO_CAPABILITY, got, started
+from supervision import NO_CAPABILITY, got, started, status_of
 
 KEEPER_USER = 24943
 CONFIGURE = struct.Struct("=256s128s1024s8I272x")

@@ -8,7 +8,7 @@ import pytest
 
 import watcher_lab
 from fake_docker import container
-from test_watcher_fake_docker import WEB, web
+from watcher_lab import WEB, web
 
 GROWTH_KB_MAX = 4096
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

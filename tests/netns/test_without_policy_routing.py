@@ -12,8 +12,8 @@ import pytest
 
 from netadmin_lab import wait_until
 from network_lab import ROUTER4, NetworkLab, wait_logged
-from service_anchor_lab import ANCHOR4, ANCHOR6, APP4, APP6, DOCKER4, DOCKER6, OTHER4, OTHER6, ServiceAnchorLab
-from test_service_anchor import FAMILIES, REPAIR_SECONDS, RouteMonitor, workers
+from service_anchor_lab import (ANCHOR4, ANCHOR6, APP4, APP6, DOCKER4, DOCKER6, FAMILIES, OTHER4, OTHER6, REPAIR_SECONDS,
+                                RouteMonitor, ServiceAnchorLab, workers)
 
 HALVES = {4: ("0.0.0.0/1", "128.0.0.0/1"), 6: ("::/1", "8000::/1")}
 OFF_LINK4, OFF_LINK6 = "10.1.2.3", "2001:db8:77::1"

@@ -14,7 +14,9 @@ import threading
 
 from netadmin_lab import Namespace, Service, wait_until
 
+FAMILIES = (4, 6)
 TABLE = "24942"
+REPAIR_SECONDS = 1.0
 APP4, APP6 = "172.30.0.5", "fd30::5"
 DOCKER4, DOCKER6 = "172.30.0.1", "fd30::1"
 ANCHOR4, ANCHOR6 = "172.30.0.2", "fd30::2"
@@ -195,3 +197,35 @@ class ServiceAnchorLab:
         self.dns.close()
         for namespace in (self.app, self.bridge, self.anchor):
             namespace.close()
+
+
+class RouteMonitor:
+    """Everything that changes in the app's routes and rules, as ip prints it."""
+
+    def __init__(self, lab):
+        self.lines = []
+        with lab.app.entered():
+            self.process = subprocess.Popen(["ip", "monitor", "route", "rule"], stdout=subprocess.PIPE, text=True)
+        self.thread = threading.Thread(target=lambda: self.lines.extend(self.process.stdout))
+        self.thread.start()
+        wait_until(lambda: self.hears_a_change(lab), "monitor")
+        lab.app.run("ip", "route", "add", "192.0.2.2", "dev", "lo")  # what came before this line is none of the test's
+        lab.app.run("ip", "route", "del", "192.0.2.2", "dev", "lo")
+        wait_until(lambda: any(line.startswith("Deleted 192.0.2.2") for line in self.lines), "monitor")
+        self.lines.clear()
+
+    def hears_a_change(self, lab):
+        lab.app.run("ip", "route", "add", "192.0.2.1", "dev", "lo")
+        lab.app.run("ip", "route", "del", "192.0.2.1", "dev", "lo")
+        return self.lines
+
+    def stop(self):
+        self.process.terminate()
+        self.thread.join(5)
+        self.process.wait(5)
+        self.process.stdout.close()
+        return self.lines
+
+
+def workers(process):
+    return {record["name"]: record["pid"] for record in process.find(msg="worker started")}

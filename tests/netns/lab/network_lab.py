@@ -4,12 +4,14 @@
 """
 
 import contextlib
+import socket
 import subprocess
 import threading
+import time
 
 import messages
 import netadmin_lab
-from netadmin_lab import ANCHOR4, EXTERNAL_MAC, GATEWAY4, GATEWAY6, SHARED_MAC, wait_logged, wait_until
+from netadmin_lab import ANCHOR4, DEADLINE, EXTERNAL_MAC, GATEWAY4, GATEWAY6, SHARED_MAC, wait_logged, wait_until
 
 TABLE = "24942"
 ROUTER4, ROUTER6 = "10.99.0.1", "2001:db8:99::1"
@@ -106,3 +108,51 @@ class NetworkLab(netadmin_lab.Lab):
             return False
 
         wait_until(is_listening, "ip monitor to listen")
+
+
+class AnnouncerPeer:
+    """The other end of netadmin's channel; answers questions by `holders` (address -> MAC), unless it is silent."""
+
+    def __init__(self, netadmin, holders=None, silent=False, link=None):
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.holders = holders or {}
+        self.silent = silent
+        self.link = (link, EXTERNAL_MAC) if link else ("shared0", SHARED_MAC)
+        self.states = []
+        self.questions = []  # (monotonic time, address)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        netadmin.send(messages.link(messages.PEER_ANNOUNCER), [theirs.fileno()])
+        theirs.close()
+        self.reader.start()
+
+    def _read(self):
+        items = []
+        while datagram := self.channel.recv(messages.LENGTH_MAX):
+            kind, _, body = messages.split(datagram)
+            if kind == messages.HELD_BEGIN:
+                items = []
+            elif kind == messages.HELD_ITEMS:
+                items += [messages.parse_held(body[first:]) for first in range(8, len(body), messages.HELD_SIZE)]
+            elif kind == messages.HELD_COMMIT:
+                self.states.append(set(items))
+            else:
+                self.answer(kind, body)
+
+    def answer(self, kind, target):
+        assert kind == messages.PROBE
+        name, mac, address = messages.parse_held(target)
+        assert (name, mac) in (self.link, ("shared0", SHARED_MAC))
+        self.questions.append((time.monotonic(), address))
+        if not self.silent:
+            self.channel.send(messages.probed(target, self.holders.get(address)))
+
+    def asked(self, address):
+        return [when for when, asked in self.questions if asked == address]
+
+    def wait_held(self, expected):
+        wait_until(lambda: self.states and self.states[-1] == expected, f"{expected} in {self.states}")
+
+    def close(self):
+        self.channel.shutdown(socket.SHUT_RDWR)
+        self.reader.join(DEADLINE)
+        self.channel.close()

@@ -17,6 +17,7 @@ import time
 
 import fake_docker
 import messages
+from fake_docker import container
 from worker_process import DEADLINE, Connection, WorkerProcess
 
 UID = 24941
@@ -24,6 +25,7 @@ PEER_NETADMIN, PEER_CONTROL = 2, 5
 FINDING_EXPOSED, FINDING_WITHHELD, FINDING_RETURN_PATH, FINDING_DOCKER_AWAY, FINDING_EXTERNAL = 1, 6, 7, 10, 11
 FINDING = struct.Struct("=BBHHH20s20s128s128s448s")
 IPV6_DISABLED, IPV6_FORWARDS, IPV6_ACCEPTS_RA = 1, 2, 4
+WEB = {("tcp", 80, 80): ("172.30.0.4", 80)}  # what web() exposes
 EXTERNAL_FLAGS = IPV6_ACCEPTS_RA  # a host on its link (ADDR-14)
 
 
@@ -197,3 +199,7 @@ class WatcherLab:
 
     def close(self):
         self.stack.close()
+
+
+def web(number=1, **keywords):
+    return container(number, "tcp/80", **keywords)

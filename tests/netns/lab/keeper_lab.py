@@ -15,6 +15,7 @@ import messages
 from worker_process import WorkerProcess
 
 UID = 24943
+NAME, TARGET = "imap-anchor", "dovecot"
 ROLE_NETWORK_ANCHOR, ROLE_EXTERNAL_REBINDER, ROLE_WRAP_REBINDER = 1, 3, 4
 
 
@@ -52,3 +53,19 @@ class KeeperLab:
         self.stack.close()
         self.engine.close()
         shutil.rmtree(self.scratch)
+
+
+def is_in(engine, name, target):
+    record = engine.find(name)
+    return bool(record and record["State"]["Running"]
+                and record["HostConfig"]["NetworkMode"] == f"container:{engine.named(target)['Id']}")
+
+
+def check_whole(engine, name=NAME):
+    """One container, with everything that it had."""
+    assert list(engine.of_project()) == [name]
+    record = engine.named(name)
+    assert record["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert record["Config"]["Labels"]["com.docker.compose.config-hash"] == "5eed"
+    assert record["Config"]["Env"] == ["A=b"] and record["Config"]["Image"] == "app:1"
+    assert not engine.both_ran

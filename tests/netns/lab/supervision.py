@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 WATCHER_USER = 24941
 NETADMIN_USER = 24942
 ANNOUNCER_USER = 24945
@@ -24,6 +24,7 @@ DHCP_USER = 24948
 GATE_USER = 24949
 WORKERS = ("gate", "watcher", "netadmin", "announcer", "control", "exporter")
 CAP_NET_ADMIN = 1 << 12
+NO_CAPABILITY = "0000000000000000"
 
 # A worker in a few lines: it does what the protocol asks unless BEHAVIOUR says otherwise, and tells what it gets.
 STAND_IN = '''#!/usr/bin/python3 -IS
@@ -260,3 +261,11 @@ class Supervision:
     def close(self):
         for process in self.processes:
             process.close(self.workers)
+
+
+def started(process, name, count=1):
+    return process.wait_for(stand_in=name, event="started", count=count)["pid"]
+
+
+def got(process, name, kind, count=1, **fields):
+    return process.wait_for(stand_in=name, event="message", type=kind, count=count, **fields)

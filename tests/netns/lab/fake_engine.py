@@ -8,7 +8,6 @@ with a host name. `barrier` lets a test stop the world before or after any call.
 import copy
 import json
 import socket
-import threading
 import time
 import urllib.parse
 

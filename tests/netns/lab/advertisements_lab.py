@@ -4,6 +4,8 @@ import os
 import subprocess
 
 import netadmin_lab
+from netadmin_lab import wait_until
+from network_lab import UNREACHABLE6
 
 CONFIGURATION = """interface {interface} {{
     AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
@@ -76,3 +78,24 @@ class Router:
     def kill(self):
         self.process.kill()
         self.process.wait(netadmin_lab.DEADLINE)
+
+
+def fields(line):
+    """{"via": …, "metric": …, "expires": seconds, "pref": …} of a line of `ip route`."""
+    words = line.split()
+    found = {key: words[words.index(key) + 1] for key in ("via", "metric", "pref", "expires") if key in words}
+    if "expires" in found:
+        found["expires"] = int(found["expires"].removesuffix("sec"))
+    return found
+
+
+def mirrored(lab):
+    return [fields(line) for line in lab.routes("-6") if line != UNREACHABLE6]
+
+
+def gateways(lab):
+    return [route["via"] for route in mirrored(lab)]
+
+
+def wait_for_gateways(lab, *wanted, deadline=10.0):
+    wait_until(lambda: gateways(lab) == list(wanted), f"gateways {wanted}, last {lab.routes('-6')}", deadline)

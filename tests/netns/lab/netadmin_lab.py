@@ -458,3 +458,19 @@ def outcome(namespace, protocol, address, port, patience=DEADLINE):
 def pings(namespace, address):
     with namespace.entered():
         return subprocess.run(["ping", "-n", "-c", "1", "-W", "1", address], capture_output=True).returncode == 0
+
+
+def flow_to(lab, protocol, address, port):
+    """A client's connected socket that has heard its service once; returns it and the service's name."""
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    flow = lab.client.socket(family_of(address), kind)
+    lab.closing.callback(flow.close)
+    flow.connect((address, port))
+    if protocol == "udp":
+        flow.send(b"?")
+    return flow, flow.recv(100).decode().split()[0]
+
+
+def ask_again(flow):
+    flow.send(b"?")
+    return flow.recv(100).decode().split()[0]
