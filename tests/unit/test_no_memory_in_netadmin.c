@@ -8,7 +8,7 @@
 #include "workers/netadmin/link/link_table.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/nft/nft_dump.h"
-#include "workers/netadmin/nft/nft_ruleset.h"
+#include "workers/netadmin/nft/nft_table.h"
 #include "workers/netadmin/plan/exposure_state.h"
 #include "workers/netadmin/plan/map_difference.h"
 
@@ -152,7 +152,7 @@ static int build_ruleset(void *context)
 
     difference[PROTOCOL_INDEX_TCP].added = (struct map){.elements = &element, .count = 1};
     if (result == 0) {
-        nft_ruleset_install(&batch, context, &nothing, &view, difference);
+        nft_table_install(&batch, context, &nothing, &view, difference);
         result = batch.error;
     }
     nft_batch_clear(&batch);

@@ -1,7 +1,7 @@
 /*
  * Tells control what the network is: interfaces, addresses, gateways, map elements, for `anchord status` (SPEC §9).
  *
- * Owned by netadmin.c and service_anchor.c inside anchord-netadmin. It looks after every turn of the event loop and
+ * Owned by netadmin.c and service_role.c inside anchord-netadmin. It looks after every turn of the event loop and
  * sends when something differs from what was sent, so no other part has to think of it. Nothing ever comes back from
  * control.
  */

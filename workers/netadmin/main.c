@@ -8,7 +8,7 @@
 #include "protocol/supervised.h"
 #include "workers/netadmin/netadmin.h"
 #include "workers/netadmin/nft/closing.h"
-#include "workers/netadmin/service_anchor.h"
+#include "workers/netadmin/service_role.h"
 
 #include <linux/capability.h>
 #include <string.h>
@@ -50,9 +50,9 @@ static int seal_and_loop(sd_event *event)
 /* No nftables: neither socket nor kernel support is asked for. */
 static int run_service_anchor(sd_event *event)
 {
-    CLEANUP(service_anchor_freep) struct service_anchor *anchor = NULL;
+    CLEANUP(service_role_freep) struct service_role *anchor = NULL;
 
-    if (service_anchor_new(event, &anchor) < 0)
+    if (service_role_new(event, &anchor) < 0)
         return EXIT_STATUS_CRASH;
     return seal_and_loop(event);
 }

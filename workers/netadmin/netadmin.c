@@ -20,8 +20,8 @@
 #include "workers/netadmin/nft/closing.h"
 #include "workers/netadmin/nft/nft_monitor.h"
 #include "workers/netadmin/nft/nft_names.h"
+#include "workers/netadmin/plan/backend_policy.h"
 #include "workers/netadmin/plan/exposure_state.h"
-#include "workers/netadmin/plan/policy.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -134,9 +134,9 @@ static void drop_desired(struct netadmin *netadmin)
 static int judge_desired(const struct netadmin *netadmin, const struct wire_network *shared, char reason[REASON_SIZE])
 {
     struct ip_address own[NETWORK_ADDRESSES_MAX];
-    const struct policy policy = {shared, own, network_list_addresses(netadmin->network, own)};
+    const struct backend_policy policy = {shared, own, network_list_addresses(netadmin->network, own)};
 
-    return policy_check(&policy, &netadmin->desired, reason);
+    return backend_policy_check(&policy, &netadmin->desired, reason);
 }
 
 /* Before the shared network is settled a state waits, and is not judged by one that may be replaced (DISC-4). */

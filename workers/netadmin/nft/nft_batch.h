@@ -1,7 +1,7 @@
 /*
  * A growing list of nftables messages that become one transaction.
  *
- * Built by nft_ruleset.c and nft_elements.c, sent by nfnl_socket.c; no system call here. An error while
+ * Built by nft_table.c and nft_elements.c, sent by nfnl_socket.c; no system call here. An error while
  * building (memory) sticks to the batch, so that builders need no checks of their own; it fails at commit.
  */
 #pragma once

@@ -6,7 +6,7 @@
  */
 #include "workers/netadmin/nft/nft_rules.h"
 
-#include "workers/netadmin/nft/nft_rule.h"
+#include "workers/netadmin/nft/nft_statement.h"
 #include "workers/netadmin/plan/map_state.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */

@@ -1,7 +1,7 @@
 /*
  * The rules of both tables: the product in nft's own words (SPEC §3).
  *
- * Called by nft_ruleset.c inside anchord-netadmin; builds messages, no system call.
+ * Called by nft_table.c inside anchord-netadmin; builds messages, no system call.
  */
 #pragma once
 

@@ -8,7 +8,7 @@
 #include "workers/netadmin/conntrack/conntrack.h"
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/nft/nft_elements.h"
-#include "workers/netadmin/nft/nft_ruleset.h"
+#include "workers/netadmin/nft/nft_table.h"
 
 #include <string.h>
 
@@ -142,7 +142,7 @@ int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nf
 
     if (result < 0)
         return fail(failure, result, "allocate");
-    nft_ruleset_probe(&batch, &nft_families[family_index]);
+    nft_table_probe(&batch, &nft_families[family_index]);
     result = nfnl_socket_check(ruleset->socket, &batch, failure);
     ruleset->lacks_family[family_index] = result < 0;
     return result;
@@ -346,7 +346,7 @@ static int wake_tables(struct ruleset *ruleset, const struct content *content, s
         return fail(failure, -ENOMEM, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (content->tables[i].flags & NFT_TABLE_F_DORMANT)
-            nft_ruleset_wake(&batch, &nft_families[i]);
+            nft_table_wake(&batch, &nft_families[i]);
     }
     return nfnl_socket_commit(ruleset->socket, &batch, failure);
 }
@@ -373,7 +373,7 @@ static int install(struct ruleset *ruleset, const struct network_view *view, con
         return fail(failure, result, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (!ruleset->lacks_family[i])
-            nft_ruleset_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i]);
+            nft_table_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i]);
     }
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     if (result < 0)
@@ -470,7 +470,7 @@ int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failu
         return 0;
     if (nft_batch_initialise(&batch) < 0)
         return fail(failure, -ENOMEM, "allocate");
-    nft_ruleset_add_skeleton(&batch, &nft_families[family_index], table->has_skeleton);
+    nft_table_add_skeleton(&batch, &nft_families[family_index], table->has_skeleton);
     return nfnl_socket_commit(ruleset->socket, &batch, failure);
 }
 
@@ -488,9 +488,9 @@ int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure)
         const struct nft_table_content *table = &content.tables[i];
 
         if (!ruleset->lacks_family[i] || table->has_skeleton)
-            nft_ruleset_add_skeleton(&batch, &nft_families[i], table->has_skeleton);
+            nft_table_add_skeleton(&batch, &nft_families[i], table->has_skeleton);
         if (table->exists)
-            nft_ruleset_remove(&batch, &nft_families[i]);
+            nft_table_remove(&batch, &nft_families[i]);
     }
     ruleset->is_installed = false;
     return nfnl_socket_commit(ruleset->socket, &batch, failure);
@@ -508,9 +508,9 @@ int ruleset_remove(struct ruleset *ruleset, struct nft_failure *failure)
         return fail(failure, -ENOMEM, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (content.tables[i].exists)
-            nft_ruleset_remove(&batch, &nft_families[i]);
+            nft_table_remove(&batch, &nft_families[i]);
         if (content.tables[i].has_skeleton)
-            nft_ruleset_remove_skeleton(&batch, &nft_families[i]);
+            nft_table_remove_skeleton(&batch, &nft_families[i]);
     }
     return nfnl_socket_commit(ruleset->socket, &batch, failure);
 }

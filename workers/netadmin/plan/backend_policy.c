@@ -1,5 +1,5 @@
-/* Which backends a desired state may name; see policy.h. Runs in anchord-netadmin; pure. */
-#include "workers/netadmin/plan/policy.h"
+/* Which backends a desired state may name; see backend_policy.h. Runs in anchord-netadmin; pure. */
+#include "workers/netadmin/plan/backend_policy.h"
 
 #include "common/text.h"
 #include "workers/netadmin/plan/gateway_claim.h"
@@ -17,7 +17,7 @@ struct refused_address {
 
 /* Prepared once per state, so that each of its thousands of backends costs a few comparisons. */
 struct judge {
-    const struct policy *policy;
+    const struct backend_policy *policy;
     struct ip_subnet subnets[SUBNETS_MAX];
     size_t subnet_count;
     struct refused_address refused[SUBNETS_MAX * REFUSED_PER_SUBNET];
@@ -114,7 +114,8 @@ static int check_maps(const struct judge *judge, const struct map_state *state, 
     return 0;
 }
 
-int policy_check(const struct policy *policy, const struct desired_state *state, char reason[REASON_SIZE])
+int backend_policy_check(const struct backend_policy *policy, const struct desired_state *state,
+                         char reason[REASON_SIZE])
 {
     struct judge judge = {.policy = policy};
     int result;

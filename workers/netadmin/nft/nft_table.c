@@ -1,5 +1,5 @@
-/* Builds the transactions for our tables; see nft_ruleset.h. Runs in anchord-netadmin. */
-#include "workers/netadmin/nft/nft_ruleset.h"
+/* Builds the transactions for our tables; see nft_table.h. Runs in anchord-netadmin. */
+#include "workers/netadmin/nft/nft_table.h"
 
 #include "workers/netadmin/nft/nft_elements.h"
 #include "workers/netadmin/nft/nft_rules.h"
@@ -248,9 +248,9 @@ static void change_external(struct nft_batch *batch, const struct nft_family *fa
 
 /* --- whole transactions ---------------------------------------------------------------------------------- */
 
-void nft_ruleset_install(struct nft_batch *batch, const struct nft_family *family,
-                         const struct nft_table_content *content, const struct network_view *view,
-                         const struct map_difference difference[PROTOCOL_INDEX_MAX_])
+void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
+                       const struct nft_table_content *content, const struct network_view *view,
+                       const struct map_difference difference[PROTOCOL_INDEX_MAX_])
 {
     add_table(batch, family, family->table);
     if (content->exists)
@@ -261,15 +261,15 @@ void nft_ruleset_install(struct nft_batch *batch, const struct nft_family *famil
     for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
         nft_elements_change_map(batch, family, protocol, &difference[protocol]);
     if (content->has_skeleton)
-        nft_ruleset_remove_skeleton(batch, family);
+        nft_table_remove_skeleton(batch, family);
 }
 
-void nft_ruleset_wake(struct nft_batch *batch, const struct nft_family *family)
+void nft_table_wake(struct nft_batch *batch, const struct nft_family *family)
 {
     add_table(batch, family, family->table);
 }
 
-void nft_ruleset_probe(struct nft_batch *batch, const struct nft_family *family)
+void nft_table_probe(struct nft_batch *batch, const struct nft_family *family)
 {
     const struct ip_address any = {.family = IP_FAMILY_6, .bytes = {0x20, 0x01, 0x0d, 0xb8}}; /* RFC 3849 */
     const struct network_view view = {
@@ -295,12 +295,12 @@ static void delete_table(struct nft_batch *batch, const struct nft_family *famil
     nftnl_table_free(table);
 }
 
-void nft_ruleset_remove(struct nft_batch *batch, const struct nft_family *family)
+void nft_table_remove(struct nft_batch *batch, const struct nft_family *family)
 {
     delete_table(batch, family, family->table);
 }
 
-void nft_ruleset_add_skeleton(struct nft_batch *batch, const struct nft_family *family, bool exists)
+void nft_table_add_skeleton(struct nft_batch *batch, const struct nft_family *family, bool exists)
 {
     if (exists)
         delete_table(batch, family, NFT_SKELETON_TABLE);
@@ -310,7 +310,7 @@ void nft_ruleset_add_skeleton(struct nft_batch *batch, const struct nft_family *
     nft_rules_add_skeleton(batch, family);
 }
 
-void nft_ruleset_remove_skeleton(struct nft_batch *batch, const struct nft_family *family)
+void nft_table_remove_skeleton(struct nft_batch *batch, const struct nft_family *family)
 {
     delete_table(batch, family, NFT_SKELETON_TABLE);
 }

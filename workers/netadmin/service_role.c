@@ -1,5 +1,5 @@
-/* netadmin of a service-anchor; see service_anchor.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
-#include "workers/netadmin/service_anchor.h"
+/* netadmin of a service-anchor; see service_role.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
+#include "workers/netadmin/service_role.h"
 
 #include "common/log.h"
 #include "common/sandbox.h"
@@ -11,7 +11,7 @@
 /* No set of conditions: the supervisor hears the first one whatever it is. */
 #define CONDITIONS_UNSENT UINT32_MAX
 
-struct service_anchor {
+struct service_role {
     sd_event *event;
     struct channel *supervisor;
     struct channel *resolver; /* NULL until LINK; for good with a configured gateway */
@@ -21,7 +21,7 @@ struct service_anchor {
     bool is_configured;
 };
 
-static void send_readiness(struct service_anchor *anchor)
+static void send_readiness(struct service_role *anchor)
 {
     uint32_t conditions = (network_has_route(anchor->network) ? (uint32_t)READINESS_ROUTE_INSTALLED : 0) |
                           (network_has_links(anchor->network) ? (uint32_t)READINESS_LINKS_PRESENT : 0);
@@ -38,7 +38,7 @@ static void send_readiness(struct service_anchor *anchor)
 
 static void on_network_changed(struct network *network, void *userdata)
 {
-    struct service_anchor *anchor = userdata;
+    struct service_role *anchor = userdata;
 
     (void)network;
     if (anchor->is_configured)
@@ -46,7 +46,7 @@ static void on_network_changed(struct network *network, void *userdata)
 }
 
 /* Any other failure than a missing permission is tried again by the network half, which has reported it. */
-static void judge(struct service_anchor *anchor, int result)
+static void judge(struct service_role *anchor, int result)
 {
     if (result == -EPERM)
         (void)sd_event_exit(anchor->event, EXIT_STATUS_CONFIGURATION);
@@ -57,7 +57,7 @@ static void judge(struct service_anchor *anchor, int result)
 static void on_resolver_message(struct channel *channel, const struct message_header *message, int descriptor,
                                 void *userdata)
 {
-    struct service_anchor *anchor = userdata;
+    struct service_role *anchor = userdata;
 
     switch (message->type) {
     case MESSAGE_GATEWAYS:
@@ -72,14 +72,14 @@ static void on_resolver_message(struct channel *channel, const struct message_he
 /* The gateways stay as they are (SA-2). */
 static void on_resolver_closed(struct channel *channel, int error, const char *reason, void *userdata)
 {
-    struct service_anchor *anchor = userdata;
+    struct service_role *anchor = userdata;
 
     if (error < 0)
         log_error("connection to the resolver ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
     anchor->resolver = channel_free(channel);
 }
 
-static void handle_link(struct service_anchor *anchor, const struct message_link *message, int descriptor)
+static void handle_link(struct service_role *anchor, const struct message_link *message, int descriptor)
 {
     const struct channel_callbacks callbacks = {on_resolver_message, on_resolver_closed, anchor};
     int result;
@@ -103,7 +103,7 @@ static void handle_link(struct service_anchor *anchor, const struct message_link
 
 /* --- the supervisor -------------------------------------------------------------------------------------- */
 
-static void handle_configuration(struct service_anchor *anchor, const struct message_configure_netadmin *message)
+static void handle_configuration(struct service_role *anchor, const struct message_configure_netadmin *message)
 {
     log_set_level((enum log_level)message->log_level);
     if (message->role != ANCHOR_ROLE_SERVICE) {
@@ -116,7 +116,7 @@ static void handle_configuration(struct service_anchor *anchor, const struct mes
     judge(anchor, network_use_pinned_gateways(anchor->network));
 }
 
-static void handle_stop(struct service_anchor *anchor, const struct message_stop *message)
+static void handle_stop(struct service_role *anchor, const struct message_stop *message)
 {
     if (message->mode == STOP_TEAR_DOWN && network_tear_down(anchor->network) < 0)
         log_error("nat teardown", LOG_TEXT("operation", "remove routes and rules")); /* the reason was reported */
@@ -125,7 +125,7 @@ static void handle_stop(struct service_anchor *anchor, const struct message_stop
 
 static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
-    struct service_anchor *anchor = userdata;
+    struct service_role *anchor = userdata;
 
     switch (message->type) {
     case MESSAGE_LINK:
@@ -143,7 +143,7 @@ static void on_supervisor_message(const struct message_header *message, int desc
     }
 }
 
-struct service_anchor *service_anchor_free(struct service_anchor *anchor)
+struct service_role *service_role_free(struct service_role *anchor)
 {
     if (!anchor)
         return NULL;
@@ -155,9 +155,9 @@ struct service_anchor *service_anchor_free(struct service_anchor *anchor)
     return NULL;
 }
 
-int service_anchor_new(sd_event *event, struct service_anchor **ret)
+int service_role_new(sd_event *event, struct service_role **ret)
 {
-    CLEANUP(service_anchor_freep) struct service_anchor *anchor = calloc(1, sizeof(*anchor));
+    CLEANUP(service_role_freep) struct service_role *anchor = calloc(1, sizeof(*anchor));
     int result;
 
     if (!anchor)

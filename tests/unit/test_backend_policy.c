@@ -1,5 +1,5 @@
 /* Unit tests of workers/netadmin/policy: which backends a desired state may name (DESIGN §1). */
-#include "workers/netadmin/plan/policy.h"
+#include "workers/netadmin/plan/backend_policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,7 @@ static struct wire_network shared_network(void)
 static int judge(const char *backend, char reason[REASON_SIZE])
 {
     const struct wire_network shared = shared_network();
-    const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
+    const struct backend_policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
     struct desired_state state = {0};
     struct ip_address address;
     struct map_element element = {.port = 25, .backend_port = 25, .backend = {172, 30, 0, 5}};
@@ -48,7 +48,7 @@ static int judge(const char *backend, char reason[REASON_SIZE])
     memcpy(element.backend, address.bytes, sizeof(element.backend));
     assert_int_equal(map_add(&state.open.maps[family_index_from_family(address.family)][PROTOCOL_INDEX_TCP], &element),
                      0);
-    result = policy_check(&policy, &state, reason);
+    result = backend_policy_check(&policy, &state, reason);
     desired_state_clear(&state);
     return result;
 }
@@ -103,7 +103,7 @@ static void everything_else_is_refused_with_its_reason(void **state)
 static void later_port_of_a_run_is_checked_too(void **state)
 {
     const struct wire_network shared = shared_network();
-    const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
+    const struct backend_policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
     struct desired_state wanted = {0};
     struct map_element element = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
     char reason[REASON_SIZE];
@@ -113,7 +113,7 @@ static void later_port_of_a_run_is_checked_too(void **state)
         element.backend[3] = element.port == 9 ? 1 : 5;
         assert_int_equal(map_add(&wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_UDP], &element), 0);
     }
-    assert_int_equal(policy_check(&policy, &wanted, reason), -EPERM);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), -EPERM);
     assert_non_null(strstr(reason, "port 9 "));
     desired_state_clear(&wanted);
 }
@@ -121,15 +121,15 @@ static void later_port_of_a_run_is_checked_too(void **state)
 static void network_without_subnets_allows_nothing(void **state)
 {
     const struct wire_network nothing = {.name = "transit"};
-    const struct policy policy = {.shared = &nothing, .own = own, .own_count = ARRAY_LENGTH(own)};
+    const struct backend_policy policy = {.shared = &nothing, .own = own, .own_count = ARRAY_LENGTH(own)};
     const struct map_element element = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
     struct desired_state wanted = {0};
     char reason[REASON_SIZE];
 
     (void)state;
-    assert_int_equal(policy_check(&policy, &wanted, reason), 0);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), 0);
     assert_int_equal(map_add(&wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
-    assert_int_equal(policy_check(&policy, &wanted, reason), -EPERM);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), -EPERM);
     desired_state_clear(&wanted);
 }
 
@@ -137,27 +137,27 @@ static void network_without_subnets_allows_nothing(void **state)
 static void one_element_too_many_is_refused(void **state)
 {
     const struct wire_network shared = shared_network();
-    const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
+    const struct backend_policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
     struct desired_state wanted = {0};
     char reason[REASON_SIZE];
 
     (void)state;
     wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].count = MAP_ELEMENTS_MAX - 1;
     wanted.open.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 1;
-    assert_int_equal(policy_check(&policy, &wanted, reason), 0);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), 0);
     wanted.open.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 2;
-    assert_int_equal(policy_check(&policy, &wanted, reason), -E2BIG);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), -E2BIG);
     assert_string_equal(reason, "more map elements than are allowed");
     wanted.open.maps[FAMILY_INDEX_6][PROTOCOL_INDEX_UDP].count = 1;
     wanted.withheld.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].count = 1;
-    assert_int_equal(policy_check(&policy, &wanted, reason), -E2BIG);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), -E2BIG);
 }
 
 /* What Docker's configuration does not say: the bridge has the first address, and the host listens there. */
 static void a_bridge_address_that_is_not_named_is_worked_out(void **state)
 {
     struct wire_network shared = shared_network();
-    const struct policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
+    const struct backend_policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
     const struct map_element bridge4 = {.port = 22, .backend_port = 22, .backend = {172, 30, 0, 1}};
     const struct map_element bridge6 = {.port = 22, .backend_port = 22, .backend = {0xfd, 0x30, [15] = 1}};
     const struct map_element *const elements[] = {&bridge4, &bridge6};
@@ -169,7 +169,7 @@ static void a_bridge_address_that_is_not_named_is_worked_out(void **state)
         struct desired_state wanted = {0};
 
         assert_int_equal(map_add(&wanted.open.maps[i][PROTOCOL_INDEX_TCP], elements[i]), 0);
-        assert_int_equal(policy_check(&policy, &wanted, reason), -EPERM);
+        assert_int_equal(backend_policy_check(&policy, &wanted, reason), -EPERM);
         assert_non_null(strstr(reason, "is the gateway of the shared network"));
         desired_state_clear(&wanted);
     }

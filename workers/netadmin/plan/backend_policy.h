@@ -8,7 +8,7 @@
 
 #include "workers/netadmin/plan/map_state.h"
 
-struct policy {
+struct backend_policy {
     const struct wire_network *shared;
     const struct ip_address *own; /* every address that an interface of this namespace holds */
     size_t own_count;
@@ -20,5 +20,5 @@ struct policy {
  * MAP_ELEMENTS_MAX elements, open and withheld together. Returns 0, or -EPERM / -E2BIG with `reason` filled: the state
  * is refused whole.
  */
-int policy_check(const struct policy *policy, const struct desired_state *state, char reason[REASON_SIZE])
-    __attribute__((warn_unused_result));
+int backend_policy_check(const struct backend_policy *policy, const struct desired_state *state,
+                         char reason[REASON_SIZE]) __attribute__((warn_unused_result));

@@ -11,9 +11,9 @@
 
 #include <systemd/sd-event.h>
 
-struct service_anchor;
+struct service_role;
 
 /* Joins `event`. Opens sockets: before the sandbox is sealed. Returns 0, or a negative errno (logged). */
-int service_anchor_new(sd_event *event, struct service_anchor **ret) __attribute__((warn_unused_result));
-struct service_anchor *service_anchor_free(struct service_anchor *anchor);
-DEFINE_POINTER_CLEANUP(struct service_anchor, (void)service_anchor_free, service_anchor_freep);
+int service_role_new(sd_event *event, struct service_role **ret) __attribute__((warn_unused_result));
+struct service_role *service_role_free(struct service_role *anchor);
+DEFINE_POINTER_CLEANUP(struct service_role, (void)service_role_free, service_role_freep);

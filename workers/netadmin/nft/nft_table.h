@@ -17,21 +17,21 @@
  * ensures table, chains and sets, replaces all rules, and changes the elements of `external` to the view's
  * addresses and those of the maps by `difference`. A skeleton beside it goes in the same transaction.
  */
-void nft_ruleset_install(struct nft_batch *batch, const struct nft_family *family,
-                         const struct nft_table_content *content, const struct network_view *view,
-                         const struct map_difference difference[PROTOCOL_INDEX_MAX_]);
+void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
+                       const struct nft_table_content *content, const struct network_view *view,
+                       const struct map_difference difference[PROTOCOL_INDEX_MAX_]);
 
 /* Wakes a table that somebody made dormant; a transaction of its own, since it cannot get chains in the same. */
-void nft_ruleset_wake(struct nft_batch *batch, const struct nft_family *family);
+void nft_table_wake(struct nft_batch *batch, const struct nft_family *family);
 
 /* The same objects under a name that nobody uses, for a dry run: does this kernel know all that we need? */
-void nft_ruleset_probe(struct nft_batch *batch, const struct nft_family *family);
+void nft_table_probe(struct nft_batch *batch, const struct nft_family *family);
 
 /* delete table ip anchord_v4 */
-void nft_ruleset_remove(struct nft_batch *batch, const struct nft_family *family);
+void nft_table_remove(struct nft_batch *batch, const struct nft_family *family);
 
 /* Adds to `batch` what makes the skeleton of one family right (WALL-3): anew when it `exists`. */
-void nft_ruleset_add_skeleton(struct nft_batch *batch, const struct nft_family *family, bool exists);
+void nft_table_add_skeleton(struct nft_batch *batch, const struct nft_family *family, bool exists);
 
 /* delete table ip anchord_skeleton */
-void nft_ruleset_remove_skeleton(struct nft_batch *batch, const struct nft_family *family);
+void nft_table_remove_skeleton(struct nft_batch *batch, const struct nft_family *family);

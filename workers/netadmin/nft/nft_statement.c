@@ -1,5 +1,5 @@
-/* Words to write a rule with; see nft_rule.h. Runs in anchord-netadmin. */
-#include "workers/netadmin/nft/nft_rule.h"
+/* Words to write a rule with; see nft_statement.h. Runs in anchord-netadmin. */
+#include "workers/netadmin/nft/nft_statement.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 
