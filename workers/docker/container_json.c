@@ -1,11 +1,14 @@
 /*
  * GET /containers/json, one container at a time; see records.h. Reads foreign bytes, runs without any privilege.
  *
- *     [{"Id": "8dfa…", "Names": ["/web"], "Created": 1763826000, "State": "running", "Status": "Up 3 minutes
- * (healthy)", "Command": "/usr/libexec/anchord/anchord-init service-anchor", "HostConfig": {"NetworkMode":
- * "mail_transit"}, "Labels": {"anchord.expose": "tcp/80"}, "NetworkSettings": {"Networks": {"transit": {"NetworkID":
- * "7ea2…", "IPAddress": "172.30.0.5", "GlobalIPv6Address": "fd30::5", "MacAddress": "02:42:ac:1e:00:05", "GwPriority":
- * 0}}}}, …]
+ *     [{"Id": "8dfa…", "Names": ["/web"], "Created": 1763826000,
+ *       "State": "running", "Status": "Up 3 minutes (healthy)",
+ *       "Command": "/usr/libexec/anchord/anchord-init service-anchor",
+ *       "HostConfig": {"NetworkMode": "mail_transit"},
+ *       "Labels": {"anchord.expose": "tcp/80"},
+ *       "NetworkSettings": {"Networks": {"transit": {
+ *           "NetworkID": "7ea2…", "IPAddress": "172.30.0.5", "GlobalIPv6Address": "fd30::5",
+ *           "MacAddress": "02:42:ac:1e:00:05", "GwPriority": 0}}}}, …]
  */
 #include "workers/docker/parser.h"
 

@@ -1,9 +1,8 @@
 /*
  * One container recreated in the network namespace that its target has now, without ever being without it (LIFE-7).
  *
- *     forwards: look at the containers that it refers to -> rename the old one -> policy "no" -> create the new -> look
- * at it -> stop the old -> start the new
- *               -> verify -> remove the old
+ *     forwards: look at the containers that it refers to -> rename the old one -> policy "no" -> create the new
+ *               -> look at it -> stop the old -> start the new -> verify -> remove the old
  *     back:     remove the new -> the old one's policy -> start it if it ran -> its name
  *
  * The old name is a journal from the first step to the last (journal.h), and the new container carries the old one's

@@ -2,9 +2,10 @@
  * A kernel that cannot serve netlink requests for a while, as netadmin sees it: preloaded into anchord-netadmin by
  * test_netadmin_hardship.py and test_netadmin_lease_crash.py, with the privileges of that.
  *
- *     REFUSE_NETLINK="dump ENOBUFS 4"    the first four requests of that kind fail. Of conntrack there are dump,
- * delete, count and answer: there the kernel does its work, and what it says is lost; unclaim is the removal of the
- * gateway address that the tests claim
+ *     REFUSE_NETLINK="dump ENOBUFS 4"    the first four requests of that kind fail
+ *
+ * Of conntrack there are dump, delete, count and answer: there the kernel does its work, and what it says is lost;
+ * unclaim is the removal of the gateway address that the tests claim.
  *
  * libmnl sends with sendto(2) only, and nfnl_socket.c receives with recvfrom(2).
  */

@@ -20,9 +20,10 @@ struct remedies {
 /*
  * What mends all dependents of `owner`, in the order in which it is to be run:
  *
- *     docker compose -p mail --project-directory /srv/mail -f /srv/mail/compose.yaml up -d --no-deps --force-recreate
- * web docker rm --force batch          its owner is gone, and Compose did not make it docker restart web batch its
- * owner was started again: the same container joins anew
+ *     docker compose -p mail --project-directory /srv/mail -f /srv/mail/compose.yaml
+ *         up -d --no-deps --force-recreate web
+ *     docker rm --force batch          its owner is gone, and Compose did not make it
+ *     docker restart web batch         its owner was started again: the same container joins anew
  *
  * Returns 0 or -ENOMEM with nothing to release.
  */

@@ -2,10 +2,18 @@
  * The external interface's own addresses (ADDR-1, ADDR-2, NAT-9); see network_internal.h. Runs in anchord-netadmin with
  * CAP_NET_ADMIN.
  *
- * From one address to the next, each step as soon as the one before it is seen in the kernel: the new one enters the
- * set `external`; it is added; neighbours are told (network_announce.c); gateway, routes and egress follow; a moment
- * later the old one goes, then its element and its flows. Every step looks at the kernel only, so that a successor goes
- * on wherever somebody died.
+ * From one address to the next (NAT-9), each step as soon as the one before it is seen in the kernel:
+ *
+ *     LEASE             lease_policy.c takes it, address_plan.c wants the new address beside the old one
+ *     1 element         set `external`     on_changed() -> ruleset.c; network_view_applied() leads to 2
+ *     2 address         ip address add     network_add_addresses(), may_add()
+ *     3 gateway         in both tables     choose_in_force(), network_apply_family(): once 2 can be used (IPv6: DAD)
+ *     4 announcement    HELD               network_announce(): in the same turn as 3
+ *     5 egress          IPv6: snat to …    on_changed() -> ruleset.c; IPv4's masquerade takes the primary address
+ *     6 old address     ip address del     network_remove_addresses(): HANDOVER_DELAY after 3, or in a hurry at once
+ *     7 old element     and its flows      on_changed() -> ruleset.c -> conntrack.c
+ *
+ * Every step looks at the kernel only, so that a successor goes on wherever somebody died.
  */
 #include "common/clock.h"
 #include "common/log.h"
