@@ -43,8 +43,7 @@ def test_an_outside_server_on_an_exposed_port_number_is_still_outside(lab, mail,
     assert mail.probe(origin, "tcp", outside, OUTSIDE_PORT).startswith(f"outside {mail.at(family)} ")
 
 
-# Open fault: over IPv6 a container does get a redirect (docs/security.md, "What still tells it from a host"); 6 belongs here.
-@pytest.mark.parametrize("family", [4])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_nobody_is_redirected_around_the_anchor(lab, mail, family):
     """A router whose answer leaves where the question came in says so with an ICMP redirect (RFC 1812, 5.2.7.2): a
     container would learn a way around the NAT, and a LAN host that there is a router."""

@@ -62,6 +62,32 @@ def test_nat9_hairpin_reaches_the_projects_own_address(exposed, protocol, addres
     assert ASK[protocol](getattr(exposed, who), address, 80)[0] == "one"
 
 
+REDIRECT = {4: 5, 6: 137}  # RFC 792; RFC 4861 §4.5
+ECHO_REPLY = {4: 0, 6: 129}  # RFC 792; RFC 4443 §4.2
+
+
+@pytest.mark.parametrize("own", (LAN4, LAN6))
+def test_nat9_nobody_is_redirected_around_the_anchor(exposed, own):
+    """A question that leaves where it came in makes a router tell of the shorter way (RFC 1812 §5.2.7.2): with it the
+    container would go around the NAT, and the backend's answer too."""
+    version = 6 if ":" in own else 4
+    protocol = socket.IPPROTO_ICMPV6 if version == 6 else socket.IPPROTO_ICMP
+    heard = []
+    with exposed.two.socket(lab_module.family_of(own), socket.SOCK_RAW, protocol) as asker, \
+            exposed.one.socket(lab_module.family_of(own), socket.SOCK_RAW, protocol) as backend:
+        for _ in range(3):
+            for transport in PROTOCOLS:
+                assert ASK[transport](exposed.two, own, 80)[0] == "one"
+        for namespace, errors in ((exposed.two, asker), (exposed.one, backend)):
+            assert pings(namespace, own)  # what was sent before this answer has come before it
+            kind = None
+            while kind != ECHO_REPLY[version]:
+                packet = errors.recv(2000)
+                kind = packet[0] if version == 6 else packet[20]
+                heard.append(kind)
+    assert REDIRECT[version] not in heard
+
+
 def test_nat9_only_external_addresses_are_translated(exposed):
     exposed.serve(exposed.anchor, "anchor", "tcp", 80, "0.0.0.0")
     exposed.serve(exposed.anchor, "anchor", "tcp", 80, "::")

@@ -32,6 +32,7 @@ const struct nft_chain nft_chains[NFT_CHAIN_INDEX_MAX_] = {
     [NFT_CHAIN_FORWARD_TTL] = {"forward_ttl", "filter", NF_INET_FORWARD, NF_IP_PRI_MANGLE, NF_ACCEPT},
     [NFT_CHAIN_FORWARD] = {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, NF_DROP},
     [NFT_CHAIN_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, NF_DROP},
+    [NFT_CHAIN_OUTPUT] = {"output", "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER, NF_ACCEPT},
 };
 
 const char *const nft_set_names[NFT_SET_INDEX_MAX_] = {

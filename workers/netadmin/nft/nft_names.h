@@ -47,6 +47,7 @@ enum nft_chain_index {
     NFT_CHAIN_FORWARD_TTL,
     NFT_CHAIN_FORWARD,
     NFT_CHAIN_INPUT,
+    NFT_CHAIN_OUTPUT,
     NFT_CHAIN_INDEX_MAX_,
 };
 extern const struct nft_chain nft_chains[NFT_CHAIN_INDEX_MAX_];

@@ -495,6 +495,25 @@ static void add_input_inner(const struct rules_context *context)
     rule_end(&rule, "inner address on its own network");
 }
 
+/*
+ * chain output {
+ *     icmp type redirect drop comment "one machine is no router"   (ip6: icmpv6 type nd-redirect)
+ * }
+ * NAT-9: a hairpin flow leaves where it came in, and the kernel tells the container of the shorter way, around the NAT.
+ * IPv6 has no setting against it. NAT itself drops redirects about what it translated, but not about a flow's first
+ * packet, which conntrack does not know yet when the redirect is made (net/ipv6/ip6_output.c: before the hook
+ * `forward`).
+ */
+static void add_output(const struct rules_context *context)
+{
+    uint8_t redirect = context->family->family == IP_FAMILY_4 ? ICMP_REDIRECT : NEIGHBOUR_REDIRECT_TYPE;
+    struct rule rule = begin(context, NFT_CHAIN_OUTPUT);
+
+    rule_match_icmp_types(&rule, redirect, redirect);
+    rule_verdict(&rule, NF_DROP);
+    rule_end(&rule, "one machine is no router");
+}
+
 void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, const char *table,
                    const struct network_view *view)
 {
@@ -514,6 +533,7 @@ void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, con
         add_input_link6(&context);
     add_input_closed(&context);
     add_input_inner(&context);
+    add_output(&context);
 }
 
 /*
