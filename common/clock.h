@@ -6,12 +6,10 @@
  */
 #pragma once
 
+#include "common/time_units.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-#define NANOSECONDS_PER_SECOND       UINT64_C(1000000000)
-#define MICROSECONDS_PER_SECOND      UINT64_C(1000000)
-#define MICROSECONDS_PER_MILLISECOND UINT64_C(1000)
 
 /* RFC 3339 with microseconds and `Z`, e.g. 2026-11-22T15:04:05.123456Z, and its NUL. */
 #define CLOCK_TEXT_SIZE 28

@@ -6,8 +6,10 @@
 #include "tests/fuzz/fake_kernel.h"
 #include "tests/fuzz/target.h"
 #include "workers/netadmin/link/address_keeper.h"
+#include "workers/netadmin/link/device_settings.h"
 #include "workers/netadmin/link/link_local.h"
-#include "workers/netadmin/link/link_table.h"
+#include "workers/netadmin/link/link_reading.h"
+#include "workers/netadmin/plan/links.h"
 #include "workers/netadmin/route/route_table.h"
 #include "workers/netadmin/route/routing_rules.h"
 

@@ -1,7 +1,7 @@
 /* Unit tests of netadmin's plan for the external interface's addresses (ADDR-1, ADDR-2, ADDR-6). */
 #include "workers/netadmin/plan/address_plan.h"
 
-#include "workers/netadmin/route/route_table.h"
+#include "workers/netadmin/plan/route_plan.h"
 
 #include <linux/if_addr.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* Unit tests of netadmin's choice of the IPv6 egress addresses (NAT-8, ADDR-1 to ADDR-3). */
 #include "workers/netadmin/plan/egress_choice.h"
 
-#include "workers/netadmin/route/route_table.h"
+#include "workers/netadmin/plan/route_plan.h"
 
 #include <linux/if_addr.h>
 #include <setjmp.h>

@@ -5,11 +5,12 @@
 #include "tests/fuzz/fake_kernel.h"
 #include "tests/unit/failing_memory.h"
 #include "workers/netadmin/conntrack/conntrack.h"
-#include "workers/netadmin/link/link_table.h"
+#include "workers/netadmin/link/link_reading.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/nft/nft_table.h"
 #include "workers/netadmin/plan/exposure_state.h"
+#include "workers/netadmin/plan/links.h"
 #include "workers/netadmin/plan/map_difference.h"
 
 #include <netinet/in.h>

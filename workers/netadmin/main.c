@@ -6,8 +6,8 @@
  */
 #include "common/log.h"
 #include "protocol/supervised.h"
+#include "workers/netadmin/closing.h"
 #include "workers/netadmin/netadmin.h"
-#include "workers/netadmin/nft/closing.h"
 #include "workers/netadmin/service_role.h"
 
 #include <linux/capability.h>

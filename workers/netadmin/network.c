@@ -12,6 +12,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "workers/netadmin/link/claimed_addresses.h"
+#include "workers/netadmin/link/link_reading.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/plan/gateway_claim.h"
 #include "workers/netadmin/route/route_table.h"

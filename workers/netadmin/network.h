@@ -13,7 +13,7 @@
 #include "common/cleanup.h"
 #include "protocol/channel.h"
 #include "protocol/messages.h"
-#include "workers/netadmin/plan/inner_prefixes.h"
+#include "workers/netadmin/plan/network_view.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,25 +32,6 @@ struct network_callbacks {
     /* What became of a lease that network_set_lease() took. Called from the event loop or from network_set_lease(). */
     void (*on_lease_applied)(struct network *network, const struct message_lease_applied *answer, void *userdata);
     void *userdata;
-};
-
-/* What the ruleset needs to know about the two interfaces, and of the others. */
-struct network_view {
-    char external_name[INTERFACE_NAME_SIZE];
-    char shared_name[INTERFACE_NAME_SIZE];
-    uint32_t external_index;
-    uint32_t shared_index;
-    /* The external interface's addresses of both families, sorted; without link-local ones and without those that are
-     * still tentative or failed their duplicate address detection, but with those that are about to be added (NAT-9).
-     */
-    struct ip_address external[LINK_ADDRESSES_MAX];
-    size_t external_count;
-    /* The sources of forwarded v6 (NAT-8): to everywhere, and to fc00::/7; family none if there is none. */
-    struct ip_address egress6_global;
-    struct ip_address egress6_unique_local;
-    /* The subnets of every other link, by FAMILY_INDEX_…: no source of theirs comes from outside (WALL-1). */
-    struct ip_subnet inner[FAMILY_INDEX_MAX_][INNER_PREFIXES_MAX];
-    size_t inner_count[FAMILY_INDEX_MAX_];
 };
 
 /*

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "protocol/metrics.h"
 #include "workers/netadmin/link/claimed_addresses.h"
+#include "workers/netadmin/link/device_settings.h"
 #include "workers/netadmin/link/link_local.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/route/route_table.h"

@@ -8,12 +8,12 @@
 #pragma once
 
 #include "workers/netadmin/link/address_keeper.h"
-#include "workers/netadmin/link/link_table.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/plan/address_plan.h"
 #include "workers/netadmin/plan/gateway_choice.h"
 #include "workers/netadmin/plan/gateway_probe.h"
 #include "workers/netadmin/plan/inner_prefixes.h"
+#include "workers/netadmin/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
 
 /* Places that can fail each for themselves; a failure is said once, until the place works or fails otherwise. */

@@ -1,6 +1,7 @@
 /* What the network half says in the log; see network_internal.h. Runs in anchord-netadmin, no privilege. */
 #include "common/log.h"
 #include "common/text.h"
+#include "workers/netadmin/link/device_settings.h"
 #include "workers/netadmin/network_internal.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 
 #include "workers/netadmin/link/address_change.h"
 #include "workers/netadmin/plan/gateway_claim.h"
-#include "workers/netadmin/route/route_table.h"
+#include "workers/netadmin/plan/route_plan.h"
 
 #include <linux/if_addr.h>
 

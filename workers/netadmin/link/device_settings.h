@@ -6,24 +6,8 @@
  */
 #pragma once
 
+#include "workers/netadmin/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
-
-/* IPV4_DEVCONF_… of linux/ip.h, with the names that sysctl(8) gives them below net.ipv4.conf.IF. */
-struct device_settings {
-    uint32_t forwarding;
-    uint32_t arp_ignore;
-    uint32_t arp_announce;
-    uint32_t promote_secondaries;
-    uint32_t
-        route_length6; /* net.ipv6.conf.IF.accept_ra_rt_info_max_plen; more specific routes of routers are not taken */
-    uint32_t ipv6_flags; /* enum link_ipv6_flag of protocol/messages.h */
-};
-
-/* Which of the two sides of the anchor a device is on. */
-enum device_side {
-    DEVICE_SIDE_EXTERNAL,
-    DEVICE_SIDE_SHARED,
-};
 
 /* Reads what RTM_NEWLINK says in IFLA_AF_SPEC (or NULL). */
 struct device_settings device_settings_parse(const struct nlattr *af_spec);

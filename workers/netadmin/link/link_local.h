@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "workers/netadmin/link/link_table.h"
+#include "workers/netadmin/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
 
 /*

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "workers/netadmin/network.h"
 #include "workers/netadmin/nft/nft_batch.h"
 #include "workers/netadmin/nft/nft_names.h"
+#include "workers/netadmin/plan/network_view.h"
 
 /* Adds every rule of one family's table, in order; the chains exist and are empty. */
 void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, const char *table,

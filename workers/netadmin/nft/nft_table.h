@@ -7,10 +7,10 @@
  */
 #pragma once
 
-#include "workers/netadmin/network.h"
 #include "workers/netadmin/nft/nft_batch.h"
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/plan/map_difference.h"
+#include "workers/netadmin/plan/network_view.h"
 
 /*
  * Adds to `batch` what makes one family's table right, given what it holds: removes what others put there,

@@ -7,9 +7,9 @@
  */
 #pragma once
 
-#include "workers/netadmin/network.h"
 #include "workers/netadmin/nft/nfnl_socket.h"
 #include "workers/netadmin/plan/map_state.h"
+#include "workers/netadmin/plan/network_view.h"
 
 struct ruleset;
 

@@ -2,7 +2,7 @@
  */
 #include "workers/netadmin/plan/address_plan.h"
 
-#include "workers/netadmin/route/route_table.h"
+#include "workers/netadmin/plan/route_plan.h"
 
 #include <linux/if_addr.h>
 

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "common/address.h"
-#include "workers/netadmin/link/link_table.h"
 #include "workers/netadmin/plan/lease_policy.h"
+#include "workers/netadmin/plan/links.h"
 
 #include <stdbool.h>
 #include <stddef.h>

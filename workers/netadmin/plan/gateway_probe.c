@@ -1,7 +1,7 @@
 /* Claim, ask or wait; see gateway_probe.h. Pure; runs in anchord-netadmin and its tests. */
 #include "workers/netadmin/plan/gateway_probe.h"
 
-#include "common/clock.h"
+#include "common/time_units.h"
 
 static struct gateway_probe *find(struct gateway_probes *probes, const struct ip_address *address)
 {

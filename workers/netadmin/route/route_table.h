@@ -39,30 +39,12 @@
 #pragma once
 
 #include "common/address.h"
-#include "workers/netadmin/link/link_table.h"
 #include "workers/netadmin/plan/gateway_choice.h"
-#include "workers/netadmin/plan/inner_prefixes.h"
+#include "workers/netadmin/plan/route_plan.h"
 #include "workers/netlink/rtnetlink.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* "an" and the next. Tables 256 … 2^32-1 are free (linux/rtnetlink.h). */
-#define ROUTE_TABLE_NUMBER       UINT32_C(24942)
-#define INNER_ROUTE_TABLE_NUMBER UINT32_C(24943)
-/* Of our routes in main: half of all addresses. */
-#define HALF_PREFIX_LENGTH 1
-/* RTPROT_… and FRA_PROTOCOL of all that is ours; 'n'. Neither linux/rtnetlink.h nor iproute2's rt_protos has it. */
-#define ROUTE_PROTOCOL UINT8_C(110)
-
-/* A default route is wanted through this link; NULL or a link that is down: only `unreachable default`. */
-struct route_wish {
-    uint8_t family; /* enum ip_family */
-    uint32_t table; /* ROUTE_TABLE_NUMBER, or RT_TABLE_MAIN without policy routing */
-    const struct network_link *external;
-    const struct gateway_choice *choice;
-    const struct lease *lease; /* whose routes are wanted, too; NULL without one */
-};
 
 /*
  * Brings the table to the wish. Foreign default routes in table 24942 are removed, other foreign routes left alone.

@@ -3,7 +3,7 @@
 
 #include "common/address.h"
 #include "common/text.h"
-#include "workers/netadmin/route/route_table.h"
+#include "workers/netadmin/plan/route_plan.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>

@@ -1,19 +1,32 @@
 /*
- * What this namespace's links and addresses are: one consistent picture, read anew by two dumps.
+ * What this namespace's links and addresses are, as values: one consistent picture.
  *
- * Used by the network half of anchord-netadmin. Notifications only say that the picture may be old: there are
- * a handful of links, so reading all of them costs less than a tenth of a millisecond and cannot go astray.
- * Values only, no privilege needed.
+ * Filled by link_reading.c, read by everything of the network half of anchord-netadmin; pure, no privilege.
  */
 #pragma once
 
 #include "common/address.h"
 #include "protocol/messages.h"
-#include "workers/netadmin/link/device_settings.h"
-#include "workers/netlink/rtnetlink.h"
 
 #include <linux/if_addr.h>
 #include <stdbool.h>
+
+/* IPV4_DEVCONF_… of linux/ip.h, with the names that sysctl(8) gives them below net.ipv4.conf.IF. */
+struct device_settings {
+    uint32_t forwarding;
+    uint32_t arp_ignore;
+    uint32_t arp_announce;
+    uint32_t promote_secondaries;
+    uint32_t
+        route_length6; /* net.ipv6.conf.IF.accept_ra_rt_info_max_plen; more specific routes of routers are not taken */
+    uint32_t ipv6_flags; /* enum link_ipv6_flag of protocol/messages.h */
+};
+
+/* Which of the two sides of the anchor a device is on. */
+enum device_side {
+    DEVICE_SIDE_EXTERNAL,
+    DEVICE_SIDE_SHARED,
+};
 
 struct link_address {
     struct ip_address address;
@@ -52,19 +65,6 @@ struct link_table {
 
 /* Frees what the table holds and leaves it empty. */
 void link_table_clear(struct link_table *table);
-
-/*
- * Fills `ret`, which must be empty and which the caller clears. Returns 0; -EINTR when the state changed
- * meanwhile (read again); else a negative errno with the failed request in *request. *ret is empty then.
- */
-int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
-    __attribute__((warn_unused_result));
-
-/*
- * Reads the address of an RTM_NEWADDR or RTM_DELADDR. Returns the index of its link, or 0 when it is none of either
- * family.
- */
-uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address *ret);
 
 bool link_table_equal(const struct link_table *a, const struct link_table *b);
 

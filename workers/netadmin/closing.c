@@ -1,5 +1,5 @@
 /* Closed before the tables come and while they go; see closing.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
-#include "workers/netadmin/nft/closing.h"
+#include "workers/netadmin/closing.h"
 
 #include "common/log.h"
 

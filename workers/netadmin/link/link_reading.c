@@ -1,7 +1,8 @@
-/* Links and addresses; see link_table.h. Runs in anchord-netadmin; needs its request socket only. */
-#include "workers/netadmin/link/link_table.h"
+/* Links and addresses; see link_reading.h. Runs in anchord-netadmin; needs its request socket only. */
+#include "workers/netadmin/link/link_reading.h"
 
 #include "common/text.h"
+#include "workers/netadmin/link/device_settings.h"
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -16,12 +17,6 @@ struct reading {
     struct link_table *table;
     int error;
 };
-
-void link_table_clear(struct link_table *table)
-{
-    free(table->links);
-    *table = (struct link_table){0};
-}
 
 /* Returns a zeroed link at the end of the table, or NULL. */
 static struct network_link *append_link(struct reading *reading)
@@ -183,22 +178,4 @@ int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *reque
     if (result < 0)
         link_table_clear(ret);
     return result;
-}
-
-bool link_table_equal(const struct link_table *a, const struct link_table *b)
-{
-    return a->count == b->count && (a->count == 0 || memcmp(a->links, b->links, a->count * sizeof(*a->links)) == 0);
-}
-
-const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac)
-{
-    const struct network_link *found = NULL;
-
-    for (size_t i = 0; i < table->count; i++) {
-        const struct network_link *link = &table->links[i];
-
-        if (mac_address_equal(&link->mac, mac) && (!found || link->index < found->index))
-            found = link;
-    }
-    return found;
 }
