@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/link/link_reading.h"
+#include "workers/netadmin/link/neighbours.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/plan/gateway_claim.h"
 #include "workers/netadmin/route/route_table.h"
@@ -36,14 +37,6 @@
 /* Seconds between retries after a failure that no notification may follow: 1, 2, 4 … 64. */
 #define RETRY_SHIFT_MAX 6
 
-const struct network_link *network_find_link(const struct network *network, enum device_side side)
-{
-    const struct wire_network *wire =
-        side == DEVICE_SIDE_EXTERNAL ? &network->topology.external : &network->topology.shared;
-
-    return network->has_topology ? link_table_find_mac(&network->links, &wire->mac) : NULL;
-}
-
 /* Reads links and addresses; *ret_differs says whether they are others than before. */
 static int read_links(struct network *network, bool *ret_differs)
 {
@@ -52,19 +45,19 @@ static int read_links(struct network *network, bool *ret_differs)
     int result = -EINTR;
 
     for (int i = 0; i < READ_ATTEMPTS && result == -EINTR; i++)
-        result = link_table_read(network->rtnetlink, &request, &fresh);
-    if (network_report_result(network, NETWORK_STEP_LINKS, &request, result) < 0)
+        result = link_table_read(network->ground.rtnetlink, &request, &fresh);
+    if (network_ground_report(&network->ground, NETWORK_STEP_LINKS, &request, result) < 0)
         return result;
-    *ret_differs = !link_table_equal(&network->links, &fresh);
-    link_table_clear(&network->links);
-    network->links = fresh;
+    *ret_differs = !link_table_equal(&network->ground.links, &fresh);
+    link_table_clear(&network->ground.links);
+    network->ground.links = fresh;
     return 0;
 }
 
 static void set_timer(struct network *network, uint64_t seconds)
 {
     uint64_t at = seconds ? clock_monotonic_microseconds() + seconds * MICROSECONDS_PER_SECOND : UINT64_MAX;
-    uint64_t probe = network_next_router_probe(network);
+    uint64_t probe = router_watch_next_probe(&network->routers);
 
     at = at < probe ? at : probe;
     if (at == UINT64_MAX) {
@@ -91,6 +84,18 @@ static void plan_next_reading(struct network *network, int result, uint32_t life
     set_timer(network, lifetime == 1 ? 1 : lifetime / 2);
 }
 
+/* What is announced is what we hold, but for addresses that a router or a lease put into an inner network. */
+static void announce(struct network *network, bool must_send)
+{
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
+    struct network_link believed;
+
+    if (external)
+        believed = network_external_without_inner(network, external);
+    announcer_peer_tell(&network->announcer, external ? &believed : NULL, shared, must_send);
+}
+
 /* One turn: read, bring the kernel to what is wanted, tell the other half. Returns 0 or the first failure. */
 static int refresh(struct network *network, bool must_tell)
 {
@@ -99,13 +104,16 @@ static int refresh(struct network *network, bool must_tell)
     uint32_t lifetime = 0;
     int result = read_links(network, &differs);
 
+    must_tell = must_tell || network->ground.must_tell;
+    network->ground.must_tell = false;
     network->is_stale = false;
-    if (result == 0 && (network->has_topology || network->role == ANCHOR_ROLE_SERVICE))
+    (void)sd_event_source_set_enabled(network->ground.wake_source, SD_EVENT_OFF);
+    if (result == 0 && (network->ground.has_topology || network->ground.role == ANCHOR_ROLE_SERVICE))
         result = network_apply(network, &lifetime);
     plan_next_reading(network, result, lifetime);
     must_tell = must_tell || !gateway_choice_equal(&router, &network->families[FAMILY_INDEX_6].choice); /* NAT-8 */
-    network_announce(network, false);
-    if (differs || must_tell || network_awaits_element(network) || network->role == ANCHOR_ROLE_SERVICE)
+    announce(network, false);
+    if (differs || must_tell || network_awaits_element(network) || network->ground.role == ANCHOR_ROLE_SERVICE)
         network->callbacks.on_changed(network, network->callbacks.userdata);
     return result;
 }
@@ -115,10 +123,42 @@ int network_refresh(struct network *network)
     return refresh(network, false);
 }
 
-void network_handle_advertised(struct network *network, const struct message_advertised *advertised)
+static int on_wake(sd_event_source *source, void *userdata)
 {
-    if (network_note_advertised(network, advertised))
-        (void)refresh(network, true); /* reported, and planned again */
+    (void)source;
+    (void)refresh(userdata, false); /* reported, and planned again */
+    return 0;
+}
+
+static void on_probed(const struct message_probed *answer, void *userdata)
+{
+    network_report_duplicate_holder(userdata, answer);
+}
+
+static void on_advertised(const struct message_advertised *advertised, void *userdata)
+{
+    struct network *network = userdata;
+
+    if (!router_watch_note(&network->routers, advertised))
+        return;
+    network->ground.must_tell = true;
+    network_ground_wake(&network->ground);
+}
+
+int network_set_announcer(struct network *network, int descriptor)
+{
+    int result = announcer_peer_link(&network->announcer, descriptor);
+
+    if (result == 0)
+        announce(network, true);
+    (void)network_refresh(network); /* reported, and planned again */
+    return result;
+}
+
+void network_forget_neighbours(struct network *network, const struct map_state *before,
+                               const struct map_state_difference *difference)
+{
+    neighbours_forget(&network->ground, before, difference);
 }
 
 static bool is_in_our_tables(const struct nlmsghdr *message, const struct rtmsg *header)
@@ -156,7 +196,7 @@ static void note_link_down(struct network *network, const struct nlmsghdr *messa
         header->ifi_flags & IFF_UP)
         return;
     for (enum device_side side = DEVICE_SIDE_EXTERNAL; side <= DEVICE_SIDE_SHARED; side++) {
-        const struct network_link *link = network_find_link(network, side);
+        const struct network_link *link = network_ground_find(&network->ground, side);
 
         if (link && link->is_up && link->index == (uint32_t)header->ifi_index)
             address_keeper_note(&network->kept[side], link);
@@ -168,7 +208,7 @@ static void note_link_down(struct network *network, const struct nlmsghdr *messa
 /* Before it removes the address, the kernel says what it found (RFC 4862 §5.4). */
 static void note_duplicate(struct network *network, const struct nlmsghdr *message)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct link_address address;
 
     if (message->nlmsg_type == RTM_DELADDR && external && link_address_parse(message, &address) == external->index &&
@@ -219,13 +259,14 @@ struct network *network_free(struct network *network)
         return NULL;
     sd_event_source_disable_unref(network->monitor_source);
     sd_event_source_disable_unref(network->timer_source);
-    sd_event_source_disable_unref(network->probe_timer);
+    sd_event_source_disable_unref(network->announcer.probe_timer);
     sd_event_source_disable_unref(network->address_timer);
-    network_close_router_watch(network);
-    (void)channel_free(network->announcer);
+    sd_event_source_disable_unref(network->ground.wake_source);
+    router_watch_close(&network->routers);
+    announcer_peer_close(&network->announcer);
     rtnetlink_socket_closep(&network->monitor);
-    rtnetlink_freep(&network->rtnetlink);
-    link_table_clear(&network->links);
+    rtnetlink_freep(&network->ground.rtnetlink);
+    link_table_clear(&network->ground.links);
     free(network);
     return NULL;
 }
@@ -248,10 +289,14 @@ static int add_event_sources(struct network *network, sd_event *event)
     result = sd_event_source_set_ratelimit(network->monitor_source, TURN_INTERVAL, TURNS_PER_INTERVAL);
     if (result < 0)
         return result;
-    result = add_timer(network, event, CLOCK_MONOTONIC, &network->timer_source);
+    result = sd_event_add_defer(event, &network->ground.wake_source, on_wake, network);
+    if (result >= 0)
+        result = sd_event_source_set_enabled(network->ground.wake_source, SD_EVENT_OFF);
+    if (result >= 0)
+        result = add_timer(network, event, CLOCK_MONOTONIC, &network->timer_source);
     if (result < 0)
         return result;
-    result = add_timer(network, event, CLOCK_MONOTONIC, &network->probe_timer);
+    result = add_timer(network, event, CLOCK_MONOTONIC, &network->announcer.probe_timer);
     return result < 0 ? result : add_timer(network, event, CLOCK_BOOTTIME, &network->address_timer);
 }
 
@@ -264,15 +309,18 @@ int network_new(sd_event *event, const struct network_callbacks *callbacks, stru
     if (!network)
         return -ENOMEM;
     network->callbacks = *callbacks;
+    network->announcer.ground = &network->ground;
+    network->announcer.callbacks = (struct announcer_callbacks){on_probed, on_advertised, network};
     network->families[FAMILY_INDEX_4].family = IP_FAMILY_4;
     network->families[FAMILY_INDEX_6].family = IP_FAMILY_6;
     result = rtnetlink_monitor_open(&network->monitor);
     if (result == 0)
-        result = rtnetlink_new(&network->rtnetlink);
+        result = rtnetlink_new(&network->ground.rtnetlink);
     if (result == 0)
         result = add_event_sources(network, event);
     if (result >= 0)
-        result = network_open_router_watch(network, event);
+        result =
+            router_watch_open(&network->routers, &network->ground, &network->families[FAMILY_INDEX_6].choice, event);
     if (result < 0) {
         log_error("cannot open the rtnetlink sockets", LOG_ERROR(result));
         return result;
@@ -289,8 +337,8 @@ void network_configure(struct network *network, const struct message_configure_n
     network->families[FAMILY_INDEX_4].pin = wire_address_to(&configuration->pinned_gateway4);
     network->families[FAMILY_INDEX_6].pin = wire_address_to(&configuration->pinned_gateway6);
     network->claims_gateway = configuration->claim_gateway != 0;
-    network->role = (enum anchor_role)configuration->role;
-    network->address_mode = (enum address_mode)configuration->address_mode;
+    network->ground.role = (enum anchor_role)configuration->role;
+    network->ground.address_mode = (enum address_mode)configuration->address_mode;
 }
 
 static void report_refused_claims(const struct wire_network *shared)
@@ -308,12 +356,12 @@ static void report_refused_claims(const struct wire_network *shared)
 
 int network_set_topology(struct network *network, const struct message_topology *topology)
 {
-    bool is_same = network->has_topology &&
-                   memcmp(&network->topology.external, &topology->external, sizeof(topology->external)) == 0 &&
-                   memcmp(&network->topology.shared, &topology->shared, sizeof(topology->shared)) == 0;
+    bool is_same = network->ground.has_topology &&
+                   memcmp(&network->ground.topology.external, &topology->external, sizeof(topology->external)) == 0 &&
+                   memcmp(&network->ground.topology.shared, &topology->shared, sizeof(topology->shared)) == 0;
 
-    network->topology = *topology;
-    network->has_topology = true;
+    network->ground.topology = *topology;
+    network->ground.has_topology = true;
     if (!is_same) {
         memset(network->is_borne_out, 0, sizeof(network->is_borne_out));
         memset(network->has_reported_subnet, 0, sizeof(network->has_reported_subnet));
@@ -327,8 +375,8 @@ size_t network_list_addresses(const struct network *network, struct ip_address r
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < network->links.count; i++) {
-        const struct network_link *link = &network->links.links[i];
+    for (size_t i = 0; i < network->ground.links.count; i++) {
+        const struct network_link *link = &network->ground.links.links[i];
 
         for (uint32_t j = 0; j < link->address_count; j++)
             ret[count++] = link->addresses[j].address;
@@ -338,8 +386,8 @@ size_t network_list_addresses(const struct network *network, struct ip_address r
 
 static void wire_link_from(const struct network *network, const struct network_link *link, struct wire_link *ret)
 {
-    bool asks =
-        network->address_mode == ADDRESS_MODE_DHCP_REFRESH || network->address_mode == ADDRESS_MODE_SLAAC_RA_ONLY;
+    bool asks = network->ground.address_mode == ADDRESS_MODE_DHCP_REFRESH ||
+                network->ground.address_mode == ADDRESS_MODE_SLAAC_RA_ONLY;
 
     *ret = (struct wire_link){
         .index = link->index,
@@ -369,7 +417,7 @@ static int send_link_items(const struct network *network, struct channel *watche
     message->header = message_header_make(MESSAGE_LINKS_ITEMS, length, generation);
     message->item_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++)
-        wire_link_from(network, &network->links.links[first + i], &message->items[i]);
+        wire_link_from(network, &network->ground.links.links[first + i], &message->items[i]);
     return channel_send_message(watcher, message);
 }
 
@@ -378,12 +426,12 @@ int network_send_links(const struct network *network, struct channel *watcher, u
     struct message_begin begin = {message_header_make(MESSAGE_LINKS_BEGIN, sizeof(begin), generation)};
     struct message_commit commit = {
         .header = message_header_make(MESSAGE_LINKS_COMMIT, sizeof(commit), generation),
-        .item_count = (uint32_t)network->links.count,
+        .item_count = (uint32_t)network->ground.links.count,
     };
     int result = channel_send_message(watcher, &begin);
 
-    for (size_t first = 0; first < network->links.count && result == 0; first += LINKS_PER_MESSAGE) {
-        size_t left = network->links.count - first;
+    for (size_t first = 0; first < network->ground.links.count && result == 0; first += LINKS_PER_MESSAGE) {
+        size_t left = network->ground.links.count - first;
 
         result =
             send_link_items(network, watcher, generation, first, left < LINKS_PER_MESSAGE ? left : LINKS_PER_MESSAGE);
@@ -393,19 +441,20 @@ int network_send_links(const struct network *network, struct channel *watcher, u
 
 int network_tear_down(struct network *network)
 {
-    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
     struct rtnetlink_request request;
     int first = 0;
     int leases;
 
     (void)sd_event_source_set_enabled(network->monitor_source, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(network->ground.wake_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
-    (void)sd_event_source_set_enabled(network->probe_timer, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(network->announcer.probe_timer, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->address_timer, SD_EVENT_OFF);
-    network->announcer = channel_free(network->announcer);
+    announcer_peer_close(&network->announcer);
     if (shared && network->claims_gateway)
-        first = claimed_addresses_remove(network->rtnetlink, &request, shared, &network->shared_believed);
-    (void)network_report_result(network, NETWORK_STEP_CLAIM, &request, first);
+        first = claimed_addresses_remove(network->ground.rtnetlink, &request, shared, &network->shared_believed);
+    (void)network_ground_report(&network->ground, NETWORK_STEP_CLAIM, &request, first);
     leases = network_remove_leases(network);
     first = first < 0 ? first : leases;
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {

@@ -81,12 +81,7 @@ void network_view_applied(struct network *network, const struct network_view *vi
 
 struct map_state;
 struct map_state_difference;
-/*
- * Backends came that no element named before. A container that is recreated often has its predecessor's IPv6 address
- * and another MAC address, which engines before 28 tell nobody: the kernel would send to the old one until its
- * neighbour entry is no longer reachable, which takes up to 53 s (net/core/neighbour.c: 45 s and the probes). So it is
- * to ask anew.
- */
+/* Backends came that no element named before: the kernel asks anew who they are (link/neighbours.h). */
 void network_forget_neighbours(struct network *network, const struct map_state *before,
                                const struct map_state_difference *difference);
 

@@ -22,59 +22,59 @@ static void keep_first(int *first, int result)
 
 static int apply_settings(struct network *network, enum device_side side, enum network_step step)
 {
-    const struct network_link *link = network_find_link(network, side);
+    const struct network_link *link = network_ground_find(&network->ground, side);
     struct rtnetlink_request request;
     int result;
 
     if (!link)
         return 0;
-    result = device_settings_apply(network->rtnetlink, &request, link->index, link->name, side, &link->settings);
+    result = device_settings_apply(network->ground.rtnetlink, &request, link->index, link->name, side, &link->settings);
     if (result > 0)
         log_info("device settings changed", LOG_TEXT("interface", link->name),
                  LOG_BOOLEAN("forwarding_was_off", link->settings.forwarding == 0));
-    return network_report_result(network, step, &request, result);
+    return network_ground_report(&network->ground, step, &request, result);
 }
 
 static int restore_addresses(struct network *network, enum device_side side, enum network_step step)
 {
-    const struct network_link *link = network_find_link(network, side);
+    const struct network_link *link = network_ground_find(&network->ground, side);
     struct rtnetlink_request request;
     int result;
 
     if (!link)
         return 0;
-    result = address_keeper_restore(network->rtnetlink, &request, &network->kept[side], link);
+    result = address_keeper_restore(network->ground.rtnetlink, &request, &network->kept[side], link);
     if (result > 0)
         log_info("IPv6 addresses restored, which were lost with the link down", LOG_TEXT("interface", link->name),
                  LOG_NUMBER("addresses", result));
-    return network_report_result(network, step, &request, result);
+    return network_ground_report(&network->ground, step, &request, result);
 }
 
 static int settle_link_local(struct network *network)
 {
-    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
     struct rtnetlink_request request;
     int result;
 
     if (!shared || !shared->is_up)
         return 0;
-    result = link_local_settle(network->rtnetlink, &request, shared);
-    return network_report_result(network, NETWORK_STEP_LINK_LOCAL, &request, result);
+    result = link_local_settle(network->ground.rtnetlink, &request, shared);
+    return network_ground_report(&network->ground, NETWORK_STEP_LINK_LOCAL, &request, result);
 }
 
 static int apply_claim(struct network *network)
 {
-    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
     struct rtnetlink_request request;
     int result;
 
     if (!shared || !network->claims_gateway)
         return 0;
-    result = claimed_addresses_apply(network->rtnetlink, &request, shared, &network->shared_believed, network_may_claim,
-                                     network);
+    result = claimed_addresses_apply(network->ground.rtnetlink, &request, shared, &network->shared_believed,
+                                     announcer_peer_may_claim, &network->announcer);
     if (result > 0)
         log_info("gateway addresses claimed", LOG_TEXT("interface", shared->name), LOG_NUMBER("addresses", result));
-    return network_report_result(network, NETWORK_STEP_CLAIM, &request, result);
+    return network_ground_report(&network->ground, NETWORK_STEP_CLAIM, &request, result);
 }
 
 /* The kernel brings them back with each advertisement: the log hears of powers of two only. */
@@ -82,16 +82,16 @@ static int remove_trespassers(struct network *network, const struct network_link
 {
     struct rtnetlink_request request;
     int count =
-        route_table_remove_trespassers(network->rtnetlink, &request, external->index, &network->shared_believed);
+        route_table_remove_trespassers(network->ground.rtnetlink, &request, external->index, &network->shared_believed);
 
     for (int i = 0; i < count; i++) {
         network->trespassers++;
         if ((network->trespassers & (network->trespassers - 1)) == 0)
             log_warn("a router on the LAN advertises a subnet of the shared network; the route was removed",
-                     LOG_TEXT("interface", external->name), LOG_TEXT("network", network->topology.shared.name),
+                     LOG_TEXT("interface", external->name), LOG_TEXT("network", network->ground.topology.shared.name),
                      LOG_NUMBER("removed", network->trespassers));
     }
-    return network_report_result(network, NETWORK_STEP_TRESPASSERS, &request, count);
+    return network_ground_report(&network->ground, NETWORK_STEP_TRESPASSERS, &request, count);
 }
 
 static int choose_gateway(struct network *network, const struct family_state *family,
@@ -101,21 +101,22 @@ static int choose_gateway(struct network *network, const struct family_state *fa
     struct gateway_inputs inputs = {
         .family = family->family,
         .pin = family->pin,
-        .external = &network->topology.external,
+        .external = &network->ground.topology.external,
         .routers = routers,
         .link = external,
         .lease = network_lease_in_force(network, family->family),
-        .prefers_advertised = network->address_mode != ADDRESS_MODE_BOOTSTRAP,
+        .prefers_advertised = network->ground.address_mode != ADDRESS_MODE_BOOTSTRAP,
     };
     struct rtnetlink_request request;
 
     if (family->family == IP_FAMILY_6) {
-        int count = route_table_read_routers(network->rtnetlink, &request, external->index, routers, ROUTERS_READ_MAX);
+        int count =
+            route_table_read_routers(network->ground.rtnetlink, &request, external->index, routers, ROUTERS_READ_MAX);
 
-        if (network_report_result(network, NETWORK_STEP_ROUTERS, &request, count) < 0)
+        if (network_ground_report(&network->ground, NETWORK_STEP_ROUTERS, &request, count) < 0)
             return count;
         inputs.router_count = (size_t)count;
-        (void)network_watch_routers(network, external, routers, inputs.router_count); /* reported */
+        (void)router_watch_look(&network->routers, external, routers, inputs.router_count); /* reported */
     }
     *ret = gateway_choose(&inputs);
     return 0;
@@ -132,7 +133,7 @@ static bool decide(const struct network *network, struct family_state *family, c
     family->is_known = true;
     family->link_index = link_index;
     family->choice = *choice;
-    if (differs && network->role == ANCHOR_ROLE_SERVICE)
+    if (differs && network->ground.role == ANCHOR_ROLE_SERVICE)
         network_report_service_gateway(family, external);
     else if (differs)
         network_report_gateway(family, external);
@@ -158,8 +159,8 @@ int network_choose_table(struct network *network, struct family_state *family)
 
     if (family->table)
         return 0;
-    exist = routing_rules_exist(network->rtnetlink, &request, family->family);
-    if (network_report_result(network, rules_step(family), &request, exist) < 0)
+    exist = routing_rules_exist(network->ground.rtnetlink, &request, family->family);
+    if (network_ground_report(&network->ground, rules_step(family), &request, exist) < 0)
         return exist;
     family->table = exist ? ROUTE_TABLE_NUMBER : RT_TABLE_MAIN;
     return 0;
@@ -173,15 +174,16 @@ static int install(struct network *network, struct family_state *family, const s
                               network_lease_in_force(network, family->family)};
     struct rtnetlink_request request;
     int inner = network_apply_inner(network, family);
-    int routes = route_table_apply(network->rtnetlink, &request, &wish);
+    int routes = route_table_apply(network->ground.rtnetlink, &request, &wish);
     int rules = 0;
 
     if (routes == -EAFNOSUPPORT || routes == -EOPNOTSUPP)
         return routes;
-    routes = network_report_result(network, routes_step(family), &request, routes);
+    routes = network_ground_report(&network->ground, routes_step(family), &request, routes);
     if (family->table != RT_TABLE_MAIN) {
-        rules = routing_rules_apply(network->rtnetlink, &request, family->family, network->role == ANCHOR_ROLE_NETWORK);
-        rules = network_report_result(network, rules_step(family), &request, rules);
+        rules = routing_rules_apply(network->ground.rtnetlink, &request, family->family,
+                                    network->ground.role == ANCHOR_ROLE_NETWORK);
+        rules = network_ground_report(&network->ground, rules_step(family), &request, rules);
     }
     if (inner < 0 || routes < 0 || rules < 0)
         return inner < 0 ? inner : routes < 0 ? routes : rules;
@@ -243,15 +245,15 @@ int network_remove_family(struct network *network, struct family_state *family)
     if (family->is_absent || routes < 0)
         return routes;
     if (family->table != RT_TABLE_MAIN) {
-        rules = routing_rules_remove(network->rtnetlink, &request, family->family);
-        (void)network_report_result(network, rules_step(family), &request, rules);
+        rules = routing_rules_remove(network->ground.rtnetlink, &request, family->family);
+        (void)network_ground_report(&network->ground, rules_step(family), &request, rules);
     }
-    routes = route_table_remove(network->rtnetlink, &request, family->family, family->table);
-    (void)network_report_result(network, routes_step(family), &request, routes);
-    if (family->table != RT_TABLE_MAIN && network->role == ANCHOR_ROLE_NETWORK) {
-        int inner = route_table_remove(network->rtnetlink, &request, family->family, INNER_ROUTE_TABLE_NUMBER);
+    routes = route_table_remove(network->ground.rtnetlink, &request, family->family, family->table);
+    (void)network_ground_report(&network->ground, routes_step(family), &request, routes);
+    if (family->table != RT_TABLE_MAIN && network->ground.role == ANCHOR_ROLE_NETWORK) {
+        int inner = route_table_remove(network->ground.rtnetlink, &request, family->family, INNER_ROUTE_TABLE_NUMBER);
 
-        (void)network_report_result(network, routes_step(family), &request, inner);
+        (void)network_ground_report(&network->ground, routes_step(family), &request, inner);
         routes = routes < 0 ? routes : inner;
     }
     return rules < 0 ? rules : routes;
@@ -259,7 +261,7 @@ int network_remove_family(struct network *network, struct family_state *family)
 
 static int apply_family(struct network *network, struct family_state *family)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
     int result = 0;
 
@@ -294,7 +296,7 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     int first = 0;
 
     *ret_lifetime = 0;
-    if (network->role == ANCHOR_ROLE_SERVICE)
+    if (network->ground.role == ANCHOR_ROLE_SERVICE)
         return network_apply_service(network);
     network_report_links(network);
     first = network_witness(network);

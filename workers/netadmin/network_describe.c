@@ -32,9 +32,9 @@ static void describe_link(const struct network *network, enum device_side side, 
                           struct wire_reported_link *ret)
 {
     const struct wire_network *wire =
-        side == DEVICE_SIDE_SHARED ? &network->topology.shared : &network->topology.external;
+        side == DEVICE_SIDE_SHARED ? &network->ground.topology.shared : &network->ground.topology.external;
 
-    text_copy_cut(ret->network, sizeof(ret->network), network->has_topology ? wire->name : "");
+    text_copy_cut(ret->network, sizeof(ret->network), network->ground.has_topology ? wire->name : "");
     if (!link)
         return;
     text_copy_cut(ret->name, sizeof(ret->name), link->name);
@@ -67,17 +67,19 @@ static void describe_service_anchor(const struct network *network, struct messag
     const struct network_link *link = NULL;
 
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && !link; i++)
-        link = find_index(&network->links, network->families[i].link_index);
+        link = find_index(&network->ground.links, network->families[i].link_index);
     describe_link(network, DEVICE_SIDE_SHARED, link, &ret->shared);
 }
 
 void network_describe(const struct network *network, struct message_network_report *ret)
 {
-    if (network->role == ANCHOR_ROLE_SERVICE) {
+    if (network->ground.role == ANCHOR_ROLE_SERVICE) {
         describe_service_anchor(network, ret);
     } else {
-        describe_link(network, DEVICE_SIDE_EXTERNAL, network_find_link(network, DEVICE_SIDE_EXTERNAL), &ret->external);
-        describe_link(network, DEVICE_SIDE_SHARED, network_find_link(network, DEVICE_SIDE_SHARED), &ret->shared);
+        describe_link(network, DEVICE_SIDE_EXTERNAL, network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL),
+                      &ret->external);
+        describe_link(network, DEVICE_SIDE_SHARED, network_ground_find(&network->ground, DEVICE_SIDE_SHARED),
+                      &ret->shared);
     }
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct family_state *family = &network->families[i];

@@ -15,7 +15,7 @@
 
 static uint32_t external_index(const struct network *network)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
 
     return external ? external->index : 0;
 }
@@ -46,15 +46,16 @@ int network_apply_inner(struct network *network, struct family_state *family)
     bool differs;
     int changes;
 
-    if (network->role != ANCHOR_ROLE_NETWORK || family->table == RT_TABLE_MAIN)
+    if (network->ground.role != ANCHOR_ROLE_NETWORK || family->table == RT_TABLE_MAIN)
         return 0;
-    count = inner_prefixes_list(&network->links, external_index(network), family->family, prefixes);
+    count = inner_prefixes_list(&network->ground.links, external_index(network), family->family, prefixes);
     differs = take_over(family, prefixes, count, witnessed);
-    changes = route_table_apply_inner(network->rtnetlink, &request, family->family, prefixes, count, witnessed);
+    changes = route_table_apply_inner(network->ground.rtnetlink, &request, family->family, prefixes, count, witnessed);
     if (changes > 0 && family->is_settled && !differs)
         log_warn("routes or rules of ours were changed by somebody else, put back",
                  LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
-    changes = network_report_result(network, is_first ? NETWORK_STEP_INNER4 : NETWORK_STEP_INNER6, &request, changes);
+    changes = network_ground_report(&network->ground, is_first ? NETWORK_STEP_INNER4 : NETWORK_STEP_INNER6, &request,
+                                    changes);
     return changes < 0 ? changes : 0;
 }
 
@@ -66,7 +67,7 @@ const struct network_link *network_find_inner_around(const struct network *netwo
 
     if (ip_address_equal(&bootstrap.address, address))
         return NULL;
-    return inner_prefixes_find_around(&network->links, external_index(network), &host, ret);
+    return inner_prefixes_find_around(&network->ground.links, external_index(network), &host, ret);
 }
 
 const struct network_link *network_find_inner_within(const struct network *network, const struct link_address *address,
@@ -78,7 +79,7 @@ const struct network_link *network_find_inner_within(const struct network *netwo
     *ret_lan = lan;
     return network_find_inner_around(network, &address->address, ret)
                ? NULL
-               : inner_prefixes_find_within(&network->links, external_index(network), &lan, ret);
+               : inner_prefixes_find_within(&network->ground.links, external_index(network), &lan, ret);
 }
 
 struct network_link network_external_without_inner(const struct network *network, const struct network_link *external)
@@ -166,7 +167,7 @@ static void report_overlap(const struct ip_subnet *lan, const struct network_lin
 
 void network_report_inner(struct network *network)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct reported_addresses refused = {.ever = network->refused.ever};
     struct reported_addresses overlapping = {.ever = network->overlapping.ever};
 

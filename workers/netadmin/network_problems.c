@@ -45,14 +45,14 @@ static void add_duplicates(const struct network *network, struct problems *probl
 static void add_ignored_routes(const struct network *network, const struct network_link *external,
                                struct problems *problems)
 {
-    for (size_t i = 0; i < network->advertised_count; i++) {
+    for (size_t i = 0; i < network->routers.advertised_count; i++) {
         char text[IP_ADDRESS_TEXT_SIZE];
 
-        if (network_ignores_route(external, network->advertised[i].longest_route))
+        if (router_watch_ignores_route(external, network->routers.advertised[i].longest_route))
             add(problems,
                 "router %s advertises routes that are not taken: set "
                 "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128",
-                ip_address_format(&network->advertised[i].router, text));
+                ip_address_format(&network->routers.advertised[i].router, text));
     }
 }
 
@@ -74,10 +74,10 @@ static void add_inner(const struct network *network, const struct link_address *
 
 void network_describe_problems(const struct network *network, char ret[NETWORK_PROBLEMS_MAX][REASON_SIZE])
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct problems problems = {.texts = ret};
 
-    if (!external || network->role == ANCHOR_ROLE_SERVICE)
+    if (!external || network->ground.role == ANCHOR_ROLE_SERVICE)
         return;
     add_duplicates(network, &problems);
     add_ignored_routes(network, external, &problems);

@@ -10,32 +10,10 @@
 /* NAT-13: no netlink message reaches this setting. */
 #define FORWARDING6_REMEDY "sysctls: net.ipv6.conf.all.forwarding: \"1\""
 
-int network_report_result(struct network *network, enum network_step step, const struct rtnetlink_request *request,
-                          int result)
-{
-    char *last = network->failures[step];
-    char reason[RTNETLINK_KERNEL_TEXT_SIZE + 64];
-    char text[FAILURE_TEXT_SIZE];
-
-    if (result >= 0) {
-        last[0] = '\0';
-        return result;
-    }
-    (void)snprintf(reason, sizeof(reason), "%s%s%s", log_errno_text(result), request->kernel_text[0] ? ": " : "",
-                   request->kernel_text);
-    (void)snprintf(text, sizeof(text), "%s %s: %s", request->operation, request->object, reason);
-    if (strcmp(text, last) == 0)
-        return result;
-    text_copy_cut(last, FAILURE_TEXT_SIZE, text);
-    log_error("the kernel refused a network request", LOG_TEXT("operation", request->operation),
-              LOG_TEXT("object", request->object), LOG_ERROR_TEXT(reason));
-    return result;
-}
-
 static void report_link(struct network *network, enum device_side side, const struct wire_network *wire)
 {
     const char *name = side == DEVICE_SIDE_EXTERNAL ? "external" : "shared";
-    const struct network_link *link = network_find_link(network, side);
+    const struct network_link *link = network_ground_find(&network->ground, side);
     char mac[MAC_ADDRESS_TEXT_SIZE];
     char message[64];
 
@@ -59,7 +37,7 @@ static void report_link(struct network *network, enum device_side side, const st
 
 static void report_left_out(struct network *network, enum device_side side)
 {
-    const struct network_link *link = network_find_link(network, side);
+    const struct network_link *link = network_ground_find(&network->ground, side);
     bool has_too_many = link && link->left_out > 0;
 
     if (has_too_many && !network->reported_left_out[side])
@@ -86,11 +64,11 @@ static bool has_ipv6(const struct network_link *link)
 
 static void report_forwarding6(struct network *network)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
-    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
     struct rtnetlink_request request;
-    bool lacks = has_subnet6(&network->topology.shared) && (has_ipv6(external) || has_ipv6(shared)) &&
-                 device_settings_read_forwarding6(network->rtnetlink, &request) == 0;
+    bool lacks = has_subnet6(&network->ground.topology.shared) && (has_ipv6(external) || has_ipv6(shared)) &&
+                 device_settings_read_forwarding6(network->ground.rtnetlink, &request) == 0;
 
     if (lacks && !network->reported_forwarding6)
         log_error("IPv6 forwarding is off: no IPv6 reaches or leaves the project; add to this service in Compose",
@@ -100,10 +78,10 @@ static void report_forwarding6(struct network *network)
 
 void network_report_links(struct network *network)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
 
-    report_link(network, DEVICE_SIDE_EXTERNAL, &network->topology.external);
-    report_link(network, DEVICE_SIDE_SHARED, &network->topology.shared);
+    report_link(network, DEVICE_SIDE_EXTERNAL, &network->ground.topology.external);
+    report_link(network, DEVICE_SIDE_SHARED, &network->ground.topology.shared);
     report_left_out(network, DEVICE_SIDE_EXTERNAL);
     report_left_out(network, DEVICE_SIDE_SHARED);
     report_forwarding6(network);

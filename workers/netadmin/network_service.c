@@ -24,7 +24,8 @@ static int apply_family(struct network *network, struct family_state *family)
 
     if (family->is_absent || family->answers.count == 0)
         return 0;
-    answer = gateway_choose_answer(&family->answers, family->pin.family != IP_FAMILY_NONE, &network->links, current);
+    answer =
+        gateway_choose_answer(&family->answers, family->pin.family != IP_FAMILY_NONE, &network->ground.links, current);
     report_several(family, answer.on_link);
     return network_apply_family(network, family, answer.link, &answer.choice);
 }
@@ -81,8 +82,8 @@ bool network_has_route(const struct network *network)
 
 bool network_has_links(const struct network *network)
 {
-    for (size_t i = 0; i < network->links.count; i++) {
-        if (network->links.links[i].is_up || network->links.links[i].address_count > 0)
+    for (size_t i = 0; i < network->ground.links.count; i++) {
+        if (network->ground.links.links[i].is_up || network->ground.links.links[i].address_count > 0)
             return true;
     }
     return false;

@@ -44,7 +44,7 @@ static void list_inner(const struct network *network, const struct network_link 
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         struct inner_prefix found[INNER_PREFIXES_MAX];
 
-        ret->inner_count[i] = inner_prefixes_list(&network->links, external->index, families[i], found);
+        ret->inner_count[i] = inner_prefixes_list(&network->ground.links, external->index, families[i], found);
         for (size_t j = 0; j < ret->inner_count[i]; j++)
             ret->inner[i][j] = found[j].subnet;
     }
@@ -52,11 +52,11 @@ static void list_inner(const struct network *network, const struct network_link 
 
 bool network_get_view(const struct network *network, struct network_view *ret)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
-    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
-    const struct advertised_network *advertised = network_find_advertised(network);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
+    const struct advertised_network *advertised = router_watch_find(&network->routers);
     const struct known_lease *lease = &network->addresses[FAMILY_INDEX_6].lease;
-    struct egress_preference preference = {.is_bootstrap = network->address_mode == ADDRESS_MODE_BOOTSTRAP};
+    struct egress_preference preference = {.is_bootstrap = network->ground.address_mode == ADDRESS_MODE_BOOTSTRAP};
     struct network_link believed;
     struct egress_choice egress;
 
@@ -95,9 +95,9 @@ void network_view_applied(struct network *network, const struct network_view *vi
 
 void network_describe_external_link(const struct network *network, struct message_external_link *ret)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
 
-    if (network->address_mode != ADDRESS_MODE_DHCP_REFRESH || !external || !external->is_up ||
+    if (network->ground.address_mode != ADDRESS_MODE_DHCP_REFRESH || !external || !external->is_up ||
         external->settings.promote_secondaries != 1)
         return;
     ret->index = external->index;

@@ -29,7 +29,7 @@ static bool is_dockers(const struct link_address *address)
 
 static struct ip_address named_address(const struct network *network, size_t family_index)
 {
-    const struct wire_network *external = &network->topology.external;
+    const struct wire_network *external = &network->ground.topology.external;
 
     return wire_address_to(family_index == FAMILY_INDEX_4 ? &external->own4 : &external->own6);
 }
@@ -52,10 +52,10 @@ static int recall(struct network *network, const struct family_state *family, st
 
     if (addresses->has_recalled || family->table == RT_TABLE_MAIN)
         return 0;
-    result = route_table_read_remembered(network->rtnetlink, &request, family->family, &addresses->witnessed);
+    result = route_table_read_remembered(network->ground.rtnetlink, &request, family->family, &addresses->witnessed);
     if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP)
         return 0;
-    if (network_report_result(network, NETWORK_STEP_WITNESS, &request, result) < 0)
+    if (network_ground_report(&network->ground, NETWORK_STEP_WITNESS, &request, result) < 0)
         return result;
     addresses->has_recalled = true;
     return 0;
@@ -86,7 +86,7 @@ static void witness_own(struct network *network, size_t family_index, const stru
     addresses->has_reported_own = true;
     log_error("own address refused: the interface does not have it", LOG_TEXT("interface", external->name),
               LOG_TEXT("address", ip_address_format(&named, text)),
-              LOG_TEXT("network", network->topology.external.name));
+              LOG_TEXT("network", network->ground.topology.external.name));
 }
 
 /* --- the shared link's subnets -------------------------------------------------------------------------- */
@@ -120,14 +120,14 @@ static void report_subnet(struct network *network, uint32_t index, const struct 
     network->has_reported_subnet[index] = true;
     log_error("subnet of the shared network refused: the interface has no address in it",
               LOG_TEXT("interface", link->name), LOG_TEXT("subnet", ip_subnet_format(subnet, text)),
-              LOG_TEXT("network", network->topology.shared.name));
+              LOG_TEXT("network", network->ground.topology.shared.name));
 }
 
 /* What was borne out stays so while the link is there: IPv6 addresses go when it is down. */
 static void witness_shared(struct network *network)
 {
-    const struct network_link *link = network_find_link(network, DEVICE_SIDE_SHARED);
-    const struct wire_network *named = &network->topology.shared;
+    const struct network_link *link = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
+    const struct wire_network *named = &network->ground.topology.shared;
     struct wire_network *believed = &network->shared_believed;
 
     if (!link || link->index != network->believed_index)
@@ -155,7 +155,7 @@ const struct wire_network *network_shared_believed(const struct network *network
 
 int network_witness(struct network *network)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     int first = 0;
 
     witness_shared(network);

@@ -55,7 +55,7 @@ static bool is_installed(const struct network *network, const struct ip_address 
 /* Without both links there is no ruleset that could miss an element. */
 static bool may_add(const struct network *network, const struct ip_address *address)
 {
-    return !network_find_link(network, DEVICE_SIDE_SHARED) || is_installed(network, address);
+    return !network_ground_find(&network->ground, DEVICE_SIDE_SHARED) || is_installed(network, address);
 }
 
 bool network_awaits_element(const struct network *network)
@@ -132,8 +132,8 @@ static int put_wanted(struct network *network, size_t family_index, const struct
     if (is_right(addresses, link, wanted) || !may_add(network, &wanted->address.address) ||
         (wanted->is_lease && addresses->is_duplicate))
         return 0;
-    result = address_put(network->rtnetlink, &request, link, &wanted->address, &lifetime);
-    if (network_report_result(network, step_of(family_index), &request, result) < 0)
+    result = address_put(network->ground.rtnetlink, &request, link, &wanted->address, &lifetime);
+    if (network_ground_report(&network->ground, step_of(family_index), &request, result) < 0)
         return result;
     report_put(before, link, wanted);
     if (wanted->is_lease) {
@@ -174,7 +174,7 @@ static struct address_plan make_plan(const struct network *network, size_t famil
         .family = family,
         .link = link,
         .bootstrap = network_bootstrap_address(network, family),
-        .takes_leases = network->address_mode == ADDRESS_MODE_DHCP_REFRESH,
+        .takes_leases = network->ground.address_mode == ADDRESS_MODE_DHCP_REFRESH,
         .lease = &network->addresses[family_index].lease,
         .now = clock_boottime_microseconds(),
     };
@@ -203,7 +203,7 @@ static int add_addresses(struct network *network, size_t family_index, const str
 
 int network_add_addresses(struct network *network)
 {
-    const struct network_link *link = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *link = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     int first = 0;
 
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
@@ -241,15 +241,15 @@ int network_adopt_lease(struct network *network, const struct family_state *fami
 {
     size_t family_index = (size_t)(family - network->families);
     struct family_addresses *addresses = &network->addresses[family_index];
-    const struct network_link *link = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *link = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct rtnetlink_request request;
     struct lease lease = {0};
     int result;
 
     if (addresses->has_in_force || !network->plans[family_index].is_adopted)
         return 0;
-    result = route_table_read_lease(network->rtnetlink, &request, family->family, family->table, &lease);
-    if (network_report_result(network, NETWORK_STEP_ADOPTION, &request, result) < 0)
+    result = route_table_read_lease(network->ground.rtnetlink, &request, family->family, family->table, &lease);
+    if (network_ground_report(&network->ground, NETWORK_STEP_ADOPTION, &request, result) < 0)
         return result;
     for (uint32_t i = 0; i < link->address_count; i++) {
         if (link->addresses[i].address.family == family->family && address_is_leased(&link->addresses[i])) {
@@ -291,9 +291,9 @@ static int remove_surplus(struct network *network, size_t family_index, const st
         struct ip_subnet subnet = {address->address, address->prefix_length};
         struct rtnetlink_request request;
         char text[IP_SUBNET_TEXT_SIZE];
-        int result = address_remove(network->rtnetlink, &request, link, address);
+        int result = address_remove(network->ground.rtnetlink, &request, link, address);
 
-        if (network_report_result(network, step_of(family_index), &request, result) < 0)
+        if (network_ground_report(&network->ground, step_of(family_index), &request, result) < 0)
             return result;
         log_info("external address given up", LOG_TEXT("interface", link->name),
                  LOG_TEXT("address", ip_subnet_format(&subnet, text)),
@@ -333,7 +333,7 @@ static void settle_lease(struct network *network, size_t family_index)
     if (!addresses->owes_answer)
         return;
     if (addresses->failure < 0)
-        answer(network, family_index, addresses->failure, network->failures[step_of(family_index)]);
+        answer(network, family_index, addresses->failure, network->ground.failures[step_of(family_index)]);
     else if (addresses->lease.is_held && !is_wanted && addresses->lease.valid_until != TIME_NEVER)
         answer(network, family_index, -ETIME, "the lease is over");
     else if (plan->is_complete)
@@ -362,7 +362,7 @@ static void set_timer(struct network *network, uint64_t now)
 
 int network_remove_addresses(struct network *network)
 {
-    const struct network_link *link = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *link = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     uint64_t now = clock_boottime_microseconds();
     int first = 0;
 
@@ -386,18 +386,19 @@ static int put_bootstrap_back(struct network *network, size_t family_index, cons
     int result = 0;
 
     for (size_t i = 0; i < plan->wanted_count && result == 0; i++) {
-        result = address_put(network->rtnetlink, &request, link, &plan->wanted[i].address, &forever);
-        (void)network_report_result(network, step_of(family_index), &request, result);
+        result = address_put(network->ground.rtnetlink, &request, link, &plan->wanted[i].address, &forever);
+        (void)network_ground_report(&network->ground, step_of(family_index), &request, result);
     }
     return result;
 }
 
 int network_remove_leases(struct network *network)
 {
-    const struct network_link *link = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *link = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     int first = 0;
 
-    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && link && network->address_mode == ADDRESS_MODE_DHCP_REFRESH; i++) {
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && link && network->ground.address_mode == ADDRESS_MODE_DHCP_REFRESH;
+         i++) {
         int result = 0;
 
         network->addresses[i].lease = (struct known_lease){.is_known = true};

@@ -28,7 +28,7 @@ void network_report_duplicate(struct network *network, const struct network_link
     network->duplicates[network->duplicate_count++] = (struct duplicate){.address = *address};
     log_error("another host on the LAN has this address already, it is not used",
               LOG_TEXT("address", ip_address_format(address, text)), LOG_TEXT("interface", link->name));
-    network_ask_for_holder(network, link, address);
+    announcer_peer_ask(&network->announcer, link, address);
 }
 
 void network_report_duplicate_holder(struct network *network, const struct message_probed *answer)

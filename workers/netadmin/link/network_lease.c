@@ -14,7 +14,7 @@ static void on_refused(const char *object, const char *reason, void *userdata)
     const struct network *network = userdata;
 
     log_warn("lease: gateway, route or MTU refused, the rest of it is used", LOG_TEXT("refused", object),
-             LOG_TEXT("network", network->topology.external.name), LOG_TEXT("reason", reason));
+             LOG_TEXT("network", network->ground.topology.external.name), LOG_TEXT("reason", reason));
 }
 
 static void ignore_refused(const char *object, const char *reason, void *userdata)
@@ -39,11 +39,11 @@ static bool is_news(struct family_addresses *addresses, const struct wire_lease 
 static int check(struct network *network, const struct message_lease *message, struct lease *ret,
                  char reason[REASON_SIZE])
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct family_addresses *addresses = &network->addresses[message->family == IP_FAMILY_6];
     struct lease_policy policy = {
         .shared = &network->shared_believed,
-        .links = &network->links,
+        .links = &network->ground.links,
         .external_index = external ? external->index : 0,
         .on_refused = is_news(addresses, &message->lease) ? on_refused : ignore_refused,
         .userdata = network,
@@ -69,9 +69,9 @@ int network_set_lease(struct network *network, const struct message_lease *messa
     struct known_lease state = {.is_known = true, .is_held = message->is_held != 0};
     int result = 0;
 
-    if (network->address_mode != ADDRESS_MODE_DHCP_REFRESH)
+    if (network->ground.address_mode != ADDRESS_MODE_DHCP_REFRESH)
         return refuse(-EOPNOTSUPP, "the address mode takes no leases", reason);
-    if (!network->has_topology)
+    if (!network->ground.has_topology)
         return refuse(-ENODEV, "there is no external network yet", reason);
     if (message->received > clock_boottime_microseconds())
         return refuse(-EPERM, "received in the future", reason);

@@ -1,7 +1,8 @@
-/* What the kernel remembers of backends' link-layer addresses; see network.h. Runs in anchord-netadmin (CAP_NET_ADMIN).
- */
+/* What the kernel remembers of backends' link-layer addresses; see neighbours.h. Runs in anchord-netadmin
+ * (CAP_NET_ADMIN). */
+#include "workers/netadmin/link/neighbours.h"
+
 #include "common/log.h"
-#include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/plan/newcomers.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #define NEIGHBOURS_MAX 4096
 
 /* ip neighbour del ADDRESS dev LINK */
-static int forget(struct network *network, const struct network_link *link, const struct ip_address *address)
+static int forget(struct network_ground *ground, const struct network_link *link, const struct ip_address *address)
 {
     struct rtnetlink_request request;
     struct ndmsg *header = rtnetlink_request_begin(&request, "delete neighbour", RTM_DELNEIGH, 0, sizeof(*header));
@@ -28,10 +29,10 @@ static int forget(struct network *network, const struct network_link *link, cons
     header->ndm_ifindex = (int)link->index;
     mnl_attr_put(rtnetlink_request_message(&request), NDA_DST, ip_family_length(address->family), address->bytes);
     (void)snprintf(request.object, sizeof(request.object), "%s dev %s", ip_address_format(address, text), link->name);
-    result = rtnetlink_execute(network->rtnetlink, &request);
+    result = rtnetlink_execute(ground->rtnetlink, &request);
     if (result == -ENOENT) /* nobody has asked for it yet */
         result = 0;
-    return network_report_result(network, NETWORK_STEP_NEIGHBOURS, &request, result);
+    return network_ground_report(ground, NETWORK_STEP_NEIGHBOURS, &request, result);
 }
 
 /* --- many at once ---------------------------------------------------------------------------------------- */
@@ -65,7 +66,7 @@ static void on_neighbour(const struct nlmsghdr *message, void *userdata)
 }
 
 /* ip neighbour show dev LINK */
-static int read_neighbours(struct network *network, struct neighbour_reading *reading)
+static int read_neighbours(struct network_ground *ground, struct neighbour_reading *reading)
 {
     struct rtnetlink_request request;
     struct ndmsg *header = rtnetlink_request_begin(&request, "list", RTM_GETNEIGH, 0, sizeof(*header));
@@ -74,25 +75,25 @@ static int read_neighbours(struct network *network, struct neighbour_reading *re
     header->ndm_family = (uint8_t)ip_family_to_kernel(reading->family);
     mnl_attr_put_u32(rtnetlink_request_message(&request), NDA_IFINDEX, reading->link->index);
     (void)snprintf(request.object, sizeof(request.object), "neighbours of %s", reading->link->name);
-    result = rtnetlink_dump(network->rtnetlink, &request, on_neighbour, reading);
+    result = rtnetlink_dump(ground->rtnetlink, &request, on_neighbour, reading);
     if (result == -EINTR) /* another entry came or went meanwhile: those that matter were there before */
         result = 0;
-    return network_report_result(network, NETWORK_STEP_NEIGHBOURS, &request, result);
+    return network_ground_report(ground, NETWORK_STEP_NEIGHBOURS, &request, result);
 }
 
-static void forget_all(struct network *network, const struct network_link *link, uint8_t family,
+static void forget_all(struct network_ground *ground, const struct network_link *link, uint8_t family,
                        const struct backend_list *backends)
 {
     for (size_t i = 0; i < backends->count; i++) {
         struct ip_address address = ip_address_from_bytes(family, backends->items[i]);
 
-        if (forget(network, link, &address) < 0)
+        if (forget(ground, link, &address) < 0)
             return;
     }
 }
 
 /* One request for each would take seconds (measured: 65,535 of them); the kernel knows few of so many. */
-static int forget_known(struct network *network, const struct network_link *link, uint8_t family,
+static int forget_known(struct network_ground *ground, const struct network_link *link, uint8_t family,
                         const struct backend_list *newcomers)
 {
     struct neighbour_reading reading = {.link = link, .family = family, .newcomers = newcomers};
@@ -100,13 +101,13 @@ static int forget_known(struct network *network, const struct network_link *link
     reading.found.items = calloc(NEIGHBOURS_MAX, sizeof(*reading.found.items));
     if (!reading.found.items)
         return -ENOMEM;
-    if (read_neighbours(network, &reading) >= 0)
-        forget_all(network, link, family, &reading.found);
+    if (read_neighbours(ground, &reading) >= 0)
+        forget_all(ground, link, family, &reading.found);
     backend_list_clear(&reading.found);
     return 0;
 }
 
-static int forget_newcomers(struct network *network, const struct network_link *link, size_t family_index,
+static int forget_newcomers(struct network_ground *ground, const struct network_link *link, size_t family_index,
                             const struct map_state *before, const struct map_state_difference *difference)
 {
     uint8_t family = family_index_to_family(family_index);
@@ -115,20 +116,20 @@ static int forget_newcomers(struct network *network, const struct network_link *
 
     /* What was there before is believed to be the same still: its flows go on undisturbed (NAT-3). */
     if (result == 0 && newcomers.count <= ASKED_ONE_BY_ONE_MAX)
-        forget_all(network, link, family, &newcomers);
+        forget_all(ground, link, family, &newcomers);
     else if (result == 0)
-        result = forget_known(network, link, family, &newcomers);
+        result = forget_known(ground, link, family, &newcomers);
     backend_list_clear(&newcomers);
     return result;
 }
 
-void network_forget_neighbours(struct network *network, const struct map_state *before,
-                               const struct map_state_difference *difference)
+void neighbours_forget(struct network_ground *ground, const struct map_state *before,
+                       const struct map_state_difference *difference)
 {
-    const struct network_link *link = network_find_link(network, DEVICE_SIDE_SHARED);
+    const struct network_link *link = network_ground_find(ground, DEVICE_SIDE_SHARED);
 
     for (size_t family = 0; link && family < FAMILY_INDEX_MAX_; family++) {
-        int result = forget_newcomers(network, link, family, before, difference);
+        int result = forget_newcomers(ground, link, family, before, difference);
 
         if (result < 0)
             log_error("neighbours of new backends not forgotten", LOG_ERROR(result));

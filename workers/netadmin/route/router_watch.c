@@ -1,14 +1,15 @@
 /*
- * Which of several advertised routers answer (ADDR-11, RFC 4861 §7.3.3); see network_internal.h. Runs in
+ * Which of several advertised routers answer (ADDR-11, RFC 4861 §7.3.3); see router_watch.h. Runs in
  * anchord-netadmin with CAP_NET_ADMIN.
  *
  * The kernel finds out by itself, for every neighbour that something is sent to; it chooses by that between routes of
  * one metric. It would spread our flows over ours, which no advertisement brought, and would not say which router is
  * in use, on which the egress address depends (NAT-8). So ours have an order, and this looks at what the kernel found.
  */
+#include "workers/netadmin/route/router_watch.h"
+
 #include "common/clock.h"
 #include "common/log.h"
-#include "workers/netadmin/network_internal.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -34,7 +35,7 @@ struct neighbour {
 };
 
 struct neighbour_reading {
-    struct network *network;
+    struct router_watch *watch;
     uint32_t index;
     struct gateway *routers;
     size_t count;
@@ -68,9 +69,8 @@ static struct ip_address *find_silent(struct router_watch *watch, const struct i
     return NULL;
 }
 
-static void note_silent(struct network *network, const struct ip_address *router)
+static void note_silent(struct router_watch *watch, const struct ip_address *router)
 {
-    struct router_watch *watch = &network->router_watch;
     char text[IP_ADDRESS_TEXT_SIZE];
 
     if (find_silent(watch, router) || watch->silent_count == ROUTERS_READ_MAX)
@@ -81,9 +81,8 @@ static void note_silent(struct network *network, const struct ip_address *router
              LOG_TEXT("gateway", ip_address_format(router, text)));
 }
 
-static void note_answer(struct network *network, const struct ip_address *router)
+static void note_answer(struct router_watch *watch, const struct ip_address *router)
 {
-    struct router_watch *watch = &network->router_watch;
     struct ip_address *silent = find_silent(watch, router);
     char text[IP_ADDRESS_TEXT_SIZE];
 
@@ -105,14 +104,13 @@ static void on_neighbour(const struct nlmsghdr *message, void *userdata)
         if (!ip_address_equal(&reading->routers[i].address, &neighbour.address))
             continue;
         if (neighbour.state & NUD_FAILED)
-            note_silent(reading->network, &neighbour.address);
+            note_silent(reading->watch, &neighbour.address);
         else if (neighbour.state & STATES_VALID)
-            note_answer(reading->network, &neighbour.address);
+            note_answer(reading->watch, &neighbour.address);
     }
 }
 
-static int read_neighbours(struct network *network, struct rtnetlink_request *request,
-                           struct neighbour_reading *reading)
+static int read_neighbours(struct rtnetlink_request *request, struct neighbour_reading *reading)
 {
     struct ndmsg *header = rtnetlink_request_begin(request, "list", RTM_GETNEIGH, 0, sizeof(*header));
     int result;
@@ -120,12 +118,12 @@ static int read_neighbours(struct network *network, struct rtnetlink_request *re
     header->ndm_family = AF_INET6;
     mnl_attr_put_u32(rtnetlink_request_message(request), NDA_IFINDEX, reading->index);
     (void)snprintf(request->object, sizeof(request->object), "neighbours of link %u", reading->index);
-    result = rtnetlink_dump(network->rtnetlink, request, on_neighbour, reading);
+    result = rtnetlink_dump(reading->watch->ground->rtnetlink, request, on_neighbour, reading);
     return result == -EINTR ? 0 : result; /* another neighbour came or went; ours are told by a notification */
 }
 
 /* ip -6 neighbour replace ROUTER dev LINK use: the kernel asks for it as if there was something to send. */
-static int ask(struct network *network, struct rtnetlink_request *request, uint32_t index,
+static int ask(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
                const struct ip_address *router)
 {
     struct ndmsg *header = rtnetlink_request_begin(request, "ask for neighbour", RTM_NEWNEIGH,
@@ -137,12 +135,11 @@ static int ask(struct network *network, struct rtnetlink_request *request, uint3
     header->ndm_flags = NTF_USE;
     mnl_attr_put(rtnetlink_request_message(request), NDA_DST, ip_family_length(IP_FAMILY_6), router->bytes);
     (void)snprintf(request->object, sizeof(request->object), "%s on link %u", ip_address_format(router, text), index);
-    return rtnetlink_execute(network->rtnetlink, request);
+    return rtnetlink_execute(rtnetlink, request);
 }
 
-static int ask_silent(struct network *network, struct rtnetlink_request *request, uint32_t index)
+static int ask_silent(struct router_watch *watch, struct rtnetlink_request *request, uint32_t index)
 {
-    struct router_watch *watch = &network->router_watch;
     uint64_t now = clock_monotonic_microseconds();
     int first = 0;
 
@@ -150,7 +147,7 @@ static int ask_silent(struct network *network, struct rtnetlink_request *request
         return 0;
     watch->probe_at = now + PROBE_INTERVAL;
     for (size_t i = 0; i < watch->silent_count; i++) {
-        int result = ask(network, request, index, &watch->silent[i]);
+        int result = ask(watch->ground->rtnetlink, request, index, &watch->silent[i]);
 
         first = first < 0 ? first : result;
     }
@@ -170,11 +167,10 @@ static void forget_others(struct router_watch *watch, const struct gateway *rout
     }
 }
 
-int network_watch_routers(struct network *network, const struct network_link *external, struct gateway *routers,
-                          size_t count)
+int router_watch_look(struct router_watch *watch, const struct network_link *external, struct gateway *routers,
+                      size_t count)
 {
-    struct router_watch *watch = &network->router_watch;
-    struct neighbour_reading reading = {network, external->index, routers, count};
+    struct neighbour_reading reading = {watch, external->index, routers, count};
     struct rtnetlink_request request = {.operation = "follow", .object = "neighbours"};
     int result = 0;
 
@@ -184,89 +180,89 @@ int network_watch_routers(struct network *network, const struct network_link *ex
         result = sd_event_source_set_enabled(watch->source, count > 1 ? SD_EVENT_ON : SD_EVENT_OFF);
     watch->is_following = result >= 0 && count > 1;
     if (watch->is_following)
-        result = read_neighbours(network, &request, &reading);
+        result = read_neighbours(&request, &reading);
     if (result >= 0)
-        result = ask_silent(network, &request, external->index);
+        result = ask_silent(watch, &request, external->index);
     for (size_t i = 0; i < count; i++)
         routers[i].is_silent = find_silent(watch, &routers[i].address) != NULL;
-    return network_report_result(network, NETWORK_STEP_NEIGHBOURS, &request, result);
+    return network_ground_report(watch->ground, NETWORK_STEP_NEIGHBOURS, &request, result);
 }
 
 /* Says that a router in the choice fell silent, or that a silent one answers. */
 static void on_notification(const struct nlmsghdr *message, void *userdata)
 {
-    struct network *network = userdata;
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
-    const struct gateway_choice *choice = &network->families[FAMILY_INDEX_6].choice;
+    struct router_watch *watch = userdata;
+    const struct network_link *external = network_ground_find(watch->ground, DEVICE_SIDE_EXTERNAL);
     struct neighbour neighbour;
 
     if (!external || !parse_neighbour(message, &neighbour) || neighbour.index != external->index)
         return;
-    for (size_t i = 0; i < choice->count; i++) {
-        const struct gateway *router = &choice->gateways[i];
+    for (size_t i = 0; i < watch->choice->count; i++) {
+        const struct gateway *router = &watch->choice->gateways[i];
 
         if (ip_address_equal(&router->address, &neighbour.address) &&
             neighbour.state & (router->is_silent ? STATES_VALID : NUD_FAILED))
-            network->is_stale = true;
+            watch->is_stale = true;
     }
 }
 
 static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-    struct network *network = userdata;
-    int result = rtnetlink_monitor_drain(network->router_watch.monitor, on_notification, network);
+    struct router_watch *watch = userdata;
+    int result = rtnetlink_monitor_drain(watch->monitor, on_notification, watch);
 
     (void)source;
     (void)fd;
     (void)events;
     if (result < 0 && result != -ENOBUFS)
         log_error("cannot read the kernel's notifications of neighbours", LOG_ERROR(result));
-    if (result < 0 || network->is_stale)
-        (void)network_refresh(network); /* reported, and planned again */
-    return result < 0 && result != -ENOBUFS ? sd_event_source_set_enabled(network->router_watch.source, SD_EVENT_OFF)
-                                            : 0;
+    if (result < 0 || watch->is_stale)
+        network_ground_wake(watch->ground);
+    watch->is_stale = false;
+    return result < 0 && result != -ENOBUFS ? sd_event_source_set_enabled(watch->source, SD_EVENT_OFF) : 0;
 }
 
-int network_open_router_watch(struct network *network, sd_event *event)
+int router_watch_open(struct router_watch *watch, struct network_ground *ground, const struct gateway_choice *choice,
+                      sd_event *event)
 {
-    struct router_watch *watch = &network->router_watch;
     int result = rtnetlink_neighbour_monitor_open(&watch->monitor);
 
+    watch->ground = ground;
+    watch->choice = choice;
     if (result == 0)
-        result =
-            sd_event_add_io(event, &watch->source, mnl_socket_get_fd(watch->monitor), EPOLLIN, on_monitor, network);
+        result = sd_event_add_io(event, &watch->source, mnl_socket_get_fd(watch->monitor), EPOLLIN, on_monitor, watch);
     if (result >= 0)
         result = sd_event_source_set_enabled(watch->source, SD_EVENT_OFF);
     return result < 0 ? result : sd_event_source_set_ratelimit(watch->source, TURN_INTERVAL, TURNS_PER_INTERVAL);
 }
 
-void network_close_router_watch(struct network *network)
+void router_watch_close(struct router_watch *watch)
 {
-    sd_event_source_disable_unref(network->router_watch.source);
-    rtnetlink_socket_closep(&network->router_watch.monitor);
+    sd_event_source_disable_unref(watch->source);
+    rtnetlink_socket_closep(&watch->monitor);
 }
 
-uint64_t network_next_router_probe(const struct network *network)
+uint64_t router_watch_next_probe(const struct router_watch *watch)
 {
-    return network->router_watch.silent_count > 0 ? network->router_watch.probe_at : UINT64_MAX;
+    return watch->silent_count > 0 ? watch->probe_at : UINT64_MAX;
 }
 
-bool network_ignores_route(const struct network_link *external, uint32_t length)
+bool router_watch_ignores_route(const struct network_link *external, uint32_t length)
 {
     return length > external->settings.route_length6 && external->settings.ipv6_flags & LINK_IPV6_ACCEPTS_RA;
 }
 
 /* RFC 4191 §2.3. Once: any router on the LAN can send such options. The kernel's default, 0, takes default routes
  * alone. */
-static void report_ignored_routes(struct network *network, const struct network_link *external,
+static void report_ignored_routes(struct router_watch *watch, const struct network_link *external,
                                   const struct message_advertised *advertised)
 {
     struct ip_address router = wire_address_to(&advertised->router);
     char text[IP_ADDRESS_TEXT_SIZE];
 
-    if (network->reported_routes6 || !network_ignores_route(external, advertised->longest_route))
+    if (watch->reported_routes6 || !router_watch_ignores_route(external, advertised->longest_route))
         return;
-    network->reported_routes6 = true;
+    watch->reported_routes6 = true;
     log_warn("a router advertises routes that are not taken: accept_ra_rt_info_max_plen is too small",
              LOG_TEXT("gateway", ip_address_format(&router, text)), LOG_TEXT("interface", external->name),
              LOG_NUMBER("prefix_length", advertised->longest_route),
@@ -277,35 +273,35 @@ static void report_ignored_routes(struct network *network, const struct network_
                       "Engine 27: sysctls: net.ipv6.conf.eth0.accept_ra_rt_info_max_plen: \"128\""));
 }
 
-static struct advertised_network *find_advertised(struct network *network, const struct ip_address *router)
+static struct advertised_network *find_advertised(struct router_watch *watch, const struct ip_address *router)
 {
-    for (size_t i = 0; i < network->advertised_count; i++) {
-        if (ip_address_equal(&network->advertised[i].router, router))
-            return &network->advertised[i];
+    for (size_t i = 0; i < watch->advertised_count; i++) {
+        if (ip_address_equal(&watch->advertised[i].router, router))
+            return &watch->advertised[i];
     }
     return NULL;
 }
 
-static struct advertised_network *make_room(struct network *network)
+static struct advertised_network *make_room(struct router_watch *watch)
 {
-    size_t oldest = network->advertised_oldest;
+    size_t oldest = watch->advertised_oldest;
 
-    if (network->advertised_count < ADVERTISERS_MAX)
-        return &network->advertised[network->advertised_count++];
-    network->advertised_oldest = (oldest + 1) % ADVERTISERS_MAX;
-    return &network->advertised[oldest];
+    if (watch->advertised_count < ADVERTISERS_MAX)
+        return &watch->advertised[watch->advertised_count++];
+    watch->advertised_oldest = (oldest + 1) % ADVERTISERS_MAX;
+    return &watch->advertised[oldest];
 }
 
-bool network_note_advertised(struct network *network, const struct message_advertised *advertised)
+bool router_watch_note(struct router_watch *watch, const struct message_advertised *advertised)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = network_ground_find(watch->ground, DEVICE_SIDE_EXTERNAL);
     struct ip_address router = wire_address_to(&advertised->router);
-    struct advertised_network *known = find_advertised(network, &router);
+    struct advertised_network *known = find_advertised(watch, &router);
 
     if (!external || external->index != advertised->index)
         return false;
-    report_ignored_routes(network, external, advertised);
-    known = known ? known : make_room(network);
+    report_ignored_routes(watch, external, advertised);
+    known = known ? known : make_room(watch);
     *known = (struct advertised_network){
         .router = router, .longest_route = advertised->longest_route, .prefix_count = advertised->prefix_count};
     for (size_t i = 0; i < known->prefix_count; i++)
@@ -314,13 +310,13 @@ bool network_note_advertised(struct network *network, const struct message_adver
     return true;
 }
 
-const struct advertised_network *network_find_advertised(const struct network *network)
+const struct advertised_network *router_watch_find(const struct router_watch *watch)
 {
-    const struct gateway_choice *choice = &network->families[FAMILY_INDEX_6].choice;
+    const struct gateway_choice *choice = watch->choice;
 
-    for (size_t i = 0; i < network->advertised_count && choice->count > 0; i++) {
-        if (ip_address_equal(&network->advertised[i].router, &choice->gateways[0].address))
-            return &network->advertised[i];
+    for (size_t i = 0; i < watch->advertised_count && choice->count > 0; i++) {
+        if (ip_address_equal(&watch->advertised[i].router, &choice->gateways[0].address))
+            return &watch->advertised[i];
     }
     return NULL;
 }

@@ -1,14 +1,15 @@
 /*
- * The network half's conversation with the announcer; see network.h and network_internal.h. Runs in anchord-netadmin.
+ * The network half's conversation with the announcer; see announcer_peer.h. Runs in anchord-netadmin.
  *
  * The announcer is less privileged than we are. It says whether a gateway address is free: a lying one can keep us from
  * claiming it, or let us claim one that somebody has. And it says which prefixes a router named last: a lying one can
  * have us leave with another of our addresses. It cannot name an address.
  */
+#include "workers/netadmin/announcer_peer.h"
+
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "workers/netadmin/network_internal.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -47,79 +48,72 @@ static size_t list_link(const struct network_link *link, struct wire_held *ret)
     return count;
 }
 
-static int send_held(struct network *network)
+static int send_held(struct announcer_peer *peer)
 {
-    uint64_t generation = ++network->held_generation;
+    uint64_t generation = ++peer->held_generation;
     struct message_begin begin = {message_header_make(MESSAGE_HELD_BEGIN, sizeof(begin), generation)};
     struct message_commit commit = {
         .header = message_header_make(MESSAGE_HELD_COMMIT, sizeof(commit), generation),
-        .item_count = (uint32_t)network->held_count,
+        .item_count = (uint32_t)peer->held_count,
     };
-    size_t size = network->held_count * sizeof(network->held[0]);
+    size_t size = peer->held_count * sizeof(peer->held[0]);
     CLEANUP_FREE struct message_held *items = calloc(1, sizeof(*items) + size);
     int result;
 
     if (!items)
         return -ENOMEM;
     items->header = message_header_make(MESSAGE_HELD_ITEMS, sizeof(*items) + size, generation);
-    items->item_count = (uint32_t)network->held_count;
-    memcpy(items->items, network->held, size);
-    result = channel_send_message(network->announcer, &begin);
-    if (result == 0 && network->held_count > 0)
-        result = channel_send_message(network->announcer, items);
-    return result < 0 ? result : channel_send_message(network->announcer, &commit);
+    items->item_count = (uint32_t)peer->held_count;
+    memcpy(items->items, peer->held, size);
+    result = channel_send_message(peer->channel, &begin);
+    if (result == 0 && peer->held_count > 0)
+        result = channel_send_message(peer->channel, items);
+    return result < 0 ? result : channel_send_message(peer->channel, &commit);
 }
 
-static void set_probe_timer(struct network *network)
+static void set_probe_timer(struct announcer_peer *peer)
 {
-    uint64_t next = gateway_probe_next(&network->probes);
+    uint64_t next = gateway_probe_next(&peer->probes);
 
-    (void)sd_event_source_set_time(network->probe_timer, next);
-    (void)sd_event_source_set_enabled(network->probe_timer,
-                                      next == GATEWAY_PROBE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    (void)sd_event_source_set_time(peer->probe_timer, next);
+    (void)sd_event_source_set_enabled(peer->probe_timer, next == GATEWAY_PROBE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-void network_announce(struct network *network, bool must_send)
+void announcer_peer_tell(struct announcer_peer *peer, const struct network_link *external,
+                         const struct network_link *shared, bool must_send)
 {
-    const struct network_link *external = network_find_link(network, DEVICE_SIDE_EXTERNAL);
-    const struct network_link *shared = network_find_link(network, DEVICE_SIDE_SHARED);
     struct wire_held held[HELD_ADDRESSES_MAX];
-    struct network_link believed;
-    size_t count = 0;
+    size_t count = list_link(external, held);
     int result = 0;
 
-    if (external) {
-        believed = network_external_without_inner(network, external);
-        count = list_link(&believed, held);
-    }
     count += list_link(shared, held + count);
     if (!shared)
-        network->probes = (struct gateway_probes){0};
-    set_probe_timer(network);
-    if (!must_send && count == network->held_count && memcmp(held, network->held, count * sizeof(held[0])) == 0)
+        peer->probes = (struct gateway_probes){0};
+    set_probe_timer(peer);
+    if (!must_send && count == peer->held_count && memcmp(held, peer->held, count * sizeof(held[0])) == 0)
         return;
-    network->held_count = count;
-    memcpy(network->held, held, count * sizeof(held[0]));
-    if (network->announcer)
-        result = send_held(network);
+    peer->held_count = count;
+    memcpy(peer->held, held, count * sizeof(held[0]));
+    if (peer->channel)
+        result = send_held(peer);
     if (result < 0)
         log_error("cannot tell the announcer what to announce", LOG_ERROR(result));
 }
 
-void network_ask_for_holder(struct network *network, const struct network_link *link, const struct ip_address *address)
+void announcer_peer_ask(struct announcer_peer *peer, const struct network_link *link, const struct ip_address *address)
 {
     struct message_probe question = {
         .header = message_header_make(MESSAGE_PROBE, sizeof(question), 0),
         .target = held_from(link, address),
     };
 
-    if (network->announcer)
-        (void)channel_send_message(network->announcer, &question); /* without an answer its MAC stays unknown */
+    if (peer->channel)
+        (void)channel_send_message(peer->channel, &question); /* without an answer its MAC stays unknown */
 }
 
-bool network_may_claim(const struct network_link *link, const struct ip_address *address, void *userdata)
+bool announcer_peer_may_claim(const struct network_link *link, const struct ip_address *address, void *userdata)
 {
-    struct network *network = userdata;
+    struct announcer_peer *peer = userdata;
     uint64_t now = clock_monotonic_microseconds();
     struct message_probe question = {
         .header = message_header_make(MESSAGE_PROBE, sizeof(question), 0),
@@ -127,17 +121,17 @@ bool network_may_claim(const struct network_link *link, const struct ip_address 
     };
     enum gateway_verdict verdict;
 
-    if (!network->announcer)
+    if (!peer->channel)
         return true;
-    verdict = gateway_probe_decide(&network->probes, address, now);
+    verdict = gateway_probe_decide(&peer->probes, address, now);
     if (verdict == GATEWAY_VERDICT_ASK) {
-        (void)channel_send_message(network->announcer, &question); /* without an answer we go on */
-        gateway_probe_asked(&network->probes, address, now);
+        (void)channel_send_message(peer->channel, &question); /* without an answer we go on */
+        gateway_probe_asked(&peer->probes, address, now);
     }
     return verdict == GATEWAY_VERDICT_CLAIM;
 }
 
-static void report_holder(const struct network *network, const struct message_probed *answer)
+static void report_holder(const struct announcer_peer *peer, const struct message_probed *answer)
 {
     struct ip_address address = wire_address_to(&answer->target.address);
     char address_text[IP_ADDRESS_TEXT_SIZE];
@@ -147,34 +141,36 @@ static void report_holder(const struct network *network, const struct message_pr
     (void)snprintf(said, sizeof(said), "held by MAC %s", mac_address_format(&answer->holder, mac));
     log_error("gateway address not claimed, somebody else has it; trying again until it is free",
               LOG_TEXT("address", ip_address_format(&address, address_text)),
-              LOG_TEXT("network", network->topology.shared.name), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
+              LOG_TEXT("network", peer->ground->topology.shared.name), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
 }
 
-static void handle_probed(struct network *network, const struct message_probed *answer)
+static void handle_probed(struct announcer_peer *peer, const struct message_probed *answer)
 {
     struct ip_address address = wire_address_to(&answer->target.address);
     uint32_t random;
     bool is_expected;
 
-    network_report_duplicate_holder(network, answer);
+    peer->callbacks.on_probed(answer, peer->callbacks.userdata);
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
         random = 0;
-    if (gateway_probe_answered(&network->probes, &address, &answer->holder, clock_monotonic_microseconds(), random,
+    if (gateway_probe_answered(&peer->probes, &address, &answer->holder, clock_monotonic_microseconds(), random,
                                &is_expected))
-        report_holder(network, answer);
+        report_holder(peer, answer);
     if (is_expected)
-        network_refresh(network);
+        network_ground_wake(peer->ground);
 }
 
 static void on_announcer_message(struct channel *channel, const struct message_header *message, int descriptor,
                                  void *userdata)
 {
+    struct announcer_peer *peer = userdata;
+
     switch (message->type) {
     case MESSAGE_PROBED:
-        handle_probed(userdata, (const struct message_probed *)message);
+        handle_probed(peer, (const struct message_probed *)message);
         break;
     case MESSAGE_ADVERTISED:
-        network_handle_advertised(userdata, (const struct message_advertised *)message);
+        peer->callbacks.on_advertised((const struct message_advertised *)message, peer->callbacks.userdata);
         break;
     default:
         channel_refuse(channel, message, descriptor);
@@ -184,28 +180,28 @@ static void on_announcer_message(struct channel *channel, const struct message_h
 
 static void on_announcer_closed(struct channel *channel, int error, const char *reason, void *userdata)
 {
-    struct network *network = userdata;
+    struct announcer_peer *peer = userdata;
 
     (void)channel;
     if (error < 0)
         log_error("connection to the announcer ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
     else
         log_debug("the announcer has gone");
-    network->announcer = channel_free(network->announcer);
-    network_refresh(network);
+    peer->channel = channel_free(peer->channel);
+    network_ground_wake(peer->ground);
 }
 
-int network_set_announcer(struct network *network, int descriptor)
+int announcer_peer_link(struct announcer_peer *peer, int descriptor)
 {
-    const struct channel_callbacks callbacks = {on_announcer_message, on_announcer_closed, network};
-    sd_event *event = sd_event_source_get_event(network->probe_timer);
-    int result;
+    const struct channel_callbacks callbacks = {on_announcer_message, on_announcer_closed, peer};
+    sd_event *event = sd_event_source_get_event(peer->probe_timer);
 
-    network->announcer = channel_free(network->announcer);
-    gateway_probe_forget_questions(&network->probes);
-    result = channel_new(event, descriptor, DIRECTION_ANNOUNCER_TO_NETADMIN, &callbacks, &network->announcer);
-    if (result == 0)
-        network_announce(network, true);
-    network_refresh(network);
-    return result;
+    announcer_peer_close(peer);
+    gateway_probe_forget_questions(&peer->probes);
+    return channel_new(event, descriptor, DIRECTION_ANNOUNCER_TO_NETADMIN, &callbacks, &peer->channel);
+}
+
+void announcer_peer_close(struct announcer_peer *peer)
+{
+    peer->channel = channel_free(peer->channel);
 }
