@@ -6,6 +6,8 @@ Used by every test in this directory, as root, with Debian's pytest. Options:
                                        else forky)
     --bridge-nf 0 --bridge-nf 1        settings of bridge-nf-call-iptables (default 0)
     --lab NAME                         use this lab, bring it up if needed, leave it up
+    --image FILE                       this archive of the image, which packaging/container/build --output wrote,
+                                       instead of building one
 
 A test that takes `lab` or `project` runs once per engine and setting. Those marked every_engine are
 what the oldest supported engine is tested with, and the others in between, and Podman; not_on leaves one out that
@@ -39,6 +41,8 @@ def pytest_addoption(parser):
                     help="bridge-nf-call-iptables of the engine's namespace; may be repeated")
     group.addoption("--lab", default=None, metavar="NAME",
                     help="use the lab of this name and leave it up (one engine only)")
+    group.addoption("--image", type=pathlib.Path, default=None, metavar="FILE",
+                    help="an archive of this checkout's image, instead of building it")
 
 
 def pytest_configure(config):
@@ -122,8 +126,13 @@ def lab(engine_lab, bridge_filter):
 
 
 @pytest.fixture(scope="session")
-def anchord_image(engine_lab):
-    """The image of this checkout, built into the lab's engine once; its name."""
+def anchord_image(request, engine_lab):
+    """The image of this checkout in the lab's engine; its name. Built, unless --image has it already."""
+    archive = request.config.getoption("--image")
+    if archive:
+        engine_lab.docker("load", "--input", archive)
+        engine_lab.docker("image", "inspect", IMAGE)  # it is called so
+        return IMAGE
     build = CHECKOUT / "packaging" / "container" / "build"
     result = subprocess.run([build, "--tag", IMAGE], env=engine_lab.engine.environment(),
                             capture_output=True, text=True, timeout=1800, check=False)
