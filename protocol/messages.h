@@ -309,7 +309,8 @@ struct message_docker_credential {
 
 struct message_configure_watcher {
     struct message_header header;
-    char docker_host[DOCKER_HOST_SIZE];           /* unix:///path or tcp://name:port */
+    char docker_host[DOCKER_HOST_SIZE];           /* DOCKER_HOST: what people know, for the log */
+    char asked_at[DOCKER_HOST_SIZE];              /* where Docker is asked: the same, or the gate's socket */
     char project[NAME_SIZE];                      /* Compose project whose containers are in scope, or empty */
     char label_selector[LABEL_SELECTOR_SIZE];     /* not empty: decides about the scope alone (DISC-2) */
     char external_network[NAME_SIZE];             /* Docker network, or empty */
@@ -531,7 +532,7 @@ static_assert(sizeof(struct wire_link) == 32 + 24 * LINK_ADDRESSES_MAX, "wire la
 static_assert(sizeof(struct message_link) == 32, "wire layout");
 static_assert(sizeof(struct message_docker_credential) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_watcher) ==
-                  24 + 256 + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 20 + 12,
+                  24 + 2 * DOCKER_HOST_SIZE + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 20 + 12,
               "wire layout");
 static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire layout");
 static_assert(sizeof(struct message_topology) == 24 + 2 * 436 + 8, "wire layout");

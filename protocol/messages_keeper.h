@@ -8,7 +8,8 @@
 
 struct message_configure_keeper {
     struct message_header header;
-    char docker_host[DOCKER_HOST_SIZE];       /* unix:///path or tcp://name:port */
+    char docker_host[DOCKER_HOST_SIZE]; /* as of message_configure_watcher */
+    char asked_at[DOCKER_HOST_SIZE];
     char project[NAME_SIZE];                  /* Compose project whose containers are in scope; not empty, or … */
     char label_selector[LABEL_SELECTOR_SIZE]; /* … of a network-anchor, this one decides alone (DISC-2) */
     uint32_t role;                            /* enum anchor_role: which of the repairs are its job */
@@ -29,7 +30,8 @@ struct message_configure_keeper {
     } follow;                               /* of an external-rebinder, all zero otherwise */
 };
 
-static_assert(sizeof(struct message_configure_keeper) == 24 + 256 + 128 + LABEL_SELECTOR_SIZE + 32 + 2 * 128 + 16,
+static_assert(sizeof(struct message_configure_keeper) ==
+                  24 + 2 * DOCKER_HOST_SIZE + 128 + LABEL_SELECTOR_SIZE + 32 + 2 * 128 + 16,
               "wire layout");
 
 /* More of them are refused at the start. */

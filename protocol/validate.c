@@ -122,13 +122,14 @@ static const char *check_configure_watcher(const void *message)
     const struct message_configure_watcher *configuration = message;
 
     if (!text_is_terminated(configuration->docker_host, sizeof(configuration->docker_host)) ||
+        !text_is_terminated(configuration->asked_at, sizeof(configuration->asked_at)) ||
         !text_is_terminated(configuration->project, sizeof(configuration->project)) ||
         !text_is_terminated(configuration->label_selector, sizeof(configuration->label_selector)) ||
         !text_is_terminated(configuration->external_network, sizeof(configuration->external_network)) ||
         !text_is_terminated(configuration->external_interface, sizeof(configuration->external_interface)) ||
         !text_is_terminated(configuration->shared_network, sizeof(configuration->shared_network)))
         return "string not terminated";
-    if (configuration->docker_host[0] == '\0')
+    if (configuration->docker_host[0] == '\0' || configuration->asked_at[0] == '\0')
         return "empty string";
     if (check_address(&configuration->pinned_gateway4, true) || configuration->pinned_gateway4.family == IP_FAMILY_6)
         return "pinned gateway";

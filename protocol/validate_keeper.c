@@ -38,10 +38,11 @@ const char *check_configure_keeper(const void *message)
     const char *broken = NULL;
 
     if (!text_is_terminated(configuration->docker_host, sizeof(configuration->docker_host)) ||
+        !text_is_terminated(configuration->asked_at, sizeof(configuration->asked_at)) ||
         !text_is_terminated(configuration->project, sizeof(configuration->project)) ||
         !text_is_terminated(configuration->label_selector, sizeof(configuration->label_selector)))
         return "string not terminated";
-    if (configuration->docker_host[0] == '\0')
+    if (configuration->docker_host[0] == '\0' || configuration->asked_at[0] == '\0')
         return "empty string";
     if (configuration->role != ANCHOR_ROLE_NETWORK && configuration->role != ANCHOR_ROLE_EXTERNAL_REBINDER &&
         configuration->role != ANCHOR_ROLE_WRAP_REBINDER)

@@ -156,11 +156,11 @@ void gate_worker_configure(struct worker *gate, const struct configuration *conf
     }
 }
 
-void gate_write_docker_host(const struct configuration *configuration, const struct gate_sockets *sockets,
-                            enum gate_socket client, char docker_host[DOCKER_HOST_SIZE])
+void gate_write_asked_at(const struct configuration *configuration, const struct gate_sockets *sockets,
+                         enum gate_socket client, char asked_at[DOCKER_HOST_SIZE])
 {
     if (sockets->listeners[client] < 0)
-        memcpy(docker_host, configuration->docker_host, DOCKER_HOST_SIZE);
+        memcpy(asked_at, configuration->docker_host, DOCKER_HOST_SIZE);
     else
-        (void)snprintf(docker_host, DOCKER_HOST_SIZE, "%s%s", DOCKER_HOST_UNIX, sockets->addresses[client].sun_path);
+        (void)snprintf(asked_at, DOCKER_HOST_SIZE, "%s%s", DOCKER_HOST_UNIX, sockets->addresses[client].sun_path);
 }

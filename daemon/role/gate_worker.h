@@ -35,6 +35,6 @@ struct worker_definition gate_worker_definition(const struct configuration *conf
 void gate_worker_configure(struct worker *gate, const struct configuration *configuration,
                            const struct gate_sockets *sockets);
 
-/* The DOCKER_HOST that a client is told: its socket of the gate, or, without a gate, the configured one. */
-void gate_write_docker_host(const struct configuration *configuration, const struct gate_sockets *sockets,
-                            enum gate_socket client, char docker_host[DOCKER_HOST_SIZE]);
+/* Where a client asks for Docker: its socket of the gate, or, without a gate, the configured DOCKER_HOST. */
+void gate_write_asked_at(const struct configuration *configuration, const struct gate_sockets *sockets,
+                         enum gate_socket client, char asked_at[DOCKER_HOST_SIZE]);

@@ -71,8 +71,9 @@ void keeper_worker_configure(struct worker *keeper, const struct configuration *
         .managed_count = (uint32_t)configuration->managed_count,
     };
 
-    gate_write_docker_host(configuration, gate_sockets, GATE_SOCKET_KEEPER, message.docker_host);
+    gate_write_asked_at(configuration, gate_sockets, GATE_SOCKET_KEEPER, message.asked_at);
     /* Each of the same size. */
+    memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
     memcpy(message.project, configuration->project, sizeof(message.project));
     memcpy(message.label_selector, configuration->label_selector, sizeof(message.label_selector));
     if (configuration->role == ROLE_EXTERNAL_REBINDER)

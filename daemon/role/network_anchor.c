@@ -77,8 +77,9 @@ static void send_watcher_configuration(const struct supervisor *supervisor)
         .log_level = configuration->log_level,
     };
 
-    gate_write_docker_host(configuration, supervisor->gate_sockets, GATE_SOCKET_WATCHER, message.docker_host);
+    gate_write_asked_at(configuration, supervisor->gate_sockets, GATE_SOCKET_WATCHER, message.asked_at);
     /* The arrays are of the same size on both sides. */
+    memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
     memcpy(message.project, configuration->project, sizeof(message.project));
     memcpy(message.label_selector, configuration->label_selector, sizeof(message.label_selector));
     memcpy(message.external_network, configuration->external_network, sizeof(message.external_network));

@@ -79,6 +79,11 @@ def test_the_gate_holds_the_socket_and_nothing_else(project):
     assert "PermissionError" in refused
 
 
+def test_the_log_names_docker_as_people_know_it(project):
+    """Not the gate's socket: nobody has configured that, and nobody can look what is wrong with it."""
+    assert project.wait_record("connected to Docker")["docker_host"] == "unix:///var/run/docker.sock"
+
+
 def test_what_the_watcher_needs_is_answered(project):
     """ADDR-10: with `hostname:` set, too. Of everybody it hears of itself, of the scope's containers all."""
     own = project.inspect(ANCHOR)["Id"]

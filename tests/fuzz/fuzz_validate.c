@@ -26,7 +26,7 @@ static uint32_t read_all(const struct message_header *header)
             sum += (uint32_t)strlen(links->items[i].name);
         }
     } else if (header->type == MESSAGE_CONFIGURE_WATCHER) {
-        sum += (uint32_t)strlen(((const struct message_configure_watcher *)(const void *)header)->docker_host);
+        sum += (uint32_t)strlen(((const struct message_configure_watcher *)(const void *)header)->asked_at);
     } else if (header->type == MESSAGE_FINDINGS_ITEMS) {
         const struct message_findings *findings = (const void *)header;
 

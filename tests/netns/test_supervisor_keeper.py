@@ -7,7 +7,7 @@ import struct
 from supervision import NO_CAPABILITY, got, started, status_of
 
 KEEPER_USER = 24943
-CONFIGURE = struct.Struct("=256s128s1024s8I272x")
+CONFIGURE = struct.Struct("=256s256s128s1024s8I272x")
 MANAGED = struct.Struct("=128s128s256s")
 
 
@@ -31,7 +31,8 @@ def test_without_need_there_is_no_keeper(supervision):
 
 def test_it_runs_once_without_a_capability_and_knows_its_job(supervision):
     process = start(supervision, ANCHORD_LABEL_SELECTOR="identity=mail", ANCHORD_AUTOSTART_SIBLINGS="false")
-    _, project, selector, role, poll, timeout, successor, _, starts, _, _ = configuration(process)
+    host, asked_at, project, selector, role, poll, timeout, successor, _, starts, _, _ = configuration(process)
+    assert host.rstrip(b"\0").startswith(b"unix:///") and asked_at.rstrip(b"\0").startswith(b"unix:///")
     assert (project.rstrip(b"\0"), selector.rstrip(b"\0")) == (b"project", b"identity=mail")
     assert (role, poll, timeout, successor, starts) == (1, 30000, 10000, 0, 0)
     got(process, "keeper", "LINK", descriptors=1)
@@ -57,9 +58,9 @@ def test_life2_a_managed_target_is_reason_enough(supervision):
 
 def test_one_that_died_has_a_successor_that_knows(supervision):
     process = start(supervision)
-    assert configuration(process)[6] == 0
+    assert configuration(process)[7] == 0
     os.kill(started(process, "keeper"), signal.SIGKILL)
-    assert configuration(process, 2)[6] == 1
+    assert configuration(process, 2)[7] == 1
     assert len(process.find(stand_in="netadmin", event="started")) == 1
 
 

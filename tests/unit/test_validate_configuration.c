@@ -11,6 +11,7 @@ static void begin_watcher_configuration(void)
 {
     begin(MESSAGE_CONFIGURE_WATCHER, sizeof(struct message_configure_watcher));
     assert_int_equal(text_copy(message.watcher.docker_host, DOCKER_HOST_SIZE, "unix:///var/run/docker.sock"), 0);
+    assert_int_equal(text_copy(message.watcher.asked_at, DOCKER_HOST_SIZE, "unix:///run/anchord/gate/watcher"), 0);
     assert_int_equal(text_copy(message.watcher.project, NAME_SIZE, "mail"), 0);
     message.watcher.address_mode = ADDRESS_MODE_BOOTSTRAP;
     message.watcher.poll_interval_milliseconds = 30000;
@@ -27,6 +28,12 @@ static void the_watchers_configuration_is_checked(void **state)
     EXPECT_BROKEN(direction, "string not terminated");
     begin_watcher_configuration();
     memset(message.watcher.external_interface, 'x', INTERFACE_NAME_SIZE);
+    EXPECT_BROKEN(direction, "string not terminated");
+    begin_watcher_configuration();
+    message.watcher.asked_at[0] = '\0';
+    EXPECT_BROKEN(direction, "empty string");
+    begin_watcher_configuration();
+    memset(message.watcher.asked_at, 'x', DOCKER_HOST_SIZE);
     EXPECT_BROKEN(direction, "string not terminated");
     begin_watcher_configuration();
     message.watcher.project[0] = '\0';

@@ -56,6 +56,7 @@ static void begin_configure_keeper(void)
 {
     begin(MESSAGE_CONFIGURE_KEEPER, sizeof(struct message_configure_keeper));
     memcpy(message.keeper.docker_host, "unix:///run/docker.sock", 24);
+    memcpy(message.keeper.asked_at, "unix:///run/anchord/gate/keeper", 32);
     memcpy(message.keeper.project, "mail", 5);
     message.keeper.role = ANCHOR_ROLE_WRAP_REBINDER;
     message.keeper.poll_interval_milliseconds = 30000;
@@ -79,6 +80,9 @@ static void the_keepers_configuration_is_checked(void **state)
     EXPECT_BROKEN(direction, "string not terminated");
     begin_configure_keeper();
     message.keeper.docker_host[0] = '\0';
+    EXPECT_BROKEN(direction, "empty string");
+    begin_configure_keeper();
+    message.keeper.asked_at[0] = '\0';
     EXPECT_BROKEN(direction, "empty string");
     begin_configure_keeper();
     message.keeper.project[0] = '\0';

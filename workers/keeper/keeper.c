@@ -100,9 +100,8 @@ static void configure(struct keeper *keeper, const struct message_configure_keep
     keeper->configuration = *configuration;
     keeper->managed.repairs_dependents = configuration->repairs_dependents == 1;
     log_set_level((enum log_level)configuration->log_level);
-    if (docker_host_parse(configuration->docker_host, &host, &reason) < 0) {
-        log_error("DOCKER_HOST is invalid", LOG_TEXT("docker_host", configuration->docker_host),
-                  LOG_ERROR_TEXT(reason));
+    if (docker_host_parse(configuration->asked_at, &host, &reason) < 0) {
+        log_error("DOCKER_HOST is invalid", LOG_TEXT("docker_host", configuration->asked_at), LOG_ERROR_TEXT(reason));
         end(keeper, EXIT_STATUS_CONFIGURATION);
         return;
     }

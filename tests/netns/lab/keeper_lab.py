@@ -24,8 +24,8 @@ def configure_keeper(docker_host, project="mail", poll=30.0, stop_timeout=1.0, s
                      follow=None, repairs_dependents=False, managed_count=0):
     """`follow`: (network, target, restarts, backoff, steady, limit) of an external-rebinder, times in seconds."""
     network, target, restarts, *times = follow or ("", "", False, 0, 0, 0)
-    body = struct.pack("=256s128s1024s8I128s128s4I", docker_host.encode(), project.encode(), selector.encode(), role,
-                       int(poll * 1000), int(stop_timeout * 1000), successor, log_level, starts_siblings,
+    body = struct.pack("=256s256s128s1024s8I128s128s4I", docker_host.encode(), docker_host.encode(),
+                       project.encode(), selector.encode(), role, int(poll * 1000), int(stop_timeout * 1000), successor, log_level, starts_siblings,
                        repairs_dependents, managed_count, network.encode(), target.encode(), restarts, *(int(seconds * 1000) for seconds in times))
     return messages.message(messages.CONFIGURE_KEEPER, body)
 
