@@ -26,6 +26,7 @@ enum exit_status {
     EXIT_STATUS_CONFIGURATION = 1, /* configuration or permission: do not retry */
     EXIT_STATUS_CRASH = 2,         /* internal error: retry */
     EXIT_STATUS_SANDBOX = 3,       /* a privilege could not be dropped: do not retry */
+    EXIT_STATUS_NOTHING_RUNS = 3,  /* of a command: no anchord is here */
     EXIT_STATUS_NAMESPACE_LOST = 75,
 };
 

@@ -12,9 +12,7 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
-/* SPEC §9 */
-#define EXIT_STATUS_NOTHING_RUNS 3
-#define WATCH_INTERVAL           MICROSECONDS_PER_SECOND
+#define WATCH_INTERVAL MICROSECONDS_PER_SECOND
 
 static int report_failure(const char *command, int error)
 {

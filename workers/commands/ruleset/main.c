@@ -41,6 +41,7 @@ static int fail(const char *what, int error)
     return EXIT_STATUS_CONFIGURATION;
 }
 
+/* Returns 1 when it was there, 0 when it was not, or a negative errno. */
 static int show(struct mnl_socket *socket, struct table *table)
 {
     int result = -EINTR;
@@ -51,8 +52,10 @@ static int show(struct mnl_socket *socket, struct table *table)
         if (result == -ENOENT) /* it went while we read */
             result = -EINTR;
     }
-    if (result == 0)
+    if (result == 0) {
         table_text_print(table);
+        result = table->exists;
+    }
     table_clear(table);
     return result;
 }
@@ -67,6 +70,7 @@ int main(void)
     };
     CLEANUP(close_socket) struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
     const char *step = NULL;
+    bool is_any = false;
     int result;
 
     if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
@@ -78,6 +82,14 @@ int main(void)
         result = show(socket, &tables[i]);
         if (result < 0)
             return fail("cannot read the tables", result);
+        is_any = is_any || result > 0;
+    }
+    if (!is_any) {
+        (void)fputs(
+            "anchord ruleset: no table of anchord is in this network namespace: no network-anchor runs here, or "
+            "this is not its namespace (docker exec of its container is)\n",
+            stderr);
+        return EXIT_STATUS_NOTHING_RUNS;
     }
     return fflush(stdout) == 0 ? EXIT_STATUS_CLEAN : fail("cannot write", -errno);
 }
