@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "common/text.h"
 #include "daemon/command/configuration_command.h"
 #include "daemon/command/program_command.h"
 #include "daemon/command/status_command.h"
@@ -26,6 +27,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
+
+/* A word with more wrong letters than this is not taken for a mistyped one. */
+#define MISTYPED_LETTERS_MAX 2
 
 static struct configuration configuration; /* big, and needed to the end */
 
@@ -317,6 +321,44 @@ static char **next_word(char **words)
     return *words ? words : NULL;
 }
 
+/* The role or command whose name is most like a mistyped one, or NULL. */
+static const char *nearest_word(const char *word)
+{
+    const char *nearest = NULL;
+    size_t least = MISTYPED_LETTERS_MAX + 1;
+
+    for (size_t i = 0; i < ROLE_MAX_ + ARRAY_LENGTH(commands); i++) {
+        const char *name = i < ROLE_MAX_ ? role_to_string((enum role)i) : commands[i - ROLE_MAX_].name;
+        size_t distance = text_edit_distance(word, name);
+
+        if (distance < least && distance < strlen(name)) {
+            least = distance;
+            nearest = name;
+        }
+    }
+    return nearest;
+}
+
+static void print_unknown_word(const char *word)
+{
+    const char *nearest = nearest_word(word);
+
+    (void)fputs("anchord: ", stderr);
+    (void)text_print_escaped(stderr, word);
+    (void)fputs(" is neither a role nor a command", stderr);
+    if (nearest)
+        (void)fprintf(stderr, "; did you mean %s?", nearest);
+    (void)fputs("\n  roles:", stderr);
+    for (size_t i = 0; i < ROLE_MAX_; i++)
+        (void)fprintf(stderr, " %s", role_to_string((enum role)i));
+    (void)fputs("\n  commands:", stderr);
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
+        if (commands[i].name[0] != '-')
+            (void)fprintf(stderr, " %s", commands[i].name);
+    }
+    (void)fputs("\n  see anchord --help\n", stderr);
+}
+
 /* A word that is no command: a role takes no arguments. What is no role either is an error like others of the
  * configuration, which are all said (SPEC §10); who typed a command hears of its name, too. */
 static int run_role_of(char **words)
@@ -330,7 +372,7 @@ static int run_role_of(char **words)
         return EXIT_STATUS_CONFIGURATION;
     }
     if (word && parse_role(*word, &role))
-        (void)fprintf(stderr, "anchord: %s is neither a role nor a command; see anchord --help\n", *word);
+        print_unknown_word(*word);
     return run_role(word ? *word : NULL, words);
 }
 

@@ -337,7 +337,9 @@ static void report_unconcerned(struct configuration *configuration, const char *
 static void apply_value(struct configuration *configuration, const struct configuration_variable *variable,
                         struct configuration_value *value)
 {
-    const char *name = value->source == CONFIGURATION_SOURCE_FALLBACK ? variable->fallback : variable->name;
+    const char *name = value->source == CONFIGURATION_SOURCE_FALLBACK   ? variable->fallback
+                       : value->source == CONFIGURATION_SOURCE_ARGUMENT ? "first argument"
+                                                                        : variable->name;
     const char *wrong;
 
     if (!value->text)

@@ -12,8 +12,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OTHER_PROGRAMS = {"doctor", "wrap"}  # where they are installed; they have tests of their own
+THERE_ARE = ("  roles: network-anchor service-anchor external-rebinder wrap-rebinder\n"
+             "  commands: config doctor healthcheck ruleset status version wrap help\n"
+             "  see anchord --help\n")
 WRONG_WORDS = {
-    ("stauts",): "anchord: stauts is neither a role nor a command; see anchord --help\n",
+    ("stauts",): f"anchord: stauts is neither a role nor a command; did you mean status?\n{THERE_ARE}",
+    ("service-ancor",): f"anchord: service-ancor is neither a role nor a command; did you mean service-anchor?\n{THERE_ARE}",
+    ("foo",): f"anchord: foo is neither a role nor a command\n{THERE_ARE}",
     ("network-anchor", "x"): "anchord: unknown argument x; see anchord --help\n",
     ("network-anchor", "--x", "x"): "anchord: unknown argument x; see anchord --help\n",
     ("version", "x"): "anchord version: unknown argument x; see anchord --help\n",

@@ -149,7 +149,7 @@ static void argument_wins_over_the_variable(void **state)
     assert_int_equal(configuration.problem_count, 0);
     assert_int_equal(value_of("ANCHORD_MODE")->source, CONFIGURATION_SOURCE_ARGUMENT);
     load("nonsense", ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MODE=network-anchor"));
-    assert_problem("ANCHORD_MODE", true,
+    assert_problem("first argument", true,
                    "\"nonsense\": is no role: there are network-anchor, service-anchor, external-rebinder, "
                    "wrap-rebinder");
 }
