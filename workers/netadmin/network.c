@@ -341,6 +341,11 @@ void network_configure(struct network *network, const struct message_configure_n
     network->ground.address_mode = (enum address_mode)configuration->address_mode;
 }
 
+const struct wire_network *network_shared_believed(const struct network *network)
+{
+    return &network->witness.shared_believed;
+}
+
 static void report_refused_claims(const struct wire_network *shared)
 {
     for (uint32_t i = 0; i < shared->subnet_count; i++) {
@@ -362,10 +367,8 @@ int network_set_topology(struct network *network, const struct message_topology 
 
     network->ground.topology = *topology;
     network->ground.has_topology = true;
-    if (!is_same) {
-        memset(network->is_borne_out, 0, sizeof(network->is_borne_out));
-        memset(network->has_reported_subnet, 0, sizeof(network->has_reported_subnet));
-    }
+    if (!is_same)
+        witness_begin(&network->witness);
     if (!is_same && network->claims_gateway)
         report_refused_claims(&topology->shared);
     return refresh(network, true) == -EPERM ? -EPERM : 0;
@@ -453,12 +456,13 @@ int network_tear_down(struct network *network)
     (void)sd_event_source_set_enabled(network->address_timer, SD_EVENT_OFF);
     announcer_peer_close(&network->announcer);
     if (shared && network->claims_gateway)
-        first = claimed_addresses_remove(network->ground.rtnetlink, &request, shared, &network->shared_believed);
+        first =
+            claimed_addresses_remove(network->ground.rtnetlink, &request, shared, &network->witness.shared_believed);
     (void)network_ground_report(&network->ground, NETWORK_STEP_CLAIM, &request, first);
     leases = network_remove_leases(network);
     first = first < 0 ? first : leases;
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
-        int result = network_remove_family(network, &network->families[i]);
+        int result = family_routes_remove(&network->ground, &network->families[i]);
 
         first = first < 0 ? first : result;
     }

@@ -4,13 +4,11 @@
  * predecessor died, changes nothing.
  */
 #include "common/log.h"
-#include "protocol/metrics.h"
 #include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/link/device_settings.h"
 #include "workers/netadmin/link/link_local.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/route/route_table.h"
-#include "workers/netadmin/route/routing_rules.h"
 
 #include <linux/rtnetlink.h>
 
@@ -70,7 +68,7 @@ static int apply_claim(struct network *network)
 
     if (!shared || !network->claims_gateway)
         return 0;
-    result = claimed_addresses_apply(network->ground.rtnetlink, &request, shared, &network->shared_believed,
+    result = claimed_addresses_apply(network->ground.rtnetlink, &request, shared, &network->witness.shared_believed,
                                      announcer_peer_may_claim, &network->announcer);
     if (result > 0)
         log_info("gateway addresses claimed", LOG_TEXT("interface", shared->name), LOG_NUMBER("addresses", result));
@@ -81,8 +79,8 @@ static int apply_claim(struct network *network)
 static int remove_trespassers(struct network *network, const struct network_link *external)
 {
     struct rtnetlink_request request;
-    int count =
-        route_table_remove_trespassers(network->ground.rtnetlink, &request, external->index, &network->shared_believed);
+    int count = route_table_remove_trespassers(network->ground.rtnetlink, &request, external->index,
+                                               &network->witness.shared_believed);
 
     for (int i = 0; i < count; i++) {
         network->trespassers++;
@@ -122,160 +120,63 @@ static int choose_gateway(struct network *network, const struct family_state *fa
     return 0;
 }
 
-/* Takes over a new decision and says it. Returns true when it differs from the one before. */
-static bool decide(const struct network *network, struct family_state *family, const struct network_link *external,
-                   const struct gateway_choice *choice)
-{
-    uint32_t link_index = external && external->is_up ? external->index : 0;
-    bool differs =
-        !family->is_known || family->link_index != link_index || !gateway_choice_equal(&family->choice, choice);
-
-    family->is_known = true;
-    family->link_index = link_index;
-    family->choice = *choice;
-    if (differs && network->ground.role == ANCHOR_ROLE_SERVICE)
-        network_report_service_gateway(family, external);
-    else if (differs)
-        network_report_gateway(family, external);
-    return differs;
-}
-
-static enum network_step rules_step(const struct family_state *family)
-{
-    return family->family == IP_FAMILY_4 ? NETWORK_STEP_RULES4 : NETWORK_STEP_RULES6;
-}
-
-static enum network_step routes_step(const struct family_state *family)
-{
-    return family->family == IP_FAMILY_4 ? NETWORK_STEP_ROUTES4 : NETWORK_STEP_ROUTES6;
-}
-
-/* Before the first route: a kernel without policy routing puts into main what is meant for any other table
- * (include/net/ip_fib.h, fib_get_table). */
-int network_choose_table(struct network *network, struct family_state *family)
+/* Once, and before anything is changed. Without policy routing there is no table to remember in. */
+static int recall(struct network_ground *ground, const struct family_state *family, struct own_witness *own)
 {
     struct rtnetlink_request request;
-    int exist;
+    int result;
 
-    if (family->table)
+    if (own->has_recalled || family->table == RT_TABLE_MAIN)
         return 0;
-    exist = routing_rules_exist(network->ground.rtnetlink, &request, family->family);
-    if (network_ground_report(&network->ground, rules_step(family), &request, exist) < 0)
-        return exist;
-    family->table = exist ? ROUTE_TABLE_NUMBER : RT_TABLE_MAIN;
+    result = route_table_read_remembered(ground->rtnetlink, &request, family->family, &own->address);
+    if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP)
+        return 0;
+    if (network_ground_report(ground, NETWORK_STEP_WITNESS, &request, result) < 0)
+        return result;
+    own->has_recalled = true;
     return 0;
 }
 
-/* Routes first: a rule must not lead into an empty table. What is inside before the way out. */
-static int install(struct network *network, struct family_state *family, const struct network_link *external,
-                   int *ret_changes)
+/* Before anything is changed: what a predecessor saw, then what the links show. */
+static int look(struct network *network)
 {
-    struct route_wish wish = {family->family, family->table, external, &family->choice,
-                              network_lease_in_force(network, family->family)};
-    struct rtnetlink_request request;
-    int inner = network_apply_inner(network, family);
-    int routes = route_table_apply(network->ground.rtnetlink, &request, &wish);
-    int rules = 0;
+    bool has_external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL) != NULL;
+    int first = 0;
 
-    if (routes == -EAFNOSUPPORT || routes == -EOPNOTSUPP)
-        return routes;
-    routes = network_ground_report(&network->ground, routes_step(family), &request, routes);
-    if (family->table != RT_TABLE_MAIN) {
-        rules = routing_rules_apply(network->ground.rtnetlink, &request, family->family,
-                                    network->ground.role == ANCHOR_ROLE_NETWORK);
-        rules = network_ground_report(&network->ground, rules_step(family), &request, rules);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && has_external; i++) {
+        struct family_state *family = &network->families[i];
+        int result = family->is_absent ? 0 : family_routes_choose_table(&network->ground, family);
+
+        if (result == 0)
+            result = recall(&network->ground, family, &network->witness.own[i]);
+        keep_first(&first, result);
     }
-    if (inner < 0 || routes < 0 || rules < 0)
-        return inner < 0 ? inner : routes < 0 ? routes : rules;
-    if (routes > 0 && family->choice.count > 0) /* a way to a gateway, once, however many routes that takes */
-        metrics_add(METRIC_GATEWAY_ROUTE_REPLACES, (size_t)(family - network->families), 1);
-    *ret_changes = routes + rules;
-    return 0;
-}
-
-static void show_family(const struct network *network, const struct family_state *family)
-{
-    metrics_set(METRIC_DEFAULT_ROUTE_PRESENT, (size_t)(family - network->families),
-                family->is_settled && family->choice.count > 0 && family->link_index != 0);
-}
-
-/* Once, and only when it holds: a kernel without the family has no rules either. */
-static void report_shadowing(struct family_state *family)
-{
-    if (family->table != RT_TABLE_MAIN || family->reported_shadowing)
-        return;
-    family->reported_shadowing = true;
-    log_warn("the kernel has no policy routing: routes of ours in the main table, more specific than its default "
-             "route, shadow that one instead of replacing it, which Docker needs unchanged",
-             LOG_TEXT("family", ip_family_to_string(family->family)),
-             LOG_TEXT("routes", family->family == IP_FAMILY_4 ? "0.0.0.0/1, 128.0.0.0/1" : "::/1, 8000::/1"));
-}
-
-int network_apply_family(struct network *network, struct family_state *family, const struct network_link *link,
-                         const struct gateway_choice *choice)
-{
-    bool differs = decide(network, family, link, choice);
-    int changes = 0;
-    int result = network_choose_table(network, family);
-
-    if (result == 0)
-        result = install(network, family, link, &changes);
-    if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP) {
-        family->is_absent = true;
-        log_info("the kernel lacks an address family, going on without",
-                 LOG_TEXT("family", ip_family_to_string(family->family)));
-        return 0;
-    }
-    if (changes > 0 && family->is_settled && !differs)
-        log_warn("routes or rules of ours were changed by somebody else, put back",
-                 LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
-    family->is_settled = result == 0;
-    if (family->is_settled)
-        report_shadowing(family);
-    show_family(network, family);
-    return result;
-}
-
-int network_remove_family(struct network *network, struct family_state *family)
-{
-    struct rtnetlink_request request;
-    int rules = 0;
-    int routes = network_choose_table(network, family);
-
-    if (family->is_absent || routes < 0)
-        return routes;
-    if (family->table != RT_TABLE_MAIN) {
-        rules = routing_rules_remove(network->ground.rtnetlink, &request, family->family);
-        (void)network_ground_report(&network->ground, rules_step(family), &request, rules);
-    }
-    routes = route_table_remove(network->ground.rtnetlink, &request, family->family, family->table);
-    (void)network_ground_report(&network->ground, routes_step(family), &request, routes);
-    if (family->table != RT_TABLE_MAIN && network->ground.role == ANCHOR_ROLE_NETWORK) {
-        int inner = route_table_remove(network->ground.rtnetlink, &request, family->family, INNER_ROUTE_TABLE_NUMBER);
-
-        (void)network_ground_report(&network->ground, routes_step(family), &request, inner);
-        routes = routes < 0 ? routes : inner;
-    }
-    return rules < 0 ? rules : routes;
+    witness_look(&network->witness, &network->ground);
+    return first;
 }
 
 static int apply_family(struct network *network, struct family_state *family)
 {
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
+    struct family_inputs inputs = {
+        .link = external,
+        .witnessed = network->witness.own[family->family == IP_FAMILY_6].address,
+    };
     int result = 0;
 
     if (family->is_absent)
         return 0;
     if (external)
-        result = network_choose_table(network, family);
+        result = family_routes_choose_table(&network->ground, family);
     if (external && result == 0)
         result = network_adopt_lease(network, family);
     if (external && result == 0 && family->family == IP_FAMILY_6 && family->table == RT_TABLE_MAIN)
         result = remove_trespassers(network, external);
     if (external && result >= 0)
         result = choose_gateway(network, family, external, &choice);
-    return result < 0 ? result : network_apply_family(network, family, external, &choice);
+    inputs.lease = network_lease_in_force(network, family->family);
+    return result < 0 ? result : family_routes_apply(&network->ground, family, &inputs, &choice);
 }
 
 static uint32_t shortest_lifetime(const struct gateway_choice *choice)
@@ -293,13 +194,16 @@ static uint32_t shortest_lifetime(const struct gateway_choice *choice)
 
 int network_apply(struct network *network, uint32_t *ret_lifetime)
 {
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     int first = 0;
 
     *ret_lifetime = 0;
     if (network->ground.role == ANCHOR_ROLE_SERVICE)
         return network_apply_service(network);
-    network_report_links(network);
-    first = network_witness(network);
+    link_reports_say(&network->reports, &network->ground);
+    if (external)
+        network_look_for_duplicates(network, external);
+    first = look(network);
     if (first < 0)
         return first;
     network_report_inner(network);

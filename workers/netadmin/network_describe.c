@@ -6,7 +6,7 @@
 static bool is_claimed(const struct network *network, const struct ip_address *address)
 {
     struct gateway_claim claims[SUBNETS_MAX];
-    size_t count = gateway_claim_list(&network->shared_believed, claims);
+    size_t count = gateway_claim_list(&network->witness.shared_believed, claims);
 
     for (size_t i = 0; i < count; i++) {
         if (ip_address_equal(&claims[i].address, address))

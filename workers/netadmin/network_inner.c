@@ -9,9 +9,6 @@
 #include "common/log.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/plan/inner_prefixes.h"
-#include "workers/netadmin/route/route_table.h"
-
-#include <linux/rtnetlink.h>
 
 static uint32_t external_index(const struct network *network)
 {
@@ -20,49 +17,10 @@ static uint32_t external_index(const struct network *network)
     return external ? external->index : 0;
 }
 
-/* Keeps what the table is to hold; returns whether that is other than before. */
-static bool take_over(struct family_state *family, const struct inner_prefix *prefixes, size_t count,
-                      const struct link_address *witnessed)
-{
-    bool differs = count != family->inner_count || !ip_address_equal(&family->remembered, &witnessed->address);
-
-    family->remembered = witnessed->address;
-
-    for (size_t i = 0; i < count; i++) {
-        differs = differs || !inner_prefix_equal(&family->inner[i], &prefixes[i]);
-        family->inner[i] = prefixes[i];
-    }
-    family->inner_count = count;
-    return differs;
-}
-
-int network_apply_inner(struct network *network, struct family_state *family)
-{
-    bool is_first = family->family == IP_FAMILY_4;
-    const struct link_address *witnessed = &network->addresses[is_first ? FAMILY_INDEX_4 : FAMILY_INDEX_6].witnessed;
-    struct inner_prefix prefixes[INNER_PREFIXES_MAX];
-    struct rtnetlink_request request;
-    size_t count;
-    bool differs;
-    int changes;
-
-    if (network->ground.role != ANCHOR_ROLE_NETWORK || family->table == RT_TABLE_MAIN)
-        return 0;
-    count = inner_prefixes_list(&network->ground.links, external_index(network), family->family, prefixes);
-    differs = take_over(family, prefixes, count, witnessed);
-    changes = route_table_apply_inner(network->ground.rtnetlink, &request, family->family, prefixes, count, witnessed);
-    if (changes > 0 && family->is_settled && !differs)
-        log_warn("routes or rules of ours were changed by somebody else, put back",
-                 LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
-    changes = network_ground_report(&network->ground, is_first ? NETWORK_STEP_INNER4 : NETWORK_STEP_INNER6, &request,
-                                    changes);
-    return changes < 0 ? changes : 0;
-}
-
 const struct network_link *network_find_inner_around(const struct network *network, const struct ip_address *address,
                                                      struct ip_subnet *ret)
 {
-    struct link_address bootstrap = network_bootstrap_address(network, address->family);
+    struct link_address bootstrap = witness_bootstrap(&network->witness, &network->ground, address->family);
     struct ip_subnet host = {*address, ip_family_bits(address->family)};
 
     if (ip_address_equal(&bootstrap.address, address))

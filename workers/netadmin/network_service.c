@@ -27,7 +27,7 @@ static int apply_family(struct network *network, struct family_state *family)
     answer =
         gateway_choose_answer(&family->answers, family->pin.family != IP_FAMILY_NONE, &network->ground.links, current);
     report_several(family, answer.on_link);
-    return network_apply_family(network, family, answer.link, &answer.choice);
+    return family_routes_apply(&network->ground, family, &(struct family_inputs){.link = answer.link}, &answer.choice);
 }
 
 int network_apply_service(struct network *network)
@@ -87,21 +87,4 @@ bool network_has_links(const struct network *network)
             return true;
     }
     return false;
-}
-
-void network_report_service_gateway(const struct family_state *family, const struct network_link *link)
-{
-    const char *source = family->choice.source == GATEWAY_SOURCE_PIN ? "ANCHORD_GATEWAY_IP" : "DNS";
-    char gateway[IP_ADDRESS_TEXT_SIZE];
-
-    if (family->link_index == 0) {
-        log_warn("unreachable: no gateway, nothing leaves", LOG_TEXT("family", ip_family_to_string(family->family)),
-                 LOG_TEXT("reason", link ? "the interface towards the gateway is down" : "the gateway is not on link"),
-                 LOG_TEXT("gateway", ip_address_format(&family->answers.addresses[0], gateway)),
-                 LOG_TEXT("source", source));
-        return;
-    }
-    log_info("gateway chosen", LOG_TEXT("family", ip_family_to_string(family->family)),
-             LOG_TEXT("gateway", ip_address_format(&family->choice.gateways[0].address, gateway)),
-             LOG_TEXT("source", source), LOG_TEXT("interface", link->name));
 }

@@ -173,7 +173,7 @@ static struct address_plan make_plan(const struct network *network, size_t famil
     struct address_inputs inputs = {
         .family = family,
         .link = link,
-        .bootstrap = network_bootstrap_address(network, family),
+        .bootstrap = witness_bootstrap(&network->witness, &network->ground, family),
         .takes_leases = network->ground.address_mode == ADDRESS_MODE_DHCP_REFRESH,
         .lease = &network->addresses[family_index].lease,
         .now = clock_boottime_microseconds(),

@@ -42,7 +42,7 @@ static int check(struct network *network, const struct message_lease *message, s
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct family_addresses *addresses = &network->addresses[message->family == IP_FAMILY_6];
     struct lease_policy policy = {
-        .shared = &network->shared_believed,
+        .shared = &network->witness.shared_believed,
         .links = &network->ground.links,
         .external_index = external ? external->index : 0,
         .on_refused = is_news(addresses, &message->lease) ? on_refused : ignore_refused,

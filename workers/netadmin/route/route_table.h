@@ -6,7 +6,7 @@
  *                32765: from all lookup 24942 proto 110
  *     ip route show table 24942:
  *                default via GATEWAY dev EXTERNAL proto 110 metric 100
- *                    (v6 RA: pref …, expires …; 101 … for the next, network_routers.c puts those that answer first)
+ *                    (v6 RA: pref …, expires …; 101 … for the next; those that answer are first, router_watch.c)
  *                unreachable default proto 110 metric 4294967295
  *     with a lease: default via GATEWAY dev EXTERNAL proto 110 metric 90
  *                192.0.2.0/24 via ROUTER dev EXTERNAL proto 110 metric 90  (option 121)
@@ -16,7 +16,7 @@
  *     ip route show table 24943:      each subnet of each link but the external one, as the kernel has it in main
  *                172.30.0.0/24 dev SHARED proto 110 scope link src 172.30.0.3 metric 100
  *                unreachable 172.31.0.0/24 proto 110 metric 100              (while its link is down)
- *                throw 10.99.0.50 proto 110 metric 24                        (remembered: network_witness.c)
+ *                throw 10.99.0.50 proto 110 metric 24                        (remembered: witness.c)
  *
  * What is inside is looked up first: whatever a DHCP server or a router makes of main, a /32 say, it takes no inner
  * address over. Then main's specific routes hold, Docker's default routes never do, other people's rules come first,
