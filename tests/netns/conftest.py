@@ -28,7 +28,9 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def build(request):
     assert os.geteuid() == 0, "these tests make network namespaces: run them as root"
-    return request.config.getoption("--build").resolve()
+    directory = request.config.getoption("--build").resolve()
+    supervision_module.own_directory_of_workers(directory)
+    return directory
 
 
 @pytest.fixture

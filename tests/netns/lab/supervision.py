@@ -5,6 +5,7 @@ variants `anchord-under-test` and `anchord-init-under-test` differ from the prod
 in which they look for workers, and for the supervisor.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -24,6 +25,8 @@ DHCP_USER = 24948
 GATE_USER = 24949
 WORKERS = ("gate", "watcher", "netadmin", "announcer", "control", "exporter")
 CAP_NET_ADMIN = 1 << 12
+CLONE_NEWNS = 0x00020000  # linux/sched.h
+WORKERS_BELOW_BUILD = "daemon/test-workers"  # daemon/meson.build
 NO_CAPABILITY = "0000000000000000"
 
 # A worker in a few lines: it does what the protocol asks unless BEHAVIOUR says otherwise, and tells what it gets.
@@ -214,13 +217,25 @@ class Process:
         self.process.stdout.close()
 
 
+def own_directory_of_workers(build):
+    """Called once, before anything runs. From now on this process and its children have a directory of workers of their own: the programs under test know
+    one path, which they were built with, and another run of these tests uses the same build beside this one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "a mount namespace for the tests")
+    workers = build / WORKERS_BELOW_BUILD
+    workers.mkdir(exist_ok=True)
+    subprocess.run(["mount", "--make-rslave", "/"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", workers], check=True)
+
+
 class Supervision:
     """What the fixture `supervision` hands out: workers to install, programs to start."""
 
     def __init__(self, build, scratch):
         self.build = build
         self.scratch = scratch
-        self.workers = build / "daemon" / "test-workers"
+        self.workers = build / WORKERS_BELOW_BUILD
         self.docker_socket = scratch / "docker.sock"
         self.runtime = scratch / "run"
         self.dhcpcd = None  # a program instead of the machine's; conftest.py sets it
@@ -233,12 +248,10 @@ class Supervision:
         path.chmod(0o755)
 
     def install_stand_ins(self, **behaviours):
-        self.workers.mkdir(exist_ok=True)
         for name in WORKERS:
             self.install_stand_in(name, **behaviours.get(name, {}))
 
     def install_real_workers(self):
-        self.workers.mkdir(exist_ok=True)
         for name in (*WORKERS, "keeper", "resolver"):
             path = self.workers / f"anchord-{name}"
             path.unlink(missing_ok=True)
