@@ -237,6 +237,38 @@ static void dockers_ipv6_address_stays_beside_the_leased_one(void **state)
     expect(&fixture, "wanted fd99::50/64 2001:db8::d6/128; surplus 2001:db8::d5/128; complete");
 }
 
+/* Behind a link's last address stands what it had once. */
+static void what_is_behind_the_last_address_is_none(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    set_up(&fixture, "10.99.0.50/24"); /* neither there */
+    have_permanent(&fixture, "10.99.0.50/24");
+    fixture.link.address_count = 0;
+    expect(&fixture, "wanted 10.99.0.50/24");
+    set_up(&fixture, "10.99.0.50/24"); /* nor a predecessor's lease */
+    have_permanent(&fixture, "10.99.0.50/24");
+    have_leased(&fixture, "10.99.0.77/24");
+    fixture.link.address_count = 1;
+    expect(&fixture, "wanted 10.99.0.50/24; complete");
+    assert_false(fixture.plan.is_adopted);
+    hold(&fixture, "10.99.0.50/24", NOW + 100 * SECOND); /* nor one too many */
+    expect(&fixture, "wanted 10.99.0.50/24; complete");
+}
+
+/* It cannot be told yet whether an unusable one is a predecessor's: without a word of a lease nothing goes. */
+static void where_nothing_is_wanted_nothing_goes(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    set_up(&fixture, NULL);
+    have(&fixture, "10.99.0.77/24", ROUTE_PROTOCOL, IFA_F_DADFAILED);
+    expect(&fixture, "wanted; complete");
+    assert_false(fixture.plan.is_adopted);
+}
+
 static void dockers_own_ipv6_address_leased_stays_dockers(void **state)
 {
     struct fixture fixture;
@@ -260,6 +292,8 @@ int main(void)
         cmocka_unit_test(a_predecessors_lease_serves_until_somebody_tells),
         cmocka_unit_test(before_linux_5_18_an_ipv6_lease_is_known_by_its_lifetime_and_length),
         cmocka_unit_test(dockers_ipv6_address_stays_beside_the_leased_one),
+        cmocka_unit_test(what_is_behind_the_last_address_is_none),
+        cmocka_unit_test(where_nothing_is_wanted_nothing_goes),
         cmocka_unit_test(dockers_own_ipv6_address_leased_stays_dockers),
     };
 

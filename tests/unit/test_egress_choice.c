@@ -91,6 +91,8 @@ static void among_equals_the_youngest_wins(void **state)
     (void)state;
     EXPECT_ASKED("2001:db8:2::9", "-", {"2001:db8:1::9", 0, IFAPROT_KERNEL_RA, 100},
                  {"2001:db8:2::9", 0, IFAPROT_KERNEL_RA, 200});
+    EXPECT_ASKED("2001:db8:2::9", "-", {"2001:db8:2::9", 0, IFAPROT_KERNEL_RA, 200},
+                 {"2001:db8:1::9", 0, IFAPROT_KERNEL_RA, 100});
     EXPECT_ASKED("2001:db8:1::9", "-", {"2001:db8:1::9", 0, IFAPROT_KERNEL_RA, 5},
                  {"2001:db8:2::9", 0, IFAPROT_KERNEL_RA, UINT32_MAX - 5}); /* the clock wrapped around between them */
 }
@@ -114,6 +116,28 @@ static void the_prefix_of_the_router_in_use_comes_before_the_youngest(void **sta
     (void)state;
     expect(&preference, "2001:db8:1::9", "fd01::9", given);
     expect(&preference, "2001:db8:2::9", "-", deprecated);
+}
+
+/* Before Linux 5.18 nobody says who added it, but an address with a lifetime is no one's who configured it. */
+static void a_lifetime_is_enough_for_autoconfiguration(void **state)
+{
+    (void)state;
+    EXPECT_ASKED("2001:db8::7", "-", {"2001:db8::5", IFA_F_PERMANENT, 0, 0}, {"2001:db8::7", 0, IFAPROT_UNSPEC, 0});
+}
+
+/* Behind a link's last address stands what it had once. */
+static void what_is_behind_the_last_address_is_none(void **state)
+{
+    struct network_link link = {.index = 2, .address_count = 1};
+    struct egress_choice choice;
+
+    (void)state;
+    assert_int_equal(ip_address_parse("2001:db8::9", &link.addresses[0].address), 0);
+    link.addresses[0].flags = IFA_F_PERMANENT;
+    link.addresses[1] = link.addresses[0];
+    assert_int_equal(ip_address_parse("2001:db8::2", &link.addresses[1].address), 0);
+    choice = egress_choose(&link, &bootstrap);
+    assert_true(ip_address_equal(&choice.global, &link.addresses[0].address));
 }
 
 static void addresses_under_detection_do_not_count(void **state)
@@ -148,6 +172,8 @@ int main(void)
         cmocka_unit_test(among_equals_the_lowest_wins_in_any_order),
         cmocka_unit_test(among_equals_the_youngest_wins),
         cmocka_unit_test(the_prefix_of_the_router_in_use_comes_before_the_youngest),
+        cmocka_unit_test(a_lifetime_is_enough_for_autoconfiguration),
+        cmocka_unit_test(what_is_behind_the_last_address_is_none),
         cmocka_unit_test(addresses_under_detection_do_not_count),
         cmocka_unit_test(leased_before_slaac_before_dockers_in_the_other_modes),
     };

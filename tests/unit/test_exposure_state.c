@@ -163,6 +163,65 @@ static void port_twice_is_named(void **state)
     assert_int_equal(map_state_count(&committed.open), 0);
 }
 
+static void port_twice_is_named_in_each_map(void **state)
+{
+    static const uint8_t families[] = {IP_FAMILY_4, IP_FAMILY_6};
+    static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
+    static const char *const reasons[2][2] = {{"tcp/443 twice for v4", "udp/443 twice for v4"},
+                                              {"tcp/443 twice for v6", "udp/443 twice for v6"}};
+
+    (void)state;
+    for (size_t family = 0; family < 2; family++) {
+        for (size_t protocol = 0; protocol < 2; protocol++) {
+            struct exposure_state incoming = {0};
+            struct desired_state committed = {0};
+            union items items = make_items(3, 443, 443);
+            char reason[REASON_SIZE] = "";
+
+            for (size_t i = 0; i < 2; i++) {
+                items.message.items[i].family = families[family];
+                items.message.items[i].protocol = protocols[protocol];
+            }
+            exposure_state_begin(&incoming, 3);
+            assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+            assert_int_equal(commit(&incoming, 3, 2, &committed, reason), -EEXIST);
+            assert_string_equal(reason, reasons[family][protocol]);
+        }
+    }
+}
+
+static void as_many_as_are_allowed_are_taken(void **state)
+{
+    struct exposure_state incoming = {0};
+    struct desired_state committed = {0};
+    union items items = make_items(3, 1, 40000);
+    char reason[REASON_SIZE] = "";
+
+    (void)state;
+    items.message.items[0].port_last = UINT16_MAX;
+    items.message.items[1].family = IP_FAMILY_6;
+    assert_int_equal(MAP_ELEMENTS_MAX, UINT16_MAX + 1);
+    exposure_state_begin(&incoming, 3);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+    assert_int_equal(commit(&incoming, 3, 2, &committed, reason), 0);
+    assert_int_equal(map_state_count(&committed.open), MAP_ELEMENTS_MAX);
+    desired_state_clear(&committed);
+}
+
+/* The number of items is what COMMIT is compared with: it does not wrap around. */
+static void more_items_than_can_be_counted_are_no_protocol(void **state)
+{
+    struct exposure_state incoming = {0};
+    const union items items = make_items(3, 1, 2);
+
+    (void)state;
+    exposure_state_begin(&incoming, 3);
+    incoming.item_count = UINT32_MAX - 2;
+    assert_int_equal(exposure_state_add(&incoming, &items.message), 0);
+    assert_int_equal(exposure_state_add(&incoming, &items.message), -EPROTO);
+    exposure_state_clear(&incoming);
+}
+
 static void too_many_are_refused_at_commit(void **state)
 {
     struct exposure_state incoming = {0};
@@ -192,6 +251,9 @@ int main(void)
         cmocka_unit_test(wrong_count_is_refused_and_leaves_nothing),
         cmocka_unit_test(new_begin_drops_the_half_before),
         cmocka_unit_test(port_twice_is_named),
+        cmocka_unit_test(port_twice_is_named_in_each_map),
+        cmocka_unit_test(as_many_as_are_allowed_are_taken),
+        cmocka_unit_test(more_items_than_can_be_counted_are_no_protocol),
         cmocka_unit_test(too_many_are_refused_at_commit),
     };
 

@@ -95,6 +95,32 @@ static void a_link_that_is_down_is_waited_for(void **state)
     assert_int_equal(answer.choice.source, GATEWAY_SOURCE_PIN);
 }
 
+static void of_two_links_with_one_subnet_the_first_that_is_up_leads(void **state)
+{
+    struct network_link links[2];
+    struct link_table table = two_links(links);
+    struct gateway_answers given = {.count = 1, .addresses = {address("172.30.0.2")}};
+
+    (void)state;
+    links[1].addresses[0].address = address("172.30.0.6");
+    assert_ptr_equal(gateway_choose_answer(&given, true, &table, &given.addresses[0]).link, &links[0]);
+    links[0].is_up = 0;
+    assert_ptr_equal(gateway_choose_answer(&given, true, &table, &given.addresses[0]).link, &links[1]);
+    links[1].is_up = 0;
+    assert_ptr_equal(gateway_choose_answer(&given, true, &table, &given.addresses[0]).link, &links[0]);
+}
+
+static void what_is_behind_the_last_answer_is_none(void **state)
+{
+    struct network_link links[2];
+    struct link_table table = two_links(links);
+    struct gateway_answers given = {.count = 1, .addresses = {address("172.30.0.9"), address("172.30.0.2")}};
+    const struct ip_address none = {.family = IP_FAMILY_NONE};
+
+    (void)state;
+    assert_int_equal(gateway_choose_answer(&given, false, &table, &none).on_link, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +128,8 @@ int main(void)
         cmocka_unit_test(the_lowest_is_taken_in_whatever_order),
         cmocka_unit_test(the_current_one_stays_while_it_is_among_them),
         cmocka_unit_test(a_link_that_is_down_is_waited_for),
+        cmocka_unit_test(of_two_links_with_one_subnet_the_first_that_is_up_leads),
+        cmocka_unit_test(what_is_behind_the_last_answer_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

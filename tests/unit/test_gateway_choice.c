@@ -216,6 +216,60 @@ static void a_lifetime_that_runs_down_is_no_new_choice(void **state)
     b = a;
     b.source = GATEWAY_SOURCE_PIN;
     assert_false(gateway_choice_equal(&a, &b));
+    b = a;
+    b.count = 2;
+    assert_false(gateway_choice_equal(&a, &b));
+    b = a;
+    b.is_beyond_subnets = true;
+    assert_false(gateway_choice_equal(&a, &b));
+    b = a;
+    b.gateways[1].address = parsed("fe80::2"); /* behind the last one */
+    assert_true(gateway_choice_equal(&a, &b));
+}
+
+static void every_source_has_a_name(void **state)
+{
+    (void)state;
+    for (int source = 0; source < GATEWAY_SOURCE_MAX_; source++)
+        assert_string_not_equal(gateway_source_to_string((enum gateway_source)source), "unknown");
+    assert_string_equal(gateway_source_to_string(GATEWAY_SOURCE_MAX_), "unknown");
+}
+
+/* RFC 4291 §2.8: a router's link-local address is on link whatever the subnets are; IPv4 has no such rule. */
+static void a_link_local_gateway_needs_no_subnet(void **state)
+{
+    static const char *const global[] = {"10.99.0.5/24", "2001:db8::5/64", NULL};
+    struct network_link link = link_with(global);
+    struct wire_network network = network_with_gateways(no_gateways);
+    struct gateway_inputs inputs = {
+        .family = IP_FAMILY_6, .external = &network, .link = &link, .pin = parsed("fe80::99")};
+
+    (void)state;
+    expect(&inputs, GATEWAY_SOURCE_PIN, "fe80::99");
+    inputs.family = IP_FAMILY_4;
+    inputs.pin = parsed("169.254.0.1");
+    expect(&inputs, GATEWAY_SOURCE_PIN, NULL);
+}
+
+/* Behind a link's last address and a network's last subnet stands what was there once. */
+static void what_is_behind_the_last_entry_is_none(void **state)
+{
+    static const char *const ipam[] = {"10.98.0.1", NULL};
+    static const char *const two[] = {"10.99.0.5/24", "10.98.0.5/24", NULL};
+    struct network_link link = link_with(two);
+    struct wire_network network = network_with_gateways(ipam);
+    struct lease lease = {.address = parsed("10.98.0.5"), .prefix_length = 24, .gateway = parsed("10.99.0.254")};
+    struct gateway_inputs inputs = {.family = IP_FAMILY_4, .external = &network, .link = &link, .lease = &lease};
+
+    (void)state;
+    expect(&inputs, GATEWAY_SOURCE_LEASE, "10.99.0.254");
+    link.address_count = 1;
+    expect(&inputs, GATEWAY_SOURCE_IPAM, NULL);
+    link.address_count = 2;
+    inputs.lease = NULL;
+    expect(&inputs, GATEWAY_SOURCE_IPAM, "10.98.0.1");
+    network.subnet_count = 0;
+    expect(&inputs, GATEWAY_SOURCE_NONE, NULL);
 }
 
 static void a_lease_comes_before_the_pin_while_its_address_is_there(void **state)
@@ -302,6 +356,9 @@ int main(void)
         cmocka_unit_test(advertised_routers_are_ranked_and_bounded),
         cmocka_unit_test(a_router_that_fell_silent_is_behind_those_that_answer),
         cmocka_unit_test(a_lifetime_that_runs_down_is_no_new_choice),
+        cmocka_unit_test(every_source_has_a_name),
+        cmocka_unit_test(a_link_local_gateway_needs_no_subnet),
+        cmocka_unit_test(what_is_behind_the_last_entry_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,12 +74,58 @@ static void from_and_to_nothing(void **state)
     assert_int_equal(map_difference_compute(&nothing, &some, &difference), 0);
     assert_int_equal(difference.removed.count, 0);
     expect_ports(&difference.added, 2, (const uint16_t[]){7, 9});
+    assert_false(map_difference_is_empty(&difference));
     map_difference_clear(&difference);
     assert_int_equal(map_difference_compute(&some, &nothing, &difference), 0);
     expect_ports(&difference.removed, 2, (const uint16_t[]){7, 9});
     assert_int_equal(difference.added.count, 0);
+    assert_false(map_difference_is_empty(&difference));
     map_difference_clear(&difference);
     free(some.elements);
+}
+
+/* Behind a map's last element stands what it held once. */
+static void what_is_behind_the_last_element_is_none(void **state)
+{
+    struct map_element some[] = {{.port = 7}, {.port = 9}, {.port = 11}};
+    struct map_element other[] = {{.port = 20}, {.port = 21}};
+    const struct map two = {.elements = some, .count = 2};
+    const struct map one = {.elements = other, .count = 1};
+    struct map_difference difference = {0};
+
+    (void)state;
+    assert_int_equal(map_difference_compute(&one, &two, &difference), 0);
+    expect_ports(&difference.removed, 1, (const uint16_t[]){20});
+    expect_ports(&difference.added, 2, (const uint16_t[]){7, 9});
+    map_difference_clear(&difference);
+    assert_int_equal(map_difference_compute(&two, &one, &difference), 0);
+    expect_ports(&difference.removed, 2, (const uint16_t[]){7, 9});
+    expect_ports(&difference.added, 1, (const uint16_t[]){20});
+    map_difference_clear(&difference);
+}
+
+static void each_of_the_four_maps_is_compared(void **state)
+{
+    const struct map_state nothing = {0};
+
+    (void)state;
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
+            struct map_state want = {0};
+            struct map_state_difference difference = {0};
+
+            add(&want.maps[family][protocol], 80, 5, 80);
+            assert_int_equal(map_state_difference_compute(&nothing, &want, &difference), 0);
+            expect_ports(&difference.maps[family][protocol].added, 1, (const uint16_t[]){80});
+            assert_false(map_state_difference_is_empty(&difference));
+            map_state_difference_clear(&difference);
+            assert_null(difference.maps[family][protocol].added.elements);
+            assert_true(map_state_difference_is_empty(&difference));
+            assert_int_equal(map_state_difference_compute(&want, &want, &difference), 0);
+            assert_true(map_state_difference_is_empty(&difference));
+            map_state_clear(&want);
+        }
+    }
 }
 
 static struct wire_exposure exposure(uint8_t family, uint8_t protocol, uint16_t first, uint16_t last,
@@ -153,9 +199,14 @@ static void the_limit_holds_over_all_maps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_maps_differ_in_nothing),  cmocka_unit_test(every_kind_of_change_is_found),
-        cmocka_unit_test(from_and_to_nothing),           cmocka_unit_test(range_is_one_element_per_port),
-        cmocka_unit_test(ranges_come_back_as_they_were), cmocka_unit_test(the_limit_holds_over_all_maps),
+        cmocka_unit_test(equal_maps_differ_in_nothing),
+        cmocka_unit_test(every_kind_of_change_is_found),
+        cmocka_unit_test(from_and_to_nothing),
+        cmocka_unit_test(range_is_one_element_per_port),
+        cmocka_unit_test(ranges_come_back_as_they_were),
+        cmocka_unit_test(the_limit_holds_over_all_maps),
+        cmocka_unit_test(what_is_behind_the_last_element_is_none),
+        cmocka_unit_test(each_of_the_four_maps_is_compared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
