@@ -85,6 +85,20 @@ const char *label_selector_value(const struct label_selector *selector, size_t i
     return selector->text + selector->pairs[index].value;
 }
 
+bool label_selector_is_key_lost_in_events(const char *key)
+{
+    return strcmp(key, "name") == 0 || strcmp(key, "image") == 0;
+}
+
+bool label_selector_is_lost_in_events(const struct label_selector *selector)
+{
+    bool is_lost = false;
+
+    for (size_t i = 0; i < selector->count; i++)
+        is_lost |= label_selector_is_key_lost_in_events(label_selector_key(selector, i));
+    return is_lost;
+}
+
 uint32_t label_selector_match(const struct label_selector *selector, const char *key, const char *value, size_t length)
 {
     for (size_t i = 0; i < selector->count; i++) {

@@ -42,6 +42,15 @@ const char *label_selector_key(const struct label_selector *selector, size_t ind
 const char *label_selector_value(const struct label_selector *selector, size_t index);
 
 /*
+ * Docker writes a container's name and image over labels of these keys in its events (moby daemon/events.go,
+ * LogContainerEventWithAttributes): events cannot be judged, nor filtered, by a selector that has one.
+ */
+bool label_selector_is_key_lost_in_events(const char *key);
+bool label_selector_is_lost_in_events(const struct label_selector *selector);
+/* What such events are filtered by instead: the label that every container with an entry carries. */
+#define LABEL_SELECTOR_INSTEAD "anchord.expose"
+
+/*
  * Which pairs a label of `key` and `value` (`length` bytes) satisfies, as bits; a container is selected when all
  * its labels together satisfy label_selector_all().
  */

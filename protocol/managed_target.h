@@ -2,13 +2,18 @@
  * What belongs to a managed service-anchor as it is configured (messages_keeper.h): names, environment, labels
  * (LIFE-2).
  *
- * Used by the supervisor, which makes it of ANCHORD_MANAGED_SA_…, by the gate, and by the keeper. Pure, no privilege.
+ * Used by the supervisor, which makes it of ANCHORD_MANAGED_SA_…, by the protocol's check, by the keeper, and by the
+ * watcher, which knows them by their label. Pure, no privilege.
  */
 #pragma once
 
 #include "protocol/messages.h"
 
 #include <stdbool.h>
+
+/* What says that a container is one of them; workers/gate/table.c has it, too. */
+#define LABEL_MANAGED_BY "anchord.managed-by"
+#define MANAGED_BY       "f45"
 
 /* What Docker calls a container: moby daemon/names/names.go, RestrictedNameChars. */
 bool container_name_is_valid(const char *name);

@@ -20,16 +20,26 @@ enum gate_client {
 /* 64 hexadecimal digits; with the NUL and padding to eight bytes. */
 #define CONTAINER_ID_SIZE 72
 
+/*
+ * Room for a text of `size_` bytes as libcurl writes it into a query: each may become \u00XX in JSON, whose backslash
+ * is three characters then; besides the key and the brackets.
+ */
+#define GATE_TEXT_SIZE(size_) ((size_)*8 + 64)
+
+/* What the supervisor pins of requests, ready to be compared byte by byte (daemon/role/gate_scope.c). */
 struct message_configure_gate {
     struct message_header header;
-    char docker_socket[DOCKER_HOST_SIZE];     /* the path of Docker's socket */
-    char project[NAME_SIZE];                  /* the scope: this Compose project, or … */
-    char label_selector[LABEL_SELECTOR_SIZE]; /* … this one alone when it is not empty (DISC-2) */
-    char own_id[CONTAINER_ID_SIZE];           /* of the container that we run in; empty: not known */
-    char follow_network[NAME_SIZE];           /* LIFE-5; empty otherwise, as the next one */
-    char follow_target[NAME_SIZE];
-    uint32_t log_level; /* enum log_level */
-    uint32_t reserved;
+    char docker_socket[DOCKER_HOST_SIZE]; /* the path of Docker's socket */
+    /* "label":["a=b","c"]: the scope of lists and events, a project or a selector (DISC-2) */
+    char labels[GATE_TEXT_SIZE(LABEL_SELECTOR_SIZE) + LABEL_SELECTOR_PAIRS_MAX * 16];
+    char own_id[CONTAINER_ID_SIZE]; /* of the container that we run in; empty: not known */
+    /* LIFE-5; empty otherwise: labels as above, the network as a word of JSON without its quotes, parts of a path */
+    char follow_labels[2 * GATE_TEXT_SIZE(NAME_SIZE)];
+    char follow_network[GATE_TEXT_SIZE(NAME_SIZE)];
+    char follow_network_path[GATE_TEXT_SIZE(NAME_SIZE)];
+    char follow_target_path[GATE_TEXT_SIZE(NAME_SIZE)];
+    uint32_t log_level;          /* enum log_level */
+    uint32_t are_events_unnamed; /* 0 or 1: `labels` are lost in events (label_selector.h) */
 };
 
 struct message_gate_listener { /* GATE_LISTENER; one descriptor travels with it: a listening unix socket */
@@ -38,7 +48,7 @@ struct message_gate_listener { /* GATE_LISTENER; one descriptor travels with it:
     uint32_t user;   /* the only one who may connect */
 };
 
-static_assert(sizeof(struct message_configure_gate) ==
-                  24 + DOCKER_HOST_SIZE + 3 * NAME_SIZE + LABEL_SELECTOR_SIZE + CONTAINER_ID_SIZE + 8,
-              "wire layout");
+static_assert(sizeof(struct message_configure_gate) <= MESSAGE_LENGTH_MAX &&
+                  sizeof(struct message_configure_gate) % 8 == 0,
+              "it is one datagram");
 static_assert(sizeof(struct message_gate_listener) == 32, "wire layout");

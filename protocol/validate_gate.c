@@ -5,28 +5,37 @@
 #include "common/text.h"
 #include "protocol/validate_parts.h"
 
+/* As libcurl writes what a query or a part of a path holds: nothing in it has a meaning of its own. */
+static bool is_encoded(const char *text, size_t size)
+{
+    static const char unreserved[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%";
+
+    return text_is_terminated(text, size) && text[strspn(text, unreserved)] == '\0';
+}
+
 const char *check_configure_gate(const void *message)
 {
     const struct message_configure_gate *configuration = message;
+    const char *id = configuration->own_id;
     size_t digits;
 
     if (!text_is_terminated(configuration->docker_socket, sizeof(configuration->docker_socket)) ||
-        !text_is_terminated(configuration->project, sizeof(configuration->project)) ||
-        !text_is_terminated(configuration->label_selector, sizeof(configuration->label_selector)) ||
-        !text_is_terminated(configuration->own_id, sizeof(configuration->own_id)) ||
-        !text_is_terminated(configuration->follow_network, sizeof(configuration->follow_network)) ||
-        !text_is_terminated(configuration->follow_target, sizeof(configuration->follow_target)))
+        !text_is_terminated(id, sizeof(configuration->own_id)))
         return "string not terminated";
     if (configuration->docker_socket[0] != '/')
         return "path of Docker's socket";
-    digits = strlen(configuration->own_id);
-    if (digits != strspn(configuration->own_id, "0123456789abcdef") || (digits != 0 && digits != 64))
+    if (!is_encoded(configuration->labels, sizeof(configuration->labels)) ||
+        !is_encoded(configuration->follow_labels, sizeof(configuration->follow_labels)) ||
+        !is_encoded(configuration->follow_network, sizeof(configuration->follow_network)) ||
+        !is_encoded(configuration->follow_network_path, sizeof(configuration->follow_network_path)) ||
+        !is_encoded(configuration->follow_target_path, sizeof(configuration->follow_target_path)))
+        return "scope that is no part of a query";
+    digits = strlen(id);
+    if (digits != strspn(id, "0123456789abcdef") || (digits != 0 && digits != 64))
         return "own ID";
-    if (configuration->log_level >= LOG_LEVEL_MAX_ || configuration->reserved)
-        return "log level";
-    /* LIFE-5: a follower needs no project. */
-    return configuration->follow_target[0] != '\0' ? NULL
-                                                   : check_scope(configuration->project, configuration->label_selector);
+    if (configuration->log_level >= LOG_LEVEL_MAX_ || configuration->are_events_unnamed > 1)
+        return "log level, or how events are filtered";
+    return configuration->labels[0] == '\0' && configuration->follow_target_path[0] == '\0' ? "no scope" : NULL;
 }
 
 const char *check_gate_listener(const void *message)

@@ -3,6 +3,7 @@
 
 #include "common/text.h"
 #include "daemon/configuration/configuration_parse.h"
+#include "daemon/role/gate_scope.h"
 #include "daemon/role/own_container.h"
 #include "daemon/role/role.h"
 #include "daemon/supervise/runtime_directory.h"
@@ -135,13 +136,7 @@ void gate_worker_configure(struct worker *gate, const struct configuration *conf
 
     text_copy_cut(message.docker_socket, sizeof(message.docker_socket),
                   configuration->docker_host + strlen(DOCKER_HOST_UNIX));
-    /* Each of the same size. */
-    memcpy(message.project, configuration->project, sizeof(message.project));
-    memcpy(message.label_selector, configuration->label_selector, sizeof(message.label_selector));
-    if (configuration->role == ROLE_EXTERNAL_REBINDER) {
-        memcpy(message.follow_network, configuration->follow_network, sizeof(message.follow_network));
-        memcpy(message.follow_target, configuration->follow_target, sizeof(message.follow_target));
-    }
+    gate_scope_write(configuration, &message);
     own_container_find_id(message.own_id);
     worker_send(gate, &message.header, -1);
     for (size_t i = 0; i < GATE_SOCKET_MAX_; i++) {

@@ -6,6 +6,8 @@ import os
 import pathlib
 import re
 import subprocess
+import time
+import urllib.parse
 
 import pytest
 
@@ -16,6 +18,9 @@ pytestmark = [pytest.mark.every_engine,
               pytest.mark.not_on("podman", "its socket has mode 0600, which anchord refuses and says")]
 WATCHER, GATE = 24941, 24949
 HOST = "HTTP/1.1\r\nHost: docker\r\n\r\n"
+
+ACTIONS = ["start", "restart", "die", "stop", "destroy", "pause", "unpause", "rename", "update", "connect", "disconnect",
+           "health_status", "create"]
 
 # Sends each request over a connection of its own; prints what came back until the end, or for two seconds.
 ASK = """
@@ -95,6 +100,39 @@ def test_what_the_watcher_needs_is_answered(project):
     assert {container["Labels"]["com.docker.compose.project"] for container in json.loads(body_of(listed))} == {project.name}
 
 
+def filtered(resource, **filters):
+    """As the watcher writes it: no blank in the JSON, and everything percent-encoded."""
+    text = json.dumps({key: value if isinstance(value, list) else [value] for key, value in filters.items()},
+                      separators=(",", ":"))
+    return f"GET /v1.41/{resource}filters={urllib.parse.quote(text, safe='')}"
+
+
+def events(**filters):
+    return filtered(f"events?since={int(time.time()) - 60}.000000000&", **filters)
+
+
+def foreign_requests(container, network, project, foreign, foreign_project):
+    """WALL-7, HOST-10: everybody, somebody else's project, somebody else's container, and what else lists it."""
+    scope, other = f"com.docker.compose.project={project}", f"com.docker.compose.project={foreign_project}"
+    return [
+        filtered("containers/json?") + "&all=true", filtered("containers/json?", id=foreign),
+        filtered("containers/json?", id=foreign) + "&all=true", filtered("containers/json?", id=[container, foreign]),
+        filtered("containers/json?", id=foreign, health="healthy"), filtered("containers/json?", label=other),
+        filtered("containers/json?", label=other, id=foreign), filtered("containers/json?", label=[scope, other]),
+        filtered("containers/json?", label="com.docker.compose.project"), filtered("containers/json?", label="anchord.expose"),
+        filtered("containers/json?", label="anchord.managed-by"), filtered("containers/json?", name="smtp"),
+        filtered("containers/json?", network=network), filtered("containers/json?", status="running"),
+        filtered("containers/json?", label=scope, network=network), filtered("containers/json?", ancestor="anchord"),
+        filtered("networks?", id=network), events(), events(event=ACTIONS), events(type="container", event=ACTIONS),
+        events(type=["container", "network"], event=ACTIONS), events(type="container", event=ACTIONS, label=other),
+        events(type="container", event=ACTIONS, label="com.docker.compose.project"),
+        events(type="container", event=ACTIONS, container=foreign), events(type="network", event=ACTIONS),
+        events(type="network", event=ACTIONS, label=scope), events(type="network", event=ACTIONS, network="transit"),
+        events(type="network", event=ACTIONS, network=[network, ""]), events(type="image", label=scope, event=ACTIONS),
+        events(type=["container", "network"], event=ACTIONS, label=scope),
+        f"GET /v1.41/events?since=0&filters={filtered('', type='container', event=ACTIONS, label=scope).rpartition('=')[2]}"]
+
+
 def hostile_requests(container, network, project, own):
     scope = f"%7B%22label%22%3A%5B%22com.docker.compose.project%3D{project}%22%5D%7D"
     create = "HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" '{"Image":"none"}'
@@ -129,6 +167,45 @@ def hostile_requests(container, network, project, own):
         f"POST /v1.41/containers/{container}/attach?stream=1 HTTP/1.1\r\nHost: docker\r\nUpgrade: tcp\r\n"
         "Connection: Upgrade\r\n\r\n"]
     return [f"{line} {HOST}" for line in lines] + heads
+
+
+@pytest.fixture
+def foreign(project):
+    """A container of another Compose project on the same engine, with a label that would expose it."""
+    lab = project.lab
+    lab.docker("network", "create", "bank_private")
+    identity = lab.docker("run", "--detach", "--network", "bank_private", "--label", "com.docker.compose.project=bank",
+                          "--label", "anchord.expose=tcp/9", "--entrypoint", "sleep", project.inspect("smtp")["Image"],
+                          "infinity").stdout.strip()
+    yield identity
+    lab.docker("rm", "--force", identity)
+    lab.docker("network", "rm", "bank_private")
+
+
+def test_wall7_of_others_nothing_is_listed_and_nothing_heard(project, foreign):
+    """Whatever the watcher asks, nothing tells of another project's container: not when it is asked for, not when it starts,
+    stops and joins a network while the allowed streams are open."""
+    own, smtp = project.inspect(ANCHOR), project.inspect("smtp")["Id"]
+    networks = {details["NetworkID"] for details in own["NetworkSettings"]["Networks"].values()}
+    network = next(iter(networks))
+    refused = [f"{line} {HOST}" for line in foreign_requests(smtp, network, project.name, foreign, "bank")]
+    passed = [request for request, answer in zip(refused, ask(project, *refused)) if not answer.startswith("HTTP/1.1 403 ")]
+    assert not passed
+    project.lab.docker("restart", "--time", "0", foreign)
+    project.lab.docker("restart", "--time", "0", smtp)
+    scope = f"com.docker.compose.project={project.name}"
+    allowed = [
+        filtered("containers/json?"), filtered("containers/json?", label=scope), filtered("containers/json?", label=scope) + "&all=true",
+        filtered("containers/json?", label=scope, id=[foreign, smtp]) + "&all=true",
+        filtered("containers/json?", label="anchord.managed-by=f45"),
+        *(f"GET /v1.41/networks/{identity}" for identity in networks),
+        events(type="container", event=ACTIONS, label=scope), events(type="network", event=ACTIONS, network=sorted(networks))]
+    answers = ask(project, *(f"{line} {HOST}" for line in allowed))
+    assert all(answer.startswith("HTTP/1.1 200 ") for answer in answers)
+    assert not [line for line, answer in zip(allowed, answers) if foreign in answer or "bank" in answer]
+    assert [container["Id"] for container in json.loads(body_of(answers[3]))] == [smtp]
+    assert all(smtp in answer for answer in answers[-2:])
+    project.wait_answer("tcp", 25, "smtp", deadline=20)
 
 
 def test_everything_else_is_refused_before_the_engine_hears_of_it(project):

@@ -78,13 +78,26 @@ static void add_network(struct digest *digest, const struct docker_network *netw
     }
 }
 
+static void on_attached(void *userdata, const struct docker_attached *attached)
+{
+    struct digest *digest = userdata;
+
+    if (attached->id[0] == '\0')
+        abort();
+    digest->records++;
+    digest_add_text(digest, attached->id, sizeof(attached->id));
+    digest_add_text(digest, attached->name, sizeof(attached->name));
+    digest_add(digest, &attached->address4, sizeof(attached->address4));
+    digest_add(digest, &attached->address6, sizeof(attached->address6));
+}
+
 static int read_network(const uint8_t *bytes, size_t length, size_t step, struct digest *digest)
 {
     CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
     struct docker_network network;
     int result;
 
-    if (docker_parser_new_network(&network, &parser) < 0)
+    if (docker_parser_new_network(&network, on_attached, digest, &parser) < 0)
         abort();
     result = feed_in_pieces(parser, bytes, length, step);
     if (result == 0)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import socket
 import struct
+import time
 
 import pytest
 
@@ -14,19 +15,20 @@ from worker_process import DEADLINE, WorkerProcess
 GATE_USER = 24949
 CLIENT_WATCHER, CLIENT_KEEPER_WRAP = 1, 4
 ANSWER = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + bytes(range(256)) * 4096  # more than all buffers hold
+SCOPE = b"%22label%22%3A%5B%22com.docker.compose.project%3Dmail%22%5D"
 VERSION = b"GET /version HTTP/1.1\r\nHost: docker\r\n\r\n"
 CREATE = b"POST /v1.41/containers/create?name=new HTTP/1.1\r\nHost: docker\r\n"
 BODY_HEAD = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 
 class Gate(WorkerProcess):
-    def __init__(self, build, scratch, client):
-        super().__init__(build / "workers/gate/anchord-gate", GATE_USER, scratch, [])
+    def __init__(self, build, scratch, client, wrap):
+        super().__init__(build / "workers/gate/anchord-gate", GATE_USER, scratch, wrap)
         self.docker = self.listen(scratch / "docker.sock")
         self.path = scratch / "client.sock"
         listener = self.listen(self.path)
         self.supervisor.send(messages.message(messages.CONFIGURE_GATE, struct.pack(
-            "=256s128s1024s72s128s128sII", os.fsencode(scratch / "docker.sock"), b"mail", b"", b"", b"", b"",
+            "=256s8512s72s2176s1088s1088s1088sII", os.fsencode(scratch / "docker.sock"), SCOPE, b"", b"", b"", b"", b"",
             messages.LOG_INFO, 0)))
         message = messages.message(messages.GATE_LISTENER, struct.pack("=II", client, GATE_USER))
         socket.send_fds(self.supervisor.own, [message], [listener.fileno()])
@@ -67,8 +69,8 @@ def start_gate(build, tmp_path):
         directory.chmod(directory.stat().st_mode | 0o711)
     started = []
 
-    def start(client=CLIENT_WATCHER):
-        started.append(Gate(build, tmp_path, client))
+    def start(client=CLIENT_WATCHER, wrap=()):
+        started.append(Gate(build, tmp_path, client, wrap))
         return started[-1]
 
     yield start
@@ -172,6 +174,39 @@ def test_a_request_waits_until_the_answer_to_the_one_before_begins(start_gate):
     docker.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     assert read_head(docker).startswith(b"GET /version HTTP/1.1\r\n")
     assert read_head(client)
+
+
+def test_behind_an_answer_that_goes_on_each_request_is_judged_and_written_anew(start_gate):
+    """The gate reads no answer, so more of the first one's counts as the beginning of the next one's. That opens nothing:
+    Docker reads whole requests of the gate's own, in order, and the one that is not allowed ends the connection."""
+    client, docker = ask(start_gate(), VERSION * 3 + b"GET /info HTTP/1.1\r\nHost: docker\r\n\r\n")
+    for _ in range(2):
+        docker.sendall(b"more of the first")
+        assert read_head(docker) == VERSION
+    docker.sendall(b"more of the first")
+    assert b"HTTP/1.1 403 Forbidden\r\n" in read_all(client)
+    assert docker.recv(1) == b""
+
+
+def refuses_more(docker, seconds):
+    """Nobody connects."""
+    docker.settimeout(seconds)
+    with pytest.raises(TimeoutError):
+        docker.accept()
+    docker.settimeout(DEADLINE)
+
+
+def test_without_descriptors_the_gate_sleeps_and_looks_again(start_gate, build):
+    """ENFILE: who connects waits and costs nothing meanwhile; each ping of the supervisor is one more try."""
+    gate = start_gate(wrap=[build / "tests/netns/refuse_system_calls", "ENFILE", "accept4", "/usr/bin/env"])
+    waiting = gate.connect()
+    waiting.sendall(VERSION)
+    before = gate.processor_time()
+    for generation in range(1, 4):
+        refuses_more(gate.docker, 1)
+        gate.supervisor.send(messages.message(messages.PING, generation=generation))
+        assert gate.supervisor.receive(time.monotonic() + DEADLINE)[:2] == (messages.PONG, generation)
+    assert gate.processor_time() - before < 0.05  # a busy machine gives to who spins little more
 
 
 def test_wall6_refusals_beyond_the_limit_are_counted_in_the_log(start_gate):

@@ -90,7 +90,8 @@ def test_an_event_costs_one_filtered_request(lab, docker):
     watcher.state({})
     before = len(docker.requests)
     docker.start(web(7, project="other"))
-    docker.start(web())
+    docker.put(web())
+    docker.event("container", "start", web())
     watcher.state(WEB)
     assert len(docker.requests) == before + 1
     await_condition(lambda: len(docker.requests) == before + 4)  # the confirmations

@@ -88,19 +88,19 @@ class Chaos:
         self.deliver = docker.send_raw_event
         docker.send_raw_event = self.send
 
-    def send(self, body, action=None):
+    def send(self, body, event=None):
         fate = self.dice.random()
         if fate < 0.25:
             return
         if fate < 0.45:
-            self.late.append((body, action))
+            self.late.append((body, event))
             return
         half = self.dice.randrange(1, len(body)) if fate < 0.6 else len(body)
         for part in (body[:half], body[half:]):
             if part:
-                self.deliver(part, action)
+                self.deliver(part, event)
         if fate > 0.85:
-            self.deliver(body, action)
+            self.deliver(body, event)
         if self.late and fate > 0.7:
             self.deliver(*self.late.pop(self.dice.randrange(len(self.late))))
         if fate > 0.99 and self.may_cut:
@@ -121,7 +121,7 @@ def answer_one_more_poll(docker):
     truthful, polls = docker.list, []
 
     def answer(filters):
-        if "label" in filters and polls:
+        if "id" not in filters and "label" in filters and polls:
             raise OSError("no more lists")
         if "label" in filters and "id" not in filters:
             polls.append(filters)

@@ -101,7 +101,24 @@ def test_a_service_anchor_that_joins_ends_the_finding(lab, docker):
     assert "hunter2" not in str(watcher.lines) and "DATABASE_PASSWORD" not in str(watcher.lines)
 
 
-def test_many_events_list_all_containers_once_a_second_at_most(lab, docker):
+def test_a_service_anchor_that_the_keeper_made_is_known_by_its_label(lab, docker):
+    """LIFE-2: it is in nobody's scope, and Docker tells of its scope's events alone; a poll finds it."""
+    without_gateway(docker)
+    watcher = lab.start(poll=1)
+    docker.start(container(1, "tcp/80"))
+    watcher.log(NO_GATEWAY)
+    foreign = joined(8, target=1, command=INIT)
+    foreign["Labels"] = {}
+    docker.start(foreign)
+    managed = joined(9, target=1, command=INIT)
+    managed["Labels"] = {"anchord.managed-by": "f45"}
+    docker.start(managed)
+    watcher.log(ENDED)
+    docker.stop(9)
+    watcher.log(NO_GATEWAY, 2)
+
+
+def test_many_events_list_the_scope_once_a_second_at_most(lab, docker):
     """The engine is asked one question at a time: the survey's, the longest one, must not stand before each event."""
     without_gateway(docker)
     watcher = lab.start(poll=600)
@@ -115,7 +132,7 @@ def test_many_events_list_all_containers_once_a_second_at_most(lab, docker):
         state[("tcp", number, number)] = (f"172.30.0.{number + 3}", number)
         watcher.state(state)
     watcher.log(NO_GATEWAY, 61)
-    lists = sum(path.endswith("/containers/json?filters=%7B%7D&all=true") for path in docker.requests[before:])
+    lists = sum(path.endswith("managed-by%3Df45%22%5D%7D") for path in docker.requests[before:])
     assert 1 <= lists <= time.monotonic() - begin + 1
 
 
@@ -142,7 +159,7 @@ def test_a_gateway_that_is_not_ours_is_named_after_a_while(lab, docker):
     assert watcher.log(FOREIGN_GATEWAY)["container"] == "backend-1"
 
 
-@pytest.mark.parametrize("part", [f"/networks/{BACKEND_ID}", "/containers/json?filters=%7B%7D&all=true"])
+@pytest.mark.parametrize("part", [f"/networks/{BACKEND_ID}", "/containers/json?filters=%7B%22label%22%3A%5B%22anchord.managed-by"])
 @pytest.mark.parametrize("status", [403, 404, 200])
 def test_what_a_proxy_denies_is_left_out(lab, docker, part, status):
     """One INFO about a denial; no finding, no reconnect, and the entry is served."""

@@ -1,6 +1,8 @@
 """Which containers anchord-watcher takes into its scope (DISC-2), and at whose address it finds them (DISC-5)."""
 
 import os
+import socket
+import urllib.parse
 
 import pytest
 
@@ -147,10 +149,71 @@ def test_disc5_the_owner_moves_goes_and_comes_back(lab, docker):
     watcher.state(at(1, "172.30.0.99"))
 
 
+def test_wall7_nobody_is_asked_for_or_heard_of_outside_of_the_scope(lab, docker):
+    """Not even the owner of a joined namespace: where it is, our own networks tell. Nor does Docker tell of others: a label
+    on each list but the one that finds ourselves, labels or networks on each stream."""
+    docker.put(owner(9, "172.30.0.99"))
+    docker.put(joined(1, 9))
+    docker.put(container(2, "tcp/2", project="bank"))
+    watcher = lab.start(poll=600)
+    watcher.state(at(1, "172.30.0.99"))
+    docker.connect(owner(9, "172.30.0.77"))
+    watcher.state(at(1, "172.30.0.77"))
+    docker.stop(9)
+    watcher.state({})
+    docker.start(owner(9, "172.30.0.99"))
+    watcher.state(at(1, "172.30.0.99"))
+    asked = [urllib.parse.unquote(path) for path in docker.requests]
+    label = '"label":["com.docker.compose.project=mail"]'
+    for path in asked:
+        if "/containers" in path:
+            assert label in path or path.endswith("/containers/json?filters={}"), path
+        elif "/events" in path:
+            assert ('"type":["container"]' in path and label in path) or (
+                '"type":["network"]' in path and f'"network":["{fake_docker.DMZ_ID}","{TRANSIT_ID}"]' in path), path
+    assert sum("/events" in path for path in asked) == 2
+    assert sum(path.endswith("/containers/json?filters={}") for path in asked) == 1
+
+
+def test_disc1_a_network_that_we_join_later_is_followed(lab, docker):
+    """Its stream begins anew, and the list is read again: nothing falls between the two. Of the shared network a backend
+    can come to without a start."""
+    docker.put(fake_docker.own_container(dmz=endpoint(fake_docker.DMZ_ID, "192.0.2.10", fake_docker.EXTERNAL_MAC)))
+    docker.put(container(1, "tcp/1"))
+    watcher = lab.start(poll=600)
+    wait_until(lambda: any("network%22%3A%5B" in path for path in docker.requests), "the first network is followed")
+    docker.put(fake_docker.own_container())
+    watcher.state(entry(1))
+    away = container(1, "tcp/1")
+    away["NetworkSettings"]["Networks"] = {}
+    docker.connect(away, action="disconnect")
+    watcher.state({})
+    docker.connect(container(1, "tcp/1"))
+    watcher.state(entry(1))
+    streams = [urllib.parse.unquote(path) for path in docker.requests if "network%22%3A%5B" in path]
+    assert [path.partition('"network":')[2] for path in streams] == [
+        f'["{fake_docker.DMZ_ID}"]}}', f'["{fake_docker.DMZ_ID}","{TRANSIT_ID}"]}}']
+    assert not watcher.logged("Docker cannot be read")
+
+
+@pytest.mark.parametrize("stream", ["container", "network"])
+def test_disc1_either_stream_that_ends_is_begun_again_with_a_list(lab, docker, stream):
+    docker.put(container(1, "tcp/1"))
+    watcher = lab.start(poll=600)
+    watcher.state(entry(1))
+    wait_until(lambda: len(docker.streams) == 2, "both streams")
+    docker.put(container(2, "tcp/2"))  # without an event
+    with docker.lock:
+        ended, = (connection for connection, filters in docker.streams.items() if filters["type"] == [stream])
+        ended.shutdown(socket.SHUT_RDWR)
+    watcher.state(entry(1, 2))
+    wait_until(lambda: sum("/events" in path for path in docker.requests) == 4, "both streams again")
+
+
 def test_disc5_chains_and_rings(lab, docker):
     docker.put(owner(9, "172.30.0.99"))
     middle = joined(8, 9)
-    middle["Labels"] = {}
+    del middle["Labels"]["anchord.expose"]
     docker.put(middle)
     docker.put(joined(1, 8))
     docker.put(joined(2, 3))

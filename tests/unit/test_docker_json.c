@@ -418,59 +418,6 @@ static void events_have_a_limit(void **state)
     assert_int_equal(feed_event(DOCKER_EVENT_LENGTH_MAX + 2), -EMSGSIZE);
 }
 
-static int parse_network(const char *configuration, struct docker_network *network)
-{
-    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
-    CLEANUP_FREE char *text = NULL;
-
-    assert_true(asprintf(&text,
-                         "{\"Name\":\"transit\",\"Id\":\"" ID_N "\",\"Driver\":\"bridge\",\"Internal\":true,"
-                         "\"IPAM\":{\"Options\":null,\"Config\":[%s]},\"Containers\":{}}",
-                         configuration) > 0);
-    assert_int_equal(docker_parser_new_network(network, &parser), 0);
-    return feed(parser, text, strlen(text), strlen(text) / 2);
-}
-
-static void a_network_has_subnets_and_gateways(void **state)
-{
-    struct docker_network network;
-    char text[IP_SUBNET_TEXT_SIZE];
-
-    (void)state;
-    assert_int_equal(parse_network("{\"Subnet\":\"172.30.0.9/24\",\"Gateway\":\"172.30.0.1\",\"AuxiliaryAddresses\":"
-                                   "{\"DefaultGatewayIPv4\":\"172.30.0.2\",\"x\":\"172.30.0.3\"}},"
-                                   "{\"Subnet\":\"fd30::/64\",\"Gateway\":\"fd30::1/64\",\"AuxiliaryAddresses\":"
-                                   "{\"DefaultGatewayIPv6\":\"fd30::2\"}}",
-                                   &network),
-                     0);
-    assert_string_equal(network.name, "transit");
-    assert_string_equal(network.driver, "bridge");
-    assert_true(network.is_internal);
-    assert_int_equal(network.subnet_count, 2);
-    assert_string_equal(ip_subnet_format(&network.subnets[0].subnet, text), "172.30.0.0/24");
-    assert_string_equal(ip_address_format(&network.subnets[0].gateway, text), "172.30.0.1");
-    assert_string_equal(ip_address_format(&network.subnets[0].auxiliary_gateway, text), "172.30.0.2");
-    assert_string_equal(ip_address_format(&network.subnets[1].gateway, text), "fd30::1");
-    assert_string_equal(ip_address_format(&network.subnets[1].auxiliary_gateway, text), "fd30::2");
-}
-
-#define SUBNET "{\"Subnet\":\"10.0.0.0/24\"}"
-
-static void a_network_that_makes_no_sense_is_refused(void **state)
-{
-    struct docker_network network;
-
-    (void)state;
-    assert_int_equal(parse_network(SUBNET "," SUBNET "," SUBNET "," SUBNET, &network), 0);
-    assert_int_equal(network.subnet_count, SUBNETS_MAX);
-    assert_int_equal(parse_network(SUBNET "," SUBNET "," SUBNET "," SUBNET "," SUBNET, &network), -EBADMSG);
-    assert_int_equal(parse_network("{\"Gateway\":\"10.0.0.1\"}", &network), -EBADMSG);
-    assert_int_equal(parse_network("{\"Subnet\":\"10.0.0.0\"}", &network), -EBADMSG);
-    assert_int_equal(parse_network("{\"Subnet\":\"10.0.0.0/24\",\"Gateway\":\"fd00::1\"}", &network), -EBADMSG);
-    assert_int_equal(parse_network("{\"Subnet\":\"10.0.0.0/24\",\"Gateway\":\"x\"}", &network), -EBADMSG);
-    assert_int_equal(parse_network("", &network), 0); /* `none` and `host` have no subnet */
-}
-
 static int negotiate(const char *text, struct docker_version *version)
 {
     CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
@@ -588,8 +535,6 @@ int main(void)
         cmocka_unit_test(other_documents_are_no_list),
         cmocka_unit_test(events_may_be_split_at_every_byte),
         cmocka_unit_test(events_have_a_limit),
-        cmocka_unit_test(a_network_has_subnets_and_gateways),
-        cmocka_unit_test(a_network_that_makes_no_sense_is_refused),
         cmocka_unit_test(the_api_version_is_negotiated),
         cmocka_unit_test(an_error_answer_says_why),
         cmocka_unit_test(docker_host_is_a_path_or_a_name),

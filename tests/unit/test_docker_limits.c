@@ -88,7 +88,7 @@ static void a_network_has_a_limit(void **state)
         CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
         struct docker_network network;
 
-        assert_int_equal(docker_parser_new_network(&network, &parser), 0);
+        assert_int_equal(docker_parser_new_network(&network, NULL, NULL, &parser), 0);
         assert_int_equal(feed_document(parser, "{\"Peers\":[", DOCKER_NETWORK_LENGTH_MAX + past), past ? -EMSGSIZE : 0);
     }
 }

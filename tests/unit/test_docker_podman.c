@@ -149,7 +149,7 @@ static int parse_network(const char *text, struct docker_network *network)
 {
     CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
 
-    assert_int_equal(docker_parser_new_network(network, &parser), 0);
+    assert_int_equal(docker_parser_new_network(network, NULL, NULL, &parser), 0);
     return feed(parser, text);
 }
 

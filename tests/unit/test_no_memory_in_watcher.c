@@ -45,6 +45,12 @@ static void ignore_event(void *userdata, const struct docker_event *event)
     (void)event;
 }
 
+static void ignore_attached(void *userdata, const struct docker_attached *attached)
+{
+    (void)userdata;
+    (void)attached;
+}
+
 static int make_containers(struct docker_parser **ret)
 {
     return docker_parser_new_containers(&watched_labels, ignore_container, ignore_odd, NULL, ret);
@@ -59,7 +65,7 @@ static int make_network(struct docker_parser **ret)
 {
     static struct docker_network network;
 
-    return docker_parser_new_network(&network, ret);
+    return docker_parser_new_network(&network, ignore_attached, NULL, ret);
 }
 
 static int make_version(struct docker_parser **ret)

@@ -220,6 +220,17 @@ void docker_client_disconnect(struct docker_client *client)
         free_operation(client->operations);
 }
 
+void docker_client_cancel(struct docker_client *client, const void *userdata)
+{
+    struct operation *operation, *next;
+
+    DL_FOREACH_SAFE(client->operations, operation, next)
+    {
+        if (operation->userdata == userdata)
+            free_operation(operation);
+    }
+}
+
 int docker_client_new(sd_event *event, const struct docker_host *host, struct docker_client **ret)
 {
     CLEANUP(docker_client_freep) struct docker_client *client = calloc(1, sizeof(*client));
@@ -347,7 +358,7 @@ int docker_client_list(struct docker_client *client, const struct docker_contain
 }
 
 int docker_client_inspect_network(struct docker_client *client, const char *id, struct docker_network *network,
-                                  docker_done_handler on_done, void *userdata)
+                                  docker_attached_handler on_attached, docker_done_handler on_done, void *userdata)
 {
     CLEANUP_FREE char *path = docker_client_make_path(client, "/networks/", id, "", "");
     struct docker_parser *parser = NULL;
@@ -355,7 +366,7 @@ int docker_client_inspect_network(struct docker_client *client, const char *id, 
 
     if (!path)
         return -ENOMEM;
-    result = docker_parser_new_network(network, &parser);
+    result = docker_parser_new_network(network, on_attached, userdata, &parser);
     if (result < 0)
         return result;
     return start(client, path, parser, false, on_done, userdata);
@@ -386,8 +397,10 @@ int docker_client_follow_events(struct docker_client *client, const struct docke
                                           "pause",      "unpause",       "rename", "update", "connect",
                                           "disconnect", "health_status", "create"};
     const struct filter list[] = {
-        {"type", types, ARRAY_LENGTH(types)},
+        {"type", query->type == DOCKER_EVENT_NETWORK ? types + 1 : types, query->type == DOCKER_EVENT_OTHER ? 2 : 1},
         {"event", actions, ARRAY_LENGTH(actions)},
+        {"label", query->filters, query->filter_count},
+        {"network", query->networks, query->network_count},
     };
     CLEANUP_FREE char *filters = make_filters(list, ARRAY_LENGTH(list));
     CLEANUP_FREE char *path = NULL;

@@ -36,6 +36,9 @@ int docker_client_connect(struct docker_client *client, docker_done_handler on_d
 /* Cancels every operation; no handler comes any more. */
 void docker_client_disconnect(struct docker_client *client);
 
+/* The same of those with this `userdata`. */
+void docker_client_cancel(struct docker_client *client, const void *userdata);
+
 /* Of the engine that answered last; all zero before. */
 const struct docker_version *docker_client_version(const struct docker_client *client);
 
@@ -69,9 +72,13 @@ int docker_client_list(struct docker_client *client, const struct docker_contain
                        const struct docker_label_names *labels, const struct docker_container_handlers *handlers)
     __attribute__((warn_unused_result));
 
-/* GET /networks/ID into `network`, which must live until on_done and counts only when `error` is 0. */
+/*
+ * GET /networks/ID into `network`, which must live until on_done and counts only when `error` is 0. `on_attached`,
+ * which may be NULL, is called for each running container that is attached, while the answer streams in.
+ */
 int docker_client_inspect_network(struct docker_client *client, const char *id, struct docker_network *network,
-                                  docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
+                                  docker_attached_handler on_attached, docker_done_handler on_done, void *userdata)
+    __attribute__((warn_unused_result));
 
 /* GET /containers/ID/json into `inspection`; the rest as above. */
 int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_inspection *inspection,
@@ -90,12 +97,21 @@ int docker_client_inspect_network_whole(struct docker_client *client, const char
                                         struct docker_document *document, docker_done_handler on_done, void *userdata)
     __attribute__((warn_unused_result));
 
+/*
+ * Which events: of containers with certain labels, of certain networks, or of everybody. Docker compares labels with
+ * those of whatever an event is of, so that whoever wants both kinds follows two streams.
+ */
 struct docker_event_query {
     uint64_t since;                          /* nanoseconds since 1970 */
     const struct docker_label_names *labels; /* to read of containers */
+    enum docker_event_type type;             /* DOCKER_EVENT_OTHER: of containers and networks */
+    const char *const *filters;              /* as in struct docker_container_query */
+    size_t filter_count;
+    const char *const *networks; /* their IDs; none: all */
+    size_t network_count;
 };
 
-/* GET /events of containers and networks. on_done comes when the stream ends, also with error 0. */
+/* GET /events. on_done comes when the stream ends, also with error 0. */
 int docker_client_follow_events(struct docker_client *client, const struct docker_event_query *query,
                                 docker_event_handler on_event, docker_done_handler on_done, void *userdata)
     __attribute__((warn_unused_result));

@@ -43,19 +43,14 @@ struct event_record {
     void *userdata;
 };
 
-/*
- * Docker writes these over the container's own labels (moby daemon/events.go, LogContainerEventWithAttributes): a
- * selector that names one cannot be judged here, and the list will.
- */
+/* What cannot be judged here, the list will. */
 static uint32_t unjudged(const struct docker_label_names *names)
 {
     const struct label_selector *selector = names->selector;
     uint32_t bits = 0;
 
     for (size_t i = 0; selector && i < selector->count; i++) {
-        const char *key = label_selector_key(selector, i);
-
-        if (strcmp(key, "name") == 0 || strcmp(key, "image") == 0)
+        if (label_selector_is_key_lost_in_events(label_selector_key(selector, i)))
             bits |= UINT32_C(1) << i;
     }
     return bits;

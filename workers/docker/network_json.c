@@ -4,6 +4,7 @@
  *     {"Name": "transit", "Id": "7ea2…", "Driver": "bridge", "Internal": false,
  *      "IPAM": {"Config": [{"Subnet": "172.30.0.0/24", "Gateway": "172.30.0.1",
  *                           "AuxiliaryAddresses": {"DefaultGatewayIPv4": "172.30.0.2"}}]},
+ *      "Containers": {"8dfa…": {"Name": "web", "IPv4Address": "172.30.0.5/24", "IPv6Address": ""}},
  *      "Labels": {"anchord.gateway.v4": "172.30.0.2"}, …}
  *
  * Podman (5.8) takes no auxiliary addresses: there, labels of the network say the same (GW-1).
@@ -29,6 +30,11 @@ enum state {
     LABELS,
     LABELLED_GATEWAY4,
     LABELLED_GATEWAY6,
+    CONTAINERS,
+    ATTACHED,
+    ATTACHED_NAME,
+    ATTACHED_ADDRESS4,
+    ATTACHED_ADDRESS6,
 };
 
 static const struct json_rule rules[] = {
@@ -48,12 +54,21 @@ static const struct json_rule rules[] = {
     {JSON_TOP, LABELS, "Labels"},
     {LABELS, LABELLED_GATEWAY4, "anchord.gateway.v4"},
     {LABELS, LABELLED_GATEWAY6, "anchord.gateway.v6"},
+    {JSON_TOP, CONTAINERS, "Containers"},
+    {CONTAINERS, ATTACHED, JSON_EVERY_MEMBER},
+    {ATTACHED, ATTACHED_NAME, "Name"},
+    {ATTACHED, ATTACHED_ADDRESS4, "IPv4Address"},
+    {ATTACHED, ATTACHED_ADDRESS6, "IPv6Address"},
 };
 
 struct network_record {
     struct docker_network *network;
     struct ip_address labelled[2]; /* gateways: IPv4, IPv6; none without the label */
     const char *broken;
+    docker_attached_handler on_attached;
+    void *userdata;
+    struct docker_attached attached;
+    bool is_attached_odd;
 };
 
 static struct docker_subnet *current_subnet(struct network_record *record)
@@ -149,20 +164,48 @@ static const char *read_value(struct network_record *record, unsigned int state,
     }
 }
 
+static void begin_attached(struct network_record *record, const char *id, const struct json_value *value)
+{
+    const struct json_value key = {.type = JSON_STRING, .text = id, .length = strlen(id)};
+
+    record->attached = (struct docker_attached){0};
+    record->is_attached_odd = value->type != JSON_OBJECT || docker_id_read(&key, record->attached.id) < 0;
+}
+
+/* Other people's containers: what is odd about one is no reason to doubt the network. */
+static void read_attached(struct network_record *record, unsigned int state, const char *key,
+                          const struct json_value *value)
+{
+    struct docker_attached *attached = &record->attached;
+
+    if (state == ATTACHED)
+        begin_attached(record, key, value);
+    else if (state == ATTACHED_NAME && json_value_copy(value, attached->name, sizeof(attached->name)) < 0)
+        attached->name[0] = '\0';
+    else if (state == ATTACHED_ADDRESS4)
+        record->is_attached_odd |= docker_address_read(value, IP_FAMILY_4, &attached->address4) < 0;
+    else if (state == ATTACHED_ADDRESS6)
+        record->is_attached_odd |= docker_address_read(value, IP_FAMILY_6, &attached->address6) < 0;
+}
+
 static void on_value(void *userdata, unsigned int state, const char *key, const struct json_value *value)
 {
     struct docker_parser *parser = userdata;
     struct network_record *record = parser->record;
 
-    (void)key;
-    if (!record->broken)
+    if (state >= CONTAINERS)
+        read_attached(record, state, key, value);
+    else if (!record->broken)
         record->broken = read_value(record, state, value);
 }
 
 static void on_end(void *userdata, unsigned int state)
 {
-    (void)userdata;
-    (void)state;
+    struct docker_parser *parser = userdata;
+    struct network_record *record = parser->record;
+
+    if (state == ATTACHED && record->on_attached && !record->is_attached_odd)
+        record->on_attached(record->userdata, &record->attached);
 }
 
 /* A gateway of another family than its subnet would pass nobody's check later. */
@@ -211,7 +254,8 @@ static const char *check(struct docker_parser *parser)
     return broken;
 }
 
-int docker_parser_new_network(struct docker_network *network, struct docker_parser **ret)
+int docker_parser_new_network(struct docker_network *network, docker_attached_handler on_attached, void *userdata,
+                              struct docker_parser **ret)
 {
     static const struct json_consumer consumer = {
         .rules = rules,
@@ -224,8 +268,11 @@ int docker_parser_new_network(struct docker_network *network, struct docker_pars
     int result;
 
     *network = (struct docker_network){0};
-    if (record)
+    if (record) {
         record->network = network;
+        record->on_attached = on_attached;
+        record->userdata = userdata;
+    }
     result = docker_parser_new(&consumer, record, ret);
     if (result < 0)
         return result;

@@ -82,6 +82,14 @@ struct docker_network {
     struct docker_subnet subnets[SUBNETS_MAX];
 };
 
+/* A running container's place on an inspected network, as Containers of the network tells it. */
+struct docker_attached {
+    char id[DOCKER_ID_SIZE]; /* the container's */
+    char name[NAME_SIZE];    /* for people; empty when it is longer */
+    struct ip_address address4;
+    struct ip_address address6;
+};
+
 enum docker_event_type {
     DOCKER_EVENT_OTHER,
     DOCKER_EVENT_CONTAINER,
@@ -142,6 +150,7 @@ struct docker_parser;
 
 typedef void (*docker_container_handler)(void *userdata, const struct docker_container *container);
 typedef void (*docker_odd_handler)(void *userdata, const char *id, const char *name, const char *reason);
+typedef void (*docker_attached_handler)(void *userdata, const struct docker_attached *attached);
 typedef void (*docker_event_handler)(void *userdata, const struct docker_event *event);
 
 int docker_parser_new_containers(const struct docker_label_names *labels, docker_container_handler on_container,
@@ -149,9 +158,12 @@ int docker_parser_new_containers(const struct docker_label_names *labels, docker
     __attribute__((warn_unused_result));
 int docker_parser_new_events(const struct docker_label_names *labels, docker_event_handler on_event, void *userdata,
                              struct docker_parser **ret) __attribute__((warn_unused_result));
-/* `network` and `version` are the caller's and must outlive the parser; they count after finish() only. */
-int docker_parser_new_network(struct docker_network *network, struct docker_parser **ret)
-    __attribute__((warn_unused_result));
+/*
+ * `network` and `version` are the caller's and must outlive the parser; they count after finish() only. `on_attached`
+ * may be NULL; a container that is not to be understood is passed over.
+ */
+int docker_parser_new_network(struct docker_network *network, docker_attached_handler on_attached, void *userdata,
+                              struct docker_parser **ret) __attribute__((warn_unused_result));
 int docker_parser_new_version(struct docker_version *version, struct docker_parser **ret)
     __attribute__((warn_unused_result));
 /*

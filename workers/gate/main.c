@@ -58,6 +58,7 @@ static void answer_ping(const struct message_header *ping)
 {
     struct message_ping pong = {.header = message_header_make(MESSAGE_PONG, sizeof(pong), ping->generation)};
 
+    relay_look_again();
     metrics_report_process();
     log_tell_left_out();
     (void)send(SUPERVISOR_DESCRIPTOR, &pong, sizeof(pong), MSG_DONTWAIT | MSG_NOSIGNAL);

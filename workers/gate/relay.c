@@ -45,13 +45,14 @@ struct listener {
     enum gate_client client;
     uid_t user;
     bool is_watched;
+    bool is_short; /* nobody can be let in at the moment */
     struct connection connections[CONNECTIONS_PER_LISTENER];
 };
 
 static struct {
     int epoll;
     struct sockaddr_un docker;
-    struct scope scope;
+    struct message_configure_gate scope;
     size_t listener_count;
     struct listener listeners[LISTENERS_MAX];
 } relay;
@@ -84,7 +85,7 @@ static void watch_listener(struct listener *listener)
     bool has_room = false;
 
     for (size_t i = 0; i < CONNECTIONS_PER_LISTENER; i++)
-        has_room |= listener->connections[i].state == STATE_FREE;
+        has_room |= listener->connections[i].state == STATE_FREE && !listener->is_short;
     if (has_room != listener->is_watched)
         control(EPOLL_CTL_MOD, listener->fd, has_room ? EPOLLIN : 0, key_of(listener, 0, KEY_LISTENER));
     listener->is_watched = has_room;
@@ -328,8 +329,12 @@ static void on_listener_ready(struct listener *listener)
     struct ucred peer = {.uid = UINT32_MAX};
     socklen_t length = sizeof(peer);
 
-    if (fd < 0 || !connection)
-        return; /* gone already, or a shortage that passes */
+    if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED)
+        listener->is_short = true; /* of descriptors or memory: at once it would be the same */
+    if (fd < 0 || !connection) {
+        watch_listener(listener);
+        return;
+    }
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.uid != listener->user) {
         note_refusal(listener, "another user connected to its socket");
         return;
@@ -371,6 +376,14 @@ void relay_on_ready(uint32_t key, uint32_t events)
         watch(connection);
 }
 
+void relay_look_again(void)
+{
+    for (size_t i = 0; i < relay.listener_count; i++) {
+        relay.listeners[i].is_short = false;
+        watch_listener(&relay.listeners[i]);
+    }
+}
+
 int relay_add_listener(const struct message_gate_listener *message, int listener)
 {
     CLEANUP_FD int fd = listener;
@@ -396,5 +409,6 @@ int relay_configure(int epoll, const struct message_configure_gate *configuratio
         return -ENAMETOOLONG;
     relay.docker.sun_family = AF_UNIX;
     relay.epoll = epoll;
-    return scope_make(configuration, &relay.scope);
+    relay.scope = *configuration;
+    return 0;
 }

@@ -16,6 +16,9 @@ int relay_configure(int epoll, const struct message_configure_gate *configuratio
 /* Takes `listener` over, a listening unix socket whose clients are `message`'s. Returns 0 or a negative errno. */
 int relay_add_listener(const struct message_gate_listener *message, int listener) __attribute__((warn_unused_result));
 
+/* Now and then: what was short may be there again. */
+void relay_look_again(void);
+
 /* Something that relay.c watches is ready. `key` is epoll's data; keys begin at RELAY_KEY_FIRST. */
 #define RELAY_KEY_FIRST 16
 void relay_on_ready(uint32_t key, uint32_t events);

@@ -147,8 +147,9 @@ static bool split_request_line(struct part line, struct part *method, struct par
     return true;
 }
 
-enum request_verdict request_read(enum gate_client client, const struct scope *scope, const char *bytes, size_t length,
-                                  struct gate_request *ret, char reason[GATE_REASON_SIZE])
+enum request_verdict request_read(enum gate_client client, const struct message_configure_gate *scope,
+                                  const char *bytes, size_t length, struct gate_request *ret,
+                                  char reason[GATE_REASON_SIZE])
 {
     static struct gate_match match; /* one thread, never re-entered; too large for a stack */
     const char *end = memmem(bytes, length, END_OF_LINE END_OF_LINE, 2 * strlen(END_OF_LINE));

@@ -28,5 +28,6 @@ enum request_verdict {
     REQUEST_REFUSED,    /* `reason` says why, for people and for JSON: printable, without quotation marks */
 };
 
-enum request_verdict request_read(enum gate_client client, const struct scope *scope, const char *bytes, size_t length,
-                                  struct gate_request *ret, char reason[GATE_REASON_SIZE]);
+enum request_verdict request_read(enum gate_client client, const struct message_configure_gate *scope,
+                                  const char *bytes, size_t length, struct gate_request *ret,
+                                  char reason[GATE_REASON_SIZE]);

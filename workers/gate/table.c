@@ -39,16 +39,18 @@ static const struct row {
     /* The client asks for everybody, to find itself; the gate asks for the container that we run in (ADDR-10). */
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters=<own>"},
     {WATCHER | KEEPERS, false, "GET", "/v1.<api>/containers/json?filters={<labels>}<all>"},
-    /* Any container, once its ID is known: owners of namespaces, and those who join them (DISC-5, DISC-8). */
-    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'id':[<ids>]}<all>"},
+    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={<labels>,'id':[<ids>]}<all>"},
     /* Of a paused container the list hides its health, but is filtered by it (DISC-7). Nothing is inspected. */
-    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'id':['<id>'],'health':['healthy']}"},
+    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={<labels>,'id':['<id>'],'health':['healthy']}"},
+    /* Service-anchors that a keeper made: they carry no label of the scope that they serve (DISC-8, LIFE-2). */
+    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'label':['anchord.managed-by%3Df45']}"},
+    /* Who knows its ID has heard of it from a container in scope; it names who is attached (DISC-5, DISC-8). */
     {WATCHER, false, "GET", "/v1.<api>/networks/<id>"},
-    /* Who has joined one of the scope's namespaces (DISC-8): Docker can only be asked for everybody. */
-    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={}&all=true"},
-    {WATCHER | KEEPERS | FOLLOW, false, "GET",
-     "/v1.<api>/events?since=<time>&filters={'type':['container','network']," EVENTS "}"},
+    {WATCHER, false, "GET", "/v1.<api>/events?since=<time>&filters={'type':['container']," EVENTS ",<event_labels>}"},
+    {WATCHER, false, "GET", "/v1.<api>/events?since=<time>&filters={'type':['network']," EVENTS ",'network':[<ids>]}"},
 
+    {KEEPERS | FOLLOW, false, "GET",
+     "/v1.<api>/events?since=<time>&filters={'type':['container','network']," EVENTS "}"},
     {MANAGING, false, "GET", "/v1.<api>/containers/json?filters={}<all>"},
     {MANAGING, false, "GET", "/v1.<api>/containers/json?filters={'network':['<name>']}"},
     {KEEPERS, false, "GET", "/v1.<api>/containers/<name>/json"},
@@ -70,7 +72,7 @@ static const struct row {
 };
 
 struct cursor {
-    const struct scope *scope;
+    const struct message_configure_gate *scope;
     const char *text; /* what is left of the client's path */
     const char *end;
     struct gate_match *match;
@@ -126,7 +128,7 @@ static bool read_digits(struct cursor *cursor, size_t minimum, size_t maximum)
 /* 41 … 99: from Engine 20.10 on, to what later ones will speak. */
 static bool read_api(struct cursor *cursor)
 {
-    return cursor->text < cursor->end && *cursor->text >= '4' && read_digits(cursor, 2, 2);
+    return cursor->end - cursor->text >= 2 && memcmp(cursor->text, "41", 2) >= 0 && read_digits(cursor, 2, 2);
 }
 
 static bool read_id(struct cursor *cursor)
@@ -169,14 +171,28 @@ static bool read_all(struct cursor *cursor)
     return cursor->text == cursor->end || read_literal(cursor, "&all=true");
 }
 
+/* While our own ID is not known, those in scope: Compose has put us into its project. */
 static bool read_own(struct cursor *cursor)
 {
-    return replace(cursor, "%7B%7D", cursor->scope->own);
+    const char *id = cursor->scope->own_id;
+
+    if (id[0] == '\0')
+        return replace(cursor, "%7B%7D", "%7B") && replace(cursor, "", cursor->scope->labels) &&
+               replace(cursor, "", "%7D");
+    return replace(cursor, "%7B%7D", "%7B%22id%22%3A%5B%22") && replace(cursor, "", id) &&
+           replace(cursor, "", "%22%5D%7D");
 }
 
 static bool read_labels(struct cursor *cursor)
 {
     return read_literal(cursor, cursor->scope->labels);
+}
+
+/* Those of the scope, unless Docker loses them in events: then each container that exposes something. */
+static bool read_event_labels(struct cursor *cursor)
+{
+    return cursor->scope->are_events_unnamed ? read_literal(cursor, "%22label%22%3A%5B%22anchord.expose%22%5D")
+                                             : read_labels(cursor);
 }
 
 static bool read_follow_labels(struct cursor *cursor)
@@ -205,6 +221,7 @@ static const struct {
 } values[] = {
     {"<all>", read_all},
     {"<api>", read_api},
+    {"<event_labels>", read_event_labels},
     {"<follow_labels>", read_follow_labels},
     {"<follow_network>", read_follow_network},
     {"<follow_network_path>", read_follow_network_path},
@@ -241,8 +258,8 @@ static bool read_step(struct cursor *cursor, const char **template)
     return false; /* a mistake in the table opens nothing */
 }
 
-static bool match_row(const struct row *row, const struct scope *scope, const char *path, size_t path_length,
-                      struct gate_match *match)
+static bool match_row(const struct row *row, const struct message_configure_gate *scope, const char *path,
+                      size_t path_length, struct gate_match *match)
 {
     struct cursor cursor = {scope, path, path + path_length, match};
     const char *template = row->path;
@@ -256,8 +273,8 @@ static bool match_row(const struct row *row, const struct scope *scope, const ch
     return cursor.text == cursor.end;
 }
 
-bool table_match(enum gate_client client, const struct scope *scope, const char *method, size_t method_length,
-                 const char *path, size_t path_length, struct gate_match *ret)
+bool table_match(enum gate_client client, const struct message_configure_gate *scope, const char *method,
+                 size_t method_length, const char *path, size_t path_length, struct gate_match *ret)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         if ((rows[i].clients & (1U << client)) && strlen(rows[i].method) == method_length &&

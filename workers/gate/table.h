@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "workers/gate/scope.h"
+#include "protocol/messages.h"
 
 #include <stdbool.h>
 
@@ -23,5 +23,5 @@ struct gate_match {
 /*
  * Is it one of the table's? `path` is everything between the two blanks of the request line. True: *ret is filled.
  */
-bool table_match(enum gate_client client, const struct scope *scope, const char *method, size_t method_length,
-                 const char *path, size_t path_length, struct gate_match *ret);
+bool table_match(enum gate_client client, const struct message_configure_gate *scope, const char *method,
+                 size_t method_length, const char *path, size_t path_length, struct gate_match *ret);

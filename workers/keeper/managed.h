@@ -6,12 +6,8 @@
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "protocol/managed_target.h"
 #include "workers/docker/records.h"
-
-/* What says that a container is one of them, and whom it was created in place of (inspection.h). */
-#define LABEL_MANAGED_BY "anchord.managed-by"
-#define MANAGED_BY       "f45"
 
 struct managed {
     struct managed_target configured;

@@ -114,6 +114,12 @@ void discovery_look_again(struct discovery *discovery)
     discovery->must_list = true;
 }
 
+const struct own_network *discovery_own_networks(const struct discovery *discovery, size_t *ret_count)
+{
+    *ret_count = discovery->own.network_count;
+    return discovery->own.networks;
+}
+
 bool discovery_is_own(const struct discovery *discovery, const char *container_id)
 {
     return discovery->own.id[0] != '\0' && strcmp(discovery->own.id, container_id) == 0;

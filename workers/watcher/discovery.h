@@ -42,6 +42,8 @@ void discovery_end_list(struct discovery *discovery);
 
 /* Something about our own container may have changed: look again. */
 void discovery_look_again(struct discovery *discovery);
+/* The networks of our own container; none while it is not known. */
+const struct own_network *discovery_own_networks(const struct discovery *discovery, size_t *ret_count);
 /* Is this our own container? */
 bool discovery_is_own(const struct discovery *discovery, const char *container_id);
 

@@ -8,11 +8,18 @@
 /* X has joined Y, Y has joined Z …: Docker allows it. A longer chain is no chain that somebody wrote. */
 #define CHAIN_MAX 8
 
+enum knowledge {
+    UNKNOWN,    /* Docker is to be asked about it */
+    NOT_LISTED, /* it is not in scope, or does not run */
+    KNOWN,
+};
+
 struct namespace_owner {
     UT_hash_handle hh;
     char id[DOCKER_ID_SIZE];
-    bool is_known;     /* Docker has answered */
+    enum knowledge knowledge;
     bool is_asked_for; /* in the pass under way, and has not come yet */
+    bool is_searched;  /* in the search under way */
     bool is_wanted;    /* in the resolution under way */
     char joined_id[DOCKER_ID_SIZE];
     char name[NAME_SIZE];
@@ -20,6 +27,8 @@ struct namespace_owner {
     enum docker_health health;
     struct container_endpoint *endpoints;
     uint32_t endpoint_count;
+    struct container_endpoint *found; /* by the search; NULL: nothing yet */
+    uint32_t found_count;
 };
 
 static struct namespace_owner *find(const struct namespace_owners *owners, const char *id)
@@ -34,6 +43,7 @@ static void remove_owner(struct namespace_owners *owners, struct namespace_owner
 {
     HASH_DEL(owners->owners, owner);
     free(owner->endpoints);
+    free(owner->found);
     free(owner);
 }
 
@@ -56,7 +66,7 @@ size_t namespace_owners_unknown(const struct namespace_owners *owners, const cha
     size_t count = 0;
 
     HASH_ITER (hh, owners->owners, owner, next) {
-        if (!owner->is_known && count < capacity)
+        if (owner->knowledge == UNKNOWN && count < capacity)
             ids[count++] = owner->id;
     }
     return count;
@@ -67,7 +77,7 @@ void namespace_owners_doubt(struct namespace_owners *owners)
     struct namespace_owner *owner, *next;
 
     HASH_ITER (hh, owners->owners, owner, next)
-        owner->is_known = false;
+        owner->knowledge = UNKNOWN;
 }
 
 void namespace_owners_begin_pass(struct namespace_owners *owners, const char *const *ids, size_t count)
@@ -83,18 +93,72 @@ void namespace_owners_begin_pass(struct namespace_owners *owners, const char *co
     }
 }
 
-void namespace_owners_end_pass(struct namespace_owners *owners)
+/* It is where `endpoints` say, and nothing else is known of it. Takes them over. */
+static void place(struct namespace_owner *owner, struct container_endpoint *endpoints, uint32_t count)
+{
+    free(owner->endpoints);
+    owner->endpoints = endpoints;
+    owner->endpoint_count = count;
+    owner->joined_id[0] = '\0';
+    owner->may_be_service_anchor = false;
+    owner->knowledge = KNOWN;
+}
+
+void namespace_owners_end_pass(struct namespace_owners *owners, bool is_of_scope)
 {
     struct namespace_owner *owner, *next;
 
     HASH_ITER (hh, owners->owners, owner, next) {
         if (!owner->is_asked_for)
             continue;
-        owner->is_asked_for = false;
-        owner->is_known = true;
-        owner->endpoint_count = 0;
-        owner->joined_id[0] = '\0';
-        owner->may_be_service_anchor = false;
+        owner->is_asked_for = owner->is_searched = false; /* a search that began before may have looked too early */
+        if (is_of_scope)
+            owner->knowledge = NOT_LISTED;
+        else
+            place(owner, NULL, 0);
+    }
+}
+
+bool namespace_owners_begin_search(struct namespace_owners *owners)
+{
+    struct namespace_owner *owner, *next;
+    bool is_needed = false;
+
+    HASH_ITER (hh, owners->owners, owner, next) {
+        owner->is_searched = owner->knowledge == NOT_LISTED;
+        owner->found_count = 0;
+        is_needed |= owner->is_searched;
+    }
+    return is_needed;
+}
+
+int namespace_owners_put_attached(struct namespace_owners *owners, const char *network_id,
+                                  const struct docker_attached *attached)
+{
+    struct namespace_owner *owner = find(owners, attached->id);
+    struct container_endpoint *endpoint;
+
+    if (!owner || !owner->is_searched || owner->found_count == DOCKER_ENDPOINTS_MAX)
+        return 0;
+    if (!owner->found)
+        owner->found = calloc(DOCKER_ENDPOINTS_MAX, sizeof(*owner->found));
+    if (!owner->found)
+        return -ENOMEM;
+    endpoint = &owner->found[owner->found_count++];
+    *endpoint = (struct container_endpoint){.address4 = attached->address4, .address6 = attached->address6};
+    text_copy_cut(endpoint->network_id, sizeof(endpoint->network_id), network_id);
+    text_copy_cut(owner->name, sizeof(owner->name), attached->name);
+    return 0;
+}
+
+void namespace_owners_end_search(struct namespace_owners *owners)
+{
+    struct namespace_owner *owner, *next;
+
+    HASH_ITER (hh, owners->owners, owner, next) {
+        if (owner->is_searched && owner->knowledge == NOT_LISTED)
+            place(owner, TAKE_POINTER(owner->found), owner->found_count);
+        owner->is_searched = false;
     }
 }
 
@@ -112,7 +176,7 @@ int namespace_owners_put(struct namespace_owners *owners, const struct docker_co
     free(owner->endpoints);
     owner->endpoints = endpoints;
     owner->endpoint_count = (uint32_t)container->endpoint_count; /* at most DOCKER_ENDPOINTS_MAX */
-    owner->is_known = true;
+    owner->knowledge = KNOWN;
     owner->is_asked_for = false;
     owner->may_be_service_anchor = container->may_be_service_anchor;
     owner->health = container->health;
@@ -165,9 +229,9 @@ static int resolve_entry(struct namespace_owners *owners, struct container_entry
         owner = want(owners, owner->joined_id);
     if (!owner)
         return -ENOMEM;
-    entry->is_owner_known = owner->is_known;
+    entry->is_owner_known = owner->knowledge == KNOWN;
     /* Podman lists a guest with its owner's endpoints: it keeps them until the owner is known. */
-    if (!owner->is_known && !entry->owner && entry->endpoint_count > 0)
+    if (owner->knowledge != KNOWN && !entry->owner && entry->endpoint_count > 0)
         return 0;
     return adopt_endpoints(entry, owner);
 }

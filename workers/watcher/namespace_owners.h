@@ -2,8 +2,8 @@
  * The containers whose network namespace others have joined (`network_mode: container:X`, `service:`): a labelled
  * container among those others is reached at X's addresses (DISC-5).
  *
- * Filled by watch_scope.c from Docker's answers; X needs no label and may belong to another project. In memory only; no
- * privilege.
+ * Filled by watch_scope.c from Docker's answers. X needs no label and may belong to another project: of one that is not
+ * in scope only its places on our own networks are asked for (WALL-7). In memory only; no privilege.
  */
 #pragma once
 
@@ -36,5 +36,16 @@ void namespace_owners_begin_pass(struct namespace_owners *owners, const char *co
 /* Docker's answer; ignored when it is none of them. Returns 0 or -ENOMEM. */
 int namespace_owners_put(struct namespace_owners *owners, const struct docker_container *container)
     __attribute__((warn_unused_result));
-/* The answer was complete: who was asked for and did not come does not run. */
-void namespace_owners_end_pass(struct namespace_owners *owners);
+/*
+ * The answer was complete. Who was asked for and did not come does not run; or, when the answer was that of the scope
+ * alone, it is to be searched for on our own networks.
+ */
+void namespace_owners_end_pass(struct namespace_owners *owners, bool is_of_scope);
+
+/* Begins a search for those, unless there is none. Then: each of our networks' containers, and the end. */
+bool namespace_owners_begin_search(struct namespace_owners *owners);
+/* Somebody on the network `network_id`; ignored when it is none of them. Returns 0 or -ENOMEM. */
+int namespace_owners_put_attached(struct namespace_owners *owners, const char *network_id,
+                                  const struct docker_attached *attached) __attribute__((warn_unused_result));
+/* Who was not found does not run, or is on none of our networks. */
+void namespace_owners_end_search(struct namespace_owners *owners);

@@ -11,7 +11,7 @@
  */
 #define NETWORKS_MAX 128
 #define JOINED_MAX   256
-/* Every running container is listed no more often than this, however many events come: other questions wait meanwhile.
+/* The scope's containers are listed no more often than this, however many events come: other questions wait meanwhile.
  */
 #define JOINED_PERIOD_MICROSECONDS MICROSECONDS_PER_SECOND
 

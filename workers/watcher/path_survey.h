@@ -49,7 +49,7 @@ void path_survey_note_event(struct path_survey *survey);
 enum path_question_kind {
     PATH_QUESTION_NONE,
     PATH_QUESTION_NETWORK, /* inspect the network `id` into `network` */
-    PATH_QUESTION_JOINED,  /* show every running container to path_survey_consider() */
+    PATH_QUESTION_JOINED,  /* show the containers that may have joined others to path_survey_consider() */
 };
 
 struct path_question {

@@ -167,7 +167,8 @@ const char *return_path_remedy(enum return_path_fault fault, size_t family, cons
         break;
     case RETURN_PATH_INTERNAL:
         (void)snprintf(text, RETURN_PATH_REMEDY_SIZE,
-                       "recreate the network %s without `internal: true`,%s %s, or give the container a service-anchor",
+                       "recreate the network %s without `internal: true`,%s %s, or give the container a service-anchor "
+                       "of this scope",
                        shared->name,
                        engine->is_podman
                            ? ""
@@ -176,7 +177,8 @@ const char *return_path_remedy(enum return_path_fault fault, size_t family, cons
         break;
     case RETURN_PATH_NO_GATEWAY:
         (void)snprintf(text, RETURN_PATH_REMEDY_SIZE,
-                       "recreate the network %s %s, or give the container a service-anchor", shared->name, gateway);
+                       "recreate the network %s %s, or give the container a service-anchor of this scope", shared->name,
+                       gateway);
         break;
     case RETURN_PATH_FOREIGN_GATEWAY:
         (void)snprintf(

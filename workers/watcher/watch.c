@@ -68,8 +68,8 @@ struct watch_absence watch_absence(const struct watch *watch)
     };
 }
 
-/* Docker is away or talks nonsense: try again later, with what we know kept. The same failure is said once. */
-static void reconnect_later(struct watch *watch, const char *text)
+/* The same failure is said once. */
+void watch_reconnect_later(struct watch *watch, const char *text)
 {
     uint64_t now = clock_monotonic_microseconds();
 
@@ -87,6 +87,8 @@ static void reconnect_later(struct watch *watch, const char *text)
     watch->request = REQUEST_NONE;
     watch->changes.count = 0; /* the list at the reconnect covers them */
     watch->asked_count = 0;
+    watch->network_events.count = 0;
+    watch->search_place = 0;
     watch_set_complete(watch, false);
     watch_set_timer(watch->backoff_source, watch->backoff);
     watch->backoff = watch->backoff * 2 < BACKOFF_MAX_MICROSECONDS ? watch->backoff * 2 : BACKOFF_MAX_MICROSECONDS;
@@ -102,6 +104,10 @@ void watch_advance_discovery(struct watch *watch, bool is_round)
 /* DISC-8 */
 void watch_look_at_paths(struct watch *watch)
 {
+    int result = watch->is_connected ? watch_follow_networks(watch) : 0;
+
+    if (result < 0)
+        watch_reconnect_later(watch, log_errno_text(result));
     if (watch->has_listed && discovery_is_done(watch->discovery)) {
         path_survey_run(watch->survey, &watch->table, docker_client_version(watch->client));
         watch->callbacks.on_surveyed(watch->callbacks.userdata);
@@ -125,7 +131,7 @@ bool watch_accept_answer(struct watch *watch, int error, const char *text)
     watch_schedule_step(watch);
     if (error == 0)
         return true;
-    reconnect_later(watch, text);
+    watch_reconnect_later(watch, text);
     return false;
 }
 
@@ -142,6 +148,8 @@ static int next_question(struct watch *watch)
         return watch_scope_list_changed(watch);
     if (watch->is_complete) {
         result = watch_scope_list_owners(watch, &is_asking);
+        if (!is_asking)
+            result = watch_scope_search_owners(watch, &is_asking);
         if (!is_asking)
             result = watch_scope_inspect(watch, &is_asking);
         if (is_asking)
@@ -166,24 +174,115 @@ static int on_step(sd_event_source *source, void *userdata)
         return 0;
     result = next_question(watch);
     if (result < 0)
-        reconnect_later(watch, log_errno_text(result));
+        watch_reconnect_later(watch, log_errno_text(result));
     return 0;
 }
 
 /* --- connecting and timers ----------------------------------------------------------------------------- */
 
+bool watch_is_scoped(const struct watch *watch)
+{
+    return !docker_client_version(watch->client)->is_podman;
+}
+
 static void on_events_done(void *userdata, int error, const char *text)
 {
-    struct watch *watch = userdata;
+    watch_reconnect_later(userdata, error < 0 ? text : "Docker ended the event stream");
+}
 
-    reconnect_later(watch, error < 0 ? text : "Docker ended the event stream");
+static void on_network_event(void *userdata, const struct docker_event *event)
+{
+    const struct network_events *events = userdata;
+
+    watch_scope_on_event(events->watch, event);
+}
+
+static void on_network_events_done(void *userdata, int error, const char *text)
+{
+    const struct network_events *events = userdata;
+
+    on_events_done(events->watch, error, text);
+}
+
+/* A stream begins before the list is asked for, so nothing falls between the two. */
+static int follow_containers(struct watch *watch)
+{
+    static const char *const instead[] = {LABEL_SELECTOR_INSTEAD};
+    struct docker_event_query query = {
+        .since = clock_real_nanoseconds(),
+        .labels = &watch->labels,
+        .type = DOCKER_EVENT_CONTAINER,
+        .filters = (const char *const *)watch->scope_filters,
+        .filter_count = watch->scope_filter_count,
+    };
+
+    if (!watch_is_scoped(watch)) {
+        query.type = DOCKER_EVENT_OTHER;
+        query.filter_count = 0;
+    } else if (label_selector_is_lost_in_events(&watch->selector)) {
+        query.filters = instead;
+        query.filter_count = ARRAY_LENGTH(instead);
+    }
+    watch->must_list = true;
+    return docker_client_follow_events(watch->client, &query, watch_scope_on_event, on_events_done, watch);
+}
+
+/* Returns whether it was not there. More than there is room for are left to the poll. */
+static bool add_network(struct network_events *events, const char *id)
+{
+    for (size_t i = 0; i < events->count; i++) {
+        if (strcmp(events->ids[i], id) == 0)
+            return false;
+    }
+    if (id[0] == '\0' || events->count == FOLLOWED_NETWORKS_MAX)
+        return false;
+    text_copy_cut(events->ids[events->count++], DOCKER_ID_SIZE, id);
+    return true;
+}
+
+/* Our own and those of the backends (DISC-8). One that nobody is on any more stays until Docker is connected anew. */
+static bool add_networks(struct watch *watch)
+{
+    size_t count;
+    const struct own_network *networks = discovery_own_networks(watch->discovery, &count);
+    struct container_entry *entry, *next;
+    bool is_new = false;
+
+    for (size_t i = 0; i < count; i++)
+        is_new |= add_network(&watch->network_events, networks[i].id);
+    HASH_ITER (hh, watch->table.entries, entry, next) {
+        for (size_t i = 0; i < entry->endpoint_count; i++)
+            is_new |= add_network(&watch->network_events, entry->endpoints[i].network_id);
+    }
+    return is_new;
+}
+
+int watch_follow_networks(struct watch *watch)
+{
+    struct network_events *events = &watch->network_events;
+    const char *ids[FOLLOWED_NETWORKS_MAX];
+    struct docker_event_query query = {
+        .since = clock_real_nanoseconds(),
+        .labels = &watch->labels,
+        .type = DOCKER_EVENT_NETWORK,
+        .networks = ids,
+    };
+
+    if (!watch_is_scoped(watch) || !add_networks(watch))
+        return 0;
+    for (size_t i = 0; i < events->count; i++)
+        ids[i] = events->ids[i];
+    query.network_count = events->count;
+    docker_client_cancel(watch->client, events);
+    events->watch = watch;
+    watch->must_list = true;
+    return docker_client_follow_events(watch->client, &query, on_network_event, on_network_events_done, events);
 }
 
 static void on_connected(void *userdata, int error, const char *text)
 {
     struct watch *watch = userdata;
     const struct docker_version *version = docker_client_version(watch->client);
-    const struct docker_event_query query = {.since = clock_real_nanoseconds(), .labels = &watch->labels};
 
     if (!watch_accept_answer(watch, error, text))
         return;
@@ -191,11 +290,11 @@ static void on_connected(void *userdata, int error, const char *text)
              LOG_TEXT("engine", version->engine), LOG_NUMBER("api_minor", version->api_negotiated));
     watch->is_connected = true;
     watch->connected_at = clock_monotonic_microseconds();
-    watch->must_list = true;
-    /* The stream begins before the list is asked for, so nothing falls between the two. */
-    error = docker_client_follow_events(watch->client, &query, watch_scope_on_event, on_events_done, watch);
+    error = follow_containers(watch);
+    if (error == 0)
+        error = watch_follow_networks(watch);
     if (error < 0)
-        reconnect_later(watch, log_errno_text(error));
+        watch_reconnect_later(watch, log_errno_text(error));
 }
 
 static int on_backoff(sd_event_source *source, uint64_t time, void *userdata)
@@ -208,7 +307,7 @@ static int on_backoff(sd_event_source *source, uint64_t time, void *userdata)
     watch->request = REQUEST_CONNECT;
     result = docker_client_connect(watch->client, on_connected, watch);
     if (result < 0)
-        reconnect_later(watch, log_errno_text(result));
+        watch_reconnect_later(watch, log_errno_text(result));
     return 0;
 }
 

@@ -27,9 +27,22 @@ enum request {
     REQUEST_LIST_SCOPE,   /* every container in scope */
     REQUEST_LIST_CHANGED, /* those that events named */
     REQUEST_LIST_OWNERS,  /* those whose namespace others have joined */
+    REQUEST_SEARCH,       /* who is on one of our networks: such an owner that is not in scope? */
     REQUEST_INSPECTION,   /* of one of which the list of the scope does not tell enough */
     REQUEST_NETWORK,
     REQUEST_SURVEY, /* do replies come back? */
+};
+
+#define FOLLOWED_NETWORKS_MAX DOCKER_FILTER_IDS_MAX
+
+/*
+ * The events of networks, our own and those of the backends, are a stream of their own: Docker compares the labels of
+ * the scope with the network's. It tells who of those that we know comes and goes there.
+ */
+struct network_events {
+    struct watch *watch;
+    char ids[FOLLOWED_NETWORKS_MAX][DOCKER_ID_SIZE];
+    size_t count; /* 0: it is not followed */
 };
 
 struct watch {
@@ -65,6 +78,10 @@ struct watch {
     struct changes changes;
     struct change asked[DOCKER_FILTER_IDS_MAX]; /* under way */
     size_t asked_count;
+    struct network_events network_events;
+    struct docker_network searched; /* of REQUEST_SEARCH */
+    char searched_id[DOCKER_ID_SIZE];
+    size_t search_place;                 /* among our networks */
     struct docker_inspection inspection; /* of REQUEST_INSPECTION, under way */
     char inspected_id[DOCKER_ID_SIZE];
     struct said odd;
@@ -80,6 +97,8 @@ struct watch {
 void watch_schedule_step(struct watch *watch);
 void watch_set_timer(sd_event_source *source, uint64_t delay);
 void watch_set_timer_at(sd_event_source *source, uint64_t time);
+/* Docker is away or talks nonsense: tries again later, with what we know kept. */
+void watch_reconnect_later(struct watch *watch, const char *text);
 /* The scope is known, or not any more: tells the owner. */
 void watch_set_complete(struct watch *watch, bool is_complete);
 /* What a proxy denies, what has gone and what is odd are answers, too: the connection is fine. */
@@ -90,6 +109,11 @@ void watch_advance_discovery(struct watch *watch, bool is_round);
 void watch_look_at_paths(struct watch *watch);
 /* After everything else: nothing waits for it. */
 void watch_schedule_look_at_paths(struct watch *watch);
+
+/* Follows the events of networks when there are more than before, and lists again. Returns 0 or a negative errno. */
+int watch_follow_networks(struct watch *watch) __attribute__((warn_unused_result));
+/* Podman filters events otherwise, and lists need more (docs/engines.md): it is asked for everybody. */
+bool watch_is_scoped(const struct watch *watch);
 
 /* watch_scope.c */
 
@@ -103,6 +127,8 @@ int watch_scope_list(struct watch *watch) __attribute__((warn_unused_result));
 bool watch_scope_take_changes(struct watch *watch);
 /* Asks for owners of namespaces that are not known yet; *ret_is_asking says whether there is one. */
 int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
+/* Asks who is on one of our networks, in search of owners that are not in scope; likewise. */
+int watch_scope_search_owners(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
 /* Asks about a container of which the scope's list does not tell enough; *ret_is_asking says whether there is one. */
 int watch_scope_inspect(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));
 /* Asks for those that were taken. */

@@ -2,6 +2,7 @@
 #include "workers/watcher/watch_internal.h"
 
 #include "common/log.h"
+#include "protocol/managed_target.h"
 
 static void on_any_container(void *userdata, const struct docker_container *container)
 {
@@ -25,6 +26,9 @@ static void on_all_listed(void *userdata, int error, const char *text)
         return;
     discovery_end_list(watch->discovery);
     watch_advance_discovery(watch, false);
+    error = watch_follow_networks(watch);
+    if (error < 0)
+        watch_reconnect_later(watch, log_errno_text(error));
 }
 
 static void on_survey_answered(void *userdata, int error, const char *text)
@@ -42,6 +46,24 @@ static void on_joined_container(void *userdata, const struct docker_container *c
     struct watch *watch = userdata;
 
     path_survey_consider(watch->survey, container);
+}
+
+/* Those that the keeper has made carry its label, not the scope's; of others outside of the scope nothing is heard. */
+static void on_scope_joined(void *userdata, int error, const char *text)
+{
+    static const char *const label[] = {LABEL_MANAGED_BY "=" MANAGED_BY};
+    static const struct docker_container_query managed = {.labels = label, .label_count = 1};
+    struct watch *watch = userdata;
+    const struct docker_container_handlers handlers = {on_joined_container, on_any_odd_container, on_survey_answered,
+                                                       watch};
+
+    if (error < 0) {
+        on_survey_answered(watch, error, text);
+        return;
+    }
+    error = docker_client_list(watch->client, &managed, &watched_labels, &handlers);
+    if (error < 0)
+        watch_reconnect_later(watch, log_errno_text(error));
 }
 
 static void on_network_inspected(void *userdata, int error, const char *text)
@@ -69,9 +91,11 @@ int watch_ask_for_everybody(struct watch *watch)
 
 int watch_ask_for_survey(struct watch *watch)
 {
-    /* In any state: of those that run the gate takes it for the question who we are (WALL-7). */
-    static const struct docker_container_query everybody = {.in_any_state = true};
-    const struct docker_container_handlers handlers = {on_joined_container, on_any_odd_container, on_survey_answered,
+    const struct docker_container_query scope = {
+        .labels = (const char *const *)watch->scope_filters,
+        .label_count = watch->scope_filter_count,
+    };
+    const struct docker_container_handlers handlers = {on_joined_container, on_any_odd_container, on_scope_joined,
                                                        watch};
     struct path_question *question = path_survey_ask(watch->survey, clock_monotonic_microseconds());
     uint64_t next_due = path_survey_next_due(watch->survey);
@@ -81,10 +105,10 @@ int watch_ask_for_survey(struct watch *watch)
     watch->request = question->kind == PATH_QUESTION_NONE ? REQUEST_NONE : REQUEST_SURVEY;
     switch (question->kind) {
     case PATH_QUESTION_NETWORK:
-        return docker_client_inspect_network(watch->client, question->id, &question->network, on_survey_answered,
+        return docker_client_inspect_network(watch->client, question->id, &question->network, NULL, on_survey_answered,
                                              watch);
     case PATH_QUESTION_JOINED:
-        return docker_client_list(watch->client, &everybody, &watched_labels, &handlers);
+        return docker_client_list(watch->client, &scope, &watched_labels, &handlers);
     case PATH_QUESTION_NONE:
     default:
         return 0;
@@ -94,5 +118,5 @@ int watch_ask_for_survey(struct watch *watch)
 int watch_ask_for_network(struct watch *watch, const char *network_id, struct docker_network *record)
 {
     watch->request = REQUEST_NETWORK;
-    return docker_client_inspect_network(watch->client, network_id, record, on_network_inspected, watch);
+    return docker_client_inspect_network(watch->client, network_id, record, NULL, on_network_inspected, watch);
 }

@@ -29,9 +29,9 @@ static bool is_in_scope(const struct watch *watch, bool is_selected, const struc
 }
 
 /*
- * Docker sends a container's labels with each of its events, so others' cost us nothing. Network events carry none:
- * they matter for containers that we know or ask for; a container that starts is asked for at its `start`,
- * which follows its `connect`s.
+ * Docker tells of the scope's containers alone, and sends their labels with each event. Network events carry none, and
+ * are of everybody on our networks: they matter for containers that we know or ask for; a container that starts is
+ * asked for at its `start`, which follows its `connect`s.
  */
 static bool is_relevant(const struct watch *watch, const struct docker_event *event)
 {
@@ -199,7 +199,7 @@ static void on_changed_listed(void *userdata, int error, const char *text)
         if (asked->event_time > 0 && asked->event_time < event_time)
             event_time = asked->event_time;
     }
-    namespace_owners_end_pass(&watch->owners);
+    namespace_owners_end_pass(&watch->owners, watch_is_scoped(watch));
     changes_put_back(&watch->changes, watch->asked, watch->asked_count, clock_monotonic_microseconds());
     watch->asked_count = 0;
     tell_changes(watch, event_time < UINT64_MAX ? event_time : 0);
@@ -211,7 +211,32 @@ static void on_owners_listed(void *userdata, int error, const char *text)
 
     if (!watch_accept_answer(watch, error, text))
         return;
-    namespace_owners_end_pass(&watch->owners);
+    namespace_owners_end_pass(&watch->owners, watch_is_scoped(watch));
+    tell_changes(watch, 0);
+}
+
+static void on_attached(void *userdata, const struct docker_attached *attached)
+{
+    struct watch *watch = userdata;
+    int result = namespace_owners_put_attached(&watch->owners, watch->searched_id, attached);
+
+    if (result < 0)
+        log_error("container cannot be kept", LOG_TEXT("container", attached->name), LOG_ERROR(result));
+}
+
+/* A network that has gone, or may not be asked for, has nobody. */
+static void on_searched(void *userdata, int error, const char *text)
+{
+    struct watch *watch = userdata;
+    size_t count;
+
+    if (!watch_accept_answer(watch, watch_is_answer(error) ? 0 : error, text))
+        return;
+    (void)discovery_own_networks(watch->discovery, &count);
+    if (++watch->search_place < count)
+        return;
+    watch->search_place = 0;
+    namespace_owners_end_search(&watch->owners);
     tell_changes(watch, 0);
 }
 
@@ -242,12 +267,12 @@ static void on_inspected(void *userdata, int error, const char *text)
 
 /* --- questions ----------------------------------------------------------------------------------------- */
 
-/* Asks for the containers with certain IDs, whatever their labels, or for all in scope. */
+/* Asks for the containers with certain IDs, or for all in scope. */
 static int list(struct watch *watch, const char *const *ids, size_t id_count, docker_done_handler on_done)
 {
     const struct docker_container_query query = {
         .labels = (const char *const *)watch->scope_filters,
-        .label_count = id_count > 0 ? 0 : watch->scope_filter_count,
+        .label_count = id_count > 0 && !watch_is_scoped(watch) ? 0 : watch->scope_filter_count,
         .ids = ids,
         .id_count = id_count,
         .in_any_state = !watch->has_dependent,
@@ -281,6 +306,22 @@ int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking)
     return list(watch, ids, count, on_owners_listed);
 }
 
+int watch_scope_search_owners(struct watch *watch, bool *ret_is_asking)
+{
+    size_t count;
+    const struct own_network *networks = discovery_own_networks(watch->discovery, &count);
+
+    if (watch->search_place >= count)
+        watch->search_place = 0; /* they are others than before */
+    *ret_is_asking = count > 0 && (watch->search_place > 0 || namespace_owners_begin_search(&watch->owners));
+    if (!*ret_is_asking)
+        return 0;
+    watch->request = REQUEST_SEARCH;
+    text_copy_cut(watch->searched_id, sizeof(watch->searched_id), networks[watch->search_place].id);
+    return docker_client_inspect_network(watch->client, watch->searched_id, &watch->searched, on_attached, on_searched,
+                                         watch);
+}
+
 /* It has come: it is healthy. */
 static void on_healthy_container(void *userdata, const struct docker_container *container)
 {
@@ -297,7 +338,13 @@ static void on_healthy_container(void *userdata, const struct docker_container *
 static int list_if_healthy(struct watch *watch)
 {
     const char *const ids[] = {watch->inspected_id};
-    const struct docker_container_query query = {.ids = ids, .id_count = 1, .health = "healthy"};
+    const struct docker_container_query query = {
+        .labels = (const char *const *)watch->scope_filters,
+        .label_count = watch->scope_filter_count,
+        .ids = ids,
+        .id_count = 1,
+        .health = "healthy",
+    };
     const struct docker_container_handlers handlers = {on_healthy_container, on_odd_container, on_inspected, watch};
 
     watch->inspection = (struct docker_inspection){.health = DOCKER_HEALTH_STARTING};

@@ -46,7 +46,8 @@ def own_container(**networks):
     networks = networks or {"dmz": endpoint(DMZ_ID, "192.0.2.10", EXTERNAL_MAC),
                             "transit": endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC)}
     return {
-        "Id": OWN_ID, "Names": ["/mail-anchord-1"], "Created": 1_700_000_000, "State": "running", "Labels": {},
+        "Id": OWN_ID, "Names": ["/mail-anchord-1"], "Created": 1_700_000_000, "State": "running",
+        "Labels": {"com.docker.compose.project": "mail"},
         "NetworkSettings": {"Networks": {name: {"IPAMConfig": {
             "IPv4Address": record["IPAddress"], "IPv6Address": record["GlobalIPv6Address"]}} | record
             for name, record in networks.items()}},
@@ -72,8 +73,8 @@ class FakeDocker:
             BACKEND_ID: network(BACKEND_ID, "backend", "bridge", {"Subnet": "172.31.0.0/24"}),
         }
         self.requests = []
-        self.history = []  # (time in nanoseconds, action, event), for `since`
-        self.streams = {}  # connection -> the actions that its reader asked for, None: all
+        self.history = []  # (time in nanoseconds, event, its bytes), for `since`
+        self.streams = {}  # connection -> the filters that its reader asked for
         self.connections = set()
         self.misbehave = {}  # part of a path -> function(connection): answers in its own way
         self.only_inspected = ()  # members that lists lack: Podman's have no HostConfig
@@ -116,17 +117,27 @@ class FakeDocker:
 
     def start(self, record):
         self.put(record)
+        self.tell_endpoints("connect", record)
         self.event("container", "start", record)
 
     def stop(self, number):
         with self.lock:
             record, _ = self.containers.pop(container_id(number))
+        self.tell_endpoints("disconnect", record)
         self.event("container", "die", record)
+
+    def tell_endpoints(self, action, record):
+        """As Docker does for each network of a container that starts or stops."""
+        for details in record["NetworkSettings"]["Networks"].values():
+            self.tell_endpoint(action, record, details["NetworkID"])
+
+    def tell_endpoint(self, action, record, network_id):
+        self.send_event({"Type": "network", "Action": action, "time": int(time.time()), "timeNano": time.time_ns(),
+                         "Actor": {"ID": network_id, "Attributes": {"container": record["Id"], "name": "transit"}}})
 
     def connect(self, record, network_id=TRANSIT_ID, action="connect"):
         self.put(record)
-        self.send_event({"Type": "network", "Action": action, "time": int(time.time()), "timeNano": time.time_ns(),
-                         "Actor": {"ID": network_id, "Attributes": {"container": record["Id"], "name": "transit"}}})
+        self.tell_endpoint(action, record, network_id)
 
     def event(self, kind, action, record):
         self.send_event({"status": action, "id": record["Id"], "Type": kind, "Action": action, "scope": "local",
@@ -135,17 +146,15 @@ class FakeDocker:
                                    "Attributes": {**record["Labels"], "name": record["Names"][0][1:]}}})
 
     def send_event(self, event):
-        action = event.get("Action") if isinstance(event, dict) else None
-        action = action if isinstance(action, str) else None
         with self.lock:
-            self.history.append((time.time_ns(), action, json.dumps(event).encode() + b"\n"))
-            self.send_raw_event(self.history[-1][2], action)
+            self.history.append((time.time_ns(), event, json.dumps(event).encode() + b"\n"))
+            self.send_raw_event(self.history[-1][2], event)
 
-    def send_raw_event(self, body, action=None):
-        """To everybody who asked for that action, as Docker's filter does; without one to everybody."""
+    def send_raw_event(self, body, event=None):
+        """To everybody who asked for such events, as Docker's filters do; what is none, to everybody."""
         with self.lock:
-            for stream, wanted in list(self.streams.items()):
-                if not is_wanted(action, wanted):
+            for stream, filters in list(self.streams.items()):
+                if not is_wanted(event, filters):
                     continue
                 try:
                     stream.sendall(b"%x\r\n%s\r\n" % (len(body), body))
@@ -209,38 +218,57 @@ class FakeDocker:
                 "Id": record["Id"], "State": {"Status": record["State"], "Health": {"Status": record.get("Health", "none")}},
                 "HostConfig": record.get("HostConfig"), "Config": {"Env": record.get("Env", [])}}).encode())
         elif resource.startswith("/networks/") and resource.removeprefix("/networks/") in self.networks:
-            send(connection, 200, json.dumps(self.networks[resource.removeprefix("/networks/")]).encode())
+            identity = resource.removeprefix("/networks/")
+            send(connection, 200, json.dumps(self.networks[identity] | {"Containers": self.attached(identity)}).encode())
         elif resource == "/events":
             with self.lock:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                    b"Transfer-Encoding: chunked\r\n\r\n")
                 seconds, _, nanoseconds = query["since"][0].partition(".")
-                for moment, action, event in self.history:
-                    if moment >= int(seconds) * 10**9 + int(nanoseconds) and is_wanted(action, filters.get("event")):
-                        connection.sendall(b"%x\r\n%s\r\n" % (len(event), event))
-                self.streams[connection] = filters.get("event")
+                for moment, event, body in self.history:
+                    if moment >= int(seconds) * 10**9 + int(nanoseconds) and is_wanted(event, filters):
+                        connection.sendall(b"%x\r\n%s\r\n" % (len(body), body))
+                self.streams[connection] = filters
         else:
             send(connection, 404, b'{"message":"page not found"}')
+
+    def attached(self, network_id):
+        """Who is on a network, as its inspection tells it: those that run."""
+        with self.lock:
+            return {record["Id"]: {"Name": record["Names"][0][1:], "EndpointID": "e" * 64, "MacAddress": details.get("MacAddress", ""),
+                                   "IPv4Address": details["IPAddress"] and details["IPAddress"] + "/24",
+                                   "IPv6Address": details.get("GlobalIPv6Address") and details["GlobalIPv6Address"] + "/64"}
+                    for record, _ in self.containers.values() if record["State"] in ("running", "paused")
+                    for details in record["NetworkSettings"]["Networks"].values() if details["NetworkID"] == network_id}
 
     def speaks(self, minor):
         oldest, newest = (int(self.versions[key].split(".")[1]) for key in ("MinAPIVersion", "ApiVersion"))
         return oldest <= minor <= newest
 
     def list(self, filters):
-        wanted = [label.partition("=") for label in filters.get("label", [])]
         health = filters.get("health", [])
         with self.lock:
             identities = filters.get("id") or list(self.containers)
             found = [self.containers[identity] for identity in identities if identity in self.containers]
         return b"[" + b",".join(text for record, text in found if (
-            not health or record.get("Health", "none") in health) and all(
-            key in record["Labels"] and (not equals or record["Labels"][key] == value)
-            for key, equals, value in wanted)) + b"]\n"
+            not health or record.get("Health", "none") in health) and has_labels(record["Labels"], filters)) + b"]\n"
 
 
-def is_wanted(action, wanted):
-    """Docker's filter `event`: the action, or what stands before its colon."""
-    return action is None or not wanted or action.partition(":")[0] in wanted
+def has_labels(labels, filters):
+    wanted = [label.partition("=") for label in filters.get("label", [])]
+    return all(key in labels and (not equals or labels[key] == value) for key, equals, value in wanted)
+
+
+def is_wanted(event, filters):
+    """Docker's filters (daemon/events/filter.go): of the action what stands before its colon; labels are compared with the
+    attributes of whatever the event is of; what is a network is told by the actor."""
+    if not isinstance(event, dict) or not isinstance(event.get("Action"), str):
+        return True
+    actor = event.get("Actor") or {}
+    return ((not filters.get("event") or event["Action"].partition(":")[0] in filters["event"]) and
+            (not filters.get("type") or event.get("Type") in filters["type"]) and
+            (not filters.get("network") or actor.get("ID") in filters["network"]) and
+            has_labels(actor.get("Attributes") or {}, filters))
 
 
 def send(connection, status, body, content_type="application/json"):

@@ -1,7 +1,7 @@
 /*
  * Starts a program under a kernel that does not have, or does not permit, some system calls (SPEC §11): a seccomp
  * filter that refuses them with an errno and that all of the program's children inherit. Used by
- * test_refused_system_calls.py, as root.
+ * test_refused_system_calls.py and test_gate_relay.py, as root.
  *
  *     refuse_system_calls ENOSYS close_range,clone3 PROGRAM [ARGUMENT…]
  */
@@ -16,7 +16,7 @@ static int errno_of(const char *name)
     static const struct {
         const char *name;
         int number;
-    } known[] = {{"ENOSYS", ENOSYS}, {"EPERM", EPERM}, {"EAGAIN", EAGAIN}, {"ENOMEM", ENOMEM}};
+    } known[] = {{"ENOSYS", ENOSYS}, {"EPERM", EPERM}, {"EAGAIN", EAGAIN}, {"ENOMEM", ENOMEM}, {"ENFILE", ENFILE}};
 
     for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
         if (strcmp(known[i].name, name) == 0)

@@ -1,11 +1,8 @@
-/* What is pinned of a request; see scope.h. Pure, runs without any privilege. */
-#include "workers/gate/scope.h"
+/* What is pinned of a request; see gate_scope.h. Pure, runs in the supervisor. */
+#include "daemon/role/gate_scope.h"
 
 #include "common/cleanup.h"
-#include "common/text.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,18 +13,15 @@ struct writer {
     char *text;
     size_t size;
     size_t length;
-    bool is_full;
 };
 
+/* GATE_TEXT_SIZE has room for the longest; a text that ended early would be no query that anybody asks. */
 static void put(struct writer *writer, const char *bytes, size_t length)
 {
-    if (writer->is_full || writer->size - writer->length <= length) {
-        writer->is_full = true;
+    if (writer->size - writer->length <= length)
         return;
-    }
     memcpy(writer->text + writer->length, bytes, length);
     writer->length += length;
-    writer->text[writer->length] = '\0';
 }
 
 /* RFC 3986 §2.3: all but the unreserved characters, as curl_easy_escape(3) does. */
@@ -81,30 +75,29 @@ static void put_label(struct writer *writer, bool is_first, const char *key, con
     put_text(writer, "\"");
 }
 
-static void put_scope(struct writer *writer, const struct message_configure_gate *configuration)
+/* Are these labels lost in events? */
+static bool put_scope(struct writer *writer, const struct configuration *configuration)
 {
     struct label_selector selector = {0};
     struct label_selector_error error;
 
+    /* The key alone would let every project through; the gate takes no empty scope. */
+    if (configuration->label_selector[0] == '\0' && configuration->project[0] == '\0')
+        return false;
+    if (configuration->label_selector[0] != '\0' &&
+        label_selector_parse(configuration->label_selector, &selector, &error) < 0)
+        return false; /* the configuration has refused such a one */
     put_text(writer, "\"label\":[");
-    if (configuration->label_selector[0] == '\0')
+    if (selector.count == 0)
         put_label(writer, true, PROJECT_LABEL, configuration->project);
-    else if (label_selector_parse(configuration->label_selector, &selector, &error) < 0)
-        writer->is_full = true; /* the protocol's check has refused such a one */
     for (size_t i = 0; i < selector.count; i++)
         put_label(writer, i == 0, label_selector_key(&selector, i), label_selector_value(&selector, i));
     put_text(writer, "]");
-}
-
-static void put_own(struct writer *writer, const char *id)
-{
-    put_text(writer, id[0] != '\0' ? "{\"id\":[\"" : "{");
-    put_text(writer, id);
-    put_text(writer, id[0] != '\0' ? "\"]}" : "}");
+    return label_selector_is_lost_in_events(&selector);
 }
 
 /* As the keeper asks for the service that it follows (workers/keeper/follow.c). */
-static void put_follow(struct writer *writer, const struct message_configure_gate *configuration)
+static void put_follow(struct writer *writer, const struct configuration *configuration)
 {
     put_text(writer, "\"label\":[");
     put_label(writer, true, PROJECT_LABEL, configuration->project);
@@ -112,28 +105,20 @@ static void put_follow(struct writer *writer, const struct message_configure_gat
     put_text(writer, "]");
 }
 
-int scope_make(const struct message_configure_gate *configuration, struct scope *ret)
-{
-    struct writer writers[] = {
-        {ret->labels, sizeof(ret->labels), 0, false},
-        {ret->own, sizeof(ret->own), 0, false},
-        {ret->follow_labels, sizeof(ret->follow_labels), 0, false},
-        {ret->follow_network, sizeof(ret->follow_network), 0, false},
-        {ret->follow_network_path, sizeof(ret->follow_network_path), 0, false},
-        {ret->follow_target_path, sizeof(ret->follow_target_path), 0, false},
-    };
+#define WRITER(text_) ((struct writer){(text_), sizeof(text_), 0})
 
-    for (size_t i = 0; i < ARRAY_LENGTH(writers); i++)
-        writers[i].text[0] = '\0'; /* not all of it: what is never written costs no memory */
-    put_scope(&writers[0], configuration);
-    put_own(&writers[1], configuration->own_id);
-    put_follow(&writers[2], configuration);
-    put_json(&writers[3], configuration->follow_network);
-    put_text(&writers[4], configuration->follow_network);
-    put_text(&writers[5], configuration->follow_target);
-    for (size_t i = 0; i < ARRAY_LENGTH(writers); i++) {
-        if (writers[i].is_full)
-            return -ENAMETOOLONG;
+void gate_scope_write(const struct configuration *configuration, struct message_configure_gate *ret)
+{
+    struct writer labels = WRITER(ret->labels), follow_labels = WRITER(ret->follow_labels);
+    struct writer network = WRITER(ret->follow_network), network_path = WRITER(ret->follow_network_path);
+    struct writer target = WRITER(ret->follow_target_path);
+
+    if (configuration->role != ROLE_EXTERNAL_REBINDER) {
+        ret->are_events_unnamed = put_scope(&labels, configuration);
+        return;
     }
-    return 0;
+    put_follow(&follow_labels, configuration);
+    put_json(&network, configuration->follow_network);
+    put_text(&network_path, configuration->follow_network);
+    put_text(&target, configuration->follow_target);
 }

@@ -1,0 +1,13 @@
+/*
+ * What the supervisor pins of a request to Docker, percent-encoded as libcurl writes it, so that the gate only compares
+ * bytes (WALL-7).
+ *
+ * Called by gate_worker.c. Pure, runs in the supervisor.
+ */
+#pragma once
+
+#include "daemon/configuration/configuration.h"
+#include "protocol/messages.h"
+
+/* Fills the texts of *ret, which is all zero before. */
+void gate_scope_write(const struct configuration *configuration, struct message_configure_gate *ret);
