@@ -72,10 +72,12 @@ struct message_lease {            /* supervisor -> netadmin: complete, per famil
     uint32_t reserved;
 };
 
-struct message_lease_applied {    /* netadmin -> supervisor: the answer to each LEASE, once its address is usable */
+/* netadmin -> supervisor: the answer to each LEASE, once its address is usable; again, with an error, when what was
+ * taken cannot serve any more. */
+struct message_lease_applied {
     struct message_header header; /* generation of the LEASE */
     uint32_t family;
-    int32_t error;            /* 0, or a negative errno: the lease was refused and what was there stays */
+    int32_t error;            /* 0, or a negative errno: the lease is refused; at first, what was there stays */
     char reason[REASON_SIZE]; /* empty without an error */
 };
 

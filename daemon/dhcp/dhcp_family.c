@@ -381,13 +381,24 @@ static void refuse_answered(struct dhcp_family *family, const struct message_lea
                          answer->reason[0] != '\0' ? answer->reason : log_errno_text(answer->error), answer->error);
 }
 
+/* What was taken first does not serve any more either: nothing of before is in its place. */
+static bool is_taken_back(const struct dhcp_family *family, const struct message_lease_applied *answer)
+{
+    return family->is_answered && family->lease.is_held && family->is_applied && answer->error < 0;
+}
+
 void dhcp_family_take_answer(struct dhcp_family *family, const struct message_lease_applied *answer)
 {
-    if (answer->header.generation != family->lease.header.generation || family->is_answered || family->is_stopping)
+    bool takes_back = is_taken_back(family, answer);
+
+    if (answer->header.generation != family->lease.header.generation || family->is_stopping ||
+        (family->is_answered && !takes_back))
         return;
     family->is_answered = true;
     if (!family->lease.is_held)
         return;
+    if (takes_back)
+        family->is_in_use = false;
     family->is_applied = answer->error == 0;
     if (family->is_applied) {
         confirm(family);

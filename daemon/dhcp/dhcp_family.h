@@ -46,7 +46,7 @@ void dhcp_family_take_event(struct dhcp_family *family, const struct message_lea
 /* A DHCPv4 client with our identifier and the MAC `mac` was heard. */
 void dhcp_family_take_twin(struct dhcp_family *family, const struct mac_address *mac);
 
-/* netadmin's answer to the lease that was sent last, or to an older one. */
+/* netadmin's answer to the lease that was sent last, or to an older one; or that what it took cannot serve any more. */
 void dhcp_family_take_answer(struct dhcp_family *family, const struct message_lease_applied *answer);
 
 /* A new netadmin knows nothing: tells it again. */

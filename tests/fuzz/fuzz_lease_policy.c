@@ -91,7 +91,7 @@ static void require_routes(const struct lease *lease)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct link_table table = {links, sizeof(links) / sizeof(links[0])};
+    const struct link_table table = {.links = links, .count = sizeof(links) / sizeof(links[0])};
     size_t refusals = 0;
     const struct lease_policy policy = {&shared, &table, EXTERNAL_INDEX, count_refusal, &refusals};
     struct wire_lease wire = {.router_count = 0};

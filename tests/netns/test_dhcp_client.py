@@ -160,6 +160,24 @@ def test_lease_that_netadmin_refuses_is_named(lab):
     assert f"v4 refused {refused['what']}/24 (inside the shared network, asked again in " in lab.status_text()
 
 
+def test_lease_that_netadmin_takes_back_is_held_no_longer(lab):
+    """WALL-2: a network that was connected later contains it. Status says so at once, the client gives it back and asks anew,
+    and another lease is as good as ever."""
+    lab.serve(range4="10.77.0.150,10.77.0.159")
+    process = lab.start(netadmin={"take_back": "in the inner network 10.77.0.0/24 on eth1"}, real=("control",),
+                        ANCHORD_DHCP_BACKOFF_MAX="1s")
+    address = lab.acquired("v4")["address"]
+    refused = process.wait_for(msg="lease refused", family="v4")
+    assert (refused["what"], refused["why"]) == (address, "in the inner network 10.77.0.0/24 on eth1")
+    row = wait_until(lambda: next((row for row in lab.status()["leases"] if row["state"] == "refused"), None))
+    assert (row["family"], row["address"], row["reason"]) == ("v4", address, refused["why"])
+    lab.acquired("v6")
+    (lab.scratch / "leases").unlink()
+    lab.serve(range4="10.77.0.160,10.77.0.199")
+    assert lab.acquired("v4", count=2)["address"] != address
+    wait_until(lambda: lab.status()["leases"][0]["state"] == "held")
+
+
 def test_refused_lease_is_given_back_and_asked_for_anew(lab):
     """ADDR-6: not at its T1, after a minute here; whoever answers better then is believed at once."""
     lab.serve(range4="10.77.0.150,10.77.0.159")

@@ -4,13 +4,16 @@ What is inside stands in a table of its own that is asked before main: whatever 
 The anchor's other network has no topology: only the kernel knows of it.
 """
 
+import errno
+
 import pytest
 
 import messages
 from advertisements_lab import Router, accept_advertisements
 from control_peer import ControlPeer
 from lease_lab import LEASED4, LEASED_ROUTER4, LeaseLab
-from netadmin_lab import ANCHOR4, LAN4, ONE4, ONE6, OTHER4, OTHER_ANCHOR4, outcome, wait_logged, wait_until
+from netadmin_lab import (ANCHOR4, ANCHOR6, LAN4, LAN6, ONE4, ONE6, OTHER4, OTHER_ANCHOR4, outcome, pings, wait_logged,
+                          wait_until)
 from network_lab import INNER_TABLE, RULES, UNREACHABLE6
 
 OTHER_ANCHOR6, OTHER6 = "fd31::3", "fd31::5"
@@ -158,6 +161,41 @@ def test_an_advertised_prefix_takes_no_other_network_over(lab, tmp_path, prefix)
     assert not [text for text in lab.external_set(6) if text.startswith("fd31:")]
 
 
+@pytest.mark.parametrize("prefix, protocol", [(prefix, protocol) for prefix in ("fd30::/64", "fd31::/64")
+                                              for protocol in ("tcp", "udp")])
+def test_an_advertised_address_inside_serves_nobody_and_captures_nothing(lab, tmp_path, prefix, protocol):
+    """WALL-2: the kernel would make it anew with each advertisement, so it stays on the link. The LAN finds nothing there,
+    and inbound, hairpin and the inner hosts go where they went."""
+    netadmin = lab.start(mode=messages.MODE_SLAAC_RA_ONLY)
+    lab.serve(lab.one, "one", protocol, 8080, ONE6)
+    netadmin.expose(messages.exposure(protocol, 8080, ONE6))
+    Router(lab, tmp_path, "fe80::a1", prefix=prefix)
+    own, = wait_until(lambda: [text.split("/")[0] for text in lab.external(6) if text.startswith(prefix[:6])],
+                      "an address by SLAAC", 10)
+    netadmin.ping(11)
+    lab.client.run("ip", "-6", "route", "replace", f"{own}/128", "dev", "eth0")
+    assert outcome(lab.client, protocol, own, 8080, 0.4) == "silence" and not pings(lab.client, own)
+    assert outcome(lab.client, protocol, LAN6, 8080) == outcome(lab.two, protocol, LAN6, 8080) == "one"
+    assert pings(lab.other, OTHER_ANCHOR6) and pings(lab.two, ANCHOR6) and pings(lab.anchor, OTHER6)
+    assert own not in lab.external_set(6)
+
+
+def test_networks_beyond_what_is_guarded_are_said(lab):
+    """WALL-2: 128 of a family and 64 interfaces; what there is more of is not guarded, and who made it is told."""
+    for link in range(9):  # with 16 addresses each, which is as many as are read
+        lab.anchor.run("ip", "link", "add", f"many{link}", "type", "bridge")
+        lab.anchor.run("ip", "-batch", "-", input="".join(
+            f"address add 10.{link}.{number}.1/24 dev many{link}\n" for number in range(16)))
+    netadmin = lab.start()
+    line, = wait_logged(netadmin, "too many inner networks: the last ones are not guarded against what the LAN names")
+    assert (line["family"], line["guarded"], line["left_out"]) == ("v4", 128, 18)
+    assert len(lab.inner("-4")) == 128
+    lab.anchor.run("ip", "-batch", "-", input="".join(f"link add more{link} type bridge\n" for link in range(60)))
+    links = len(lab.lines("-oneline", "link")) - 1
+    wait_logged(netadmin, "too many interfaces: the last ones are not looked at, their networks are not guarded",
+                guarded=64, left_out=links - 64)
+
+
 @pytest.mark.parametrize("family", ("-4", "-6"))
 def test_a_network_that_is_connected_later_counts(lab, family):
     """WALL-2: and no longer when it goes."""
@@ -180,6 +218,7 @@ def test_a_lease_that_a_later_network_contains_is_given_up(lab):
     lab.wait_external(f"{LEASED4}/24")
     lab.anchor.run("ip", "address", "add", "10.99.0.3/24", "dev", "other0")
     wait_logged(netadmin, "leased address given up: it lies in an inner network", address=LEASED4, interface="other0")
+    assert lab.answer() == (-errno.EPERM, "in the inner network 10.99.0.0/24 on other0")  # the supervisor hears it at once
     lab.wait_external(BOOTSTRAP)
 
 

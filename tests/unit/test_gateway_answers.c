@@ -26,7 +26,7 @@ static struct link_table two_links(struct network_link links[2])
     links[0].addresses[1] = (struct link_address){.address = address("fd30::5"), .prefix_length = 64};
     links[1] = (struct network_link){.index = 3, .is_up = 1, .address_count = 1};
     links[1].addresses[0] = (struct link_address){.address = address("172.31.0.5"), .prefix_length = 24};
-    return (struct link_table){links, 2};
+    return (struct link_table){.links = links, .count = 2};
 }
 
 static void assert_chosen(const char *const answers[], const char *current, const char *expected, uint32_t index,

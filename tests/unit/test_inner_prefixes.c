@@ -43,7 +43,7 @@ static void set_up(struct fixture *fixture)
         fixture->links[i].index = EXTERNAL_INDEX + i;
         fixture->links[i].is_up = 1;
     }
-    fixture->table = (struct link_table){fixture->links, 3};
+    fixture->table = (struct link_table){.links = fixture->links, .count = 3};
     (void)add(&fixture->links[0], "10.99.0.50/24", IFA_F_PERMANENT);
     (void)add(&fixture->links[1], "172.30.0.3/24", IFA_F_PERMANENT);
     (void)add(&fixture->links[1], "172.30.0.2/24", IFA_F_PERMANENT | IFA_F_SECONDARY);
@@ -55,8 +55,10 @@ static void expect_list(const struct fixture *fixture, uint8_t family, size_t co
 {
     struct inner_prefix list[INNER_PREFIXES_MAX];
     char text[IP_SUBNET_TEXT_SIZE];
+    size_t left_out = 1;
 
-    assert_int_equal(inner_prefixes_list(&fixture->table, EXTERNAL_INDEX, family, list), count);
+    assert_int_equal(inner_prefixes_list(&fixture->table, EXTERNAL_INDEX, family, list, &left_out), count);
+    assert_int_equal(left_out, 0);
     for (size_t i = 0; i < count; i++)
         assert_string_equal(ip_subnet_format(&list[i].subnet, text), subnets[i]);
 }
@@ -91,7 +93,8 @@ static void the_list_has_an_end(void **state)
 {
     static struct network_link links[LINKS_MAX];
     struct inner_prefix list[INNER_PREFIXES_MAX];
-    const struct link_table table = {links, LINKS_MAX};
+    const struct link_table table = {.links = links, .count = LINKS_MAX};
+    size_t left_out;
 
     (void)state;
     for (size_t i = 0; i < LINKS_MAX; i++) {
@@ -103,7 +106,8 @@ static void the_list_has_an_end(void **state)
             address->address.bytes[2] = (uint8_t)j;
         }
     }
-    assert_int_equal(inner_prefixes_list(&table, EXTERNAL_INDEX, IP_FAMILY_4, list), INNER_PREFIXES_MAX);
+    assert_int_equal(inner_prefixes_list(&table, EXTERNAL_INDEX, IP_FAMILY_4, list, &left_out), INNER_PREFIXES_MAX);
+    assert_int_equal(left_out, LINKS_MAX * LINK_ADDRESSES_MAX - INNER_PREFIXES_MAX);
 }
 
 static void what_lies_within_and_around_is_found(void **state)

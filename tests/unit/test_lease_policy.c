@@ -78,7 +78,7 @@ static void set_up(struct fixture *fixture, const char *lease, uint8_t prefix_le
     add_address(&fixture->links[0], "10.99.0.50");
     add_address(&fixture->links[1], "172.30.0.3");
     add_address(&fixture->links[1], "10.99.0.200");
-    fixture->table = (struct link_table){fixture->links, 2};
+    fixture->table = (struct link_table){.links = fixture->links, .count = 2};
     fixture->policy = (struct lease_policy){
         .shared = &fixture->shared,
         .links = &fixture->table,

@@ -18,8 +18,8 @@ static void tables_differ_by_any_byte_of_any_link(void **state)
 {
     struct network_link links[2] = {link_of(2, 1), link_of(3, 2)};
     struct network_link others[2] = {link_of(2, 1), link_of(3, 2)};
-    struct link_table table = {links, 2};
-    struct link_table other = {others, 2};
+    struct link_table table = {.links = links, .count = 2};
+    struct link_table other = {.links = others, .count = 2};
 
     (void)state;
     assert_true(link_table_equal(&table, &other));
@@ -36,7 +36,7 @@ static void tables_differ_by_any_byte_of_any_link(void **state)
 static void the_lowest_index_of_a_mac_is_found(void **state)
 {
     struct network_link links[] = {link_of(9, 1), link_of(4, 1), link_of(6, 1), link_of(2, 3)};
-    struct link_table table = {links, 4};
+    struct link_table table = {.links = links, .count = 4};
 
     (void)state;
     assert_ptr_equal(link_table_find_mac(&table, &links[0].mac), &links[1]);
@@ -48,7 +48,7 @@ static void the_lowest_index_of_a_mac_is_found(void **state)
 
 static void a_cleared_table_is_empty(void **state)
 {
-    struct link_table table = {calloc(3, sizeof(struct network_link)), 3};
+    struct link_table table = {.links = calloc(3, sizeof(struct network_link)), .count = 3};
 
     (void)state;
     link_table_clear(&table);

@@ -10,6 +10,8 @@
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/plan/inner_prefixes.h"
 
+#include <errno.h>
+
 static uint32_t external_index(const struct network *network)
 {
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
@@ -53,6 +55,20 @@ struct network_link network_external_without_inner(const struct network *network
     return believed;
 }
 
+/* The supervisor learns at once that what it takes for held is not, not with the next renewal. */
+static void give_up_lease(struct network *network, size_t family_index, const struct network_link *link,
+                          const struct ip_subnet *inner)
+{
+    struct family_addresses *addresses = &network->addresses[family_index];
+    bool is_told = addresses->lease.is_held;
+    char reason[INNER_REASON_SIZE];
+
+    addresses->lease = (struct known_lease){.is_known = true};
+    addresses->has_in_force = false;
+    if (is_told)
+        network_answer_lease(network, family_index, -EPERM, inner_prefix_reason(inner, link, reason));
+}
+
 static const struct ip_address *leased_address(const struct network *network, size_t family_index)
 {
     const struct family_addresses *addresses = &network->addresses[family_index];
@@ -77,8 +93,7 @@ void network_refuse_inner_leases(struct network *network)
         log_error("leased address given up: it lies in an inner network",
                   LOG_TEXT("address", ip_address_format(address, text)),
                   LOG_TEXT("inner", ip_subnet_format(&inner, inner_text)), LOG_TEXT("interface", link->name));
-        network->addresses[i].lease = (struct known_lease){.is_known = true};
-        network->addresses[i].has_in_force = false;
+        give_up_lease(network, i, link, &inner);
     }
 }
 
@@ -123,6 +138,31 @@ static void report_overlap(const struct ip_subnet *lan, const struct network_lin
              LOG_TEXT("interface", link->name));
 }
 
+/* Each number once, here and below: what is beyond is guarded neither by table 24943 nor by the ruleset (WALL-1). */
+static void report_left_out_links(struct network *network)
+{
+    size_t left_out = network->ground.links.left_out;
+
+    if (left_out > 0 && left_out != network->links_left_out)
+        log_warn("too many interfaces: the last ones are not looked at, their networks are not guarded",
+                 LOG_NUMBER("guarded", LINKS_MAX), LOG_NUMBER("left_out", left_out));
+    network->links_left_out = left_out;
+}
+
+static void report_left_out(struct network *network, size_t family_index)
+{
+    uint8_t family = network->families[family_index].family;
+    struct inner_prefix prefixes[INNER_PREFIXES_MAX];
+    size_t left_out;
+
+    (void)inner_prefixes_list(&network->ground.links, external_index(network), family, prefixes, &left_out);
+    if (left_out > 0 && left_out != network->inner_left_out[family_index])
+        log_warn("too many inner networks: the last ones are not guarded against what the LAN names",
+                 LOG_TEXT("family", ip_family_to_string(family)), LOG_NUMBER("guarded", INNER_PREFIXES_MAX),
+                 LOG_NUMBER("left_out", left_out));
+    network->inner_left_out[family_index] = left_out;
+}
+
 void network_report_inner(struct network *network)
 {
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
@@ -143,4 +183,7 @@ void network_report_inner(struct network *network)
     }
     network->refused = refused;
     network->overlapping = overlapping;
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        report_left_out(network, i);
+    report_left_out_links(network);
 }

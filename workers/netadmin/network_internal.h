@@ -70,6 +70,8 @@ struct network {
     uint64_t trespassers;              /* routes of route_table_remove_trespassers(), ever */
     struct reported_addresses refused; /* by network_external_without_inner() */
     struct reported_addresses overlapping;
+    size_t inner_left_out[FAMILY_INDEX_MAX_];        /* inner prefixes beyond those that are guarded, as last said */
+    size_t links_left_out;                           /* links beyond those that are looked at, as last said */
     struct duplicate duplicates[LINK_ADDRESSES_MAX]; /* that somebody else on the LAN has */
     size_t duplicate_count;
 };
@@ -89,6 +91,9 @@ int network_add_addresses(struct network *network) __attribute__((warn_unused_re
 /* Before the routes are compared, whose table is known: takes a predecessor's lease over from them until the supervisor
  * tells of it. Returns 0 or a failure, reported. */
 int network_adopt_lease(struct network *network, const struct family_state *family) __attribute__((warn_unused_result));
+
+/* Tells the supervisor what became of the last lease of a family: 0, or a negative errno and why. */
+void network_answer_lease(struct network *network, size_t family_index, int error, const char *reason);
 
 /* Removes what the plans no longer want, after the routes were switched, and answers for leases. As above. */
 int network_remove_addresses(struct network *network) __attribute__((warn_unused_result));
@@ -128,7 +133,7 @@ const struct network_link *network_find_inner_within(const struct network *netwo
 /* A network that was connected after the lease came may hold the leased address now: it is given up. */
 void network_refuse_inner_leases(struct network *network);
 
-/* Addresses that were refused, and a LAN that contains an inner network: each once. */
+/* Addresses that were refused, a LAN that contains an inner network, more of those than can be guarded: each once. */
 void network_report_inner(struct network *network);
 
 /* --- network_duplicate.c ------------------------------------------------------------------------------ */

@@ -43,8 +43,10 @@ static void list_inner(const struct network *network, const struct network_link 
 
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         struct inner_prefix found[INNER_PREFIXES_MAX];
+        size_t left_out; /* network_inner.c says it */
 
-        ret->inner_count[i] = inner_prefixes_list(&network->ground.links, external->index, families[i], found);
+        ret->inner_count[i] =
+            inner_prefixes_list(&network->ground.links, external->index, families[i], found, &left_out);
         for (size_t j = 0; j < ret->inner_count[i]; j++)
             ret->inner[i][j] = found[j].subnet;
     }

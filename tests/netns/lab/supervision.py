@@ -63,6 +63,10 @@ def apply_lease(generation, body):
                                           BEHAVIOUR["external_link"], *(["nodad"] if family == 6 else [])])
     tell(event="lease", family=family, held=bool(is_held), address=text if is_held else None, generation=generation)
     send(channel, "LEASE_APPLIED", generation, struct.pack("=Ii160s", family, -1 if reason else 0, reason.encode()))
+    if is_held and not reason and family == 4 and "take_back" in BEHAVIOUR:
+        later = BEHAVIOUR["refuse_lease"] = BEHAVIOUR.pop("take_back")
+        BEHAVIOUR["refuse_address"] = text
+        send(channel, "LEASE_APPLIED", generation, struct.pack("=Ii160s", family, -1, later.encode()))
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM, signal.SIGINT}})
 channel = socket.socket(fileno=3)

@@ -24,8 +24,10 @@ static struct network_link *append_link(struct reading *reading)
     struct link_table *table = reading->table;
     struct network_link *links;
 
-    if (table->count == LINKS_MAX)
+    if (table->count == LINKS_MAX) {
+        table->left_out++;
         return NULL;
+    }
     links = reallocarray(table->links, table->count + 1, sizeof(*links));
     if (!links) {
         reading->error = -ENOMEM;

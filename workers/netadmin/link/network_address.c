@@ -303,7 +303,7 @@ static int remove_surplus(struct network *network, size_t family_index, const st
     return 0;
 }
 
-static void answer(struct network *network, size_t family_index, int error, const char *reason)
+void network_answer_lease(struct network *network, size_t family_index, int error, const char *reason)
 {
     struct family_addresses *addresses = &network->addresses[family_index];
     struct message_lease_applied message = {
@@ -326,18 +326,19 @@ static void settle_lease(struct network *network, size_t family_index)
     if (addresses->is_duplicate) {
         addresses->is_duplicate = false;
         addresses->lease = (struct known_lease){.is_known = true};
-        answer(network, family_index, -EADDRINUSE, "somebody else has the address");
+        network_answer_lease(network, family_index, -EADDRINUSE, "somebody else has the address");
         plan->next = 0; /* another one, at once after this turn */
         return;
     }
     if (!addresses->owes_answer)
         return;
     if (addresses->failure < 0)
-        answer(network, family_index, addresses->failure, network->ground.failures[step_of(family_index)]);
+        network_answer_lease(network, family_index, addresses->failure,
+                             network->ground.failures[step_of(family_index)]);
     else if (addresses->lease.is_held && !is_wanted && addresses->lease.valid_until != TIME_NEVER)
-        answer(network, family_index, -ETIME, "the lease is over");
+        network_answer_lease(network, family_index, -ETIME, "the lease is over");
     else if (plan->is_complete)
-        answer(network, family_index, 0, "");
+        network_answer_lease(network, family_index, 0, "");
 }
 
 /* What could not be removed although its time has come waits for a notification. */

@@ -2,6 +2,7 @@
 #include "workers/netadmin/plan/inner_prefixes.h"
 
 #include <linux/if_addr.h>
+#include <stdio.h>
 
 /* A single address stands in the kernel's table `local` already, which is asked first. */
 static bool is_inner_subnet(const struct link_address *address)
@@ -40,19 +41,24 @@ static bool is_listed(const struct inner_prefix *list, size_t count, const struc
 }
 
 size_t inner_prefixes_list(const struct link_table *links, uint32_t external_index, uint8_t family,
-                           struct inner_prefix ret[INNER_PREFIXES_MAX])
+                           struct inner_prefix ret[INNER_PREFIXES_MAX], size_t *ret_left_out)
 {
     size_t count = 0;
 
+    *ret_left_out = 0;
     for (size_t i = 0; i < links->count; i++) {
         const struct network_link *link = &links->links[i];
 
         for (uint32_t j = 0; j < link->address_count && link->index != external_index; j++) {
             struct ip_subnet subnet = subnet_of(&link->addresses[j]);
 
-            if (count == INNER_PREFIXES_MAX || link->addresses[j].address.family != family ||
-                !is_inner_subnet(&link->addresses[j]) || is_listed(ret, count, &subnet))
+            if (link->addresses[j].address.family != family || !is_inner_subnet(&link->addresses[j]) ||
+                is_listed(ret, count, &subnet))
                 continue;
+            if (count == INNER_PREFIXES_MAX) {
+                (*ret_left_out)++;
+                continue;
+            }
             ret[count++] = (struct inner_prefix){
                 .subnet = subnet,
                 .source = link->addresses[j].address,
@@ -100,4 +106,13 @@ const struct network_link *inner_prefixes_find_within(const struct link_table *l
                                                       const struct ip_subnet *subnet, struct ip_subnet *ret)
 {
     return find(links, external_index, POSITION_WITHIN, subnet, ret);
+}
+
+const char *inner_prefix_reason(const struct ip_subnet *inner, const struct network_link *link,
+                                char ret[INNER_REASON_SIZE])
+{
+    char text[IP_SUBNET_TEXT_SIZE];
+
+    (void)snprintf(ret, INNER_REASON_SIZE, "in the inner network %s on %s", ip_subnet_format(inner, text), link->name);
+    return ret;
 }

@@ -20,14 +20,12 @@
 
 #define ROUTE_TEXT_SIZE (IP_SUBNET_TEXT_SIZE + IP_ADDRESS_TEXT_SIZE + sizeof(" via "))
 
-#define INNER_TEXT_SIZE (IP_SUBNET_TEXT_SIZE + INTERFACE_NAME_SIZE + sizeof("in the inner network  on "))
-
 /* A lease under examination. */
 struct examination {
     const struct lease_policy *policy;
     const struct wire_lease *wire;
     struct lease *lease;
-    char *inner_text; /* INNER_TEXT_SIZE, of the last reason that names a network */
+    char *inner_text; /* INNER_REASON_SIZE, of the last reason that names a network */
 };
 
 static bool overlaps(const struct ip_subnet *a, const struct ip_subnet *b)
@@ -42,7 +40,6 @@ static const char *why_inner(const struct examination *examination, const struct
     const struct lease_policy *policy = examination->policy;
     const struct network_link *link;
     struct ip_subnet inner;
-    char text[IP_SUBNET_TEXT_SIZE];
 
     for (uint32_t i = 0; i < policy->shared->subnet_count; i++) {
         const struct wire_subnet *wire = &policy->shared->subnets[i];
@@ -52,11 +49,7 @@ static const char *why_inner(const struct examination *examination, const struct
             return "in a subnet of the shared network";
     }
     link = inner_prefixes_find_around(policy->links, policy->external_index, subnet, &inner);
-    if (!link)
-        return NULL;
-    (void)snprintf(examination->inner_text, INNER_TEXT_SIZE, "in the inner network %s on %s",
-                   ip_subnet_format(&inner, text), link->name);
-    return examination->inner_text;
+    return link ? inner_prefix_reason(&inner, link, examination->inner_text) : NULL;
 }
 
 static const char *why_inner_address(const struct examination *examination, const struct ip_address *address)
@@ -312,7 +305,7 @@ bool lease_routes_equal(const struct lease *a, const struct lease *b)
 int lease_policy_check(const struct lease_policy *policy, uint8_t family, const struct wire_lease *wire,
                        struct lease *ret, char reason[REASON_SIZE])
 {
-    char inner_text[INNER_TEXT_SIZE];
+    char inner_text[INNER_REASON_SIZE];
     struct examination examination = {.policy = policy, .wire = wire, .lease = ret, .inner_text = inner_text};
     const char *refused;
 

@@ -12,7 +12,8 @@ void link_table_clear(struct link_table *table)
 
 bool link_table_equal(const struct link_table *a, const struct link_table *b)
 {
-    return a->count == b->count && (a->count == 0 || memcmp(a->links, b->links, a->count * sizeof(*a->links)) == 0);
+    return a->count == b->count && a->left_out == b->left_out &&
+           (a->count == 0 || memcmp(a->links, b->links, a->count * sizeof(*a->links)) == 0);
 }
 
 const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac)

@@ -61,6 +61,7 @@ static_assert(sizeof(struct network_link) == 4 + 4 + INTERFACE_NAME_SIZE + 6 + 1
 struct link_table {
     struct network_link *links;
     size_t count;
+    size_t left_out; /* links beyond LINKS_MAX */
 };
 
 /* Frees what the table holds and leaves it empty. */

@@ -106,13 +106,13 @@ static int apply_inner(struct network_ground *ground, struct family_state *famil
     bool is_first = family->family == IP_FAMILY_4;
     struct inner_prefix prefixes[INNER_PREFIXES_MAX];
     struct rtnetlink_request request;
-    size_t count;
+    size_t count, left_out; /* network_inner.c says it */
     bool differs;
     int changes;
 
     if (ground->role != ANCHOR_ROLE_NETWORK || family->table == RT_TABLE_MAIN)
         return 0;
-    count = inner_prefixes_list(&ground->links, external ? external->index : 0, family->family, prefixes);
+    count = inner_prefixes_list(&ground->links, external ? external->index : 0, family->family, prefixes, &left_out);
     differs = take_over(family, prefixes, count, witnessed);
     changes = route_table_apply_inner(ground->rtnetlink, &request, family->family, prefixes, count, witnessed);
     if (changes > 0 && family->is_settled && !differs)
