@@ -1,7 +1,8 @@
 """The largest legal states keep netadmin from nobody (WALL-6): 65,535 distinct backends, and back, under the supervisor's eyes.
 
-Counted is netadmin's own processor time, which other tests on the machine cannot spend. The transaction is the kernel's, as
-long for as many elements with one backend: what distinct ones may cost above that is what is measured.
+Counted is netadmin's own processor time, which other tests on the machine cannot spend: in its own code, and in the kernel
+for it. Of the latter the transaction is most, as long for as many elements with one backend: distinct ones may cost half as much
+again and a little, which leaves room for what a busy machine's caches make of a second; what was wrong cost 20 s.
 """
 
 import ipaddress
@@ -14,7 +15,7 @@ from netadmin_lab import ONE6, TWO6
 from network_lab import NetworkLab
 
 PORTS = range(1, 65536)
-SECONDS = 0.5
+OWN_SECONDS, KERNEL_SECONDS, KERNEL_SHARE = 0.5, 0.5, 1.5
 STALE_MAC, KNOWN = "02:00:00:00:00:77", ("fd30::1:7", "fd30::1:ffff")
 
 
@@ -26,9 +27,9 @@ def lab(build):
 
 
 def processor_seconds(pid):
+    """(In its own code, in the kernel.)"""
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        user, system = file.read().rsplit(")", 1)[1].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return tuple(int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in file.read().rsplit(")", 1)[1].split()[11:13])
 
 
 def distinct(first):
@@ -48,7 +49,7 @@ def spent(netadmin, *items):
         pass
     assert applied.error == 0, applied
     netadmin.ping(netadmin.generation)
-    return processor_seconds(netadmin.pid) - before
+    return tuple(after - earlier for after, earlier in zip(processor_seconds(netadmin.pid), before))
 
 
 def neighbours(lab):
@@ -68,7 +69,9 @@ def test_as_many_distinct_backends_as_there_are_ports(lab):
     figures = {"come": spent(netadmin, *distinct("fd30::1:0")), "others": spent(netadmin, *distinct("fd30::2:0")),
                "go": spent(netadmin)}
     print("one backend", kernel, "distinct ones", figures)
-    assert all(figures[key] <= kernel[key] + SECONDS for key in kernel), (figures, kernel)
+    for key, (own, system) in figures.items():
+        assert own <= kernel[key][0] + OWN_SECONDS, (key, figures, kernel)
+        assert system <= KERNEL_SHARE * kernel[key][1] + KERNEL_SECONDS, (key, figures, kernel)
     assert neighbours(lab) == [], "nobody's neighbour is known any more that was named anew"
 
 

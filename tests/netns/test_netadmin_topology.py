@@ -90,6 +90,19 @@ def test_an_interface_without_ipv6_keeps_nothing_back(lab):
     assert ask_tcp(lab.client, LAN4, 80)[0] == "one"
 
 
+def test_what_an_interface_without_ipv6_did_not_bear_out_is_not_believed_later(lab):
+    """WALL-5: an interface that is given IPv6 after all has what Docker gave it, or nothing."""
+    lab.anchor.sysctl("ipv6/conf/shared0/disable_ipv6", 1)
+    netadmin = lab.start(topology=lab.named(shared=[SHARED[0], ("fd00::/8", None, GATEWAY6)]))
+    netadmin.ping(3)
+    lab.anchor.sysctl("ipv6/conf/shared0/disable_ipv6", 0)
+    lab.anchor.run("ip", "address", "add", "fd30::3/64", "dev", "shared0", "nodad")
+    wait_logged(netadmin, "subnet of the shared network refused: the interface has no address in it", subnet="fd00::/8")
+    netadmin.ping(4)
+    assert f"{GATEWAY6}/8" not in lab.inner_addresses()
+    assert netadmin.apply(messages.exposure("tcp", 80, ONE6)).error < 0
+
+
 @pytest.mark.parametrize("family", ("-4", "-6"))
 def test_what_the_interface_had_is_remembered_in_the_kernel(lab, family):
     """Over every end of ours; it decides about no packet, and a stop takes it away."""

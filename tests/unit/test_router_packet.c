@@ -82,8 +82,31 @@ static void only_another_thing_is_told_and_not_too_often(void **state)
         told += advertisements_note(&table, &said, now);
     }
     assert_int_equal(told, ADVERTISEMENTS_PER_SECOND - 2);
-    assert_true(table.count <= ADVERTISERS_MAX);
+    assert_true(table.links[0].recent.count <= ADVERTISERS_MAX);
     assert_true(advertisements_note(&table, &said, now + MICROSECONDS_PER_SECOND)); /* repeated, and heard */
+}
+
+static void what_is_forged_on_one_link_takes_nothing_from_another(void **state)
+{
+    struct advertisements table = {0};
+    struct message_advertised lan = {.index = 2, .router = wire_address_from(&router)};
+    struct message_advertised forged = {.index = 3, .router = wire_address_from(&router)};
+    uint64_t now = 5 * MICROSECONDS_PER_SECOND;
+
+    (void)state;
+    assert_true(advertisements_note(&table, &lan, now));
+    for (uint8_t i = 1; i < 200; i++) {
+        forged.router.bytes[14] = i;
+        (void)advertisements_note(&table, &forged, now);
+    }
+    assert_false(advertisements_note(&table, &lan, now)); /* remembered, so that nothing is told again */
+    lan.mtu = 1400;
+    assert_true(advertisements_note(&table, &lan, now)); /* and told when it is another */
+    for (uint32_t index = 4; index < 4 + 2 * ADVERTISED_LINKS_MAX; index++) {
+        forged.index = index;
+        assert_true(advertisements_note(&table, &forged, now));
+    }
+    assert_int_equal(table.recent.count, ADVERTISED_LINKS_MAX);
 }
 
 int main(void)
@@ -92,6 +115,7 @@ int main(void)
         cmocka_unit_test(what_concerns_us_is_read),
         cmocka_unit_test(what_rfc_4861_ignores_is_refused),
         cmocka_unit_test(only_another_thing_is_told_and_not_too_often),
+        cmocka_unit_test(what_is_forged_on_one_link_takes_nothing_from_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

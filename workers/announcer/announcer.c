@@ -340,6 +340,15 @@ static void on_netadmin_closed(struct channel *channel, int error, const char *r
     drop_netadmin(userdata);
 }
 
+static int repeat_advertisements(struct announcer *announcer, const struct link_advertisements *link)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < link->recent.count && result == 0; i++)
+        result = channel_send_message(announcer->netadmin, &link->items[i]);
+    return result;
+}
+
 static void handle_link(struct announcer *announcer, const struct message_link *message, int descriptor)
 {
     const struct channel_callbacks callbacks = {on_netadmin_message, on_netadmin_closed, announcer};
@@ -355,8 +364,8 @@ static void handle_link(struct announcer *announcer, const struct message_link *
         channel_new(announcer->event, descriptor, DIRECTION_NETADMIN_TO_ANNOUNCER, &callbacks, &announcer->netadmin);
     if (result < 0)
         log_error("cannot use the link to netadmin", LOG_ERROR(result));
-    for (size_t i = 0; i < announcer->advertisements.count && result == 0; i++)
-        result = channel_send_message(announcer->netadmin, &announcer->advertisements.items[i]);
+    for (size_t i = 0; i < announcer->advertisements.recent.count && result == 0; i++)
+        result = repeat_advertisements(announcer, &announcer->advertisements.links[i]);
 }
 
 /* --- the supervisor -------------------------------------------------------------------------------------- */

@@ -82,48 +82,49 @@ int router_parse(const void *message, size_t length, int hop_limit, const struct
     return 0;
 }
 
-static bool may_tell(struct advertisements *advertisements, uint64_t now)
+static bool may_tell(struct link_advertisements *link, uint64_t now)
 {
-    if (now - advertisements->second_begins >= MICROSECONDS_PER_SECOND) {
-        advertisements->second_begins = now;
-        advertisements->told = 0;
+    if (now - link->second_begins >= MICROSECONDS_PER_SECOND) {
+        link->second_begins = now;
+        link->told = 0;
     }
-    if (advertisements->told == ADVERTISEMENTS_PER_SECOND)
+    if (link->told == ADVERTISEMENTS_PER_SECOND)
         return false;
-    advertisements->told++;
+    link->told++;
     return true;
 }
 
-static struct message_advertised *find(struct advertisements *advertisements,
-                                       const struct message_advertised *advertised)
+static struct link_advertisements *find_link(struct advertisements *advertisements, uint32_t index)
 {
-    for (size_t i = 0; i < advertisements->count; i++) {
-        struct message_advertised *item = &advertisements->items[i];
+    struct link_advertisements *link;
 
-        if (item->index == advertised->index && memcmp(&item->router, &advertised->router, sizeof(item->router)) == 0)
-            return item;
+    for (size_t i = 0; i < advertisements->recent.count; i++) {
+        if (advertisements->links[i].index == index)
+            return &advertisements->links[i];
     }
-    return NULL;
+    link = &advertisements->links[recent_next(&advertisements->recent, ADVERTISED_LINKS_MAX)];
+    *link = (struct link_advertisements){.index = index};
+    return link;
 }
 
-static struct message_advertised *make_room(struct advertisements *advertisements)
+static struct message_advertised *find(struct link_advertisements *link, const struct message_advertised *advertised)
 {
-    size_t oldest = advertisements->oldest;
-
-    if (advertisements->count < ADVERTISERS_MAX)
-        return &advertisements->items[advertisements->count++];
-    advertisements->oldest = (oldest + 1) % ADVERTISERS_MAX;
-    return &advertisements->items[oldest];
+    for (size_t i = 0; i < link->recent.count; i++) {
+        if (memcmp(&link->items[i].router, &advertised->router, sizeof(advertised->router)) == 0)
+            return &link->items[i];
+    }
+    return NULL;
 }
 
 bool advertisements_note(struct advertisements *advertisements, const struct message_advertised *advertised,
                          uint64_t now)
 {
-    struct message_advertised *item = find(advertisements, advertised);
+    struct link_advertisements *link = find_link(advertisements, advertised->index);
+    struct message_advertised *item = find(link, advertised);
 
-    if ((item && memcmp(item, advertised, sizeof(*item)) == 0) || !may_tell(advertisements, now))
+    if ((item && memcmp(item, advertised, sizeof(*item)) == 0) || !may_tell(link, now))
         return false;
-    item = item ? item : make_room(advertisements);
+    item = item ? item : &link->items[recent_next(&link->recent, ADVERTISERS_MAX)];
     *item = *advertised;
     return true;
 }

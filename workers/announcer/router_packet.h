@@ -8,13 +8,17 @@
 #pragma once
 
 #include "common/address.h"
+#include "common/recent.h"
 #include "protocol/messages.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* netadmin is told of no more than this in a second, whatever is forged on the link; the kernel takes what it takes. */
+/* netadmin is told no more of a link in a second, whatever is forged there; the kernel takes what it takes. */
 #define ADVERTISEMENTS_PER_SECOND 16
+
+/* More links with routers than an anchor has networks, as a rule; of more, those that came last. */
+#define ADVERTISED_LINKS_MAX 8
 
 /*
  * Reads a received ICMPv6 message of `length` bytes, as neighbour_parse() takes it, and fills all of *ret but header
@@ -24,13 +28,19 @@
 int router_parse(const void *message, size_t length, int hop_limit, const struct ip_address *source,
                  struct message_advertised *ret) __attribute__((warn_unused_result));
 
-/* The last advertisement of each router; zero is an empty table. */
-struct advertisements {
+/* The last advertisement of each router on a link. */
+struct link_advertisements {
+    uint32_t index;
     struct message_advertised items[ADVERTISERS_MAX];
-    size_t count;
-    size_t oldest;          /* is the next to be replaced when the table is full */
+    struct recent recent;
     uint64_t second_begins; /* monotonic microseconds */
     unsigned int told;      /* in the second that began then */
+};
+
+/* Each link has its own, so that whoever forges them in a Docker network takes none from the LAN. Zero is empty. */
+struct advertisements {
+    struct link_advertisements links[ADVERTISED_LINKS_MAX];
+    struct recent recent;
 };
 
 /*

@@ -194,8 +194,7 @@ static const char *explain_connect(int error)
     case ENOENT:
         return "it is not there: is Docker running, is its socket mounted?";
     case ECONNREFUSED:
-        return "nobody listens: Docker is down, or has made its socket anew, which a mounted file does not follow: "
-               "restart this container then";
+        return "nobody listens: Docker is down, or has made its socket anew, which a mounted file does not follow";
     case EACCES:
         return "its mode or its group does not let us in";
     case EAGAIN:

@@ -2,6 +2,7 @@
 #include "workers/netadmin/closing.h"
 
 #include "common/log.h"
+#include "workers/netadmin/nft/nft_names.h"
 
 void closing_begin(struct ruleset *ruleset)
 {
@@ -12,6 +13,9 @@ void closing_begin(struct ruleset *ruleset)
         if (result < 0)
             log_error("cannot close the namespace until the tables are installed",
                       LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+        else if (result > 0)
+            log_info("closed until the tables are installed",
+                     LOG_TEXT("family", ip_family_to_string(nft_families[i].family)));
     }
 }
 

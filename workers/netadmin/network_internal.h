@@ -72,7 +72,7 @@ struct network {
     struct reported_addresses overlapping;
     size_t inner_left_out[FAMILY_INDEX_MAX_];        /* inner prefixes beyond those that are guarded, as last said */
     size_t links_left_out;                           /* links beyond those that are looked at, as last said */
-    struct duplicate duplicates[LINK_ADDRESSES_MAX]; /* that somebody else on the LAN has */
+    struct duplicate duplicates[LINK_ADDRESSES_MAX]; /* that somebody else on the LAN has; the newest last */
     size_t duplicate_count;
 };
 

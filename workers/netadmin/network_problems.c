@@ -45,7 +45,7 @@ static void add_duplicates(const struct network *network, struct problems *probl
 static void add_ignored_routes(const struct network *network, const struct network_link *external,
                                struct problems *problems)
 {
-    for (size_t i = 0; i < network->routers.advertised_count; i++) {
+    for (size_t i = 0; i < network->routers.advertised_recent.count; i++) {
         char text[IP_ADDRESS_TEXT_SIZE];
 
         if (router_watch_ignores_route(external, network->routers.advertised[i].longest_route))

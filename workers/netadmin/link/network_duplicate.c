@@ -9,6 +9,8 @@
 #include "common/log.h"
 #include "workers/netadmin/network_internal.h"
 
+#include <string.h>
+
 static struct duplicate *find(struct network *network, const struct ip_address *address)
 {
     for (size_t i = 0; i < network->duplicate_count; i++) {
@@ -18,13 +20,25 @@ static struct duplicate *find(struct network *network, const struct ip_address *
     return NULL;
 }
 
+static void forget(struct network *network, const struct duplicate *duplicate)
+{
+    size_t position = (size_t)(duplicate - network->duplicates);
+
+    network->duplicate_count--;
+    memmove(&network->duplicates[position], &network->duplicates[position + 1],
+            (network->duplicate_count - position) * sizeof(*duplicate));
+}
+
+/* Of more than are remembered the oldest is forgotten: it may be one that no router advertises any more. */
 void network_report_duplicate(struct network *network, const struct network_link *link,
                               const struct ip_address *address)
 {
     char text[IP_ADDRESS_TEXT_SIZE];
 
-    if (find(network, address) || network->duplicate_count == LINK_ADDRESSES_MAX)
+    if (find(network, address))
         return;
+    if (network->duplicate_count == LINK_ADDRESSES_MAX)
+        forget(network, &network->duplicates[0]);
     network->duplicates[network->duplicate_count++] = (struct duplicate){.address = *address};
     log_error("another host on the LAN has this address already, it is not used",
               LOG_TEXT("address", ip_address_format(address, text)), LOG_TEXT("interface", link->name));
@@ -57,7 +71,7 @@ void network_look_for_duplicates(struct network *network, const struct network_l
         known = link_address_is_usable(address) ? find(network, &address->address) : NULL;
         if (!known)
             continue;
-        *known = network->duplicates[--network->duplicate_count];
+        forget(network, known);
         log_info("an address that another host had can be used now", LOG_TEXT("interface", link->name));
     }
 }

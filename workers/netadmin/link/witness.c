@@ -74,12 +74,15 @@ static void witness_own(struct own_witness *own, const struct network_ground *gr
 
 /* --- the shared link's subnets -------------------------------------------------------------------------- */
 
-/* A link without IPv6 proves nothing, and nothing can be done there. */
+/* A link without IPv6 proves nothing, and nothing can be done there. Not for good: it may be given IPv6 later. */
+static bool is_without(const struct network_link *link, const struct ip_subnet *subnet)
+{
+    return subnet->address.family == IP_FAMILY_6 && link->settings.ipv6_flags & LINK_IPV6_DISABLED;
+}
+
 static bool is_borne_out(const struct network_link *link, const struct ip_subnet *subnet, bool *ret_has_family)
 {
     *ret_has_family = false;
-    if (subnet->address.family == IP_FAMILY_6 && link->settings.ipv6_flags & LINK_IPV6_DISABLED)
-        return true;
     for (uint32_t i = 0; i < link->address_count; i++) {
         const struct link_address *address = &link->addresses[i];
 
@@ -124,7 +127,7 @@ static void witness_shared(struct witness *witness, const struct network_ground 
 
         if (!witness->is_borne_out[i])
             witness->is_borne_out[i] = is_borne_out(link, &subnet, &has_family);
-        if (witness->is_borne_out[i])
+        if (witness->is_borne_out[i] || is_without(link, &subnet))
             believed->subnets[believed->subnet_count++] = named->subnets[i];
         else if (has_family)
             report_subnet(witness, named, i, link, &subnet);

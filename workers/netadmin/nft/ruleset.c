@@ -471,19 +471,29 @@ int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failu
     if (nft_batch_initialise(&batch) < 0)
         return fail(failure, -ENOMEM, "allocate");
     nft_table_add_skeleton(&batch, &nft_families[family_index], table->has_skeleton);
-    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
+    return result < 0 ? result : 1;
+}
+
+/* Which tables there are, and an empty batch. */
+static int begin_removal(struct ruleset *ruleset, struct content *content, struct nft_batch *batch,
+                         struct nft_failure *failure)
+{
+    int result = read_presence(ruleset, content, failure);
+
+    if (result == 0 && nft_batch_initialise(batch) < 0)
+        result = fail(failure, -ENOMEM, "allocate");
+    return result;
 }
 
 int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure)
 {
     CLEANUP(content_clear) struct content content = {0};
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    int result = read_presence(ruleset, &content, failure);
+    int result = begin_removal(ruleset, &content, &batch, failure);
 
     if (result < 0)
         return result;
-    if (nft_batch_initialise(&batch) < 0)
-        return fail(failure, -ENOMEM, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct nft_table_content *table = &content.tables[i];
 
@@ -500,12 +510,10 @@ int ruleset_remove(struct ruleset *ruleset, struct nft_failure *failure)
 {
     CLEANUP(content_clear) struct content content = {0};
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    int result = read_presence(ruleset, &content, failure);
+    int result = begin_removal(ruleset, &content, &batch, failure);
 
     if (result < 0)
         return result;
-    if (nft_batch_initialise(&batch) < 0)
-        return fail(failure, -ENOMEM, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (content.tables[i].exists)
             nft_table_remove(&batch, &nft_families[i]);

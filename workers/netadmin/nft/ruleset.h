@@ -30,7 +30,7 @@ int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nf
 
 /*
  * Where a family's table is not there: lets nothing pass and nothing in, until ruleset_apply() installs it in the place
- * of this skeleton (WALL-3). Adopted tables stay as they are. Returns 0, or a negative errno with *failure filled.
+ * of this skeleton (WALL-3). Adopted tables stay as they are: 0. Returns 1, or a negative errno with *failure filled.
  */
 int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
     __attribute__((warn_unused_result));

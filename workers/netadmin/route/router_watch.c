@@ -275,21 +275,11 @@ static void report_ignored_routes(struct router_watch *watch, const struct netwo
 
 static struct advertised_network *find_advertised(struct router_watch *watch, const struct ip_address *router)
 {
-    for (size_t i = 0; i < watch->advertised_count; i++) {
+    for (size_t i = 0; i < watch->advertised_recent.count; i++) {
         if (ip_address_equal(&watch->advertised[i].router, router))
             return &watch->advertised[i];
     }
     return NULL;
-}
-
-static struct advertised_network *make_room(struct router_watch *watch)
-{
-    size_t oldest = watch->advertised_oldest;
-
-    if (watch->advertised_count < ADVERTISERS_MAX)
-        return &watch->advertised[watch->advertised_count++];
-    watch->advertised_oldest = (oldest + 1) % ADVERTISERS_MAX;
-    return &watch->advertised[oldest];
 }
 
 bool router_watch_note(struct router_watch *watch, const struct message_advertised *advertised)
@@ -301,7 +291,7 @@ bool router_watch_note(struct router_watch *watch, const struct message_advertis
     if (!external || external->index != advertised->index)
         return false;
     report_ignored_routes(watch, external, advertised);
-    known = known ? known : make_room(watch);
+    known = known ? known : &watch->advertised[recent_next(&watch->advertised_recent, ADVERTISERS_MAX)];
     *known = (struct advertised_network){
         .router = router, .longest_route = advertised->longest_route, .prefix_count = advertised->prefix_count};
     for (size_t i = 0; i < known->prefix_count; i++)
@@ -314,7 +304,7 @@ const struct advertised_network *router_watch_find(const struct router_watch *wa
 {
     const struct gateway_choice *choice = watch->choice;
 
-    for (size_t i = 0; i < watch->advertised_count && choice->count > 0; i++) {
+    for (size_t i = 0; i < watch->advertised_recent.count && choice->count > 0; i++) {
         if (ip_address_equal(&watch->advertised[i].router, &choice->gateways[0].address))
             return &watch->advertised[i];
     }

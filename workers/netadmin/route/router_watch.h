@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "common/recent.h"
 #include "workers/netadmin/link/network_ground.h"
 #include "workers/netadmin/plan/gateway_choice.h"
 
@@ -28,9 +29,8 @@ struct router_watch {
     size_t silent_count;
     uint64_t probe_at; /* CLOCK_MONOTONIC, microseconds: when they are asked again */
     struct advertised_network advertised[ADVERTISERS_MAX];
-    size_t advertised_count;
-    size_t advertised_oldest; /* the next to be replaced when they are too many */
-    bool reported_routes6;    /* that routers advertise and the kernel does not take */
+    struct recent advertised_recent;
+    bool reported_routes6; /* that routers advertise and the kernel does not take */
 };
 
 /* Opens what it needs; `choice` is looked at whenever something comes. Returns 0 or a negative errno. */
