@@ -133,6 +133,55 @@ static void network_without_subnets_allows_nothing(void **state)
     desired_state_clear(&wanted);
 }
 
+/* Behind the last of them stands what was there once. */
+static void what_is_behind_the_last_entry_does_not_count(void **state)
+{
+    struct wire_network shared = shared_network();
+    const struct ip_address ours[] = {own[0], {IP_FAMILY_4, {172, 30, 0, 5}}};
+    const struct backend_policy policy = {.shared = &shared, .own = ours, .own_count = 1};
+    const struct map_element good = {.port = 1, .backend_port = 1, .backend = {172, 30, 0, 5}};
+    const struct map_element outside = {.port = 1, .backend_port = 1, .backend = {172, 30, 9, 0}};
+    struct desired_state wanted = {0};
+    char reason[REASON_SIZE];
+
+    (void)state;
+    assert_int_equal(map_add(&wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &good), 0);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), 0);
+    desired_state_clear(&wanted);
+    shared.subnet_count = 2;
+    assert_int_equal(map_add(&wanted.withheld.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_UDP], &outside), 0);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), -EPERM);
+    assert_non_null(strstr(reason, "outside"));
+    desired_state_clear(&wanted);
+}
+
+/* As many subnets as a network can have, each with all that is refused in one. */
+static void the_last_of_all_subnets_counts(void **state)
+{
+    struct wire_network shared = {.name = "transit", .subnet_count = SUBNETS_MAX};
+    const struct backend_policy policy = {.shared = &shared, .own = own, .own_count = ARRAY_LENGTH(own)};
+    struct map_element element = {.port = 1, .backend_port = 1, .backend = {10, SUBNETS_MAX - 1, 0, 5}};
+    struct desired_state wanted = {0};
+    char reason[REASON_SIZE];
+
+    (void)state;
+    for (uint8_t i = 0; i < SUBNETS_MAX; i++)
+        shared.subnets[i] = (struct wire_subnet){
+            .address = {.family = IP_FAMILY_4, .bytes = {10, i}},
+            .gateway = {.family = IP_FAMILY_4, .bytes = {10, i, 0, 1}},
+            .auxiliary_gateway = {.family = IP_FAMILY_4, .bytes = {10, i, 0, 2}},
+            .prefix_length = 24,
+        };
+    assert_int_equal(map_add(&wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP], &element), 0);
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), 0);
+    wanted.open.maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].elements[0].backend[3] = 2;
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), -EPERM);
+    assert_non_null(strstr(reason, "auxiliary gateway"));
+    shared.subnet_count = UINT32_MAX; /* no more than there is room for */
+    assert_int_equal(backend_policy_check(&policy, &wanted, reason), -EPERM);
+    desired_state_clear(&wanted);
+}
+
 /* Over all four maps together; the elements themselves do not matter any more then. */
 static void one_element_too_many_is_refused(void **state)
 {
@@ -182,6 +231,8 @@ int main(void)
         cmocka_unit_test(everything_else_is_refused_with_its_reason),
         cmocka_unit_test(later_port_of_a_run_is_checked_too),
         cmocka_unit_test(network_without_subnets_allows_nothing),
+        cmocka_unit_test(what_is_behind_the_last_entry_does_not_count),
+        cmocka_unit_test(the_last_of_all_subnets_counts),
         cmocka_unit_test(one_element_too_many_is_refused),
         cmocka_unit_test(a_bridge_address_that_is_not_named_is_worked_out),
     };

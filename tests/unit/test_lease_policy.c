@@ -394,6 +394,109 @@ static void all_routes_that_fit_are_taken(void **state)
     assert_int_equal(fixture.refusals.count, 0);
 }
 
+static void leases_lead_the_same_way_or_they_do_not(void **state)
+{
+    const struct lease a = {
+        .address = parsed("10.99.0.77"),
+        .prefix_length = 24,
+        .gateway = parsed("10.99.0.1"),
+        .mtu = 1400,
+        .route_count = 2,
+        .routes = {{{parsed("192.0.2.0"), 24}, parsed("10.99.0.1")},
+                   {{parsed("198.51.100.0"), 24}, parsed("10.99.0.2")}},
+    };
+    struct lease b = a;
+
+    (void)state;
+    b.address = parsed("10.99.0.78"); /* is none of it */
+    b.routes[2].gateway = parsed("10.99.0.9");
+    assert_true(lease_routes_equal(&a, &b));
+    b.gateway = parsed("10.99.0.2");
+    assert_false(lease_routes_equal(&a, &b));
+    b = a;
+    b.mtu = 0;
+    assert_false(lease_routes_equal(&a, &b));
+    b = a;
+    b.route_count = 1;
+    assert_false(lease_routes_equal(&a, &b));
+    b = a;
+    b.routes[1].destination.prefix_length = 25;
+    assert_false(lease_routes_equal(&a, &b));
+    b = a;
+    b.routes[1].destination.address = parsed("203.0.113.0");
+    assert_false(lease_routes_equal(&a, &b));
+    b = a;
+    b.routes[1].gateway = parsed("10.99.0.1");
+    assert_false(lease_routes_equal(&a, &b));
+}
+
+static void only_what_a_lease_has_on_link_is_reached_by_it(void **state)
+{
+    struct lease lease = {
+        .address = parsed("10.99.0.77"),
+        .prefix_length = 32,
+        .route_count = 1,
+        .routes = {{{parsed("192.0.2.0"), 24}, parsed("10.99.0.1")}, {.destination = {parsed("198.51.100.0"), 24}}},
+    };
+    const struct ip_address behind_a_gateway = parsed("192.0.2.1");
+    const struct ip_address on_link = parsed("198.51.100.1");
+
+    (void)state;
+    assert_false(lease_has_on_link(&lease, &behind_a_gateway));
+    assert_false(lease_has_on_link(&lease, &on_link)); /* behind the last one stands what was there once */
+    lease.route_count = 2;
+    assert_true(lease_has_on_link(&lease, &on_link));
+    assert_false(lease_has_on_link(&lease, &behind_a_gateway));
+}
+
+static void a_route_to_a_whole_inner_subnet_is_refused(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    set_up(&fixture, "10.99.0.77", 24);
+    add_route(&fixture, "172.30.0.0", 24, "10.99.0.1");
+    assert_int_equal(check(&fixture), 0);
+    assert_int_equal(fixture.lease.route_count, 0);
+    EXPECT_REFUSALS(&fixture, "172.30.0.0/24 via 10.99.0.1: in a subnet of the shared network");
+}
+
+/* Behind a link's last address, the network's last subnet and the last router stands what was there once. */
+static void what_is_behind_the_last_entry_does_not_count(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    set_up(&fixture, "10.98.0.77", 24);
+    add_subnet(&fixture.shared, "10.98.0.0", 24);
+    fixture.shared.subnet_count--;
+    add_address(&fixture.links[1], "10.98.0.1");
+    fixture.links[1].address_count--;
+    add_router(&fixture, "10.98.0.1");
+    expect_gateway(&fixture, "10.98.0.1");
+    fixture.wire.router_count = 0;
+    expect_gateway(&fixture, "-");
+}
+
+/* The external link may stand anywhere in the kernel's order, and behind the last one stands what was there once. */
+static void the_mtu_of_the_external_link_counts_wherever_it_stands(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    set_up(&fixture, "10.99.0.77", 24);
+    fixture.wire.mtu = 1400;
+    fixture.policy.external_index = EXTERNAL_INDEX + 1; /* the last one */
+    fixture.links[1].address_count = 0;
+    fixture.links[1].mtu = 1300;
+    assert_int_equal(check(&fixture), 0);
+    assert_int_equal(fixture.lease.mtu, 0);
+    EXPECT_REFUSALS(&fixture, "MTU 1400: beyond the interface's");
+    fixture.table.count = 1; /* it is gone */
+    assert_int_equal(check(&fixture), 0);
+    assert_int_equal(fixture.lease.mtu, 1400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +514,11 @@ int main(void)
         cmocka_unit_test(senseless_routes_are_left_out_one_by_one),
         cmocka_unit_test(there_is_one_default_route_and_it_has_a_gateway),
         cmocka_unit_test(all_routes_that_fit_are_taken),
+        cmocka_unit_test(leases_lead_the_same_way_or_they_do_not),
+        cmocka_unit_test(only_what_a_lease_has_on_link_is_reached_by_it),
+        cmocka_unit_test(a_route_to_a_whole_inner_subnet_is_refused),
+        cmocka_unit_test(what_is_behind_the_last_entry_does_not_count),
+        cmocka_unit_test(the_mtu_of_the_external_link_counts_wherever_it_stands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

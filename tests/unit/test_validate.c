@@ -187,6 +187,8 @@ static void held_addresses_are_checked(void **state)
     EXPECT_BROKEN(direction, "interface index");
     held->index = UINT32_MAX;
     EXPECT_BROKEN(direction, "interface index");
+    held->index = INT32_MAX;
+    assert_null(verdict(direction, 0));
     begin_held();
     held->name[0] = '\0';
     EXPECT_BROKEN(direction, "interface name");
@@ -196,6 +198,8 @@ static void held_addresses_are_checked(void **state)
     held->mac = (struct mac_address){{0}};
     EXPECT_BROKEN(direction, "MAC address zero");
     begin_held();
+    held->is_router = 1;
+    assert_null(verdict(direction, 0));
     held->is_router = 2;
     EXPECT_BROKEN(direction, "router flag");
     begin_held();

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/validate_case.h"
 
+#include "common/cleanup.h"
 #include "common/log.h"
 #include "common/text.h"
 
@@ -17,24 +18,36 @@ static void begin_watcher_configuration(void)
     message.watcher.poll_interval_milliseconds = 30000;
 }
 
+#define STRING(field_)                                                        \
+    {                                                                         \
+        offsetof(struct message_configure_watcher, field_),                   \
+            sizeof(((const struct message_configure_watcher *)NULL)->field_), \
+    }
+
 static void the_watchers_configuration_is_checked(void **state)
 {
     const enum message_direction direction = DIRECTION_SUPERVISOR_TO_WATCHER;
+    static const struct {
+        size_t offset, size;
+    } strings[] = {
+        STRING(docker_host),      STRING(asked_at),           STRING(project),        STRING(label_selector),
+        STRING(external_network), STRING(external_interface), STRING(shared_network),
+    };
 
     (void)state;
     begin_watcher_configuration();
     assert_null(verdict(direction, 0));
-    memset(message.watcher.shared_network, 'x', NAME_SIZE);
-    EXPECT_BROKEN(direction, "string not terminated");
+    for (size_t i = 0; i < ARRAY_LENGTH(strings); i++) {
+        begin_watcher_configuration();
+        memset(message.bytes + strings[i].offset, 'x', strings[i].size);
+        EXPECT_BROKEN(direction, "string not terminated");
+    }
     begin_watcher_configuration();
-    memset(message.watcher.external_interface, 'x', INTERFACE_NAME_SIZE);
-    EXPECT_BROKEN(direction, "string not terminated");
+    message.watcher.docker_host[0] = '\0';
+    EXPECT_BROKEN(direction, "empty string");
     begin_watcher_configuration();
     message.watcher.asked_at[0] = '\0';
     EXPECT_BROKEN(direction, "empty string");
-    begin_watcher_configuration();
-    memset(message.watcher.asked_at, 'x', DOCKER_HOST_SIZE);
-    EXPECT_BROKEN(direction, "string not terminated");
     begin_watcher_configuration();
     message.watcher.project[0] = '\0';
     EXPECT_BROKEN(direction, "no scope");
@@ -94,7 +107,13 @@ static void netadmins_configuration_is_checked(void **state)
     begin_netadmin_configuration();
     message.netadmin.address_mode = 0;
     EXPECT_BROKEN(direction, "address mode");
+    message.netadmin.address_mode = ADDRESS_MODE_MAX_;
+    EXPECT_BROKEN(direction, "address mode");
+    message.netadmin.address_mode = ADDRESS_MODE_MAX_ - 1;
+    assert_null(verdict(direction, 0));
     begin_netadmin_configuration();
+    message.netadmin.claim_gateway = 1;
+    assert_null(verdict(direction, 0));
     message.netadmin.claim_gateway = 2;
     EXPECT_BROKEN(direction, "claim_gateway");
     begin_netadmin_configuration();

@@ -1,4 +1,5 @@
 /* Unit tests of the gate: the first messages of resolver and keeper, and what the resolver reports. */
+#include "common/log.h"
 #include "protocol/managed_target.h"
 #include "tests/unit/validate_case.h"
 
@@ -38,6 +39,9 @@ static void the_resolvers_messages_are_checked(void **state)
     message.gateways.v4.count = 0; /* one too many */
     EXPECT_BROKEN(direction, "look-up address family");
     begin_gateways();
+    message.gateways.v4.addresses[GATEWAYS_MAX - 1] = good_address;
+    EXPECT_BROKEN(direction, "look-up address family");
+    begin_gateways();
     message.gateways.v4.addresses[0].bytes[4] = 1;
     EXPECT_BROKEN(direction, "address padding not zero");
 
@@ -50,6 +54,9 @@ static void the_resolvers_messages_are_checked(void **state)
     assert_null(verdict(DIRECTION_SUPERVISOR_TO_RESOLVER, 0));
     message.resolver.interval_milliseconds = 0;
     EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "interval");
+    message.resolver.interval_milliseconds = 5000;
+    message.resolver.log_level = LOG_LEVEL_MAX_;
+    EXPECT_BROKEN(DIRECTION_SUPERVISOR_TO_RESOLVER, "log level");
 }
 
 static void begin_configure_keeper(void)

@@ -35,12 +35,30 @@ static void the_topology_is_checked(void **state)
     begin_topology();
     message.topology.shared.subnet_count = SUBNETS_MAX + 1;
     EXPECT_BROKEN(direction, "subnet count");
+    message.topology.shared.subnet_count = SUBNETS_MAX;
+    for (size_t i = 1; i < SUBNETS_MAX; i++)
+        message.topology.shared.subnets[i] = *subnet;
+    assert_null(verdict(direction, 0));
+    subnet[SUBNETS_MAX - 1].prefix_length = 33;
+    EXPECT_BROKEN(direction, "prefix length");
+    begin_topology();
+    message.topology.shared.own4 = (struct wire_address){.family = 6, .bytes = {0xfd}};
+    EXPECT_BROKEN(direction, "own address");
+    message.topology.shared.own4 = (struct wire_address){.family = 5};
+    EXPECT_BROKEN(direction, "own address");
+    begin_topology();
+    message.topology.shared.own6 = (struct wire_address){.family = 4, .bytes = {172, 30, 0, 3}};
+    EXPECT_BROKEN(direction, "own address");
+    message.topology.shared.own6 = (struct wire_address){.family = 5};
+    EXPECT_BROKEN(direction, "own address");
     begin_topology();
     memset(message.topology.external.name, 'x', NAME_SIZE);
     EXPECT_BROKEN(direction, "network name not terminated");
     begin_topology();
     subnet->prefix_length = 33;
     EXPECT_BROKEN(direction, "prefix length");
+    subnet->prefix_length = 32;
+    assert_null(verdict(direction, 0));
     begin_topology();
     subnet->address.family = 0;
     EXPECT_BROKEN(direction, "address family");
@@ -95,6 +113,8 @@ static void exposures_are_checked_item_by_item(void **state)
     begin_exposures(3);
     last->port_last = 7999;
     EXPECT_BROKEN(direction, "exposure ports");
+    last->port_last = 8000;
+    assert_null(verdict(direction, 0));
     begin_exposures(3);
     last->backend_port_first = 0;
     EXPECT_BROKEN(direction, "exposure backend ports");
@@ -176,6 +196,8 @@ static void links_are_checked_item_by_item(void **state)
     begin_links();
     link->addresses[0].prefix_length = 33;
     EXPECT_BROKEN(direction, "prefix length");
+    link->addresses[0].prefix_length = 32;
+    assert_null(verdict(direction, 0));
     begin_links();
     link->addresses[0].address.family = 0;
     EXPECT_BROKEN(direction, "address family");
