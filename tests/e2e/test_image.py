@@ -115,12 +115,15 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def built(directory):
-    """Target -> the image that packaging/container/build makes, with today's packages."""
+def built(request, directory):
+    """Target -> the image that packaging/container/build makes, with today's packages; --image is the first of them."""
     images = {}
     for target, arguments in TARGETS.items():
         archive = directory / f"{target}.tar"
-        run(CONTAINER / "build", *arguments, "--upgrade", "--output", archive)
+        if target == "anchord" and request.config.getoption("--image"):
+            shutil.copyfile(request.config.getoption("--image"), archive)
+        else:
+            run(CONTAINER / "build", *arguments, "--upgrade", "--output", archive)
         images[target] = read_image(archive)
     return images
 
