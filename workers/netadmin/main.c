@@ -20,6 +20,10 @@
 /* The capability is missing, or it belongs to another user namespace than the network namespace. */
 #define CAPABILITY_REMEDY "needs CAP_NET_ADMIN in this network namespace; in Compose: cap_add: [NET_ADMIN]"
 
+#define LAYOUT_REMEDY                                                                                             \
+    "recreate this container, or in its network namespace: nft delete table ip anchord_v4; nft delete table ip6 " \
+    "anchord_v6"
+
 /* Nothing besides what every process needs (common/sandbox.c). */
 static const struct sandbox_profile profile = {.open_files = OPEN_FILES_MAX};
 
@@ -66,6 +70,11 @@ static int run_network_anchor(sd_event *event)
 
     if (result == -EPERM) {
         log_error(CAPABILITY_REMEDY, LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+        return EXIT_STATUS_CONFIGURATION;
+    }
+    if (result == -EPROTONOSUPPORT) {
+        log_error("the tables are a newer anchord's, nothing was changed; start that one again, or remove them",
+                  LOG_TEXT("operation", failure.operation), LOG_TEXT("remedy", LAYOUT_REMEDY));
         return EXIT_STATUS_CONFIGURATION;
     }
     if (result < 0) {

@@ -124,6 +124,20 @@ static bool set_has_shape(const struct nftnl_set *set, const struct nft_set_shap
            nftnl_set_get_u32(set, NFTNL_SET_DATA_LEN) == shape->data_length;
 }
 
+/* Of TLVs with a byte for the type and one for the length; 0 when none of them says it. */
+static uint32_t layout_of(const struct nftnl_set *set)
+{
+    uint32_t size = 0;
+    const uint8_t *bytes = nftnl_set_get_data(set, NFTNL_SET_USERDATA, &size);
+    uint32_t layout = 0;
+
+    for (uint32_t at = 0; bytes && at + 2 <= size && at + 2 + bytes[at + 1] <= size; at += 2 + bytes[at + 1]) {
+        if (bytes[at] == NFT_LAYOUT_TYPE && bytes[at + 1] == sizeof(layout))
+            memcpy(&layout, &bytes[at + 2], sizeof(layout));
+    }
+    return layout;
+}
+
 static int note_set(struct dump *dump, const struct nftnl_set *set)
 {
     const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
@@ -133,7 +147,11 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
     for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
         const struct nft_set_shape shape = nft_set_shape_of(dump->family, (enum nft_set_index)i);
 
-        if (!name || strcmp(name, nft_set_names[i]) != 0 || !set_has_shape(set, &shape))
+        if (!name || strcmp(name, nft_set_names[i]) != 0)
+            continue;
+        if (i == NFT_SET_EXTERNAL)
+            dump->content->layout = layout_of(set);
+        if (!set_has_shape(set, &shape) || (i == NFT_SET_EXTERNAL && dump->content->layout != NFT_LAYOUT))
             continue;
         dump->content->has_set[i] = true;
         return 0;

@@ -30,7 +30,8 @@ struct nft_table_content {
     bool exists;
     bool has_skeleton; /* NFT_SKELETON_TABLE beside it */
     uint32_t flags;
-    /* True for the sets that exist with our shape: only these have elements that count. */
+    uint32_t layout; /* NFT_LAYOUT of whoever made the table; 0: before there was one, or no table */
+    /* True for the sets that exist with our shape and layout: only these have elements that count. */
     bool has_set[NFT_SET_INDEX_MAX_];
     struct nft_intruder *intruders; /* any number: what is left out could hold what shall go */
     size_t intruder_count;

@@ -27,6 +27,13 @@ struct nft_family {
 /* Of both families: what keeps the namespace closed while those tables are not there (WALL-3). */
 #define NFT_SKELETON_TABLE "anchord_skeleton"
 
+/*
+ * The layout of both tables: raised with every change that a program of before would misread when it adopts them
+ * (NAT-14). It stands in the userdata of the set `external`, as a type that nft passes over; 0 is what has none.
+ */
+#define NFT_LAYOUT      UINT32_C(1)
+#define NFT_LAYOUT_TYPE UINT8_C(110) /* 'n'; nft's own types of a set's userdata are below 8 (libnftnl/udata.h) */
+
 /* By FAMILY_INDEX_… */
 extern const struct nft_family nft_families[FAMILY_INDEX_MAX_];
 

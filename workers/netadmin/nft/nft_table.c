@@ -10,6 +10,7 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
+#include <libnftnl/udata.h>
 #include <string.h>
 
 #define PROBE_TABLE "anchord_probe"
@@ -58,6 +59,17 @@ static void add_chain(struct nft_batch *batch, const struct nft_family *family, 
     nftnl_chain_free(chain);
 }
 
+static void set_layout(struct nft_batch *batch, struct nftnl_set *set)
+{
+    struct nftnl_udata_buf *buffer = nftnl_udata_buf_alloc(2 + sizeof(NFT_LAYOUT));
+
+    if (!buffer || !nftnl_udata_put_u32(buffer, NFT_LAYOUT_TYPE, NFT_LAYOUT) ||
+        nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(buffer), nftnl_udata_buf_len(buffer)) < 0)
+        nft_batch_fail(batch, -ENOMEM);
+    if (buffer)
+        nftnl_udata_buf_free(buffer);
+}
+
 /*
  * set external { type ipv4_addr; }
  * map dnat_tcp { type inet_service : ipv4_addr . inet_service; }
@@ -75,6 +87,8 @@ static void add_set(struct nft_batch *batch, const struct nft_family *family, co
     nftnl_set_set_u32(set, NFTNL_SET_ID, (uint32_t)index + 1); /* the kernel demands one */
     nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, shape.key_type);
     nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, shape.key_length);
+    if (index == NFT_SET_EXTERNAL)
+        set_layout(batch, set);
     if (shape.data_length) {
         nftnl_set_set_u32(set, NFTNL_SET_FLAGS, shape.flags);
         nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, shape.data_type);

@@ -10,6 +10,7 @@
 #include "workers/netadmin/nft/nft_elements.h"
 #include "workers/netadmin/nft/nft_table.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Somebody may commit between our dump and our transaction: read again and try again, this often. */
@@ -89,6 +90,22 @@ static int read_content(struct ruleset *ruleset, struct content *content, struct
     return 0;
 }
 
+/* What a program of a later layout left is not ours to judge, and not to remove: it says what it may not. */
+static int check_layout(const struct content *content, struct nft_failure *failure)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        uint32_t layout = content->tables[i].layout;
+
+        if (layout <= NFT_LAYOUT)
+            continue;
+        failure->error = -EPROTONOSUPPORT;
+        (void)snprintf(failure->operation, sizeof(failure->operation), "adopt table %s %s of layout %u, known up to %u",
+                       nft_families[i].name, nft_families[i].table, layout, NFT_LAYOUT);
+        return failure->error;
+    }
+    return 0;
+}
+
 /* Moves the maps out of a dump. */
 static void take_maps(struct content *content, struct map_state *ret)
 {
@@ -128,6 +145,8 @@ int ruleset_new(struct ruleset **ret, struct nft_failure *failure)
     if (result < 0)
         return fail(failure, result, "open netfilter netlink socket");
     result = read_content(ruleset, &content, failure);
+    if (result == 0)
+        result = check_layout(&content, failure);
     if (result < 0)
         return result;
     take_maps(&content, &ruleset->held);

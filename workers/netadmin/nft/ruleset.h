@@ -15,7 +15,8 @@ struct ruleset;
 
 /*
  * Opens the socket and reads what a predecessor left in the maps. Returns 0, or a negative errno with *failure
- * filled: -EPERM means that CAP_NET_ADMIN does not reach this network namespace.
+ * filled: -EPERM means that CAP_NET_ADMIN does not reach this network namespace, -EPROTONOSUPPORT that the tables are
+ * of a later layout (nft_names.h).
  */
 int ruleset_new(struct ruleset **ret, struct nft_failure *failure) __attribute__((warn_unused_result));
 struct ruleset *ruleset_free(struct ruleset *ruleset); /* leaves the kernel as it is (NAT-14) */
