@@ -9,8 +9,10 @@
 
 #include "protocol/messages.h"
 
-#define LEASE_ROUTERS_MAX     4          /* of option 3; the first ones */
-#define LEASE_ROUTES_MAX      64         /* of option 121 (ADDR-11) */
+#define LEASE_ROUTERS_MAX     4  /* of option 3; the first ones */
+#define LEASE_ROUTES_MAX      64 /* of option 121 (ADDR-11) */
+#define LEASE_ADDRESSES_MAX   4  /* of one IA_NA (RFC 8415 §21.4); the best ones */
+#define LEASE_FURTHER_MAX     (LEASE_ADDRESSES_MAX - 1)
 #define LEASE_MTU_MIN         68         /* RFC 2132 §5.1 */
 #define LEASE_REASON_SIZE     16         /* dhcpcd's $reason: "BOUND", "ROUTERADVERT" …; with the NUL */
 #define LEASE_SECONDS_FOREVER UINT32_MAX /* RFC 2131 §3.3, RFC 8415 §7.7 */
@@ -26,13 +28,19 @@ struct wire_route {
     uint8_t reserved[3];
 };
 
-struct wire_lease {
+struct wire_leased_address {
     struct wire_address address;
-    struct wire_address server; /* option 54; none with DHCPv6 */
-    uint8_t prefix_length;      /* 128 with DHCPv6 */
-    uint8_t ignores_routers;    /* 0 or 1: option 121 was there, so option 3 does not count (RFC 3442) */
-    uint16_t mtu;               /* option 26; 0: not said, as always with DHCPv6 */
-    uint32_t valid_seconds;     /* from the moment that the message was made; > 0 */
+    uint32_t valid_seconds; /* > 0 */
+    uint32_t preferred_seconds;
+};
+
+struct wire_lease {
+    struct wire_address address; /* of several the best: preferred, and of global scope before unique local */
+    struct wire_address server;  /* option 54; none with DHCPv6 */
+    uint8_t prefix_length;       /* 128 with DHCPv6 */
+    uint8_t ignores_routers;     /* 0 or 1: option 121 was there, so option 3 does not count (RFC 3442) */
+    uint16_t mtu;                /* option 26; 0: not said, as always with DHCPv6 */
+    uint32_t valid_seconds;      /* from the moment that the message was made; > 0 */
     uint32_t preferred_seconds;
     uint32_t renewal_seconds;   /* T1; 0: not said */
     uint32_t rebinding_seconds; /* T2; 0: not said */
@@ -40,6 +48,8 @@ struct wire_lease {
     uint32_t route_count;
     struct wire_address routers[LEASE_ROUTERS_MAX]; /* unused ones all zero */
     struct wire_route routes[LEASE_ROUTES_MAX];     /* unused ones all zero */
+    uint32_t further_count;                         /* addresses of the same IA_NA, each a /128; none with DHCPv4 */
+    struct wire_leased_address further[LEASE_FURTHER_MAX]; /* no address twice; unused ones all zero */
 };
 
 enum lease_event_kind {
@@ -90,9 +100,14 @@ struct message_external_link { /* netadmin -> supervisor: the link that a DHCP c
 };
 
 static_assert(sizeof(struct wire_route) == 44, "wire layout");
+static_assert(sizeof(struct wire_leased_address) == 28, "wire layout");
 static_assert(offsetof(struct wire_lease, mtu) == 42, "wire layout");
 static_assert(offsetof(struct wire_lease, routers) == 68, "wire layout");
-static_assert(sizeof(struct wire_lease) == 68 + 20 * LEASE_ROUTERS_MAX + 44 * LEASE_ROUTES_MAX, "wire layout");
+static_assert(offsetof(struct wire_lease, further_count) == 68 + 20 * LEASE_ROUTERS_MAX + 44 * LEASE_ROUTES_MAX,
+              "wire layout");
+static_assert(sizeof(struct wire_lease) == offsetof(struct wire_lease, further_count) + 4 +
+                                               sizeof(struct wire_leased_address) * LEASE_FURTHER_MAX,
+              "wire layout");
 static_assert(sizeof(struct message_lease_event) == 24 + 8 + 32 + 4 + sizeof(struct wire_lease) + REASON_SIZE,
               "wire layout");
 static_assert(sizeof(struct message_lease) == 24 + 16 + sizeof(struct wire_lease) + 4, "wire layout");

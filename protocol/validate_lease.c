@@ -53,6 +53,41 @@ static const char *check_routes(const struct wire_lease *lease, uint8_t family)
                : "unused route not zero";
 }
 
+static bool has_address(const struct wire_lease *lease, uint32_t count, const struct wire_address *address)
+{
+    if (memcmp(&lease->address, address, sizeof(*address)) == 0)
+        return true;
+    for (uint32_t i = 0; i < count; i++) {
+        if (memcmp(&lease->further[i].address, address, sizeof(*address)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* None with DHCPv4. */
+static const char *check_further(const struct wire_lease *lease)
+{
+    if (lease->further_count > LEASE_FURTHER_MAX || (lease->further_count > 0 && lease->address.family != IP_FAMILY_6))
+        return "count of further addresses";
+    for (uint32_t i = 0; i < lease->further_count; i++) {
+        const struct wire_leased_address *further = &lease->further[i];
+        const char *broken = check_address(&further->address, false);
+
+        if (broken)
+            return broken;
+        if (further->address.family != IP_FAMILY_6)
+            return "further address of another family";
+        if (has_address(lease, i, &further->address))
+            return "leased address twice";
+        if (further->valid_seconds == 0 || further->preferred_seconds > further->valid_seconds)
+            return "lifetimes of a further address";
+    }
+    return is_zero((const uint8_t *)(lease->further + lease->further_count),
+                   (LEASE_FURTHER_MAX - lease->further_count) * sizeof(lease->further[0]))
+               ? NULL
+               : "unused further address not zero";
+}
+
 static const char *check_held_lease(const struct wire_lease *lease, uint32_t family)
 {
     const char *broken = check_address(&lease->address, false);
@@ -72,7 +107,9 @@ static const char *check_held_lease(const struct wire_lease *lease, uint32_t fam
     if (lease->valid_seconds == 0 || lease->preferred_seconds > lease->valid_seconds)
         return "lease lifetimes";
     broken = check_routers(lease, lease->address.family);
-    return broken ? broken : check_routes(lease, lease->address.family);
+    if (!broken)
+        broken = check_routes(lease, lease->address.family);
+    return broken ? broken : check_further(lease);
 }
 
 static bool is_family(uint32_t family)

@@ -219,16 +219,28 @@ static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userd
     return 0;
 }
 
+/* netadmin ends each address in its time; the lease is over with the last one. */
+static uint32_t longest_validity(const struct wire_lease *lease)
+{
+    uint32_t longest = lease->valid_seconds;
+
+    for (uint32_t i = 0; i < lease->further_count; i++) {
+        if (lease->further[i].valid_seconds > longest)
+            longest = lease->further[i].valid_seconds;
+    }
+    return longest;
+}
+
 static void set_expiry(struct dhcp_family *family)
 {
-    const struct message_lease *lease = &family->lease;
+    uint32_t seconds = longest_validity(&family->lease.lease);
 
     family->expires = UINT64_MAX;
-    if (lease->lease.valid_seconds == LEASE_SECONDS_FOREVER) {
+    if (seconds == LEASE_SECONDS_FOREVER) {
         dhcp_family_clear_timer(family->expiry_timer);
         return;
     }
-    family->expires = lease->received + lease->lease.valid_seconds * MICROSECONDS_PER_SECOND;
+    family->expires = family->lease.received + seconds * MICROSECONDS_PER_SECOND;
     (void)sd_event_source_set_time(family->expiry_timer, family->expires);
     (void)sd_event_source_set_enabled(family->expiry_timer, SD_EVENT_ONESHOT);
 }
@@ -242,6 +254,10 @@ static bool is_same(const struct wire_lease *a, const struct wire_lease *b)
     copy.preferred_seconds = a->preferred_seconds;
     copy.renewal_seconds = a->renewal_seconds;
     copy.rebinding_seconds = a->rebinding_seconds;
+    for (uint32_t i = 0; i < LEASE_FURTHER_MAX; i++) {
+        copy.further[i].valid_seconds = a->further[i].valid_seconds;
+        copy.further[i].preferred_seconds = a->further[i].preferred_seconds;
+    }
     return memcmp(a, &copy, sizeof(copy)) == 0;
 }
 
@@ -346,6 +362,11 @@ static void log_applied(const struct dhcp_family *family)
              LOG_TEXT("address", format(&lease->address, address)), LOG_NUMBER("prefix_length", lease->prefix_length),
              LOG_TEXT("server", format(&lease->server, server)), LOG_NUMBER("seconds", lease->valid_seconds),
              LOG_TEXT("interface", family->interface));
+    for (uint32_t i = 0; i < lease->further_count; i++)
+        log_info("further address leased", LOG_TEXT("family", dhcp_family_name(family)),
+                 LOG_TEXT("address", format(&lease->further[i].address, address)),
+                 LOG_NUMBER("seconds", lease->further[i].valid_seconds),
+                 LOG_NUMBER("preferred_seconds", lease->further[i].preferred_seconds));
 }
 
 /*
@@ -444,7 +465,8 @@ static void on_client_ended(struct dhcp_client *client, bool has_released, void 
     dhcp_family_clear_timer(family->attention_timer);
     if (has_released && family->lease.is_held)
         log_info("lease released", LOG_TEXT("family", dhcp_family_name(family)),
-                 LOG_TEXT("address", format(&family->lease.lease.address, address)));
+                 LOG_TEXT("address", format(&family->lease.lease.address, address)),
+                 LOG_NUMBER("further_addresses", family->lease.lease.further_count));
     family->callbacks.on_changed(family->callbacks.userdata);
     if (family->is_stopping)
         family->callbacks.on_ended(family->callbacks.userdata);

@@ -5,7 +5,8 @@ Whatever there is, egress comes from one address, to every destination.
 
 import pytest
 
-from lab.dhcp import Radvd
+from direct import ANCHOR
+from lab.dhcp import Dnsmasq, Radvd
 from lab.kea import Kea6
 from lab.machine import wait_until
 from leases import OUTSIDE, up_together
@@ -100,3 +101,46 @@ def test_a_dhcpv6_lease_that_runs_out_leaves_slaac(projects, networks):
     project.wait_egress(slaac)
     assert egress_sources(project) == {slaac}
     assert project.wait_lease_record("lease lost", 6)["address"] == leased
+
+
+# --- a unique local and a global address in one answer ---
+
+
+@pytest.fixture
+def both_scopes(segments, leased):
+    """A project whose server gives an address of Docker's unique local prefix, and one of the advertised prefix."""
+    segment = segments()
+    segment.server.run(["ip", "address", "replace", f"{segment.docker_v6(3)}/64", "dev", segment.server.interface, "nodad"])
+    server = Dnsmasq(segment, pool6=(segment.docker_v6("1:100"), segment.docker_v6("1:1ff")),
+                     further6=[(segment.v6("100"), segment.v6("1ff"))]).start()
+    Radvd(segment, managed=True).start()
+    project = leased(segment=segment)
+    project.up()
+    return project, server
+
+
+def test_a_unique_local_and_a_global_address_of_one_identity_both_serve(both_scopes):
+    """ADDR-2, ADDR-8, NAT-8: inbound to both, egress to the internet from the global one; status and the log show both, and
+    both are given back."""
+    project, server = both_scopes
+    unique_local, slaac = project.segment.docker_v6("1:1"), project.wait_slaac(0)
+
+    def both():
+        found = [lease.address for lease in server.leases() if lease.hostname == project.name and ":" in lease.address]
+        return found if len(found) == 2 and set(found) <= set(project.held(6)) else None
+
+    local, leased = sorted(wait_until(both, 15, "both on the anchor's interface"),
+                           key=lambda address: not address.startswith(unique_local[:-1]))
+    assert local.startswith("fd98:") and leased.startswith(project.segment.prefix()) and leased != slaac
+    project.wait_egress(leased)
+    assert egress_sources(project) == {leased}
+    for address in (local, leased):
+        project.move(address)
+        for proto in ("tcp", "udp"):
+            project.wait_answer(proto, 25, "smtp", family=6, deadline=10)
+    assert project.wait_lease_record("lease acquired", 6)["address"] == leased
+    assert project.wait_lease_record("further address leased", 6)["address"] == local
+    status = project.exec(ANCHOR, "anchord", "status").stdout
+    assert f"{local}/128" in status and f"{leased}/128" in status
+    project.compose("stop", ANCHOR)
+    wait_until(lambda: not [lease for lease in server.leases() if ":" in lease.address], 5, "both to be given back")

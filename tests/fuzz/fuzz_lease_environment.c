@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRIES_MAX 64
+#define ENTRIES_MAX 96
 
 static void check(const char *const environment[])
 {
@@ -24,6 +24,9 @@ static void check(const char *const environment[])
         return;
     }
     if (message_validate(DIRECTION_LEASE_TO_SUPERVISOR, &event, sizeof(event), 0, &reason) != 0)
+        abort();
+    if (omissions.address_count > LEASE_IDENTITY_READ_MAX ||
+        (omissions.address_count > 0 && event.lease.further_count != LEASE_FURTHER_MAX))
         abort();
     if ((omissions.routes > 0 && event.lease.route_count != LEASE_ROUTES_MAX) || (omissions.mtu && event.lease.mtu))
         abort();

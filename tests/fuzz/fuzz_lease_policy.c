@@ -49,6 +49,9 @@ static void make_valid(struct wire_lease *lease, uint8_t family)
     lease->ignores_routers &= 1;
     lease->router_count %= LEASE_ROUTERS_MAX + 1;
     lease->route_count %= LEASE_ROUTES_MAX + 1;
+    lease->further_count = family == IP_FAMILY_6 ? lease->further_count % (LEASE_FURTHER_MAX + 1) : 0;
+    for (size_t i = 0; i < LEASE_FURTHER_MAX; i++)
+        lease->further[i].address.family = IP_FAMILY_6;
     for (size_t i = 0; i < LEASE_ROUTERS_MAX; i++)
         lease->routers[i].family = family;
     for (size_t i = 0; i < LEASE_ROUTES_MAX; i++) {
@@ -89,6 +92,19 @@ static void require_routes(const struct lease *lease)
     }
 }
 
+static void require_further(const struct lease *lease)
+{
+    require(lease->further_count <= LEASE_FURTHER_MAX);
+    for (size_t i = 0; i < lease->further_count; i++) {
+        const struct ip_address *address = &lease->further[i].address;
+
+        require(ip_address_is_host(address) && !ip_address_is_link_local(address) && !is_in_shared(address));
+        require(!ip_address_equal(address, &lease->address) && lease->further[i].valid_seconds > 0);
+        for (size_t j = 0; j < i; j++)
+            require(!ip_address_equal(address, &lease->further[j].address));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct link_table table = {.links = links, .count = sizeof(links) / sizeof(links[0])};
@@ -111,10 +127,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(ip_address_is_host(&lease.address) && !is_in_shared(&lease.address));
     require(!ip_address_is_link_local(&lease.address) && wire.valid_seconds > 0);
     require(lease.prefix_length == wire.prefix_length && (family == IP_FAMILY_4 || lease.prefix_length == 128));
-    require(refusals <= (size_t)wire.route_count + wire.router_count + 1);
+    require(refusals <= (size_t)wire.route_count + wire.router_count + 1 + wire.further_count);
     require(lease.mtu == 0 || (lease.mtu == wire.mtu && lease.mtu >= 576 && lease.mtu <= 1500));
     if (lease.gateway.family != IP_FAMILY_NONE)
         require_gateway(&lease, &lease.gateway);
     require_routes(&lease);
+    require_further(&lease);
     return 0;
 }

@@ -44,6 +44,8 @@ static uint32_t read_all(const struct message_header *header)
             sum += event->lease.routes[i].prefix_length;
         for (uint32_t i = 0; i < event->lease.router_count; i++)
             sum += event->lease.routers[i].family;
+        for (uint32_t i = 0; i < event->lease.further_count; i++)
+            sum += event->lease.further[i].address.family;
         sum += (uint32_t)(strlen(event->interface) + strlen(event->reason));
     } else if (header->type == MESSAGE_APPLIED) {
         sum += (uint32_t)strlen(((const struct message_applied *)(const void *)header)->reason);

@@ -88,6 +88,7 @@ class Dnsmasq(Server):
     """dnsmasq as DHCP server. Settings are attributes, read at each start:
 
     pool4, pool6    (first, last) address; None: no DHCPv4, no DHCPv6
+    further6        more of these, of other prefixes that the server is on: an address of each in one IA_NA
     hosts           reservations, as --dhcp-host takes them: "id:mail,10.98.1.200"
     renew, rebind   T1 and T2 of DHCPv4 in seconds. The lease time is 120 s, the least that dnsmasq takes, and T1
                     of DHCPv6 half of it
@@ -95,9 +96,9 @@ class Dnsmasq(Server):
     """
     ready_text = "started, version"
 
-    def __init__(self, segment, pool4=None, pool6=None, *, hosts=(), renew=20, rebind=70, options=()):
+    def __init__(self, segment, pool4=None, pool6=None, *, further6=(), hosts=(), renew=20, rebind=70, options=()):
         super().__init__(segment, "dnsmasq")
-        self.pool4, self.pool6 = pool4, pool6
+        self.pool4, self.pool6, self.further6 = pool4, pool6, tuple(further6)
         self.hosts, self.options = tuple(hosts), tuple(options)
         self.renew, self.rebind = renew, rebind
         self.leases_path = self.directory / "leases"
@@ -110,8 +111,7 @@ class Dnsmasq(Server):
                  f"--dhcp-option=59,{self.rebind}"]
         if self.pool4:
             words.append(f"--dhcp-range={self.pool4[0]},{self.pool4[1]},255.255.255.0,120")
-        if self.pool6:
-            words.append(f"--dhcp-range={self.pool6[0]},{self.pool6[1]},64,120")
+        words += [f"--dhcp-range={first},{last},64,120" for first, last in filter(None, (self.pool6, *self.further6))]
         words += [f"--dhcp-host={host}" for host in self.hosts]
         return words + [f"--dhcp-option={option}" for option in self.options]
 

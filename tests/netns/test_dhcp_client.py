@@ -48,6 +48,46 @@ def test_both_families_get_a_lease_and_release_it(lab):
     assert order.index(("lease released", None, None)) < order.index((None, "netadmin", "stopping"))
 
 
+def pools6(*prefixes):
+    """dnsmasq's options for an address of each prefix in one IA_NA, besides the one of the lab's own range."""
+    return [f"--dhcp-range={prefix}1:0,{prefix}1:ffff,64,120" for prefix in prefixes]
+
+
+def test_every_address_of_an_identity_is_leased_named_and_released(lab):
+    """ADDR-2, ADDR-8, NAT-8: the best one first, whatever its place in the server's answer; a renewal changes nothing."""
+    lab.server.run("ip", "address", "add", "2001:db8:77::1/64", "dev", LINK, "nodad")
+    lab.serve(options=pools6("2001:db8:77::"))
+    process = lab.start()
+    v6 = lab.acquired("v6")
+    further = process.wait_for(msg="further address leased", family="v6")
+    assert v6["address"].startswith("2001:db8:77::1:") and further["address"].startswith("fd77::1:")
+    assert set(map(tuple, lab.further_told())) == {(further["address"],)}
+    table = (lab.scratch / "leases").read_text()
+    assert v6["address"] in table and further["address"] in table
+    status, _ = process.stop()
+    assert status == 0
+    released = process.wait_for(msg="lease released", family="v6")
+    assert (released["address"], released["further_addresses"]) == (v6["address"], 1)
+    wait_until(lambda: "fd77::1:" not in (table := (lab.scratch / "leases").read_text()) and "2001:" not in table)
+
+
+def test_addresses_of_an_identity_that_are_too_many_are_named(lab):
+    """ADDR-2: four are used, the best of each scope among them; each other one is in a WARN."""
+    prefixes = [f"2001:db8:{number}::" for number in range(71, 76)]
+    for prefix in prefixes:
+        lab.server.run("ip", "address", "add", f"{prefix}1/64", "dev", LINK, "nodad")
+    lab.serve(options=pools6(*prefixes))
+    process = lab.start()
+    main = lab.acquired("v6")["address"]
+    further = lab.further_told()[-1]
+    assert len(further) == 3 and further[0].startswith("fd77::1:") and not main.startswith("fd77")
+    given = {line.split()[2] for line in (lab.scratch / "leases").read_text().splitlines() if len(line.split()) == 5}
+    left_out = {address for address in given if ":" in address} - {main, *further}
+    assert len(left_out) == 2
+    for address in left_out:
+        process.wait_for(level="WARN", text=f"anchord-lease: the server gave more than 4 addresses, left out: {address}")
+
+
 def test_renewals_change_nothing_and_a_refused_one_brings_the_new_address(lab):
     """ADDR-6 and ADDR-7: dhcpcd does not hear the NAK to a unicast renewal; it is asked to look 10 s after T1."""
     lab.serve(renewal=3)

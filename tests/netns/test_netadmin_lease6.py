@@ -144,6 +144,105 @@ def test_a_duplicate_is_refused(lab):
     wait_egress(lab, LAN6)
 
 
+FURTHER6, FURTHER6_UNIQUE_LOCAL = "2001:db8:99::d8", "fd99::d6"
+
+
+def test_every_address_of_an_identity_serves(lab, tmp_path):
+    """ADDR-2, NAT-8, NAT-9: a unique local and two global addresses in one IA_NA: inbound to all of them, announced, each
+    for its time; egress from the best one per scope, whichever was added last."""
+    netadmin = lab.start()
+    lab.serve_one()
+    lab.expose()
+    serve_outside(lab)
+    Router(lab, tmp_path, FIRST, prefix=PREFIX)
+    slaac = wait_autoconfigured(lab)
+    with lab.announced() as states:
+        lab.lease(f"{LEASED6}/128", family=6, valid=600, preferred=300,
+                  further=[(FURTHER6_UNIQUE_LOCAL, 500, 200), (FURTHER6, 400, 100)])
+        every = [LEASED6, FURTHER6_UNIQUE_LOCAL, FURTHER6]
+        lab.wait_external(BOOTSTRAP, f"{slaac}/64", *(f"{text}/128" for text in every), family=6)
+        wait_until(lambda: states and {("ext0", text) for text in every} <= states[-1], "all to be announced")
+    for text, valid, preferred in zip(every, (600, 500, 400), (300, 200, 100)):
+        found = lab.lifetime(f"{text}/128")
+        assert valid - 5 <= found[0] <= valid and preferred - 5 <= found[1] <= preferred
+        assert text in lab.external_set(6)
+        wait_logged(netadmin, "external address added", address=f"{text}/128", origin="lease")
+    wait_egress(lab, LEASED6)
+    wait_egress(lab, FURTHER6_UNIQUE_LOCAL)
+    # What a router's advertisement says of the unique local prefix.
+    lab.anchor.run("ip", "-6", "route", "add", "fd99::/64", "dev", "ext0")
+    for text in every:
+        assert outcome(lab.client, "tcp", text, 8080) == "one"
+    assert sources(lab) == [FURTHER6_UNIQUE_LOCAL if text.startswith("fd") else LEASED6 for text in OUTSIDE]
+
+
+def test_the_addresses_of_an_identity_come_and_go_one_by_one(lab):
+    """ADDR-6, ADDR-7: a renewal that no longer names one takes that one away, and a flow to another lives on."""
+    lab.start()
+    lab.serve_one()
+    lab.expose()
+    lab.lease(f"{LEASED6}/128", family=6, further=[(FURTHER6, 3600, 3600)])
+    flow, leaving = Flow(lab.client, "tcp", LEASED6, 8080), Flow(lab.client, "tcp", FURTHER6, 8080)
+    lab.lease(f"{LEASED6}/128", family=6, valid=7200, further=[(FURTHER6_UNIQUE_LOCAL, 3600, 3600)])
+    lab.wait_external(BOOTSTRAP, f"{LEASED6}/128", f"{FURTHER6_UNIQUE_LOCAL}/128", family=6)
+    wait_until(lambda: not leaving.is_alive(), "the flow of what was given up to end")
+    assert FURTHER6 not in lab.external_set(6)
+    assert flow.is_alive(2.0)
+    lab.lease(f"{FURTHER6}/128", family=6, valid=4, preferred=4, further=[(FURTHER6_UNIQUE_LOCAL, 3600, 3600)])
+    wait_egress(lab, FURTHER6)
+    lab.wait_external(BOOTSTRAP, f"{FURTHER6_UNIQUE_LOCAL}/128", family=6, deadline=8.0)
+    wait_egress(lab, LAN6)
+    lab.lease_lost(6)
+    lab.wait_external(BOOTSTRAP, family=6)
+
+
+def test_a_deprecated_global_address_comes_before_none_and_after_a_preferred_one(lab):
+    """NAT-8: never the unique local one towards the internet while there is a global one."""
+    lab.start()
+    lab.lease(f"{FURTHER6_UNIQUE_LOCAL}/128", family=6, further=[(LEASED6, 600, 0)])
+    wait_egress(lab, FURTHER6_UNIQUE_LOCAL)
+    wait_egress(lab, LAN6)  # Docker's is preferred
+    lab.lease(f"{FURTHER6_UNIQUE_LOCAL}/128", family=6, further=[(LEASED6, 600, 600)])
+    wait_egress(lab, LEASED6)
+
+
+def test_another_hosts_address_in_an_identity_costs_the_others_nothing(lab):
+    """ADDR-13: reported, and tried again when the server gives it again."""
+    netadmin = lab.start()
+    lab.client.run("ip", "address", "add", f"{FURTHER6}/64", "dev", "eth0", "nodad")
+    lab.lease(f"{LEASED6}/128", family=6, further=[(FURTHER6, 3600, 3600)])
+    wait_logged(netadmin, "another host on the LAN has this address already, it is not used", address=FURTHER6)
+    lab.wait_external(BOOTSTRAP, f"{LEASED6}/128", family=6)
+    wait_until(lambda: FURTHER6 not in lab.external_set(6), "no element for it")
+    lab.client.run("ip", "address", "delete", f"{FURTHER6}/64", "dev", "eth0")
+    lab.lease(f"{LEASED6}/128", family=6, further=[(FURTHER6, 3600, 3600)])
+    lab.wait_external(BOOTSTRAP, f"{LEASED6}/128", f"{FURTHER6}/128", family=6)
+
+
+def test_an_inner_address_in_an_identity_is_left_out_alone(lab):
+    """WALL-2: of the answer, and by a network that is connected later."""
+    netadmin = lab.start()
+    lab.lease(f"{LEASED6}/128", family=6, further=[(ONE6, 3600, 3600), (FURTHER6_UNIQUE_LOCAL, 3600, 3600)])
+    wait_logged(netadmin, "lease: address, gateway, route or MTU refused, the rest of it is used", refused=ONE6)
+    lab.wait_external(BOOTSTRAP, f"{LEASED6}/128", f"{FURTHER6_UNIQUE_LOCAL}/128", family=6)
+    lab.anchor.run("ip", "link", "add", "later", "type", "veth", "peer", "name", "later-peer")
+    lab.anchor.run("ip", "address", "add", "fd99::1/64", "dev", "later", "nodad")
+    for link in ("later", "later-peer"):
+        lab.anchor.run("ip", "link", "set", link, "up")
+    wait_logged(netadmin, "leased address given up: it lies in an inner network", address=FURTHER6_UNIQUE_LOCAL)
+    lab.wait_external(BOOTSTRAP, f"{LEASED6}/128", family=6)
+
+
+def test_dockers_own_address_may_be_leased(lab):
+    """ADDR-1: it is Docker's, for good, and the lease is taken; what came with it is added."""
+    lab.start()
+    lab.lease(f"{LAN6}/128", family=6, further=[(FURTHER6_UNIQUE_LOCAL, 600, 600)])
+    lab.wait_external(BOOTSTRAP, f"{FURTHER6_UNIQUE_LOCAL}/128", family=6)
+    lab.lease(f"{LAN6}/128", family=6)
+    lab.wait_external(BOOTSTRAP, family=6)
+    assert lab.lifetime(BOOTSTRAP) == (None, None)
+
+
 def test_rotation_and_renewal(lab):
     """ADDR-6, ADDR-7: a renewal disturbs nothing; the old address goes with its flows, those to it and from it (NAT-4)."""
     lab.start()

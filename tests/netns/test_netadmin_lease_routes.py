@@ -137,7 +137,7 @@ def test_nat12_an_mtu_that_makes_no_sense_is_left_out(behind_routers):
     lab = behind_routers
     for mtu, reason in ((575, "below 576, which every host takes"), (1501, "beyond the interface's")):
         lease_with(lab, mtu)
-        wait_logged(lab.netadmin, "lease: gateway, route or MTU refused", refused=f"MTU {mtu}", reason=reason)
+        wait_logged(lab.netadmin, "lease: address, gateway, route or MTU refused", refused=f"MTU {mtu}", reason=reason)
         wait_routes(lab, "")
 
 
@@ -233,7 +233,7 @@ def test_a_senseless_gateway_is_left_out(lab, router):
     lab.lease(routers=[router])
     lab.wait_external(LEASED)
     assert lab.routes("-4") == [DEFAULT4, UNREACHABLE4]
-    wait_logged(netadmin, "lease: gateway, route or MTU refused, the rest of it is used", refused=router)
+    wait_logged(netadmin, "lease: address, gateway, route or MTU refused, the rest of it is used", refused=router)
 
 
 def test_senseless_routes_are_left_out_one_by_one(lab):
@@ -245,11 +245,11 @@ def test_senseless_routes_are_left_out_one_by_one(lab):
     wait_until(lambda: lab.routes("-4") == [LEASED_DEFAULT4, UNREACHABLE4,
                                             f"203.0.113.0/24 via {LEASED_ROUTER4} dev ext0 proto 110 metric 90"],
                "the sensible ones alone")
-    refused = wait_until(lambda: len(lines := netadmin.logged("lease: gateway, route or MTU refused")) >= len(senseless) and lines,
+    refused = wait_until(lambda: len(lines := netadmin.logged("lease: address, gateway, route or MTU refused")) >= len(senseless) and lines,
                          "a line for each of the others")
     lab.lease(routes=[*senseless, ("0.0.0.0/0", LEASED_ROUTER4), ("203.0.113.0/24", LEASED_ROUTER4)])
     netadmin.ping(8)
-    assert len(netadmin.logged("lease: gateway, route or MTU refused")) == len(refused) == len(senseless), "once, not each time"
+    assert len(netadmin.logged("lease: address, gateway, route or MTU refused")) == len(refused) == len(senseless), "once, not each time"
 
 
 def test_a_route_that_the_kernel_refuses_keeps_no_other_away(lab):

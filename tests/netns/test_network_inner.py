@@ -113,7 +113,7 @@ def test_routes_and_gateways_of_a_lease_inside_an_inner_network_are_left_out(lab
     wait_until(lambda: f"172.16.0.0/12 via {LEASED_ROUTER4} dev ext0 proto 110 metric 90" in lab.routes("-4"),
                "the route that contains the inner networks")
     for route in (f"172.31.0.0/25 via {LEASED_ROUTER4}", "172.31.0.5/32 via -", f"198.51.100.0/24 via {OTHER4}"):
-        wait_logged(netadmin, "lease: gateway, route or MTU refused, the rest of it is used", refused=route,
+        wait_logged(netadmin, "lease: address, gateway, route or MTU refused, the rest of it is used", refused=route,
                     reason="in the inner network 172.31.0.0/24 on other0")
     assert (lab.way_to(OTHER4), lab.way_to(ONE4), lab.way_to("172.20.0.1")) == ("other0", "shared0", "ext0")
     assert lab.answers(OTHER4) == "proxy"

@@ -237,6 +237,46 @@ static void dockers_ipv6_address_stays_beside_the_leased_one(void **state)
     expect(&fixture, "wanted fd99::50/64 2001:db8::d6/128; surplus 2001:db8::d5/128; complete");
 }
 
+static void hold_further(struct fixture *fixture, const char *text, uint64_t valid_until)
+{
+    struct lease *lease = &fixture->lease.lease;
+
+    lease->further[lease->further_count].address = address(text, 0, 0).address;
+    fixture->lease.further[lease->further_count++] =
+        (struct known_further){.valid_until = valid_until, .preferred_until = valid_until};
+}
+
+/* NAT-8: all that an IA_NA gave, each for its own time; what another host has keeps nothing back. */
+static void each_address_of_an_identity_has_its_time(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    set_up(&fixture, "fd99::50/64");
+    hold(&fixture, "2001:db8::d6/128", NOW + 100 * SECOND);
+    hold_further(&fixture, "fd99::d6/128", NOW + 50 * SECOND);
+    hold_further(&fixture, "2001:db8::d7/128", TIME_NEVER);
+    have_permanent(&fixture, "fd99::50/64");
+    expect(&fixture, "wanted fd99::50/64 2001:db8::d6/128 fd99::d6/128 2001:db8::d7/128");
+    assert_int_equal(fixture.plan.next, NOW + 50 * SECOND - LEASE_END_MARGIN);
+    assert_int_equal(fixture.plan.wanted[1].number, 0);
+    assert_int_equal(fixture.plan.wanted[3].number, 2);
+    have_leased(&fixture, "2001:db8::d6/128");
+    have_leased(&fixture, "fd99::d6/128");
+    expect(&fixture, "wanted fd99::50/64 2001:db8::d6/128 fd99::d6/128 2001:db8::d7/128");
+    fixture.lease.further[1].is_duplicate = true;
+    expect(&fixture, "wanted fd99::50/64 2001:db8::d6/128 fd99::d6/128; complete");
+    fixture.inputs.now = NOW + 60 * SECOND;
+    expect(&fixture, "wanted fd99::50/64 2001:db8::d6/128; surplus fd99::d6/128; complete");
+    fixture.lease.further[1].is_duplicate = false;
+    fixture.inputs.now = NOW + 100 * SECOND;
+    expect(&fixture, "wanted fd99::50/64 2001:db8::d7/128; surplus 2001:db8::d6/128 fd99::d6/128");
+    assert_true(fixture.plan.has_lease);
+    fixture.lease.lease.further_count = 0;
+    expect(&fixture, "wanted fd99::50/64; surplus 2001:db8::d6/128 fd99::d6/128; complete");
+    assert_false(fixture.plan.has_lease);
+}
+
 /* Behind a link's last address stands what it had once. */
 static void what_is_behind_the_last_address_is_none(void **state)
 {
@@ -294,6 +334,7 @@ int main(void)
         cmocka_unit_test(dockers_ipv6_address_stays_beside_the_leased_one),
         cmocka_unit_test(what_is_behind_the_last_address_is_none),
         cmocka_unit_test(where_nothing_is_wanted_nothing_goes),
+        cmocka_unit_test(each_address_of_an_identity_has_its_time),
         cmocka_unit_test(dockers_own_ipv6_address_leased_stays_dockers),
     };
 

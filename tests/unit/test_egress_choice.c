@@ -25,7 +25,8 @@ struct given {
 
 static const struct egress_preference bootstrap = {.is_bootstrap = true};
 static const struct egress_preference asked = {
-    .leased = {IP_FAMILY_6, {0x20, 0x01, 0x0d, 0xb8, [15] = 0xd6}}, /* 2001:db8::d6 */
+    .leased = {{IP_FAMILY_6, {0x20, 0x01, 0x0d, 0xb8, [15] = 0xd6}}}, /* 2001:db8::d6 */
+    .leased_count = 1,
 };
 
 static void expect(const struct egress_preference *preference, const char *global, const char *unique_local,
@@ -140,6 +141,27 @@ static void what_is_behind_the_last_address_is_none(void **state)
     assert_true(ip_address_equal(&choice.global, &link.addresses[0].address));
 }
 
+/* Of one IA_NA: the best one per scope, as the lease lists them, and not the one that was added last. */
+static void among_leased_ones_the_better_one_of_the_lease_wins(void **state)
+{
+    const struct egress_preference two = {
+        .leased = {{IP_FAMILY_6, {0x20, 0x01, 0x0d, 0xb8, [15] = 0xd6}},  /* 2001:db8::d6 */
+                   {IP_FAMILY_6, {0xfd, [15] = 0xd6}},                    /* fd00::d6 */
+                   {IP_FAMILY_6, {0x20, 0x01, 0x0d, 0xb8, [15] = 0x01}}}, /* 2001:db8::1 */
+        .leased_count = 3,
+    };
+    static const struct given given[] = {
+        {"2001:db8::d6", 0, 0, 100},
+        {"2001:db8::1", 0, 0, 200},
+        {"fd00::d6", 0, 0, 100},
+        {"fd00::50", IFA_F_PERMANENT, 0, 0},
+        {NULL, 0, 0, 0},
+    };
+
+    (void)state;
+    expect(&two, "2001:db8::d6", "fd00::d6", given);
+}
+
 static void addresses_under_detection_do_not_count(void **state)
 {
     (void)state;
@@ -174,6 +196,7 @@ int main(void)
         cmocka_unit_test(the_prefix_of_the_router_in_use_comes_before_the_youngest),
         cmocka_unit_test(a_lifetime_is_enough_for_autoconfiguration),
         cmocka_unit_test(what_is_behind_the_last_address_is_none),
+        cmocka_unit_test(among_leased_ones_the_better_one_of_the_lease_wins),
         cmocka_unit_test(addresses_under_detection_do_not_count),
         cmocka_unit_test(leased_before_slaac_before_dockers_in_the_other_modes),
     };

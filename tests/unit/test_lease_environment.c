@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define VARIABLES_MAX 16
+#define VARIABLES_MAX 64
 
 /* What a BOUND of dhcpcd 9.4.1 had (measured), without what nobody reads. */
 #define BOUND4                                                                                            \
@@ -175,7 +175,92 @@ static void best_address_of_several_of_ipv6_counts(void **state)
         assert_address(&parsed.event.lease.address, "2001:db8::2");
         assert_int_equal(parsed.event.lease.valid_seconds, 101);
         assert_int_equal(parsed.event.lease.preferred_seconds, 50);
+        assert_int_equal(parsed.event.lease.further_count, 2);
+        assert_address(&parsed.event.lease.further[0].address, "fd77::1");
+        assert_int_equal(parsed.event.lease.further[0].valid_seconds, 100);
+        assert_int_equal(parsed.event.lease.further[0].preferred_seconds, 50);
+        assert_address(&parsed.event.lease.further[1].address, "2001:db8::3");
+        assert_int_equal(parsed.event.lease.further[1].preferred_seconds, 0);
+        assert_int_equal(parsed.omissions.address_count, 0);
     }
+}
+
+/* An IA_NA of `count` addresses, each valid for 100 s and preferred for 50; returns what became of it. */
+static struct parsed parse_identity(const char *const addresses[], size_t count)
+{
+    char texts[3 * 20][64];
+    const char *environment[3 * 20 + 3] = {"reason=BOUND6", "interface=eth0"};
+
+    assert_true(count <= 20);
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(texts[3 * i], 64, "new_dhcp6_ia_na1_ia_addr%zu=%s", i + 1, addresses[i]);
+        (void)snprintf(texts[3 * i + 1], 64, "new_dhcp6_ia_na1_ia_addr%zu_vltime=100", i + 1);
+        (void)snprintf(texts[3 * i + 2], 64, "new_dhcp6_ia_na1_ia_addr%zu_pltime=50", i + 1);
+        for (size_t j = 3 * i; j < 3 * i + 3; j++)
+            environment[2 + j] = texts[j];
+    }
+    return parse(NULL, environment);
+}
+
+/* ADDR-2: four are taken, the best of each scope among them, whatever the order; the others are named. */
+static void addresses_that_are_too_many_are_left_out(void **state)
+{
+    static const char *const six[] = {
+        "2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8::5", "fd77::6",
+    };
+    struct parsed parsed = parse_identity(six, ARRAY_LENGTH(six));
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    (void)state;
+    assert_int_equal(parsed.result, 0);
+    assert_address(&parsed.event.lease.address, "2001:db8::1");
+    assert_int_equal(parsed.event.lease.further_count, LEASE_FURTHER_MAX);
+    assert_address(&parsed.event.lease.further[0].address, "fd77::6");
+    assert_address(&parsed.event.lease.further[1].address, "2001:db8::2");
+    assert_address(&parsed.event.lease.further[2].address, "2001:db8::3");
+    assert_int_equal(parsed.omissions.address_count, 2);
+    assert_string_equal(ip_address_format(&parsed.omissions.addresses[0], text), "2001:db8::4");
+    assert_string_equal(ip_address_format(&parsed.omissions.addresses[1], text), "2001:db8::5");
+    assert_false(parsed.omissions.is_identity_longer);
+}
+
+static void an_identity_of_any_length_is_read_to_its_bound(void **state)
+{
+    static const char *const seventeen[] = {
+        "fd77::1", "fd77::2", "fd77::3", "fd77::4", "fd77::5", "fd77::6", "fd77::7",  "fd77::8",     "fd77::9",
+        "fd77::a", "fd77::b", "fd77::c", "fd77::d", "fd77::e", "fd77::f", "fd77::10", "2001:db8::1",
+    };
+    struct parsed parsed = parse_identity(seventeen, 16);
+
+    (void)state;
+    assert_int_equal(parsed.omissions.address_count, 12);
+    assert_false(parsed.omissions.is_identity_longer);
+    parsed = parse_identity(seventeen, 17);
+    assert_address(&parsed.event.lease.address, "fd77::1");
+    assert_int_equal(parsed.omissions.address_count, 12);
+    assert_true(parsed.omissions.is_identity_longer);
+}
+
+static void an_address_that_stands_twice_is_taken_once(void **state)
+{
+    static const char *const twice[] = {"fd77::1", "2001:db8::1", "2001:DB8:0::1", "fd77::1"};
+    struct parsed parsed = parse_identity(twice, ARRAY_LENGTH(twice));
+
+    (void)state;
+    assert_address(&parsed.event.lease.address, "2001:db8::1");
+    assert_int_equal(parsed.event.lease.further_count, 1);
+    assert_address(&parsed.event.lease.further[0].address, "fd77::1");
+    assert_int_equal(parsed.omissions.address_count, 0);
+}
+
+/* What no host may have is never put before what one may. */
+static void a_link_local_address_is_no_global_one(void **state)
+{
+    static const char *const two[] = {"fe80::1", "2001:db8::1"};
+    struct parsed parsed = parse_identity(two, ARRAY_LENGTH(two));
+
+    (void)state;
+    assert_address(&parsed.event.lease.address, "2001:db8::1");
 }
 
 static void routes_make_routers_void(void **state)
@@ -398,6 +483,10 @@ int main(void)
         cmocka_unit_test(lease_of_ipv6),
         cmocka_unit_test(first_valid_address_of_ipv6_counts),
         cmocka_unit_test(best_address_of_several_of_ipv6_counts),
+        cmocka_unit_test(addresses_that_are_too_many_are_left_out),
+        cmocka_unit_test(an_identity_of_any_length_is_read_to_its_bound),
+        cmocka_unit_test(an_address_that_stands_twice_is_taken_once),
+        cmocka_unit_test(a_link_local_address_is_no_global_one),
         cmocka_unit_test(routes_make_routers_void),
         cmocka_unit_test(routes_above_the_limit_are_left_out),
         cmocka_unit_test(routers_above_the_limit_are_left_out),

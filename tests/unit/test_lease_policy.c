@@ -1,6 +1,8 @@
 /* Unit tests of netadmin's policy for leases (ADDR-2, ADDR-11): every field is a stranger's. */
 #include "workers/netadmin/plan/lease_policy.h"
 
+#include "common/cleanup.h"
+
 #include "common/text.h"
 
 #include <errno.h>
@@ -223,6 +225,60 @@ static void dhcp6_gives_single_global_or_unique_local_addresses(void **state)
     expect_whole_refusal("::", 128, "no host's address");
     expect_whole_refusal("::ffff:10.99.0.77", 128, "neither a global nor a unique local address");
     expect_whole_refusal("fec0::1", 128, "neither a global nor a unique local address");
+}
+
+static void add_further(struct fixture *fixture, const char *address, uint32_t valid, uint32_t preferred)
+{
+    fixture->wire.further[fixture->wire.further_count++] =
+        (struct wire_leased_address){wire(address), valid, preferred};
+}
+
+/* ADDR-2, WALL-2: each address of an IA_NA is worth its own; what is refused of it costs the others nothing. */
+static void further_addresses_are_judged_each_for_itself(void **state)
+{
+    struct fixture fixture;
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    (void)state;
+    set_up(&fixture, "2001:db8::77", 128);
+    add_further(&fixture, "fd99::77", 600, 300);
+    add_further(&fixture, "fd30::77", 600, 300);
+    add_further(&fixture, "2001:db8::78", 100, 0);
+    assert_int_equal(check(&fixture), 0);
+    assert_int_equal(fixture.lease.further_count, 2);
+    assert_string_equal(ip_address_format(&fixture.lease.further[0].address, text), "fd99::77");
+    assert_int_equal(fixture.lease.further[0].valid_seconds, 600);
+    assert_int_equal(fixture.lease.further[0].preferred_seconds, 300);
+    assert_string_equal(ip_address_format(&fixture.lease.further[1].address, text), "2001:db8::78");
+    EXPECT_REFUSALS(&fixture, "fd30::77: in a subnet of the shared network");
+}
+
+static void further_addresses_that_make_no_sense_are_left_out(void **state)
+{
+    static const struct {
+        const char *address;
+        uint32_t valid, preferred;
+        const char *refusal;
+    } cases[] = {
+        {"fe80::1", 60, 60, "fe80::1: no host's address"},
+        {"ff02::1", 60, 60, "ff02::1: no host's address"},
+        {"fec0::1", 60, 60, "fec0::1: neither a global nor a unique local address"},
+        {"10.99.0.77", 60, 60, "10.99.0.77: neither a global nor a unique local address"},
+        {"2001:db8::77", 60, 60, "2001:db8::77: named twice"},
+        {"2001:db8::78", 0, 0, "2001:db8::78: lifetimes make no sense"},
+        {"2001:db8::78", 60, 61, "2001:db8::78: lifetimes make no sense"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct fixture fixture;
+
+        set_up(&fixture, "2001:db8::77", 128);
+        add_further(&fixture, cases[i].address, cases[i].valid, cases[i].preferred);
+        assert_int_equal(check(&fixture), 0);
+        assert_int_equal(fixture.lease.further_count, 0);
+        EXPECT_REFUSALS(&fixture, cases[i].refusal);
+    }
 }
 
 static void a_lease_of_the_wrong_family_is_refused(void **state)
@@ -505,6 +561,8 @@ int main(void)
         cmocka_unit_test(an_inner_address_is_refused),
         cmocka_unit_test(lifetimes_must_make_sense),
         cmocka_unit_test(dhcp6_gives_single_global_or_unique_local_addresses),
+        cmocka_unit_test(further_addresses_are_judged_each_for_itself),
+        cmocka_unit_test(further_addresses_that_make_no_sense_are_left_out),
         cmocka_unit_test(a_lease_of_the_wrong_family_is_refused),
         cmocka_unit_test(the_first_usable_router_is_taken),
         cmocka_unit_test(a_senseless_router_is_left_out_and_the_address_taken),

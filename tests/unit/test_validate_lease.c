@@ -62,6 +62,50 @@ static void a_held_lease_is_checked_field_by_field(void **state)
     EXPECT_BROKEN_WITH(lease, routes[0].prefix_length, 33, "route prefix length");
 }
 
+/* ADDR-2: the further addresses of an IA_NA. */
+static void further_addresses_are_checked_each(void **state)
+{
+    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_NETADMIN;
+    const struct wire_leased_address good = {{.family = IP_FAMILY_6, .bytes = {0xfd, [15] = 2}}, 120, 60};
+    struct wire_lease *lease = &message.lease.lease;
+
+    (void)state;
+    begin(MESSAGE_LEASE, sizeof(struct message_lease));
+    message.lease.family = IP_FAMILY_4;
+    message.lease.is_held = 1;
+    *lease = good_lease();
+    lease->further_count = 1;
+    lease->further[0] = good;
+    EXPECT_BROKEN(direction, "count of further addresses");
+    message.lease.family = IP_FAMILY_6;
+    *lease = (struct wire_lease){.address = {.family = IP_FAMILY_6, .bytes = {0xfd, [15] = 1}},
+                                 .prefix_length = 128,
+                                 .valid_seconds = 1,
+                                 .further_count = 1,
+                                 .further = {good}};
+    assert_null(verdict(direction, 0));
+    lease->further_count = LEASE_FURTHER_MAX + 1;
+    EXPECT_BROKEN(direction, "count of further addresses");
+    lease->further_count = 0;
+    EXPECT_BROKEN(direction, "unused further address not zero");
+    lease->further_count = 2;
+    EXPECT_BROKEN(direction, "address family");
+    lease->further[1] = good;
+    EXPECT_BROKEN(direction, "leased address twice");
+    lease->further[1].address = lease->address;
+    EXPECT_BROKEN(direction, "leased address twice");
+    lease->further[1].address = (struct wire_address){.family = IP_FAMILY_4, .bytes = {10, 0, 0, 1}};
+    EXPECT_BROKEN(direction, "further address of another family");
+    lease->further[1] = (struct wire_leased_address){.valid_seconds = 0};
+    lease->further_count = 1;
+    lease->further[0].valid_seconds = 0;
+    EXPECT_BROKEN(direction, "lifetimes of a further address");
+    lease->further[0].valid_seconds = 59;
+    EXPECT_BROKEN(direction, "lifetimes of a further address");
+    lease->further[0].valid_seconds = 60;
+    assert_null(verdict(direction, 0));
+}
+
 static void a_lease_message_says_whose_it_is(void **state)
 {
     const enum message_direction direction = DIRECTION_SUPERVISOR_TO_NETADMIN;
@@ -151,9 +195,8 @@ static void what_netadmin_answers_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_held_lease_is_checked_field_by_field),
-        cmocka_unit_test(a_lease_message_says_whose_it_is),
-        cmocka_unit_test(what_the_hook_reports_is_checked),
+        cmocka_unit_test(a_held_lease_is_checked_field_by_field), cmocka_unit_test(further_addresses_are_checked_each),
+        cmocka_unit_test(a_lease_message_says_whose_it_is),       cmocka_unit_test(what_the_hook_reports_is_checked),
         cmocka_unit_test(what_netadmin_answers_is_checked),
     };
 

@@ -8,11 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEASE_VARIABLE_SIZE 48 /* "new_dhcp6_ia_na8_ia_addr8_vltime" and room */
+#define LEASE_VARIABLE_SIZE 48 /* "new_dhcp6_ia_na1_ia_addr17_vltime" and room */
 /* dhcpcd takes what a server without a lease time gives for an hour (src/dhcp.h: DEFAULT_LEASETIME). */
 #define LEASE_SECONDS_DEFAULT 3600
-/* dhcpcd numbers the addresses of our one IA_NA from 1; a server gives one, and more than a few are no use. */
-#define IDENTITY_ADDRESSES_MAX 8
+
+/* The addresses of our one IA_NA that are not over, in the server's order. */
+struct identity {
+    size_t count;
+    struct wire_leased_address addresses[LEASE_IDENTITY_READ_MAX];
+};
 
 struct parser {
     const char *const *environment;
@@ -256,32 +260,39 @@ static int take_lease4(struct parser *parser)
 
 /* --- IPv6 ---------------------------------------------------------------------------------------------- */
 
-/* How much better than none: preferred before deprecated (RFC 6724 §5, rule 3), then one that the internet answers
- * before one that only a site does. */
-static int rank_address6(const struct ip_address *address, uint32_t preferred)
+/* Of the two that are told apart: what the internet answers, and what a site alone does. */
+static bool is_global(const struct wire_leased_address *leased)
 {
-    return 1 + (preferred > 0 ? 2 : 0) + (ip_address_is_unique_local(address) ? 0 : 1);
+    struct ip_address address = wire_address_to(&leased->address);
+
+    return !ip_address_is_unique_local(&address) && !ip_address_is_link_local(&address);
 }
 
-/*
- * Address number `number` of the IA_NA, in the place of a worse one of *rank (0: none yet); among equals the first
- * stays, in the server's order. One that is over is left out. Returns 0 or a negative errno.
+static bool is_listed(const struct identity *identity, const struct wire_leased_address *leased)
+{
+    for (size_t i = 0; i < identity->count; i++) {
+        if (memcmp(&identity->addresses[i].address, &leased->address, sizeof(leased->address)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Address number `number` of the IA_NA, if there is one; one that is over is left out. Returns 0 or a negative errno.
  */
-static int take_address6(struct parser *parser, int number, int *rank)
+static int take_address6(struct parser *parser, int number, struct identity *identity)
 {
     static const char known_as[] = "new_dhcp6_ia_na1_ia_addr1";
-    struct wire_lease *lease = &parser->event.lease;
+    struct wire_leased_address leased = {.valid_seconds = 0};
     char name[LEASE_VARIABLE_SIZE];
-    uint32_t valid = 0, preferred = 0;
     struct ip_address address;
     const char *text;
     int result;
 
     (void)snprintf(name, sizeof(name), "new_dhcp6_ia_na1_ia_addr%d_vltime", number);
-    result = take_seconds(parser, name, "new_dhcp6_ia_na1_ia_addr1_vltime", &valid);
+    result = take_seconds(parser, name, "new_dhcp6_ia_na1_ia_addr1_vltime", &leased.valid_seconds);
     (void)snprintf(name, sizeof(name), "new_dhcp6_ia_na1_ia_addr%d_pltime", number);
     if (result == 0)
-        result = take_seconds(parser, name, "new_dhcp6_ia_na1_ia_addr1_pltime", &preferred);
+        result = take_seconds(parser, name, "new_dhcp6_ia_na1_ia_addr1_pltime", &leased.preferred_seconds);
     (void)snprintf(name, sizeof(name), "new_dhcp6_ia_na1_ia_addr%d", number);
     text = find(parser, name);
     if (result < 0 || !text)
@@ -290,16 +301,61 @@ static int take_address6(struct parser *parser, int number, int *rank)
         return refuse(parser, known_as, "is no IPv6 address");
     if (!ip_address_is_host(&address))
         return refuse(parser, known_as, "is an address that no host can have");
-    if (preferred > valid) /* RFC 8415 §21.6: such an address is to be discarded */
+    if (leased.preferred_seconds > leased.valid_seconds) /* RFC 8415 §21.6: such an address is to be discarded */
         return refuse(parser, known_as, "is preferred for longer than it is valid");
-    if (valid == 0 || rank_address6(&address, preferred) <= *rank)
-        return 0;
-    *rank = rank_address6(&address, preferred);
-    lease->address = wire_address_from(&address);
-    lease->prefix_length = 128; /* DHCPv6 gives none: what is on link is for router advertisements to say */
-    lease->valid_seconds = valid;
-    lease->preferred_seconds = preferred;
+    leased.address = wire_address_from(&address);
+    if (leased.valid_seconds > 0 && !is_listed(identity, &leased))
+        identity->addresses[identity->count++] = leased;
     return 0;
+}
+
+/* How much better than none: of a scope that has none yet, so that each has its best one; preferred before deprecated
+ * (RFC 6724 §5, rule 3); then what the internet answers. */
+static int rank_address6(const struct wire_leased_address *leased, const bool has_scope[2])
+{
+    return 1 + (has_scope[is_global(leased)] ? 0 : 4) + (leased->preferred_seconds > 0 ? 2 : 0) +
+           (is_global(leased) ? 1 : 0);
+}
+
+/* The best one, taken out of `identity`; among equals the first, in the server's order. */
+static struct wire_leased_address take_best6(struct identity *identity, bool has_scope[2])
+{
+    struct wire_leased_address best;
+    size_t position = 0;
+    int best_rank = 0;
+
+    for (size_t i = 0; i < identity->count; i++) {
+        int rank = rank_address6(&identity->addresses[i], has_scope);
+
+        if (rank > best_rank) {
+            best_rank = rank;
+            position = i;
+        }
+    }
+    best = identity->addresses[position];
+    has_scope[is_global(&best)] = true;
+    identity->count--;
+    memmove(&identity->addresses[position], &identity->addresses[position + 1],
+            (identity->count - position) * sizeof(best));
+    return best;
+}
+
+static void choose_addresses6(struct parser *parser, struct identity *identity)
+{
+    struct wire_lease *lease = &parser->event.lease;
+    bool has_scope[2] = {false, false};
+    struct wire_leased_address best = take_best6(identity, has_scope);
+
+    lease->address = best.address;
+    lease->prefix_length = 128; /* DHCPv6 gives none: what is on link is for router advertisements to say */
+    lease->valid_seconds = best.valid_seconds;
+    lease->preferred_seconds = best.preferred_seconds;
+    while (identity->count > 0 && lease->further_count < LEASE_FURTHER_MAX)
+        lease->further[lease->further_count++] = take_best6(identity, has_scope);
+    for (size_t i = 0; i < identity->count; i++)
+        parser->omissions.addresses[parser->omissions.address_count++] =
+            wire_address_to(&identity->addresses[i].address);
+    parser->omissions.is_identity_longer = find(parser, "new_dhcp6_ia_na1_ia_addr17") != NULL;
 }
 
 static int take_lease6(struct parser *parser)
@@ -307,19 +363,23 @@ static int take_lease6(struct parser *parser)
     static const char renewal_name[] = "new_dhcp6_ia_na1_t1";
     static const char rebinding_name[] = "new_dhcp6_ia_na1_t2";
     struct wire_lease *lease = &parser->event.lease;
+    struct identity identity = {.count = 0};
     int result = 0;
-    int rank = 0;
 
-    for (int number = 1; number <= IDENTITY_ADDRESSES_MAX && result == 0; number++)
-        result = take_address6(parser, number, &rank);
-    if (result == 0 && rank == 0)
+    for (int number = 1; number <= LEASE_IDENTITY_READ_MAX && result == 0; number++)
+        result = take_address6(parser, number, &identity);
+    if (result == 0 && identity.count == 0)
         return refuse(parser, "new_dhcp6_ia_na1_ia_addr1", "is not there, or is not valid any more");
+    if (result == 0)
+        choose_addresses6(parser, &identity);
     if (result == 0)
         result = take_seconds(parser, renewal_name, renewal_name, &lease->renewal_seconds);
     if (result == 0)
         result = take_seconds(parser, rebinding_name, rebinding_name, &lease->rebinding_seconds);
     return result;
 }
+
+static_assert(LEASE_IDENTITY_READ_MAX == 16, "the name of the first variable that is not read");
 
 /* --- the event ----------------------------------------------------------------------------------------- */
 

@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* dhcpcd numbers the addresses of our one IA_NA from 1; these are looked at. */
+#define LEASE_IDENTITY_READ_MAX 16
+
 struct lease_problem {
     const char *variable; /* static */
     const char *reason;   /* static */
@@ -21,14 +24,17 @@ struct lease_problem {
 /* What does not travel on with the rest of a lease. */
 struct lease_omissions {
     size_t routes;
-    bool mtu; /* new_interface_mtu is none */
+    size_t address_count; /* of an IA_NA with more than LEASE_ADDRESSES_MAX */
+    struct ip_address addresses[LEASE_IDENTITY_READ_MAX];
+    bool is_identity_longer; /* there are more than were read */
+    bool mtu;                /* new_interface_mtu is none */
 };
 
 /*
  * Fills *ret, a message that message_validate() accepts. `environment`: NAME=value strings, NULL-terminated; of a name
- * that occurs twice the first counts. Routes that do not fit are left out, but never a default route; *ret_omissions
- * says what was.
- * Returns 0, or -EBADMSG with *ret_problem if not even reason and interface can be told; then *ret is untouched.
+ * that occurs twice the first counts. Routes that do not fit are left out, but never a default route, and addresses
+ * that are too many, but never the best of its scope; *ret_omissions says what was. Returns 0, or -EBADMSG with
+ * *ret_problem if not even reason and interface can be told; then *ret is untouched.
  */
 int lease_environment_parse(const char *const environment[], struct message_lease_event *ret,
                             struct lease_omissions *ret_omissions, struct lease_problem *ret_problem)

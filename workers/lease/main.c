@@ -92,6 +92,23 @@ static int deliver(int fd, const struct message_lease_event *event)
     return taken.revents ? 0 : -ETIMEDOUT;
 }
 
+/* At each renewal again: it goes to dhcpcd's output, and there is no memory here. */
+static void say_omissions(const struct lease_omissions *omissions)
+{
+    char text[IP_ADDRESS_TEXT_SIZE];
+
+    if (omissions->routes > 0)
+        say("anchord-lease: new_classless_static_routes: %zu routes left out\n", omissions->routes);
+    if (omissions->mtu)
+        say("anchord-lease: new_interface_mtu is no MTU, left out\n");
+    for (size_t i = 0; i < omissions->address_count; i++)
+        say("anchord-lease: the server gave more than %d addresses, left out: %s\n", LEASE_ADDRESSES_MAX,
+            ip_address_format(&omissions->addresses[i], text));
+    if (omissions->is_identity_longer)
+        say("anchord-lease: the server gave more than %d addresses, left out: all after those\n",
+            LEASE_IDENTITY_READ_MAX);
+}
+
 int main(void)
 {
     const struct sandbox_profile profile = {.open_files = 8};
@@ -115,10 +132,7 @@ int main(void)
     result = lease_environment_parse((const char *const *)environ, &event, &omissions, &problem);
     if (result < 0)
         return fail(problem.variable, problem.reason);
-    if (omissions.routes > 0)
-        say("anchord-lease: new_classless_static_routes: %zu routes left out\n", omissions.routes);
-    if (omissions.mtu)
-        say("anchord-lease: new_interface_mtu is no MTU, left out\n");
+    say_omissions(&omissions);
     result = deliver(fd, &event);
     if (result == 0)
         return EXIT_STATUS_CLEAN;

@@ -22,8 +22,7 @@ static enum address_origin origin_of(const struct network *network, enum device_
 
     if (side == DEVICE_SIDE_SHARED && is_claimed(network, &address->address))
         return ADDRESS_ORIGIN_CLAIMED;
-    if (side == DEVICE_SIDE_EXTERNAL &&
-        (address_is_leased(address) || (lease->is_held && ip_address_equal(&lease->lease.address, &address->address))))
+    if (side == DEVICE_SIDE_EXTERNAL && (address_is_leased(address) || known_lease_names(lease, &address->address)))
         return ADDRESS_ORIGIN_LEASE;
     return address->flags & IFA_F_PERMANENT ? ADDRESS_ORIGIN_DOCKER : ADDRESS_ORIGIN_SLAAC;
 }

@@ -78,22 +78,47 @@ static const struct ip_address *leased_address(const struct network *network, si
     return addresses->has_in_force ? &addresses->in_force.address : NULL;
 }
 
+/* The link whose network, in *ret, a leased address lies in, which is said; or NULL. */
+static const struct network_link *find_reason(const struct network *network, const struct ip_address *address,
+                                              struct ip_subnet *ret)
+{
+    char text[IP_ADDRESS_TEXT_SIZE];
+    char inner_text[IP_SUBNET_TEXT_SIZE];
+    const struct network_link *link = network_find_inner_around(network, address, ret);
+
+    if (link)
+        log_error("leased address given up: it lies in an inner network",
+                  LOG_TEXT("address", ip_address_format(address, text)),
+                  LOG_TEXT("inner", ip_subnet_format(ret, inner_text)), LOG_TEXT("interface", link->name));
+    return link;
+}
+
+static void refuse_inner_further(const struct network *network, struct known_lease *state)
+{
+    struct lease *lease = &state->lease;
+    struct ip_subnet inner;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < lease->further_count; i++) {
+        if (find_reason(network, &lease->further[i].address, &inner))
+            continue;
+        lease->further[kept] = lease->further[i];
+        state->further[kept++] = state->further[i];
+    }
+    lease->further_count = kept;
+}
+
 void network_refuse_inner_leases(struct network *network)
 {
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct ip_address *address = leased_address(network, i);
-        char text[IP_ADDRESS_TEXT_SIZE];
-        char inner_text[IP_SUBNET_TEXT_SIZE];
         const struct network_link *link;
         struct ip_subnet inner;
 
-        link = address ? network_find_inner_around(network, address, &inner) : NULL;
-        if (!link)
-            continue;
-        log_error("leased address given up: it lies in an inner network",
-                  LOG_TEXT("address", ip_address_format(address, text)),
-                  LOG_TEXT("inner", ip_subnet_format(&inner, inner_text)), LOG_TEXT("interface", link->name));
-        give_up_lease(network, i, link, &inner);
+        refuse_inner_further(network, &network->addresses[i].lease);
+        link = address ? find_reason(network, address, &inner) : NULL;
+        if (link)
+            give_up_lease(network, i, link, &inner);
     }
 }
 

@@ -21,14 +21,15 @@
 /* The external interface's addresses of one family, as far as they are ours to decide. */
 struct family_addresses {
     struct known_lease lease;
-    struct wanted_address written; /* the lease as last given to the kernel, on link `written_index` */
+    /* The lease as last given to the kernel, on link `written_index`, by number. */
+    struct wanted_address written[LEASE_ADDRESSES_MAX];
     uint32_t written_index;
     uint64_t complete_since; /* CLOCK_BOOTTIME, microseconds: of the plan; 0 while it is not */
     bool has_in_force;
     struct lease in_force;    /* whose gateway and routes are used: of the address that serves */
     int failure;              /* of the last turn: why an address could not be added; or 0 */
     struct wire_lease judged; /* the last one, without its times: what is refused of it is said once */
-    bool is_duplicate;        /* the kernel's detection found the leased address on the link */
+    bool is_duplicate;        /* the kernel's detection found the lease's first address on the link */
     bool owes_answer;         /* LEASE_APPLIED, for the generation below */
     uint64_t generation;      /* of the last LEASE */
 };
@@ -142,6 +143,9 @@ void network_report_inner(struct network *network);
  * announcer finds it. */
 void network_report_duplicate(struct network *network, const struct network_link *link,
                               const struct ip_address *address);
+
+/* Nobody wants `address` any more. */
+void network_forget_duplicate(struct network *network, const struct ip_address *address);
 
 /* The announcer's answer about any address: says who has a duplicate. */
 void network_report_duplicate_holder(struct network *network, const struct message_probed *answer);

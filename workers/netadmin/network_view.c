@@ -52,12 +52,20 @@ static void list_inner(const struct network *network, const struct network_link 
     }
 }
 
+static void list_leased(const struct known_lease *lease, struct egress_preference *preference)
+{
+    if (!lease->is_held)
+        return;
+    preference->leased[preference->leased_count++] = lease->lease.address;
+    for (size_t i = 0; i < lease->lease.further_count; i++)
+        preference->leased[preference->leased_count++] = lease->lease.further[i].address;
+}
+
 bool network_get_view(const struct network *network, struct network_view *ret)
 {
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
     const struct advertised_network *advertised = router_watch_find(&network->routers);
-    const struct known_lease *lease = &network->addresses[FAMILY_INDEX_6].lease;
     struct egress_preference preference = {.is_bootstrap = network->ground.address_mode == ADDRESS_MODE_BOOTSTRAP};
     struct network_link believed;
     struct egress_choice egress;
@@ -65,8 +73,7 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     if (!external || !shared)
         return false;
     believed = network_external_without_inner(network, external);
-    if (lease->is_held)
-        preference.leased = lease->lease.address;
+    list_leased(&network->addresses[FAMILY_INDEX_6].lease, &preference);
     if (advertised) {
         preference.advertised = advertised->prefixes;
         preference.advertised_count = advertised->prefix_count;

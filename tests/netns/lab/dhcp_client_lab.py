@@ -58,10 +58,9 @@ HELD, LOST, UNUSABLE = 1, 2, 6
 def lease_event(kind=HELD, family=4, interface=LINK, reason="BOUND", address="10.77.0.50", prefix_length=24, seconds=60,
                 problem=""):
     """A LEASE_EVENT (protocol/messages_lease.h)."""
-    lease = bytes(68 + 20 * 4 + 44 * 64)
+    lease = bytes(messages.LEASE_SIZE)
     if kind == HELD:
-        lease = (messages.address(address) + bytes(20) + struct.pack("=BBxx4I2I", prefix_length, 0, seconds, seconds, 0, 0, 0, 0) +
-                 bytes(20 * 4 + 44 * 64))
+        lease = messages.wire_lease(f"{address}/{prefix_length}", valid=seconds)
     body = struct.pack("=II16s16sI", kind, family, interface.encode(), reason.encode(), 0) + lease + struct.pack("160s", problem.encode())
     return messages.message(message_types()["LEASE_EVENT"], body)
 
@@ -155,6 +154,10 @@ class DhcpLab:
 
     def acquired(self, family, count=1, timeout=15):
         return self.process.wait_for(msg="lease acquired", family=family, count=count, timeout=timeout)
+
+    def further_told(self):
+        """As below the further addresses of IPv6 leases."""
+        return [record["further"] for record in self.process.find(event="lease", family=6)]
 
     def leases_told(self, family):
         """What netadmin was told, in order: the address, or None for no lease."""

@@ -42,7 +42,10 @@ HELD_HEAD = struct.Struct("=I16s6sBx")
 HELD_SIZE = HELD_HEAD.size + ADDRESS.size
 LEASE_ROUTERS_MAX, LEASE_ROUTES_MAX, LEASE_FOREVER = 4, 64, 2**32 - 1
 ROUTE_SIZE = 2 * ADDRESS.size + 4
-LEASE_SIZE = 68 + LEASE_ROUTERS_MAX * ADDRESS.size + LEASE_ROUTES_MAX * ROUTE_SIZE
+LEASE_FURTHER_MAX = 3
+FURTHER_SIZE = ADDRESS.size + 8
+LEASE_FURTHER_AT = 68 + LEASE_ROUTERS_MAX * ADDRESS.size + LEASE_ROUTES_MAX * ROUTE_SIZE
+LEASE_SIZE = LEASE_FURTHER_AT + 4 + LEASE_FURTHER_MAX * FURTHER_SIZE
 APPLIED_BODY = struct.Struct("=iI4I2I160s")
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items()}
@@ -202,9 +205,9 @@ def parse_links(body):
     return links
 
 
-def wire_lease(text, server=None, valid=3600, preferred=None, routers=(), routes=None, mtu=0):
+def wire_lease(text, server=None, valid=3600, preferred=None, routers=(), routes=None, mtu=0, further=()):
     """A wire_lease of `text`, address/prefix. `routes` is option 121: (destination/prefix, gateway), or None when the
-    server did not send it."""
+    server did not send it; `further`: (address, valid, preferred) of the same IA_NA."""
     own, prefix = text.split("/")
     unspecified = "::" if ":" in own else "0.0.0.0"
     body = address(own) + address(server)
@@ -214,6 +217,8 @@ def wire_lease(text, server=None, valid=3600, preferred=None, routers=(), routes
     for destination, gateway in routes or ():
         first, length = destination.split("/")
         body += address(first) + address(gateway or unspecified) + struct.pack("=B3x", int(length))
+    body = body.ljust(LEASE_FURTHER_AT, b"\0") + struct.pack("=I", len(further))
+    body += b"".join(address(own) + struct.pack("=2I", *seconds) for own, *seconds in further)
     return body.ljust(LEASE_SIZE, b"\0")
 
 

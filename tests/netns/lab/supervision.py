@@ -15,6 +15,8 @@ import subprocess
 import threading
 import time
 
+import messages
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 WATCHER_USER = 24941
 NETADMIN_USER = 24942
@@ -58,10 +60,15 @@ def apply_lease(generation, body):
     length, prefix_length = (4 if family == 4 else 16), body[8 + 8 + 40]
     text = socket.inet_ntop(socket.AF_INET if family == 4 else socket.AF_INET6, body[20:20 + length])
     reason = BEHAVIOUR.get("refuse_lease", "") if text.startswith(BEHAVIOUR.get("refuse_address", "")) else ""
-    if is_held and not reason:
-        os.spawnv(os.P_WAIT, "/sbin/ip", ["ip", "address", "replace", f"{{text}}/{{prefix_length}}", "dev",
+    at = 16 + {further_at}
+    count, = struct.unpack_from("=I", body, at)
+    further = [socket.inet_ntop(socket.AF_INET6, body[first + 4:first + 20])
+               for first in range(at + 4, at + 4 + count * {further_size}, {further_size})]
+    for address in [text, *further] if is_held and not reason else []:
+        os.spawnv(os.P_WAIT, "/sbin/ip", ["ip", "address", "replace", f"{{address}}/{{prefix_length}}", "dev",
                                           BEHAVIOUR["external_link"], *(["nodad"] if family == 6 else [])])
-    tell(event="lease", family=family, held=bool(is_held), address=text if is_held else None, generation=generation)
+    tell(event="lease", family=family, held=bool(is_held), address=text if is_held else None, further=further,
+         generation=generation)
     send(channel, "LEASE_APPLIED", generation, struct.pack("=Ii160s", family, -1 if reason else 0, reason.encode()))
     if is_held and not reason and family == 4 and "take_back" in BEHAVIOUR:
         later = BEHAVIOUR["refuse_lease"] = BEHAVIOUR.pop("take_back")
@@ -248,7 +255,8 @@ class Supervision:
     def install_stand_in(self, name, **behaviour):
         path = self.workers / f"anchord-{name}"
         path.unlink(missing_ok=True)
-        path.write_text(STAND_IN.format(name=name, types=message_types(), behaviour=behaviour))
+        path.write_text(STAND_IN.format(name=name, types=message_types(), behaviour=behaviour,
+                                        further_at=messages.LEASE_FURTHER_AT, further_size=messages.FURTHER_SIZE))
         path.chmod(0o755)
 
     def install_stand_ins(self, **behaviours):

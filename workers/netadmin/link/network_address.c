@@ -72,7 +72,7 @@ bool network_awaits_element(const struct network *network)
 static bool is_written(const struct family_addresses *addresses, const struct network_link *link,
                        const struct wanted_address *wanted)
 {
-    const struct wanted_address *written = &addresses->written;
+    const struct wanted_address *written = &addresses->written[wanted->number];
 
     return addresses->written_index == link->index && written->valid_until == wanted->valid_until &&
            written->preferred_until == wanted->preferred_until &&
@@ -137,7 +137,9 @@ static int put_wanted(struct network *network, size_t family_index, const struct
         return result;
     report_put(before, link, wanted);
     if (wanted->is_lease) {
-        addresses->written = *wanted;
+        if (addresses->written_index != link->index)
+            memset(addresses->written, 0, sizeof(addresses->written));
+        addresses->written[wanted->number] = *wanted;
         addresses->written_index = link->index;
     }
     return 0;
@@ -147,7 +149,7 @@ static int put_wanted(struct network *network, size_t family_index, const struct
  * wanted now. */
 static bool choose_in_force(struct family_addresses *addresses, const struct address_plan *plan, uint64_t now)
 {
-    bool has_lease = plan->wanted_count > 0 && plan->wanted[plan->wanted_count - 1].is_lease;
+    bool has_lease = plan->has_lease;
     bool differs;
 
     if (!plan->is_complete) {
@@ -230,11 +232,17 @@ void network_note_duplicate(struct network *network, const struct network_link *
                             const struct link_address *address)
 {
     struct family_addresses *addresses = &network->addresses[address->address.family == IP_FAMILY_6];
+    struct known_lease *lease = &addresses->lease;
 
-    if (addresses->lease.is_held && ip_address_equal(&addresses->lease.lease.address, &address->address))
+    if (lease->is_held && ip_address_equal(&lease->lease.address, &address->address)) {
         addresses->is_duplicate = true;
-    else
-        network_report_duplicate(network, link, &address->address);
+        return;
+    }
+    for (size_t i = 0; lease->is_held && i < lease->lease.further_count; i++) {
+        if (ip_address_equal(&lease->lease.further[i].address, &address->address))
+            lease->further[i].is_duplicate = true;
+    }
+    network_report_duplicate(network, link, &address->address);
 }
 
 int network_adopt_lease(struct network *network, const struct family_state *family)
@@ -321,7 +329,6 @@ static void settle_lease(struct network *network, size_t family_index)
 {
     struct family_addresses *addresses = &network->addresses[family_index];
     struct address_plan *plan = &network->plans[family_index];
-    bool is_wanted = plan->wanted_count > 0 && plan->wanted[plan->wanted_count - 1].is_lease;
 
     if (addresses->is_duplicate) {
         addresses->is_duplicate = false;
@@ -335,7 +342,7 @@ static void settle_lease(struct network *network, size_t family_index)
     if (addresses->failure < 0)
         network_answer_lease(network, family_index, addresses->failure,
                              network->ground.failures[step_of(family_index)]);
-    else if (addresses->lease.is_held && !is_wanted && addresses->lease.valid_until != TIME_NEVER)
+    else if (addresses->lease.is_held && !plan->has_lease)
         network_answer_lease(network, family_index, -ETIME, "the lease is over");
     else if (plan->is_complete)
         network_answer_lease(network, family_index, 0, "");

@@ -3,8 +3,8 @@
  * §5.4); see network_internal.h. Runs in anchord-netadmin, no privilege.
  *
  * An autoconfigured address is removed by the kernel without a word, and made anew with each advertisement: it is said
- * once, until it can be used. The kernel does not say who has it, so the announcer is asked. A leased address is not
- * ours to tell of: the server hears of it (network_address.c).
+ * once, until it can be used. The kernel does not say who has it, so the announcer is asked. The first address of a
+ * lease is not ours to tell of: the server hears of it (network_address.c).
  */
 #include "common/log.h"
 #include "workers/netadmin/network_internal.h"
@@ -57,6 +57,14 @@ void network_report_duplicate_holder(struct network *network, const struct messa
     known->holder = answer->holder;
     log_error("the host that has this address", LOG_TEXT("address", ip_address_format(&address, text)),
               LOG_TEXT("interface", answer->target.name), LOG_TEXT("mac", mac_address_format(&answer->holder, mac)));
+}
+
+void network_forget_duplicate(struct network *network, const struct ip_address *address)
+{
+    struct duplicate *known = find(network, address);
+
+    if (known)
+        *known = network->duplicates[--network->duplicate_count];
 }
 
 /* By the last reading: permanent addresses stay, unusable; others that can be used now are nobody else's any more. */

@@ -13,7 +13,7 @@ static void on_refused(const char *object, const char *reason, void *userdata)
 {
     const struct network *network = userdata;
 
-    log_warn("lease: gateway, route or MTU refused, the rest of it is used", LOG_TEXT("refused", object),
+    log_warn("lease: address, gateway, route or MTU refused, the rest of it is used", LOG_TEXT("refused", object),
              LOG_TEXT("network", network->ground.topology.external.name), LOG_TEXT("reason", reason));
 }
 
@@ -30,6 +30,8 @@ static bool is_news(struct family_addresses *addresses, const struct wire_lease 
     struct wire_lease judged = *lease;
 
     judged.valid_seconds = judged.preferred_seconds = judged.renewal_seconds = judged.rebinding_seconds = 0;
+    for (uint32_t i = 0; i < LEASE_FURTHER_MAX; i++)
+        judged.further[i].valid_seconds = judged.further[i].preferred_seconds = 0;
     if (memcmp(&addresses->judged, &judged, sizeof(judged)) == 0)
         return false;
     addresses->judged = judged;
@@ -57,6 +59,30 @@ static uint64_t end_of(uint64_t received, uint32_t seconds)
     return seconds == LEASE_SECONDS_FOREVER ? TIME_NEVER : received + seconds * MICROSECONDS_PER_SECOND;
 }
 
+static void take_lifetimes(const struct message_lease *message, struct known_lease *state)
+{
+    state->valid_until = end_of(message->received, message->lease.valid_seconds);
+    state->preferred_until = end_of(message->received, message->lease.preferred_seconds);
+    for (size_t i = 0; i < state->lease.further_count; i++) {
+        const struct further_address *further = &state->lease.further[i];
+
+        state->further[i] = (struct known_further){
+            .valid_until = end_of(message->received, further->valid_seconds),
+            .preferred_until = end_of(message->received, further->preferred_seconds),
+        };
+    }
+}
+
+/* What somebody else has is no problem any more once the server does not give it. */
+static void forget_duplicates(struct network *network, const struct known_lease *before,
+                              const struct known_lease *after)
+{
+    for (size_t i = 0; i < before->lease.further_count; i++) {
+        if (before->further[i].is_duplicate && !known_lease_names(after, &before->lease.further[i].address))
+            network_forget_duplicate(network, &before->lease.further[i].address);
+    }
+}
+
 static int refuse(int error, const char *text, char reason[REASON_SIZE])
 {
     text_copy_cut(reason, REASON_SIZE, text);
@@ -79,8 +105,8 @@ int network_set_lease(struct network *network, const struct message_lease *messa
         result = check(network, message, &state.lease, reason);
     if (result < 0)
         return result;
-    state.valid_until = end_of(message->received, message->lease.valid_seconds);
-    state.preferred_until = end_of(message->received, message->lease.preferred_seconds);
+    take_lifetimes(message, &state);
+    forget_duplicates(network, &addresses->lease, &state);
     addresses->lease = state;
     addresses->generation = message->header.generation;
     addresses->owes_answer = true;

@@ -31,9 +31,15 @@ const struct link_address *address_plan_find(const struct network_link *link, co
     return NULL;
 }
 
-static bool is_in_time(const struct known_lease *lease, uint64_t now)
+bool known_lease_names(const struct known_lease *lease, const struct ip_address *address)
 {
-    return lease->valid_until == TIME_NEVER || lease->valid_until > now + LEASE_END_MARGIN;
+    if (!lease->is_held)
+        return false;
+    for (size_t i = 0; i < lease->lease.further_count; i++) {
+        if (ip_address_equal(&lease->lease.further[i].address, address))
+            return true;
+    }
+    return ip_address_equal(&lease->lease.address, address);
 }
 
 static bool holds_leased(const struct address_inputs *inputs)
@@ -58,37 +64,61 @@ static void want_bootstrap(const struct address_inputs *inputs, struct address_p
     };
 }
 
+/* One address of the lease. When the server gives the address that Docker gave, it is Docker's, for good: with IPv6,
+ * where that one stays. */
+static void want_leased(const struct address_inputs *inputs, struct address_plan *plan,
+                        const struct wanted_address *leased)
+{
+    const struct ip_address *address = &leased->address.address;
+
+    if (leased->valid_until != TIME_NEVER && leased->valid_until <= inputs->now + LEASE_END_MARGIN)
+        return;
+    plan->has_lease = true;
+    if (inputs->family == IP_FAMILY_6 && ip_address_equal(address, &inputs->bootstrap.address))
+        return;
+    plan->wanted[plan->wanted_count++] = *leased;
+    if (leased->valid_until != TIME_NEVER && leased->valid_until - LEASE_END_MARGIN < plan->next)
+        plan->next = leased->valid_until - LEASE_END_MARGIN;
+}
+
+static struct wanted_address leased_address(const struct ip_address *address, uint8_t prefix_length, size_t number)
+{
+    return (struct wanted_address){
+        .address = {.address = *address, .prefix_length = prefix_length, .protocol = ROUTE_PROTOCOL},
+        .is_lease = true,
+        .number = number,
+    };
+}
+
 static void want_lease(const struct address_inputs *inputs, struct address_plan *plan)
 {
     const struct known_lease *state = inputs->lease;
+    struct wanted_address leased = leased_address(&state->lease.address, state->lease.prefix_length, 0);
 
-    plan->wanted[plan->wanted_count++] = (struct wanted_address){
-        .address =
-            {
-                .address = state->lease.address,
-                .prefix_length = state->lease.prefix_length,
-                .protocol = ROUTE_PROTOCOL,
-            },
-        .valid_until = state->valid_until,
-        .preferred_until = state->preferred_until,
-        .is_lease = true,
-    };
-    if (state->valid_until != TIME_NEVER)
-        plan->next = state->valid_until - LEASE_END_MARGIN;
+    if (!inputs->takes_leases || !state->is_held)
+        return;
+    leased.valid_until = state->valid_until;
+    leased.preferred_until = state->preferred_until;
+    want_leased(inputs, plan, &leased);
+    for (size_t i = 0; i < state->lease.further_count; i++) {
+        leased = leased_address(&state->lease.further[i].address, ip_family_bits(inputs->family), i + 1);
+        leased.valid_until = state->further[i].valid_until;
+        leased.preferred_until = state->further[i].preferred_until;
+        if (!state->further[i].is_duplicate)
+            want_leased(inputs, plan, &leased);
+    }
 }
 
-/* IPv6 hosts have many addresses: Docker's stays beside the leased one, which only takes over as the identity (NAT-8).
- * When the server gives the same address it is Docker's, for good. */
+/* IPv6 hosts have many addresses: Docker's stays beside the leased ones, which only take over as the identity (NAT-8).
+ */
 static void list_wanted(const struct address_inputs *inputs, struct address_plan *plan)
 {
-    bool has_lease = inputs->takes_leases && inputs->lease->is_held && is_in_time(inputs->lease, inputs->now);
-    bool is_bootstrap = ip_address_equal(&inputs->lease->lease.address, &inputs->bootstrap.address);
-
     plan->is_adopted = inputs->takes_leases && !inputs->lease->is_known && holds_leased(inputs);
-    if (inputs->family == IP_FAMILY_6 || (!has_lease && !plan->is_adopted))
+    if (inputs->family == IP_FAMILY_6)
         want_bootstrap(inputs, plan);
-    if (has_lease && (inputs->family == IP_FAMILY_4 || !is_bootstrap))
-        want_lease(inputs, plan);
+    want_lease(inputs, plan);
+    if (inputs->family == IP_FAMILY_4 && !plan->has_lease && !plan->is_adopted)
+        want_bootstrap(inputs, plan);
 }
 
 static void compare(const struct address_inputs *inputs, struct address_plan *plan)

@@ -22,6 +22,12 @@
  */
 #define LEASE_END_MARGIN UINT64_C(1000000)
 
+struct known_further {
+    uint64_t valid_until; /* as below */
+    uint64_t preferred_until;
+    bool is_duplicate; /* somebody else has it: it is not wanted before the server gives it again */
+};
+
 /* What is known of one family's lease. Zero: nothing yet. */
 struct known_lease {
     bool is_known; /* the supervisor has told of it, be it that there is none */
@@ -29,6 +35,7 @@ struct known_lease {
     struct lease lease;
     uint64_t valid_until; /* microseconds of CLOCK_BOOTTIME, or TIME_NEVER */
     uint64_t preferred_until;
+    struct known_further further[LEASE_FURTHER_MAX]; /* of lease.further, in its order */
 };
 
 struct address_inputs {
@@ -45,13 +52,15 @@ struct wanted_address {
     uint64_t valid_until;
     uint64_t preferred_until;
     bool is_lease;
-    bool serves; /* the link holds it, and it can be used */
+    size_t number; /* within the lease: 0 for its first address */
+    bool serves;   /* the link holds it, and it can be used */
 };
 
 struct address_plan {
-    /* IPv4: the leased address or the bootstrap address. IPv6: the bootstrap address, and the leased one beside it. */
+    /* IPv4: the leased address or the bootstrap address. IPv6: the bootstrap address, and the leased ones beside it. */
     size_t wanted_count;
-    struct wanted_address wanted[2];
+    struct wanted_address wanted[1 + LEASE_ADDRESSES_MAX];
+    bool has_lease;   /* that is not over, though all it gave may be Docker's address */
     bool is_complete; /* all of them serve */
     bool is_adopted;  /* a predecessor's lease is there and nobody told of it yet: it serves until it ends */
     /* What has to go, once the plan is complete. */
@@ -67,6 +76,9 @@ struct address_plan address_plan_make(const struct address_inputs *inputs);
 
 /* The link's own entry of `address`, or NULL. IPv6 has one entry an address, IPv4 one for each prefix length. */
 const struct link_address *address_plan_find(const struct network_link *link, const struct link_address *address);
+
+/* Whether the lease, which is held, gave `address`. */
+bool known_lease_names(const struct known_lease *lease, const struct ip_address *address);
 
 /* Whether a lease, be it a predecessor's, brought this address to the external interface. */
 bool address_is_leased(const struct link_address *address);

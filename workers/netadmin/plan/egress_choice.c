@@ -23,11 +23,21 @@ static bool is_autoconfigured(const struct link_address *address)
            address->flags & IFA_F_MANAGETEMPADDR;
 }
 
+/* Its place among those that were leased; their number when it is none of them. */
+static size_t lease_position(const struct link_address *address, const struct egress_preference *preference)
+{
+    size_t position = 0;
+
+    while (position < preference->leased_count && !ip_address_equal(&address->address, &preference->leased[position]))
+        position++;
+    return position;
+}
+
 static enum address_rank address_rank(const struct link_address *address, const struct egress_preference *preference)
 {
     if (address->flags & (IFA_F_TEMPORARY | IFA_F_DEPRECATED))
         return RANK_LAST_RESORT;
-    if (address_is_leased(address) || ip_address_equal(&address->address, &preference->leased))
+    if (address_is_leased(address) || lease_position(address, preference) < preference->leased_count)
         return RANK_LEASED;
     if (is_autoconfigured(address))
         return RANK_AUTOCONFIGURED;
@@ -48,9 +58,13 @@ static bool is_better(const struct link_address *a, const struct link_address *b
                       const struct egress_preference *preference)
 {
     bool a_is_advertised = is_advertised(a, preference);
+    size_t a_position = lease_position(a, preference);
+    size_t b_position = lease_position(b, preference);
 
     if (a_is_advertised != is_advertised(b, preference))
         return a_is_advertised;
+    if (a_position != b_position)
+        return a_position < b_position;
     if (a->created != b->created)
         return (int32_t)(a->created - b->created) > 0;
     return ip_address_compare(&a->address, &b->address) < 0;

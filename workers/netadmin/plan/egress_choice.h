@@ -7,6 +7,7 @@
 #pragma once
 
 #include "common/address.h"
+#include "protocol/messages.h"
 #include "workers/netadmin/plan/links.h"
 
 #include <stdbool.h>
@@ -18,8 +19,9 @@ struct egress_choice {
 
 /* Which address is the identity (NAT-8). */
 struct egress_preference {
-    bool is_bootstrap;        /* the address mode (ADDR-1): Docker's address comes first, and nothing was leased */
-    struct ip_address leased; /* by DHCPv6 (IA_NA), as far as is known; or none */
+    bool is_bootstrap; /* the address mode (ADDR-1): Docker's address comes first, and nothing was leased */
+    struct ip_address leased[LEASE_ADDRESSES_MAX]; /* by DHCPv6 (IA_NA), as far as is known; the best first */
+    size_t leased_count;
     const struct ip_subnet *advertised; /* what the router in use advertised last; NULL: nobody told */
     size_t advertised_count;
 };
@@ -27,7 +29,8 @@ struct egress_preference {
 /*
  * Chooses among the usable addresses of the external interface: leased before SLAAC before Docker's, or Docker's first
  * in bootstrap mode. Temporary or deprecated ones (RFC 8981, RFC 4862 §5.5.4) are taken only when there is nothing
- * else. Among equals one of a prefix that the router in use advertised last; else the youngest, as the kernel's own
- * choice (net/ipv6/addrconf.c puts it in front); else the lowest, so that the choice is stable.
+ * else. Among equals one of a prefix that the router in use advertised last; else the better one of a lease; else the
+ * youngest, as the kernel's own choice (net/ipv6/addrconf.c puts it in front); else the lowest, so that the choice is
+ * stable.
  */
 struct egress_choice egress_choose(const struct network_link *external, const struct egress_preference *preference);

@@ -103,24 +103,71 @@ static const char *check_address6(const struct examination *examination, const s
     return examination->wire->router_count || examination->wire->route_count ? "DHCPv6 has no routes" : NULL;
 }
 
+/* Of any address of a lease; NULL, or why it cannot be ours. */
+static const char *check_own(const struct examination *examination, const struct ip_address *address)
+{
+    const char *inner = why_inner_address(examination, address);
+
+    if (!ip_address_is_host(address) || ip_address_is_link_local(address))
+        return "no host's address";
+    if (inner)
+        return inner;
+    return is_of_another_link(examination->policy, address) ? "the address of another interface" : NULL;
+}
+
 static const char *check_address(const struct examination *examination, uint8_t family)
 {
     const struct lease *lease = examination->lease;
     struct ip_subnet subnet = {lease->address, lease->prefix_length};
-    const char *inner = why_inner_address(examination, &lease->address);
+    const char *refused;
 
     if (lease->address.family != family || lease->prefix_length == 0 || lease->prefix_length > ip_family_bits(family))
         return "address or prefix of another family";
-    if (!ip_address_is_host(&lease->address) || ip_address_is_link_local(&lease->address))
-        return "no host's address";
-    if (inner)
-        return inner;
-    if (is_of_another_link(examination->policy, &lease->address))
-        return "the address of another interface";
+    refused = check_own(examination, &lease->address);
+    if (refused)
+        return refused;
     if (examination->wire->valid_seconds == 0 ||
         examination->wire->preferred_seconds > examination->wire->valid_seconds)
         return "lifetimes make no sense";
     return family == IP_FAMILY_4 ? check_address4(&subnet) : check_address6(examination, &subnet);
+}
+
+static const char *check_further(const struct examination *examination, const struct wire_leased_address *wire,
+                                 const struct ip_address *address)
+{
+    const struct lease *lease = examination->lease;
+    const char *refused = check_own(examination, address);
+
+    if (refused)
+        return refused;
+    if (address->family != IP_FAMILY_6 || lease->address.family != IP_FAMILY_6 || !is_global_or_unique_local(address))
+        return "neither a global nor a unique local address";
+    for (size_t i = 0; i < lease->further_count; i++) {
+        if (ip_address_equal(&lease->further[i].address, address))
+            return "named twice";
+    }
+    if (ip_address_equal(&lease->address, address))
+        return "named twice";
+    return wire->valid_seconds == 0 || wire->preferred_seconds > wire->valid_seconds ? "lifetimes make no sense" : NULL;
+}
+
+/* The others of the IA_NA; each is worth its own. */
+static void take_further(struct examination *examination)
+{
+    struct lease *lease = examination->lease;
+
+    for (uint32_t i = 0; i < examination->wire->further_count && i < LEASE_FURTHER_MAX; i++) {
+        const struct wire_leased_address *wire = &examination->wire->further[i];
+        struct ip_address address = wire_address_to(&wire->address);
+        const char *reason = check_further(examination, wire, &address);
+        char text[IP_ADDRESS_TEXT_SIZE];
+
+        if (!reason)
+            lease->further[lease->further_count++] =
+                (struct further_address){address, wire->valid_seconds, wire->preferred_seconds};
+        else
+            examination->policy->on_refused(ip_address_format(&address, text), reason, examination->policy->userdata);
+    }
 }
 
 bool lease_has_on_link(const struct lease *lease, const struct ip_address *address)
@@ -320,5 +367,6 @@ int lease_policy_check(const struct lease_policy *policy, uint8_t family, const 
     if (!wire->ignores_routers)
         take_router(&examination);
     take_mtu(&examination);
+    take_further(&examination);
     return 0;
 }

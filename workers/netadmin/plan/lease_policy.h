@@ -19,6 +19,13 @@ struct lease_route {
     struct ip_address gateway; /* family none: on link */
 };
 
+/* One more of an IA_NA; always a /128. */
+struct further_address {
+    struct ip_address address;
+    uint32_t valid_seconds;
+    uint32_t preferred_seconds;
+};
+
 /* What was taken of a lease. */
 struct lease {
     struct ip_address address;
@@ -27,6 +34,8 @@ struct lease {
     uint32_t mtu;              /* of the way to all that is behind a router, bytes; 0: the link's */
     size_t route_count;
     struct lease_route routes[LEASE_ROUTES_MAX];
+    size_t further_count;
+    struct further_address further[LEASE_FURTHER_MAX];
 };
 
 struct lease_policy {
@@ -35,7 +44,7 @@ struct lease_policy {
     const struct wire_network *shared;
     const struct link_table *links;
     uint32_t external_index; /* 0: the link is not there now */
-    /* Called for each gateway, route or MTU that is left out, while the rest of the lease is taken. */
+    /* Called for each further address, gateway, route or MTU that is left out, while the rest of the lease is taken. */
     void (*on_refused)(const char *object, const char *reason, void *userdata);
     void *userdata;
 };
