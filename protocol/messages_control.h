@@ -70,7 +70,7 @@ enum finding_kind {
     FINDING_UNREPAIRED,  /* `container` needs another network namespace, or help to get it (LIFE-4) */
     FINDING_DETACHED,    /* `container` is not on the network that it is to stay on (LIFE-5) */
     FINDING_DOCKER_AWAY, /* Docker, which stands as `container`, cannot be read */
-    FINDING_EXTERNAL,    /* of the external network, or of our address on it; `container` is ours */
+    FINDING_EXTERNAL,    /* of the external network, our address or interface on it; `container` is ours */
     FINDING_KIND_MAX_,
 };
 

@@ -417,6 +417,35 @@ def test_a_router_on_the_lan_is_named_with_the_line_for_the_engine(lab, docker, 
     assert said["level"] == level and said["compose"].startswith(line) and said["interface"] == "eth1"
 
 
+ROUTER_TEXT = ("on the LAN this is an IPv6 router: it answers for the subnet's router address and says so to the neighbours; "
+               'networks: {dmz: {driver_opts: {com.docker.network.endpoint.sysctls: '
+               '"net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2"}}}')
+IGNORES_TEXT = ("external interface ignores router advertisements: accept_ra is below 2 while forwarding is on; "
+                "sysctls: {net.ipv6.conf.eth1.accept_ra: \"2\"}")
+
+
+@pytest.mark.parametrize("api, flags, text", [
+    ("1.48", watcher_lab.IPV6_FORWARDS | watcher_lab.IPV6_ACCEPTS_RA, ROUTER_TEXT),
+    ("1.41", watcher_lab.IPV6_FORWARDS | watcher_lab.IPV6_ACCEPTS_RA, None),  # no line could mend it
+    ("1.41", watcher_lab.IPV6_FORWARDS, IGNORES_TEXT),
+], ids=["router", "router-that-must-be", "ignores"])
+def test_what_the_interface_lacks_is_a_problem_of_status_while_it_lasts(lab, docker, api, flags, text):
+    """ADDR-14: under Problems with the line that mends it; gone when a new container has it right."""
+    docker.versions = docker.versions | {"ApiVersion": api}
+    docker.put(web())
+    watcher = lab.start(link=False, poll=0.3)
+
+    def links(of_external):
+        return [watcher_lab.link_item(2, "eth0", SHARED_MAC, 0), watcher_lab.link_item(3, "eth1", EXTERNAL_MAC, of_external)]
+
+    watcher.link(links(flags))
+    watcher.link_control()
+    wanted = [("mail-anchord-1", text)] if text else None
+    watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds and kinds.get(watcher_lab.FINDING_EXTERNAL) == wanted)
+    watcher.netadmin.send(*watcher_lab.links(links(watcher_lab.IPV6_ACCEPTS_RA)))
+    watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds and watcher_lab.FINDING_EXTERNAL not in kinds)
+
+
 def test_a_new_netadmin_gets_the_whole_state(lab, docker):
     """Architecture: after each LINK, in full; the watcher lives on."""
     docker.put(web())

@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "workers/watcher/ipv6_advice.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ADDR-9: how long a network may take to be attached after the API first answered. */
@@ -341,19 +342,34 @@ const struct external_advice *discovery_external_advice(const struct discovery *
     return &discovery->external_advice;
 }
 
+/* A problem, unless no line of Compose could mend it on this engine. */
+static void advise_on_ipv6(struct discovery *discovery, enum ipv6_fault fault, enum log_level level, const char *remedy)
+{
+    struct external_advice *advice = &discovery->external_advice;
+
+    advice->ipv6[0] = '\0';
+    if (fault != IPV6_FAULT_NONE && level > LOG_LEVEL_INFO)
+        (void)snprintf(advice->ipv6, sizeof(advice->ipv6), "%s; %s", ipv6_fault_message(fault), remedy);
+    text_copy_cut(advice->container, sizeof(advice->container), discovery->own.name);
+    discovery->callbacks.on_advice(discovery->callbacks.userdata);
+}
+
 /* Once per fault; again when it comes back. */
 static void report_ipv6_fault(struct discovery *discovery, unsigned int api_minor)
 {
     const struct wire_network *external = &discovery->topology.external;
     const struct wire_link *link = link_table_find_mac(&discovery->links, &external->mac);
     enum ipv6_fault fault = link ? ipv6_fault_find(link, external) : IPV6_FAULT_NONE;
-    char remedy[REMEDY_SIZE];
+    enum log_level level = ipv6_fault_level(fault, api_minor);
+    char remedy[REMEDY_SIZE] = "";
 
-    if (fault != discovery->last_fault && fault != IPV6_FAULT_NONE)
-        log_at(ipv6_fault_level(fault, api_minor), ipv6_fault_message(fault), LOG_TEXT("interface", link->name),
-               LOG_TEXT("network", external->name),
-               LOG_TEXT("compose", ipv6_fault_remedy(fault, api_minor, link->name, external->name, remedy)));
+    if (fault == discovery->last_fault)
+        return;
     discovery->last_fault = fault;
+    if (fault != IPV6_FAULT_NONE)
+        log_at(level, ipv6_fault_message(fault), LOG_TEXT("interface", link->name), LOG_TEXT("network", external->name),
+               LOG_TEXT("compose", ipv6_fault_remedy(fault, api_minor, link->name, external->name, remedy)));
+    advise_on_ipv6(discovery, fault, level, remedy);
 }
 
 void discovery_advance(struct discovery *discovery, const struct container_table *table,

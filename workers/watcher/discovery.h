@@ -16,6 +16,8 @@ struct discovery_callbacks {
      * network, or when it becomes final (DISC-4).
      */
     void (*on_topology)(void *userdata, const struct message_topology *topology, const char *shared_id);
+    /* discovery_external_advice() is another one now. */
+    void (*on_advice)(void *userdata);
     /* The configuration cannot work; the reason was logged. */
     void (*on_fatal)(void *userdata);
     void *userdata;

@@ -4,6 +4,7 @@
 #include "common/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Of the IPv4 subnet that holds our address, or the first one; NULL: the network has none. */
 static const struct docker_subnet *find_subnet4(const struct docker_network *inspected,
@@ -78,7 +79,7 @@ static void judge_address(const struct message_configure_watcher *configuration,
 void external_advice_find(const struct message_configure_watcher *configuration, const struct own_network *own,
                           const struct docker_network *inspected, bool tells_fixed, struct external_advice *ret)
 {
-    *ret = (struct external_advice){0};
+    memset(ret->is_given, 0, sizeof(ret->is_given));
     text_copy_cut(ret->network, sizeof(ret->network), own->name);
     judge_gateway(configuration, own, inspected, tells_fixed, ret);
     if (tells_fixed)

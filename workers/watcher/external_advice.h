@@ -2,7 +2,7 @@
  * What about the external network, or our address on it, costs connections now or after a recreation, and the line of
  * Compose that mends it (ADDR-1, ADDR-11).
  *
- * Docker's answers tell it all. Called by discovery.c, told by findings.c. Pure; runs without any privilege.
+ * Docker's answers tell all but the interface's IPv6 settings (ipv6_advice.h). Called by discovery.c, told by findings.c. Pure; runs without any privilege.
  */
 #pragma once
 
@@ -23,11 +23,12 @@ struct external_advice {
     char container[NAME_SIZE]; /* ours */
     char network[NAME_SIZE];
     char remedies[EXTERNAL_FAULT_COUNT_][EXTERNAL_REMEDY_SIZE];
+    char ipv6[FINDING_REASON_SIZE]; /* ipv6_advice.h's fault of the interface and its remedy; empty without one */
 };
 
 /*
  * `own` is our place on the network, `inspected` the network. `tells_fixed`: this engine says which addresses somebody
- * chose; Podman does not, and what cannot be known is not claimed.
+ * chose; Podman does not, and what cannot be known is not claimed. `ipv6` stays as it is.
  */
 void external_advice_find(const struct message_configure_watcher *configuration, const struct own_network *own,
                           const struct docker_network *inspected, bool tells_fixed, struct external_advice *ret);

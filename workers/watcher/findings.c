@@ -141,6 +141,12 @@ static int tell_external(struct telling *telling, const struct external_advice *
                        external->remedies[i]);
         result = tell(telling, &finding);
     }
+    if (external->ipv6[0] && result == 0) {
+        struct wire_finding finding = make(FINDING_EXTERNAL, external->container);
+
+        text_copy_cut(finding.reason, sizeof(finding.reason), external->ipv6);
+        result = tell(telling, &finding);
+    }
     return result;
 }
 

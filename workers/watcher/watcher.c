@@ -90,7 +90,7 @@ static void on_dependent(void *userdata)
     (void)channel_send_message(watcher->supervisor, &wanted); /* the end of the loop follows a failure */
 }
 
-static void on_paths_looked_at(void *userdata)
+static void on_findings_changed(void *userdata)
 {
     struct watcher *watcher = userdata;
 
@@ -190,9 +190,9 @@ static void take_link(struct watcher *watcher, const struct message_link *messag
 static int make_rooms(struct watcher *watcher, const struct message_configure_watcher *configuration,
                       const struct docker_host *host)
 {
-    const struct discovery_callbacks discovery_callbacks = {on_topology, on_fatal, watcher};
+    const struct discovery_callbacks discovery_callbacks = {on_topology, on_findings_changed, on_fatal, watcher};
     const struct watch_callbacks watch_callbacks = {on_docker_connected, on_docker_changed, on_dependent,
-                                                    on_paths_looked_at, watcher};
+                                                    on_findings_changed, watcher};
     int result = reconciler_new(&watcher->reconciler);
 
     if (result == 0)
