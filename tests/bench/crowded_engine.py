@@ -57,9 +57,11 @@ class CrowdedEngine:
                             for family, subnet, gateway in zip(direct.FAMILIES, self.project.transit, self.project.gateways)]}
         self.docker.networks = {identity: fake_docker.network(identity, names[name], drivers[name], *ipam[name])
                                 for name, identity in identities.items()}
+        # By its real ID: the gate asks for that one.
         self.docker.put(fake_docker.own_container(**{
             names[name]: fake_docker.endpoint(identities[name], details["IPAddress"], details["MacAddress"],
-                                              details["GlobalIPv6Address"]) for name, details in own.items()}))
+                                              details["GlobalIPv6Address"]) for name, details in own.items()})
+                        | {"Id": self.project.inspect(direct.ANCHOR)["Id"]})
 
     def backend(self, number, expose):
         """There are fewer addresses than containers; nobody minds, since every port is another one."""
