@@ -5,6 +5,7 @@ import json
 import pytest
 
 from direct import ANCHOR, mail_services, service
+from lab import topology
 from lab.machine import wait_until
 
 
@@ -48,6 +49,22 @@ def test_addr1_an_address_that_docker_chose_is_said(mail, direct):
     assert reason.startswith("external address is from Docker's pool and not fixed")
     assert reason.endswith(f"networks: {{{chance.lan}: {{ipv4_address: {given[0]}, ipv6_address: {given[1]}}}}}")
     assert external_problems(mail) == []
+
+
+def test_addr11_a_macvlan_network_that_names_no_router_is_said(direct):
+    """As from Engine 29 on without `gateway:`; 28 is like that for an internal one: the first container gets the router's
+    address, and there is no way out. Each is said with the line that mends it."""
+    lan = {"name": "without-router", "driver": "macvlan", "internal": True, "driver_opts": {"parent": topology.UPLINK},
+           "ipam": {"config": [{"subnet": "10.77.5.0/24"}]}}
+    project = direct({"smtp": service("smtp", tcp="25", expose="tcp/25")}, proxy=False, networks={"lan": lan},
+                     anchor={"networks": {"lan": {}, "transit": {}}}, environment={"ANCHORD_EXT_NETWORK": lan["name"]}).up()
+    found = wait_until(lambda: (lambda seen: seen if len(seen) == 2 else None)(external_problems(project)), 20, "both problems")
+    assert project.address(ANCHOR, lan["name"]) == "10.77.5.1"
+    no_gateway, = (reason for reason in found if reason.startswith("external network names no gateway"))
+    first_address, = (reason for reason in found if reason.startswith("external address is the subnet's first"))
+    assert "ipam: {config: [{subnet: 10.77.5.0/24, gateway: ROUTER}]}" in no_gateway
+    assert "networks: {without-router: {ipv4_address: ADDRESS}} with a free one of 10.77.5.0/24" in first_address
+    assert project.wait_record("external address is the subnet's first")["level"] == "ERROR"
 
 
 def test_health_check_of_the_image_reports_to_docker(mail):
