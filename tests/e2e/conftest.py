@@ -182,6 +182,16 @@ def segments(engine_lab):
 
 
 @pytest.fixture
+def live_restore(lab):
+    """The engine lets its containers live when it ends."""
+    with lab.engine_stopped("--live-restore"):
+        pass
+    yield
+    with lab.engine_stopped():
+        pass
+
+
+@pytest.fixture
 def figure(request):
     """figure(text): a measured value, shown at the end of the run."""
     return lambda text: request.config.figures.append(f"{request.node.name}: {text}")

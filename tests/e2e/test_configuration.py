@@ -76,6 +76,24 @@ def test_version_and_an_unknown_role(anchord):
     assert "network-anchor" in unknown.stdout + unknown.stderr
 
 
+BLANK = {"ANCHORD_LABEL_SELECTOR": " ", "ANCHORD_SHARED_NETWORK": "\t", "ANCHORD_EXT_GATEWAY_IP": "  ", "ANCHORD_LOG_LEVEL": " ",
+         "ANCHORD_ADDRESS_MODE": " ", "ANCHORD_AUTOSTART_SIBLINGS": " ", "DOCKER_TLS_VERIFY": " ", "ANCHORD_MODE": " "}
+
+
+@pytest.mark.every_engine
+def test_what_the_project_before_us_took_is_no_error(direct):
+    """SPEC 1, 10: values of white space alone, a part of a second, a lone argument that begins with `-`."""
+    project = direct(smtp_only(), proxy=False, anchor={"command": ["--verbose"]},
+                     environment=BLANK | {"ANCHORD_POLL_INTERVAL": "1.5s"}).up()
+    answers(project)
+    assert project.wait_record("argument is neither a role nor a command")["argument"] == "--verbose"
+    assert not records_at(project, "ERROR")
+
+
+def test_an_unknown_log_level_stays_an_error(anchord):
+    assert anchord(COMPOSE_PROJECT_NAME="mail", ANCHORD_LOG_LEVEL="LOUD").returncode == 1
+
+
 # --- ways to run it -----------------------------------------------------------------------------
 
 

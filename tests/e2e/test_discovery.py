@@ -3,6 +3,8 @@ while healthy (DISC-7)."""
 
 import contextlib
 import json
+import os
+import signal
 
 import pytest
 
@@ -67,8 +69,50 @@ def test_disc7_an_entry_follows_the_health_of_its_container(mail, run):
         assert connection.alive()
 
 
-def test_disc4_the_first_backend_decides_between_two_networks(direct):
-    """Chosen by name at first, re-picked aloud with the first backend, gateways claimed there; and there it stays."""
+def test_disc7_without_a_health_check_it_is_never_exposed_and_that_is_said(mail, run):
+    """In the log and by status, other than of one that is still starting."""
+    name = run("unchecked", "--network", f"{mail.name}_transit", tcp="7610", expose="tcp/7610",
+               labels={"anchord.expose.when": "healthy"})
+    run("starting", "--network", f"{mail.name}_transit", "--health-cmd", "false", "--health-interval", "60s", tcp="7611",
+        expose="tcp/7611", labels={"anchord.expose.when": "healthy"})
+    run("plain", "--network", f"{mail.name}_transit", tcp="7612", expose="tcp/7612")
+    mail.wait_answer("tcp", 7612, "plain")  # so the others were seen, too
+    mail.wait_refused("tcp", 7610)
+    line = mail.wait_record("container has no health check: it is not exposed")
+    assert (line["level"], line["container"]) == ("WARN", name)
+    assert "has no health check" in reason_of(mail, name)
+    assert "has no health check" not in reason_of(mail, f"{mail.name}-starting")
+
+
+def reason_of(mail, container):
+    """What status says of the container."""
+    shown = json.loads(mail.exec(ANCHOR, "anchord", "status", "--json").stdout)
+    return next(row["reason"] for row in shown["problems"] if row["container"] == container)
+
+
+@pytest.mark.every_engine
+@pytest.mark.not_on("podman", "a paused container's health is not told there")
+def test_disc6_a_paused_container_that_waits_for_health(mail, run):
+    """It keeps its entry. Docker calls it unhealthy meanwhile, without an event (28.5, 20.10): so one that is paused when a
+    watcher starts is withheld, and takes its port again when it is healthy."""
+    at = f"{mail.name}_transit"
+    name = run("well", "--network", at, "--health-cmd", "true", "--health-interval", "1s", tcp="7620", expose="tcp/7620",
+               labels={"anchord.expose.when": "healthy"})
+    mail.wait_answer("tcp", 7620, "well")
+    mail.lab.docker("pause", name)
+    run("later", "--network", at, tcp="7622", expose="tcp/7622")
+    mail.wait_answer("tcp", 7622, "later")  # so what came meanwhile was looked at
+    assert 7620 in mail.elements(4, "tcp")
+    state = mail.lab.engine.inspect(name)["State"]
+    assert state["Paused"] and state["Health"]["Status"] == "unhealthy"
+    os.kill(mail.wait_processes()["anchord-watcher"], signal.SIGKILL)
+    mail.wait_refused("tcp", 7620)
+    mail.lab.docker("unpause", name)
+    mail.wait_answer("tcp", 7620, "well")
+
+
+def between_two_networks(direct):
+    """transit, chosen by its name, and backend, where the only backend is."""
     project = direct({"web": service("web", tcp="8080", expose="tcp/80:8080", networks=["backend"])})
     moved = {"10.30.": "10.31.", "fd30:": "fd31:"}
     with project.edited() as definition:
@@ -77,6 +121,36 @@ def test_disc4_the_first_backend_decides_between_two_networks(direct):
             text = text.replace(old, new)
         definition["networks"]["backend"] = unmasqueraded(json.loads(text))
         definition["services"][ANCHOR]["networks"]["backend"] = {}
+    return project
+
+
+STARTS = 8
+
+
+@pytest.mark.every_engine
+@pytest.mark.not_on("podman", "its transit is not Compose's own")
+def test_disc4_a_first_backend_on_the_other_network_is_no_error(direct, figure):
+    """It changes the network and is exposed, and nothing is refused on the way: a line of level ERROR and a failed
+    reconciliation raise alarms."""
+    project = between_two_networks(direct)
+    found = []
+    for _ in range(STARTS):
+        project.up(ANCHOR, PROXY)
+        assert project.wait_record("discovered shared network", 20)["network"] == f"{project.name}_transit"
+        project.up("web")
+        for family in FAMILIES:
+            project.wait_answer("tcp", 80, "web", family=family, deadline=20)
+        errors = [record for record in project.json_logs(ANCHOR) if record["level"] == "ERROR"]
+        found.append((len(errors), project.metric(ANCHOR, 'anchord_reconcile_total{result="error"}'), errors))
+        project.compose("rm", "--stop", "--force", ANCHOR, "web")
+    wrong = [each for each in found if each[0] or each[1]]
+    figure(f"{len(wrong)} of {STARTS} starts with an error")
+    assert not wrong, wrong
+
+
+def test_disc4_the_first_backend_decides_between_two_networks(direct):
+    """Chosen by name at first, re-picked aloud with the first backend, gateways claimed there; and there it stays."""
+    project = between_two_networks(direct)
     project.up(ANCHOR, PROXY)
     assert project.wait_record("discovered shared network", 20)["network"] == f"{project.name}_transit"
     project.up("web")

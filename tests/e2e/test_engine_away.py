@@ -57,16 +57,6 @@ def wait_gone(mail):
     wait_until(lambda: all(80 not in mail.elements(family, "tcp") for family in FAMILIES), 10, "the entry of web to go")
 
 
-@pytest.fixture
-def live_restore(lab):
-    """The engine lets its containers live when it ends."""
-    with lab.engine_stopped("--live-restore"):
-        pass
-    yield
-    with lab.engine_stopped():
-        pass
-
-
 def main_process(mail, name):
     return mail.inspect(name)["State"]["Pid"]
 

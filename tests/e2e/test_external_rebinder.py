@@ -4,12 +4,14 @@ A peer stack is taken down and brought up again while a follower of another proj
 happens without us, then with compose/example-external-rebinder.yaml as shipped.
 """
 
+import contextlib
 import time
 import types
 
 import pytest
 
-from lab import compose
+from direct import IMAGE
+from lab import compose, images
 from lab.machine import CHECKOUT, wait_until
 
 pytestmark = pytest.mark.not_on("podman", "what Podman tells of other projects' endpoints has not been measured")
@@ -112,3 +114,67 @@ def test_the_peer_goes_down_and_comes_up_as_if_nobody_followed(stacks, figure):
     stacks.own.exec(REBINDER, "anchord", "healthcheck")
     said = stacks.own.compose("up", "--detach", "--pull", "never").stderr
     assert "Recreate" not in said, said
+
+
+# --- a follower that Compose has not made --------------------------------------------------------------------------------
+
+LONE, LONE_REBINDER = "lone-monitor", "lone-rebinder"
+LABELS = {"com.docker.compose.project": "lone", "com.docker.compose.service": "monitor"}
+BY_SERVICE = {"COMPOSE_PROJECT_NAME": "lone", "ANCHORD_FOLLOW_NETWORK": BUS, "ANCHORD_FOLLOW_TARGET": "monitor"}
+WAYS = {  # the follower's labels, the rebinder's environment
+    "by name, no project": ({}, {"ANCHORD_FOLLOW_NETWORK": BUS, "ANCHORD_FOLLOW_TARGET": LONE}),
+    "by project and service": (LABELS, BY_SERVICE),
+    "white space": (LABELS | {"com.docker.compose.oneoff": "False"}, BY_SERVICE | {
+        "ANCHORD_FOLLOW_NETWORK": f" {BUS}\t", "ANCHORD_FOLLOW_TARGET": "\tmonitor ", "ANCHORD_LOG_LEVEL": "  ",
+        "DOCKER_HOST": " ", "ANCHORD_FOLLOW_RESTART": " "}),
+    "no backoff": (LABELS | {"com.docker.compose.oneoff": "False"}, BY_SERVICE | {"ANCHORD_FOLLOW_EVENT_BACKOFF": "0"}),
+    "part of a second": (LABELS | {"com.docker.compose.oneoff": "False"},
+                         BY_SERVICE | {"ANCHORD_FOLLOW_EVENT_BACKOFF": "1.5s"}),
+}
+
+
+@pytest.fixture
+def lone(request, stacks):
+    """A follower and its rebinder, started by `docker run`. Those of the example are away meanwhile: of two followers
+    neither leaves the network to its owner."""
+    labels, environment = WAYS[request.param]
+    docker = stacks.lab.docker
+    stacks.own.compose("stop", "--timeout", "1")
+    try:
+        docker("run", "--detach", "--name", LONE, "--network", BUS, *words("--label", labels), images.SERVICES,
+               "services", "--name", LONE)
+        docker("run", "--detach", "--name", LONE_REBINDER, "--network", "none", "--read-only", "--tmpfs", "/run",
+               "--cap-drop", "ALL", *(word for name in ("SETUID", "SETGID", "SETPCAP", "KILL") for word in ("--cap-add", name)),
+               "--volume", "/var/run/docker.sock:/var/run/docker.sock", *words("--env", environment), IMAGE, REBINDER)
+        wait_until(lambda: '"anchord ready"' in docker("logs", LONE_REBINDER).stdout, 20, "the rebinder to be ready")
+        yield LONE
+    finally:
+        print(docker("logs", LONE_REBINDER, check=False).stdout)
+        for name in (LONE, LONE_REBINDER):
+            docker("rm", "--force", name, check=False)
+        stacks.own.compose("start", check=False)  # the follower's network is another one now: the rebinder starts it
+        wait_back(stacks)
+
+
+def words(option, values):
+    return [word for key, value in values.items() for word in (option, f"{key}={value}")]
+
+
+def is_among_its_peers(stacks, name):
+    found = stacks.lab.engine.inspect(name)["NetworkSettings"]["Networks"].get(BUS) or {}
+    if not found.get("IPAddress") or found["NetworkID"] != network_id(stacks):
+        return False
+    namespace = stacks.lab.container_namespace(name)
+    return all(namespace.probe("tcp", address, 80, timeout=1).startswith(f"{peer} ") for peer, address in PEERS.items())
+
+
+@pytest.mark.every_engine
+@pytest.mark.parametrize("lone", WAYS, indirect=True)
+def test_life5_a_follower_is_found_however_it_is_named(stacks, lone):
+    """By a container's name without any project; by project and service, without what else Compose writes; and what people
+    write around the values, which the project before us took: white space, no backoff, a part of a second."""
+    before = network_id(stacks)
+    wait_until(lambda: is_removed(stacks), 30, "the peer's network to be removed")
+    stacks.peer.up()
+    wait_until(lambda: is_among_its_peers(stacks, lone), 60, "the follower to reach its peers")
+    assert network_id(stacks) != before

@@ -6,6 +6,7 @@ One running project for the tests that break nothing; the others make their own.
 
 import itertools
 import json
+import re
 import time
 
 import pytest
@@ -152,6 +153,18 @@ def test_a_network_that_comes_and_goes_changes_nothing_for_egress(lab, mail):
             assert all(leaves_as_project(mail, "smtp", family) for family in FAMILIES)
     finally:
         lab.docker("network", "rm", name)
+
+
+def test_a_plain_start_counts_one_change_of_the_route(fragile):
+    """SPEC 7: of each family, by each service-anchor and by the network-anchor; and the histogram's bounds are written as
+    Prometheus's own client writes them."""
+    for name in (ANCHOR, anchor_of("smtp"), anchor_of("web")):
+        for family in FAMILIES:
+            assert leaves_as_project(fragile, "smtp", family)
+            assert fragile.metric(name, f'anchord_gateway_route_replaces_total{{family="v{family}"}}') == 1, name
+    page = fragile.http(ANCHOR, "/metrics")
+    bounds = set(re.findall(r'_bucket\{le="([^"]+)"', page))
+    assert "1" in bounds and not [bound for bound in bounds if re.fullmatch(r".*\.[0-9]*0|[0-9]+\.", bound)], bounds
 
 
 def test_a_recreated_anchor_with_another_address_is_followed(lab, fragile, figure):

@@ -2,6 +2,7 @@
 back, and that nothing of a recreated container is another.
 """
 
+import datetime
 import json
 import time
 import types
@@ -223,6 +224,56 @@ def test_life7_one_that_ends_again_and_again_does_not_cost_the_old_one(lab, proj
     lab.docker("rm", "--force", made.container(REBINDER))  # it tries again and again
     assert before in [found["Id"] for found in made.containers("dependent")]
     assert lab.docker("cp", f"{before}:/kept", "-").stdout
+
+
+# --- a clock that was set back ---------------------------------------------------------------------------------------------
+
+WATCHED_SECONDS = 15
+FUTURE = "start times in the future prove nothing"
+
+
+def put_start_into_the_future(lab, container):
+    """Docker has on its disk that the container was started in an hour: what a clock leaves behind that was set back by one.
+    The engine is away for it, its containers live on."""
+    future = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    with lab.engine_stopped("--live-restore"):
+        file, = lab.engine.paths.data.rglob(f"containers/{container}/config.v2.json")
+        record = json.loads(file.read_text(encoding="utf-8"))
+        record["State"]["StartedAt"] = future
+        file.write_text(json.dumps(record), encoding="utf-8")
+    state = lab.engine.inspect(container)["State"]
+    assert state["Running"] and state["StartedAt"] == future
+
+
+def test_life6_a_start_in_the_future_proves_nothing(lab, live_restore, project, anchord_image, figure):
+    """The target was started later than anything that comes, and the container beside it lives. That is said, and nobody
+    is restarted again and again. The target's next start is in the present, and heals as ever."""
+    sidecar = SIDECAR | {"volumes": ["/var/run:/engine"], "environment": SIDECAR["environment"] | {
+        "DOCKER_HOST": "unix:///engine/docker.sock", "ANCHORD_WRAP_POLL_INTERVAL": "1s"}}
+    made = project({"services": {
+        "target": compose.echo_service("target", "--tcp", "80"), REBINDER: sidecar,
+        "dependent": compose.echo_service("dependent", "--tcp", "81", network_mode="service:target")}})
+    made.compose("stop", REBINDER)  # who has seen how it was before is not fooled so easily
+    put_start_into_the_future(lab, made.container("target"))
+    starts = {made.inspect("dependent")["State"]["StartedAt"]}
+    made.compose("start", REBINDER)
+    began = wait_message(made, "connected to Docker") and time.monotonic()
+
+    def watched():
+        starts.add(made.inspect("dependent")["State"]["StartedAt"])
+        return time.monotonic() - began > WATCHED_SECONDS
+
+    wait_until(watched, WATCHED_SECONDS + 10, "the end of the time in which nothing happens")
+    figure(f"{len(starts) - 1} restarts in {WATCHED_SECONDS} s")
+    assert len(starts) == 1
+    line = wait_message(made, FUTURE)
+    assert (line["level"], line["container"]) == ("WARN", f"{made.name}-dependent-1") and len(messages(made, FUTURE)) == 1
+    assert made.probe("target", "tcp", "127.0.0.1", 81).startswith("dependent ")
+    doctor = made.exec(REBINDER, "anchord", "doctor", "stale-netns", check=False)
+    assert doctor.returncode not in (0, 1) and "clock was set back" in doctor.stderr, doctor
+    made.compose("restart", "--timeout", "0", "target")
+    wait_until(lambda: made.probe("target", "tcp", "127.0.0.1", 81, timeout=1).startswith("dependent "), 30,
+               "the dependent beside the target that was restarted")
 
 
 def test_without_permission_to_write_it_says_so(lab, project, anchord_image):

@@ -1,6 +1,7 @@
 """How anchord-watcher picks the shared network (DISC-4)."""
 
 import os
+import socket
 import struct
 
 import pytest
@@ -79,6 +80,21 @@ def test_the_first_backend_decides_and_then_it_stays(lab, docker):
     docker.start(on_backend(8))
     watcher.state(nine | {("tcp", 8, 8): ("172.31.0.8", 8)})
     assert len(watcher.logged("shared network re-picked")) == 1
+
+
+def test_disc4_a_state_that_meets_the_end_of_netadmin_is_no_error(lab, docker):
+    """Which starts afresh because of the other network: the state goes to its successor. Seen on a real engine."""
+    own, links = three_networks()
+    docker.put(own)
+    watcher = lab.start(link=False)
+    watcher.link(links)
+    watcher.state({})
+    watcher.netadmin.own.shutdown(socket.SHUT_RD)  # it takes nothing any more, and has not ended yet
+    docker.start(on_backend(9))
+    assert watcher.log("netadmin is gone, its successor gets the state")["level"] == "DEBUG"
+    watcher.link(links)
+    watcher.state({("tcp", 9, 9): ("172.31.0.9", 9)})
+    assert not watcher.logged("desired state cannot be computed or sent")
 
 
 def test_the_choice_without_a_backend_becomes_final_with_one(lab, docker):

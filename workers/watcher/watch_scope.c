@@ -333,7 +333,8 @@ static void on_healthy_container(void *userdata, const struct docker_container *
 
 /*
  * Docker's list hides the health of a paused container, but is filtered by it; so no inspection is needed, which would
- * show the environment (WALL-7). Not among the healthy: which of the others it is, it may still become.
+ * show the environment (WALL-7). Engines 28.5 and 20.10 call it unhealthy for so long. Not among the healthy: which of
+ * the others it is, it may still become.
  */
 static int list_if_healthy(struct watch *watch)
 {

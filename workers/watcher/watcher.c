@@ -39,7 +39,10 @@ static void reconcile(struct watcher *watcher, uint64_t event_time)
     if (!table || !watcher->netadmin || !discovery_is_settled(watcher->discovery))
         return;
     result = reconciler_run(watcher->reconciler, table, watcher->netadmin, event_time);
-    if (result < 0)
+    /* netadmin has ended, on purpose when the shared network is another one (DISC-4): its successor gets the state. */
+    if (result == -EPIPE || result == -ECONNRESET)
+        log_debug("netadmin is gone, its successor gets the state");
+    else if (result < 0)
         log_error("desired state cannot be computed or sent", LOG_ERROR(result));
     findings_sender_schedule(watcher->control);
 }
