@@ -2,8 +2,8 @@
  * What about the external network, or our address on it, costs connections now or after a recreation, and the line of
  * Compose that mends it (ADDR-1, ADDR-11).
  *
- * Docker's answers tell all but the interface's IPv6 settings (ipv6_advice.h). Called by discovery.c, told by findings.c.
- * Pure; runs without any privilege.
+ * Docker's answers tell all but the interface's IPv6 settings (ipv6_advice.h).
+ * Called by discovery.c, told by findings.c. Pure; runs without any privilege.
  */
 #pragma once
 
