@@ -264,14 +264,10 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
     update_readiness(supervisor);
     /* One that ended in order was asked to by replace_topology(), that is, by the watcher: it waits its turn as well.
      */
-    if (end == WORKER_END_PERMANENT && !supervisor->readiness.was_ready && must_work(index_of(supervisor, worker))) {
-        log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
+    if (!role_restart(&supervisor->readiness, worker, end, must_work(index_of(supervisor, worker)))) {
         begin_stop(supervisor, EXIT_STATUS_CONFIGURATION);
         continue_stop(supervisor, NULL);
-        return;
     }
-    worker_restart(worker);
-    control_worker_on_changed(supervisor->readiness.control);
 }
 
 static void refuse_topology(struct supervisor *supervisor, const struct message_topology *topology)

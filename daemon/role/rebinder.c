@@ -72,13 +72,8 @@ static void stop(struct rebinder *rebinder, int exit_status)
 /* The keeper, or the gate without which it can do nothing. */
 static void restart(struct rebinder *rebinder, struct worker *worker, enum worker_end end)
 {
-    if (end == WORKER_END_PERMANENT && !rebinder->readiness.was_ready) {
-        log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
+    if (!role_restart(&rebinder->readiness, worker, end, true))
         stop(rebinder, EXIT_STATUS_CONFIGURATION);
-        return;
-    }
-    worker_restart(worker);
-    control_worker_on_changed(rebinder->readiness.control);
 }
 
 static void on_keeper_ended(struct worker *keeper, enum worker_end end, void *userdata)

@@ -153,6 +153,17 @@ void role_update_readiness(struct role_readiness *readiness, uint32_t held)
     (void)sd_notify(false, "READY=1\nSTATUS=ready"); /* without a NOTIFY_SOCKET nobody waits for it */
 }
 
+bool role_restart(const struct role_readiness *readiness, struct worker *worker, enum worker_end end, bool is_needed)
+{
+    if (end == WORKER_END_PERMANENT && !readiness->was_ready && is_needed) {
+        log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
+        return false;
+    }
+    worker_restart(worker);
+    control_worker_on_changed(readiness->control);
+    return true;
+}
+
 int role_run(sd_event *event)
 {
     int result;

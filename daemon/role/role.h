@@ -68,5 +68,12 @@ struct role_readiness {
 /* Takes over the conditions that hold now; says it when that makes or ends being ready. */
 void role_update_readiness(struct role_readiness *readiness, uint32_t held);
 
+/*
+ * Starts a worker again that ended. Returns false when it is not: the role never was ready, cannot be without this
+ * worker (`is_needed`), and what ended it will end the next one, too.
+ */
+bool role_restart(const struct role_readiness *readiness, struct worker *worker, enum worker_end end, bool is_needed)
+    __attribute__((warn_unused_result));
+
 /* The loop to its end. Returns the exit status. */
 int role_run(sd_event *event);

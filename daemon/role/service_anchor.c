@@ -132,13 +132,8 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
     }
     if (worker == anchor->workers[NETADMIN])
         role_update_readiness(&anchor->readiness, 0);
-    if (end == WORKER_END_PERMANENT && !anchor->readiness.was_ready) {
-        log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));
+    if (!role_restart(&anchor->readiness, worker, end, true))
         stop(anchor, STOP_TEAR_DOWN, EXIT_STATUS_CONFIGURATION);
-        return;
-    }
-    worker_restart(worker);
-    control_worker_on_changed(anchor->readiness.control);
 }
 
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "workers/netadmin/network.h"
-#include "workers/netadmin/nft/ruleset.h"
+#include "workers/netadmin/ruleset.h"
 
 #include <stdbool.h>
 

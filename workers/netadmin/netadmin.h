@@ -9,7 +9,7 @@
 #pragma once
 
 #include "common/cleanup.h"
-#include "workers/netadmin/nft/ruleset.h"
+#include "workers/netadmin/ruleset.h"
 
 #include <systemd/sd-event.h>
 

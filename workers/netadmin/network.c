@@ -460,11 +460,11 @@ int network_tear_down(struct network *network)
             claimed_addresses_remove(network->ground.rtnetlink, &request, shared, &network->witness.shared_believed);
     (void)network_ground_report(&network->ground, NETWORK_STEP_CLAIM, &request, first);
     leases = network_remove_leases(network);
-    first = first < 0 ? first : leases;
+    keep_first(&first, leases);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         int result = family_routes_remove(&network->ground, &network->families[i]);
 
-        first = first < 0 ? first : result;
+        keep_first(&first, result);
     }
     return first;
 }

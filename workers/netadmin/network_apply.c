@@ -12,12 +12,6 @@
 
 #include <linux/rtnetlink.h>
 
-static void keep_first(int *first, int result)
-{
-    if (*first == 0 && result < 0)
-        *first = result;
-}
-
 static int apply_settings(struct network *network, enum device_side side, enum network_step step)
 {
     const struct network_link *link = network_ground_find(&network->ground, side);

@@ -37,7 +37,7 @@ int network_apply_service(struct network *network)
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         int result = apply_family(network, &network->families[i]);
 
-        first = first < 0 ? first : result;
+        keep_first(&first, result);
     }
     return first;
 }

@@ -6,9 +6,9 @@
  */
 #pragma once
 
-#include "workers/netadmin/network.h"
 #include "workers/netadmin/nft/nfnl_socket.h"
 #include "workers/netadmin/plan/map_difference.h"
+#include "workers/netadmin/plan/network_view.h"
 
 /* One element that came or went. */
 struct conntrack_change {

@@ -53,6 +53,13 @@ struct network_ground {
     char failures[NETWORK_STEP_MAX_][FAILURE_TEXT_SIZE];
 };
 
+/* Of several steps that all are tried the first failure counts. */
+static inline void keep_first(int *first, int result)
+{
+    if (*first >= 0 && result < 0)
+        *first = result;
+}
+
 /* The external or shared link, or NULL while it is not there or there is no topology. */
 const struct network_link *network_ground_find(const struct network_ground *ground, enum device_side side);
 

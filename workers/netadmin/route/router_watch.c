@@ -149,7 +149,7 @@ static int ask_silent(struct router_watch *watch, struct rtnetlink_request *requ
     for (size_t i = 0; i < watch->silent_count; i++) {
         int result = ask(watch->ground->rtnetlink, request, index, &watch->silent[i]);
 
-        first = first < 0 ? first : result;
+        keep_first(&first, result);
     }
     return first;
 }

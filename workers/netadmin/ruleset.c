@@ -1,5 +1,5 @@
 /* Our two nftables tables; see ruleset.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
-#include "workers/netadmin/nft/ruleset.h"
+#include "workers/netadmin/ruleset.h"
 
 #include "common/clock.h"
 #include "common/log.h"

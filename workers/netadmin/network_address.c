@@ -197,7 +197,7 @@ static int add_addresses(struct network *network, size_t family_index, const str
     for (size_t i = 0; i < plan->wanted_count && link->is_up; i++) {
         int result = put_wanted(network, family_index, link, &before, &plan->wanted[i]);
 
-        first = first < 0 ? first : result;
+        keep_first(&first, result);
     }
     addresses->failure = first;
     return first;
@@ -215,7 +215,7 @@ int network_add_addresses(struct network *network)
             network->plans[i] = (struct address_plan){.next = TIME_NEVER};
         else if (!network->families[i].is_absent)
             result = add_addresses(network, i, link);
-        first = first < 0 ? first : result;
+        keep_first(&first, result);
     }
     return first;
 }
@@ -380,7 +380,7 @@ int network_remove_addresses(struct network *network)
         if (may_remove(network, i, link, now))
             result = remove_surplus(network, i, link);
         settle_lease(network, i);
-        first = first < 0 ? first : result;
+        keep_first(&first, result);
     }
     set_timer(network, now);
     return first;
@@ -415,7 +415,7 @@ int network_remove_leases(struct network *network)
             result = put_bootstrap_back(network, i, link);
         if (result == 0)
             result = remove_surplus(network, i, link);
-        first = first < 0 ? first : result;
+        keep_first(&first, result);
     }
     return first;
 }
