@@ -414,7 +414,7 @@ def test_every_error_at_once_and_nothing_started(supervision):
                                 ANCHORD_PROJECT=None, ANCHORD_POLL_INTERVAL="-1", ANCHORD_POLINTERVAL="1s")
     assert process.wait() == 1
     assert {record["variable"] for record in process.find(msg="invalid configuration")} == {
-        "ANCHORD_MODE", "ANCHORD_PROJECT", "ANCHORD_POLL_INTERVAL"}
+        "first argument", "ANCHORD_PROJECT", "ANCHORD_POLL_INTERVAL"}
     assert {record["line"] for record in process.records if "capability" in record} == {
         "cap_add: [NET_ADMIN]", "cap_add: [KILL]"}
     assert "ANCHORD_POLL_INTERVAL" in process.find(variable="ANCHORD_POLINTERVAL")[0]["reason"]

@@ -1,4 +1,4 @@
-/* Unit tests of workers/ruleset/rule_text: rules in the kernel's encoding, and what nft would print for them. */
+/* Unit tests of workers/commands/ruleset/rule_text: rules as the kernel encodes them, and what nft would print. */
 #include "workers/commands/ruleset/rule_text.h"
 #include "workers/commands/ruleset/symbols.h"
 
@@ -130,6 +130,44 @@ static void a_protocol_alone_is_written(void **state)
     add_verdict(NF_ACCEPT);
     assert_int_equal(rule_text_format(rule, text), 0);
     assert_string_equal(text, "meta l4proto udp accept");
+}
+
+static void add_icmp_type(uint8_t protocol, uint8_t type)
+{
+    struct nftnl_expr *payload;
+
+    add_protocol(protocol);
+    payload = add("payload");
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, 0);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, 1);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+    add_comparison(NFT_CMP_EQ, &type, sizeof(type));
+    add_verdict(NF_DROP);
+}
+
+static void one_type_of_icmp_has_its_name(void **state)
+{
+    (void)state;
+    add_icmp_type(IPPROTO_ICMP, 5);
+    assert_int_equal(rule_text_format(rule, text), 0);
+    assert_string_equal(text, "icmp type redirect drop");
+}
+
+static void one_type_of_icmpv6_has_its_name(void **state)
+{
+    (void)state;
+    add_icmp_type(IPPROTO_ICMPV6, 137);
+    assert_int_equal(rule_text_format(rule, text), 0);
+    assert_string_equal(text, "icmpv6 type nd-redirect drop");
+}
+
+static void a_type_without_a_name_is_a_number(void **state)
+{
+    (void)state;
+    add_icmp_type(IPPROTO_ICMP, 19);
+    assert_int_equal(rule_text_format(rule, text), 0);
+    assert_string_equal(text, "icmp type 19 drop");
 }
 
 /* (tcp flags & mask) OPERATION value */
@@ -282,6 +320,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_port_implies_its_protocol, begin, end),
         cmocka_unit_test_setup_teardown(a_protocol_alone_is_written, begin, end),
+        cmocka_unit_test_setup_teardown(one_type_of_icmp_has_its_name, begin, end),
+        cmocka_unit_test_setup_teardown(one_type_of_icmpv6_has_its_name, begin, end),
+        cmocka_unit_test_setup_teardown(a_type_without_a_name_is_a_number, begin, end),
         cmocka_unit_test_setup_teardown(any_of_some_tcp_flags_is_written_as_their_list, begin, end),
         cmocka_unit_test_setup_teardown(other_comparisons_of_tcp_flags_are_not_guessed, begin, end),
         cmocka_unit_test_setup_teardown(an_unknown_expression_hides_nothing, begin, end),

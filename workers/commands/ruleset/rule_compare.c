@@ -87,9 +87,13 @@ static bool compare_network(struct rule_writer *writer, uint32_t operation, cons
     return true;
 }
 
-/* icmpv6 type 130-137: two comparisons of one load */
-static bool compare_icmp_type(struct rule_writer *writer, const char *name, uint32_t operation, uint8_t type)
+/* icmpv6 type 130-137: two comparisons of one load; icmp type redirect: one alone has a name */
+static bool compare_icmp_type(struct rule_writer *writer, uint32_t operation, uint8_t type)
 {
+    bool is_v4 = writer->protocol == IPPROTO_ICMP;
+    const char *name = is_v4 ? "icmp" : "icmpv6";
+    const char *symbol = is_v4 ? symbol_icmp_type(type) : symbol_icmpv6_type(type);
+
     if (operation == NFT_CMP_GTE && writer->range_first < 0) {
         writer->range_first = type;
         return true;
@@ -97,10 +101,12 @@ static bool compare_icmp_type(struct rule_writer *writer, const char *name, uint
     writer->protocol = 0;
     if (operation == NFT_CMP_LTE && writer->range_first >= 0)
         PUT(writer, "%s type %d-%u", name, writer->range_first, type);
-    else if ((operation == NFT_CMP_EQ || operation == NFT_CMP_NEQ) && writer->range_first < 0)
-        PUT(writer, "%s type %s%u", name, operator_text(operation), type);
-    else
+    else if ((operation != NFT_CMP_EQ && operation != NFT_CMP_NEQ) || writer->range_first >= 0)
         return false;
+    else if (symbol)
+        PUT(writer, "%s type %s%s", name, operator_text(operation), symbol);
+    else
+        PUT(writer, "%s type %s%u", name, operator_text(operation), type);
     writer->range_first = -1;
     return true;
 }
@@ -153,7 +159,7 @@ static bool compare_transport(struct rule_writer *writer, uint32_t operation, co
         return writer->protocol == IPPROTO_TCP && operand->offset == TCP_FLAGS_OFFSET && length == 1 &&
                compare_tcp_flags(writer, operation, data[0]);
     if (is_icmp && operand->offset == 0 && length == 1)
-        return compare_icmp_type(writer, writer->protocol == IPPROTO_ICMP ? "icmp" : "icmpv6", operation, data[0]);
+        return compare_icmp_type(writer, operation, data[0]);
     if (writer->protocol == IPPROTO_TCP || writer->protocol == IPPROTO_UDP)
         return length >= 2 && compare_ports(writer, symbol_protocol(writer->protocol), operation, data, length);
     return false;

@@ -71,6 +71,38 @@ const char *symbol_tcp_flags(uint8_t mask, char text[SYMBOL_BITS_SIZE])
     return format_bits(mask, names, ARRAY_LENGTH(names), text);
 }
 
+const char *symbol_icmp_type(uint8_t type)
+{
+    /* IANA's ICMP types; nftables src/proto.c has these names */
+    static const char *const names[] = {
+        [0] = "echo-reply",           [3] = "destination-unreachable",
+        [4] = "source-quench",        [5] = "redirect",
+        [8] = "echo-request",         [9] = "router-advertisement",
+        [10] = "router-solicitation", [11] = "time-exceeded",
+        [12] = "parameter-problem",   [13] = "timestamp-request",
+        [14] = "timestamp-reply",     [15] = "info-request",
+        [16] = "info-reply",          [17] = "address-mask-request",
+        [18] = "address-mask-reply",
+    };
+
+    return type < ARRAY_LENGTH(names) ? names[type] : NULL;
+}
+
+const char *symbol_icmpv6_type(uint8_t type)
+{
+    /* IANA's ICMPv6 types; nftables src/proto.c has these names */
+    static const char *const names[] = {
+        [1] = "destination-unreachable", [2] = "packet-too-big",        [3] = "time-exceeded",
+        [4] = "parameter-problem",       [128] = "echo-request",        [129] = "echo-reply",
+        [130] = "mld-listener-query",    [131] = "mld-listener-report", [132] = "mld-listener-done",
+        [133] = "nd-router-solicit",     [134] = "nd-router-advert",    [135] = "nd-neighbor-solicit",
+        [136] = "nd-neighbor-advert",    [137] = "nd-redirect",         [138] = "router-renumbering",
+        [141] = "ind-neighbor-solicit",  [142] = "ind-neighbor-advert", [143] = "mld2-listener-report",
+    };
+
+    return type < ARRAY_LENGTH(names) ? names[type] : NULL;
+}
+
 const char *symbol_reject(uint8_t nfproto, uint8_t code)
 {
     /* RFC 792, RFC 1812 §5.2.7.1; RFC 4443 §3.1 */

@@ -16,6 +16,10 @@ const char *symbol_ct_status(uint32_t mask, char text[SYMBOL_BITS_SIZE]);
 const char *symbol_ct_state(uint32_t mask, char text[SYMBOL_BITS_SIZE]);
 const char *symbol_tcp_flags(uint8_t mask, char text[SYMBOL_BITS_SIZE]);
 
+/* A type of ICMP or ICMPv6 by its name, as nft writes one that is compared alone; NULL: it has none. */
+const char *symbol_icmp_type(uint8_t type);
+const char *symbol_icmpv6_type(uint8_t type);
+
 /* What stands behind `reject`: " with icmp prot-unreachable", or "" for nft's default; NULL: no such code. */
 const char *symbol_reject(uint8_t nfproto, uint8_t code);
 
