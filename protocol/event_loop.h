@@ -1,7 +1,7 @@
 /*
  * The event loop of a worker that will shut itself in.
  *
- * Used by the workers' main(), before sandbox_seal(); needs no privilege.
+ * Used by supervised.c for the workers' main(), before sandbox_seal(); needs no privilege.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
  * One end of the channel to control: findings go out, nothing comes in.
  *
- * Owned by watcher.c and keeper.c. A burst of changes becomes one state, a moment later and when nothing else is to be
- * done. Runs without any privilege.
+ * Owned by watcher.c, and in the keeper by dependents.c or follow.c. A burst of changes becomes one state, a moment
+ * later and when nothing else is to be done. Runs without any privilege.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
  * ANCHORD_LABEL_SELECTOR as a value (DISC-2): the labels that a container must carry to be in scope.
  *
- * Called by the supervisor, which refuses a wrong one before anything starts, by validate.c and by the watcher. Pure;
- * no privilege. A fuzz target.
+ * Called by the supervisor, which refuses a wrong one before anything starts and tells the gate its scope, by watcher
+ * and keeper, and by the parsers of workers/docker. Pure; no privilege. A fuzz target.
  *
  *     selector = entry *( "," entry )         white space may stand around `,` and `=`
  *     entry    = key "=" [ value ]            `key=` matches the empty value

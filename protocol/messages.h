@@ -58,7 +58,7 @@ enum message_type {
     MESSAGE_CONFIGURE_WATCHER,
     /* supervisor -> netadmin */
     MESSAGE_CONFIGURE_NETADMIN,
-    MESSAGE_TOPOLOGY, /* also watcher -> supervisor, which pins the first and passes it on, and to the keeper */
+    MESSAGE_TOPOLOGY, /* also watcher -> supervisor, which pins the first final one, and -> keeper */
     /* any worker -> supervisor */
     MESSAGE_PONG,
     MESSAGE_READINESS,
@@ -91,7 +91,7 @@ enum message_type {
     /* supervisor -> control */
     MESSAGE_CONFIGURE_CONTROL, /* with one descriptor: the listening control socket */
     MESSAGE_SUPERVISION,
-    /* watcher -> control */
+    /* watcher -> control, keeper -> control */
     MESSAGE_FINDINGS_BEGIN, /* what became of each container's labels, for people */
     MESSAGE_FINDINGS_ITEMS,
     MESSAGE_FINDINGS_COMMIT,

@@ -1,7 +1,7 @@
 /*
  * `anchord config`: the effective configuration, where each value comes from, and every error at once (SPEC §9).
  *
- * Called by main.c as whoever types the command; reads only what configuration_load() made of the environment.
+ * Called by daemon/main.c as whoever types the command; reads only what configuration_load() made of the environment.
  */
 #pragma once
 

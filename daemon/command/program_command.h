@@ -1,10 +1,10 @@
 /*
  * Commands of `anchord` that are programs of their own (SPEC §9), so that neither the supervisor nor anything that
- * listens links what only they need: `doctor` the client of Docker's API (workers/doctor), `ruleset` libnftnl
- * (workers/ruleset), `wrap` a parser of foreign files (workers/wrap).
+ * listens links what only they need: `doctor` the client of Docker's API, `ruleset` libnftnl, `wrap` a parser of
+ * foreign files (workers/commands/).
  *
- * Called by main.c, as whoever types the command: `ruleset` needs CAP_NET_ADMIN in the anchor's network namespace, as
- * `docker exec` gives it, `doctor` may read Docker, `wrap` needs nothing.
+ * Called by daemon/main.c, as whoever types the command: `ruleset` needs CAP_NET_ADMIN in the anchor's network
+ * namespace, as `docker exec` gives it, `doctor` may read Docker, `wrap` needs nothing.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /*
  * The commands `anchord status` and `anchord healthcheck` (SPEC §8, §9).
  *
- * Called by main.c, as whoever types them; they ask the control socket and nothing else, never TCP.
+ * Called by daemon/main.c, as whoever types them; they ask the control socket and nothing else, never TCP.
  */
 #pragma once
 

@@ -59,7 +59,7 @@ static void copy_cell(char target[CELL_SIZE], const char *text)
     text_copy_cut(target, CELL_SIZE, text);
 }
 
-/* Rows of text that print_rows() aligns. */
+/* Rows of text that end_rows() aligns. */
 struct text_rows {
     char (*cells)[WIDE_TABLE][CELL_SIZE];
     size_t count;

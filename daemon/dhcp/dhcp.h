@@ -4,8 +4,8 @@
  *
  * With ANCHORD_DHCP_CLIENT=host there is no dhcpcd of ours: the host's reports to that socket by its hook, as root.
  *
- * Used by network_anchor.c and control_worker.c; runs in the supervisor, as root. Only with ANCHORD_ADDRESS_MODE=
- * dhcp-refresh; every function but dhcp_new() accepts NULL, does nothing then, and nothing runs.
+ * Used by network_anchor.c and control_worker.c of daemon/role; runs in the supervisor, as root. Only with
+ * ANCHORD_ADDRESS_MODE=dhcp-refresh; every function but dhcp_new() accepts NULL, does nothing then, and nothing runs.
  */
 #pragma once
 

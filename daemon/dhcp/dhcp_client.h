@@ -2,7 +2,8 @@
  * One dhcpcd: its process, its output, its restarts, its end. What its script says about leases arrives elsewhere
  * (lease_socket.h); this file knows nothing of them.
  *
- * Used by dhcp_family.c; runs in the supervisor, as root. Nothing here waits: all goes by the event loop.
+ * Used by dhcp_family.c and dhcp_setbacks.c; runs in the supervisor, as root. Nothing here waits: all goes by the event
+ * loop.
  *
  * The contract with dhcpcd (measured with 9.4.1 and 10.1): it runs as a user of its own that is in no passwd, so
  * that it stays one process; SIGALRM: release the lease and end; SIGTERM: end and keep it, also what the kernel sends

@@ -2,7 +2,7 @@
  * What dhcpcd finds on disk: the lease socket and, when it is ours, directories of its own for its sockets and its
  * leases, below /run, and a configuration file.
  *
- * Called by main.c before the supervisor is limited, as root with CAP_CHOWN; nothing is made later.
+ * Called by daemon/main.c before the supervisor is limited, as root with CAP_CHOWN; nothing is made later.
  */
 #pragma once
 

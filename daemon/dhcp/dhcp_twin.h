@@ -2,8 +2,9 @@
  * Listens for another DHCPv4 client with our identifier: the same name on another host. A server takes both for one,
  * gives both one address, and each takes the other's away.
  *
- * Used by main.c, as root with CAP_NET_RAW, and by dhcp.c in the supervisor. The kernel looks for the option and
- * compares (a filter with our identifier in it); of a frame that fits, the sender's MAC alone is ever looked at.
+ * Opened by daemon/role/raw_sockets.c, as root with CAP_NET_RAW, before the supervisor is limited; used by dhcp.c in
+ * the supervisor. The kernel looks for the option and compares (a filter with our identifier in it); of a frame that
+ * fits, the sender's MAC alone is ever looked at.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
  * The worker `control` as the supervisors of all roles run it: its socket, its restarts, what it is told.
  *
- * Called by network_anchor.c and service_anchor.c, as root. It is never needed for the data path: whatever fails here
- * is said once, and everything else goes on.
+ * Called by network_anchor.c, service_anchor.c and rebinder.c, and by what these share, as root. It is never needed for
+ * the data path: whatever fails here is said once, and everything else goes on.
  */
 #pragma once
 

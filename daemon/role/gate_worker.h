@@ -1,8 +1,8 @@
 /*
  * The worker `gate` as the supervisors run it (WALL-7): its sockets, its definition, its first messages.
  *
- * Called by main.c, which opens the sockets before the supervisor is limited, and by network_anchor.c and rebinder.c.
- * Runs in the supervisor, as root.
+ * Called by daemon/main.c, which opens the sockets before the supervisor is limited, and by network_anchor.c and
+ * rebinder.c. Runs in the supervisor, as root.
  */
 #pragma once
 

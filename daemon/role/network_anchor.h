@@ -1,9 +1,9 @@
 /*
- * The supervisor of the role network-anchor: starts watcher, netadmin and announcer, joins them, restarts them, stops
- * them.
+ * The supervisor of the role network-anchor: starts gate, watcher, netadmin, announcer, control, exporter and, when it
+ * is wanted, the keeper, joins them, restarts them, stops them.
  *
- * Called by main.c, as root with the capabilities of privileges.h. It reads nothing but our own fixed-size messages
- * and passes on nothing that it did not pin: the first TOPOLOGY holds for its life (DESIGN §1).
+ * Called by daemon/main.c, as root with the capabilities of privileges.h. It reads nothing but our own fixed-size
+ * messages and passes on nothing that it did not pin: the first final TOPOLOGY holds for its life (DESIGN §1, DISC-4).
  */
 #pragma once
 

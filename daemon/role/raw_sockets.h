@@ -2,7 +2,7 @@
  * Raw sockets, most of them the announcer's: opened once, at the start, with a capability that is given up right
  * afterwards.
  *
- * Called by main.c before privileges_restrict_supervisor(), which leaves neither CAP_NET_RAW nor packet sockets
+ * Called by daemon/main.c before privileges_restrict_supervisor(), which leaves neither CAP_NET_RAW nor packet sockets
  * (system_call_filter.c). The supervisor reads dhcp alone; the others it hands to every announcer that it starts.
  */
 #pragma once

@@ -2,7 +2,7 @@
  * The supervisor of the roles external-rebinder and wrap-rebinder: the keeper, which does their work (SPEC §6), and the
  * gate, through which it asks Docker.
  *
- * Called by main.c, as root, after the supervisor has limited itself.
+ * Called by daemon/main.c, as root, after the supervisor has limited itself.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /*
  * The supervisor of the role service-anchor: netadmin, and the resolver unless the gateway is configured (SPEC §5).
  *
- * Called by main.c, as root, after the supervisor has limited itself.
+ * Called by daemon/main.c, as root, after the supervisor has limited itself.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
  * The files of DOCKER_CERT_PATH (SPEC §10): what TLS to Docker needs.
  *
- * Called by the supervisor before each start of the watcher, as root: the watcher may open no file, so it gets them as
- * descriptors. A renewed certificate is read at the next start of the watcher.
+ * Called by worker.c before each start of watcher or keeper, as root: they may open no file, so they get them as
+ * descriptors. A renewed certificate is read at the next start.
  */
 #pragma once
 

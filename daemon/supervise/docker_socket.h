@@ -1,7 +1,7 @@
 /*
  * May the gate's user connect to Docker's unix socket, and by which group? (DESIGN §6)
  *
- * Called by the supervisor before each start of the gate, as root; only looks (stat), never connects.
+ * Called by worker.c before each start of the gate, as root; only looks (stat), never connects.
  */
 #pragma once
 

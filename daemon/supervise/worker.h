@@ -1,7 +1,8 @@
 /*
  * One worker of the supervisor: its process, its channel, its watchdog, its restarts, its end.
  *
- * Used by network_anchor.c; runs in the supervisor, as root. Nothing here waits: all goes by the event loop.
+ * Used by the supervisors of all roles (daemon/role); runs there, as root. Nothing here waits: all goes by the event
+ * loop.
  */
 #pragma once
 

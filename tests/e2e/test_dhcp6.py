@@ -1,6 +1,6 @@
 """IPv6 addresses that come and go (ADDR-2 to ADDR-4, ADDR-7, ADDR-14, NAT-8): SLAAC, DHCPv6, another prefix.
 
-Whatever there is, egress comes from one address, to every destination.
+Whatever there is, egress comes from one address per scope, whatever the destination.
 """
 
 import pytest

@@ -1,7 +1,7 @@
 /*
- * Fuzz target: what `anchord status` makes of the control worker's answer (daemon/control_client, status_output). The
- * bytes are properties with their values, right or of another type; D-Bus's own encoding is libsystemd's. No control
- * character of a hostile worker gets into root's terminal, and the JSON is JSON.
+ * Fuzz target: what `anchord status` makes of the control worker's answer (daemon/command/control_client,
+ * status_output). The bytes are properties with their values, right or of another type; D-Bus's own encoding is
+ * libsystemd's. No control character of a hostile worker gets into root's terminal, and the JSON is JSON.
  */
 #include "daemon/command/status_output.h"
 #include "protocol/control_interface.h"

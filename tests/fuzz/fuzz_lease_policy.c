@@ -1,7 +1,7 @@
 /*
- * Fuzz target: what netadmin takes of a lease (workers/netadmin/lease_policy). The bytes are a lease of one family, as
- * protocol/validate_lease.c lets it through; the rest of the world is fixed. Whatever is taken must be what the
- * policy's header promises, checked here by other means.
+ * Fuzz target: what netadmin takes of a lease (workers/netadmin/plan/lease_policy). The bytes are a lease of one
+ * family, as protocol/validate_lease.c lets it through; the rest of the world is fixed. Whatever is taken must be what
+ * the policy's header promises, checked here by other means.
  */
 #include "tests/fuzz/target.h"
 #include "workers/netadmin/plan/lease_policy.h"

@@ -12,7 +12,7 @@ by side and `down` finds all of it again, even after a crash.
     topology.py   the LAN: switch, two hosts, router, outside server
     segment.py    further LANs, for tests that put servers on them
     dhcp.py       dnsmasq and radvd on a segment; kea.py: Kea; hostile_dhcp.py: a server that lies
-    dhcp_messages.py  what is in DHCP packets
+    dhcp_messages.py  what is in DHCP packets; host_dhcpcd.py, dhcpcd_versions.py: a host's dhcpcd, other versions of it
     engine.py     dockerd in its own root, network namespace and control group; podman.py: Podman's service
     podman_health.py  what systemd's timers do for Podman: runs health checks
     instance.py   one lab: up, down, status

@@ -1,4 +1,4 @@
-/* Unit tests of workers/netadmin/policy: which backends a desired state may name (DESIGN §1). */
+/* Unit tests of workers/netadmin/plan/backend_policy: which backends a desired state may name (DESIGN §1). */
 #include "workers/netadmin/plan/backend_policy.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Unit tests of daemon/configuration: sources, defaults, every error at once (SPEC §1, §10). */
+/* Unit tests of daemon/configuration/configuration: sources, defaults, every error at once (SPEC §1, §10). */
 #include "common/cleanup.h"
 #include "daemon/configuration/configuration.h"
 

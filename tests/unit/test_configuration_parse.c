@@ -1,4 +1,4 @@
-/* Unit tests of daemon/configuration_parse: the grammars of the variables' values (SPEC §2, §10). */
+/* Unit tests of daemon/configuration/configuration_parse: the grammars of the variables' values (SPEC §2, §10). */
 #include "common/cleanup.h"
 #include "daemon/configuration/configuration_parse.h"
 

@@ -1,4 +1,4 @@
-/* Unit tests of daemon/dhcp_command_line and of the host name behind it (ADDR-4, ADDR-5). */
+/* Unit tests of daemon/dhcp/dhcp_command_line and of the host name behind it (ADDR-4, ADDR-5). */
 #include "common/cleanup.h"
 #include "daemon/configuration/configuration_parse.h"
 #include "daemon/dhcp/dhcp_command_line.h"

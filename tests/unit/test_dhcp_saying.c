@@ -1,4 +1,4 @@
-/* Unit tests of daemon/dhcp_saying: dhcpcd's lines, and lines that somebody on the LAN would like us to believe. */
+/* Unit tests of daemon/dhcp/dhcp_saying: dhcpcd's lines, and lines that somebody on the LAN would have us believe. */
 #include "common/cleanup.h"
 #include "daemon/dhcp/dhcp_saying.h"
 

@@ -1,4 +1,4 @@
-/* Unit tests of daemon/docker_socket: which group opens Docker's socket (DESIGN §6). */
+/* Unit tests of daemon/supervise/docker_socket: which group opens Docker's socket (DESIGN §6). */
 #include "daemon/supervise/docker_socket.h"
 
 #include <setjmp.h>

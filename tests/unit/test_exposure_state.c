@@ -1,4 +1,4 @@
-/* Unit tests of workers/netadmin/exposure_state: a state is complete or it is nothing. */
+/* Unit tests of workers/netadmin/plan/exposure_state: a state is complete or it is nothing. */
 #include "workers/netadmin/plan/exposure_state.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-/* Unit tests of workers/netadmin/map_difference and map_state: the content of one transaction (NAT-3, NAT-5). */
+/* Unit tests of workers/netadmin/plan/map_difference and map_state: the content of one transaction (NAT-3, NAT-5). */
 #include "workers/netadmin/plan/map_difference.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-/* Unit tests of daemon/own_container: the container's ID from its mounts (ADDR-10). */
+/* Unit tests of daemon/role/own_container: the container's ID from its mounts (ADDR-10). */
 #include "daemon/role/own_container.h"
 
 #include <setjmp.h>

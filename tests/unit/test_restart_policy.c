@@ -1,4 +1,4 @@
-/* Unit tests of daemon/restart_policy with a clock of their own (DESIGN §2). */
+/* Unit tests of daemon/supervise/restart_policy with a clock of their own (DESIGN §2). */
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/sandbox.h"

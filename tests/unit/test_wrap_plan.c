@@ -1,4 +1,4 @@
-/* Unit tests of workers/wrap: from a project as JSON to the plan, its findings and what --check compares (SPEC §9). */
+/* Unit tests of workers/commands/wrap: from a project as JSON to plan, findings and what --check compares (SPEC §9). */
 #include "common/cleanup.h"
 #include "workers/commands/wrap/check.h"
 #include "workers/commands/wrap/plan.h"

@@ -1,4 +1,4 @@
-/* Unit tests of workers/wrap/yaml: strings from outside as double-quoted scalars (SPEC §9). */
+/* Unit tests of workers/commands/wrap/yaml: strings from outside as double-quoted scalars (SPEC §9). */
 #include "common/cleanup.h"
 #include "workers/commands/wrap/yaml.h"
 

@@ -2,7 +2,7 @@
  * The D-Bus object that operators read: /org/anchord/Anchor1 with the interface org.anchord.Anchor1.
  *
  * Every connection gets it (clients.c), in anchord-control. It only reads; there is no method that changes anything.
- * `busctl --address=unix:path=/run/anchord/control.sock introspect anchord /org/anchord/Anchor1` lists it.
+ * `busctl --address=unix:path=/run/anchord/control.sock introspect org.anchord /org/anchord/Anchor1` lists it.
  */
 #pragma once
 

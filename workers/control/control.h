@@ -1,6 +1,6 @@
 /*
- * The state machine of anchord-control: what the supervisor, watcher and netadmin say becomes the view that clients
- * read.
+ * The state machine of anchord-control: what the supervisor, watcher, keeper and netadmin say becomes the view that
+ * clients read.
  *
  * Called by main.c. It holds no capability and can change nothing: the other processes listen to nothing from it but
  * the answer to PING.

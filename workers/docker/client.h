@@ -1,10 +1,10 @@
 /*
  * The Docker API as anchord uses it, read only, on the event loop (DESIGN §2, §3).
  *
- * Called by watcher and keeper; what writes is the keeper's alone (workers/keeper/command.h). Talks to Docker, or to a
- * socket proxy before it; runs without any privilege. Nothing blocks, nothing is logged here; each failure comes with
- * the operation, its object and the reason in one text. Everything that opens files happens in docker_client_new(), so
- * the caller may seal itself afterwards.
+ * Called by watcher, keeper and `anchord doctor`; what writes is the keeper's alone (workers/keeper/command.h). Talks
+ * to Docker, to the gate or to a socket proxy before it; runs without any privilege. Nothing blocks, nothing is logged
+ * here; each failure comes with the operation, its object and the reason in one text. Everything that opens files
+ * happens in docker_client_new(), so the caller may seal itself afterwards.
  */
 #pragma once
 

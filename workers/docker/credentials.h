@@ -1,7 +1,8 @@
 /*
  * What TLS to Docker needs, as PEM texts: the files of DOCKER_CERT_PATH (SPEC §10).
  *
- * Read by a worker from descriptors of the supervisor before it seals itself; used by transport.c. No privilege.
+ * Read by watcher and keeper from descriptors of the supervisor, by `anchord doctor` from the files, before they seal
+ * themselves; handed to transport.c. No privilege.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /*
- * What a worker may still do once it talks to Docker.
+ * What a worker, or `anchord doctor`, may still do once it talks to Docker.
  *
- * Called by watcher.c and keeper.c after everything that opens files has happened and before the first foreign byte.
+ * Called by watcher.c, keeper.c and doctor's main() after everything that opens files has happened and before the first
+ * foreign byte.
  */
 #pragma once
 

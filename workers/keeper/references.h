@@ -23,8 +23,8 @@ struct references {
 };
 
 /*
- * Those of `old` that stay as they are, i.e. without references_follow(). Returns 0, or -EBADMSG with *ret_reason
- * (static storage): there are too many, or one is odd.
+ * Those of `old` that stay as they are, i.e. without those that follow the target (below). Returns 0, or -EBADMSG with
+ * *ret_reason (static storage): there are too many, or one is odd.
  */
 int references_read(const struct inspection *old, struct references *ret, const char **ret_reason)
     __attribute__((warn_unused_result));

@@ -2,10 +2,11 @@
  * The rtnetlink half of anchord-netadmin, seen from the other half: links, addresses, device settings, our
  * routes and rules, and the gateway addresses that we claim.
  *
- * Called by main.c and by the ruleset half, all in the process anchord-netadmin with CAP_NET_ADMIN alone. It
- * opens its netlink sockets in network_new(), before the sandbox is sealed, and afterwards needs nothing but
- * them. It stays current by the kernel's notifications and puts back by itself, within one turn of the event
- * loop, what somebody else removed or changed (ADDR-11, GW-1, NAT-13). It logs its own decisions.
+ * Called by the two state machines, netadmin.c and service_role.c, and by closing.c, control_report.c and
+ * lease_exchange.c beside them, all in anchord-netadmin with CAP_NET_ADMIN alone. It opens its netlink sockets in
+ * network_new(), before the sandbox is sealed, and afterwards needs nothing but them. It stays current by the kernel's
+ * notifications and puts back by itself, within one turn of the event loop, what somebody else removed or changed
+ * (ADDR-11, GW-1, NAT-13). It logs its own decisions.
  */
 #pragma once
 

@@ -7,8 +7,8 @@
  *     LEASE             lease_policy.c takes it, address_plan.c wants the new address beside the old one
  *     1 element         set `external`     on_changed() -> ruleset.c; network_view_applied() leads to 2
  *     2 address         ip address add     network_add_addresses(), may_add()
- *     3 gateway         in both tables     choose_in_force(), network_apply_family(): once 2 can be used (IPv6: DAD)
- *     4 announcement    HELD               network_announce(): in the same turn as 3
+ *     3 gateway         in both tables     choose_in_force(), family_routes_apply(): once 2 can be used (IPv6: DAD)
+ *     4 announcement    HELD               announcer_peer_tell(): in the same turn as 3
  *     5 egress          IPv6: snat to …    on_changed() -> ruleset.c; IPv4's masquerade takes the primary address
  *     6 old address     ip address del     network_remove_addresses(): HANDOVER_DELAY after 3, or in a hurry at once
  *     7 old element     and its flows      on_changed() -> ruleset.c -> conntrack.c

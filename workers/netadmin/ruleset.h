@@ -1,9 +1,9 @@
 /*
  * Our two nftables tables as one thing: what they hold, brought to what they should hold.
  *
- * Called by netadmin.c inside anchord-netadmin with CAP_NET_ADMIN. Talks to the kernel through one blocking
- * socket that is opened here, before the sandbox is sealed. Does not log: errors come back with the operation
- * and object that the kernel refused.
+ * Called by main.c, netadmin.c and closing.c inside anchord-netadmin with CAP_NET_ADMIN. Talks to the kernel through
+ * one blocking socket that is opened here, before the sandbox is sealed. Does not log: errors come back with the
+ * operation and object that the kernel refused.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
  * The containers that Docker has to be asked about again, because an event named them.
  *
- * Used by watch.c. Once is not enough: Docker sends some events before its lists show what happened (measured: network
- * connect with Engine 20.10.24, disconnect with 28.5.2). So each is asked for at once and again a little later.
+ * Used by watch_scope.c. Once is not enough: Docker sends some events before its lists show what happened (measured:
+ * network connect with Engine 20.10.24, disconnect with 28.5.2). So each is asked for at once and again a little later.
  * Pure; no privilege.
  */
 #pragma once

@@ -1,7 +1,8 @@
 /*
  * The containers in scope that carry `anchord.expose`, with what of them matters to the maps.
  *
- * Filled by watch.c from Docker's answers, read by reconcile.c and discovery.c. In memory only; no privilege.
+ * Filled by watch_scope.c from Docker's answers, read by reconcile.c, discovery.c, path_survey.c and findings.c. In
+ * memory only; no privilege.
  */
 #pragma once
 

@@ -2,8 +2,9 @@
  * Which container are we (ADDR-10)?
  *
  * The host name proves nothing (people set `hostname:`) and no file is read: we are the running container whose
- * endpoints' MAC addresses are those of our links. Called by discovery.c for each container of an unfiltered list.
- * Pure; runs without any privilege.
+ * endpoints' MAC addresses are those of our links. Called by discovery.c for each container of a list that is asked for
+ * everybody; the gate makes of that question the one container that we run in (WALL-7). Pure; runs without any
+ * privilege.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 """A whole network-anchor, real programs from init to exporter, in the network of netadmin_lab; Docker is fake_docker.
 
-Used by the tests of crashes. Runs as root. init is no PID 1 here: when it is killed its namespace stays, as it does for
-a successor of any other process, so a test may start a fresh anchord as often as it likes.
+Used by test_crashes.py and test_dhcp_host.py. Runs as root. init is no PID 1 here: when it is killed its namespace stays,
+as it does for a successor of any other process, so a test may start a fresh anchord as often as it likes.
 """
 
 import os

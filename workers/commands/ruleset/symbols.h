@@ -1,7 +1,7 @@
 /*
  * Numbers of the kernel and the words that nft writes for them (nftables 1.0.6).
  *
- * Used by rule_text.c and table_text.c in anchord-ruleset. Pure; no privilege.
+ * Used by the parts of rule_text.c and by table_text.c in anchord-ruleset. Pure; no privilege.
  */
 #pragma once
 

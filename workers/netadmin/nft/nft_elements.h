@@ -1,7 +1,7 @@
 /*
  * Messages that add and delete elements of our sets and maps (NAT-3: only the difference).
  *
- * Called by nft_table.c inside anchord-netadmin; builds messages, no system call.
+ * Called by nft_table.c and ruleset.c inside anchord-netadmin; builds messages, no system call.
  */
 #pragma once
 
