@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 import urllib.parse
 
 import pytest
@@ -190,10 +191,61 @@ def test_disc1_a_network_that_we_join_later_is_followed(lab, docker):
     watcher.state({})
     docker.connect(container(1, "tcp/1"))
     watcher.state(entry(1))
-    streams = [urllib.parse.unquote(path) for path in docker.requests if "network%22%3A%5B" in path]
-    assert [path.partition('"network":')[2] for path in streams] == [
+    assert followed(docker) == [
         f'["{fake_docker.DMZ_ID}"]}}', f'["{fake_docker.DMZ_ID}","{TRANSIT_ID}"]}}']
     assert not watcher.logged("Docker cannot be read")
+
+
+def test_disc6_a_network_that_we_join_late_need_not_wait_for_the_poll(lab, docker):
+    """Nobody's patience is over for good: our own link comes, and Docker's list may know of it a moment later (20.10)."""
+    docker.put(fake_docker.own_container(dmz=endpoint(fake_docker.DMZ_ID, "192.0.2.10", fake_docker.EXTERNAL_MAC)))
+    docker.put(container(1, "tcp/1"))
+    external = watcher_lab.link_item(3, "eth1", fake_docker.EXTERNAL_MAC)
+    watcher = lab.start(poll=600, link=False)
+    watcher.link([external])
+    def lists():
+        return sum("/containers/json" in path for path in docker.requests)
+    wait_until(lambda: lists() > 5, "it looks each second", 15)
+    wait_until(lambda seen=[0, 0.0]: is_steady(seen, lists()), "it has stopped to look", 30)
+    before = lists()
+    watcher.netadmin.send(*watcher_lab.links([watcher_lab.link_item(2, "eth0", fake_docker.SHARED_MAC), external]))
+    wait_until(lambda: lists() > before, "it looks at once")
+    docker.put(fake_docker.own_container())
+    watcher.state(entry(1), deadline=5)
+
+
+def is_steady(seen, count):
+    """Whether a count has been the same for three seconds: longer than from one round to the next."""
+    if seen[0] != count:
+        seen[:] = count, time.monotonic()
+    return time.monotonic() - seen[1] > 3
+
+
+def test_disc8_networks_of_the_past_make_room(lab, docker):
+    """More cannot be followed than have a place in the question; those that nobody is on any more lose theirs."""
+    numbers = range(1, 65)
+    for number in numbers:
+        docker.put(on_network(number, f"{number:02x}" * 32))
+    watcher = lab.start(poll=1)
+    wait_until(lambda: any(path.count('"') >= 2 * 64 for path in followed(docker)), "as many as can be are followed")
+    for number in numbers:
+        docker.stop(number)
+    docker.put(on_network(99, "99" * 32))
+    wait_until(lambda: "99" * 32 in followed(docker)[-1], "the new one is followed", 10)
+    assert "01" * 32 not in followed(docker)[-1] and TRANSIT_ID in followed(docker)[-1]
+    assert not watcher.logged("Docker cannot be read")
+
+
+def on_network(number, network_id):
+    record = container(number, f"tcp/{number}")
+    record["NetworkSettings"]["Networks"] = {f"network-{number}": endpoint(network_id, f"10.0.{number}.2")}
+    return record
+
+
+def followed(docker):
+    """The networks of each stream that was asked for."""
+    paths = [urllib.parse.unquote(path) for path in docker.requests if "network%22%3A%5B" in path]
+    return [path.partition('"network":')[2] for path in paths]
 
 
 @pytest.mark.parametrize("stream", ["container", "network"])

@@ -234,6 +234,8 @@ void network_note_duplicate(struct network *network, const struct network_link *
     struct family_addresses *addresses = &network->addresses[address->address.family == IP_FAMILY_6];
     struct known_lease *lease = &addresses->lease;
 
+    if (address_is_leased(address) && !known_lease_names(lease, &address->address))
+        return; /* of a lease that was given up: the server has heard of it */
     if (lease->is_held && ip_address_equal(&lease->lease.address, &address->address)) {
         addresses->is_duplicate = true;
         return;

@@ -67,7 +67,10 @@ void network_forget_duplicate(struct network *network, const struct ip_address *
         *known = network->duplicates[--network->duplicate_count];
 }
 
-/* By the last reading: permanent addresses stay, unusable; others that can be used now are nobody else's any more. */
+/*
+ * By the last reading: permanent addresses, be they leased for ever, stay without a word, unusable; others that can be
+ * used now are nobody else's any more.
+ */
 void network_look_for_duplicates(struct network *network, const struct network_link *link)
 {
     for (uint32_t i = 0; i < link->address_count; i++) {
@@ -75,7 +78,7 @@ void network_look_for_duplicates(struct network *network, const struct network_l
         struct duplicate *known;
 
         if (address->address.family == IP_FAMILY_6 && address->flags & IFA_F_DADFAILED)
-            network_report_duplicate(network, link, &address->address);
+            network_note_duplicate(network, link, address);
         known = link_address_is_usable(address) ? find(network, &address->address) : NULL;
         if (!known)
             continue;

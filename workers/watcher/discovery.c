@@ -27,7 +27,8 @@ struct discovery {
     struct message_configure_watcher configuration;
     struct discovery_callbacks callbacks;
     enum stage stage;
-    uint64_t first_answer; /* monotonic microseconds; 0: the API has not answered yet */
+    uint64_t first_answer;  /* monotonic microseconds; 0: the API has not answered yet */
+    uint64_t links_changed; /* likewise: when netadmin last told of links */
     struct link_table links;
     struct own_container_search search;
     struct own_container own;
@@ -129,19 +130,22 @@ bool discovery_is_own(const struct discovery *discovery, const char *container_i
 void discovery_set_links(struct discovery *discovery, const struct link_table *links)
 {
     discovery->links = *links;
+    discovery->links_changed = clock_monotonic_microseconds();
     discovery->must_list = true;
 }
 
 /*
  * Something is missing that may still come: said once, fatal when patience is over. `is_fatal` problems end the
- * worker then, the others stay.
+ * worker then, the others stay. A link may come before Docker's list knows its endpoint (20.10).
  */
 static void problem(struct discovery *discovery, const char *text, const char *wanted, bool is_fatal)
 {
-    uint64_t age = clock_monotonic_microseconds() - discovery->first_answer;
+    uint64_t now = clock_monotonic_microseconds();
+    uint64_t age = now - discovery->first_answer;
     char names[NETWORK_NAMES_SIZE];
 
-    if (discovery->is_round && age < ATTACH_PATIENCE_MICROSECONDS)
+    if (discovery->is_round &&
+        (age < ATTACH_PATIENCE_MICROSECONDS || now - discovery->links_changed < ATTACH_PATIENCE_MICROSECONDS))
         discovery->must_list = true; /* later the poll looks again */
     if (is_fatal && age < ATTACH_PATIENCE_MICROSECONDS)
         return;

@@ -240,7 +240,7 @@ static bool add_network(struct network_events *events, const char *id)
     return true;
 }
 
-/* Our own and those of the backends (DISC-8). One that nobody is on any more stays until Docker is connected anew. */
+/* Our own and those of the backends (DISC-8). One that nobody is on any more stays until its place is wanted. */
 static bool add_networks(struct watch *watch)
 {
     size_t count;
@@ -255,6 +255,15 @@ static bool add_networks(struct watch *watch)
             is_new |= add_network(&watch->network_events, entry->endpoints[i].network_id);
     }
     return is_new;
+}
+
+/* Networks of the past may have taken all places: those that are there now are followed anew. */
+static void make_room_for_networks(struct watch *watch)
+{
+    if (watch->network_events.count < FOLLOWED_NETWORKS_MAX)
+        return;
+    watch->network_events.count = 0;
+    watch_schedule_look_at_paths(watch);
 }
 
 int watch_follow_networks(struct watch *watch)
@@ -318,6 +327,7 @@ static int on_poll(sd_event_source *source, uint64_t time, void *userdata)
     (void)time;
     metrics_add(METRIC_DOCKER_EVENTS, METRIC_SOURCE_POLL, 1);
     watch->must_list = true;
+    make_room_for_networks(watch);
     path_survey_note_event(watch->survey);
     if (!discovery_is_done(watch->discovery))
         discovery_look_again(watch->discovery);
