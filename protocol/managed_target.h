@@ -14,6 +14,9 @@
 /* What says that a container is one of them; workers/gate/table.c has it, too. */
 #define LABEL_MANAGED_BY "anchord.managed-by"
 #define MANAGED_BY       "f45"
+/* What names the container whose namespace another one has joined (LIFE-3), as with the service-anchors of a wrapped
+ * project; workers/gate/table.c has it, too. */
+#define LABEL_TARGET "anchord.target"
 
 /* What Docker calls a container: moby daemon/names/names.go, RestrictedNameChars. */
 bool container_name_is_valid(const char *name);

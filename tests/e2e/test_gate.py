@@ -197,7 +197,7 @@ def test_wall7_of_others_nothing_is_listed_and_nothing_heard(project, foreign):
     allowed = [
         filtered("containers/json?"), filtered("containers/json?", label=scope), filtered("containers/json?", label=scope) + "&all=true",
         filtered("containers/json?", label=scope, id=[foreign, smtp]) + "&all=true",
-        filtered("containers/json?", label="anchord.managed-by=f45"),
+        filtered("containers/json?", label="anchord.managed-by=f45"), filtered("containers/json?", label="anchord.target"),
         *(f"GET /v1.41/networks/{identity}" for identity in networks),
         events(type="container", event=ACTIONS, label=scope), events(type="network", event=ACTIONS, network=sorted(networks))]
     answers = ask(project, *(f"{line} {HOST}" for line in allowed))

@@ -118,6 +118,22 @@ def test_a_service_anchor_that_the_keeper_made_is_known_by_its_label(lab, docker
     watcher.log(NO_GATEWAY, 2)
 
 
+def test_a_service_anchor_of_a_project_that_wraps_this_one_is_known_by_its_target(lab, docker):
+    """Pattern Wrap: it belongs to another project, whose events nobody hears. Looked for again for a while, long before the
+    poll: it comes, and becomes healthy, within seconds."""
+    without_gateway(docker)
+    watcher = lab.start(poll=600)
+    docker.start(container(1, "tcp/80"))
+    watcher.log(NO_GATEWAY)
+    wrapping = joined(9, target=1, status="Up 1 second (health: starting)", command=f"{INIT} service-anchor")
+    wrapping["Labels"] = {"com.docker.compose.project": "mail-anchor", "anchord.target": "mail-web-1"}
+    docker.put(wrapping)
+    assert watcher.log("replies do not come back yet")["other"] == "joined-9"
+    wrapping["Status"] = "Up 3 seconds (healthy)"
+    docker.put(wrapping)
+    watcher.log(ENDED, 2)
+
+
 def test_many_events_list_the_scope_once_a_second_at_most(lab, docker):
     """The engine is asked one question at a time: the survey's, the longest one, must not stand before each event."""
     without_gateway(docker)

@@ -63,6 +63,7 @@ static void watcher_reads_its_scope_and_what_it_names(void **state)
     EXPECT_PASSED(WATCHER, "GET " LIST "%7B" LABELS "%2C" IDS "%7D&all=true" END);
     EXPECT_PASSED(WATCHER, "GET " LIST HEALTH END);
     EXPECT_PASSED(WATCHER, "GET " LIST "%7B%22label%22%3A%5B%22anchord.managed-by%3Df45%22%5D%7D" END);
+    EXPECT_PASSED(WATCHER, "GET " LIST "%7B%22label%22%3A%5B%22anchord.target%22%5D%7D" END);
     EXPECT_PASSED(WATCHER, "GET " EVENTS TYPE("container") ACTIONS "%2C" LABELS "%7D" END);
     EXPECT_PASSED(WATCHER,
                   "GET " EVENTS TYPE("network") ACTIONS "%2C%22network%22%3A%5B%22" ID "%22%2C%22" OWN "%22%5D%7D" END);
@@ -134,6 +135,7 @@ static void a_watcher_may_ask_for_nothing_else(void **state)
         "GET " LIST "%7B%22label%22%3A%5B%22com.docker.compose.project%22%5D%7D",
         "GET " LIST "%7B%22label%22%3A%5B%22anchord.managed-by%22%5D%7D",
         "GET " LIST "%7B%22label%22%3A%5B%22anchord.managed-by%3Df45%22%5D%7D&all=true",
+        "GET " LIST "%7B%22label%22%3A%5B%22anchord.target%22%5D%7D&all=true",
         "GET " LIST "%7B%22network%22%3A%5B%22mail%22%5D%7D",
         "GET /v1.47/events?since=1763826000.123456789&filters=%7B%7D",
         "GET " EVENTS TYPE("container") ACTIONS "%7D",

@@ -42,8 +42,10 @@ static const struct row {
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={<labels>,'id':[<ids>]}<all>"},
     /* Of a paused container the list hides its health, but is filtered by it (DISC-7). Nothing is inspected. */
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={<labels>,'id':['<id>'],'health':['healthy']}"},
-    /* Service-anchors that a keeper made: they carry no label of the scope that they serve (DISC-8, LIFE-2). */
+    /* Service-anchors that a keeper made, and those of a project that wraps another one: they carry no label of the
+     * scope that they serve (DISC-8, LIFE-2). */
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'label':['anchord.managed-by%3Df45']}"},
+    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'label':['anchord.target']}"},
     /* Who knows its ID has heard of it from a container in scope; it names who is attached (DISC-5, DISC-8). */
     {WATCHER, false, "GET", "/v1.<api>/networks/<id>"},
     {WATCHER, false, "GET", "/v1.<api>/events?since=<time>&filters={'type':['container']," EVENTS ",<event_labels>}"},

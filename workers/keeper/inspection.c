@@ -2,6 +2,7 @@
 #include "workers/keeper/inspection.h"
 
 #include "common/text.h"
+#include "protocol/managed_target.h"
 #include "workers/docker/timestamp.h"
 
 #include <stdio.h>
@@ -122,7 +123,7 @@ static void read_config(struct inspection *inspection)
     copy_text(labels, "com.docker.compose.service", inspection->service, sizeof(inspection->service));
     inspection->wants_healthy =
         contains(json_slice_member(labels, "com.docker.compose.depends_on"), ":service_healthy");
-    copy_text(labels, "anchord.target", inspection->target_name, sizeof(inspection->target_name));
+    copy_text(labels, LABEL_TARGET, inspection->target_name, sizeof(inspection->target_name));
     copy_text(labels, LABEL_REPLACES, inspection->replaces, sizeof(inspection->replaces));
 }
 

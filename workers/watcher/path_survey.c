@@ -14,6 +14,10 @@
 /* The scope's containers are listed no more often than this, however many events come: other questions wait meanwhile.
  */
 #define JOINED_PERIOD_MICROSECONDS MICROSECONDS_PER_SECOND
+/* Starts and health of service-anchors outside of the scope are in no stream: as long as one may be on its way it is
+ * looked for again so often; later the poll finds it. */
+#define ANCHOR_PERIOD_MICROSECONDS   (2 * MICROSECONDS_PER_SECOND)
+#define ANCHOR_PATIENCE_MICROSECONDS (60 * MICROSECONDS_PER_SECOND)
 
 enum answer {
     ANSWER_PENDING,
@@ -53,6 +57,8 @@ struct path_survey {
     size_t joined_count;
     bool needs_joined;
     bool has_joined;        /* `joined` is current */
+    bool lacks_anchor;      /* a backend, as the last run found: there is none, or it is not ready */
+    uint64_t lacks_since;   /* monotonic microseconds: when findings changed last */
     bool is_joined_refused; /* or not to be understood, when it was asked for last */
     uint64_t joined_due;    /* monotonic microseconds: not to be asked for earlier */
     struct path_question question;
@@ -153,6 +159,12 @@ static enum answer ask_network(struct path_survey *survey, const char *id, const
 void path_survey_note_event(struct path_survey *survey)
 {
     survey->has_joined = false;
+}
+
+void path_survey_note_poll(struct path_survey *survey)
+{
+    if (survey->question.kind != PATH_QUESTION_JOINED)
+        survey->has_joined = false;
 }
 
 static bool wants_joined(const struct path_survey *survey)
@@ -337,6 +349,8 @@ static void blame_without_anchor(struct path_survey *survey, const struct contai
         carry_over(survey, entry);
     else if (answer == ANSWER_YES)
         blame(survey, entry, FAMILY_INDEX_4, IP_FAMILY_NONE, return_path_check_anchor(health), name);
+    survey->lacks_anchor |=
+        answer == ANSWER_NO || (answer == ANSWER_YES && return_path_check_anchor(health) != RETURN_PATH_FINE);
     for (size_t family = 0; family < FAMILY_INDEX_MAX_ && answer == ANSWER_NO; family++)
         blame(survey, entry, family, families[family], faults[family], others[family] ? others[family]->name : "");
 }
@@ -397,22 +411,42 @@ static void log_finding(const struct path_finding *finding)
                  LOG_TEXT("other", finding->other), LOG_TEXT("remedy", finding->remedy));
 }
 
-static void log_differences(const struct path_survey *survey)
+/* Returns whether there were any. */
+static bool log_differences(const struct path_survey *survey)
 {
+    bool has_changed = false;
+
     for (size_t i = 0; i < survey->found->count; i++) {
         const struct path_finding *finding = &survey->found->items[i];
 
-        if (!contains(survey->before, finding))
-            log_finding(finding);
+        if (contains(survey->before, finding))
+            continue;
+        has_changed = true;
+        log_finding(finding);
     }
     for (size_t i = 0; i < survey->before->count; i++) {
         const struct path_finding *finding = &survey->before->items[i];
 
-        if (!contains(survey->found, finding))
-            log_info("ended: the way back of a container", LOG_TEXT("container", finding->container),
-                     LOG_TEXT("id", finding->container_id), LOG_TEXT("family", family_text(finding->family)),
-                     LOG_TEXT("was", return_path_message(finding->fault)));
+        if (contains(survey->found, finding))
+            continue;
+        has_changed = true;
+        log_info("ended: the way back of a container", LOG_TEXT("container", finding->container),
+                 LOG_TEXT("id", finding->container_id), LOG_TEXT("family", family_text(finding->family)),
+                 LOG_TEXT("was", return_path_message(finding->fault)));
     }
+    return has_changed;
+}
+
+static void look_again_for_anchors(struct path_survey *survey, bool has_changed)
+{
+    uint64_t now = clock_monotonic_microseconds();
+
+    if (has_changed)
+        survey->lacks_since = now;
+    if (!survey->lacks_anchor || now - survey->lacks_since >= ANCHOR_PATIENCE_MICROSECONDS)
+        return;
+    survey->has_joined = false;
+    survey->joined_due = now + ANCHOR_PERIOD_MICROSECONDS;
 }
 
 void path_survey_run(struct path_survey *survey, const struct container_table *table,
@@ -428,13 +462,14 @@ void path_survey_run(struct path_survey *survey, const struct container_table *t
     survey->found = before;
     survey->found->count = 0;
     survey->needs_joined = false;
+    survey->lacks_anchor = false;
     survey->run++;
     (void)find_network(survey, survey->shared_id); /* keeps its slot, also without a backend */
     HASH_ITER (hh, table->entries, entry, next) {
         if (entry->range_count > 0 && container_entry_endpoint(entry, survey->shared_id))
             look_at(survey, entry);
     }
-    log_differences(survey);
+    look_again_for_anchors(survey, log_differences(survey));
 }
 
 const struct path_finding *path_survey_findings(const struct path_survey *survey, size_t *ret_count)

@@ -46,6 +46,10 @@ void path_survey_run(struct path_survey *survey, const struct container_table *t
 /* Who shares whose namespace may have changed: asked for again if that matters. */
 void path_survey_note_event(struct path_survey *survey);
 
+/* It is time to look again. What is being asked for already is new enough: else a poll as frequent as the question
+ * would make each answer old before it comes. */
+void path_survey_note_poll(struct path_survey *survey);
+
 enum path_question_kind {
     PATH_QUESTION_NONE,
     PATH_QUESTION_NETWORK, /* inspect the network `id` into `network` */

@@ -328,7 +328,7 @@ static int on_poll(sd_event_source *source, uint64_t time, void *userdata)
     metrics_add(METRIC_DOCKER_EVENTS, METRIC_SOURCE_POLL, 1);
     watch->must_list = true;
     make_room_for_networks(watch);
-    path_survey_note_event(watch->survey);
+    path_survey_note_poll(watch->survey);
     if (!discovery_is_done(watch->discovery))
         discovery_look_again(watch->discovery);
     watch_schedule_step(watch);

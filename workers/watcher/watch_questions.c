@@ -48,22 +48,33 @@ static void on_joined_container(void *userdata, const struct docker_container *c
     path_survey_consider(watch->survey, container);
 }
 
-/* Those that the keeper has made carry its label, not the scope's; of others outside of the scope nothing is heard. */
+/* Of others outside of the scope nothing is heard. */
+static void list_with_label(struct watch *watch, const char *label, docker_done_handler on_done)
+{
+    const struct docker_container_query query = {.labels = &label, .label_count = 1};
+    const struct docker_container_handlers handlers = {on_joined_container, on_any_odd_container, on_done, watch};
+    int result = docker_client_list(watch->client, &query, &watched_labels, &handlers);
+
+    if (result < 0)
+        watch_reconnect_later(watch, log_errno_text(result));
+}
+
+/* Service-anchors of a project that wraps this one (pattern Wrap) say so by their target. */
+static void on_managed_joined(void *userdata, int error, const char *text)
+{
+    if (error < 0)
+        on_survey_answered(userdata, error, text);
+    else
+        list_with_label(userdata, LABEL_TARGET, on_survey_answered);
+}
+
+/* Those that the keeper has made carry its label, not the scope's. */
 static void on_scope_joined(void *userdata, int error, const char *text)
 {
-    static const char *const label[] = {LABEL_MANAGED_BY "=" MANAGED_BY};
-    static const struct docker_container_query managed = {.labels = label, .label_count = 1};
-    struct watch *watch = userdata;
-    const struct docker_container_handlers handlers = {on_joined_container, on_any_odd_container, on_survey_answered,
-                                                       watch};
-
-    if (error < 0) {
-        on_survey_answered(watch, error, text);
-        return;
-    }
-    error = docker_client_list(watch->client, &managed, &watched_labels, &handlers);
     if (error < 0)
-        watch_reconnect_later(watch, log_errno_text(error));
+        on_survey_answered(userdata, error, text);
+    else
+        list_with_label(userdata, LABEL_MANAGED_BY "=" MANAGED_BY, on_managed_joined);
 }
 
 static void on_network_inspected(void *userdata, int error, const char *text)
