@@ -168,7 +168,9 @@ def test_a_lease_that_makes_no_sense_is_refused(project, server, name):
 def test_nonsense_beside_an_address_does_no_harm(project, server, number, name):
     address = project.segment.v6(f"{number:x}")
     ask_anew(project, server, USED[name], address)
-    wait_until(lambda: set(project.held(6)) == {project.bootstrap[1], address}, ANSWER_SECONDS, f"{address} and no other")
+    # Of many in one identity the first four are taken.
+    expected = {address} | {project.segment.v6(f"f:{other}") for other in range(1, 4) if name == "fifty-addresses"}
+    wait_until(lambda: set(project.held(6)) == {project.bootstrap[1]} | expected, ANSWER_SECONDS, f"{expected} and no other")
     project.move(address)
     project.wait_answer("tcp", 25, "smtp", family=6)
     project.wait_egress(address)

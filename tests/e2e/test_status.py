@@ -42,8 +42,11 @@ def external_problems(project):
 
 def test_addr1_an_address_that_docker_chose_is_said(mail, direct):
     """With the line that keeps it; the other project's addresses stand in its file."""
-    chance = direct({"smtp": service("smtp", tcp="25", expose="tcp/25")},
-                    anchor={"networks": {"lan": {}, "transit": {}, "control": {}}}).up()
+    chance = direct({"smtp": service("smtp", tcp="25", expose="tcp/25")})
+    with chance.edited() as definition:
+        for family in ("ipv4_address", "ipv6_address"):
+            del definition["services"][ANCHOR]["networks"]["lan"][family]
+    chance.up()
     reason, = wait_until(lambda: external_problems(chance), 20, "the problem")
     given = [chance.address(ANCHOR, chance.lan, family) for family in (4, 6)]
     assert reason.startswith("external address is from Docker's pool and not fixed")
