@@ -39,9 +39,10 @@ def test_egress_follows_the_prefix_that_the_router_advertises_now(project, radvd
     assert {first, second} <= set(project.held(6))
 
 
+@pytest.mark.not_on("bookworm", "engines before 27 have no place for the setting")
 def test_on_the_lan_the_project_is_no_router(project):
     """ADDR-14, SPEC 0: no R flag, no address of the subnet's router, no member of ff02::2; an egress and an inbound that
-    work, and a plain host's flags. Engines before 27 have no place for the setting."""
+    work, and a plain host's flags."""
     client, address = project.segment.client, project.slaac_address(0) or project.slaac_address(1)
     project.move(address)
     project.assert_serves(address)
