@@ -119,7 +119,7 @@ static const struct command {
      "Usage: anchord ruleset\n"
      "\n"
      "Prints the tables ip anchord_v4 and ip6 anchord_v6, and anchord_skeleton, which keeps the namespace\n"
-     "closed before they come, as they stand in the kernel, in nft's syntax.\n"
+     "closed while they are not there, as they stand in the kernel, in nft's syntax.\n"
      "Needs CAP_NET_ADMIN in the anchor's network namespace, as docker exec gives it.\n"
      "\n"
      "Exit status 0; 1: they cannot be read; 3: none is here."},

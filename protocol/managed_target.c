@@ -75,7 +75,7 @@ const char *assignments_check(const struct assignments *assignments)
 bool managed_label_is_reserved(const char *key, size_t key_length)
 {
     static const char compose[] = "com.docker.compose.";
-    static const char *const own[] = {"anchord.managed-by", "anchord.replaces"};
+    static const char *const own[] = {LABEL_MANAGED_BY, "anchord.replaces"};
 
     if (key_length >= strlen(compose) && strncmp(key, compose, strlen(compose)) == 0)
         return true;

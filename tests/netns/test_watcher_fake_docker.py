@@ -15,6 +15,7 @@ import fake_docker
 import messages
 import watcher_lab
 from fake_docker import DMZ_ID, EXTERNAL_MAC, SHARED_MAC, TRANSIT_ID, container, endpoint
+from netadmin_lab import wait_until
 from watcher_lab import WEB, web
 
 
@@ -94,7 +95,7 @@ def test_an_event_costs_one_filtered_request(lab, docker):
     docker.event("container", "start", web())
     watcher.state(WEB)
     assert len(docker.requests) == before + 1
-    await_condition(lambda: len(docker.requests) == before + 4)  # the confirmations
+    wait_until(lambda: len(docker.requests) == before + 4, "the confirmations")
     assert [path for path in docker.requests[before:] if fake_docker.container_id(1) not in path] == []
 
 
@@ -110,7 +111,7 @@ def test_an_event_that_comes_before_its_effect(lab, docker):
                                     (attached, "connect", {("tcp", 80, 80): ("172.30.7.7", 80)})):
         seen = len(docker.requests)
         docker.connect(docker.containers[effect["Id"]][0], action=event)
-        await_condition(lambda start=seen: len(docker.requests) > start)
+        wait_until(lambda start=seen: len(docker.requests) > start, "a request")
         docker.put(effect)
         watcher.state(expected, deadline=5)
 
@@ -187,17 +188,9 @@ def test_odd_containers_are_left_out(lab, docker):
     assert watcher.log("odd container")["err"] == "Created is no time"
     assert watcher.log("no usable IP for container")["network"] == "transit"
     seen = len(docker.requests)
-    await_condition(lambda: len(docker.requests) >= seen + 3)
+    wait_until(lambda: len(docker.requests) >= seen + 3, "three more requests")
     assert len([line for line in watcher.logged("odd container") if line["level"] == "WARN"]) == 1
     assert sorted(line["container"] for line in watcher.logged("no usable IP")) == ["backend-4"]
-
-
-def await_condition(condition, deadline=watcher_lab.DEADLINE):
-    end = time.monotonic() + deadline
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        pause.wait(0.01)
 
 
 def test_keeps_the_state_while_docker_is_away(lab, docker):
@@ -341,7 +334,7 @@ def test_external_network_attached_late(lab, docker):
     docker.put(web())
     watcher = lab.start(link=False)
     watcher.link([watcher_lab.link_item(2, "eth0", SHARED_MAC)])
-    await_condition(lambda: sum("label" not in path for path in docker.requests if "/containers" in path) >= 2)
+    wait_until(lambda: sum("label" not in path for path in docker.requests if "/containers" in path) >= 2, "two looks for ourselves")
     own = fake_docker.own_container()
     watcher.netadmin.send(*watcher_lab.links([watcher_lab.link_item(2, "eth0", SHARED_MAC),
                                               watcher_lab.link_item(3, "eth1", EXTERNAL_MAC)]))

@@ -1,7 +1,6 @@
 """anchord-watcher and the way back of its backends, against a Docker API that says what a test wants (DISC-8)."""
 
 import os
-import threading
 import time
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 import fake_docker
 import watcher_lab
 from fake_docker import BACKEND_ID, TRANSIT_ID, container, container_id, endpoint
+from netadmin_lab import wait_until
 
 NO_GATEWAY = "replies do not come back: the shared network names no gateway"
 OTHER_ROUTE = "replies do not come back: another network gives"
@@ -55,14 +55,6 @@ def on_second_network(priority=None):
     return record
 
 
-def await_condition(condition):
-    end = time.monotonic() + watcher_lab.DEADLINE
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        pause.wait(0.01)
-
-
 def test_a_network_that_wins_the_default_route_is_named_once_and_again(lab, docker):
     watcher = lab.start(poll=1)
     watcher.state({})
@@ -71,7 +63,7 @@ def test_a_network_that_wins_the_default_route_is_named_once_and_again(lab, dock
     assert (line["level"], line["container"], line["family"], line["other"]) == ("WARN", "backend-1", "v4", "backend")
     assert "`gw_priority: 1` on the service's network transit" in line["remedy"]
     polls = sum("/containers/json" in path for path in docker.requests)
-    await_condition(lambda: sum("/containers/json" in path for path in docker.requests) > polls + 2)
+    wait_until(lambda: sum("/containers/json" in path for path in docker.requests) > polls + 2, "two polls")
     assert len(watcher.logged(OTHER_ROUTE)) == 1
     docker.connect(on_second_network(priority=1))
     assert watcher.log(ENDED)["was"].startswith(OTHER_ROUTE)
@@ -185,9 +177,9 @@ def test_what_a_proxy_denies_is_left_out(lab, docker, part, status):
     watcher = lab.start(poll=1)
     docker.start(on_second_network() if "networks" in part else container(1, "tcp/80"))
     watcher.state({("tcp", 80, 80): ("172.30.0.4", 80)})
-    await_condition(lambda: any(part in path for path in docker.requests))
+    wait_until(lambda: any(part in path for path in docker.requests), "the question")
     polls = sum("/containers/json" in path for path in docker.requests)
-    await_condition(lambda: sum("/containers/json" in path for path in docker.requests) > polls + 2)
+    wait_until(lambda: sum("/containers/json" in path for path in docker.requests) > polls + 2, "two polls")
     assert len(watcher.logged(LIMITED)) == (1 if status == 403 else 0)
     assert not watcher.logged("replies do not come back")
     assert len(watcher.logged("connected to Docker")) == 1

@@ -1,10 +1,12 @@
 /* The containers in scope; see container_table.h. In memory only, runs without any privilege. */
 #include "workers/watcher/container_table.h"
 
+#include "protocol/managed_target.h"
+
 #include <string.h>
 
 /* SPEC §6: written by us, or read by others of our roles. */
-static const char *const other_labels[] = {"anchord.managed-by", "anchord.target", NULL};
+static const char *const other_labels[] = {LABEL_MANAGED_BY, LABEL_TARGET, NULL};
 
 const struct docker_label_names watched_labels = {
     .names =

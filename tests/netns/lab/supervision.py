@@ -16,6 +16,7 @@ import threading
 import time
 
 import messages
+import netadmin_lab
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 WATCHER_USER = 24941
@@ -140,15 +141,8 @@ def message_types():
 
 
 def wait_until(condition, timeout=5.0):
-    """Polls what no event announces (the state of /proc); returns the first true value."""
-    deadline = time.monotonic() + timeout
-    while True:
-        begun = time.monotonic()
-        value = condition()
-        if value:
-            return value
-        assert begun < deadline, f"not within {timeout} s: {condition}"
-        threading.Event().wait(0.01)
+    """As in netadmin_lab, of what has no name but the condition's own."""
+    return netadmin_lab.wait_until(condition, str(condition), timeout)
 
 
 def status_of(pid):
