@@ -61,7 +61,7 @@ static void add_chain(struct nft_batch *batch, const struct nft_family *family, 
 
 static void set_layout(struct nft_batch *batch, struct nftnl_set *set)
 {
-    struct nftnl_udata_buf *buffer = nftnl_udata_buf_alloc(2 + sizeof(NFT_LAYOUT));
+    struct nftnl_udata_buf *buffer = nftnl_udata_buf_alloc(2 + sizeof(uint32_t));
 
     if (!buffer || !nftnl_udata_put_u32(buffer, NFT_LAYOUT_TYPE, NFT_LAYOUT) ||
         nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(buffer), nftnl_udata_buf_len(buffer)) < 0)
