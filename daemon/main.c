@@ -12,7 +12,7 @@
 #include "daemon/command/configuration_command.h"
 #include "daemon/command/program_command.h"
 #include "daemon/command/status_command.h"
-#include "daemon/configuration/configuration.h"
+#include "daemon/configuration/configuration_load.h"
 #include "daemon/configuration/configuration_parse.h"
 #include "daemon/dhcp/dhcp_client.h"
 #include "daemon/dhcp/dhcp_files.h"

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "protocol/messages_parts.h"
 
 /* --- control: what `anchord status` shows --------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "protocol/messages_parts.h"
 
 /* What the process at the other end of a listening socket of the gate may ask; one row of bits in workers/gate/table.c.
  */

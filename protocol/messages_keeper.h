@@ -4,7 +4,8 @@
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "protocol/label_selector.h"
+#include "protocol/messages_parts.h"
 
 struct message_configure_keeper {
     struct message_header header;

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "protocol/messages_parts.h"
 
 #define LEASE_ROUTERS_MAX     4  /* of option 3; the first ones */
 #define LEASE_ROUTES_MAX      64 /* of option 121 (ADDR-11) */

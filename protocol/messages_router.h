@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "protocol/messages_parts.h"
 
 #define ADVERTISED_PREFIXES_MAX 8  /* of one advertisement; the first ones */
 #define ADVERTISERS_MAX         16 /* routers of which the last advertisement is remembered */

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/sandbox.h"
 #include "common/text.h"
+#include "daemon/configuration/configuration_variables.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
- * The configuration: environment variables only (SPEC §10), read once, every error reported at once.
+ * The configuration as it was read: environment variables only (SPEC §10), every error reported at once.
  *
- * Used by the command `anchord` in all roles and by `anchord config`, as whoever starts it; pure apart from the
- * environment that it is given. The table in configuration.c is the only place where a variable is defined.
+ * Made by configuration_load.c; used by the command `anchord` in all roles and by `anchord config`, as whoever starts
+ * it. Pure; the table in configuration_variables.c is the only place where a variable is defined.
  */
 #pragma once
 
@@ -47,7 +47,7 @@ struct configuration_problem {
     char text[CONFIGURATION_PROBLEM_SIZE];
 };
 
-/* At least the number of variables in the table; configuration.c asserts it. */
+/* At least the number of variables in the table; configuration_variables.c asserts it. */
 #define CONFIGURATION_VARIABLES_MAX 48
 
 /* NAME_2 … of all variables that take numbers, as they are shown. */
@@ -122,39 +122,6 @@ struct configuration {
     size_t problems_left_out;
     size_t error_count;
 };
-
-/*
- * Writes the value `text` of a variable to `target`, a member of struct configuration.
- * Returns NULL, or what is wrong with it (a part of a sentence, static).
- */
-typedef const char *(*configuration_parser)(const char *text, void *target);
-
-struct configuration_variable {
-    const char *name;
-    const char *fallback;      /* the variable that is asked when this one is unset, or NULL */
-    const char *default_value; /* or NULL: unset */
-    const char *help;          /* one line */
-    configuration_parser parse;
-    size_t offset;      /* of the member in struct configuration */
-    uint8_t roles;      /* bits 1 << enum role: whom it concerns; 0: everybody */
-    bool may_be_empty;  /* an empty value is one, not an unset one (SPEC §10) */
-    bool is_numbered;   /* also as NAME_2, NAME_3 … */
-    bool is_secret;     /* no value of it is shown to anybody */
-    bool hide_if_wrong; /* a wrong value might hold a password: do not repeat it */
-};
-
-/* The table. */
-const struct configuration_variable *configuration_variables(size_t *ret_count);
-
-/*
- * Reads `environment` (NAME=value strings, NULL-terminated) and the role from the command line (or NULL).
- * Never fails: what is wrong is in `problems`, and error_count says whether one may go on. *ret must be all zero, as
- * static memory is: what nobody configures of its many managed service-anchors then costs no memory.
- */
-void configuration_load(const char *role_argument, const char *const environment[], struct configuration *ret);
-
-/* Whether the variable concerns this role. */
-bool configuration_concerns(const struct configuration_variable *variable, enum role role);
 
 /* Leases are taken. */
 static inline bool configuration_has_dhcp(const struct configuration *configuration)

@@ -1,8 +1,9 @@
 /*
  * ANCHORD_MANAGED_SA_… (LIFE-2): the grammars of their values, and the rules that several of them make together.
  *
- * Called by configuration.c; pure, no privilege. Parsers as in configuration_parse.h, but for one thing: what is wrong
- * with a JSON object is said with the key, in a text that holds until the next call.
+ * Called by configuration_load.c and through the table in configuration_variables.c; pure, no privilege. Parsers as in
+ * configuration_parse.h, but for one thing: what is wrong with a JSON object is said with the key, in a text that holds
+ * until the next call.
  */
 #pragma once
 

@@ -12,24 +12,12 @@
 #define HOST_LABEL_MAX      63
 #define FRACTION_DIGITS_MAX 9
 
-static const char *const role_names[ROLE_MAX_] = {
-    [ROLE_NETWORK_ANCHOR] = "network-anchor",
-    [ROLE_SERVICE_ANCHOR] = "service-anchor",
-    [ROLE_EXTERNAL_REBINDER] = "external-rebinder",
-    [ROLE_WRAP_REBINDER] = "wrap-rebinder",
-};
-
-const char *role_to_string(enum role role)
-{
-    return role_names[role];
-}
-
 const char *parse_role(const char *text, void *target)
 {
     enum role *ret_role = target;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(role_names); i++) {
-        if (strcmp(text, role_names[i]) != 0)
+    for (size_t i = 0; i < ROLE_MAX_; i++) {
+        if (strcmp(text, role_to_string((enum role)i)) != 0)
             continue;
         *ret_role = (enum role)i;
         return NULL;

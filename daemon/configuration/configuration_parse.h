@@ -1,7 +1,7 @@
 /*
  * The grammars of the variables' values (SPEC §2, §10), one parser each.
  *
- * Called by configuration.c through its table, and by the unit tests; pure, no privilege. Each has the type
+ * Called through the table in configuration_variables.c, and by the unit tests; pure, no privilege. Each has the type
  * configuration_parser: returns NULL and writes the target, or returns what is wrong and leaves it alone.
  */
 #pragma once

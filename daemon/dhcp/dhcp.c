@@ -4,8 +4,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/dhcp/dhcp_family.h"
+#include "daemon/dhcp/dhcp_files.h"
 #include "daemon/dhcp/dhcp_twin.h"
 #include "daemon/dhcp/lease_socket.h"
+#include "daemon/supervise/users.h"
 
 /* For both at once: a release is sent, not answered, within 20 ms (measured). With the workers' deadlines in role.h a
  * whole stop stays below 2 s. */

@@ -10,6 +10,7 @@
 #include "daemon/dhcp/program_output.h"
 #include "daemon/supervise/restart_policy.h"
 #include "daemon/supervise/spawn.h"
+#include "daemon/supervise/users.h"
 #include "protocol/metrics.h"
 
 #include <linux/capability.h>

@@ -18,8 +18,6 @@
 
 #include <systemd/sd-event.h>
 
-#define DHCP_USER 24948 /* and group; of dhcpcd and anchord-lease */
-
 struct dhcp_client;
 
 struct dhcp_client_callbacks {

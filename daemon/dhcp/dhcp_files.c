@@ -1,9 +1,9 @@
 /* What dhcpcd finds on disk; see dhcp_files.h. Runs in the supervisor, as root, before it is limited. */
 #include "daemon/dhcp/dhcp_files.h"
 
-#include "daemon/dhcp/dhcp_client.h"
 #include "daemon/dhcp/lease_socket.h"
 #include "daemon/supervise/runtime_directory.h"
+#include "daemon/supervise/users.h"
 
 #include <fcntl.h>
 #include <limits.h>

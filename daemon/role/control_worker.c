@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "daemon/dhcp/dhcp.h"
 #include "daemon/supervise/control_socket.h"
+#include "daemon/supervise/users.h"
 
 #include <string.h>
 
@@ -13,7 +14,7 @@ struct control_worker {
     struct worker *worker;
     int listener;
     struct message_configure_control first_message;
-    struct role_member others[WORKERS_MAX - 1]; /* and the worker itself */
+    struct join_member others[WORKERS_MAX - 1]; /* and the worker itself */
     size_t other_count;
     const struct dhcp *dhcp; /* or NULL */
     uint32_t required;       /* enum readiness_condition */
@@ -41,10 +42,10 @@ static bool reports_to_control(enum link_peer name)
     return name == LINK_PEER_WATCHER || name == LINK_PEER_NETADMIN || name == LINK_PEER_KEEPER;
 }
 
-static void join(struct control_worker *control, struct role_member other)
+static void join(struct control_worker *control, struct join_member other)
 {
     if (reports_to_control(other.name))
-        role_join(other, (struct role_member){control->worker, LINK_PEER_CONTROL});
+        join_members(other, (struct join_member){control->worker, LINK_PEER_CONTROL});
 }
 
 static void on_started(struct worker *worker, void *userdata)
@@ -78,7 +79,7 @@ void control_worker_set_dhcp(struct control_worker *control, const struct dhcp *
         control->dhcp = dhcp;
 }
 
-void control_worker_add(struct control_worker *control, struct role_member other)
+void control_worker_add(struct control_worker *control, struct join_member other)
 {
     if (control && control->other_count < ARRAY_LENGTH(control->others))
         control->others[control->other_count++] = other;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "daemon/configuration/configuration.h"
-#include "daemon/role/role.h"
+#include "daemon/supervise/join.h"
 
 struct control_worker;
 
@@ -26,7 +26,7 @@ struct dhcp;
 void control_worker_set_dhcp(struct control_worker *control, const struct dhcp *dhcp);
 
 /* Another worker of this role, for the list that status shows; before control_worker_start(). It stays the caller's. */
-void control_worker_add(struct control_worker *control, struct role_member other);
+void control_worker_add(struct control_worker *control, struct join_member other);
 
 void control_worker_start(struct control_worker *control);
 

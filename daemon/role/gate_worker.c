@@ -5,8 +5,8 @@
 #include "daemon/configuration/configuration_parse.h"
 #include "daemon/role/gate_scope.h"
 #include "daemon/role/own_container.h"
-#include "daemon/role/role.h"
 #include "daemon/supervise/runtime_directory.h"
+#include "daemon/supervise/users.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The worker `keeper` as the supervisors run it; see keeper_worker.h. Runs in the supervisor, as root. */
 #include "daemon/role/keeper_worker.h"
 
-#include "daemon/role/role.h"
+#include "daemon/supervise/users.h"
 
 #include <string.h>
 

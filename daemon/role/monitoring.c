@@ -6,11 +6,11 @@
 #include "daemon/role/metrics_listener.h"
 #include "daemon/supervise/metrics_store.h"
 #include "daemon/supervise/restart_policy.h"
+#include "daemon/supervise/users.h"
 #include "protocol/metrics.h"
 
 #include <fcntl.h>
 
-#define EXPORTER_USER  24947
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
 
 struct monitoring {
@@ -165,7 +165,7 @@ void monitoring_show(struct monitoring *monitoring, struct control_worker *contr
     if (!monitoring)
         return;
     monitoring->control = control;
-    control_worker_add(control, (struct role_member){.worker = monitoring->exporter}); /* nobody is joined to it */
+    control_worker_add(control, (struct join_member){.worker = monitoring->exporter}); /* nobody is joined to it */
 }
 
 struct monitoring *monitoring_free(struct monitoring *monitoring)

@@ -10,6 +10,7 @@
 #include "daemon/role/keeper_worker.h"
 #include "daemon/role/monitoring.h"
 #include "daemon/role/role.h"
+#include "daemon/supervise/users.h"
 
 #include <signal.h>
 #include <string.h>
@@ -49,7 +50,7 @@ struct supervisor {
     bool had_keeper;          /* one ran, and may have left something half-done */
     bool watcher_was_started; /* by the first start of the gate: one that may not is found out before anything else */
     bool others_were_started; /* by the first start of a watcher */
-    struct role_readiness readiness;
+    struct readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
     struct dhcp *dhcp;             /* NULL: another address mode */
     bool ends_namespace;           /* container_home.h */
@@ -130,9 +131,9 @@ static void send_announcer_configuration(const struct supervisor *supervisor)
     send_raw_socket(supervisor, RAW_SOCKET_ICMP6, supervisor->raw_sockets->icmp6);
 }
 
-static struct role_member member(const struct supervisor *supervisor, enum worker_index index)
+static struct join_member member(const struct supervisor *supervisor, enum worker_index index)
 {
-    return (struct role_member){supervisor->workers[index], link_peers[index]};
+    return (struct join_member){supervisor->workers[index], link_peers[index]};
 }
 
 /* SPEC §6: it costs memory, so it runs from the moment on when there is something to keep. */
@@ -197,7 +198,7 @@ static void on_worker_started(struct worker *worker, void *userdata)
     }
     for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
         if (pairs[i].one == index || pairs[i].other == index)
-            role_join(member(supervisor, pairs[i].one), member(supervisor, pairs[i].other));
+            join_members(member(supervisor, pairs[i].one), member(supervisor, pairs[i].other));
     }
     control_worker_on_started(supervisor->readiness.control, worker);
     if ((index == NETADMIN || index == KEEPER) && supervisor->topology.header.type == MESSAGE_TOPOLOGY)
@@ -208,7 +209,7 @@ static void on_worker_started(struct worker *worker, void *userdata)
 
 static void update_readiness(struct supervisor *supervisor)
 {
-    role_update_readiness(&supervisor->readiness, supervisor->conditions[WATCHER] | supervisor->conditions[NETADMIN]);
+    readiness_update(&supervisor->readiness, supervisor->conditions[WATCHER] | supervisor->conditions[NETADMIN]);
 }
 
 /* Everything in order, at most once: first those who read and announce, then the DHCP clients, which need the addresses

@@ -22,7 +22,7 @@ struct rebinder {
     struct worker *gate;
     struct worker *keeper;
     bool keeper_was_started; /* by the first start of the gate */
-    struct role_readiness readiness;
+    struct readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
     bool had_keeper;               /* one of this supervisor's ran, and may have left something half-done */
     bool is_stopping;
@@ -50,7 +50,7 @@ static void on_keeper_message(struct worker *keeper, const struct message_header
 
     switch (message->type) {
     case MESSAGE_READINESS:
-        role_update_readiness(&rebinder->readiness, ((const struct message_readiness *)message)->conditions);
+        readiness_update(&rebinder->readiness, ((const struct message_readiness *)message)->conditions);
         break;
     default:
         worker_refuse(keeper, message);
@@ -84,7 +84,7 @@ static void on_keeper_ended(struct worker *keeper, enum worker_end end, void *us
         (void)sd_event_exit(rebinder->event, rebinder->exit_status);
         return;
     }
-    role_update_readiness(&rebinder->readiness, 0);
+    readiness_update(&rebinder->readiness, 0);
     restart(rebinder, keeper, end);
 }
 
@@ -159,8 +159,8 @@ static void prepare_control(struct rebinder *rebinder)
         0)
         return;
     if (gate_is_used(rebinder->configuration))
-        control_worker_add(rebinder->readiness.control, (struct role_member){.worker = rebinder->gate});
-    control_worker_add(rebinder->readiness.control, (struct role_member){rebinder->keeper, LINK_PEER_KEEPER});
+        control_worker_add(rebinder->readiness.control, (struct join_member){.worker = rebinder->gate});
+    control_worker_add(rebinder->readiness.control, (struct join_member){rebinder->keeper, LINK_PEER_KEEPER});
     monitoring_show(rebinder->monitoring, rebinder->readiness.control);
     control_worker_on_readiness(rebinder->readiness.control, rebinder->readiness.required, 0);
     control_worker_start(rebinder->readiness.control);

@@ -4,16 +4,11 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "daemon/role/control_worker.h"
-#include "protocol/channel.h"
-#include "protocol/metrics.h"
+#include "daemon/supervise/users.h"
 
 #include <linux/capability.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdio.h>
-#include <systemd/sd-daemon.h>
-
-#define UNMET_TEXT_SIZE 128 /* all names of conditions together */
 
 static const struct {
     int number;
@@ -94,66 +89,7 @@ struct worker_definition role_netadmin_definition(const char *argument)
     };
 }
 
-void role_join(struct role_member one, struct role_member other)
-{
-    struct message_link to_one = {
-        .header = message_header_make(MESSAGE_LINK, sizeof(to_one), 0),
-        .peer = other.name,
-    };
-    struct message_link to_other = to_one;
-    int ends[2];
-    int result;
-
-    if (!worker_is_running(one.worker) || !worker_is_running(other.worker))
-        return;
-    result = channel_make_pair(ends);
-    if (result < 0) {
-        log_error("cannot join the workers, restarting one of them", LOG_ERROR(result));
-        worker_kill(one.worker);
-        return;
-    }
-    to_other.peer = one.name;
-    worker_send(one.worker, &to_one.header, ends[0]);
-    worker_send(other.worker, &to_other.header, ends[1]);
-    close_fd(&ends[0]);
-    close_fd(&ends[1]);
-}
-
-/* "route_installed: false" of all conditions that do not hold, separated by commas. */
-static const char *format_unmet(uint32_t unmet, char text[UNMET_TEXT_SIZE])
-{
-    size_t length = 0;
-
-    text[0] = '\0';
-    for (uint32_t condition = 1; condition <= READINESS_ALL_; condition <<= 1) {
-        if (unmet & condition)
-            length += (size_t)snprintf(text + length, UNMET_TEXT_SIZE - length, "%s%s: false", length > 0 ? ", " : "",
-                                       readiness_condition_to_string(condition));
-    }
-    return text;
-}
-
-void role_update_readiness(struct role_readiness *readiness, uint32_t held)
-{
-    bool is_ready = (held & readiness->required) == readiness->required;
-    char unmet[UNMET_TEXT_SIZE];
-
-    metrics_set_readiness(readiness->required, held);
-    metrics_set(METRIC_DOCKER_REACHABLE, 0, held & READINESS_DOCKER_CONNECTED ? 1 : 0);
-    control_worker_on_readiness(readiness->control, readiness->required, held);
-    if (is_ready == readiness->is_ready)
-        return;
-    readiness->is_ready = is_ready;
-    if (!is_ready) {
-        log_warn("anchord is not ready any more", LOG_TEXT("unmet", format_unmet(readiness->required & ~held, unmet)));
-        return;
-    }
-    readiness->was_ready = true;
-    log_info("anchord ready");
-    (void)sd_notify(false, "READY=1\nSTATUS=ready"); /* without a NOTIFY_SOCKET nobody waits for it */
-}
-
-bool role_restart(const struct role_readiness *readiness, struct worker *worker, enum worker_end end, bool is_needed)
+bool role_restart(const struct readiness *readiness, struct worker *worker, enum worker_end end, bool is_needed)
 {
     if (end == WORKER_END_PERMANENT && !readiness->was_ready && is_needed) {
         log_error("a worker cannot work as it is configured, giving up", LOG_TEXT("name", worker_name(worker)));

@@ -9,6 +9,7 @@
 #include "daemon/role/namespace_watch.h"
 #include "daemon/role/role.h"
 #include "daemon/supervise/namespace_lock.h"
+#include "daemon/supervise/users.h"
 
 #include <signal.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct service_anchor {
     struct worker *workers[WORKER_COUNT];
     struct namespace_lock *lock;
     struct namespace_watch *watch;
-    struct role_readiness readiness;
+    struct readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
     bool needs_resolver;
     bool is_standby; /* said in the log */
@@ -69,15 +70,15 @@ static void on_worker_started(struct worker *worker, void *userdata)
     if (worker == anchor->workers[RESOLVER])
         send_resolver_configuration(anchor);
     if (anchor->needs_resolver)
-        role_join((struct role_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER},
-                  (struct role_member){anchor->workers[NETADMIN], LINK_PEER_NETADMIN});
+        join_members((struct join_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER},
+                     (struct join_member){anchor->workers[NETADMIN], LINK_PEER_NETADMIN});
     control_worker_on_started(anchor->readiness.control, worker);
 }
 
 static void take_readiness(struct service_anchor *anchor, uint32_t conditions)
 {
     namespace_watch_set_links(anchor->watch, conditions & READINESS_LINKS_PRESENT);
-    role_update_readiness(&anchor->readiness, conditions);
+    readiness_update(&anchor->readiness, conditions);
 }
 
 /* Only netadmin's READINESS concerns this role, although the protocol's table lets its links and leases through. */
@@ -131,7 +132,7 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
         return;
     }
     if (worker == anchor->workers[NETADMIN])
-        role_update_readiness(&anchor->readiness, 0);
+        readiness_update(&anchor->readiness, 0);
     if (!role_restart(&anchor->readiness, worker, end, true))
         stop(anchor, STOP_TEAR_DOWN, EXIT_STATUS_CONFIGURATION);
 }
@@ -217,10 +218,10 @@ static void prepare_control(struct service_anchor *anchor)
 {
     if (control_worker_new(anchor->event, anchor->configuration, ANCHOR_ROLE_SERVICE, &anchor->readiness.control) < 0)
         return;
-    control_worker_add(anchor->readiness.control, (struct role_member){anchor->workers[NETADMIN], LINK_PEER_NETADMIN});
+    control_worker_add(anchor->readiness.control, (struct join_member){anchor->workers[NETADMIN], LINK_PEER_NETADMIN});
     if (anchor->needs_resolver)
         control_worker_add(anchor->readiness.control,
-                           (struct role_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER});
+                           (struct join_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER});
     monitoring_show(anchor->monitoring, anchor->readiness.control);
     control_worker_on_readiness(anchor->readiness.control, anchor->readiness.required, 0);
     control_worker_start(anchor->readiness.control);

@@ -82,15 +82,3 @@ int docker_credential_files_open(const char *directory, struct docker_credential
         docker_credential_files_close(ret);
     return result;
 }
-
-void docker_credential_files_send(const struct docker_credential_files *files, struct worker *watcher)
-{
-    for (uint32_t i = DOCKER_CREDENTIAL_CA; i < DOCKER_CREDENTIAL_MAX_; i++) {
-        const struct message_docker_credential message = {
-            .header = message_header_make(MESSAGE_DOCKER_CREDENTIAL, sizeof(message), 0),
-            .kind = i,
-        };
-
-        worker_send(watcher, &message.header, files->descriptors[i]);
-    }
-}

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "daemon/supervise/worker.h"
+#include "protocol/messages.h"
 
 /* Opened for reading only; -1: not opened. By enum docker_credential. */
 struct docker_credential_files {
@@ -21,5 +21,3 @@ void docker_credential_files_close(struct docker_credential_files *files);
  */
 int docker_credential_files_open(const char *directory, struct docker_credential_files *ret)
     __attribute__((warn_unused_result));
-
-void docker_credential_files_send(const struct docker_credential_files *files, struct worker *watcher);

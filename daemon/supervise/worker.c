@@ -340,6 +340,19 @@ static void send_metrics_page(struct worker *worker)
         worker_send(worker, &message.header, page);
 }
 
+/* They may open no file themselves. */
+static void send_docker_credentials(struct worker *worker, const struct docker_credential_files *files)
+{
+    for (uint32_t i = DOCKER_CREDENTIAL_CA; i < DOCKER_CREDENTIAL_MAX_; i++) {
+        const struct message_docker_credential message = {
+            .header = message_header_make(MESSAGE_DOCKER_CREDENTIAL, sizeof(message), 0),
+            .kind = i,
+        };
+
+        worker_send(worker, &message.header, files->descriptors[i]);
+    }
+}
+
 void worker_start(struct worker *worker)
 {
     struct worker_privileges privileges = {
@@ -374,7 +387,7 @@ void worker_start(struct worker *worker)
     set_timer(worker->ping_timer, PING_INTERVAL);
     send_metrics_page(worker);
     if (worker->definition->docker_cert_path)
-        docker_credential_files_send(&credentials, worker);
+        send_docker_credentials(worker, &credentials);
     worker->callbacks.on_started(worker, worker->callbacks.userdata);
 }
 

@@ -2,7 +2,7 @@
  * Fuzz target: the environment (daemon/configuration). Lines of NAME=value; a first line without `=` is the role from
  * the command line. What has no errors holds values that the workers can be given.
  */
-#include "daemon/configuration/configuration.h"
+#include "daemon/configuration/configuration_load.h"
 #include "protocol/validate.h"
 #include "tests/fuzz/target.h"
 

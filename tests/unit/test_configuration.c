@@ -1,6 +1,7 @@
-/* Unit tests of daemon/configuration/configuration: sources, defaults, every error at once (SPEC §1, §10). */
+/* Unit tests of daemon/configuration/configuration_load: sources, defaults, every error at once (SPEC §1, §10). */
 #include "common/cleanup.h"
-#include "daemon/configuration/configuration.h"
+#include "daemon/configuration/configuration_load.h"
+#include "daemon/configuration/configuration_variables.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -133,8 +133,8 @@ while True:
 
 
 def message_types():
-    """The numbers of the enum in protocol/messages.h, by name."""
-    text = (ROOT / "protocol/messages.h").read_text()
+    """The numbers of the enum in protocol/messages_parts.h, by name."""
+    text = (ROOT / "protocol/messages_parts.h").read_text()
     body = re.search(r"enum message_type \{(.*?)\};", text, re.S).group(1)
     names = re.findall(r"^\s*MESSAGE_(\w+)\b", body, re.M)
     return {name: number for number, name in enumerate(names)}

@@ -1,4 +1,5 @@
 /* Values that a rule loads and changes, and words for fields; see rule_writer.h. Runs in anchord-ruleset, pure. */
+#include "workers/commands/ruleset/rule_text.h"
 #include "workers/commands/ruleset/rule_writer.h"
 #include "workers/commands/ruleset/symbols.h"
 

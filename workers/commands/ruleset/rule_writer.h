@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "workers/commands/ruleset/rule_text.h"
+#include <libnftnl/rule.h> /* before expr.h, which relies on what it includes */
 
 #include <libnftnl/expr.h>
 #include <stdbool.h>

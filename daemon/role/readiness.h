@@ -1,0 +1,18 @@
+/*
+ * What "ready" means (SPEC §8): which conditions a role needs, and who is told that they hold.
+ *
+ * Used by the supervisors of all roles, as root.
+ */
+#pragma once
+
+#include "daemon/role/control_worker.h"
+
+struct readiness {
+    uint32_t required;              /* enum readiness_condition: those that make the role ready */
+    struct control_worker *control; /* who shows it, or NULL */
+    bool is_ready;
+    bool was_ready;
+};
+
+/* Takes over the conditions that hold now; says it when that makes or ends being ready. */
+void readiness_update(struct readiness *readiness, uint32_t held);
