@@ -1,5 +1,5 @@
 /*
- * Fuzz target: what netadmin reads of the kernel's links, addresses, routes and rules (workers/netadmin). The first
+ * Fuzz target: what netadmin reads of the kernel's links, addresses, routes and rules (workers/netlink). The first
  * byte chooses the reading, the rest is a tape of answers (fake_kernel.h). Whatever the kernel says: a bounded number
  * of requests, texts with an end, and nothing left behind by what fails.
  */
@@ -8,10 +8,11 @@
 #include "workers/netadmin/link/address_keeper.h"
 #include "workers/netadmin/link/device_settings.h"
 #include "workers/netadmin/link/link_local.h"
-#include "workers/netadmin/link/link_reading.h"
-#include "workers/netadmin/plan/links.h"
 #include "workers/netadmin/route/route_table.h"
-#include "workers/netadmin/route/routing_rules.h"
+#include "workers/netlink/network/link_reading.h"
+#include "workers/netlink/network/route_requests.h"
+#include "workers/netlink/network/routing_rules.h"
+#include "workers/netlink/plan/links.h"
 
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -62,10 +63,12 @@ static void apply_routes(struct rtnetlink *rtnetlink, struct rtnetlink_request *
     const struct network_link external = {.index = 3, .name = "eth0", .is_up = 1};
     struct gateway_choice choice = {.count = 1};
     const struct route_wish wish = {.family = family, .table = table, .external = &external, .choice = &choice};
+    struct route_list wanted;
 
     choice.gateways[0].address = (struct ip_address){.family = family, .bytes = {192, 0, 2, 1}};
-    if (route_table_apply(rtnetlink, request, &wish) > REQUESTS_MAX || fake_kernel_requests() > REQUESTS_MAX ||
-        route_table_remove(rtnetlink, request, family, table) > 0)
+    route_plan_list(&wish, &wanted);
+    if (route_requests_bring_to(rtnetlink, request, &wanted) > REQUESTS_MAX || fake_kernel_requests() > REQUESTS_MAX ||
+        route_requests_remove_ours(rtnetlink, request, family, table) > 0)
         abort();
 }
 

@@ -1,5 +1,5 @@
 /* Unit tests of links and addresses as values: equal, found, usable. */
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/plan/links.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,13 +5,13 @@
 #include "tests/fuzz/fake_kernel.h"
 #include "tests/unit/failing_memory.h"
 #include "workers/netadmin/conntrack/conntrack.h"
-#include "workers/netadmin/link/link_reading.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/nft/nft_table.h"
 #include "workers/netadmin/plan/exposure_state.h"
-#include "workers/netadmin/plan/links.h"
 #include "workers/netadmin/plan/map_difference.h"
+#include "workers/netlink/network/link_reading.h"
+#include "workers/netlink/plan/links.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>

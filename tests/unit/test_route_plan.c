@@ -328,11 +328,11 @@ static void a_route_is_found_by_all_that_counts(void **state)
 
     (void)state;
     route_plan_list(&set_up(&fixture)->wish, list);
-    assert_ptr_equal(route_plan_find(list, &list->routes[1]), &list->routes[1]);
+    assert_ptr_equal(route_list_find(list, &list->routes[1]), &list->routes[1]);
 #define EXPECT_ANOTHER(field, value) \
     other = list->routes[1];         \
     other.field = value;             \
-    assert_null(route_plan_find(list, &other))
+    assert_null(route_list_find(list, &other))
     EXPECT_ANOTHER(type, RTN_BLACKHOLE);
     EXPECT_ANOTHER(protocol, RTPROT_STATIC);
     EXPECT_ANOTHER(metric, 101);
@@ -346,10 +346,10 @@ static void a_route_is_found_by_all_that_counts(void **state)
 #undef EXPECT_ANOTHER
     other = list->routes[0];
     other.index = 1; /* an unreachable v6 route: the kernel says lo */
-    assert_ptr_equal(route_plan_find(list, &other), &list->routes[0]);
+    assert_ptr_equal(route_list_find(list, &other), &list->routes[0]);
     other = list->routes[1];
     other.expires_in = 5;
-    assert_ptr_equal(route_plan_find(list, &other), &list->routes[1]);
+    assert_ptr_equal(route_list_find(list, &other), &list->routes[1]);
 }
 
 static void a_lifetime_is_right_within_two_seconds(void **state)
@@ -358,19 +358,19 @@ static void a_lifetime_is_right_within_two_seconds(void **state)
     struct route b = {.expires_in = 98};
 
     (void)state;
-    assert_true(route_plan_lifetime_equal(&a, &b));
-    assert_true(route_plan_lifetime_equal(&b, &a));
+    assert_true(route_lifetime_equal(&a, &b));
+    assert_true(route_lifetime_equal(&b, &a));
     b.expires_in = 97;
-    assert_false(route_plan_lifetime_equal(&a, &b));
-    assert_false(route_plan_lifetime_equal(&b, &a));
+    assert_false(route_lifetime_equal(&a, &b));
+    assert_false(route_lifetime_equal(&b, &a));
     a.expires_in = 1;
     b.expires_in = 0; /* for ever */
-    assert_false(route_plan_lifetime_equal(&a, &b));
+    assert_false(route_lifetime_equal(&a, &b));
     a.expires_in = 0;
-    assert_true(route_plan_lifetime_equal(&a, &b));
+    assert_true(route_lifetime_equal(&a, &b));
     a.is_expired = true;
-    assert_false(route_plan_lifetime_equal(&a, &b));
-    assert_false(route_plan_lifetime_equal(&b, &a));
+    assert_false(route_lifetime_equal(&a, &b));
+    assert_false(route_lifetime_equal(&b, &a));
 }
 
 static void what_others_put_there_is_told_from_ours(void **state)
@@ -378,14 +378,14 @@ static void what_others_put_there_is_told_from_ours(void **state)
     struct route route = {.table = RT_TABLE_MAIN, .protocol = RTPROT_STATIC, .destination_length = 24};
 
     (void)state;
-    assert_false(route_plan_concerns(&route));
-    assert_false(route_plan_may_remove(&route));
+    assert_false(route_concerns_us(&route));
+    assert_false(route_may_remove(&route));
     route.protocol = ROUTE_PROTOCOL;
-    assert_true(route_plan_concerns(&route));
-    assert_true(route_plan_may_remove(&route));
+    assert_true(route_concerns_us(&route));
+    assert_true(route_may_remove(&route));
     route = (struct route){.table = ROUTE_TABLE_NUMBER, .protocol = RTPROT_STATIC, .destination_length = 0};
-    assert_true(route_plan_concerns(&route));
-    assert_true(route_plan_may_remove(&route));
+    assert_true(route_concerns_us(&route));
+    assert_true(route_may_remove(&route));
 }
 
 static void a_trespasser_leads_inside_in_a_router_s_name(void **state)

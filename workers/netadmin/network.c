@@ -12,11 +12,11 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "workers/netadmin/link/claimed_addresses.h"
-#include "workers/netadmin/link/link_reading.h"
 #include "workers/netadmin/link/neighbours.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/plan/gateway_claim.h"
 #include "workers/netadmin/route/route_table.h"
+#include "workers/netlink/network/link_reading.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -31,9 +31,6 @@
 /* Until a gateway is claimed nothing leaves: no waiting for company. */
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
 
-/* A dump that another change interrupted is read again at once, this often. */
-#define READ_ATTEMPTS 8
-
 /* Seconds between retries after a failure that no notification may follow: 1, 2, 4 … 64. */
 #define RETRY_SHIFT_MAX 6
 
@@ -42,10 +39,8 @@ static int read_links(struct network *network, bool *ret_differs)
 {
     struct link_table fresh = {0};
     struct rtnetlink_request request;
-    int result = -EINTR;
+    int result = link_table_read(network->ground.rtnetlink, &request, &fresh);
 
-    for (int i = 0; i < READ_ATTEMPTS && result == -EINTR; i++)
-        result = link_table_read(network->ground.rtnetlink, &request, &fresh);
     if (network_ground_report(&network->ground, NETWORK_STEP_LINKS, &request, result) < 0)
         return result;
     *ret_differs = !link_table_equal(&network->ground.links, &fresh);
@@ -161,30 +156,16 @@ void network_forget_neighbours(struct network *network, const struct map_state *
     neighbours_forget(&network->ground, before, difference);
 }
 
-static bool is_in_our_tables(const struct nlmsghdr *message, const struct rtmsg *header)
-{
-    const struct nlattr *attributes[RTA_MAX + 1];
-    uint32_t table;
-
-    rtnetlink_attributes(message, sizeof(*header), attributes, RTA_MAX);
-    table = rtnetlink_get_u32(attributes[RTA_TABLE], header->rtm_table);
-    return table == ROUTE_TABLE_NUMBER || table == INNER_ROUTE_TABLE_NUMBER;
-}
-
-/* Of routes only ours, those in place of ours and what advertisements bring matter, on-link prefixes in the kernel's
- * name; a router's churn in main does not wake us. */
-static bool concerns_us(const struct nlmsghdr *message)
+/* What advertisements bring, on-link prefixes in the kernel's name. */
+static bool is_advertised_route(const struct nlmsghdr *message)
 {
     const struct rtmsg *header = mnl_nlmsg_get_payload(message);
 
-    if (message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE)
-        return true;
     if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
         return false;
-    return header->rtm_protocol == RTPROT_RA || header->rtm_protocol == ROUTE_PROTOCOL ||
+    return header->rtm_protocol == RTPROT_RA ||
            (header->rtm_protocol == RTPROT_KERNEL && header->rtm_family == AF_INET6 &&
-            header->rtm_table == RT_TABLE_MAIN && message->nlmsg_type == RTM_NEWROUTE) ||
-           header->rtm_dst_len == HALF_PREFIX_LENGTH || is_in_our_tables(message, header);
+            header->rtm_table == RT_TABLE_MAIN && message->nlmsg_type == RTM_NEWROUTE);
 }
 
 /* The picture in `links` is still the one from before; even when the link is up again, its addresses are gone. */
@@ -222,7 +203,7 @@ static void on_notification(const struct nlmsghdr *message, void *userdata)
 
     note_duplicate(network, message);
     note_link_down(network, message);
-    if (concerns_us(message))
+    if (own_routes_concern(message) || is_advertised_route(message))
         network->is_stale = true;
 }
 
@@ -311,8 +292,10 @@ int network_new(sd_event *event, const struct network_callbacks *callbacks, stru
     network->callbacks = *callbacks;
     network->announcer.ground = &network->ground;
     network->announcer.callbacks = (struct announcer_callbacks){on_probed, on_advertised, network};
-    network->families[FAMILY_INDEX_4].family = IP_FAMILY_4;
-    network->families[FAMILY_INDEX_6].family = IP_FAMILY_6;
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        network->families[i].family = i == FAMILY_INDEX_4 ? IP_FAMILY_4 : IP_FAMILY_6;
+        network->families[i].own.family = network->families[i].family;
+    }
     result = rtnetlink_monitor_open(&network->monitor);
     if (result == 0)
         result = rtnetlink_new(&network->ground.rtnetlink);

@@ -193,7 +193,7 @@ static int add_addresses(struct network *network, size_t family_index, const str
 
     *plan = make_plan(network, family_index, link);
     if (choose_in_force(addresses, plan, clock_boottime_microseconds()))
-        network->families[family_index].is_settled = false; /* what is missing now, nobody took away */
+        network->families[family_index].own.is_settled = false; /* what is missing now, nobody took away */
     for (size_t i = 0; i < plan->wanted_count && link->is_up; i++) {
         int result = put_wanted(network, family_index, link, &before, &plan->wanted[i]);
 
@@ -213,7 +213,7 @@ int network_add_addresses(struct network *network)
 
         if (!link)
             network->plans[i] = (struct address_plan){.next = TIME_NEVER};
-        else if (!network->families[i].is_absent)
+        else if (!network->families[i].own.is_absent)
             result = add_addresses(network, i, link);
         keep_first(&first, result);
     }
@@ -258,7 +258,7 @@ int network_adopt_lease(struct network *network, const struct family_state *fami
 
     if (addresses->has_in_force || !network->plans[family_index].is_adopted)
         return 0;
-    result = route_table_read_lease(network->ground.rtnetlink, &request, family->family, family->table, &lease);
+    result = route_table_read_lease(network->ground.rtnetlink, &request, family->family, family->own.table, &lease);
     if (network_ground_report(&network->ground, NETWORK_STEP_ADOPTION, &request, result) < 0)
         return result;
     for (uint32_t i = 0; i < link->address_count; i++) {

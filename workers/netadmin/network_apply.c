@@ -120,7 +120,7 @@ static int recall(struct network_ground *ground, const struct family_state *fami
     struct rtnetlink_request request;
     int result;
 
-    if (own->has_recalled || family->table == RT_TABLE_MAIN)
+    if (own->has_recalled || family->own.table == RT_TABLE_MAIN)
         return 0;
     result = route_table_read_remembered(ground->rtnetlink, &request, family->family, &own->address);
     if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP)
@@ -139,7 +139,7 @@ static int look(struct network *network)
 
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && has_external; i++) {
         struct family_state *family = &network->families[i];
-        int result = family->is_absent ? 0 : family_routes_choose_table(&network->ground, family);
+        int result = family->own.is_absent ? 0 : own_routes_choose_table(&family->own, network->ground.rtnetlink);
 
         if (result == 0)
             result = recall(&network->ground, family, &network->witness.own[i]);
@@ -159,13 +159,13 @@ static int apply_family(struct network *network, struct family_state *family)
     };
     int result = 0;
 
-    if (family->is_absent)
+    if (family->own.is_absent)
         return 0;
     if (external)
-        result = family_routes_choose_table(&network->ground, family);
+        result = own_routes_choose_table(&family->own, network->ground.rtnetlink);
     if (external && result == 0)
         result = network_adopt_lease(network, family);
-    if (external && result == 0 && family->family == IP_FAMILY_6 && family->table == RT_TABLE_MAIN)
+    if (external && result == 0 && family->family == IP_FAMILY_6 && family->own.table == RT_TABLE_MAIN)
         result = remove_trespassers(network, external);
     if (external && result >= 0)
         result = choose_gateway(network, family, external, &choice);

@@ -13,9 +13,9 @@
 #include "workers/netadmin/link/witness.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/plan/address_plan.h"
-#include "workers/netadmin/plan/links.h"
 #include "workers/netadmin/route/family_routes.h"
 #include "workers/netadmin/route/router_watch.h"
+#include "workers/netlink/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
 
 /* The external interface's addresses of one family, as far as they are ours to decide. */

@@ -22,7 +22,7 @@ static int apply_family(struct network *network, struct family_state *family)
     const struct ip_address *current = &family->choice.gateways[0].address;
     struct gateway_answer answer;
 
-    if (family->is_absent || family->answers.count == 0)
+    if (family->own.is_absent || family->answers.count == 0)
         return 0;
     answer =
         gateway_choose_answer(&family->answers, family->pin.family != IP_FAMILY_NONE, &network->ground.links, current);
@@ -74,7 +74,7 @@ bool network_has_route(const struct network *network)
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct family_state *family = &network->families[i];
 
-        if (family->is_settled && family->link_index && family->choice.count > 0)
+        if (family->own.is_settled && family->link_index && family->choice.count > 0)
             return true;
     }
     return false;

@@ -1,5 +1,5 @@
-/* Requests to rtnetlink; see rtnetlink.h. Runs in anchord-netadmin with CAP_NET_ADMIN, before and behind its
- * seccomp filter: only the two functions that open sockets need more than sendto(2) and recvmsg(2). */
+/* Requests to rtnetlink; see rtnetlink.h. Runs in anchord-netadmin and anchord-way with CAP_NET_ADMIN, before and
+ * behind their seccomp filters: only the two functions that open sockets need more than sendto(2) and recvmsg(2). */
 #include "workers/netlink/rtnetlink.h"
 
 #include "common/text.h"

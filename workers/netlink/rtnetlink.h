@@ -1,7 +1,7 @@
 /*
  * Requests to rtnetlink with their answer, dumps, and the stream of notifications.
  *
- * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). Both sockets are opened before the sandbox is
+ * Used by anchord-netadmin and anchord-way (CAP_NET_ADMIN). Both sockets are opened before the sandbox is
  * sealed. A request is synchronous: the kernel has answered when sendto(2) returns, the time limit on the
  * answer is a watchdog only. Nothing here logs.
  */

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
 
 /* Zero: nothing is kept. */

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "protocol/messages.h"
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
 
 /* Whether `address` may be added to `link` now; asked of each one that is missing. */

@@ -1,8 +1,6 @@
 /* Per-device settings by netlink; see device_settings.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
 #include "workers/netadmin/link/device_settings.h"
 
-#include "protocol/messages.h"
-
 #include <netinet/in.h>
 
 #include <linux/if_link.h>
@@ -12,56 +10,6 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <sys/socket.h>
-
-/* Attribute numbers below IFLA_AF_SPEC are address families; we look at these two. */
-#define AF_SPEC_MAXIMUM AF_INET6
-
-/* Some of the array that the kernel sends: IPv4 from 1 on (linux/ip.h), IPv6 from 0 on (linux/ipv6.h). */
-static uint32_t array_get(const struct nlattr *array, size_t position)
-{
-    const uint32_t *values;
-
-    if (!array || mnl_attr_get_payload_len(array) < (position + 1) * sizeof(*values))
-        return 0;
-    values = mnl_attr_get_payload(array);
-    return values[position];
-}
-
-static uint32_t parse_ipv6_flags(const struct nlattr *inet6_conf)
-{
-    uint32_t accept_ra = array_get(inet6_conf, DEVCONF_ACCEPT_RA);
-    uint32_t flags = 0;
-
-    /* A device without this part has no IPv6 at all: module switched off, or an MTU below 1280. */
-    if (!inet6_conf || array_get(inet6_conf, DEVCONF_DISABLE_IPV6))
-        flags |= LINK_IPV6_DISABLED;
-    if (array_get(inet6_conf, DEVCONF_FORWARDING))
-        flags |= LINK_IPV6_FORWARDS;
-    if (accept_ra == 2 || (accept_ra == 1 && !(flags & LINK_IPV6_FORWARDS)))
-        flags |= LINK_IPV6_ACCEPTS_RA;
-    return flags;
-}
-
-struct device_settings device_settings_parse(const struct nlattr *af_spec)
-{
-    const struct nlattr *families[AF_SPEC_MAXIMUM + 1];
-    const struct nlattr *inet[IFLA_INET_MAX + 1];
-    const struct nlattr *inet6[IFLA_INET6_MAX + 1];
-    const struct nlattr *conf;
-
-    rtnetlink_nested_attributes(af_spec, families, AF_SPEC_MAXIMUM);
-    rtnetlink_nested_attributes(families[AF_INET], inet, IFLA_INET_MAX);
-    rtnetlink_nested_attributes(families[AF_INET6], inet6, IFLA_INET6_MAX);
-    conf = inet[IFLA_INET_CONF];
-    return (struct device_settings){
-        .forwarding = array_get(conf, IPV4_DEVCONF_FORWARDING - 1),
-        .arp_ignore = array_get(conf, IPV4_DEVCONF_ARP_IGNORE - 1),
-        .arp_announce = array_get(conf, IPV4_DEVCONF_ARP_ANNOUNCE - 1),
-        .promote_secondaries = array_get(conf, IPV4_DEVCONF_PROMOTE_SECONDARIES - 1),
-        .route_length6 = array_get(inet6[IFLA_INET6_CONF], DEVCONF_ACCEPT_RA_RT_INFO_MAX_PLEN),
-        .ipv6_flags = parse_ipv6_flags(inet6[IFLA_INET6_CONF]),
-    };
-}
 
 /* Unknown, as in a kernel that does not tell, is no reason to complain. */
 static void on_forwarding6(const struct nlmsghdr *message, void *userdata)

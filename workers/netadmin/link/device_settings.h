@@ -1,16 +1,13 @@
 /*
- * The per-device settings that decide whether and how a machine forwards: read, and switched where ours differ.
+ * The per-device settings that decide whether and how a machine forwards, switched where ours differ.
  *
  * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). By netlink alone (IFLA_AF_SPEC), since the
  * process has no files; that reaches the IPv4 settings of one device, never `all`, and no IPv6 setting (NAT-13).
  */
 #pragma once
 
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
-
-/* Reads what RTM_NEWLINK says in IFLA_AF_SPEC (or NULL). */
-struct device_settings device_settings_parse(const struct nlattr *af_spec);
 
 /*
  * Whether this namespace forwards IPv6: net.ipv6.conf.all.forwarding, which decides alone (net/ipv6/ip6_output.c); the

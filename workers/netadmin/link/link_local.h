@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
 
 /*

@@ -8,7 +8,8 @@
 #pragma once
 
 #include "protocol/messages.h"
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/network/request_failure.h"
+#include "workers/netlink/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
 
 #include <stdbool.h>
@@ -32,14 +33,8 @@ enum network_step {
     NETWORK_STEP_WITNESS,
     NETWORK_STEP_INNER4,
     NETWORK_STEP_INNER6,
-    NETWORK_STEP_ROUTES4,
-    NETWORK_STEP_ROUTES6,
-    NETWORK_STEP_RULES4,
-    NETWORK_STEP_RULES6,
     NETWORK_STEP_MAX_,
 };
-
-#define FAILURE_TEXT_SIZE 384
 
 struct network_ground {
     struct rtnetlink *rtnetlink;
@@ -50,7 +45,7 @@ struct network_ground {
     struct link_table links;
     sd_event_source *wake_source; /* deferred and off: what comes in one turn of the loop is one reading */
     bool must_tell;               /* in that turn, the other half, whatever the reading shows */
-    char failures[NETWORK_STEP_MAX_][FAILURE_TEXT_SIZE];
+    char failures[NETWORK_STEP_MAX_][REQUEST_FAILURE_SIZE];
 };
 
 /* Of several steps that all are tried the first failure counts. */

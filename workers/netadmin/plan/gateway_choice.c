@@ -16,29 +16,12 @@ const char *gateway_source_to_string(enum gateway_source source)
     return source < GATEWAY_SOURCE_MAX_ ? source_names[source] : "unknown";
 }
 
-/* Tentative addresses count: what is on link does not depend on duplicate address detection. */
-static bool is_on_link(const struct network_link *link, const struct ip_address *gateway)
-{
-    bool found = gateway->family == IP_FAMILY_6 && ip_address_is_link_local(gateway);
-
-    for (uint32_t i = 0; i < link->address_count; i++) {
-        const struct link_address *own = &link->addresses[i];
-        struct ip_subnet subnet = {.address = own->address, .prefix_length = own->prefix_length};
-
-        if (ip_address_equal(&own->address, gateway))
-            return false; /* we are no gateway for ourselves */
-        if (ip_subnet_contains(&subnet, gateway))
-            found = true;
-    }
-    return found;
-}
-
 static struct gateway_choice choose_one(enum gateway_source source, const struct ip_address *gateway,
                                         const struct network_link *link)
 {
     struct gateway_choice choice = {.source = source};
 
-    if (is_on_link(link, gateway)) {
+    if (network_link_reaches(link, gateway)) {
         choice.gateways[0].address = *gateway;
         choice.count = 1;
     }
@@ -154,7 +137,7 @@ static const struct network_link *find_link_to(const struct link_table *links, c
     for (size_t i = 0; i < links->count; i++) {
         const struct network_link *link = &links->links[i];
 
-        if (is_on_link(link, gateway) && (!found || (link->is_up && !found->is_up)))
+        if (network_link_reaches(link, gateway) && (!found || (link->is_up && !found->is_up)))
             found = link;
     }
     return found;

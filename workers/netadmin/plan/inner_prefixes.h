@@ -8,7 +8,7 @@
 #pragma once
 
 #include "common/address.h"
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/plan/links.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
 
 #include "common/address.h"
 #include "protocol/messages.h"
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/plan/links.h"
 
 #include <stdbool.h>
 #include <stddef.h>

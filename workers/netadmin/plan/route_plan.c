@@ -1,21 +1,12 @@
 /* What our routing tables are to hold; see route_plan.h. Pure; runs in anchord-netadmin and its tests. */
 #include "workers/netadmin/plan/route_plan.h"
 
-#include "common/cleanup.h"
-
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
-/* Not 1024: what is added without a metric gets that one in v6, and a replace would hit it. */
-#define METRIC_FIRST_GATEWAY UINT32_C(100)
 /* Of what a lease brought: a successor knows it by that. And the new default comes before the old one goes. */
-#define METRIC_LEASE       UINT32_C(90)
-#define METRIC_INNER       UINT32_C(100)
-#define METRIC_UNREACHABLE UINT32_MAX
-
-/* How far the mirrored lifetime may be from the advertised one before it is written anew, in seconds: both
- * count down together, whole seconds are lost in writing. */
-#define LIFETIME_TOLERANCE 2
+#define METRIC_LEASE UINT32_C(90)
+#define METRIC_INNER UINT32_C(100)
 
 /* Of ways that a lease brought. The kernel would believe a route of more than its link takes. */
 static uint32_t leased_mtu(const struct route_wish *wish)
@@ -23,37 +14,24 @@ static uint32_t leased_mtu(const struct route_wish *wish)
     return wish->lease && wish->lease->mtu < wish->external->mtu ? wish->lease->mtu : 0;
 }
 
-/* What leads to one destination. `unreachable` is first, so that there is no moment without a last resort. */
-static void list_destination(const struct route_wish *wish, const struct ip_subnet *destination, struct route_list *ret)
+/* Through each gateway of the choice, best first. Returns how many. */
+static size_t list_ways(const struct route_wish *wish, struct route ways[ROUTERS_MAX])
 {
-    struct route route = {
-        .family = wish->family,
-        .type = RTN_UNREACHABLE,
-        .protocol = ROUTE_PROTOCOL,
-        .scope = RT_SCOPE_UNIVERSE,
-        .table = wish->table,
-        .metric = METRIC_UNREACHABLE,
-        .destination = destination->address,
-        .destination_length = destination->prefix_length,
-    };
     bool is_leased = wish->choice->source == GATEWAY_SOURCE_LEASE;
 
-    ret->routes[ret->count++] = route;
     if (!wish->external || !wish->external->is_up)
-        return;
-    route.type = RTN_UNICAST;
-    route.index = wish->external->index;
+        return 0;
     for (size_t i = 0; i < wish->choice->count; i++) {
         const struct gateway *gateway = &wish->choice->gateways[i];
 
-        route.metric = is_leased ? METRIC_LEASE : METRIC_FIRST_GATEWAY + (uint32_t)i;
-        route.mtu = is_leased ? leased_mtu(wish) : 0;
-        route.gateway = gateway->address;
-        route.is_on_link = wish->choice->is_beyond_subnets;
-        route.preference = gateway->preference;
-        route.expires_in = gateway->expires_in;
-        ret->routes[ret->count++] = route;
+        ways[i] = route_list_way(wish->family, &gateway->address, wish->external->index);
+        ways[i].metric = is_leased ? METRIC_LEASE : METRIC_FIRST_GATEWAY + (uint32_t)i;
+        ways[i].mtu = is_leased ? leased_mtu(wish) : 0;
+        ways[i].is_on_link = wish->choice->is_beyond_subnets;
+        ways[i].preference = gateway->preference;
+        ways[i].expires_in = gateway->expires_in;
     }
+    return wish->choice->count;
 }
 
 /* Option 121, without its default route. */
@@ -85,56 +63,11 @@ static void list_leased(const struct route_wish *wish, struct route_list *ret)
 
 void route_plan_list(const struct route_wish *wish, struct route_list *ret)
 {
-    const uint8_t first_bytes[] = {0x00, 0x80}; /* of the two halves */
-    struct ip_subnet destination = {.prefix_length = 0};
+    struct route ways[ROUTERS_MAX];
 
     *ret = (struct route_list){.family = wish->family, .table = wish->table};
     list_leased(wish, ret);
-    if (wish->table != RT_TABLE_MAIN) {
-        list_destination(wish, &destination, ret);
-        return;
-    }
-    destination = (struct ip_subnet){{.family = wish->family}, HALF_PREFIX_LENGTH};
-    for (size_t i = 0; i < ARRAY_LENGTH(first_bytes); i++) {
-        destination.address.bytes[0] = first_bytes[i];
-        list_destination(wish, &destination, ret);
-    }
-}
-
-static bool is_same_route(const struct route *a, const struct route *b)
-{
-    /* The kernel names the loopback device for an unreachable v6 route. */
-    return a->type == b->type && a->protocol == b->protocol && a->metric == b->metric &&
-           a->destination_length == b->destination_length && a->preference == b->preference && a->mtu == b->mtu &&
-           (a->type != RTN_UNICAST || a->index == b->index) && ip_address_equal(&a->destination, &b->destination) &&
-           ip_address_equal(&a->gateway, &b->gateway) && ip_address_equal(&a->source, &b->source);
-}
-
-bool route_plan_lifetime_equal(const struct route *a, const struct route *b)
-{
-    uint32_t low = a->expires_in < b->expires_in ? a->expires_in : b->expires_in;
-    uint32_t high = a->expires_in < b->expires_in ? b->expires_in : a->expires_in;
-
-    return !a->is_expired && !b->is_expired && (low == 0) == (high == 0) && high - low <= LIFETIME_TOLERANCE;
-}
-
-const struct route *route_plan_find(const struct route_list *list, const struct route *route)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (is_same_route(&list->routes[i], route))
-            return &list->routes[i];
-    }
-    return NULL;
-}
-
-bool route_plan_concerns(const struct route *route)
-{
-    return route->table != RT_TABLE_MAIN || route->protocol == ROUTE_PROTOCOL;
-}
-
-bool route_plan_may_remove(const struct route *route)
-{
-    return route->protocol == ROUTE_PROTOCOL || route->destination_length == 0;
+    route_list_add_defaults(ret, ways, list_ways(wish, ways));
 }
 
 static bool leads_into(const struct wire_network *network, const struct route *route)

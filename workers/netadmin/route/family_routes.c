@@ -2,9 +2,8 @@
 #include "workers/netadmin/route/family_routes.h"
 
 #include "common/log.h"
-#include "protocol/metrics.h"
 #include "workers/netadmin/route/route_table.h"
-#include "workers/netadmin/route/routing_rules.h"
+#include "workers/netlink/network/route_requests.h"
 
 #include <linux/rtnetlink.h>
 
@@ -100,25 +99,28 @@ static bool take_over(struct family_state *family, const struct inner_prefix *pr
     return differs;
 }
 
+static enum network_step inner_step(const struct family_state *family)
+{
+    return family->family == IP_FAMILY_4 ? NETWORK_STEP_INNER4 : NETWORK_STEP_INNER6;
+}
+
 static int apply_inner(struct network_ground *ground, struct family_state *family, const struct link_address *witnessed)
 {
     const struct network_link *external = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);
-    bool is_first = family->family == IP_FAMILY_4;
     struct inner_prefix prefixes[INNER_PREFIXES_MAX];
     struct rtnetlink_request request;
     size_t count, left_out; /* network_inner.c says it */
     bool differs;
     int changes;
 
-    if (ground->role != ANCHOR_ROLE_NETWORK || family->table == RT_TABLE_MAIN)
+    if (ground->role != ANCHOR_ROLE_NETWORK || family->own.table == RT_TABLE_MAIN)
         return 0;
     count = inner_prefixes_list(&ground->links, external ? external->index : 0, family->family, prefixes, &left_out);
     differs = take_over(family, prefixes, count, witnessed);
     changes = route_table_apply_inner(ground->rtnetlink, &request, family->family, prefixes, count, witnessed);
-    if (changes > 0 && family->is_settled && !differs)
-        log_warn("routes or rules of ours were changed by somebody else, put back",
-                 LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
-    changes = network_ground_report(ground, is_first ? NETWORK_STEP_INNER4 : NETWORK_STEP_INNER6, &request, changes);
+    if (changes > 0 && family->own.is_settled && !differs)
+        own_routes_report_repair(family->family, changes);
+    changes = network_ground_report(ground, inner_step(family), &request, changes);
     return changes < 0 ? changes : 0;
 }
 
@@ -142,119 +144,40 @@ static bool decide(const struct network_ground *ground, struct family_state *fam
     return differs;
 }
 
-static enum network_step rules_step(const struct family_state *family)
-{
-    return family->family == IP_FAMILY_4 ? NETWORK_STEP_RULES4 : NETWORK_STEP_RULES6;
-}
-
-static enum network_step routes_step(const struct family_state *family)
-{
-    return family->family == IP_FAMILY_4 ? NETWORK_STEP_ROUTES4 : NETWORK_STEP_ROUTES6;
-}
-
-/* Before the first route: a kernel without policy routing puts into main what is meant for any other table
- * (include/net/ip_fib.h, fib_get_table). */
-int family_routes_choose_table(struct network_ground *ground, struct family_state *family)
-{
-    struct rtnetlink_request request;
-    int exist;
-
-    if (family->table)
-        return 0;
-    exist = routing_rules_exist(ground->rtnetlink, &request, family->family);
-    if (network_ground_report(ground, rules_step(family), &request, exist) < 0)
-        return exist;
-    family->table = exist ? ROUTE_TABLE_NUMBER : RT_TABLE_MAIN;
-    return 0;
-}
-
-/* Routes first: a rule must not lead into an empty table. What is inside before the way out. */
-static int install(struct network_ground *ground, struct family_state *family, const struct family_inputs *inputs,
-                   int *ret_changes)
-{
-    struct route_wish wish = {family->family, family->table, inputs->link, &family->choice, inputs->lease};
-    struct rtnetlink_request request;
-    int inner = apply_inner(ground, family, &inputs->witnessed);
-    int routes = route_table_apply(ground->rtnetlink, &request, &wish);
-    int rules = 0;
-
-    if (routes == -EAFNOSUPPORT || routes == -EOPNOTSUPP)
-        return routes;
-    routes = network_ground_report(ground, routes_step(family), &request, routes);
-    if (family->table != RT_TABLE_MAIN) {
-        rules = routing_rules_apply(ground->rtnetlink, &request, family->family, ground->role == ANCHOR_ROLE_NETWORK);
-        rules = network_ground_report(ground, rules_step(family), &request, rules);
-    }
-    if (inner < 0 || routes < 0 || rules < 0)
-        return inner < 0 ? inner : routes < 0 ? routes : rules;
-    if (routes > 0 && family->choice.count > 0) /* a way to a gateway, once, however many routes that takes */
-        metrics_add(METRIC_GATEWAY_ROUTE_REPLACES, family->family == IP_FAMILY_6, 1);
-    *ret_changes = routes + rules;
-    return 0;
-}
-
-static void show_family(const struct family_state *family)
-{
-    metrics_set(METRIC_DEFAULT_ROUTE_PRESENT, family->family == IP_FAMILY_6,
-                family->is_settled && family->choice.count > 0 && family->link_index != 0);
-}
-
-/* Once, and only when it holds: a kernel without the family has no rules either. */
-static void report_shadowing(struct family_state *family)
-{
-    if (family->table != RT_TABLE_MAIN || family->reported_shadowing)
-        return;
-    family->reported_shadowing = true;
-    log_warn("the kernel has no policy routing: routes of ours in the main table, more specific than its default "
-             "route, shadow that one instead of replacing it, which Docker needs unchanged",
-             LOG_TEXT("family", ip_family_to_string(family->family)),
-             LOG_TEXT("routes", family->family == IP_FAMILY_4 ? "0.0.0.0/1, 128.0.0.0/1" : "::/1, 8000::/1"));
-}
-
+/* What is inside before the way out. */
 int family_routes_apply(struct network_ground *ground, struct family_state *family, const struct family_inputs *inputs,
                         const struct gateway_choice *choice)
 {
+    struct own_routes *own = &family->own;
     bool differs = decide(ground, family, inputs->link, choice);
-    int changes = 0;
-    int result = family_routes_choose_table(ground, family);
+    struct route_list wanted;
+    struct own_routes_wish wish = {
+        .routes = &wanted,
+        .has_inner = ground->role == ANCHOR_ROLE_NETWORK,
+        .has_gateway = family->link_index != 0 && choice->count > 0,
+        .is_new = differs,
+    };
+    int result = own_routes_choose_table(own, ground->rtnetlink);
 
-    if (result == 0)
-        result = install(ground, family, inputs, &changes);
-    if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP) {
-        family->is_absent = true;
-        log_info("the kernel lacks an address family, going on without",
-                 LOG_TEXT("family", ip_family_to_string(family->family)));
-        return 0;
+    if (result < 0) {
+        own->is_settled = false;
+        return result;
     }
-    if (changes > 0 && family->is_settled && !differs)
-        log_warn("routes or rules of ours were changed by somebody else, put back",
-                 LOG_TEXT("family", ip_family_to_string(family->family)), LOG_NUMBER("changes", changes));
-    family->is_settled = result == 0;
-    if (family->is_settled)
-        report_shadowing(family);
-    show_family(family);
-    return result;
+    wish.failure = apply_inner(ground, family, &inputs->witnessed);
+    route_plan_list(&(struct route_wish){own->family, own->table, inputs->link, choice, inputs->lease}, &wanted);
+    return own_routes_apply(own, ground->rtnetlink, &wish);
 }
 
 int family_routes_remove(struct network_ground *ground, struct family_state *family)
 {
     struct rtnetlink_request request;
-    int rules = 0;
-    int routes = family_routes_choose_table(ground, family);
+    int result = own_routes_remove(&family->own, ground->rtnetlink);
+    int inner;
 
-    if (family->is_absent || routes < 0)
-        return routes;
-    if (family->table != RT_TABLE_MAIN) {
-        rules = routing_rules_remove(ground->rtnetlink, &request, family->family);
-        (void)network_ground_report(ground, rules_step(family), &request, rules);
-    }
-    routes = route_table_remove(ground->rtnetlink, &request, family->family, family->table);
-    (void)network_ground_report(ground, routes_step(family), &request, routes);
-    if (family->table != RT_TABLE_MAIN && ground->role == ANCHOR_ROLE_NETWORK) {
-        int inner = route_table_remove(ground->rtnetlink, &request, family->family, INNER_ROUTE_TABLE_NUMBER);
-
-        (void)network_ground_report(ground, routes_step(family), &request, inner);
-        routes = routes < 0 ? routes : inner;
-    }
-    return rules < 0 ? rules : routes;
+    if (family->own.is_absent || family->own.table == 0 || family->own.table == RT_TABLE_MAIN ||
+        ground->role != ANCHOR_ROLE_NETWORK)
+        return result;
+    inner = route_requests_remove_ours(ground->rtnetlink, &request, family->family, INNER_ROUTE_TABLE_NUMBER);
+    (void)network_ground_report(ground, inner_step(family), &request, inner);
+    return result < 0 ? result : inner;
 }

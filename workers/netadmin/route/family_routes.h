@@ -10,6 +10,7 @@
 #include "workers/netadmin/link/network_ground.h"
 #include "workers/netadmin/plan/gateway_choice.h"
 #include "workers/netadmin/plan/inner_prefixes.h"
+#include "workers/netlink/network/own_routes.h"
 
 /* Default route and rules of one family. */
 struct family_state {
@@ -17,13 +18,10 @@ struct family_state {
     struct ip_address pin;
     struct gateway_answers answers; /* of a service-anchor: the last good ones; count 0 until the first */
     bool reported_several;
-    bool is_absent; /* this kernel does not have the family */
-    uint32_t table; /* that our routes are in: our own or main; 0 until the kernel was asked */
-    bool reported_shadowing;
+    struct own_routes own;
     bool is_known; /* the two below were decided once */
     struct gateway_choice choice;
     uint32_t link_index;                           /* of the external link when it is there and up, else 0 */
-    bool is_settled;                               /* the kernel had all that is wanted after the last comparison */
     struct inner_prefix inner[INNER_PREFIXES_MAX]; /* as last brought to table 24943 */
     size_t inner_count;
     struct ip_address remembered; /* there */
@@ -35,10 +33,6 @@ struct family_inputs {
     const struct lease *lease;       /* whose routes are wanted, too; NULL without one */
     struct link_address witnessed;   /* what is to be remembered in table 24943; or of no family */
 };
-
-/* Which table the family's routes are in, asked of the kernel once. Returns 0 or a failure, reported. */
-int family_routes_choose_table(struct network_ground *ground, struct family_state *family)
-    __attribute__((warn_unused_result));
 
 /* Takes over the decision and brings routes and rules there. Returns 0 or the first failure, reported. */
 int family_routes_apply(struct network_ground *ground, struct family_state *family, const struct family_inputs *inputs,

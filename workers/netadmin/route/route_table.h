@@ -46,13 +46,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * Brings the table to the wish. Foreign default routes in table 24942 are removed, other foreign routes left alone.
- * Returns the number of changes (a prolonged lifetime is none), or a negative errno.
- */
-int route_table_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route_wish *wish)
-    __attribute__((warn_unused_result));
-
 /* Brings table 24943 to the inner subnets of one family, and what is to be remembered there; that may be of no family.
  * Returns as above. */
 int route_table_apply_inner(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
@@ -62,10 +55,6 @@ int route_table_apply_inner(struct rtnetlink *rtnetlink, struct rtnetlink_reques
 /* What a predecessor remembered there; *ret stays as it is without anything. Returns 0 or a negative errno. */
 int route_table_read_remembered(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
                                 struct link_address *ret) __attribute__((warn_unused_result));
-
-/* Removes our routes from `table`. Returns 0 or a negative errno. */
-int route_table_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table)
-    __attribute__((warn_unused_result));
 
 /*
  * Removes from the main table the IPv6 routes that router advertisements brought over link `index` and that lead into a

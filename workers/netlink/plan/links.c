@@ -1,5 +1,5 @@
-/* Links and addresses as values; see links.h. Pure; runs in anchord-netadmin and its tests. */
-#include "workers/netadmin/plan/links.h"
+/* Links and addresses as values; see links.h. Pure; runs in anchord-netadmin, anchord-way and their tests. */
+#include "workers/netlink/plan/links.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,22 @@ const struct network_link *link_table_find_mac(const struct link_table *table, c
 
         if (mac_address_equal(&link->mac, mac) && (!found || link->index < found->index))
             found = link;
+    }
+    return found;
+}
+
+bool network_link_reaches(const struct network_link *link, const struct ip_address *gateway)
+{
+    bool found = gateway->family == IP_FAMILY_6 && ip_address_is_link_local(gateway);
+
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const struct link_address *own = &link->addresses[i];
+        struct ip_subnet subnet = {.address = own->address, .prefix_length = own->prefix_length};
+
+        if (ip_address_equal(&own->address, gateway))
+            return false; /* we are no gateway for ourselves */
+        if (ip_subnet_contains(&subnet, gateway))
+            found = true;
     }
     return found;
 }

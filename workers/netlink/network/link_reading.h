@@ -1,18 +1,18 @@
 /*
  * Reads what this namespace's links and addresses are, anew by two dumps.
  *
- * Used by the network half of anchord-netadmin. Notifications only say that the picture may be old: there are
+ * Used by anchord-netadmin and anchord-way. Notifications only say that the picture may be old: there are
  * a handful of links, so reading all of them costs less than a tenth of a millisecond and cannot go astray.
  * Needs the request socket, no privilege.
  */
 #pragma once
 
-#include "workers/netadmin/plan/links.h"
+#include "workers/netlink/plan/links.h"
 #include "workers/netlink/rtnetlink.h"
 
 /*
  * Fills `ret`, which must be empty and which the caller clears. Returns 0; -EINTR when the state changed
- * meanwhile (read again); else a negative errno with the failed request in *request. *ret is empty then.
+ * again and again meanwhile; else a negative errno with the failed request in *request. *ret is empty then.
  */
 int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
     __attribute__((warn_unused_result));

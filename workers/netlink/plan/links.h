@@ -1,7 +1,7 @@
 /*
  * What this namespace's links and addresses are, as values: one consistent picture.
  *
- * Filled by link_reading.c, read by everything of the network half of anchord-netadmin; pure, no privilege.
+ * Filled by network/link_reading.c, read by all that anchord-netadmin and anchord-way decide; pure, no privilege.
  */
 #pragma once
 
@@ -71,6 +71,10 @@ bool link_table_equal(const struct link_table *a, const struct link_table *b);
 
 /* The link with this MAC (the first one, by index), or NULL. The pointer lives as long as the table. */
 const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac);
+
+/* Whether `gateway`, which is not the link's own address, is on link: tentative addresses count, since that does not
+ * depend on duplicate address detection. */
+bool network_link_reaches(const struct network_link *link, const struct ip_address *gateway);
 
 /* False while the address is tentative or failed its duplicate address detection (RFC 4862 §5.4). */
 static inline bool link_address_is_usable(const struct link_address *address)

@@ -1,9 +1,10 @@
-/* The rules that lead into our tables; see routing_rules.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
-#include "workers/netadmin/route/routing_rules.h"
+/* The rules that lead into our tables; see routing_rules.h. Runs in anchord-netadmin and anchord-way with
+ * CAP_NET_ADMIN. */
+#include "workers/netlink/network/routing_rules.h"
 
 #include "common/address.h"
 #include "common/text.h"
-#include "workers/netadmin/plan/route_plan.h"
+#include "workers/netlink/plan/route_list.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>

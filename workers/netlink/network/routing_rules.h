@@ -1,7 +1,7 @@
 /*
- * The policy rules that lead into our routing tables; route_table.h shows them.
+ * The policy rules that lead into our routing tables; own_routes.h shows them.
  *
- * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). Foreign rules are never touched; ours are those
+ * Used by anchord-netadmin and anchord-way (CAP_NET_ADMIN). Foreign rules are never touched; ours are those
  * with our protocol number. On failure the failed request is in *request.
  */
 #pragma once

@@ -1,17 +1,74 @@
-/* Links and addresses; see link_reading.h. Runs in anchord-netadmin; needs its request socket only. */
-#include "workers/netadmin/link/link_reading.h"
+/* Links and addresses; see link_reading.h. Runs in anchord-netadmin and anchord-way; needs the request
+ * socket only. */
+#include "workers/netlink/network/link_reading.h"
 
 #include "common/text.h"
-#include "workers/netadmin/link/device_settings.h"
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* linux/rtnetlink.h; spares some hundred bytes of counters a link. */
 #define DUMP_FILTER RTEXT_FILTER_SKIP_STATS
+
+/* A dump that another change interrupted is read again at once, this often. */
+#define READ_ATTEMPTS 8
+
+/* Attribute numbers below IFLA_AF_SPEC are address families; we look at these two. */
+#define AF_SPEC_MAXIMUM AF_INET6
+
+/* Some of the array that the kernel sends: IPv4 from 1 on (linux/ip.h), IPv6 from 0 on (linux/ipv6.h). */
+static uint32_t array_get(const struct nlattr *array, size_t position)
+{
+    const uint32_t *values;
+
+    if (!array || mnl_attr_get_payload_len(array) < (position + 1) * sizeof(*values))
+        return 0;
+    values = mnl_attr_get_payload(array);
+    return values[position];
+}
+
+static uint32_t parse_ipv6_flags(const struct nlattr *inet6_conf)
+{
+    uint32_t accept_ra = array_get(inet6_conf, DEVCONF_ACCEPT_RA);
+    uint32_t flags = 0;
+
+    /* A device without this part has no IPv6 at all: module switched off, or an MTU below 1280. */
+    if (!inet6_conf || array_get(inet6_conf, DEVCONF_DISABLE_IPV6))
+        flags |= LINK_IPV6_DISABLED;
+    if (array_get(inet6_conf, DEVCONF_FORWARDING))
+        flags |= LINK_IPV6_FORWARDS;
+    if (accept_ra == 2 || (accept_ra == 1 && !(flags & LINK_IPV6_FORWARDS)))
+        flags |= LINK_IPV6_ACCEPTS_RA;
+    return flags;
+}
+
+/* Of IFLA_AF_SPEC, or NULL. */
+static struct device_settings parse_settings(const struct nlattr *af_spec)
+{
+    const struct nlattr *families[AF_SPEC_MAXIMUM + 1];
+    const struct nlattr *inet[IFLA_INET_MAX + 1];
+    const struct nlattr *inet6[IFLA_INET6_MAX + 1];
+    const struct nlattr *conf;
+
+    rtnetlink_nested_attributes(af_spec, families, AF_SPEC_MAXIMUM);
+    rtnetlink_nested_attributes(families[AF_INET], inet, IFLA_INET_MAX);
+    rtnetlink_nested_attributes(families[AF_INET6], inet6, IFLA_INET6_MAX);
+    conf = inet[IFLA_INET_CONF];
+    return (struct device_settings){
+        .forwarding = array_get(conf, IPV4_DEVCONF_FORWARDING - 1),
+        .arp_ignore = array_get(conf, IPV4_DEVCONF_ARP_IGNORE - 1),
+        .arp_announce = array_get(conf, IPV4_DEVCONF_ARP_ANNOUNCE - 1),
+        .promote_secondaries = array_get(conf, IPV4_DEVCONF_PROMOTE_SECONDARIES - 1),
+        .route_length6 = array_get(inet6[IFLA_INET6_CONF], DEVCONF_ACCEPT_RA_RT_INFO_MAX_PLEN),
+        .ipv6_flags = parse_ipv6_flags(inet6[IFLA_INET6_CONF]),
+    };
+}
 
 struct reading {
     struct link_table *table;
@@ -64,7 +121,7 @@ static void on_link(const struct nlmsghdr *message, void *userdata)
         memcpy(&link->mac, mnl_attr_get_payload(mac), sizeof(link->mac));
     link->is_up = header->ifi_flags & IFF_UP ? 1 : 0;
     link->is_running = header->ifi_flags & IFF_RUNNING ? 1 : 0;
-    link->settings = device_settings_parse(attributes[IFLA_AF_SPEC]);
+    link->settings = parse_settings(attributes[IFLA_AF_SPEC]);
 }
 
 static struct network_link *find_index(struct link_table *table, uint32_t index)
@@ -168,7 +225,7 @@ static int dump_addresses(struct rtnetlink *rtnetlink, struct rtnetlink_request 
     return rtnetlink_dump(rtnetlink, request, on_address, reading);
 }
 
-int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
+static int read_once(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
 {
     struct reading reading = {.table = ret};
     int result = dump_links(rtnetlink, request, &reading);
@@ -179,5 +236,14 @@ int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *reque
         result = reading.error;
     if (result < 0)
         link_table_clear(ret);
+    return result;
+}
+
+int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
+{
+    int result = -EINTR;
+
+    for (int i = 0; i < READ_ATTEMPTS && result == -EINTR; i++)
+        result = read_once(rtnetlink, request, ret);
     return result;
 }
