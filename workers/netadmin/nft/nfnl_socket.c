@@ -5,7 +5,10 @@
 #include "workers/netlink/netlink_message.h"
 #include "workers/netlink/rtnetlink.h"
 
+#include <arpa/inet.h>
+#include <assert.h>
 #include <libnftnl/common.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <stdio.h>
@@ -76,7 +79,7 @@ static int set_options(int fd, size_t *ret_send_limit)
     return 0;
 }
 
-int nfnl_open(int flags, struct mnl_socket **ret)
+int nfnl_socket_open(int flags, struct mnl_socket **ret)
 {
     CLEANUP(rtnetlink_socket_closep)
     struct mnl_socket *netlink = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | flags);
@@ -92,7 +95,7 @@ int nfnl_socket_new(struct nfnl_socket **ret)
     CLEANUP(rtnetlink_socket_closep) struct mnl_socket *netlink = NULL;
     struct nfnl_socket *socket;
     size_t send_limit = 0;
-    int result = nfnl_open(0, &netlink);
+    int result = nfnl_socket_open(0, &netlink);
 
     if (result == 0)
         result = set_options(mnl_socket_get_fd(netlink), &send_limit);
@@ -191,6 +194,32 @@ int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request, nf
             handle_answer(&answer, message);
     }
     return answer.error;
+}
+
+/* --- what stands in messages --------------------------------------------------------------------------- */
+
+/* What is read of tables, chains, sets and others stands in their first attributes. */
+#define ATTRIBUTES_MAX 3
+static_assert((int)NFTA_CHAIN_NAME <= ATTRIBUTES_MAX && (int)NFTA_OBJ_TYPE <= ATTRIBUTES_MAX &&
+                  (int)NFTA_GEN_PROC_NAME <= ATTRIBUTES_MAX,
+              "names and numbers stand in the first attributes");
+
+const char *nfnl_socket_read_text(const struct nlmsghdr *message, uint16_t type)
+{
+    const struct nlattr *attributes[ATTRIBUTES_MAX + 1];
+
+    rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, ATTRIBUTES_MAX);
+    if (!attributes[type] || mnl_attr_validate(attributes[type], MNL_TYPE_NUL_STRING) < 0)
+        return NULL;
+    return mnl_attr_get_str(attributes[type]);
+}
+
+uint32_t nfnl_socket_read_u32(const struct nlmsghdr *message, uint16_t type)
+{
+    const struct nlattr *attributes[ATTRIBUTES_MAX + 1];
+
+    rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, ATTRIBUTES_MAX);
+    return ntohl(rtnetlink_get_u32(attributes[type], 0));
 }
 
 /* --- batches ------------------------------------------------------------------------------------------- */

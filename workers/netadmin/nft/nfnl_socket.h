@@ -16,7 +16,7 @@
 struct nfnl_socket;
 
 /* A bound NETLINK_NETFILTER socket, close-on-exec, with more SOCK_… flags. Returns 0 or a negative errno. */
-int nfnl_open(int flags, struct mnl_socket **ret) __attribute__((warn_unused_result));
+int nfnl_socket_open(int flags, struct mnl_socket **ret) __attribute__((warn_unused_result));
 
 /* Opens the socket; before the sandbox is sealed. Returns 0 or a negative errno. */
 int nfnl_socket_new(struct nfnl_socket **ret) __attribute__((warn_unused_result));
@@ -35,6 +35,10 @@ uint32_t nfnl_socket_port(const struct nfnl_socket *socket);
 typedef int (*nfnl_message_handler)(const struct nlmsghdr *message, void *userdata);
 int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request, nfnl_message_handler on_message,
                         void *userdata) __attribute__((warn_unused_result));
+
+/* Of an nftables message, its attribute `type`, one of the first three: as a string, or NULL; as a number, or 0. */
+const char *nfnl_socket_read_text(const struct nlmsghdr *message, uint16_t type);
+uint32_t nfnl_socket_read_u32(const struct nlmsghdr *message, uint16_t type);
 
 /* Which operation of a batch the kernel refused: what the log and the peer are told. */
 struct nft_failure {

@@ -7,10 +7,7 @@
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
-#include <libnftnl/flowtable.h>
-#include <libnftnl/object.h>
 #include <libnftnl/set.h>
-#include <libnftnl/table.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
@@ -67,22 +64,14 @@ static bool is_ours(const struct dump *dump, const char *table)
 
 static int on_table(const struct nlmsghdr *message, void *userdata)
 {
-    struct dump *dump = userdata;
-    struct nftnl_table *table = nftnl_table_alloc();
+    struct nft_table_content *content = ((struct dump *)userdata)->content;
+    const char *name = nfnl_socket_read_text(message, NFTA_TABLE_NAME);
 
-    if (!table)
-        return -ENOMEM;
-    if (nftnl_table_nlmsg_parse(message, table) == 0) {
-        const char *name = nftnl_table_get_str(table, NFTNL_TABLE_NAME);
-
-        if (is_ours(dump, name)) {
-            dump->content->exists = true;
-            dump->content->flags = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS);
-        }
-        if (name && strcmp(name, NFT_SKELETON_TABLE) == 0)
-            dump->content->has_skeleton = true;
+    if (is_ours(userdata, name)) {
+        content->exists = true;
+        content->flags = nfnl_socket_read_u32(message, NFTA_TABLE_FLAGS);
     }
-    nftnl_table_free(table);
+    content->has_skeleton = content->has_skeleton || (name && strcmp(name, NFT_SKELETON_TABLE) == 0);
     return 0;
 }
 
@@ -176,32 +165,17 @@ static int on_set(const struct nlmsghdr *message, void *userdata)
 
 static int on_object(const struct nlmsghdr *message, void *userdata)
 {
-    struct dump *dump = userdata;
-    struct nftnl_obj *object = nftnl_obj_alloc();
-    int result = 0;
-
-    if (!object)
-        return -ENOMEM;
-    if (nftnl_obj_nlmsg_parse(message, object) == 0 && is_ours(dump, nftnl_obj_get_str(object, NFTNL_OBJ_TABLE)))
-        result = add_intruder(dump, NFT_OBJECT_STATEFUL, nftnl_obj_get_str(object, NFTNL_OBJ_NAME),
-                              nftnl_obj_get_u32(object, NFTNL_OBJ_TYPE));
-    nftnl_obj_free(object);
-    return result;
+    if (!is_ours(userdata, nfnl_socket_read_text(message, NFTA_OBJ_TABLE)))
+        return 0;
+    return add_intruder(userdata, NFT_OBJECT_STATEFUL, nfnl_socket_read_text(message, NFTA_OBJ_NAME),
+                        nfnl_socket_read_u32(message, NFTA_OBJ_TYPE));
 }
 
 static int on_flowtable(const struct nlmsghdr *message, void *userdata)
 {
-    struct dump *dump = userdata;
-    struct nftnl_flowtable *flowtable = nftnl_flowtable_alloc();
-    int result = 0;
-
-    if (!flowtable)
-        return -ENOMEM;
-    if (nftnl_flowtable_nlmsg_parse(message, flowtable) == 0 &&
-        is_ours(dump, nftnl_flowtable_get_str(flowtable, NFTNL_FLOWTABLE_TABLE)))
-        result = add_intruder(dump, NFT_OBJECT_FLOWTABLE, nftnl_flowtable_get_str(flowtable, NFTNL_FLOWTABLE_NAME), 0);
-    nftnl_flowtable_free(flowtable);
-    return result;
+    if (!is_ours(userdata, nfnl_socket_read_text(message, NFTA_FLOWTABLE_TABLE)))
+        return 0;
+    return add_intruder(userdata, NFT_OBJECT_FLOWTABLE, nfnl_socket_read_text(message, NFTA_FLOWTABLE_NAME), 0);
 }
 
 /* --- elements ------------------------------------------------------------------------------------------ */

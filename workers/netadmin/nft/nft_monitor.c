@@ -75,23 +75,6 @@ static const struct message_kind *find_kind(const struct nlmsghdr *message)
     return NULL;
 }
 
-/* The first attributes of any of these messages hold the names. */
-#define ATTRIBUTES_MAX 3
-
-static_assert((int)NFTA_CHAIN_NAME <= ATTRIBUTES_MAX && (int)NFTA_GEN_PROC_NAME <= ATTRIBUTES_MAX,
-              "names stand in the first attributes");
-
-/* The attribute `type` of a message as a string, or NULL. */
-static const char *find_text(const struct nlmsghdr *message, uint16_t type)
-{
-    const struct nlattr *attributes[ATTRIBUTES_MAX + 1];
-
-    rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, ATTRIBUTES_MAX);
-    if (!attributes[type] || mnl_attr_validate(attributes[type], MNL_TYPE_NUL_STRING) < 0)
-        return NULL;
-    return mnl_attr_get_str(attributes[type]);
-}
-
 /* The index of the family whose table of ours this is, FAMILY_INDEX_MAX_ for a table of others. */
 static size_t family_of_table(const struct nlmsghdr *message, const char *table)
 {
@@ -108,14 +91,12 @@ static size_t family_of_table(const struct nlmsghdr *message, const char *table)
 /* NEWGEN ends a commit and says who made it. */
 static void note_process(const struct nlmsghdr *message, struct nft_change *change)
 {
-    const char *name = find_text(message, NFTA_GEN_PROC_NAME);
-    const struct nlattr *attributes[ATTRIBUTES_MAX + 1];
+    const char *name = nfnl_socket_read_text(message, NFTA_GEN_PROC_NAME);
 
     if (change->messages == 0 || change->process[0])
         return;
     text_copy_cut(change->process, sizeof(change->process), name ? name : "unknown");
-    rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, ATTRIBUTES_MAX);
-    change->process_id = ntohl(rtnetlink_get_u32(attributes[NFTA_GEN_PROC_PID], 0));
+    change->process_id = nfnl_socket_read_u32(message, NFTA_GEN_PROC_PID);
 }
 
 static void note_message(const struct nlmsghdr *message, struct nft_change *change)
@@ -131,14 +112,14 @@ static void note_message(const struct nlmsghdr *message, struct nft_change *chan
         note_process(message, change);
         return;
     }
-    table = kind ? find_text(message, NFTA_TABLE_NAME) : NULL;
+    table = kind ? nfnl_socket_read_text(message, NFTA_TABLE_NAME) : NULL;
     family = family_of_table(message, table);
     if (family == FAMILY_INDEX_MAX_)
         return;
     change->families[family] = true;
     if (change->messages++ > 0)
         return;
-    object = find_text(message, kind->name_attribute);
+    object = nfnl_socket_read_text(message, kind->name_attribute);
     text_copy_cut(change->table, sizeof(change->table), table);
     text_copy_cut(change->what, sizeof(change->what), kind->what);
     text_copy_cut(change->object, sizeof(change->object), object ? object : "");
@@ -217,7 +198,7 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
         return -ENOMEM;
     monitor->on_change = on_change;
     monitor->userdata = userdata;
-    result = nfnl_open(SOCK_NONBLOCK, &monitor->netlink);
+    result = nfnl_socket_open(SOCK_NONBLOCK, &monitor->netlink);
     if (result < 0)
         return result;
     fd = mnl_socket_get_fd(monitor->netlink);

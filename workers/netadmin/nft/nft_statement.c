@@ -1,4 +1,4 @@
-/* Words to write a rule with; see nft_statement.h. Runs in anchord-netadmin. */
+/* The statements that rules are made of; see nft_statement.h. Runs in anchord-netadmin. */
 #include "workers/netadmin/nft/nft_statement.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
@@ -22,30 +22,12 @@
 #define MAXSEG_SIZE_OFFSET      2  /* RFC 9293 §3.2: behind kind and length of the option */
 #define INTERFACE_NAME_LENGTH   16 /* IFNAMSIZ: the name with all its zeros */
 
-void rule_begin(struct rule *rule, struct nft_batch *batch, const struct nft_family *family, const char *table,
-                enum nft_chain_index chain)
-{
-    *rule = (struct rule){
-        .batch = batch,
-        .family = family,
-        .table = table,
-        .chain = nft_chains[chain].name,
-        .nftnl = nftnl_rule_alloc(),
-    };
-    if (!rule->nftnl) {
-        nft_batch_fail(batch, -ENOMEM);
-        return;
-    }
-    (void)nftnl_rule_set_str(rule->nftnl, NFTNL_RULE_TABLE, table);
-    (void)nftnl_rule_set_str(rule->nftnl, NFTNL_RULE_CHAIN, rule->chain);
-}
-
-static void set_comment(struct rule *rule, const char *comment)
+static void set_comment(struct nft_rule *rule, const char *comment)
 {
     struct nftnl_udata_buf *buffer = nftnl_udata_buf_alloc(NFTNL_UDATA_COMMENT_MAXLEN);
 
     if (!buffer || !nftnl_udata_put_strz(buffer, NFTNL_UDATA_RULE_COMMENT, comment)) {
-        nft_batch_fail(rule->batch, -ENOMEM);
+        nft_batch_fail(rule->context->batch, -ENOMEM);
     } else {
         (void)nftnl_rule_set_data(rule->nftnl, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(buffer),
                                   nftnl_udata_buf_len(buffer));
@@ -54,22 +36,8 @@ static void set_comment(struct rule *rule, const char *comment)
         nftnl_udata_buf_free(buffer);
 }
 
-void rule_end(struct rule *rule, const char *comment)
-{
-    struct nlmsghdr *message;
-
-    if (!rule->nftnl)
-        return;
-    set_comment(rule, comment);
-    message = nft_batch_add(rule->batch, NFT_MSG_NEWRULE, rule->family->nfproto, NLM_F_CREATE | NLM_F_APPEND,
-                            "add rule %s %s %s: %s", rule->family->name, rule->table, rule->chain, comment);
-    nftnl_rule_nlmsg_build_payload(message, rule->nftnl);
-    nftnl_rule_free(rule->nftnl);
-    rule->nftnl = NULL;
-}
-
 /* Appends an expression; NULL after an allocation failed, now or before. */
-static struct nftnl_expr *append(struct rule *rule, const char *name)
+static struct nftnl_expr *append(struct nft_rule *rule, const char *name)
 {
     struct nftnl_expr *expression;
 
@@ -80,7 +48,7 @@ static struct nftnl_expr *append(struct rule *rule, const char *name)
         nftnl_rule_add_expr(rule->nftnl, expression);
         return expression;
     }
-    nft_batch_fail(rule->batch, -ENOMEM);
+    nft_batch_fail(rule->context->batch, -ENOMEM);
     nftnl_rule_free(rule->nftnl);
     rule->nftnl = NULL;
     return NULL;
@@ -88,7 +56,7 @@ static struct nftnl_expr *append(struct rule *rule, const char *name)
 
 /* --- loads into register 1 and comparisons with it ------------------------------------------------------ */
 
-static void load_meta(struct rule *rule, uint32_t key)
+static void load_meta(struct nft_rule *rule, uint32_t key)
 {
     struct nftnl_expr *meta = append(rule, "meta");
 
@@ -98,7 +66,7 @@ static void load_meta(struct rule *rule, uint32_t key)
     nftnl_expr_set_u32(meta, NFTNL_EXPR_META_DREG, NFT_REG_1);
 }
 
-static void load_payload(struct rule *rule, uint32_t base, uint32_t offset, uint32_t length)
+static void load_payload(struct nft_rule *rule, uint32_t base, uint32_t offset, uint32_t length)
 {
     struct nftnl_expr *payload = append(rule, "payload");
 
@@ -110,7 +78,7 @@ static void load_payload(struct rule *rule, uint32_t base, uint32_t offset, uint
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
 }
 
-static struct nftnl_expr *load_conntrack(struct rule *rule, uint32_t key)
+static struct nftnl_expr *load_conntrack(struct nft_rule *rule, uint32_t key)
 {
     struct nftnl_expr *conntrack = append(rule, "ct");
 
@@ -121,7 +89,7 @@ static struct nftnl_expr *load_conntrack(struct rule *rule, uint32_t key)
     return conntrack;
 }
 
-static void compare(struct rule *rule, uint32_t operation, const void *data, uint32_t length)
+static void compare(struct nft_rule *rule, uint32_t operation, const void *data, uint32_t length)
 {
     struct nftnl_expr *comparison = append(rule, "cmp");
 
@@ -133,7 +101,7 @@ static void compare(struct rule *rule, uint32_t operation, const void *data, uin
 }
 
 /* register 1 = (register 1 & mask) ^ change */
-static void mask_bits(struct rule *rule, const void *mask, const void *change, uint32_t length)
+static void mask_bits(struct nft_rule *rule, const void *mask, const void *change, uint32_t length)
 {
     struct nftnl_expr *bitwise = append(rule, "bitwise");
 
@@ -146,7 +114,7 @@ static void mask_bits(struct rule *rule, const void *mask, const void *change, u
     (void)nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, change, length);
 }
 
-static void any_bit_of(struct rule *rule, uint32_t bits)
+static void any_bit_of(struct nft_rule *rule, uint32_t bits)
 {
     const uint32_t zero = 0;
 
@@ -154,7 +122,7 @@ static void any_bit_of(struct rule *rule, uint32_t bits)
     compare(rule, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
-static struct nftnl_expr *look_up(struct rule *rule, enum nft_set_index set)
+static struct nftnl_expr *look_up(struct nft_rule *rule, enum nft_set_index set)
 {
     struct nftnl_expr *lookup = append(rule, "lookup");
 
@@ -166,7 +134,7 @@ static struct nftnl_expr *look_up(struct rule *rule, enum nft_set_index set)
     return lookup;
 }
 
-static void load_immediate(struct rule *rule, const void *data, uint32_t length)
+static void load_immediate(struct nft_rule *rule, const void *data, uint32_t length)
 {
     struct nftnl_expr *immediate = append(rule, "immediate");
 
@@ -178,72 +146,95 @@ static void load_immediate(struct rule *rule, const void *data, uint32_t length)
 
 /* --- matches ------------------------------------------------------------------------------------------- */
 
-static void match_interface(struct rule *rule, uint32_t key, uint32_t operation, const char *name)
+static void match_interface(struct nft_rule *rule, uint32_t key, uint32_t operation, uint32_t interface)
 {
+    const struct network_view *view = rule->context->view;
     char padded[INTERFACE_NAME_LENGTH] = {0};
+    const char *name = "lo";
 
+    if (interface != NFT_INTERFACE_LOOPBACK)
+        name = interface == NFT_INTERFACE_EXTERNAL ? view->external_name : view->shared_name;
     memcpy(padded, name, strnlen(name, sizeof(padded) - 1));
     load_meta(rule, key);
     compare(rule, operation, padded, sizeof(padded));
 }
 
-void rule_match_input(struct rule *rule, const char *interface)
+void nft_statement_input(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    match_interface(rule, NFT_META_IIFNAME, NFT_CMP_EQ, interface);
+    match_interface(rule, NFT_META_IIFNAME, NFT_CMP_EQ, statement->value);
 }
 
-void rule_match_not_input(struct rule *rule, const char *interface)
+void nft_statement_not_input(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    match_interface(rule, NFT_META_IIFNAME, NFT_CMP_NEQ, interface);
+    match_interface(rule, NFT_META_IIFNAME, NFT_CMP_NEQ, statement->value);
 }
 
-void rule_match_output(struct rule *rule, const char *interface)
+void nft_statement_output(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    match_interface(rule, NFT_META_OIFNAME, NFT_CMP_EQ, interface);
+    match_interface(rule, NFT_META_OIFNAME, NFT_CMP_EQ, statement->value);
 }
 
-void rule_match_protocol(struct rule *rule, uint8_t protocol)
+static void match_protocol(struct nft_rule *rule, uint8_t protocol)
 {
     load_meta(rule, NFT_META_L4PROTO);
     compare(rule, NFT_CMP_EQ, &protocol, sizeof(protocol));
 }
 
-void rule_match_external(struct rule *rule)
+void nft_statement_protocol(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, rule->family->destination_offset, rule->family->address_length);
+    match_protocol(rule, (uint8_t)statement->value);
+}
+
+void nft_statement_icmp(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    (void)statement;
+    match_protocol(rule, rule->context->family->icmp_protocol);
+}
+
+void nft_statement_to_external(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    const struct nft_family *family = rule->context->family;
+
+    (void)statement;
+    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, family->destination_offset, family->address_length);
     (void)look_up(rule, NFT_SET_EXTERNAL);
 }
 
-void rule_match_original_external(struct rule *rule)
+void nft_statement_originally_to_external(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    uint32_t key = rule->family->family == IP_FAMILY_4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6;
+    uint32_t key = rule->context->family->family == IP_FAMILY_4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6;
     struct nftnl_expr *conntrack = load_conntrack(rule, key);
 
+    (void)statement;
     if (conntrack)
         nftnl_expr_set_u8(conntrack, NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
     (void)look_up(rule, NFT_SET_EXTERNAL);
 }
 
-void rule_match_ports(struct rule *rule, uint16_t source, uint16_t destination)
+void nft_statement_ports(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    const uint16_t ports[] = {htons(source), htons(destination)};
+    const uint16_t ports[] = {htons((uint16_t)statement->value), htons((uint16_t)statement->last)};
 
+    match_protocol(rule, IPPROTO_UDP);
     load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, SOURCE_PORT_OFFSET, sizeof(ports));
     compare(rule, NFT_CMP_EQ, ports, sizeof(ports));
 }
 
-void rule_match_udp_destination(struct rule *rule, uint16_t port)
+void nft_statement_destination_port(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    const uint16_t wanted = htons(port);
+    const uint16_t wanted = htons((uint16_t)statement->value);
 
-    rule_match_protocol(rule, IPPROTO_UDP);
+    match_protocol(rule, IPPROTO_UDP);
     load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, sizeof(wanted));
     compare(rule, NFT_CMP_EQ, &wanted, sizeof(wanted));
 }
 
-void rule_match_icmp_types(struct rule *rule, uint8_t first, uint8_t last)
+void nft_statement_icmp_types(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    rule_match_protocol(rule, rule->family->icmp_protocol);
+    const uint8_t first = (uint8_t)statement->value;
+    const uint8_t last = (uint8_t)statement->last;
+
+    match_protocol(rule, rule->context->family->icmp_protocol);
     load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(first));
     if (first == last) {
         compare(rule, NFT_CMP_EQ, &first, sizeof(first));
@@ -253,86 +244,72 @@ void rule_match_icmp_types(struct rule *rule, uint8_t first, uint8_t last)
     compare(rule, NFT_CMP_LTE, &last, sizeof(last));
 }
 
-void rule_match_time_to_live(struct rule *rule, uint8_t value)
+void nft_statement_time_to_live(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    uint32_t offset = rule->family->family == IP_FAMILY_4 ? IPV4_TTL_OFFSET : IPV6_HOP_LIMIT_OFFSET;
+    uint32_t offset = rule->context->family->family == IP_FAMILY_4 ? IPV4_TTL_OFFSET : IPV6_HOP_LIMIT_OFFSET;
+    const uint8_t value = (uint8_t)statement->value;
 
     load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, sizeof(value));
     compare(rule, NFT_CMP_EQ, &value, sizeof(value));
 }
 
-void rule_match_tcp_syn(struct rule *rule)
+/* Of the bits in `mask`, `operation` with `wanted`. */
+static void match_tcp_flags(struct nft_rule *rule, uint8_t mask, uint32_t operation, uint8_t wanted)
 {
-    static const uint8_t mask[] = {TH_SYN | TH_RST};
-    static const uint8_t no_change[] = {0};
-    static const uint8_t wanted[] = {TH_SYN};
+    const uint8_t no_change = 0;
 
-    rule_match_protocol(rule, IPPROTO_TCP);
-    load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof(wanted));
-    mask_bits(rule, mask, no_change, sizeof(mask));
-    compare(rule, NFT_CMP_EQ, wanted, sizeof(wanted));
+    match_protocol(rule, IPPROTO_TCP);
+    load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof(mask));
+    mask_bits(rule, &mask, &no_change, sizeof(mask));
+    compare(rule, operation, &wanted, sizeof(wanted));
 }
 
-void rule_match_tcp_flags(struct rule *rule, uint8_t flags)
+void nft_statement_tcp_syn(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    static const uint8_t zero[] = {0};
-
-    rule_match_protocol(rule, IPPROTO_TCP);
-    load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof(flags));
-    mask_bits(rule, &flags, zero, sizeof(flags));
-    compare(rule, NFT_CMP_NEQ, zero, sizeof(zero));
+    (void)statement;
+    match_tcp_flags(rule, TH_SYN | TH_RST, NFT_CMP_EQ, TH_SYN);
 }
 
-void rule_match_status(struct rule *rule, uint32_t bits)
+void nft_statement_tcp_flags(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    match_tcp_flags(rule, (uint8_t)statement->value, NFT_CMP_NEQ, 0);
+}
+
+void nft_statement_status(struct nft_rule *rule, const struct nft_statement *statement)
 {
     (void)load_conntrack(rule, NFT_CT_STATUS);
-    any_bit_of(rule, bits);
+    any_bit_of(rule, statement->value);
 }
 
-void rule_match_state(struct rule *rule, uint32_t bits)
+void nft_statement_state(struct nft_rule *rule, const struct nft_statement *statement)
 {
     (void)load_conntrack(rule, NFT_CT_STATE);
-    any_bit_of(rule, bits);
+    any_bit_of(rule, statement->value);
 }
 
-void rule_match_reply(struct rule *rule)
+void nft_statement_reply(struct nft_rule *rule, const struct nft_statement *statement)
 {
     const uint8_t direction = IP_CT_DIR_REPLY;
 
+    (void)statement;
     (void)load_conntrack(rule, NFT_CT_DIRECTION);
     compare(rule, NFT_CMP_EQ, &direction, sizeof(direction));
 }
 
-/* `flags`: what the routing tables are asked about, NFTA_FIB_F_…; `type`: RTN_… of linux/rtnetlink.h. */
-static void match_address_type(struct rule *rule, uint32_t flags, uint32_t type)
+void nft_statement_address_type(struct nft_rule *rule, const struct nft_statement *statement)
 {
     struct nftnl_expr *fib = append(rule, "fib");
 
     if (fib) {
-        nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, flags);
+        nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, statement->value);
         nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
         nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     }
-    compare(rule, NFT_CMP_EQ, &type, sizeof(type));
-}
-
-void rule_match_local_on_input(struct rule *rule)
-{
-    match_address_type(rule, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF, RTN_LOCAL);
-}
-
-void rule_match_destination_type(struct rule *rule, uint32_t type)
-{
-    match_address_type(rule, NFTA_FIB_F_DADDR, type);
-}
-
-void rule_match_source_type(struct rule *rule, uint32_t type)
-{
-    match_address_type(rule, NFTA_FIB_F_SADDR, type);
+    compare(rule, NFT_CMP_EQ, &statement->last, sizeof(statement->last));
 }
 
 /* nft itself loads only the prefix's bytes when it ends at a byte: then no mask is needed. */
-void rule_match_prefix(struct rule *rule, enum rule_side side, uint32_t operation, const struct ip_subnet *prefix)
+static void match_prefix(struct nft_rule *rule, uint32_t offset, uint32_t operation, const struct ip_subnet *prefix)
 {
     static const uint8_t zero[16];
     const struct ip_address first = ip_subnet_first(prefix);
@@ -341,8 +318,7 @@ void rule_match_prefix(struct rule *rule, enum rule_side side, uint32_t operatio
         .prefix_length = prefix->prefix_length,
     };
     const struct ip_address mask = ip_subnet_first(&all_ones);
-    uint32_t offset = side == RULE_SOURCE ? rule->family->source_offset : rule->family->destination_offset;
-    uint32_t length = rule->family->address_length;
+    uint32_t length = rule->context->family->address_length;
 
     if (prefix->prefix_length % 8 == 0) {
         load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, prefix->prefix_length / 8U);
@@ -354,91 +330,111 @@ void rule_match_prefix(struct rule *rule, enum rule_side side, uint32_t operatio
     compare(rule, operation, first.bytes, length);
 }
 
+void nft_statement_from_prefix(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    match_prefix(rule, rule->context->family->source_offset, statement->value, statement->prefix);
+}
+
+void nft_statement_to_prefix(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    match_prefix(rule, rule->context->family->destination_offset, statement->value, statement->prefix);
+}
+
+void nft_statement_from_inner(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    (void)statement;
+    match_prefix(rule, rule->context->family->source_offset, NFT_CMP_EQ, rule->inner);
+}
+
 /* --- statements ---------------------------------------------------------------------------------------- */
 
-void rule_dnat_by_map(struct rule *rule, size_t protocol_index)
+/* The address in register 1; returns the expression, or NULL. */
+static struct nftnl_expr *translate(struct nft_rule *rule, uint32_t type)
+{
+    struct nftnl_expr *nat = append(rule, "nat");
+
+    if (!nat)
+        return NULL;
+    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_TYPE, type);
+    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FAMILY, rule->context->family->nfproto);
+    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+    return nat;
+}
+
+void nft_statement_dnat_by_map(struct nft_rule *rule, const struct nft_statement *statement)
 {
     /* The address takes one 32-bit register in ip, four in ip6; the port stands in the next. */
-    uint32_t port_register = NFT_REG32_00 + rule->family->address_length / 4;
+    uint32_t port_register = NFT_REG32_00 + rule->context->family->address_length / 4;
     struct nftnl_expr *lookup;
     struct nftnl_expr *nat;
 
-    rule_match_protocol(rule, protocol_index == PROTOCOL_INDEX_TCP ? IPPROTO_TCP : IPPROTO_UDP);
+    match_protocol(rule, statement->value == PROTOCOL_INDEX_TCP ? IPPROTO_TCP : IPPROTO_UDP);
     load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, sizeof(uint16_t));
-    lookup = look_up(rule, nft_map_of_protocol(protocol_index));
+    lookup = look_up(rule, nft_map_of_protocol(statement->value));
     if (lookup)
         nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
-    nat = append(rule, "nat");
-    if (!nat)
-        return;
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FAMILY, rule->family->nfproto);
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, port_register);
+    nat = translate(rule, NFT_NAT_DNAT);
+    if (nat)
+        nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, port_register);
 }
 
-void rule_snat(struct rule *rule, const struct ip_address *address)
+void nft_statement_snat(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    struct nftnl_expr *nat;
+    const struct network_view *view = rule->context->view;
+    const struct ip_address *address = &view->egress6_global;
 
-    load_immediate(rule, address->bytes, rule->family->address_length);
-    nat = append(rule, "nat");
-    if (!nat)
-        return;
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_TYPE, NFT_NAT_SNAT);
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FAMILY, rule->family->nfproto);
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+    if (statement->value == NFT_EGRESS_UNIQUE_LOCAL || !address->family)
+        address = &view->egress6_unique_local;
+    load_immediate(rule, address->bytes, rule->context->family->address_length);
+    (void)translate(rule, NFT_NAT_SNAT);
 }
 
-void rule_masquerade(struct rule *rule)
+void nft_statement_masquerade(struct nft_rule *rule, const struct nft_statement *statement)
 {
+    (void)statement;
     (void)append(rule, "masq");
 }
 
-static struct nftnl_expr *store_payload(struct rule *rule, uint32_t offset, uint32_t length)
+static void store_payload(struct nft_rule *rule, uint32_t offset, uint32_t length, uint32_t checksum_type)
 {
     struct nftnl_expr *payload = append(rule, "payload");
 
     if (!payload)
-        return NULL;
+        return;
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, length);
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_SREG, NFT_REG_1);
-    return payload;
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_TYPE, checksum_type);
+    if (checksum_type == NFT_PAYLOAD_CSUM_INET)
+        nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_OFFSET, IPV4_CHECKSUM_OFFSET);
 }
 
 /* v4: the header checksum sums 16-bit words, so TTL and protocol are rewritten as one word; v6 has none. */
-void rule_set_time_to_live(struct rule *rule, uint8_t value)
+void nft_statement_set_time_to_live(struct nft_rule *rule, const struct nft_statement *statement)
 {
     const uint8_t keep_protocol[] = {0, 0xff};
-    const uint8_t change[] = {value, 0};
-    struct nftnl_expr *payload;
+    const uint8_t change[] = {(uint8_t)statement->value, 0};
 
-    if (rule->family->family == IP_FAMILY_6) {
-        load_immediate(rule, &value, sizeof(value));
-        payload = store_payload(rule, IPV6_HOP_LIMIT_OFFSET, sizeof(value));
-        if (payload)
-            nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_NONE);
+    if (rule->context->family->family == IP_FAMILY_6) {
+        load_immediate(rule, change, 1);
+        store_payload(rule, IPV6_HOP_LIMIT_OFFSET, 1, NFT_PAYLOAD_CSUM_NONE);
         return;
     }
     load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, IPV4_TTL_OFFSET, sizeof(change));
     mask_bits(rule, keep_protocol, change, sizeof(change));
-    payload = store_payload(rule, IPV4_TTL_OFFSET, sizeof(change));
-    if (!payload)
-        return;
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_OFFSET, IPV4_CHECKSUM_OFFSET);
+    store_payload(rule, IPV4_TTL_OFFSET, sizeof(change), NFT_PAYLOAD_CSUM_INET);
 }
 
 /* The smaller of the path's MTUs in both directions, without the headers (net/netfilter/nft_rt.c, get_tcpmss); the
  * kernel only ever lowers the option (nft_exthdr.c). */
-void rule_clamp_segments(struct rule *rule)
+void nft_statement_clamp_segments(struct nft_rule *rule, const struct nft_statement *statement)
 {
     struct nftnl_expr *route = append(rule, "rt");
     struct nftnl_expr *byte_order = append(rule, "byteorder");
     struct nftnl_expr *option = append(rule, "exthdr");
 
+    (void)statement;
     if (!route || !byte_order || !option)
         return;
     nftnl_expr_set_u32(route, NFTNL_EXPR_RT_KEY, NFT_RT_TCPMSS);
@@ -455,32 +451,49 @@ void rule_clamp_segments(struct rule *rule)
     nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_SREG, NFT_REG_1);
 }
 
-void rule_verdict(struct rule *rule, uint32_t verdict)
+void nft_statement_verdict(struct nft_rule *rule, const struct nft_statement *statement)
 {
     struct nftnl_expr *immediate = append(rule, "immediate");
 
     if (!immediate)
         return;
     nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_VERDICT, verdict);
+    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_VERDICT, statement->value);
 }
 
-static void reject(struct rule *rule, uint32_t type, uint8_t code)
+void nft_statement_reject(struct nft_rule *rule, const struct nft_statement *statement)
 {
     struct nftnl_expr *expression = append(rule, "reject");
 
     if (!expression)
         return;
-    nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE, type);
-    nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, code);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE, statement->value);
+    nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, (uint8_t)statement->last);
 }
 
-void rule_reject_with_reset(struct rule *rule)
-{
-    reject(rule, NFT_REJECT_TCP_RST, 0);
-}
+/* --- rules ----------------------------------------------------------------------------------------------- */
 
-void rule_reject(struct rule *rule, uint8_t icmp_code)
+void nft_statement_add_rule(const struct nft_rule_context *context, const struct nft_rule_text *text,
+                            const struct ip_subnet *inner)
 {
-    reject(rule, NFT_REJECT_ICMP_UNREACH, icmp_code);
+    const struct nft_family *family = context->family;
+    const char *chain = nft_chains[text->chain].name;
+    struct nft_rule rule = {.context = context, .inner = inner, .nftnl = nftnl_rule_alloc()};
+    struct nlmsghdr *message;
+
+    if (!rule.nftnl) {
+        nft_batch_fail(context->batch, -ENOMEM);
+        return;
+    }
+    (void)nftnl_rule_set_str(rule.nftnl, NFTNL_RULE_TABLE, context->table);
+    (void)nftnl_rule_set_str(rule.nftnl, NFTNL_RULE_CHAIN, chain);
+    for (size_t i = 0; i < NFT_STATEMENTS_MAX && text->statements[i].append; i++)
+        text->statements[i].append(&rule, &text->statements[i]);
+    if (!rule.nftnl)
+        return;
+    set_comment(&rule, text->comment);
+    message = nft_batch_add(context->batch, NFT_MSG_NEWRULE, family->nfproto, NLM_F_CREATE | NLM_F_APPEND,
+                            "add rule %s %s %s: %s", family->name, context->table, chain, text->comment);
+    nftnl_rule_nlmsg_build_payload(message, rule.nftnl);
+    nftnl_rule_free(rule.nftnl);
 }

@@ -1,5 +1,5 @@
 /*
- * Small words to write a rule with: each appends one match or statement as nft itself would encode it.
+ * The statements that rules are made of: each appends one match or action as nft itself would encode it.
  *
  * Used by nft_rules.c only, inside anchord-netadmin; builds memory, no system call. The encodings were taken
  * from `nft --debug=netlink` and are compared with nft's own listing by tests/netns.
@@ -8,53 +8,80 @@
 
 #include "workers/netadmin/nft/nft_batch.h"
 #include "workers/netadmin/nft/nft_names.h"
+#include "workers/netadmin/plan/network_view.h"
 
 #include <linux/netfilter/nf_tables.h>
 
+/* No rule has more. */
+#define NFT_STATEMENTS_MAX 5
+
 struct nftnl_rule;
 
-struct rule {
+/* Where rules go, and what they mean by their interfaces and addresses. */
+struct nft_rule_context {
     struct nft_batch *batch;
     const struct nft_family *family;
-    const char *table;
-    const char *chain;
-    struct nftnl_rule *nftnl; /* NULL after an allocation failed: the words then do nothing */
+    const char *table;               /* the family's own, or another name for a dry run */
+    const struct network_view *view; /* empty for the skeleton, which names nothing of it */
 };
 
-/* `table` is the family's own, or another name for a dry run. */
-void rule_begin(struct rule *rule, struct nft_batch *batch, const struct nft_family *family, const char *table,
-                enum nft_chain_index chain);
-/* Adds the rule to the batch with `comment`, which also names it in errors. */
-void rule_end(struct rule *rule, const char *comment);
+/* A rule that is being built. */
+struct nft_rule {
+    const struct nft_rule_context *context;
+    const struct ip_subnet *inner; /* what nft_statement_from_inner means */
+    struct nftnl_rule *nftnl;      /* NULL after an allocation failed: statements then do nothing */
+};
 
-void rule_match_input(struct rule *rule, const char *interface);                 /* iifname NAME */
-void rule_match_not_input(struct rule *rule, const char *interface);             /* iifname != NAME */
-void rule_match_output(struct rule *rule, const char *interface);                /* oifname NAME */
-void rule_match_protocol(struct rule *rule, uint8_t protocol);                   /* meta l4proto */
-void rule_match_external(struct rule *rule);                                     /* ip daddr @external */
-void rule_match_original_external(struct rule *rule);                            /* ct original ip daddr @external */
-void rule_match_ports(struct rule *rule, uint16_t source, uint16_t destination); /* udp sport … udp dport … */
-void rule_match_udp_destination(struct rule *rule, uint16_t port);               /* udp dport */
-void rule_match_icmp_types(struct rule *rule, uint8_t first, uint8_t last);      /* icmpv6 type A-B */
-void rule_match_time_to_live(struct rule *rule, uint8_t value);                  /* ip ttl N, ip6 hoplimit N */
-void rule_match_status(struct rule *rule, uint32_t bits);                        /* ct status: IPS_… */
-void rule_match_state(struct rule *rule, uint32_t bits);                         /* ct state: NF_CT_STATE_… */
-void rule_match_reply(struct rule *rule);                                        /* ct direction reply */
-void rule_match_local_on_input(struct rule *rule);                               /* fib daddr . iif type local */
-void rule_match_destination_type(struct rule *rule, uint32_t type);              /* fib daddr type: RTN_… */
-void rule_match_source_type(struct rule *rule, uint32_t type);                   /* fib saddr type: RTN_… */
-void rule_match_tcp_syn(struct rule *rule);                                      /* tcp flags syn / syn,rst */
-void rule_match_tcp_flags(struct rule *rule, uint8_t flags);                     /* tcp flags: any of TH_… */
+enum nft_interface { NFT_INTERFACE_EXTERNAL, NFT_INTERFACE_SHARED, NFT_INTERFACE_LOOPBACK };
+enum nft_egress { NFT_EGRESS_GLOBAL, NFT_EGRESS_UNIQUE_LOCAL };
 
-enum rule_side { RULE_SOURCE, RULE_DESTINATION };
-/* ip saddr/daddr [!=] PREFIX; `operation` is NFT_CMP_EQ or NFT_CMP_NEQ. */
-void rule_match_prefix(struct rule *rule, enum rule_side side, uint32_t operation, const struct ip_subnet *prefix);
+/* One statement as a value: what appends it, and its operands, which are said there. */
+struct nft_statement {
+    void (*append)(struct nft_rule *rule, const struct nft_statement *statement);
+    uint32_t value;
+    uint32_t last;
+    const struct ip_subnet *prefix;
+};
 
-void rule_dnat_by_map(struct rule *rule, size_t protocol_index);     /* dnat ip to tcp dport map @dnat_tcp */
-void rule_snat(struct rule *rule, const struct ip_address *address); /* snat to ADDRESS */
-void rule_masquerade(struct rule *rule);
-void rule_set_time_to_live(struct rule *rule, uint8_t value); /* ip ttl set N, ip6 hoplimit set N */
-void rule_clamp_segments(struct rule *rule);                  /* tcp option maxseg size set rt mtu */
-void rule_verdict(struct rule *rule, uint32_t verdict);       /* NF_ACCEPT, NF_DROP */
-void rule_reject_with_reset(struct rule *rule);               /* reject with tcp reset */
-void rule_reject(struct rule *rule, uint8_t icmp_code);       /* reject with icmp CODE */
+/* A rule as a value. */
+struct nft_rule_text {
+    enum nft_chain_index chain;
+    uint32_t when;                                       /* the table's own business (nft_rules.c) */
+    const char *comment;                                 /* in the kernel, and in errors */
+    struct nft_statement statements[NFT_STATEMENTS_MAX]; /* those with `append` */
+};
+
+/* Adds a rule to the batch; `inner` may be NULL for one that does not mean it. */
+void nft_statement_add_rule(const struct nft_rule_context *context, const struct nft_rule_text *text,
+                            const struct ip_subnet *inner);
+
+/* What nft_statement.append may be: */
+#define NFT_STATEMENT(name_) void nft_statement_##name_(struct nft_rule *rule, const struct nft_statement *statement)
+
+NFT_STATEMENT(input);                  /* iifname NAME; value: enum nft_interface, as in the next two */
+NFT_STATEMENT(not_input);              /* iifname != NAME */
+NFT_STATEMENT(output);                 /* oifname NAME */
+NFT_STATEMENT(protocol);               /* meta l4proto; value: IPPROTO_… */
+NFT_STATEMENT(icmp);                   /* meta l4proto icmp, ipv6-icmp */
+NFT_STATEMENT(icmp_types);             /* icmpv6 type value-last */
+NFT_STATEMENT(ports);                  /* udp sport value udp dport last */
+NFT_STATEMENT(destination_port);       /* udp dport value */
+NFT_STATEMENT(tcp_syn);                /* tcp flags syn / syn,rst */
+NFT_STATEMENT(tcp_flags);              /* tcp flags: any of value, TH_… */
+NFT_STATEMENT(time_to_live);           /* ip ttl value, ip6 hoplimit value */
+NFT_STATEMENT(from_prefix);            /* ip saddr [!=] prefix; value: NFT_CMP_EQ or NFT_CMP_NEQ */
+NFT_STATEMENT(to_prefix);              /* ip daddr [!=] prefix */
+NFT_STATEMENT(from_inner);             /* ip saddr INNER */
+NFT_STATEMENT(to_external);            /* ip daddr @external */
+NFT_STATEMENT(originally_to_external); /* ct original ip daddr @external */
+NFT_STATEMENT(status);                 /* ct status value: IPS_… */
+NFT_STATEMENT(state);                  /* ct state value: NF_CT_STATE_… */
+NFT_STATEMENT(reply);                  /* ct direction reply */
+NFT_STATEMENT(address_type);           /* fib value type last: NFTA_FIB_F_…, RTN_… of linux/rtnetlink.h */
+NFT_STATEMENT(dnat_by_map);            /* dnat ip to tcp dport map @dnat_tcp; value: PROTOCOL_INDEX_… */
+NFT_STATEMENT(snat);                   /* snat to ADDRESS; value: enum nft_egress, the other where there is none */
+NFT_STATEMENT(masquerade);             /* masquerade */
+NFT_STATEMENT(set_time_to_live);       /* ip ttl set value, ip6 hoplimit set value */
+NFT_STATEMENT(clamp_segments);         /* tcp option maxseg size set rt mtu */
+NFT_STATEMENT(verdict);                /* value: NF_ACCEPT, NF_DROP */
+NFT_STATEMENT(reject);                 /* reject with …; value: NFT_REJECT_…, last: ICMP code */

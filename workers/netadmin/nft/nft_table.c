@@ -4,16 +4,21 @@
 #include "workers/netadmin/nft/nft_elements.h"
 #include "workers/netadmin/nft/nft_rules.h"
 
+#include <arpa/inet.h>
 #include <libnftnl/chain.h>
-#include <libnftnl/flowtable.h>
-#include <libnftnl/object.h>
-#include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
 #include <string.h>
 
 #define PROBE_TABLE "anchord_probe"
+
+/* Which attribute names the table. */
+#define TABLE_ATTRIBUTE 1
+static_assert((int)NFTA_TABLE_NAME == TABLE_ATTRIBUTE && (int)NFTA_CHAIN_TABLE == TABLE_ATTRIBUTE &&
+                  (int)NFTA_RULE_TABLE == TABLE_ATTRIBUTE && (int)NFTA_SET_TABLE == TABLE_ATTRIBUTE &&
+                  (int)NFTA_OBJ_TABLE == TABLE_ATTRIBUTE && (int)NFTA_FLOWTABLE_TABLE == TABLE_ATTRIBUTE,
+              "the same in every message");
 
 static bool must(struct nft_batch *batch, const void *allocated)
 {
@@ -113,94 +118,53 @@ static void add_objects(struct nft_batch *batch, const struct nft_family *family
 
 /* --- what should not be there ---------------------------------------------------------------------------- */
 
+/* A message that names a table, and in attribute `name_attribute` something in it, unless `name` is NULL. */
+static struct nlmsghdr *name_object(struct nlmsghdr *message, const char *table, uint16_t name_attribute,
+                                    const char *name)
+{
+    mnl_attr_put_strz(message, TABLE_ATTRIBUTE, table);
+    if (name)
+        mnl_attr_put_strz(message, name_attribute, name);
+    return message;
+}
+
 /* flush table ip anchord_v4: the rules of all chains, ours and others' */
 static void flush_rules(struct nft_batch *batch, const struct nft_family *family)
 {
-    struct nftnl_rule *rule = nftnl_rule_alloc();
-
-    if (!must(batch, rule))
-        return;
-    (void)nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, family->table);
-    nftnl_rule_nlmsg_build_payload(
+    (void)name_object(
         nft_batch_add(batch, NFT_MSG_DELRULE, family->nfproto, 0, "flush table %s %s", family->name, family->table),
-        rule);
-    nftnl_rule_free(rule);
+        family->table, 0, NULL);
 }
 
-static void delete_set(struct nft_batch *batch, const struct nft_family *family, const char *name)
+/* delete table ip anchord_v4 */
+static void delete_table(struct nft_batch *batch, const struct nft_family *family, const char *name)
 {
-    struct nftnl_set *set = nftnl_set_alloc();
-
-    if (!must(batch, set))
-        return;
-    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, family->table);
-    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, name);
-    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELSET, family->nfproto, 0, "delete set %s %s %s",
-                                                family->name, family->table, name),
-                                  set);
-    nftnl_set_free(set);
+    (void)name_object(
+        nft_batch_add(batch, NFT_MSG_DELTABLE, family->nfproto, 0, "delete table %s %s", family->name, name), name, 0,
+        NULL);
 }
 
-static void delete_chain(struct nft_batch *batch, const struct nft_family *family, const char *name)
-{
-    struct nftnl_chain *chain = nftnl_chain_alloc();
-
-    if (!must(batch, chain))
-        return;
-    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, family->table);
-    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
-    nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELCHAIN, family->nfproto, 0, "delete chain %s %s %s",
-                                                  family->name, family->table, name),
-                                    chain);
-    nftnl_chain_free(chain);
-}
-
-static void delete_object(struct nft_batch *batch, const struct nft_family *family, const char *name, uint32_t type)
-{
-    struct nftnl_obj *object = nftnl_obj_alloc();
-
-    if (!must(batch, object))
-        return;
-    nftnl_obj_set_str(object, NFTNL_OBJ_TABLE, family->table);
-    nftnl_obj_set_str(object, NFTNL_OBJ_NAME, name);
-    nftnl_obj_set_u32(object, NFTNL_OBJ_TYPE, type);
-    nftnl_obj_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELOBJ, family->nfproto, 0, "delete object %s %s %s",
-                                                family->name, family->table, name),
-                                  object);
-    nftnl_obj_free(object);
-}
-
-static void delete_flowtable(struct nft_batch *batch, const struct nft_family *family, const char *name)
-{
-    struct nftnl_flowtable *flowtable = nftnl_flowtable_alloc();
-
-    if (!must(batch, flowtable))
-        return;
-    (void)nftnl_flowtable_set_str(flowtable, NFTNL_FLOWTABLE_TABLE, family->table);
-    (void)nftnl_flowtable_set_str(flowtable, NFTNL_FLOWTABLE_NAME, name);
-    nftnl_flowtable_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_DELFLOWTABLE, family->nfproto, 0,
-                                                      "delete flowtable %s %s %s", family->name, family->table, name),
-                                        flowtable);
-    nftnl_flowtable_free(flowtable);
-}
-
+/* delete chain ip anchord_v4 NAME */
 static void delete_intruder(struct nft_batch *batch, const struct nft_family *family,
                             const struct nft_intruder *intruder)
 {
-    switch (intruder->kind) {
-    case NFT_OBJECT_SET:
-        delete_set(batch, family, intruder->name);
-        break;
-    case NFT_OBJECT_CHAIN:
-        delete_chain(batch, family, intruder->name);
-        break;
-    case NFT_OBJECT_STATEFUL:
-        delete_object(batch, family, intruder->name, intruder->type);
-        break;
-    case NFT_OBJECT_FLOWTABLE:
-        delete_flowtable(batch, family, intruder->name);
-        break;
-    }
+    static const struct {
+        const char *what;
+        uint16_t message_type;
+        uint16_t name_attribute;
+    } kinds[] = {
+        [NFT_OBJECT_SET] = {"set", NFT_MSG_DELSET, NFTA_SET_NAME},
+        [NFT_OBJECT_CHAIN] = {"chain", NFT_MSG_DELCHAIN, NFTA_CHAIN_NAME},
+        [NFT_OBJECT_STATEFUL] = {"object", NFT_MSG_DELOBJ, NFTA_OBJ_NAME},
+        [NFT_OBJECT_FLOWTABLE] = {"flowtable", NFT_MSG_DELFLOWTABLE, NFTA_FLOWTABLE_NAME},
+    };
+    struct nlmsghdr *message =
+        name_object(nft_batch_add(batch, kinds[intruder->kind].message_type, family->nfproto, 0, "delete %s %s %s %s",
+                                  kinds[intruder->kind].what, family->name, family->table, intruder->name),
+                    family->table, kinds[intruder->kind].name_attribute, intruder->name);
+
+    if (intruder->kind == NFT_OBJECT_STATEFUL)
+        mnl_attr_put_u32(message, NFTA_OBJ_TYPE, htonl(intruder->type));
 }
 
 /* Users before the used: rules hold everything, the elements of sets hold chains and objects. */
@@ -295,18 +259,6 @@ void nft_table_probe(struct nft_batch *batch, const struct nft_family *family)
 
     add_table(batch, family, PROBE_TABLE);
     add_objects(batch, family, PROBE_TABLE, &view);
-}
-
-static void delete_table(struct nft_batch *batch, const struct nft_family *family, const char *name)
-{
-    struct nftnl_table *table = nftnl_table_alloc();
-
-    if (!must(batch, table))
-        return;
-    (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
-    nftnl_table_nlmsg_build_payload(
-        nft_batch_add(batch, NFT_MSG_DELTABLE, family->nfproto, 0, "delete table %s %s", family->name, name), table);
-    nftnl_table_free(table);
 }
 
 void nft_table_remove(struct nft_batch *batch, const struct nft_family *family)
