@@ -1,5 +1,6 @@
 """anchord-watcher against a Docker API that behaves and one that does not: events to desired states."""
 
+import itertools
 import json
 import os
 import re
@@ -85,18 +86,30 @@ def test_events_become_states(lab, docker):
     watcher.state({})
 
 
+def asked_about(docker):
+    """The containers that each request names, from the first such request on."""
+    named = [re.findall("%22(0[0-9a-f]{63})%22", path) for path in docker.requests]
+    return [numbers and [int(identity, 16) for identity in numbers]
+            for numbers in itertools.dropwhile(lambda numbers: not numbers, named)]
+
+
 def test_an_event_costs_one_filtered_request(lab, docker):
-    """DISC-1: not a list of everything; other projects' events cost nothing."""
-    watcher = lab.start()
+    """DISC-1: not a list of everything; other projects' events cost nothing. Each is asked as often again as DISC-6 wants
+    confirmations, the last of them 3.5 s later: by then the first one's start is over, and of the second one all is asked
+    when the third one's state is there."""
+    watcher = lab.start(poll=600)
     watcher.state({})
-    before = len(docker.requests)
-    docker.start(web(7, project="other"))
-    docker.put(web())
-    docker.event("container", "start", web())
-    watcher.state(WEB)
-    assert len(docker.requests) == before + 1
-    wait_until(lambda: len(docker.requests) == before + 4, "the confirmations")
-    assert [path for path in docker.requests[before:] if fake_docker.container_id(1) not in path] == []
+    wanted = {}
+    for number in (1, 2, 3):
+        docker.put(container(number, f"tcp/{number}"))
+        docker.event("container", "start", container(number, f"tcp/{number}"))
+        wanted[("tcp", number, number)] = (f"172.30.0.{number + 3}", number)
+        watcher.state(wanted)
+        if number < 3:
+            wait_until(lambda n=number: asked_about(docker).count([n]) >= 4, "its request and its confirmations", 20)
+            docker.start(web(7, project="other"))
+    asked = asked_about(docker)
+    assert asked[asked.index([2]):asked.index([3])] == [[2], [2], [2], [2]]
 
 
 def test_an_event_that_comes_before_its_effect(lab, docker):
