@@ -240,6 +240,11 @@ void log_write(struct log_site *site, enum log_level level, const char *message,
     site->left_out = 0;
 }
 
+bool log_has_left_out(void)
+{
+    return silent_sites != NULL;
+}
+
 void log_tell_left_out(void)
 {
     while (silent_sites) {

@@ -72,6 +72,9 @@ struct log_site {
 
 void log_write(struct log_site *site, enum log_level level, const char *message, const struct log_field *fields);
 
+/* Has a place left lines out, and it was not said yet? */
+bool log_has_left_out(void);
+
 /* Says of every place that has left lines out how many; whoever has an event loop calls it every few seconds. */
 void log_tell_left_out(void);
 

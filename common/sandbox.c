@@ -62,6 +62,7 @@ static const int common_system_calls[] = {
     SCMP_SYS(rt_sigreturn),
     SCMP_SYS(sendmsg),
     SCMP_SYS(sendto),
+    SCMP_SYS(setitimer), /* protocol/upkeep.c */
     SCMP_SYS(sigaltstack),
     SCMP_SYS(sysinfo), /* qsort(3) of more than 1 KiB asks how much memory there is (glibc 2.36) */
     SCMP_SYS(timerfd_settime),

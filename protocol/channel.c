@@ -2,13 +2,14 @@
  */
 #include "protocol/channel.h"
 
-#include "protocol/metrics.h"
 #include "protocol/validate.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utlist.h>
 
@@ -293,8 +294,16 @@ int channel_send_pong(struct channel *channel, const struct message_header *ping
         .header = message_header_make(MESSAGE_PONG, sizeof(pong), ping->generation),
     };
 
-    metrics_report_process();
     return channel_send_message(channel, &pong);
+}
+
+bool channel_has_unread(const struct channel *channel)
+{
+    int bytes = 0;
+
+    if (channel->is_over)
+        return false;
+    return channel->queue || ioctl(channel->fd, SIOCOUTQ, &bytes) < 0 || bytes > 0;
 }
 
 int channel_make_pair(int ret[2])

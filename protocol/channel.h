@@ -64,8 +64,13 @@ int channel_send(struct channel *channel, const struct message_header *message, 
  */
 void channel_refuse(struct channel *channel, const struct message_header *message, int descriptor);
 
-/* The answer to PING, as every worker gives it: a PONG with its generation, and its process_* metrics renewed. Returns
- * as channel_send(). */
+/*
+ * Has the peer left unread what was sent to it, or cannot that be told (unix(7), SIOCOUTQ)? Only in a process that may
+ * use ioctl(2): no worker may.
+ */
+bool channel_has_unread(const struct channel *channel);
+
+/* The answer to PING, as every worker gives it: a PONG with its generation. Returns as channel_send(). */
 int channel_send_pong(struct channel *channel, const struct message_header *ping);
 
 /* Makes a connected pair, close-on-exec, non-blocking: ret[0] and ret[1]. Returns 0 or a negative errno. */

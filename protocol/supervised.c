@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "protocol/event_loop.h"
 #include "protocol/metrics.h"
+#include "protocol/upkeep.h"
 
 #include <signal.h>
 #include <string.h>
@@ -107,14 +108,33 @@ int supervised_seal(const struct sandbox_profile *profile)
     return result;
 }
 
+/* As sd_event_run(), with upkeep.h around its two halves. */
+static int run_once(sd_event *event)
+{
+    int result = sd_event_prepare(event);
+
+    if (result == 0)
+        result = sd_event_wait(event, upkeep_before_sleep());
+    if (result > 0) {
+        upkeep_before_work();
+        result = sd_event_dispatch(event);
+    }
+    return result;
+}
+
 int supervised_loop(sd_event *event)
 {
-    int result = sd_event_loop(event);
+    int status = EXIT_STATUS_CRASH;
+    int result = 0;
 
+    while (result >= 0 && sd_event_get_state(event) != SD_EVENT_FINISHED)
+        result = run_once(event);
+    if (result >= 0)
+        result = sd_event_get_exit_code(event, &status);
     log_tell_left_out();
     if (result < 0) {
         log_error("event loop failed", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
     }
-    return result;
+    return status;
 }

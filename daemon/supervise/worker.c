@@ -17,11 +17,12 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define PING_INTERVAL  (5 * MICROSECONDS_PER_SECOND)
-#define SILENCE_LIMIT  (10 * MICROSECONDS_PER_SECOND)
+/* A worker that does not read is replaced within 15 s: it is seen at the next look, and then has the answer's time. */
+#define LOOK_INTERVAL  (6 * MICROSECONDS_PER_SECOND)
+#define ANSWER_LIMIT   (8 * MICROSECONDS_PER_SECOND)
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
-/* Wide enough for all workers to be asked in one wake-up. */
-#define PING_ACCURACY (250 * MICROSECONDS_PER_MILLISECOND)
+/* Wide enough for all workers to be looked at in one wake-up. */
+#define LOOK_ACCURACY (250 * MICROSECONDS_PER_MILLISECOND)
 /* A worker that closed its channel is about to exit: its status is worth waiting for. */
 #define EXIT_GRACE MICROSECONDS_PER_SECOND
 
@@ -33,13 +34,13 @@ struct worker {
     struct channel *channel;
     sd_event_source *child_source; /* there while the process is */
     sd_event_source *start_timer;
-    sd_event_source *ping_timer;
+    sd_event_source *look_timer;
     sd_event_source *deadline_timer;
     sd_event_source *failed_start_source; /* defers on_ended to the event loop */
     enum worker_end failed_start;
     bool has_docker_group; /* the running process may open Docker's socket by docker_group */
     gid_t docker_group;
-    uint64_t last_heard; /* monotonic microseconds of the last PONG, or of the start */
+    uint64_t asked_at; /* monotonic microseconds of the last PING */
     uint64_t ping_generation;
     uint64_t pong_generation;
     bool is_stopping;
@@ -128,7 +129,6 @@ static void on_channel_message(struct channel *channel, const struct message_hea
     close_fd(&descriptor); /* no worker sends one: the table has refused it already */
     switch (message->type) {
     case MESSAGE_PONG:
-        worker->last_heard = clock_monotonic_microseconds();
         worker->pong_generation = message->generation;
         break;
     default:
@@ -162,7 +162,7 @@ static void forget_process(struct worker *worker)
     worker->channel = channel_free(worker->channel);
     worker->child_source = sd_event_source_disable_unref(worker->child_source);
     worker->is_stopping = false;
-    clear_timer(worker->ping_timer);
+    clear_timer(worker->look_timer);
     clear_timer(worker->deadline_timer);
 }
 
@@ -208,15 +208,35 @@ static bool needs_other_group(const struct worker *worker)
            !(worker->has_docker_group && worker->docker_group == socket.group);
 }
 
-/* Runs when everything else had its turn: a PONG that waits in the socket is seen first. */
-static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdata)
+/* Stopped by a signal, it reads nothing, and would have no socket that says so before somebody sends it something. */
+static bool is_stopped(const struct worker *worker)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)worker->pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid == worker->pid;
+}
+
+/* The answer shows that its loop runs. One that hangs in its work alone is ended by the kernel: protocol/upkeep.h. */
+static void ask(struct worker *worker)
+{
+    struct message_ping ping = {.header = message_header_make(MESSAGE_PING, sizeof(ping), ++worker->ping_generation)};
+
+    worker->asked_at = clock_monotonic_microseconds();
+    worker_send(worker, &ping.header, -1);
+    set_timer(worker->look_timer, ANSWER_LIMIT);
+}
+
+/*
+ * Runs when everything else had its turn: a PONG that waits in the socket is seen first. Who has read all that it was
+ * sent is not asked, and not woken: most workers have nothing to do for most of the time.
+ */
+static int on_look_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
     struct worker *worker = userdata;
-    struct message_ping ping = {.header = message_header_make(MESSAGE_PING, sizeof(ping), 0)};
-    uint64_t silence = clock_monotonic_microseconds() - worker->last_heard;
+    uint64_t silence = clock_monotonic_microseconds() - worker->asked_at;
 
     (void)planned;
-    if (worker->pong_generation != worker->ping_generation && silence >= SILENCE_LIMIT) {
+    if (worker->pong_generation != worker->ping_generation && silence >= ANSWER_LIMIT) {
         log_error("a worker does not answer, killing it", LOG_TEXT("name", worker_name(worker)),
                   LOG_NUMBER("silent_seconds", silence / MICROSECONDS_PER_SECOND));
         worker_kill(worker);
@@ -227,11 +247,11 @@ static int on_ping_time(sd_event_source *source, uint64_t planned, void *userdat
         worker_kill(worker);
         return 0;
     }
-    metrics_report_process(); /* the supervisor's own, as often as the workers' */
+    metrics_report_process(); /* the supervisor's own */
     log_tell_left_out();
-    ping.header.generation = ++worker->ping_generation;
-    worker_send(worker, &ping.header, -1);
-    set_timer(source, PING_INTERVAL);
+    set_timer(source, LOOK_INTERVAL);
+    if (worker->channel && (channel_has_unread(worker->channel) || is_stopped(worker)))
+        ask(worker);
     return 0;
 }
 
@@ -382,9 +402,8 @@ void worker_start(struct worker *worker)
         (void)sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_ONESHOT);
         return;
     }
-    worker->last_heard = now;
     worker->ping_generation = worker->pong_generation = 0;
-    set_timer(worker->ping_timer, PING_INTERVAL);
+    set_timer(worker->look_timer, LOOK_INTERVAL);
     send_metrics_page(worker);
     if (worker->definition->docker_cert_path)
         send_docker_credentials(worker, &credentials);
@@ -408,7 +427,7 @@ struct worker *worker_free(struct worker *worker)
         return NULL;
     forget_process(worker); /* the child source owns the process: it is killed and reaped with it */
     sd_event_source_disable_unref(worker->start_timer);
-    sd_event_source_disable_unref(worker->ping_timer);
+    sd_event_source_disable_unref(worker->look_timer);
     sd_event_source_disable_unref(worker->deadline_timer);
     sd_event_source_disable_unref(worker->failed_start_source);
     sd_event_unref(worker->event);
@@ -445,12 +464,12 @@ int worker_new(sd_event *event, const struct worker_definition *definition, cons
     if (result == 0)
         result = add_timer(worker, &worker->start_timer, TIMER_ACCURACY, on_start_time);
     if (result == 0)
-        result = add_timer(worker, &worker->ping_timer, PING_ACCURACY, on_ping_time);
+        result = add_timer(worker, &worker->look_timer, LOOK_ACCURACY, on_look_time);
     if (result == 0)
         result = add_timer(worker, &worker->deadline_timer, TIMER_ACCURACY, on_deadline);
     if (result < 0)
         return result;
-    result = sd_event_source_set_priority(worker->ping_timer, SD_EVENT_PRIORITY_IDLE);
+    result = sd_event_source_set_priority(worker->look_timer, SD_EVENT_PRIORITY_IDLE);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(worker);

@@ -139,8 +139,9 @@ def test_docker_socket_that_comes_later_is_opened_to_a_new_gate(supervision):
     process = supervision.start_ready()
     started(process, "gate")
     with make_docker_socket(supervision, 0o660, 4711):
+        replaced = process.wait_for(timeout=20, msg="Docker's socket has another group now, replacing the gate")
+        assert replaced["name"] == "gate"
         assert status_of(started(process, "gate", count=2))["Groups"] == "4711"
-    assert process.wait_for(msg="Docker's socket has another group now, replacing the gate")["name"] == "gate"
 
 
 # --- joining, restarting ---
@@ -349,6 +350,18 @@ def test_stopped_worker_is_replaced_by_the_watchdog(supervision):
     started(process, "netadmin", count=2)
     assert is_gone(pid)
     assert not process.find(msg="a worker does not answer, killing it", name="watcher")
+    assert not process.find(event="asked", stand_in="watcher")  # who has read everything is not woken
+
+
+def test_worker_that_reads_nothing_is_replaced_within_15_seconds(supervision):
+    """It runs, and does not read what it was sent at its start."""
+    supervision.install_stand_ins()
+    supervision.install_stand_in("announcer", deaf=True)
+    process = supervision.start_ready()
+    before = time.monotonic()
+    record = process.wait_for(timeout=18, msg="a worker does not answer, killing it")
+    assert record["name"] == "announcer" and record["silent_seconds"] >= 8
+    assert time.monotonic() - before < 16
 
 
 # --- ending ---

@@ -105,6 +105,29 @@ static void messages_and_descriptors_arrive(void **state)
     receiver_close(&sender);
 }
 
+/* The supervisor asks nobody who has read what he was sent. */
+static void what_the_peer_has_not_read_is_seen(void **state)
+{
+    struct message_ping message = ping(1);
+    struct receiver receiver;
+    struct receiver sender;
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(channel_make_pair(pair), 0);
+    receiver_open(&receiver, pair[0], DIRECTION_SUPERVISOR_TO_WATCHER);
+    receiver_open(&sender, pair[1], DIRECTION_WATCHER_TO_SUPERVISOR);
+    assert_false(channel_has_unread(sender.channel));
+    assert_int_equal(channel_send_message(sender.channel, &message), 0);
+    assert_true(channel_has_unread(sender.channel));
+    assert_false(channel_has_unread(receiver.channel));
+    run(&receiver);
+    assert_false(channel_has_unread(sender.channel));
+    receiver_close(&receiver);
+    run(&sender);
+    receiver_close(&sender);
+}
+
 /* A full state goes into the queue when the peer is slow, and arrives whole and in order. */
 static void a_slow_peer_gets_everything_in_order(void **state)
 {
@@ -270,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_and_descriptors_arrive),
+        cmocka_unit_test(what_the_peer_has_not_read_is_seen),
         cmocka_unit_test(a_slow_peer_gets_everything_in_order),
         cmocka_unit_test(a_peer_that_never_reads_loses_the_connection),
         cmocka_unit_test(a_peer_that_breaks_the_protocol_is_cut_off),

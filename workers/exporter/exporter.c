@@ -92,8 +92,6 @@ static void on_supervisor_message(struct channel *channel, const struct message_
         end(exporter, EXIT_STATUS_CLEAN);
         break;
     case MESSAGE_PING:
-        log_tell_left_out();
-        metrics_report_process();
         (void)channel_send_pong(channel, message); /* on_supervisor_closed tells of a failure */
         break;
     default:

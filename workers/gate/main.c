@@ -6,9 +6,11 @@
  * without reading it. It links no library that parses, and has an event loop of its own: epoll and nothing else.
  */
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/metrics.h"
+#include "protocol/upkeep.h"
 #include "protocol/validate.h"
 #include "workers/gate/relay.h"
 
@@ -19,6 +21,8 @@
 /* 3 standard streams, the supervisor, epoll, the process' own numbers, 2 listeners, 8 connections with 2 ends each. */
 #define OPEN_FILES_MAX 32
 #define KEY_SUPERVISOR 0
+/* When descriptors or memory were short, so long passes before another try. */
+#define LOOK_AGAIN_INTERVAL (5 * MICROSECONDS_PER_SECOND)
 
 static const int system_calls[] = {SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(getsockopt)};
 static const int socket_families[] = {AF_UNIX};
@@ -59,7 +63,6 @@ static void answer_ping(const struct message_header *ping)
     struct message_ping pong = {.header = message_header_make(MESSAGE_PONG, sizeof(pong), ping->generation)};
 
     relay_look_again();
-    metrics_report_process();
     log_tell_left_out();
     (void)send(SUPERVISOR_DESCRIPTOR, &pong, sizeof(pong), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -124,7 +127,16 @@ static int on_supervisor_ready(int epoll)
     return result;
 }
 
-/* One event at a time: what it closes cannot be in the list of the others. */
+/* Returns as epoll_wait(2): one event at a time, because what it closes cannot be in the list of the others. */
+static int wait_for_event(int epoll, struct epoll_event *ret)
+{
+    uint64_t longest = upkeep_before_sleep();
+
+    if (relay_is_short() && longest > LOOK_AGAIN_INTERVAL)
+        longest = LOOK_AGAIN_INTERVAL;
+    return epoll_wait(epoll, ret, 1, longest == UINT64_MAX ? -1 : (int)(longest / MICROSECONDS_PER_MILLISECOND + 1));
+}
+
 static int serve(int epoll)
 {
     struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = KEY_SUPERVISOR}};
@@ -135,10 +147,13 @@ static int serve(int epoll)
         return EXIT_STATUS_CRASH;
     }
     while (result == 0) {
-        int count = epoll_wait(epoll, &event, 1, -1);
+        int count = wait_for_event(epoll, &event);
 
         if (count < 0 && errno != EINTR)
             return EXIT_STATUS_CRASH;
+        upkeep_before_work();
+        if (count == 0 && relay_is_short())
+            relay_look_again();
         if (count == 1 && event.data.u32 == KEY_SUPERVISOR)
             result = on_supervisor_ready(epoll);
         else if (count == 1)

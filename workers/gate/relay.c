@@ -375,6 +375,15 @@ void relay_on_ready(uint32_t key, uint32_t events)
         watch(connection);
 }
 
+bool relay_is_short(void)
+{
+    for (size_t i = 0; i < relay.listener_count; i++) {
+        if (relay.listeners[i].is_short)
+            return true;
+    }
+    return false;
+}
+
 void relay_look_again(void)
 {
     for (size_t i = 0; i < relay.listener_count; i++) {

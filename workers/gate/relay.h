@@ -16,6 +16,9 @@ int relay_configure(int epoll, const struct message_configure_gate *configuratio
 /* Takes `listener` over, a listening unix socket whose clients are `message`'s. Returns 0 or a negative errno. */
 int relay_add_listener(const struct message_gate_listener *message, int listener) __attribute__((warn_unused_result));
 
+/* Does somebody wait because descriptors or memory were short? */
+bool relay_is_short(void);
+
 /* Now and then: what was short may be there again. */
 void relay_look_again(void);
 

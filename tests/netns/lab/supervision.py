@@ -107,6 +107,7 @@ while True:
     _, _, kind, length, _, generation = HEADER.unpack_from(message)
     kind = names[kind]
     if kind == "PING":
+        tell(event="asked")
         send(channel, "PONG", generation)
         continue
     tell(event="message", type=kind, descriptors=len(ancillary), body=message[HEADER.size:].hex()[:4096])
