@@ -1,177 +1,251 @@
 /*
- * Unit tests of the gate (protocol/validate_control): the messages to control, one bad case per rule. A guard that is
- * removed from there makes one of these fail.
+ * Unit tests of the gate (protocol/validate_control): the messages to control, a row per rule. A guard that is removed
+ * from there makes one of these fail.
  */
 #include "tests/unit/validate_case.h"
 
+#include "common/log.h"
+
 #include <netinet/in.h>
 
-static const struct wire_address lan_address = {.family = IP_FAMILY_4, .bytes = {10, 99, 0, 50}};
+#define LAN_ADDRESS .family = IP_FAMILY_4, .bytes = {10, 99, 0, 50}
+#define SIX         .family = IP_FAMILY_6, .bytes = {0xfd}
+#define RUNNING     .name = "watcher", .state = WORKER_STATE_RUNNING, .pid = 7
+
+static void begin_configure_control(void)
+{
+    begin(MESSAGE_CONFIGURE_CONTROL, sizeof(struct message_configure_control));
+    message.control.role = ANCHOR_ROLE_NETWORK;
+}
+
+static const struct rule_case configuration_rules[] = {
+    BREAKS("role", SET(control.role, 0)),
+    BREAKS("role", SET(control.role, ANCHOR_ROLE_MAX_)),
+    BREAKS("log level", SET(control.log_level, LOG_LEVEL_MAX_)),
+    PASSES(SET(control.log_level, LOG_LEVEL_MAX_ - 1)),
+    BREAKS("string not terminated", FILL(control.project)),
+};
+
+static void begin_supervision(void)
+{
+    begin(MESSAGE_SUPERVISION, sizeof(struct message_supervision));
+    message.supervision.worker_count = 1;
+    message.supervision.workers[0] = (struct wire_worker){RUNNING};
+}
+
+static const struct rule_case worker_rules[] = {
+    BREAKS("worker name", SET(supervision.workers[0].name[0], '\0')),
+    BREAKS("worker name", FILL(supervision.workers[0].name)),
+    BREAKS("worker pid", SET(supervision.workers[0].pid, 0)),
+    BREAKS("worker pid", SET(supervision.workers[0].state, WORKER_STATE_RESTARTING)),
+    PASSES(SET(supervision.workers[0].state, WORKER_STATE_RESTARTING), SET(supervision.workers[0].pid, 0)),
+    BREAKS("worker state", SET(supervision.workers[0].state, WORKER_STATE_MAX_)),
+    BREAKS("worker state", SET(supervision.workers[0].state, 0)),
+    BREAKS("unused worker not zero", SET(supervision.workers[1].restarts, 1)),
+    BREAKS("unused worker not zero", SET(supervision.workers[WORKERS_MAX - 1].since, 1)),
+    BREAKS("unused worker not zero", SET(supervision.worker_count, 0)),
+    BREAKS("worker name", SET(supervision.worker_count, 2)),
+    BREAKS("conditions", SET(supervision.required, READINESS_ALL_ + 1)),
+    BREAKS("conditions", SET(supervision.conditions, READINESS_ALL_ + 1)),
+    PASSES(SET(supervision.conditions, READINESS_ALL_), SET(supervision.required, READINESS_ALL_)),
+    BREAKS("conditions", SET(supervision.reserved, 1)),
+};
+
+static void begin_full_supervision(void)
+{
+    begin_supervision();
+    message.supervision.worker_count = WORKERS_MAX;
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        message.supervision.workers[i] = (struct wire_worker){RUNNING};
+}
+
+static const struct rule_case full_supervision_rules[] = {
+    BREAKS("worker count", SET(supervision.worker_count, WORKERS_MAX + 1)),
+    BREAKS("unused worker not zero", SET(supervision.worker_count, WORKERS_MAX - 1)),
+    BREAKS("worker pid", SET(supervision.workers[WORKERS_MAX - 1].pid, 0)),
+};
+
+static const struct rule_case lease_rules[] = {
+    BREAKS("lease state", SET(supervision.leases[FAMILY_INDEX_6].state, LEASE_STATE_MAX_)),
+    BREAKS("lease state", SET(supervision.leases[FAMILY_INDEX_4].reserved[0], 1)),
+    BREAKS("lease address", SET(supervision.leases[FAMILY_INDEX_6].state, LEASE_STATE_HELD)),
+    BREAKS("lease address", SET(supervision.leases[FAMILY_INDEX_4].address, LAN_ADDRESS)),
+    PASSES(SET(supervision.leases[FAMILY_INDEX_4].state, LEASE_STATE_HELD),
+           SET(supervision.leases[FAMILY_INDEX_4].address, LAN_ADDRESS),
+           SET(supervision.leases[FAMILY_INDEX_4].prefix_length, 32)),
+    BREAKS("prefix length", SET(supervision.leases[FAMILY_INDEX_4].state, LEASE_STATE_HELD),
+           SET(supervision.leases[FAMILY_INDEX_4].address, LAN_ADDRESS),
+           SET(supervision.leases[FAMILY_INDEX_4].prefix_length, 33)),
+    BREAKS("lease address", SET(supervision.leases[FAMILY_INDEX_4].state, LEASE_STATE_HELD),
+           SET(supervision.leases[FAMILY_INDEX_4].address, SIX)),
+    BREAKS("address family", SET(supervision.leases[FAMILY_INDEX_4].address.family, 5)),
+    BREAKS("address family", SET(supervision.leases[FAMILY_INDEX_6].server.family, 5)),
+    BREAKS("reason of a refused lease", SET(supervision.leases[FAMILY_INDEX_4].state, LEASE_STATE_REFUSED)),
+    BREAKS("reason of a refused lease", SET(supervision.leases[FAMILY_INDEX_4].reason[0], 'r')),
+    BREAKS("reason of a refused lease", SET(supervision.leases[FAMILY_INDEX_4].state, LEASE_STATE_REFUSED),
+           FILL(supervision.leases[FAMILY_INDEX_4].reason)),
+    BREAKS("retry of a lease", SET(supervision.leases[FAMILY_INDEX_4].retry, 1)),
+};
+
+static void begin_refused(void)
+{
+    begin_supervision();
+    message.supervision.leases[FAMILY_INDEX_4] =
+        (struct wire_lease_status){.state = LEASE_STATE_REFUSED, .reason = "r", .retry = 1};
+}
+
+static const struct rule_case refused_rules[] = {
+    PASSES(SET(supervision.leases[FAMILY_INDEX_4].address, LAN_ADDRESS)),
+    BREAKS("lease address", SET(supervision.leases[FAMILY_INDEX_4].address, SIX)),
+    BREAKS("reason of a refused lease", SET(supervision.leases[FAMILY_INDEX_4].address, LAN_ADDRESS),
+           SET(supervision.leases[FAMILY_INDEX_4].state, LEASE_STATE_HELD)),
+    BREAKS("retry of a lease", SET(supervision.leases[FAMILY_INDEX_4].address, LAN_ADDRESS),
+           SET(supervision.leases[FAMILY_INDEX_4].state, LEASE_STATE_HELD),
+           SET(supervision.leases[FAMILY_INDEX_4].reason[0], '\0')),
+};
 
 static void what_control_is_told_of_workers_is_checked(void **state)
 {
-    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_CONTROL;
-    const struct wire_worker running = {.name = "watcher", .state = WORKER_STATE_RUNNING, .pid = 7};
-
     (void)state;
-    begin(MESSAGE_CONFIGURE_CONTROL, sizeof(struct message_configure_control));
-    assert_string_equal(verdict(direction, 1), "role");
-    message.control.role = ANCHOR_ROLE_NETWORK;
-    assert_null(verdict(direction, 1));
-    EXPECT_BROKEN(direction, "number of descriptors");
-    message.control.log_level = 4;
-    assert_string_equal(verdict(direction, 1), "log level");
-    memset(message.control.project, 'x', NAME_SIZE);
-    assert_string_equal(verdict(direction, 1), "string not terminated");
-
-    begin(MESSAGE_SUPERVISION, sizeof(struct message_supervision));
-    message.supervision.worker_count = 1;
-    EXPECT_BROKEN(direction, "worker name");
-    message.supervision.workers[0] = running;
-    assert_null(verdict(direction, 0));
-    message.supervision.workers[0].pid = 0;
-    EXPECT_BROKEN(direction, "worker pid");
-    message.supervision.workers[0].state = WORKER_STATE_RESTARTING;
-    assert_null(verdict(direction, 0));
-    message.supervision.workers[0].state = WORKER_STATE_MAX_;
-    EXPECT_BROKEN(direction, "worker state");
-    message.supervision.workers[0] = running;
-    message.supervision.workers[1].restarts = 1;
-    EXPECT_BROKEN(direction, "unused worker not zero");
-    message.supervision.worker_count = WORKERS_MAX;
-    for (size_t i = 0; i < WORKERS_MAX; i++)
-        message.supervision.workers[i] = running;
-    assert_null(verdict(direction, 0));
-    message.supervision.worker_count = WORKERS_MAX + 1;
-    EXPECT_BROKEN(direction, "worker count");
-    message.supervision.required = READINESS_ALL_ + 1;
-    EXPECT_BROKEN(direction, "conditions");
-    message.supervision.leases[FAMILY_INDEX_6].state = LEASE_STATE_HELD;
-    EXPECT_BROKEN(direction, "lease address");
-    message.supervision.leases[FAMILY_INDEX_6].state = LEASE_STATE_MAX_;
-    EXPECT_BROKEN(direction, "lease state");
-    message.supervision.leases[FAMILY_INDEX_4] =
-        (struct wire_lease_status){.state = LEASE_STATE_HELD, .address = lan_address, .prefix_length = 33};
-    EXPECT_BROKEN(direction, "prefix length");
+    EXPECT_EACH(SUPERVISOR_TO_CONTROL, 1, begin_configure_control, configuration_rules);
+    EXPECT_EACH(SUPERVISOR_TO_CONTROL, 0, begin_supervision, worker_rules);
+    EXPECT_EACH(SUPERVISOR_TO_CONTROL, 0, begin_full_supervision, full_supervision_rules);
 }
 
-static void what_control_is_told_of_refused_leases_is_checked(void **state)
+static void what_control_is_told_of_leases_is_checked(void **state)
 {
-    const enum message_direction direction = DIRECTION_SUPERVISOR_TO_CONTROL;
-
     (void)state;
-    begin(MESSAGE_SUPERVISION, sizeof(struct message_supervision));
-    message.supervision.leases[FAMILY_INDEX_4] = (struct wire_lease_status){.state = LEASE_STATE_REFUSED};
-    EXPECT_BROKEN(direction, "reason of a refused lease");
-    message.supervision.leases[FAMILY_INDEX_4].reason[0] = 'r';
-    message.supervision.leases[FAMILY_INDEX_4].retry = 1;
-    assert_null(verdict(direction, 0));
-    message.supervision.leases[FAMILY_INDEX_4].address = lan_address;
-    assert_null(verdict(direction, 0));
-    message.supervision.leases[FAMILY_INDEX_4].state = LEASE_STATE_HELD;
-    EXPECT_BROKEN(direction, "reason of a refused lease");
-    message.supervision.leases[FAMILY_INDEX_4].reason[0] = '\0';
-    EXPECT_BROKEN(direction, "retry of a lease");
+    EXPECT_EACH(SUPERVISOR_TO_CONTROL, 0, begin_supervision, lease_rules);
+    EXPECT_EACH(SUPERVISOR_TO_CONTROL, 0, begin_refused, refused_rules);
 }
 
 static void begin_finding(enum finding_kind kind)
 {
     begin(MESSAGE_FINDINGS_ITEMS, sizeof(struct message_findings) + sizeof(struct wire_finding));
     message.findings.item_count = 1;
-    message.findings.items[0] = (struct wire_finding){
-        .kind = (uint8_t)kind, .protocol = IPPROTO_TCP, .port_first = 25, .port_last = 25, .container = "mail"};
-    if (kind == FINDING_EXPOSED)
-        message.findings.items[0].backend_port_first = 25;
+    message.findings.items[0] = (struct wire_finding){.kind = (uint8_t)kind, .container = "mail"};
 }
+
+static void begin_exposed(void)
+{
+    begin_finding(FINDING_EXPOSED);
+    message.findings.items[0].protocol = IPPROTO_TCP;
+    message.findings.items[0].port_first = message.findings.items[0].port_last = 25;
+    message.findings.items[0].backend_port_first = 25;
+}
+
+static const struct rule_case exposed_rules[] = {
+    BREAKS("finding kind", SET(findings.items[0].kind, 0)),
+    BREAKS("finding kind", SET(findings.items[0].kind, FINDING_KIND_MAX_)),
+    BREAKS("finding ports", SET(findings.items[0].backend_port_first, 0)),
+    BREAKS("finding ports", SET(findings.items[0].kind, FINDING_CONFLICT)),
+    PASSES(SET(findings.items[0].kind, FINDING_CONFLICT), SET(findings.items[0].backend_port_first, 0)),
+    BREAKS("finding ports", SET(findings.items[0].port_last, 24)),
+    BREAKS("finding ports", SET(findings.items[0].port_first, 0)),
+    PASSES(SET(findings.items[0].port_last, 26)),
+    PASSES(SET(findings.items[0].protocol, IPPROTO_UDP)),
+    BREAKS("finding protocol", SET(findings.items[0].protocol, IPPROTO_SCTP)),
+    BREAKS("string not terminated", FILL(findings.items[0].container)),
+    BREAKS("string not terminated", FILL(findings.items[0].other)),
+    BREAKS("string not terminated", FILL(findings.items[0].reason)),
+    PASSES(SET(findings.items[0].address4, LAN_ADDRESS), SET(findings.items[0].address6, SIX)),
+    BREAKS("address family", SET(findings.items[0].address4.family, 5)),
+    BREAKS("address family", SET(findings.items[0].address6.family, 5)),
+    BREAKS("finding address of the other family", SET(findings.items[0].address4, SIX)),
+    BREAKS("finding address of the other family", SET(findings.items[0].address6, LAN_ADDRESS)),
+    BREAKS("reserved field not zero", SET(findings.reserved, 1)),
+};
+
+static void begin_malformed(void)
+{
+    begin_finding(FINDING_MALFORMED);
+}
+
+static const struct rule_case malformed_rules[] = {
+    BREAKS("finding with ports", SET(findings.items[0].protocol, IPPROTO_TCP)),
+    BREAKS("finding with ports", SET(findings.items[0].port_first, 25)),
+    BREAKS("finding with ports", SET(findings.items[0].port_last, 25)),
+    BREAKS("finding with ports", SET(findings.items[0].backend_port_first, 25)),
+    PASSES(SET(findings.items[0].kind, FINDING_KIND_MAX_ - 1)),
+};
+
+static void begin_full_findings(void)
+{
+    begin(MESSAGE_FINDINGS_ITEMS, sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding));
+    message.findings.item_count = FINDINGS_PER_MESSAGE;
+    for (size_t i = 0; i < FINDINGS_PER_MESSAGE; i++)
+        message.findings.items[i].kind = FINDING_MALFORMED;
+}
+
+static const struct rule_case full_findings_rules[] = {
+    BREAKS("finding kind", SET(findings.items[FINDINGS_PER_MESSAGE - 1].kind, 0)),
+};
 
 static void findings_are_checked_item_by_item(void **state)
 {
-    const enum message_direction direction = DIRECTION_WATCHER_TO_CONTROL;
-    struct wire_finding *finding = &message.findings.items[0];
-
     (void)state;
-    begin_finding(FINDING_EXPOSED);
-    assert_null(verdict(direction, 0));
-    finding->backend_port_first = 0;
-    EXPECT_BROKEN(direction, "finding ports");
-    begin_finding(FINDING_CONFLICT);
-    assert_null(verdict(direction, 0));
-    finding->port_last = 24;
-    EXPECT_BROKEN(direction, "finding ports");
-    begin_finding(FINDING_CONFLICT);
-    finding->protocol = IPPROTO_SCTP;
-    EXPECT_BROKEN(direction, "finding protocol");
-    begin_finding(FINDING_MALFORMED);
-    EXPECT_BROKEN(direction, "finding with ports");
-    begin_finding(FINDING_KIND_MAX_);
-    EXPECT_BROKEN(direction, "finding kind");
-    begin_finding(FINDING_EXPOSED);
-    memset(finding->container, 'x', sizeof(finding->container));
-    EXPECT_BROKEN(direction, "string not terminated");
-    begin_finding(FINDING_EXPOSED);
-    memset(finding->reason, 'x', sizeof(finding->reason));
-    EXPECT_BROKEN(direction, "string not terminated");
-    begin_finding(FINDING_EXPOSED);
-    finding->address4.family = 5;
-    EXPECT_BROKEN(direction, "address family");
-    finding->address4.family = IP_FAMILY_6;
-    EXPECT_BROKEN(direction, "finding address of the other family");
-    begin_finding(FINDING_EXPOSED);
-    message.findings.reserved = 1;
-    EXPECT_BROKEN(direction, "reserved field not zero");
+    EXPECT_EACH(WATCHER_TO_CONTROL, 0, begin_exposed, exposed_rules);
+    EXPECT_EACH(KEEPER_TO_CONTROL, 0, begin_malformed, malformed_rules);
+    EXPECT_EACH(WATCHER_TO_CONTROL, 0, begin_full_findings, full_findings_rules);
 }
 
 static void begin_report(void)
 {
     begin(MESSAGE_NETWORK_REPORT, sizeof(struct message_network_report));
-    message.report.external.address_count = 1;
-    message.report.external.addresses[0] = (struct wire_reported_address){lan_address, 24, ADDRESS_ORIGIN_DOCKER, {0}};
+    message.report.external.address_count = LINK_ADDRESSES_MAX;
+    for (size_t i = 0; i < LINK_ADDRESSES_MAX; i++)
+        message.report.external.addresses[i] =
+            (struct wire_reported_address){{LAN_ADDRESS}, 24, ADDRESS_ORIGIN_DOCKER, {0}};
 }
+
+static const struct rule_case report_rules[] = {
+    PASSES(SET(report.external.addresses[0].prefix_length, 32)),
+    BREAKS("prefix length", SET(report.external.addresses[0].prefix_length, 33)),
+    BREAKS("prefix length", SET(report.external.addresses[LINK_ADDRESSES_MAX - 1].prefix_length, 33)),
+    BREAKS("address origin", SET(report.external.addresses[0].origin, ADDRESS_ORIGIN_MAX_)),
+    BREAKS("address origin", SET(report.external.addresses[0].origin, 0)),
+    BREAKS("address padding not zero", SET(report.external.addresses[0].reserved[0], 1)),
+    BREAKS("address padding not zero", SET(report.external.addresses[0].address.reserved[0], 1)),
+    BREAKS("unused address not zero", SET(report.external.address_count, LINK_ADDRESSES_MAX - 1)),
+    BREAKS("unused address not zero", SET(report.shared.addresses[1].origin, 1)),
+    BREAKS("unused address not zero", SET(report.shared.addresses[LINK_ADDRESSES_MAX - 1].origin, 1)),
+    BREAKS("address count", SET(report.external.address_count, LINK_ADDRESSES_MAX + 1)),
+    BREAKS("string not terminated", FILL(report.shared.name)),
+    BREAKS("string not terminated", FILL(report.external.network)),
+    PASSES(SET(report.problems[0][0], 'x')),
+    BREAKS("unused problem not zero", SET(report.problems[0][0], 'x'), SET(report.problems[2][0], 'x')),
+    BREAKS("unused problem not zero", SET(report.problems[NETWORK_PROBLEMS_MAX - 1][1], 'x')),
+    BREAKS("string not terminated", FILL(report.problems[NETWORK_PROBLEMS_MAX - 1])),
+    BREAKS("gateway source", SET(report.gateways[FAMILY_INDEX_6].source, GATEWAY_SOURCE_MAX_)),
+    BREAKS("address family", SET(report.gateways[FAMILY_INDEX_4].address.family, 5)),
+    PASSES(SET(report.gateways[FAMILY_INDEX_4].address, LAN_ADDRESS),
+           SET(report.gateways[FAMILY_INDEX_4].source, GATEWAY_SOURCE_MAX_ - 1)),
+};
+
+static void begin_troubled_report(void)
+{
+    begin_report();
+    for (size_t i = 0; i < NETWORK_PROBLEMS_MAX; i++)
+        message.report.problems[i][0] = 'x';
+}
+
+static const struct rule_case troubled_report_rules[] = {
+    BREAKS("unused problem not zero", SET(report.problems[NETWORK_PROBLEMS_MAX - 2][0], '\0')),
+    PASSES(SET(report.problems[NETWORK_PROBLEMS_MAX - 1][0], '\0')),
+};
 
 static void the_network_report_is_checked(void **state)
 {
-    const enum message_direction direction = DIRECTION_NETADMIN_TO_CONTROL;
-    struct wire_reported_link *external = &message.report.external;
-
     (void)state;
-    begin_report();
-    assert_null(verdict(direction, 0));
-    external->addresses[0].prefix_length = 33;
-    EXPECT_BROKEN(direction, "prefix length");
-    begin_report();
-    external->addresses[0].origin = ADDRESS_ORIGIN_MAX_;
-    EXPECT_BROKEN(direction, "address origin");
-    begin_report();
-    external->addresses[0].reserved[0] = 1;
-    EXPECT_BROKEN(direction, "address padding not zero");
-    begin_report();
-    external->addresses[1].origin = 1;
-    EXPECT_BROKEN(direction, "unused address not zero");
-    begin_report();
-    external->address_count = LINK_ADDRESSES_MAX + 1;
-    EXPECT_BROKEN(direction, "address count");
-    begin_report();
-    memset(message.report.shared.name, 'x', sizeof(message.report.shared.name));
-    EXPECT_BROKEN(direction, "string not terminated");
-    begin_report();
-    message.report.problems[0][0] = 'x';
-    assert_null(verdict(direction, 0));
-    message.report.problems[2][0] = 'x';
-    EXPECT_BROKEN(direction, "unused problem not zero");
-    memset(message.report.problems[NETWORK_PROBLEMS_MAX - 1], 'x', REASON_SIZE);
-    EXPECT_BROKEN(direction, "string not terminated");
-    begin_report();
-    message.report.gateways[FAMILY_INDEX_6].source = GATEWAY_SOURCE_MAX_;
-    EXPECT_BROKEN(direction, "gateway source");
-    message.report.gateways[FAMILY_INDEX_4].address.family = 5;
-    EXPECT_BROKEN(direction, "address family");
+    EXPECT_EACH(NETADMIN_TO_CONTROL, 0, begin_report, report_rules);
+    EXPECT_EACH(NETADMIN_TO_CONTROL, 0, begin_troubled_report, troubled_report_rules);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_control_is_told_of_workers_is_checked),
-        cmocka_unit_test(what_control_is_told_of_refused_leases_is_checked),
+        cmocka_unit_test(what_control_is_told_of_leases_is_checked),
         cmocka_unit_test(findings_are_checked_item_by_item),
         cmocka_unit_test(the_network_report_is_checked),
     };

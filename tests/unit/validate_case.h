@@ -1,6 +1,10 @@
-/* What the tests of the gate share: room for one message, and the verdict on it. */
+/*
+ * What the tests of the gate share: room for one message, the verdict on it, and tables of what is changed in a good
+ * message and which rule that breaks.
+ */
 #pragma once
 
+#include "common/cleanup.h"
 #include "protocol/validate.h"
 
 #include <errno.h>
@@ -11,7 +15,7 @@
 #include <cmocka.h>
 
 /* Room for the longest message; aligned like a receiver's buffer. */
-static union {
+static union room {
     struct message_header header;
     struct message_ping ping;
     struct message_link link;
@@ -44,6 +48,9 @@ static union {
     struct message_lease_applied lease_applied;
     struct message_external_link external_link;
     struct message_advertised advertised;
+    struct message_docker_credential credential;
+    struct message_configure_gate gate;
+    struct message_gate_listener listener;
     uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
 } message;
 
@@ -64,9 +71,78 @@ static const char *verdict(enum message_direction direction, size_t descriptors)
     return reason;
 }
 
-#define EXPECT_BROKEN(direction, rule)                 \
-    do {                                               \
-        const char *broken_ = verdict((direction), 0); \
-        assert_non_null(broken_);                      \
-        assert_string_equal(broken_, (rule));          \
-    } while (0)
+/* One field of the message gets other bytes. */
+struct change {
+    size_t offset, size;
+    const void *bytes; /* NULL: 'x', to the field's end */
+};
+
+#define FIELD(field_) offsetof(union room, field_), sizeof(((union room *)NULL)->field_)
+/* A value, or what stands between the braces of a structure's initializer. */
+#define SET(field_, ...)                                           \
+    {                                                              \
+        FIELD(field_), &(__typeof__(((union room *)NULL)->field_)) \
+        {                                                          \
+            __VA_ARGS__                                            \
+        }                                                          \
+    }
+#define FILL(field_)        \
+    {                       \
+        FIELD(field_), NULL \
+    }
+#define TEXT(field_, text_)                                  \
+    {                                                        \
+        offsetof(union room, field_), sizeof(text_), (text_) \
+    }
+
+/* A good message with all changes of a row breaks the rule, or none (NULL). */
+struct rule_case {
+    int line; /* of the test: what a failure names */
+    const char *broken;
+    struct change changes[5];
+};
+
+#define BREAKS(rule_, ...) \
+    {                      \
+        __LINE__, (rule_), \
+        {                  \
+            __VA_ARGS__    \
+        }                  \
+    }
+#define PASSES(...)     \
+    {                   \
+        __LINE__, NULL, \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+
+/* Each row by itself; `begin_good` makes the message, which passes as it is. */
+static inline void expect_each(enum message_direction direction, size_t descriptors, void (*begin_good)(void),
+                               const struct rule_case *cases, size_t count)
+{
+    const char *broken;
+
+    begin_good();
+    broken = verdict(direction, descriptors);
+    if (broken)
+        fail_msg("the good message: %s", broken);
+    for (size_t i = 0; i < count; i++) {
+        begin_good();
+        for (size_t j = 0; j < ARRAY_LENGTH(cases[i].changes) && cases[i].changes[j].size > 0; j++) {
+            const struct change *change = &cases[i].changes[j];
+
+            if (change->bytes)
+                memcpy(message.bytes + change->offset, change->bytes, change->size);
+            else
+                memset(message.bytes + change->offset, 'x', change->size);
+        }
+        broken = verdict(direction, descriptors);
+        if (strcmp(broken ? broken : "passes", cases[i].broken ? cases[i].broken : "passes") != 0)
+            fail_msg("line %d: %s, expected: %s", cases[i].line, broken ? broken : "passes",
+                     cases[i].broken ? cases[i].broken : "passes");
+    }
+}
+
+#define EXPECT_EACH(direction_, descriptors_, begin_good_, cases_) \
+    expect_each(DIRECTION_##direction_, (descriptors_), (begin_good_), (cases_), ARRAY_LENGTH(cases_))
