@@ -12,6 +12,8 @@ import os
 import pathlib
 import time
 
+import pytest
+
 from lab import compose, images, podman
 from lab.machine import wait_until
 
@@ -24,6 +26,8 @@ FAMILIES = (4, 6)
 NFT_FAMILY = {4: ("ip", "anchord_v4"), 6: ("ip6", "anchord_v6")}
 WORKERS = ("anchord-init", "anchord", "anchord-watcher", "anchord-netadmin", "anchord-announcer",
            "anchord-exporter")
+GATE = "anchord-gate"  # with Docker's socket mounted
+NO_GATE = pytest.mark.not_on("podman", "its projects read Docker through a proxy")
 DOCKER_SOCKET = "/var/run/docker.sock:/var/run/docker.sock"
 _numbers = itertools.count(1)
 
@@ -56,8 +60,12 @@ class Direct(compose.Project):
     """A project with a network-anchor. addresses, gateways and transit are (IPv4, IPv6)."""
 
     def __init__(self, lab, services, *, name, anchor=None, environment=None, networks=None,
-                 proxy=True, without=(), segment=None):
-        """segment: the LAN (lab/segment.py), if it is not the one that all tests share."""
+                 proxy=None, without=(), segment=None):
+        """proxy: whether Docker is read through a socket proxy on the network `control`; by default its socket is mounted,
+        as in the examples, but on Podman, whose socket is its owner's alone. segment: the LAN (lab/segment.py), if it is
+        not the one that all tests share."""
+        proxy = lab.engine.suite == "podman" if proxy is None else proxy
+        self._workers = {*WORKERS} if proxy else {*WORKERS, GATE}
         self.segment = segment
         self.lan = segment.network if segment else compose.LAN_NETWORK
         self._take_addresses()
@@ -196,8 +204,8 @@ class Direct(compose.Project):
         """Wait until every process of the anchor runs; as processes()."""
         def all_there():
             found = self.processes()
-            return found if set(WORKERS) <= set(found) else None
-        return wait_until(all_there, 15, f"all of {', '.join(WORKERS)}")
+            return found if self._workers <= set(found) else None
+        return wait_until(all_there, 15, f"all of {', '.join(self._workers)}")
 
     def records(self, message, service=ANCHOR):
         """The anchor's log records whose message begins so."""

@@ -28,8 +28,8 @@ def smtp_service():
 
 
 class Leased(Direct):
-    """A Direct project in an address mode. The DHCP host name is the project's name. Reads Docker's socket itself, which
-    spares a container. bootstrap holds what Docker gave; at(), and all that asks through it, follows move()."""
+    """A Direct project in an address mode. The DHCP host name is the project's name. bootstrap holds what Docker gave;
+    at(), and all that asks through it, follows move()."""
 
     def __init__(self, lab, services, *, name, segment, mode="dhcp-refresh", arp_probe=False, environment=None, anchor=None,
                  **options):
@@ -37,8 +37,7 @@ class Leased(Direct):
                     "ANCHORD_DHCP_ARP_PROBE": str(arp_probe).lower()} | (environment or {})
         # SPEC 11: binding the DHCP ports takes one capability more.
         more = {"cap_add": [*CAPABILITIES, "NET_BIND_SERVICE"]} | (anchor or {})
-        super().__init__(lab, services or smtp_service(), name=name, segment=segment, environment=settings, anchor=more,
-                         proxy=False, **options)
+        super().__init__(lab, services or smtp_service(), name=name, segment=segment, environment=settings, anchor=more, **options)
         self.bootstrap = self.addresses
 
     def up(self, *services, **options):

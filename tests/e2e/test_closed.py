@@ -31,11 +31,11 @@ def made(request, lab, anchord_image):
     """A factory of the project, forwarding from its anchor's first moment in both families; up, when it returns."""
     projects = []
 
-    def make(environment=None):
+    def make(environment=None, proxy=None):
         # Exposed by nobody, and on the anchor's network all the same.
         hidden = service("hidden", tcp="5432")
         projects.append(ServiceAnchors(lab, mail_services() | {"hidden": hidden},
-                                       name=compose.unique_name(request.node.originalname)))
+                                       name=compose.unique_name(request.node.originalname), proxy=proxy))
         with projects[-1].edited() as definition:
             definition["services"][ANCHOR]["environment"] |= environment or {}
             definition["services"][ANCHOR]["sysctls"]["net.ipv4.ip_forward"] = 1
@@ -101,7 +101,7 @@ def test_wall3_nothing_passes_while_docker_does_not_answer(lab, made):
 def test_wall3_the_start_works_under_the_skeleton_and_leaves_none(lab, made, figure):
     """The proxy is found by Docker's resolver and spoken to over TCP, before there is any other rule. Between a container's
     start and the skeleton three programs start: that is the time in which the kernel alone decides."""
-    project = made()
+    project = made(proxy=True)
     project.ready()
     delays = []
     while len(delays) < STARTS:

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from direct import ANCHOR, FAMILIES, NFT_FAMILY, mail_services
+from direct import ANCHOR, FAMILIES, GATE, NFT_FAMILY, NO_GATE, mail_services
 from lab.machine import wait_until
 
 REPAIR_SECONDS = 1  # NAT-15
@@ -89,7 +89,7 @@ def extra_service(mail, name, port):
 
 @pytest.mark.every_engine
 @pytest.mark.parametrize("name", ("anchord-watcher", "anchord-netadmin", "anchord-announcer", "anchord-exporter",
-                                  "anchord-control", "anchord"))
+                                  "anchord-control", "anchord", pytest.param(GATE, marks=NO_GATE)))
 def test_a_killed_process_costs_no_connection_and_comes_back(mail, traffic, name, figure):
     """NAT-14: kill -9; the successor adopts what is there; then changes are followed as before."""
     before = mail.wait_processes()

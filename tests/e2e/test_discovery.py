@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from direct import ANCHOR, FAMILIES, PROXY, mail_services, service, unmasqueraded
+from direct import ANCHOR, FAMILIES, mail_services, service, unmasqueraded
 from lab import images
 from lab.machine import wait_until
 
@@ -135,7 +135,7 @@ def test_disc4_a_first_backend_on_the_other_network_is_no_error(direct, figure):
     project = between_two_networks(direct)
     found = []
     for _ in range(STARTS):
-        project.up(ANCHOR, PROXY)
+        project.up(ANCHOR)
         assert project.wait_record("discovered shared network", 20)["network"] == f"{project.name}_transit"
         project.up("web")
         for family in FAMILIES:
@@ -151,7 +151,7 @@ def test_disc4_a_first_backend_on_the_other_network_is_no_error(direct, figure):
 def test_disc4_the_first_backend_decides_between_two_networks(direct):
     """Chosen by name at first, re-picked aloud with the first backend, gateways claimed there; and there it stays."""
     project = between_two_networks(direct)
-    project.up(ANCHOR, PROXY)
+    project.up(ANCHOR)
     assert project.wait_record("discovered shared network", 20)["network"] == f"{project.name}_transit"
     project.up("web")
     for family in FAMILIES:

@@ -11,7 +11,7 @@ import pytest
 
 from direct import ANCHOR, PROXY, service
 from lab.machine import CHECKOUT, wait_until
-from test_wrap_rebinder import REBINDER, SIDECAR
+from wrapped import REBINDER, SIDECAR
 
 SAID = {ANCHOR: "Docker cannot be read, keeping the last state", REBINDER: "Docker cannot be reached, trying again"}
 
@@ -27,7 +27,7 @@ def both(direct):
     """A network-anchor and a wrap-rebinder behind one proxy, which may do all that both need."""
     rebinder = {key: value for key, value in SIDECAR.items() if key != "volumes"} | {"networks": ["control"]}
     rebinder["environment"] = rebinder["environment"] | {"DOCKER_HOST": f"tcp://{PROXY}:2375"}
-    project = direct({"web": service("web", tcp="8080", expose="tcp/80:8080"), REBINDER: rebinder})
+    project = direct({"web": service("web", tcp="8080", expose="tcp/80:8080"), REBINDER: rebinder}, proxy=True)
     allow(project, POST=1)
     project.up().wait_answer("tcp", 80, "web", deadline=20)
     wait_until(lambda: project.records("connected to Docker", REBINDER), 20, "the rebinder to read Docker")
@@ -111,7 +111,7 @@ def test_the_exact_paths_are_all_that_is_asked_for(direct):
     rebinder = {key: value for key, value in SIDECAR.items() if key != "volumes"} | {"networks": ["control"]}
     rebinder["environment"] = rebinder["environment"] | {"DOCKER_HOST": f"tcp://{PROXY}:2375"}
     project = direct({"web": service("web", tcp="8080", expose="tcp/80:8080"), REBINDER: rebinder,
-                      "guest": service("guest", udp="9") | {"network_mode": "service:web"}})
+                      "guest": service("guest", udp="9") | {"network_mode": "service:web"}}, proxy=True)
     paths = exact_paths(ANCHOR, REBINDER)
     assert set(paths) == {"GET", "POST", "DELETE"}
     with project.edited() as definition:

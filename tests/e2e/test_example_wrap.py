@@ -3,7 +3,6 @@
 One running pair for all tests; each leaves it so. The last one restarts containers of the wrapped project.
 """
 
-import contextlib
 import json
 import os
 import signal
@@ -13,16 +12,9 @@ import pytest
 
 from direct import ANCHOR, FAMILIES
 from lab import compose, topology
-from lab.instance import OUTSIDE_PORT
-from lab.machine import CHECKOUT, LabError, wait_until
+from lab.machine import wait_until
+from wrapped import ADDRESSES, COMPOSE, EXPOSED, OWNERS, wait_answer, wait_one_machine, way_out
 
-COMPOSE = CHECKOUT / "compose"
-# The defaults that the file's comment names.
-ADDRESSES = ("10.99.0.30", "fd99::30")
-EXPOSED = (("tcp", 80, "nginx"), ("tcp", 443, "nginx"), ("udp", 443, "nginx"), ("tcp", 25, "postfix"),
-           ("tcp", 465, "postfix"), ("tcp", 587, "postfix"), ("tcp", 143, "dovecot"), ("tcp", 993, "dovecot"),
-           ("tcp", 4190, "managesieve"))
-OWNERS = ("nginx", "postfix", "dovecot")  # of the wrapped network namespaces
 NETWORK_STATE = [["ip", f"-{family}", *words] for family in FAMILIES
                  for words in (["address"], ["rule"], ["route", "show", "table", "all"])]
 NETWORK_STATE += [["ip", "link"], ["nft", "--stateless", "list", "ruleset"],
@@ -55,31 +47,6 @@ def pair(request, lab, anchord_image):
                             "link-local addresses that nobody else has")
         wrap.up()
         yield types.SimpleNamespace(lab=lab, wrapped=wrapped, wrap=wrap, before=before)
-
-
-def wait_answer(pair, proto, port, name, family, deadline=20):
-    """As a LAN client; returns the answer."""
-    address = ADDRESSES[FAMILIES.index(family)]
-    return wait_until(lambda: (answer := pair.lab.lanhost1.probe(proto, address, port, timeout=0.3))
-                      .startswith(f"{name} ") and answer, deadline, f"{name} answers on {proto}/{port} of {address}")
-
-
-def way_out(pair, name, family, proto="tcp"):
-    """The address that the outside server sees; None when nothing arrives there or nobody can send."""
-    outside = pair.lab.outside.addresses[FAMILIES.index(family)]
-    with contextlib.suppress(LabError, OSError):  # the container has no network namespace while it starts
-        answer = pair.wrapped.probe(name, proto, outside, OUTSIDE_PORT, timeout=0.5).split()
-        return answer[1] if answer[0] == "outside" else None
-    return None
-
-
-def wait_one_machine(pair, names, deadline=20):
-    """NAT-1, NAT-2, NAT-8: every port of these answers and sees the client, and they leave with the same address."""
-    for index, family in enumerate(FAMILIES):
-        for proto, port, name in (each for each in EXPOSED if each[2] in names):
-            assert wait_answer(pair, proto, port, name, family, deadline).split()[1] == pair.lab.lanhost1.addresses[index]
-        for name in names:
-            wait_until(lambda: way_out(pair, name, family) == ADDRESSES[index], deadline, f"{name} leaves as the project")
 
 
 def problems(pair):

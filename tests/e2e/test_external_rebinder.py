@@ -4,7 +4,6 @@ A peer stack is taken down and brought up again while a follower of another proj
 happens without us, then with compose/example-external-rebinder.yaml as shipped.
 """
 
-import contextlib
 import time
 import types
 

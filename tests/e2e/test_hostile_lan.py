@@ -28,7 +28,7 @@ LISTENERS = ("dns", "smtp", PROXY)
 
 @pytest.fixture(scope="module")
 def mail(shared_direct):
-    return shared_direct(mail_services()).ready()
+    return shared_direct(mail_services(), proxy=True).ready()
 
 
 def networks(mail, service):

@@ -28,7 +28,7 @@ HIDDEN_SERVICES = ("smtp", "web", "dns", "database", PROXY)
 def mail(shared_direct):
     # Exposed, but nobody listens there: what the container's own kernel answers.
     deaf = service("deaf", expose="tcp/7700,udp/7700")
-    return shared_direct(mail_services() | {"deaf": deaf}).ready()
+    return shared_direct(mail_services() | {"deaf": deaf}, proxy=True).ready()
 
 
 class Findings:

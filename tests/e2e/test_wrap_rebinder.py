@@ -9,16 +9,9 @@ import types
 
 import pytest
 
-from direct import IMAGE
 from lab import compose, images
 from lab.machine import wait_until
-from test_example_wrap import ADDRESSES, COMPOSE, EXPOSED, OWNERS, wait_one_machine, way_out
-
-REBINDER = "wrap-rebinder"
-SIDECAR = {"image": IMAGE, "command": [REBINDER], "cap_drop": ["ALL"], "read_only": True, "tmpfs": ["/run"],
-           "cap_add": ["SETUID", "SETGID", "SETPCAP", "KILL"], "volumes": ["/var/run/docker.sock:/var/run/docker.sock"],
-           "environment": {"COMPOSE_PROJECT_NAME": "${COMPOSE_PROJECT_NAME}", "ANCHORD_WRAP_RESTART_TIMEOUT": "1s"}}
-
+from wrapped import ADDRESSES, COMPOSE, EXPOSED, OWNERS, REBINDER, SIDECAR, wait_one_machine, way_out
 
 def messages(project, prefix, service=REBINDER):
     return [record for record in project.json_logs(service) if record["msg"].startswith(prefix)]
