@@ -134,6 +134,15 @@ int ip_address_compare(const struct ip_address *a, const struct ip_address *b)
     return memcmp(a->bytes, b->bytes, ip_family_length(a->family));
 }
 
+bool ip_address_is_among(const struct ip_address *address, const struct ip_address *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ip_address_equal(&list[i], address))
+            return true;
+    }
+    return false;
+}
+
 bool mac_address_equal(const struct mac_address *a, const struct mac_address *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

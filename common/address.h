@@ -73,6 +73,8 @@ static inline bool ip_address_equal(const struct ip_address *a, const struct ip_
 {
     return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
+/* Whether `address` is one of the `count` addresses at `list`. */
+bool ip_address_is_among(const struct ip_address *address, const struct ip_address *list, size_t count);
 bool mac_address_equal(const struct mac_address *a, const struct mac_address *b);
 bool mac_address_is_zero(const struct mac_address *address);
 /* One that a single interface can have: not zero, no group (IEEE 802-2014 §8.2, the first byte's lowest bit). */

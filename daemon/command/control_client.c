@@ -1,6 +1,7 @@
 /* Reading from a running anchord; see control_client.h. Runs in the commands, as whoever types them. */
 #include "daemon/command/control_client.h"
 
+#include "common/array.h"
 #include "common/clock.h"
 #include "daemon/supervise/control_socket.h"
 #include "protocol/control_interface.h"
@@ -109,15 +110,10 @@ static int read_row(sd_bus_message *message, const char *types, struct status_ta
     size_t columns = strlen(types);
     struct status_cell *row;
 
-    if (table->row_count == table->row_capacity) {
-        size_t capacity = table->row_capacity ? table->row_capacity * 2 : 8;
-        struct status_cell *cells = reallocarray(table->cells, capacity * columns, sizeof(*cells));
-
-        if (!cells)
-            return -ENOMEM;
-        table->cells = cells;
-        table->row_capacity = capacity;
-    }
+    row = array_grow(table->cells, table->row_count, &table->row_capacity, columns * sizeof(*row));
+    if (!row)
+        return -ENOMEM;
+    table->cells = row;
     row = &table->cells[table->row_count * columns];
     for (size_t i = 0; i < columns; i++) {
         int result = read_cell(message, types[i], &row[i]);

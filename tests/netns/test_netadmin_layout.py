@@ -8,7 +8,7 @@ import struct
 import pytest
 
 import messages
-from netadmin_lab import ONE4, Netadmin, wait_logged
+from netadmin_lab import ONE4, Netadmin, wait_logged, wait_until
 
 LAYOUT, LAYOUT_TYPE = 1, 110
 OLDER = pathlib.Path(__file__).with_name("netadmin_ruleset_before.nft")
@@ -75,6 +75,8 @@ def layout(number):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_nat14_a_newer_layout_is_refused_before_anything_is_touched(lab, name):
     leave_set(lab, name, b"\0\x04\0\0\0\0" + layout(LAYOUT + 1))
+    # The kernel itself makes addresses usable a moment after their links came up.
+    wait_until(lambda: not lab.anchor.run("ip", "address", "show", "tentative").strip(), "addresses to be settled")
     before = lab.ruleset(), lab.anchor.run("ip", "rule"), lab.anchor.run("ip", "address")
     netadmin = Netadmin(lab.program, lab.anchor, lab.environment)
     lab.closing.callback(netadmin.close)

@@ -43,19 +43,11 @@ static uint32_t seconds_left(uint64_t until, uint64_t now)
     return seconds < LIFETIME_INFINITE ? (uint32_t)seconds : LIFETIME_INFINITE - 1;
 }
 
-static bool is_installed(const struct network *network, const struct ip_address *address)
-{
-    for (size_t i = 0; i < network->installed_count; i++) {
-        if (ip_address_equal(&network->installed[i], address))
-            return true;
-    }
-    return false;
-}
-
 /* Without both links there is no ruleset that could miss an element. */
 static bool may_add(const struct network *network, const struct ip_address *address)
 {
-    return !network_ground_find(&network->ground, DEVICE_SIDE_SHARED) || is_installed(network, address);
+    return !network_ground_find(&network->ground, DEVICE_SIDE_SHARED) ||
+           ip_address_is_among(address, network->installed, network->installed_count);
 }
 
 bool network_awaits_element(const struct network *network)

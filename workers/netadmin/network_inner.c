@@ -122,21 +122,12 @@ void network_refuse_inner_leases(struct network *network)
     }
 }
 
-static bool contains(const struct reported_addresses *reported, const struct ip_address *address)
-{
-    for (size_t i = 0; i < reported->count; i++) {
-        if (ip_address_equal(&reported->addresses[i], address))
-            return true;
-    }
-    return false;
-}
-
 /* Notes `address` for `next`; returns whether it is to be said. */
 static bool is_news(struct reported_addresses *next, const struct reported_addresses *before,
                     const struct ip_address *address)
 {
     next->addresses[next->count++] = *address;
-    if (contains(before, address))
+    if (ip_address_is_among(address, before->addresses, before->count))
         return false;
     next->ever++;
     return (next->ever & (next->ever - 1)) == 0;

@@ -244,15 +244,6 @@ static int prepare(struct ruleset *ruleset, const struct map_state *have, const 
     return result < 0 ? result : conntrack_changes_add_withheld(&ruleset->recent, &transition->withheld_difference);
 }
 
-static bool is_external(const struct network_view *view, const struct ip_address *address)
-{
-    for (size_t i = 0; i < view->external_count; i++) {
-        if (ip_address_equal(&view->external[i], address))
-            return true;
-    }
-    return false;
-}
-
 /* The addresses that were external before: our own last view, or what a predecessor left in the set. What
  * others put into the set since then was never our address. */
 static int note_given_up(struct ruleset *ruleset, const struct content *content, const struct network_view *view)
@@ -260,14 +251,14 @@ static int note_given_up(struct ruleset *ruleset, const struct content *content,
     int result = 0;
 
     for (size_t i = 0; ruleset->was_installed && i < ruleset->view.external_count && result == 0; i++) {
-        if (!is_external(view, &ruleset->view.external[i]))
+        if (!ip_address_is_among(&ruleset->view.external[i], view->external, view->external_count))
             result = conntrack_changes_give_up(&ruleset->recent, &ruleset->view.external[i]);
     }
     for (size_t family = 0; !ruleset->was_installed && family < FAMILY_INDEX_MAX_; family++) {
         const struct nft_table_content *table = &content->tables[family];
 
         for (size_t i = 0; i < table->external_count && result == 0; i++) {
-            if (!is_external(view, &table->external[i]))
+            if (!ip_address_is_among(&table->external[i], view->external, view->external_count))
                 result = conntrack_changes_give_up(&ruleset->recent, &table->external[i]);
         }
     }

@@ -1,6 +1,8 @@
 /* Which container gets which port; see exposures.h. Pure, runs without any privilege. */
 #include "workers/watcher/exposures.h"
 
+#include "common/array.h"
+
 #include <netinet/in.h>
 #include <string.h>
 
@@ -73,20 +75,6 @@ struct exposures *exposures_free(struct exposures *exposures)
     exposures_forget_result(exposures);
     free(exposures);
     return NULL;
-}
-
-/* Makes room for one more element of `size` bytes. Returns the array or NULL; the old one stays valid then. */
-static void *grow(void *array, size_t count, size_t *capacity, size_t size)
-{
-    size_t wanted = *capacity ? *capacity * 2 : 16;
-    void *grown;
-
-    if (count < *capacity)
-        return array;
-    grown = reallocarray(array, wanted, size);
-    if (grown)
-        *capacity = wanted;
-    return grown;
 }
 
 static size_t protocol_index(uint8_t protocol)
@@ -372,7 +360,7 @@ static int add_item(struct exposures *exposures, const struct ip_address *addres
                     const struct wire_exposure *ports)
 {
     struct wire_exposure *items =
-        grow(exposures->items, exposures->item_count, &exposures->item_capacity, sizeof(*items));
+        array_grow(exposures->items, exposures->item_count, &exposures->item_capacity, sizeof(*items));
     struct wire_exposure *item;
 
     if (!items)
@@ -389,7 +377,7 @@ static int add_item(struct exposures *exposures, const struct ip_address *addres
 static int add_grant(struct exposures *exposures, const struct exposure_grant *grant)
 {
     struct exposure_grant *grants =
-        grow(exposures->grants, exposures->grant_count, &exposures->grant_capacity, sizeof(*grants));
+        array_grow(exposures->grants, exposures->grant_count, &exposures->grant_capacity, sizeof(*grants));
 
     if (!grants)
         return -ENOMEM;
@@ -401,7 +389,7 @@ static int add_grant(struct exposures *exposures, const struct exposure_grant *g
 static int add_conflict(struct exposures *exposures, const struct exposure_conflict *conflict)
 {
     struct exposure_conflict *conflicts =
-        grow(exposures->conflicts, exposures->conflict_count, &exposures->conflict_capacity, sizeof(*conflicts));
+        array_grow(exposures->conflicts, exposures->conflict_count, &exposures->conflict_capacity, sizeof(*conflicts));
 
     if (!conflicts)
         return -ENOMEM;

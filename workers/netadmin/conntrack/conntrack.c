@@ -1,6 +1,7 @@
 /* Drops stale flows; see conntrack.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
 #include "workers/netadmin/conntrack/conntrack.h"
 
+#include "common/array.h"
 #include "workers/netadmin/conntrack/conntrack_flow.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
@@ -59,7 +60,6 @@ static void drop_repeated(struct conntrack_changes *changes)
 /* Returns 0 when there is room for one more, or -ENOMEM. */
 static int make_room(struct conntrack_changes *changes)
 {
-    size_t capacity = changes->capacity ? changes->capacity * 2 : 16;
     struct conntrack_change *items;
 
     if (changes->count < changes->capacity)
@@ -67,11 +67,10 @@ static int make_room(struct conntrack_changes *changes)
     drop_repeated(changes);
     if (changes->count < changes->capacity / 2)
         return 0; /* the next look for repetitions is as far away as the last one was */
-    items = realloc(changes->items, capacity * sizeof(*items));
+    items = array_grow(changes->items, changes->capacity, &changes->capacity, sizeof(*items));
     if (!items)
         return -ENOMEM;
     changes->items = items;
-    changes->capacity = capacity;
     return 0;
 }
 
@@ -130,30 +129,18 @@ int conntrack_changes_add_withheld(struct conntrack_changes *changes, const stru
     return result;
 }
 
-static bool contains(const struct ip_address *addresses, size_t count, const struct ip_address *address)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (ip_address_equal(&addresses[i], address))
-            return true;
-    }
-    return false;
-}
-
 int conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip_address *address)
 {
-    if (contains(changes->given_up, changes->given_up_count, address))
+    struct ip_address *given_up;
+
+    if (ip_address_is_among(address, changes->given_up, changes->given_up_count))
         return 0;
     if (changes->given_up_count == GIVEN_UP_MAX)
         return -ENOMEM;
-    if (changes->given_up_count == changes->given_up_capacity) {
-        size_t capacity = changes->given_up_capacity ? changes->given_up_capacity * 2 : LINK_ADDRESSES_MAX;
-        struct ip_address *given_up = realloc(changes->given_up, capacity * sizeof(*given_up));
-
-        if (!given_up)
-            return -ENOMEM;
-        changes->given_up = given_up;
-        changes->given_up_capacity = capacity;
-    }
+    given_up = array_grow(changes->given_up, changes->given_up_count, &changes->given_up_capacity, sizeof(*given_up));
+    if (!given_up)
+        return -ENOMEM;
+    changes->given_up = given_up;
     changes->given_up[changes->given_up_count++] = *address;
     return 0;
 }
@@ -228,8 +215,8 @@ static bool is_stale_by_port(const struct sweep *sweep, const struct conntrack_f
 /* An address may have come back since. */
 static bool is_given_up(const struct sweep *sweep, const struct ip_address *address)
 {
-    return contains(sweep->changes->given_up, sweep->changes->given_up_count, address) &&
-           !contains(sweep->external, sweep->external_count, address);
+    return ip_address_is_among(address, sweep->changes->given_up, sweep->changes->given_up_count) &&
+           !ip_address_is_among(address, sweep->external, sweep->external_count);
 }
 
 static bool is_stale(const struct sweep *sweep, const struct conntrack_flow *flow)
@@ -237,7 +224,7 @@ static bool is_stale(const struct sweep *sweep, const struct conntrack_flow *flo
     if (is_given_up(sweep, &flow->original_destination) ||
         (flow->status & IPS_SRC_NAT && is_given_up(sweep, &flow->reply_destination)))
         return true;
-    return contains(sweep->external, sweep->external_count, &flow->original_destination) &&
+    return ip_address_is_among(&flow->original_destination, sweep->external, sweep->external_count) &&
            is_stale_by_port(sweep, flow);
 }
 
@@ -245,19 +232,15 @@ static int on_flow(const struct nlmsghdr *message, void *userdata)
 {
     struct sweep *sweep = userdata;
     struct conntrack_flow flow = {0};
+    struct conntrack_flow *stale;
 
     if (conntrack_flow_parse(message, sweep->family, &flow) < 0 ||
         (flow.protocol != IPPROTO_TCP && flow.protocol != IPPROTO_UDP) || !is_stale(sweep, &flow))
         return 0;
-    if (sweep->stale_count == sweep->stale_capacity) {
-        size_t capacity = sweep->stale_capacity ? sweep->stale_capacity * 2 : 64;
-        struct conntrack_flow *stale = realloc(sweep->stale, capacity * sizeof(*stale));
-
-        if (!stale)
-            return -ENOMEM;
-        sweep->stale = stale;
-        sweep->stale_capacity = capacity;
-    }
+    stale = array_grow(sweep->stale, sweep->stale_count, &sweep->stale_capacity, sizeof(*stale));
+    if (!stale)
+        return -ENOMEM;
+    sweep->stale = stale;
     sweep->stale[sweep->stale_count++] = flow;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* What the kernel holds of our tables; see nft_dump.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
 #include "workers/netadmin/nft/nft_dump.h"
 
+#include "common/array.h"
 #include "common/text.h"
 #include "workers/nftables/set_reading.h"
 
@@ -40,15 +41,10 @@ static int add_intruder(struct dump *dump, enum nft_object_kind kind, const char
 
     if (!name)
         return -EBADMSG;
-    if (content->intruder_count == content->intruder_capacity) {
-        size_t capacity = content->intruder_capacity ? content->intruder_capacity * 2 : 16;
-
-        intruder = realloc(content->intruders, capacity * sizeof(*intruder));
-        if (!intruder)
-            return -ENOMEM;
-        content->intruders = intruder;
-        content->intruder_capacity = capacity;
-    }
+    intruder = array_grow(content->intruders, content->intruder_count, &content->intruder_capacity, sizeof(*intruder));
+    if (!intruder)
+        return -ENOMEM;
+    content->intruders = intruder;
     intruder = &content->intruders[content->intruder_count++];
     intruder->kind = kind;
     intruder->type = type;
@@ -183,18 +179,14 @@ static int on_flowtable(const struct nlmsghdr *message, void *userdata)
 static int note_external(struct dump *dump, const struct set_element *element)
 {
     struct nft_table_content *content = dump->content;
+    struct ip_address *external;
 
     if (!element->key.bytes || element->key.length != dump->family->address_length)
         return -EBADMSG;
-    if (content->external_count == content->external_capacity) {
-        size_t capacity = content->external_capacity ? content->external_capacity * 2 : LINK_ADDRESSES_MAX;
-        struct ip_address *external = realloc(content->external, capacity * sizeof(*external));
-
-        if (!external)
-            return -ENOMEM;
-        content->external = external;
-        content->external_capacity = capacity;
-    }
+    external = array_grow(content->external, content->external_count, &content->external_capacity, sizeof(*external));
+    if (!external)
+        return -ENOMEM;
+    content->external = external;
     content->external[content->external_count++] = ip_address_from_bytes(dump->family->family, element->key.bytes);
     return 0;
 }

@@ -184,15 +184,6 @@ static void remove_intruders(struct nft_batch *batch, const struct nft_family *f
 
 /* --- the addresses of `external` ------------------------------------------------------------------------- */
 
-static bool contains(const struct ip_address *addresses, size_t count, const struct ip_address *address)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (ip_address_equal(&addresses[i], address))
-            return true;
-    }
-    return false;
-}
-
 /* Those of `from` in this family that are not in `without`. Returns how many stand in `ret`. */
 static size_t select_addresses(const struct ip_address *from, size_t from_count, const struct ip_address *without,
                                size_t without_count, uint8_t family, struct ip_address *ret)
@@ -200,7 +191,7 @@ static size_t select_addresses(const struct ip_address *from, size_t from_count,
     size_t count = 0;
 
     for (size_t i = 0; i < from_count; i++) {
-        if (from[i].family == family && !contains(without, without_count, &from[i]))
+        if (from[i].family == family && !ip_address_is_among(&from[i], without, without_count))
             ret[count++] = from[i];
     }
     return count;

@@ -70,11 +70,7 @@ static const char *check_backend(const struct judge *judge, const struct ip_addr
         if (ip_address_equal(&judge->refused[i].address, address))
             return judge->refused[i].reason;
     }
-    for (size_t i = 0; i < judge->policy->own_count; i++) {
-        if (ip_address_equal(&judge->policy->own[i], address))
-            return "is our own address";
-    }
-    return NULL;
+    return ip_address_is_among(address, judge->policy->own, judge->policy->own_count) ? "is our own address" : NULL;
 }
 
 static int check_map(const struct judge *judge, const struct map *map, uint8_t family, char reason[REASON_SIZE])
