@@ -3,7 +3,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "daemon/dhcp/dhcp_family.h"
 #include "daemon/dhcp/dhcp_files.h"
 #include "daemon/dhcp/dhcp_twin.h"
 #include "daemon/dhcp/lease_socket.h"
@@ -14,7 +13,6 @@
 #define RELEASE_DEADLINE (400 * MICROSECONDS_PER_MILLISECOND)
 
 struct dhcp {
-    struct dhcp_callbacks callbacks;
     struct dhcp_family *families[FAMILY_INDEX_MAX_];
     struct lease_socket *socket;
     struct dhcp_twin *twin; /* NULL: nobody listens */
@@ -93,33 +91,11 @@ void dhcp_describe(const struct dhcp *dhcp, struct message_supervision *supervis
 
 /* --- construction -------------------------------------------------------------------------------------- */
 
-static void send_message(const struct message_header *message, void *userdata)
-{
-    const struct dhcp *dhcp = userdata;
-
-    dhcp->callbacks.send(message, dhcp->callbacks.userdata);
-}
-
 static void on_twin(const struct mac_address *mac, void *userdata)
 {
     struct dhcp *dhcp = userdata;
 
     dhcp_family_take_twin(dhcp->families[FAMILY_INDEX_4], mac);
-}
-
-static void on_changed(void *userdata)
-{
-    const struct dhcp *dhcp = userdata;
-
-    dhcp->callbacks.on_changed(dhcp->callbacks.userdata);
-}
-
-static void on_ended(void *userdata)
-{
-    const struct dhcp *dhcp = userdata;
-
-    if (!dhcp_is_running(dhcp))
-        dhcp->callbacks.on_stopped(dhcp->callbacks.userdata);
 }
 
 struct dhcp *dhcp_free(struct dhcp *dhcp)
@@ -135,19 +111,17 @@ struct dhcp *dhcp_free(struct dhcp *dhcp)
 }
 
 int dhcp_new(sd_event *event, const struct configuration *configuration, int listener, int twin_socket,
-             const struct dhcp_callbacks *callbacks, struct dhcp **ret)
+             const struct dhcp_family_callbacks *callbacks, struct dhcp **ret)
 {
     static const uint8_t families[FAMILY_INDEX_MAX_] = {IP_FAMILY_4, IP_FAMILY_6};
     CLEANUP(dhcp_freep) struct dhcp *dhcp = calloc(1, sizeof(*dhcp));
-    struct dhcp_family_callbacks family_callbacks = {send_message, on_changed, on_ended, dhcp};
     int result = 0;
 
     if (!dhcp)
         return -ENOMEM;
-    dhcp->callbacks = *callbacks;
     dhcp->is_supervised = configuration_has_dhcp_client(configuration);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++)
-        result = dhcp_family_new(event, configuration, families[i], &family_callbacks, &dhcp->families[i]);
+        result = dhcp_family_new(event, configuration, families[i], callbacks, &dhcp->families[i]);
     if (result == 0)
         result =
             lease_socket_new(event, listener, dhcp->is_supervised ? DHCP_USER : 0, on_lease_event, dhcp, &dhcp->socket);

@@ -11,24 +11,18 @@
 
 #include "common/cleanup.h"
 #include "daemon/configuration/configuration.h"
+#include "daemon/dhcp/dhcp_family.h"
 
 #include <systemd/sd-event.h>
 
 struct dhcp;
 
-struct dhcp_callbacks {
-    void (*send)(const struct message_header *message, void *userdata); /* to netadmin */
-    void (*on_changed)(void *userdata);                                 /* what status shows is another */
-    void (*on_stopped)(void *userdata); /* after dhcp_stop(): the last client has ended */
-    void *userdata;
-};
-
 /*
  * `listener`: from dhcp_files_make(); `twin_socket`: from dhcp_twin_open(), or -1; both stay the caller's. No client is
- * started before netadmin names the link. Returns 0 or a negative errno.
+ * started before netadmin names the link. `callbacks` go to both families as they are. Returns 0 or a negative errno.
  */
 int dhcp_new(sd_event *event, const struct configuration *configuration, int listener, int twin_socket,
-             const struct dhcp_callbacks *callbacks, struct dhcp **ret) __attribute__((warn_unused_result));
+             const struct dhcp_family_callbacks *callbacks, struct dhcp **ret) __attribute__((warn_unused_result));
 struct dhcp *dhcp_free(struct dhcp *dhcp);
 DEFINE_POINTER_CLEANUP(struct dhcp, (void)dhcp_free, dhcp_freep);
 

@@ -8,8 +8,7 @@
 #include "daemon/dhcp/dhcp_files.h"
 #include "daemon/dhcp/lease_socket.h"
 #include "daemon/dhcp/program_output.h"
-#include "daemon/supervise/restart_policy.h"
-#include "daemon/supervise/spawn.h"
+#include "daemon/supervise/child.h"
 #include "daemon/supervise/users.h"
 #include "protocol/metrics.h"
 
@@ -17,10 +16,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
-#define LEASE_PROGRAM  ANCHORD_WORKER_DIRECTORY "/anchord-lease"
-#define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+#define LEASE_PROGRAM ANCHORD_WORKER_DIRECTORY "/anchord-lease"
 /* From SIGTERM or SIGALRM to SIGKILL, when it is to start again; it needs 25 ms (measured). */
 #define LEAVE_DEADLINE MICROSECONDS_PER_SECOND
 
@@ -33,10 +30,7 @@ struct dhcp_client {
     struct dhcp_client_callbacks callbacks;
     char name[INTERFACE_NAME_SIZE];
     char interface[INTERFACE_NAME_SIZE]; /* to run on; empty: none */
-    struct restart_policy policy;
-    sd_event_source *child_source; /* there while the process is */
-    sd_event_source *start_timer;
-    sd_event_source *deadline_timer;
+    struct child child;
     struct program_output *errors; /* its standard error */
     struct program_output *report; /* its log, in which warnings and the rest are, too */
     enum stop stop;
@@ -44,9 +38,6 @@ struct dhcp_client {
     struct ip_address ignored; /* a server */
     bool has_ended_for_good;
     bool has_released; /* it has said so, since its start */
-    pid_t pid;
-    uint64_t since; /* real time of its last start or end, nanoseconds; 0: never started */
-    uint64_t restarts;
 };
 
 const char *dhcp_client_program(void)
@@ -65,49 +56,23 @@ static size_t family_index(const struct dhcp_client *client)
     return client->family == IP_FAMILY_4 ? FAMILY_INDEX_4 : FAMILY_INDEX_6;
 }
 
-static void set_timer(sd_event_source *timer, uint64_t delay)
-{
-    /* Neither call can fail on a timer source of this process's event loop. */
-    (void)sd_event_source_set_time_relative(timer, delay);
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
-static void clear_timer(sd_event_source *timer)
-{
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
-}
-
 bool dhcp_client_is_running(const struct dhcp_client *client)
 {
-    return client->child_source != NULL;
+    return child_is_running(&client->child);
 }
 
 void dhcp_client_describe(const struct dhcp_client *client, struct wire_worker *ret)
 {
-    int is_waiting = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(client->start_timer, &is_waiting);
-    *ret = (struct wire_worker){
-        .state = dhcp_client_is_running(client) ? WORKER_STATE_RUNNING
-                 : is_waiting                   ? WORKER_STATE_RESTARTING
-                                                : WORKER_STATE_STOPPED,
-        .pid = dhcp_client_is_running(client) ? (uint32_t)client->pid : 0,
-        .restarts = client->restarts,
-        .since = client->since,
-    };
-    memcpy(ret->name, client->name, sizeof(ret->name));
+    child_describe(&client->child, client->name, ret);
 }
 
 /* --- its end ------------------------------------------------------------------------------------------- */
 
 static void signal_client(struct dhcp_client *client, int number)
 {
-    int result;
+    int result = child_signal(&client->child, number);
 
-    if (!client->child_source)
-        return;
-    result = sd_event_source_send_child_signal(client->child_source, number, NULL, 0);
-    if (result < 0 && result != -ESRCH)
+    if (result < 0)
         log_error("cannot signal the dhcp client", LOG_TEXT("family", ip_family_to_string(client->family)),
                   LOG_TEXT("signal", sigabbrev_np(number)), LOG_ERROR(result));
 }
@@ -129,12 +94,12 @@ void dhcp_client_kill(struct dhcp_client *client)
 
 static void stop_for(struct dhcp_client *client, enum stop stop, uint64_t delay)
 {
-    if (!client->child_source || client->stop != STOP_NONE)
+    if (!dhcp_client_is_running(client) || client->stop != STOP_NONE)
         return;
     client->stop = stop;
     client->start_delay = delay;
     signal_client(client, stop == STOP_START_OVER ? SIGALRM : SIGTERM);
-    set_timer(client->deadline_timer, LEAVE_DEADLINE);
+    child_set_deadline(&client->child, LEAVE_DEADLINE);
 }
 
 void dhcp_client_start_over(struct dhcp_client *client, uint64_t delay)
@@ -154,11 +119,11 @@ void dhcp_client_ignore_server(struct dhcp_client *client, const struct ip_addre
 
 void dhcp_client_release(struct dhcp_client *client, uint64_t deadline)
 {
-    clear_timer(client->start_timer);
+    child_cancel_start(&client->child);
     client->has_ended_for_good = true;
     client->stop = STOP_RELEASE;
     signal_client(client, SIGALRM);
-    set_timer(client->deadline_timer, deadline);
+    child_set_deadline(&client->child, deadline);
 }
 
 static void free_output(struct dhcp_client *client)
@@ -169,16 +134,14 @@ static void free_output(struct dhcp_client *client)
 
 static void schedule_restart(struct dhcp_client *client, struct log_field how)
 {
-    uint64_t delay = restart_policy_next_delay(&client->policy, clock_monotonic_microseconds());
+    uint64_t delay = child_restart(&client->child);
 
-    client->restarts++;
     metrics_add(METRIC_DHCP_CLIENT_RESTARTS, family_index(client), 1);
     log_warn("dhcp client ended", LOG_TEXT("family", ip_family_to_string(client->family)), how,
              LOG_NUMBER("retry_in", delay / MICROSECONDS_PER_SECOND));
-    set_timer(client->start_timer, delay);
 }
 
-static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
+static void on_child_ended(const siginfo_t *info, void *userdata)
 {
     struct dhcp_client *client = userdata;
     bool has_exited = info->si_code == CLD_EXITED;
@@ -186,35 +149,26 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
     struct log_field how =
         has_exited ? LOG_NUMBER("status", info->si_status) : LOG_TEXT("status", sigabbrev_np(info->si_status));
 
-    (void)source;
-    client->child_source = sd_event_source_disable_unref(client->child_source);
     free_output(client);
-    client->since = clock_real_nanoseconds();
     client->stop = STOP_NONE;
-    clear_timer(client->deadline_timer);
     if (stop == STOP_NONE && client->interface[0] != '\0')
         schedule_restart(client, how);
     else
         log_debug("dhcp client stopped", LOG_TEXT("family", ip_family_to_string(client->family)), how);
     if (stop != STOP_NONE && stop != STOP_RELEASE && client->interface[0] != '\0')
-        set_timer(client->start_timer, stop == STOP_LEAVE ? 0 : client->start_delay);
+        child_start_after(&client->child, stop == STOP_LEAVE ? 0 : client->start_delay);
     client->callbacks.on_ended(client,
                                stop == STOP_RELEASE && (client->has_released || (has_exited && info->si_status == 0)),
                                client->callbacks.userdata);
-    return 0;
 }
 
-static int on_deadline(sd_event_source *source, uint64_t planned, void *userdata)
+static void on_child_deadline(void *userdata)
 {
-    struct dhcp_client *client = userdata;
+    const struct dhcp_client *client = userdata;
 
-    (void)source;
-    (void)planned;
-    if (client->child_source && !client->has_released) /* 10.5 goes on for a second after it has sent the release */
+    if (dhcp_client_is_running(client) && !client->has_released) /* 10.5 goes on for a second after its release */
         log_error("the dhcp client did not end in time, killing it",
                   LOG_TEXT("family", ip_family_to_string(client->family)));
-    dhcp_client_kill(client);
-    return 0;
 }
 
 /* --- its start ----------------------------------------------------------------------------------------- */
@@ -253,7 +207,7 @@ static int spawn(struct dhcp_client *client, int report_fd, int error_fd)
     if (result == 0)
         result = dhcp_command_line_make(client->configuration, client->family, client->interface, &places,
                                         &client->ignored, &line);
-    return result < 0 ? result : spawn_program(&request, &client->pid);
+    return result < 0 ? result : child_spawn(&client->child, &request);
 }
 
 static struct dhcp_saying saying_of(const struct dhcp_client *client, const char *line)
@@ -295,45 +249,33 @@ static int start(struct dhcp_client *client)
         result = spawn(client, report_fd, error_fd);
     if (result < 0)
         return result;
-    result = sd_event_add_child(client->event, &client->child_source, client->pid, WEXITED, on_child_exit, client);
-    if (result < 0) {
-        /* Without the event source nobody would reap it. */
-        (void)kill(client->pid, SIGKILL);
-        (void)waitpid(client->pid, NULL, 0);
-        return result;
-    }
-    (void)sd_event_source_set_child_process_own(client->child_source, true);
-    client->since = clock_real_nanoseconds();
     client->has_released = false;
     return 0;
 }
 
-static int on_start_time(sd_event_source *source, uint64_t planned, void *userdata)
+static void on_child_start_time(void *userdata)
 {
     struct dhcp_client *client = userdata;
     char identifier[DHCP_UNIQUE_IDENTIFIER_SIZE];
     int result;
 
-    (void)source;
-    (void)planned;
-    if (client->child_source || client->interface[0] == '\0')
-        return 0;
-    restart_policy_started(&client->policy, clock_monotonic_microseconds());
+    if (dhcp_client_is_running(client) || client->interface[0] == '\0')
+        return;
+    child_note_start(&client->child);
     result = start(client);
     if (result < 0) {
         free_output(client);
         log_error("cannot start the dhcp client", LOG_TEXT("family", ip_family_to_string(client->family)),
                   LOG_ERROR(result));
         schedule_restart(client, LOG_TEXT("status", "not started"));
-        return 0;
+        return;
     }
     dhcp_unique_identifier(client->configuration->dhcp_name, identifier);
     log_info("dhcp client started", LOG_TEXT("family", ip_family_to_string(client->family)),
-             LOG_NUMBER("pid", client->pid), LOG_TEXT("interface", client->interface),
+             LOG_NUMBER("pid", client->child.pid), LOG_TEXT("interface", client->interface),
              client->family == IP_FAMILY_4 ? LOG_TEXT("client_id", client->configuration->dhcp_name)
                                            : LOG_TEXT("duid", identifier));
     client->callbacks.on_started(client, client->callbacks.userdata);
-    return 0;
 }
 
 void dhcp_client_set_interface(struct dhcp_client *client, const char *interface)
@@ -341,15 +283,15 @@ void dhcp_client_set_interface(struct dhcp_client *client, const char *interface
     if (client->has_ended_for_good || strcmp(client->interface, interface) == 0)
         return;
     text_copy_cut(client->interface, sizeof(client->interface), interface);
-    clear_timer(client->start_timer);
-    if (!client->child_source) {
+    child_cancel_start(&client->child);
+    if (!dhcp_client_is_running(client)) {
         if (interface[0] != '\0')
-            set_timer(client->start_timer, 0);
+            child_start_after(&client->child, 0);
         return;
     }
     client->stop = STOP_LEAVE; /* and on to the other interface, if there is one */
     signal_client(client, SIGTERM);
-    set_timer(client->deadline_timer, LEAVE_DEADLINE);
+    child_set_deadline(&client->child, LEAVE_DEADLINE);
 }
 
 /* --- construction -------------------------------------------------------------------------------------- */
@@ -358,26 +300,18 @@ struct dhcp_client *dhcp_client_free(struct dhcp_client *client)
 {
     if (!client)
         return NULL;
-    sd_event_source_disable_unref(client->child_source); /* it owns the process: killed and reaped with it */
-    sd_event_source_disable_unref(client->start_timer);
-    sd_event_source_disable_unref(client->deadline_timer);
+    child_release(&client->child);
     free_output(client);
     sd_event_unref(client->event);
     free(client);
     return NULL;
 }
 
-static int add_timer(struct dhcp_client *client, sd_event_source **ret, sd_event_time_handler_t handler)
-{
-    int result = sd_event_add_time_relative(client->event, ret, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, handler, client);
-
-    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-}
-
 int dhcp_client_new(sd_event *event, const struct configuration *configuration, uint8_t family,
                     const struct dhcp_client_callbacks *callbacks, struct dhcp_client **ret)
 {
     CLEANUP(dhcp_client_freep) struct dhcp_client *client = calloc(1, sizeof(*client));
+    const struct child_callbacks child_callbacks = {on_child_start_time, on_child_ended, on_child_deadline, client};
     int result;
 
     if (!client)
@@ -386,11 +320,9 @@ int dhcp_client_new(sd_event *event, const struct configuration *configuration, 
     client->configuration = configuration;
     client->family = family;
     client->callbacks = *callbacks;
-    client->policy.longest_delay = configuration->dhcp_backoff_max_milliseconds * MICROSECONDS_PER_MILLISECOND;
+    client->child.policy.longest_delay = configuration->dhcp_backoff_max_milliseconds * MICROSECONDS_PER_MILLISECOND;
     text_copy_cut(client->name, sizeof(client->name), family == IP_FAMILY_4 ? "dhcp4" : "dhcp6");
-    result = add_timer(client, &client->start_timer, on_start_time);
-    if (result == 0)
-        result = add_timer(client, &client->deadline_timer, on_deadline);
+    result = child_prepare(&client->child, event, &child_callbacks);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(client);

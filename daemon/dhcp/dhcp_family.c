@@ -36,18 +36,6 @@ static size_t index_of(const struct dhcp_family *family)
     return family->family == IP_FAMILY_4 ? FAMILY_INDEX_4 : FAMILY_INDEX_6;
 }
 
-void dhcp_family_set_timer(sd_event_source *timer, uint64_t delay)
-{
-    /* Neither call can fail on a timer source of this process's event loop. */
-    (void)sd_event_source_set_time_relative(timer, delay);
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
-void dhcp_family_clear_timer(sd_event_source *timer)
-{
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
-}
-
 void dhcp_family_count(const struct dhcp_family *family, size_t outcome)
 {
     metrics_add(METRIC_DHCP_ACQUIRED, metric_cell(index_of(family), outcome), 1);
@@ -120,7 +108,7 @@ static void await_answer(struct dhcp_family *family)
     uint64_t silence = dhcp_family_back_off(family, FIRST_SILENCE, family->silences);
     uint64_t shortest = shortest_silence(family);
 
-    dhcp_family_set_timer(family->attention_timer, silence > shortest ? silence : shortest);
+    timer_set(family->attention_timer, silence > shortest ? silence : shortest);
 }
 
 /* While it is bound: SIGHUP when T1 has passed and nobody renewed. */
@@ -130,9 +118,9 @@ static void await_renewal(struct dhcp_family *family)
     uint64_t renewal = lease->renewal_seconds ? lease->renewal_seconds : lease->valid_seconds / 2;
 
     if (renewal >= lease->valid_seconds) /* for ever, or nonsense: the lease's own end counts */
-        dhcp_family_clear_timer(family->attention_timer);
+        timer_clear(family->attention_timer);
     else
-        dhcp_family_set_timer(family->attention_timer, renewal * MICROSECONDS_PER_SECOND + RENEWAL_GRACE);
+        timer_set(family->attention_timer, renewal * MICROSECONDS_PER_SECOND + RENEWAL_GRACE);
 }
 
 /* The server is asked again, or nothing is held any more. */
@@ -190,7 +178,7 @@ void dhcp_family_forget_lease(struct dhcp_family *family)
         .family = family->family,
     };
     family->is_applied = family->is_in_use = family->wants_renewal = false;
-    dhcp_family_clear_timer(family->expiry_timer);
+    timer_clear(family->expiry_timer);
     metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), 0);
     send_lease(family);
     family->callbacks.on_changed(family->callbacks.userdata);
@@ -215,7 +203,7 @@ static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userd
     (void)planned;
     drop_lease(family, "expired");
     if (family->is_bound)
-        dhcp_family_set_timer(family->attention_timer, EXPIRY_GRACE);
+        timer_set(family->attention_timer, EXPIRY_GRACE);
     return 0;
 }
 
@@ -237,7 +225,7 @@ static void set_expiry(struct dhcp_family *family)
 
     family->expires = UINT64_MAX;
     if (seconds == LEASE_SECONDS_FOREVER) {
-        dhcp_family_clear_timer(family->expiry_timer);
+        timer_clear(family->expiry_timer);
         return;
     }
     family->expires = family->lease.received + seconds * MICROSECONDS_PER_SECOND;
@@ -462,7 +450,7 @@ static void on_client_ended(struct dhcp_client *client, bool has_released, void 
 
     (void)client;
     family->is_bound = false;
-    dhcp_family_clear_timer(family->attention_timer);
+    timer_clear(family->attention_timer);
     if (has_released && family->lease.is_held)
         log_info("lease released", LOG_TEXT("family", dhcp_family_name(family)),
                  LOG_TEXT("address", format(&family->lease.lease.address, address)),
@@ -475,8 +463,8 @@ static void on_client_ended(struct dhcp_client *client, bool has_released, void 
 void dhcp_family_stop(struct dhcp_family *family, uint64_t deadline)
 {
     family->is_stopping = true;
-    dhcp_family_clear_timer(family->expiry_timer);
-    dhcp_family_clear_timer(family->attention_timer);
+    timer_clear(family->expiry_timer);
+    timer_clear(family->attention_timer);
     dhcp_client_release(family->client, deadline);
 }
 
@@ -493,14 +481,6 @@ struct dhcp_family *dhcp_family_free(struct dhcp_family *family)
     return NULL;
 }
 
-static int add_timer(struct dhcp_family *family, sd_event *event, sd_event_source **ret,
-                     sd_event_time_handler_t handler)
-{
-    int result = sd_event_add_time_relative(event, ret, CLOCK_BOOTTIME, 0, TIMER_ACCURACY, handler, family);
-
-    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-}
-
 int dhcp_family_new(sd_event *event, const struct configuration *configuration, uint8_t ip_family,
                     const struct dhcp_family_callbacks *callbacks, struct dhcp_family **ret)
 {
@@ -513,9 +493,9 @@ int dhcp_family_new(sd_event *event, const struct configuration *configuration, 
     family->configuration = configuration;
     family->family = ip_family;
     family->callbacks = *callbacks;
-    result = add_timer(family, event, &family->expiry_timer, on_expiry_time);
+    result = timer_new(event, CLOCK_BOOTTIME, TIMER_ACCURACY, on_expiry_time, family, &family->expiry_timer);
     if (result == 0)
-        result = add_timer(family, event, &family->attention_timer, on_attention_time);
+        result = timer_new(event, CLOCK_BOOTTIME, TIMER_ACCURACY, on_attention_time, family, &family->attention_timer);
     if (result == 0)
         result = dhcp_client_new(event, configuration, ip_family, &client_callbacks, &family->client);
     if (result < 0)

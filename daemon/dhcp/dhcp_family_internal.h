@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/dhcp/dhcp_family.h"
+#include "daemon/supervise/timer.h"
 #include "protocol/metrics.h"
 
 /* After a lease that was refused or declined, then it doubles, up to ANCHORD_DHCP_BACKOFF_MAX: RFC 2131 §3.1 (5) wants
@@ -61,9 +62,6 @@ struct dhcp_family {
 /* --- dhcp_family.c, for dhcp_setbacks.c --- */
 
 const char *dhcp_family_name(const struct dhcp_family *family);
-/* The timer may be any of the family's. */
-void dhcp_family_set_timer(sd_event_source *timer, uint64_t delay);
-void dhcp_family_clear_timer(sd_event_source *timer);
 void dhcp_family_count(const struct dhcp_family *family, size_t outcome);
 /* `first`, doubled `times` times, but never longer than was asked for (ADDR-6). */
 uint64_t dhcp_family_back_off(const struct dhcp_family *family, uint64_t first, unsigned int times);

@@ -34,7 +34,7 @@ static void give_up(struct dhcp_family *family, int error)
     }
     family->lease = (struct message_lease){.header.generation = family->lease.header.generation};
     family->is_applied = family->wants_renewal = false;
-    dhcp_family_clear_timer(family->expiry_timer);
+    timer_clear(family->expiry_timer);
 }
 
 /*
@@ -49,11 +49,11 @@ void dhcp_setbacks_refuse(struct dhcp_family *family, const char *what, const ch
 
     note_refusal(family, what, why, is_supervised ? delay : 0);
     if (!is_supervised) {
-        dhcp_family_clear_timer(family->attention_timer);
+        timer_clear(family->attention_timer);
     } else if (family->is_in_use || error == -EADDRINUSE) {
-        dhcp_family_set_timer(family->attention_timer, delay);
+        timer_set(family->attention_timer, delay);
     } else {
-        dhcp_family_clear_timer(family->attention_timer);
+        timer_clear(family->attention_timer);
         give_up(family, error);
         dhcp_client_start_over(family->client, delay);
     }
@@ -102,7 +102,7 @@ void dhcp_family_take_twin(struct dhcp_family *family, const struct mac_address 
 
 static void begin_anew(struct dhcp_family *family, uint64_t delay)
 {
-    dhcp_family_clear_timer(family->attention_timer);
+    timer_clear(family->attention_timer);
     dhcp_client_start_over(family->client, delay); /* it holds nothing that this could release */
     family->callbacks.on_changed(family->callbacks.userdata);
 }

@@ -38,21 +38,12 @@ int lease_socket_address(struct sockaddr_un *ret)
 
 int lease_socket_listen(uid_t owner, int *ret)
 {
-    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const struct runtime_directory_listener listener = {
+        .type = SOCK_SEQPACKET, .waiting_max = CONNECTIONS_WAITING_MAX, .owner = owner};
     struct sockaddr_un address;
-    int result;
+    int result = lease_socket_address(&address);
 
-    if (fd < 0)
-        return -errno;
-    result = lease_socket_address(&address);
-    if (result == 0)
-        result = runtime_directory_bind(fd, &address);
-    if (result < 0)
-        return result;
-    if ((owner != 0 && lchown(address.sun_path, owner, owner) < 0) || listen(fd, CONNECTIONS_WAITING_MAX) < 0)
-        return -errno;
-    *ret = TAKE_FD(fd);
-    return 0;
+    return result < 0 ? result : runtime_directory_listen(&address, &listener, ret);
 }
 
 /* Every refusal counts; after some the log hears of powers of two only, so that a flood cannot fill it. */

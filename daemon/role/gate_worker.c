@@ -63,24 +63,10 @@ static int make_directory(const char **ret_path)
     return chmod(directory.sun_path, 0711) < 0 ? -errno : 0; /* whatever the umask was */
 }
 
-static int listen_at(const struct sockaddr_un *address, int *ret)
-{
-    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int result;
-
-    if (fd < 0)
-        return -errno;
-    result = runtime_directory_bind(fd, address);
-    if (result < 0)
-        return result;
-    if (chmod(address->sun_path, 0666) < 0 || listen(fd, CONNECTIONS_WAITING_MAX) < 0)
-        return -errno;
-    *ret = TAKE_FD(fd);
-    return 0;
-}
-
 int gate_sockets_open(const struct configuration *configuration, struct gate_sockets *ret, const char **ret_path)
 {
+    const struct runtime_directory_listener listener = {
+        .type = SOCK_STREAM, .waiting_max = CONNECTIONS_WAITING_MAX, .is_open_to_all = true};
     int result = make_directory(ret_path);
 
     for (size_t i = 0; i < GATE_SOCKET_MAX_ && result == 0; i++) {
@@ -89,7 +75,7 @@ int gate_sockets_open(const struct configuration *configuration, struct gate_soc
         *ret_path = socket_names[i];
         result = runtime_directory_socket(socket_names[i], &ret->addresses[i]);
         if (result == 0)
-            result = listen_at(&ret->addresses[i], &ret->listeners[i]);
+            result = runtime_directory_listen(&ret->addresses[i], &listener, &ret->listeners[i]);
     }
     return result;
 }

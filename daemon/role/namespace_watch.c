@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "daemon/role/owner_state.h"
+#include "daemon/supervise/timer.h"
 
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -20,13 +21,6 @@ struct namespace_watch {
     struct owner_state owner;
     bool has_links;
 };
-
-static void look_later(struct namespace_watch *watch)
-{
-    /* Neither call can fail on a timer source of this process's event loop. */
-    (void)sd_event_source_set_time_relative(watch->timer, REST_TIME);
-    (void)sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
-}
 
 /* Returns true when the namespace is lost and its owner runs again. */
 static bool look(struct namespace_watch *watch)
@@ -51,9 +45,11 @@ static int on_timer(sd_event_source *source, uint64_t planned, void *userdata)
 
 static int on_hosts_changed(sd_event_source *source, const struct inotify_event *event, void *userdata)
 {
+    const struct namespace_watch *watch = userdata;
+
     (void)source;
     (void)event;
-    look_later(userdata);
+    timer_set(watch->timer, REST_TIME);
     return 0;
 }
 
@@ -70,7 +66,7 @@ void namespace_watch_set_links(struct namespace_watch *watch, bool has_links)
     watch->has_links = has_links;
     if (has_links && watch->owner.alive_size == 0)
         (void)look(watch); /* the owner may be stopped before the file is at rest */
-    look_later(watch);
+    timer_set(watch->timer, REST_TIME);
 }
 
 int namespace_watch_new(sd_event *event, namespace_watch_handler on_lost, void *userdata, struct namespace_watch **ret)
@@ -84,9 +80,7 @@ int namespace_watch_new(sd_event *event, namespace_watch_handler on_lost, void *
     watch->userdata = userdata;
     watch->owner.lost_size = -1;
     watch->has_links = true;
-    result = sd_event_add_time(event, &watch->timer, CLOCK_MONOTONIC, 0, 0, on_timer, watch);
-    if (result >= 0)
-        result = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
+    result = timer_new(event, CLOCK_MONOTONIC, 0, on_timer, watch, &watch->timer);
     if (result < 0)
         return result;
     /* inotify's instances are limited per user, over all containers: without one the links alone count. */

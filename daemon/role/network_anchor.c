@@ -424,14 +424,15 @@ static void on_dhcp_changed(void *userdata)
     control_worker_on_changed(supervisor->readiness.control);
 }
 
-static void on_dhcp_stopped(void *userdata)
+/* One client, while the other may still run: continue_stop() waits for both. */
+static void on_dhcp_ended(void *userdata)
 {
     continue_stop(userdata, NULL);
 }
 
 static int prepare_dhcp(struct supervisor *supervisor)
 {
-    const struct dhcp_callbacks callbacks = {send_to_netadmin, on_dhcp_changed, on_dhcp_stopped, supervisor};
+    const struct dhcp_family_callbacks callbacks = {send_to_netadmin, on_dhcp_changed, on_dhcp_ended, supervisor};
     int result;
 
     if (supervisor->lease_listener < 0)

@@ -13,23 +13,13 @@ int control_socket_address(struct sockaddr_un *ret)
 
 int control_socket_listen(int *ret)
 {
-    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const struct runtime_directory_listener listener = {.type = SOCK_STREAM, .waiting_max = CONNECTIONS_WAITING_MAX};
     struct sockaddr_un address;
-    int result;
+    int result = control_socket_address(&address);
 
-    if (fd < 0)
-        return -errno;
-    result = control_socket_address(&address);
     if (result == 0)
         result = runtime_directory_make();
-    if (result == 0)
-        result = runtime_directory_bind(fd, &address);
-    if (result < 0)
-        return result;
-    if (listen(fd, CONNECTIONS_WAITING_MAX) < 0)
-        return -errno;
-    *ret = TAKE_FD(fd);
-    return 0;
+    return result < 0 ? result : runtime_directory_listen(&address, &listener, ret);
 }
 
 void control_socket_remove(void)

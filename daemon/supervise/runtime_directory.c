@@ -1,6 +1,7 @@
 /* Where sockets and files are; see runtime_directory.h. Runs in the supervisor, as root; the path also in commands. */
 #include "daemon/supervise/runtime_directory.h"
 
+#include "common/cleanup.h"
 #include "protocol/control_interface.h"
 
 #include <errno.h>
@@ -45,7 +46,7 @@ int runtime_directory_socket(const char *name, struct sockaddr_un *ret)
 }
 
 /* The mode is right from the first moment: the mask stands while the socket's file comes into being. */
-int runtime_directory_bind(int fd, const struct sockaddr_un *address)
+static int bind_closed(int fd, const struct sockaddr_un *address)
 {
     mode_t mask;
     int result;
@@ -56,4 +57,22 @@ int runtime_directory_bind(int fd, const struct sockaddr_un *address)
     result = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
     (void)umask(mask);
     return result;
+}
+
+int runtime_directory_listen(const struct sockaddr_un *address, const struct runtime_directory_listener *listener,
+                             int *ret)
+{
+    CLEANUP_FD int fd = socket(AF_UNIX, listener->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int result;
+
+    if (fd < 0)
+        return -errno;
+    result = bind_closed(fd, address);
+    if (result < 0)
+        return result;
+    if ((listener->owner != 0 && lchown(address->sun_path, listener->owner, listener->owner) < 0) ||
+        (listener->is_open_to_all && chmod(address->sun_path, 0666) < 0) || listen(fd, listener->waiting_max) < 0)
+        return -errno;
+    *ret = TAKE_FD(fd);
+    return 0;
 }

@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 const char *runtime_directory_path(void);
@@ -16,5 +18,13 @@ int runtime_directory_make(void) __attribute__((warn_unused_result));
 /* The address of the socket `name` in it. Returns 0 or -ENAMETOOLONG. */
 int runtime_directory_socket(const char *name, struct sockaddr_un *ret) __attribute__((warn_unused_result));
 
-/* Binds `fd` there in the place of a predecessor's, for its owner alone. Returns 0 or a negative errno. */
-int runtime_directory_bind(int fd, const struct sockaddr_un *address) __attribute__((warn_unused_result));
+struct runtime_directory_listener {
+    int type; /* SOCK_STREAM or SOCK_SEQPACKET */
+    int waiting_max;
+    uid_t owner;         /* and group; alone may connect, besides root */
+    bool is_open_to_all; /* who connects is checked by its credentials */
+};
+
+/* Listens there in the place of a predecessor's. Returns 0 or a negative errno. */
+int runtime_directory_listen(const struct sockaddr_un *address, const struct runtime_directory_listener *listener,
+                             int *ret) __attribute__((warn_unused_result));

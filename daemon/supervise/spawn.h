@@ -1,7 +1,7 @@
 /*
  * Starts a program as a child with less: fork, step down, exec (DESIGN §1).
  *
- * Called by worker.c and dhcp_client.c, in the supervisor. What the new program has is decided here and nowhere else:
+ * Called by child.c, in the supervisor. What the new program has is decided here and nowhere else:
  * descriptors 0 (/dev/null), 1 and 2 (the log, or a pipe), 3 (its supervisor) or none; PATH and, under systemd,
  * JOURNAL_STREAM; default signals; its own process group, so that a terminal's Ctrl-C reaches the supervisor alone.
  */

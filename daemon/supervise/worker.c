@@ -4,23 +4,21 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "daemon/supervise/child.h"
 #include "daemon/supervise/docker_credentials.h"
 #include "daemon/supervise/docker_socket.h"
 #include "daemon/supervise/metrics_store.h"
-#include "daemon/supervise/restart_policy.h"
-#include "daemon/supervise/spawn.h"
+#include "daemon/supervise/timer.h"
 #include "protocol/channel.h"
 #include "protocol/metrics.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 /* A worker that does not read is replaced within 15 s: it is seen at the next look, and then has the answer's time. */
-#define LOOK_INTERVAL  (6 * MICROSECONDS_PER_SECOND)
-#define ANSWER_LIMIT   (8 * MICROSECONDS_PER_SECOND)
-#define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+#define LOOK_INTERVAL (6 * MICROSECONDS_PER_SECOND)
+#define ANSWER_LIMIT  (8 * MICROSECONDS_PER_SECOND)
 /* Wide enough for all workers to be looked at in one wake-up. */
 #define LOOK_ACCURACY (250 * MICROSECONDS_PER_MILLISECOND)
 /* A worker that closed its channel is about to exit: its status is worth waiting for. */
@@ -30,12 +28,9 @@ struct worker {
     sd_event *event;
     const struct worker_definition *definition;
     struct worker_callbacks callbacks;
-    struct restart_policy policy;
+    struct child child;
     struct channel *channel;
-    sd_event_source *child_source; /* there while the process is */
-    sd_event_source *start_timer;
     sd_event_source *look_timer;
-    sd_event_source *deadline_timer;
     sd_event_source *failed_start_source; /* defers on_ended to the event loop */
     enum worker_end failed_start;
     bool has_docker_group; /* the running process may open Docker's socket by docker_group */
@@ -44,22 +39,7 @@ struct worker {
     uint64_t ping_generation;
     uint64_t pong_generation;
     bool is_stopping;
-    pid_t pid;      /* of the process, while there is one */
-    uint64_t since; /* real time of its last start or end, nanoseconds; 0: never started */
-    uint64_t restarts;
 };
-
-static void set_timer(sd_event_source *timer, uint64_t delay)
-{
-    /* Neither call can fail on a timer source of this process's event loop. */
-    (void)sd_event_source_set_time_relative(timer, delay);
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
-static void clear_timer(sd_event_source *timer)
-{
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
-}
 
 const char *worker_name(const struct worker *worker)
 {
@@ -68,33 +48,19 @@ const char *worker_name(const struct worker *worker)
 
 bool worker_is_running(const struct worker *worker)
 {
-    return worker->child_source != NULL;
+    return child_is_running(&worker->child);
 }
 
 void worker_describe(const struct worker *worker, struct wire_worker *ret)
 {
-    int is_waiting = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(worker->start_timer, &is_waiting);
-    *ret = (struct wire_worker){
-        .state = worker_is_running(worker) ? WORKER_STATE_RUNNING
-                 : is_waiting              ? WORKER_STATE_RESTARTING
-                                           : WORKER_STATE_STOPPED,
-        .pid = worker_is_running(worker) ? (uint32_t)worker->pid : 0,
-        .restarts = worker->restarts,
-        .since = worker->since,
-    };
-    text_copy_cut(ret->name, sizeof(ret->name), worker->definition->name);
+    child_describe(&worker->child, worker_name(worker), ret);
 }
 
 void worker_kill(struct worker *worker)
 {
-    int result;
+    int result = child_signal(&worker->child, SIGKILL);
 
-    if (!worker->child_source)
-        return;
-    result = sd_event_source_send_child_signal(worker->child_source, SIGKILL, NULL, 0);
-    if (result < 0 && result != -ESRCH)
+    if (result < 0)
         log_error("cannot kill a worker", LOG_TEXT("name", worker_name(worker)), LOG_ERROR(result));
 }
 
@@ -111,13 +77,13 @@ void worker_stop(struct worker *worker, enum stop_mode mode, uint64_t deadline)
         .mode = mode,
     };
 
-    clear_timer(worker->start_timer);
-    clear_timer(worker->failed_start_source);
-    if (!worker->child_source || worker->is_stopping) /* asking again would put the deadline off */
+    child_cancel_start(&worker->child);
+    (void)sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_OFF);
+    if (!worker_is_running(worker) || worker->is_stopping) /* asking again would put the deadline off */
         return;
     worker->is_stopping = true;
     worker_send(worker, &stop.header, -1);
-    set_timer(worker->deadline_timer, deadline);
+    child_set_deadline(&worker->child, deadline);
 }
 
 static void on_channel_message(struct channel *channel, const struct message_header *message, int descriptor,
@@ -149,7 +115,7 @@ static void on_channel_closed(struct channel *channel, int error, const char *re
     worker->channel = channel_free(channel);
     if (error == 0 || error == -EPIPE || error == -ECONNRESET) {
         if (!worker->is_stopping)
-            set_timer(worker->deadline_timer, EXIT_GRACE);
+            child_set_deadline(&worker->child, EXIT_GRACE);
         return;
     }
     log_error("a worker's channel failed, killing it", LOG_TEXT("name", worker_name(worker)),
@@ -157,16 +123,7 @@ static void on_channel_closed(struct channel *channel, int error, const char *re
     worker_kill(worker);
 }
 
-static void forget_process(struct worker *worker)
-{
-    worker->channel = channel_free(worker->channel);
-    worker->child_source = sd_event_source_disable_unref(worker->child_source);
-    worker->is_stopping = false;
-    clear_timer(worker->look_timer);
-    clear_timer(worker->deadline_timer);
-}
-
-static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
+static void on_child_ended(const siginfo_t *info, void *userdata)
 {
     struct worker *worker = userdata;
     bool has_exited = info->si_code == CLD_EXITED;
@@ -176,15 +133,14 @@ static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *u
                           : worker->is_stopping && has_exited && info->si_status == 0 ? WORKER_END_ORDERED
                                                                                       : WORKER_END_CRASH;
 
-    (void)source;
     if (end == WORKER_END_ORDERED)
         log_debug("worker ended", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid));
     else
         log_error("worker died", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid), how);
-    forget_process(worker);
-    worker->since = clock_real_nanoseconds();
+    worker->channel = channel_free(worker->channel);
+    worker->is_stopping = false;
+    timer_clear(worker->look_timer);
     worker->callbacks.on_ended(worker, end, worker->callbacks.userdata);
-    return 0;
 }
 
 static int on_failed_start(sd_event_source *source, void *userdata)
@@ -208,14 +164,6 @@ static bool needs_other_group(const struct worker *worker)
            !(worker->has_docker_group && worker->docker_group == socket.group);
 }
 
-/* Stopped by a signal, it reads nothing, and would have no socket that says so before somebody sends it something. */
-static bool is_stopped(const struct worker *worker)
-{
-    siginfo_t info = {0};
-
-    return waitid(P_PID, (id_t)worker->pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid == worker->pid;
-}
-
 /* The answer shows that its loop runs. One that hangs in its work alone is ended by the kernel: protocol/upkeep.h. */
 static void ask(struct worker *worker)
 {
@@ -223,7 +171,7 @@ static void ask(struct worker *worker)
 
     worker->asked_at = clock_monotonic_microseconds();
     worker_send(worker, &ping.header, -1);
-    set_timer(worker->look_timer, ANSWER_LIMIT);
+    timer_set(worker->look_timer, ANSWER_LIMIT);
 }
 
 /*
@@ -249,29 +197,23 @@ static int on_look_time(sd_event_source *source, uint64_t planned, void *userdat
     }
     metrics_report_process(); /* the supervisor's own */
     log_tell_left_out();
-    set_timer(source, LOOK_INTERVAL);
-    if (worker->channel && (channel_has_unread(worker->channel) || is_stopped(worker)))
+    timer_set(source, LOOK_INTERVAL);
+    /* One that was stopped by a signal reads nothing, and may have been sent nothing that would show it. */
+    if (worker->channel && (channel_has_unread(worker->channel) || child_is_stopped(&worker->child)))
         ask(worker);
     return 0;
 }
 
-static int on_deadline(sd_event_source *source, uint64_t planned, void *userdata)
+static void on_child_deadline(void *userdata)
 {
-    struct worker *worker = userdata;
+    const struct worker *worker = userdata;
 
-    (void)source;
-    (void)planned;
     log_error("a worker did not end in time, killing it", LOG_TEXT("name", worker_name(worker)));
-    worker_kill(worker);
-    return 0;
 }
 
-static int on_start_time(sd_event_source *source, uint64_t planned, void *userdata)
+static void on_child_start_time(void *userdata)
 {
-    (void)source;
-    (void)planned;
     worker_start(userdata);
-    return 0;
 }
 
 /* Which supplementary group the worker gets for Docker's socket, logged where it is worth a word. */
@@ -316,7 +258,6 @@ static int start_process(struct worker *worker, const struct worker_privileges *
     char *arguments[] = {name, definition->argument ? argument : NULL, NULL};
     struct spawn_request request = {
         .program = program, .arguments = arguments, .privileges = *privileges, .output_fd = -1};
-    pid_t pid;
     int result = channel_make_pair(ends);
 
     if (result < 0)
@@ -329,20 +270,10 @@ static int start_process(struct worker *worker, const struct worker_privileges *
     text_copy_cut(name, sizeof(name), definition->program);
     text_copy_cut(argument, sizeof(argument), definition->argument ? definition->argument : "");
     request.supervisor_fd = worker_end;
-    result = spawn_program(&request, &pid);
+    result = child_spawn(&worker->child, &request);
     if (result < 0)
         return result;
-    result = sd_event_add_child(worker->event, &worker->child_source, pid, WEXITED, on_child_exit, worker);
-    if (result < 0) {
-        /* Without the event source nobody would reap it. */
-        (void)kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, 0);
-        return result;
-    }
-    (void)sd_event_source_set_child_process_own(worker->child_source, true);
-    worker->pid = pid;
-    worker->since = clock_real_nanoseconds();
-    log_info("worker started", LOG_TEXT("name", definition->name), LOG_NUMBER("pid", pid));
+    log_info("worker started", LOG_TEXT("name", definition->name), LOG_NUMBER("pid", worker->child.pid));
     return 0;
 }
 
@@ -382,10 +313,9 @@ void worker_start(struct worker *worker)
         .death_signal = SIGKILL,
     };
     CLEANUP(docker_credential_files_close) struct docker_credential_files credentials = {{-1, -1, -1, -1}};
-    uint64_t now = clock_monotonic_microseconds();
     int result = 0;
 
-    restart_policy_started(&worker->policy, now);
+    child_note_start(&worker->child);
     worker->has_docker_group = false;
     if (worker->definition->docker_host)
         result = grant_docker_socket(worker, &privileges);
@@ -403,7 +333,7 @@ void worker_start(struct worker *worker)
         return;
     }
     worker->ping_generation = worker->pong_generation = 0;
-    set_timer(worker->look_timer, LOOK_INTERVAL);
+    timer_set(worker->look_timer, LOOK_INTERVAL);
     send_metrics_page(worker);
     if (worker->definition->docker_cert_path)
         send_docker_credentials(worker, &credentials);
@@ -412,42 +342,31 @@ void worker_start(struct worker *worker)
 
 void worker_restart(struct worker *worker)
 {
-    uint64_t delay = restart_policy_next_delay(&worker->policy, clock_monotonic_microseconds());
+    uint64_t delay = child_restart(&worker->child);
 
-    worker->restarts++;
     log_warn("starting a worker again", LOG_TEXT("name", worker_name(worker)),
              LOG_NUMBER("delay_seconds", delay / MICROSECONDS_PER_SECOND));
     metrics_add(METRIC_WORKER_RESTARTS, worker->definition->writer, 1);
-    set_timer(worker->start_timer, delay);
 }
 
 struct worker *worker_free(struct worker *worker)
 {
     if (!worker)
         return NULL;
-    forget_process(worker); /* the child source owns the process: it is killed and reaped with it */
-    sd_event_source_disable_unref(worker->start_timer);
+    worker->channel = channel_free(worker->channel);
+    child_release(&worker->child);
     sd_event_source_disable_unref(worker->look_timer);
-    sd_event_source_disable_unref(worker->deadline_timer);
     sd_event_source_disable_unref(worker->failed_start_source);
     sd_event_unref(worker->event);
     free(worker);
     return NULL;
 }
 
-static int add_timer(struct worker *worker, sd_event_source **ret, uint64_t accuracy, sd_event_time_handler_t handler)
-{
-    int result = sd_event_add_time_relative(worker->event, ret, CLOCK_MONOTONIC, 0, accuracy, handler, worker);
-
-    if (result < 0)
-        return result;
-    return sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-}
-
 int worker_new(sd_event *event, const struct worker_definition *definition, const struct worker_callbacks *callbacks,
                struct worker **ret)
 {
     CLEANUP(worker_freep) struct worker *worker = calloc(1, sizeof(*worker));
+    struct child_callbacks child_callbacks = {on_child_start_time, on_child_ended, on_child_deadline, worker};
     int result;
 
     if (!worker)
@@ -462,11 +381,9 @@ int worker_new(sd_event *event, const struct worker_definition *definition, cons
         return result;
     result = sd_event_source_set_enabled(worker->failed_start_source, SD_EVENT_OFF);
     if (result == 0)
-        result = add_timer(worker, &worker->start_timer, TIMER_ACCURACY, on_start_time);
+        result = child_prepare(&worker->child, event, &child_callbacks);
     if (result == 0)
-        result = add_timer(worker, &worker->look_timer, LOOK_ACCURACY, on_look_time);
-    if (result == 0)
-        result = add_timer(worker, &worker->deadline_timer, TIMER_ACCURACY, on_deadline);
+        result = timer_new(event, CLOCK_MONOTONIC, LOOK_ACCURACY, on_look_time, worker, &worker->look_timer);
     if (result < 0)
         return result;
     result = sd_event_source_set_priority(worker->look_timer, SD_EVENT_PRIORITY_IDLE);
