@@ -6,19 +6,76 @@
  *     the follower is on it, and nobody else is:
  *         disconnect, and wait for somebody else, or for a new network of that name
  */
-#include "workers/keeper/follow_internal.h"
+#include "workers/keeper/follow.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/findings_sender.h"
+#include "protocol/metrics.h"
+#include "workers/keeper/command.h"
+#include "workers/keeper/follow_actions.h"
+#include "workers/keeper/follow_lists.h"
+#include "workers/keeper/memory.h"
+#include "workers/keeper/settle.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* LIFE-5: "Address already in use" is tried so often, then it is for somebody else to change something. */
 #define ADDRESS_TRIES 4
 /* What happens to a container without its networks is not urgent, and comes in bunches. */
 #define EVENT_DELAY (50 * MICROSECONDS_PER_MILLISECOND)
+
+/* What was said last of why nothing is done, so that it is said once. */
+enum notice {
+    NOTICE_NONE,
+    NOTICE_NO_FOLLOWER,
+    NOTICE_NO_NETWORK,
+    NOTICE_ODD_FOLLOWER,
+    NOTICE_ODD_NETWORK,
+    NOTICE_SETTLING,
+    NOTICE_ADDRESS_WANTED,
+    NOTICE_RELEASED,
+    NOTICE_GIVEN_UP,
+};
+
+struct follow {
+    const struct message_configure_keeper *configuration;
+    struct session *session;
+    struct settle_times times;
+    sd_event_source *poll_timer;
+    sd_event_source *look_timer;
+    bool is_connected;
+    bool is_looking; /* or acting */
+    bool must_look_again;
+    uint64_t wake_at; /* when something that waits for its time can go on; UINT64_MAX: never */
+
+    /* read anew by each look */
+    struct inspection follower;
+    struct endpoint endpoint;
+    struct network_view network;
+
+    /* kept from look to look */
+    char follower_id[DOCKER_ID_SIZE];
+    char network_id[DOCKER_ID_SIZE]; /* empty: it was not there */
+    bool has_looked;                 /* what is found now happened before our eyes */
+    bool is_released;                /* the follower has left that network for others' sake */
+    bool may_be_alone;               /* it was joined with nobody there, since nobody came */
+    struct settle settle;
+    struct memory_entry attempts;
+    uint64_t restarted_for; /* when the network was made for which we have restarted the follower; 0: none */
+    uint64_t retry_at;
+    uint32_t address_tries;
+    uint32_t refused_count; /* foreign endpoints when the last of these tries failed */
+    char *configured;       /* what the endpoint had, as JSON; NULL: unknown */
+    char configured_of[DOCKER_ID_SIZE];
+    enum notice notice;
+    char problem[FINDING_REASON_SIZE]; /* what status shows of the follower; empty: all is well, or will be */
+    struct findings_sender *findings;
+    struct follow_lists lists;
+    struct follow_action action;
+    uint64_t action_started_at;
+};
 
 static void set_timer(sd_event_source *source, uint64_t delay)
 {
@@ -32,7 +89,7 @@ static void release_answers(struct follow *follow)
     docker_document_release(&follow->network.document);
 }
 
-void follow_end_look(struct follow *follow)
+static void end_look(struct follow *follow)
 {
     uint64_t now = clock_monotonic_microseconds();
 
@@ -45,29 +102,13 @@ void follow_end_look(struct follow *follow)
         set_timer(follow->look_timer, follow->wake_at > now ? follow->wake_at - now : 0);
 }
 
-/* False: the connection has gone, and with it this look. */
-bool follow_is_answered(struct follow *follow, int error, const char *text)
-{
-    if (command_was_answered(error) || error == -EMSGSIZE)
-        return true;
-    session_fail(follow->session, text);
-    return false;
-}
-
-/* The end of a question that could not even be put: as if the connection were lost. */
-void follow_check_sent(struct follow *follow, int result)
-{
-    if (result < 0)
-        session_fail(follow->session, log_errno_text(result));
-}
-
-void follow_wake(struct follow *follow, uint64_t at)
+static void wake(struct follow *follow, uint64_t at)
 {
     if (at < follow->wake_at)
         follow->wake_at = at;
 }
 
-void follow_note_problem(struct follow *follow, const char *problem)
+static void note_problem(struct follow *follow, const char *problem)
 {
     text_copy_cut(follow->problem, sizeof(follow->problem), problem ? problem : "");
     findings_sender_schedule(follow->findings);
@@ -82,61 +123,118 @@ static bool is_news(struct follow *follow, enum notice notice)
     return is_news;
 }
 
-/* --- the follower has to join ---------------------------------------------------------------------------- */
+/* --- what a look has found to do ------------------------------------------------------------------------ */
 
-static void on_network_container(void *userdata, const struct docker_container *container)
+/* May it be done now? Else it is in time, and another look with it. */
+static bool may_try(struct follow *follow)
 {
-    struct follow *follow = userdata;
+    uint64_t now = clock_monotonic_microseconds();
+    uint64_t next = memory_next_attempt(&follow->attempts);
 
-    if (container->is_running || strcmp(container->id, follow->follower.id) == 0)
+    next = follow->retry_at > next ? follow->retry_at : next;
+    if (next > now) {
+        wake(follow, next);
+        return false;
+    }
+    follow->action_started_at = now;
+    return true;
+}
+
+/* What a look comes to, once it knows all. */
+struct verdict {
+    enum { VERDICT_WAIT, VERDICT_ASK_WHO_COMES, VERDICT_REJOIN, VERDICT_LEAVE, VERDICT_RESTART } kind;
+    const char *reason; /* of REJOIN and RESTART */
+};
+
+static void carry_out(struct follow *follow, struct verdict verdict)
+{
+    bool is_action = verdict.kind == VERDICT_REJOIN || verdict.kind == VERDICT_LEAVE || verdict.kind == VERDICT_RESTART;
+
+    follow->action.configured = follow->configured;
+    switch (is_action && !may_try(follow) ? VERDICT_WAIT : verdict.kind) {
+    case VERDICT_ASK_WHO_COMES:
+        follow_lists_find_awaited(&follow->lists, follow->follower.id);
         return;
-    for (size_t i = 0; i < container->endpoint_count; i++) {
-        const struct docker_endpoint *endpoint = &container->endpoints[i];
-
-        if ((endpoint->has_fixed_address4 || endpoint->has_fixed_address6) &&
-            strcmp(endpoint->network, follow->configuration->follow.network) == 0)
-            memcpy(follow->wanted_by, container->name, sizeof(follow->wanted_by));
+    case VERDICT_REJOIN:
+        follow_action_rejoin(&follow->action, verdict.reason);
+        return;
+    case VERDICT_LEAVE:
+        follow_action_leave(&follow->action);
+        return;
+    case VERDICT_RESTART:
+        follow_action_restart(&follow->action, verdict.reason);
+        return;
+    case VERDICT_WAIT:
+    default:
+        end_look(follow);
     }
 }
 
-static void on_odd_container(void *userdata, const char *id, const char *name, const char *reason)
-{
-    (void)userdata;
-    log_debug("odd container in Docker's list, ignoring", LOG_TEXT("container", name), LOG_TEXT("id", id),
-              LOG_ERROR_TEXT(reason));
-}
-
-/* A fixed address is free as long as its owner does not run, and Docker would give it to the follower. */
-static void on_network_containers(void *userdata, int error, const char *text)
+static void on_awaited_found(void *userdata, const char *container)
 {
     struct follow *follow = userdata;
 
-    if (error < 0) {
-        session_fail(follow->session, text);
-        return;
-    }
-    if (follow->wanted_by[0] == '\0') {
-        follow_rejoin(follow, "the network has settled");
+    if (container[0] == '\0') {
+        carry_out(follow, (struct verdict){VERDICT_REJOIN, "the network has settled"});
         return;
     }
     if (is_news(follow, NOTICE_ADDRESS_WANTED))
         log_info("waiting for a container that has a fixed address on the network and does not run",
-                 LOG_TEXT("container", follow->wanted_by));
-    follow_wake(follow, follow->settle.begins + follow->times.limit);
-    follow_end_look(follow);
+                 LOG_TEXT("container", container));
+    wake(follow, follow->settle.begins + follow->times.limit);
+    end_look(follow);
 }
 
-static void ask_for_fixed_addresses(struct follow *follow)
+static void note_failure(struct follow *follow, const char *what, int error, const char *text)
 {
-    static const struct docker_label_names no_labels = {0};
-    const struct docker_container_query query = {.network = follow->configuration->follow.network,
-                                                 .in_any_state = true};
-    const struct docker_container_handlers handlers = {on_network_container, on_odd_container, on_network_containers,
-                                                       follow};
+    uint64_t now = clock_monotonic_microseconds();
 
-    follow->wanted_by[0] = '\0';
-    follow_check_sent(follow, docker_client_list(session_client(follow->session), &query, &no_labels, &handlers));
+    metrics_add(METRIC_REBINDS, METRIC_ERROR, 1);
+    log_error(what, LOG_TEXT("container", follow->follower.name),
+              LOG_TEXT("network", follow->configuration->follow.network), LOG_ERROR_TEXT(text));
+    note_problem(follow, text);
+    if (command_met_used_address(error, text)) {
+        follow->address_tries++;
+        follow->refused_count = follow->network.foreign_count;
+        follow->retry_at = now + follow->configuration->follow.backoff_milliseconds * MICROSECONDS_PER_MILLISECOND;
+    } else {
+        memory_note_attempt(&follow->attempts, now);
+    }
 }
+
+static void note_success(struct follow *follow, enum follow_action_end end)
+{
+    bool has_joined = end == FOLLOW_ACTION_JOINED;
+
+    if (has_joined) {
+        metrics_add(METRIC_REBINDS, METRIC_OK, 1);
+        follow->may_be_alone = follow->network.foreign_count == 0;
+        if (follow->action.has_restarted)
+            follow->restarted_for = follow->network.created;
+    } else {
+        follow->is_released = true;
+    }
+    log_info(has_joined ? "network rejoined" : "network left", LOG_TEXT("container", follow->follower.name),
+             LOG_TEXT("network", follow->configuration->follow.network),
+             LOG_NUMBER("milliseconds",
+                        (clock_monotonic_microseconds() - follow->action_started_at) / MICROSECONDS_PER_MILLISECOND));
+    follow->notice = NOTICE_NONE;
+    note_problem(follow, NULL);
+}
+
+static void on_action_end(void *userdata, enum follow_action_end end, const char *what, int error, const char *text)
+{
+    struct follow *follow = userdata;
+
+    if (end == FOLLOW_ACTION_FAILED)
+        note_failure(follow, what, error, text);
+    else
+        note_success(follow, end);
+    follow->must_look_again = true; /* what others did meanwhile */
+    end_look(follow);
+}
+
+/* --- the follower has to join ---------------------------------------------------------------------------- */
 
 /* Somebody else has the follower's address, and nothing has changed since. */
 static bool has_given_up(struct follow *follow)
@@ -151,11 +249,11 @@ static bool has_given_up(struct follow *follow)
         log_error("giving up until an endpoint comes or goes: the follower's address is in use",
                   LOG_TEXT("container", follow->follower.name),
                   LOG_TEXT("network", follow->configuration->follow.network), LOG_NUMBER("tries", ADDRESS_TRIES));
-    follow_note_problem(follow, "not on the network that it is to stay on: its address there is in use");
+    note_problem(follow, "not on the network that it is to stay on: its address there is in use");
     return true;
 }
 
-static void wait_until_settled(struct follow *follow)
+static struct verdict wait_until_settled(struct follow *follow)
 {
     uint64_t now = clock_monotonic_microseconds();
     uint64_t next = UINT64_MAX;
@@ -167,13 +265,10 @@ static void wait_until_settled(struct follow *follow)
     switch (settle_look(&follow->settle, &follow->times, now, follow->network.foreign_count, &next)) {
     case SETTLE_SETTLED:
         if (now < follow->settle.begins + follow->times.limit)
-            ask_for_fixed_addresses(follow);
-        else
-            follow_rejoin(follow, "somebody with a fixed address has not come, and the time is over");
-        return;
+            return (struct verdict){.kind = VERDICT_ASK_WHO_COMES};
+        return (struct verdict){VERDICT_REJOIN, "somebody with a fixed address has not come, and the time is over"};
     case SETTLE_EXPIRED:
-        follow_rejoin(follow, "the network has not settled, and the time is over");
-        return;
+        return (struct verdict){VERDICT_REJOIN, "the network has not settled, and the time is over"};
     case SETTLE_UNSETTLED:
     default:
         if (is_news(follow, NOTICE_SETTLING))
@@ -181,25 +276,21 @@ static void wait_until_settled(struct follow *follow)
                      LOG_TEXT("container", follow->follower.name),
                      LOG_TEXT("network", follow->configuration->follow.network),
                      LOG_TEXT("network_id", follow->network.id), LOG_TEXT("was_on", follow->endpoint.network_id));
-        follow_wake(follow, next);
-        follow_end_look(follow);
+        wake(follow, next);
+        return (struct verdict){.kind = VERDICT_WAIT};
     }
 }
 
-static void judge_absent(struct follow *follow)
+static struct verdict judge_absent(struct follow *follow)
 {
     if (follow->is_released && follow->network.foreign_count == 0) {
         if (is_news(follow, NOTICE_RELEASED))
             log_info("waiting for somebody else on the network",
                      LOG_TEXT("network", follow->configuration->follow.network));
-        follow_end_look(follow);
-        return;
+        return (struct verdict){.kind = VERDICT_WAIT};
     }
     follow->is_released = false;
-    if (has_given_up(follow))
-        follow_end_look(follow);
-    else
-        wait_until_settled(follow);
+    return has_given_up(follow) ? (struct verdict){.kind = VERDICT_WAIT} : wait_until_settled(follow);
 }
 
 /* --- a look ---------------------------------------------------------------------------------------------- */
@@ -215,23 +306,21 @@ static bool is_restart_due(const struct follow *follow)
            follow->network.created <= clock_real_nanoseconds();
 }
 
-static void judge_present(struct follow *follow)
+static struct verdict judge_present(struct follow *follow)
 {
     follow->settle = (struct settle){0};
     follow->address_tries = 0;
     follow->may_be_alone = follow->may_be_alone && follow->network.foreign_count == 0;
-    if (follow->follower.is_running && follow->network.foreign_count == 0 && !follow->may_be_alone) {
-        follow_leave(follow);
-    } else if (endpoint_prevented_start(&follow->follower)) {
-        follow_restart(follow, "Docker could not start it without the network");
-    } else if (is_restart_due(follow)) {
-        follow_restart(follow, "it was started before the network was made");
-    } else {
-        follow->attempts = (struct memory_entry){0};
-        follow->notice = NOTICE_NONE;
-        follow_note_problem(follow, NULL);
-        follow_end_look(follow);
-    }
+    if (follow->follower.is_running && follow->network.foreign_count == 0 && !follow->may_be_alone)
+        return (struct verdict){.kind = VERDICT_LEAVE};
+    if (endpoint_prevented_start(&follow->follower))
+        return (struct verdict){VERDICT_RESTART, "Docker could not start it without the network"};
+    if (is_restart_due(follow))
+        return (struct verdict){VERDICT_RESTART, "it was started before the network was made"};
+    follow->attempts = (struct memory_entry){0};
+    follow->notice = NOTICE_NONE;
+    note_problem(follow, NULL);
+    return (struct verdict){.kind = VERDICT_WAIT};
 }
 
 /* Whatever was tried and waited for belongs to another network. */
@@ -278,13 +367,13 @@ static void on_network(void *userdata, int error, const char *text)
     const char *name = follow->configuration->follow.network;
     const char *reason = text;
 
-    if (!follow_is_answered(follow, error, text))
+    if (!session_check_answer(follow->session, error, text))
         return;
     if (error == -ENOENT) {
         follow->network_id[0] = '\0';
         if (is_news(follow, NOTICE_NO_NETWORK))
             log_info("waiting for the network", LOG_TEXT("network", name));
-        follow_end_look(follow);
+        end_look(follow);
         return;
     }
     if (error == 0)
@@ -292,21 +381,17 @@ static void on_network(void *userdata, int error, const char *text)
     if (error < 0) {
         if (is_news(follow, NOTICE_ODD_NETWORK))
             log_error("the network cannot be looked at", LOG_TEXT("network", name), LOG_ERROR_TEXT(reason));
-        follow_end_look(follow);
+        end_look(follow);
         return;
     }
     note_network(follow);
     endpoint_read(&follow->follower, name, &follow->endpoint);
     error = remember_configuration(follow);
     if (error < 0)
-        follow_check_sent(follow, error);
-    else if (is_present(follow))
-        judge_present(follow);
+        session_check_sent(follow->session, error);
     else
-        judge_absent(follow);
+        carry_out(follow, is_present(follow) ? judge_present(follow) : judge_absent(follow));
 }
-
-static void find_follower(struct follow *follow);
 
 static void on_follower(void *userdata, int error, const char *text)
 {
@@ -314,11 +399,11 @@ static void on_follower(void *userdata, int error, const char *text)
     const char *reason = text;
     bool was_known = follow->follower_id[0] != '\0';
 
-    if (!follow_is_answered(follow, error, text))
+    if (!session_check_answer(follow->session, error, text))
         return;
     if (error == -ENOENT && was_known) { /* recreated, maybe */
         follow->follower_id[0] = '\0';
-        find_follower(follow);
+        follow_lists_find_follower(&follow->lists);
         return;
     }
     if (error == 0)
@@ -336,61 +421,23 @@ static void on_follower(void *userdata, int error, const char *text)
                       LOG_ERROR_TEXT(reason));
     } else {
         memcpy(follow->follower_id, follow->follower.id, sizeof(follow->follower_id));
-        follow_check_sent(follow, docker_client_inspect_network_whole(session_client(follow->session),
-                                                                      follow->configuration->follow.network,
-                                                                      &follow->network.document, on_network, follow));
+        session_check_sent(follow->session, docker_client_inspect_network_whole(
+                                                session_client(follow->session), follow->configuration->follow.network,
+                                                &follow->network.document, on_network, follow));
         return;
     }
-    follow_end_look(follow);
+    end_look(follow);
 }
 
 static void ask_for_follower(struct follow *follow, const char *reference)
 {
-    follow_check_sent(follow, docker_client_inspect_whole(session_client(follow->session), reference,
-                                                          &follow->follower.document, on_follower, follow));
+    session_check_sent(follow->session, docker_client_inspect_whole(session_client(follow->session), reference,
+                                                                    &follow->follower.document, on_follower, follow));
 }
 
-/* Not one of `docker compose run`. */
-static void on_service_container(void *userdata, const struct docker_container *container)
+static void on_follower_found(void *userdata, const char *reference)
 {
-    struct follow *follow = userdata;
-    const struct docker_label *one_off = &container->labels[0];
-
-    if (one_off->is_present && strcmp(one_off->text, "True") == 0)
-        return;
-    if (follow->found_id[0] != '\0' && (follow->found_is_running || !container->is_running))
-        return;
-    memcpy(follow->found_id, container->id, sizeof(follow->found_id));
-    follow->found_is_running = container->is_running;
-}
-
-static void on_service(void *userdata, int error, const char *text)
-{
-    struct follow *follow = userdata;
-
-    if (error < 0)
-        session_fail(follow->session, text);
-    else
-        ask_for_follower(follow, follow->found_id[0] ? follow->found_id : follow->configuration->follow.target);
-}
-
-/* A service of our own project, where that is known; if there is none, a container of that name. */
-static void find_follower(struct follow *follow)
-{
-    static const struct docker_label_names labels = {.names = {"com.docker.compose.oneoff"}, .count = 1};
-    const char *filters[] = {follow->project_filter, follow->service_filter};
-    const struct docker_container_query query = {
-        .labels = filters,
-        .label_count = ARRAY_LENGTH(filters),
-        .in_any_state = true,
-    };
-    const struct docker_container_handlers handlers = {on_service_container, on_odd_container, on_service, follow};
-
-    follow->found_id[0] = '\0';
-    if (follow->configuration->project[0] == '\0')
-        ask_for_follower(follow, follow->configuration->follow.target);
-    else
-        follow_check_sent(follow, docker_client_list(session_client(follow->session), &query, &labels, &handlers));
+    ask_for_follower(userdata, reference);
 }
 
 static void look(struct follow *follow)
@@ -407,7 +454,7 @@ static void look(struct follow *follow)
     if (follow->follower_id[0])
         ask_for_follower(follow, follow->follower_id);
     else
-        find_follower(follow);
+        follow_lists_find_follower(&follow->lists);
 }
 
 static int on_look_time(sd_event_source *source, uint64_t planned, void *userdata)
@@ -480,14 +527,6 @@ int follow_link_control(struct follow *follow, int fd)
     return findings_sender_link(follow->findings, fd);
 }
 
-static int make_filter(const char *label, const char *value, char **ret)
-{
-    if (asprintf(ret, "%s=%s", label, value) >= 0)
-        return 0;
-    *ret = NULL;
-    return -ENOMEM;
-}
-
 int follow_new(sd_event *event, struct session *session, const struct message_configure_keeper *configuration,
                struct follow **ret)
 {
@@ -502,9 +541,21 @@ int follow_new(sd_event *event, struct session *session, const struct message_co
         .steady = configuration->follow.steady_milliseconds * MICROSECONDS_PER_MILLISECOND,
         .limit = configuration->follow.settle_limit_milliseconds * MICROSECONDS_PER_MILLISECOND,
     };
-    result = make_filter("com.docker.compose.project", configuration->project, &follow->project_filter);
-    if (result == 0)
-        result = make_filter("com.docker.compose.service", configuration->follow.target, &follow->service_filter);
+    follow->lists = (struct follow_lists){.session = session,
+                                          .configuration = configuration,
+                                          .on_follower = on_follower_found,
+                                          .on_awaited = on_awaited_found,
+                                          .userdata = follow};
+    follow->action = (struct follow_action){
+        .session = session,
+        .configuration = configuration,
+        .follower = &follow->follower,
+        .endpoint = &follow->endpoint,
+        .network = &follow->network,
+        .on_end = on_action_end,
+        .userdata = follow,
+    };
+    result = follow_lists_prepare(&follow->lists);
     if (result == 0)
         result = add_timer(event, &follow->poll_timer, on_poll_time, follow);
     if (result >= 0)
@@ -525,8 +576,7 @@ struct follow *follow_free(struct follow *follow)
     (void)findings_sender_free(follow->findings);
     sd_event_source_disable_unref(follow->poll_timer);
     sd_event_source_disable_unref(follow->look_timer);
-    free(follow->project_filter);
-    free(follow->service_filter);
+    follow_lists_release(&follow->lists);
     free(follow->configured);
     free(follow);
     return NULL;
