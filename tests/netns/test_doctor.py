@@ -32,7 +32,7 @@ def scratch():
 
 @pytest.fixture
 def engine(scratch):
-    made = fake_engine.on_unix_socket(scratch / "docker.sock")
+    made = fake_engine.FakeEngine.on_unix_socket(scratch / "docker.sock")
     yield made
     made.close()
 

@@ -30,7 +30,7 @@ def supervision(build):
 
 @pytest.fixture
 def engine(supervision):
-    with contextlib.closing(fake_engine.on_unix_socket(supervision.docker_socket)) as made:
+    with contextlib.closing(fake_engine.FakeEngine.on_unix_socket(supervision.docker_socket)) as made:
         target = made.add(TARGET, project="mailcow")
         made.add(NAME, joined=target, labels={"anchord.target": TARGET})
         yield made
@@ -85,7 +85,7 @@ def test_status_shows_what_is_not_repaired(supervision, engine):
 
 def test_the_external_rebinder_as_a_whole(supervision):
     """LIFE-5, SPEC 1, 8: its variables reach the keeper; status shows why the follower is not where it belongs."""
-    with contextlib.closing(fake_engine.on_unix_socket(supervision.docker_socket)) as engine:
+    with contextlib.closing(fake_engine.FakeEngine.on_unix_socket(supervision.docker_socket)) as engine:
         engine.make_network("bus")
         engine.add("guest", project="peer", networks={"bus": {}})
         engine.add("monitor")
@@ -142,7 +142,7 @@ def test_without_a_project_it_refuses(supervision):
 
 def test_life5_an_external_rebinder_needs_no_project(supervision):
     """Its target is a container's name then; white space around a value does not count, and no backoff is one."""
-    with contextlib.closing(fake_engine.on_unix_socket(supervision.docker_socket)) as engine:
+    with contextlib.closing(fake_engine.FakeEngine.on_unix_socket(supervision.docker_socket)) as engine:
         engine.make_network("bus")
         engine.add("guest", project="peer", networks={"bus": {}})
         engine.add("monitor", project="other")

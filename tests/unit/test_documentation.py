@@ -9,13 +9,9 @@ import re
 import subprocess
 import sys
 
+from lab import variables
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def program_variables(program):
-    """{name: default}"""
-    text = subprocess.run([program, "config", "--help"], check=True, capture_output=True, text=True).stdout
-    return dict(re.findall(r"^  ([A-Z_]+) .*\n +default: (.*)$", text, re.M))
 
 
 def manual_variables():
@@ -29,7 +25,7 @@ def markdown_variables():
 
 
 def main():
-    expected = program_variables(sys.argv[1])
+    expected = variables.of_program(sys.argv[1])
     assert len(expected) >= 11, "the program's help was not understood"
     status = 0
     for name, found in (("anchord.7", manual_variables()), ("docs/configuration.md", markdown_variables())):

@@ -13,21 +13,13 @@ import sys
 import tempfile
 import time
 
-import yaml
+from lab import override
 
 PROGRAM = pathlib.Path(sys.argv[1])
 PORT = {"target": 80, "published": "80", "protocol": "tcp"}
 ODD = ["", "yes", "null", "~", "1.5", "0x1f", "- a", "{a: b}", "a: b", "#", "a #b", "!reset x", "&a", "*a", "'", '"', "\\",
        "\\n", "\n", "\r\n", "\t", " a ", "%a", "@a", "`", "$${X}", "é", "\x85", "\u2028", "\ufeff", "\U0001f600", "\x7f",
        "\x1b[31m", "---", "...", "a\nservices:\n  evil: {}"]
-
-
-class Loader(yaml.SafeLoader):
-    """Compose's two tags; everything else is plain YAML."""
-
-
-Loader.add_constructor("!reset", lambda loader, node: None)
-Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node, deep=True))
 
 
 def project(**services):
@@ -47,7 +39,7 @@ def test_every_string_reads_back():
     result = run(project(web={"networks": {"default": None}, "ports": ports}))
     assert result.returncode == 0, result.stderr
     assert result.stdout.isascii() and result.stderr.isascii()
-    found = yaml.load(result.stdout, Loader)
+    found = override.read(result.stdout)
     assert set(found) == {"services", "networks"}
     assert set(found["services"]) == {"web", "network-anchor"}
     assert [port["protocol"] for port in found["services"]["web"]["ports"]] == texts
@@ -57,7 +49,7 @@ def test_every_name_is_a_string():
     names = ["yes", "null", "1", "1.5", "0o17", "-", ".", "_", "a.b", "on", "2001-01-01"]
     result = run(project(**{name: {"ports": [PORT | {"published": str(80 + i)}]} for i, name in enumerate(names)}))
     assert result.returncode == 0, result.stderr
-    assert set(names) < set(yaml.load(result.stdout, Loader)["services"])
+    assert set(names) < set(override.read(result.stdout)["services"])
 
 
 def test_bad_input_says_where():
@@ -84,7 +76,7 @@ def test_bad_options_are_named():
 def test_options_reach_the_file():
     result = run(project(a={"ports": [PORT]}), "--address", "fd00::5,192.0.2.5", "--lan", "my_lan", "--dhcp", "--image",
                  "registry.example:5000/anchord@sha256:00", "--subnet", "10.31.7.9/24,fd31:7::/64")
-    found = yaml.load(result.stdout, Loader)
+    found = override.read(result.stdout)
     anchor = found["services"]["network-anchor"]
     assert anchor["image"] == "registry.example:5000/anchord@sha256:00"
     assert anchor["environment"]["ANCHORD_ADDRESS_MODE"] == "dhcp-refresh" and "NET_BIND_SERVICE" in anchor["cap_add"]
@@ -102,7 +94,7 @@ def test_the_output_file_survives_bad_input(directory):
     assert run("{", "--output", target).returncode == 2 and len(target.read_text()) == 100000
     result = run(project(a={"ports": [PORT]}), "--output", target)
     assert result.returncode == 0 and not result.stdout
-    assert yaml.load(target.read_text(), Loader)["services"]["a"]["labels"] == {"anchord.expose": "tcp/80"}
+    assert override.read(target.read_text())["services"]["a"]["labels"] == {"anchord.expose": "tcp/80"}
     assert run(project(a={}), "--output", directory / "no" / "such").returncode == 2
     assert run(project(a={"ports": [PORT]}), "--check", target).returncode == 0
     changed = run(project(a={"ports": [PORT | {"target": 81}]}), "--check", target)

@@ -10,9 +10,7 @@ import pathlib
 import subprocess
 import sys
 
-import yaml
-
-from test_wrap import Loader
+from lab import override
 
 PROGRAM = pathlib.Path(sys.argv[1])
 NETWORKS = {"default": {"name": "demo_default", "ipam": {}}, "back": {"name": "demo_back", "ipam": {}},
@@ -43,7 +41,7 @@ class Wrapped:
         self.text = result.stdout
         self.said = [line.removeprefix("anchord wrap: ") for line in result.stderr.splitlines()]
         assert all(line.removeprefix("note: ") in self.text for line in self.said), "the file says it, too"
-        found = yaml.load(result.stdout, Loader)
+        found = override.read(result.stdout)
         self.services = {name: found["services"].get(name) for name in services}
 
     def label(self, name):

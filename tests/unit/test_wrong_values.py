@@ -12,7 +12,7 @@ import subprocess
 import sys
 import unicodedata
 
-from test_documentation import program_variables
+from lab.variables import of_program
 
 LONG = "x" * 300
 DURATIONS = ("x", "-1s", "0", "0s", "1.s", ".5s", "5 m", "5mm", "10m5x", "99999999999999999999", "9999999h", "30s\n", "\x1b[31m")
@@ -114,7 +114,7 @@ def raw_controls(program):
 
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
-    present = program_variables(program)
+    present = of_program(program)
     failures = [f"{name}: no wrong value is known" for name in present if name not in WRONG]
     failures += [f"{name}: the program has no such variable" for name in WRONG if name not in present]
     failures += filter(None, (refusal(program, name, value) for name, values in WRONG.items() for value in values))

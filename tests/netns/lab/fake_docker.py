@@ -174,17 +174,9 @@ class FakeDocker:
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
-        buffer = b""
         try:
-            while True:
-                while b"\r\n\r\n" not in buffer:
-                    received = connection.recv(65536)
-                    if not received:
-                        return
-                    buffer += received
-                head, _, buffer = buffer.partition(b"\r\n\r\n")
-                method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
-                self.answer(connection, method, path)
+            for method, path, body in requests(connection):
+                self.answer(connection, method, path, body)
         except OSError:  # the client or the test ended it
             pass
         finally:
@@ -192,8 +184,8 @@ class FakeDocker:
                 self.connections.discard(connection)
             connection.close()
 
-    def answer(self, connection, method, path):
-        assert method == "GET", method
+    def answer(self, connection, method, path, body):
+        assert method == "GET" and not body, method
         with self.lock:
             self.requests.append(path)
             handlers = [handler for part, handler in self.misbehave.items() if part in path]
@@ -269,6 +261,30 @@ def is_wanted(event, filters):
             (not filters.get("type") or event.get("Type") in filters["type"]) and
             (not filters.get("network") or actor.get("ID") in filters["network"]) and
             has_labels(actor.get("Attributes") or {}, filters))
+
+
+def requests(connection):
+    """Method, path and body of each request of a connection, until its end."""
+    buffer = b""
+    while True:
+        while b"\r\n\r\n" not in buffer:
+            received = connection.recv(65536)
+            if not received:
+                return
+            buffer += received
+        head, _, buffer = buffer.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        method, path, _ = lines[0].split(" ")
+        headers = {key.lower(): value for key, value in (line.split(": ", 1) for line in lines[1:] if ": " in line)}
+        length = int(headers.get("content-length", 0))
+        while len(buffer) < length:
+            received = connection.recv(65536)
+            if not received:
+                return
+            buffer += received
+        body, buffer = buffer[:length], buffer[length:]
+        assert not body or headers["content-type"] == "application/json", headers
+        yield method, path, body
 
 
 def send(connection, status, body, content_type="application/json"):

@@ -7,7 +7,6 @@ with a host name. `barrier` lets a test stop the world before or after any call.
 
 import copy
 import json
-import socket
 import time
 import urllib.parse
 
@@ -132,38 +131,12 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
 
     # The API.
 
-    def serve(self, connection):
-        buffer = b""
-        try:
-            while True:
-                while b"\r\n\r\n" not in buffer:
-                    received = connection.recv(65536)
-                    if not received:
-                        return
-                    buffer += received
-                head, _, buffer = buffer.partition(b"\r\n\r\n")
-                lines = head.decode().split("\r\n")
-                method, path, _ = lines[0].split(" ")
-                headers = {key.lower(): value for key, value in (line.split(": ", 1) for line in lines[1:] if ": " in line)}
-                length = int(headers.get("content-length", 0))
-                while len(buffer) < length:
-                    buffer += connection.recv(65536)
-                body, buffer = buffer[:length], buffer[length:]
-                assert not body or headers["content-type"] == "application/json", headers
-                self.answer_whole(connection, method, path, body)
-        except OSError:  # the client or the test ended it
-            pass
-        finally:
-            with self.lock:
-                self.connections.discard(connection)
-            connection.close()
-
-    def answer_whole(self, connection, method, path, body):
+    def answer(self, connection, method, path, body):
         parsed = urllib.parse.urlsplit(path)
         resource = parsed.path.removeprefix("/v1.51").removeprefix("/v1.41")
         if method == "GET" and not (resource.startswith("/containers/") and resource.endswith("/json")) \
                 and not resource.startswith("/networks/"):
-            self.answer(connection, method, path)
+            super().answer(connection, method, path, body)
             return
         if method in self.denied or resource.split("/")[1] in self.denied:
             fake_docker.send(connection, 403, b"<html>", "text/html")
@@ -277,11 +250,3 @@ class FakeEngine(fake_networks.FakeNetworks, fake_docker.FakeDocker):
     def on_restart(self, record, query, body):
         self.on_stop(record, query, body)
         return self.on_start(record, query, body)
-
-
-def on_unix_socket(path):
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o666)
-    listener.listen()
-    return FakeEngine(listener)

@@ -41,7 +41,7 @@ class KeeperLab:
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="anchord-keeper-"))
         self.scratch.chmod(0o755)
         self.stack = contextlib.ExitStack()
-        self.engine = fake_engine.on_unix_socket(self.scratch / "docker.sock")
+        self.engine = fake_engine.FakeEngine.on_unix_socket(self.scratch / "docker.sock")
 
     def start(self, **configuration):
         keeper = Keeper(self.build, self.scratch)
