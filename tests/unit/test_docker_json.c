@@ -418,51 +418,6 @@ static void events_have_a_limit(void **state)
     assert_int_equal(feed_event(DOCKER_EVENT_LENGTH_MAX + 2), -EMSGSIZE);
 }
 
-static int negotiate(const char *text, struct docker_version *version)
-{
-    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
-    const char *reason = NULL;
-    int result;
-
-    assert_int_equal(docker_parser_new_version(version, &parser), 0);
-    result = feed(parser, text, strlen(text), 3);
-    return result < 0 ? result : docker_version_negotiate(version, &reason);
-}
-
-static void the_api_version_is_negotiated(void **state)
-{
-    struct docker_version version;
-
-    (void)state;
-    assert_int_equal(negotiate("{\"Version\":\"28.5.2\",\"ApiVersion\":\"1.51\",\"MinAPIVersion\":\"1.24\"}", &version),
-                     0);
-    assert_int_equal(version.api_negotiated, 51);
-    assert_string_equal(version.engine, "28.5.2");
-    assert_int_equal(negotiate("{\"ApiVersion\":\"1.41\"}", &version), 0);
-    assert_int_equal(version.api_negotiated, DOCKER_API_OLDEST);
-    assert_int_equal(negotiate("{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.57\"}", &version), 0);
-    assert_int_equal(version.api_negotiated, DOCKER_API_NEWEST);
-    assert_int_equal(negotiate("{\"ApiVersion\":\"1.99\",\"MinAPIVersion\":\"1.58\"}", &version), -EPROTONOSUPPORT);
-    assert_int_equal(negotiate("{\"ApiVersion\":\"1.41\",\"MinAPIVersion\":\"1.48\"}", &version), -EPROTONOSUPPORT);
-    assert_int_equal(negotiate("{\"ApiVersion\":\"1.40\"}", &version), -EPROTONOSUPPORT);
-    assert_int_equal(negotiate("{\"ApiVersion\":\"2.0\"}", &version), -EBADMSG);
-    assert_int_equal(negotiate("{\"ApiVersion\":\"1.\"}", &version), -EBADMSG);
-    assert_int_equal(negotiate("{}", &version), -EBADMSG);
-}
-
-static void an_error_answer_says_why(void **state)
-{
-    char text[16];
-
-    (void)state;
-    docker_error_message("{\"message\":\"no such\"}", 21, text, sizeof(text));
-    assert_string_equal(text, "no such");
-    docker_error_message("{\"message\":\"longer than the text\"}", 34, text, sizeof(text));
-    assert_string_equal(text, "longer than the");
-    docker_error_message("<html>", 6, text, sizeof(text));
-    assert_string_equal(text, "");
-}
-
 static void docker_host_is_a_path_or_a_name(void **state)
 {
     struct docker_host host;
@@ -535,8 +490,6 @@ int main(void)
         cmocka_unit_test(other_documents_are_no_list),
         cmocka_unit_test(events_may_be_split_at_every_byte),
         cmocka_unit_test(events_have_a_limit),
-        cmocka_unit_test(the_api_version_is_negotiated),
-        cmocka_unit_test(an_error_answer_says_why),
         cmocka_unit_test(docker_host_is_a_path_or_a_name),
         cmocka_unit_test(other_docker_hosts_are_refused),
     };

@@ -101,10 +101,37 @@ static void a_network_names_who_is_attached(void **state)
     assert_int_equal(list.items[1].address4.family, IP_FAMILY_NONE);
 }
 
+/* What is odd about one address is not made good by the other. */
+static void one_odd_address_of_who_is_attached_is_enough(void **state)
+{
+    static const char *const odd[] = {
+        "\"IPv4Address\":\"x\",\"IPv6Address\":\"fd30::9/64\"",
+        "\"IPv4Address\":\"172.30.0.9/24\",\"IPv6Address\":\"x\"",
+        "\"IPv6Address\":\"x\",\"IPv4Address\":\"172.30.0.9/24\"",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(odd); i++) {
+        CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+        struct attached_list list = {0};
+        struct docker_network network;
+        char text[512];
+
+        (void)snprintf(
+            text, sizeof(text),
+            "{\"Name\":\"transit\",\"Id\":\"" ID_N "\",\"Internal\":false,\"Containers\":{\"" ID_A "\":{%s}}}", odd[i]);
+        assert_int_equal(docker_parser_new_network(&network, keep_attached, &list, &parser), 0);
+        assert_int_equal(feed(parser, text), 0);
+        assert_int_equal(list.count, 0);
+        assert_false(network.is_internal);
+    }
+}
+
 #define SUBNET "{\"Subnet\":\"10.0.0.0/24\"}"
 
 static void a_network_that_makes_no_sense_is_refused(void **state)
 {
+    static const char *const nameless[] = {"{\"Name\":\"transit\"}", "{\"Id\":\"" ID_N "\"}", "{}", "[]"};
     struct docker_network network;
 
     (void)state;
@@ -116,6 +143,12 @@ static void a_network_that_makes_no_sense_is_refused(void **state)
     assert_int_equal(parse_network("{\"Subnet\":\"10.0.0.0/24\",\"Gateway\":\"fd00::1\"}", &network), -EBADMSG);
     assert_int_equal(parse_network("{\"Subnet\":\"10.0.0.0/24\",\"Gateway\":\"x\"}", &network), -EBADMSG);
     assert_int_equal(parse_network("", &network), 0); /* `none` and `host` have no subnet */
+    for (size_t i = 0; i < ARRAY_LENGTH(nameless); i++) {
+        CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+
+        assert_int_equal(docker_parser_new_network(&network, NULL, NULL, &parser), 0);
+        assert_int_equal(feed(parser, nameless[i]), -EBADMSG);
+    }
 }
 
 int main(void)
@@ -123,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_has_subnets_and_gateways),
         cmocka_unit_test(a_network_names_who_is_attached),
+        cmocka_unit_test(one_odd_address_of_who_is_attached_is_enough),
         cmocka_unit_test(a_network_that_makes_no_sense_is_refused),
     };
 

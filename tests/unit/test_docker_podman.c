@@ -187,32 +187,6 @@ static void an_auxiliary_gateway_counts_more_than_a_label(void **state)
     assert_string_equal(ip_address_format(&network.subnets[0].auxiliary_gateway, text), "10.0.0.2");
 }
 
-/* Docker Engine calls its own component "Engine". */
-static void podman_is_known_by_its_component(void **state)
-{
-    static const char *const texts[] = {
-        "{\"Platform\":{\"Name\":\"Docker Engine - Community\"},\"Components\":[{\"Name\":\"Engine\",\"Version\":"
-        "\"28.5.2\"}],\"Version\":\"28.5.2\",\"ApiVersion\":\"1.51\",\"MinAPIVersion\":\"1.24\"}",
-        "{\"Platform\":{\"Name\":\"linux/amd64/debian-unknown\"},\"Components\":[{\"Name\":\"Podman "
-        "Engine\",\"Version\":"
-        "\"5.8.6\",\"Details\":{\"APIVersion\":\"5.8.6\",\"MinAPIVersion\":\"4.0.0\"}},{\"Name\":\"Conmon\","
-        "\"Version\":"
-        "\"conmon version 2.1.13, commit: unknown\"}],\"Version\":\"5.8.6\",\"ApiVersion\":\"1.44\",\"MinAPIVersion\":"
-        "\"1.24\"}",
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
-        CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
-        struct docker_version version;
-
-        assert_int_equal(docker_parser_new_version(&version, &parser), 0);
-        assert_int_equal(feed(parser, texts[i]), 0);
-        assert_int_equal(version.is_podman, i == 1);
-        assert_int_equal(version.api, i == 1 ? 44 : 51);
-    }
-}
-
 /* Docker names it where the network was made with --ip-range, and may leave it empty (WALL-5). */
 static void a_network_may_have_a_range(void **state)
 {
@@ -244,7 +218,6 @@ int main(void)
         cmocka_unit_test(a_network_event_names_the_container),
         cmocka_unit_test(labels_name_the_gateways_of_a_network),
         cmocka_unit_test(an_auxiliary_gateway_counts_more_than_a_label),
-        cmocka_unit_test(podman_is_known_by_its_component),
         cmocka_unit_test(a_network_may_have_a_range),
     };
 

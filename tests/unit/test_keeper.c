@@ -27,6 +27,10 @@ static void dockers_times_are_read_to_the_nanosecond(void **state)
     assert_int_equal(other, UINT64_C(1763826000000000000));
     assert_int_equal(docker_time_parse("0001-01-01T00:00:00Z", &other), 0);
     assert_int_equal(other, 0); /* never */
+    assert_int_equal(docker_time_parse("1970-01-01T00:00:00.5Z", &other), 0);
+    assert_int_equal(other, 0);
+    assert_int_equal(docker_time_parse("2025-11-22T15:40:00.050Z", &other), 0);
+    assert_int_equal(other, UINT64_C(1763826000050000000));
     assert_int_equal(docker_time_parse("", &other), -EINVAL);
     assert_int_equal(docker_time_parse("2025-11-22T16:40:00+01:00", &other), 0); /* Podman's */
     assert_int_equal(other, UINT64_C(1763826000000000000));
