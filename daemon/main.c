@@ -99,7 +99,7 @@ static int run_doctor(int argc, char **argv)
 {
     (void)argc;
     configuration_load("network-anchor", (const char *const *)environ, &configuration);
-    return doctor_command(&configuration, argv);
+    return program_command_doctor(&configuration, argv);
 }
 
 static const struct command {
@@ -110,12 +110,12 @@ static const struct command {
 } commands[] = {
     {"config", show_configuration, true, NULL},
     {"doctor", run_doctor, true, NULL},
-    {"healthcheck", healthcheck_command, false,
+    {"healthcheck", status_command_healthcheck, false,
      "Usage: anchord healthcheck\n"
      "\n"
      "Prints `ready` and ends with 0, or prints each condition that does not hold and ends with 1.\n"
      "Asks the control socket, never TCP."},
-    {"ruleset", ruleset_command, false,
+    {"ruleset", program_command_ruleset, false,
      "Usage: anchord ruleset\n"
      "\n"
      "Prints the tables ip anchord_v4 and ip6 anchord_v6, and anchord_skeleton, which keeps the namespace\n"
@@ -135,7 +135,7 @@ static const struct command {
      "Exit status 0; 1: it does not answer; 3: none runs here."},
     {"version", print_version, false, "Usage: anchord version\n\nPrints version and commit."},
     {"--version", print_version, false, NULL},
-    {"wrap", wrap_command, true, NULL},
+    {"wrap", program_command_wrap, true, NULL},
     {"--help", print_help, false, NULL},
     {"help", print_help, false, NULL},
 };
@@ -250,7 +250,7 @@ static int make_dhcp_files(int *ret_listener)
 static int open_gate_sockets(struct gate_sockets *ret)
 {
     const char *path = NULL;
-    int result = gate_sockets_open(&configuration, ret, &path);
+    int result = gate_worker_open_sockets(&configuration, ret, &path);
 
     if (result == -EROFS || result == -EACCES || result == -ENOENT)
         log_error("no place for the gate's sockets, through which Docker is asked: add the line to the service in "
@@ -276,7 +276,7 @@ static int run_role(const char *argument, char **words)
 {
     CLEANUP_FD int lease_listener = -1;
     CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1, -1};
-    CLEANUP(gate_sockets_close) struct gate_sockets gate_sockets = {.listeners = {-1, -1}};
+    CLEANUP(gate_worker_close_sockets) struct gate_sockets gate_sockets = {.listeners = {-1, -1}};
     const char *step = NULL;
     int result;
 
@@ -291,7 +291,7 @@ static int run_role(const char *argument, char **words)
         open_raw_sockets(&raw_sockets);
     if (configuration_has_dhcp(&configuration) && make_dhcp_files(&lease_listener) < 0)
         return EXIT_STATUS_CONFIGURATION;
-    if (gate_is_used(&configuration) && open_gate_sockets(&gate_sockets) < 0)
+    if (gate_worker_is_used(&configuration) && open_gate_sockets(&gate_sockets) < 0)
         return EXIT_STATUS_CONFIGURATION;
     result = privileges_restrict_supervisor(supervisor_needs(), &step);
     if (result < 0) {
@@ -303,7 +303,7 @@ static int run_role(const char *argument, char **words)
         return service_anchor_run(&configuration);
     }
     if (configuration_is_rebinder(&configuration)) {
-        log_info("rebinder starting", LOG_TEXT("role", role_to_string(configuration.role)),
+        log_info("rebinder starting", LOG_TEXT("role", configuration_role_to_string(configuration.role)),
                  LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT),
                  LOG_TEXT("project", configuration.project));
         return rebinder_run(&configuration, &gate_sockets);
@@ -328,7 +328,7 @@ static const char *nearest_word(const char *word)
     size_t least = MISTYPED_LETTERS_MAX + 1;
 
     for (size_t i = 0; i < ROLE_MAX_ + ARRAY_LENGTH(commands); i++) {
-        const char *name = i < ROLE_MAX_ ? role_to_string((enum role)i) : commands[i - ROLE_MAX_].name;
+        const char *name = i < ROLE_MAX_ ? configuration_role_to_string((enum role)i) : commands[i - ROLE_MAX_].name;
         size_t distance = text_edit_distance(word, name);
 
         if (distance < least && distance < strlen(name)) {
@@ -350,7 +350,7 @@ static void print_unknown_word(const char *word)
         (void)fprintf(stderr, "; did you mean %s?", nearest);
     (void)fputs("\n  roles:", stderr);
     for (size_t i = 0; i < ROLE_MAX_; i++)
-        (void)fprintf(stderr, " %s", role_to_string((enum role)i));
+        (void)fprintf(stderr, " %s", configuration_role_to_string((enum role)i));
     (void)fputs("\n  commands:", stderr);
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
         if (commands[i].name[0] != '-')
@@ -371,7 +371,7 @@ static int run_role_of(char **words)
         (void)fprintf(stderr, "anchord: unknown argument %s; see anchord --help\n", *unknown);
         return EXIT_STATUS_CONFIGURATION;
     }
-    if (word && parse_role(*word, &role))
+    if (word && configuration_parse_role(*word, &role))
         print_unknown_word(*word);
     return run_role(word ? *word : NULL, words);
 }

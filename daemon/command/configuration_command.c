@@ -23,7 +23,7 @@ static const char *source_text(const struct configuration_variable *variable, co
 
 static bool is_shown(const struct configuration *configuration, const struct configuration_variable *variable)
 {
-    return configuration_concerns(variable, configuration->role);
+    return configuration_variables_concern(variable, configuration->role);
 }
 
 static void show_value(const char *name, const char *text, const char *source)

@@ -71,12 +71,13 @@ int control_client_open(sd_bus **ret)
     return 0;
 }
 
-const struct status_cell *status_cell(const struct status *status, enum status_list list, size_t row, size_t column)
+const struct control_client_cell *control_client_cell(const struct status *status, enum status_list list, size_t row,
+                                                      size_t column)
 {
     return &status->lists[list].cells[row * strlen(status_lists[list].types) + column];
 }
 
-void status_clear(struct status *status)
+void control_client_clear(struct status *status)
 {
     for (size_t i = 0; i < STATUS_LIST_MAX_; i++)
         free(status->lists[i].cells);
@@ -84,7 +85,7 @@ void status_clear(struct status *status)
     *status = (struct status){0};
 }
 
-static int read_cell(sd_bus_message *message, char type, struct status_cell *ret)
+static int read_cell(sd_bus_message *message, char type, struct control_client_cell *ret)
 {
     union {
         uint8_t y;
@@ -94,7 +95,7 @@ static int read_cell(sd_bus_message *message, char type, struct status_cell *ret
     } number = {0};
     int result;
 
-    *ret = (struct status_cell){0};
+    *ret = (struct control_client_cell){0};
     if (type == SD_BUS_TYPE_STRING)
         return sd_bus_message_read_basic(message, type, &ret->text);
     result = sd_bus_message_read_basic(message, type, &number);
@@ -108,7 +109,7 @@ static int read_cell(sd_bus_message *message, char type, struct status_cell *ret
 static int read_row(sd_bus_message *message, const char *types, struct status_table *table)
 {
     size_t columns = strlen(types);
-    struct status_cell *row;
+    struct control_client_cell *row;
 
     row = array_grow(table->cells, table->row_count, &table->row_capacity, columns * sizeof(*row));
     if (!row)

@@ -19,14 +19,14 @@ DEFINE_POINTER_CLEANUP(sd_bus, (void)sd_bus_flush_close_unref, control_client_cl
  */
 int control_client_open(sd_bus **ret) __attribute__((warn_unused_result));
 
-struct status_cell {
+struct control_client_cell {
     const char *text; /* NULL: it is a number */
     uint64_t number;
 };
 
 /* Rows of cells, all of the same columns. */
 struct status_table {
-    struct status_cell *cells;
+    struct control_client_cell *cells;
     size_t row_count;
     size_t row_capacity;
 };
@@ -71,7 +71,8 @@ struct status {
 /* Asks for everything. *ret must be zero and is the caller's to clear, also on failure. Returns 0 or a negative errno.
  */
 int control_client_read(sd_bus *bus, struct status *ret) __attribute__((warn_unused_result));
-void status_clear(struct status *status);
+void control_client_clear(struct status *status);
 
 /* The cell of a list; row and column must exist. */
-const struct status_cell *status_cell(const struct status *status, enum status_list list, size_t row, size_t column);
+const struct control_client_cell *control_client_cell(const struct status *status, enum status_list list, size_t row,
+                                                      size_t column);

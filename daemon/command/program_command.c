@@ -47,7 +47,7 @@ static bool knows_docker(const struct configuration *configuration)
     return knows;
 }
 
-int doctor_command(const struct configuration *configuration, char **argv)
+int program_command_doctor(const struct configuration *configuration, char **argv)
 {
     char host[ASSIGNMENT_SIZE];
     char directory[ASSIGNMENT_SIZE];
@@ -61,14 +61,14 @@ int doctor_command(const struct configuration *configuration, char **argv)
     return DOCTOR_STATUS_FAILED;
 }
 
-int ruleset_command(int argc, char **argv)
+int program_command_ruleset(int argc, char **argv)
 {
     (void)argc;
     become("ruleset", ANCHORD_LIBEXEC_DIRECTORY "/anchord-ruleset", argv, no_environment);
     return EXIT_STATUS_CRASH;
 }
 
-int wrap_command(int argc, char **argv)
+int program_command_wrap(int argc, char **argv)
 {
     (void)argc;
     become("wrap", ANCHORD_LIBEXEC_DIRECTORY "/anchord-wrap", argv, no_environment);

@@ -11,6 +11,6 @@
 #include "daemon/configuration/configuration.h"
 
 /* All take what follows the command's name, ending in NULL, and return on failure only, with the exit status. */
-int doctor_command(const struct configuration *configuration, char **argv);
-int ruleset_command(int argc, char **argv);
-int wrap_command(int argc, char **argv);
+int program_command_doctor(const struct configuration *configuration, char **argv);
+int program_command_ruleset(int argc, char **argv);
+int program_command_wrap(int argc, char **argv);

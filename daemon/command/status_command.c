@@ -28,14 +28,14 @@ static int report_failure(const char *command, int error)
 
 static int print_status(sd_bus *bus, bool as_json)
 {
-    CLEANUP(status_clear) struct status status = {0};
+    CLEANUP(control_client_clear) struct status status = {0};
     int result = control_client_read(bus, &status);
 
     if (result < 0)
         return result;
     if (as_json)
-        return status_print_json(&status);
-    status_print_text(&status);
+        return status_output_json(&status);
+    status_output_text(&status);
     return 0;
 }
 
@@ -147,10 +147,10 @@ int status_command(int argc, char **argv)
     return result < 0 ? report_failure("status", result) : EXIT_STATUS_CLEAN;
 }
 
-int healthcheck_command(int argc, char **argv)
+int status_command_healthcheck(int argc, char **argv)
 {
     CLEANUP(control_client_closep) sd_bus *bus = NULL;
-    CLEANUP(status_clear) struct status status = {0};
+    CLEANUP(control_client_clear) struct status status = {0};
     size_t unmet;
     int result;
 
@@ -165,7 +165,7 @@ int healthcheck_command(int argc, char **argv)
     }
     unmet = status.lists[STATUS_UNMET_CONDITIONS].row_count;
     for (size_t i = 0; i < unmet; i++)
-        (void)printf("%s: false\n", status_cell(&status, STATUS_UNMET_CONDITIONS, i, 0)->text);
+        (void)printf("%s: false\n", control_client_cell(&status, STATUS_UNMET_CONDITIONS, i, 0)->text);
     if (status.is_ready)
         (void)puts("ready");
     return status.is_ready ? EXIT_STATUS_CLEAN : EXIT_STATUS_CONFIGURATION;

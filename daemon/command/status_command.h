@@ -7,4 +7,4 @@
 
 /* Both take what follows the command's name; they print, and return the exit status. */
 int status_command(int argc, char **argv);
-int healthcheck_command(int argc, char **argv);
+int status_command_healthcheck(int argc, char **argv);

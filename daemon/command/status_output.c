@@ -102,7 +102,7 @@ static void end_rows(struct text_rows *rows)
 }
 
 /* tcp/25 or udp/10000-20000 */
-static void format_ports(const struct status_cell *row, char text[CELL_SIZE])
+static void format_ports(const struct control_client_cell *row, char text[CELL_SIZE])
 {
     if (row[2].number == row[1].number)
         (void)snprintf(text, CELL_SIZE, "%s/%u", row[0].text, (unsigned int)row[1].number);
@@ -111,7 +111,7 @@ static void format_ports(const struct status_cell *row, char text[CELL_SIZE])
                        (unsigned int)row[2].number);
 }
 
-static void format_backend(const char *address, const struct status_cell *row, char text[CELL_SIZE])
+static void format_backend(const char *address, const struct control_client_cell *row, char text[CELL_SIZE])
 {
     bool is_v6 = strchr(address, ':') != NULL;
 
@@ -127,7 +127,7 @@ static void print_exposures(const struct status *status)
     if (!begin_rows(&rows, status, STATUS_EXPOSURES, "Exposed ports"))
         return;
     for (size_t i = 0; i < rows.count; i++) {
-        const struct status_cell *row = status_cell(status, STATUS_EXPOSURES, i, 0);
+        const struct control_client_cell *row = control_client_cell(status, STATUS_EXPOSURES, i, 0);
 
         format_ports(row, rows.cells[i][0]);
         copy_cell(rows.cells[i][1], row[4].text);
@@ -144,7 +144,7 @@ static void print_conflicts(const struct status *status)
     if (!begin_rows(&rows, status, STATUS_CONFLICTS, "Conflicts"))
         return;
     for (size_t i = 0; i < rows.count; i++) {
-        const struct status_cell *row = status_cell(status, STATUS_CONFLICTS, i, 0);
+        const struct control_client_cell *row = control_client_cell(status, STATUS_CONFLICTS, i, 0);
 
         format_ports(row, rows.cells[i][0]);
         copy_cell(rows.cells[i][1], row[3].text);
@@ -164,17 +164,17 @@ static void print_problems(const struct status *status)
     print_coloured(COLOUR_TITLE, "Problems");
     (void)puts("");
     for (size_t i = 0; i < count; i++) {
-        size_t length = strlen(status_cell(status, STATUS_PROBLEMS, i, 0)->text);
+        size_t length = strlen(control_client_cell(status, STATUS_PROBLEMS, i, 0)->text);
 
         width = length > width ? length : width;
     }
     for (size_t i = 0; i < count; i++) {
-        const char *name = status_cell(status, STATUS_PROBLEMS, i, 0)->text;
+        const char *name = control_client_cell(status, STATUS_PROBLEMS, i, 0)->text;
 
         (void)fputs("  ", stdout);
         print_foreign(name);
         (void)printf("%*s  ", (int)(width - strlen(name)), "");
-        print_foreign(status_cell(status, STATUS_PROBLEMS, i, 1)->text);
+        print_foreign(control_client_cell(status, STATUS_PROBLEMS, i, 1)->text);
         (void)puts("");
     }
 }
@@ -186,7 +186,7 @@ static void print_workers(const struct status *status)
     if (!begin_rows(&rows, status, STATUS_WORKERS, "Workers"))
         return;
     for (size_t i = 0; i < rows.count; i++) {
-        const struct status_cell *row = status_cell(status, STATUS_WORKERS, i, 0);
+        const struct control_client_cell *row = control_client_cell(status, STATUS_WORKERS, i, 0);
         char since[CLOCK_TEXT_SIZE];
 
         clock_format(row[4].number * 1000, since);
@@ -204,7 +204,7 @@ static void print_workers(const struct status *status)
 static void print_network(const struct status *status, const char *title, enum status_list network,
                           enum status_list addresses)
 {
-    const struct status_cell *names = status_cell(status, network, 0, 0);
+    const struct control_client_cell *names = control_client_cell(status, network, 0, 0);
 
     print_coloured(COLOUR_TITLE, title);
     (void)printf("  ");
@@ -219,7 +219,7 @@ static void print_network(const struct status *status, const char *title, enum s
         (void)printf(")");
     }
     for (size_t i = 0; i < status->lists[addresses].row_count; i++) {
-        const struct status_cell *row = status_cell(status, addresses, i, 0);
+        const struct control_client_cell *row = control_client_cell(status, addresses, i, 0);
 
         (void)printf("%s ", i > 0 ? "," : " ");
         print_foreign(row[0].text);
@@ -233,7 +233,7 @@ static void print_gateways(const struct status *status)
 {
     print_coloured(COLOUR_TITLE, "Gateway ");
     for (size_t i = 0; i < status->lists[STATUS_GATEWAYS].row_count; i++) {
-        const struct status_cell *row = status_cell(status, STATUS_GATEWAYS, i, 0);
+        const struct control_client_cell *row = control_client_cell(status, STATUS_GATEWAYS, i, 0);
 
         (void)printf("%s ", i > 0 ? "," : " ");
         print_foreign(row[0].text);
@@ -248,7 +248,7 @@ static void print_gateways(const struct status *status)
 }
 
 /* " refused 172.30.0.77/24 (in a subnet of the shared network, asked again in 9 s)" */
-static void print_refusal(const struct status_cell *row)
+static void print_refusal(const struct control_client_cell *row)
 {
     (void)printf("refused ");
     if (row[2].text[0])
@@ -266,7 +266,7 @@ static void print_leases(const struct status *status)
     size_t printed = 0;
 
     for (size_t i = 0; i < status->lists[STATUS_LEASES].row_count; i++) {
-        const struct status_cell *row = status_cell(status, STATUS_LEASES, i, 0);
+        const struct control_client_cell *row = control_client_cell(status, STATUS_LEASES, i, 0);
 
         if (strcmp(row[1].text, "off") == 0)
             continue;
@@ -304,7 +304,7 @@ static void print_way_out(const struct status *status)
     print_gateways(status);
 }
 
-void status_print_text(const struct status *status)
+void status_output_text(const struct status *status)
 {
     (void)printf("anchord ");
     print_foreign(status->version);
@@ -316,7 +316,7 @@ void status_print_text(const struct status *status)
     print_coloured(status->is_ready ? COLOUR_GOOD : COLOUR_BAD, status->is_ready ? "ready" : "not ready");
     for (size_t i = 0; i < status->lists[STATUS_UNMET_CONDITIONS].row_count; i++) {
         (void)printf("%s ", i > 0 ? "," : " ");
-        print_foreign(status_cell(status, STATUS_UNMET_CONDITIONS, i, 0)->text);
+        print_foreign(control_client_cell(status, STATUS_UNMET_CONDITIONS, i, 0)->text);
         (void)printf(": false");
     }
     (void)puts("");
@@ -342,7 +342,7 @@ static void put_row(yajl_gen generator, const struct status *status, enum status
 
     (void)yajl_gen_map_open(generator);
     for (size_t column = 0; definition->types[column]; column++) {
-        const struct status_cell *cell = status_cell(status, list, row, column);
+        const struct control_client_cell *cell = control_client_cell(status, list, row, column);
 
         put_text(generator, definition->columns[column]);
         if (!cell->text)
@@ -365,7 +365,7 @@ static void put_list(yajl_gen generator, const struct status *status, enum statu
     (void)yajl_gen_array_open(generator);
     for (size_t row = 0; row < status->lists[list].row_count; row++) {
         if (list == STATUS_UNMET_CONDITIONS)
-            put_text(generator, status_cell(status, list, row, 0)->text);
+            put_text(generator, control_client_cell(status, list, row, 0)->text);
         else
             put_row(generator, status, list, row);
     }
@@ -378,7 +378,7 @@ static void free_generator(yajl_gen *generator)
         yajl_gen_free(*generator);
 }
 
-int status_print_json(const struct status *status)
+int status_output_json(const struct status *status)
 {
     CLEANUP(free_generator) yajl_gen generator = yajl_gen_alloc(NULL);
     const unsigned char *text = NULL;

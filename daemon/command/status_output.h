@@ -8,7 +8,7 @@
 #include "daemon/command/control_client.h"
 
 /* Aligned text; with colours where the output is a terminal. Foreign text cannot send control characters to it. */
-void status_print_text(const struct status *status);
+void status_output_text(const struct status *status);
 
 /* One JSON object; its keys are documented in anchord(1). Returns 0 or -ENOMEM. */
-int status_print_json(const struct status *status) __attribute__((warn_unused_result));
+int status_output_json(const struct status *status) __attribute__((warn_unused_result));

@@ -8,7 +8,7 @@ static const char *const role_names[ROLE_MAX_] = {
     [ROLE_WRAP_REBINDER] = "wrap-rebinder",
 };
 
-const char *role_to_string(enum role role)
+const char *configuration_role_to_string(enum role role)
 {
     return role_names[role];
 }

@@ -141,5 +141,5 @@ static inline bool configuration_is_rebinder(const struct configuration *configu
     return configuration->role == ROLE_EXTERNAL_REBINDER || configuration->role == ROLE_WRAP_REBINDER;
 }
 
-const char *role_to_string(enum role role);
+const char *configuration_role_to_string(enum role role);
 const char *configuration_source_to_string(enum configuration_source source);

@@ -57,8 +57,8 @@ static struct configuration_value find_value(const struct configuration_variable
 
 static void report_unconcerned(struct configuration *configuration, const char *name)
 {
-    configuration_add_problem(configuration, false, name, "does not concern the role %s, ignoring",
-                              role_to_string(configuration->role));
+    configuration_problem_add(configuration, false, name, "does not concern the role %s, ignoring",
+                              configuration_role_to_string(configuration->role));
 }
 
 static void apply_value(struct configuration *configuration, const struct configuration_variable *variable,
@@ -71,7 +71,7 @@ static void apply_value(struct configuration *configuration, const struct config
 
     if (!value->text)
         return;
-    if (!configuration_concerns(variable, configuration->role)) {
+    if (!configuration_variables_concern(variable, configuration->role)) {
         if (value->source == CONFIGURATION_SOURCE_ENVIRONMENT && strncmp(name, PREFIX, strlen(PREFIX)) == 0)
             report_unconcerned(configuration, name);
         return;
@@ -80,7 +80,7 @@ static void apply_value(struct configuration *configuration, const struct config
     if (variable->is_secret || (wrong && variable->hide_if_wrong))
         value->text = NOT_SHOWN;
     if (wrong)
-        configuration_add_problem(configuration, true, name, "\"%.100s\": %s", value->text, wrong);
+        configuration_problem_add(configuration, true, name, "\"%.100s\": %s", value->text, wrong);
 }
 
 /* The value of the selector's first key in alphabetical order; NULL: there is no good selector. */
@@ -109,11 +109,12 @@ static void default_dhcp_name(struct configuration *configuration)
     if (!name)
         return; /* which is said already */
     if (name[0] == '\0' && configuration_has_dhcp_client(configuration))
-        configuration_add_problem(
+        configuration_problem_add(
             configuration, true, "ANCHORD_DHCP_HOSTNAME",
             "not set, and the first label of ANCHORD_LABEL_SELECTOR has no value to name it after");
-    if (!dhcp_name_from(name, configuration->dhcp_name) && configuration_has_dhcp_client(configuration))
-        configuration_add_problem(configuration, false, "ANCHORD_DHCP_HOSTNAME",
+    if (!configuration_parse_make_dhcp_name(name, configuration->dhcp_name) &&
+        configuration_has_dhcp_client(configuration))
+        configuration_problem_add(configuration, false, "ANCHORD_DHCP_HOSTNAME",
                                   "not set, and \"%.100s\" is no name for it: DHCP servers know it by %s", name,
                                   configuration->dhcp_name);
 }
@@ -126,14 +127,14 @@ static void check_scope(struct configuration *configuration, const char *const e
     struct label_selector_error error;
 
     if (text && find_in_environment(environment, "ANCHORD_PROJECT"))
-        configuration_add_problem(configuration, false, "ANCHORD_PROJECT",
+        configuration_problem_add(configuration, false, "ANCHORD_PROJECT",
                                   "ANCHORD_LABEL_SELECTOR is set too and decides alone which containers are in scope");
     if (text && label_selector_parse(text, &selector, &error) < 0)
-        configuration_add_problem(configuration, true, "ANCHORD_LABEL_SELECTOR", "entry \"%.100s\": %s", error.entry,
+        configuration_problem_add(configuration, true, "ANCHORD_LABEL_SELECTOR", "entry \"%.100s\": %s", error.entry,
                                   error.reason);
     if (!text && configuration->project[0] == '\0' && !find_in_environment(environment, "ANCHORD_PROJECT") &&
         !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
-        configuration_add_problem(
+        configuration_problem_add(
             configuration, true, "ANCHORD_PROJECT",
             "neither it nor COMPOSE_PROJECT_NAME nor ANCHORD_LABEL_SELECTOR is set: add `environment: "
             "[\"ANCHORD_PROJECT=${COMPOSE_PROJECT_NAME}\"]` to the network-anchor's service");
@@ -144,13 +145,13 @@ static void check_docker_tls(struct configuration *configuration, const char *co
     bool is_tcp = strncmp(configuration->docker_host, DOCKER_HOST_TCP, strlen(DOCKER_HOST_TCP)) == 0;
 
     if (configuration->docker_tls_verify && !is_tcp)
-        configuration_add_problem(configuration, false, "DOCKER_TLS_VERIFY", "DOCKER_HOST is no tcp://, ignoring");
+        configuration_problem_add(configuration, false, "DOCKER_TLS_VERIFY", "DOCKER_HOST is no tcp://, ignoring");
     else if (configuration->docker_tls_verify && !find_in_environment(environment, "DOCKER_CERT_PATH"))
-        configuration_add_problem(
+        configuration_problem_add(
             configuration, true, "DOCKER_CERT_PATH",
             "not set, and DOCKER_TLS_VERIFY needs it: the directory with ca.pem, cert.pem and key.pem");
     else if (!configuration->docker_tls_verify && configuration->docker_cert_path[0] != '\0')
-        configuration_add_problem(configuration, false, "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY is not true, ignoring");
+        configuration_problem_add(configuration, false, "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY is not true, ignoring");
     configuration->docker_tls_verify = configuration->docker_tls_verify && is_tcp;
 }
 
@@ -161,23 +162,23 @@ static void check_network_anchor(struct configuration *configuration, const char
     check_docker_tls(configuration, environment);
     if (find_in_environment(environment, "ANCHORD_EXT_NETWORK") &&
         find_in_environment(environment, "ANCHORD_EXT_IFACE"))
-        configuration_add_problem(configuration, false, "ANCHORD_EXT_IFACE",
+        configuration_problem_add(configuration, false, "ANCHORD_EXT_IFACE",
                                   "ANCHORD_EXT_NETWORK is set too and wins, ignoring");
     if (configuration->shared_network[0] && strcmp(configuration->shared_network, configuration->external_network) == 0)
-        configuration_add_problem(
+        configuration_problem_add(
             configuration, true, "ANCHORD_SHARED_NETWORK",
             "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
             configuration->shared_network);
     if (!find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME"))
         default_dhcp_name(configuration);
-    dhcp_host_name_from(configuration->dhcp_name, configuration->dhcp_host_name);
+    configuration_parse_make_dhcp_host_name(configuration->dhcp_name, configuration->dhcp_host_name);
 }
 
 static void check_service_anchor(struct configuration *configuration, const char *const environment[])
 {
     if (find_in_environment(environment, "ANCHORD_GATEWAY_IP") &&
         find_in_environment(environment, "ANCHORD_GATEWAY_HOSTNAME"))
-        configuration_add_problem(configuration, false, "ANCHORD_GATEWAY_HOSTNAME",
+        configuration_problem_add(configuration, false, "ANCHORD_GATEWAY_HOSTNAME",
                                   "ANCHORD_GATEWAY_IP is set too and wins, ignoring");
 }
 
@@ -185,8 +186,8 @@ static void require(struct configuration *configuration, const char *const envir
                     const char *what)
 {
     if (!find_in_environment(environment, name))
-        configuration_add_problem(configuration, true, name, "not set, and the role %s needs it: %s",
-                                  role_to_string(configuration->role), what);
+        configuration_problem_add(configuration, true, name, "not set, and the role %s needs it: %s",
+                                  configuration_role_to_string(configuration->role), what);
 }
 
 static void check_rebinder(struct configuration *configuration, const char *const environment[])
@@ -197,7 +198,7 @@ static void check_rebinder(struct configuration *configuration, const char *cons
     }
     check_docker_tls(configuration, environment);
     if (configuration->role == ROLE_WRAP_REBINDER && !find_in_environment(environment, "COMPOSE_PROJECT_NAME"))
-        configuration_add_problem(
+        configuration_problem_add(
             configuration, true, "COMPOSE_PROJECT_NAME",
             "not set: add `environment: [\"COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME}\"]` to the service");
 }
@@ -241,13 +242,13 @@ static void apply_numbered(struct configuration *configuration, const struct con
     struct managed_target *entry;
     const char *wrong;
 
-    if (!configuration_concerns(variable, configuration->role)) {
+    if (!configuration_variables_concern(variable, configuration->role)) {
         report_unconcerned(configuration, name);
         return;
     }
     entry = configuration_managed_entry(configuration, number);
     if (!entry || configuration->numbered_count == CONFIGURATION_NUMBERED_MAX) {
-        configuration_add_problem(configuration, true, name,
+        configuration_problem_add(configuration, true, name,
                                   "is one too many: %d at most, with the one that has no number", MANAGED_TARGETS_MAX);
         return;
     }
@@ -256,7 +257,7 @@ static void apply_numbered(struct configuration *configuration, const struct con
     shown->text = variable->is_secret ? NOT_SHOWN : text;
     configuration->numbered_count++;
     if (wrong)
-        configuration_add_problem(configuration, true, name, "\"%.100s\": %s", shown->text, wrong);
+        configuration_problem_add(configuration, true, name, "\"%.100s\": %s", shown->text, wrong);
 }
 
 static void check_name(struct configuration *configuration, const char *name, const char *text)
@@ -277,10 +278,10 @@ static void check_name(struct configuration *configuration, const char *name, co
     }
     nearest = nearest_name(name);
     if (nearest)
-        configuration_add_problem(configuration, false, name, "unknown, probably misspelt: did you mean %s? ignoring",
+        configuration_problem_add(configuration, false, name, "unknown, probably misspelt: did you mean %s? ignoring",
                                   nearest);
     else
-        configuration_add_problem(configuration, false, name, "unknown, probably misspelt, ignoring");
+        configuration_problem_add(configuration, false, name, "unknown, probably misspelt, ignoring");
 }
 
 /* Takes the numbered ones, and looks for variables that look like ours and are none. */
@@ -310,7 +311,7 @@ void configuration_load(const char *role_argument, const char *const environment
     ret->log_level = LOG_LEVEL_INFO; /* holds when the variable is wrong: the errors must be seen */
     for (size_t i = 0; i < count; i++) {
         ret->values[i] = find_value(&variables[i], environment);
-        if (variables[i].parse == parse_role && role_argument)
+        if (variables[i].parse == configuration_parse_role && role_argument)
             ret->values[i] = (struct configuration_value){role_argument, CONFIGURATION_SOURCE_ARGUMENT};
         apply_value(ret, &variables[i], &ret->values[i]);
     }

@@ -20,7 +20,7 @@ DEFINE_POINTER_CLEANUP(struct yajl_val_s, yajl_tree_free, yajl_tree_freep);
 
 /* --- values ---------------------------------------------------------------------------------------------- */
 
-const char *parse_container_name(const char *text, void *target)
+const char *configuration_managed_container_name(const char *text, void *target)
 {
     if (!container_name_is_valid(text))
         return "is no container's name: two letters, digits, `_`, `.` or `-` at least, the first a letter or digit";
@@ -28,7 +28,7 @@ const char *parse_container_name(const char *text, void *target)
 }
 
 /* The characters of a reference; Docker knows the whole grammar (github.com/distribution/reference). */
-const char *parse_image_name(const char *text, void *target)
+const char *configuration_managed_image_name(const char *text, void *target)
 {
     for (const char *character = text; *character; character++) {
         if (!isalnum((unsigned char)*character) && !strchr(character == text ? "[" : "._-/:@[]+", *character))
@@ -37,11 +37,11 @@ const char *parse_image_name(const char *text, void *target)
     return text_copy(target, IMAGE_NAME_SIZE, text) < 0 ? "is too long: 255 characters at most" : NULL;
 }
 
-const char *parse_managed_gateways(const char *text, void *target)
+const char *configuration_managed_gateways(const char *text, void *target)
 {
     struct managed_target *managed = target;
     struct configuration_gateways gateways;
-    const char *wrong = parse_gateways(text, &gateways);
+    const char *wrong = configuration_parse_gateways(text, &gateways);
 
     if (wrong)
         return wrong;
@@ -101,12 +101,12 @@ static const char *parse_object(const char *text, const char *(*refuse)(const ch
     return NULL;
 }
 
-const char *parse_extra_environment(const char *text, void *target)
+const char *configuration_managed_environment(const char *text, void *target)
 {
     return parse_object(text, refuse_nothing, target);
 }
 
-const char *parse_managed_labels(const char *text, void *target)
+const char *configuration_managed_labels(const char *text, void *target)
 {
     return parse_object(text, refuse_reserved, target);
 }
@@ -161,14 +161,14 @@ static void complete(struct configuration *configuration, struct managed_target 
     name_variable(entry, "NAME", variable);
     (void)snprintf(derived, sizeof(derived), "%s" NAME_END, entry->target);
     if (entry->name[0] == '\0' && text_copy(entry->name, sizeof(entry->name), derived) < 0) {
-        configuration_add_problem(configuration, true, variable, "not set, and \"%s\" is too long", derived);
+        configuration_problem_add(configuration, true, variable, "not set, and \"%s\" is too long", derived);
         return;
     }
     if (strcmp(entry->name, entry->target) == 0)
-        configuration_add_problem(configuration, true, variable, "\"%s\": is its target's name", entry->name);
+        configuration_problem_add(configuration, true, variable, "\"%s\": is its target's name", entry->name);
     for (const struct managed_target *other = configuration->managed; other < entry; other++) {
         if (strcmp(other->name, entry->name) == 0)
-            configuration_add_problem(configuration, true, variable, "\"%s\": is the name of number %" PRIu32 ", too",
+            configuration_problem_add(configuration, true, variable, "\"%s\": is the name of number %" PRIu32 ", too",
                                       entry->name, other->number);
     }
 }
@@ -194,7 +194,7 @@ void configuration_managed_finish(struct configuration *configuration)
             configuration->managed[kept] = *entry;
             complete(configuration, &configuration->managed[kept++]);
         } else if (!is_blank(entry) && configuration->error_count == 0) {
-            configuration_add_problem(configuration, false, variable,
+            configuration_problem_add(configuration, false, variable,
                                       "not set, ignoring the other variables of this number");
         }
     }

@@ -9,11 +9,11 @@
 
 #include "daemon/configuration/configuration.h"
 
-const char *parse_container_name(const char *text, void *target);    /* char[NAME_SIZE] */
-const char *parse_image_name(const char *text, void *target);        /* char[IMAGE_NAME_SIZE] */
-const char *parse_managed_gateways(const char *text, void *target);  /* struct managed_target */
-const char *parse_extra_environment(const char *text, void *target); /* struct assignments */
-const char *parse_managed_labels(const char *text, void *target);    /* struct assignments */
+const char *configuration_managed_container_name(const char *text, void *target); /* char[NAME_SIZE] */
+const char *configuration_managed_image_name(const char *text, void *target);     /* char[IMAGE_NAME_SIZE] */
+const char *configuration_managed_gateways(const char *text, void *target);       /* struct managed_target */
+const char *configuration_managed_environment(const char *text, void *target);    /* struct assignments */
+const char *configuration_managed_labels(const char *text, void *target);         /* struct assignments */
 
 /* Before anything is parsed: there is the entry of the variables without a number, the first one. */
 void configuration_managed_begin(struct configuration *configuration);

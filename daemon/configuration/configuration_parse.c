@@ -12,12 +12,12 @@
 #define HOST_LABEL_MAX      63
 #define FRACTION_DIGITS_MAX 9
 
-const char *parse_role(const char *text, void *target)
+const char *configuration_parse_role(const char *text, void *target)
 {
     enum role *ret_role = target;
 
     for (size_t i = 0; i < ROLE_MAX_; i++) {
-        if (strcmp(text, role_to_string((enum role)i)) != 0)
+        if (strcmp(text, configuration_role_to_string((enum role)i)) != 0)
             continue;
         *ret_role = (enum role)i;
         return NULL;
@@ -25,7 +25,7 @@ const char *parse_role(const char *text, void *target)
     return "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder";
 }
 
-const char *parse_name(const char *text, void *target)
+const char *configuration_parse_name(const char *text, void *target)
 {
     for (const char *character = text; *character; character++) {
         if (isspace((unsigned char)*character) || iscntrl((unsigned char)*character))
@@ -34,7 +34,7 @@ const char *parse_name(const char *text, void *target)
     return text_copy(target, NAME_SIZE, text) < 0 ? "is too long: 127 characters at most" : NULL;
 }
 
-const char *parse_padded_name(const char *text, void *target)
+const char *configuration_parse_padded_name(const char *text, void *target)
 {
     const char *start = text + strspn(text, TEXT_BLANKS);
     size_t length = strlen(start);
@@ -46,10 +46,10 @@ const char *parse_padded_name(const char *text, void *target)
         return "is too long: 127 characters at most";
     memcpy(name, start, length);
     name[length] = '\0';
-    return parse_name(name, target);
+    return configuration_parse_name(name, target);
 }
 
-const char *parse_directory(const char *text, void *target)
+const char *configuration_parse_directory(const char *text, void *target)
 {
     if (text[0] != '/')
         return "is no absolute path";
@@ -57,7 +57,7 @@ const char *parse_directory(const char *text, void *target)
 }
 
 /* What is wrong with an entry is said with its name, by the rules about the scope. */
-const char *parse_label_selector(const char *text, void *target)
+const char *configuration_parse_label_selector(const char *text, void *target)
 {
     text_copy_cut(target, LABEL_SELECTOR_SIZE, text);
     return NULL;
@@ -70,7 +70,7 @@ static bool is_letter(char character)
 
 /* Letters, digits and hyphens (RFC 1123 §2.1), and the underscore that Compose puts into names; labels of RFC 1035
  * §2.3.4. */
-const char *parse_host_name(const char *text, void *target)
+const char *configuration_parse_host_name(const char *text, void *target)
 {
     size_t label = 0;
 
@@ -90,9 +90,9 @@ const char *parse_host_name(const char *text, void *target)
 /*
  * RFC 1123 §2.1: letters, digits and hyphens, the latter not at an end of a label; labels of RFC 1035 §2.3.4. The
  * underscore counts as a letter, since Compose's names have it: a server is told a hyphen instead
- * (dhcp_host_name_from()).
+ * (configuration_parse_make_dhcp_host_name()).
  */
-const char *parse_dhcp_name(const char *text, void *target)
+const char *configuration_parse_dhcp_name(const char *text, void *target)
 {
     static const char wrong[] = "is no host name: letters, digits, underscores and, not at an end, hyphens";
     size_t label = 0;
@@ -110,7 +110,7 @@ const char *parse_dhcp_name(const char *text, void *target)
     return text_copy(target, DHCP_NAME_SIZE, text) < 0 ? "is too long: 47 characters at most" : NULL;
 }
 
-const char *parse_dhcp_client(const char *text, void *target)
+const char *configuration_parse_dhcp_client(const char *text, void *target)
 {
     enum dhcp_client_kind *ret_kind = target;
     bool is_host = strcmp(text, "host") == 0;
@@ -121,7 +121,7 @@ const char *parse_dhcp_client(const char *text, void *target)
     return NULL;
 }
 
-bool dhcp_name_from(const char *text, char ret[DHCP_NAME_SIZE])
+bool configuration_parse_make_dhcp_name(const char *text, char ret[DHCP_NAME_SIZE])
 {
     bool is_whole = strlen(text) < DHCP_NAME_SIZE;
     size_t length = 0;
@@ -136,7 +136,7 @@ bool dhcp_name_from(const char *text, char ret[DHCP_NAME_SIZE])
     return is_whole;
 }
 
-void dhcp_host_name_from(const char *text, char ret[DHCP_NAME_SIZE])
+void configuration_parse_make_dhcp_host_name(const char *text, char ret[DHCP_NAME_SIZE])
 {
     size_t length = 0;
 
@@ -155,7 +155,7 @@ void dhcp_host_name_from(const char *text, char ret[DHCP_NAME_SIZE])
 }
 
 /* What the kernel takes as the name of a link: net/core/dev.c, dev_valid_name(). */
-const char *parse_interface(const char *text, void *target)
+const char *configuration_parse_interface(const char *text, void *target)
 {
     if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
         return "is no interface name";
@@ -166,7 +166,7 @@ const char *parse_interface(const char *text, void *target)
     return text_copy(target, INTERFACE_NAME_SIZE, text) < 0 ? "is too long: 15 characters at most" : NULL;
 }
 
-const char *parse_address_mode(const char *text, void *target)
+const char *configuration_parse_address_mode(const char *text, void *target)
 {
     static const struct {
         const char *name;
@@ -204,7 +204,7 @@ static bool take_item(const char **position, char *item, size_t size)
     return true;
 }
 
-const char *parse_gateways(const char *text, void *target)
+const char *configuration_parse_gateways(const char *text, void *target)
 {
     struct configuration_gateways gateways = {0};
 
@@ -225,7 +225,7 @@ const char *parse_gateways(const char *text, void *target)
     return NULL;
 }
 
-const char *parse_boolean(const char *text, void *target)
+const char *configuration_parse_boolean(const char *text, void *target)
 {
     bool *ret_value = target;
     bool is_true = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
@@ -236,7 +236,7 @@ const char *parse_boolean(const char *text, void *target)
     return NULL;
 }
 
-const char *parse_auto_or_off(const char *text, void *target)
+const char *configuration_parse_auto_or_off(const char *text, void *target)
 {
     bool *ret_enabled = target;
 
@@ -246,7 +246,7 @@ const char *parse_auto_or_off(const char *text, void *target)
     return NULL;
 }
 
-const char *parse_listener(const char *text, void *target)
+const char *configuration_parse_listener(const char *text, void *target)
 {
     static const char wrong[] = "must be address:port, [IPv6 address]:port, or :port for every address";
     struct configuration_listener listener = {.is_enabled = true};
@@ -301,7 +301,7 @@ static uint64_t fraction_of(const char *digits, size_t count, uint64_t unit)
     return numerator * unit / denominator; /* 10^9 hours of milliseconds at most: no overflow */
 }
 
-int duration_parse(const char *text, uint64_t *ret_milliseconds)
+int configuration_parse_duration(const char *text, uint64_t *ret_milliseconds)
 {
     static const char digits[] = "0123456789";
     const char *position = text;
@@ -333,11 +333,11 @@ int duration_parse(const char *text, uint64_t *ret_milliseconds)
     return 0;
 }
 
-const char *parse_delay(const char *text, void *target)
+const char *configuration_parse_delay(const char *text, void *target)
 {
     uint64_t *ret_milliseconds = target;
     uint64_t milliseconds;
-    int result = duration_parse(text, &milliseconds);
+    int result = configuration_parse_duration(text, &milliseconds);
 
     if (result == -EINVAL)
         return "is no duration: 30s, 5m, 1h30m, 1.5s, 500ms or plain seconds";
@@ -347,10 +347,10 @@ const char *parse_delay(const char *text, void *target)
     return NULL;
 }
 
-const char *parse_interval(const char *text, void *target)
+const char *configuration_parse_interval(const char *text, void *target)
 {
     uint64_t milliseconds;
-    const char *wrong = parse_delay(text, &milliseconds);
+    const char *wrong = configuration_parse_delay(text, &milliseconds);
 
     if (wrong)
         return wrong;
@@ -360,7 +360,7 @@ const char *parse_interval(const char *text, void *target)
     return NULL;
 }
 
-const char *parse_log_level(const char *text, void *target)
+const char *configuration_parse_log_level(const char *text, void *target)
 {
     return log_level_parse(text, target) < 0 ? "must be DEBUG, INFO, WARN or ERROR" : NULL;
 }
@@ -394,7 +394,7 @@ static const char *check_tcp_authority(const char *authority)
     return NULL;
 }
 
-const char *parse_docker_host(const char *text, void *target)
+const char *configuration_parse_docker_host(const char *text, void *target)
 {
     const char *wrong = "must be unix:///path or tcp://name:port";
 

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void configuration_add_problem(struct configuration *configuration, bool is_error, const char *variable,
+void configuration_problem_add(struct configuration *configuration, bool is_error, const char *variable,
                                const char *format, ...)
 {
     struct configuration_problem *problem;

@@ -3,5 +3,5 @@
 
 #include "daemon/configuration/configuration.h"
 
-__attribute__((format(printf, 4, 5))) void configuration_add_problem(struct configuration *configuration, bool is_error,
+__attribute__((format(printf, 4, 5))) void configuration_problem_add(struct configuration *configuration, bool is_error,
                                                                      const char *variable, const char *format, ...);

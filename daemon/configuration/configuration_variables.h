@@ -31,4 +31,4 @@ struct configuration_variable {
 const struct configuration_variable *configuration_variables(size_t *ret_count);
 
 /* Whether the variable concerns this role. */
-bool configuration_concerns(const struct configuration_variable *variable, enum role role);
+bool configuration_variables_concern(const struct configuration_variable *variable, enum role role);

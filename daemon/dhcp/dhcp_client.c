@@ -270,7 +270,7 @@ static void on_child_start_time(void *userdata)
         schedule_restart(client, LOG_TEXT("status", "not started"));
         return;
     }
-    dhcp_unique_identifier(client->configuration->dhcp_name, identifier);
+    dhcp_command_line_unique_identifier(client->configuration->dhcp_name, identifier);
     log_info("dhcp client started", LOG_TEXT("family", ip_family_to_string(client->family)),
              LOG_NUMBER("pid", client->child.pid), LOG_TEXT("interface", client->interface),
              client->family == IP_FAMILY_4 ? LOG_TEXT("client_id", client->configuration->dhcp_name)

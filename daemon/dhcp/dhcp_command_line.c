@@ -23,7 +23,7 @@ static hash hash_text(hash state, const char *text)
 }
 
 /* RFC 9562 §5.8: a UUID of version 8 holds what its maker likes but for version and variant. */
-void dhcp_unique_identifier(const char *name, char text[DHCP_UNIQUE_IDENTIFIER_SIZE])
+void dhcp_command_line_unique_identifier(const char *name, char text[DHCP_UNIQUE_IDENTIFIER_SIZE])
 {
     hash value = hash_text(hash_text(HASH_BASIS, "anchord"), name);
     uint8_t bytes[16];
@@ -85,7 +85,7 @@ int dhcp_command_line_make(const struct configuration *configuration, uint8_t fa
     char server[IP_ADDRESS_TEXT_SIZE];
 
     *ret = (struct dhcp_command_line){0};
-    dhcp_unique_identifier(configuration->dhcp_name, identifier);
+    dhcp_command_line_unique_identifier(configuration->dhcp_name, identifier);
     add(ret, "dhcpcd");
     add(ret, "--config=%s", places->configuration);
     add_safety(ret);

@@ -23,7 +23,7 @@ struct dhcp_command_line {
 };
 
 /* The same for the same name, on every host and with every MAC, and for no other name. */
-void dhcp_unique_identifier(const char *name, char text[DHCP_UNIQUE_IDENTIFIER_SIZE]);
+void dhcp_command_line_unique_identifier(const char *name, char text[DHCP_UNIQUE_IDENTIFIER_SIZE]);
 
 struct dhcp_places {           /* absolute paths */
     const char *configuration; /* what only some versions understand; without it everything works but that */

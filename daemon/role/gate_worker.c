@@ -27,7 +27,7 @@ static const uid_t users[GATE_SOCKET_MAX_] = {
     [GATE_SOCKET_KEEPER] = KEEPER_USER,
 };
 
-bool gate_is_used(const struct configuration *configuration)
+bool gate_worker_is_used(const struct configuration *configuration)
 {
     return configuration->role != ROLE_SERVICE_ANCHOR &&
            strncmp(configuration->docker_host, DOCKER_HOST_UNIX, strlen(DOCKER_HOST_UNIX)) == 0;
@@ -63,7 +63,7 @@ static int make_directory(const char **ret_path)
     return chmod(directory.sun_path, 0711) < 0 ? -errno : 0; /* whatever the umask was */
 }
 
-int gate_sockets_open(const struct configuration *configuration, struct gate_sockets *ret, const char **ret_path)
+int gate_worker_open_sockets(const struct configuration *configuration, struct gate_sockets *ret, const char **ret_path)
 {
     const struct runtime_directory_listener listener = {
         .type = SOCK_STREAM, .waiting_max = CONNECTIONS_WAITING_MAX, .is_open_to_all = true};
@@ -80,7 +80,7 @@ int gate_sockets_open(const struct configuration *configuration, struct gate_soc
     return result;
 }
 
-void gate_sockets_close(struct gate_sockets *sockets)
+void gate_worker_close_sockets(struct gate_sockets *sockets)
 {
     for (size_t i = 0; i < GATE_SOCKET_MAX_; i++) {
         if (sockets->listeners[i] >= 0)
@@ -137,8 +137,8 @@ void gate_worker_configure(struct worker *gate, const struct configuration *conf
     }
 }
 
-void gate_write_asked_at(const struct configuration *configuration, const struct gate_sockets *sockets,
-                         enum gate_socket client, char asked_at[DOCKER_HOST_SIZE])
+void gate_worker_write_asked_at(const struct configuration *configuration, const struct gate_sockets *sockets,
+                                enum gate_socket client, char asked_at[DOCKER_HOST_SIZE])
 {
     if (sockets->listeners[client] < 0)
         memcpy(asked_at, configuration->docker_host, DOCKER_HOST_SIZE);

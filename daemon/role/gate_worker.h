@@ -19,15 +19,15 @@ struct gate_sockets {
 };
 
 /* With DOCKER_HOST=tcp://… there is no gate. */
-bool gate_is_used(const struct configuration *configuration);
+bool gate_worker_is_used(const struct configuration *configuration);
 
 /*
  * Makes the directory `gate` in the runtime directory and in it a listening socket for each client that this role has.
  * Anybody may connect; the gate lets in whose socket it is. Returns 0, or a negative errno with *ret_path naming what.
  */
-int gate_sockets_open(const struct configuration *configuration, struct gate_sockets *ret, const char **ret_path)
+int gate_worker_open_sockets(const struct configuration *configuration, struct gate_sockets *ret, const char **ret_path)
     __attribute__((warn_unused_result));
-void gate_sockets_close(struct gate_sockets *sockets);
+void gate_worker_close_sockets(struct gate_sockets *sockets);
 
 struct worker_definition gate_worker_definition(const struct configuration *configuration);
 
@@ -36,5 +36,5 @@ void gate_worker_configure(struct worker *gate, const struct configuration *conf
                            const struct gate_sockets *sockets);
 
 /* Where a client asks for Docker: its socket of the gate, or, without a gate, the configured DOCKER_HOST. */
-void gate_write_asked_at(const struct configuration *configuration, const struct gate_sockets *sockets,
-                         enum gate_socket client, char asked_at[DOCKER_HOST_SIZE]);
+void gate_worker_write_asked_at(const struct configuration *configuration, const struct gate_sockets *sockets,
+                                enum gate_socket client, char asked_at[DOCKER_HOST_SIZE]);

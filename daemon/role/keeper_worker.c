@@ -71,7 +71,7 @@ void keeper_worker_configure(struct worker *keeper, const struct configuration *
         .managed_count = (uint32_t)configuration->managed_count,
     };
 
-    gate_write_asked_at(configuration, gate_sockets, GATE_SOCKET_KEEPER, message.asked_at);
+    gate_worker_write_asked_at(configuration, gate_sockets, GATE_SOCKET_KEEPER, message.asked_at);
     /* Each of the same size. */
     memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
     memcpy(message.project, configuration->project, sizeof(message.project));

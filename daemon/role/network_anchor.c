@@ -78,7 +78,7 @@ static void send_watcher_configuration(const struct supervisor *supervisor)
         .log_level = configuration->log_level,
     };
 
-    gate_write_asked_at(configuration, supervisor->gate_sockets, GATE_SOCKET_WATCHER, message.asked_at);
+    gate_worker_write_asked_at(configuration, supervisor->gate_sockets, GATE_SOCKET_WATCHER, message.asked_at);
     /* The arrays are of the same size on both sides. */
     memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
     memcpy(message.project, configuration->project, sizeof(message.project));
@@ -404,7 +404,7 @@ static void prepare_control(struct supervisor *supervisor)
     if (control_worker_new(supervisor->event, supervisor->configuration, ANCHOR_ROLE_NETWORK,
                            &supervisor->readiness.control) < 0)
         return;
-    for (size_t i = 0; i < (gate_is_used(supervisor->configuration) ? KEEPER : GATE); i++)
+    for (size_t i = 0; i < (gate_worker_is_used(supervisor->configuration) ? KEEPER : GATE); i++)
         control_worker_add(supervisor->readiness.control, member(supervisor, (enum worker_index)i));
     monitoring_show(supervisor->monitoring, supervisor->readiness.control);
     control_worker_on_readiness(supervisor->readiness.control, supervisor->readiness.required, 0);
@@ -467,6 +467,6 @@ int network_anchor_run(const struct configuration *configuration, const struct r
     result = prepare_dhcp(&supervisor);
     if (result < 0)
         return role_cannot_prepare(&(struct role_step){"prepare DHCP", "lease socket"}, result);
-    worker_start(supervisor.workers[gate_is_used(configuration) ? GATE : WATCHER]);
+    worker_start(supervisor.workers[gate_worker_is_used(configuration) ? GATE : WATCHER]);
     return role_run(supervisor.event);
 }

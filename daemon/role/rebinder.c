@@ -158,7 +158,7 @@ static void prepare_control(struct rebinder *rebinder)
     if (control_worker_new(rebinder->event, rebinder->configuration, role_of(rebinder), &rebinder->readiness.control) <
         0)
         return;
-    if (gate_is_used(rebinder->configuration))
+    if (gate_worker_is_used(rebinder->configuration))
         control_worker_add(rebinder->readiness.control, (struct join_member){.worker = rebinder->gate});
     control_worker_add(rebinder->readiness.control, (struct join_member){rebinder->keeper, LINK_PEER_KEEPER});
     monitoring_show(rebinder->monitoring, rebinder->readiness.control);
@@ -183,6 +183,6 @@ int rebinder_run(const struct configuration *configuration, const struct gate_so
         return role_cannot_prepare(&step, result);
     rebinder.monitoring = monitoring_new(rebinder.event, configuration, rebinder.readiness.required);
     prepare_control(&rebinder);
-    worker_start(gate_is_used(configuration) ? rebinder.gate : rebinder.keeper);
+    worker_start(gate_worker_is_used(configuration) ? rebinder.gate : rebinder.keeper);
     return role_run(rebinder.event);
 }

@@ -191,7 +191,7 @@ static int make_workers(struct service_anchor *anchor, struct role_step *step)
 {
     const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, anchor};
 
-    anchor->definitions[NETADMIN] = role_netadmin_definition(role_to_string(ROLE_SERVICE_ANCHOR));
+    anchor->definitions[NETADMIN] = role_netadmin_definition(configuration_role_to_string(ROLE_SERVICE_ANCHOR));
     anchor->definitions[RESOLVER] = (struct worker_definition){
         .name = "resolver",
         .program = "anchord-resolver",

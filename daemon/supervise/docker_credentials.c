@@ -15,7 +15,7 @@ static const char *const names[DOCKER_CREDENTIAL_MAX_] = {
     [DOCKER_CREDENTIAL_KEY] = "key.pem",
 };
 
-void docker_credential_files_close(struct docker_credential_files *files)
+void docker_credentials_close(struct docker_credentials *files)
 {
     for (size_t i = DOCKER_CREDENTIAL_CA; i < DOCKER_CREDENTIAL_MAX_; i++)
         close_fd(&files->descriptors[i]);
@@ -64,7 +64,7 @@ static int open_file(const char *directory, const char *name)
     return result < 0 ? result : TAKE_FD(descriptor);
 }
 
-int docker_credential_files_open(const char *directory, struct docker_credential_files *ret)
+int docker_credentials_open(const char *directory, struct docker_credentials *ret)
 {
     int result = 0;
 
@@ -79,6 +79,6 @@ int docker_credential_files_open(const char *directory, struct docker_credential
             ret->descriptors[i] = descriptor;
     }
     if (result < 0)
-        docker_credential_files_close(ret);
+        docker_credentials_close(ret);
     return result;
 }

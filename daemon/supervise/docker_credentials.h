@@ -9,15 +9,14 @@
 #include "protocol/messages.h"
 
 /* Opened for reading only; -1: not opened. By enum docker_credential. */
-struct docker_credential_files {
+struct docker_credentials {
     int descriptors[DOCKER_CREDENTIAL_MAX_];
 };
 
-void docker_credential_files_close(struct docker_credential_files *files);
+void docker_credentials_close(struct docker_credentials *files);
 
 /*
  * Opens ca.pem, cert.pem and key.pem in `directory`; logs every file that cannot be used with the reason, its mode and
  * its owner. Returns 0, or a negative errno with nothing open.
  */
-int docker_credential_files_open(const char *directory, struct docker_credential_files *ret)
-    __attribute__((warn_unused_result));
+int docker_credentials_open(const char *directory, struct docker_credentials *ret) __attribute__((warn_unused_result));

@@ -31,7 +31,7 @@ uint64_t restart_policy_next_delay(struct restart_policy *policy, uint64_t now)
     return delay < longest ? delay : longest;
 }
 
-bool restart_exit_is_permanent(int code, int status)
+bool restart_policy_exit_is_permanent(int code, int status)
 {
     return code == CLD_EXITED && (status == EXIT_STATUS_CONFIGURATION || status == EXIT_STATUS_SANDBOX);
 }

@@ -26,4 +26,4 @@ uint64_t restart_policy_next_delay(struct restart_policy *policy, uint64_t now);
  * True when the end of a worker says that another try cannot help: its configuration or a privilege is wrong.
  * `code` and `status` are si_code and si_status of waitid(2).
  */
-bool restart_exit_is_permanent(int code, int status);
+bool restart_policy_exit_is_permanent(int code, int status);

@@ -129,9 +129,9 @@ static void on_child_ended(const siginfo_t *info, void *userdata)
     bool has_exited = info->si_code == CLD_EXITED;
     struct log_field how =
         has_exited ? LOG_NUMBER("status", info->si_status) : LOG_TEXT("signal", sigabbrev_np(info->si_status));
-    enum worker_end end = restart_exit_is_permanent(info->si_code, info->si_status)   ? WORKER_END_PERMANENT
-                          : worker->is_stopping && has_exited && info->si_status == 0 ? WORKER_END_ORDERED
-                                                                                      : WORKER_END_CRASH;
+    enum worker_end end = restart_policy_exit_is_permanent(info->si_code, info->si_status) ? WORKER_END_PERMANENT
+                          : worker->is_stopping && has_exited && info->si_status == 0      ? WORKER_END_ORDERED
+                                                                                           : WORKER_END_CRASH;
 
     if (end == WORKER_END_ORDERED)
         log_debug("worker ended", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid));
@@ -292,7 +292,7 @@ static void send_metrics_page(struct worker *worker)
 }
 
 /* They may open no file themselves. */
-static void send_docker_credentials(struct worker *worker, const struct docker_credential_files *files)
+static void send_docker_credentials(struct worker *worker, const struct docker_credentials *files)
 {
     for (uint32_t i = DOCKER_CREDENTIAL_CA; i < DOCKER_CREDENTIAL_MAX_; i++) {
         const struct message_docker_credential message = {
@@ -312,7 +312,7 @@ void worker_start(struct worker *worker)
         .capabilities = worker->definition->capabilities,
         .death_signal = SIGKILL,
     };
-    CLEANUP(docker_credential_files_close) struct docker_credential_files credentials = {{-1, -1, -1, -1}};
+    CLEANUP(docker_credentials_close) struct docker_credentials credentials = {{-1, -1, -1, -1}};
     int result = 0;
 
     child_note_start(&worker->child);
@@ -320,7 +320,7 @@ void worker_start(struct worker *worker)
     if (worker->definition->docker_host)
         result = grant_docker_socket(worker, &privileges);
     if (result == 0 && worker->definition->docker_cert_path)
-        result = docker_credential_files_open(worker->definition->docker_cert_path, &credentials);
+        result = docker_credentials_open(worker->definition->docker_cert_path, &credentials);
     worker->failed_start = result < 0 ? WORKER_END_PERMANENT : WORKER_END_CRASH;
     if (result == 0) {
         result = start_process(worker, &privileges);

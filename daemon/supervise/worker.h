@@ -30,7 +30,7 @@ struct worker_definition {
 enum worker_end {
     WORKER_END_ORDERED,   /* asked to, with status 0 */
     WORKER_END_CRASH,     /* or it could not be started: try again */
-    WORKER_END_PERMANENT, /* another try cannot help (restart_exit_is_permanent) */
+    WORKER_END_PERMANENT, /* another try cannot help (restart_policy_exit_is_permanent) */
 };
 
 struct worker_callbacks {

@@ -206,9 +206,9 @@ static void print(const struct status *status, bool as_json)
     if (!stdout)
         abort();
     if (!as_json)
-        status_print_text(status);
+        status_output_text(status);
     else
-        check(status_print_json(status));
+        check(status_output_json(status));
     (void)fclose(stdout);
     stdout = terminal;
     if (as_json)
@@ -243,7 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         print(&status, false);
         print(&status, true);
     }
-    status_clear(&status);
+    control_client_clear(&status);
     sd_bus_message_unref(answer);
     return 0;
 }

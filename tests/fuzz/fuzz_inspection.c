@@ -37,8 +37,8 @@ static void read_network(const uint8_t *bytes, size_t length)
     struct network_view view = {0};
     const char *reason = NULL;
 
-    if (read_document(bytes, length, &view.document) == 0 && network_view_read(&view, "peer-bus", "ab", &reason) == 0 &&
-        view.id[0] == '\0')
+    if (read_document(bytes, length, &view.document) == 0 &&
+        endpoint_read_network(&view, "peer-bus", "ab", &reason) == 0 && view.id[0] == '\0')
         abort();
     docker_document_release(&view.document);
 }

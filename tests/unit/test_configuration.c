@@ -166,7 +166,7 @@ static const char *wrong_value(const char *name)
 
 static bool is_wrong(const struct configuration_variable *variable)
 {
-    return configuration_concerns(variable, ROLE_NETWORK_ANCHOR);
+    return configuration_variables_concern(variable, ROLE_NETWORK_ANCHOR);
 }
 
 static void every_error_is_told_at_once(void **state)

@@ -29,16 +29,16 @@ static void reads_durations(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
         uint64_t milliseconds = 1;
 
-        assert_int_equal(duration_parse(good[i].text, &milliseconds), 0);
+        assert_int_equal(configuration_parse_duration(good[i].text, &milliseconds), 0);
         assert_int_equal(milliseconds, good[i].milliseconds);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         uint64_t milliseconds = 42;
 
-        assert_int_equal(duration_parse(bad[i], &milliseconds), -EINVAL);
+        assert_int_equal(configuration_parse_duration(bad[i], &milliseconds), -EINVAL);
         assert_int_equal(milliseconds, 42);
     }
-    assert_int_equal(duration_parse("99999999999999999999h", &(uint64_t){0}), -ERANGE);
+    assert_int_equal(configuration_parse_duration("99999999999999999999h", &(uint64_t){0}), -ERANGE);
 }
 
 static void interval_has_limits(void **state)
@@ -46,18 +46,18 @@ static void interval_has_limits(void **state)
     uint64_t milliseconds = 0;
 
     (void)state;
-    assert_null(parse_interval("1ms", &milliseconds));
+    assert_null(configuration_parse_interval("1ms", &milliseconds));
     assert_int_equal(milliseconds, 1);
-    assert_null(parse_interval("4294967295ms", &milliseconds));
+    assert_null(configuration_parse_interval("4294967295ms", &milliseconds));
     assert_int_equal(milliseconds, UINT32_MAX);
-    assert_string_equal(parse_interval("4294967296ms", &milliseconds), "is too long: 49 days at most");
-    assert_string_equal(parse_interval("4294968s", &milliseconds), "is too long: 49 days at most");
-    assert_string_equal(parse_interval("0ms", &milliseconds), "must be more than 0");
+    assert_string_equal(configuration_parse_interval("4294967296ms", &milliseconds), "is too long: 49 days at most");
+    assert_string_equal(configuration_parse_interval("4294968s", &milliseconds), "is too long: 49 days at most");
+    assert_string_equal(configuration_parse_interval("0ms", &milliseconds), "must be more than 0");
     assert_int_equal(milliseconds, UINT32_MAX);
-    assert_string_equal(parse_interval("0.0001s", &milliseconds), "must be more than 0");
-    assert_null(parse_delay("0", &milliseconds));
+    assert_string_equal(configuration_parse_interval("0.0001s", &milliseconds), "must be more than 0");
+    assert_null(configuration_parse_delay("0", &milliseconds));
     assert_int_equal(milliseconds, 0);
-    assert_string_equal(parse_delay("4294967296ms", &milliseconds), "is too long: 49 days at most");
+    assert_string_equal(configuration_parse_delay("4294967296ms", &milliseconds), "is too long: 49 days at most");
 }
 
 static void white_space_around_a_name_may_not_count(void **state)
@@ -65,17 +65,18 @@ static void white_space_around_a_name_may_not_count(void **state)
     char name[NAME_SIZE] = "x", text[NAME_SIZE + 8];
 
     (void)state;
-    assert_null(parse_padded_name(" \tbus\n", name));
+    assert_null(configuration_parse_padded_name(" \tbus\n", name));
     assert_string_equal(name, "bus");
-    assert_null(parse_padded_name("bus", name));
-    assert_string_equal(parse_padded_name("two words", name), "must not contain white space or control characters");
+    assert_null(configuration_parse_padded_name("bus", name));
+    assert_string_equal(configuration_parse_padded_name("two words", name),
+                        "must not contain white space or control characters");
     memset(text, 'a', sizeof(text));
     text[0] = text[NAME_SIZE] = ' ';
     text[NAME_SIZE + 1] = '\0';
-    assert_null(parse_padded_name(text, name));
+    assert_null(configuration_parse_padded_name(text, name));
     assert_int_equal(strlen(name), NAME_SIZE - 1);
     text[NAME_SIZE] = 'a';
-    assert_string_equal(parse_padded_name(text, name), "is too long: 127 characters at most");
+    assert_string_equal(configuration_parse_padded_name(text, name), "is too long: 127 characters at most");
 }
 
 static void reads_docker_hosts(void **state)
@@ -105,11 +106,11 @@ static void reads_docker_hosts(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
-        assert_non_null(parse_docker_host(bad[i], host));
+        assert_non_null(configuration_parse_docker_host(bad[i], host));
         assert_string_equal(host, "untouched");
     }
     for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
-        assert_null(parse_docker_host(good[i], host));
+        assert_null(configuration_parse_docker_host(good[i], host));
         assert_string_equal(host, good[i]);
     }
 }
@@ -125,8 +126,8 @@ static void unix_path_fits_a_socket_address(void **state)
     assert_int_equal(strlen(longest), strlen(DOCKER_HOST_UNIX) + 107); /* sun_path, unix(7) */
     memcpy(too_long, longest, sizeof(longest) - 1);
     memcpy(too_long + sizeof(longest) - 1, "X", 2);
-    assert_null(parse_docker_host(longest, host));
-    assert_non_null(parse_docker_host(too_long, host));
+    assert_null(configuration_parse_docker_host(longest, host));
+    assert_non_null(configuration_parse_docker_host(too_long, host));
 }
 
 static void reads_gateways(void **state)
@@ -140,14 +141,14 @@ static void reads_gateways(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
-        assert_non_null(parse_gateways(bad[i], &gateways));
+        assert_non_null(configuration_parse_gateways(bad[i], &gateways));
         assert_int_equal(gateways.v4.family, IP_FAMILY_NONE);
         assert_int_equal(gateways.v6.family, IP_FAMILY_NONE);
     }
-    assert_null(parse_gateways(" fe80::1 ,\t10.0.0.1 ", &gateways));
+    assert_null(configuration_parse_gateways(" fe80::1 ,\t10.0.0.1 ", &gateways));
     assert_string_equal(ip_address_format(&gateways.v4, text), "10.0.0.1");
     assert_string_equal(ip_address_format(&gateways.v6, text), "fe80::1");
-    assert_null(parse_gateways("fe80::2", &gateways));
+    assert_null(configuration_parse_gateways("fe80::2", &gateways));
     assert_int_equal(gateways.v4.family, IP_FAMILY_NONE);
 }
 
@@ -176,7 +177,7 @@ static void reads_listeners(void **state)
         struct configuration_listener listener;
 
         memset(&listener, 0xff, sizeof(listener));
-        assert_null(parse_listener(good[i].text, &listener));
+        assert_null(configuration_parse_listener(good[i].text, &listener));
         assert_int_equal(listener.is_enabled, good[i].is_enabled);
         assert_int_equal(listener.address.family, good[i].family);
         assert_int_equal(listener.port, good[i].port);
@@ -184,7 +185,7 @@ static void reads_listeners(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         struct configuration_listener listener = {.port = 7};
 
-        assert_non_null(parse_listener(bad[i], &listener));
+        assert_non_null(configuration_parse_listener(bad[i], &listener));
         assert_int_equal(listener.port, 7);
     }
 }
@@ -196,18 +197,18 @@ static void reads_names_and_interfaces(void **state)
     (void)state;
     memset(long_name, 'a', NAME_SIZE);
     long_name[NAME_SIZE] = '\0';
-    assert_non_null(parse_name(long_name, name));
+    assert_non_null(configuration_parse_name(long_name, name));
     long_name[NAME_SIZE - 1] = '\0';
-    assert_null(parse_name(long_name, name));
-    assert_non_null(parse_name("a b", name));
-    assert_non_null(parse_name("a\nb", name));
-    assert_null(parse_interface("eth0.42", interface));
-    assert_null(parse_interface("fifteen-letters", interface));
-    assert_non_null(parse_interface("sixteen-letters-", interface));
-    assert_non_null(parse_interface("..", interface));
-    assert_non_null(parse_interface("a/b", interface));
-    assert_non_null(parse_interface("eth0:1", interface));
-    assert_non_null(parse_interface("eth 0", interface));
+    assert_null(configuration_parse_name(long_name, name));
+    assert_non_null(configuration_parse_name("a b", name));
+    assert_non_null(configuration_parse_name("a\nb", name));
+    assert_null(configuration_parse_interface("eth0.42", interface));
+    assert_null(configuration_parse_interface("fifteen-letters", interface));
+    assert_non_null(configuration_parse_interface("sixteen-letters-", interface));
+    assert_non_null(configuration_parse_interface("..", interface));
+    assert_non_null(configuration_parse_interface("a/b", interface));
+    assert_non_null(configuration_parse_interface("eth0:1", interface));
+    assert_non_null(configuration_parse_interface("eth 0", interface));
 }
 
 static void reads_choices(void **state)
@@ -219,43 +220,43 @@ static void reads_choices(void **state)
     enum dhcp_client_kind client = DHCP_CLIENT_SUPERVISED;
 
     (void)state;
-    assert_null(parse_role("network-anchor", &role));
+    assert_null(configuration_parse_role("network-anchor", &role));
     assert_int_equal(role, ROLE_NETWORK_ANCHOR);
-    assert_null(parse_role("service-anchor", &role));
+    assert_null(configuration_parse_role("service-anchor", &role));
     assert_int_equal(role, ROLE_SERVICE_ANCHOR);
-    assert_null(parse_role("external-rebinder", &role));
+    assert_null(configuration_parse_role("external-rebinder", &role));
     assert_int_equal(role, ROLE_EXTERNAL_REBINDER);
-    assert_string_equal(parse_role("anchor", &role),
+    assert_string_equal(configuration_parse_role("anchor", &role),
                         "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder");
-    assert_null(parse_address_mode("bootstrap", &mode));
+    assert_null(configuration_parse_address_mode("bootstrap", &mode));
     assert_int_equal(mode, ADDRESS_MODE_BOOTSTRAP);
-    assert_null(parse_address_mode("dhcp-refresh", &mode));
+    assert_null(configuration_parse_address_mode("dhcp-refresh", &mode));
     assert_int_equal(mode, ADDRESS_MODE_DHCP_REFRESH);
-    assert_null(parse_address_mode("slaac-ra-only", &mode));
+    assert_null(configuration_parse_address_mode("slaac-ra-only", &mode));
     assert_int_equal(mode, ADDRESS_MODE_SLAAC_RA_ONLY);
-    assert_non_null(parse_address_mode("dhcp", &mode));
-    assert_null(parse_auto_or_off("AUTO", &enabled));
+    assert_non_null(configuration_parse_address_mode("dhcp", &mode));
+    assert_null(configuration_parse_auto_or_off("AUTO", &enabled));
     assert_true(enabled);
-    assert_null(parse_auto_or_off("off", &enabled));
+    assert_null(configuration_parse_auto_or_off("off", &enabled));
     assert_false(enabled);
-    assert_non_null(parse_auto_or_off("true", &enabled));
-    assert_null(parse_boolean("True", &enabled));
+    assert_non_null(configuration_parse_auto_or_off("true", &enabled));
+    assert_null(configuration_parse_boolean("True", &enabled));
     assert_true(enabled);
-    assert_null(parse_boolean("0", &enabled));
+    assert_null(configuration_parse_boolean("0", &enabled));
     assert_false(enabled);
-    assert_null(parse_boolean("1", &enabled));
+    assert_null(configuration_parse_boolean("1", &enabled));
     assert_true(enabled);
-    assert_null(parse_boolean("FALSE", &enabled));
+    assert_null(configuration_parse_boolean("FALSE", &enabled));
     assert_false(enabled);
-    assert_non_null(parse_boolean("yes", &enabled));
-    assert_null(parse_dhcp_client("host", &client));
+    assert_non_null(configuration_parse_boolean("yes", &enabled));
+    assert_null(configuration_parse_dhcp_client("host", &client));
     assert_int_equal(client, DHCP_CLIENT_HOST);
-    assert_null(parse_dhcp_client("supervised", &client));
+    assert_null(configuration_parse_dhcp_client("supervised", &client));
     assert_int_equal(client, DHCP_CLIENT_SUPERVISED);
-    assert_non_null(parse_dhcp_client("Host", &client));
-    assert_null(parse_log_level("debug", &level));
+    assert_non_null(configuration_parse_dhcp_client("Host", &client));
+    assert_null(configuration_parse_log_level("debug", &level));
     assert_int_equal(level, LOG_LEVEL_DEBUG);
-    assert_non_null(parse_log_level("verbose", &level));
+    assert_non_null(configuration_parse_log_level("verbose", &level));
 }
 
 int main(void)

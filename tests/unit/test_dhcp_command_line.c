@@ -20,8 +20,8 @@ static struct configuration configured(const char *name)
 {
     struct configuration configuration = {.log_level = LOG_LEVEL_INFO, .dhcp_arp_probe = true};
 
-    assert_null(parse_dhcp_name(name, configuration.dhcp_name));
-    dhcp_host_name_from(name, configuration.dhcp_host_name);
+    assert_null(configuration_parse_dhcp_name(name, configuration.dhcp_name));
+    configuration_parse_make_dhcp_host_name(name, configuration.dhcp_host_name);
     return configuration;
 }
 
@@ -40,9 +40,9 @@ static void unique_identifier_comes_from_the_name_alone(void **state)
     char one[DHCP_UNIQUE_IDENTIFIER_SIZE], again[DHCP_UNIQUE_IDENTIFIER_SIZE], other[DHCP_UNIQUE_IDENTIFIER_SIZE];
 
     (void)state;
-    dhcp_unique_identifier("mailcow", one);
-    dhcp_unique_identifier("mailcow", again);
-    dhcp_unique_identifier("mailcom", other);
+    dhcp_command_line_unique_identifier("mailcow", one);
+    dhcp_command_line_unique_identifier("mailcow", again);
+    dhcp_command_line_unique_identifier("mailcom", other);
     assert_string_equal(one, again);
     assert_string_not_equal(one, other);
     assert_int_equal(strlen(one), DHCP_UNIQUE_IDENTIFIER_SIZE - 1);
@@ -123,16 +123,16 @@ static void host_names_are_those_of_rfc_1123(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
-        assert_null(parse_dhcp_name(good[i], name));
+        assert_null(configuration_parse_dhcp_name(good[i], name));
         assert_string_equal(name, good[i]);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
-        assert_non_null(parse_dhcp_name(bad[i], name));
+        assert_non_null(configuration_parse_dhcp_name(bad[i], name));
     memset(longest, 'a', sizeof(longest));
     longest[DHCP_NAME_SIZE] = '\0';
-    assert_non_null(parse_dhcp_name(longest, name));
+    assert_non_null(configuration_parse_dhcp_name(longest, name));
     longest[DHCP_NAME_SIZE - 1] = '\0';
-    assert_null(parse_dhcp_name(longest, name));
+    assert_null(configuration_parse_dhcp_name(longest, name));
 }
 
 static void a_projects_name_becomes_a_host_name(void **state)
@@ -157,9 +157,9 @@ static void a_projects_name_becomes_a_host_name(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        dhcp_host_name_from(cases[i].project, name);
+        configuration_parse_make_dhcp_host_name(cases[i].project, name);
         assert_string_equal(name, cases[i].host_name);
-        assert_null(parse_dhcp_name(name, parsed));
+        assert_null(configuration_parse_dhcp_name(name, parsed));
     }
 }
 
@@ -174,18 +174,18 @@ static void identifiers_carry_the_name_letter_for_letter(void **state)
     assert_int_equal(dhcp_command_line_make(&configuration, IP_FAMILY_4, "eth0", &places, &none, &line), 0);
     assert_true(has(&line, "--clientid=\"my_proj\""));
     assert_true(has(&line, "--hostname=my-proj"));
-    dhcp_unique_identifier("my_proj", identifier);
+    dhcp_command_line_unique_identifier("my_proj", identifier);
     (void)snprintf(duid, sizeof(duid), "--duid=%s", identifier);
     assert_true(has(&line, duid));
-    assert_true(dhcp_name_from("my_proj: 7/1~", name));
+    assert_true(configuration_parse_make_dhcp_name("my_proj: 7/1~", name));
     assert_string_equal(name, "my_proj: 7/1~");
-    assert_false(dhcp_name_from("a\"b\\c\nd\x7f\xc3", name));
+    assert_false(configuration_parse_make_dhcp_name("a\"b\\c\nd\x7f\xc3", name));
     assert_string_equal(name, "a-b-c-d--");
     memset(long_name, 'a', sizeof(long_name));
     long_name[DHCP_NAME_SIZE] = '\0';
-    assert_false(dhcp_name_from(long_name, name));
+    assert_false(configuration_parse_make_dhcp_name(long_name, name));
     long_name[DHCP_NAME_SIZE - 1] = '\0';
-    assert_true(dhcp_name_from(long_name, name));
+    assert_true(configuration_parse_make_dhcp_name(long_name, name));
     assert_string_equal(name, long_name);
 }
 

@@ -132,7 +132,7 @@ static int read_network(struct network_view *view, const char *text, const char 
     docker_document_release(&view->document);
     view->document.bytes = strdup(text);
     view->document.length = strlen(text);
-    return network_view_read(view, "bus", "ab", ret_reason);
+    return endpoint_read_network(view, "bus", "ab", ret_reason);
 }
 
 static void release_view(struct network_view *view)

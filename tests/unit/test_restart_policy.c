@@ -66,13 +66,13 @@ static void a_minute_of_life_heals(void **state)
 static void configuration_and_privileges_are_permanent(void **state)
 {
     (void)state;
-    assert_true(restart_exit_is_permanent(CLD_EXITED, EXIT_STATUS_CONFIGURATION));
-    assert_true(restart_exit_is_permanent(CLD_EXITED, EXIT_STATUS_SANDBOX));
-    assert_false(restart_exit_is_permanent(CLD_EXITED, EXIT_STATUS_CLEAN));
-    assert_false(restart_exit_is_permanent(CLD_EXITED, EXIT_STATUS_CRASH));
+    assert_true(restart_policy_exit_is_permanent(CLD_EXITED, EXIT_STATUS_CONFIGURATION));
+    assert_true(restart_policy_exit_is_permanent(CLD_EXITED, EXIT_STATUS_SANDBOX));
+    assert_false(restart_policy_exit_is_permanent(CLD_EXITED, EXIT_STATUS_CLEAN));
+    assert_false(restart_policy_exit_is_permanent(CLD_EXITED, EXIT_STATUS_CRASH));
     /* SIGHUP is 1, SIGQUIT is 3: signals are no exit statuses. */
-    assert_false(restart_exit_is_permanent(CLD_KILLED, SIGHUP));
-    assert_false(restart_exit_is_permanent(CLD_DUMPED, SIGQUIT));
+    assert_false(restart_policy_exit_is_permanent(CLD_KILLED, SIGHUP));
+    assert_false(restart_policy_exit_is_permanent(CLD_DUMPED, SIGQUIT));
 }
 
 int main(void)

@@ -308,7 +308,7 @@ static void on_target(void *userdata, int error, const char *text)
     if (error < 0 && error != -ENOENT)
         look_continue(dependents->look);
     else if (dependents->kind == LOOK_MANAGED || dependents->kind == LOOK_MISSING)
-        managed_judge(dependents, error == 0);
+        managed_repairs_judge(dependents, error == 0);
     else if (dependents->kind == LOOK_SCOPED && is_network_anchor(dependents))
         judge_sibling(dependents, error == 0);
     else
@@ -420,7 +420,7 @@ static void on_container(void *userdata, const struct look_subject *subject)
     dependents->dependent = subject->container;
     dependents->journal = subject->journal;
     if (subject->kind == LOOK_FOREIGN)
-        managed_leave_foreign(dependents);
+        managed_repairs_leave_foreign(dependents);
     else if (!subject->journal)
         ask_for_target(dependents);
     else if (is_network_anchor(dependents) && subject->kind == LOOK_SCOPED) /* a wrap-rebinder's */
@@ -450,7 +450,7 @@ void dependents_on_lost(struct dependents *dependents)
     if (recreation_is_running(dependents->recreation))
         dependents->resumes_at_once = true;
     recreation_interrupt(dependents->recreation);
-    managed_interrupt(dependents);
+    managed_repairs_interrupt(dependents);
     inspection_release(&dependents->target);
     dependents->dead_count = 0;
     look_on_lost(dependents->look);
@@ -534,7 +534,7 @@ struct dependents *dependents_free(struct dependents *dependents)
     (void)recreation_free(dependents->recreation);
     (void)findings_sender_free(dependents->findings);
     (void)look_free(dependents->look);
-    managed_interrupt(dependents);
+    managed_repairs_interrupt(dependents);
     inspection_release(&dependents->target);
     free(dependents);
     return NULL;

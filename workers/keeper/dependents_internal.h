@@ -65,10 +65,10 @@ void dependents_start(struct dependents *dependents, const char *message);
 /* --- managed_repairs.c, for dependents.c ------------------------------------------------------------------ */
 
 /* The target of a managed service-anchor is in `target`, or there is none. */
-void managed_judge(struct dependents *dependents, bool has_target);
+void managed_repairs_judge(struct dependents *dependents, bool has_target);
 
 /* Somebody else has made a container of that name. */
-void managed_leave_foreign(struct dependents *dependents);
+void managed_repairs_leave_foreign(struct dependents *dependents);
 
 /* The connection has gone, and with it every answer. */
-void managed_interrupt(struct dependents *dependents);
+void managed_repairs_interrupt(struct dependents *dependents);

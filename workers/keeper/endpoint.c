@@ -105,7 +105,7 @@ static void count_endpoints(struct network_view *view, struct json_slice contain
     }
 }
 
-int network_view_read(struct network_view *view, const char *name, const char *follower_id, const char **ret_reason)
+int endpoint_read_network(struct network_view *view, const char *name, const char *follower_id, const char **ret_reason)
 {
     struct docker_document document = view->document;
     struct json_slice root = json_slice_of(document.bytes, document.length);

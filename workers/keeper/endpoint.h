@@ -39,5 +39,5 @@ struct network_view {
  * Reads `document` of `view`, the answer about the network called `name`, which counts for this follower. Returns 0, or
  * -EBADMSG with *ret_reason (static storage).
  */
-int network_view_read(struct network_view *view, const char *name, const char *follower_id, const char **ret_reason)
+int endpoint_read_network(struct network_view *view, const char *name, const char *follower_id, const char **ret_reason)
     __attribute__((warn_unused_result));

@@ -377,7 +377,7 @@ static void on_network(void *userdata, int error, const char *text)
         return;
     }
     if (error == 0)
-        error = network_view_read(&follow->network, name, follow->follower.id, &reason);
+        error = endpoint_read_network(&follow->network, name, follow->follower.id, &reason);
     if (error < 0) {
         if (is_news(follow, NOTICE_ODD_NETWORK))
             log_error("the network cannot be looked at", LOG_TEXT("network", name), LOG_ERROR_TEXT(reason));

@@ -85,7 +85,7 @@ static void read_host_config(struct inspection *inspection)
         text_copy_cut(inspection->joined, sizeof(inspection->joined), mode + strlen(prefix));
     inspection->removes_itself = is_true(host, "AutoRemove");
     copy_text(policy, "Name", inspection->policy.name, sizeof(inspection->policy.name));
-    if (!restart_policy_is_known(inspection->policy.name)) /* Podman has none where Docker says no */
+    if (!journal_restart_policy_is_known(inspection->policy.name)) /* Podman has none where Docker says no */
         (void)snprintf(inspection->policy.name, sizeof(inspection->policy.name), "no");
     if (json_slice_number(json_slice_member(policy, "MaximumRetryCount"), INT32_MAX, &retries) == 0)
         inspection->policy.maximum_retries = (uint32_t)retries;

@@ -15,7 +15,7 @@
 
 static const char *const policies[] = {"no", "always", "unless-stopped", ON_FAILURE};
 
-bool restart_policy_is_known(const char *name)
+bool journal_restart_policy_is_known(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(policies); i++) {
         if (strcmp(policies[i], name) == 0)
@@ -24,7 +24,7 @@ bool restart_policy_is_known(const char *name)
     return false;
 }
 
-void restart_policy_format(const struct restart_policy_record *policy, char ret[RESTART_POLICY_JSON_SIZE])
+void journal_restart_policy_format(const struct restart_policy_record *policy, char ret[RESTART_POLICY_JSON_SIZE])
 {
     (void)snprintf(ret, RESTART_POLICY_JSON_SIZE, "{\"Name\":\"%s\",\"MaximumRetryCount\":%" PRIu32 "}", policy->name,
                    policy->maximum_retries);
@@ -71,7 +71,7 @@ static int parse_policy(const char *text, struct restart_policy_record *ret)
 
     if (is_on_failure && text_to_number(text + prefix + 1, strlen(text + prefix + 1), INT32_MAX, &number) < 0)
         return -ENOENT;
-    if (!is_on_failure && (!restart_policy_is_known(text) || strcmp(text, ON_FAILURE) == 0))
+    if (!is_on_failure && (!journal_restart_policy_is_known(text) || strcmp(text, ON_FAILURE) == 0))
         return -ENOENT;
     ret->maximum_retries = (uint32_t)number;
     return text_copy(ret->name, sizeof(ret->name), is_on_failure ? ON_FAILURE : text);

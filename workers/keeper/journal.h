@@ -33,8 +33,8 @@ int journal_format(const struct journal *journal, char ret[NAME_SIZE]) __attribu
 int journal_parse(const char *name, struct journal *ret) __attribute__((warn_unused_result));
 
 /* Is it one of Docker's restart policies (API 1.41 … 1.52, RestartPolicy.Name)? */
-bool restart_policy_is_known(const char *name);
+bool journal_restart_policy_is_known(const char *name);
 
 #define RESTART_POLICY_JSON_SIZE 64
 /* As command_set_restart_policy() takes it. */
-void restart_policy_format(const struct restart_policy_record *policy, char ret[RESTART_POLICY_JSON_SIZE]);
+void journal_restart_policy_format(const struct restart_policy_record *policy, char ret[RESTART_POLICY_JSON_SIZE]);

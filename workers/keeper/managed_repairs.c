@@ -81,7 +81,7 @@ static void release_creation(struct creation *creation)
     docker_document_release(&creation->answer);
 }
 
-void managed_interrupt(struct dependents *dependents)
+void managed_repairs_interrupt(struct dependents *dependents)
 {
     release_creation(&dependents->creation);
     own_anchor_release(&dependents->own_search);
@@ -290,7 +290,7 @@ static bool needs_own_anchor(struct dependents *dependents)
     return repair != REPAIR_NONE && repair != REPAIR_UNKNOWN;
 }
 
-void managed_judge(struct dependents *dependents, bool has_target)
+void managed_repairs_judge(struct dependents *dependents, bool has_target)
 {
     if (!has_target || !dependents->target.is_running) /* target gone: it is left alone */
         leave(dependents);
@@ -302,7 +302,7 @@ void managed_judge(struct dependents *dependents, bool has_target)
         look_continue(dependents->look);
 }
 
-void managed_leave_foreign(struct dependents *dependents)
+void managed_repairs_leave_foreign(struct dependents *dependents)
 {
     look_note_failure(dependents->look, "a container has the name of a managed service-anchor, leaving it alone",
                       "it has no label " LABEL_MANAGED_BY "=" MANAGED_BY ": remove it, or set ANCHORD_MANAGED_SA_NAME");

@@ -145,7 +145,7 @@ static int restore_policy(struct recreation *recreation)
 {
     char policy[RESTART_POLICY_JSON_SIZE];
 
-    restart_policy_format(&recreation->journal.policy, policy);
+    journal_restart_policy_format(&recreation->journal.policy, policy);
     return command_set_restart_policy(recreation->client, recreation->old_id, policy, on_answer, recreation);
 }
 
