@@ -170,12 +170,17 @@ static void labels_of_the_one_before_do_not_count(void **state)
 static void an_unknown_label_is_named(void **state)
 {
     static const char *const others[] = {"own.other", NULL};
+    struct label_selector selector;
+    struct label_selector_error error;
     const struct docker_label_names names = {
-        .names = {"own.kept"}, .count = 1, .own_prefix = "own.", .other_names = others};
+        .names = {"own.kept"}, .count = 1, .own_prefix = "own.", .other_names = others, .selector = &selector};
 
     (void)state;
-    parse_both(&names, false, "\"own.kept\":\"\",\"own.other\":\"\",\"x\":\"\",\"own.first\":\"\",\"own.second\":\"\"",
-               "\"own.kept\":\"\"");
+    assert_int_equal(label_selector_parse("x=0, own.wanted=1", &selector, &error), 0);
+    parse_both(
+        &names, false,
+        "\"own.kept\":\"\",\"own.wanted\":\"1\",\"own.other\":\"\",\"x\":\"\",\"own.first\":\"\",\"own.second\":\"\"",
+        "\"own.kept\":\"\"");
     assert_string_equal(seen.containers[0].unknown_label, "own.first");
     assert_string_equal(seen.containers[1].unknown_label, "");
 }
@@ -232,6 +237,59 @@ static void a_network_event_is_of_its_actor(void **state)
     assert_string_equal(seen.events[1].network_id, ID_N);
 }
 
+/* LIFE-1, DISC-5: `container:` and an ID; a network's name may begin alike. */
+static void who_joins_another_is_told(void **state)
+{
+    static const struct docker_label_names none;
+    static const struct {
+        const char *mode, *joined_id;
+        bool joins_another;
+    } cases[] = {
+        {"\"container:" ID_N "\"", ID_N, true},  {"\"container:web\"", "", true}, {"\"container:\"", "", false},
+        {"\"containers" ID_N "\"", "", false},   {"\"cont\"", "", false},         {"7", "", false},
+        {"[\"container:" ID_N "\"]", "", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char text[256];
+
+        (void)snprintf(text, sizeof(text), "[{\"Id\":\"" ID_A "\",\"HostConfig\":{\"NetworkMode\":%s}}]",
+                       cases[i].mode);
+        parse_containers(&none, text);
+        assert_int_equal(seen.container_count, 1);
+        assert_int_equal(seen.containers[0].joins_another, cases[i].joins_another);
+        assert_string_equal(seen.containers[0].joined_id, cases[i].joined_id);
+    }
+}
+
+/* A member's name ends where its string ends, not at a NUL inside. */
+static void a_name_with_more_behind_it_is_another(void **state)
+{
+    static const struct docker_label_names none;
+
+    (void)state;
+    parse_containers(&none, "[{\"Id\":\"" ID_A "\",\"Id\\u0000x\":\"../..\",\"Idx\":\"../..\",\"I\":\"../..\"}]");
+    assert_int_equal(seen.container_count, 1);
+    assert_string_equal(seen.containers[0].id, ID_A);
+}
+
+/* The limit is each event's own. */
+static void a_stream_has_no_limit(void **state)
+{
+    static const struct docker_label_names none;
+    static const char event[] =
+        "{\"Type\":\"image\",\"Action\":\"pull\",\"from\":\"0123456789abcdef0123456789abcdef\"}\n";
+    CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+
+    (void)state;
+    memset(&seen, 0, sizeof(seen));
+    assert_int_equal(docker_parser_new_events(&none, on_event, NULL, &parser), 0);
+    for (size_t fed = 0; fed < 2 * DOCKER_EVENT_LENGTH_MAX; fed += strlen(event))
+        assert_int_equal(docker_parser_feed(parser, event, strlen(event)), 0);
+    assert_int_equal(docker_parser_finish(parser), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +300,9 @@ int main(void)
         cmocka_unit_test(a_link_is_no_name),
         cmocka_unit_test(what_should_be_an_object_is_one),
         cmocka_unit_test(a_network_event_is_of_its_actor),
+        cmocka_unit_test(who_joins_another_is_told),
+        cmocka_unit_test(a_name_with_more_behind_it_is_another),
+        cmocka_unit_test(a_stream_has_no_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
