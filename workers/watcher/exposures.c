@@ -55,6 +55,12 @@ int exposures_new(struct exposures **ret)
     return 0;
 }
 
+struct wire_exposure *exposures_take_items(struct exposures *exposures)
+{
+    exposures->item_capacity = 0;
+    return TAKE_POINTER(exposures->items);
+}
+
 void exposures_forget_result(struct exposures *exposures)
 {
     free_pointer(&exposures->claims);

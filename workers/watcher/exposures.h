@@ -80,5 +80,8 @@ int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map
 int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,
                       struct exposure_result *ret) __attribute__((warn_unused_result));
 
+/* The items of the last result, which still names them, are the caller's from here on: to be freed. */
+struct wire_exposure *exposures_take_items(struct exposures *exposures);
+
 /* Frees the last result, which nobody may use any more, and the room it was computed in; who holds what stays known. */
 void exposures_forget_result(struct exposures *exposures);

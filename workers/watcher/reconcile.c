@@ -262,17 +262,15 @@ static bool differs_from_sent(const struct reconciler *reconciler, const struct 
 static int send_state(struct reconciler *reconciler, const struct exposure_result *computed, struct netadmin_peer *peer,
                       uint64_t event_time)
 {
-    struct wire_exposure *sent;
-    int result = duplicate(computed->items, computed->item_count, sizeof(*sent), &sent);
+    int result;
 
-    if (result < 0)
-        return result;
     free(reconciler->sent);
-    reconciler->sent = sent;
+    reconciler->sent = exposures_take_items(reconciler->exposures);
     reconciler->sent_count = computed->item_count;
     reconciler->sent_backends = computed->backend_count;
     reconciler->sent_at = clock_monotonic_microseconds();
-    result = netadmin_peer_send_exposures(peer, ++reconciler->generation, sent, reconciler->sent_count, event_time);
+    result = netadmin_peer_send_exposures(peer, ++reconciler->generation, reconciler->sent, reconciler->sent_count,
+                                          event_time);
     reconciler->must_send = result < 0;
     return result;
 }
