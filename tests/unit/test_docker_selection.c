@@ -5,6 +5,7 @@
 #include "workers/docker/client.h"
 
 #include "common/cleanup.h"
+#include "workers/docker/json_reader.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -274,6 +275,24 @@ static void a_name_with_more_behind_it_is_another(void **state)
     assert_string_equal(seen.containers[0].id, ID_A);
 }
 
+/* Of a longer name of a member no more is kept than has room. */
+static void a_long_name_is_harmless(void **state)
+{
+    static const struct docker_label_names none;
+
+    (void)state;
+    for (int length = JSON_KEY_SIZE - 1; length <= JSON_KEY_SIZE + 2; length++) {
+        char letters[JSON_KEY_SIZE + 3] = {0};
+        char text[2 * JSON_KEY_SIZE];
+
+        memset(letters, 'k', (size_t)length);
+        (void)snprintf(text, sizeof(text), "\"%s\":\"1\"", letters);
+        parse_both(&none, false, text, "");
+        assert_int_equal(seen.container_count, 2);
+        assert_int_equal(seen.odd_count, 0);
+    }
+}
+
 /* The limit is each event's own. */
 static void a_stream_has_no_limit(void **state)
 {
@@ -302,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_network_event_is_of_its_actor),
         cmocka_unit_test(who_joins_another_is_told),
         cmocka_unit_test(a_name_with_more_behind_it_is_another),
+        cmocka_unit_test(a_long_name_is_harmless),
         cmocka_unit_test(a_stream_has_no_limit),
     };
 

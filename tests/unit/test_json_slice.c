@@ -92,7 +92,8 @@ static void half_a_pair_of_brackets_is_nothing(void **state)
 
 static void what_is_no_json_has_no_members(void **state)
 {
-    static const char *const objects[] = {"{\"a\"1}", "{\"a\":}", "{\"a\":,}", "{\"a\"}", "{a:1}", "[\"a\",1]", "1"};
+    static const char *const objects[] = {"{\"a\"1}", "{\"a\"12}", "{\"a\":}",  "{\"a\":,}",
+                                          "{\"a\"}",  "{a:1}",     "[\"a\",1]", "1"};
     static const char *const arrays[] = {"[,,1]", "[]", "{\"a\":1}", "1"};
     struct json_slice key, value;
 
