@@ -160,7 +160,7 @@ static void free_capability_name(char **name)
 static struct supervisor_needs supervisor_needs(void)
 {
     return (struct supervisor_needs){
-        .netadmin = !configuration_is_rebinder(&configuration),
+        .net_admin = !configuration_is_rebinder(&configuration),
         .dhcp_client = configuration_has_dhcp_client(&configuration),
     };
 }

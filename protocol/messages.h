@@ -19,6 +19,7 @@
 #include "protocol/messages_lease.h"   // IWYU pragma: export
 #include "protocol/messages_parts.h"   // IWYU pragma: export
 #include "protocol/messages_router.h"  // IWYU pragma: export
+#include "protocol/messages_way.h"     // IWYU pragma: export
 
 #include <assert.h>
 
@@ -35,6 +36,7 @@ enum link_peer {
     LINK_PEER_RESOLVER,
     LINK_PEER_CONTROL,
     LINK_PEER_KEEPER,
+    LINK_PEER_WAY,
     LINK_PEER_MAX_,
 };
 
@@ -62,8 +64,8 @@ enum readiness_condition {
     READINESS_TABLES_INSTALLED = 1 << 0, /* netadmin */
     READINESS_RECONCILED = 1 << 1,       /* netadmin: one complete desired state was applied */
     READINESS_DOCKER_CONNECTED = 1 << 2, /* watcher; of a rebinder the keeper */
-    READINESS_ROUTE_INSTALLED = 1 << 3,  /* netadmin of a service-anchor: one family is enough */
-    READINESS_LINKS_PRESENT = 1 << 4,    /* netadmin of a service-anchor: the namespace has more than lo (SA-6) */
+    READINESS_ROUTE_INSTALLED = 1 << 3,  /* way: one family is enough */
+    READINESS_LINKS_PRESENT = 1 << 4,    /* way: the namespace has more than lo (SA-6) */
     READINESS_ALL_ = (1 << 5) - 1,
 };
 
@@ -121,13 +123,12 @@ enum anchor_role {
 
 struct message_configure_netadmin {
     struct message_header header;
-    /* ANCHORD_EXT_GATEWAY_IP of a network-anchor, ANCHORD_GATEWAY_IP of a service-anchor; may be none. */
-    struct wire_address pinned_gateway4;
+    struct wire_address pinned_gateway4; /* ANCHORD_EXT_GATEWAY_IP; may be none */
     struct wire_address pinned_gateway6;
     uint32_t address_mode;  /* enum address_mode */
     uint32_t claim_gateway; /* 0 or 1: ANCHORD_CLAIM_GATEWAY=auto (GW-1) */
     uint32_t log_level;     /* enum log_level */
-    uint32_t role;          /* enum anchor_role */
+    uint32_t reserved;
 };
 
 /*
@@ -234,34 +235,6 @@ struct message_probed { /* PROBED: the answer */
     uint8_t reserved[6];
 };
 
-/* --- resolver (service-anchor) ----------------------------------------------------------------------- */
-
-struct message_configure_resolver {
-    struct message_header header;
-    char host_name[HOST_NAME_SIZE]; /* ANCHORD_GATEWAY_HOSTNAME; not empty */
-    uint8_t reserved[2];
-    uint32_t interval_milliseconds; /* > 0 */
-    uint32_t log_level;             /* enum log_level */
-};
-
-enum lookup_outcome {
-    LOOKUP_FAILED = 1, /* no answer: what was there stays (SA-2) */
-    LOOKUP_ANSWERED,   /* `count` addresses; 0: the name has none of this family */
-    LOOKUP_OUTCOME_MAX_,
-};
-
-struct wire_lookup {
-    uint32_t outcome; /* enum lookup_outcome */
-    uint32_t count;
-    struct wire_address addresses[GATEWAYS_MAX]; /* unused ones all zero */
-};
-
-struct message_gateways {
-    struct message_header header; /* generation: counts the look-ups */
-    struct wire_lookup v4;
-    struct wire_lookup v6;
-};
-
 /* --- metrics and health (SPEC §7, §8) ---------------------------------------------------------------- */
 
 /* Who writes a metrics page; each process its own and no other. */
@@ -275,6 +248,7 @@ enum metrics_writer {
     METRICS_WRITER_EXPORTER,
     METRICS_WRITER_KEEPER,
     METRICS_WRITER_GATE,
+    METRICS_WRITER_WAY,
     METRICS_WRITER_MAX_,
 };
 
@@ -298,8 +272,6 @@ struct message_configure_exporter { /* one descriptor travels with it: a listeni
 
 static_assert(sizeof(struct message_metrics_page) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_exporter) == 32, "wire layout");
-static_assert(sizeof(struct message_configure_resolver) == 24 + 256 + 8, "wire layout");
-static_assert(sizeof(struct message_gateways) == 24 + 2 * (8 + 20 * GATEWAYS_MAX), "wire layout");
 static_assert(sizeof(struct message_link) == 32, "wire layout");
 static_assert(sizeof(struct message_docker_credential) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_watcher) ==

@@ -77,7 +77,7 @@ enum message_type {
     MESSAGE_PROBED,
     /* supervisor -> resolver */
     MESSAGE_CONFIGURE_RESOLVER,
-    /* resolver -> netadmin */
+    /* resolver -> way */
     MESSAGE_GATEWAYS, /* one look-up's whole result (SA-1) */
     /* supervisor -> control */
     MESSAGE_CONFIGURE_CONTROL, /* with one descriptor: the listening control socket */
@@ -86,7 +86,7 @@ enum message_type {
     MESSAGE_FINDINGS_BEGIN, /* what became of each container's labels, for people */
     MESSAGE_FINDINGS_ITEMS,
     MESSAGE_FINDINGS_COMMIT,
-    /* netadmin -> control */
+    /* netadmin or way -> control */
     MESSAGE_NETWORK_REPORT,
     /* supervisor -> any worker */
     MESSAGE_METRICS_PAGE, /* with one descriptor: a page of protocol/metrics.h */
@@ -110,6 +110,9 @@ enum message_type {
     /* supervisor -> gate; see messages_gate.h */
     MESSAGE_CONFIGURE_GATE,
     MESSAGE_GATE_LISTENER, /* with one descriptor: a listening socket */
+    /* supervisor -> way; see messages_way.h */
+    MESSAGE_CONFIGURE_WAY,
+    MESSAGE_WAY_SOCKET, /* with one descriptor: an rtnetlink socket of a namespace */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -127,8 +130,8 @@ enum message_direction {
     DIRECTION_ANNOUNCER_TO_NETADMIN,
     DIRECTION_SUPERVISOR_TO_RESOLVER,
     DIRECTION_RESOLVER_TO_SUPERVISOR,
-    DIRECTION_RESOLVER_TO_NETADMIN,
-    DIRECTION_NETADMIN_TO_RESOLVER, /* nothing travels here yet: the resolver only reports */
+    DIRECTION_RESOLVER_TO_WAY,
+    DIRECTION_WAY_TO_RESOLVER, /* nothing travels here yet: the resolver only reports */
     DIRECTION_SUPERVISOR_TO_CONTROL,
     DIRECTION_CONTROL_TO_SUPERVISOR,
     DIRECTION_WATCHER_TO_CONTROL,
@@ -144,6 +147,10 @@ enum message_direction {
     DIRECTION_CONTROL_TO_KEEPER, /* nothing travels here: control only listens */
     DIRECTION_SUPERVISOR_TO_GATE,
     DIRECTION_GATE_TO_SUPERVISOR,
+    DIRECTION_SUPERVISOR_TO_WAY,
+    DIRECTION_WAY_TO_SUPERVISOR,
+    DIRECTION_WAY_TO_CONTROL,
+    DIRECTION_CONTROL_TO_WAY, /* nothing travels here: control only listens */
     DIRECTION_MAX_,
 };
 

@@ -28,6 +28,7 @@ static const char *const writer_names[] = {
     [METRICS_WRITER_EXPORTER] = "exporter",
     [METRICS_WRITER_KEEPER] = "keeper",
     [METRICS_WRITER_GATE] = "gate",
+    [METRICS_WRITER_WAY] = "way",
 };
 static_assert(ARRAY_LENGTH(writer_names) == METRICS_WRITER_MAX_, "every writer has a name");
 
@@ -53,10 +54,18 @@ LABEL(version, "version", version_values);
 LABEL(commit, "commit", commit_values);
 LABEL(worker, "worker", writer_names);
 
-#define DEFINE(metric_, name_, type_, unit_, writer_, first_, second_, help_)                               \
-    [METRIC_##metric_] = {                                                                                  \
-        (name_), (help_), METRIC_##type_, METRIC_UNIT_##unit_, METRICS_WRITER_##writer_, {first_, second_}, \
+#define DEFINE_OF_TWO(metric_, name_, type_, unit_, writer_, stand_in_, first_, second_, help_) \
+    [METRIC_##metric_] = {                                                                      \
+        (name_),                                                                                \
+        (help_),                                                                                \
+        METRIC_##type_,                                                                         \
+        METRIC_UNIT_##unit_,                                                                    \
+        METRICS_WRITER_##writer_,                                                               \
+        METRICS_WRITER_##stand_in_,                                                             \
+        {first_, second_},                                                                      \
     }
+#define DEFINE(metric_, name_, type_, unit_, writer_, first_, second_, help_) \
+    DEFINE_OF_TWO(metric_, name_, type_, unit_, writer_, MAX_, first_, second_, help_)
 
 static const struct metric_definition definitions[] = {
     DEFINE(RECONCILE_DURATION, "anchord_reconcile_duration_seconds", HISTOGRAM, SECONDS, WATCHER, NULL, NULL,
@@ -77,10 +86,10 @@ static const struct metric_definition definitions[] = {
            "Reasons to look at Docker's containers: an event of one in scope, or a poll."),
     DEFINE(GATEWAY_RESOLVE, "anchord_gateway_resolve_total", COUNTER, NONE, RESOLVER, &family, &outcome,
            "Look-ups of the gateway's host name."),
-    DEFINE(GATEWAY_ROUTE_REPLACES, "anchord_gateway_route_replaces_total", COUNTER, NONE, NETADMIN, &family, NULL,
-           "Changes of the route that leads to the gateway, once each."),
-    DEFINE(DEFAULT_ROUTE_PRESENT, "anchord_default_route_present", GAUGE, NONE, NETADMIN, &family, NULL,
-           "1 while a default route of anchord's is installed."),
+    DEFINE_OF_TWO(GATEWAY_ROUTE_REPLACES, "anchord_gateway_route_replaces_total", COUNTER, NONE, NETADMIN, WAY, &family,
+                  NULL, "Changes of the route that leads to the gateway, once each."),
+    DEFINE_OF_TWO(DEFAULT_ROUTE_PRESENT, "anchord_default_route_present", GAUGE, NONE, NETADMIN, WAY, &family, NULL,
+                  "1 while a default route of anchord's is installed."),
     DEFINE(BUILD_INFO, "anchord_build_info", GAUGE, NONE, SUPERVISOR, &version, &commit, "Always 1; what was built."),
     DEFINE(EVENT_TO_MAP, "anchord_event_to_map_seconds", HISTOGRAM, SECONDS, WATCHER, NULL, NULL,
            "From Docker's time of an event to the commit of what follows from it."),

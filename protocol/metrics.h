@@ -68,7 +68,8 @@ struct metric_definition {
     const char *help;
     enum metric_type type;
     enum metric_unit unit;
-    enum metrics_writer writer; /* METRICS_WRITER_MAX_: every process, told apart by the label `worker` */
+    enum metrics_writer writer;   /* METRICS_WRITER_MAX_: every process, told apart by the label `worker` */
+    enum metrics_writer stand_in; /* who writes it in a role without the writer, or METRICS_WRITER_MAX_ */
     const struct metric_label *labels[METRIC_LABELS_MAX];
 };
 

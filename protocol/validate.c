@@ -14,6 +14,7 @@
 #include "protocol/validate_lease.h"
 #include "protocol/validate_parts.h"
 #include "protocol/validate_router.h"
+#include "protocol/validate_way.h"
 
 #include <netinet/in.h>
 
@@ -157,9 +158,7 @@ static const char *check_configure_netadmin(const void *message)
         return "address mode";
     if (configuration->claim_gateway > 1)
         return "claim_gateway";
-    if (configuration->role != ANCHOR_ROLE_NETWORK && configuration->role != ANCHOR_ROLE_SERVICE)
-        return "role";
-    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
+    return configuration->log_level >= LOG_LEVEL_MAX_ || configuration->reserved ? "log level" : NULL;
 }
 
 static const char *check_exposure(const struct wire_exposure *exposure)
@@ -313,45 +312,6 @@ static const char *check_probed(const void *message)
     return probed->is_held > 1 || probed->is_held == mac_address_is_zero(&probed->holder) ? "holder" : NULL;
 }
 
-static const char *check_configure_resolver(const void *message)
-{
-    const struct message_configure_resolver *configuration = message;
-
-    if (!text_is_terminated(configuration->host_name, sizeof(configuration->host_name)) ||
-        configuration->host_name[0] == '\0')
-        return "host name";
-    if (!is_zero(configuration->reserved, sizeof(configuration->reserved)))
-        return "padding not zero";
-    if (configuration->interval_milliseconds == 0)
-        return "interval";
-    return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
-}
-
-static const char *check_lookup(const struct wire_lookup *lookup, uint8_t family)
-{
-    if (lookup->outcome == 0 || lookup->outcome >= LOOKUP_OUTCOME_MAX_)
-        return "look-up outcome";
-    if (lookup->count > GATEWAYS_MAX || (lookup->outcome == LOOKUP_FAILED && lookup->count > 0))
-        return "look-up count";
-    for (uint32_t i = 0; i < GATEWAYS_MAX; i++) {
-        const char *broken = check_address(&lookup->addresses[i], true);
-
-        if (broken)
-            return broken;
-        if (lookup->addresses[i].family != (i < lookup->count ? family : IP_FAMILY_NONE))
-            return "look-up address family";
-    }
-    return NULL;
-}
-
-static const char *check_gateways(const void *message)
-{
-    const struct message_gateways *gateways = message;
-    const char *broken = check_lookup(&gateways->v4, IP_FAMILY_4);
-
-    return broken ? broken : check_lookup(&gateways->v6, IP_FAMILY_6);
-}
-
 static const char *check_own_metrics_page(const void *message)
 {
     const struct message_metrics_page *page = message;
@@ -453,7 +413,17 @@ static const struct message_rule rules[] = {
 
     RULE(RESOLVER_TO_SUPERVISOR, PONG, message_ping, NULL),
 
-    RULE(RESOLVER_TO_NETADMIN, GATEWAYS, message_gateways, check_gateways),
+    RULE(RESOLVER_TO_WAY, GATEWAYS, message_gateways, check_gateways),
+
+    RULE(SUPERVISOR_TO_WAY, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_WAY, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_WAY, CONFIGURE_WAY, message_configure_way, check_configure_way),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WAY, WAY_SOCKET, message_way_socket, check_way_socket),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WAY, LINK, message_link, check_link_message),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WAY, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
+
+    RULE(WAY_TO_SUPERVISOR, PONG, message_ping, NULL),
+    RULE(WAY_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),
 
     RULE(SUPERVISOR_TO_EXPORTER, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_EXPORTER, STOP, message_stop, check_stop),
@@ -503,6 +473,7 @@ static const struct message_rule rules[] = {
     RULE(KEEPER_TO_CONTROL, FINDINGS_COMMIT, message_commit, check_commit),
 
     RULE(NETADMIN_TO_CONTROL, NETWORK_REPORT, message_network_report, check_network_report),
+    RULE(WAY_TO_CONTROL, NETWORK_REPORT, message_network_report, check_network_report),
 
     RULE(LEASE_TO_SUPERVISOR, LEASE_EVENT, message_lease_event, check_lease_event),
     RULE(SUPERVISOR_TO_NETADMIN, LEASE, message_lease, check_lease),

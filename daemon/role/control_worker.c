@@ -39,7 +39,7 @@ static void send_supervision(struct control_worker *control)
 
 static bool reports_to_control(enum link_peer name)
 {
-    return name == LINK_PEER_WATCHER || name == LINK_PEER_NETADMIN || name == LINK_PEER_KEEPER;
+    return name == LINK_PEER_WATCHER || name == LINK_PEER_NETADMIN || name == LINK_PEER_WAY || name == LINK_PEER_KEEPER;
 }
 
 static void join(struct control_worker *control, struct join_member other)

@@ -102,7 +102,6 @@ static void send_netadmin_configuration(const struct supervisor *supervisor)
         .address_mode = configuration->address_mode,
         .claim_gateway = configuration->claim_gateway,
         .log_level = configuration->log_level,
-        .role = ANCHOR_ROLE_NETWORK,
     };
 
     worker_send(supervisor->workers[NETADMIN], &message.header, -1);
@@ -239,7 +238,7 @@ static void continue_stop(struct supervisor *supervisor, const struct worker *en
     if (!ended || (index_of(supervisor, ended) != NETADMIN && index_of(supervisor, ended) != GATE)) {
         worker_stop(supervisor->workers[GATE], STOP_TEAR_DOWN, READERS_STOP_DEADLINE); /* nobody asks any more */
         worker_stop(supervisor->workers[NETADMIN], supervisor->ends_namespace ? STOP_LEAVE_CLOSED : STOP_TEAR_DOWN,
-                    NETADMIN_STOP_DEADLINE);
+                    CHANGERS_STOP_DEADLINE);
     }
     if (!worker_is_running(supervisor->workers[NETADMIN]))
         (void)sd_event_exit(supervisor->event, supervisor->exit_status);
@@ -287,7 +286,7 @@ static void replace_topology(struct supervisor *supervisor)
 {
     log_warn("the shared network is another one, starting netadmin afresh",
              LOG_TEXT("shared", supervisor->topology.shared.name));
-    worker_stop(supervisor->workers[NETADMIN], STOP_LEAVE_CLOSED, NETADMIN_STOP_DEADLINE);
+    worker_stop(supervisor->workers[NETADMIN], STOP_LEAVE_CLOSED, CHANGERS_STOP_DEADLINE);
 }
 
 /* DESIGN §1: a watcher that was taken over must not be able to move the project to another network. */
@@ -384,7 +383,7 @@ static int make_workers(struct supervisor *supervisor, struct role_step *step)
         .docker_cert_path =
             supervisor->configuration->docker_tls_verify ? supervisor->configuration->docker_cert_path : NULL,
     };
-    supervisor->definitions[NETADMIN] = role_netadmin_definition(NULL);
+    supervisor->definitions[NETADMIN] = role_netadmin_definition();
     supervisor->definitions[ANNOUNCER] = (struct worker_definition){
         .name = "announcer",
         .program = "anchord-announcer",

@@ -76,12 +76,11 @@ int role_cannot_prepare(const struct role_step *step, int result)
     return EXIT_STATUS_CRASH;
 }
 
-struct worker_definition role_netadmin_definition(const char *argument)
+struct worker_definition role_netadmin_definition(void)
 {
     return (struct worker_definition){
         .name = "netadmin",
         .program = "anchord-netadmin",
-        .argument = argument,
         .user = NETADMIN_USER,
         .writer = METRICS_WRITER_NETADMIN,
         .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN),

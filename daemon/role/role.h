@@ -13,7 +13,7 @@
 
 /* A whole stop stays below 2 s (SPEC §10), also when no worker obeys. */
 #define READERS_STOP_DEADLINE  (500 * MICROSECONDS_PER_MILLISECOND)
-#define NETADMIN_STOP_DEADLINE MICROSECONDS_PER_SECOND
+#define CHANGERS_STOP_DEADLINE MICROSECONDS_PER_SECOND /* of netadmin and way */
 
 /* What a supervisor does before its loop, and with what: kept for the line that says what went wrong. */
 struct role_step {
@@ -36,8 +36,8 @@ int role_make_workers(sd_event *event, const struct worker_definition *definitio
 /* Says that `step` failed with `result`. Returns the exit status. */
 int role_cannot_prepare(const struct role_step *step, int result);
 
-/* The definition of netadmin; `argument` as in struct worker_definition. */
-struct worker_definition role_netadmin_definition(const char *argument);
+/* The definition of netadmin. */
+struct worker_definition role_netadmin_definition(void);
 
 /*
  * Starts a worker again that ended. Returns false when it is not: the role never was ready, cannot be without this

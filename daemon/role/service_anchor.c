@@ -8,6 +8,7 @@
 #include "daemon/role/monitoring.h"
 #include "daemon/role/namespace_watch.h"
 #include "daemon/role/role.h"
+#include "daemon/role/way_worker.h"
 #include "daemon/supervise/namespace_lock.h"
 #include "daemon/supervise/users.h"
 
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-enum worker_index { NETADMIN, RESOLVER, WORKER_COUNT };
+enum worker_index { WAY, RESOLVER, WORKER_COUNT };
 
 struct service_anchor {
     const struct configuration *configuration;
@@ -33,19 +34,12 @@ struct service_anchor {
     int exit_status;
 };
 
-static void send_netadmin_configuration(const struct service_anchor *anchor)
+static void tell_way(const struct service_anchor *anchor)
 {
     const struct configuration *configuration = anchor->configuration;
-    struct message_configure_netadmin message = {
-        .header = message_header_make(MESSAGE_CONFIGURE_NETADMIN, sizeof(message), 0),
-        .pinned_gateway4 = wire_address_from(&configuration->service_gateways.v4),
-        .pinned_gateway6 = wire_address_from(&configuration->service_gateways.v6),
-        .address_mode = ADDRESS_MODE_BOOTSTRAP, /* the external address is the network-anchor's business */
-        .log_level = configuration->log_level,
-        .role = ANCHOR_ROLE_SERVICE,
-    };
 
-    worker_send(anchor->workers[NETADMIN], &message.header, -1);
+    way_worker_tell(anchor->workers[WAY], &configuration->service_gateways.v4, &configuration->service_gateways.v6,
+                    configuration->log_level);
 }
 
 static void send_resolver_configuration(const struct service_anchor *anchor)
@@ -65,13 +59,13 @@ static void on_worker_started(struct worker *worker, void *userdata)
 {
     const struct service_anchor *anchor = userdata;
 
-    if (worker == anchor->workers[NETADMIN])
-        send_netadmin_configuration(anchor);
+    if (worker == anchor->workers[WAY])
+        tell_way(anchor);
     if (worker == anchor->workers[RESOLVER])
         send_resolver_configuration(anchor);
     if (anchor->needs_resolver)
         join_members((struct join_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER},
-                     (struct join_member){anchor->workers[NETADMIN], LINK_PEER_NETADMIN});
+                     (struct join_member){anchor->workers[WAY], LINK_PEER_WAY});
     control_worker_on_started(anchor->readiness.control, worker);
 }
 
@@ -81,7 +75,6 @@ static void take_readiness(struct service_anchor *anchor, uint32_t conditions)
     readiness_update(&anchor->readiness, conditions);
 }
 
-/* Only netadmin's READINESS concerns this role, although the protocol's table lets its links and leases through. */
 static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
 {
     switch (message->type) {
@@ -96,14 +89,14 @@ static void on_worker_message(struct worker *worker, const struct message_header
 
 /* --- the end --------------------------------------------------------------------------------------------- */
 
-/* Takes the next step of a stop: the resolver, netadmin, ourselves. `ended` is the worker that just did, or NULL. */
+/* Takes the next step of a stop: the resolver, way, ourselves. `ended` is the worker that just did, or NULL. */
 static void continue_stop(struct service_anchor *anchor, const struct worker *ended)
 {
     if (anchor->needs_resolver && worker_is_running(anchor->workers[RESOLVER]))
         return;
-    if (ended != anchor->workers[NETADMIN])
-        worker_stop(anchor->workers[NETADMIN], anchor->stop_mode, NETADMIN_STOP_DEADLINE);
-    if (!worker_is_running(anchor->workers[NETADMIN]))
+    if (ended != anchor->workers[WAY])
+        worker_stop(anchor->workers[WAY], anchor->stop_mode, CHANGERS_STOP_DEADLINE);
+    if (!worker_is_running(anchor->workers[WAY]))
         (void)sd_event_exit(anchor->event, anchor->exit_status);
 }
 
@@ -126,12 +119,12 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
     struct service_anchor *anchor = userdata;
 
     if (anchor->is_stopping) {
-        if (end != WORKER_END_ORDERED && worker == anchor->workers[NETADMIN])
+        if (end != WORKER_END_ORDERED && worker == anchor->workers[WAY])
             log_error("nat teardown did not finish: routes and rules of ours may be left in the namespace");
         continue_stop(anchor, worker);
         return;
     }
-    if (worker == anchor->workers[NETADMIN])
+    if (worker == anchor->workers[WAY])
         readiness_update(&anchor->readiness, 0);
     if (!role_restart(&anchor->readiness, worker, end, true))
         stop(anchor, STOP_TEAR_DOWN, EXIT_STATUS_CONFIGURATION);
@@ -171,7 +164,7 @@ static void on_acquired(void *userdata)
 
     if (anchor->is_standby)
         log_info("the active service-anchor of this namespace has gone, taking over");
-    worker_start(anchor->workers[NETADMIN]);
+    worker_start(anchor->workers[WAY]);
     if (anchor->needs_resolver)
         worker_start(anchor->workers[RESOLVER]);
 }
@@ -191,7 +184,7 @@ static int make_workers(struct service_anchor *anchor, struct role_step *step)
 {
     const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, anchor};
 
-    anchor->definitions[NETADMIN] = role_netadmin_definition(configuration_role_to_string(ROLE_SERVICE_ANCHOR));
+    anchor->definitions[WAY] = way_worker_definition();
     anchor->definitions[RESOLVER] = (struct worker_definition){
         .name = "resolver",
         .program = "anchord-resolver",
@@ -218,7 +211,7 @@ static void prepare_control(struct service_anchor *anchor)
 {
     if (control_worker_new(anchor->event, anchor->configuration, ANCHOR_ROLE_SERVICE, &anchor->readiness.control) < 0)
         return;
-    control_worker_add(anchor->readiness.control, (struct join_member){anchor->workers[NETADMIN], LINK_PEER_NETADMIN});
+    control_worker_add(anchor->readiness.control, (struct join_member){anchor->workers[WAY], LINK_PEER_WAY});
     if (anchor->needs_resolver)
         control_worker_add(anchor->readiness.control,
                            (struct join_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER});

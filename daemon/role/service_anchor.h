@@ -1,5 +1,5 @@
 /*
- * The supervisor of the role service-anchor: netadmin, and the resolver unless the gateway is configured (SPEC §5).
+ * The supervisor of the role service-anchor: way, and the resolver unless the gateway is configured (SPEC §5).
  *
  * Called by daemon/main.c, as root, after the supervisor has limited itself.
  */

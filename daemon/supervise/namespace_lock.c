@@ -88,7 +88,7 @@ static int use_abstract_lock(struct namespace_lock *lock, int error)
 {
     const struct abstract_lock_callbacks callbacks = {on_abstract_acquired, on_abstract_standby, lock};
 
-    /* Without the permission nothing works, and netadmin says so with the remedy. */
+    /* Without the permission nothing works, and way says so with the remedy. */
     if (error != -EPERM)
         log_warn("this kernel has no nftables tables that belong to a process (5.12 and later have): whoever is root "
                  "in this network namespace can switch the service-anchor off, or keep its routes after a stop",

@@ -35,7 +35,7 @@ static void free_capabilities(cap_t *capabilities)
 /* What the supervisor keeps for good. */
 static uint64_t kept_capabilities(struct supervisor_needs needs)
 {
-    uint64_t mask = needs.netadmin ? CAPABILITY_BIT(CAP_NET_ADMIN) : 0;
+    uint64_t mask = needs.net_admin ? CAPABILITY_BIT(CAP_NET_ADMIN) : 0;
 
     for (size_t i = 0; i < ARRAY_LENGTH(supervisor_capabilities); i++)
         mask |= CAPABILITY_BIT(supervisor_capabilities[i]);

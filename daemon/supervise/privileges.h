@@ -8,8 +8,9 @@
  *                effective: KILL alone, permanently, because the kernel delivers a worker's parent death signal with
  *                the rights of the parent that dies (kernel/signal.c: check_kill_permission); without it a worker of
  *                another user would outlive a killed supervisor. A service-anchor's makes NET_ADMIN effective for the
- *                moment of each request about its lock (lock_table.c)
- *   worker       own user and group, no capability, empty bounding set; netadmin CAP_NET_ADMIN, as ambient
+ *                moment of each request about its lock (lock_table.c), and of opening what it hands to way
+ *                (way_worker.c)
+ *   worker       own user and group, no capability, empty bounding set; netadmin and way CAP_NET_ADMIN, as ambient
  *   dhcpcd       the same with CAP_NET_RAW and CAP_NET_BIND_SERVICE; CHOWN, for its directories, goes before it starts
  */
 #pragma once
@@ -22,7 +23,7 @@
 
 /* What the role asks for besides the capabilities that every supervisor needs. */
 struct supervisor_needs {
-    bool netadmin;    /* NET_ADMIN, for that worker; a rebinder has none */
+    bool net_admin;   /* NET_ADMIN, for netadmin or way; a rebinder has neither */
     bool dhcp_client; /* NET_RAW and NET_BIND_SERVICE for the client, CHOWN for its directories */
 };
 

@@ -14,3 +14,4 @@
 #define EXPORTER_USER  24947
 #define DHCP_USER      24948 /* of dhcpcd and anchord-lease */
 #define GATE_USER      24949
+#define WAY_USER       24950

@@ -254,8 +254,8 @@ static int start_process(struct worker *worker, const struct worker_privileges *
     char program[sizeof(ANCHORD_WORKER_DIRECTORY) + NAME_SIZE];
     int ends[2] = {-1, -1};
     CLEANUP_FD int worker_end = -1;
-    char name[NAME_SIZE], argument[NAME_SIZE];
-    char *arguments[] = {name, definition->argument ? argument : NULL, NULL};
+    char name[NAME_SIZE];
+    char *arguments[] = {name, NULL};
     struct spawn_request request = {
         .program = program, .arguments = arguments, .privileges = *privileges, .output_fd = -1};
     int result = channel_make_pair(ends);
@@ -268,7 +268,6 @@ static int start_process(struct worker *worker, const struct worker_privileges *
         return result;
     (void)snprintf(program, sizeof(program), "%s/%s", ANCHORD_WORKER_DIRECTORY, definition->program);
     text_copy_cut(name, sizeof(name), definition->program);
-    text_copy_cut(argument, sizeof(argument), definition->argument ? definition->argument : "");
     request.supervisor_fd = worker_end;
     result = child_spawn(&worker->child, &request);
     if (result < 0)

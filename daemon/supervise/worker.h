@@ -18,7 +18,6 @@ struct worker;
 struct worker_definition {
     const char *name;           /* in logs: "watcher" */
     const char *program;        /* file name in the directory of the workers */
-    const char *argument;       /* its only argument, or NULL */
     uid_t user;                 /* and group */
     enum metrics_writer writer; /* whose metrics page it gets; never the supervisor's */
     uint64_t capabilities;

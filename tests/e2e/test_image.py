@@ -179,7 +179,7 @@ def test_image_holds_programs_libraries_and_licences_only(built):
     programs = {path for path, file in files.items() if file.mode & 0o111 and file.type == tarfile.REGTYPE}
     libraries = {path for path in files if ".so" in pathlib.PurePath(path).name}
     assert {"usr/bin/anchord", "usr/libexec/anchord/anchord-init",
-            "usr/libexec/anchord/anchord-watcher", "usr/libexec/anchord/anchord-netadmin",
+            "usr/libexec/anchord/anchord-watcher", "usr/libexec/anchord/anchord-netadmin", "usr/libexec/anchord/anchord-way",
             "usr/libexec/anchord/anchord-exporter"} <= programs
     for path in programs - libraries:
         assert path in ("usr/bin/anchord", "usr/sbin/dhcpcd") or path.startswith("usr/libexec/anchord/")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from netadmin_lab import wait_until
 from service_anchor_lab import (ANCHOR4, ANCHOR6, APP4, APP6, DOCKER4, DOCKER6, FAMILIES, OTHER4, OTHER6, REPAIR_SECONDS, RULES,
                                 TABLE, UNREACHABLE, RouteMonitor, ServiceAnchorLab, default, workers)
+from supervision import CAP_NET_ADMIN, WAY_USER, status_of
 
 
 @pytest.fixture
@@ -222,7 +224,7 @@ def test_a_stop_gives_dockers_routes_back_at_once(lab):
     assert f"via {DOCKER6} " in lab.route_to(6, "2001:db8::1")
 
 
-@pytest.mark.parametrize("victim", ("netadmin", "resolver", "supervisor"))
+@pytest.mark.parametrize("victim", ("way", "resolver", "supervisor"))
 def test_what_a_killed_one_left_is_adopted(lab, victim):
     process = lab.start_ready()
     lab.wait_installed(ANCHOR4, ANCHOR6)
@@ -239,6 +241,22 @@ def test_what_a_killed_one_left_is_adopted(lab, victim):
     assert monitor.stop() == []
     assert lab.installed(ANCHOR4) and lab.installed(ANCHOR6)
     assert lab.healthcheck() == 0
+
+
+def test_way_is_shut_in_and_netadmin_is_not_there(lab):
+    """DESIGN §1: NET_ADMIN alone, nothing open but sockets, and its namespace as two rtnetlink sockets that it was handed."""
+    pids = workers(lab.start_ready())
+    pid = pids["way"]
+    assert "netadmin" not in pids
+    status = status_of(pid)
+    assert status["Uid"].split() == status["Gid"].split() == [str(WAY_USER)] * 4
+    assert status["CapPrm"] == status["CapEff"] == f"{CAP_NET_ADMIN:016x}"
+    assert {int(status[key], 16) for key in ("CapInh", "CapBnd", "CapAmb")} == {0}
+    assert (status["Groups"], status["NoNewPrivs"], status["Seccomp"], status["Seccomp_filters"]) == ("", "1", "2", "2")
+    targets = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
+    assert len([target for target in targets if target.startswith("socket:")]) == 5  # supervisor, resolver, control, two
+    maps = pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="ascii")
+    assert "libmnl" in maps and "libnftnl" not in maps and "libcares" not in maps
 
 
 def test_of_two_one_is_active_and_stopping_it_changes_nothing(lab):

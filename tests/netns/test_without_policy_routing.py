@@ -1,6 +1,6 @@
 """A kernel without policy routing (SA-2): two halves of everything in the main table shadow Docker's default route.
 
-The real kernel refuses the rules; without_policy_routing.c, preloaded into netadmin, makes it do so. Tables it has, so
+The real kernel refuses the rules; without_policy_routing.c, preloaded into anchord-way and anchord-netadmin, makes it do so. Tables it has, so
 that an empty table 24942 shows that nothing was tried there.
 """
 
@@ -30,10 +30,10 @@ class MainTableLab(ServiceAnchorLab):
     def lack_policy_routing(self, families):
         build = self.supervision.build
         variables = " ".join(f"{name}={value}" for name, value in lacking(build, families).items())
-        path = self.supervision.workers / "anchord-netadmin"
+        path = self.supervision.workers / "anchord-way"
         path.unlink()
         # The supervisor gives its workers an environment of its own making.
-        path.write_text(f"#!/bin/sh\n{variables} exec {build}/workers/netadmin/anchord-netadmin \"$@\"\n")
+        path.write_text(f"#!/bin/sh\n{variables} exec {build}/workers/way/anchord-way\n")
         path.chmod(0o755)
 
     def docker_routes(self):
@@ -153,7 +153,7 @@ def test_routes_of_others_are_left_alone(lab):
         assert " ".join(lab.app.run("ip", "route", "show", "exact", route[0]).split()).startswith(" ".join(route[:3]))
 
 
-@pytest.mark.parametrize("victim", ("netadmin", "supervisor"))
+@pytest.mark.parametrize("victim", ("way", "supervisor"))
 def test_what_a_killed_one_left_is_adopted(lab, victim):
     dockers = lab.docker_routes()
     process = lab.start_ready()

@@ -1,5 +1,5 @@
 /* Which of a name's addresses becomes a service-anchor's gateway (SA-1). */
-#include "workers/netadmin/plan/gateway_choice.h"
+#include "workers/way/gateway_answer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,13 +40,12 @@ static void assert_chosen(const char *const answers[], const char *current, cons
 
     for (; answers[given.count]; given.count++)
         given.addresses[given.count] = address(answers[given.count]);
-    answer = gateway_choose_answer(&given, false, &table, &now);
+    answer = gateway_answer_choose(&given, &table, &now);
     assert_int_equal(answer.on_link, on_link);
-    assert_int_equal(answer.choice.count, expected ? 1 : 0);
     if (expected) {
         struct ip_address wanted = address(expected);
 
-        assert_true(ip_address_equal(&answer.choice.gateways[0].address, &wanted));
+        assert_true(ip_address_equal(&answer.address, &wanted));
         assert_int_equal(answer.link->index, index);
     } else {
         assert_null(answer.link);
@@ -90,9 +89,8 @@ static void a_link_that_is_down_is_waited_for(void **state)
 
     (void)state;
     links[0].is_up = 0;
-    answer = gateway_choose_answer(&given, true, &table, &given.addresses[0]);
+    answer = gateway_answer_choose(&given, &table, &given.addresses[0]);
     assert_ptr_equal(answer.link, &links[0]);
-    assert_int_equal(answer.choice.source, GATEWAY_SOURCE_PIN);
 }
 
 static void of_two_links_with_one_subnet_the_first_that_is_up_leads(void **state)
@@ -103,11 +101,11 @@ static void of_two_links_with_one_subnet_the_first_that_is_up_leads(void **state
 
     (void)state;
     links[1].addresses[0].address = address("172.30.0.6");
-    assert_ptr_equal(gateway_choose_answer(&given, true, &table, &given.addresses[0]).link, &links[0]);
+    assert_ptr_equal(gateway_answer_choose(&given, &table, &given.addresses[0]).link, &links[0]);
     links[0].is_up = 0;
-    assert_ptr_equal(gateway_choose_answer(&given, true, &table, &given.addresses[0]).link, &links[1]);
+    assert_ptr_equal(gateway_answer_choose(&given, &table, &given.addresses[0]).link, &links[1]);
     links[1].is_up = 0;
-    assert_ptr_equal(gateway_choose_answer(&given, true, &table, &given.addresses[0]).link, &links[0]);
+    assert_ptr_equal(gateway_answer_choose(&given, &table, &given.addresses[0]).link, &links[0]);
 }
 
 static void what_is_behind_the_last_answer_is_none(void **state)
@@ -118,7 +116,7 @@ static void what_is_behind_the_last_answer_is_none(void **state)
     const struct ip_address none = {.family = IP_FAMILY_NONE};
 
     (void)state;
-    assert_int_equal(gateway_choose_answer(&given, false, &table, &none).on_link, 1);
+    assert_int_equal(gateway_answer_choose(&given, &table, &none).on_link, 1);
 }
 
 int main(void)

@@ -132,7 +132,6 @@ static void begin_configure_netadmin(void)
 {
     begin(MESSAGE_CONFIGURE_NETADMIN, sizeof(struct message_configure_netadmin));
     message.netadmin.address_mode = ADDRESS_MODE_BOOTSTRAP;
-    message.netadmin.role = ANCHOR_ROLE_NETWORK;
     message.netadmin.pinned_gateway4 = (struct wire_address){LAN4};
 }
 
@@ -150,9 +149,7 @@ static const struct rule_case netadmin_rules[] = {
     PASSES(SET(netadmin.address_mode, ADDRESS_MODE_MAX_ - 1)),
     PASSES(SET(netadmin.claim_gateway, 1)),
     BREAKS("claim_gateway", SET(netadmin.claim_gateway, 2)),
-    PASSES(SET(netadmin.role, ANCHOR_ROLE_SERVICE)),
-    BREAKS("role", SET(netadmin.role, 0)),
-    BREAKS("role", SET(netadmin.role, ANCHOR_ROLE_EXTERNAL_REBINDER)),
+    BREAKS("log level", SET(netadmin.reserved, 1)),
     BREAKS("log level", SET(netadmin.log_level, LOG_LEVEL_MAX_)),
     PASSES(SET(netadmin.log_level, LOG_LEVEL_MAX_ - 1)),
 };
@@ -471,8 +468,45 @@ static const struct rule_case full_gateways_rules[] = {
 static void what_the_resolver_found_is_checked(void **state)
 {
     (void)state;
-    EXPECT_EACH(RESOLVER_TO_NETADMIN, 0, begin_gateways, gateways_rules);
-    EXPECT_EACH(RESOLVER_TO_NETADMIN, 0, begin_full_gateways, full_gateways_rules);
+    EXPECT_EACH(RESOLVER_TO_WAY, 0, begin_gateways, gateways_rules);
+    EXPECT_EACH(RESOLVER_TO_WAY, 0, begin_full_gateways, full_gateways_rules);
+}
+
+static void begin_configure_way(void)
+{
+    begin(MESSAGE_CONFIGURE_WAY, sizeof(struct message_configure_way));
+    message.way.gateway4 = (struct wire_address){LAN4};
+}
+
+static const struct rule_case way_rules[] = {
+    PASSES(SET(way.gateway6, LAN6)),
+    BREAKS("gateway", SET(way.gateway6, LAN4)),
+    BREAKS("gateway", SET(way.gateway4, LAN6)),
+    BREAKS("gateway", SET(way.gateway4.bytes[4], 1)),
+    BREAKS("gateway", SET(way.gateway6.family, 5)),
+    BREAKS("log level", SET(way.log_level, LOG_LEVEL_MAX_)),
+    BREAKS("log level", SET(way.reserved, 1)),
+};
+
+static void begin_way_socket(void)
+{
+    begin(MESSAGE_WAY_SOCKET, sizeof(struct message_way_socket));
+    message.way_socket.kind = WAY_SOCKET_REQUESTS;
+}
+
+static const struct rule_case way_socket_rules[] = {
+    PASSES(SET(way_socket.number, WAY_NAMESPACES_MAX - 1)),
+    BREAKS("number of the namespace", SET(way_socket.number, WAY_NAMESPACES_MAX)),
+    PASSES(SET(way_socket.kind, WAY_SOCKET_MONITOR)),
+    BREAKS("kind of socket", SET(way_socket.kind, 0)),
+    BREAKS("kind of socket", SET(way_socket.kind, WAY_SOCKET_MAX_)),
+};
+
+static void what_way_is_told_is_checked(void **state)
+{
+    (void)state;
+    EXPECT_EACH(SUPERVISOR_TO_WAY, 0, begin_configure_way, way_rules);
+    EXPECT_EACH(SUPERVISOR_TO_WAY, 1, begin_way_socket, way_socket_rules);
 }
 
 int main(void)
@@ -486,6 +520,7 @@ int main(void)
         cmocka_unit_test(answers_are_checked),
         cmocka_unit_test(the_announcers_messages_are_checked),
         cmocka_unit_test(what_the_resolver_found_is_checked),
+        cmocka_unit_test(what_way_is_told_is_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

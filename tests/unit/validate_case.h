@@ -37,6 +37,8 @@ static union room {
     struct message_configure_keeper keeper;
     struct message_managed_target managed_target;
     struct message_gateways gateways;
+    struct message_configure_way way;
+    struct message_way_socket way_socket;
     struct message_configure_control control;
     struct message_supervision supervision;
     struct message_findings findings;

@@ -17,6 +17,7 @@ static const struct {
     {LINK_PEER_WATCHER, DIRECTION_WATCHER_TO_CONTROL, FINDINGS_OF_WATCHER},
     {LINK_PEER_KEEPER, DIRECTION_KEEPER_TO_CONTROL, FINDINGS_OF_KEEPER},
     {LINK_PEER_NETADMIN, DIRECTION_NETADMIN_TO_CONTROL, FINDINGS_SOURCE_MAX_},
+    {LINK_PEER_WAY, DIRECTION_WAY_TO_CONTROL, FINDINGS_SOURCE_MAX_},
 };
 
 struct control {
@@ -73,8 +74,8 @@ static void judge_findings(struct told_findings *told, int result)
     }
 }
 
-/* Only netadmin reports the network, and only the others have findings: the direction of each channel says so, and the
- * protocol's gate has seen to it. */
+/* Only netadmin or way reports the network, and only the others have findings: the direction of each channel says so,
+ * and the protocol's gate has seen to it. */
 static void on_report(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
 {
     struct control *control = userdata;

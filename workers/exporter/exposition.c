@@ -103,6 +103,7 @@ static void put_value(struct writer *writer, const struct metrics_view *view, en
 
 /* --- one metric ----------------------------------------------------------------------------------------- */
 
+/* A page that nobody writes holds zeros. */
 static uint64_t cell_of(const struct metrics_view *view, enum metrics_writer writer, enum metric metric, size_t cell)
 {
     return view->pages[writer] ? metrics_read(view->pages[writer], metric, cell) : 0;
@@ -152,6 +153,8 @@ static void put_samples(struct writer *writer, const struct metrics_view *view, 
         uint64_t value = is_of_each ? cell_of(view, (enum metrics_writer)cell, metric, 0)
                                     : cell_of(view, definition->writer, metric, cell);
 
+        if (definition->stand_in < METRICS_WRITER_MAX_ && value == 0)
+            value = cell_of(view, definition->stand_in, metric, cell);
         put(writer, "%s", definition->name);
         put_labels(writer, definition, cell);
         put_value(writer, view, definition->unit, value);

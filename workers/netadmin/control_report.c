@@ -8,7 +8,7 @@
 struct control_report {
     sd_event *event;
     const struct network *network;
-    const struct ruleset *ruleset; /* NULL in a service-anchor */
+    const struct ruleset *ruleset;
     struct control_link control;
     sd_event_source *post_source;
     struct message_network_report sent; /* header.type MESSAGE_INVALID: nothing yet */
@@ -16,11 +16,11 @@ struct control_report {
 
 static void describe(const struct control_report *report, struct message_network_report *ret)
 {
-    const struct map_state *held = report->ruleset ? ruleset_held(report->ruleset) : NULL;
+    const struct map_state *held = ruleset_held(report->ruleset);
 
     *ret = (struct message_network_report){.header = message_header_make(MESSAGE_NETWORK_REPORT, sizeof(*ret), 0)};
     network_describe(report->network, ret);
-    for (size_t family = 0; held && family < FAMILY_INDEX_MAX_; family++) {
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
         for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
             ret->entries[family][protocol] = (uint32_t)held->maps[family][protocol].count;
     }

@@ -1,7 +1,7 @@
 /*
  * Tells control what the network is: interfaces, addresses, gateways, map elements, for `anchord status` (SPEC §9).
  *
- * Owned by netadmin.c and service_role.c inside anchord-netadmin. It looks after every turn of the event loop and
+ * Owned by netadmin.c inside anchord-netadmin. It looks after every turn of the event loop and
  * sends when something differs from what was sent, so no other part has to think of it. Nothing ever comes back from
  * control.
  */
@@ -12,7 +12,7 @@
 
 struct control_report;
 
-/* `ruleset` is NULL in a service-anchor. Both must outlive it. Returns 0 or a negative errno. */
+/* Both must outlive it. Returns 0 or a negative errno. */
 int control_report_new(sd_event *event, const struct network *network, const struct ruleset *ruleset,
                        struct control_report **ret) __attribute__((warn_unused_result));
 struct control_report *control_report_free(struct control_report *report);

@@ -1,5 +1,5 @@
 /*
- * anchord-netadmin: the only process of anchord that may change the network.
+ * anchord-netadmin: the only process of a network-anchor that may change the network.
  *
  * Started by the supervisor (daemon/) with its own user, ambient CAP_NET_ADMIN alone and one socket, descriptor
  * 3. It reads nothing but our own fixed-size messages and netlink: no file, no inet socket, no exec (DESIGN §1).
@@ -8,10 +8,8 @@
 #include "protocol/supervised.h"
 #include "workers/netadmin/closing.h"
 #include "workers/netadmin/netadmin.h"
-#include "workers/netadmin/service_role.h"
 
 #include <linux/capability.h>
-#include <string.h>
 
 /* 3 standard streams, the supervisor, epoll, timers, six netlink sockets, the watcher's channel and, for a
  * moment, its successor. */
@@ -45,23 +43,7 @@ static int check_kernel(struct ruleset *ruleset)
     return 0;
 }
 
-/* Everything is open: shuts the process in and works to the end. */
-static int seal_and_loop(sd_event *event)
-{
-    return supervised_seal(&profile) < 0 ? EXIT_STATUS_SANDBOX : supervised_loop(event);
-}
-
-/* No nftables: neither socket nor kernel support is asked for. */
-static int run_service_anchor(sd_event *event)
-{
-    CLEANUP(service_role_freep) struct service_role *anchor = NULL;
-
-    if (service_role_new(event, &anchor) < 0)
-        return EXIT_STATUS_CRASH;
-    return seal_and_loop(event);
-}
-
-static int run_network_anchor(sd_event *event)
+static int run(sd_event *event)
 {
     CLEANUP(ruleset_freep) struct ruleset *ruleset = NULL;
     CLEANUP(netadmin_freep) struct netadmin *netadmin = NULL;
@@ -89,14 +71,10 @@ static int run_network_anchor(sd_event *event)
     }
     if (netadmin_new(event, TAKE_POINTER(ruleset), &netadmin) < 0)
         return EXIT_STATUS_CRASH;
-    return seal_and_loop(event);
+    return supervised_seal(&profile) < 0 ? EXIT_STATUS_SANDBOX : supervised_loop(event);
 }
 
-/* The argument is the role, since it says what to open before the sandbox is sealed; without one network-anchor. */
-int main(int argc, char **argv)
+int main(void)
 {
-    bool is_service_anchor = argc > 1 && strcmp(argv[1], "service-anchor") == 0;
-
-    return supervised_main("netadmin", UINT64_C(1) << CAP_NET_ADMIN, CAPABILITY_REMEDY,
-                           is_service_anchor ? run_service_anchor : run_network_anchor);
+    return supervised_main("netadmin", UINT64_C(1) << CAP_NET_ADMIN, CAPABILITY_REMEDY, run);
 }

@@ -103,12 +103,12 @@ static int refresh(struct network *network, bool must_tell)
     network->ground.must_tell = false;
     network->is_stale = false;
     (void)sd_event_source_set_enabled(network->ground.wake_source, SD_EVENT_OFF);
-    if (result == 0 && (network->ground.has_topology || network->ground.role == ANCHOR_ROLE_SERVICE))
+    if (result == 0 && network->ground.has_topology)
         result = network_apply(network, &lifetime);
     plan_next_reading(network, result, lifetime);
     must_tell = must_tell || !gateway_choice_equal(&router, &network->families[FAMILY_INDEX_6].choice); /* NAT-8 */
     announce(network, false);
-    if (differs || must_tell || network_awaits_element(network) || network->ground.role == ANCHOR_ROLE_SERVICE)
+    if (differs || must_tell || network_awaits_element(network))
         network->callbacks.on_changed(network, network->callbacks.userdata);
     return result;
 }
@@ -320,7 +320,6 @@ void network_configure(struct network *network, const struct message_configure_n
     network->families[FAMILY_INDEX_4].pin = wire_address_to(&configuration->pinned_gateway4);
     network->families[FAMILY_INDEX_6].pin = wire_address_to(&configuration->pinned_gateway6);
     network->claims_gateway = configuration->claim_gateway != 0;
-    network->ground.role = (enum anchor_role)configuration->role;
     network->ground.address_mode = (enum address_mode)configuration->address_mode;
 }
 

@@ -2,8 +2,8 @@
  * The rtnetlink half of anchord-netadmin, seen from the other half: links, addresses, device settings, our
  * routes and rules, and the gateway addresses that we claim.
  *
- * Called by the two state machines, netadmin.c and service_role.c, and by closing.c, control_report.c and
- * lease_exchange.c beside them, all in anchord-netadmin with CAP_NET_ADMIN alone. It opens its netlink sockets in
+ * Called by the state machine, netadmin.c, and by closing.c, control_report.c and lease_exchange.c beside
+ * it, all in anchord-netadmin with CAP_NET_ADMIN alone. It opens its netlink sockets in
  * network_new(), before the sandbox is sealed, and afterwards needs nothing but them. It stays current by the kernel's
  * notifications and puts back by itself, within one turn of the event loop, what somebody else removed or changed
  * (ADDR-11, GW-1, NAT-13). It logs its own decisions.
@@ -57,22 +57,6 @@ void network_configure(struct network *network, const struct message_configure_n
  */
 int network_set_topology(struct network *network, const struct message_topology *topology)
     __attribute__((warn_unused_result));
-
-/*
- * In a service-anchor, instead of a topology: the gateways as DNS names them now. What a look-up failed to tell stays
- * as it was (SA-2). Returns 0, or a negative errno (logged): -EPERM above all.
- */
-int network_set_gateways(struct network *network, const struct message_gateways *gateways)
-    __attribute__((warn_unused_result));
-
-/* In a service-anchor with configured gateways: installs what leads there. As network_set_gateways(). */
-int network_use_pinned_gateways(struct network *network) __attribute__((warn_unused_result));
-
-/* In a service-anchor: whether one family at least has its way to the gateway. */
-bool network_has_route(const struct network *network);
-
-/* Whether the namespace has more than loopback and the idle devices that some tunnel modules put into each. */
-bool network_has_links(const struct network *network);
 
 /* False while the external or the shared interface is not found; *ret is untouched then. */
 bool network_get_view(const struct network *network, struct network_view *ret) __attribute__((warn_unused_result));

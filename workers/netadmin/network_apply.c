@@ -192,8 +192,6 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     int first = 0;
 
     *ret_lifetime = 0;
-    if (network->ground.role == ANCHOR_ROLE_SERVICE)
-        return network_apply_service(network);
     link_reports_say(&network->reports, &network->ground);
     if (external)
         network_look_for_duplicates(network, external);

@@ -50,36 +50,11 @@ static void describe_link(const struct network *network, enum device_side side, 
     }
 }
 
-static const struct network_link *find_index(const struct link_table *table, uint32_t index)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->links[i].index == index)
-            return &table->links[i];
-    }
-    return NULL;
-}
-
-/* The interface towards the network-anchor, IPv4's if the families differ. What Docker calls its network is not known.
- */
-static void describe_service_anchor(const struct network *network, struct message_network_report *ret)
-{
-    const struct network_link *link = NULL;
-
-    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && !link; i++)
-        link = find_index(&network->ground.links, network->families[i].link_index);
-    describe_link(network, DEVICE_SIDE_SHARED, link, &ret->shared);
-}
-
 void network_describe(const struct network *network, struct message_network_report *ret)
 {
-    if (network->ground.role == ANCHOR_ROLE_SERVICE) {
-        describe_service_anchor(network, ret);
-    } else {
-        describe_link(network, DEVICE_SIDE_EXTERNAL, network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL),
-                      &ret->external);
-        describe_link(network, DEVICE_SIDE_SHARED, network_ground_find(&network->ground, DEVICE_SIDE_SHARED),
-                      &ret->shared);
-    }
+    describe_link(network, DEVICE_SIDE_EXTERNAL, network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL),
+                  &ret->external);
+    describe_link(network, DEVICE_SIDE_SHARED, network_ground_find(&network->ground, DEVICE_SIDE_SHARED), &ret->shared);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct family_state *family = &network->families[i];
 

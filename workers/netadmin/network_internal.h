@@ -1,6 +1,6 @@
 /*
  * The network half as a whole: its parts, each with a struct of its own, and what the files at its top share: network.c
- * (facade and events), network_apply.c (one turn), network_service.c (that of a service-anchor), network_view.c and
+ * (facade and events), network_apply.c (one turn), network_view.c and
  * network_describe.c (what others are told), network_problems.c (people). Of the parts, network_address.c,
  * network_lease.c, network_duplicate.c and network_inner.c are still handed the whole. Nobody else includes this.
  */
@@ -166,8 +166,3 @@ void network_describe_problems(const struct network *network, char ret[NETWORK_P
  * mirrored, 0 without one.
  */
 int network_apply(struct network *network, uint32_t *ret_lifetime) __attribute__((warn_unused_result));
-
-/* --- network_service.c -------------------------------------------------------------------------------- */
-
-/* As network_apply() in a service-anchor: routes and rules of the families whose gateway is known, nothing else. */
-int network_apply_service(struct network *network) __attribute__((warn_unused_result));

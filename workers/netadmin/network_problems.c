@@ -77,7 +77,7 @@ void network_describe_problems(const struct network *network, char ret[NETWORK_P
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct problems problems = {.texts = ret};
 
-    if (!external || network->ground.role == ANCHOR_ROLE_SERVICE)
+    if (!external)
         return;
     add_duplicates(network, &problems);
     add_ignored_routes(network, external, &problems);

@@ -1,5 +1,5 @@
 /* Requests to rtnetlink; see rtnetlink.h. Runs in anchord-netadmin and anchord-way with CAP_NET_ADMIN, before and
- * behind their seccomp filters: only the two functions that open sockets need more than sendto(2) and recvmsg(2). */
+ * behind their seccomp filters: only what opens sockets or takes them over needs more than sendto(2) and recvmsg(2). */
 #include "workers/netlink/rtnetlink.h"
 
 #include "common/text.h"
@@ -61,14 +61,13 @@ static int set_answer_options(struct mnl_socket *socket)
     return 0;
 }
 
-int rtnetlink_new(struct rtnetlink **ret)
+/* Takes the socket over, also when it fails. */
+static int begin_requests(struct mnl_socket *opened, struct rtnetlink **ret)
 {
-    CLEANUP(rtnetlink_socket_closep) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    CLEANUP(rtnetlink_socket_closep) struct mnl_socket *socket = opened;
     struct rtnetlink *rtnetlink;
     int result;
 
-    if (!socket)
-        return -errno;
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return -errno;
     result = set_answer_options(socket);
@@ -80,6 +79,40 @@ int rtnetlink_new(struct rtnetlink **ret)
     rtnetlink->socket = TAKE_POINTER(socket);
     *ret = rtnetlink;
     return 0;
+}
+
+int rtnetlink_new(struct rtnetlink **ret)
+{
+    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+
+    return socket ? begin_requests(socket, ret) : -errno;
+}
+
+/* Refuses what is no rtnetlink socket. */
+static int take_socket(int descriptor, struct mnl_socket **ret)
+{
+    CLEANUP_FD int owned = descriptor;
+    int domain = 0, protocol = 0;
+    socklen_t length = sizeof(domain);
+
+    if (getsockopt(owned, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 ||
+        getsockopt(owned, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) < 0)
+        return -errno;
+    if (domain != AF_NETLINK || protocol != NETLINK_ROUTE)
+        return -EPROTOTYPE;
+    *ret = mnl_socket_fdopen(owned);
+    if (!*ret)
+        return -errno;
+    (void)TAKE_FD(owned);
+    return 0;
+}
+
+int rtnetlink_take(int descriptor, struct rtnetlink **ret)
+{
+    struct mnl_socket *socket = NULL;
+    int result = take_socket(descriptor, &socket);
+
+    return socket ? begin_requests(socket, ret) : result;
 }
 
 struct nlmsghdr *rtnetlink_request_message(struct rtnetlink_request *request)
@@ -231,13 +264,12 @@ int rtnetlink_dump(struct rtnetlink *rtnetlink, struct rtnetlink_request *reques
     return interrupted ? -EINTR : 0;
 }
 
-static int open_monitor(const int *groups, size_t count, int buffer_size, struct mnl_socket **ret)
+/* Takes the socket over, also when it fails. */
+static int begin_monitor(struct mnl_socket *opened, const int *groups, size_t count, int buffer_size,
+                         struct mnl_socket **ret)
 {
-    CLEANUP(rtnetlink_socket_closep)
-    struct mnl_socket *monitor = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    CLEANUP(rtnetlink_socket_closep) struct mnl_socket *monitor = opened;
 
-    if (!monitor)
-        return -errno;
     if (mnl_socket_bind(monitor, 0, MNL_SOCKET_AUTOPID) < 0)
         return -errno;
     /* Cut to net.core.rmem_max without complaint; overflow only means to read everything again. */
@@ -252,9 +284,26 @@ static int open_monitor(const int *groups, size_t count, int buffer_size, struct
     return 0;
 }
 
+static int open_monitor(const int *groups, size_t count, int buffer_size, struct mnl_socket **ret)
+{
+    struct mnl_socket *monitor = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    return monitor ? begin_monitor(monitor, groups, count, buffer_size, ret) : -errno;
+}
+
 int rtnetlink_monitor_open(struct mnl_socket **ret)
 {
     return open_monitor(monitored_groups, ARRAY_LENGTH(monitored_groups), MONITOR_BUFFER_SIZE, ret);
+}
+
+int rtnetlink_monitor_take(int descriptor, struct mnl_socket **ret)
+{
+    struct mnl_socket *monitor = NULL;
+    int result = take_socket(descriptor, &monitor);
+
+    if (!monitor)
+        return result;
+    return begin_monitor(monitor, monitored_groups, ARRAY_LENGTH(monitored_groups), MONITOR_BUFFER_SIZE, ret);
 }
 
 int rtnetlink_neighbour_monitor_open(struct mnl_socket **ret)

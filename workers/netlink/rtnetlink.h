@@ -1,8 +1,8 @@
 /*
  * Requests to rtnetlink with their answer, dumps, and the stream of notifications.
  *
- * Used by anchord-netadmin and anchord-way (CAP_NET_ADMIN). Both sockets are opened before the sandbox is
- * sealed. A request is synchronous: the kernel has answered when sendto(2) returns, the time limit on the
+ * Used by anchord-netadmin and anchord-way (CAP_NET_ADMIN). Sockets are opened before the sandbox is sealed, or
+ * by somebody else. A request is synchronous: the kernel has answered when sendto(2) returns, the time limit on the
  * answer is a watchdog only. Nothing here logs.
  */
 #pragma once
@@ -33,6 +33,8 @@ typedef void (*rtnetlink_handler)(const struct nlmsghdr *message, void *userdata
 
 /* Opens the socket for requests. Returns 0 or a negative errno. */
 int rtnetlink_new(struct rtnetlink **ret) __attribute__((warn_unused_result));
+/* The same with a socket that somebody else opened, and that it owns from now on; -EPROTOTYPE for another one. */
+int rtnetlink_take(int descriptor, struct rtnetlink **ret) __attribute__((warn_unused_result));
 struct rtnetlink *rtnetlink_free(struct rtnetlink *rtnetlink);
 DEFINE_POINTER_CLEANUP(struct rtnetlink, (void)rtnetlink_free, rtnetlink_freep);
 
@@ -58,6 +60,8 @@ int rtnetlink_dump(struct rtnetlink *rtnetlink, struct rtnetlink_request *reques
 
 /* The notifications of links, addresses, routes, rules and forwarding settings of both families. */
 int rtnetlink_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_result));
+/* The same by a socket that somebody else opened, does not block, and is owned from now on. */
+int rtnetlink_monitor_take(int descriptor, struct mnl_socket **ret) __attribute__((warn_unused_result));
 /* Those of neighbours, with a small buffer: it overflows while nobody reads it. */
 int rtnetlink_neighbour_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_result));
 DEFINE_POINTER_CLEANUP(struct mnl_socket, (void)mnl_socket_close, rtnetlink_socket_closep);

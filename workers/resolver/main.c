@@ -2,7 +2,7 @@
  * anchord-resolver: finds the gateway of a service-anchor by its name (SA-1).
  *
  * Started by the supervisor with a user of its own, no capability and one socket, descriptor 3. It talks DNS and
- * nothing else; what it finds is judged by netadmin, which alone may change the network (DESIGN §1).
+ * nothing else; what it finds is judged by way, which alone may change the network (DESIGN §1).
  */
 #include "protocol/supervised.h"
 #include "workers/resolver/resolver.h"

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* 3 standard streams, the supervisor, epoll, timers, netadmin and its successor; c-ares: UDP and TCP per server. */
+/* 3 standard streams, the supervisor, epoll, timers, way and its successor; c-ares: UDP and TCP per server. */
 #define OPEN_FILES_MAX 64
 
 #define TIMER_ACCURACY (1 * MICROSECONDS_PER_MILLISECOND)
@@ -54,7 +54,7 @@ struct family_lookup {
 struct resolver {
     sd_event *event;
     struct channel *supervisor;
-    struct channel *netadmin; /* NULL between its death and the next LINK */
+    struct channel *way; /* NULL between its death and the next LINK */
     sd_event_source *timer;
     char host_name[HOST_NAME_SIZE];
     uint64_t interval; /* microseconds; 0 until the configuration has come */
@@ -77,8 +77,8 @@ static void plan_round(struct resolver *resolver, uint64_t at)
 
 static void send_gateways(const struct resolver *resolver)
 {
-    if (resolver->netadmin && resolver->gateways.header.type == MESSAGE_GATEWAYS)
-        (void)channel_send_message(resolver->netadmin, &resolver->gateways); /* its end comes as on_netadmin_closed */
+    if (resolver->way && resolver->gateways.header.type == MESSAGE_GATEWAYS)
+        (void)channel_send_message(resolver->way, &resolver->gateways); /* its end comes as on_way_closed */
 }
 
 /* Once until something is found again; one family alone is no failure. */
@@ -215,38 +215,38 @@ static enum exit_status configure(struct resolver *resolver, const struct messag
     return EXIT_STATUS_CLEAN;
 }
 
-/* --- netadmin -------------------------------------------------------------------------------------------- */
+/* --- way -------------------------------------------------------------------------------------------- */
 
-static void on_netadmin_message(struct channel *channel, const struct message_header *message, int descriptor,
-                                void *userdata)
+static void on_way_message(struct channel *channel, const struct message_header *message, int descriptor,
+                           void *userdata)
 {
     (void)userdata;
-    channel_refuse(channel, message, descriptor); /* netadmin only listens */
+    channel_refuse(channel, message, descriptor); /* way only listens */
 }
 
-static void on_netadmin_closed(struct channel *channel, int error, const char *reason, void *userdata)
+static void on_way_closed(struct channel *channel, int error, const char *reason, void *userdata)
 {
     struct resolver *resolver = userdata;
 
     if (error < 0)
-        log_error("connection to netadmin ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
-    resolver->netadmin = channel_free(channel);
+        log_error("connection to way ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    resolver->way = channel_free(channel);
 }
 
 static void handle_link(struct resolver *resolver, const struct message_link *message, int descriptor)
 {
-    const struct channel_callbacks callbacks = {on_netadmin_message, on_netadmin_closed, resolver};
+    const struct channel_callbacks callbacks = {on_way_message, on_way_closed, resolver};
     int result;
 
-    if (message->peer != LINK_PEER_NETADMIN) {
-        log_error("LINK to a peer that is not netadmin, ignoring", LOG_NUMBER("peer", message->peer));
+    if (message->peer != LINK_PEER_WAY) {
+        log_error("LINK to a peer that is not way, ignoring", LOG_NUMBER("peer", message->peer));
         close_fd(&descriptor);
         return;
     }
-    resolver->netadmin = channel_free(resolver->netadmin);
-    result = channel_new(resolver->event, descriptor, DIRECTION_NETADMIN_TO_RESOLVER, &callbacks, &resolver->netadmin);
+    resolver->way = channel_free(resolver->way);
+    result = channel_new(resolver->event, descriptor, DIRECTION_WAY_TO_RESOLVER, &callbacks, &resolver->way);
     if (result < 0) {
-        log_error("cannot use the link to netadmin", LOG_ERROR(result));
+        log_error("cannot use the link to way", LOG_ERROR(result));
         return;
     }
     send_gateways(resolver);
@@ -293,7 +293,7 @@ struct resolver *resolver_free(struct resolver *resolver)
         return NULL;
     for (size_t i = 0; i < ARRAY_LENGTH(resolver->families); i++)
         (void)dns_lookup_free(resolver->families[i].lookup);
-    (void)channel_free(resolver->netadmin);
+    (void)channel_free(resolver->way);
     (void)channel_free(resolver->supervisor);
     sd_event_source_disable_unref(resolver->timer);
     free(resolver);

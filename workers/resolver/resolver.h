@@ -1,5 +1,5 @@
 /*
- * The resolver's conversations: looks the gateway's name up and tells netadmin each result (SA-1).
+ * The resolver's conversations: looks the gateway's name up and tells way each result (SA-1).
  *
  * Called by main.c in the process anchord-resolver, which has no capability. Reads messages of the supervisor and DNS
  * answers. It never ends because a name does not resolve.

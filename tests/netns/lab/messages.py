@@ -22,7 +22,6 @@ KEEPER_WANTED, MANAGED_TARGET, ADVERTISED, CONFIGURE_GATE, GATE_LISTENER = 42, 4
 
 PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER, PEER_CONTROL = 1, 2, 3, 5
 RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
-ANCHOR_ROLE_NETWORK, ANCHOR_ROLE_SERVICE = 1, 2
 STOP_KEEP_STATE, STOP_TEAR_DOWN, STOP_LEAVE_CLOSED = 1, 2, 3
 MODE_BOOTSTRAP, MODE_DHCP_REFRESH, MODE_SLAAC_RA_ONLY = 1, 2, 3
 TABLES_INSTALLED, RECONCILED, DOCKER_CONNECTED = 1, 2, 4
@@ -106,10 +105,9 @@ def docker_credential(kind):
     return message(DOCKER_CREDENTIAL, struct.pack("=2I", kind, 0))
 
 
-def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, role=ANCHOR_ROLE_NETWORK,
-                       mode=MODE_BOOTSTRAP):
+def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, mode=MODE_BOOTSTRAP):
     return message(CONFIGURE_NETADMIN,
-                   address(gateway4) + address(gateway6) + struct.pack("=4I", mode, claim, log_level, role))
+                   address(gateway4) + address(gateway6) + struct.pack("=4I", mode, claim, log_level, 0))
 
 
 def link(peer=PEER_WATCHER):

@@ -1,5 +1,5 @@
 /*
- * A kernel without policy routing, as netadmin sees it (SA-2): preloaded into anchord-netadmin by
+ * A kernel without policy routing, as netadmin and way see it (SA-2): preloaded into both by
  * test_without_policy_routing.py, with the privileges of that. Each request about rules is turned into one that the
  * real kernel cannot serve, so that the refusal is its own:
  *

@@ -38,7 +38,6 @@ enum network_step {
 
 struct network_ground {
     struct rtnetlink *rtnetlink;
-    enum anchor_role role; /* 0 until the configuration has come */
     enum address_mode address_mode;
     bool has_topology;
     struct message_topology topology;

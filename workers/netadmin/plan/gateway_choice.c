@@ -129,44 +129,6 @@ struct gateway_choice gateway_choose(const struct gateway_inputs *inputs)
     return choose_configured(inputs);
 }
 
-/* The link that is up and has `gateway` on link; else one that is down, so that its return is waited for. */
-static const struct network_link *find_link_to(const struct link_table *links, const struct ip_address *gateway)
-{
-    const struct network_link *found = NULL;
-
-    for (size_t i = 0; i < links->count; i++) {
-        const struct network_link *link = &links->links[i];
-
-        if (network_link_reaches(link, gateway) && (!found || (link->is_up && !found->is_up)))
-            found = link;
-    }
-    return found;
-}
-
-struct gateway_answer gateway_choose_answer(const struct gateway_answers *answers, bool is_pin,
-                                            const struct link_table *links, const struct ip_address *current)
-{
-    struct gateway_answer answer = {.choice.source = is_pin ? GATEWAY_SOURCE_PIN : GATEWAY_SOURCE_DNS};
-    struct ip_address *chosen = &answer.choice.gateways[0].address;
-
-    for (size_t i = 0; i < answers->count; i++) {
-        const struct ip_address *candidate = &answers->addresses[i];
-        const struct network_link *link = find_link_to(links, candidate);
-
-        if (!link)
-            continue;
-        answer.on_link++;
-        if (answer.choice.count > 0 &&
-            (ip_address_equal(chosen, current) ||
-             (!ip_address_equal(candidate, current) && ip_address_compare(candidate, chosen) > 0)))
-            continue;
-        *chosen = *candidate;
-        answer.link = link;
-        answer.choice.count = 1;
-    }
-    return answer;
-}
-
 bool gateway_choice_equal(const struct gateway_choice *a, const struct gateway_choice *b)
 {
     if (a->source != b->source || a->count != b->count || a->is_beyond_subnets != b->is_beyond_subnets)

@@ -54,22 +54,6 @@ struct gateway_choice {
  */
 struct gateway_choice gateway_choose(const struct gateway_inputs *inputs);
 
-/* What a service-anchor knows of its gateway in one family: DNS answers, or the configured address alone (SA-1). */
-struct gateway_answers {
-    size_t count;
-    struct ip_address addresses[GATEWAYS_MAX];
-};
-
-struct gateway_answer {
-    struct gateway_choice choice;    /* source PIN when `is_pin`, else NONE: DNS is no source of ADDR-11 */
-    const struct network_link *link; /* that leads there, or NULL without a gateway */
-    size_t on_link;                  /* how many of the answers could be taken */
-};
-
-/* Of the answers that are on link of one of `links` the current gateway when it is among them, else the lowest. */
-struct gateway_answer gateway_choose_answer(const struct gateway_answers *answers, bool is_pin,
-                                            const struct link_table *links, const struct ip_address *current);
-
 /* Equal but for the time that is left of an advertisement, and who is silent: that shows in the order. */
 bool gateway_choice_equal(const struct gateway_choice *a, const struct gateway_choice *b);
 

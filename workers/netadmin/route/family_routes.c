@@ -63,24 +63,6 @@ static void report_gateway(const struct family_state *family, const struct netwo
              LOG_NUMBER("routers", choice->count));
 }
 
-/* In a service-anchor: the gateway, or why there is none. */
-static void report_service_gateway(const struct family_state *family, const struct network_link *link)
-{
-    const char *source = family->choice.source == GATEWAY_SOURCE_PIN ? "ANCHORD_GATEWAY_IP" : "DNS";
-    char gateway[IP_ADDRESS_TEXT_SIZE];
-
-    if (family->link_index == 0) {
-        log_warn("unreachable: no gateway, nothing leaves", LOG_TEXT("family", ip_family_to_string(family->family)),
-                 LOG_TEXT("reason", link ? "the interface towards the gateway is down" : "the gateway is not on link"),
-                 LOG_TEXT("gateway", ip_address_format(&family->answers.addresses[0], gateway)),
-                 LOG_TEXT("source", source));
-        return;
-    }
-    log_info("gateway chosen", LOG_TEXT("family", ip_family_to_string(family->family)),
-             LOG_TEXT("gateway", ip_address_format(&family->choice.gateways[0].address, gateway)),
-             LOG_TEXT("source", source), LOG_TEXT("interface", link->name));
-}
-
 /* --- what is inside (WALL-2) ----------------------------------------------------------------------------- */
 
 /* Keeps what the table is to hold; returns whether that is other than before. */
@@ -113,7 +95,7 @@ static int apply_inner(struct network_ground *ground, struct family_state *famil
     bool differs;
     int changes;
 
-    if (ground->role != ANCHOR_ROLE_NETWORK || family->own.table == RT_TABLE_MAIN)
+    if (family->own.table == RT_TABLE_MAIN)
         return 0;
     count = inner_prefixes_list(&ground->links, external ? external->index : 0, family->family, prefixes, &left_out);
     differs = take_over(family, prefixes, count, witnessed);
@@ -127,8 +109,8 @@ static int apply_inner(struct network_ground *ground, struct family_state *famil
 /* --- the way out ----------------------------------------------------------------------------------------- */
 
 /* Takes over a new decision and says it. Returns true when it differs from the one before. */
-static bool decide(const struct network_ground *ground, struct family_state *family,
-                   const struct network_link *external, const struct gateway_choice *choice)
+static bool decide(struct family_state *family, const struct network_link *external,
+                   const struct gateway_choice *choice)
 {
     uint32_t link_index = external && external->is_up ? external->index : 0;
     bool differs =
@@ -137,9 +119,7 @@ static bool decide(const struct network_ground *ground, struct family_state *fam
     family->is_known = true;
     family->link_index = link_index;
     family->choice = *choice;
-    if (differs && ground->role == ANCHOR_ROLE_SERVICE)
-        report_service_gateway(family, external);
-    else if (differs)
+    if (differs)
         report_gateway(family, external);
     return differs;
 }
@@ -149,11 +129,11 @@ int family_routes_apply(struct network_ground *ground, struct family_state *fami
                         const struct gateway_choice *choice)
 {
     struct own_routes *own = &family->own;
-    bool differs = decide(ground, family, inputs->link, choice);
+    bool differs = decide(family, inputs->link, choice);
     struct route_list wanted;
     struct own_routes_wish wish = {
         .routes = &wanted,
-        .has_inner = ground->role == ANCHOR_ROLE_NETWORK,
+        .has_inner = true,
         .has_gateway = family->link_index != 0 && choice->count > 0,
         .is_new = differs,
     };
@@ -174,8 +154,7 @@ int family_routes_remove(struct network_ground *ground, struct family_state *fam
     int result = own_routes_remove(&family->own, ground->rtnetlink);
     int inner;
 
-    if (family->own.is_absent || family->own.table == 0 || family->own.table == RT_TABLE_MAIN ||
-        ground->role != ANCHOR_ROLE_NETWORK)
+    if (family->own.is_absent || family->own.table == 0 || family->own.table == RT_TABLE_MAIN)
         return result;
     inner = route_requests_remove_ours(ground->rtnetlink, &request, family->family, INNER_ROUTE_TABLE_NUMBER);
     (void)network_ground_report(ground, inner_step(family), &request, inner);

@@ -2,7 +2,7 @@
  * Default route and rules of one family, and what is inside (ADDR-11, SA-2, WALL-2): the decision taken over, said, and
  * brought to the kernel.
  *
- * Called by network_apply.c and network_service.c inside anchord-netadmin with CAP_NET_ADMIN. Every step compares
+ * Called by network_apply.c inside anchord-netadmin with CAP_NET_ADMIN. Every step compares
  * first.
  */
 #pragma once
@@ -16,8 +16,6 @@
 struct family_state {
     uint8_t family;
     struct ip_address pin;
-    struct gateway_answers answers; /* of a service-anchor: the last good ones; count 0 until the first */
-    bool reported_several;
     struct own_routes own;
     bool is_known; /* the two below were decided once */
     struct gateway_choice choice;

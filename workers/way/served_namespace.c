@@ -1,0 +1,307 @@
+/* One namespace that is served; see served_namespace.h. Runs in anchord-way with CAP_NET_ADMIN. */
+#include "workers/way/served_namespace.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "common/text.h"
+#include "workers/netlink/network/link_reading.h"
+
+/* A quarrel with another program over one route must not take the processor: after this many turns the loop
+ * waits for the rest of the interval, which is still well within a second. */
+#define TURNS_PER_INTERVAL 20
+#define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
+
+#define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
+
+/* Seconds between retries after a failure that no notification may follow: 1, 2, 4 … 64. */
+#define RETRY_SHIFT_MAX 6
+
+/* --- what is said ---------------------------------------------------------------------------------------- */
+
+static void report_several(struct family_way *family, size_t on_link)
+{
+    if (on_link > 1 && !family->reported_several)
+        log_warn("the gateway's name has several addresses on link, using one",
+                 LOG_TEXT("family", ip_family_to_string(family->own.family)), LOG_NUMBER("addresses", on_link));
+    family->reported_several = on_link > 1;
+}
+
+/* The gateway, or why there is none. */
+static void report_gateway(const struct family_way *family, const struct network_link *link)
+{
+    const char *source = family->answers.is_pin ? "ANCHORD_GATEWAY_IP" : "DNS";
+    char gateway[IP_ADDRESS_TEXT_SIZE];
+
+    if (family->link_index == 0) {
+        log_warn("unreachable: no gateway, nothing leaves", LOG_TEXT("family", ip_family_to_string(family->own.family)),
+                 LOG_TEXT("reason", link ? "the interface towards the gateway is down" : "the gateway is not on link"),
+                 LOG_TEXT("gateway", ip_address_format(&family->answers.addresses[0], gateway)),
+                 LOG_TEXT("source", source));
+        return;
+    }
+    log_info("gateway chosen", LOG_TEXT("family", ip_family_to_string(family->own.family)),
+             LOG_TEXT("gateway", ip_address_format(&family->gateway, gateway)), LOG_TEXT("source", source),
+             LOG_TEXT("interface", link->name));
+}
+
+/* --- one turn -------------------------------------------------------------------------------------------- */
+
+static int read_links(struct served_namespace *served)
+{
+    struct link_table fresh = {0};
+    struct rtnetlink_request request;
+    int result = link_table_read(served->rtnetlink, &request, &fresh);
+
+    if (request_failure_report(served->links_failure, &request, result) < 0)
+        return result;
+    link_table_clear(&served->links);
+    served->links = fresh;
+    return 0;
+}
+
+/* Takes over a new decision and says it. Returns true when it differs from the one before. */
+static bool decide(struct family_way *family, const struct gateway_answer *answer)
+{
+    uint32_t link_index = answer->link && answer->link->is_up ? answer->link->index : 0;
+    bool differs =
+        !family->is_known || family->link_index != link_index || !ip_address_equal(&family->gateway, &answer->address);
+
+    family->is_known = true;
+    family->link_index = link_index;
+    family->gateway = answer->address;
+    if (differs)
+        report_gateway(family, answer->link);
+    return differs;
+}
+
+static int apply_family(struct served_namespace *served, struct family_way *family)
+{
+    struct own_routes *own = &family->own;
+    struct gateway_answer answer;
+    struct route_list wanted;
+    struct own_routes_wish wish = {.routes = &wanted};
+    struct route way;
+    int result;
+
+    if (own->is_absent || family->answers.count == 0)
+        return 0;
+    answer = gateway_answer_choose(&family->answers, &served->links, &family->gateway);
+    report_several(family, answer.on_link);
+    wish.is_new = decide(family, &answer);
+    wish.has_gateway = family->link_index != 0;
+    result = own_routes_choose_table(own, served->rtnetlink);
+    if (result < 0) {
+        own->is_settled = false;
+        return result;
+    }
+    way = route_list_way(own->family, &family->gateway, family->link_index);
+    wanted = (struct route_list){.family = own->family, .table = own->table};
+    route_list_add_defaults(&wanted, &way, wish.has_gateway ? 1 : 0);
+    return own_routes_apply(own, served->rtnetlink, &wish);
+}
+
+/* What failed is tried again. */
+static void plan_next_turn(struct served_namespace *served, int result)
+{
+    /* No call can fail on a timer source of this process's event loop. */
+    if (result == 0) {
+        served->retries = 0;
+        (void)sd_event_source_set_enabled(served->timer_source, SD_EVENT_OFF);
+        return;
+    }
+    (void)sd_event_source_set_time_relative(served->timer_source, MICROSECONDS_PER_SECOND << served->retries);
+    (void)sd_event_source_set_enabled(served->timer_source, SD_EVENT_ONESHOT);
+    if (served->retries < RETRY_SHIFT_MAX)
+        served->retries++;
+}
+
+/* Reads, brings the kernel to what is wanted, tells the owner. Returns 0 or the first failure, which is reported and
+ * tried again. */
+static int refresh(struct served_namespace *served)
+{
+    int first = read_links(served);
+    bool is_read = first == 0;
+
+    served->is_stale = false;
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && is_read; i++) {
+        int result = apply_family(served, &served->families[i]);
+
+        first = first < 0 ? first : result;
+    }
+    plan_next_turn(served, first);
+    served->callbacks.on_changed(served, served->callbacks.userdata);
+    return first;
+}
+
+static void on_notification(const struct nlmsghdr *message, void *userdata)
+{
+    struct served_namespace *served = userdata;
+
+    served->is_stale = served->is_stale || own_routes_concern(message);
+}
+
+static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct served_namespace *served = userdata;
+    int result = rtnetlink_monitor_drain(served->monitor, on_notification, served);
+
+    (void)fd;
+    (void)events;
+    if (result == -ENOBUFS) {
+        served->is_stale = true;
+    } else if (result < 0) {
+        /* Blind from here on: a successor starts with its eyes open. */
+        log_error("cannot read the kernel's notifications", LOG_ERROR(result));
+        return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_CRASH);
+    }
+    if (served->is_stale)
+        (void)refresh(served); /* reported, and planned again */
+    return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t at, void *userdata)
+{
+    (void)source;
+    (void)at;
+    (void)refresh(userdata); /* reported, and planned again */
+    return 0;
+}
+
+/* --- what the owner asks for ----------------------------------------------------------------------------- */
+
+int served_namespace_set_gateways(struct served_namespace *served,
+                                  const struct gateway_answers answers[FAMILY_INDEX_MAX_])
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (answers[i].count > 0)
+            served->families[i].answers = answers[i];
+    }
+    return refresh(served);
+}
+
+static bool has_way(const struct family_way *family)
+{
+    return family->own.is_settled && family->link_index != 0;
+}
+
+bool served_namespace_has_route(const struct served_namespace *served)
+{
+    return has_way(&served->families[FAMILY_INDEX_4]) || has_way(&served->families[FAMILY_INDEX_6]);
+}
+
+bool served_namespace_has_links(const struct served_namespace *served)
+{
+    for (size_t i = 0; i < served->links.count; i++) {
+        if (served->links.links[i].is_up || served->links.links[i].address_count > 0)
+            return true;
+    }
+    return false;
+}
+
+static const struct network_link *find_link(const struct link_table *table, uint32_t index)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->links[i].index == index)
+            return &table->links[i];
+    }
+    return NULL;
+}
+
+static void describe_link(const struct network_link *link, struct wire_reported_link *ret)
+{
+    text_copy_cut(ret->name, sizeof(ret->name), link->name);
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const struct link_address *address = &link->addresses[i];
+
+        if (ip_address_is_link_local(&address->address) || !link_address_is_usable(address))
+            continue;
+        ret->addresses[ret->address_count++] = (struct wire_reported_address){
+            .address = wire_address_from(&address->address),
+            .prefix_length = address->prefix_length,
+            .origin = address->flags & IFA_F_PERMANENT ? ADDRESS_ORIGIN_DOCKER : ADDRESS_ORIGIN_SLAAC,
+        };
+    }
+}
+
+void served_namespace_describe(const struct served_namespace *served, struct message_network_report *ret)
+{
+    const struct network_link *link = NULL;
+
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        const struct family_way *family = &served->families[i];
+
+        link = link ? link : find_link(&served->links, family->link_index);
+        if (family->is_known)
+            ret->gateways[i].source = family->answers.is_pin ? GATEWAY_SOURCE_PIN : GATEWAY_SOURCE_DNS;
+        if (family->link_index)
+            ret->gateways[i].address = wire_address_from(&family->gateway);
+    }
+    if (link)
+        describe_link(link, &ret->shared);
+}
+
+int served_namespace_tear_down(struct served_namespace *served)
+{
+    int first = 0;
+
+    (void)sd_event_source_set_enabled(served->monitor_source, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(served->timer_source, SD_EVENT_OFF);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        int result = own_routes_remove(&served->families[i].own, served->rtnetlink);
+
+        first = first < 0 ? first : result;
+    }
+    return first;
+}
+
+/* --- construction ---------------------------------------------------------------------------------------- */
+
+struct served_namespace *served_namespace_free(struct served_namespace *served)
+{
+    if (!served)
+        return NULL;
+    sd_event_source_disable_unref(served->monitor_source);
+    sd_event_source_disable_unref(served->timer_source);
+    rtnetlink_socket_closep(&served->monitor);
+    rtnetlink_freep(&served->rtnetlink);
+    link_table_clear(&served->links);
+    free(served);
+    return NULL;
+}
+
+static int add_event_sources(struct served_namespace *served, sd_event *event)
+{
+    int result = sd_event_add_io(event, &served->monitor_source, mnl_socket_get_fd(served->monitor), EPOLLIN,
+                                 on_monitor, served);
+
+    if (result >= 0)
+        result = sd_event_source_set_ratelimit(served->monitor_source, TURN_INTERVAL, TURNS_PER_INTERVAL);
+    if (result >= 0)
+        result = sd_event_add_time(event, &served->timer_source, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer, served);
+    return result < 0 ? result : sd_event_source_set_enabled(served->timer_source, SD_EVENT_OFF);
+}
+
+int served_namespace_new(sd_event *event, int requests, int monitor, const struct served_namespace_callbacks *callbacks,
+                         struct served_namespace **ret)
+{
+    CLEANUP_FD int owned_requests = requests;
+    CLEANUP_FD int owned_monitor = monitor;
+    CLEANUP(served_namespace_freep) struct served_namespace *served = calloc(1, sizeof(*served));
+    int result;
+
+    if (!served)
+        return -ENOMEM;
+    served->callbacks = *callbacks;
+    served->families[FAMILY_INDEX_4].own.family = IP_FAMILY_4;
+    served->families[FAMILY_INDEX_6].own.family = IP_FAMILY_6;
+    result = rtnetlink_take(TAKE_FD(owned_requests), &served->rtnetlink);
+    if (result == 0)
+        result = rtnetlink_monitor_take(TAKE_FD(owned_monitor), &served->monitor);
+    if (result == 0)
+        result = add_event_sources(served, event);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(served);
+    return 0;
+}

@@ -1,0 +1,294 @@
+/* The conversations of anchord-way; see way.h. Runs in anchord-way with CAP_NET_ADMIN. */
+#include "workers/way/way.h"
+
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "protocol/channel.h"
+#include "protocol/control_link.h"
+#include "protocol/supervised.h"
+#include "workers/way/served_namespace.h"
+
+#include <string.h>
+
+/* No set of conditions: the supervisor hears the first one whatever it is. */
+#define CONDITIONS_UNSENT UINT32_MAX
+
+/* By number. */
+struct place {
+    int requests; /* waits for the namespace's other socket; -1: none does */
+    struct served_namespace *served;
+};
+
+struct way {
+    sd_event *event;
+    struct channel *supervisor;
+    struct channel *resolver; /* NULL until LINK; for good with a configured gateway */
+    struct control_link control;
+    struct gateway_answers answers[FAMILY_INDEX_MAX_];
+    struct message_network_report sent; /* header.type MESSAGE_INVALID: nothing yet */
+    uint32_t conditions;                /* enum readiness_condition, as last sent */
+    bool is_configured;
+    struct place places[WAY_NAMESPACES_MAX];
+};
+
+/* --- what others are told -------------------------------------------------------------------------------- */
+
+/* Those that hold in every namespace that is served. */
+static void send_readiness(struct way *way)
+{
+    uint32_t conditions = READINESS_ROUTE_INSTALLED | READINESS_LINKS_PRESENT;
+    struct message_readiness message = {.header = message_header_make(MESSAGE_READINESS, sizeof(message), 0)};
+
+    for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++) {
+        const struct served_namespace *served = way->places[i].served;
+
+        if (served && !served_namespace_has_route(served))
+            conditions &= ~(uint32_t)READINESS_ROUTE_INSTALLED;
+        if (served && !served_namespace_has_links(served))
+            conditions &= ~(uint32_t)READINESS_LINKS_PRESENT;
+    }
+    if (conditions == way->conditions)
+        return;
+    way->conditions = conditions;
+    message.conditions = conditions;
+    (void)channel_send_message(way->supervisor, &message); /* the end of the loop follows its end */
+}
+
+/* A service-anchor has one namespace, and that is the one to show. */
+static void send_report(struct way *way)
+{
+    const struct served_namespace *served = way->places[0].served;
+    struct message_network_report report = {
+        .header = message_header_make(MESSAGE_NETWORK_REPORT, sizeof(report), 0),
+    };
+
+    if (!way->control.channel || !served)
+        return;
+    served_namespace_describe(served, &report);
+    if (memcmp(&report, &way->sent, sizeof(report)) == 0)
+        return;
+    way->sent = report;
+    (void)channel_send_message(way->control.channel, &report); /* control_link.c hears of its end */
+}
+
+static void on_namespace_changed(struct served_namespace *served, void *userdata)
+{
+    (void)served;
+    send_readiness(userdata);
+    send_report(userdata);
+}
+
+/* Any other failure than a missing permission is tried again by the namespace, which has reported it. */
+static void judge(const struct way *way, int result)
+{
+    if (result == -EPERM)
+        (void)sd_event_exit(way->event, EXIT_STATUS_CONFIGURATION);
+}
+
+/* --- the resolver ---------------------------------------------------------------------------------------- */
+
+/* What a look-up failed to tell stays as it was (SA-2). */
+static void take_lookup(struct gateway_answers *answers, const struct wire_lookup *lookup)
+{
+    if (lookup->count == 0)
+        return;
+    *answers = (struct gateway_answers){.count = lookup->count};
+    for (uint32_t i = 0; i < lookup->count; i++)
+        answers->addresses[i] = wire_address_to(&lookup->addresses[i]);
+}
+
+static void handle_gateways(struct way *way, const struct message_gateways *gateways)
+{
+    take_lookup(&way->answers[FAMILY_INDEX_4], &gateways->v4);
+    take_lookup(&way->answers[FAMILY_INDEX_6], &gateways->v6);
+    for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++) {
+        if (way->places[i].served)
+            judge(way, served_namespace_set_gateways(way->places[i].served, way->answers));
+    }
+}
+
+static void on_resolver_message(struct channel *channel, const struct message_header *message, int descriptor,
+                                void *userdata)
+{
+    switch (message->type) {
+    case MESSAGE_GATEWAYS:
+        handle_gateways(userdata, (const struct message_gateways *)message);
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
+    }
+}
+
+/* The gateways stay as they are (SA-2). */
+static void on_resolver_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    struct way *way = userdata;
+
+    if (error < 0)
+        log_error("connection to the resolver ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    way->resolver = channel_free(channel);
+}
+
+static void handle_link(struct way *way, const struct message_link *message, int descriptor)
+{
+    const struct channel_callbacks callbacks = {on_resolver_message, on_resolver_closed, way};
+    int result;
+
+    if (message->peer == LINK_PEER_CONTROL) {
+        way->sent = (struct message_network_report){0};
+        result = control_link_take(&way->control, way->event, descriptor, DIRECTION_CONTROL_TO_WAY);
+        if (result < 0)
+            log_error("cannot use the link to control", LOG_ERROR(result));
+        send_report(way);
+        return;
+    }
+    if (message->peer != LINK_PEER_RESOLVER) {
+        log_error("LINK to a peer that we do not talk to, ignoring", LOG_NUMBER("peer", message->peer));
+        close_fd(&descriptor);
+        return;
+    }
+    way->resolver = channel_free(way->resolver);
+    result = channel_new(way->event, descriptor, DIRECTION_RESOLVER_TO_WAY, &callbacks, &way->resolver);
+    if (result < 0)
+        log_error("cannot use the link to the resolver", LOG_ERROR(result));
+}
+
+/* --- the supervisor -------------------------------------------------------------------------------------- */
+
+static void pin(struct gateway_answers *answers, const struct wire_address *gateway)
+{
+    if (gateway->family != IP_FAMILY_NONE)
+        *answers = (struct gateway_answers){.is_pin = true, .count = 1, .addresses = {wire_address_to(gateway)}};
+}
+
+static void handle_configuration(struct way *way, const struct message_configure_way *message)
+{
+    log_set_level((enum log_level)message->log_level);
+    pin(&way->answers[FAMILY_INDEX_4], &message->gateway4);
+    pin(&way->answers[FAMILY_INDEX_6], &message->gateway6);
+    way->is_configured = true;
+}
+
+/* Both sockets of a namespace are there: it is served, in place of one that had its number. */
+static void serve(struct way *way, struct place *place, int monitor)
+{
+    const struct served_namespace_callbacks callbacks = {on_namespace_changed, way};
+    int result;
+
+    place->served = served_namespace_free(place->served);
+    result = served_namespace_new(way->event, TAKE_FD(place->requests), monitor, &callbacks, &place->served);
+    if (result < 0) {
+        log_error("cannot use the sockets of a namespace", LOG_ERROR(result));
+        (void)sd_event_exit(way->event, EXIT_STATUS_CRASH);
+        return;
+    }
+    judge(way, served_namespace_set_gateways(place->served, way->answers));
+}
+
+static void handle_socket(struct way *way, const struct message_way_socket *message, int descriptor)
+{
+    struct place *place = &way->places[message->number];
+
+    if (!way->is_configured || (message->kind == WAY_SOCKET_MONITOR && place->requests < 0)) {
+        log_error("socket of a namespace out of turn, ignoring", LOG_NUMBER("number", message->number));
+        close_fd(&descriptor);
+        return;
+    }
+    if (message->kind == WAY_SOCKET_MONITOR) {
+        serve(way, place, descriptor);
+        return;
+    }
+    close_fd(&place->requests);
+    place->requests = descriptor;
+}
+
+static void handle_stop(struct way *way, const struct message_stop *message)
+{
+    for (size_t i = 0; i < WAY_NAMESPACES_MAX && message->mode == STOP_TEAR_DOWN; i++) {
+        if (way->places[i].served && served_namespace_tear_down(way->places[i].served) < 0) /* the reason was said */
+            log_error("nat teardown", LOG_TEXT("operation", "remove routes and rules"));
+    }
+    (void)sd_event_exit(way->event, EXIT_STATUS_CLEAN);
+}
+
+static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
+{
+    struct way *way = userdata;
+
+    switch (message->type) {
+    case MESSAGE_LINK:
+        handle_link(way, (const struct message_link *)message, descriptor);
+        break;
+    case MESSAGE_CONFIGURE_WAY:
+        handle_configuration(way, (const struct message_configure_way *)message);
+        break;
+    case MESSAGE_WAY_SOCKET:
+        handle_socket(way, (const struct message_way_socket *)message, descriptor);
+        break;
+    case MESSAGE_STOP:
+        handle_stop(way, (const struct message_stop *)message);
+        break;
+    default:
+        supervised_refuse(message, descriptor);
+        break;
+    }
+}
+
+/* --- construction ---------------------------------------------------------------------------------------- */
+
+struct way *way_free(struct way *way)
+{
+    if (!way)
+        return NULL;
+    (void)channel_free(way->resolver);
+    (void)channel_free(way->supervisor);
+    control_link_end(&way->control);
+    for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++) {
+        close_fd(&way->places[i].requests);
+        (void)served_namespace_free(way->places[i].served);
+    }
+    free(way);
+    return NULL;
+}
+
+static int on_no_time(sd_event_source *source, uint64_t at, void *userdata)
+{
+    (void)source;
+    (void)at;
+    (void)userdata;
+    return 0;
+}
+
+/* sd-event opens one timer descriptor for all timers of a clock, with the first of them, and keeps it: the namespaces'
+ * come when the seccomp filter forbids that. */
+static int open_clock(sd_event *event)
+{
+    sd_event_source *source = NULL;
+    int result = sd_event_add_time(event, &source, CLOCK_MONOTONIC, UINT64_MAX, 0, on_no_time, NULL);
+
+    sd_event_source_disable_unref(source);
+    return result;
+}
+
+int way_new(sd_event *event, struct way **ret)
+{
+    CLEANUP(way_freep) struct way *way = calloc(1, sizeof(*way));
+    int result;
+
+    if (!way)
+        return -ENOMEM;
+    for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++)
+        way->places[i].requests = -1;
+    way->event = event;
+    way->conditions = CONDITIONS_UNSENT;
+    result = open_clock(event);
+    if (result >= 0)
+        result = supervised_join(event, DIRECTION_SUPERVISOR_TO_WAY, on_supervisor_message, way, &way->supervisor);
+    if (result < 0) {
+        log_error("cannot join the event loop", LOG_ERROR(result));
+        return result;
+    }
+    *ret = TAKE_POINTER(way);
+    return 0;
+}
