@@ -100,7 +100,7 @@ static void append_cell(sd_bus_message *message, char type, struct input *input)
     }
     for (size_t i = take(input) % (sizeof(number) + 1); i > 0; i--)
         number = number << 8 | take(input);
-    truth = number & 1;
+    truth = (number & 1) != 0;
     /* Little-endian: the smaller types are its first bytes. */
     check(sd_bus_message_append_basic(message, type, type == SD_BUS_TYPE_BOOLEAN ? (void *)&truth : (void *)&number));
 }

@@ -170,13 +170,11 @@ static void a_peer_that_never_reads_loses_the_connection(void **state)
 {
     struct message_ping message = ping(1);
     struct receiver sender;
-    CLEANUP_FD int silent = -1;
-    int pair[2];
+    int pair[2]; /* the first end is silent */
     int result = 0;
 
     (void)state;
     assert_int_equal(channel_make_pair(pair), 0);
-    silent = pair[0];
     receiver_open(&sender, pair[1], DIRECTION_WATCHER_TO_SUPERVISOR);
     for (unsigned int i = 0; i < 2 * CHANNEL_QUEUE_LIMIT / sizeof(message) && result == 0; i++)
         result = channel_send_message(sender.channel, &message);
@@ -187,6 +185,7 @@ static void a_peer_that_never_reads_loses_the_connection(void **state)
     assert_true(sender.closed);
     assert_int_equal(sender.error, -ENOBUFS);
     receiver_close(&sender);
+    close_fd(&pair[0]);
 }
 
 static void expect_end(const void *bytes, size_t length, const int *descriptors, size_t count, const char *reason)
