@@ -186,9 +186,9 @@ class Direct(compose.Project):
         listing = next(item["map"] for item in json.loads(result.stdout)["nftables"] if "map" in item)
         return {port: "{} {}".format(*value["concat"]) for port, value in listing.get("elem", [])}
 
-    def programs(self):
-        """The anchor's processes: pairs of program name and PID (this machine's numbering)."""
-        group = pathlib.Path("/proc") / str(self.inspect(ANCHOR)["State"]["Pid"]) / "ns" / "pid"
+    def programs(self, service=ANCHOR):
+        """An anchor's processes: pairs of program name and PID (this machine's numbering)."""
+        group = pathlib.Path("/proc") / str(self.inspect(service)["State"]["Pid"]) / "ns" / "pid"
         wanted, found = os.readlink(group), []
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it ended since the directory was read
@@ -196,9 +196,9 @@ class Direct(compose.Project):
                     found.append((os.path.basename(os.readlink(process / "exe")), int(process.name)))
         return found
 
-    def processes(self):
+    def processes(self, service=ANCHOR):
         """Program name -> PID of those that run once each."""
-        return dict(self.programs())
+        return dict(self.programs(service))
 
     def wait_processes(self):
         """Wait until every process of the anchor runs; as processes()."""

@@ -4,9 +4,12 @@ containers and the networks around it.
 One running project for the tests that break nothing; the others make their own.
 """
 
+import contextlib
 import itertools
 import json
+import os
 import re
+import signal
 import time
 
 import pytest
@@ -188,6 +191,33 @@ def test_a_recreated_anchor_with_another_address_is_followed(lab, fragile, figur
         assert started_at(fragile, *names) == before
     finally:
         lab.docker("rm", "--force", f"{fragile.name}-thief")
+
+
+@pytest.mark.parametrize("name", ("anchord-way", "anchord-resolver", "anchord-control", "anchord"))
+def test_a_killed_process_of_a_service_anchor_costs_no_packet(lab, mail, name, figure):
+    """SA-2, NAT-14: kill -9; routes and rules stay, and the successor changes nothing."""
+    anchor = anchor_of("smtp")
+    before = mail.processes(anchor)
+    counts = [mail.metric(anchor, f'anchord_gateway_route_replaces_total{{family="v{family}"}}') for family in FAMILIES]
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(lab.lanhost1.connect(mail.at(family), 25)) for family in FAMILIES]
+        outward = [stack.enter_context(mail.namespace("smtp").connect(address, OUTSIDE_PORT))
+                   for address in lab.outside.addresses]
+        pinger = stack.enter_context(mail.namespace("smtp").udp_pinger(lab.outside.ipv4, OUTSIDE_PORT, rate=100))
+        wait_until(lambda: pinger.replies, 5, "first answer")
+        start = time.monotonic()
+        os.kill(before[name], signal.SIGKILL)
+        wait_until(lambda: mail.processes(anchor).get(name) not in (None, before[name]), 15, f"a new {name}")
+        figure(f"new process after {(time.monotonic() - start) * 1000:.0f} ms")
+        wait_until(lambda: mail.exec(anchor, "anchord", "healthcheck", check=False).returncode == 0, 15, "healthy again")
+        assert all(connection.alive() for connection in (*connections, *outward))
+        sent = pinger.sent
+        wait_until(lambda: pinger.replies[-1][0] >= sent, 5, "answer to the latest datagram")
+        assert {sequence for sequence, _, _ in list(pinger.replies)} >= set(range(sent))
+        assert pinger.errors == []
+    assert all(leaves_as_project(mail, "smtp", family) for family in FAMILIES)
+    assert counts == [mail.metric(anchor, f'anchord_gateway_route_replaces_total{{family="v{family}"}}')
+                      for family in FAMILIES]
 
 
 def test_without_the_anchor_nothing_leaves_another_way(lab, fragile):
