@@ -1,6 +1,7 @@
 /*
  * Unit tests of the parsers of Docker's answers: split at every byte, odd records, limits at and one past (DISC-1).
  */
+#include "tests/unit/docker_feed.h"
 #include "workers/docker/client.h"
 
 #include <setjmp.h>
@@ -51,23 +52,13 @@ static void on_event(void *userdata, const struct docker_event *event)
     seen.events[seen.event_count++] = *event;
 }
 
-/* Feeds `text` in two parts, cut at `cut`, and the end. */
-static int feed(struct docker_parser *parser, const char *text, size_t length, size_t cut)
-{
-    int result = docker_parser_feed(parser, text, cut);
-
-    if (result == 0)
-        result = docker_parser_feed(parser, text + cut, length - cut);
-    return result < 0 ? result : docker_parser_finish(parser);
-}
-
 static int parse_containers_cut(const char *text, size_t cut)
 {
     CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
 
     memset(&seen, 0, sizeof(seen));
     assert_int_equal(docker_parser_new_containers(&label_names, on_container, on_odd, NULL, &parser), 0);
-    return feed(parser, text, strlen(text), cut);
+    return docker_feed_cut(parser, text, strlen(text), cut);
 }
 
 static int parse_containers(const char *text)
@@ -376,7 +367,7 @@ static void events_may_be_split_at_every_byte(void **state)
 
         memset(&seen, 0, sizeof(seen));
         assert_int_equal(docker_parser_new_events(&label_names, on_event, NULL, &parser), 0);
-        assert_int_equal(feed(parser, text, strlen(text), cut), 0);
+        assert_int_equal(docker_feed_cut(parser, text, strlen(text), cut), 0);
         assert_int_equal(seen.event_count, 3);
         assert_int_equal(seen.events[0].type, DOCKER_EVENT_CONTAINER);
         assert_string_equal(seen.events[0].action, "start");

@@ -3,6 +3,7 @@
 #include "workers/docker/records.h"
 
 #include "common/cleanup.h"
+#include "tests/unit/docker_feed.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,17 +18,6 @@
 #define ID_N "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 #define ID_D "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 
-/* In two pieces. */
-static int feed(struct docker_parser *parser, const char *text)
-{
-    size_t length = strlen(text);
-    int result = docker_parser_feed(parser, text, length / 2);
-
-    if (result == 0)
-        result = docker_parser_feed(parser, text + length / 2, length - length / 2);
-    return result < 0 ? result : docker_parser_finish(parser);
-}
-
 static int parse_network(const char *configuration, struct docker_network *network)
 {
     CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
@@ -38,7 +28,7 @@ static int parse_network(const char *configuration, struct docker_network *netwo
                          "\"IPAM\":{\"Options\":null,\"Config\":[%s]},\"Containers\":{}}",
                          configuration) > 0);
     assert_int_equal(docker_parser_new_network(network, NULL, NULL, &parser), 0);
-    return feed(parser, text);
+    return docker_feed(parser, text);
 }
 
 static void a_network_has_subnets_and_gateways(void **state)
@@ -90,7 +80,7 @@ static void a_network_names_who_is_attached(void **state)
 
     (void)state;
     assert_int_equal(docker_parser_new_network(&network, keep_attached, &list, &parser), 0);
-    assert_int_equal(feed(parser, text), 0);
+    assert_int_equal(docker_feed(parser, text), 0);
     assert_int_equal(list.count, 2);
     assert_string_equal(list.items[0].id, ID_N);
     assert_string_equal(list.items[0].name, "vpn");
@@ -121,7 +111,7 @@ static void one_odd_address_of_who_is_attached_is_enough(void **state)
             text, sizeof(text),
             "{\"Name\":\"transit\",\"Id\":\"" ID_N "\",\"Internal\":false,\"Containers\":{\"" ID_A "\":{%s}}}", odd[i]);
         assert_int_equal(docker_parser_new_network(&network, keep_attached, &list, &parser), 0);
-        assert_int_equal(feed(parser, text), 0);
+        assert_int_equal(docker_feed(parser, text), 0);
         assert_int_equal(list.count, 0);
         assert_false(network.is_internal);
     }
@@ -147,7 +137,7 @@ static void a_network_that_makes_no_sense_is_refused(void **state)
         CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
 
         assert_int_equal(docker_parser_new_network(&network, NULL, NULL, &parser), 0);
-        assert_int_equal(feed(parser, nameless[i]), -EBADMSG);
+        assert_int_equal(docker_feed(parser, nameless[i]), -EBADMSG);
     }
 }
 

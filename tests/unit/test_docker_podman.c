@@ -2,6 +2,7 @@
  * Unit tests of the parsers with what Podman 5.8.6 answers (its Docker API, 1.44), where that differs from Docker
  * Engine's answers. Recorded; IDs are shortened to one letter repeated.
  */
+#include "tests/unit/docker_feed.h"
 #include "workers/docker/records.h"
 
 #include <setjmp.h>
@@ -43,16 +44,6 @@ static void on_event(void *userdata, const struct docker_event *event)
     seen.events[seen.event_count++] = *event;
 }
 
-static int feed(struct docker_parser *parser, const char *text)
-{
-    size_t cut = strlen(text) / 2;
-    int result = docker_parser_feed(parser, text, cut);
-
-    if (result == 0)
-        result = docker_parser_feed(parser, text + cut, strlen(text) - cut);
-    return result < 0 ? result : docker_parser_finish(parser);
-}
-
 /* No HostConfig, and fields of an inspected container that are null. */
 #define CONTAINERS                                                                                                   \
     "[{\"Id\":\"" ID_B                                                                                               \
@@ -82,7 +73,7 @@ static void a_service_anchor_is_known_by_its_arguments(void **state)
         (void)snprintf(text, sizeof(text), "[{\"Id\":\"" ID_B "\",\"Command\":\"%s\"}]", cases[i].command);
         memset(&seen, 0, sizeof(seen));
         assert_int_equal(docker_parser_new_containers(&label_names, on_container, on_odd, NULL, &parser), 0);
-        assert_int_equal(feed(parser, text), 0);
+        assert_int_equal(docker_feed(parser, text), 0);
         assert_int_equal(seen.container.is_service_anchor, cases[i].is_service_anchor);
     }
 }
@@ -95,7 +86,7 @@ static void a_container_is_read(void **state)
     (void)state;
     memset(&seen, 0, sizeof(seen));
     assert_int_equal(docker_parser_new_containers(&label_names, on_container, on_odd, NULL, &parser), 0);
-    assert_int_equal(feed(parser, CONTAINERS), 0);
+    assert_int_equal(docker_feed(parser, CONTAINERS), 0);
     assert_int_equal(seen.container_count, 1);
     assert_string_equal(seen.container.name, "web");
     assert_true(seen.container.is_running);
@@ -126,7 +117,7 @@ static void a_network_event_names_the_container(void **state)
     (void)state;
     memset(&seen, 0, sizeof(seen));
     assert_int_equal(docker_parser_new_events(&label_names, on_event, NULL, &parser), 0);
-    assert_int_equal(feed(parser, text), 0);
+    assert_int_equal(docker_feed(parser, text), 0);
     assert_int_equal(seen.event_count, 2);
     assert_int_equal(seen.events[0].type, DOCKER_EVENT_NETWORK);
     assert_string_equal(seen.events[0].action, "connect");
@@ -150,7 +141,7 @@ static int parse_network(const char *text, struct docker_network *network)
     CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
 
     assert_int_equal(docker_parser_new_network(network, NULL, NULL, &parser), 0);
-    return feed(parser, text);
+    return docker_feed(parser, text);
 }
 
 static void labels_name_the_gateways_of_a_network(void **state)

@@ -2,6 +2,7 @@
 #include "workers/docker/client.h"
 
 #include "common/cleanup.h"
+#include "tests/unit/docker_feed.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,17 +11,6 @@
 
 #include <cmocka.h>
 
-/* In two pieces. */
-static int feed(struct docker_parser *parser, const char *text)
-{
-    size_t length = strlen(text);
-    int result = docker_parser_feed(parser, text, length / 2);
-
-    if (result == 0)
-        result = docker_parser_feed(parser, text + length / 2, length - length / 2);
-    return result < 0 ? result : docker_parser_finish(parser);
-}
-
 static int negotiate(const char *text, struct docker_version *version)
 {
     CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
@@ -28,7 +18,7 @@ static int negotiate(const char *text, struct docker_version *version)
     int result;
 
     assert_int_equal(docker_parser_new_version(version, &parser), 0);
-    result = feed(parser, text);
+    result = docker_feed(parser, text);
     return result < 0 ? result : docker_version_negotiate(version, &reason);
 }
 
@@ -101,7 +91,7 @@ static void podman_is_known_by_its_component(void **state)
         struct docker_version version;
 
         assert_int_equal(docker_parser_new_version(&version, &parser), 0);
-        assert_int_equal(feed(parser, texts[i]), 0);
+        assert_int_equal(docker_feed(parser, texts[i]), 0);
         assert_int_equal(version.is_podman, i == 1);
         assert_int_equal(version.api, i == 1 ? 44 : 51);
     }
