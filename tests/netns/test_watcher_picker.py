@@ -2,12 +2,10 @@
 
 import os
 import socket
-import struct
 
 import pytest
 
 import fake_docker
-import messages
 import watcher_lab
 from fake_docker import (BACKEND_ID, BACKEND_MAC, DMZ_ID, EXTERNAL_MAC, SHARED_MAC, TRANSIT_ID, container, endpoint)
 
@@ -42,12 +40,6 @@ def on_backend(number, **keywords):
     return record
 
 
-def chosen(watcher):
-    """The next TOPOLOGY: the shared network's name, and whether it is final."""
-    body = watcher.from_supervisor_channel(messages.TOPOLOGY)
-    return body[436:436 + 128].rstrip(b"\0").decode(), bool(struct.unpack_from("=I", body, 2 * 436)[0])
-
-
 def test_of_several_candidates_the_one_with_the_most_backends(lab, docker):
     """DISC-4"""
     own, links = three_networks()
@@ -55,7 +47,7 @@ def test_of_several_candidates_the_one_with_the_most_backends(lab, docker):
         docker.put(record)
     watcher = lab.start(link=False)
     watcher.link(links)
-    assert chosen(watcher) == ("backend", True)
+    assert watcher.chosen() == ("backend", True)
     watcher.state({("tcp", 8, 8): ("172.31.0.8", 8), ("tcp", 9, 9): ("172.31.0.9", 9)})
     assert watcher.log("no usable IP for container")["container"] == "backend-1"
 
@@ -66,10 +58,10 @@ def test_the_first_backend_decides_and_then_it_stays(lab, docker):
     docker.put(own)
     watcher = lab.start(link=False)
     watcher.link(links)
-    assert chosen(watcher) == ("transit", False)
+    assert watcher.chosen() == ("transit", False)
     watcher.state({})
     docker.start(on_backend(9))
-    assert chosen(watcher) == ("backend", True)
+    assert watcher.chosen() == ("backend", True)
     line = watcher.log("shared network re-picked")
     assert (line["level"], line["network"], line["before"]) == ("WARN", "backend", "transit")
     nine = {("tcp", 9, 9): ("172.31.0.9", 9)}
@@ -103,9 +95,9 @@ def test_the_choice_without_a_backend_becomes_final_with_one(lab, docker):
     docker.put(own)
     watcher = lab.start(link=False)
     watcher.link(links)
-    assert chosen(watcher) == ("transit", False)
+    assert watcher.chosen() == ("transit", False)
     docker.start(container(1, "tcp/1"))
-    assert chosen(watcher) == ("transit", True)
+    assert watcher.chosen() == ("transit", True)
     watcher.state(entry(1))
     assert not watcher.logged("shared network re-picked")
 

@@ -7,8 +7,10 @@ import pytest
 
 import fake_docker
 import watcher_lab
-from fake_docker import BACKEND_ID, TRANSIT_ID, container, container_id, endpoint
+from fake_docker import (BACKEND_ID, BACKEND_MAC, DMZ_ID, EXTERNAL_MAC, SHARED_MAC, TRANSIT_ID, container, container_id,
+                         endpoint)
 from netadmin_lab import wait_until
+from watcher_lab import link_item
 
 NO_GATEWAY = "replies do not come back: the shared network names no gateway"
 OTHER_ROUTE = "replies do not come back: another network gives"
@@ -159,12 +161,27 @@ def test_a_labelled_service_anchor_is_known_by_its_command(lab, docker):
 
 
 def test_a_gateway_that_is_not_ours_is_named_after_a_while(lab, docker):
-    """GW-1: netadmin is given the time to claim it; the links of this test never show it."""
-    watcher = lab.start(poll=600)
+    """GW-1: netadmin is given the time to claim it; the links of this test never show it. Long before the poll, however the
+    topology becomes final: at once, by the first backend, or since the other candidate goes (DISC-4)."""
+    networks = {"dmz": endpoint(DMZ_ID, "192.0.2.10", EXTERNAL_MAC), "transit": endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC)}
+    docker.put(fake_docker.own_container(**networks, backend=endpoint(BACKEND_ID, "172.31.0.2", BACKEND_MAC)))
+    links = [link_item(2, "eth0", SHARED_MAC), link_item(3, "eth1", EXTERNAL_MAC), link_item(4, "eth2", BACKEND_MAC)]
+    at_once, by_backend, by_loss = (lab.start(poll=600, link=False, **different)
+                                    for different in ({"shared": "transit"}, {}, {"project": "other"}))
+    for watcher in (at_once, by_backend, by_loss):
+        watcher.link(links)
+        assert watcher.chosen() == ("transit", watcher == at_once)
+        watcher.state({})
     docker.start(container(1, "tcp/80"))
-    watcher.state({("tcp", 80, 80): ("172.30.0.4", 80)})
-    assert not watcher.logged(FOREIGN_GATEWAY)
-    assert watcher.log(FOREIGN_GATEWAY)["container"] == "backend-1"
+    assert by_backend.chosen() == ("transit", True)
+    docker.connect(fake_docker.own_container(**networks), BACKEND_ID, "disconnect")
+    assert by_loss.chosen() == ("transit", True)
+    docker.start(container(2, "tcp/81", project="other"))
+    for watcher, number in ((at_once, 1), (by_backend, 1), (by_loss, 2)):
+        watcher.state({("tcp", 79 + number, 79 + number): (f"172.30.0.{number + 3}", 79 + number)})
+        assert not watcher.logged(FOREIGN_GATEWAY)
+    for watcher, number in ((at_once, 1), (by_backend, 1), (by_loss, 2)):
+        assert watcher.log(FOREIGN_GATEWAY)["container"] == f"backend-{number}"
 
 
 @pytest.mark.parametrize("part", [f"/networks/{BACKEND_ID}", "/containers/json?filters=%7B%22label%22%3A%5B%22anchord.managed-by"])

@@ -11,6 +11,8 @@
  */
 #define NETWORKS_MAX 128
 #define JOINED_MAX   256
+/* netadmin probes a gateway before it claims it (GW-1); before that nobody is blamed. */
+#define CLAIM_PATIENCE_MICROSECONDS (10 * MICROSECONDS_PER_SECOND)
 /* The scope's containers are listed no more often than this, however many events come: other questions wait meanwhile.
  */
 #define JOINED_PERIOD_MICROSECONDS MICROSECONDS_PER_SECOND
@@ -291,12 +293,17 @@ static enum answer find_anchor(struct path_survey *survey, const struct containe
     return ANSWER_NO;
 }
 
+uint64_t path_survey_claim_due(const struct path_survey *survey)
+{
+    return survey->shared_since + CLAIM_PATIENCE_MICROSECONDS;
+}
+
 static bool may_be_claimed(const struct path_survey *survey, const struct docker_network *shared, size_t family)
 {
     const struct wire_link *link = link_table_find_mac(&survey->links, &survey->shared_mac);
     struct ip_address gateway = return_path_gateway(shared, family);
 
-    if (!link || clock_monotonic_microseconds() - survey->shared_since < CLAIM_PATIENCE_MICROSECONDS)
+    if (!link || clock_monotonic_microseconds() < path_survey_claim_due(survey))
         return true;
     for (uint32_t i = 0; i < link->address_count; i++) {
         struct ip_address address = wire_address_to(&link->addresses[i].address);

@@ -12,9 +12,6 @@
 #include "workers/watcher/links.h"
 #include "workers/watcher/return_path.h"
 
-/* netadmin probes a gateway before it claims it (GW-1); before that nobody is blamed. */
-#define CLAIM_PATIENCE_MICROSECONDS (10 * MICROSECONDS_PER_SECOND)
-
 #define PATH_FINDINGS_MAX 256
 
 struct path_finding {
@@ -42,6 +39,9 @@ void path_survey_set_links(struct path_survey *survey, const struct link_table *
 /* Looks at every backend with what is known. `engine` is copied. */
 void path_survey_run(struct path_survey *survey, const struct container_table *table,
                      const struct docker_version *engine);
+
+/* From this time on (monotonic microseconds) a gateway that we do not hold is somebody else's: worth a run. */
+uint64_t path_survey_claim_due(const struct path_survey *survey);
 
 /* Who shares whose namespace may have changed: asked for again if that matters. */
 void path_survey_note_event(struct path_survey *survey);

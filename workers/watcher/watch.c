@@ -96,9 +96,22 @@ void watch_reconnect_later(struct watch *watch, const char *text)
 
 void watch_advance_discovery(struct watch *watch, bool is_round)
 {
+    bool was_done = discovery_is_done(watch->discovery);
+
     discovery_advance(watch->discovery, watch_table(watch), docker_client_version(watch->client), is_round);
+    if (!was_done && discovery_is_done(watch->discovery))
+        watch_schedule_look_at_paths(watch);
     if (discovery_needs_rounds(watch->discovery) && watch->is_connected)
         set_timer_unless_set(watch->round_source, ROUND_MICROSECONDS);
+}
+
+/* Our gateways are claimed by then: who is blamed for one that is not must not wait for the poll. */
+static void look_when_claim_is_due(struct watch *watch)
+{
+    uint64_t due = path_survey_claim_due(watch->survey);
+
+    if (due > clock_monotonic_microseconds())
+        watch_set_timer_at(watch->claim_source, due);
 }
 
 /* DISC-8 */
@@ -110,6 +123,7 @@ void watch_look_at_paths(struct watch *watch)
         watch_reconnect_later(watch, log_errno_text(result));
     if (watch->has_listed && discovery_is_done(watch->discovery)) {
         path_survey_run(watch->survey, &watch->table, docker_client_version(watch->client));
+        look_when_claim_is_due(watch);
         watch->callbacks.on_surveyed(watch->callbacks.userdata);
     }
     watch_schedule_step(watch);

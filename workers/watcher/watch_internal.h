@@ -71,7 +71,7 @@ struct watch {
     sd_event_source *backoff_source;
     sd_event_source *poll_source;
     sd_event_source *round_source;
-    sd_event_source *claim_source;  /* by now our gateways are claimed */
+    sd_event_source *claim_source;  /* by then our gateways are claimed */
     sd_event_source *look_source;   /* the ways back are looked at after a change */
     sd_event_source *survey_source; /* a question of the survey is due */
     sd_event_source *check_source;  /* the next container of `changes` is due */

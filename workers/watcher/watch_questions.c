@@ -85,8 +85,6 @@ static void on_network_inspected(void *userdata, int error, const char *text)
         return;
     discovery_end_network(watch->discovery);
     watch_advance_discovery(watch, false);
-    if (discovery_is_done(watch->discovery))
-        watch_set_timer(watch->claim_source, CLAIM_PATIENCE_MICROSECONDS);
     watch_look_at_paths(watch);
 }
 

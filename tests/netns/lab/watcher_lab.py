@@ -111,6 +111,11 @@ class Watcher(WorkerProcess):
             if message[0] == kind:
                 return message[2]
 
+    def chosen(self):
+        """The next TOPOLOGY: the shared network's name, and whether it is final."""
+        body = self.from_supervisor_channel(messages.TOPOLOGY)
+        return body[436:436 + 128].rstrip(b"\0").decode(), bool(struct.unpack_from("=I", body, 2 * 436)[0])
+
     def next_items(self, deadline=DEADLINE):
         """The next complete desired state: its generation, and its items as messages.parse_items() tells them."""
         end = time.monotonic() + deadline
