@@ -64,6 +64,13 @@ enum dhcp_client_kind {
     DHCP_CLIENT_HOST,       /* a dhcpcd that the host runs reports them by its hook */
 };
 
+/* What an orderly stop leaves of a network-anchor (KEEP-1). */
+enum on_stop {
+    ON_STOP_UNSET, /* remove, in a holder's namespace keep */
+    ON_STOP_REMOVE,
+    ON_STOP_KEEP,
+};
+
 /* What dhcpcd can send as a client identifier (its CLIENTID_MAX_LEN); with the NUL. */
 #define DHCP_NAME_SIZE 48
 
@@ -95,6 +102,7 @@ struct configuration {
     uint64_t dhcp_backoff_max_milliseconds;
     bool dhcp_arp_probe;
     enum dhcp_client_kind dhcp_client;
+    enum on_stop on_stop;
     struct configuration_listener metrics;
     struct configuration_gateways service_gateways; /* wins over the host name (SA-1) */
     char gateway_host_name[HOST_NAME_SIZE];

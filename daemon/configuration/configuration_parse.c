@@ -121,6 +121,17 @@ const char *configuration_parse_dhcp_client(const char *text, void *target)
     return NULL;
 }
 
+const char *configuration_parse_on_stop(const char *text, void *target)
+{
+    enum on_stop *ret_on_stop = target;
+    bool keeps = strcmp(text, "keep") == 0;
+
+    if (!keeps && strcmp(text, "remove") != 0)
+        return "must be remove or keep";
+    *ret_on_stop = keeps ? ON_STOP_KEEP : ON_STOP_REMOVE;
+    return NULL;
+}
+
 bool configuration_parse_make_dhcp_name(const char *text, char ret[DHCP_NAME_SIZE])
 {
     bool is_whole = strlen(text) < DHCP_NAME_SIZE;

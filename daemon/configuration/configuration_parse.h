@@ -27,6 +27,7 @@ const char *configuration_parse_auto_or_off(const char *text, void *target);  /*
 const char *configuration_parse_listener(const char *text,
                                          void *target); /* struct configuration_listener; empty: none */
 const char *configuration_parse_dhcp_client(const char *text, void *target); /* enum dhcp_client_kind */
+const char *configuration_parse_on_stop(const char *text, void *target);     /* enum on_stop */
 const char *configuration_parse_interval(const char *text, void *target);  /* uint64_t milliseconds, 1 … UINT32_MAX */
 const char *configuration_parse_delay(const char *text, void *target);     /* the same, and 0 */
 const char *configuration_parse_log_level(const char *text, void *target); /* enum log_level */

@@ -94,6 +94,12 @@ static const struct configuration_variable variables[] = {
      .parse = configuration_parse_interval,
      .offset = IN(poll_interval_milliseconds),
      .help = "how often Docker's list is read besides the events"},
+    {.name = "ANCHORD_ON_STOP",
+     .roles = NETWORK_ANCHOR,
+     .parse = configuration_parse_on_stop,
+     .offset = IN(on_stop),
+     .help =
+         "an orderly stop: remove (tables, routes, lease) or keep them for a successor (remove; under a holder keep)"},
     {.name = "ANCHORD_AUTOSTART_SIBLINGS",
      .roles = NETWORK_ANCHOR,
      .default_value = "true",

@@ -69,13 +69,13 @@ bool dhcp_is_running(const struct dhcp *dhcp)
     return false;
 }
 
-void dhcp_stop(struct dhcp *dhcp)
+void dhcp_stop(struct dhcp *dhcp, bool keeps_lease)
 {
     if (!dhcp || dhcp->is_stopping)
         return;
     dhcp->is_stopping = true;
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
-        dhcp_family_stop(dhcp->families[i], RELEASE_DEADLINE);
+        dhcp_family_stop(dhcp->families[i], keeps_lease, RELEASE_DEADLINE);
 }
 
 void dhcp_describe(const struct dhcp *dhcp, struct message_supervision *supervision)

@@ -33,8 +33,9 @@ void dhcp_take_answer(struct dhcp *dhcp, const struct message_lease_applied *ans
 /* A new netadmin has its configuration: it gets the leases. */
 void dhcp_on_netadmin_started(struct dhcp *dhcp);
 
-/* Releases what is held, while the addresses are still there (ADDR-8); again: nothing. */
-void dhcp_stop(struct dhcp *dhcp);
+/* Ends the clients; what is held is released while the addresses are still there (ADDR-8), unless it `keeps_lease` for
+ * a successor (KEEP-1). Again: nothing. */
+void dhcp_stop(struct dhcp *dhcp, bool keeps_lease);
 bool dhcp_is_running(const struct dhcp *dhcp);
 
 /* Adds its clients to the workers and sets the leases, as status shows them. */

@@ -21,7 +21,7 @@
 /* From SIGTERM or SIGALRM to SIGKILL, when it is to start again; it needs 25 ms (measured). */
 #define LEAVE_DEADLINE MICROSECONDS_PER_SECOND
 
-enum stop { STOP_NONE, STOP_LEAVE, STOP_PAUSE, STOP_START_OVER, STOP_RELEASE };
+enum stop { STOP_NONE, STOP_LEAVE, STOP_PAUSE, STOP_START_OVER, STOP_RELEASE, STOP_KEEP };
 
 struct dhcp_client {
     sd_event *event;
@@ -117,12 +117,12 @@ void dhcp_client_ignore_server(struct dhcp_client *client, const struct ip_addre
     client->ignored = *server;
 }
 
-void dhcp_client_release(struct dhcp_client *client, uint64_t deadline)
+void dhcp_client_end(struct dhcp_client *client, bool keeps_lease, uint64_t deadline)
 {
     child_cancel_start(&client->child);
     client->has_ended_for_good = true;
-    client->stop = STOP_RELEASE;
-    signal_client(client, SIGALRM);
+    client->stop = keeps_lease ? STOP_KEEP : STOP_RELEASE;
+    signal_client(client, keeps_lease ? SIGTERM : SIGALRM);
     child_set_deadline(&client->child, deadline);
 }
 
@@ -155,7 +155,7 @@ static void on_child_ended(const siginfo_t *info, void *userdata)
         schedule_restart(client, how);
     else
         log_debug("dhcp client stopped", LOG_TEXT("family", ip_family_to_string(client->family)), how);
-    if (stop != STOP_NONE && stop != STOP_RELEASE && client->interface[0] != '\0')
+    if (stop != STOP_NONE && !client->has_ended_for_good && client->interface[0] != '\0')
         child_start_after(&client->child, stop == STOP_LEAVE ? 0 : client->start_delay);
     client->callbacks.on_ended(client,
                                stop == STOP_RELEASE && (client->has_released || (has_exited && info->si_status == 0)),

@@ -56,8 +56,9 @@ void dhcp_client_pause(struct dhcp_client *client, uint64_t delay);
 /* A server that is not to be listened to from the next start on; none: all are. */
 void dhcp_client_ignore_server(struct dhcp_client *client, const struct ip_address *server);
 
-/* Ends it with a release; killed after `deadline` microseconds. on_ended follows if it is running. */
-void dhcp_client_release(struct dhcp_client *client, uint64_t deadline);
+/* Ends it for good, with a release unless it `keeps_lease`; killed after `deadline` microseconds. on_ended follows if
+ * it is running. */
+void dhcp_client_end(struct dhcp_client *client, bool keeps_lease, uint64_t deadline);
 
 /* At once; it is going to be started again. */
 void dhcp_client_kill(struct dhcp_client *client);

@@ -460,12 +460,12 @@ static void on_client_ended(struct dhcp_client *client, bool has_released, void 
         family->callbacks.on_ended(family->callbacks.userdata);
 }
 
-void dhcp_family_stop(struct dhcp_family *family, uint64_t deadline)
+void dhcp_family_stop(struct dhcp_family *family, bool keeps_lease, uint64_t deadline)
 {
     family->is_stopping = true;
     timer_clear(family->expiry_timer);
     timer_clear(family->attention_timer);
-    dhcp_client_release(family->client, deadline);
+    dhcp_client_end(family->client, keeps_lease, deadline);
 }
 
 /* --- construction -------------------------------------------------------------------------------------- */

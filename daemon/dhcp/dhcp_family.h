@@ -52,7 +52,7 @@ void dhcp_family_take_answer(struct dhcp_family *family, const struct message_le
 /* A new netadmin knows nothing: tells it again. */
 void dhcp_family_send_again(struct dhcp_family *family);
 
-/* Releases the lease and ends the client; on_ended follows if it runs. */
-void dhcp_family_stop(struct dhcp_family *family, uint64_t deadline);
+/* Ends the client, which releases the lease unless it is kept; on_ended follows if it runs. */
+void dhcp_family_stop(struct dhcp_family *family, bool keeps_lease, uint64_t deadline);
 
 void dhcp_family_describe(const struct dhcp_family *family, struct wire_lease_status *ret);

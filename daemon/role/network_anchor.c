@@ -7,6 +7,7 @@
 #include "daemon/role/container_home.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/role/gate_worker.h"
+#include "daemon/role/holder.h"
 #include "daemon/role/keeper_worker.h"
 #include "daemon/role/monitoring.h"
 #include "daemon/role/role.h"
@@ -53,7 +54,7 @@ struct supervisor {
     struct readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
     struct dhcp *dhcp;             /* NULL: another address mode */
-    bool ends_namespace;           /* container_home.h */
+    enum stop_mode stop_mode;      /* of netadmin, at the end of all */
     bool is_stopping;
     int exit_status;
 };
@@ -211,6 +212,17 @@ static void update_readiness(struct supervisor *supervisor)
     readiness_update(&supervisor->readiness, supervisor->conditions[WATCHER] | supervisor->conditions[NETADMIN]);
 }
 
+/* KEEP-1: what stays serves, as after a crash, and is adopted. Without it the namespace stays closed where it ends with
+ * us, or is a holder's. */
+static enum stop_mode choose_stop_mode(const struct configuration *configuration)
+{
+    bool is_held = holder_is_there();
+
+    if (configuration->on_stop == ON_STOP_KEEP || (configuration->on_stop == ON_STOP_UNSET && is_held))
+        return STOP_KEEP_STATE;
+    return is_held || container_home_ends_with_us() ? STOP_LEAVE_CLOSED : STOP_TEAR_DOWN;
+}
+
 /* Everything in order, at most once: first those who read and announce, then the DHCP clients, which need the addresses
  * to release them (ADDR-8), then the one who changes. */
 static void begin_stop(struct supervisor *supervisor, int exit_status)
@@ -232,13 +244,12 @@ static void continue_stop(struct supervisor *supervisor, const struct worker *en
     if (worker_is_running(supervisor->workers[WATCHER]) || worker_is_running(supervisor->workers[KEEPER]) ||
         worker_is_running(supervisor->workers[ANNOUNCER]))
         return;
-    dhcp_stop(supervisor->dhcp);
+    dhcp_stop(supervisor->dhcp, supervisor->stop_mode == STOP_KEEP_STATE);
     if (dhcp_is_running(supervisor->dhcp))
         return;
     if (!ended || (index_of(supervisor, ended) != NETADMIN && index_of(supervisor, ended) != GATE)) {
         worker_stop(supervisor->workers[GATE], STOP_TEAR_DOWN, READERS_STOP_DEADLINE); /* nobody asks any more */
-        worker_stop(supervisor->workers[NETADMIN], supervisor->ends_namespace ? STOP_LEAVE_CLOSED : STOP_TEAR_DOWN,
-                    CHANGERS_STOP_DEADLINE);
+        worker_stop(supervisor->workers[NETADMIN], supervisor->stop_mode, CHANGERS_STOP_DEADLINE);
     }
     if (!worker_is_running(supervisor->workers[NETADMIN]))
         (void)sd_event_exit(supervisor->event, supervisor->exit_status);
@@ -353,7 +364,8 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
             worker_kill(supervisor->workers[i]);
         return sd_event_exit(supervisor->event, supervisor->exit_status);
     }
-    log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)));
+    log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)),
+             LOG_BOOLEAN("state_stays", supervisor->stop_mode == STOP_KEEP_STATE));
     begin_stop(supervisor, EXIT_STATUS_CLEAN);
     continue_stop(supervisor, NULL);
     return 0;
@@ -452,7 +464,7 @@ int network_anchor_run(const struct configuration *configuration, const struct r
         .gate_sockets = gate_sockets,
         .lease_listener = lease_listener,
         .readiness = {.required = READY_CONDITIONS},
-        .ends_namespace = container_home_ends_with_us(),
+        .stop_mode = choose_stop_mode(configuration),
     };
     struct role_step step;
     int result = role_event_loop_new(on_stop_signal, &supervisor, &supervisor.event, &step);

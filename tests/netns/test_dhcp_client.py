@@ -48,6 +48,19 @@ def test_both_families_get_a_lease_and_release_it(lab):
     assert order.index(("lease released", None, None)) < order.index((None, "netadmin", "stopping"))
 
 
+def test_keep1_a_stop_with_keep_releases_nothing(lab):
+    """The client ends as at a crash; the successor asks for what it had, and gets it (INIT-REBOOT)."""
+    lab.serve()
+    process = lab.start(ANCHORD_ON_STOP="keep")
+    v4, v6 = lab.acquired("v4"), lab.acquired("v6")
+    lab.served("DHCPREQUEST(eth0)", 3)
+    status, seconds = process.stop()
+    assert status == 0 and seconds < 2
+    assert not process.find(msg="lease released") and "RELEASE" not in lab.server_log()
+    lab.start(ANCHORD_ON_STOP="keep")
+    assert (lab.acquired("v4")["address"], lab.acquired("v6")["address"]) == (v4["address"], v6["address"])
+
+
 def pools6(*prefixes):
     """dnsmasq's options for an address of each prefix in one IA_NA, besides the one of the lab's own range."""
     return [f"--dhcp-range={prefix}1:0,{prefix}1:ffff,64,120" for prefix in prefixes]

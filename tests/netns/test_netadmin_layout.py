@@ -73,7 +73,7 @@ def layout(number):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_nat14_a_newer_layout_is_refused_before_anything_is_touched(lab, name):
+def test_keep1_a_newer_layout_is_refused_before_anything_is_touched(lab, name):
     leave_set(lab, name, b"\0\x04\0\0\0\0" + layout(LAYOUT + 1))
     # The kernel itself makes addresses usable a moment after their links came up.
     wait_until(lambda: not lab.anchor.run("ip", "address", "show", "tentative").strip(), "addresses to be settled")

@@ -218,6 +218,7 @@ static void reads_choices(void **state)
     enum log_level level = LOG_LEVEL_MAX_;
     bool enabled = false;
     enum dhcp_client_kind client = DHCP_CLIENT_SUPERVISED;
+    enum on_stop on_stop = ON_STOP_UNSET;
 
     (void)state;
     assert_null(configuration_parse_role("network-anchor", &role));
@@ -254,6 +255,11 @@ static void reads_choices(void **state)
     assert_null(configuration_parse_dhcp_client("supervised", &client));
     assert_int_equal(client, DHCP_CLIENT_SUPERVISED);
     assert_non_null(configuration_parse_dhcp_client("Host", &client));
+    assert_null(configuration_parse_on_stop("keep", &on_stop));
+    assert_int_equal(on_stop, ON_STOP_KEEP);
+    assert_null(configuration_parse_on_stop("remove", &on_stop));
+    assert_int_equal(on_stop, ON_STOP_REMOVE);
+    assert_non_null(configuration_parse_on_stop("Keep", &on_stop));
     assert_null(configuration_parse_log_level("debug", &level));
     assert_int_equal(level, LOG_LEVEL_DEBUG);
     assert_non_null(configuration_parse_log_level("verbose", &level));
