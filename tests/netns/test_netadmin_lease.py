@@ -56,6 +56,18 @@ def test_the_link_is_reported_once_a_dhcp_client_can_run(lab):
             reported = messages.parse_external_link(body)
 
 
+def test_of_many_addresses_the_leased_one_is_served(lab):
+    """NAT-9: the kernel marks all but the first of a subnet as it marks temporary ones of IPv6, and lists the newest last."""
+    lab.anchor.run("ip", "-batch", "-", input="".join(f"address add 10.99.0.{number}/24 dev ext0\n" for number in range(100, 120)))
+    netadmin = lab.start()
+    wait_logged(netadmin, "more addresses on the interface than anchord serves", served=16)
+    lab.serve_one()
+    lab.expose()
+    lab.lease()
+    assert ask_tcp(lab.client, LEASED4, 8080)[0] == "one"
+    assert LEASED4 in lab.external_set()
+
+
 def test_the_leased_address_replaces_the_bootstrap_address(serving):
     """ADDR-2, ADDR-12, NAT-9: element, address, announcement, gateway, and then the old one goes."""
     lab = serving

@@ -300,11 +300,15 @@ def test_what_a_router_advertises_pushes_no_address_of_ours_out(lab):
 
 
 def test_at_most_sixteen_addresses_of_a_link_are_reported(lab):
+    """The oldest ones: Docker's of both families among them."""
+    def change(action):
+        lab.anchor.run("ip", "-batch", "-", input="".join(
+            f"address {action} 10.{number}.0.50/24 dev ext0\n" for number in range(100, 120)))
+
+    change("add")
     netadmin = lab.start()
-    for number in range(100, 120):
-        lab.anchor.run("ip", "address", "add", f"10.99.0.{number}/24", "dev", "ext0")
     links = links_until(netadmin, lambda links: len(links["ext0"][2]) == 16)
-    assert f"{LAN4}/24" in links["ext0"][2]
-    for number in range(100, 120):
-        lab.anchor.run("ip", "address", "delete", f"10.99.0.{number}/24", "dev", "ext0")
-    links_until(netadmin, lambda links: f"{LAN6}/64" in links["ext0"][2])
+    assert {f"{LAN4}/24", f"{LAN6}/64"} <= set(links["ext0"][2])
+    change("delete")
+    links = links_until(netadmin, lambda links: len(links["ext0"][2]) < 16)
+    assert {f"{LAN4}/24", f"{LAN6}/64"} <= set(links["ext0"][2])

@@ -196,6 +196,27 @@ def test_networks_beyond_what_is_guarded_are_said(lab):
                 guarded=64, left_out=links - 64)
 
 
+def test_of_many_addresses_of_a_link_the_first_ones_count_and_that_there_are_more_is_said(lab):
+    """WALL-2: Docker's are there before anybody adds some. The kernel lists IPv4 before IPv6, and of IPv6 the newest first:
+    sixteen others pushed Docker's IPv6 network out of what is guarded, unsaid."""
+    def add(link):
+        lab.anchor.run("ip", "-batch", "-", input="".join(
+            f"address add 10.{link}.{number}.1/24 dev other0\naddress add fd0{link}:{number}::1/64 dev other0 nodad\n"
+            .replace("other0", f"{('other', 'shared')[link]}0") for number in range(16)))
+
+    add(0)
+    netadmin = lab.start()
+    told = "more addresses on an inner interface than are looked at"
+    wait_logged(netadmin, told, interface="other0", served=16, left_out=19)
+    for family in ("-4", "-6"):
+        assert set(INNER[family]) <= set(lab.inner(family))
+    add(1)
+    wait_logged(netadmin, told, interface="shared0")
+    for family in ("-4", "-6"):
+        assert set(INNER[family]) <= set(lab.inner(family))
+    assert len(netadmin.logged(told)) == 2
+
+
 @pytest.mark.parametrize("family", ("-4", "-6"))
 def test_a_network_that_is_connected_later_counts(lab, family):
     """WALL-2: and no longer when it goes."""

@@ -165,6 +165,35 @@ static void report_left_out_links(struct network *network)
     network->links_left_out = left_out;
 }
 
+static bool is_overfull(const struct network *network, uint32_t index)
+{
+    for (size_t i = 0; i < network->overfull.count; i++) {
+        if (network->overfull.indices[i] == index)
+            return true;
+    }
+    return false;
+}
+
+/* Each link once, until it has room again. */
+static void report_left_out_addresses(struct network *network)
+{
+    struct reported_links next = {0};
+
+    for (size_t i = 0; i < network->ground.links.count; i++) {
+        const struct network_link *link = &network->ground.links.links[i];
+
+        if (link->left_out == 0 || link->index == external_index(network))
+            continue;
+        next.indices[next.count++] = link->index;
+        if (!is_overfull(network, link->index))
+            log_warn("more addresses on an inner interface than are looked at: networks of the newest are not guarded "
+                     "against what the LAN names",
+                     LOG_TEXT("interface", link->name), LOG_NUMBER("served", LINK_ADDRESSES_MAX),
+                     LOG_NUMBER("left_out", link->left_out));
+    }
+    network->overfull = next;
+}
+
 static void report_left_out(struct network *network, size_t family_index)
 {
     uint8_t family = network->families[family_index].family;
@@ -201,5 +230,6 @@ void network_report_inner(struct network *network)
     network->overlapping = overlapping;
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
         report_left_out(network, i);
+    report_left_out_addresses(network);
     report_left_out_links(network);
 }

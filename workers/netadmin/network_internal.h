@@ -42,6 +42,12 @@ struct reported_addresses {
     uint64_t ever;
 };
 
+/* Links that something was said about, by their index. */
+struct reported_links {
+    size_t count;
+    uint32_t indices[LINKS_MAX];
+};
+
 /* An address that another host has. */
 struct duplicate {
     struct ip_address address;
@@ -72,6 +78,7 @@ struct network {
     struct reported_addresses refused; /* by network_external_without_inner() */
     struct reported_addresses overlapping;
     size_t inner_left_out[FAMILY_INDEX_MAX_];        /* inner prefixes beyond those that are guarded, as last said */
+    struct reported_links overfull;                  /* inner ones, with more addresses than are looked at */
     size_t links_left_out;                           /* links beyond those that are looked at, as last said */
     struct duplicate duplicates[LINK_ADDRESSES_MAX]; /* that somebody else on the LAN has; the newest last */
     size_t duplicate_count;

@@ -36,17 +36,18 @@ static void report_link(struct link_reports *reports, const struct network_groun
              LOG_NUMBER("index", link->index), LOG_NUMBER("mtu", link->mtu));
 }
 
-static void report_left_out(struct link_reports *reports, const struct network_ground *ground, enum device_side side)
+/* Of inner links network_inner.c says it, where it means something else. */
+static void report_left_out(struct link_reports *reports, const struct network_ground *ground)
 {
-    const struct network_link *link = network_ground_find(ground, side);
+    const struct network_link *link = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);
     bool has_too_many = link && link->left_out > 0;
 
-    if (has_too_many && !reports->has_reported_left_out[side])
+    if (has_too_many && !reports->has_reported_left_out)
         log_warn("more addresses on the interface than anchord serves: temporary, deprecated and advertised ones are "
-                 "left out",
+                 "left out, then the newest",
                  LOG_TEXT("interface", link->name), LOG_NUMBER("served", LINK_ADDRESSES_MAX),
                  LOG_NUMBER("left_out", link->left_out));
-    reports->has_reported_left_out[side] = has_too_many;
+    reports->has_reported_left_out = has_too_many;
 }
 
 static bool has_subnet6(const struct wire_network *wire)
@@ -81,7 +82,6 @@ void link_reports_say(struct link_reports *reports, const struct network_ground 
 {
     report_link(reports, ground, DEVICE_SIDE_EXTERNAL, &ground->topology.external);
     report_link(reports, ground, DEVICE_SIDE_SHARED, &ground->topology.shared);
-    report_left_out(reports, ground, DEVICE_SIDE_EXTERNAL);
-    report_left_out(reports, ground, DEVICE_SIDE_SHARED);
+    report_left_out(reports, ground);
     report_forwarding6(reports, ground);
 }

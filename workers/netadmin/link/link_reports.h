@@ -12,7 +12,7 @@
 struct link_reports {
     uint32_t index[2];
     bool has_reported_missing[2];
-    bool has_reported_left_out[2];
+    bool has_reported_left_out;
     bool has_reported_forwarding6;
 };
 

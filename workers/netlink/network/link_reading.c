@@ -3,6 +3,7 @@
 #include "workers/netlink/network/link_reading.h"
 
 #include "common/text.h"
+#include "workers/netlink/plan/route_list.h"
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -164,22 +165,31 @@ uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address 
 /* What goes first when there is no room: whoever advertises prefixes on the LAN adds as many as he likes. */
 static int expendability(const struct link_address *address)
 {
+    bool is_ours = address->protocol == ROUTE_PROTOCOL ||
+                   (address->protocol == IFAPROT_UNSPEC && !(address->flags & IFA_F_PERMANENT));
     bool is_advertised = address->protocol == IFAPROT_KERNEL_RA || address->flags & IFA_F_MANAGETEMPADDR ||
                          (!(address->flags & IFA_F_PERMANENT) && address->address.family == IP_FAMILY_6 &&
                           address->prefix_length < ip_family_bits(IP_FAMILY_6));
 
-    if (address->flags & IFA_F_TEMPORARY)
-        return 3;
-    if (!is_advertised)
-        return 0;
-    return address->flags & IFA_F_DEPRECATED ? 2 : 1;
+    if (address->address.family == IP_FAMILY_6 && address->flags & IFA_F_TEMPORARY) /* IPv4: IFA_F_SECONDARY */
+        return 4;
+    if (is_advertised)
+        return address->flags & IFA_F_DEPRECATED ? 3 : 2;
+    return is_ours ? 0 : 1;
 }
 
-/* Leaves out the last of the most expendable ones, `address` among them. */
+/* Of equals the newest: Docker's are there before anybody adds some. */
+static bool goes_before(const struct link_address *address, const struct link_address *other)
+{
+    int difference = expendability(address) - expendability(other);
+
+    return difference ? difference > 0 : (int32_t)(address->created - other->created) > 0;
+}
+
 static void append_address(struct network_link *link, const struct link_address *address)
 {
-    uint32_t victim = LINK_ADDRESSES_MAX;
-    int most = expendability(address);
+    const struct link_address *victim = address;
+    size_t place;
 
     if (link->address_count < LINK_ADDRESSES_MAX) {
         link->addresses[link->address_count++] = *address;
@@ -187,15 +197,13 @@ static void append_address(struct network_link *link, const struct link_address 
     }
     link->left_out++;
     for (uint32_t i = LINK_ADDRESSES_MAX; i-- > 0;) {
-        if (expendability(&link->addresses[i]) > most) {
-            most = expendability(&link->addresses[i]);
-            victim = i;
-        }
+        if (goes_before(&link->addresses[i], victim))
+            victim = &link->addresses[i];
     }
-    if (victim == LINK_ADDRESSES_MAX)
+    if (victim == address)
         return;
-    memmove(&link->addresses[victim], &link->addresses[victim + 1],
-            (LINK_ADDRESSES_MAX - 1 - victim) * sizeof(*address));
+    place = (size_t)(victim - link->addresses);
+    memmove(&link->addresses[place], &link->addresses[place + 1], (LINK_ADDRESSES_MAX - 1 - place) * sizeof(*address));
     link->addresses[LINK_ADDRESSES_MAX - 1] = *address;
 }
 

@@ -46,8 +46,9 @@ struct network_link {
     uint8_t is_running;     /* IFF_RUNNING: 0 or 1; before that the kernel drops what is sent, without a word */
     struct device_settings settings;
     uint32_t address_count;
-    uint32_t
-        left_out; /* addresses beyond LINK_ADDRESSES_MAX: temporary and deprecated ones first, then advertised ones */
+    /* Addresses beyond LINK_ADDRESSES_MAX: temporary ones, deprecated ones of routers, others of routers, and then the
+     * newest, ours last. */
+    uint32_t left_out;
     struct link_address addresses[LINK_ADDRESSES_MAX]; /* in the kernel's order */
 };
 
