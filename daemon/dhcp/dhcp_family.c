@@ -60,9 +60,36 @@ void dhcp_family_set_interface(struct dhcp_family *family, const char *interface
         dhcp_client_set_interface(family->client, interface);
 }
 
+static uint32_t address_count(const struct dhcp_family *family)
+{
+    return 1 + family->lease.lease.further_count;
+}
+
+/* Of the lease the address `i`, 0 being the first one: when its validity ends. UINT64_MAX: never. */
+static uint64_t end_of(const struct dhcp_family *family, uint32_t i)
+{
+    const struct wire_lease *lease = &family->lease.lease;
+    uint32_t seconds = i == 0 ? lease->valid_seconds : lease->further[i - 1].valid_seconds;
+
+    return seconds == LEASE_SECONDS_FOREVER ? UINT64_MAX : family->lease.received + seconds * MICROSECONDS_PER_SECOND;
+}
+
+/* The best address that has not ended; the first one when all have. */
+static uint32_t living_address(const struct dhcp_family *family)
+{
+    uint64_t now = clock_boottime_microseconds();
+
+    for (uint32_t i = 0; i < address_count(family); i++) {
+        if (end_of(family, i) > now)
+            return i;
+    }
+    return 0;
+}
+
 void dhcp_family_describe(const struct dhcp_family *family, struct wire_lease_status *ret)
 {
     const struct wire_lease *lease = &family->lease.lease;
+    uint32_t living;
 
     *ret = (struct wire_lease_status){.state = LEASE_STATE_SEARCHING};
     if (family->refusal.reason[0] != '\0') {
@@ -75,11 +102,12 @@ void dhcp_family_describe(const struct dhcp_family *family, struct wire_lease_st
     }
     if (!family->lease.is_held || !family->is_applied)
         return;
+    living = living_address(family);
     ret->state = LEASE_STATE_HELD;
-    ret->address = lease->address;
+    ret->address = living == 0 ? lease->address : lease->further[living - 1].address;
     ret->server = lease->server;
     ret->prefix_length = lease->prefix_length;
-    ret->expires = family->expires;
+    ret->expires = end_of(family, living);
 }
 
 /* --- silence: what is done when nothing is heard ------------------------------------------------------- */
@@ -195,42 +223,50 @@ static void drop_lease(struct dhcp_family *family, const char *why)
     dhcp_family_forget_lease(family);
 }
 
+/* For the next address that ends: netadmin ends each in its time, and what is shown of the lease may be another one. */
+static void await_expiry(struct dhcp_family *family)
+{
+    uint64_t now = clock_boottime_microseconds();
+    uint64_t next = UINT64_MAX;
+
+    for (uint32_t i = 0; i < address_count(family); i++) {
+        if (end_of(family, i) > now && end_of(family, i) < next)
+            next = end_of(family, i);
+    }
+    if (next == UINT64_MAX && family->expires == UINT64_MAX) {
+        timer_clear(family->expiry_timer);
+        return;
+    }
+    (void)sd_event_source_set_time(family->expiry_timer, next < family->expires ? next : family->expires);
+    (void)sd_event_source_set_enabled(family->expiry_timer, SD_EVENT_ONESHOT);
+}
+
 static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
     struct dhcp_family *family = userdata;
 
     (void)source;
     (void)planned;
+    if (clock_boottime_microseconds() < family->expires) {
+        await_expiry(family);
+        family->callbacks.on_changed(family->callbacks.userdata);
+        return 0;
+    }
     drop_lease(family, "expired");
     if (family->is_bound)
         timer_set(family->attention_timer, EXPIRY_GRACE);
     return 0;
 }
 
-/* netadmin ends each address in its time; the lease is over with the last one. */
-static uint32_t longest_validity(const struct wire_lease *lease)
-{
-    uint32_t longest = lease->valid_seconds;
-
-    for (uint32_t i = 0; i < lease->further_count; i++) {
-        if (lease->further[i].valid_seconds > longest)
-            longest = lease->further[i].valid_seconds;
-    }
-    return longest;
-}
-
+/* The lease is over with its last address. */
 static void set_expiry(struct dhcp_family *family)
 {
-    uint32_t seconds = longest_validity(&family->lease.lease);
-
-    family->expires = UINT64_MAX;
-    if (seconds == LEASE_SECONDS_FOREVER) {
-        timer_clear(family->expiry_timer);
-        return;
+    family->expires = 0;
+    for (uint32_t i = 0; i < address_count(family); i++) {
+        if (end_of(family, i) > family->expires)
+            family->expires = end_of(family, i);
     }
-    family->expires = family->lease.received + seconds * MICROSECONDS_PER_SECOND;
-    (void)sd_event_source_set_time(family->expiry_timer, family->expires);
-    (void)sd_event_source_set_enabled(family->expiry_timer, SD_EVENT_ONESHOT);
+    await_expiry(family);
 }
 
 /* All but the times. */

@@ -298,6 +298,21 @@ def test_status_and_metrics_show_the_leases(lab):
     assert f"v4 {v4['address']}/24 from 10.77.0.1 for " in lab.status_text()
     assert 60 < lab.metric('anchord_dhcp_lease_remaining_seconds{family="v4"}') <= 120
     assert lab.metric('anchord_dhcp_acquired_total{family="v4",outcome="ok"}') >= 1
+
+
+def test_of_several_addresses_one_that_lives_is_shown(lab):
+    """ADDR-2, SPEC §9: each has its own end; the lease, which the metric is about, is over with the last one."""
+    remaining = 'anchord_dhcp_lease_remaining_seconds{family="v6"}'
+    process = lab.start(real=("control", "exporter"))
+    lab.client_pid("v6")
+    lab.tell(lease_event(family=6, address="fd77::10", prefix_length=128, seconds=3,
+                         further=[("fd77::11", 1, 1), ("fd77::12", 600, 600)]))
+    lab.acquired("v6")
+    for address, seconds in ("fd77::10", 3), ("fd77::12", 600):
+        row = wait_until(lambda address=address: next((row for row in lab.status()["leases"] if row["address"] == address), None))
+        assert (row["family"], row["state"]) == ("v6", "held") and seconds - 8 <= row["remaining_seconds"] <= seconds
+        assert 590 < lab.metric(remaining) <= 600
+    assert not process.find(msg="lease lost")
     os.kill(lab.client_pid("v6"), signal.SIGKILL)
     process.wait_for(msg="dhcp client started", family="v6", count=2)
     wait_until(lambda: {worker["name"]: worker["restarts"] for worker in lab.status()["workers"]}["dhcp6"] == 1)

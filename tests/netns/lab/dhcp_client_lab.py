@@ -56,11 +56,11 @@ HELD, LOST, UNUSABLE = 1, 2, 6
 
 
 def lease_event(kind=HELD, family=4, interface=LINK, reason="BOUND", address="10.77.0.50", prefix_length=24, seconds=60,
-                problem=""):
+                problem="", further=()):
     """A LEASE_EVENT (protocol/messages_lease.h)."""
     lease = bytes(messages.LEASE_SIZE)
     if kind == HELD:
-        lease = messages.wire_lease(f"{address}/{prefix_length}", valid=seconds)
+        lease = messages.wire_lease(f"{address}/{prefix_length}", valid=seconds, further=further)
     body = struct.pack("=II16s16sI", kind, family, interface.encode(), reason.encode(), 0) + lease + struct.pack("160s", problem.encode())
     return messages.message(message_types()["LEASE_EVENT"], body)
 
