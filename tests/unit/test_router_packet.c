@@ -109,6 +109,36 @@ static void what_is_forged_on_one_link_takes_nothing_from_another(void **state)
     assert_int_equal(table.recent.count, ADVERTISED_LINKS_MAX);
 }
 
+static unsigned int tell_of_links(struct advertisements *table, uint32_t first, uint32_t count, uint64_t now)
+{
+    struct message_advertised forged = {.router = wire_address_from(&router)};
+    unsigned int told = 0;
+
+    for (uint32_t i = 0; i < 100 * count; i++) {
+        forged.index = first + i % count;
+        forged.mtu = i;
+        told += advertisements_note(table, &forged, now);
+    }
+    return told;
+}
+
+/* WALL-6: whoever has more links than are remembered makes each of them new with each advertisement. */
+static void a_link_that_was_forgotten_may_tell_no_more_than_others(void **state)
+{
+    struct advertisements table = {0};
+    struct message_advertised lan = {.index = 1, .router = wire_address_from(&router)};
+    uint64_t now = 5 * MICROSECONDS_PER_SECOND;
+    const uint32_t links = ADVERTISED_LINKS_MAX + 1;
+
+    (void)state;
+    assert_int_equal(tell_of_links(&table, 2, links, now), links * ADVERTISEMENTS_PER_SECOND);
+    assert_true(advertisements_note(&table, &lan, now)); /* is heard all the same */
+    assert_int_equal(tell_of_links(&table, 2, links, now + MICROSECONDS_PER_SECOND), links * ADVERTISEMENTS_PER_SECOND);
+    now += 2 * MICROSECONDS_PER_SECOND; /* links come and go: no more of them than there can be at once */
+    assert_int_equal(tell_of_links(&table, 100, 3 * LINKS_MAX, now), LINKS_MAX * ADVERTISEMENTS_PER_SECOND);
+    assert_int_equal(tell_of_links(&table, 100, 3 * LINKS_MAX, now), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +146,7 @@ int main(void)
         cmocka_unit_test(what_rfc_4861_ignores_is_refused),
         cmocka_unit_test(only_another_thing_is_told_and_not_too_often),
         cmocka_unit_test(what_is_forged_on_one_link_takes_nothing_from_another),
+        cmocka_unit_test(a_link_that_was_forgotten_may_tell_no_more_than_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,27 +82,52 @@ int router_parse(const void *message, size_t length, int hop_limit, const struct
     return 0;
 }
 
-static bool may_tell(struct link_advertisements *link, uint64_t now)
+/* The one of a link, or a place for it that none is in, or none in this second; NULL: there is no such place. */
+static struct advertisement_budget *find_budget(struct advertisements *advertisements, uint32_t index, uint64_t now)
 {
-    if (now - link->second_begins >= MICROSECONDS_PER_SECOND) {
-        link->second_begins = now;
-        link->told = 0;
+    struct advertisement_budget *place = NULL;
+
+    for (size_t i = 0; i < LINKS_MAX; i++) {
+        struct advertisement_budget *budget = &advertisements->budgets[i];
+
+        if (budget->index == index)
+            return budget;
+        if (budget->index == 0 || now - budget->second_begins >= MICROSECONDS_PER_SECOND)
+            place = budget;
     }
-    if (link->told == ADVERTISEMENTS_PER_SECOND)
+    if (place)
+        *place = (struct advertisement_budget){.index = index};
+    return place;
+}
+
+static bool may_tell(struct advertisements *advertisements, uint32_t index, uint64_t now)
+{
+    struct advertisement_budget *budget = find_budget(advertisements, index, now);
+
+    if (budget && now - budget->second_begins >= MICROSECONDS_PER_SECOND) {
+        budget->second_begins = now;
+        budget->told = 0;
+    }
+    if (!budget || budget->told == ADVERTISEMENTS_PER_SECOND)
         return false;
-    link->told++;
+    budget->told++;
     return true;
 }
 
 static struct link_advertisements *find_link(struct advertisements *advertisements, uint32_t index)
 {
-    struct link_advertisements *link;
-
     for (size_t i = 0; i < advertisements->recent.count; i++) {
         if (advertisements->links[i].index == index)
             return &advertisements->links[i];
     }
-    link = &advertisements->links[recent_next(&advertisements->recent, ADVERTISED_LINKS_MAX)];
+    return NULL;
+}
+
+static struct link_advertisements *add_link(struct advertisements *advertisements, uint32_t index)
+{
+    struct link_advertisements *link =
+        &advertisements->links[recent_next(&advertisements->recent, ADVERTISED_LINKS_MAX)];
+
     *link = (struct link_advertisements){.index = index};
     return link;
 }
@@ -120,10 +145,11 @@ bool advertisements_note(struct advertisements *advertisements, const struct mes
                          uint64_t now)
 {
     struct link_advertisements *link = find_link(advertisements, advertised->index);
-    struct message_advertised *item = find(link, advertised);
+    struct message_advertised *item = link ? find(link, advertised) : NULL;
 
-    if ((item && memcmp(item, advertised, sizeof(*item)) == 0) || !may_tell(link, now))
+    if ((item && memcmp(item, advertised, sizeof(*item)) == 0) || !may_tell(advertisements, advertised->index, now))
         return false;
+    link = link ? link : add_link(advertisements, advertised->index);
     item = item ? item : &link->items[recent_next(&link->recent, ADVERTISERS_MAX)];
     *item = *advertised;
     return true;

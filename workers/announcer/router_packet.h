@@ -33,14 +33,24 @@ struct link_advertisements {
     uint32_t index;
     struct message_advertised items[ADVERTISERS_MAX];
     struct recent recent;
-    uint64_t second_begins; /* monotonic microseconds */
-    unsigned int told;      /* in the second that began then */
 };
 
-/* Each link has its own, so that whoever forges them in a Docker network takes none from the LAN. Zero is empty. */
+/* What netadmin was told of a link. */
+struct advertisement_budget {
+    uint32_t index;         /* 0: of none */
+    unsigned int told;      /* in the second that began then: */
+    uint64_t second_begins; /* monotonic microseconds */
+};
+
+/*
+ * Each link has its own, so that whoever forges them in a Docker network takes none from the LAN. Budgets are kept for
+ * more links than advertisements, or who has more links than are remembered could tell of each as if it were new. Zero
+ * is empty.
+ */
 struct advertisements {
     struct link_advertisements links[ADVERTISED_LINKS_MAX];
     struct recent recent;
+    struct advertisement_budget budgets[LINKS_MAX];
 };
 
 /*
