@@ -1,5 +1,5 @@
-"""WALL-7: with Docker's socket mounted, a watcher that was taken over asks a real engine for everything, through the
-gate. Requests are sent as the watcher's user to the watcher's socket, byte for byte."""
+"""WALL-7: with Docker's socket mounted, a watcher or a keeper that was taken over asks a real engine for everything, through
+the gate. Requests are sent as its user to its socket, byte for byte."""
 
 import json
 import os
@@ -14,15 +14,22 @@ from direct import ANCHOR, service
 
 pytestmark = [pytest.mark.every_engine,
               pytest.mark.not_on("podman", "its socket has mode 0600, which anchord refuses and says")]
-WATCHER, GATE = 24941, 24949
+WATCHER, KEEPER, GATE = 24941, 24943, 24949
 HOST = "HTTP/1.1\r\nHost: docker\r\n\r\n"
 
 ACTIONS = ["start", "restart", "die", "stop", "destroy", "pause", "unpause", "rename", "update", "connect", "disconnect",
            "health_status", "create"]
 
-# Sends each request over a connection of its own; prints what came back until the end, or for two seconds.
+# Sends each request over a connection of its own; prints what came back until the end of the one answer or of the
+# connection, or for two seconds.
 ASK = """
-import json, socket, sys
+import json, re, socket, sys
+
+def is_whole(answer):
+    head, end, body = answer.partition(b"\\r\\n\\r\\n")
+    length = re.search(rb"Content-Length: (\\d+)", head)
+    return end and (len(body) >= int(length[1]) if length else b"chunked" not in head or body.endswith(b"\\r\\n0\\r\\n\\r\\n"))
+
 answers = []
 for request in json.load(sys.stdin):
     connection = socket.socket(socket.AF_UNIX)
@@ -33,6 +40,8 @@ for request in json.load(sys.stdin):
         connection.sendall(request.encode("latin-1"))
         while part := connection.recv(65536):
             answer += part
+            if request.count("HTTP/1.1") == 1 and is_whole(answer):
+                break
     except OSError as error:
         answer += b"" if isinstance(error, TimeoutError) or answer else repr(error).encode()
     answers.append(answer.decode("latin-1"))
@@ -53,6 +62,14 @@ def ask(project, *requests, user=WATCHER, path="watcher.sock", directory="run/an
     done = subprocess.run(["python3", "-IS", "-c", ASK, path], cwd=root / directory, user=user, group=user, extra_groups=[],
                           input=json.dumps(requests), capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
+
+AS_KEEPER = {"user": KEEPER, "path": "keeper.sock"}  # its socket is there whether it runs or not
+
+
+def unrefused(lines, answers):
+    """What was not refused by the gate itself."""
+    return [line for line, answer in zip(lines, answers)
+            if not (answer.startswith("HTTP/1.1 403 Forbidden\r\n") and "anchord-gate: " in json.loads(body_of(answer))["message"])]
 
 
 def body_of(answer):
@@ -178,8 +195,7 @@ def test_wall7_of_others_nothing_is_listed_and_nothing_heard(project, foreign):
     networks = {details["NetworkID"] for details in own["NetworkSettings"]["Networks"].values()}
     network = next(iter(networks))
     refused = [f"{line} {HOST}" for line in foreign_requests(smtp, network, project.name, foreign, "bank")]
-    passed = [request for request, answer in zip(refused, ask(project, *refused)) if not answer.startswith("HTTP/1.1 403 ")]
-    assert not passed
+    assert not unrefused(refused, ask(project, *refused))
     project.lab.docker("restart", "--time", "0", foreign)
     project.lab.docker("restart", "--time", "0", smtp)
     scope = f"com.docker.compose.project={project.name}"
@@ -202,12 +218,45 @@ def test_everything_else_is_refused_before_the_engine_hears_of_it(project):
     smtp = project.inspect("smtp")
     network = next(iter(smtp["NetworkSettings"]["Networks"].values()))["NetworkID"]
     requests = hostile_requests(smtp["Id"], network, project.name, project.inspect(ANCHOR)["Id"])
-    passed = [request for request, answer in zip(requests, ask(project, *requests))
-              if not (answer.startswith("HTTP/1.1 403 Forbidden\r\n") and "anchord-gate: " in json.loads(body_of(answer))["message"])]
-    assert not passed
+    assert not unrefused(requests, ask(project, *requests))
     assert project.records("refused what a process asked of Docker")
     assert project.inspect("smtp")["State"] == smtp["State"]
     assert "smuggled" not in project.lab.docker("ps", "--all", "--format", "{{.Names}}").stdout.split()
+
+
+def test_wall7_a_keeper_without_managed_service_anchors_hears_of_its_scope_alone(project, foreign):
+    """HOST-10: of others it learns nothing, unless it knows a whole ID, which a container of its scope names when it has
+    joined that one. It starts containers and does nothing else."""
+    own, smtp = project.inspect(ANCHOR), project.inspect("smtp")
+    networks = {details["NetworkID"] for details in own["NetworkSettings"]["Networks"].values()}
+    scope, name = f"com.docker.compose.project={project.name}", smtp["Name"][1:]
+    # Whom it knows by the whole ID it may hear of: that is how it waits for whom a sibling has joined.
+    known = [f"/containers/{smtp['Id']}/json", f"/containers/{own['Id']}/json", urllib.parse.quote(f',"container":["{foreign}"]', safe="")]
+    lines = [line for line in foreign_requests(smtp["Id"], next(iter(networks)), project.name, foreign, "bank") if known[2] not in line]
+    lines += [
+        *(f"GET /v1.41/networks/{identity}" for identity in networks),
+        filtered("containers/json?"), filtered("containers/json?", label=scope, id=[foreign, smtp["Id"]]) + "&all=true",
+        filtered("containers/json?", label="anchord.managed-by=f45"), filtered("containers/json?", label="anchord.target"),
+        events(type="network", event=ACTIONS, network=sorted(networks)), events(type="container", event=ACTIONS, container=name),
+        events(type="container", event=ACTIONS, container=foreign[:12]), events(type="network", event=ACTIONS, container=foreign),
+        f"GET /v1.41/containers/{name}/json", f"GET /v1.41/containers/{foreign[:12]}/json",
+        f"POST /v1.41/containers/{name}/start", f"POST /v1.41/containers/{smtp['Id']}/restart?t=0",
+        f"POST /v1.41/containers/{smtp['Id']}/rename?name=x", f"DELETE /v1.41/containers/{smtp['Id']}?force=true&v=false"]
+    hostile = hostile_requests(smtp["Id"], next(iter(networks)), project.name, own["Id"])
+    refused = [f"{line} {HOST}" for line in lines] + [
+        request for request in hostile if not any(request == f"GET /v1.41{path} {HOST}" for path in known)]
+    assert not unrefused(refused, ask(project, *refused, **AS_KEEPER))
+    project.lab.docker("restart", "--time", "0", foreign)
+    project.lab.docker("restart", "--time", "0", smtp["Id"])
+    listed = filtered("containers/json?", label=scope)
+    allowed = [listed, listed + "&all=true", events(type="container", event=ACTIONS, label=scope),
+               events(type="container", event=ACTIONS, container=smtp["Id"]), *(f"GET /v1.41{path}" for path in known[:2]),
+               f"POST /v1.41/containers/{smtp['Id']}/start"]
+    answers = ask(project, *(f"{line} {HOST}" for line in allowed), **AS_KEEPER)
+    assert {answer.split(" ")[1] for answer in answers[:-1]} == {"200"} and answers[-1].split(" ")[1] == "304", "it runs"
+    assert not [line for line, answer in zip(allowed, answers) if foreign in answer or "bank" in answer]
+    assert all(smtp["Id"] in answer for answer in answers[:4])
+    assert project.inspect("smtp")["State"]["Running"]
 
 
 def test_a_request_behind_another_is_judged_by_itself(project):

@@ -67,7 +67,10 @@ def test_life1_a_created_sibling_is_started(mail, sidecars):
     assert failed.returncode and sidecars.state(by_id) != "running", "its target does not run"
     mail.compose("start", "dns")
     wait_until(lambda: sidecars.state(by_id) == "running", 60, "the sibling of a target that starts")
-    for name in (by_name, by_id):
+    early = sidecars.create("early", f"{mail.name}-late")  # Docker stores the name: nobody has it yet
+    with mail.extra_container("late", tcp="9"):
+        wait_until(lambda: sidecars.state(early) == "running", 60, "the sibling of a target that is created later")
+    for name in (by_name, by_id, early):
         sidecars.remove(name)
 
 

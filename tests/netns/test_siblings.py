@@ -1,5 +1,9 @@
 """anchord-keeper in a network-anchor: siblings in others' namespaces are started, and reported (LIFE-1, LIFE-4)."""
 
+import json
+import re
+import urllib.parse
+
 import pytest
 
 from keeper_lab import ROLE_NETWORK_ANCHOR, KeeperLab
@@ -15,8 +19,21 @@ class AnchorLab(KeeperLab):
         keeper.log("connected to Docker")
         return keeper
 
+    def start_behind_a_gate(self, **configuration):
+        """As if it asked through the gate."""
+        return self.start(gate=f"unix://{self.scratch}/docker.sock", docker_host="unix:///var/run/docker.sock", **configuration)
+
     def runs(self, name):
         return self.engine.named(name)["State"]["Running"]
+
+    def hears(self, *ids):
+        with self.engine.lock:
+            return any(filters.get("container") == list(ids) for filters in self.engine.streams.values())
+
+    def event_filters(self):
+        """Of each stream of events that was asked for, in order."""
+        return [json.loads(urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)["filters"][0])
+                for path in self.engine.requests if "/events?" in path]
 
 
 @pytest.fixture
@@ -162,3 +179,59 @@ def test_life4_start_times_in_the_future_are_no_report(lab):
     asked = engine.asked.count(f"/containers/{target}/json")
     wait_until(lambda: engine.asked.count(f"/containers/{target}/json") > asked + 25, 20)  # 5 s: longer than a report waits
     assert not keeper.logged(DEAD) and not engine.writes
+
+
+def test_wall7_it_hears_of_its_scope_and_of_whom_that_has_joined(lab):
+    """HOST-10: nobody else's events are asked for. One that was joined is heard of whatever it belongs to, also when the
+    sibling came later, and after a lost connection; no poll helps."""
+    target = lab.engine.add(TARGET, project="other", running=False)
+    late = lab.engine.add("late", project="other", running=False)
+    lab.engine.add(SIBLING, joined=target, running=False)
+    keeper = lab.start(poll=3600)
+    wait_until(lambda: len(lab.event_filters()) == 2, 20)
+    of_scope, of_joined = lab.event_filters()
+    assert of_scope["type"] == of_joined["type"] == ["container"]
+    assert of_scope["label"] == ["com.docker.compose.project=mail"] and "container" not in of_scope
+    assert of_joined["container"] == [target] and "label" not in of_joined
+    wait_until(lambda: lab.hears(target), 20)
+    with lab.engine.lock:
+        lab.engine.run(lab.engine.named(TARGET))
+    wait_until(lambda: lab.runs(SIBLING), 20)
+    lab.engine.drop_connections()
+    keeper.log("connected to Docker", 2)
+    second = lab.engine.add("second", joined=late, running=False)
+    lab.engine.tell("create", lab.engine.records[second])
+    wait_until(lambda: lab.hears(target, late), 20)
+    with lab.engine.lock:
+        lab.engine.run(lab.engine.named("late"))
+    wait_until(lambda: lab.runs("second"), 20)
+
+
+def test_wall7_it_follows_as_many_as_one_question_takes(lab):
+    """64 different ones; those beyond are left to the poll."""
+    targets = [f"{number:064x}" for number in range(70)]
+    for number, target in enumerate(targets):
+        lab.engine.add(f"sibling-{number}", joined=target, running=False)
+        lab.engine.add(f"twin-{number}", joined=target, running=False)
+    lab.start(poll=0.2)
+    lists = lambda: lab.engine.asked.count("/containers/json")
+    wait_until(lambda: lists() > 3, 20)
+    followed = [filters["container"] for filters in lab.event_filters() if "container" in filters]
+    assert followed == [targets[:64]]
+
+
+@pytest.mark.parametrize("reference", ["name", "short"])
+def test_wall7_behind_the_gate_a_name_is_looked_for_in_the_scope(lab, reference):
+    """Docker stores what it was given where nobody was there of that name; everything is asked by its whole ID."""
+    target = "7" * 64
+    record = lab.engine.records.pop(lab.engine.add(TARGET))
+    lab.engine.records[target] = record | {"Id": target}
+    lab.engine.add("foreign", project="other")
+    lab.engine.add(SIBLING, joined={"name": TARGET, "short": target[:12]}[reference], running=False)
+    lab.engine.add("waits", joined="foreign", running=False)
+    lab.start_behind_a_gate(poll=0.2)
+    wait_until(lambda: lab.runs(SIBLING), 20)
+    lists = lab.engine.asked.count("/containers/json")
+    wait_until(lambda: lab.engine.asked.count("/containers/json") > lists + 5, 20)
+    assert not lab.runs("waits")
+    assert all(re.fullmatch("/containers/(json|[0-9a-f]{64}/(json|start))", path) for path in lab.engine.asked)

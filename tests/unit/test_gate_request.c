@@ -20,9 +20,10 @@
     "%22event%22%3A%5B%22start%22%2C%22restart%22%2C%22die%22%2C%22stop%22%2C%22destroy%22%2C%22pause%22%2C"  \
     "%22unpause%22%2C%22rename%22%2C%22update%22%2C%22connect%22%2C%22disconnect%22%2C%22health_status%22%2C" \
     "%22create%22%5D"
-#define EVENTS "/v1.47/events?since=1763826000.123456789&filters="
-#define LIST   "/v1.47/containers/json?filters="
-#define END    " HTTP/1.1\r\nHost: docker\r\n\r\n"
+#define EVERYBODY TYPE("container%22%2C%22network") ACTIONS "%7D"
+#define EVENTS    "/v1.47/events?since=1763826000.123456789&filters="
+#define LIST      "/v1.47/containers/json?filters="
+#define END       " HTTP/1.1\r\nHost: docker\r\n\r\n"
 
 static struct message_configure_gate scope = {
     .labels = LABELS,
@@ -277,7 +278,12 @@ static void each_keeper_writes_what_its_role_needs(void **state)
     EXPECT_REFUSED(KEEPER_WRAP, CONNECT);
     EXPECT_REFUSED(KEEPER_WRAP, "GET " LIST "%7B%7D&all=true" END);
     EXPECT_PASSED(KEEPER_MANAGING, "GET " LIST "%7B%7D&all=true" END);
-    EXPECT_PASSED(KEEPER, "GET " EVENTS TYPE("container%22%2C%22network") ACTIONS "%7D" END);
+    EXPECT_REFUSED(KEEPER_MANAGING, "GET " LIST MAIL "&all=true" END);
+    EXPECT_PASSED(KEEPER_WRAP, "GET " LIST MAIL "&all=true" END);
+    EXPECT_REFUSED(KEEPER_FOLLOW, "GET " LIST MAIL "&all=true" END);
+    EXPECT_PASSED(KEEPER_MANAGING, "GET " EVENTS EVERYBODY END);
+    EXPECT_PASSED(KEEPER_WRAP, "GET " EVENTS EVERYBODY END);
+    EXPECT_PASSED(KEEPER_FOLLOW, "GET " EVENTS EVERYBODY END);
     EXPECT_PASSED(KEEPER_FOLLOW, CONNECT);
     EXPECT_PASSED(KEEPER_FOLLOW, "GET /v1.47/networks/shop_default" END);
     EXPECT_REFUSED(KEEPER_FOLLOW, "GET /v1.47/networks/bridge" END);
@@ -287,16 +293,53 @@ static void each_keeper_writes_what_its_role_needs(void **state)
     EXPECT_REFUSED(KEEPER_FOLLOW, REMOVE);
 }
 
+/* HOST-10: who can only start a container hears of its scope, and of whom that names by ID. */
+static void a_keeper_that_makes_nothing_has_a_scope(void **state)
+{
+    static const char *const refused[] = {
+        "GET " LIST "%7B%7D&all=true",
+        "GET " LIST OTHERS "&all=true",
+        "GET " LIST "%7B" IDS "%7D&all=true",
+        "GET " LIST "%7B" LABELS "%2C" IDS "%7D&all=true",
+        "GET " LIST "%7B%22network%22%3A%5B%22mail%22%5D%7D",
+        "GET " EVENTS EVERYBODY,
+        "GET " EVENTS TYPE("container") ACTIONS "%7D",
+        "GET " EVENTS TYPE("container") ACTIONS "%2C%22container%22%3A%5B%22mail-web-1%22%5D%7D",
+        "GET " EVENTS TYPE("container") ACTIONS "%2C%22container%22%3A%5B%22%22%5D%7D",
+        "GET " EVENTS TYPE("container") ACTIONS "%2C%22container%22%3A%5B%5D%7D",
+        "GET " EVENTS TYPE("network") ACTIONS "%2C%22container%22%3A%5B%22" ID "%22%5D%7D",
+        "GET " EVENTS TYPE("network") ACTIONS "%2C%22network%22%3A%5B%22" ID "%22%5D%7D",
+        "GET /v1.47/networks/" ID,
+        "GET /v1.47/containers/mail-web-1/json",
+        "GET /v1.47/containers/8dfa8dfa8dfa/json",
+        "GET /v1.47/containers/" ID "0/json",
+        "GET /v1.47/containers/" ID "/json?size=true",
+    };
+    char text[1024];
+
+    (void)state;
+    EXPECT_PASSED(KEEPER, "GET " LIST MAIL "&all=true" END);
+    EXPECT_PASSED(KEEPER, "GET " EVENTS TYPE("container") ACTIONS "%2C" LABELS "%7D" END);
+    EXPECT_PASSED(KEEPER, "GET " EVENTS TYPE("container") ACTIONS "%2C%22container%22%3A%5B%22" ID "%22%2C%22" OWN
+                                                                  "%22%5D%7D" END);
+    EXPECT_PASSED(KEEPER, "GET /v1.47/containers/" ID "/json" END);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        (void)snprintf(text, sizeof(text), "%s" END, refused[i]);
+        if (read_text(GATE_CLIENT_KEEPER, text) != REQUEST_REFUSED)
+            fail_msg("passed: %s", refused[i]);
+    }
+}
+
 static void a_name_is_one_plain_segment(void **state)
 {
     static const char *const names[] = {".", "..", "-x", "a/b", "a%2fb", "a%00", "a b", "a?b", "a#b", "", "a\x7f"};
     char text[256];
 
     (void)state;
-    EXPECT_PASSED(KEEPER, "GET /v1.47/containers/mail-web_1.old/json" END);
+    EXPECT_PASSED(KEEPER_WRAP, "GET /v1.47/containers/mail-web_1.old/json" END);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         (void)snprintf(text, sizeof(text), "GET /v1.47/containers/%s/json" END, names[i]);
-        if (read_text(GATE_CLIENT_KEEPER, text) != REQUEST_REFUSED)
+        if (read_text(GATE_CLIENT_KEEPER_WRAP, text) != REQUEST_REFUSED)
             fail_msg("passed: %s", names[i]);
     }
 }
@@ -338,6 +381,7 @@ int main(void)
         cmocka_unit_test(only_a_canonical_head_is_read),
         cmocka_unit_test(one_length_and_exactly_so_much),
         cmocka_unit_test(each_keeper_writes_what_its_role_needs),
+        cmocka_unit_test(a_keeper_that_makes_nothing_has_a_scope),
         cmocka_unit_test(a_name_is_one_plain_segment),
         cmocka_unit_test(what_has_not_come_yet_is_waited_for),
         cmocka_unit_test(a_reason_harms_no_json),

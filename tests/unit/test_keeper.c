@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "workers/docker/timestamp.h"
+#include "workers/keeper/known.h"
 #include "workers/keeper/memory.h"
 #include "workers/keeper/repair.h"
 #include "workers/keeper/sibling.h"
@@ -337,6 +338,24 @@ static void only_what_is_gone_is_forgotten(void **state)
     assert_null(memory.entries);
 }
 
+static void who_is_in_scope_is_found_by_name_or_id(void **state)
+{
+    CLEANUP(known_release) struct known known = {0};
+
+    (void)state;
+    assert_null(known_find(&known, "web"));
+    assert_int_equal(known_add(&known, "aaaaaaaaaaaabbbb", "web"), 0);
+    assert_int_equal(known_add(&known, "cccccccccccc1111", "aaaaaaaaaaaa"), 0);
+    assert_int_equal(known_add(&known, "dddddddddddd2222", "smtp"), 0);
+    assert_string_equal(known_find(&known, "web"), "aaaaaaaaaaaabbbb");
+    assert_string_equal(known_find(&known, "aaaaaaaaaaaab"), "aaaaaaaaaaaabbbb");
+    assert_string_equal(known_find(&known, "aaaaaaaaaaaa"), "cccccccccccc1111"); /* a name goes before an ID */
+    assert_string_equal(known_find(&known, "dddddddddddd"), "dddddddddddd2222");
+    assert_null(known_find(&known, "ddddddddddd"));
+    assert_null(known_find(&known, "we"));
+    assert_null(known_find(&known, ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_sibling_is_started_or_reported_and_only_that),
         cmocka_unit_test(times_that_prove_nothing_are_told_apart),
         cmocka_unit_test(attempts_get_rarer_and_calm_clears_them),
+        cmocka_unit_test(who_is_in_scope_is_found_by_name_or_id),
         cmocka_unit_test(only_what_is_gone_is_forgotten),
     };
 

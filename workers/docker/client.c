@@ -401,6 +401,7 @@ int docker_client_follow_events(struct docker_client *client, const struct docke
         {"event", actions, ARRAY_LENGTH(actions)},
         {"label", query->filters, query->filter_count},
         {"network", query->networks, query->network_count},
+        {"container", query->containers, query->container_count},
     };
     CLEANUP_FREE char *filters = make_filters(list, ARRAY_LENGTH(list));
     CLEANUP_FREE char *path = NULL;

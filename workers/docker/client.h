@@ -98,8 +98,9 @@ int docker_client_inspect_network_whole(struct docker_client *client, const char
     __attribute__((warn_unused_result));
 
 /*
- * Which events: of containers with certain labels, of certain networks, or of everybody. Docker compares labels with
- * those of whatever an event is of, so that whoever wants both kinds follows two streams.
+ * Which events: of containers with certain labels, of certain containers or networks, or of everybody. Docker compares
+ * labels with those of whatever an event is of, and everything must match, so that whoever wants two kinds follows two
+ * streams.
  */
 struct docker_event_query {
     uint64_t since;                          /* nanoseconds since 1970 */
@@ -109,6 +110,8 @@ struct docker_event_query {
     size_t filter_count;
     const char *const *networks; /* their IDs; none: all */
     size_t network_count;
+    const char *const *containers; /* their IDs; none: all */
+    size_t container_count;
 };
 
 /* GET /events. on_done comes when the stream ends, also with error 0. */

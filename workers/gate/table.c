@@ -38,7 +38,7 @@ static const struct row {
 
     /* The client asks for everybody, to find itself; the gate asks for the container that we run in (ADDR-10). */
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters=<own>"},
-    {WATCHER | KEEPERS, false, "GET", "/v1.<api>/containers/json?filters={<labels>}<all>"},
+    {WATCHER | KEEPER | WRAP, false, "GET", "/v1.<api>/containers/json?filters={<labels>}<all>"},
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={<labels>,'id':[<ids>]}<all>"},
     /* Of a paused container the list hides its health, but is filtered by it (DISC-7). Nothing is inspected. */
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={<labels>,'id':['<id>'],'health':['healthy']}"},
@@ -48,14 +48,20 @@ static const struct row {
     {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'label':['anchord.target']}"},
     /* Who knows its ID has heard of it from a container in scope; it names who is attached (DISC-5, DISC-8). */
     {WATCHER, false, "GET", "/v1.<api>/networks/<id>"},
-    {WATCHER, false, "GET", "/v1.<api>/events?since=<time>&filters={'type':['container']," EVENTS ",<event_labels>}"},
+    {WATCHER | KEEPER, false, "GET",
+     "/v1.<api>/events?since=<time>&filters={'type':['container']," EVENTS ",<event_labels>}"},
     {WATCHER, false, "GET", "/v1.<api>/events?since=<time>&filters={'type':['network']," EVENTS ",'network':[<ids>]}"},
 
-    {KEEPERS | FOLLOW, false, "GET",
+    /* Whom a container in scope has joined has any labels; list and inspection of that one name it (LIFE-1). */
+    {KEEPER, false, "GET",
+     "/v1.<api>/events?since=<time>&filters={'type':['container']," EVENTS ",'container':[<ids>]}"},
+    {KEEPER | FOLLOW, false, "GET", "/v1.<api>/containers/<id>/json"},
+    /* Who may create any container is root anyway: pinning what he reads would close nothing. */
+    {MAKERS | FOLLOW, false, "GET",
      "/v1.<api>/events?since=<time>&filters={'type':['container','network']," EVENTS "}"},
     {MANAGING, false, "GET", "/v1.<api>/containers/json?filters={}<all>"},
     {MANAGING, false, "GET", "/v1.<api>/containers/json?filters={'network':['<name>']}"},
-    {KEEPERS, false, "GET", "/v1.<api>/containers/<name>/json"},
+    {MAKERS, false, "GET", "/v1.<api>/containers/<name>/json"},
     {KEEPERS | FOLLOW, false, "POST", "/v1.<api>/containers/<id>/start"},
     {MAKERS | FOLLOW, false, "POST", "/v1.<api>/containers/<id>/restart?t=<seconds>"},
     {MAKERS, false, "POST", "/v1.<api>/containers/<id>/stop?t=<seconds>"},
@@ -66,7 +72,6 @@ static const struct row {
 
     {FOLLOW, false, "GET", "/v1.<api>/containers/json?filters={<follow_labels>}<all>"},
     {FOLLOW, false, "GET", "/v1.<api>/containers/json?filters={'network':['<follow_network>']}<all>"},
-    {FOLLOW, false, "GET", "/v1.<api>/containers/<id>/json"},
     {FOLLOW, false, "GET", "/v1.<api>/containers/<follow_target>/json"},
     {FOLLOW, false, "GET", "/v1.<api>/networks/<follow_network_path>"},
     {FOLLOW, true, "POST", "/v1.<api>/networks/<id>/connect"},

@@ -286,6 +286,12 @@ static bool is_network_anchor(const struct dependents *dependents)
     return dependents->configuration->role == ANCHOR_ROLE_NETWORK;
 }
 
+/* Without managed service-anchors it needs to know nothing but what is in its scope, and whom that has joined. */
+static bool is_pinned(const struct dependents *dependents)
+{
+    return is_network_anchor(dependents) && dependents->configuration->managed_count == 0;
+}
+
 /* Reads what is now in `target`. Returns 0, -ENOENT, or another negative errno, which has been noted. */
 static int read_target(struct dependents *dependents, int error, const char *text)
 {
@@ -333,13 +339,25 @@ static const char *target_of(const struct dependents *dependents)
                                                                                   : dependent->joined;
 }
 
+/* The gate lets a network-anchor's keeper ask by a whole ID alone (WALL-7). */
+static bool may_ask_by_name(const struct dependents *dependents)
+{
+    const struct message_configure_keeper *configuration = dependents->configuration;
+
+    return !is_pinned(dependents) || strcmp(configuration->asked_at, configuration->docker_host) == 0;
+}
+
 static void ask_for_target(struct dependents *dependents)
 {
     const char *reference = target_of(dependents);
+    const char *id = look_find_in_scope(dependents->look, reference);
 
     dependents->is_asked_by_id = reference == dependents->dependent->joined;
-    memcpy(dependents->reference, reference, sizeof(dependents->reference)); /* each of the same size */
-    ask_about(dependents, dependents->reference, on_target);
+    text_copy_cut(dependents->reference, sizeof(dependents->reference), id ? id : reference);
+    if (inspection_is_id(dependents->reference) || may_ask_by_name(dependents))
+        ask_about(dependents, dependents->reference, on_target);
+    else
+        on_target(dependents, -ENOENT, "");
 }
 
 /* --- a half-done recreation ------------------------------------------------------------------------------ */
@@ -496,9 +514,12 @@ static int make_look(struct dependents *dependents, sd_event *event)
     else
         (void)snprintf(text, sizeof(text), "com.docker.compose.project=%s", configuration->project);
     result = label_selector_parse(text, &scope, &error);
-    return result < 0 ? result
-                      : look_new(event, dependents->session, &scope, dependents->managed_set,
-                                 configuration->poll_interval_milliseconds, &callbacks, &dependents->look);
+    if (result == 0)
+        result = look_new(event, dependents->session, &scope, dependents->managed_set,
+                          configuration->poll_interval_milliseconds, &callbacks, &dependents->look);
+    if (result == 0 && is_pinned(dependents))
+        look_pin(dependents->look);
+    return result;
 }
 
 int dependents_new(sd_event *event, struct session *session, const struct message_configure_keeper *configuration,

@@ -148,6 +148,11 @@ void inspection_release(struct inspection *inspection)
     *inspection = (struct inspection){0};
 }
 
+bool inspection_is_id(const char *reference)
+{
+    return strlen(reference) == DOCKER_ID_SIZE - 1 && strspn(reference, "0123456789abcdef") == DOCKER_ID_SIZE - 1;
+}
+
 bool inspection_is(const struct inspection *inspection, const char *reference)
 {
     size_t length = strlen(reference);

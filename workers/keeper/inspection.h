@@ -49,5 +49,8 @@ int inspection_read(struct inspection *inspection, const char **ret_reason) __at
 /* Releases the document; the structure is as new. */
 void inspection_release(struct inspection *inspection);
 
+/* Is `reference` a whole ID? A container whose name looks like one is found by it, too. */
+bool inspection_is_id(const char *reference);
+
 /* Is `reference`, an ID, its beginning or a name, this container? */
 bool inspection_is(const struct inspection *inspection, const char *reference);

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "workers/keeper/known.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,8 @@ struct look {
     struct managed_set *managed;
     struct label_selector scope;
     char *filters[LABEL_SELECTOR_PAIRS_MAX]; /* the same, as Docker's list takes them */
+    bool is_pinned;
+    struct known known; /* in scope, when it is pinned */
     uint64_t poll_interval;
     sd_event_source *poll_timer;
     sd_event_source *look_timer;
@@ -63,6 +66,7 @@ static void release_candidates(struct look *look)
 {
     free_pointer(&look->candidates);
     look->candidate_count = look->next_candidate = 0;
+    known_release(&look->known);
     inspection_release(&look->container);
 }
 
@@ -209,6 +213,8 @@ static void on_container(void *userdata, const struct docker_container *containe
     struct candidate *candidate;
     struct managed *managed;
 
+    if (look->is_pinned && container->is_selected && known_add(&look->known, container->id, container->name) < 0)
+        log_error("container left out of this look", LOG_TEXT("container", container->name), LOG_ERROR(-ENOMEM));
     managed = managed_set_find(look->managed, is_half_done ? journal.name : container->name);
     if (!container->joins_another && !managed && !(container->is_selected && is_half_done))
         return;
@@ -285,6 +291,22 @@ static void classify_all(struct look *look)
     }
 }
 
+/* Whoever is not in scope is heard of only when it is asked for. More than there is room for are left to the poll. */
+static void follow_joined(struct look *look)
+{
+    const char *ids[DOCKER_FILTER_IDS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < look->candidate_count && count < ARRAY_LENGTH(ids); i++) {
+        const char *id = look->candidates[i].joined_id;
+
+        if (inspection_is_id(id) && !session_is_among(ids, count, id))
+            ids[count++] = id;
+    }
+    if (session_follow(look->session, ids, count))
+        look->must_look_again = true;
+}
+
 static void on_listed(void *userdata, int error, const char *text)
 {
     struct look *look = userdata;
@@ -294,7 +316,10 @@ static void on_listed(void *userdata, int error, const char *text)
         return;
     }
     classify_all(look);
-    look_continue(look);
+    if (look->is_pinned)
+        follow_joined(look);
+    if (look->is_connected)
+        look_continue(look);
 }
 
 static void begin(struct look *look)
@@ -386,6 +411,22 @@ static int add_timer(sd_event *event, sd_event_source **ret, sd_event_time_handl
     int result = sd_event_add_time(event, ret, CLOCK_MONOTONIC, 0, MICROSECONDS_PER_MILLISECOND, on_time, look);
 
     return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+void look_pin(struct look *look)
+{
+    static const char *const instead[] = {LABEL_SELECTOR_INSTEAD};
+
+    look->is_pinned = true;
+    if (label_selector_is_lost_in_events(&look->scope))
+        session_pin(look->session, instead, ARRAY_LENGTH(instead));
+    else
+        session_pin(look->session, (const char *const *)look->filters, look->scope.count);
+}
+
+const char *look_find_in_scope(const struct look *look, const char *reference)
+{
+    return known_find(&look->known, reference);
 }
 
 static int make_filters(struct look *look)

@@ -48,6 +48,15 @@ int look_new(sd_event *event, struct session *session, const struct label_select
 struct look *look_free(struct look *look);
 DEFINE_POINTER_CLEANUP(struct look, (void)look_free, look_freep);
 
+/*
+ * Before the session starts, without managed service-anchors: hears of containers in scope alone, and of whom they have
+ * joined (WALL-7, HOST-10).
+ */
+void look_pin(struct look *look);
+
+/* The ID of a container in scope, by its name or the beginning of its ID; NULL: there is none, or it is not pinned. */
+const char *look_find_in_scope(const struct look *look, const char *reference);
+
 /* As in struct session_callbacks. */
 void look_on_connected(struct look *look);
 void look_on_lost(struct look *look);

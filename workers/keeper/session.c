@@ -14,10 +14,21 @@
 /* A connection that lived this long ends the backoff. */
 #define STABLE (10 * MICROSECONDS_PER_SECOND)
 
+/* Of containers that the pinned labels do not tell of: a stream of its own. */
+struct followed {
+    struct session *session;
+    char texts[DOCKER_FILTER_IDS_MAX][DOCKER_ID_SIZE];
+    const char *ids[DOCKER_FILTER_IDS_MAX]; /* the same */
+    size_t count;                           /* 0: there is none */
+};
+
 struct session {
     struct docker_client *client;
     const char *docker_host;
     struct session_callbacks callbacks;
+    const char *const *labels; /* of those whose events are followed */
+    size_t label_count;        /* 0: everybody's */
+    struct followed followed;
     sd_event_source *timer; /* the next try */
     bool is_connected;
     uint64_t connected_at;
@@ -47,6 +58,7 @@ void session_fail(struct session *session, const char *text)
     if (was_connected && clock_monotonic_microseconds() - session->connected_at >= STABLE)
         session->backoff = BACKOFF_FIRST;
     docker_client_disconnect(session->client);
+    session->followed.count = 0;
     session->is_connected = false;
     connect_later(session, session->backoff);
     session->backoff = session->backoff * 2 < BACKOFF_MAX ? session->backoff * 2 : BACKOFF_MAX;
@@ -80,12 +92,75 @@ static void on_events_done(void *userdata, int error, const char *text)
     session_fail(userdata, error < 0 ? text : "Docker ended the event stream");
 }
 
+static void on_followed_event(void *userdata, const struct docker_event *event)
+{
+    const struct followed *followed = userdata;
+
+    on_event(followed->session, event);
+}
+
+static void on_followed_done(void *userdata, int error, const char *text)
+{
+    const struct followed *followed = userdata;
+
+    on_events_done(followed->session, error, text);
+}
+
+static const struct docker_label_names no_labels;
+
+bool session_is_among(const char *const *ids, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(ids[i], id) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool session_follow(struct session *session, const char *const *ids, size_t count)
+{
+    struct followed *followed = &session->followed;
+    const struct docker_event_query query = {
+        .since = clock_real_nanoseconds(),
+        .labels = &no_labels,
+        .type = DOCKER_EVENT_CONTAINER,
+        .containers = ids,
+        .container_count = count,
+    };
+    bool is_new = false;
+
+    for (size_t i = 0; i < count; i++)
+        is_new |= !session_is_among(followed->ids, followed->count, ids[i]);
+    if (!is_new)
+        return false;
+    docker_client_cancel(session->client, followed);
+    followed->session = session;
+    followed->count = count;
+    for (size_t i = 0; i < count; i++) {
+        text_copy_cut(followed->texts[i], DOCKER_ID_SIZE, ids[i]);
+        followed->ids[i] = followed->texts[i];
+    }
+    session_check_sent(
+        session, docker_client_follow_events(session->client, &query, on_followed_event, on_followed_done, followed));
+    return true;
+}
+
+void session_pin(struct session *session, const char *const *labels, size_t count)
+{
+    session->labels = labels;
+    session->label_count = count;
+}
+
 static void on_connected(void *userdata, int error, const char *text)
 {
-    static const struct docker_label_names no_labels = {0};
     struct session *session = userdata;
     const struct docker_version *version = docker_client_version(session->client);
-    struct docker_event_query query = {.labels = &no_labels};
+    struct docker_event_query query = {
+        .labels = &no_labels,
+        .type = session->label_count > 0 ? DOCKER_EVENT_CONTAINER : DOCKER_EVENT_OTHER,
+        .filters = session->labels,
+        .filter_count = session->label_count,
+    };
 
     if (error < 0) {
         session_fail(session, text);

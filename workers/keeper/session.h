@@ -24,7 +24,21 @@ int session_new(sd_event *event, const struct docker_host *host, const char *doc
 struct session *session_free(struct session *session);
 DEFINE_POINTER_CLEANUP(struct session, (void)session_free, session_freep);
 
+/*
+ * Before the start: events of containers with these labels alone (as docker_label_filter() writes them; they must
+ * outlive the session) instead of everybody's, and of those of session_follow().
+ */
+void session_pin(struct session *session, const char *const *labels, size_t count);
+
 void session_start(struct session *session);
+
+/*
+ * Follows these containers, too, at most DOCKER_FILTER_IDS_MAX, whatever labels they have. True: one is new, and what
+ * happened to it before is not told. On failure on_lost comes.
+ */
+bool session_follow(struct session *session, const char *const *ids, size_t count);
+
+bool session_is_among(const char *const *ids, size_t count, const char *id);
 
 /* For questions and commands between on_connected and on_lost. */
 struct docker_client *session_client(struct session *session);

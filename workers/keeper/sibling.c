@@ -21,12 +21,6 @@ enum state {
     LOST,    /* no container has that ID any more */
 };
 
-/* What was given as a name may still come; an ID never does. */
-static bool is_id(const char *reference)
-{
-    return strlen(reference) == DOCKER_ID_SIZE - 1 && strspn(reference, "0123456789abcdef") == DOCKER_ID_SIZE - 1;
-}
-
 static enum state state_of(const struct inspection *sibling, const struct inspection *target, enum start_order order)
 {
     bool is_waiting = sibling->has_failed_start ? sibling->has_failed_to_join : sibling->is_created;
@@ -34,7 +28,7 @@ static enum state state_of(const struct inspection *sibling, const struct inspec
     if (sibling->is_paused || (!sibling->is_running && !is_waiting))
         return WELL;
     if (!target)
-        return is_id(sibling->joined) ? LOST : WAITS;
+        return inspection_is_id(sibling->joined) ? LOST : WAITS; /* a name may still come; an ID never does */
     if (!target->is_running)
         return WAITS;
     if (!sibling->is_running)

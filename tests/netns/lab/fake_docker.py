@@ -260,6 +260,7 @@ def is_wanted(event, filters):
     return ((not filters.get("event") or event["Action"].partition(":")[0] in filters["event"]) and
             (not filters.get("type") or event.get("Type") in filters["type"]) and
             (not filters.get("network") or actor.get("ID") in filters["network"]) and
+            (not filters.get("container") or actor.get("ID") in filters["container"]) and
             has_labels(actor.get("Attributes") or {}, filters))
 
 

@@ -21,10 +21,11 @@ ROLE_NETWORK_ANCHOR, ROLE_EXTERNAL_REBINDER, ROLE_WRAP_REBINDER = 1, 3, 4
 
 def configure_keeper(docker_host, project="mail", poll=30.0, stop_timeout=1.0, successor=False,
                      role=ROLE_WRAP_REBINDER, selector="", starts_siblings=False, log_level=messages.LOG_DEBUG,
-                     follow=None, repairs_dependents=False, managed_count=0):
-    """`follow`: (network, target, restarts, backoff, steady, limit) of an external-rebinder, times in seconds."""
+                     follow=None, repairs_dependents=False, managed_count=0, gate=None):
+    """`follow`: (network, target, restarts, backoff, steady, limit) of an external-rebinder, times in seconds. `gate`: where
+    the gate is asked, which lets nothing through by name."""
     network, target, restarts, *times = follow or ("", "", False, 0, 0, 0)
-    body = struct.pack("=256s256s128s1024s8I128s128s4I", docker_host.encode(), docker_host.encode(),
+    body = struct.pack("=256s256s128s1024s8I128s128s4I", docker_host.encode(), (gate or docker_host).encode(),
                        project.encode(), selector.encode(), role, int(poll * 1000), int(stop_timeout * 1000), successor, log_level, starts_siblings,
                        repairs_dependents, managed_count, network.encode(), target.encode(), restarts, *(int(seconds * 1000) for seconds in times))
     return messages.message(messages.CONFIGURE_KEEPER, body)
@@ -46,7 +47,7 @@ class KeeperLab:
     def start(self, **configuration):
         keeper = Keeper(self.build, self.scratch)
         self.stack.callback(keeper.close)
-        keeper.supervisor.send(configure_keeper(f"unix://{self.scratch}/docker.sock", **configuration))
+        keeper.supervisor.send(configure_keeper(**{"docker_host": f"unix://{self.scratch}/docker.sock", **configuration}))
         return keeper
 
     def close(self):
