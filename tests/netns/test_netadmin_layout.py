@@ -8,7 +8,7 @@ import struct
 import pytest
 
 import messages
-from netadmin_lab import ONE4, Netadmin, wait_logged, wait_until
+from netadmin_lab import LAN4, LAN6, ONE4, ONE6, Netadmin, wait_logged, wait_until
 
 LAYOUT, LAYOUT_TYPE = 1, 110
 OLDER = pathlib.Path(__file__).with_name("netadmin_ruleset_before.nft")
@@ -101,6 +101,31 @@ def test_nat14_tables_without_a_layout_get_ours(lab):
     assert layout(LAYOUT) not in userdata(lab, "ip")  # nft writes byte orders there
     lab.start().expose(messages.exposure("tcp", 80, ONE4, 8080))
     assert {userdata(lab, name) for name in FAMILIES} == {layout(LAYOUT)}
+
+
+def test_nat4_flows_of_addresses_that_an_older_layout_served_are_dropped(lab):
+    """An update, and a lease that ended meanwhile: what the older set `external` has and we have not is no longer ours."""
+    lab.nft(OLDER.read_text(encoding="utf-8"))
+    kept = {"4": (LAN4, ONE4), "6": (LAN6, ONE6)}
+    given_up = {"4": ("10.99.0.60", ONE4), "6": ("2001:db8:99::60", ONE6)}
+    sources = {"4": "10.99.0.9", "6": "2001:db8:99::9"}
+    for port, addresses in (("4000", kept), ("4001", given_up)):
+        for family, (address, one) in addresses.items():
+            table = f"ip{family.replace('4', '')} anchord_v{family}"
+            lab.nft(f"add element {table} external {{ {address} }}\nadd element {table} dnat_udp {{ 53 : {one} . 53 }}\n")
+            lab.anchor.run("conntrack", "-I", "-p", "udp", "-s", sources[family], "-d", address, "--sport", port, "--dport",
+                           "53", "-r", one, "-q", sources[family], "--reply-port-src", "53", "--reply-port-dst", port, "-t",
+                           "600")
+
+    def left():
+        return {word[4:] for family in ("ipv4", "ipv6")
+                for word in lab.anchor.run("conntrack", "-L", "-f", family, "-p", "udp", "--dport", "53", check=False).split()
+                if word.startswith("dst=")} & {address for address, _ in (*kept.values(), *given_up.values())}
+
+    assert left() == {LAN4, LAN6, "10.99.0.60", "2001:db8:99::60"}
+    lab.start().expose(messages.exposure("udp", 53, ONE4), messages.exposure("udp", 53, ONE6))
+    wait_until(lambda: left() == {LAN4, LAN6}, "the flows of what was given up to go")
+    assert "::60" not in lab.ruleset() and "10.99.0.60" not in lab.ruleset()
 
 
 @pytest.mark.parametrize("damaged", [b"\x6e", b"\x6e\x04\x02", b"\x6e\x02\x07\x07", b"\x6e\x05\x07\0\0\0\0",

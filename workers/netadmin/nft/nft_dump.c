@@ -136,10 +136,12 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
             continue;
         if (i == NFT_SET_EXTERNAL)
             dump->content->layout = layout_of(set);
-        if (!set_has_shape(set, &shape) || (i == NFT_SET_EXTERNAL && dump->content->layout != NFT_LAYOUT))
+        if (!set_has_shape(set, &shape))
             continue;
-        dump->content->has_set[i] = true;
-        return 0;
+        dump->content->has_set[i] = i != NFT_SET_EXTERNAL || dump->content->layout == NFT_LAYOUT;
+        dump->content->has_older_external |= i == NFT_SET_EXTERNAL && dump->content->layout < NFT_LAYOUT;
+        if (dump->content->has_set[i])
+            return 0;
     }
     return add_intruder(dump, NFT_OBJECT_SET, name, 0);
 }
@@ -274,7 +276,9 @@ static int dump_once(struct dump *dump)
             return result;
     }
     for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
-        result = dump->content->has_set[i] ? dump_elements(dump, (enum nft_set_index)i) : 0;
+        bool is_readable = dump->content->has_set[i] || (i == NFT_SET_EXTERNAL && dump->content->has_older_external);
+
+        result = is_readable ? dump_elements(dump, (enum nft_set_index)i) : 0;
         if (result < 0)
             return result;
     }

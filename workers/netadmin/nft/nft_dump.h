@@ -31,13 +31,14 @@ struct nft_table_content {
     bool has_skeleton; /* NFT_SKELETON_TABLE beside it */
     uint32_t flags;
     uint32_t layout; /* NFT_LAYOUT of whoever made the table; 0: before there was one, or no table */
-    /* True for the sets that exist with our shape and layout: only these have elements that count. */
+    /* True for the sets that exist with our shape and layout: the others are made anew. */
     bool has_set[NFT_SET_INDEX_MAX_];
+    bool has_older_external; /* with our shape, and of an older layout, whose elements meant the same: they are read */
     struct nft_intruder *intruders; /* any number: what is left out could hold what shall go */
     size_t intruder_count;
     size_t intruder_capacity;
     struct map maps[PROTOCOL_INDEX_MAX_]; /* sorted */
-    struct ip_address *external;          /* others may have added any number */
+    struct ip_address *external;          /* others may have added any number; of an older layout, too */
     size_t external_count;
     size_t external_capacity;
 };

@@ -200,16 +200,17 @@ static size_t select_addresses(const struct ip_address *from, size_t from_count,
 static void change_external(struct nft_batch *batch, const struct nft_family *family,
                             const struct nft_table_content *content, const struct network_view *view)
 {
+    size_t had_count = content->has_set[NFT_SET_EXTERNAL] ? content->external_count : 0;
     struct ip_address added[LINK_ADDRESSES_MAX];
-    size_t added_count = select_addresses(view->external, view->external_count, content->external,
-                                          content->external_count, family->family, added);
-    struct ip_address *removed = calloc(content->external_count + 1, sizeof(*removed));
+    size_t added_count =
+        select_addresses(view->external, view->external_count, content->external, had_count, family->family, added);
+    struct ip_address *removed = calloc(had_count + 1, sizeof(*removed));
     size_t removed_count;
 
     if (!must(batch, removed))
         return;
-    removed_count = select_addresses(content->external, content->external_count, view->external, view->external_count,
-                                     family->family, removed);
+    removed_count =
+        select_addresses(content->external, had_count, view->external, view->external_count, family->family, removed);
     nft_elements_change_external(batch, family, NFT_MSG_DELSETELEM, removed, removed_count);
     nft_elements_change_external(batch, family, NFT_MSG_NEWSETELEM, added, added_count);
     free(removed);
