@@ -201,6 +201,10 @@ static void a_paused_container_keeps_its_entry(void **state)
     assert_false(seen.containers[1].is_running);
 }
 
+#define NAME_OF_16  "0123456789abcdef"
+#define NAME_OF_64  NAME_OF_16 NAME_OF_16 NAME_OF_16 NAME_OF_16
+#define NAME_OF_256 NAME_OF_64 NAME_OF_64 NAME_OF_64 NAME_OF_64
+
 static void odd_containers_do_not_spoil_the_others(void **state)
 {
     static const struct {
@@ -222,6 +226,10 @@ static void odd_containers_do_not_spoil_the_others(void **state)
         {"{\"Id\":\"bb\",\"Labels\":{\"anchord.expose\":\"tcp\\u0000/80\"}}",
          "bb||a label that we read is longer than 8191 bytes or no text"},
         {"{\"Id\":\"bb\",\"NetworkSettings\":{\"Networks\":{\"n\":5}}}", "bb||an entry of Networks is no object"},
+        {"{\"Id\":\"bb\",\"NetworkSettings\":{\"Networks\":{\"n\\u0000\":{}}}}",
+         "bb||a network's name is empty, longer than 127 bytes or no text"},
+        {"{\"Id\":\"bb\",\"NetworkSettings\":{\"Networks\":{\"" NAME_OF_256 "\":{}}}}",
+         "bb||a network's name is empty, longer than 127 bytes or no text"},
         {"{\"Id\":\"bb\",\"NetworkSettings\":{\"Networks\":{\"n\":{\"NetworkID\":\"x\"}}}}", "bb||NetworkID is no ID"},
         {"{\"Id\":\"bb\",\"NetworkSettings\":{\"Networks\":{\"n\":{\"IPAddress\":\"fd00::1\"}}}}",
          "bb||IPAddress is no IPv4 address"},
@@ -280,6 +288,17 @@ static int parse_with_networks(size_t count)
                                    i > 0 ? "," : "", i);
     (void)snprintf(text + length, sizeof(text) - length, "}}}]");
     return parse_containers(text);
+}
+
+/* DISC-1: what is longer than any name that we read, or goes on behind a NUL, is another name. */
+static void names_of_labels_are_compared_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_containers("[{\"Id\":\"bb\",\"Labels\":{\"anchord.expose\\u0000\":\"tcp/1\",\"" NAME_OF_256
+                                      "\":\"\",\"\":\"\"}}]"),
+                     0);
+    assert_int_equal(seen.container_count, 1);
+    assert_false(seen.containers[0].labels[1].is_present);
 }
 
 static void endpoints_have_a_limit(void **state)
@@ -475,6 +494,7 @@ int main(void)
         cmocka_unit_test(a_paused_container_keeps_its_entry),
         cmocka_unit_test(odd_containers_do_not_spoil_the_others),
         cmocka_unit_test(labels_have_a_limit),
+        cmocka_unit_test(names_of_labels_are_compared_whole),
         cmocka_unit_test(endpoints_have_a_limit),
         cmocka_unit_test(depth_has_a_limit),
         cmocka_unit_test(strings_have_a_limit),

@@ -160,8 +160,8 @@ static void begin_endpoint(struct container_list *list, const char *network, con
     *endpoint = (struct docker_endpoint){0};
     if (value->type != JSON_OBJECT)
         odd(list, "an entry of Networks is no object");
-    if (text_copy(endpoint->network, sizeof(endpoint->network), network) < 0)
-        odd(list, "a network's name is longer than 127 bytes");
+    if (network[0] == '\0' || text_copy(endpoint->network, sizeof(endpoint->network), network) < 0)
+        odd(list, "a network's name is empty, longer than 127 bytes or no text");
 }
 
 /* A container that does not run has "" where another has an address. */

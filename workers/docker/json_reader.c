@@ -16,7 +16,7 @@ static bool rule_matches(const struct json_rule *rule, const struct json_reader 
 {
     if (reader->is_array[reader->depth - 1])
         return strcmp(rule->key, JSON_EVERY_ELEMENT) == 0;
-    return strcmp(rule->key, JSON_EVERY_MEMBER) == 0 || (reader->key_fits && strcmp(rule->key, reader->key) == 0);
+    return strcmp(rule->key, JSON_EVERY_MEMBER) == 0 || strcmp(rule->key, reader->key) == 0;
 }
 
 /* The state of the value that begins now. */
@@ -85,9 +85,8 @@ static int on_key(void *userdata, const unsigned char *text, size_t length)
     struct json_reader *reader = userdata;
 
     reader->last_token = position(reader);
-    reader->key_fits = length < sizeof(reader->key) && !memchr(text, '\0', length);
-    if (length >= sizeof(reader->key))
-        length = sizeof(reader->key) - 1;
+    if (length >= sizeof(reader->key) || memchr(text, '\0', length))
+        length = 0; /* cut, it would be another one's name */
     memcpy(reader->key, text, length);
     reader->key[length] = '\0';
     return YAJL_CONTINUE;

@@ -18,7 +18,7 @@
 
 /* Limits on what a peer can make grow. */
 #define JSON_DEPTH_MAX 48
-#define JSON_KEY_SIZE  256                   /* of a member's name; longer ones match no rule */
+#define JSON_KEY_SIZE  256                   /* of a member's name; a longer one, or one with a NUL, counts as "" */
 #define JSON_TOKEN_MAX ((size_t)1024 * 1024) /* one string, or white space, without an end */
 
 enum { JSON_SKIPPED = 0, JSON_TOP = 1, JSON_FIRST_STATE = 2 };
@@ -69,7 +69,6 @@ struct json_reader {
     bool is_array[JSON_DEPTH_MAX];
     size_t depth;
     char key[JSON_KEY_SIZE];
-    bool key_fits;
     size_t fed;            /* bytes before this chunk */
     size_t document_start; /* offset behind the last complete top value */
     size_t last_token;     /* offset of the last token seen */
