@@ -340,21 +340,20 @@ static void on_foreign_change(const struct nft_change *change, void *userdata)
     schedule_reconcile(netadmin);
 }
 
-static void on_network_changed(struct network *network, void *userdata)
+static void on_network_changed(void *userdata)
 {
     struct netadmin *netadmin = userdata;
 
     schedule_reconcile(netadmin);
-    lease_exchange_tell_link(netadmin->supervisor, network, &netadmin->external_link);
-    if (netadmin->watcher && network_send_links(network, netadmin->watcher, ++netadmin->links_generation) < 0)
+    lease_exchange_tell_link(netadmin->supervisor, netadmin->network, &netadmin->external_link);
+    if (netadmin->watcher && network_send_links(netadmin->network, netadmin->watcher, ++netadmin->links_generation) < 0)
         log_debug("links not reported: the watcher's connection ends");
 }
 
-static void on_lease_applied(struct network *network, const struct message_lease_applied *answer, void *userdata)
+static void on_lease_applied(const struct message_lease_applied *answer, void *userdata)
 {
     struct netadmin *netadmin = userdata;
 
-    (void)network;
     (void)channel_send_message(netadmin->supervisor, answer); /* the end of the loop follows its end */
 }
 

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/text.h"
+#include "workers/netadmin/address/lease_taking.h"
 #include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/link/neighbours.h"
 #include "workers/netadmin/network_internal.h"
@@ -35,17 +36,17 @@
 #define RETRY_SHIFT_MAX 6
 
 /* Reads links and addresses; *ret_differs says whether they are others than before. */
-static int read_links(struct network *network, bool *ret_differs)
+static int read_links(struct network_ground *ground, bool *ret_differs)
 {
     struct link_table fresh = {0};
     struct rtnetlink_request request;
-    int result = link_table_read(network->ground.rtnetlink, &request, &fresh);
+    int result = link_table_read(ground->rtnetlink, &request, &fresh);
 
-    if (network_ground_report(&network->ground, NETWORK_STEP_LINKS, &request, result) < 0)
+    if (network_ground_report(ground, NETWORK_STEP_LINKS, &request, result) < 0)
         return result;
-    *ret_differs = !link_table_equal(&network->ground.links, &fresh);
-    link_table_clear(&network->ground.links);
-    network->ground.links = fresh;
+    *ret_differs = !link_table_equal(&ground->links, &fresh);
+    link_table_clear(&ground->links);
+    ground->links = fresh;
     return 0;
 }
 
@@ -80,15 +81,15 @@ static void plan_next_reading(struct network *network, int result, uint32_t life
 }
 
 /* What is announced is what we hold, but for addresses that a router or a lease put into an inner network. */
-static void announce(struct network *network, bool must_send)
+static void announce(struct announcer_peer *announcer, const struct inner_guard *guard, bool must_send)
 {
-    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
-    const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
+    const struct network_link *external = network_ground_find(guard->ground, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *shared = network_ground_find(guard->ground, DEVICE_SIDE_SHARED);
     struct network_link believed;
 
     if (external)
-        believed = network_external_without_inner(network, external);
-    announcer_peer_tell(&network->announcer, external ? &believed : NULL, shared, must_send);
+        believed = inner_guard_believed(guard, external);
+    announcer_peer_tell(announcer, external ? &believed : NULL, shared, must_send);
 }
 
 /* One turn: read, bring the kernel to what is wanted, tell the other half. Returns 0 or the first failure. */
@@ -97,7 +98,7 @@ static int refresh(struct network *network, bool must_tell)
     struct gateway_choice router = network->families[FAMILY_INDEX_6].choice;
     bool differs = false;
     uint32_t lifetime = 0;
-    int result = read_links(network, &differs);
+    int result = read_links(&network->ground, &differs);
 
     must_tell = must_tell || network->ground.must_tell;
     network->ground.must_tell = false;
@@ -107,9 +108,9 @@ static int refresh(struct network *network, bool must_tell)
         result = network_apply(network, &lifetime);
     plan_next_reading(network, result, lifetime);
     must_tell = must_tell || !gateway_choice_equal(&router, &network->families[FAMILY_INDEX_6].choice); /* NAT-8 */
-    announce(network, false);
-    if (differs || must_tell || network_awaits_element(network))
-        network->callbacks.on_changed(network, network->callbacks.userdata);
+    announce(&network->announcer, &network->guard, false);
+    if (differs || must_tell || external_addresses_await_element(&network->addresses))
+        network->callbacks.on_changed(network->callbacks.userdata);
     return result;
 }
 
@@ -127,7 +128,9 @@ static int on_wake(sd_event_source *source, void *userdata)
 
 static void on_probed(const struct message_probed *answer, void *userdata)
 {
-    network_report_duplicate_holder(userdata, answer);
+    struct network *network = userdata;
+
+    duplicates_note_holder(&network->duplicates, answer);
 }
 
 static void on_advertised(const struct message_advertised *advertised, void *userdata)
@@ -145,7 +148,7 @@ int network_set_announcer(struct network *network, int descriptor)
     int result = announcer_peer_link(&network->announcer, descriptor);
 
     if (result == 0)
-        announce(network, true);
+        announce(&network->announcer, &network->guard, true);
     (void)network_refresh(network); /* reported, and planned again */
     return result;
 }
@@ -182,7 +185,7 @@ static void note_link_down(struct network *network, const struct nlmsghdr *messa
         if (link && link->is_up && link->index == (uint32_t)header->ifi_index)
             address_keeper_note(&network->kept[side], link);
         if (link && side == DEVICE_SIDE_EXTERNAL && link->index == (uint32_t)header->ifi_index)
-            network_forget_serving(network);
+            external_addresses_forget_serving(&network->addresses);
     }
 }
 
@@ -241,7 +244,7 @@ struct network *network_free(struct network *network)
     sd_event_source_disable_unref(network->monitor_source);
     sd_event_source_disable_unref(network->timer_source);
     sd_event_source_disable_unref(network->announcer.probe_timer);
-    sd_event_source_disable_unref(network->address_timer);
+    sd_event_source_disable_unref(network->addresses.timer);
     sd_event_source_disable_unref(network->ground.wake_source);
     router_watch_close(&network->routers);
     announcer_peer_close(&network->announcer);
@@ -253,9 +256,9 @@ struct network *network_free(struct network *network)
 }
 
 /* sd-event opens its timer descriptor here, which the seccomp filter will forbid later. */
-static int add_timer(struct network *network, sd_event *event, clockid_t clock, sd_event_source **ret)
+static int add_timer(sd_event *event, clockid_t clock, void *userdata, sd_event_source **ret)
 {
-    int result = sd_event_add_time(event, ret, clock, 0, TIMER_ACCURACY, on_timer, network);
+    int result = sd_event_add_time(event, ret, clock, 0, TIMER_ACCURACY, on_timer, userdata);
 
     return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
@@ -274,11 +277,11 @@ static int add_event_sources(struct network *network, sd_event *event)
     if (result >= 0)
         result = sd_event_source_set_enabled(network->ground.wake_source, SD_EVENT_OFF);
     if (result >= 0)
-        result = add_timer(network, event, CLOCK_MONOTONIC, &network->timer_source);
+        result = add_timer(event, CLOCK_MONOTONIC, network, &network->timer_source);
     if (result < 0)
         return result;
-    result = add_timer(network, event, CLOCK_MONOTONIC, &network->announcer.probe_timer);
-    return result < 0 ? result : add_timer(network, event, CLOCK_BOOTTIME, &network->address_timer);
+    result = add_timer(event, CLOCK_MONOTONIC, network, &network->announcer.probe_timer);
+    return result < 0 ? result : add_timer(event, CLOCK_BOOTTIME, network, &network->addresses.timer);
 }
 
 int network_new(sd_event *event, const struct network_callbacks *callbacks, struct network **ret)
@@ -290,6 +293,12 @@ int network_new(sd_event *event, const struct network_callbacks *callbacks, stru
     if (!network)
         return -ENOMEM;
     network->callbacks = *callbacks;
+    network->guard.ground = &network->ground;
+    network->guard.witness = &network->witness;
+    network->addresses.ground = &network->ground;
+    network->addresses.witness = &network->witness;
+    network->addresses.on_lease_applied = callbacks->on_lease_applied;
+    network->addresses.userdata = callbacks->userdata;
     network->announcer.ground = &network->ground;
     network->announcer.callbacks = (struct announcer_callbacks){on_probed, on_advertised, network};
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
@@ -308,7 +317,7 @@ int network_new(sd_event *event, const struct network_callbacks *callbacks, stru
         log_error("cannot open the rtnetlink sockets", LOG_ERROR(result));
         return result;
     }
-    result = read_links(network, &differs);
+    result = read_links(&network->ground, &differs);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(network);
@@ -356,6 +365,19 @@ int network_set_topology(struct network *network, const struct message_topology 
     return refresh(network, true) == -EPERM ? -EPERM : 0;
 }
 
+int network_set_lease(struct network *network, const struct message_lease *message, char reason[REASON_SIZE])
+{
+    const struct known_lease *lease = &network->addresses.families[message->family == IP_FAMILY_6].lease;
+    struct known_lease before = *lease;
+    int result = lease_taking_set(&network->addresses, message, reason);
+
+    if (result < 0)
+        return result;
+    duplicates_forget_given_up(&network->duplicates, &before, lease);
+    (void)network_refresh(network); /* reported, and planned again */
+    return 0;
+}
+
 size_t network_list_addresses(const struct network *network, struct ip_address ret[NETWORK_ADDRESSES_MAX])
 {
     size_t count = 0;
@@ -369,10 +391,9 @@ size_t network_list_addresses(const struct network *network, struct ip_address r
     return count;
 }
 
-static void wire_link_from(const struct network *network, const struct network_link *link, struct wire_link *ret)
+static void wire_link_from(enum address_mode mode, const struct network_link *link, struct wire_link *ret)
 {
-    bool asks = network->ground.address_mode == ADDRESS_MODE_DHCP_REFRESH ||
-                network->ground.address_mode == ADDRESS_MODE_SLAAC_RA_ONLY;
+    bool asks = mode == ADDRESS_MODE_DHCP_REFRESH || mode == ADDRESS_MODE_SLAAC_RA_ONLY;
 
     *ret = (struct wire_link){
         .index = link->index,
@@ -390,8 +411,8 @@ static void wire_link_from(const struct network *network, const struct network_l
     }
 }
 
-static int send_link_items(const struct network *network, struct channel *watcher, uint64_t generation, size_t first,
-                           size_t count)
+static int send_link_items(const struct network_ground *ground, struct channel *watcher, uint64_t generation,
+                           size_t first, size_t count)
 {
     CLEANUP_FREE struct message_links *message = NULL;
     size_t length = sizeof(*message) + count * sizeof(message->items[0]);
@@ -402,7 +423,7 @@ static int send_link_items(const struct network *network, struct channel *watche
     message->header = message_header_make(MESSAGE_LINKS_ITEMS, length, generation);
     message->item_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++)
-        wire_link_from(network, &network->ground.links.links[first + i], &message->items[i]);
+        wire_link_from(ground->address_mode, &ground->links.links[first + i], &message->items[i]);
     return channel_send_message(watcher, message);
 }
 
@@ -418,8 +439,8 @@ int network_send_links(const struct network *network, struct channel *watcher, u
     for (size_t first = 0; first < network->ground.links.count && result == 0; first += LINKS_PER_MESSAGE) {
         size_t left = network->ground.links.count - first;
 
-        result =
-            send_link_items(network, watcher, generation, first, left < LINKS_PER_MESSAGE ? left : LINKS_PER_MESSAGE);
+        result = send_link_items(&network->ground, watcher, generation, first,
+                                 left < LINKS_PER_MESSAGE ? left : LINKS_PER_MESSAGE);
     }
     return result < 0 ? result : channel_send_message(watcher, &commit);
 }
@@ -435,13 +456,13 @@ int network_tear_down(struct network *network)
     (void)sd_event_source_set_enabled(network->ground.wake_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->announcer.probe_timer, SD_EVENT_OFF);
-    (void)sd_event_source_set_enabled(network->address_timer, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(network->addresses.timer, SD_EVENT_OFF);
     announcer_peer_close(&network->announcer);
     if (shared && network->claims_gateway)
         first =
             claimed_addresses_remove(network->ground.rtnetlink, &request, shared, &network->witness.shared_believed);
     (void)network_ground_report(&network->ground, NETWORK_STEP_CLAIM, &request, first);
-    leases = network_remove_leases(network);
+    leases = external_addresses_remove_leases(&network->addresses);
     keep_first(&first, leases);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         int result = family_routes_remove(&network->ground, &network->families[i]);

@@ -29,9 +29,9 @@ struct network_callbacks {
      * at the end of network_set_topology(). Called from the event loop or from network_set_topology(). The
      * handler may call network_get_view() and network_send_links(), and must not free the network.
      */
-    void (*on_changed)(struct network *network, void *userdata);
+    void (*on_changed)(void *userdata);
     /* What became of a lease that network_set_lease() took. Called from the event loop or from network_set_lease(). */
-    void (*on_lease_applied)(struct network *network, const struct message_lease_applied *answer, void *userdata);
+    void (*on_lease_applied)(const struct message_lease_applied *answer, void *userdata);
     void *userdata;
 };
 

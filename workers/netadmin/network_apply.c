@@ -4,6 +4,7 @@
  * predecessor died, changes nothing.
  */
 #include "common/log.h"
+#include "workers/netadmin/address/lease_taking.h"
 #include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/link/device_settings.h"
 #include "workers/netadmin/link/link_local.h"
@@ -12,46 +13,47 @@
 
 #include <linux/rtnetlink.h>
 
-static int apply_settings(struct network *network, enum device_side side, enum network_step step)
+static int apply_settings(struct network_ground *ground, enum device_side side, enum network_step step)
 {
-    const struct network_link *link = network_ground_find(&network->ground, side);
+    const struct network_link *link = network_ground_find(ground, side);
     struct rtnetlink_request request;
     int result;
 
     if (!link)
         return 0;
-    result = device_settings_apply(network->ground.rtnetlink, &request, link->index, link->name, side, &link->settings);
+    result = device_settings_apply(ground->rtnetlink, &request, link->index, link->name, side, &link->settings);
     if (result > 0)
         log_info("device settings changed", LOG_TEXT("interface", link->name),
                  LOG_BOOLEAN("forwarding_was_off", link->settings.forwarding == 0));
-    return network_ground_report(&network->ground, step, &request, result);
+    return network_ground_report(ground, step, &request, result);
 }
 
-static int restore_addresses(struct network *network, enum device_side side, enum network_step step)
+static int restore_addresses(struct network_ground *ground, struct kept_addresses *kept, enum device_side side,
+                             enum network_step step)
 {
-    const struct network_link *link = network_ground_find(&network->ground, side);
+    const struct network_link *link = network_ground_find(ground, side);
     struct rtnetlink_request request;
     int result;
 
     if (!link)
         return 0;
-    result = address_keeper_restore(network->ground.rtnetlink, &request, &network->kept[side], link);
+    result = address_keeper_restore(ground->rtnetlink, &request, kept, link);
     if (result > 0)
         log_info("IPv6 addresses restored, which were lost with the link down", LOG_TEXT("interface", link->name),
                  LOG_NUMBER("addresses", result));
-    return network_ground_report(&network->ground, step, &request, result);
+    return network_ground_report(ground, step, &request, result);
 }
 
-static int settle_link_local(struct network *network)
+static int settle_link_local(struct network_ground *ground)
 {
-    const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
+    const struct network_link *shared = network_ground_find(ground, DEVICE_SIDE_SHARED);
     struct rtnetlink_request request;
     int result;
 
     if (!shared || !shared->is_up)
         return 0;
-    result = link_local_settle(network->ground.rtnetlink, &request, shared);
-    return network_ground_report(&network->ground, NETWORK_STEP_LINK_LOCAL, &request, result);
+    result = link_local_settle(ground->rtnetlink, &request, shared);
+    return network_ground_report(ground, NETWORK_STEP_LINK_LOCAL, &request, result);
 }
 
 static int apply_claim(struct network *network)
@@ -70,20 +72,20 @@ static int apply_claim(struct network *network)
 }
 
 /* The kernel brings them back with each advertisement: the log hears of powers of two only. */
-static int remove_trespassers(struct network *network, const struct network_link *external)
+static int remove_trespassers(struct network_ground *ground, const struct network_link *external,
+                              const struct wire_network *shared, uint64_t *ever)
 {
     struct rtnetlink_request request;
-    int count = route_table_remove_trespassers(network->ground.rtnetlink, &request, external->index,
-                                               &network->witness.shared_believed);
+    int count = route_table_remove_trespassers(ground->rtnetlink, &request, external->index, shared);
 
     for (int i = 0; i < count; i++) {
-        network->trespassers++;
-        if ((network->trespassers & (network->trespassers - 1)) == 0)
+        (*ever)++;
+        if ((*ever & (*ever - 1)) == 0)
             log_warn("a router on the LAN advertises a subnet of the shared network; the route was removed",
-                     LOG_TEXT("interface", external->name), LOG_TEXT("network", network->ground.topology.shared.name),
-                     LOG_NUMBER("removed", network->trespassers));
+                     LOG_TEXT("interface", external->name), LOG_TEXT("network", ground->topology.shared.name),
+                     LOG_NUMBER("removed", *ever));
     }
-    return network_ground_report(&network->ground, NETWORK_STEP_TRESPASSERS, &request, count);
+    return network_ground_report(ground, NETWORK_STEP_TRESPASSERS, &request, count);
 }
 
 static int choose_gateway(struct network *network, const struct family_state *family,
@@ -96,7 +98,7 @@ static int choose_gateway(struct network *network, const struct family_state *fa
         .external = &network->ground.topology.external,
         .routers = routers,
         .link = external,
-        .lease = network_lease_in_force(network, family->family),
+        .lease = external_addresses_in_force(&network->addresses, family->family),
         .prefers_advertised = network->ground.address_mode != ADDRESS_MODE_BOOTSTRAP,
     };
     struct rtnetlink_request request;
@@ -149,13 +151,14 @@ static int look(struct network *network)
     return first;
 }
 
-static int apply_family(struct network *network, struct family_state *family)
+static int apply_family(struct network *network, size_t family_index)
 {
+    struct family_state *family = &network->families[family_index];
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
     struct family_inputs inputs = {
         .link = external,
-        .witnessed = network->witness.own[family->family == IP_FAMILY_6].address,
+        .witnessed = network->witness.own[family_index].address,
     };
     int result = 0;
 
@@ -164,13 +167,52 @@ static int apply_family(struct network *network, struct family_state *family)
     if (external)
         result = own_routes_choose_table(&family->own, network->ground.rtnetlink);
     if (external && result == 0)
-        result = network_adopt_lease(network, family);
+        result = external_addresses_adopt(&network->addresses, family_index, family->own.table);
     if (external && result == 0 && family->family == IP_FAMILY_6 && family->own.table == RT_TABLE_MAIN)
-        result = remove_trespassers(network, external);
+        result =
+            remove_trespassers(&network->ground, external, &network->witness.shared_believed, &network->trespassers);
     if (external && result >= 0)
         result = choose_gateway(network, family, external, &choice);
-    inputs.lease = network_lease_in_force(network, family->family);
+    inputs.lease = external_addresses_in_force(&network->addresses, family->family);
     return result < 0 ? result : family_routes_apply(&network->ground, family, &inputs, &choice);
+}
+
+static int add_addresses(struct network *network)
+{
+    bool has_external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL) != NULL;
+    int first = 0;
+
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        bool has_other_routes = false;
+        int result = 0;
+
+        if (!has_external || !network->families[i].own.is_absent)
+            result = external_addresses_add(&network->addresses, i, &has_other_routes);
+        if (has_other_routes)
+            network->families[i].own.is_settled = false; /* what is missing now, nobody took away */
+        keep_first(&first, result);
+    }
+    return first;
+}
+
+void network_note_duplicate(struct network *network, const struct network_link *link,
+                            const struct link_address *address)
+{
+    if (external_addresses_note_duplicate(&network->addresses, address) &&
+        duplicates_note(&network->duplicates, link, &address->address))
+        announcer_peer_ask(&network->announcer, link, &address->address);
+}
+
+/* By the last reading: permanent addresses, be they leased for ever, stay without a word, unusable. */
+static void look_for_duplicates(struct network *network, const struct network_link *external)
+{
+    for (uint32_t i = 0; i < external->address_count; i++) {
+        const struct link_address *address = &external->addresses[i];
+
+        if (address->address.family == IP_FAMILY_6 && address->flags & IFA_F_DADFAILED)
+            network_note_duplicate(network, external, address);
+    }
+    duplicates_forget_usable(&network->duplicates, external);
 }
 
 static uint32_t shortest_lifetime(const struct gateway_choice *choice)
@@ -194,22 +236,24 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     *ret_lifetime = 0;
     link_reports_say(&network->reports, &network->ground);
     if (external)
-        network_look_for_duplicates(network, external);
+        look_for_duplicates(network, external);
     first = look(network);
     if (first < 0)
         return first;
-    network_report_inner(network);
-    network_refuse_inner_leases(network);
-    keep_first(&first, apply_settings(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
-    keep_first(&first, apply_settings(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));
-    keep_first(&first, network_add_addresses(network));
-    keep_first(&first, restore_addresses(network, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_ADDRESSES));
-    keep_first(&first, restore_addresses(network, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_ADDRESSES));
-    keep_first(&first, settle_link_local(network));
+    inner_guard_report(&network->guard);
+    lease_taking_refuse_inner(&network->addresses, &network->guard);
+    keep_first(&first, apply_settings(&network->ground, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
+    keep_first(&first, apply_settings(&network->ground, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));
+    keep_first(&first, add_addresses(network));
+    keep_first(&first, restore_addresses(&network->ground, &network->kept[DEVICE_SIDE_EXTERNAL], DEVICE_SIDE_EXTERNAL,
+                                         NETWORK_STEP_EXTERNAL_ADDRESSES));
+    keep_first(&first, restore_addresses(&network->ground, &network->kept[DEVICE_SIDE_SHARED], DEVICE_SIDE_SHARED,
+                                         NETWORK_STEP_SHARED_ADDRESSES));
+    keep_first(&first, settle_link_local(&network->ground));
     keep_first(&first, apply_claim(network));
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
-        keep_first(&first, apply_family(network, &network->families[i]));
-    keep_first(&first, network_remove_addresses(network));
+        keep_first(&first, apply_family(network, i));
+    keep_first(&first, external_addresses_remove(&network->addresses));
     *ret_lifetime = shortest_lifetime(&network->families[FAMILY_INDEX_6].choice);
     return first;
 }

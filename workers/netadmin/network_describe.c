@@ -3,10 +3,10 @@
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/plan/gateway_claim.h"
 
-static bool is_claimed(const struct network *network, const struct ip_address *address)
+static bool is_claimed(const struct witness *witness, const struct ip_address *address)
 {
     struct gateway_claim claims[SUBNETS_MAX];
-    size_t count = gateway_claim_list(&network->witness.shared_believed, claims);
+    size_t count = gateway_claim_list(&witness->shared_believed, claims);
 
     for (size_t i = 0; i < count; i++) {
         if (ip_address_equal(&claims[i].address, address))
@@ -15,25 +15,27 @@ static bool is_claimed(const struct network *network, const struct ip_address *a
     return false;
 }
 
-static enum address_origin origin_of(const struct network *network, enum device_side side,
+static enum address_origin origin_of(const struct external_addresses *addresses, enum device_side side,
                                      const struct link_address *address)
 {
-    const struct known_lease *lease = &network->addresses[address->address.family == IP_FAMILY_6].lease;
+    const struct known_lease *lease = &addresses->families[address->address.family == IP_FAMILY_6].lease;
 
-    if (side == DEVICE_SIDE_SHARED && is_claimed(network, &address->address))
+    if (side == DEVICE_SIDE_SHARED && is_claimed(addresses->witness, &address->address))
         return ADDRESS_ORIGIN_CLAIMED;
     if (side == DEVICE_SIDE_EXTERNAL && (address_is_leased(address) || known_lease_names(lease, &address->address)))
         return ADDRESS_ORIGIN_LEASE;
     return address->flags & IFA_F_PERMANENT ? ADDRESS_ORIGIN_DOCKER : ADDRESS_ORIGIN_SLAAC;
 }
 
-static void describe_link(const struct network *network, enum device_side side, const struct network_link *link,
+static void describe_link(const struct external_addresses *addresses, enum device_side side,
                           struct wire_reported_link *ret)
 {
+    const struct network_ground *ground = addresses->ground;
+    const struct network_link *link = network_ground_find(ground, side);
     const struct wire_network *wire =
-        side == DEVICE_SIDE_SHARED ? &network->ground.topology.shared : &network->ground.topology.external;
+        side == DEVICE_SIDE_SHARED ? &ground->topology.shared : &ground->topology.external;
 
-    text_copy_cut(ret->network, sizeof(ret->network), network->ground.has_topology ? wire->name : "");
+    text_copy_cut(ret->network, sizeof(ret->network), ground->has_topology ? wire->name : "");
     if (!link)
         return;
     text_copy_cut(ret->name, sizeof(ret->name), link->name);
@@ -46,15 +48,21 @@ static void describe_link(const struct network *network, enum device_side side, 
         ret->address_count++;
         reported->address = wire_address_from(&address->address);
         reported->prefix_length = address->prefix_length;
-        reported->origin = (uint8_t)origin_of(network, side, address);
+        reported->origin = (uint8_t)origin_of(addresses, side, address);
     }
 }
 
 void network_describe(const struct network *network, struct message_network_report *ret)
 {
-    describe_link(network, DEVICE_SIDE_EXTERNAL, network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL),
-                  &ret->external);
-    describe_link(network, DEVICE_SIDE_SHARED, network_ground_find(&network->ground, DEVICE_SIDE_SHARED), &ret->shared);
+    const struct problem_sources sources = {
+        .external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL),
+        .duplicates = &network->duplicates,
+        .routers = &network->routers,
+        .guard = &network->guard,
+    };
+
+    describe_link(&network->addresses, DEVICE_SIDE_EXTERNAL, &ret->external);
+    describe_link(&network->addresses, DEVICE_SIDE_SHARED, &ret->shared);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct family_state *family = &network->families[i];
 
@@ -62,5 +70,5 @@ void network_describe(const struct network *network, struct message_network_repo
         if (family->link_index && family->choice.count > 0)
             ret->gateways[i].address = wire_address_from(&family->choice.gateways[0].address);
     }
-    network_describe_problems(network, ret->problems);
+    network_problems_list(&sources, ret->problems);
 }

@@ -27,10 +27,10 @@ __attribute__((format(printf, 2, 3))) static void add(struct problems *problems,
     va_end(arguments);
 }
 
-static void add_duplicates(const struct network *network, struct problems *problems)
+static void add_duplicates(const struct duplicates *duplicates, struct problems *problems)
 {
-    for (size_t i = 0; i < network->duplicate_count; i++) {
-        const struct duplicate *duplicate = &network->duplicates[i];
+    for (size_t i = 0; i < duplicates->count; i++) {
+        const struct duplicate *duplicate = &duplicates->items[i];
         char text[IP_ADDRESS_TEXT_SIZE];
         char mac[MAC_ADDRESS_TEXT_SIZE] = "not known";
 
@@ -42,45 +42,45 @@ static void add_duplicates(const struct network *network, struct problems *probl
 }
 
 /* As each router said it last. */
-static void add_ignored_routes(const struct network *network, const struct network_link *external,
+static void add_ignored_routes(const struct router_watch *routers, const struct network_link *external,
                                struct problems *problems)
 {
-    for (size_t i = 0; i < network->routers.advertised_recent.count; i++) {
+    for (size_t i = 0; i < routers->advertised_recent.count; i++) {
         char text[IP_ADDRESS_TEXT_SIZE];
 
-        if (router_watch_ignores_route(external, network->routers.advertised[i].longest_route))
+        if (router_watch_ignores_route(external, routers->advertised[i].longest_route))
             add(problems,
                 "router %s advertises routes that are not taken: set "
                 "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128",
-                ip_address_format(&network->routers.advertised[i].router, text));
+                ip_address_format(&routers->advertised[i].router, text));
     }
 }
 
-static void add_inner(const struct network *network, const struct link_address *address, struct problems *problems)
+static void add_inner(const struct inner_guard *guard, const struct link_address *address, struct problems *problems)
 {
     char text[IP_SUBNET_TEXT_SIZE];
     char inner_text[IP_SUBNET_TEXT_SIZE];
     struct ip_subnet lan, inner;
-    const struct network_link *link = network_find_inner_around(network, &address->address, &inner);
+    const struct network_link *link = inner_guard_find_around(guard, &address->address, &inner);
 
     if (link)
         add(problems, "%s from the LAN lies in the inner network %s (%s): it is not used",
             ip_address_format(&address->address, text), ip_subnet_format(&inner, inner_text), link->name);
-    link = network_find_inner_within(network, address, &lan, &inner);
+    link = inner_guard_find_within(guard, address, &lan, &inner);
     if (link)
         add(problems, "the LAN, %s, contains the inner network %s (%s): those addresses lead inside",
             ip_subnet_format(&lan, text), ip_subnet_format(&inner, inner_text), link->name);
 }
 
-void network_describe_problems(const struct network *network, char ret[NETWORK_PROBLEMS_MAX][REASON_SIZE])
+void network_problems_list(const struct problem_sources *sources, char ret[NETWORK_PROBLEMS_MAX][REASON_SIZE])
 {
-    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
+    const struct network_link *external = sources->external;
     struct problems problems = {.texts = ret};
 
     if (!external)
         return;
-    add_duplicates(network, &problems);
-    add_ignored_routes(network, external, &problems);
+    add_duplicates(sources->duplicates, &problems);
+    add_ignored_routes(sources->routers, external, &problems);
     for (uint32_t i = 0; i < external->address_count; i++)
-        add_inner(network, &external->addresses[i], &problems);
+        add_inner(sources->guard, &external->addresses[i], &problems);
 }

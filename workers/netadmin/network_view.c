@@ -23,11 +23,12 @@ static void insert_address(struct network_view *view, const struct ip_address *a
 }
 
 /* `external` is without inner addresses. */
-static void list_external(const struct network *network, const struct network_link *external, struct network_view *ret)
+static void list_external(const struct external_addresses *addresses, const struct network_link *external,
+                          struct network_view *ret)
 {
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
-        for (size_t j = 0; j < network->plans[i].wanted_count; j++)
-            insert_address(ret, &network->plans[i].wanted[j].address.address);
+        for (size_t j = 0; j < addresses->families[i].plan.wanted_count; j++)
+            insert_address(ret, &addresses->families[i].plan.wanted[j].address.address);
     }
     for (uint32_t i = 0; i < external->address_count; i++) {
         const struct link_address *address = &external->addresses[i];
@@ -37,16 +38,16 @@ static void list_external(const struct network *network, const struct network_li
     }
 }
 
-static void list_inner(const struct network *network, const struct network_link *external, struct network_view *ret)
+static void list_inner(const struct network_ground *ground, const struct network_link *external,
+                       struct network_view *ret)
 {
     static const uint8_t families[FAMILY_INDEX_MAX_] = {[FAMILY_INDEX_4] = IP_FAMILY_4, [FAMILY_INDEX_6] = IP_FAMILY_6};
 
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         struct inner_prefix found[INNER_PREFIXES_MAX];
-        size_t left_out; /* network_inner.c says it */
+        size_t left_out; /* inner_guard.c says it */
 
-        ret->inner_count[i] =
-            inner_prefixes_list(&network->ground.links, external->index, families[i], found, &left_out);
+        ret->inner_count[i] = inner_prefixes_list(&ground->links, external->index, families[i], found, &left_out);
         for (size_t j = 0; j < ret->inner_count[i]; j++)
             ret->inner[i][j] = found[j].subnet;
     }
@@ -72,8 +73,8 @@ bool network_get_view(const struct network *network, struct network_view *ret)
 
     if (!external || !shared)
         return false;
-    believed = network_external_without_inner(network, external);
-    list_leased(&network->addresses[FAMILY_INDEX_6].lease, &preference);
+    believed = inner_guard_believed(&network->guard, external);
+    list_leased(&network->addresses.families[FAMILY_INDEX_6].lease, &preference);
     if (advertised) {
         preference.advertised = advertised->prefixes;
         preference.advertised_count = advertised->prefix_count;
@@ -87,17 +88,18 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     };
     text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
     text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
-    list_external(network, &believed, ret);
-    list_inner(network, external, ret);
+    list_external(&network->addresses, &believed, ret);
+    list_inner(&network->ground, external, ret);
     return true;
 }
 
 void network_view_applied(struct network *network, const struct network_view *view)
 {
-    bool was_awaited = network_awaits_element(network);
+    struct external_addresses *addresses = &network->addresses;
+    bool was_awaited = external_addresses_await_element(addresses);
 
-    network->installed_count = view->external_count;
-    memcpy(network->installed, view->external, sizeof(network->installed));
+    addresses->installed_count = view->external_count;
+    memcpy(addresses->installed, view->external, sizeof(addresses->installed));
     if (was_awaited)
         (void)network_refresh(network); /* reported, and planned again */
 }

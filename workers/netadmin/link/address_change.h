@@ -2,7 +2,7 @@
  * Adding an address to a link and removing one.
  *
  * Used by the network half of anchord-netadmin (CAP_NET_ADMIN): claimed_addresses.c, address_keeper.c,
- * link_local.c and network_address.c.
+ * link_local.c and address/external_addresses.c.
  */
 #pragma once
 

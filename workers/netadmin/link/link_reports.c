@@ -36,7 +36,7 @@ static void report_link(struct link_reports *reports, const struct network_groun
              LOG_NUMBER("index", link->index), LOG_NUMBER("mtu", link->mtu));
 }
 
-/* Of inner links network_inner.c says it, where it means something else. */
+/* Of inner links inner_guard.c says it, where it means something else. */
 static void report_left_out(struct link_reports *reports, const struct network_ground *ground)
 {
     const struct network_link *link = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);

@@ -91,7 +91,7 @@ static int apply_inner(struct network_ground *ground, struct family_state *famil
     const struct network_link *external = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);
     struct inner_prefix prefixes[INNER_PREFIXES_MAX];
     struct rtnetlink_request request;
-    size_t count, left_out; /* network_inner.c says it */
+    size_t count, left_out; /* inner_guard.c says it */
     bool differs;
     int changes;
 

@@ -1,0 +1,35 @@
+/*
+ * Addresses that somebody else on the LAN has, as the kernel's duplicate address detection found (ADDR-13, RFC 4862
+ * §5.4).
+ *
+ * Owned by network.c inside anchord-netadmin; no privilege. An autoconfigured address is removed by the kernel without
+ * a word, and made anew with each advertisement: it is said once, until it can be used. The kernel does not say who has
+ * it: network.c asks the announcer about each new one.
+ */
+#pragma once
+
+#include "workers/netadmin/plan/address_plan.h"
+
+/* An address that another host has. */
+struct duplicate {
+    struct ip_address address;
+    struct mac_address holder; /* zero: not known */
+};
+
+struct duplicates {
+    struct duplicate items[LINK_ADDRESSES_MAX]; /* the newest last */
+    size_t count;
+};
+
+/* Somebody else has `address`, which the kernel has removed or does not use: said once. Returns whether it is new. */
+bool duplicates_note(struct duplicates *duplicates, const struct network_link *link, const struct ip_address *address);
+
+/* The announcer's answer about any address: says who has a duplicate. */
+void duplicates_note_holder(struct duplicates *duplicates, const struct message_probed *answer);
+
+/* What somebody else has is no problem any more once the server does not give it. */
+void duplicates_forget_given_up(struct duplicates *duplicates, const struct known_lease *before,
+                                const struct known_lease *after);
+
+/* By the last reading, those that can be used now are nobody else's any more. */
+void duplicates_forget_usable(struct duplicates *duplicates, const struct network_link *link);
