@@ -51,7 +51,7 @@ struct wire_lookup {
 };
 
 struct message_gateways {
-    struct message_header header; /* generation: counts the look-ups */
+    struct message_header header; /* generation: counts the changes that were found */
     struct wire_lookup v4;
     struct wire_lookup v6;
 };

@@ -139,6 +139,34 @@ def test_of_several_answers_one_on_link_is_kept(lab):
     assert len(process.find(msg="the gateway's name has several addresses on link, using one")) == 1
 
 
+def times_woken(pid):
+    return int(status_of(pid)["voluntary_ctxt_switches"])
+
+
+def test_sa2_an_answer_that_says_nothing_new_wakes_the_resolver_alone(lab):
+    """Another order of the same addresses says nothing new; a successor of way hears all of it."""
+    lab.dns.names["anchord"] = [ANCHOR4, OTHER4, ANCHOR6]
+    process = lab.start_ready(ANCHORD_GATEWAY_RESOLVE_INTERVAL="100ms")
+    lab.wait_installed(ANCHOR4, ANCHOR6)
+
+    def look_ups(count):
+        last = lab.dns.questions + 2 * count
+        wait_until(lambda: lab.dns.questions >= last, "they go on", 10)
+
+    look_ups(10)  # what follows the start is over
+    way = workers(process)["way"]
+    before = times_woken(way)
+    lab.dns.names["anchord"] = [OTHER4, ANCHOR4, ANCHOR6]
+    look_ups(20)
+    assert times_woken(way) - before < 5
+    assert len(process.find(msg="gateway resolved", address=ANCHOR4)) == 1
+    os.kill(way, signal.SIGKILL)
+    process.wait_for(msg="worker started", name="way", count=2)
+    look_ups(10)
+    lab.app.run("ip", "route", "flush", "table", TABLE)
+    lab.wait_installed(ANCHOR4, ANCHOR6, deadline=REPAIR_SECONDS)
+
+
 def test_a_family_without_a_gateway_stays_dockers(lab):
     lab.dns.names["anchord"] = [ANCHOR4]
     lab.start_ready()

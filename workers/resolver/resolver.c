@@ -10,6 +10,7 @@
 #include "workers/dns/lookup.h"
 
 #include <seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -61,7 +62,7 @@ struct resolver {
     uint64_t retry;    /* the next one while nothing was ever found */
     uint64_t started;  /* of the round: CLOCK_MONOTONIC, microseconds */
     struct family_lookup families[FAMILY_INDEX_MAX_];
-    struct message_gateways gateways; /* of the last complete round; header.type 0: none */
+    struct message_gateways gateways; /* the last ones that differed; header.type 0: none */
     bool was_found;
     bool failure_was_said;
 };
@@ -110,6 +111,24 @@ static void report_addresses(const struct resolver *resolver, const struct wire_
     }
 }
 
+/* Way is woken by what differs alone: most rounds find what was there (SA-2). */
+static void tell_changed(struct resolver *resolver, const struct wire_lookup *v4, const struct wire_lookup *v6)
+{
+    struct message_gateways *known = &resolver->gateways;
+
+    if (known->header.type == MESSAGE_GATEWAYS && memcmp(&known->v4, v4, sizeof(*v4)) == 0 &&
+        memcmp(&known->v6, v6, sizeof(*v6)) == 0)
+        return;
+    report_addresses(resolver, &known->v4, v4);
+    report_addresses(resolver, &known->v6, v6);
+    *known = (struct message_gateways){
+        .header = message_header_make(MESSAGE_GATEWAYS, sizeof(*known), known->header.generation + 1),
+        .v4 = *v4,
+        .v6 = *v6,
+    };
+    send_gateways(resolver);
+}
+
 /* Both families answered or failed: tell it, and plan the next round from the start of this one. */
 static void finish_round(struct resolver *resolver)
 {
@@ -117,15 +136,7 @@ static void finish_round(struct resolver *resolver)
     const struct wire_lookup *v6 = &resolver->families[FAMILY_INDEX_6].result;
     uint64_t pause = resolver->interval;
 
-    report_addresses(resolver, &resolver->gateways.v4, v4);
-    report_addresses(resolver, &resolver->gateways.v6, v6);
-    resolver->gateways = (struct message_gateways){
-        .header =
-            message_header_make(MESSAGE_GATEWAYS, sizeof(resolver->gateways), resolver->gateways.header.generation + 1),
-        .v4 = *v4,
-        .v6 = *v6,
-    };
-    send_gateways(resolver);
+    tell_changed(resolver, v4, v6);
     if (v4->count + v6->count > 0) {
         resolver->was_found = true;
         resolver->failure_was_said = false;
@@ -138,6 +149,11 @@ static void finish_round(struct resolver *resolver)
         resolver->retry *= 2;
     }
     plan_round(resolver, resolver->started + pause);
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct wire_address));
 }
 
 static void on_answer(void *userdata, const struct dns_answer *answer)
@@ -153,6 +169,8 @@ static void on_answer(void *userdata, const struct dns_answer *answer)
     family->error = answer->error;
     for (size_t i = 0; i < answer->count && !answer->error; i++)
         result->addresses[result->count++] = wire_address_from(&answer->addresses[i]);
+    /* Servers change the order from answer to answer, which says nothing. */
+    qsort(result->addresses, result->count, sizeof(result->addresses[0]), compare_addresses);
     for (size_t i = 0; i < ARRAY_LENGTH(resolver->families); i++) {
         if (resolver->families[i].result.outcome == 0)
             return;
