@@ -14,8 +14,7 @@ from service_anchors import ServiceAnchors, anchor_of
 
 NET_ADMIN = 1 << 12  # linux/capability.h
 LOADER = {"ld-linux-x86-64.so.2", "libc.so.6"}
-LOOP = LOADER | {"libsystemd.so.0", "libgcrypt.so.20", "libgpg-error.so.0", "libcap.so.2", "liblzma.so.5", "libzstd.so.1",
-                 "liblz4.so.1"}  # libsystemd 252 and what it needs
+LOOP = LOADER | {"libsystemd.so.0", "libcap.so.2"}
 SANDBOX = LOOP | {"libseccomp.so.2"}
 TLS = {"libmbedtls.so.14", "libmbedx509.so.1", "libmbedcrypto.so.7"}
 EVERYWHERE = {
