@@ -1,4 +1,4 @@
-"""The container image: what is in it, and that its two ways of being built make the same one.
+"""The container images, anchord's and its holder's: what is in them, and that their two ways of being built make the same ones.
 
 Run by tests/run as root, on a Debian 12 with mmdebstrap and buildah and a way to Debian's mirror; needs no
 engine. packaging/container/build makes the image without a registry. The Dockerfile is built by buildah, on a
@@ -15,6 +15,7 @@ import shutil
 import stat
 import subprocess
 import tarfile
+import time
 
 import pytest
 
@@ -22,12 +23,13 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 CONTAINER = CHECKOUT / "packaging/container"
 CACHE = pathlib.Path(os.environ.get("ANCHORD_BUILD_CACHE", "/var/cache/anchord-build"))
 BASE_IMAGE = CACHE / "debian-bookworm-slim.tar"
-# Dockerfile target -> arguments of packaging/container/build
-TARGETS = {"anchord": [], "debug": ["--debug"]}
+# Dockerfile target -> arguments of packaging/container/build; the holder's image comes with each of them
+TARGETS = {"anchord": [], "debug": ["--debug"], "hold": None}
 
 
 @dataclasses.dataclass(frozen=True)
 class Image:
+    json: dict
     config: dict
     files: dict  # path -> File
 
@@ -45,16 +47,23 @@ def run(*command, **options):
     subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL, **options)
 
 
-def read_image(archive_path):
+def manifest_of(archive, is_holder):
+    """Of an archive with one image, or with anchord's and its holder's."""
+    manifests = json.load(archive.extractfile("manifest.json"))
+    manifest, = [one for one in manifests if len(manifests) == 1 or ("-hold:" in one["RepoTags"][0]) == is_holder]
+    return manifest
+
+
+def read_image(archive_path, is_holder=False):
     """Reads an archive in Docker's format; later layers replace files of earlier ones."""
     with tarfile.open(archive_path) as archive:
-        manifest, = json.load(archive.extractfile("manifest.json"))
-        config = json.load(archive.extractfile(manifest["Config"]))["config"]
+        manifest = manifest_of(archive, is_holder)
+        whole = json.load(archive.extractfile(manifest["Config"]))
         files = {}
         for name in manifest["Layers"]:
             with tarfile.open(fileobj=archive.extractfile(name)) as layer:
                 files.update((entry.name.rstrip("/"), read_file(layer, entry)) for entry in layer)
-    return Image(config, files)
+    return Image(whole, whole["config"], files)
 
 
 def read_file(layer, entry):
@@ -88,8 +97,9 @@ class Buildah:
         # --format docker: an OCI image knows no health check.
         self.run("build", "--format", "docker", "--isolation", "chroot", "--network", "host", "--layers", "--pull-never",
                  "--identity-label=false", "--target", target, "--tag", f"anchord:{target}",
-                 "--build-arg", f"COMMIT={labels['org.opencontainers.image.revision']}",
-                 "--build-arg", f"VERSION={labels['org.opencontainers.image.version']}",
+                 "--build-arg", f"COMMIT={labels['anchord'].get('org.opencontainers.image.revision')}",
+                 "--build-arg", f"VERSION={labels['anchord'].get('org.opencontainers.image.version')}",
+                 "--build-arg", f"HOLD_VERSION={labels['hold'].get('org.opencontainers.image.version')}",
                  "--file", CONTAINER / "Dockerfile", CHECKOUT)
         self.run("push", "--quiet", f"anchord:{target}", f"docker-archive:{archive}")
 
@@ -120,6 +130,9 @@ def built(request, directory):
     images = {}
     for target, arguments in TARGETS.items():
         archive = directory / f"{target}.tar"
+        if arguments is None:
+            images[target] = read_image(directory / "anchord.tar", is_holder=True)
+            continue
         if target == "anchord" and request.config.getoption("--image"):
             shutil.copyfile(request.config.getoption("--image"), archive)
         else:
@@ -135,7 +148,7 @@ def from_dockerfile(directory, built):
     images = {}
     for target in TARGETS:
         archive = directory / f"dockerfile-{target}.tar"
-        buildah.build(target, built[target].config["Labels"], archive)
+        buildah.build(target, {name: image.config["Labels"] for name, image in built.items()}, archive)
         images[target] = read_image(archive)
     return images
 
@@ -157,7 +170,7 @@ def image_root(directory, built):
     """The image's files, laid out."""
     root = directory / "root"
     with tarfile.open(directory / "anchord.tar") as archive:
-        manifest, = json.load(archive.extractfile("manifest.json"))
+        manifest = manifest_of(archive, is_holder=False)
         with tarfile.open(fileobj=archive.extractfile(manifest["Layers"][0])) as layer:
             layer.extractall(root)
     return root
@@ -224,3 +237,15 @@ def test_libcurl_is_the_small_one(built):
     names = {pathlib.PurePath(path).name for path in built["anchord"].files}
     assert {"libcurl.so.4", "libmbedtls.so.14"} <= names
     assert not {name for name in names if name.startswith(("libcrypto.so", "libssl.so", "libgnutls", "libkrb5"))}
+
+
+def test_keep2_the_holders_image_is_another_one_only_when_the_holder_is(built):
+    """Its version, and the time of its files, stand beside the program; nothing in it names anchord's version or commit."""
+    version, epoch = (CHECKOUT / "workers/hold/version").read_text(encoding="utf-8").split()
+    image, anchord = built["hold"], built["anchord"].config["Labels"]
+    assert image.config["Labels"]["org.opencontainers.image.version"] == version
+    assert image.json["created"] == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(epoch)))
+    assert anchord["org.opencontainers.image.revision"] not in json.dumps(image.json)
+    programs = {path for path, file in image.files.items() if file.mode & 0o111 and file.type == tarfile.REGTYPE}
+    assert programs == {"usr/bin/anchord-hold"} and not [path for path in image.files if ".so" in path]
+    assert {"usr/share/doc/libc6-dev/copyright", "usr/share/doc/anchord/copyright"} <= set(image.files)

@@ -10,9 +10,9 @@ import subprocess
 
 import pytest
 
+from lab.streams import assert_nothing_lost, streaming
 from netadmin_lab import ANCHOR4, ANCHOR6, LAN4, LAN6, ONE4, ONE6, outcome, wait_until
 from newcomers import served_by_a_process
-from streams import assert_nothing_lost, streaming
 from supervision import NO_CAPABILITY, status_of
 from whole_anchor import BACKEND_PORT, STEADY_PORT, WholeAnchor
 
@@ -109,7 +109,8 @@ def tables(anchor):
 def test_keep1_under_a_holder_a_stop_keeps_and_remove_leaves_it_closed(anchor):
     anchor.start()
     wait_until(anchor.serves_steady, "the service")
-    with streaming(anchor.lab.client, STEADY_PORT) as flows:
+    targets = [(protocol, address, STEADY_PORT) for protocol in ("tcp", "udp") for address in (LAN4, LAN6)]
+    with streaming(anchor.lab.client.entered(), targets) as flows:
         assert anchor.process.stop()[0] == 0
         assert tables(anchor) == ["ip anchord_v4", "ip6 anchord_v6"]
         anchor.start(ANCHORD_ON_STOP="remove")

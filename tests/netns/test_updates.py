@@ -6,13 +6,14 @@ import re
 
 import pytest
 
-from netadmin_lab import LAN4, outcome
+from lab.streams import assert_nothing_lost, streaming
+from netadmin_lab import LAN4, LAN6, outcome
 from newcomers import served_by_a_process
-from streams import assert_nothing_lost, streaming
 from supervision import wait_until
 from whole_anchor import BACKEND_PORT, STEADY_PORT, WholeAnchor
 
 UPDATES = 3
+TARGETS = [(protocol, address, STEADY_PORT) for protocol in ("tcp", "udp") for address in (LAN4, LAN6)]
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_keep1_a_stop_with_keep_and_a_start_lose_nothing(anchor):
     """Tables, routes and addresses stay as they are; not a byte and not a datagram is lost."""
     anchor.start(ANCHORD_ON_STOP="keep")
     wait_until(anchor.serves_steady, 10)
-    with streaming(anchor.lab.client, STEADY_PORT) as flows:
+    with streaming(anchor.lab.client.entered(), TARGETS) as flows:
         for _ in range(UPDATES):
             before = anchor.lab.ruleset(), routes(anchor)
             assert anchor.process.stop()[0] == 0
