@@ -94,9 +94,11 @@ struct message_lease_applied {
 struct message_external_link { /* netadmin -> supervisor: the link that a DHCP client may use now, or that there is none
                                 */
     struct message_header header;
-    uint32_t index; /* 0: none, and all below is zero */
+    uint32_t index; /* 0: none, and the next two are zero */
     uint32_t is_running;
     char name[INTERFACE_NAME_SIZE];
+    uint32_t has_links; /* whether the namespace has any besides `lo` (SA-6) */
+    uint32_t reserved;
 };
 
 static_assert(sizeof(struct wire_route) == 44, "wire layout");
@@ -112,4 +114,4 @@ static_assert(sizeof(struct message_lease_event) == 24 + 8 + 32 + 4 + sizeof(str
               "wire layout");
 static_assert(sizeof(struct message_lease) == 24 + 16 + sizeof(struct wire_lease) + 4, "wire layout");
 static_assert(sizeof(struct message_lease_applied) == 24 + 8 + REASON_SIZE, "wire layout");
-static_assert(sizeof(struct message_external_link) == 24 + 8 + INTERFACE_NAME_SIZE, "wire layout");
+static_assert(sizeof(struct message_external_link) == 24 + 16 + INTERFACE_NAME_SIZE, "wire layout");

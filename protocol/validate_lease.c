@@ -173,6 +173,8 @@ const char *check_external_link(const void *message)
 
     if (!text_is_terminated(link->name, sizeof(link->name)))
         return "string not terminated";
+    if (link->has_links > 1)
+        return "external link";
     if (link->index == 0)
         return link->is_running || link->name[0] != '\0' ? "no link with properties" : NULL;
     return link->index > INT32_MAX || link->is_running > 1 || link->name[0] == '\0' ? "external link" : NULL;

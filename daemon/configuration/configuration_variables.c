@@ -101,7 +101,7 @@ static const struct configuration_variable variables[] = {
      .help =
          "an orderly stop: remove (tables, routes, lease) or keep them for a successor (remove; under a holder keep)"},
     {.name = "ANCHORD_AUTOSTART_SIBLINGS",
-     .roles = NETWORK_ANCHOR,
+     .roles = NETWORK_ANCHOR | WRAP_REBINDER,
      .default_value = "true",
      .parse = configuration_parse_boolean,
      .offset = IN(starts_siblings),

@@ -10,6 +10,7 @@
 #include "daemon/role/holder.h"
 #include "daemon/role/keeper_worker.h"
 #include "daemon/role/monitoring.h"
+#include "daemon/role/namespace_watch.h"
 #include "daemon/role/role.h"
 #include "daemon/supervise/users.h"
 
@@ -54,6 +55,7 @@ struct supervisor {
     struct readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
     struct dhcp *dhcp;             /* NULL: another address mode */
+    struct namespace_watch *watch; /* NULL: the namespace is our own */
     enum stop_mode stop_mode;      /* of netadmin, at the end of all */
     bool is_stopping;
     int exit_status;
@@ -214,10 +216,8 @@ static void update_readiness(struct supervisor *supervisor)
 
 /* KEEP-1: what stays serves, as after a crash, and is adopted. Without it the namespace stays closed where it ends with
  * us, or is a holder's. */
-static enum stop_mode choose_stop_mode(const struct configuration *configuration)
+static enum stop_mode choose_stop_mode(const struct configuration *configuration, bool is_held)
 {
-    bool is_held = holder_is_there();
-
     if (configuration->on_stop == ON_STOP_KEEP || (configuration->on_stop == ON_STOP_UNSET && is_held))
         return STOP_KEEP_STATE;
     return is_held || container_home_ends_with_us() ? STOP_LEAVE_CLOSED : STOP_TEAR_DOWN;
@@ -326,6 +326,13 @@ static void take_topology(struct supervisor *supervisor, const struct message_to
         worker_send(supervisor->workers[NETADMIN], &supervisor->topology.header, -1);
 }
 
+static void take_link(struct supervisor *supervisor, const struct message_external_link *link)
+{
+    if (supervisor->watch)
+        namespace_watch_set_links(supervisor->watch, link->has_links);
+    dhcp_take_link(supervisor->dhcp, link);
+}
+
 static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
 {
     struct supervisor *supervisor = userdata;
@@ -342,7 +349,7 @@ static void on_worker_message(struct worker *worker, const struct message_header
         want_keeper(supervisor);
         break;
     case MESSAGE_EXTERNAL_LINK:
-        dhcp_take_link(supervisor->dhcp, (const struct message_external_link *)message);
+        take_link(supervisor, (const struct message_external_link *)message);
         break;
     case MESSAGE_LEASE_APPLIED:
         dhcp_take_answer(supervisor->dhcp, (const struct message_lease_applied *)message);
@@ -371,8 +378,23 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
     return 0;
 }
 
+/* SA-6, of a holder's namespace (KEEP-4). Nothing is removed: the links have gone, and all else goes with them. */
+static void on_namespace_lost(void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+
+    if (supervisor->is_stopping)
+        return;
+    log_warn("the network namespace was lost, its holder has another one now: ending, so that the restart policy joins "
+             "that one; after the holder was recreated: docker compose up -d");
+    supervisor->stop_mode = STOP_KEEP_STATE;
+    begin_stop(supervisor, EXIT_STATUS_NAMESPACE_LOST);
+    continue_stop(supervisor, NULL);
+}
+
 static void release_supervisor(struct supervisor *supervisor)
 {
+    supervisor->watch = namespace_watch_free(supervisor->watch);
     for (size_t i = 0; i < WORKER_COUNT; i++)
         supervisor->workers[i] = worker_free(supervisor->workers[i]);
     control_worker_set_dhcp(supervisor->readiness.control, NULL);
@@ -457,6 +479,7 @@ static int prepare_dhcp(struct supervisor *supervisor)
 int network_anchor_run(const struct configuration *configuration, const struct raw_sockets *raw_sockets,
                        const struct gate_sockets *gate_sockets, int lease_listener)
 {
+    bool is_held = holder_is_there();
     CLEANUP(release_supervisor)
     struct supervisor supervisor = {
         .configuration = configuration,
@@ -464,13 +487,17 @@ int network_anchor_run(const struct configuration *configuration, const struct r
         .gate_sockets = gate_sockets,
         .lease_listener = lease_listener,
         .readiness = {.required = READY_CONDITIONS},
-        .stop_mode = choose_stop_mode(configuration),
+        .stop_mode = choose_stop_mode(configuration, is_held),
     };
     struct role_step step;
     int result = role_event_loop_new(on_stop_signal, &supervisor, &supervisor.event, &step);
 
     if (result == 0)
         result = make_workers(&supervisor, &step);
+    if (result == 0 && is_held) {
+        step = (struct role_step){"watch the namespace", "timer"};
+        result = namespace_watch_new(supervisor.event, on_namespace_lost, &supervisor, &supervisor.watch);
+    }
     if (result < 0)
         return role_cannot_prepare(&step, result);
     supervisor.monitoring = monitoring_new(supervisor.event, configuration, READY_CONDITIONS);

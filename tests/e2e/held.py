@@ -17,7 +17,7 @@ PORT = 25
 
 def mail():
     """One service, for what comes in, goes out and comes back."""
-    return {"smtp": service("smtp", tcp=str(PORT), udp=str(PORT), expose=f"tcp/{PORT},udp/{PORT}")}
+    return {"smtp": service("smtp", tcp=str(PORT), udp=str(PORT), expose=f"tcp/{PORT},udp/{PORT}", restart="unless-stopped")}
 
 
 def put_under_a_holder(project, starter=False):

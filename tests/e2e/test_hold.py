@@ -3,15 +3,18 @@
 One project, in which everything is done to the network-anchor that a person or a restart policy does.
 """
 
+import contextlib
+
 import pytest
 
 from direct import ANCHOR, FAMILIES
 from held import (HOLD, PORT, flows, identity, mail, put_under_a_holder, wait_answering, wait_successor)
-from lab.machine import run, wait_until
+from lab.machine import run
 from lab.streams import assert_nothing_lost
 
 pytestmark = [pytest.mark.every_engine, pytest.mark.not_on("podman", "no pod of its own there")]
 TIMES = 2
+PORTS = range(1, 1025)
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +47,46 @@ def test_keep2_an_update_loses_nothing(lab, held, figure, update):
     figure(f"{update}, {TIMES} times: nothing lost of {sum(entry['sent'] for one in found for entry in one.values())}, "
            f"longest time without an answer {longest * 1000:.0f} ms")
     assert held.container(HOLD) == holder
+
+
+def test_keep4_a_restarted_holder_ends_the_network_anchor_which_joins_the_new_namespace(held):
+    """SA-6: exit 75, and the restart policy does the rest; connections end, since the namespace is another one."""
+    before = identity(held)
+    held.lab.docker("restart", held.container(HOLD))
+    held.wait_record("the network namespace was lost, its holder has another one now", deadline=20)
+    wait_successor(held, before)
+    wait_answering(held)
+
+
+def test_keep4_a_recreated_holder_is_said_and_brought_back_by_up(held):
+    """Docker keeps the old one's ID with the network-anchor, whose namespace is gone: `up -d` makes it anew."""
+    held.compose("up", "--detach", "--force-recreate", "--no-deps", HOLD)
+    held.up()
+    wait_answering(held)
+
+
+def test_keep2_without_a_network_anchor_a_held_namespace_answers_nothing(lab, direct, figure):
+    """Before the first start and after `remove`, to a LAN host that has routes to the inside (WALL-3, NAT-14); with `remove`
+    connections end, which is what the other tests would see if something was lost."""
+    project = put_under_a_holder(direct(mail(), environment={"ANCHORD_ON_STOP": "remove"}))
+    project.up(HOLD, "smtp")
+    inner = [project.inner("smtp", family) for family in FAMILIES]
+    targets = [*project.addresses, *inner]
+    with contextlib.ExitStack() as stack:
+        for subnet, address in zip(project.transit, project.addresses):
+            lab.lanhost2.add_route(subnet, address)
+            stack.callback(lab.lanhost2.delete_route, subnet)
+        def scan():
+            found = {address: lab.lanhost2.scan_tcp(address, PORTS, timeout=0.5) for address in targets}
+            return {address: (one.open | one.refused) for address, one in found.items() if one.open | one.refused}
+        assert scan() == {}
+        project.up()
+        wait_answering(project)
+        assert set(scan()) >= set(project.addresses)  # it was the way there
+        with lab.lanhost1.connect(project.at(4), PORT) as connection:
+            project.compose("stop", ANCHOR)
+            connection.socket.settimeout(0.5)
+            assert not connection.alive()
+        assert scan() == {}
+        tables = project.namespace(HOLD).run(["nft", "list", "tables"]).stdout.splitlines()
+        assert [line for line in tables if "anchord" in line] == ["table ip anchord_skeleton", "table ip6 anchord_skeleton"]

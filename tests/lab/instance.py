@@ -144,6 +144,27 @@ class Lab:
             holder.kill()
             holder.wait()
 
+    def reboot(self):
+        """As after a power cut: every process of the engine and its containers is killed, /run is empty, and the engine is
+        started again. Its links and rules stay, which a machine would have lost."""
+        holder = self.engine.hold_root(self.daemon_pid())
+        try:
+            wait_until(lambda: not self._kill_all_but(holder.pid), engine.STOP_SECONDS, "the end of all processes")
+            self.engine.clear_run(holder)
+        finally:
+            daemon = self.engine.start_in(holder)
+            self._record(engine=self.engine.suite, daemon_pid=daemon.pid)
+            holder.kill()
+            holder.wait()
+
+    def _kill_all_but(self, kept):
+        """Those that still ran."""
+        found = {pid for pid in self.engine.cgroup.processes() if pid != kept and not has_ended(pid)}
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return found
+
     def _start_outside_server(self):
         log_path = self.state / "outside.log"
         ports = ["--tcp", str(OUTSIDE_PORT), "--udp", str(OUTSIDE_PORT)]

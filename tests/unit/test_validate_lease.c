@@ -226,6 +226,8 @@ static const struct rule_case link_rules[] = {
     BREAKS("external link", SET(external_link.index, UINT32_C(1) << 31), SET(external_link.name[0], 'e')),
     BREAKS("external link", SET(external_link.index, 2), SET(external_link.name[0], 'e'),
            SET(external_link.is_running, 2)),
+    PASSES(SET(external_link.has_links, 1)),
+    BREAKS("external link", SET(external_link.has_links, 2)),
     BREAKS("string not terminated", FILL(external_link.name)),
 };
 

@@ -224,6 +224,8 @@ static void judge(struct dependents *dependents, bool has_target)
 {
     enum repair chosen = dependents_choose(dependents, has_target);
 
+    if (chosen == REPAIR_START && !dependents->configuration->starts_siblings)
+        chosen = REPAIR_NONE;
     if (has_target && inspection_is(&dependents->target, dependents->dependent->joined))
         memory_note_target(dependents->entry, dependents->dependent->joined, dependents->target.name);
     dependents->dead_count += chosen != REPAIR_NONE && chosen != REPAIR_UNKNOWN;

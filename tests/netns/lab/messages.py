@@ -235,7 +235,7 @@ def parse_lease_applied(body):
 
 def parse_external_link(body):
     """(name, is running), or None: there is none."""
-    index, is_running, name = struct.unpack("=II16s", body)
+    index, is_running, name, _, _ = struct.unpack("=II16sII", body)
     return (name.rstrip(b"\0").decode(), bool(is_running)) if index else None
 
 

@@ -54,7 +54,7 @@ def topology(macs):
     return network(b"lan", macs[0]) + network(b"transit", macs[1]) + struct.pack("=II", BEHAVIOUR.get("final", 1), 0)
 
 def external_link(name):
-    send(channel, "EXTERNAL_LINK", 0, struct.pack("=II16s", 2 if name else 0, 1 if name else 0, name.encode()))
+    send(channel, "EXTERNAL_LINK", 0, struct.pack("=II16sII", 2 if name else 0, 1 if name else 0, name.encode(), 1, 0))
 
 def apply_lease(generation, body):
     # As netadmin does, but with what iproute2 knows: the leased address beside the bootstrap one.
