@@ -70,6 +70,12 @@ struct sandbox_profile {
     bool may_connect_tcp;
     /* Directory hierarchies that may still be read; NULL-terminated or NULL. */
     const char *const *readable_paths;
+    /*
+     * Read-only openat(2), and setns(2) into network namespaces. Then without Landlock, whatever it would deny: the
+     * kernel lets nobody in a domain of Landlock's look into a process outside of it, which reading /proc/PID/ns is
+     * (security/landlock/task.c, hook_ptrace_access_check).
+     */
+    bool looks_into_processes;
 };
 
 /* A violation kills the process (SIGSYS). Landlock is used when the kernel has it, at its best ABI. */

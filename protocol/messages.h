@@ -13,6 +13,7 @@
 #pragma once
 
 #include "protocol/label_selector.h"
+#include "protocol/messages_attach.h"  // IWYU pragma: export
 #include "protocol/messages_control.h" // IWYU pragma: export
 #include "protocol/messages_gate.h"    // IWYU pragma: export
 #include "protocol/messages_keeper.h"  // IWYU pragma: export
@@ -25,7 +26,7 @@
 
 /* --- supervisor and workers ------------------------------------------------------------------------- */
 
-struct message_ping { /* PING, PONG, whose generation is echoed; KEEPER_WANTED */
+struct message_ping { /* PING, PONG, whose generation is echoed; KEEPER_WANTED, NAMESPACES_COMMIT */
     struct message_header header;
 };
 

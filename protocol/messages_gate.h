@@ -17,9 +17,6 @@ enum gate_client {
     GATE_CLIENT_MAX_,
 };
 
-/* 64 hexadecimal digits; with the NUL and padding to eight bytes. */
-#define CONTAINER_ID_SIZE 72
-
 /*
  * Room for a text of `size_` bytes as libcurl writes it into a query: each may become \u00XX in JSON, whose backslash
  * is three characters then; besides the key and the brackets.

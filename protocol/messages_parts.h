@@ -23,6 +23,7 @@
 #define NAME_SIZE             128 /* names of networks, projects, containers; with the NUL */
 #define INTERFACE_NAME_SIZE   16  /* IFNAMSIZ, linux/if.h */
 #define DOCKER_HOST_SIZE      256
+#define CONTAINER_ID_SIZE     72 /* 64 hexadecimal digits; with the NUL and padding to eight bytes */
 #define REASON_SIZE           160
 #define HOST_NAME_SIZE        254 /* RFC 1035 §2.3.4: 253 characters as text; with the NUL */
 #define GATEWAYS_MAX          16  /* per family and look-up; more are not reported */
@@ -112,7 +113,17 @@ enum message_type {
     MESSAGE_GATE_LISTENER, /* with one descriptor: a listening socket */
     /* supervisor -> way; see messages_way.h */
     MESSAGE_CONFIGURE_WAY,
-    MESSAGE_WAY_SOCKET, /* with one descriptor: an rtnetlink socket of a namespace */
+    MESSAGE_WAY_SOCKET, /* with one descriptor: an rtnetlink socket of a namespace; also namespaces -> way */
+    /* supervisor -> namespaces; see messages_attach.h */
+    MESSAGE_CONFIGURE_NAMESPACES,
+    /* watcher -> namespaces */
+    MESSAGE_NAMESPACE_WANTED,
+    MESSAGE_NAMESPACE_LEFT,    /* the container has ended, or left the scope */
+    MESSAGE_NAMESPACES_COMMIT, /* all that are wanted were named since the LINK: the others are left */
+    /* namespaces -> watcher */
+    MESSAGE_NAMESPACE_ANSWER,
+    /* namespaces -> way */
+    MESSAGE_NAMESPACE_GONE,
     MESSAGE_TYPE_MAX_,
 };
 
@@ -151,6 +162,12 @@ enum message_direction {
     DIRECTION_WAY_TO_SUPERVISOR,
     DIRECTION_WAY_TO_CONTROL,
     DIRECTION_CONTROL_TO_WAY, /* nothing travels here: control only listens */
+    DIRECTION_SUPERVISOR_TO_NAMESPACES,
+    DIRECTION_NAMESPACES_TO_SUPERVISOR,
+    DIRECTION_WATCHER_TO_NAMESPACES,
+    DIRECTION_NAMESPACES_TO_WATCHER,
+    DIRECTION_NAMESPACES_TO_WAY,
+    DIRECTION_WAY_TO_NAMESPACES, /* nothing travels here: way only listens */
     DIRECTION_MAX_,
 };
 

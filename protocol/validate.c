@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/validate_attach.h"
 #include "protocol/validate_control.h"
 #include "protocol/validate_gate.h"
 #include "protocol/validate_keeper.h"
@@ -424,6 +425,22 @@ static const struct message_rule rules[] = {
 
     RULE(WAY_TO_SUPERVISOR, PONG, message_ping, NULL),
     RULE(WAY_TO_SUPERVISOR, READINESS, message_readiness, check_readiness),
+
+    RULE(SUPERVISOR_TO_NAMESPACES, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_NAMESPACES, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_NAMESPACES, CONFIGURE_NAMESPACES, message_configure_namespaces, check_configure_namespaces),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_NAMESPACES, LINK, message_link, check_link_message),
+
+    RULE(NAMESPACES_TO_SUPERVISOR, PONG, message_ping, NULL),
+
+    RULE(WATCHER_TO_NAMESPACES, NAMESPACE_WANTED, message_container, check_namespace_wanted),
+    RULE(WATCHER_TO_NAMESPACES, NAMESPACE_LEFT, message_container, check_namespace_left),
+    RULE(WATCHER_TO_NAMESPACES, NAMESPACES_COMMIT, message_ping, NULL),
+
+    RULE(NAMESPACES_TO_WATCHER, NAMESPACE_ANSWER, message_namespace_answer, check_namespace_answer),
+
+    RULE_WITH_DESCRIPTOR(NAMESPACES_TO_WAY, WAY_SOCKET, message_way_socket, check_way_socket),
+    RULE(NAMESPACES_TO_WAY, NAMESPACE_GONE, message_namespace_gone, check_namespace_gone),
 
     RULE(SUPERVISOR_TO_EXPORTER, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_EXPORTER, STOP, message_stop, check_stop),

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/text.h"
 #include "protocol/messages.h"
 
 #include <stdbool.h>
@@ -12,6 +13,13 @@
 static inline bool is_zero(const uint8_t *bytes, size_t length)
 {
     return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+/* 64 hexadecimal digits as Docker writes them, and zero behind them. */
+static inline bool is_container_id(const char id[CONTAINER_ID_SIZE])
+{
+    return text_is_terminated(id, CONTAINER_ID_SIZE) && strspn(id, "0123456789abcdef") == 64 &&
+           is_zero((const uint8_t *)id + 64, CONTAINER_ID_SIZE - 64);
 }
 
 /* DISC-2: a project, or a selector, which decides alone. Both are terminated. */

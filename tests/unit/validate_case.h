@@ -39,6 +39,10 @@ static union room {
     struct message_gateways gateways;
     struct message_configure_way way;
     struct message_way_socket way_socket;
+    struct message_configure_namespaces namespaces;
+    struct message_container container;
+    struct message_namespace_answer namespace_answer;
+    struct message_namespace_gone namespace_gone;
     struct message_configure_control control;
     struct message_supervision supervision;
     struct message_findings findings;

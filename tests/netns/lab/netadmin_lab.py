@@ -158,19 +158,22 @@ class Service:
 
 
 class Netadmin:
-    """One run of the program and the test's end of its two channels."""
+    """One run of the program and the test's end of its two channels. Other programs with capabilities derive from it."""
+
+    user = NETADMIN_USER
+    capabilities = 1 << CAP_NET_ADMIN
 
     def __init__(self, program, namespace, environment):
         self.supervisor, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.supervisor.settimeout(DEADLINE)
         output, their_output = os.pipe2(os.O_CLOEXEC)
-        self.pid = os.fork()
+        self.pid = self.fork()
         if self.pid == 0:
             try:
                 # By descriptor: the program may lie in a directory that only root may enter.
                 program_descriptor = above(3, os.open(program, os.O_RDONLY | os.O_CLOEXEC))
                 self.become(namespace, above(3, theirs.fileno()), above(3, their_output))
-                os.execve(program_descriptor, ["anchord-netadmin"], environment)
+                os.execve(program_descriptor, [os.path.basename(program)], environment)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -185,29 +188,32 @@ class Netadmin:
         self.reader = threading.Thread(target=self.read_log, args=(output,), daemon=True)
         self.reader.start()
 
-    @staticmethod
-    def become(namespace, channel, output):
-        """In the child: the namespace, the descriptors, the user and the one capability."""
+    def fork(self):
+        return os.fork()
+
+    def become(self, namespace, channel, output):
+        """In the child: the namespace, the descriptors, the user and the capabilities."""
         check(libc.setns(namespace.descriptor, CLONE_NEWNET), "setns")
         for source, target in ((above(3, os.open("/dev/null", os.O_RDWR)), 0), (output, 1), (output, 2), (channel, 3)):
             os.dup2(source, target)
         header = struct.pack("=Ii", 0x20080522, 0)
-        one = 1 << CAP_NET_ADMIN
         held = ctypes.create_string_buffer(24)
         check(libc.capget(header, held), "capget")
         effective, permitted, _, effective_high, permitted_high, _ = struct.unpack("=6I", held.raw)
         # The inheritable set can only grow while the bounding set is not empty.
-        check(libc.capset(header, struct.pack("=6I", effective, permitted, one, effective_high, permitted_high, 0)),
+        check(libc.capset(header, struct.pack("=6I", effective, permitted, self.capabilities, effective_high, permitted_high, 0)),
               "capset inheritable")
         for capability in range(64):
             if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
                 break
         check(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "PR_SET_KEEPCAPS")
         os.setgroups([])
-        os.setresgid(NETADMIN_USER, NETADMIN_USER, NETADMIN_USER)
-        os.setresuid(NETADMIN_USER, NETADMIN_USER, NETADMIN_USER)
-        check(libc.capset(header, struct.pack("=6I", one, one, one, 0, 0, 0)), "capset")
-        check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0), "ambient")
+        os.setresgid(self.user, self.user, self.user)
+        os.setresuid(self.user, self.user, self.user)
+        check(libc.capset(header, struct.pack("=6I", *[self.capabilities] * 3, 0, 0, 0)), "capset")
+        for capability in range(32):
+            if self.capabilities & 1 << capability:
+                check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0), "ambient")
 
     def read_log(self, output):
         with os.fdopen(output, errors="replace") as lines:
@@ -301,7 +307,7 @@ class Netadmin:
             descriptor = os.pidfd_open(self.pid)
             ended, _, _ = select.select([descriptor], [], [], DEADLINE)
             os.close(descriptor)
-            assert ended, "anchord-netadmin did not end"
+            assert ended, f"{type(self).__name__} did not end"
             self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             self.reader.join(DEADLINE)
         return self.status

@@ -1,0 +1,9 @@
+/* Rules of the messages of messages_attach.h; see validate.c. Pure, runs in every process. */
+#pragma once
+
+/* Each returns NULL, or the rule that the message breaks. */
+const char *check_configure_namespaces(const void *message);
+const char *check_namespace_wanted(const void *message);
+const char *check_namespace_left(const void *message);
+const char *check_namespace_answer(const void *message);
+const char *check_namespace_gone(const void *message);

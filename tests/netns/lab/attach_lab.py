@@ -1,0 +1,226 @@
+"""The host half of attach under test: anchord-namespaces and anchord-links, with the test as supervisor, watcher and way.
+
+A *container* is a process in a network namespace and in a control group that Docker would have named. Runs as root; each
+program gets what its supervisor would give it: its own uid, its capabilities as ambient ones and nothing else, an empty
+bounding set, its channel at descriptor 3.
+"""
+
+import contextlib
+import os
+import pathlib
+import secrets
+import socket
+import struct
+import subprocess
+import time
+
+import messages
+from netadmin_lab import CAP_NET_ADMIN, CLONE_NEWNET, DEADLINE, Netadmin, check, libc, wait_until
+
+NAMESPACES_USER = 24953
+CAP_SYS_PTRACE, CAP_SYS_ADMIN = 19, 21
+CLONE_NEWNS, CLONE_NEWPID = 0x20000, 0x20000000
+WAY_REQUESTS, WAY_MONITOR = 1, 2
+CONTAINER_ID_SIZE = 72
+
+
+def new_id():
+    """What Docker would call a container: nobody guesses it."""
+    return secrets.token_hex(32)
+
+
+def cgroup2_directory():
+    for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
+        _, directory, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return pathlib.Path(directory)
+    raise AssertionError("no cgroup2 file system is mounted on this machine")
+
+
+class ControlGroups:
+    """A directory of the cgroup2 tree for the processes that play containers."""
+
+    def __init__(self):
+        self.root = cgroup2_directory() / f"anchord-test-{os.getpid()}-{secrets.token_hex(4)}"
+        self.root.mkdir()
+        self.processes = []
+
+    def start(self, path, namespace):
+        """A process in the control group `path` and in `namespace`; None: in the test's own."""
+        directory = self.root / path
+        directory.mkdir(parents=True, exist_ok=True)
+        command = ["sh", "-c", f'echo $$ >"{directory}/cgroup.procs"; echo; exec sleep infinity']
+
+        def start():
+            return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+        if namespace:
+            with namespace.entered():
+                process = start()
+        else:
+            process = start()
+        assert process.stdout.readline() == b"\n"
+        self.processes.append(process)
+        return process
+
+    def move(self, process, path):
+        directory = self.root / path
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "cgroup.procs").write_text(str(process.pid))
+
+    @staticmethod
+    def end(process):
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    def close(self):
+        for process in self.processes:
+            self.end(process)
+        for directory in sorted((path for path in self.root.rglob("*") if path.is_dir()), reverse=True):
+            directory.rmdir()
+        self.root.rmdir()
+
+
+def younger(start):
+    """A process of `start` that began in a later clock tick than now: start times count those."""
+    tick = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+    wait_until(lambda: int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")) > tick + 1, "the next tick")
+    return start()
+
+
+class HostProcesses:
+    """A PID namespace with a /proc of its own, whose first process is in a network namespace of its own."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(["unshare", "--pid", "--fork", "--mount-proc", "--net", "--kill-child", "sh", "-c",
+                                         "echo; exec sleep infinity"], stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == b"\n"
+        first, = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        self.network, self.processes, self.mounts = (os.open(f"/proc/{first}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+                                                     for kind in ("net", "pid", "mnt"))
+
+    @contextlib.contextmanager
+    def entered(self):
+        """What this thread starts meanwhile belongs to it: processes, and in the network of the first one."""
+        parent = os.getpid()
+        home = [os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("net", "pid")]
+        check(libc.setns(self.network, CLONE_NEWNET), "setns")
+        check(libc.setns(self.processes, CLONE_NEWPID), "setns")
+        try:
+            yield
+        finally:
+            # A fork of this process stays there, and has no way back.
+            for descriptor, kind in zip(home, (CLONE_NEWNET, CLONE_NEWPID) if os.getpid() == parent else ()):
+                check(libc.setns(descriptor, kind), "setns")
+                os.close(descriptor)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        for descriptor in (self.network, self.processes, self.mounts):
+            os.close(descriptor)
+
+
+class Answer:
+    def __init__(self, body):
+        identity, self.inode, self.number, self.error, reason = struct.unpack("=72sQIi160s", body)
+        self.id = identity.rstrip(b"\0").decode()
+        self.reason = reason.rstrip(b"\0").decode()
+
+    def __repr__(self):
+        return f"Answer(inode {self.inode}, number {self.number}, error {self.error}, {self.reason!r})"
+
+
+class NamespacesProcess(Netadmin):
+    """anchord-namespaces, with the test's ends of its channels to watcher and way."""
+
+    user = NAMESPACES_USER
+    capabilities = 1 << CAP_NET_ADMIN | 1 << CAP_SYS_PTRACE | 1 << CAP_SYS_ADMIN
+
+    machine = None  # HostProcesses whose /proc it sees; None: the test's
+
+    def __init__(self, program, namespace):
+        super().__init__(program, namespace, {})
+        self.way = None
+        self.send(messages.message(messages.CONFIGURE_NAMESPACES, struct.pack("=2I", messages.LOG_INFO, 0)))
+        self.link_watcher()
+        self.link_way()
+
+    def fork(self):
+        if not self.machine:
+            return super().fork()
+        with self.machine.entered():
+            return super().fork()
+
+    def become(self, namespace, channel, output):
+        if self.machine:
+            check(libc.setns(self.machine.mounts, CLONE_NEWNS), "setns")
+        super().become(namespace, channel, output)
+
+    def linked(self, peer):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(DEADLINE)
+        self.send(messages.link(peer), [theirs.fileno()])
+        theirs.close()
+        return ours
+
+    def link_watcher(self):
+        if self.watcher:
+            self.watcher.close()
+        self.watcher = self.linked(messages.PEER_WATCHER)
+
+    def link_way(self):
+        if self.way:
+            self.way.close()
+        self.way = self.linked(messages.PEER_WAY)
+
+    @staticmethod
+    def container(kind, identity, pid=0, generation=0):
+        return messages.message(kind, struct.pack("=72s2I", identity.encode(), pid, 0), generation)
+
+    def ask(self, identity, pid=0):
+        self.watcher.send(self.container(messages.NAMESPACE_WANTED, identity, pid, 7))
+        kind, generation, body = self.receive_watcher()
+        assert (kind, generation) == (messages.NAMESPACE_ANSWER, 7)
+        answer = Answer(body)
+        assert answer.id == identity
+        return answer
+
+    def leave(self, identity):
+        self.watcher.send(self.container(messages.NAMESPACE_LEFT, identity))
+
+    def commit(self):
+        self.watcher.send(messages.message(messages.NAMESPACES_COMMIT))
+
+    def receive_way(self):
+        """The next message to way: (kind, number, kind of socket or None, descriptor or None)."""
+        datagram, descriptors, _, _ = socket.recv_fds(self.way, messages.LENGTH_MAX, 4)
+        kind, _, body = messages.split(datagram)
+        number, what = struct.unpack("=2I", body)
+        if kind == messages.NAMESPACE_GONE:
+            return kind, number, None, None
+        descriptor, = descriptors
+        return kind, number, what, descriptor
+
+    def sockets(self, number):
+        """The two sockets of a namespace that was handed out just now."""
+        received = [self.receive_way() for _ in range(2)]
+        assert [message[:3] for message in received] == [(messages.WAY_SOCKET, number, WAY_REQUESTS),
+                                                         (messages.WAY_SOCKET, number, WAY_MONITOR)]
+        return [message[3] for message in received]
+
+    def namespaces_held(self):
+        """Inodes of the network namespaces that it holds a descriptor of."""
+        held = []
+        for path in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
+            target = os.readlink(path)
+            if target.startswith("net:["):
+                held.append(int(target[5:-1]))
+        return sorted(held)
+
+    def close(self):
+        super().close()
+        if self.way:
+            self.way.close()
