@@ -241,6 +241,15 @@ static void await_expiry(struct dhcp_family *family)
     (void)sd_event_source_set_enabled(family->expiry_timer, SD_EVENT_ONESHOT);
 }
 
+/* The server that was asked for a predecessor's lease says no, before anything of ours: netadmin may have adopted its
+ * address, which nobody else would take away before its end (KEEP-1, ADDR-7). */
+static void drop_adopted(struct dhcp_family *family)
+{
+    log_warn("lease lost", LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("address", "a predecessor's"),
+             LOG_TEXT("why", "refused by the server"));
+    dhcp_family_forget_lease(family);
+}
+
 static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
     struct dhcp_family *family = userdata;
@@ -338,6 +347,8 @@ static void lose_lease(struct dhcp_family *family, const struct message_lease_ev
     }
     dhcp_family_count(family, METRIC_ERROR);
     drop_lease(family, is_denied ? "refused by the server" : "taken by another host");
+    if (is_denied && family->lease.header.type != MESSAGE_LEASE)
+        drop_adopted(family);
     if (is_denied)
         dhcp_setbacks_deny(family);
 }

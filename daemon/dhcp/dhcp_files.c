@@ -8,11 +8,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* Compiled into dhcpcd: PID files and control sockets. Its leases go to /var/lib/dhcpcd, which the image has as a link
  * to the directory `dhcpcd` in ours. */
 #define DHCPCD_DIRECTORY "/run/dhcpcd"
+
+/* A volume that somebody mounted, or a unit's StateDirectory: what is there outlives the container, so that a successor
+ * asks for the same lease (KEEP-1, RFC 2131 §3.2). */
+#define STATE_DIRECTORY      "/var/lib/anchord"
+#define KEPT_LEASE_DIRECTORY STATE_DIRECTORY "/dhcpcd"
 
 /*
  * dhcpcd 10 knows how to go on using an address that others claim (RFC 5227 §2.4 c); 9.4.1 does not, would end if this
@@ -50,6 +56,31 @@ static int make_directory(const char *path)
     return S_ISDIR(status.st_mode) && status.st_uid == DHCP_USER ? 0 : -EEXIST;
 }
 
+/* The lease directory, in our own or, by a link, in the one that is kept. */
+static int make_lease_directory(const char *path, const char **ret_path)
+{
+    char target[sizeof(KEPT_LEASE_DIRECTORY)] = "";
+    struct stat status;
+    int result;
+
+    if (stat(STATE_DIRECTORY, &status) < 0 || !S_ISDIR(status.st_mode))
+        return make_directory(path);
+    *ret_path = KEPT_LEASE_DIRECTORY;
+    result = make_directory(KEPT_LEASE_DIRECTORY);
+    if (result < 0)
+        return result;
+    *ret_path = path;
+    if (symlink(KEPT_LEASE_DIRECTORY, path) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return -errno;
+    /* A predecessor's in this container. */
+    return readlink(path, target, sizeof(target)) == sizeof(target) - 1 &&
+                   strncmp(target, KEPT_LEASE_DIRECTORY, sizeof(target) - 1) == 0
+               ? 0
+               : -EEXIST;
+}
+
 static int make_directories(const char **ret_path)
 {
     static char lease_directory[PATH_MAX];
@@ -65,7 +96,7 @@ static int make_directories(const char **ret_path)
         return result;
     *ret_path = lease_directory;
     (void)snprintf(lease_directory, sizeof(lease_directory), "%s/dhcpcd", directory);
-    result = make_directory(lease_directory);
+    result = make_lease_directory(lease_directory, ret_path);
     if (result < 0)
         return result;
     *ret_path = DHCPCD_DIRECTORY;

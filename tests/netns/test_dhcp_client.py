@@ -61,6 +61,50 @@ def test_keep1_a_stop_with_keep_releases_nothing(lab):
     assert (lab.acquired("v4")["address"], lab.acquired("v6")["address"]) == (v4["address"], v6["address"])
 
 
+@pytest.fixture
+def kept(lab):
+    """A lab whose anchors share the volume of /var/lib/anchord, and the first one's lease, which it has kept."""
+    state = lab.scratch / "state"
+    state.mkdir()
+    lab.serve()
+    process = lab.start(ANCHORD_ON_STOP="keep", STATE=str(state))
+    address = lab.acquired("v4")["address"]
+    lab.served(f"DHCPACK(eth0) {address}", 2)
+    assert process.stop()[0] == 0
+    assert {path.name for path in (state / "dhcpcd").iterdir()} >= {"eth0.lease"}
+    lab.kept_address, lab.state = address, str(state)
+    return lab
+
+
+def test_keep1_a_successor_in_another_container_asks_for_the_same_lease(kept):
+    """RFC 2131 §3.2: by the lease file in the volume, a REQUEST without a DISCOVER."""
+    discovered = kept.server_log().count("DHCPDISCOVER")
+    process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state)
+    assert kept.acquired("v4")["address"] == kept.kept_address
+    assert process.find(msg="lease event", family="v4", reason="REBOOT")
+    assert kept.server_log().count("DHCPDISCOVER") == discovered
+
+
+def test_keep1_a_refusal_after_an_update_takes_a_predecessors_address_away(kept):
+    """ADDR-7: netadmin has adopted it, and is told that there is none, before the new one."""
+    kept.serve(range4="10.77.0.200,10.77.0.219")
+    process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state)
+    address = kept.acquired("v4")["address"]
+    assert address != kept.kept_address
+    assert process.find(msg="lease lost", family="v4", why="refused by the server")
+    assert kept.leases_told("v4")[0] is None and kept.leases_told("v4")[-1] == address
+
+
+def test_keep1_a_silent_server_after_an_update_takes_nothing_away(kept):
+    """netadmin has adopted the address with the lifetime that the kernel counts; it hears of no lease, so that stays."""
+    kept.end_server()
+    process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state)
+    process.wait_for(msg="lease event", family="v4", reason="EXPIRE")
+    assert kept.leases_told("v4") == []
+    kept.serve()
+    assert kept.acquired("v4", timeout=80)["address"] == kept.kept_address
+
+
 def pools6(*prefixes):
     """dnsmasq's options for an address of each prefix in one IA_NA, besides the one of the lab's own range."""
     return [f"--dhcp-range={prefix}1:0,{prefix}1:ffff,64,120" for prefix in prefixes]

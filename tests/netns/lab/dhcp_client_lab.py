@@ -25,6 +25,10 @@ sed /^dhcpcd:/d /etc/passwd > /run/passwd
 mount --bind /run/passwd /etc/passwd
 mount -t tmpfs -o mode=755 tmpfs /var/lib
 ln -s /run/anchord/dhcpcd /var/lib/dhcpcd
+if [ -n "$STATE" ]; then
+    mkdir /var/lib/anchord
+    mount --bind "$STATE" /var/lib/anchord
+fi
 if [ -n "$REPLACED_BY" ]; then
     mount --bind "$REPLACED_BY" /usr/sbin/dhcpcd
 fi
@@ -133,7 +137,7 @@ class DhcpLab:
                 "-c", PREPARE, "prepare")
         if without:
             wrap = (*wrap, "setpriv", f"--bounding-set={without}")
-        variables = {"ANCHORD_ADDRESS_MODE": "dhcp-refresh", "ANCHORD_DHCP_ARP_PROBE": "false",
+        variables = {"STATE": "", "ANCHORD_ADDRESS_MODE": "dhcp-refresh", "ANCHORD_DHCP_ARP_PROBE": "false",
                      "ANCHORD_LOG_LEVEL": "DEBUG", "RUNTIME_DIRECTORY": None, "REPLACED_BY": replaced_by or self.supervision.dhcpcd or "",
                      **environment}
         self.process = self.supervision.start(program, wrap=wrap, **variables)
