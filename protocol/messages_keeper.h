@@ -21,6 +21,8 @@ struct message_configure_keeper {
     uint32_t starts_siblings;                 /* 0 or 1; of a network-anchor: LIFE-1 */
     uint32_t repairs_dependents;              /* 0 or 1; of a network-anchor: LIFE-3 */
     uint32_t managed_count;                   /* so many MANAGED_TARGET follow; of a network-anchor: LIFE-2 */
+    uint32_t is_held; /* 0 or 1; of a network-anchor: its network namespace is a holder's (ADDR-10) */
+    uint32_t reserved;
     struct {
         char network[NAME_SIZE];            /* that belongs to somebody else, and changes its ID */
         char target[NAME_SIZE];             /* the follower: a service of `project`, else a container's name */
@@ -32,7 +34,7 @@ struct message_configure_keeper {
 };
 
 static_assert(sizeof(struct message_configure_keeper) ==
-                  24 + 2 * DOCKER_HOST_SIZE + 128 + LABEL_SELECTOR_SIZE + 32 + 2 * 128 + 16,
+                  24 + 2 * DOCKER_HOST_SIZE + 128 + LABEL_SELECTOR_SIZE + 40 + 2 * 128 + 16,
               "wire layout");
 
 /* More of them are refused at the start. */

@@ -57,6 +57,8 @@ const char *check_configure_keeper(const void *message)
         return "starts_siblings";
     if (configuration->repairs_dependents > 1)
         return "repairs_dependents";
+    if (configuration->is_held > 1)
+        return "is_held";
     if (configuration->managed_count > MANAGED_TARGETS_MAX)
         return "managed_count";
     if (configuration->role != ANCHOR_ROLE_NETWORK && configuration->managed_count > 0)

@@ -54,7 +54,7 @@ static void send_managed_target(struct worker *keeper, const struct managed_targ
 }
 
 void keeper_worker_configure(struct worker *keeper, const struct configuration *configuration,
-                             const struct gate_sockets *gate_sockets, bool is_successor)
+                             const struct gate_sockets *gate_sockets, bool is_successor, bool is_held)
 {
     bool is_wrap = configuration->role == ROLE_WRAP_REBINDER;
     struct message_configure_keeper message = {
@@ -69,6 +69,7 @@ void keeper_worker_configure(struct worker *keeper, const struct configuration *
         .starts_siblings = configuration->starts_siblings,
         .repairs_dependents = configuration->repairs_dependents,
         .managed_count = (uint32_t)configuration->managed_count,
+        .is_held = is_held,
     };
 
     gate_worker_write_asked_at(configuration, gate_sockets, GATE_SOCKET_KEEPER, message.asked_at);

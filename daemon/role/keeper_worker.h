@@ -12,7 +12,7 @@ struct worker_definition keeper_worker_definition(const struct configuration *co
 
 /*
  * CONFIGURE_KEEPER, the first message of its life. `is_successor`: one of this supervisor's ran before it, and may have
- * left something half-done.
+ * left something half-done. `is_held`: the network namespace is a holder's (holder.h).
  */
 void keeper_worker_configure(struct worker *keeper, const struct configuration *configuration,
-                             const struct gate_sockets *gate_sockets, bool is_successor);
+                             const struct gate_sockets *gate_sockets, bool is_successor, bool is_held);

@@ -192,7 +192,8 @@ static void on_worker_started(struct worker *worker, void *userdata)
         start_behind_gate(supervisor);
         break;
     case KEEPER:
-        keeper_worker_configure(worker, supervisor->configuration, supervisor->gate_sockets, supervisor->had_keeper);
+        keeper_worker_configure(worker, supervisor->configuration, supervisor->gate_sockets, supervisor->had_keeper,
+                                supervisor->watch);
         supervisor->had_keeper = true;
         break;
     case WORKER_COUNT:

@@ -39,7 +39,7 @@ static void on_keeper_started(struct worker *keeper, void *userdata)
 {
     struct rebinder *rebinder = userdata;
 
-    keeper_worker_configure(keeper, rebinder->configuration, rebinder->gate_sockets, rebinder->had_keeper);
+    keeper_worker_configure(keeper, rebinder->configuration, rebinder->gate_sockets, rebinder->had_keeper, false);
     rebinder->had_keeper = true;
     control_worker_on_started(rebinder->readiness.control, keeper);
 }

@@ -104,6 +104,34 @@ def test_life2_one_is_made_for_a_target_that_runs(lab):
     assert lab.runs_in(NAME, TARGET)
 
 
+def put_under_a_holder(lab):
+    """What has the endpoint is a holder, and the network-anchor lives in its namespace."""
+    lab.engine.records[lab.own]["Config"]["Image"] = "mine:7"
+    lab.engine.records[lab.own]["Image"] = lab.engine.images["mine:7"]
+    anchor = lab.engine.add("mail-anchor-2", joined=lab.own)
+    lab.engine.records[anchor]["Config"]["Image"], lab.engine.records[anchor]["Image"] = "anchord:2", OURS
+
+
+def test_addr10_under_a_holder_the_image_is_ours_and_the_address_the_holders(lab):
+    put_under_a_holder(lab)
+    lab.engine.add("gone", joined=lab.own, running=False)
+    lab.engine.add(TARGET, project="")
+    keeper = lab.start_managed(is_held=True)
+    keeper.log(MADE)
+    made = lab.engine.named(NAME)
+    assert made["Config"]["Image"] == "anchord:2" and f"ANCHORD_GATEWAY_IP={ADDRESS}" in made["Config"]["Env"]
+
+
+def test_addr10_a_second_guest_of_the_holder_is_said(lab):
+    put_under_a_holder(lab)
+    lab.engine.add("another", joined=lab.own)
+    lab.engine.add(TARGET, project="")
+    keeper = lab.start_managed(is_held=True, poll=0.2)
+    said = keeper.log("managed service-anchor: our own container, whose image and address it is to have, is not found")
+    assert "several containers live in the holder's network namespace" in str(said)
+    assert not lab.engine.find(NAME)
+
+
 def test_life2_one_is_made_when_its_target_starts(lab):
     """Not before; a target that is not there, and one that does not run."""
     keeper = lab.start_managed(poll=0.2)

@@ -38,6 +38,8 @@ static const struct rule_case keeper_rules[] = {
     BREAKS("is_successor", SET(keeper.is_successor, 2)),
     BREAKS("starts_siblings", SET(keeper.starts_siblings, 2)),
     BREAKS("repairs_dependents", SET(keeper.repairs_dependents, 2)),
+    PASSES(SET(keeper.is_held, 1)),
+    BREAKS("is_held", SET(keeper.is_held, 2)),
     BREAKS("log level", SET(keeper.log_level, LOG_LEVEL_MAX_)),
     PASSES(SET(keeper.log_level, LOG_LEVEL_MAX_ - 1)),
     BREAKS("managed targets of a rebinder", SET(keeper.managed_count, 1)),

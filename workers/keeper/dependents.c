@@ -535,6 +535,7 @@ int dependents_new(sd_event *event, struct session *session, const struct messag
     dependents->configuration = configuration;
     dependents->session = session;
     dependents->own_search.session = session;
+    dependents->own_search.is_held = dependents->configuration->is_held == 1;
     dependents->managed_set = managed;
     dependents->resumes_at_once = configuration->is_successor == 1;
     result = make_look(dependents, event);

@@ -55,7 +55,7 @@ static void on_container(void *userdata, const struct docker_container *containe
 
         if (!mac_address_equal(&endpoint->mac, &search->mac))
             continue;
-        memcpy(search->id, container->id, sizeof(search->id));
+        memcpy(search->endpoint_id, container->id, sizeof(search->endpoint_id));
         search->found.address4 = endpoint->address4;
         search->found.address6 = endpoint->address6;
     }
@@ -68,20 +68,62 @@ static void on_odd_container(void *userdata, const char *id, const char *name, c
               LOG_ERROR_TEXT(reason));
 }
 
-static void on_listed(void *userdata, int error, const char *text)
+static void inspect(struct own_anchor_search *search)
+{
+    session_check_sent(search->session, docker_client_inspect_whole(session_client(search->session), search->id,
+                                                                    &search->container.document, on_inspected, search));
+}
+
+static void on_guest(void *userdata, const struct docker_container *container)
+{
+    struct own_anchor_search *search = userdata;
+
+    if (!container->is_running || strcmp(container->joined_id, search->endpoint_id) != 0)
+        return;
+    search->is_ambiguous = search->id[0] != '\0';
+    memcpy(search->id, container->id, sizeof(search->id));
+}
+
+static void on_guests_listed(void *userdata, int error, const char *text)
 {
     struct own_anchor_search *search = userdata;
 
     if (error < 0)
         session_fail(search->session, text);
+    else if (search->is_ambiguous)
+        fail(search, "several containers live in the holder's network namespace");
     else if (search->id[0] == '\0')
-        fail(search, "no container on the shared network has our MAC address");
-    else if (search->found.address4.family == IP_FAMILY_NONE && search->found.address6.family == IP_FAMILY_NONE)
-        fail(search, "we have no address on the shared network");
+        fail(search, "no running container lives in the holder's network namespace");
     else
-        session_check_sent(search->session,
-                           docker_client_inspect_whole(session_client(search->session), search->id,
-                                                       &search->container.document, on_inspected, search));
+        inspect(search);
+}
+
+static void list_guests(struct own_anchor_search *search)
+{
+    static const struct docker_label_names no_labels = {0};
+    static const struct docker_container_query everybody = {0};
+    const struct docker_container_handlers handlers = {on_guest, on_odd_container, on_guests_listed, search};
+
+    session_check_sent(search->session,
+                       docker_client_list(session_client(search->session), &everybody, &no_labels, &handlers));
+}
+
+static void on_listed(void *userdata, int error, const char *text)
+{
+    struct own_anchor_search *search = userdata;
+
+    if (error < 0) {
+        session_fail(search->session, text);
+    } else if (search->endpoint_id[0] == '\0') {
+        fail(search, "no container on the shared network has our MAC address");
+    } else if (search->found.address4.family == IP_FAMILY_NONE && search->found.address6.family == IP_FAMILY_NONE) {
+        fail(search, "we have no address on the shared network");
+    } else if (search->is_held) {
+        list_guests(search);
+    } else {
+        memcpy(search->id, search->endpoint_id, sizeof(search->id));
+        inspect(search);
+    }
 }
 
 void own_anchor_ask(struct own_anchor_search *search, own_anchor_handler on_done, void *userdata)
@@ -100,6 +142,7 @@ void own_anchor_ask(struct own_anchor_search *search, own_anchor_handler on_done
 void own_anchor_release(struct own_anchor_search *search)
 {
     inspection_release(&search->container);
-    search->id[0] = '\0';
+    search->endpoint_id[0] = search->id[0] = '\0';
+    search->is_ambiguous = false;
     search->found = (struct own_anchor){0};
 }

@@ -3,7 +3,9 @@
  * shared network, which are what a managed service-anchor gets when nothing else is configured (LIFE-2).
  *
  * The topology that the supervisor pinned tells the network and the endpoint's MAC; the host name proves nothing
- * (ADDR-10). Called by the repairs, one question at a time. Runs without any privilege.
+ * (ADDR-10). Under a holder those are the holder's, and we are the one running container that lives in its namespace:
+ * the addresses are of the one, the image is of the other. Called by the repairs, one question at a time. Runs without
+ * any privilege.
  */
 #pragma once
 
@@ -24,11 +26,14 @@ typedef void (*own_anchor_handler)(void *userdata, const struct own_anchor *anch
 
 struct own_anchor_search {
     struct session *session;
+    bool is_held;            /* the endpoint is a holder's */
     char network[NAME_SIZE]; /* the shared one; empty: no topology is known yet */
     struct mac_address mac;  /* of the own endpoint on it */
     own_anchor_handler on_done;
     void *userdata;
-    char id[DOCKER_ID_SIZE]; /* found so far; empty: not */
+    char endpoint_id[DOCKER_ID_SIZE]; /* of the container with that endpoint; empty: not found */
+    char id[DOCKER_ID_SIZE];          /* ours; empty: not found */
+    bool is_ambiguous;                /* several live in the holder's namespace */
     struct own_anchor found;
     struct inspection container;
 };

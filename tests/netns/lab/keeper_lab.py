@@ -21,13 +21,13 @@ ROLE_NETWORK_ANCHOR, ROLE_EXTERNAL_REBINDER, ROLE_WRAP_REBINDER = 1, 3, 4
 
 def configure_keeper(docker_host, project="mail", poll=30.0, stop_timeout=1.0, successor=False,
                      role=ROLE_WRAP_REBINDER, selector="", starts_siblings=False, log_level=messages.LOG_DEBUG,
-                     follow=None, repairs_dependents=False, managed_count=0, gate=None):
+                     follow=None, repairs_dependents=False, managed_count=0, gate=None, is_held=False):
     """`follow`: (network, target, restarts, backoff, steady, limit) of an external-rebinder, times in seconds. `gate`: where
     the gate is asked, which lets nothing through by name."""
     network, target, restarts, *times = follow or ("", "", False, 0, 0, 0)
-    body = struct.pack("=256s256s128s1024s8I128s128s4I", docker_host.encode(), (gate or docker_host).encode(),
+    body = struct.pack("=256s256s128s1024s10I128s128s4I", docker_host.encode(), (gate or docker_host).encode(),
                        project.encode(), selector.encode(), role, int(poll * 1000), int(stop_timeout * 1000), successor, log_level, starts_siblings,
-                       repairs_dependents, managed_count, network.encode(), target.encode(), restarts, *(int(seconds * 1000) for seconds in times))
+                       repairs_dependents, managed_count, is_held, 0, network.encode(), target.encode(), restarts, *(int(seconds * 1000) for seconds in times))
     return messages.message(messages.CONFIGURE_KEEPER, body)
 
 
