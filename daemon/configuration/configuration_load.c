@@ -39,7 +39,7 @@ static const char *find_in_environment(const char *const environment[], const ch
 }
 
 static struct configuration_value find_value(const struct configuration_variable *variable,
-                                             const char *const environment[])
+                                             const char *const environment[], enum role role)
 {
     const char *text = variable->may_be_empty ? find_even_empty(environment, variable->name) : NULL;
 
@@ -50,7 +50,7 @@ static struct configuration_value find_value(const struct configuration_variable
     text = variable->fallback ? find_in_environment(environment, variable->fallback) : NULL;
     if (text)
         return (struct configuration_value){text, CONFIGURATION_SOURCE_FALLBACK};
-    if (variable->default_value)
+    if (variable->default_value && !(variable->unset_for & 1 << role))
         return (struct configuration_value){variable->default_value, CONFIGURATION_SOURCE_DEFAULT};
     return (struct configuration_value){NULL, CONFIGURATION_SOURCE_UNSET};
 }
@@ -310,7 +310,7 @@ void configuration_load(const char *role_argument, const char *const environment
     configuration_managed_begin(ret);
     ret->log_level = LOG_LEVEL_INFO; /* holds when the variable is wrong: the errors must be seen */
     for (size_t i = 0; i < count; i++) {
-        ret->values[i] = find_value(&variables[i], environment);
+        ret->values[i] = find_value(&variables[i], environment, ret->role); /* the role is the first one */
         if (variables[i].parse == configuration_parse_role && role_argument)
             ret->values[i] = (struct configuration_value){role_argument, CONFIGURATION_SOURCE_ARGUMENT};
         apply_value(ret, &variables[i], &ret->values[i]);

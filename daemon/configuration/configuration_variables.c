@@ -125,10 +125,12 @@ static const struct configuration_variable variables[] = {
      .help = "how often that name is looked up"},
     {.name = "ANCHORD_METRICS_ADDR",
      .default_value = "127.0.0.1:9090",
+     .unset_for = SERVICE_ANCHOR, /* the port is an application's there (USE-6) */
      .parse = configuration_parse_listener,
      .offset = IN(metrics),
      .may_be_empty = true,
-     .help = "where metrics and health are served; :9090 for every address; empty: nowhere"},
+     .help =
+         "where metrics and health are served; :9090 for every address; empty, and in a service-anchor unset: nowhere"},
     {.name = "ANCHORD_LOG_LEVEL",
      .default_value = "INFO",
      .parse = configuration_parse_log_level,

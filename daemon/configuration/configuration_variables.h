@@ -21,6 +21,7 @@ struct configuration_variable {
     configuration_parser parse;
     size_t offset;      /* of the member in struct configuration */
     uint8_t roles;      /* bits 1 << enum role: whom it concerns; 0: everybody */
+    uint8_t unset_for;  /* bits 1 << enum role: for whom the default does not hold */
     bool may_be_empty;  /* an empty value is one, not an unset one (SPEC §10) */
     bool is_numbered;   /* also as NAME_2, NAME_3 … */
     bool is_secret;     /* no value of it is shown to anybody */

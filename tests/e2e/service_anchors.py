@@ -35,10 +35,13 @@ def anchored(name, service):
 
 
 class ServiceAnchors(Direct):
-    def __init__(self, lab, services, **options):
+    def __init__(self, lab, services, *, metrics=False, **options):
+        """metrics: of each service-anchor, too, which it has by itself on no port (USE-6)."""
         made = {}
         for name, service in services.items():
             made |= anchored(name, service) if "transit" in service.get("networks", ()) else {name: service}
+            if metrics and anchor_of(name) in made:
+                made[anchor_of(name)]["environment"]["ANCHORD_METRICS_ADDR"] = "127.0.0.1:9090"
         super().__init__(lab, made, **options)
 
     def _transit(self, lab, name):

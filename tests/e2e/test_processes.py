@@ -19,18 +19,18 @@ SANDBOX = LOOP | {"libseccomp.so.2"}
 TLS = {"libmbedtls.so.14", "libmbedx509.so.1", "libmbedcrypto.so.7"}
 EVERYWHERE = {
     "anchord-control": (24946, 0, 2, SANDBOX),
-    "anchord-exporter": (24947, 0, 2, SANDBOX | {"libmicrohttpd.so.12"}),
     "anchord": (0, None, 2, SANDBOX | {"libyajl.so.2"}),
     "anchord-init": (0, None, 0, LOADER),
 }
 # name: (user, capabilities, seccomp mode, libraries it may map). The walls: no parser and no TLS beside CAP_NET_ADMIN, no
-# netlink beside Docker's answers, nothing that parses beside Docker's socket; nothing of nftables in an application's
-# namespace.
+# netlink beside Docker's answers, nothing that parses beside Docker's socket; nothing of nftables, and no listener (USE-6),
+# in an application's namespace.
 PROCESSES = {
     "network-anchor": EVERYWHERE | {
         "anchord-netadmin": (24942, NET_ADMIN, 2, SANDBOX | {"libmnl.so.0", "libnftnl.so.11"}),
         "anchord-watcher": (24941, 0, 2, SANDBOX | TLS | {"libcurl.so.4", "libyajl.so.2", "libcares.so.2"}),
         "anchord-announcer": (24945, 0, 2, SANDBOX),
+        "anchord-exporter": (24947, 0, 2, SANDBOX | {"libmicrohttpd.so.12"}),
         GATE: (24949, 0, 2, LOADER | {"libseccomp.so.2"}),
     },
     "service-anchor": EVERYWHERE | {

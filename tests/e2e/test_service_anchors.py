@@ -26,7 +26,7 @@ EXPOSED = (("tcp", 25, "smtp"), ("tcp", 80, "web"), ("udp", 443, "web"), ("tcp",
 
 
 def running(request, lab, services, hint):
-    made = ServiceAnchors(lab, services, name=compose.unique_name(hint))
+    made = ServiceAnchors(lab, services, metrics=True, name=compose.unique_name(hint))
     with compose.discarded_afterwards(request, made):
         yield made.ready()
 

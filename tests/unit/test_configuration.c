@@ -98,6 +98,20 @@ static void empty_means_unset(void **state)
     assert_int_equal(value_of("ANCHORD_POLL_INTERVAL")->source, CONFIGURATION_SOURCE_DEFAULT);
 }
 
+/* USE-6: its exporter would take the port from an application in its namespace. */
+static void a_service_anchor_listens_when_it_is_told_to_alone(void **state)
+{
+    (void)state;
+    load("service-anchor", ENVIRONMENT("ANCHORD_GATEWAY_HOSTNAME=anchord"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_false(configuration.metrics.is_enabled);
+    assert_int_equal(value_of("ANCHORD_METRICS_ADDR")->source, CONFIGURATION_SOURCE_UNSET);
+    load("service-anchor", ENVIRONMENT("ANCHORD_METRICS_ADDR=:9090"));
+    assert_true(configuration.metrics.is_enabled);
+    load("wrap-rebinder", ENVIRONMENT("COMPOSE_PROJECT_NAME=mail"));
+    assert_true(configuration.metrics.is_enabled);
+}
+
 static void an_empty_metrics_address_means_nowhere(void **state)
 {
     (void)state;
@@ -488,6 +502,7 @@ int main(void)
         cmocka_unit_test(defaults_hold),
         cmocka_unit_test(environment_is_taken),
         cmocka_unit_test(empty_means_unset),
+        cmocka_unit_test(a_service_anchor_listens_when_it_is_told_to_alone),
         cmocka_unit_test(an_empty_metrics_address_means_nowhere),
         cmocka_unit_test(project_is_required_and_own_one_wins),
         cmocka_unit_test(a_selector_replaces_the_project),
