@@ -47,15 +47,15 @@ def wait_answering(project, deadline=20):
 
 
 @contextlib.contextmanager
-def flows(project, outside):
-    """Inbound, egress and hairpin, TCP and UDP, IPv4 and IPv6, all open; outside: the addresses of a server there. Yields a
-    list of dictionaries, as streaming() does."""
-    def targets(addresses, port):
-        return [(protocol, address, port) for protocol in ("tcp", "udp") for address in addresses]
+def flows(project, outside, outward=("tcp", "udp")):
+    """Inbound, egress and hairpin, TCP and UDP, IPv4 and IPv6, all open; outside: the addresses of a server there, which is
+    asked by the protocols of `outward`. Yields a list of dictionaries, as streaming() does."""
+    def targets(addresses, port, protocols=("tcp", "udp")):
+        return [(protocol, address, port) for protocol in protocols for address in addresses]
     with contextlib.ExitStack() as stack:
         inside = project.namespace("smtp")
         yield [stack.enter_context(streaming(project.client, targets(project.addresses, PORT))),
-               stack.enter_context(streaming(inside, targets(outside, OUTSIDE_PORT))),
+               stack.enter_context(streaming(inside, targets(outside, OUTSIDE_PORT, outward))),
                stack.enter_context(streaming(inside, targets(project.addresses, PORT)))]
 
 

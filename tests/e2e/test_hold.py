@@ -9,12 +9,15 @@ import pytest
 
 from direct import ANCHOR, FAMILIES
 from held import (HOLD, PORT, flows, identity, mail, put_under_a_holder, wait_answering, wait_successor)
-from lab.machine import run
-from lab.streams import assert_nothing_lost
+from lab.dhcp import Dnsmasq
+from lab.machine import CHECKOUT, run, wait_until
+from lab.segment import OUTSIDE_V4
+from lab.streams import assert_nothing_lost, streaming
 
 pytestmark = [pytest.mark.every_engine, pytest.mark.not_on("podman", "no pod of its own there")]
 TIMES = 2
-PORTS = range(1, 1025)
+PORTS = (*range(1, 129), 2375, 8080, 9090)
+EXAMPLE_ADDRESSES = ("10.99.0.10", "fd99::10")  # its defaults
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,43 @@ def test_keep2_an_update_loses_nothing(lab, held, figure, update):
     figure(f"{update}, {TIMES} times: nothing lost of {sum(entry['sent'] for one in found for entry in one.values())}, "
            f"longest time without an answer {longest * 1000:.0f} ms")
     assert held.container(HOLD) == holder
+
+
+@pytest.fixture(scope="module")
+def server(segments):
+    segment = segments()
+    return Dnsmasq(segment, (segment.v4(150), segment.v4(159)), renew=60, rebind=105).start()
+
+
+def test_keep1_a_lease_and_its_flows_outlive_updates(leased, server, figure):
+    """The same lease, nothing released, nothing lost, with a server that answers and with one that is silent; one that refuses
+    it afterwards gives another address (ADDR-7)."""
+    project = put_under_a_holder(leased(mail(), segment=server.segment)).up()
+    address = project.wait_leased(server, deadline=20)
+    wait_answering(project)
+    with flows(project, OUTSIDE_V4[:1], outward=("tcp",)) as found:  # the segment's server there has no UDP
+        before = identity(project)
+        UPDATES["force-recreate"](project)
+        wait_successor(project, before)
+        assert project.wait_lease_record("lease acquired", deadline=15)["address"] == address
+        server.stop()
+        before = identity(project)
+        UPDATES["force-recreate"](project)
+        wait_successor(project, before)
+        wait_until(lambda: [one for one in project.lease_records("lease event") if one["reason"] == "EXPIRE"], 15,
+                   "the client to give up asking for its lease")
+        assert list(project.held(4)) == [address]
+    longest = max(map(assert_nothing_lost, found))
+    figure(f"force-recreate with a lease, once without a server: nothing lost, longest time without an answer "
+           f"{longest * 1000:.0f} ms")
+    assert address not in server.releases()
+    server.forget_leases()
+    server.pool4 = (server.segment.v4(160), server.segment.v4(169))
+    server.start()
+    second = project.wait_leased(server, deadline=75)
+    assert second != address
+    project.wait_only(second)
+    project.wait_answer("tcp", PORT, "smtp")
 
 
 def test_keep4_a_restarted_holder_ends_the_network_anchor_which_joins_the_new_namespace(held):
@@ -90,3 +130,20 @@ def test_keep2_without_a_network_anchor_a_held_namespace_answers_nothing(lab, di
         assert scan() == {}
         tables = project.namespace(HOLD).run(["nft", "list", "tables"]).stdout.splitlines()
         assert [line for line in tables if "anchord" in line] == ["table ip anchord_skeleton", "table ip6 anchord_skeleton"]
+
+
+def test_keep2_the_example_takes_a_new_tag_and_its_holder_stays(lab, project, anchord_image):
+    """compose/example-hold.yaml as shipped: `up -d` with another ANCHORD_IMAGE, under open connections."""
+    environment = {"ANCHORD_IMAGE": anchord_image}
+    example = project(CHECKOUT / "compose" / "example-hold.yaml", name="mail", environment=environment)
+    targets = [(protocol, address, port) for address in EXAMPLE_ADDRESSES for protocol, port in (("tcp", 25), ("udp", 53))]
+    for protocol, address, port in targets:
+        wait_until(lambda t=(protocol, address, port): " " in lab.lanhost1.probe(*t, timeout=0.3), 20, f"{protocol} {address}")
+    before, holder = identity(example), example.container(HOLD)
+    lab.docker("tag", anchord_image, "anchord:next")
+    with streaming(lab.lanhost1, targets) as found:
+        example.environment["ANCHORD_IMAGE"] = "anchord:next"
+        example.up()
+        wait_successor(example, before)
+    assert_nothing_lost(found)
+    assert example.container(HOLD) == holder and example.inspect(ANCHOR)["Config"]["Image"] == "anchord:next"

@@ -78,7 +78,7 @@ class Project:
             self.file = directory / "compose.yaml"
             text = definition if isinstance(definition, str) else json.dumps(definition, indent=1)
             self.file.write_text(text, encoding="utf-8")
-        self._environment = lab.engine.environment() | (environment or {})
+        self.environment = lab.engine.environment() | (environment or {})
 
     # --- the client ---------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ class Project:
         """docker compose … for this project; LabError when it fails, unless check=False."""
         return run([self.lab.engine.paths.client, "compose", "--project-name", self.name,
                     "--file", self.file, *self._overrides, "--progress", "plain", *arguments],
-                   environment=self._environment, **options)
+                   environment=self.environment, **options)
 
     def up(self, *services, **options):
         self.compose("up", "--detach", "--pull", "never", *services, **options)
