@@ -31,11 +31,13 @@ struct dns_question {
     uint8_t family;                    /* enum ip_family; IP_FAMILY_NONE asks for both */
     unsigned int timeout_milliseconds; /* of the first attempt at a server; doubles with each further one */
     unsigned int attempts;             /* per server */
+    struct dns_lookup *beside;         /* shares this one's sockets, times and c-ares's 76 kB; NULL: has its own */
 };
 
 /* Makes a lookup; the question is copied. Returns 0 or a negative errno. */
 int dns_lookup_new(sd_event *event, const struct dns_question *question, dns_lookup_handler handler, void *userdata,
                    struct dns_lookup **ret) __attribute__((warn_unused_result));
+/* What those beside it ask ends with an error when it was asking, too. */
 struct dns_lookup *dns_lookup_free(struct dns_lookup *lookup);
 DEFINE_POINTER_CLEANUP(struct dns_lookup, (void)dns_lookup_free, dns_lookup_freep);
 

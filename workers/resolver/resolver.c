@@ -212,6 +212,7 @@ static enum exit_status configure(struct resolver *resolver, const struct messag
             .timeout_milliseconds =
                 interval < ATTEMPT_TIMEOUT_MAX_MILLISECONDS ? interval : ATTEMPT_TIMEOUT_MAX_MILLISECONDS,
             .attempts = 1,
+            .beside = i > 0 ? resolver->families[0].lookup : NULL,
         };
 
         resolver->families[i].resolver = resolver;
