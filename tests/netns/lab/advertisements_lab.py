@@ -1,5 +1,6 @@
 """Routers that advertise themselves on the lab's LAN: radvd, and the kernel's own acceptance in the anchor."""
 
+import itertools
 import os
 import subprocess
 
@@ -45,6 +46,9 @@ class Machine:
 class Router:
     """A radvd with a link-local address of its own, on the LAN host or in `namespace`: several are several routers."""
 
+    # radvd's helper ends a moment after it, and keeps the lock of its pid file: a successor with the same one ends at once.
+    pid_files = itertools.count()
+
     def __init__(self, lab, scratch, address, preference="medium", lifetime=12, prefix=None,
                  retired_prefix=None, namespace=None, mtu=0, route=None):
         self.lab = lab
@@ -66,7 +70,7 @@ class Router:
             assert self.process.wait(netadmin_lab.DEADLINE) == 0, self.process.stderr.read()
             self.process.stderr.close()
             self.process = subprocess.Popen(["radvd", "--nodaemon", "-C", str(configuration), "-m", "stderr",
-                                             "-p", str(scratch / f"{name}.pid"), "-u", "root"],
+                                             "-p", str(scratch / f"{next(self.pid_files)}.pid"), "-u", "root"],
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         lab.closing.callback(self.kill)
 
