@@ -12,8 +12,12 @@
 /* So long a place in the log stays silent before it is said what was left out there. */
 #define SILENCE (5 * MICROSECONDS_PER_SECOND)
 
-static uint64_t reported_at; /* monotonic microseconds */
+/* Of many events the alarm is not set for each: it comes this much early at most. */
+#define ALARM_AGE MICROSECONDS_PER_SECOND
+
+static uint64_t reported_at; /* monotonic microseconds, as all of these */
 static uint64_t silent_since;
+static uint64_t alarm_set_at; /* 0: it is not set */
 
 static void set_alarm(time_t seconds)
 {
@@ -46,10 +50,16 @@ uint64_t upkeep_before_sleep(void)
         reported_at = now;
     }
     set_alarm(0);
+    alarm_set_at = 0;
     return tell_left_out(now);
 }
 
 void upkeep_before_work(void)
 {
+    uint64_t now = clock_monotonic_microseconds();
+
+    if (alarm_set_at > 0 && now - alarm_set_at < ALARM_AGE)
+        return;
     set_alarm(UPKEEP_WORK_LIMIT);
+    alarm_set_at = now;
 }

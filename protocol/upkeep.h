@@ -16,8 +16,9 @@
 uint64_t upkeep_before_sleep(void);
 
 /*
- * Before each event is served. When that is not over after UPKEEP_WORK_LIMIT seconds, the kernel ends the process by
- * SIGALRM, and the supervisor starts another: so a worker that hangs is replaced although nobody has asked it anything.
+ * Before each event is served. When that is not over after UPKEEP_WORK_LIMIT seconds, one less behind other events
+ * without a sleep between, the kernel ends the process by SIGALRM, and the supervisor starts another: so a worker that
+ * hangs is replaced although nobody has asked it anything.
  */
 void upkeep_before_work(void);
 

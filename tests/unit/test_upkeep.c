@@ -44,6 +44,23 @@ static void work_has_a_limit_and_sleep_has_none(void **state)
     assert_int_equal(seconds_to_alarm(), 0);
 }
 
+/* A busy process does not ask the kernel for each event. */
+static void of_many_events_the_alarm_is_set_once(void **state)
+{
+    const struct itimerval later = {.it_value.tv_sec = UPKEEP_WORK_LIMIT - 1};
+
+    (void)state;
+    (void)upkeep_before_sleep();
+    upkeep_before_work();
+    assert_int_equal(setitimer(ITIMER_REAL, &later, NULL), 0);
+    upkeep_before_work();
+    assert_int_equal(seconds_to_alarm(), UPKEEP_WORK_LIMIT - 1);
+    (void)upkeep_before_sleep();
+    upkeep_before_work();
+    assert_int_equal(seconds_to_alarm(), UPKEEP_WORK_LIMIT);
+    (void)upkeep_before_sleep();
+}
+
 /* The limit itself is long: what is left of it is cut short here. */
 _Noreturn static void hang(void)
 {
@@ -87,6 +104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_has_a_limit_and_sleep_has_none),
+        cmocka_unit_test(of_many_events_the_alarm_is_set_once),
         cmocka_unit_test(who_does_not_come_back_is_ended),
         cmocka_unit_test(what_was_left_out_is_said_in_time),
     };
