@@ -27,6 +27,7 @@ struct transport {
     bool curl_is_initialised;
     struct curl_slist *resolved; /* CURLOPT_RESOLVE */
     sd_event_source *timer;
+    sd_event_source *finisher; /* a call has ended where nobody may be told */
     struct transport_call *calls;
 };
 
@@ -265,6 +266,13 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata)
     return 0;
 }
 
+static int on_finish(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    finish_calls(userdata);
+    return 0;
+}
+
 /* curl tells which sockets it waits for; the event source of each is kept in curl's own table. */
 static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data)
 {
@@ -400,6 +408,22 @@ static char *make_url(const struct docker_host *host, const char *path)
     return length < 0 ? NULL : url;
 }
 
+/*
+ * On its way at once: curl would ask for a timer of no time, and a round of the event loop with it. Whatever ends
+ * meanwhile is told from the event loop, never to who sends.
+ */
+static void begin_call(struct transport *transport)
+{
+    const struct transport_call *call;
+    int running = 0;
+    int count;
+
+    (void)curl_multi_socket_action(transport->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    DL_COUNT(transport->calls, call, count);
+    if (running < count)
+        (void)sd_event_source_set_enabled(transport->finisher, SD_EVENT_ONESHOT);
+}
+
 int transport_send(struct transport *transport, const struct transport_request *request, struct transport_call **ret)
 {
     struct transport_call *call;
@@ -422,6 +446,7 @@ int transport_send(struct transport *transport, const struct transport_request *
         return -ENOMEM;
     }
     *ret = call;
+    begin_call(transport);
     return 0;
 }
 
@@ -443,12 +468,10 @@ int transport_set_addresses(struct transport *transport, const char *addresses)
 
 char *transport_escape(const char *text)
 {
-    CURL *easy = curl_easy_init();
-    char *escaped = easy ? curl_easy_escape(easy, text, 0) : NULL;
+    char *escaped = curl_easy_escape(NULL, text, 0); /* since 7.82 it looks at no handle */
     char *copy = escaped ? strdup(escaped) : NULL;
 
     curl_free(escaped);
-    curl_easy_cleanup(easy);
     return copy;
 }
 
@@ -483,6 +506,10 @@ int transport_new(sd_event *event, const struct docker_host *host, struct transp
     if (result < 0)
         return result;
     result = sd_event_source_set_enabled(transport->timer, SD_EVENT_OFF);
+    if (result == 0)
+        result = sd_event_add_defer(event, &transport->finisher, on_finish, transport);
+    if (result == 0)
+        result = sd_event_source_set_enabled(transport->finisher, SD_EVENT_OFF);
     if (result < 0)
         return result;
     result = initialise_multi(transport);
@@ -506,6 +533,7 @@ struct transport *transport_free(struct transport *transport)
     if (transport->curl_is_initialised)
         curl_global_cleanup();
     sd_event_source_disable_unref(transport->timer);
+    sd_event_source_disable_unref(transport->finisher);
     free(transport);
     return NULL;
 }
