@@ -65,6 +65,10 @@ int mac_address_parse(const char *text, struct mac_address *ret) __attribute__((
 const char *ip_address_format(const struct ip_address *address, char text[IP_ADDRESS_TEXT_SIZE]);
 const char *ip_subnet_format(const struct ip_subnet *subnet, char text[IP_SUBNET_TEXT_SIZE]);
 const char *mac_address_format(const struct mac_address *address, char text[MAC_ADDRESS_TEXT_SIZE]);
+/* The same, in memory that lasts as long as the block around it: for a line of log, say. */
+#define IP_ADDRESS_TEXT(address_)  ip_address_format(address_, (char[IP_ADDRESS_TEXT_SIZE]){0})
+#define IP_SUBNET_TEXT(subnet_)    ip_subnet_format(subnet_, (char[IP_SUBNET_TEXT_SIZE]){0})
+#define MAC_ADDRESS_TEXT(address_) mac_address_format(address_, (char[MAC_ADDRESS_TEXT_SIZE]){0})
 
 /* Orders by family, then bytes: <0, 0, >0 as memcmp. */
 int ip_address_compare(const struct ip_address *a, const struct ip_address *b);

@@ -10,11 +10,14 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/state_sender.h"
 
 #include <string.h>
 #include <sys/random.h>
 
-static_assert(HELD_ADDRESSES_MAX <= HELD_PER_MESSAGE && HELD_ADDRESSES_MAX <= HELD_MAX, "one message takes them all");
+static const struct state_form held_form = {MESSAGE_HELD_BEGIN, MESSAGE_HELD_ITEMS, MESSAGE_HELD_COMMIT,
+                                            HELD_PER_MESSAGE, sizeof(struct wire_held)};
+static_assert(HELD_ADDRESSES_MAX <= HELD_MAX, "the announcer takes them all");
 
 static struct wire_held held_from(const struct network_link *link, const struct ip_address *address)
 {
@@ -48,29 +51,6 @@ static size_t list_link(const struct network_link *link, struct wire_held *ret)
     return count;
 }
 
-static int send_held(struct announcer_peer *peer)
-{
-    uint64_t generation = ++peer->held_generation;
-    struct message_begin begin = {message_header_make(MESSAGE_HELD_BEGIN, sizeof(begin), generation)};
-    struct message_commit commit = {
-        .header = message_header_make(MESSAGE_HELD_COMMIT, sizeof(commit), generation),
-        .item_count = (uint32_t)peer->held_count,
-    };
-    size_t size = peer->held_count * sizeof(peer->held[0]);
-    CLEANUP_FREE struct message_held *items = calloc(1, sizeof(*items) + size);
-    int result;
-
-    if (!items)
-        return -ENOMEM;
-    items->header = message_header_make(MESSAGE_HELD_ITEMS, sizeof(*items) + size, generation);
-    items->item_count = (uint32_t)peer->held_count;
-    memcpy(items->items, peer->held, size);
-    result = channel_send_message(peer->channel, &begin);
-    if (result == 0 && peer->held_count > 0)
-        result = channel_send_message(peer->channel, items);
-    return result < 0 ? result : channel_send_message(peer->channel, &commit);
-}
-
 static void set_probe_timer(struct announcer_peer *peer)
 {
     uint64_t next = gateway_probe_next(&peer->probes);
@@ -95,7 +75,7 @@ void announcer_peer_tell(struct announcer_peer *peer, const struct network_link 
     peer->held_count = count;
     memcpy(peer->held, held, count * sizeof(held[0]));
     if (peer->channel)
-        result = send_held(peer);
+        result = state_sender_send(peer->channel, &held_form, ++peer->held_generation, held, count);
     if (result < 0)
         log_error("cannot tell the announcer what to announce", LOG_ERROR(result));
 }
@@ -108,24 +88,20 @@ void announcer_peer_ask(struct announcer_peer *peer, const struct network_link *
     };
 
     if (peer->channel)
-        (void)channel_send_message(peer->channel, &question); /* without an answer its MAC stays unknown */
+        (void)channel_send_message(peer->channel, &question); /* without an answer we go on */
 }
 
 bool announcer_peer_may_claim(const struct network_link *link, const struct ip_address *address, void *userdata)
 {
     struct announcer_peer *peer = userdata;
     uint64_t now = clock_monotonic_microseconds();
-    struct message_probe question = {
-        .header = message_header_make(MESSAGE_PROBE, sizeof(question), 0),
-        .target = held_from(link, address),
-    };
     enum gateway_verdict verdict;
 
     if (!peer->channel)
         return true;
     verdict = gateway_probe_decide(&peer->probes, address, now);
     if (verdict == GATEWAY_VERDICT_ASK) {
-        (void)channel_send_message(peer->channel, &question); /* without an answer we go on */
+        announcer_peer_ask(peer, link, address);
         gateway_probe_asked(&peer->probes, address, now);
     }
     return verdict == GATEWAY_VERDICT_CLAIM;
@@ -134,14 +110,13 @@ bool announcer_peer_may_claim(const struct network_link *link, const struct ip_a
 static void report_holder(const struct announcer_peer *peer, const struct message_probed *answer)
 {
     struct ip_address address = wire_address_to(&answer->target.address);
-    char address_text[IP_ADDRESS_TEXT_SIZE];
     char mac[MAC_ADDRESS_TEXT_SIZE];
     char said[64];
 
     (void)snprintf(said, sizeof(said), "held by MAC %s", mac_address_format(&answer->holder, mac));
     log_error("gateway address not claimed, somebody else has it; trying again until it is free",
-              LOG_TEXT("address", ip_address_format(&address, address_text)),
-              LOG_TEXT("network", peer->ground->topology.shared.name), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
+              LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("network", peer->ground->topology.shared.name),
+              LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
 }
 
 static void handle_probed(struct announcer_peer *peer, const struct message_probed *answer)

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/text.h"
+#include "protocol/state_sender.h"
 #include "workers/netadmin/address/lease_taking.h"
 #include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/link/neighbours.h"
@@ -342,11 +343,10 @@ static void report_refused_claims(const struct wire_network *shared)
     for (uint32_t i = 0; i < shared->subnet_count; i++) {
         struct ip_address address = wire_address_to(&shared->subnets[i].auxiliary_gateway);
         const char *reason = gateway_claim_check(&shared->subnets[i]);
-        char text[IP_ADDRESS_TEXT_SIZE];
 
         if (reason)
             log_error("auxiliary gateway address refused", LOG_TEXT("network", shared->name),
-                      LOG_TEXT("address", ip_address_format(&address, text)), LOG_ERROR_TEXT(reason));
+                      LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_ERROR_TEXT(reason));
     }
 }
 
@@ -411,38 +411,18 @@ static void wire_link_from(enum address_mode mode, const struct network_link *li
     }
 }
 
-static int send_link_items(const struct network_ground *ground, struct channel *watcher, uint64_t generation,
-                           size_t first, size_t count)
-{
-    CLEANUP_FREE struct message_links *message = NULL;
-    size_t length = sizeof(*message) + count * sizeof(message->items[0]);
-
-    message = calloc(1, length);
-    if (!message)
-        return -ENOMEM;
-    message->header = message_header_make(MESSAGE_LINKS_ITEMS, length, generation);
-    message->item_count = (uint32_t)count;
-    for (size_t i = 0; i < count; i++)
-        wire_link_from(ground->address_mode, &ground->links.links[first + i], &message->items[i]);
-    return channel_send_message(watcher, message);
-}
-
 int network_send_links(const struct network *network, struct channel *watcher, uint64_t generation)
 {
-    struct message_begin begin = {message_header_make(MESSAGE_LINKS_BEGIN, sizeof(begin), generation)};
-    struct message_commit commit = {
-        .header = message_header_make(MESSAGE_LINKS_COMMIT, sizeof(commit), generation),
-        .item_count = (uint32_t)network->ground.links.count,
-    };
-    int result = channel_send_message(watcher, &begin);
+    static const struct state_form form = {MESSAGE_LINKS_BEGIN, MESSAGE_LINKS_ITEMS, MESSAGE_LINKS_COMMIT,
+                                           LINKS_PER_MESSAGE, sizeof(struct wire_link)};
+    const struct link_table *links = &network->ground.links;
+    CLEANUP_FREE struct wire_link *items = calloc(links->count + 1, sizeof(*items));
 
-    for (size_t first = 0; first < network->ground.links.count && result == 0; first += LINKS_PER_MESSAGE) {
-        size_t left = network->ground.links.count - first;
-
-        result = send_link_items(&network->ground, watcher, generation, first,
-                                 left < LINKS_PER_MESSAGE ? left : LINKS_PER_MESSAGE);
-    }
-    return result < 0 ? result : channel_send_message(watcher, &commit);
+    if (!items)
+        return -ENOMEM;
+    for (size_t i = 0; i < links->count; i++)
+        wire_link_from(network->ground.address_mode, &links->links[i], &items[i]);
+    return state_sender_send(watcher, &form, generation, items, links->count);
 }
 
 int network_tear_down(struct network *network)

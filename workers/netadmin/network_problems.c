@@ -31,13 +31,12 @@ static void add_duplicates(const struct duplicates *duplicates, struct problems 
 {
     for (size_t i = 0; i < duplicates->count; i++) {
         const struct duplicate *duplicate = &duplicates->items[i];
-        char text[IP_ADDRESS_TEXT_SIZE];
         char mac[MAC_ADDRESS_TEXT_SIZE] = "not known";
 
         if (!mac_address_is_zero(&duplicate->holder))
             (void)mac_address_format(&duplicate->holder, mac);
         add(problems, "another host on the LAN has %s already (MAC: %s): it is not used here",
-            ip_address_format(&duplicate->address, text), mac);
+            IP_ADDRESS_TEXT(&duplicate->address), mac);
     }
 }
 
@@ -46,30 +45,27 @@ static void add_ignored_routes(const struct router_watch *routers, const struct 
                                struct problems *problems)
 {
     for (size_t i = 0; i < routers->advertised_recent.count; i++) {
-        char text[IP_ADDRESS_TEXT_SIZE];
 
         if (router_watch_ignores_route(external, routers->advertised[i].longest_route))
             add(problems,
                 "router %s advertises routes that are not taken: set "
                 "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128",
-                ip_address_format(&routers->advertised[i].router, text));
+                IP_ADDRESS_TEXT(&routers->advertised[i].router));
     }
 }
 
 static void add_inner(const struct inner_guard *guard, const struct link_address *address, struct problems *problems)
 {
-    char text[IP_SUBNET_TEXT_SIZE];
-    char inner_text[IP_SUBNET_TEXT_SIZE];
     struct ip_subnet lan, inner;
     const struct network_link *link = inner_guard_find_around(guard, &address->address, &inner);
 
     if (link)
         add(problems, "%s from the LAN lies in the inner network %s (%s): it is not used",
-            ip_address_format(&address->address, text), ip_subnet_format(&inner, inner_text), link->name);
+            IP_ADDRESS_TEXT(&address->address), IP_SUBNET_TEXT(&inner), link->name);
     link = inner_guard_find_within(guard, address, &lan, &inner);
     if (link)
         add(problems, "the LAN, %s, contains the inner network %s (%s): those addresses lead inside",
-            ip_subnet_format(&lan, text), ip_subnet_format(&inner, inner_text), link->name);
+            IP_SUBNET_TEXT(&lan), IP_SUBNET_TEXT(&inner), link->name);
 }
 
 void network_problems_list(const struct problem_sources *sources, char ret[NETWORK_PROBLEMS_MAX][REASON_SIZE])

@@ -2,6 +2,7 @@
 #include "workers/watcher/netadmin_peer.h"
 
 #include "common/log.h"
+#include "protocol/state_sender.h"
 
 #include <string.h>
 
@@ -145,46 +146,13 @@ struct netadmin_peer *netadmin_peer_free(struct netadmin_peer *peer)
     return NULL;
 }
 
-static int send_items(struct netadmin_peer *peer, uint64_t generation, const struct wire_exposure *items, size_t count)
-{
-    static union {
-        struct message_exposures message;
-        uint8_t bytes[sizeof(struct message_exposures) + EXPOSURES_PER_MESSAGE * sizeof(struct wire_exposure)];
-    } buffer; /* one thread, never re-entered */
-
-    while (count > 0) {
-        size_t part = count < EXPOSURES_PER_MESSAGE ? count : EXPOSURES_PER_MESSAGE;
-        size_t length = sizeof(buffer.message) + part * sizeof(*items);
-        int result;
-
-        buffer.message.header = message_header_make(MESSAGE_EXPOSURES_ITEMS, length, generation);
-        buffer.message.item_count = (uint32_t)part;
-        memcpy(buffer.message.items, items, part * sizeof(*items));
-        result = channel_send_message(peer->channel, &buffer.message);
-        if (result < 0)
-            return result;
-        items += part;
-        count -= part;
-    }
-    return 0;
-}
-
 int netadmin_peer_send_exposures(struct netadmin_peer *peer, uint64_t generation, const struct wire_exposure *items,
                                  size_t count, uint64_t event_time)
 {
-    const struct message_begin begin = {
-        .header = message_header_make(MESSAGE_EXPOSURES_BEGIN, sizeof(begin), generation),
-    };
-    const struct message_commit commit = {
-        .header = message_header_make(MESSAGE_EXPOSURES_COMMIT, sizeof(commit), generation),
-        .item_count = (uint32_t)count,
-    };
-    int result = channel_send_message(peer->channel, &begin);
+    static const struct state_form form = {MESSAGE_EXPOSURES_BEGIN, MESSAGE_EXPOSURES_ITEMS, MESSAGE_EXPOSURES_COMMIT,
+                                           EXPOSURES_PER_MESSAGE, sizeof(*items)};
+    int result = state_sender_send(peer->channel, &form, generation, items, count);
 
-    if (result == 0)
-        result = send_items(peer, generation, items, count);
-    if (result == 0)
-        result = channel_send_message(peer->channel, &commit);
     if (result < 0)
         return result;
     peer->sent[generation % REMEMBERED_GENERATIONS].generation = generation;

@@ -26,15 +26,13 @@ static void forget(struct duplicates *duplicates, const struct duplicate *duplic
 /* Of more than are remembered the oldest is forgotten: it may be one that no router advertises any more. */
 bool duplicates_note(struct duplicates *duplicates, const struct network_link *link, const struct ip_address *address)
 {
-    char text[IP_ADDRESS_TEXT_SIZE];
-
     if (find(duplicates, address))
         return false;
     if (duplicates->count == LINK_ADDRESSES_MAX)
         forget(duplicates, &duplicates->items[0]);
     duplicates->items[duplicates->count++] = (struct duplicate){.address = *address};
     log_error("another host on the LAN has this address already, it is not used",
-              LOG_TEXT("address", ip_address_format(address, text)), LOG_TEXT("interface", link->name));
+              LOG_TEXT("address", IP_ADDRESS_TEXT(address)), LOG_TEXT("interface", link->name));
     return true;
 }
 
@@ -42,14 +40,12 @@ void duplicates_note_holder(struct duplicates *duplicates, const struct message_
 {
     struct ip_address address = wire_address_to(&answer->target.address);
     struct duplicate *known = find(duplicates, &address);
-    char text[IP_ADDRESS_TEXT_SIZE];
-    char mac[MAC_ADDRESS_TEXT_SIZE];
 
     if (!known || mac_address_is_zero(&answer->holder))
         return;
     known->holder = answer->holder;
-    log_error("the host that has this address", LOG_TEXT("address", ip_address_format(&address, text)),
-              LOG_TEXT("interface", answer->target.name), LOG_TEXT("mac", mac_address_format(&answer->holder, mac)));
+    log_error("the host that has this address", LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
+              LOG_TEXT("interface", answer->target.name), LOG_TEXT("mac", MAC_ADDRESS_TEXT(&answer->holder)));
 }
 
 void duplicates_forget_given_up(struct duplicates *duplicates, const struct known_lease *before,

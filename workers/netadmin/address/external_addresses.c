@@ -266,13 +266,12 @@ static int remove_surplus(struct external_addresses *addresses, size_t family_in
         const struct link_address *address = &plan->surplus[plan->surplus_count - 1];
         struct ip_subnet subnet = {address->address, address->prefix_length};
         struct rtnetlink_request request;
-        char text[IP_SUBNET_TEXT_SIZE];
         int result = address_remove(addresses->ground->rtnetlink, &request, link, address);
 
         if (network_ground_report(addresses->ground, step_of(family_index), &request, result) < 0)
             return result;
         log_info("external address given up", LOG_TEXT("interface", link->name),
-                 LOG_TEXT("address", ip_subnet_format(&subnet, text)),
+                 LOG_TEXT("address", IP_SUBNET_TEXT(&subnet)),
                  LOG_TEXT("origin", address_is_leased(address) ? "lease" : "Docker"));
         plan->surplus_count--;
     }

@@ -62,21 +62,15 @@ static bool is_news(struct reported_addresses *next, const struct reported_addre
 static void report_refused(const struct link_address *address, const struct network_link *link,
                            const struct ip_subnet *inner)
 {
-    char text[IP_ADDRESS_TEXT_SIZE];
-    char inner_text[IP_SUBNET_TEXT_SIZE];
-
     log_error("address from the LAN refused: it lies in an inner network",
-              LOG_TEXT("address", ip_address_format(&address->address, text)),
-              LOG_TEXT("inner", ip_subnet_format(inner, inner_text)), LOG_TEXT("interface", link->name));
+              LOG_TEXT("address", IP_ADDRESS_TEXT(&address->address)), LOG_TEXT("inner", IP_SUBNET_TEXT(inner)),
+              LOG_TEXT("interface", link->name));
 }
 
 static void report_overlap(const struct ip_subnet *lan, const struct network_link *link, const struct ip_subnet *inner)
 {
-    char text[IP_SUBNET_TEXT_SIZE];
-    char inner_text[IP_SUBNET_TEXT_SIZE];
-
     log_warn("the LAN contains an inner network: its hosts with addresses of that one cannot be reached",
-             LOG_TEXT("lan", ip_subnet_format(lan, text)), LOG_TEXT("inner", ip_subnet_format(inner, inner_text)),
+             LOG_TEXT("lan", IP_SUBNET_TEXT(lan)), LOG_TEXT("inner", IP_SUBNET_TEXT(inner)),
              LOG_TEXT("interface", link->name));
 }
 

@@ -132,14 +132,11 @@ static const struct ip_address *leased_address(const struct external_addresses *
 static const struct network_link *find_reason(const struct inner_guard *guard, const struct ip_address *address,
                                               struct ip_subnet *ret)
 {
-    char text[IP_ADDRESS_TEXT_SIZE];
-    char inner_text[IP_SUBNET_TEXT_SIZE];
     const struct network_link *link = inner_guard_find_around(guard, address, ret);
 
     if (link)
-        log_error("leased address given up: it lies in an inner network",
-                  LOG_TEXT("address", ip_address_format(address, text)),
-                  LOG_TEXT("inner", ip_subnet_format(ret, inner_text)), LOG_TEXT("interface", link->name));
+        log_error("leased address given up: it lies in an inner network", LOG_TEXT("address", IP_ADDRESS_TEXT(address)),
+                  LOG_TEXT("inner", IP_SUBNET_TEXT(ret)), LOG_TEXT("interface", link->name));
     return link;
 }
 

@@ -12,14 +12,13 @@ static struct nlmsghdr *begin(struct rtnetlink_request *request, const char *ope
     struct nlmsghdr *message = rtnetlink_request_message(request);
     struct ip_subnet subnet = {address->address, address->prefix_length};
     size_t length = ip_family_length(address->address.family);
-    char text[IP_SUBNET_TEXT_SIZE];
 
     header->ifa_family = (uint8_t)ip_family_to_kernel(address->address.family);
     header->ifa_prefixlen = address->prefix_length;
     header->ifa_index = link->index;
     mnl_attr_put(message, IFA_LOCAL, length, address->address.bytes);
     mnl_attr_put(message, IFA_ADDRESS, length, address->address.bytes);
-    (void)snprintf(request->object, sizeof(request->object), "%s dev %s", ip_subnet_format(&subnet, text), link->name);
+    (void)snprintf(request->object, sizeof(request->object), "%s dev %s", IP_SUBNET_TEXT(&subnet), link->name);
     return message;
 }
 

@@ -22,13 +22,12 @@ static int forget(struct network_ground *ground, const struct network_link *link
 {
     struct rtnetlink_request request;
     struct ndmsg *header = rtnetlink_request_begin(&request, "delete neighbour", RTM_DELNEIGH, 0, sizeof(*header));
-    char text[IP_ADDRESS_TEXT_SIZE];
     int result;
 
     header->ndm_family = (uint8_t)ip_family_to_kernel(address->family);
     header->ndm_ifindex = (int)link->index;
     mnl_attr_put(rtnetlink_request_message(&request), NDA_DST, ip_family_length(address->family), address->bytes);
-    (void)snprintf(request.object, sizeof(request.object), "%s dev %s", ip_address_format(address, text), link->name);
+    (void)snprintf(request.object, sizeof(request.object), "%s dev %s", IP_ADDRESS_TEXT(address), link->name);
     result = rtnetlink_execute(ground->rtnetlink, &request);
     if (result == -ENOENT) /* nobody has asked for it yet */
         result = 0;

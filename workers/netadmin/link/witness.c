@@ -49,7 +49,6 @@ static void witness_own(struct own_witness *own, const struct network_ground *gr
 {
     struct ip_address named = named_address(ground, family_index);
     bool has_family = false;
-    char text[IP_ADDRESS_TEXT_SIZE];
 
     for (uint32_t i = 0; i < external->address_count && named.family != IP_FAMILY_NONE; i++) {
         const struct link_address *address = &external->addresses[i];
@@ -68,8 +67,7 @@ static void witness_own(struct own_witness *own, const struct network_ground *gr
         return;
     own->has_reported = true;
     log_error("own address refused: the interface does not have it", LOG_TEXT("interface", external->name),
-              LOG_TEXT("address", ip_address_format(&named, text)),
-              LOG_TEXT("network", ground->topology.external.name));
+              LOG_TEXT("address", IP_ADDRESS_TEXT(&named)), LOG_TEXT("network", ground->topology.external.name));
 }
 
 /* --- the shared link's subnets -------------------------------------------------------------------------- */
@@ -99,13 +97,11 @@ static bool is_borne_out(const struct network_link *link, const struct ip_subnet
 static void report_subnet(struct witness *witness, const struct wire_network *named, uint32_t index,
                           const struct network_link *link, const struct ip_subnet *subnet)
 {
-    char text[IP_SUBNET_TEXT_SIZE];
-
     if (witness->has_reported_subnet[index])
         return;
     witness->has_reported_subnet[index] = true;
     log_error("subnet of the shared network refused: the interface has no address in it",
-              LOG_TEXT("interface", link->name), LOG_TEXT("subnet", ip_subnet_format(subnet, text)),
+              LOG_TEXT("interface", link->name), LOG_TEXT("subnet", IP_SUBNET_TEXT(subnet)),
               LOG_TEXT("network", named->name));
 }
 

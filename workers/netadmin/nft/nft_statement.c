@@ -36,82 +36,76 @@ static void set_comment(struct nft_rule *rule, const char *comment)
         nftnl_udata_buf_free(buffer);
 }
 
-/* Appends an expression; NULL after an allocation failed, now or before. */
-static struct nftnl_expr *append(struct nft_rule *rule, const char *name)
+/* What an expression says, in libnftnl's terms: a number, or `length` bytes. Of no type: the end. */
+struct attribute {
+    uint16_t type; /* NFTNL_EXPR_… */
+    uint32_t number;
+    const void *bytes;
+    uint32_t length;
+};
+#define NUMBER(type_, number_)        ((struct attribute){.type = (type_), .number = (uint32_t)(number_)})
+#define BYTES(type_, bytes_, length_) ((struct attribute){.type = (type_), .bytes = (bytes_), .length = (length_)})
+#define TEXT(type_, text_)            BYTES(type_, text_, (uint32_t)strlen(text_) + 1)
+#define APPEND(rule_, name_, ...)     append(rule_, name_, (const struct attribute[]){__VA_ARGS__, {0}})
+
+/* Appends an expression, unless an allocation failed, now or before. */
+static void append(struct nft_rule *rule, const char *name, const struct attribute *attributes)
 {
     struct nftnl_expr *expression;
 
     if (!rule->nftnl)
-        return NULL;
+        return;
     expression = nftnl_expr_alloc(name);
-    if (expression) {
-        nftnl_rule_add_expr(rule->nftnl, expression);
-        return expression;
+    if (!expression) {
+        nft_batch_fail(rule->context->batch, -ENOMEM);
+        nftnl_rule_free(rule->nftnl);
+        rule->nftnl = NULL;
+        return;
     }
-    nft_batch_fail(rule->context->batch, -ENOMEM);
-    nftnl_rule_free(rule->nftnl);
-    rule->nftnl = NULL;
-    return NULL;
+    for (; attributes->type; attributes++) {
+        if (attributes->bytes)
+            (void)nftnl_expr_set(expression, attributes->type, attributes->bytes, attributes->length);
+        else
+            nftnl_expr_set_u32(expression, attributes->type, attributes->number);
+    }
+    nftnl_rule_add_expr(rule->nftnl, expression);
 }
 
 /* --- loads into register 1 and comparisons with it ------------------------------------------------------ */
 
 static void load_meta(struct nft_rule *rule, uint32_t key)
 {
-    struct nftnl_expr *meta = append(rule, "meta");
-
-    if (!meta)
-        return;
-    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_KEY, key);
-    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_DREG, NFT_REG_1);
+    APPEND(rule, "meta", NUMBER(NFTNL_EXPR_META_KEY, key), NUMBER(NFTNL_EXPR_META_DREG, NFT_REG_1));
 }
 
 static void load_payload(struct nft_rule *rule, uint32_t base, uint32_t offset, uint32_t length)
 {
-    struct nftnl_expr *payload = append(rule, "payload");
-
-    if (!payload)
-        return;
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, base);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, length);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+    APPEND(rule, "payload", NUMBER(NFTNL_EXPR_PAYLOAD_BASE, base), NUMBER(NFTNL_EXPR_PAYLOAD_OFFSET, offset),
+           NUMBER(NFTNL_EXPR_PAYLOAD_LEN, length), NUMBER(NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1));
 }
 
-static struct nftnl_expr *load_conntrack(struct nft_rule *rule, uint32_t key)
+static void load_conntrack(struct nft_rule *rule, uint32_t key)
 {
-    struct nftnl_expr *conntrack = append(rule, "ct");
+    APPEND(rule, "ct", NUMBER(NFTNL_EXPR_CT_KEY, key), NUMBER(NFTNL_EXPR_CT_DREG, NFT_REG_1));
+}
 
-    if (!conntrack)
-        return NULL;
-    nftnl_expr_set_u32(conntrack, NFTNL_EXPR_CT_KEY, key);
-    nftnl_expr_set_u32(conntrack, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-    return conntrack;
+static void load_immediate(struct nft_rule *rule, const void *data, uint32_t length)
+{
+    APPEND(rule, "immediate", NUMBER(NFTNL_EXPR_IMM_DREG, NFT_REG_1), BYTES(NFTNL_EXPR_IMM_DATA, data, length));
 }
 
 static void compare(struct nft_rule *rule, uint32_t operation, const void *data, uint32_t length)
 {
-    struct nftnl_expr *comparison = append(rule, "cmp");
-
-    if (!comparison)
-        return;
-    nftnl_expr_set_u32(comparison, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
-    nftnl_expr_set_u32(comparison, NFTNL_EXPR_CMP_OP, operation);
-    (void)nftnl_expr_set(comparison, NFTNL_EXPR_CMP_DATA, data, length);
+    APPEND(rule, "cmp", NUMBER(NFTNL_EXPR_CMP_SREG, NFT_REG_1), NUMBER(NFTNL_EXPR_CMP_OP, operation),
+           BYTES(NFTNL_EXPR_CMP_DATA, data, length));
 }
 
 /* register 1 = (register 1 & mask) ^ change */
 static void mask_bits(struct nft_rule *rule, const void *mask, const void *change, uint32_t length)
 {
-    struct nftnl_expr *bitwise = append(rule, "bitwise");
-
-    if (!bitwise)
-        return;
-    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_LEN, length);
-    (void)nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_MASK, mask, length);
-    (void)nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, change, length);
+    APPEND(rule, "bitwise", NUMBER(NFTNL_EXPR_BITWISE_SREG, NFT_REG_1), NUMBER(NFTNL_EXPR_BITWISE_DREG, NFT_REG_1),
+           NUMBER(NFTNL_EXPR_BITWISE_LEN, length), BYTES(NFTNL_EXPR_BITWISE_MASK, mask, length),
+           BYTES(NFTNL_EXPR_BITWISE_XOR, change, length));
 }
 
 static void any_bit_of(struct nft_rule *rule, uint32_t bits)
@@ -122,26 +116,11 @@ static void any_bit_of(struct nft_rule *rule, uint32_t bits)
     compare(rule, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
-static struct nftnl_expr *look_up(struct nft_rule *rule, enum nft_set_index set)
+static void is_in_external(struct nft_rule *rule)
 {
-    struct nftnl_expr *lookup = append(rule, "lookup");
-
-    if (!lookup)
-        return NULL;
-    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
-    (void)nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, nft_set_names[set]);
-    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, (uint32_t)set + 1);
-    return lookup;
-}
-
-static void load_immediate(struct nft_rule *rule, const void *data, uint32_t length)
-{
-    struct nftnl_expr *immediate = append(rule, "immediate");
-
-    if (!immediate)
-        return;
-    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
-    (void)nftnl_expr_set(immediate, NFTNL_EXPR_IMM_DATA, data, length);
+    APPEND(rule, "lookup", NUMBER(NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1),
+           TEXT(NFTNL_EXPR_LOOKUP_SET, nft_set_names[NFT_SET_EXTERNAL]),
+           NUMBER(NFTNL_EXPR_LOOKUP_SET_ID, NFT_SET_EXTERNAL + 1));
 }
 
 /* --- matches ------------------------------------------------------------------------------------------- */
@@ -197,18 +176,18 @@ void nft_statement_to_external(struct nft_rule *rule, const struct nft_statement
 
     (void)statement;
     load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, family->destination_offset, family->address_length);
-    (void)look_up(rule, NFT_SET_EXTERNAL);
+    is_in_external(rule);
 }
 
 void nft_statement_originally_to_external(struct nft_rule *rule, const struct nft_statement *statement)
 {
     uint32_t key = rule->context->family->family == IP_FAMILY_4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6;
-    struct nftnl_expr *conntrack = load_conntrack(rule, key);
+    const uint8_t direction = IP_CT_DIR_ORIGINAL;
 
     (void)statement;
-    if (conntrack)
-        nftnl_expr_set_u8(conntrack, NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
-    (void)look_up(rule, NFT_SET_EXTERNAL);
+    APPEND(rule, "ct", NUMBER(NFTNL_EXPR_CT_KEY, key), NUMBER(NFTNL_EXPR_CT_DREG, NFT_REG_1),
+           BYTES(NFTNL_EXPR_CT_DIR, &direction, sizeof(direction)));
+    is_in_external(rule);
 }
 
 void nft_statement_ports(struct nft_rule *rule, const struct nft_statement *statement)
@@ -277,13 +256,13 @@ void nft_statement_tcp_flags(struct nft_rule *rule, const struct nft_statement *
 
 void nft_statement_status(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    (void)load_conntrack(rule, NFT_CT_STATUS);
+    load_conntrack(rule, NFT_CT_STATUS);
     any_bit_of(rule, statement->value);
 }
 
 void nft_statement_state(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    (void)load_conntrack(rule, NFT_CT_STATE);
+    load_conntrack(rule, NFT_CT_STATE);
     any_bit_of(rule, statement->value);
 }
 
@@ -292,19 +271,14 @@ void nft_statement_reply(struct nft_rule *rule, const struct nft_statement *stat
     const uint8_t direction = IP_CT_DIR_REPLY;
 
     (void)statement;
-    (void)load_conntrack(rule, NFT_CT_DIRECTION);
+    load_conntrack(rule, NFT_CT_DIRECTION);
     compare(rule, NFT_CMP_EQ, &direction, sizeof(direction));
 }
 
 void nft_statement_address_type(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    struct nftnl_expr *fib = append(rule, "fib");
-
-    if (fib) {
-        nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, statement->value);
-        nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-        nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
-    }
+    APPEND(rule, "fib", NUMBER(NFTNL_EXPR_FIB_FLAGS, statement->value),
+           NUMBER(NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE), NUMBER(NFTNL_EXPR_FIB_DREG, NFT_REG_1));
     compare(rule, NFT_CMP_EQ, &statement->last, sizeof(statement->last));
 }
 
@@ -348,34 +322,19 @@ void nft_statement_from_inner(struct nft_rule *rule, const struct nft_statement 
 
 /* --- statements ---------------------------------------------------------------------------------------- */
 
-/* The address in register 1; returns the expression, or NULL. */
-static struct nftnl_expr *translate(struct nft_rule *rule, uint32_t type)
-{
-    struct nftnl_expr *nat = append(rule, "nat");
-
-    if (!nat)
-        return NULL;
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_TYPE, type);
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FAMILY, rule->context->family->nfproto);
-    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
-    return nat;
-}
-
 void nft_statement_dnat_by_map(struct nft_rule *rule, const struct nft_statement *statement)
 {
+    const struct nft_family *family = rule->context->family;
+    enum nft_set_index map = nft_map_of_protocol(statement->value);
     /* The address takes one 32-bit register in ip, four in ip6; the port stands in the next. */
-    uint32_t port_register = NFT_REG32_00 + rule->context->family->address_length / 4;
-    struct nftnl_expr *lookup;
-    struct nftnl_expr *nat;
+    uint32_t port_register = NFT_REG32_00 + family->address_length / 4;
 
     match_protocol(rule, statement->value == PROTOCOL_INDEX_TCP ? IPPROTO_TCP : IPPROTO_UDP);
     load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, sizeof(uint16_t));
-    lookup = look_up(rule, nft_map_of_protocol(statement->value));
-    if (lookup)
-        nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
-    nat = translate(rule, NFT_NAT_DNAT);
-    if (nat)
-        nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, port_register);
+    APPEND(rule, "lookup", NUMBER(NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1), TEXT(NFTNL_EXPR_LOOKUP_SET, nft_set_names[map]),
+           NUMBER(NFTNL_EXPR_LOOKUP_SET_ID, map + 1), NUMBER(NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1));
+    APPEND(rule, "nat", NUMBER(NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT), NUMBER(NFTNL_EXPR_NAT_FAMILY, family->nfproto),
+           NUMBER(NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1), NUMBER(NFTNL_EXPR_NAT_REG_PROTO_MIN, port_register));
 }
 
 void nft_statement_snat(struct nft_rule *rule, const struct nft_statement *statement)
@@ -386,28 +345,27 @@ void nft_statement_snat(struct nft_rule *rule, const struct nft_statement *state
     if (statement->value == NFT_EGRESS_UNIQUE_LOCAL || !address->family)
         address = &view->egress6_unique_local;
     load_immediate(rule, address->bytes, rule->context->family->address_length);
-    (void)translate(rule, NFT_NAT_SNAT);
+    APPEND(rule, "nat", NUMBER(NFTNL_EXPR_NAT_TYPE, NFT_NAT_SNAT),
+           NUMBER(NFTNL_EXPR_NAT_FAMILY, rule->context->family->nfproto),
+           NUMBER(NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1));
 }
 
 void nft_statement_masquerade(struct nft_rule *rule, const struct nft_statement *statement)
 {
     (void)statement;
-    (void)append(rule, "masq");
+    append(rule, "masq", &(const struct attribute){0});
 }
 
 static void store_payload(struct nft_rule *rule, uint32_t offset, uint32_t length, uint32_t checksum_type)
 {
-    struct nftnl_expr *payload = append(rule, "payload");
+    struct attribute checksum_offset = NUMBER(NFTNL_EXPR_PAYLOAD_CSUM_OFFSET, IPV4_CHECKSUM_OFFSET);
 
-    if (!payload)
-        return;
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, length);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_SREG, NFT_REG_1);
-    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_TYPE, checksum_type);
-    if (checksum_type == NFT_PAYLOAD_CSUM_INET)
-        nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_CSUM_OFFSET, IPV4_CHECKSUM_OFFSET);
+    if (checksum_type != NFT_PAYLOAD_CSUM_INET)
+        checksum_offset.type = 0; /* the end */
+    APPEND(rule, "payload", NUMBER(NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER),
+           NUMBER(NFTNL_EXPR_PAYLOAD_OFFSET, offset), NUMBER(NFTNL_EXPR_PAYLOAD_LEN, length),
+           NUMBER(NFTNL_EXPR_PAYLOAD_SREG, NFT_REG_1), NUMBER(NFTNL_EXPR_PAYLOAD_CSUM_TYPE, checksum_type),
+           checksum_offset);
 }
 
 /* v4: the header checksum sums 16-bit words, so TTL and protocol are rewritten as one word; v6 has none. */
@@ -430,45 +388,30 @@ void nft_statement_set_time_to_live(struct nft_rule *rule, const struct nft_stat
  * kernel only ever lowers the option (nft_exthdr.c). */
 void nft_statement_clamp_segments(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    struct nftnl_expr *route = append(rule, "rt");
-    struct nftnl_expr *byte_order = append(rule, "byteorder");
-    struct nftnl_expr *option = append(rule, "exthdr");
+    const uint8_t option = TCPOPT_MAXSEG;
 
     (void)statement;
-    if (!route || !byte_order || !option)
-        return;
-    nftnl_expr_set_u32(route, NFTNL_EXPR_RT_KEY, NFT_RT_TCPMSS);
-    nftnl_expr_set_u32(route, NFTNL_EXPR_RT_DREG, NFT_REG_1);
-    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_SREG, NFT_REG_1);
-    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_DREG, NFT_REG_1);
-    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
-    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_LEN, sizeof(uint16_t));
-    nftnl_expr_set_u32(byte_order, NFTNL_EXPR_BYTEORDER_SIZE, sizeof(uint16_t));
-    nftnl_expr_set_u8(option, NFTNL_EXPR_EXTHDR_TYPE, TCPOPT_MAXSEG);
-    nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_OFFSET, MAXSEG_SIZE_OFFSET);
-    nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_LEN, sizeof(uint16_t));
-    nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
-    nftnl_expr_set_u32(option, NFTNL_EXPR_EXTHDR_SREG, NFT_REG_1);
+    APPEND(rule, "rt", NUMBER(NFTNL_EXPR_RT_KEY, NFT_RT_TCPMSS), NUMBER(NFTNL_EXPR_RT_DREG, NFT_REG_1));
+    APPEND(rule, "byteorder", NUMBER(NFTNL_EXPR_BYTEORDER_SREG, NFT_REG_1),
+           NUMBER(NFTNL_EXPR_BYTEORDER_DREG, NFT_REG_1), NUMBER(NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON),
+           NUMBER(NFTNL_EXPR_BYTEORDER_LEN, sizeof(uint16_t)), NUMBER(NFTNL_EXPR_BYTEORDER_SIZE, sizeof(uint16_t)));
+    APPEND(rule, "exthdr", BYTES(NFTNL_EXPR_EXTHDR_TYPE, &option, sizeof(option)),
+           NUMBER(NFTNL_EXPR_EXTHDR_OFFSET, MAXSEG_SIZE_OFFSET), NUMBER(NFTNL_EXPR_EXTHDR_LEN, sizeof(uint16_t)),
+           NUMBER(NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT), NUMBER(NFTNL_EXPR_EXTHDR_SREG, NFT_REG_1));
 }
 
 void nft_statement_verdict(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    struct nftnl_expr *immediate = append(rule, "immediate");
-
-    if (!immediate)
-        return;
-    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_VERDICT, statement->value);
+    APPEND(rule, "immediate", NUMBER(NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT),
+           NUMBER(NFTNL_EXPR_IMM_VERDICT, statement->value));
 }
 
 void nft_statement_reject(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    struct nftnl_expr *expression = append(rule, "reject");
+    const uint8_t code = (uint8_t)statement->last;
 
-    if (!expression)
-        return;
-    nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE, statement->value);
-    nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, (uint8_t)statement->last);
+    APPEND(rule, "reject", NUMBER(NFTNL_EXPR_REJECT_TYPE, statement->value),
+           BYTES(NFTNL_EXPR_REJECT_CODE, &code, sizeof(code)));
 }
 
 /* --- rules ----------------------------------------------------------------------------------------------- */

@@ -79,7 +79,6 @@ static int check_map(const struct judge *judge, const struct map *map, uint8_t f
 
     for (size_t i = 0; map->elements && i < map->count; i++) {
         const struct map_element *element = &map->elements[i];
-        char text[IP_ADDRESS_TEXT_SIZE];
         struct ip_address address;
         const char *broken;
 
@@ -90,7 +89,7 @@ static int check_map(const struct judge *judge, const struct map *map, uint8_t f
         broken = check_backend(judge, &address);
         if (!broken)
             continue;
-        (void)snprintf(reason, REASON_SIZE, "backend %s of port %u %s", ip_address_format(&address, text),
+        (void)snprintf(reason, REASON_SIZE, "backend %s of port %u %s", IP_ADDRESS_TEXT(&address),
                        (unsigned int)element->port, broken);
         return -EPERM;
     }

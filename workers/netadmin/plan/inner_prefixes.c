@@ -111,8 +111,6 @@ const struct network_link *inner_prefixes_find_within(const struct link_table *l
 const char *inner_prefix_reason(const struct ip_subnet *inner, const struct network_link *link,
                                 char ret[INNER_REASON_SIZE])
 {
-    char text[IP_SUBNET_TEXT_SIZE];
-
-    (void)snprintf(ret, INNER_REASON_SIZE, "in the inner network %s on %s", ip_subnet_format(inner, text), link->name);
+    (void)snprintf(ret, INNER_REASON_SIZE, "in the inner network %s on %s", IP_SUBNET_TEXT(inner), link->name);
     return ret;
 }

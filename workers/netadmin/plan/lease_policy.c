@@ -160,13 +160,12 @@ static void take_further(struct examination *examination)
         const struct wire_leased_address *wire = &examination->wire->further[i];
         struct ip_address address = wire_address_to(&wire->address);
         const char *reason = check_further(examination, wire, &address);
-        char text[IP_ADDRESS_TEXT_SIZE];
 
         if (!reason)
             lease->further[lease->further_count++] =
                 (struct further_address){address, wire->valid_seconds, wire->preferred_seconds};
         else
-            examination->policy->on_refused(ip_address_format(&address, text), reason, examination->policy->userdata);
+            examination->policy->on_refused(IP_ADDRESS_TEXT(&address), reason, examination->policy->userdata);
     }
 }
 
@@ -242,12 +241,10 @@ static struct lease_route route_from(const struct wire_route *wire)
 
 static void refuse_route(const struct examination *examination, const struct lease_route *route, const char *reason)
 {
-    char destination[IP_SUBNET_TEXT_SIZE];
-    char gateway[IP_ADDRESS_TEXT_SIZE];
     char text[ROUTE_TEXT_SIZE];
 
-    (void)snprintf(text, sizeof(text), "%s via %s", ip_subnet_format(&route->destination, destination),
-                   ip_address_format(&route->gateway, gateway));
+    (void)snprintf(text, sizeof(text), "%s via %s", IP_SUBNET_TEXT(&route->destination),
+                   IP_ADDRESS_TEXT(&route->gateway));
     examination->policy->on_refused(text, reason, examination->policy->userdata);
 }
 
@@ -296,13 +293,12 @@ static void take_router(struct examination *examination)
     for (uint32_t i = 0; i < examination->wire->router_count && i < LEASE_ROUTERS_MAX; i++) {
         struct ip_address router = wire_address_to(&examination->wire->routers[i]);
         const char *reason = check_gateway(examination, &router);
-        char text[IP_ADDRESS_TEXT_SIZE];
 
         if (!reason) {
             examination->lease->gateway = router;
             return;
         }
-        examination->policy->on_refused(ip_address_format(&router, text), reason, examination->policy->userdata);
+        examination->policy->on_refused(IP_ADDRESS_TEXT(&router), reason, examination->policy->userdata);
     }
 }
 

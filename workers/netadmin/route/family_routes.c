@@ -48,7 +48,6 @@ static bool expects_gateway(const struct family_state *family, const struct netw
 static void report_gateway(const struct family_state *family, const struct network_link *external)
 {
     const struct gateway_choice *choice = &family->choice;
-    char gateway[IP_ADDRESS_TEXT_SIZE];
 
     if (family->link_index == 0 || choice->count == 0) {
         log_at(expects_gateway(family, external) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
@@ -58,7 +57,7 @@ static void report_gateway(const struct family_state *family, const struct netwo
         return;
     }
     log_info("external gateway chosen", LOG_TEXT("family", ip_family_to_string(family->family)),
-             LOG_TEXT("gateway", ip_address_format(&choice->gateways[0].address, gateway)),
+             LOG_TEXT("gateway", IP_ADDRESS_TEXT(&choice->gateways[0].address)),
              LOG_TEXT("source", gateway_source_to_string(choice->source)), LOG_TEXT("interface", external->name),
              LOG_NUMBER("routers", choice->count));
 }

@@ -71,25 +71,22 @@ static struct ip_address *find_silent(struct router_watch *watch, const struct i
 
 static void note_silent(struct router_watch *watch, const struct ip_address *router)
 {
-    char text[IP_ADDRESS_TEXT_SIZE];
-
     if (find_silent(watch, router) || watch->silent_count == ROUTERS_READ_MAX)
         return;
     watch->silent[watch->silent_count++] = *router;
     watch->probe_at = clock_monotonic_microseconds() + PROBE_INTERVAL;
     log_warn("a router does not answer any more; what leaves takes another one while there is one",
-             LOG_TEXT("gateway", ip_address_format(router, text)));
+             LOG_TEXT("gateway", IP_ADDRESS_TEXT(router)));
 }
 
 static void note_answer(struct router_watch *watch, const struct ip_address *router)
 {
     struct ip_address *silent = find_silent(watch, router);
-    char text[IP_ADDRESS_TEXT_SIZE];
 
     if (!silent)
         return;
     *silent = watch->silent[--watch->silent_count];
-    log_info("the router answers again", LOG_TEXT("gateway", ip_address_format(router, text)));
+    log_info("the router answers again", LOG_TEXT("gateway", IP_ADDRESS_TEXT(router)));
 }
 
 /* In between, while the kernel asks, and when it has forgotten the neighbour, what was known holds. */
@@ -128,13 +125,12 @@ static int ask(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, u
 {
     struct ndmsg *header = rtnetlink_request_begin(request, "ask for neighbour", RTM_NEWNEIGH,
                                                    NLM_F_CREATE | NLM_F_REPLACE, sizeof(*header));
-    char text[IP_ADDRESS_TEXT_SIZE];
 
     header->ndm_family = AF_INET6;
     header->ndm_ifindex = (int)index;
     header->ndm_flags = NTF_USE;
     mnl_attr_put(rtnetlink_request_message(request), NDA_DST, ip_family_length(IP_FAMILY_6), router->bytes);
-    (void)snprintf(request->object, sizeof(request->object), "%s on link %u", ip_address_format(router, text), index);
+    (void)snprintf(request->object, sizeof(request->object), "%s on link %u", IP_ADDRESS_TEXT(router), index);
     return rtnetlink_execute(rtnetlink, request);
 }
 
@@ -258,13 +254,12 @@ static void report_ignored_routes(struct router_watch *watch, const struct netwo
                                   const struct message_advertised *advertised)
 {
     struct ip_address router = wire_address_to(&advertised->router);
-    char text[IP_ADDRESS_TEXT_SIZE];
 
     if (watch->reported_routes6 || !router_watch_ignores_route(external, advertised->longest_route))
         return;
     watch->reported_routes6 = true;
     log_warn("a router advertises routes that are not taken: accept_ra_rt_info_max_plen is too small",
-             LOG_TEXT("gateway", ip_address_format(&router, text)), LOG_TEXT("interface", external->name),
+             LOG_TEXT("gateway", IP_ADDRESS_TEXT(&router)), LOG_TEXT("interface", external->name),
              LOG_NUMBER("prefix_length", advertised->longest_route),
              LOG_NUMBER("accept_ra_rt_info_max_plen", external->settings.route_length6),
              LOG_TEXT("compose",

@@ -114,14 +114,12 @@ static void describe(const struct route *route, char text[RTNETLINK_OBJECT_SIZE]
 {
     struct ip_subnet destination = {route->destination, route->destination_length};
     char destination_text[IP_SUBNET_TEXT_SIZE] = "default";
-    char gateway[IP_ADDRESS_TEXT_SIZE];
 
     if (route->destination_length)
         (void)ip_subnet_format(&destination, destination_text);
     (void)snprintf(text, RTNETLINK_OBJECT_SIZE, "%s%s %s via %s link %u table %u metric %u",
                    route->type == RTN_UNREACHABLE ? "unreachable " : "", ip_family_to_string(route->family),
-                   destination_text, ip_address_format(&route->gateway, gateway), route->index, route->table,
-                   route->metric);
+                   destination_text, IP_ADDRESS_TEXT(&route->gateway), route->index, route->table, route->metric);
 }
 
 /* RTA_METRICS { RTAX_MTU }: "mtu 1400" */
