@@ -140,8 +140,6 @@ static int build_ruleset(void *context)
     const struct network_view view = {
         .external_name = "eth0",
         .shared_name = "eth1",
-        .external_index = 2,
-        .shared_index = 3,
         .external = {{.family = IP_FAMILY_6, .bytes = {0x20, 0x01, [15] = 1}}},
         .external_count = 1,
         .egress6_global = {.family = IP_FAMILY_6, .bytes = {0x20, 0x01, [15] = 1}},

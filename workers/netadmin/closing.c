@@ -22,7 +22,7 @@ void closing_begin(struct ruleset *ruleset)
 void closing_end(struct ruleset *ruleset, struct network *network, bool is_left_closed)
 {
     struct nft_failure failure = {0};
-    int result = ruleset_tear_down(ruleset, &failure);
+    int result = ruleset_remove(ruleset, true, &failure);
 
     if (result < 0)
         log_error("nat teardown", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
@@ -32,7 +32,7 @@ void closing_end(struct ruleset *ruleset, struct network *network, bool is_left_
                   LOG_ERROR(result));
     if (is_left_closed)
         return;
-    result = ruleset_remove(ruleset, &failure);
+    result = ruleset_remove(ruleset, false, &failure);
     if (result < 0)
         log_error("nat teardown", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
 }

@@ -16,14 +16,9 @@ struct control_report {
 
 static void describe(const struct control_report *report, struct message_network_report *ret)
 {
-    const struct map_state *held = ruleset_held(report->ruleset);
-
     *ret = (struct message_network_report){.header = message_header_make(MESSAGE_NETWORK_REPORT, sizeof(*ret), 0)};
     network_describe(report->network, ret);
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            ret->entries[family][protocol] = (uint32_t)held->maps[family][protocol].count;
-    }
+    map_state_count_each(ruleset_held(report->ruleset), ret->entries);
 }
 
 static int on_turn(sd_event_source *source, void *userdata)

@@ -65,7 +65,7 @@ static int run(sd_event *event)
     }
     closing_begin(ruleset);
     if (check_kernel(ruleset) < 0) {
-        if (ruleset_remove(ruleset, &failure) < 0) /* nothing half-installed */
+        if (ruleset_remove(ruleset, false, &failure) < 0) /* nothing half-installed */
             log_debug("what closed the namespace stays", LOG_TEXT("operation", failure.operation));
         return EXIT_STATUS_CONFIGURATION;
     }

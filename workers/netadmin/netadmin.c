@@ -80,7 +80,6 @@ static void send_readiness(struct netadmin *netadmin, uint32_t conditions)
 static void send_applied(struct netadmin *netadmin, uint64_t generation, int error,
                          const uint32_t flushed[FAMILY_INDEX_MAX_], const char *reason)
 {
-    const struct map_state *held = ruleset_held(netadmin->ruleset);
     struct message_applied message = {
         .header = message_header_make(MESSAGE_APPLIED, sizeof(message), generation),
         .error = error,
@@ -88,11 +87,9 @@ static void send_applied(struct netadmin *netadmin, uint64_t generation, int err
 
     if (!netadmin->watcher)
         return;
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            message.entries[family][protocol] = (uint32_t)held->maps[family][protocol].count;
-        message.flushed[family] = flushed ? flushed[family] : 0;
-    }
+    map_state_count_each(ruleset_held(netadmin->ruleset), message.entries);
+    if (flushed)
+        memcpy(message.flushed, flushed, sizeof(message.flushed));
     text_copy_cut(message.reason, sizeof(message.reason), reason);
     (void)channel_send_message(netadmin->watcher, &message);
 }

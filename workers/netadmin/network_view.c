@@ -80,12 +80,9 @@ bool network_get_view(const struct network *network, struct network_view *ret)
         preference.advertised_count = advertised->prefix_count;
     }
     egress = egress_choose(&believed, &preference);
-    *ret = (struct network_view){
-        .external_index = external->index,
-        .shared_index = shared->index,
-        .egress6_global = egress.global,
-        .egress6_unique_local = egress.unique_local,
-    };
+    memset(ret, 0, sizeof(*ret));
+    ret->egress6_global = egress.global;
+    ret->egress6_unique_local = egress.unique_local;
     text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
     text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
     list_external(&network->addresses, &believed, ret);

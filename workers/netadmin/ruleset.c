@@ -109,11 +109,11 @@ static int check_layout(const struct content *content, struct nft_failure *failu
 /* Moves the maps out of a dump. */
 static void take_maps(struct content *content, struct map_state *ret)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            ret->maps[family][protocol] = content->tables[family].maps[protocol];
-            content->tables[family].maps[protocol] = (struct map){0};
-        }
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        struct map *map = &content->tables[i / PROTOCOL_INDEX_MAX_].maps[i % PROTOCOL_INDEX_MAX_];
+
+        ret->all[i] = *map;
+        *map = (struct map){0};
     }
 }
 
@@ -189,33 +189,6 @@ void ruleset_invalidate(struct ruleset *ruleset)
 
 /* --- applying -------------------------------------------------------------------------------------------- */
 
-static bool inner_equal(const struct network_view *a, const struct network_view *b)
-{
-    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
-        if (a->inner_count[i] != b->inner_count[i])
-            return false;
-        for (size_t j = 0; j < a->inner_count[i]; j++) {
-            if (a->inner[i][j].prefix_length != b->inner[i][j].prefix_length ||
-                !ip_address_equal(&a->inner[i][j].address, &b->inner[i][j].address))
-                return false;
-        }
-    }
-    return true;
-}
-
-static bool view_equal(const struct network_view *a, const struct network_view *b)
-{
-    if (a->external_count != b->external_count || strcmp(a->external_name, b->external_name) != 0 ||
-        strcmp(a->shared_name, b->shared_name) != 0 || !ip_address_equal(&a->egress6_global, &b->egress6_global) ||
-        !ip_address_equal(&a->egress6_unique_local, &b->egress6_unique_local) || !inner_equal(a, b))
-        return false;
-    for (size_t i = 0; i < a->external_count; i++) {
-        if (!ip_address_equal(&a->external[i], &b->external[i]))
-            return false;
-    }
-    return true;
-}
-
 /*
  * From what the maps hold to `want`, without the families that the kernel lacks. The changes are noted for the
  * sweeps here, where memory may still lack; should the transaction fail they harm nothing.
@@ -229,11 +202,9 @@ static int prepare(struct ruleset *ruleset, const struct map_state *have, const 
         result = map_state_copy(&transition->next_withheld, &want->withheld);
     if (result < 0)
         return result;
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            if (ruleset->lacks_family[family])
-                transition->next.maps[family][protocol].count = 0;
-        }
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        if (ruleset->lacks_family[i / PROTOCOL_INDEX_MAX_])
+            transition->next.all[i].count = 0;
     }
     result = map_state_difference_compute(have, &transition->next, &transition->difference);
     if (result == 0)
@@ -307,7 +278,7 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
     transition->next_withheld = (struct map_state){0};
     ruleset->last_difference = transition->difference;
     transition->difference = (struct map_state_difference){0};
-    ruleset->view = *view;
+    memcpy(&ruleset->view, view, sizeof(*view));
     ruleset->is_installed = true;
     ruleset->was_installed = true;
     if (!ruleset_wants_second_sweep(ruleset))
@@ -334,11 +305,9 @@ static int update(struct ruleset *ruleset, const struct network_view *view, cons
             finish(ruleset, view, &transition);
         return 0;
     }
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            nft_elements_change_map(&batch, &nft_families[family], protocol,
-                                    &transition.difference.maps[family][protocol]);
-    }
+    for (size_t i = 0; i < MAPS_MAX; i++)
+        nft_elements_change_map(&batch, &nft_families[i / PROTOCOL_INDEX_MAX_], i % PROTOCOL_INDEX_MAX_,
+                                &transition.difference.all[i]);
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     if (result < 0) {
         ruleset->is_installed = false;
@@ -401,7 +370,7 @@ static int apply(struct ruleset *ruleset, const struct network_view *view, const
     const struct desired_state current = {ruleset->held, ruleset->withheld};
     int result;
 
-    if (ruleset->is_installed && view_equal(&ruleset->view, view)) {
+    if (ruleset->is_installed && memcmp(&ruleset->view, view, sizeof(*view)) == 0) {
         result = want ? update(ruleset, view, want, failure) : 0;
         if (ruleset->is_installed)
             return result;
@@ -485,50 +454,26 @@ int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failu
     return result < 0 ? result : 1;
 }
 
-/* Which tables there are, and an empty batch. */
-static int begin_removal(struct ruleset *ruleset, struct content *content, struct nft_batch *batch,
-                         struct nft_failure *failure)
-{
-    int result = read_presence(ruleset, content, failure);
-
-    if (result == 0 && nft_batch_initialise(batch) < 0)
-        result = fail(failure, -ENOMEM, "allocate");
-    return result;
-}
-
-int ruleset_tear_down(struct ruleset *ruleset, struct nft_failure *failure)
+int ruleset_remove(struct ruleset *ruleset, bool is_left_closed, struct nft_failure *failure)
 {
     CLEANUP(content_clear) struct content content = {0};
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    int result = begin_removal(ruleset, &content, &batch, failure);
+    int result = read_presence(ruleset, &content, failure);
 
     if (result < 0)
         return result;
+    if (nft_batch_initialise(&batch) < 0)
+        return fail(failure, -ENOMEM, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct nft_table_content *table = &content.tables[i];
 
-        if (!ruleset->lacks_family[i] || table->has_skeleton)
+        if (is_left_closed && (!ruleset->lacks_family[i] || table->has_skeleton))
             nft_table_add_skeleton(&batch, &nft_families[i], table->has_skeleton);
         if (table->exists)
             nft_table_remove(&batch, &nft_families[i]);
-    }
-    ruleset->is_installed = false;
-    return nfnl_socket_commit(ruleset->socket, &batch, failure);
-}
-
-int ruleset_remove(struct ruleset *ruleset, struct nft_failure *failure)
-{
-    CLEANUP(content_clear) struct content content = {0};
-    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    int result = begin_removal(ruleset, &content, &batch, failure);
-
-    if (result < 0)
-        return result;
-    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
-        if (content.tables[i].exists)
-            nft_table_remove(&batch, &nft_families[i]);
-        if (content.tables[i].has_skeleton)
+        if (!is_left_closed && table->has_skeleton)
             nft_table_remove_skeleton(&batch, &nft_families[i]);
     }
+    ruleset->is_installed = false;
     return nfnl_socket_commit(ruleset->socket, &batch, failure);
 }

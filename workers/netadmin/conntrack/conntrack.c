@@ -105,15 +105,11 @@ static int add_map(struct conntrack_changes *changes, size_t family, size_t prot
 
 int conntrack_changes_add(struct conntrack_changes *changes, const struct map_state_difference *difference)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            int result = add_map(changes, family, protocol, &difference->maps[family][protocol]);
+    int result = 0;
 
-            if (result < 0)
-                return result;
-        }
-    }
-    return 0;
+    for (size_t i = 0; i < MAPS_MAX && result == 0; i++)
+        result = add_map(changes, i / PROTOCOL_INDEX_MAX_, i % PROTOCOL_INDEX_MAX_, &difference->all[i]);
+    return result;
 }
 
 int conntrack_changes_add_withheld(struct conntrack_changes *changes, const struct map_state_difference *difference)

@@ -98,13 +98,11 @@ static int check_map(const struct judge *judge, const struct map *map, uint8_t f
 
 static int check_maps(const struct judge *judge, const struct map_state *state, char reason[REASON_SIZE])
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            int result = check_map(judge, &state->maps[family][protocol], family_index_to_family(family), reason);
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        int result = check_map(judge, &state->all[i], family_index_to_family(i / PROTOCOL_INDEX_MAX_), reason);
 
-            if (result < 0)
-                return result;
-        }
+        if (result < 0)
+            return result;
     }
     return 0;
 }

@@ -53,21 +53,20 @@ int exposure_state_add(struct exposure_state *state, const struct message_exposu
 /* Says which port stands twice; the maps are sorted. */
 static void refuse_duplicates(struct exposure_state *state, const struct map_state *collected)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            const struct map *map = &collected->maps[family][protocol];
+    for (size_t map_index = 0; map_index < MAPS_MAX; map_index++) {
+        const struct map *map = &collected->all[map_index];
 
-            for (size_t i = 1; i < map->count; i++) {
-                char reason[REASON_SIZE];
+        for (size_t i = 1; i < map->count; i++) {
+            char reason[REASON_SIZE];
 
-                if (map->elements[i].port != map->elements[i - 1].port)
-                    continue;
-                (void)snprintf(reason, sizeof(reason), "%s/%u twice for %s",
-                               protocol == PROTOCOL_INDEX_TCP ? "tcp" : "udp", (unsigned int)map->elements[i].port,
-                               ip_family_to_string(family_index_to_family(family)));
-                refuse(state, -EEXIST, reason);
-                return;
-            }
+            if (map->elements[i].port != map->elements[i - 1].port)
+                continue;
+            (void)snprintf(reason, sizeof(reason), "%s/%u twice for %s",
+                           map_index % PROTOCOL_INDEX_MAX_ == PROTOCOL_INDEX_TCP ? "tcp" : "udp",
+                           (unsigned int)map->elements[i].port,
+                           ip_family_to_string(family_index_to_family(map_index / PROTOCOL_INDEX_MAX_)));
+            refuse(state, -EEXIST, reason);
+            return;
         }
     }
 }

@@ -49,15 +49,12 @@ int map_difference_compute(const struct map *have, const struct map *want, struc
 int map_state_difference_compute(const struct map_state *have, const struct map_state *want,
                                  struct map_state_difference *ret)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            int result = map_difference_compute(&have->maps[family][protocol], &want->maps[family][protocol],
-                                                &ret->maps[family][protocol]);
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        int result = map_difference_compute(&have->all[i], &want->all[i], &ret->all[i]);
 
-            if (result < 0) {
-                map_state_difference_clear(ret);
-                return result;
-            }
+        if (result < 0) {
+            map_state_difference_clear(ret);
+            return result;
         }
     }
     return 0;
@@ -65,19 +62,15 @@ int map_state_difference_compute(const struct map_state *have, const struct map_
 
 void map_state_difference_clear(struct map_state_difference *difference)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            map_difference_clear(&difference->maps[family][protocol]);
-    }
+    for (size_t i = 0; i < MAPS_MAX; i++)
+        map_difference_clear(&difference->all[i]);
 }
 
 bool map_state_difference_is_empty(const struct map_state_difference *difference)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            if (!map_difference_is_empty(&difference->maps[family][protocol]))
-                return false;
-        }
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        if (!map_difference_is_empty(&difference->all[i]))
+            return false;
     }
     return true;
 }

@@ -24,7 +24,10 @@ bool map_difference_is_empty(const struct map_difference *difference);
 
 /* The same over all four maps. */
 struct map_state_difference {
-    struct map_difference maps[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_];
+    union {
+        struct map_difference maps[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_];
+        struct map_difference all[MAPS_MAX];
+    };
 };
 
 int map_state_difference_compute(const struct map_state *have, const struct map_state *want,

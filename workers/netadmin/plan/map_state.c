@@ -92,10 +92,8 @@ bool map_element_equal(const struct map_element *a, const struct map_element *b)
 
 void map_state_clear(struct map_state *state)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            free(state->maps[family][protocol].elements);
-    }
+    for (size_t i = 0; i < MAPS_MAX; i++)
+        free(state->all[i].elements);
     *state = (struct map_state){0};
 }
 
@@ -114,37 +112,37 @@ size_t map_state_count(const struct map_state *state)
 {
     size_t count = 0;
 
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            count += state->maps[family][protocol].count;
-    }
+    for (size_t i = 0; i < MAPS_MAX; i++)
+        count += state->all[i].count;
     return count;
+}
+
+void map_state_count_each(const struct map_state *state, uint32_t ret[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_])
+{
+    for (size_t i = 0; i < MAPS_MAX; i++)
+        ret[i / PROTOCOL_INDEX_MAX_][i % PROTOCOL_INDEX_MAX_] = (uint32_t)state->all[i].count;
 }
 
 void map_state_sort(struct map_state *state)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            map_sort(&state->maps[family][protocol]);
-    }
+    for (size_t i = 0; i < MAPS_MAX; i++)
+        map_sort(&state->all[i]);
 }
 
 int map_state_copy(struct map_state *target, const struct map_state *source)
 {
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            const struct map *from = &source->maps[family][protocol];
-            struct map *to = &target->maps[family][protocol];
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        const struct map *from = &source->all[i];
+        struct map *to = &target->all[i];
 
-            if (from->count == 0)
-                continue;
-            if (map_reserve(to, from->count) < 0) {
-                map_state_clear(target);
-                return -ENOMEM;
-            }
-            memcpy(to->elements, from->elements, from->count * sizeof(*from->elements));
-            to->count = from->count;
+        if (from->count == 0)
+            continue;
+        if (map_reserve(to, from->count) < 0) {
+            map_state_clear(target);
+            return -ENOMEM;
         }
+        memcpy(to->elements, from->elements, from->count * sizeof(*from->elements));
+        to->count = from->count;
     }
     return 0;
 }
@@ -210,16 +208,14 @@ int map_state_to_exposures(const struct map_state *state, enum exposure_access a
 
     if (!exposures)
         return -ENOMEM;
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++) {
-            const struct wire_exposure sample = {
-                .family = family_index_to_family(family),
-                .protocol = protocol_index_to_protocol(protocol),
-                .access = (uint8_t)access,
-            };
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        const struct wire_exposure sample = {
+            .family = family_index_to_family(i / PROTOCOL_INDEX_MAX_),
+            .protocol = protocol_index_to_protocol(i % PROTOCOL_INDEX_MAX_),
+            .access = (uint8_t)access,
+        };
 
-            count += map_to_exposures(&state->maps[family][protocol], sample, exposures + count);
-        }
+        count += map_to_exposures(&state->all[i], sample, exposures + count);
     }
     *ret = exposures;
     *ret_count = count;

@@ -24,8 +24,13 @@ struct map {
     size_t capacity;
 };
 
+#define MAPS_MAX (FAMILY_INDEX_MAX_ * PROTOCOL_INDEX_MAX_)
+
 struct map_state {
-    struct map maps[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_];
+    union {
+        struct map maps[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_];
+        struct map all[MAPS_MAX]; /* the same, for what is done with each */
+    };
 };
 
 /* A complete desired state: what the maps shall hold, and what nothing new may go to any more (DISC-7). */
@@ -50,6 +55,8 @@ void map_state_clear(struct map_state *state);
 void desired_state_clear(struct desired_state *state);
 /* Elements over all maps. */
 size_t map_state_count(const struct map_state *state);
+/* Elements of each map, as messages say it. */
+void map_state_count_each(const struct map_state *state, uint32_t ret[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]);
 size_t desired_state_count(const struct desired_state *state);
 void map_state_sort(struct map_state *state);
 /* Deep copy; *target must be clear. Returns 0, or -ENOMEM with *target clear. */

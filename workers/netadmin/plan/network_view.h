@@ -7,12 +7,11 @@
 #include "protocol/messages.h"
 #include "workers/netadmin/plan/inner_prefixes.h"
 
-/* What the ruleset needs to know about the two interfaces, and of the others. */
+/* What the ruleset needs to know about the two interfaces, and of the others. Zeroed before it is filled in, padding and
+ * all, and copied as bytes, so that two of them are compared as bytes. */
 struct network_view {
     char external_name[INTERFACE_NAME_SIZE];
     char shared_name[INTERFACE_NAME_SIZE];
-    uint32_t external_index;
-    uint32_t shared_index;
     /* The external interface's addresses of both families, sorted; without link-local ones and without those that are
      * still tentative or failed their duplicate address detection, but with those that are about to be added (NAT-9).
      */
