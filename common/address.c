@@ -170,6 +170,11 @@ static uint8_t prefix_mask_byte(uint8_t prefix_length, size_t index)
     return (uint8_t)(0xff << (8 - (prefix_length - bits_before)));
 }
 
+bool ip_subnet_equal(const struct ip_subnet *a, const struct ip_subnet *b)
+{
+    return a->prefix_length == b->prefix_length && ip_address_equal(&a->address, &b->address);
+}
+
 bool ip_subnet_contains(const struct ip_subnet *subnet, const struct ip_address *address)
 {
     size_t length = ip_family_length(subnet->address.family);

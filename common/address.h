@@ -84,6 +84,7 @@ bool mac_address_is_zero(const struct mac_address *address);
 /* One that a single interface can have: not zero, no group (IEEE 802-2014 §8.2, the first byte's lowest bit). */
 bool mac_address_is_host(const struct mac_address *address);
 
+bool ip_subnet_equal(const struct ip_subnet *a, const struct ip_subnet *b); /* host bits count */
 bool ip_subnet_contains(const struct ip_subnet *subnet, const struct ip_address *address);
 
 /* The subnet's first address (all host bits 0) and last one (all 1: v4's directed broadcast). */

@@ -1,6 +1,6 @@
 /*
- * A whole state on a channel: BEGIN, ITEMS as often as it takes, COMMIT (protocol/README.md). What arrives is swapped in
- * at COMMIT.
+ * A whole state on a channel: BEGIN, ITEMS as often as it takes, COMMIT (protocol/README.md). What arrives is swapped
+ * in at COMMIT.
  *
  * Used by whoever tells a peer a state as an array; no privilege. Each returns 0 or channel_send()'s error.
  */

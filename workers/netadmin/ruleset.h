@@ -76,9 +76,9 @@ const struct map_state *ruleset_held_before(const struct ruleset *ruleset);
 int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure) __attribute__((warn_unused_result));
 
 /*
- * Removes both tables (NAT-14). The first step of an ordered stop, `is_left_closed`, puts the skeleton in their place; in
- * the last one that goes, too, and what the first one failed to remove. A table that is not there is no error. Returns 0,
- * or a negative errno with *failure filled.
+ * Removes both tables (NAT-14). The first step of an ordered stop, `is_left_closed`, puts the skeleton in their place;
+ * in the last one that goes, too, and what the first one failed to remove. A table that is not there is no error.
+ * Returns 0, or a negative errno with *failure filled.
  */
 int ruleset_remove(struct ruleset *ruleset, bool is_left_closed, struct nft_failure *failure)
     __attribute__((warn_unused_result));

@@ -144,17 +144,26 @@ static int send_request(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
     return 0;
 }
 
-/* Returns the datagram's length (> 0), or a negative errno. */
+int rtnetlink_receive(struct mnl_socket *socket, void *buffer, size_t size)
+{
+    for (;;) {
+        struct sockaddr_nl from = {0};
+        socklen_t from_length = sizeof(from);
+        ssize_t length =
+            recvfrom(mnl_socket_get_fd(socket), buffer, size, MSG_TRUNC, (struct sockaddr *)&from, &from_length);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        if (from.nl_pid == 0)
+            return (size_t)length > size ? -ENOSPC : (int)length;
+    }
+}
+
 static int receive(struct rtnetlink *rtnetlink)
 {
-    ssize_t length;
-
-    do
-        length = mnl_socket_recvfrom(rtnetlink->socket, rtnetlink->received, sizeof(rtnetlink->received));
-    while (length < 0 && errno == EINTR);
-    if (length < 0)
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
-    return (int)length;
+    return rtnetlink_receive(rtnetlink->socket, rtnetlink->received, sizeof(rtnetlink->received));
 }
 
 static bool is_answer(const struct rtnetlink *rtnetlink, const struct nlmsghdr *message)
@@ -320,17 +329,13 @@ int rtnetlink_monitor_drain(struct mnl_socket *monitor, rtnetlink_handler handle
 
     for (int i = 0; i < DATAGRAMS_PER_DRAIN; i++) {
         const struct nlmsghdr *message = (const struct nlmsghdr *)received;
-        ssize_t received_length = mnl_socket_recvfrom(monitor, received, sizeof(received));
-        int length = (int)received_length;
+        int length = rtnetlink_receive(monitor, received, sizeof(received));
 
-        if (received_length < 0 && errno == EAGAIN)
-            return lost ? -ENOBUFS : 0;
-        if (received_length < 0 && errno != ENOBUFS && errno != EINTR)
-            return -errno;
-        if (received_length < 0) {
-            lost = lost || errno == ENOBUFS;
-            continue;
-        }
+        if (length == -ETIMEDOUT) /* nothing more is there: the socket does not block */
+            break;
+        if (length < 0 && length != -ENOBUFS)
+            return length;
+        lost = lost || length < 0;
         for (; netlink_message_is_whole(message, length); message = mnl_nlmsg_next(message, &length))
             handler(message, userdata);
     }

@@ -7,15 +7,6 @@
 
 #include <linux/if_addr.h>
 
-static bool holds(const struct network_link *link, const struct gateway_claim *claim)
-{
-    for (uint32_t i = 0; i < link->address_count; i++) {
-        if (ip_address_equal(&link->addresses[i].address, &claim->address))
-            return true;
-    }
-    return false;
-}
-
 static bool holds_another_of_subnet(const struct network_link *link, const struct gateway_claim *claim)
 {
     struct ip_subnet subnet = {claim->address, claim->prefix_length};
@@ -50,7 +41,7 @@ int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_reques
         struct link_address address = claimed_address(&claims[i]);
         int result;
 
-        if (holds(link, &claims[i]) || !holds_another_of_subnet(link, &claims[i]) ||
+        if (network_link_find(link, &claims[i].address) || !holds_another_of_subnet(link, &claims[i]) ||
             !may_claim(link, &claims[i].address, userdata))
             continue;
         result = address_add(rtnetlink, request, link, &address, true);

@@ -43,41 +43,46 @@ struct neighbour_reading {
     struct backend_list found; /* of the newcomers; room for NEIGHBOURS_MAX */
 };
 
+bool neighbour_parse(const struct nlmsghdr *message, uint8_t family, struct neighbour *ret)
+{
+    const struct nlattr *attributes[NDA_MAX + 1];
+    const struct ndmsg *header = mnl_nlmsg_get_payload(message);
+
+    if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+        ip_family_from_kernel(header->ndm_family) != family)
+        return false;
+    rtnetlink_attributes(message, sizeof(*header), attributes, NDA_MAX);
+    if (!attributes[NDA_DST] || mnl_attr_get_payload_len(attributes[NDA_DST]) != ip_family_length(family))
+        return false;
+    *ret = (struct neighbour){
+        .index = (uint32_t)header->ndm_ifindex,
+        .state = header->ndm_state,
+        .address = ip_address_from_bytes(family, mnl_attr_get_payload(attributes[NDA_DST])),
+    };
+    return true;
+}
+
+int neighbours_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t index,
+                    rtnetlink_handler handler, void *userdata)
+{
+    struct ndmsg *header = rtnetlink_request_begin(request, "list", RTM_GETNEIGH, 0, sizeof(*header));
+    int result;
+
+    header->ndm_family = (uint8_t)ip_family_to_kernel(family);
+    mnl_attr_put_u32(rtnetlink_request_message(request), NDA_IFINDEX, index);
+    (void)snprintf(request->object, sizeof(request->object), "neighbours of link %u", index);
+    result = rtnetlink_dump(rtnetlink, request, handler, userdata);
+    return result == -EINTR ? 0 : result;
+}
+
 static void on_neighbour(const struct nlmsghdr *message, void *userdata)
 {
     struct neighbour_reading *reading = userdata;
-    const struct ndmsg *header = mnl_nlmsg_get_payload(message);
-    const struct nlattr *attributes[NDA_MAX + 1];
-    const struct nlattr *destination;
-    struct ip_address address;
+    struct neighbour neighbour;
 
-    if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
-        ip_family_from_kernel(header->ndm_family) != reading->family ||
-        header->ndm_ifindex != (int)reading->link->index)
-        return;
-    rtnetlink_attributes(message, sizeof(*header), attributes, NDA_MAX);
-    destination = attributes[NDA_DST];
-    if (!destination || mnl_attr_get_payload_len(destination) != ip_family_length(reading->family))
-        return;
-    address = ip_address_from_bytes(reading->family, mnl_attr_get_payload(destination));
-    if (reading->found.count < NEIGHBOURS_MAX && backend_list_contains(reading->newcomers, address.bytes))
-        memcpy(reading->found.items[reading->found.count++], address.bytes, sizeof(address.bytes));
-}
-
-/* ip neighbour show dev LINK */
-static int read_neighbours(struct network_ground *ground, struct neighbour_reading *reading)
-{
-    struct rtnetlink_request request;
-    struct ndmsg *header = rtnetlink_request_begin(&request, "list", RTM_GETNEIGH, 0, sizeof(*header));
-    int result;
-
-    header->ndm_family = (uint8_t)ip_family_to_kernel(reading->family);
-    mnl_attr_put_u32(rtnetlink_request_message(&request), NDA_IFINDEX, reading->link->index);
-    (void)snprintf(request.object, sizeof(request.object), "neighbours of %s", reading->link->name);
-    result = rtnetlink_dump(ground->rtnetlink, &request, on_neighbour, reading);
-    if (result == -EINTR) /* another entry came or went meanwhile: those that matter were there before */
-        result = 0;
-    return network_ground_report(ground, NETWORK_STEP_NEIGHBOURS, &request, result);
+    if (neighbour_parse(message, reading->family, &neighbour) && neighbour.index == reading->link->index &&
+        reading->found.count < NEIGHBOURS_MAX && backend_list_contains(reading->newcomers, neighbour.address.bytes))
+        memcpy(reading->found.items[reading->found.count++], neighbour.address.bytes, sizeof(neighbour.address.bytes));
 }
 
 static void forget_all(struct network_ground *ground, const struct network_link *link, uint8_t family,
@@ -96,11 +101,14 @@ static int forget_known(struct network_ground *ground, const struct network_link
                         const struct backend_list *newcomers)
 {
     struct neighbour_reading reading = {.link = link, .family = family, .newcomers = newcomers};
+    struct rtnetlink_request request;
+    int result;
 
     reading.found.items = calloc(NEIGHBOURS_MAX, sizeof(*reading.found.items));
     if (!reading.found.items)
         return -ENOMEM;
-    if (read_neighbours(ground, &reading) >= 0)
+    result = neighbours_read(ground->rtnetlink, &request, family, link->index, on_neighbour, &reading);
+    if (network_ground_report(ground, NETWORK_STEP_NEIGHBOURS, &request, result) >= 0)
         forget_all(ground, link, family, &reading.found);
     backend_list_clear(&reading.found);
     return 0;

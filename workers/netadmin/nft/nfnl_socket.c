@@ -116,24 +116,6 @@ uint32_t nfnl_socket_port(const struct nfnl_socket *socket)
     return socket->port;
 }
 
-/* Reads one datagram of the kernel. Returns its length or a negative errno. */
-static ssize_t receive(struct nfnl_socket *socket, void *buffer, size_t size)
-{
-    for (;;) {
-        struct sockaddr_nl from = {0};
-        socklen_t from_length = sizeof(from);
-        ssize_t length =
-            recvfrom(mnl_socket_get_fd(socket->netlink), buffer, size, 0, (struct sockaddr *)&from, &from_length);
-
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length < 0)
-            return errno == EAGAIN ? -ETIMEDOUT : -errno;
-        if (from.nl_pid == 0) /* from the kernel, from nobody else */
-            return length;
-    }
-}
-
 /* The errno in an NLMSG_ERROR, 0 for an acknowledgement. */
 static int error_of(const struct nlmsghdr *message)
 {
@@ -183,12 +165,10 @@ int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request, nf
     if (mnl_socket_sendto(socket->netlink, request, request->nlmsg_len) < 0)
         return -errno;
     while (!answer.is_over) {
-        ssize_t length = receive(socket, buffer, sizeof(buffer));
-        int rest;
+        int rest = rtnetlink_receive(socket->netlink, buffer, sizeof(buffer));
 
-        if (length < 0)
-            return (int)length;
-        rest = (int)length;
+        if (rest < 0)
+            return rest;
         for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
              message = mnl_nlmsg_next(message, &rest))
             handle_answer(&answer, message);
@@ -287,12 +267,11 @@ static int read_verdict(struct nfnl_socket *socket, const struct transaction *tr
 
     failure->error = 0;
     for (;;) {
-        ssize_t length = receive(socket, buffer, sizeof(buffer));
-        int rest = (int)length;
+        int rest = rtnetlink_receive(socket->netlink, buffer, sizeof(buffer));
 
-        if (length < 0) {
-            describe(transaction, 0, (int)length, failure);
-            return (int)length;
+        if (rest < 0) {
+            describe(transaction, 0, rest, failure);
+            return rest;
         }
         for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
              message = mnl_nlmsg_next(message, &rest)) {

@@ -3,7 +3,6 @@
 
 #include "common/text.h"
 #include "workers/netadmin/nft/nfnl_socket.h"
-#include "workers/netlink/netlink_message.h"
 #include "workers/netlink/rtnetlink.h"
 
 #include <arpa/inet.h>
@@ -16,8 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A burst longer than this is served in several turns of the event loop. */
-#define DATAGRAMS_PER_WAKEUP  256
 #define RECEIVE_BUFFER_WANTED (1024 * 1024)
 
 struct nft_monitor {
@@ -99,8 +96,9 @@ static void note_process(const struct nlmsghdr *message, struct nft_change *chan
     change->process_id = nfnl_socket_read_u32(message, NFTA_GEN_PROC_PID);
 }
 
-static void note_message(const struct nlmsghdr *message, struct nft_change *change)
+static void note_message(const struct nlmsghdr *message, void *userdata)
 {
+    struct nft_change *change = userdata;
     const struct message_kind *kind = find_kind(message);
     const char *table;
     const char *object;
@@ -125,43 +123,16 @@ static void note_message(const struct nlmsghdr *message, struct nft_change *chan
     text_copy_cut(change->object, sizeof(change->object), object ? object : "");
 }
 
-/* Returns 1 after a datagram, 0 when there is none, -ENOBUFS when some were lost, or another negative errno. */
-static int receive_one(struct nft_monitor *monitor, struct nft_change *change)
-{
-    static _Alignas(8) uint8_t buffer[32768];
-    struct sockaddr_nl from = {0};
-    socklen_t from_length = sizeof(from);
-    ssize_t length = recvfrom(mnl_socket_get_fd(monitor->netlink), buffer, sizeof(buffer), MSG_DONTWAIT,
-                              (struct sockaddr *)&from, &from_length);
-    int rest = (int)length;
-
-    if (length < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    if (from.nl_pid != 0)
-        return 1; /* not from the kernel */
-    for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
-         message = mnl_nlmsg_next(message, &rest))
-        note_message(message, change);
-    return 1;
-}
-
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct nft_monitor *monitor = userdata;
     struct nft_change change = {0};
-    bool is_incomplete = false;
+    int result = rtnetlink_monitor_drain(monitor->netlink, note_message, &change);
 
     (void)source;
     (void)fd;
     (void)events;
-    for (int i = 0; i < DATAGRAMS_PER_WAKEUP; i++) {
-        int result = receive_one(monitor, &change);
-
-        if (result == 0)
-            break;
-        is_incomplete |= result < 0;
-    }
-    if (change.messages > 0 || is_incomplete)
+    if (change.messages > 0 || result < 0)
         monitor->on_change(&change, monitor->userdata);
     return 0;
 }

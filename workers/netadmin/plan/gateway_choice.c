@@ -83,21 +83,12 @@ static struct gateway_choice choose_advertised(const struct gateway_inputs *inpu
 }
 
 /* As long as the leased address is there, or nothing of its routes leads anywhere. */
-static bool holds(const struct network_link *link, const struct lease *lease)
-{
-    for (uint32_t i = 0; i < link->address_count; i++) {
-        if (ip_address_equal(&link->addresses[i].address, &lease->address))
-            return true;
-    }
-    return false;
-}
-
 static struct gateway_choice choose_leased(const struct gateway_inputs *inputs)
 {
     const struct lease *lease = inputs->lease;
     struct gateway_choice choice = {.source = GATEWAY_SOURCE_NONE};
 
-    if (!lease || lease->gateway.family != inputs->family || !holds(inputs->link, lease))
+    if (!lease || lease->gateway.family != inputs->family || !network_link_find(inputs->link, &lease->address))
         return choice;
     choice = choose_one(GATEWAY_SOURCE_LEASE, &lease->gateway, inputs->link);
     if (choice.count > 0 || !lease_has_on_link(lease, &lease->gateway))

@@ -20,11 +20,6 @@ static struct ip_subnet subnet_of(const struct link_address *address)
     return subnet;
 }
 
-static bool ip_subnet_equal(const struct ip_subnet *a, const struct ip_subnet *b)
-{
-    return a->prefix_length == b->prefix_length && ip_address_equal(&a->address, &b->address);
-}
-
 bool inner_prefix_equal(const struct inner_prefix *a, const struct inner_prefix *b)
 {
     return ip_subnet_equal(&a->subnet, &b->subnet) && ip_address_equal(&a->source, &b->source) &&

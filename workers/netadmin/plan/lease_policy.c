@@ -64,10 +64,8 @@ static bool is_of_another_link(const struct lease_policy *policy, const struct i
     for (size_t i = 0; i < policy->links->count; i++) {
         const struct network_link *link = &policy->links->links[i];
 
-        for (uint32_t j = 0; j < link->address_count && link->index != policy->external_index; j++) {
-            if (ip_address_equal(&link->addresses[j].address, address))
-                return true;
-        }
+        if (link->index != policy->external_index && network_link_find(link, address))
+            return true;
     }
     return false;
 }
@@ -220,8 +218,7 @@ static const char *check_destination(const struct examination *examination, cons
             return "covers loopback or multicast addresses";
     }
     for (size_t i = 0; i < lease->route_count; i++) {
-        if (lease->routes[i].destination.prefix_length == destination->prefix_length &&
-            ip_address_equal(&lease->routes[i].destination.address, &destination->address))
+        if (ip_subnet_equal(&lease->routes[i].destination, destination))
             return "named twice";
     }
     return NULL;
@@ -337,8 +334,7 @@ bool lease_routes_equal(const struct lease *a, const struct lease *b)
     if (!ip_address_equal(&a->gateway, &b->gateway) || a->mtu != b->mtu || a->route_count != b->route_count)
         return false;
     for (size_t i = 0; i < a->route_count; i++) {
-        if (a->routes[i].destination.prefix_length != b->routes[i].destination.prefix_length ||
-            !ip_address_equal(&a->routes[i].destination.address, &b->routes[i].destination.address) ||
+        if (!ip_subnet_equal(&a->routes[i].destination, &b->routes[i].destination) ||
             !ip_address_equal(&a->routes[i].gateway, &b->routes[i].gateway))
             return false;
     }

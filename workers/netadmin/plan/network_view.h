@@ -7,8 +7,8 @@
 #include "protocol/messages.h"
 #include "workers/netadmin/plan/inner_prefixes.h"
 
-/* What the ruleset needs to know about the two interfaces, and of the others. Zeroed before it is filled in, padding and
- * all, and copied as bytes, so that two of them are compared as bytes. */
+/* What the ruleset needs to know about the two interfaces, and of the others. Zeroed before it is filled in, padding
+ * and all, and copied as bytes, so that two of them are compared as bytes. */
 struct network_view {
     char external_name[INTERFACE_NAME_SIZE];
     char shared_name[INTERFACE_NAME_SIZE];

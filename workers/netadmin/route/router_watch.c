@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "workers/netadmin/link/neighbours.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -28,37 +29,12 @@
 #define TURNS_PER_INTERVAL 20
 #define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
 
-struct neighbour {
-    uint32_t index; /* of the link */
-    uint16_t state; /* NUD_… */
-    struct ip_address address;
-};
-
 struct neighbour_reading {
     struct router_watch *watch;
     uint32_t index;
     struct gateway *routers;
     size_t count;
 };
-
-static bool parse_neighbour(const struct nlmsghdr *message, struct neighbour *ret)
-{
-    const struct nlattr *attributes[NDA_MAX + 1];
-    const struct ndmsg *header = mnl_nlmsg_get_payload(message);
-
-    if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
-        header->ndm_family != AF_INET6)
-        return false;
-    rtnetlink_attributes(message, sizeof(*header), attributes, NDA_MAX);
-    if (!attributes[NDA_DST] || mnl_attr_get_payload_len(attributes[NDA_DST]) != ip_family_length(IP_FAMILY_6))
-        return false;
-    *ret = (struct neighbour){
-        .index = (uint32_t)header->ndm_ifindex,
-        .state = header->ndm_state,
-        .address = ip_address_from_bytes(IP_FAMILY_6, mnl_attr_get_payload(attributes[NDA_DST])),
-    };
-    return true;
-}
 
 static struct ip_address *find_silent(struct router_watch *watch, const struct ip_address *router)
 {
@@ -95,7 +71,7 @@ static void on_neighbour(const struct nlmsghdr *message, void *userdata)
     struct neighbour_reading *reading = userdata;
     struct neighbour neighbour;
 
-    if (!parse_neighbour(message, &neighbour) || neighbour.index != reading->index)
+    if (!neighbour_parse(message, IP_FAMILY_6, &neighbour) || neighbour.index != reading->index)
         return;
     for (size_t i = 0; i < reading->count; i++) {
         if (!ip_address_equal(&reading->routers[i].address, &neighbour.address))
@@ -105,18 +81,6 @@ static void on_neighbour(const struct nlmsghdr *message, void *userdata)
         else if (neighbour.state & STATES_VALID)
             note_answer(reading->watch, &neighbour.address);
     }
-}
-
-static int read_neighbours(struct rtnetlink_request *request, struct neighbour_reading *reading)
-{
-    struct ndmsg *header = rtnetlink_request_begin(request, "list", RTM_GETNEIGH, 0, sizeof(*header));
-    int result;
-
-    header->ndm_family = AF_INET6;
-    mnl_attr_put_u32(rtnetlink_request_message(request), NDA_IFINDEX, reading->index);
-    (void)snprintf(request->object, sizeof(request->object), "neighbours of link %u", reading->index);
-    result = rtnetlink_dump(reading->watch->ground->rtnetlink, request, on_neighbour, reading);
-    return result == -EINTR ? 0 : result; /* another neighbour came or went; ours are told by a notification */
 }
 
 /* ip -6 neighbour replace ROUTER dev LINK use: the kernel asks for it as if there was something to send. */
@@ -176,7 +140,8 @@ int router_watch_look(struct router_watch *watch, const struct network_link *ext
         result = sd_event_source_set_enabled(watch->source, count > 1 ? SD_EVENT_ON : SD_EVENT_OFF);
     watch->is_following = result >= 0 && count > 1;
     if (watch->is_following)
-        result = read_neighbours(&request, &reading);
+        result =
+            neighbours_read(watch->ground->rtnetlink, &request, IP_FAMILY_6, external->index, on_neighbour, &reading);
     if (result >= 0)
         result = ask_silent(watch, &request, external->index);
     for (size_t i = 0; i < count; i++)
@@ -191,7 +156,7 @@ static void on_notification(const struct nlmsghdr *message, void *userdata)
     const struct network_link *external = network_ground_find(watch->ground, DEVICE_SIDE_EXTERNAL);
     struct neighbour neighbour;
 
-    if (!external || !parse_neighbour(message, &neighbour) || neighbour.index != external->index)
+    if (!external || !neighbour_parse(message, IP_FAMILY_6, &neighbour) || neighbour.index != external->index)
         return;
     for (size_t i = 0; i < watch->choice->count; i++) {
         const struct gateway *router = &watch->choice->gateways[i];

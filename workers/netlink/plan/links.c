@@ -29,6 +29,15 @@ const struct network_link *link_table_find_mac(const struct link_table *table, c
     return found;
 }
 
+const struct link_address *network_link_find(const struct network_link *link, const struct ip_address *address)
+{
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        if (ip_address_equal(&link->addresses[i].address, address))
+            return &link->addresses[i];
+    }
+    return NULL;
+}
+
 bool network_link_reaches(const struct network_link *link, const struct ip_address *gateway)
 {
     bool found = gateway->family == IP_FAMILY_6 && ip_address_is_link_local(gateway);

@@ -73,6 +73,9 @@ bool link_table_equal(const struct link_table *a, const struct link_table *b);
 /* The link with this MAC (the first one, by index), or NULL. The pointer lives as long as the table. */
 const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac);
 
+/* The link's first entry of `address`, or NULL. */
+const struct link_address *network_link_find(const struct network_link *link, const struct ip_address *address);
+
 /* Whether `gateway`, which is not the link's own address, is on link: tentative addresses count, since that does not
  * depend on duplicate address detection. */
 bool network_link_reaches(const struct network_link *link, const struct ip_address *gateway);
