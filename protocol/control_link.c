@@ -3,13 +3,14 @@
 
 #include "common/log.h"
 
-static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
+static void on_control_message(struct channel *channel, const struct message_header *message, int descriptor,
+                               void *userdata)
 {
     (void)userdata;
     channel_refuse(channel, message, descriptor); /* control only listens */
 }
 
-static void on_closed(struct channel *channel, int error, const char *reason, void *userdata)
+static void on_control_closed(struct channel *channel, int error, const char *reason, void *userdata)
 {
     (void)channel;
     if (error < 0)
@@ -19,7 +20,7 @@ static void on_closed(struct channel *channel, int error, const char *reason, vo
 
 int control_link_take(struct control_link *link, sd_event *event, int fd, enum message_direction receives)
 {
-    const struct channel_callbacks callbacks = {on_message, on_closed, link};
+    const struct channel_callbacks callbacks = {on_control_message, on_control_closed, link};
 
     control_link_end(link);
     return channel_new(event, fd, receives, &callbacks, &link->channel);

@@ -71,7 +71,8 @@ static void take_event(struct connection *connection, const struct message_lease
     socket->on_event(&event, socket->userdata);
 }
 
-static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
+static void on_lease_message(struct channel *channel, const struct message_header *message, int descriptor,
+                             void *userdata)
 {
     switch (message->type) {
     case MESSAGE_LEASE_EVENT:
@@ -84,7 +85,7 @@ static void on_message(struct channel *channel, const struct message_header *mes
 }
 
 /* An end without a message is a script that refused what it read, and has said why. */
-static void on_closed(struct channel *channel, int error, const char *reason, void *userdata)
+static void on_lease_closed(struct channel *channel, int error, const char *reason, void *userdata)
 {
     struct connection *connection = userdata;
 
@@ -116,7 +117,7 @@ static struct connection *find_free(struct lease_socket *socket)
 
 static int begin(struct connection *connection, int fd)
 {
-    const struct channel_callbacks callbacks = {on_message, on_closed, connection};
+    const struct channel_callbacks callbacks = {on_lease_message, on_lease_closed, connection};
     int result =
         channel_new(connection->socket->event, fd, DIRECTION_LEASE_TO_SUPERVISOR, &callbacks, &connection->channel);
 

@@ -58,7 +58,7 @@ static void on_started(struct worker *worker, void *userdata)
     send_supervision(control);
 }
 
-static void on_message(struct worker *worker, const struct message_header *message, void *userdata)
+static void on_control_message(struct worker *worker, const struct message_header *message, void *userdata)
 {
     (void)userdata;
     worker_refuse(worker, message); /* only PONG is of it, which worker.c has taken */
@@ -137,7 +137,7 @@ struct control_worker *control_worker_free(struct control_worker *control)
 
 static int make(sd_event *event, struct control_worker *control)
 {
-    const struct worker_callbacks callbacks = {on_started, on_message, on_ended, control};
+    const struct worker_callbacks callbacks = {on_started, on_control_message, on_ended, control};
     int result = control_socket_listen(&control->listener);
 
     if (result < 0) {

@@ -76,7 +76,8 @@ static void report_applied(struct netadmin_peer *peer, const struct message_appl
     peer->callbacks.on_applied(peer->callbacks.userdata, applied, event_time);
 }
 
-static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
+static void on_netadmin_message(struct channel *channel, const struct message_header *message, int descriptor,
+                                void *userdata)
 {
     struct netadmin_peer *peer = userdata;
 
@@ -109,7 +110,7 @@ static void on_message(struct channel *channel, const struct message_header *mes
     }
 }
 
-static void on_closed(struct channel *channel, int error, const char *reason, void *userdata)
+static void on_netadmin_closed(struct channel *channel, int error, const char *reason, void *userdata)
 {
     struct netadmin_peer *peer = userdata;
 
@@ -122,7 +123,7 @@ int netadmin_peer_new(sd_event *event, int fd, const struct netadmin_peer_callba
 {
     CLEANUP_FD int owned_fd = fd;
     CLEANUP(netadmin_peer_freep) struct netadmin_peer *peer = calloc(1, sizeof(*peer));
-    struct channel_callbacks channel_callbacks = {.on_message = on_message, .on_closed = on_closed};
+    struct channel_callbacks channel_callbacks = {.on_message = on_netadmin_message, .on_closed = on_netadmin_closed};
     int result;
 
     if (!peer)
