@@ -4,12 +4,12 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "daemon/lock/namespace_lock.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/role/monitoring.h"
 #include "daemon/role/namespace_watch.h"
 #include "daemon/role/role.h"
 #include "daemon/role/way_worker.h"
-#include "daemon/supervise/namespace_lock.h"
 #include "daemon/supervise/users.h"
 
 #include <signal.h>
@@ -229,7 +229,7 @@ int service_anchor_run(const struct configuration *configuration)
         .needs_resolver = gateways->v4.family == IP_FAMILY_NONE && gateways->v6.family == IP_FAMILY_NONE,
         .readiness = {.required = READINESS_ROUTE_INSTALLED},
     };
-    const struct namespace_lock_callbacks callbacks = {on_acquired, on_standby, &anchor};
+    const struct lock_callbacks callbacks = {on_acquired, on_standby, &anchor};
     struct role_step step;
     int result = role_event_loop_new(on_stop_signal, &anchor, &anchor.event, &step);
 

@@ -9,21 +9,12 @@
  */
 #pragma once
 
-#include "common/cleanup.h"
-
-#include <stdbool.h>
-#include <systemd/sd-event.h>
+#include "daemon/lock/abstract_lock.h"
 
 struct namespace_lock;
 
-struct namespace_lock_callbacks {
-    void (*on_acquired)(void *userdata); /* once; from namespace_lock_new() or from the event loop */
-    void (*on_standby)(void *userdata);  /* somebody else is active; at each look */
-    void *userdata;
-};
-
 /* Tries to take the lock and goes on trying. Returns 0 or a negative errno. */
-int namespace_lock_new(sd_event *event, const struct namespace_lock_callbacks *callbacks, struct namespace_lock **ret)
+int namespace_lock_new(sd_event *event, const struct lock_callbacks *callbacks, struct namespace_lock **ret)
     __attribute__((warn_unused_result));
 
 /* Gives the lock up. NULL is fine. Returns NULL. */

@@ -16,14 +16,15 @@
 
 struct abstract_lock;
 
-struct abstract_lock_callbacks {
-    void (*on_acquired)(void *userdata); /* once; from abstract_lock_new() or from the event loop */
-    void (*on_standby)(void *userdata);  /* somebody else is active; before each wait */
+/* Of either lock. */
+struct lock_callbacks {
+    void (*on_acquired)(void *userdata); /* once; from the lock's construction or from the event loop */
+    void (*on_standby)(void *userdata);  /* somebody else is active; before each wait, at each look */
     void *userdata;
 };
 
 /* Tries to take the lock and goes on trying. Returns 0 or a negative errno. */
-int abstract_lock_new(sd_event *event, const struct abstract_lock_callbacks *callbacks, struct abstract_lock **ret)
+int abstract_lock_new(sd_event *event, const struct lock_callbacks *callbacks, struct abstract_lock **ret)
     __attribute__((warn_unused_result));
 
 /* Gives the lock up. NULL is fine. Returns NULL. */

@@ -1,17 +1,16 @@
 /* The lock on a network namespace; see namespace_lock.h. Runs in the supervisor, as root. */
-#include "daemon/supervise/namespace_lock.h"
+#include "daemon/lock/namespace_lock.h"
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "daemon/supervise/abstract_lock.h"
-#include "daemon/supervise/lock_table.h"
+#include "daemon/lock/lock_table.h"
 
 /* What a takeover waits for at most; the kernel routes as before meanwhile. */
 #define LOOK_INTERVAL (500 * MICROSECONDS_PER_MILLISECOND)
 
 struct namespace_lock {
     sd_event *event;
-    struct namespace_lock_callbacks callbacks;
+    struct lock_callbacks callbacks;
     int fd;                         /* the socket that owns our tables; -1 with `abstract` */
     struct abstract_lock *abstract; /* NULL where the kernel has owned tables */
     sd_event_source *timer;
@@ -72,29 +71,15 @@ static int on_look_time(sd_event_source *source, uint64_t planned, void *userdat
 
 /* --- a kernel without owned tables ----------------------------------------------------------------------- */
 
-static void on_abstract_acquired(void *userdata)
-{
-    become_active(userdata);
-}
-
-static void on_abstract_standby(void *userdata)
-{
-    const struct namespace_lock *lock = userdata;
-
-    lock->callbacks.on_standby(lock->callbacks.userdata);
-}
-
 static int use_abstract_lock(struct namespace_lock *lock, int error)
 {
-    const struct abstract_lock_callbacks callbacks = {on_abstract_acquired, on_abstract_standby, lock};
-
     /* Without the permission nothing works, and way says so with the remedy. */
     if (error != -EPERM)
         log_warn("this kernel has no nftables tables that belong to a process (5.12 and later have): whoever is root "
                  "in this network namespace can switch the service-anchor off, or keep its routes after a stop",
                  LOG_ERROR(error));
     close_fd(&lock->fd);
-    return abstract_lock_new(lock->event, &callbacks, &lock->abstract);
+    return abstract_lock_new(lock->event, &lock->callbacks, &lock->abstract);
 }
 
 /* --- construction ---------------------------------------------------------------------------------------- */
@@ -106,7 +91,7 @@ static bool is_inability(int error)
            error == -EAFNOSUPPORT;
 }
 
-int namespace_lock_new(sd_event *event, const struct namespace_lock_callbacks *callbacks, struct namespace_lock **ret)
+int namespace_lock_new(sd_event *event, const struct lock_callbacks *callbacks, struct namespace_lock **ret)
 {
     CLEANUP(namespace_lock_freep) struct namespace_lock *lock = calloc(1, sizeof(*lock));
     int result;
@@ -145,7 +130,7 @@ struct namespace_lock *namespace_lock_free(struct namespace_lock *lock)
 
 bool namespace_lock_is_held(const struct namespace_lock *lock)
 {
-    return lock->is_held;
+    return lock->abstract ? abstract_lock_is_held(lock->abstract) : lock->is_held;
 }
 
 bool namespace_lock_has_standby(const struct namespace_lock *lock)

@@ -1,5 +1,5 @@
 /* The lock by an abstract name; see abstract_lock.h. Runs in the supervisor, as root. */
-#include "daemon/supervise/abstract_lock.h"
+#include "daemon/lock/abstract_lock.h"
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -26,7 +26,7 @@ struct standby {
 
 struct abstract_lock {
     sd_event *event;
-    struct abstract_lock_callbacks callbacks;
+    struct lock_callbacks callbacks;
     int fd; /* listening while the lock is held, else connected to its holder, or -1 */
     sd_event_source *source;
     sd_event_source *retry_timer;
@@ -186,7 +186,7 @@ static int try_to_lock(struct abstract_lock *lock)
     return 0;
 }
 
-int abstract_lock_new(sd_event *event, const struct abstract_lock_callbacks *callbacks, struct abstract_lock **ret)
+int abstract_lock_new(sd_event *event, const struct lock_callbacks *callbacks, struct abstract_lock **ret)
 {
     CLEANUP(abstract_lock_freep) struct abstract_lock *lock = calloc(1, sizeof(*lock));
     int result;

@@ -1,5 +1,5 @@
 /* A table that belongs to a socket; see lock_table.h. Runs in the supervisor, as root. */
-#include "daemon/supervise/lock_table.h"
+#include "daemon/lock/lock_table.h"
 
 #include "common/cleanup.h"
 #include "daemon/supervise/privileges.h"
