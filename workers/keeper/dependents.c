@@ -1,10 +1,12 @@
 /* What is done about containers in others' namespaces; see dependents.h. Runs without any privilege. */
-#include "workers/keeper/dependents_internal.h"
+#include "workers/keeper/dependents.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
+#include "workers/keeper/managed_repairs.h"
+#include "workers/keeper/repairing.h"
 #include "workers/keeper/sibling.h"
 
 #include <stdio.h>
@@ -24,74 +26,13 @@ static void ask_about(struct dependents *dependents, const char *reference, dock
 
 /* --- repairing ------------------------------------------------------------------------------------------- */
 
-void dependents_note_result(struct dependents *dependents, bool is_done)
-{
-    metrics_add(METRIC_REBINDS, is_done ? METRIC_OK : METRIC_ERROR, 1);
-    look_again(dependents->look); /* others may be pinned to this one */
-}
-
-static bool is_in_targets_namespace(const struct dependents *dependents)
-{
-    return dependents->dependent->is_running && dependents->target.is_running &&
-           inspection_is(&dependents->target, dependents->dependent->joined);
-}
-
-static enum start_order order_of(struct dependents *dependents, bool has_target)
-{
-    if (!has_target || !is_in_targets_namespace(dependents))
-        return START_ORDER_WELL;
-    return start_order_judge(&dependents->entry->starts, dependents->dependent, &dependents->target,
-                             clock_real_nanoseconds());
-}
-
-enum repair dependents_choose(struct dependents *dependents, bool has_target)
-{
-    return repair_choose(dependents->dependent, has_target ? &dependents->target : NULL,
-                         order_of(dependents, has_target));
-}
-
-void dependents_report_order(struct dependents *dependents)
-{
-    char finding[FINDING_REASON_SIZE];
-
-    (void)snprintf(finding, sizeof(finding),
-                   "nobody can tell whether its network namespace is alive, since the clock was set back: if it has no "
-                   "network, docker restart %s",
-                   dependents->dependent->name);
-    if (memory_note_finding(dependents->entry, finding))
-        log_warn("start times in the future prove nothing: was the clock set back?",
-                 LOG_TEXT("container", dependents->dependent->name), LOG_TEXT("target", dependents->target.name));
-}
-
-static int64_t milliseconds_since(uint64_t started)
-{
-    return (int64_t)((clock_monotonic_microseconds() - started) / MICROSECONDS_PER_MILLISECOND);
-}
-
-static void on_repaired(void *userdata, int error, const char *text)
-{
-    struct dependents *dependents = userdata;
-
-    if (!session_check_answer(dependents->session, error, text))
-        return;
-    dependents_note_result(dependents, error == 0);
-    if (error == 0)
-        start_order_note_joined(&dependents->entry->starts, dependents->target.started);
-    if (error == 0)
-        log_info("container repaired", LOG_TEXT("container", dependents->dependent->name),
-                 LOG_NUMBER("milliseconds", milliseconds_since(dependents->repair_started_at)));
-    else
-        look_note_failure(dependents->look, "container cannot be repaired, trying again later", text);
-    look_continue(dependents->look);
-}
-
 static void on_recreated(void *userdata, enum recreation_result result, const char *text)
 {
     struct dependents *dependents = userdata;
     char command[SIBLING_COMMAND_SIZE];
     char reason[FINDING_REASON_SIZE];
 
-    dependents_note_result(dependents, result == RECREATION_DONE);
+    repairing_note_result(dependents, result == RECREATION_DONE);
     switch (result) {
     case RECREATION_DONE:
         if (!dependents->journal) { /* else `target` is the new one itself */
@@ -99,7 +40,7 @@ static void on_recreated(void *userdata, enum recreation_result result, const ch
             start_order_note_joined(&dependents->entry->starts, dependents->target.started);
         }
         log_info("container recreated", LOG_TEXT("container", dependents->entry->name),
-                 LOG_NUMBER("milliseconds", milliseconds_since(dependents->repair_started_at)));
+                 LOG_NUMBER("milliseconds", repairing_milliseconds(dependents)));
         if (dependents->kind == LOOK_MANAGED)
             log_info("created and started managed service-anchor", LOG_TEXT("container", dependents->entry->name),
                      LOG_TEXT("target", dependents->managed->configured.target));
@@ -127,30 +68,6 @@ static void on_recreated(void *userdata, enum recreation_result result, const ch
     look_continue(dependents->look);
 }
 
-bool dependents_may_try(struct dependents *dependents)
-{
-    uint64_t now = clock_monotonic_microseconds();
-    uint64_t next = memory_next_attempt(dependents->entry);
-
-    if (next > now) {
-        look_wake_at(dependents->look, next);
-        return false;
-    }
-    memory_note_attempt(dependents->entry, now);
-    dependents->repair_started_at = now;
-    return true;
-}
-
-void dependents_check_begun(struct dependents *dependents, int result, const char *reason)
-{
-    if (result == 0)
-        return;
-    dependents_note_result(dependents, false);
-    look_note_failure(dependents->look, "container cannot be recreated",
-                      result == -EINVAL ? reason : log_errno_text(result));
-    look_continue(dependents->look);
-}
-
 static void recreate(struct dependents *dependents)
 {
     const char *reason = NULL;
@@ -159,21 +76,14 @@ static void recreate(struct dependents *dependents)
     log_info("recreating container: its target has another ID now", LOG_TEXT("container", dependents->dependent->name),
              LOG_TEXT("target", dependents->target.name), LOG_TEXT("was_in", dependents->dependent->joined));
     result = recreation_start(dependents->recreation, dependents->dependent, dependents->target.name, &reason);
-    dependents_check_begun(dependents, result, reason);
-}
-
-void dependents_start(struct dependents *dependents, const char *message)
-{
-    log_info(message, LOG_TEXT("container", dependents->dependent->name), LOG_TEXT("target", dependents->target.name));
-    session_check_sent(dependents->session, command_start(session_client(dependents->session),
-                                                          dependents->dependent->id, on_repaired, dependents));
+    repairing_check_begun(dependents, result, reason);
 }
 
 static void repair(struct dependents *dependents, enum repair repair)
 {
     struct docker_client *client = session_client(dependents->session);
 
-    if (!dependents_may_try(dependents)) {
+    if (!repairing_may_try(dependents)) {
         look_continue(dependents->look);
     } else if (repair == REPAIR_RECREATE) {
         recreate(dependents);
@@ -182,9 +92,9 @@ static void repair(struct dependents *dependents, enum repair repair)
                  LOG_TEXT("container", dependents->dependent->name), LOG_TEXT("target", dependents->target.name));
         session_check_sent(dependents->session, command_restart(client, dependents->dependent->id,
                                                                 dependents->configuration->stop_timeout_milliseconds,
-                                                                on_repaired, dependents));
+                                                                repairing_on_done, dependents));
     } else {
-        dependents_start(dependents, "auto-starting sibling waiting for target");
+        repairing_start(dependents, "auto-starting sibling waiting for target");
     }
 }
 
@@ -222,7 +132,7 @@ static void wait_for_target(struct dependents *dependents, const char *target)
 
 static void judge(struct dependents *dependents, bool has_target)
 {
-    enum repair chosen = dependents_choose(dependents, has_target);
+    enum repair chosen = repairing_choose(dependents, has_target);
 
     if (chosen == REPAIR_START && !dependents->configuration->starts_siblings)
         chosen = REPAIR_NONE;
@@ -235,7 +145,7 @@ static void judge(struct dependents *dependents, bool has_target)
         look_continue(dependents->look);
         return;
     case REPAIR_UNKNOWN:
-        dependents_report_order(dependents);
+        repairing_report_order(dependents);
         look_continue(dependents->look);
         return;
     case REPAIR_WAIT:
@@ -259,7 +169,7 @@ static void judge_sibling(struct dependents *dependents, bool has_target)
     struct sibling_verdict verdict;
 
     sibling_judge(dependents->entry, dependents->dependent, has_target ? &dependents->target : NULL,
-                  dependents->configuration->starts_siblings, order_of(dependents, has_target),
+                  dependents->configuration->starts_siblings, repairing_order(dependents, has_target),
                   clock_monotonic_microseconds(), &verdict);
     switch (verdict.action) {
     case SIBLING_START:
@@ -270,7 +180,7 @@ static void judge_sibling(struct dependents *dependents, bool has_target)
         report(dependents, "dependent in dead netns", verdict.command);
         break;
     case SIBLING_UNKNOWN:
-        dependents_report_order(dependents);
+        repairing_report_order(dependents);
         break;
     case SIBLING_LATER:
         look_wake_at(dependents->look, verdict.time);
@@ -392,7 +302,7 @@ static void resume(struct dependents *dependents, bool has_new)
 {
     int result;
 
-    if (!is_unattended(dependents, has_new) || !dependents_may_try(dependents)) {
+    if (!is_unattended(dependents, has_new) || !repairing_may_try(dependents)) {
         look_continue(dependents->look);
         return;
     }

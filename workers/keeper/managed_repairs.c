@@ -1,15 +1,16 @@
 /*
  * The managed service-anchors: created when there is none, recreated when they serve a dead namespace or, once, have
- * another image than ours or another gateway than our address (LIFE-2); see dependents_internal.h. Runs without any
+ * another image than ours or another gateway than our address (LIFE-2); see managed_repairs.h. Runs without any
  * privilege.
  */
-#include "workers/keeper/dependents_internal.h"
+#include "workers/keeper/managed_repairs.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/managed_target.h"
 #include "workers/keeper/managed_body.h"
+#include "workers/keeper/repairing.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +91,7 @@ void managed_repairs_interrupt(struct dependents *dependents)
 static void end_creation(struct dependents *dependents, const char *failure)
 {
     release_creation(&dependents->creation);
-    dependents_note_result(dependents, failure == NULL);
+    repairing_note_result(dependents, failure == NULL);
     if (failure)
         look_note_failure(dependents->look, "managed service-anchor cannot be created and started, trying again later",
                           failure);
@@ -172,7 +173,7 @@ static void recreate(struct dependents *dependents, const struct own_anchor *anc
     bodies.body = body;
     bodies.body_with_id = body_with_id;
     result = recreation_start_as(dependents->recreation, dependents->dependent, &bodies, &reason);
-    dependents_check_begun(dependents, result, reason);
+    repairing_check_begun(dependents, result, reason);
 }
 
 /* Is it sent to the address that we have now? EXTRA_ENV may send it elsewhere, and wins. */
@@ -237,11 +238,11 @@ static void decide(struct dependents *dependents, const struct own_anchor *ancho
     const char *outdated = NULL;
 
     if (!is_missing) {
-        repair = dependents_choose(dependents, true);
+        repair = repairing_choose(dependents, true);
         outdated = outdated_by(dependents, anchor);
     }
     if (repair == REPAIR_UNKNOWN && !outdated) {
-        dependents_report_order(dependents);
+        repairing_report_order(dependents);
         look_continue(dependents->look);
         return;
     }
@@ -249,7 +250,7 @@ static void decide(struct dependents *dependents, const struct own_anchor *ancho
         leave(dependents);
         return;
     }
-    if ((repair == REPAIR_RESTART && !outdated && !is_dead_for_long(dependents)) || !dependents_may_try(dependents)) {
+    if ((repair == REPAIR_RESTART && !outdated && !is_dead_for_long(dependents)) || !repairing_may_try(dependents)) {
         look_continue(dependents->look);
         return;
     }
@@ -257,7 +258,7 @@ static void decide(struct dependents *dependents, const struct own_anchor *ancho
     if (is_missing)
         create(dependents, anchor, false);
     else if (repair == REPAIR_START)
-        dependents_start(dependents, "starting managed service-anchor: it was created, and its target runs");
+        repairing_start(dependents, "starting managed service-anchor: it was created, and its target runs");
     else
         recreate(dependents, anchor,
                  outdated ? outdated : "recreating managed service-anchor: its network namespace is dead");
@@ -286,7 +287,7 @@ static bool needs_own_anchor(struct dependents *dependents)
         return false;
     if (dependents->kind == LOOK_MISSING || !dependents->managed->is_compared)
         return true;
-    repair = dependents_choose(dependents, true);
+    repair = repairing_choose(dependents, true);
     return repair != REPAIR_NONE && repair != REPAIR_UNKNOWN;
 }
 
