@@ -124,6 +124,13 @@ enum message_type {
     MESSAGE_NAMESPACE_ANSWER,
     /* namespaces -> way */
     MESSAGE_NAMESPACE_GONE,
+    /* supervisor -> links; see messages_attach.h */
+    MESSAGE_CONFIGURE_LINKS,
+    MESSAGE_LINKS_IDENTITY, /* with one descriptor */
+    /* watcher -> links */
+    MESSAGE_BRIDGES,
+    /* links -> watcher */
+    MESSAGE_LINK_ANSWER,
     MESSAGE_TYPE_MAX_,
 };
 
@@ -168,6 +175,10 @@ enum message_direction {
     DIRECTION_NAMESPACES_TO_WATCHER,
     DIRECTION_NAMESPACES_TO_WAY,
     DIRECTION_WAY_TO_NAMESPACES, /* nothing travels here: way only listens */
+    DIRECTION_SUPERVISOR_TO_LINKS,
+    DIRECTION_LINKS_TO_SUPERVISOR,
+    DIRECTION_WATCHER_TO_LINKS,
+    DIRECTION_LINKS_TO_WATCHER,
     DIRECTION_MAX_,
 };
 

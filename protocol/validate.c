@@ -442,6 +442,15 @@ static const struct message_rule rules[] = {
     RULE_WITH_DESCRIPTOR(NAMESPACES_TO_WAY, WAY_SOCKET, message_way_socket, check_way_socket),
     RULE(NAMESPACES_TO_WAY, NAMESPACE_GONE, message_namespace_gone, check_namespace_gone),
 
+    RULE(SUPERVISOR_TO_LINKS, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_LINKS, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_LINKS, CONFIGURE_LINKS, message_configure_links, check_configure_links),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_LINKS, LINKS_IDENTITY, message_identity, check_identity),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_LINKS, LINK, message_link, check_link_message),
+    RULE(LINKS_TO_SUPERVISOR, PONG, message_ping, NULL),
+    RULE(WATCHER_TO_LINKS, BRIDGES, message_bridges, check_bridges),
+    RULE(LINKS_TO_WATCHER, LINK_ANSWER, message_link_answer, check_link_answer),
+
     RULE(SUPERVISOR_TO_EXPORTER, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_EXPORTER, STOP, message_stop, check_stop),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_EXPORTER, METRICS_PAGE, message_metrics_page, check_metrics_page),

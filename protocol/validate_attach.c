@@ -50,3 +50,93 @@ const char *check_namespace_gone(const void *message)
 
     return gone->number >= WAY_NAMESPACES_MAX || gone->reserved ? "number of the namespace" : NULL;
 }
+
+/* As the kernel takes it (net/core/dev.c, dev_valid_name), and plain ASCII. */
+static bool is_interface_name(const char name[INTERFACE_NAME_SIZE])
+{
+    size_t length = strnlen(name, INTERFACE_NAME_SIZE);
+
+    if (length == 0 || length == INTERFACE_NAME_SIZE || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+        !is_zero((const uint8_t *)name + length, INTERFACE_NAME_SIZE - length))
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] <= ' ' || name[i] > '~' || name[i] == '/' || name[i] == ':')
+            return false;
+    }
+    return true;
+}
+
+static bool is_no_interface(const char name[INTERFACE_NAME_SIZE])
+{
+    return is_zero((const uint8_t *)name, INTERFACE_NAME_SIZE);
+}
+
+static bool is_unicast(const struct mac_address *mac)
+{
+    return !mac_address_is_zero(mac) && !(mac->bytes[0] & 1);
+}
+
+const char *check_configure_links(const void *message)
+{
+    const struct message_configure_links *configuration = message;
+
+    if (!text_is_terminated(configuration->project, NAME_SIZE) || configuration->project[0] == '\0')
+        return "project";
+    if (!is_interface_name(configuration->parent))
+        return "parent";
+    for (size_t i = 0; i < NAMED_BRIDGES_MAX; i++) {
+        if (!is_no_interface(configuration->named_bridges[i]) && !is_interface_name(configuration->named_bridges[i]))
+            return "bridge";
+    }
+    if (!is_unicast(&configuration->external_mac) || !is_unicast(&configuration->inner_mac))
+        return "MAC address";
+    return configuration->log_level >= LOG_LEVEL_MAX_ || configuration->reserved ? "log level" : NULL;
+}
+
+const char *check_identity(const void *message)
+{
+    const struct message_identity *identity = message;
+
+    return identity->kind == 0 || identity->kind >= IDENTITY_DESCRIPTOR_MAX_ || identity->reserved
+               ? "kind of descriptor"
+               : NULL;
+}
+
+static const char *check_bridge(const struct wire_bridge *item)
+{
+    if (!is_container_id(item->network_id))
+        return "ID of a network";
+    if (!text_is_terminated(item->network, sizeof(item->network)))
+        return "string not terminated";
+    return is_interface_name(item->bridge) ? NULL : "bridge";
+}
+
+const char *check_bridges(const void *message)
+{
+    const struct message_bridges *bridges = message;
+
+    if (bridges->count > BRIDGES_MAX || bridges->reserved)
+        return "number of bridges";
+    for (uint32_t i = 0; i < bridges->count; i++) {
+        const char *broken = check_bridge(&bridges->items[i]);
+
+        if (broken)
+            return broken;
+    }
+    return is_zero((const uint8_t *)&bridges->items[bridges->count],
+                   (BRIDGES_MAX - bridges->count) * sizeof(bridges->items[0]))
+               ? NULL
+               : "padding not zero";
+}
+
+const char *check_link_answer(const void *message)
+{
+    const struct message_link_answer *answer = message;
+
+    if (!is_zero((const uint8_t *)answer->network_id, CONTAINER_ID_SIZE) && !is_container_id(answer->network_id))
+        return "ID of a network";
+    if (answer->error > 0 || answer->reserved ||
+        (answer->error < 0 ? !is_no_interface(answer->name) : !is_interface_name(answer->name)))
+        return "link";
+    return text_is_terminated(answer->reason, sizeof(answer->reason)) ? NULL : "string not terminated";
+}

@@ -7,3 +7,7 @@ const char *check_namespace_wanted(const void *message);
 const char *check_namespace_left(const void *message);
 const char *check_namespace_answer(const void *message);
 const char *check_namespace_gone(const void *message);
+const char *check_configure_links(const void *message);
+const char *check_identity(const void *message);
+const char *check_bridges(const void *message);
+const char *check_link_answer(const void *message);

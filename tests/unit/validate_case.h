@@ -43,6 +43,10 @@ static union room {
     struct message_container container;
     struct message_namespace_answer namespace_answer;
     struct message_namespace_gone namespace_gone;
+    struct message_configure_links links_configuration;
+    struct message_identity identity;
+    struct message_bridges bridges;
+    struct message_link_answer link_answer;
     struct message_configure_control control;
     struct message_supervision supervision;
     struct message_findings findings;

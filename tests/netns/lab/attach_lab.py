@@ -224,3 +224,64 @@ class NamespacesProcess(Netadmin):
         super().close()
         if self.way:
             self.way.close()
+
+
+LINKS_USER = 24952
+BRIDGES_MAX = 64
+IDENTITY_NAMESPACE, IDENTITY_SOCKET = 1, 2
+EXTERNAL_MAC, INNER_MAC = "02:00:00:00:0e:01", "02:00:00:00:0e:02"
+
+
+def bridge_of(network_id):
+    """What Docker calls the bridge of a network."""
+    return f"br-{network_id[:12]}"
+
+
+class LinksProcess(Netadmin):
+    """anchord-links for one project, with the test as its supervisor and watcher."""
+
+    user = LINKS_USER
+
+    def __init__(self, program, namespace, project="mail", tag=0x0123ABCD, parent="eth0", named=()):
+        super().__init__(program, namespace, {})
+        macs = b"".join(bytes.fromhex(mac.replace(":", "")) for mac in (EXTERNAL_MAC, INNER_MAC))
+        self.send(messages.message(messages.CONFIGURE_LINKS, struct.pack("=128s16s256s12s3I", project.encode(), parent.encode(),
+                                   b"".join(name.encode().ljust(16, b"\0") for name in named), macs, tag, messages.LOG_INFO, 0)))
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(DEADLINE)
+        self.watcher = ours
+        self.send(messages.link(), [theirs.fileno()])
+        theirs.close()
+
+    def give_identity(self, identity):
+        """Its namespace, and a socket that was opened there."""
+        self.send(messages.message(messages.LINKS_IDENTITY, struct.pack("=2I", IDENTITY_NAMESPACE, 0)), [identity.descriptor])
+        made = identity.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        made.settimeout(None)
+        self.send(messages.message(messages.LINKS_IDENTITY, struct.pack("=2I", IDENTITY_SOCKET, 0)), [made.fileno()])
+        made.close()
+        self.ping(1)
+
+    def offer(self, *networks):
+        """The state BRIDGES of (network ID, name, bridge)."""
+        items = b"".join(struct.pack("=72s128s16s", *(text.encode() for text in network)) for network in networks)
+        self.generation += 1
+        self.watcher.send(messages.message(messages.BRIDGES, struct.pack("=2I", len(networks), 0) +
+                                           items.ljust(BRIDGES_MAX * 216, b"\0"), self.generation))
+
+    def receive_answer(self):
+        kind, generation, body = self.receive_watcher()
+        assert kind == messages.LINK_ANSWER
+        network_id, name, error, _, reason = struct.unpack("=72s16siI160s", body)
+        return (generation, network_id.rstrip(b"\0").decode(), name.rstrip(b"\0").decode(), error,
+                reason.rstrip(b"\0").decode())
+
+    def answers(self, *networks):
+        """What became of each of them and of the macvlan, whose ID is empty: {network ID: (name, error, reason)}."""
+        self.offer(*networks)
+        found = {}
+        while len(found) < len(networks) + 1:
+            generation, network_id, *answer = self.receive_answer()
+            if generation == self.generation:
+                found[network_id] = tuple(answer)
+        return found

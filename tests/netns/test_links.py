@@ -1,0 +1,258 @@
+"""anchord-links: the links of an identity, made, followed and undone (HOST-2, HOST-8).
+
+The host has a parent, eth0, and Docker's bridges; the test is the supervisor, and the watcher that may have been taken
+over.
+"""
+
+import difflib
+import errno
+import json
+import re
+
+import pytest
+
+import messages
+from attach_lab import EXTERNAL_MAC, INNER_MAC, LinksProcess, bridge_of, new_id
+from netadmin_lab import Namespace, wait_until
+
+OUTER0, OUTER1 = "anc0123abcdb0", "anc0123abcdb1"
+
+
+@pytest.fixture
+def host():
+    made = Namespace()
+    made.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "lan0")
+    for name in ("lo", "eth0", "lan0"):
+        made.run("ip", "link", "set", name, "up")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def identity():
+    made = Namespace()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def program(build):
+    return build / "workers" / "links" / "anchord-links"
+
+
+@pytest.fixture
+def links(program, host, identity):
+    made = LinksProcess(program, host)
+    made.give_identity(identity)
+    yield made
+    made.close()
+
+
+def add_bridge(host, mtu=1500, name=None):
+    """A Docker network: (ID, name, bridge)."""
+    network_id = new_id()
+    network = (network_id, "mail_default", name or bridge_of(network_id))
+    make_bridge(host, network[2], mtu)
+    return network
+
+
+def make_bridge(host, name, mtu=1500):
+    host.run("ip", "link", "add", name, "mtu", str(mtu), "type", "bridge")
+    host.run("ip", "link", "set", name, "up")
+
+
+def seen(namespace):
+    """{name: what `ip -details link` says}"""
+    return {link["ifname"]: link for link in json.loads(namespace.run("ip", "-json", "-details", "link"))}
+
+
+def indices(*namespaces):
+    """Of the links of ours: others of the same name have other ones."""
+    return [{name: link["ifindex"] for name, link in seen(namespace).items() if name.startswith("anc")}
+            for namespace in namespaces]
+
+
+def traces(host):
+    """All that HOST-8 compares, but for the clocks of bridges."""
+    return [re.sub(r"\w+_timer +[\d.]+ ", "", host.run(*command)) for command in (
+        ("ip", "-details", "link"), ("ip", "rule"), ("ip", "-6", "rule"), ("ip", "route", "show", "table", "all"),
+        ("ip", "-6", "route", "show", "table", "all"), ("nft", "list", "ruleset"))]
+
+
+def settled(host):
+    """When each link that runs has its own address, which takes the kernel a second or two."""
+    def has_address(link):
+        return any(address["scope"] == "link" and "tentative" not in address for address in link["addr_info"])
+
+    wait_until(lambda: all(link["operstate"] != "UP" or has_address(link)
+                           for link in json.loads(host.run("ip", "-json", "-6", "address"))), "the host to settle")
+    return traces(host)
+
+
+def test_host2_links_are_made_straight_in_the_identity(host, identity, links):
+    """One pair for each network, all inner ends with one MAC, as large as the bridge, which keeps its size."""
+    first, second = add_bridge(host), add_bridge(host, mtu=9000)
+    answers = links.answers(first, second)
+    assert answers == {"": ("ancext", 0, ""), first[0]: ("anc0", 0, ""), second[0]: ("anc1", 0, "")}
+    inside, outside = seen(identity), seen(host)
+    external = inside["ancext"]
+    assert (external["linkinfo"]["info_kind"], external["linkinfo"]["info_data"]["mode"], external["address"],
+            external["link_index"]) == ("macvlan", "bridge", EXTERNAL_MAC, outside["eth0"]["ifindex"])
+    for inner, outer, network, mtu in (("anc0", OUTER0, first, 1500), ("anc1", OUTER1, second, 9000)):
+        assert (inside[inner]["address"], inside[inner]["mtu"]) == (INNER_MAC, mtu)
+        assert "UP" not in inside[inner]["flags"]
+        assert (outside[outer]["master"], outside[outer]["mtu"], outside[network[2]]["mtu"]) == (network[2], mtu, mtu)
+        assert "UP" in outside[outer]["flags"]
+        assert outside[outer]["address"] == f"fe:c{outer[-1]}:01:23:ab:cd"  # no bridge takes it for its own
+        assert outside[outer]["ifalias"] == f"anchord mail {network[0]} mail_default"
+    assert "UP" not in external["flags"]
+
+
+def test_host2_packets_pass_from_the_bridge_and_from_the_lan(host, identity, links):
+    network = add_bridge(host)
+    links.answers(network)
+    for name, address in (("anc0", "172.30.0.2/24"), ("ancext", "10.99.0.50/24")):
+        identity.run("ip", "address", "add", address, "dev", name)
+        identity.run("ip", "link", "set", name, "up")
+    host.run("ip", "address", "add", "172.30.0.1/24", "dev", network[2])
+    host.run("ping", "-c", "1", "-W", "2", "172.30.0.2")
+    host.run("ip", "address", "add", "10.99.0.9/24", "dev", "lan0")
+    identity.run("ping", "-c", "1", "-W", "2", "10.99.0.9")
+
+
+def test_host2_a_bridge_made_anew_a_changed_mtu_and_a_parent_made_anew_are_followed(host, identity, links):
+    network = add_bridge(host, name=None)
+    links.answers(network)
+    host.run("ip", "link", "delete", network[2])
+    wait_until(lambda: "master" not in seen(host)[OUTER0], "the bridge to be gone")
+    make_bridge(host, network[2])
+    wait_until(lambda: seen(host)[OUTER0].get("master") == network[2], "the pair on the new bridge")
+    host.run("ip", "link", "set", network[2], "mtu", "1400")
+    wait_until(lambda: seen(host)[OUTER0]["mtu"] == seen(identity)["anc0"]["mtu"] == 1400, "the pair to be as large")
+    host.run("ip", "link", "set", "eth0", "mtu", "1300")
+    wait_until(lambda: seen(identity)["ancext"]["mtu"] == 1300, "the macvlan to be as large")
+    host.run("ip", "link", "set", "eth0", "mtu", "1500")
+    wait_until(lambda: seen(identity)["ancext"]["mtu"] == 1500, "the macvlan to be as large again")
+    host.run("ip", "link", "set", "eth0", "down")
+    host.run("ip", "link", "set", "eth0", "up")
+    host.run("ip", "link", "delete", "eth0")
+    wait_until(lambda: "ancext" not in seen(identity), "the macvlan to be gone")
+    wait_until(lambda: links.logged("refused to make a link", reason="there is no such parent"), "that it was said")
+    host.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "lan1")
+    wait_until(lambda: seen(identity).get("ancext", {}).get("address") == EXTERNAL_MAC, "the macvlan on the new parent")
+
+
+def test_host2_a_network_that_is_left_loses_its_link(host, identity, links):
+    first, second = add_bridge(host), add_bridge(host)
+    links.answers(first, second)
+    assert links.answers(second)[second[0]] == ("anc1", 0, "")
+    assert (OUTER0 in seen(host), OUTER1 in seen(host), "anc0" in seen(identity)) == (False, True, False)
+
+
+def test_host2_another_identity_gets_the_links(host, identity, links):
+    network = add_bridge(host)
+    links.answers(network)
+    successor = Namespace()
+    links.give_identity(successor)
+    wait_until(lambda: {"anc0", "ancext"} <= set(seen(successor)), "the links in the new namespace")
+    assert "anc0" not in seen(identity)
+    successor.close()
+
+
+def test_host10_a_hostile_watcher_gets_no_link_but_to_the_projects_bridges(program, host, identity):
+    links = LinksProcess(program, host, named=("shop0",))
+    links.give_identity(identity)
+    mine, others, named = add_bridge(host), add_bridge(host), add_bridge(host, name="shop0")
+    host.run("ip", "link", "add", "docker0", "type", "bridge")
+    absent, parent, no_bridge = new_id(), new_id(), new_id()
+    host.run("ip", "link", "add", bridge_of(no_bridge), "type", "veth", "peer", "name", "other")
+    answers = links.answers(
+        mine, named, (new_id(), "x", others[2]), (parent, "x", "eth0"), (absent, "x", bridge_of(absent)),
+        (no_bridge, "x", bridge_of(no_bridge)), (new_id(), "x", "shop0"), (new_id(), "x", "docker0"))
+    refused = sorted((error, reason) for _, error, reason in answers.values() if error)
+    assert refused == sorted([
+        (-errno.EPERM, "the bridge is not the network's"), (-errno.EPERM, "the bridge is not the network's"),
+        (-errno.EPERM, "the parent is no bridge of the project"), (-errno.ENODEV, "there is no such bridge"),
+        (-errno.ENOTSUP, "the link is no bridge"), (-errno.EPERM, "the bridge was named before")])
+    assert answers[mine[0]][1] == answers[named[0]][1] == 0
+    assert {name for name in seen(host) if name.startswith("anc")} == {OUTER0, OUTER1}
+    wait_until(lambda: len(links.logged("refused to make a link")) == 6, "each in the log")
+    links.offer((new_id(), "x", "a/b"))
+    wait_until(lambda: links.logged("connection to the watcher ended", reason="bridge"), "the end of who broke a rule")
+    links.ping(9)
+    links.close()
+
+
+def test_host10_the_hosts_own_namespace_is_no_identity(program, host):
+    links = LinksProcess(program, host)
+    network = add_bridge(host)
+    links.give_identity(host)
+    links.offer(network)
+    wait_until(lambda: links.logged("refused an identity: it is in the host's own network namespace"), "the refusal")
+    links.ping(2)
+    assert not {name for name in seen(host) if name.startswith("anc")}
+    links.close()
+
+
+def test_host2_a_port_of_a_bridge_is_no_parent(program, host, identity):
+    make_bridge(host, "nas0")
+    host.run("ip", "link", "set", "eth0", "master", "nas0")
+    links = LinksProcess(program, host)
+    links.give_identity(identity)
+    answers = links.answers()
+    assert answers[""] == ("", -errno.EBUSY, "the parent is a port of a bridge: take the bridge")
+    assert "ancext" not in seen(identity)
+    host.run("ip", "link", "set", "eth0", "nomaster")
+    wait_until(lambda: "ancext" in seen(identity), "the macvlan, once it can be")
+    links.close()
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
+def test_host8_the_undo_leaves_the_host_as_it_was_and_takes_nothing_of_others(program, host, identity, is_killed):
+    """Also that of a fresh process after a kill -9, and where a kill came between making a pair and naming it."""
+    network = add_bridge(host)
+    host.run("ip", "link", "add", "container", "type", "veth", "peer", "name", "eth1")
+    host.run("ip", "link", "set", "container", "master", network[2], "up")
+    host.run("ip", "link", "set", "eth1", "up")
+    wait_until(lambda: seen(host)[network[2]]["operstate"] == "UP", "the bridge to run")
+    beside = Namespace()
+    other = LinksProcess(program, host, project="shop", tag=0x0000ABCD)
+    other.give_identity(beside)
+    other.answers(network)
+    beside.run("ip", "link", "set", "anc0", "up")
+    wait_until(lambda: seen(host)["anc0000abcdb0"]["operstate"] == "UP", "the other project's pair to run")
+    host.run("ip", "link", "add", "anc0123abcdb9", "type", "veth", "peer", "name", "theirs")
+    host.run("ip", "link", "set", "anc0123abcdb9", "alias", "anchord mailcow " + network[0])
+    before = settled(host)
+    links = LinksProcess(program, host)
+    links.give_identity(identity)
+    links.answers(network)
+    assert settled(host) != before
+    if is_killed:
+        links.kill()
+        links.close()
+        host.run("ip", "link", "set", OUTER0, "alias", "")
+        links = LinksProcess(program, host)
+        links.give_identity(identity)
+    assert links.stop(messages.STOP_TEAR_DOWN) == 0
+    assert set(seen(identity)) == {"lo"}
+    after = settled(host)
+    assert not [line for one, other in zip(before, after) for line in difflib.ndiff(one.splitlines(), other.splitlines())
+                if line[0] != " "]
+    links.close()
+    other.close()
+    beside.close()
+
+
+def test_host8_a_successor_takes_over_what_stands(program, host, identity, links):
+    network = add_bridge(host)
+    links.answers(network)
+    before = indices(host, identity)
+    links.kill()
+    successor = LinksProcess(program, host)
+    successor.give_identity(identity)
+    assert successor.answers(network)[network[0]] == ("anc0", 0, "")
+    assert indices(host, identity) == before
+    assert successor.stop(messages.STOP_KEEP_STATE) == 0
+    assert indices(host, identity) == before
+    successor.close()

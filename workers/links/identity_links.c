@@ -1,0 +1,332 @@
+/* The links of one identity; see identity_links.h. Runs in anchord-links with CAP_NET_ADMIN. */
+#include "workers/links/identity_links.h"
+
+#include "common/log.h"
+#include "common/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- reading --------------------------------------------------------------------------------------------- */
+
+static bool is_of_interest(const char *name, const void *userdata)
+{
+    const struct identity_links *links = userdata;
+
+    if (strcmp(name, links->configuration.parent) == 0 ||
+        link_names_number(name, links->configuration.tag) < BRIDGES_MAX)
+        return true;
+    for (uint32_t i = 0; i < links->bridges.count; i++) {
+        if (strcmp(name, links->bridges.items[i].bridge) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_inner(const char *name, const void *userdata)
+{
+    (void)userdata;
+    return strncmp(name, "anc", 3) == 0;
+}
+
+static int read_links(struct identity_links *links)
+{
+    int result = link_requests_read(links->host, is_of_interest, links, &links->seen_host);
+
+    links->seen_identity.count = 0;
+    if (result == 0 && links->identity)
+        result = link_requests_read(links->identity, is_inner, links, &links->seen_identity);
+    if (result < 0)
+        log_error("cannot read the links", LOG_ERROR(result));
+    return result;
+}
+
+/* A pair that is this project's by its name and by its alias, and, unless it is NULL, that network's. One without an
+ * alias is what a process left that was killed before it could give it one: nobody's network's. */
+static bool is_ours(const struct identity_links *links, const struct seen_link *link, const char *network_id)
+{
+    if (link_names_number(link->name, links->configuration.tag) == BRIDGES_MAX)
+        return false;
+    return link->alias[0] == '\0' ? !network_id
+                                  : link_names_alias_is_of(link->alias, links->configuration.project, network_id);
+}
+
+static const struct seen_link *find_outer(const struct identity_links *links, const char *network_id)
+{
+    for (size_t i = 0; i < links->seen_host.count; i++) {
+        if (is_ours(links, &links->seen_host.links[i], network_id))
+            return &links->seen_host.links[i];
+    }
+    return NULL;
+}
+
+/* --- changing -------------------------------------------------------------------------------------------- */
+
+static int execute(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+{
+    int result = rtnetlink_execute(rtnetlink, request);
+
+    if (result < 0)
+        log_error("the kernel refused a change of a link", LOG_TEXT("operation", request->operation),
+                  LOG_TEXT("object", request->object), LOG_TEXT("kernel", request->kernel_text), LOG_ERROR(result));
+    return result;
+}
+
+static int delete_link(struct rtnetlink *rtnetlink, const struct seen_link *link)
+{
+    struct rtnetlink_request request;
+
+    link_requests_delete(&request, link);
+    return execute(rtnetlink, &request);
+}
+
+static int set_mtu(struct rtnetlink *rtnetlink, const struct seen_link *link, uint32_t mtu)
+{
+    struct rtnetlink_request request;
+
+    if (link->mtu == mtu)
+        return 0;
+    link_requests_set_mtu(&request, link, mtu);
+    return execute(rtnetlink, &request);
+}
+
+/* --- the macvlan ----------------------------------------------------------------------------------------- */
+
+static int judge_parent(const struct seen_link *parent, const char **ret_reason)
+{
+    *ret_reason = "there is no such parent";
+    if (!parent)
+        return -ENODEV;
+    *ret_reason = "the parent is a port of a bridge: take the bridge";
+    return parent->is_bridge_port ? -EBUSY : 0;
+}
+
+static int apply_external(struct identity_links *links, const char **ret_reason)
+{
+    const struct message_configure_links *configuration = &links->configuration;
+    const struct seen_link *parent = link_snapshot_find(&links->seen_host, configuration->parent);
+    const struct seen_link *external = link_snapshot_find(&links->seen_identity, EXTERNAL_NAME);
+    struct rtnetlink_request request;
+    int result = judge_parent(parent, ret_reason);
+
+    if (result < 0)
+        return result;
+    *ret_reason = "the kernel refused the macvlan";
+    if (external && external->lower == parent->index && mac_address_equal(&external->mac, &configuration->external_mac))
+        return set_mtu(links->identity, external, parent->mtu);
+    if (external)
+        result = delete_link(links->identity, external);
+    if (result < 0)
+        return result;
+    link_requests_add_external(&request, parent, links->namespace, &configuration->external_mac);
+    return execute(links->host, &request);
+}
+
+/* --- pairs ----------------------------------------------------------------------------------------------- */
+
+static bool is_pinned(const struct identity_links *links, const char *bridge)
+{
+    for (size_t i = 0; i < NAMED_BRIDGES_MAX; i++) {
+        if (strcmp(links->configuration.named_bridges[i], bridge) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_repeated(const struct identity_links *links, uint32_t item)
+{
+    for (uint32_t i = 0; i < item; i++) {
+        if (strcmp(links->bridges.items[i].bridge, links->bridges.items[item].bridge) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int judge_bridge(const struct identity_links *links, uint32_t item, const char **ret_reason)
+{
+    const struct wire_bridge *wanted = &links->bridges.items[item];
+    const struct seen_link *bridge = link_snapshot_find(&links->seen_host, wanted->bridge);
+
+    *ret_reason = "the parent is no bridge of the project";
+    if (strcmp(wanted->bridge, links->configuration.parent) == 0)
+        return -EPERM;
+    *ret_reason = "the bridge is not the network's";
+    if (!link_names_is_dockers(wanted) && !is_pinned(links, wanted->bridge))
+        return -EPERM;
+    *ret_reason = "the bridge was named before";
+    if (is_repeated(links, item))
+        return -EPERM;
+    *ret_reason = "there is no such bridge";
+    if (!bridge)
+        return -ENODEV;
+    *ret_reason = "the link is no bridge";
+    return bridge->is_bridge ? 0 : -ENOTSUP;
+}
+
+/* The lowest number that neither end of a pair has; there are as many as bridges. */
+static uint32_t free_number(const struct identity_links *links)
+{
+    for (uint32_t number = 0; number < BRIDGES_MAX; number++) {
+        char outer[INTERFACE_NAME_SIZE];
+        char inner[INTERFACE_NAME_SIZE];
+
+        link_names_outer(outer, links->configuration.tag, number);
+        link_names_inner(inner, number);
+        if (!link_snapshot_find(&links->seen_host, outer) && !link_snapshot_find(&links->seen_identity, inner))
+            return number;
+    }
+    return BRIDGES_MAX;
+}
+
+static int make_pair(struct identity_links *links, const struct wire_bridge *wanted, const struct seen_link *bridge,
+                     char name[INTERFACE_NAME_SIZE])
+{
+    uint32_t number = free_number(links);
+    struct link_end outer = {.mac = link_names_outer_mac(links->configuration.tag, number)};
+    struct link_end inner = {.mac = links->configuration.inner_mac};
+    struct rtnetlink_request request;
+    char alias[LINK_ALIAS_SIZE];
+    int result;
+
+    if (number == BRIDGES_MAX)
+        return -ENOSPC;
+    link_names_outer(outer.name, links->configuration.tag, number);
+    link_names_inner(inner.name, number);
+    memcpy(name, inner.name, sizeof(inner.name));
+    link_names_alias(alias, links->configuration.project, wanted);
+    link_requests_add_pair(&request, bridge, &outer, &inner, links->namespace);
+    result = execute(links->host, &request);
+    if (result == 0) {
+        link_requests_dress(&request, outer.name, alias);
+        result = execute(links->host, &request);
+    }
+    /* The next pair of this turn must not take the number. */
+    return result < 0 ? result : read_links(links);
+}
+
+/* Enslaved again when the bridge was made anew, as large as it. */
+static int follow_bridge(struct identity_links *links, const struct seen_link *outer, const struct seen_link *inner,
+                         const struct seen_link *bridge)
+{
+    struct rtnetlink_request request;
+    int result = set_mtu(links->identity, inner, bridge->mtu);
+
+    if (result == 0)
+        result = set_mtu(links->host, outer, bridge->mtu);
+    if (result < 0 || (outer->master == bridge->index && outer->is_up))
+        return result;
+    link_requests_enslave(&request, outer, bridge);
+    return execute(links->host, &request);
+}
+
+static int apply_pair(struct identity_links *links, uint32_t item, char name[INTERFACE_NAME_SIZE],
+                      const char **ret_reason)
+{
+    const struct wire_bridge *wanted = &links->bridges.items[item];
+    const struct seen_link *outer = find_outer(links, wanted->network_id);
+    const struct seen_link *inner = NULL;
+    int result = judge_bridge(links, item, ret_reason);
+
+    if (result < 0)
+        return result;
+    *ret_reason = "the kernel refused the pair";
+    if (outer) {
+        link_names_inner(name, link_names_number(outer->name, links->configuration.tag));
+        inner = link_snapshot_find(&links->seen_identity, name);
+    }
+    if (inner && inner->lower == outer->index)
+        return follow_bridge(links, outer, inner, link_snapshot_find(&links->seen_host, wanted->bridge));
+    if (outer) { /* its other end is in an earlier identity */
+        result = delete_link(links->host, outer);
+        if (result == 0)
+            result = read_links(links);
+    }
+    return result < 0 ? result : make_pair(links, wanted, link_snapshot_find(&links->seen_host, wanted->bridge), name);
+}
+
+static bool is_wanted(const struct identity_links *links, const struct seen_link *outer)
+{
+    const char *reason;
+
+    for (uint32_t i = 0; i < links->bridges.count; i++) {
+        /* A bridge that is not there yet, or not any more, leaves the pair where it is. */
+        int judged = judge_bridge(links, i, &reason);
+
+        if ((judged == 0 || judged == -ENODEV) && is_ours(links, outer, links->bridges.items[i].network_id))
+            return true;
+    }
+    return false;
+}
+
+static int remove_pairs(struct identity_links *links, bool are_all)
+{
+    int first_error = 0;
+
+    for (size_t i = 0; i < links->seen_host.count; i++) {
+        const struct seen_link *link = &links->seen_host.links[i];
+        int result = 0;
+
+        if (is_ours(links, link, NULL) && (are_all || !is_wanted(links, link)))
+            result = delete_link(links->host, link);
+        if (result < 0 && first_error == 0)
+            first_error = result;
+    }
+    return first_error;
+}
+
+/* --- turns ----------------------------------------------------------------------------------------------- */
+
+static void add_outcome(struct identity_links *links, const char *network_id, const char *name, int error,
+                        const char *reason)
+{
+    struct link_outcome *outcome = &links->outcomes[links->outcome_count++];
+
+    *outcome = (struct link_outcome){.error = error};
+    text_copy_cut(outcome->network_id, sizeof(outcome->network_id), network_id);
+    if (error < 0)
+        text_copy_cut(outcome->reason, sizeof(outcome->reason), reason);
+    else
+        text_copy_cut(outcome->name, sizeof(outcome->name), name);
+}
+
+int identity_links_apply(struct identity_links *links)
+{
+    const char *reason = NULL;
+    int result;
+
+    links->outcome_count = 0;
+    if (!links->identity)
+        return 0;
+    result = read_links(links);
+    /* A successor leaves what stands until it was told. */
+    if (result == 0 && links->bridges.header.type == MESSAGE_BRIDGES)
+        result = remove_pairs(links, false);
+    if (result == 0)
+        result = read_links(links);
+    if (result < 0)
+        return result;
+    result = apply_external(links, &reason);
+    add_outcome(links, "", EXTERNAL_NAME, result, reason);
+    for (uint32_t i = 0; i < links->bridges.count; i++) {
+        char name[INTERFACE_NAME_SIZE] = "";
+
+        result = apply_pair(links, i, name, &reason);
+        add_outcome(links, links->bridges.items[i].network_id, name, result, reason);
+    }
+    return 0;
+}
+
+int identity_links_undo(struct identity_links *links)
+{
+    const struct seen_link *external;
+    int result = read_links(links);
+    int second = 0;
+
+    if (result < 0)
+        return result;
+    result = remove_pairs(links, true);
+    external = link_snapshot_find(&links->seen_identity, EXTERNAL_NAME);
+    if (external)
+        second = delete_link(links->identity, external);
+    return result < 0 ? result : second;
+}

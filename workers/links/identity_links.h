@@ -1,0 +1,38 @@
+/*
+ * The links of one identity: its macvlan on the parent, a pair to each Docker bridge; made, followed, undone (HOST-2,
+ * HOST-8).
+ *
+ * Owned by links.c in anchord-links. Level-triggered: each turn reads what the kernel has, on the host and in the
+ * identity, and makes the difference. Which bridges there may be is decided here, not by who asks: Docker's own name of
+ * the network whose ID was told, or one of those that are pinned. The links are made down in the identity: what
+ * closes that namespace brings them up.
+ */
+#pragma once
+
+#include "workers/links/link_requests.h"
+
+/* What became of a link; `error` is 0 or a negative errno. */
+struct link_outcome {
+    char network_id[CONTAINER_ID_SIZE]; /* empty: the macvlan */
+    char name[INTERFACE_NAME_SIZE];     /* in the identity; empty with an error */
+    int error;
+    char reason[REASON_SIZE];
+};
+
+struct identity_links {
+    struct message_configure_links configuration;
+    struct rtnetlink *host;
+    struct rtnetlink *identity; /* NULL until there is one */
+    int namespace;              /* of the identity; -1: none */
+    struct message_bridges bridges;
+    struct link_snapshot seen_host, seen_identity;
+    struct link_outcome outcomes[BRIDGES_MAX + 1]; /* the macvlan's, then those of the bridges */
+    size_t outcome_count;
+};
+
+/* One turn: `outcomes` tells what became of each. Without an identity nothing is done. Returns 0, or a negative errno
+ * when nothing could be read. */
+int identity_links_apply(struct identity_links *links) __attribute__((warn_unused_result));
+
+/* Removes what is this project's, also what an earlier process made. Goes on after an error; returns the first. */
+int identity_links_undo(struct identity_links *links) __attribute__((warn_unused_result));
