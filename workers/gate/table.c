@@ -108,9 +108,17 @@ static bool replace(struct cursor *cursor, const char *wanted, const char *inste
     return put(cursor, instead, strlen(instead));
 }
 
+static bool read_letters(struct cursor *cursor, const char *letters, size_t length)
+{
+    if ((size_t)(cursor->end - cursor->text) < length || memcmp(cursor->text, letters, length) != 0)
+        return false;
+    cursor->text += length;
+    return put(cursor, letters, length);
+}
+
 static bool read_literal(struct cursor *cursor, const char *wanted)
 {
-    return replace(cursor, wanted, wanted);
+    return read_letters(cursor, wanted, strlen(wanted));
 }
 
 /* `minimum` to `maximum` characters of a set; one more is no value. */
@@ -242,17 +250,18 @@ static const struct {
     {"<time>", read_time},
 };
 
-/* Reads what `*template` begins with, a value or a character, and moves both on. */
+/* Reads what `*template` begins with, a value, an encoded character or letters, and moves both on. */
 static bool read_step(struct cursor *cursor, const char **template)
 {
     static const char encoded[] = "'{}[],:";
     static const char *const codes[] = {"%22", "%7B", "%7D", "%5B", "%5D", "%2C", "%3A"};
-    const char letter[2] = {**template, '\0'};
-    const char *code = strchr(encoded, letter[0]);
+    const char *begin = *template;
+    const char *code = strchr(encoded, *begin);
+    size_t letters = strcspn(begin, "'{}[],:<");
 
-    if (letter[0] != '<') {
-        (*template)++;
-        return read_literal(cursor, code ? codes[code - encoded] : letter);
+    if (*begin != '<') {
+        *template += code ? 1 : letters;
+        return code ? read_literal(cursor, codes[code - encoded]) : read_letters(cursor, begin, letters);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
         size_t length = strlen(values[i].name);
