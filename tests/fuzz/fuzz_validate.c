@@ -47,6 +47,16 @@ static uint32_t read_all(const struct message_header *header)
         for (uint32_t i = 0; i < event->lease.further_count; i++)
             sum += event->lease.further[i].address.family;
         sum += (uint32_t)(strlen(event->interface) + strlen(event->reason));
+    } else if (header->type == MESSAGE_BRIDGES) {
+        const struct message_bridges *bridges = (const void *)header;
+
+        for (uint32_t i = 0; i < bridges->count; i++)
+            sum += (uint32_t)(strlen(bridges->items[i].network_id) + strlen(bridges->items[i].network) +
+                              strlen(bridges->items[i].bridge));
+    } else if (header->type == MESSAGE_NAMESPACE_WANTED) {
+        sum += (uint32_t)strlen(((const struct message_container *)(const void *)header)->id);
+    } else if (header->type == MESSAGE_LINK_ANSWER) {
+        sum += (uint32_t)strlen(((const struct message_link_answer *)(const void *)header)->name);
     } else if (header->type == MESSAGE_APPLIED) {
         sum += (uint32_t)strlen(((const struct message_applied *)(const void *)header)->reason);
     }
