@@ -47,7 +47,8 @@ static void list_inner(const struct network_ground *ground, const struct network
         struct inner_prefix found[INNER_PREFIXES_MAX];
         size_t left_out; /* inner_guard.c says it */
 
-        ret->inner_count[i] = inner_prefixes_list(&ground->links, external->index, families[i], found, &left_out);
+        ret->inner_count[i] =
+            (uint8_t)inner_prefixes_list(&ground->links, external->index, families[i], found, &left_out);
         for (size_t j = 0; j < ret->inner_count[i]; j++)
             ret->inner[i][j] = found[j].subnet;
     }

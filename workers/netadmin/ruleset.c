@@ -278,7 +278,7 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
     transition->next_withheld = (struct map_state){0};
     ruleset->last_difference = transition->difference;
     transition->difference = (struct map_state_difference){0};
-    memcpy(&ruleset->view, view, sizeof(*view));
+    ruleset->view = *view;
     ruleset->is_installed = true;
     ruleset->was_installed = true;
     if (!ruleset_wants_second_sweep(ruleset))
