@@ -19,6 +19,8 @@
 /* A worker that does not read is replaced within 15 s: it is seen at the next look, and then has the answer's time. */
 #define LOOK_INTERVAL (6 * MICROSECONDS_PER_SECOND)
 #define ANSWER_LIMIT  (8 * MICROSECONDS_PER_SECOND)
+/* Between two looks, when the later one is at the moment of all workers. */
+#define LOOK_LEAST (500 * MICROSECONDS_PER_MILLISECOND)
 /* Wide enough for all workers to be looked at in one wake-up. */
 #define LOOK_ACCURACY (250 * MICROSECONDS_PER_MILLISECOND)
 /* A worker that closed its channel is about to exit: its status is worth waiting for. */
@@ -174,6 +176,12 @@ static void ask(struct worker *worker)
     timer_set(worker->look_timer, ANSWER_LIMIT);
 }
 
+/* At the same moments for all workers, whenever they were started: one wake-up looks at all of them. */
+static uint64_t until_next_look(uint64_t now)
+{
+    return LOOK_INTERVAL + LOOK_LEAST - (now + LOOK_LEAST) % LOOK_INTERVAL;
+}
+
 /*
  * Runs when everything else had its turn: a PONG that waits in the socket is seen first. Who has read all that it was
  * sent is not asked, and not woken: most workers have nothing to do for most of the time.
@@ -197,7 +205,7 @@ static int on_look_time(sd_event_source *source, uint64_t planned, void *userdat
     }
     metrics_report_process(); /* the supervisor's own */
     log_tell_left_out();
-    timer_set(source, LOOK_INTERVAL);
+    timer_set(source, until_next_look(clock_monotonic_microseconds()));
     /* One that was stopped by a signal reads nothing, and may have been sent nothing that would show it. */
     if (worker->channel && (channel_has_unread(worker->channel) || child_is_stopped(&worker->child)))
         ask(worker);
