@@ -99,6 +99,8 @@ static const struct metric_definition definitions[] = {
            "Restarts of a worker that died."),
     DEFINE(RULESET_REPAIRS, "anchord_ruleset_repairs_total", COUNTER, NONE, NETADMIN, &family, NULL,
            "Repairs of nftables tables that somebody else changed."),
+    DEFINE(ADOPTED, "anchord_adopted_total", COUNTER, NONE, NETADMIN, &family, NULL,
+           "Tables of a predecessor that were adopted."),
     DEFINE(DEAD_NETNS_DEPENDENTS, "anchord_dead_netns_dependents", GAUGE, NONE, KEEPER, NULL, NULL,
            "Containers pinned to a network namespace that has gone."),
     DEFINE(REBINDS, "anchord_rebinds_total", COUNTER, NONE, KEEPER, &result_label, NULL,

@@ -37,6 +37,7 @@ SERIES = {
     "anchord_port_conflicts": ("gauge",),
     "anchord_worker_restarts_total": ("counter", WORKER),
     "anchord_ruleset_repairs_total": ("counter", FAMILY),
+    "anchord_adopted_total": ("counter", FAMILY),
     "anchord_dead_netns_dependents": ("gauge",),
     "anchord_rebinds_total": ("counter", RESULT),
     "anchord_docker_reachable": ("gauge",),

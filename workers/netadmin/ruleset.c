@@ -330,6 +330,13 @@ static int wake_tables(struct ruleset *ruleset, const struct content *content, s
     return nfnl_socket_commit(ruleset->socket, &batch, failure);
 }
 
+/* KEEP-1: tables that this process finds at its first transaction are a predecessor's. */
+static void count_adopted(const struct ruleset *ruleset, const struct content *content)
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        metrics_add(METRIC_ADOPTED, i, !ruleset->was_installed && content->tables[i].exists);
+}
+
 /* Reads what is there and makes everything right in one transaction. */
 static int install(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
                    struct nft_failure *failure)
@@ -360,6 +367,7 @@ static int install(struct ruleset *ruleset, const struct network_view *view, con
     /* What could not be noted keeps its flows, as after a crash: no reason to keep the addresses. */
     if (note_given_up(ruleset, &content, view) < 0)
         log_error("flows of addresses that were given up stay", LOG_ERROR_TEXT("too many, or out of memory"));
+    count_adopted(ruleset, &content);
     finish(ruleset, view, &transition);
     return 0;
 }
