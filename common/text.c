@@ -24,6 +24,16 @@ void text_copy_cut(char *target, size_t size, const char *source)
     memcpy(target, source, length);
 }
 
+bool text_skip(const char **text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    if (strncmp(*text, prefix, length) != 0)
+        return false;
+    *text += length;
+    return true;
+}
+
 int text_to_number(const char *text, size_t length, uint64_t maximum, uint64_t *ret)
 {
     uint64_t number = 0;

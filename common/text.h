@@ -23,6 +23,9 @@ int text_copy(char *target, size_t size, const char *source) __attribute__((warn
 /* As text_copy, but cuts what does not fit: for texts that people read, never for identifiers. */
 void text_copy_cut(char *target, size_t size, const char *source);
 
+/* Moves *text on behind `prefix`, if it begins with that; reads no byte behind the first that differs. */
+bool text_skip(const char **text, const char *prefix);
+
 /*
  * Parses all of `text` (`length` bytes) as a decimal number without sign or white space.
  * Returns 0, -EINVAL (not a number) or -ERANGE (above `maximum`); *ret is untouched on failure.

@@ -2,7 +2,7 @@
  */
 #include "protocol/channel.h"
 
-#include "protocol/validate.h"
+#include "protocol/datagram.h"
 
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -175,69 +175,19 @@ static void send_queued(struct channel *channel)
     (void)sd_event_source_set_io_events(channel->io_source, EPOLLIN);
 }
 
-/* Takes the first descriptor of a datagram, closes and counts any others. */
-static size_t take_descriptors(struct msghdr *datagram, int *ret_descriptor)
-{
-    size_t count = 0;
-
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(datagram); part; part = CMSG_NXTHDR(datagram, part)) {
-        size_t in_part = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i < in_part; i++) {
-            int descriptor;
-
-            memcpy(&descriptor, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-            if (count++ == 0)
-                *ret_descriptor = descriptor;
-            else
-                close_fd(&descriptor);
-        }
-    }
-    return count;
-}
-
 /* Returns 1 when a message was handled, 0 when there is nothing more to do now. */
 static int receive_one(struct channel *channel)
 {
-    static _Alignas(8) uint8_t buffer[MESSAGE_LENGTH_MAX]; /* one thread, never re-entered */
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(4 * sizeof(int))];
-    } control;
-    struct iovec part = {.iov_base = buffer, .iov_len = sizeof(buffer)};
-    struct msghdr datagram = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
-    CLEANUP_FD int descriptor = -1;
+    const struct message_header *message = NULL;
     const char *reason = NULL;
-    size_t descriptor_count;
-    ssize_t length = recvmsg(channel->fd, &datagram, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int descriptor = -1;
+    int result = datagram_receive(channel->fd, channel->receives, &message, &descriptor, &reason);
 
-    if (length < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            end_connection(channel, -errno, "cannot receive");
+    if (result < 0)
+        end_connection(channel, result == -ENODATA ? 0 : result, reason);
+    if (result <= 0)
         return 0;
-    }
-    descriptor_count = take_descriptors(&datagram, &descriptor);
-    if (length == 0 && descriptor_count == 0) {
-        end_connection(channel, 0, "peer closed the connection");
-        return 0;
-    }
-    if (datagram.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-        end_connection(channel, -EBADMSG, "datagram longer than any message");
-        return 0;
-    }
-    if (message_validate(channel->receives, buffer, (size_t)length, descriptor_count, &reason) < 0) {
-        end_connection(channel, -EBADMSG, reason);
-        return 0;
-    }
-    channel->callbacks.on_message(channel, (const struct message_header *)buffer, TAKE_FD(descriptor),
-                                  channel->callbacks.userdata);
+    channel->callbacks.on_message(channel, message, descriptor, channel->callbacks.userdata);
     return 1;
 }
 

@@ -27,16 +27,16 @@ enum gate_client {
 struct message_configure_gate {
     struct message_header header;
     char docker_socket[DOCKER_HOST_SIZE]; /* the path of Docker's socket */
-    /* "label":["a=b","c"]: the scope of lists and events, a project or a selector (DISC-2) */
+    /* "label":["a=b","c"]: the scope of lists and events, a project or a selector (DISC-2), or a service (LIFE-5) */
     char labels[GATE_TEXT_SIZE(LABEL_SELECTOR_SIZE) + LABEL_SELECTOR_PAIRS_MAX * 16];
-    char own_id[CONTAINER_ID_SIZE]; /* of the container that we run in; empty: not known */
-    /* LIFE-5; empty otherwise: labels as above, the network as a word of JSON without its quotes, parts of a path */
-    char follow_labels[2 * GATE_TEXT_SIZE(NAME_SIZE)];
+    /* In place of them, where this is not empty: */
+    char event_labels[64]; /* of events, where Docker would lose those of the scope (label_selector.h) */
+    char own[96];          /* "id":["8dfa…"], of the container that we run in: of who asks for everybody */
+    /* LIFE-5; empty otherwise: the network as a word of JSON without its quotes, parts of a path */
     char follow_network[GATE_TEXT_SIZE(NAME_SIZE)];
     char follow_network_path[GATE_TEXT_SIZE(NAME_SIZE)];
     char follow_target_path[GATE_TEXT_SIZE(NAME_SIZE)];
-    uint32_t log_level;          /* enum log_level */
-    uint32_t are_events_unnamed; /* 0 or 1: `labels` are lost in events (label_selector.h) */
+    uint64_t log_level; /* enum log_level */
 };
 
 struct message_gate_listener { /* GATE_LISTENER; one descriptor travels with it: a listening unix socket */

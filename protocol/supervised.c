@@ -6,9 +6,6 @@
 #include "protocol/metrics.h"
 #include "protocol/upkeep.h"
 
-#include <signal.h>
-#include <string.h>
-
 /* A process has one supervisor. */
 static struct {
     sd_event *event;
@@ -17,36 +14,15 @@ static struct {
     void *userdata;
 } supervised;
 
-/* The supervisor stops us by message, a peer that has gone is seen at its socket: signals say nothing that we need. */
-static int ignore_signals(void)
-{
-    int result = sandbox_block_stop_signals();
-
-    if (result == 0 && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-        result = -errno;
-    return result;
-}
-
 int supervised_main(const char *name, uint64_t capabilities, const char *remedy, int (*run)(sd_event *event))
 {
     CLEANUP(event_loop_unrefp) sd_event *event = NULL;
-    const char *step = NULL;
+    int status = supervised_enter(name, capabilities, remedy);
     int result;
 
-    sandbox_keep_heap_small();
-    log_initialise(name);
-    result = sandbox_enter(capabilities, &step);
-    if (result == -EPERM && remedy && strcmp(step, SANDBOX_STEP_CAPABILITIES) == 0) {
-        log_error(remedy, LOG_TEXT("operation", step), LOG_ERROR(result));
-        return EXIT_STATUS_CONFIGURATION;
-    }
-    if (result < 0) {
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
-        return EXIT_STATUS_SANDBOX;
-    }
-    result = ignore_signals();
-    if (result == 0)
-        result = event_loop_new(&event);
+    if (status != EXIT_STATUS_CLEAN)
+        return status;
+    result = event_loop_new(&event);
     if (result < 0) {
         log_error("cannot make an event loop", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
@@ -96,16 +72,6 @@ int supervised_join(sd_event *event, enum message_direction receives, supervised
     supervised.on_message = on_message;
     supervised.userdata = userdata;
     return channel_new(event, SUPERVISOR_DESCRIPTOR, receives, &callbacks, ret);
-}
-
-int supervised_seal(const struct sandbox_profile *profile)
-{
-    const char *step = NULL;
-    int result = sandbox_seal(profile, &step);
-
-    if (result < 0)
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
-    return result;
 }
 
 /* As sd_event_run(), with upkeep.h around its two halves. */

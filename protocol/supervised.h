@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "common/sandbox.h"
 #include "protocol/channel.h"
+#include "protocol/supervised_start.h"
 
 /*
  * The whole main() of a worker: names it in the log, enters the sandbox with exactly `capabilities` (1 << CAP_…),
@@ -30,9 +30,6 @@ int supervised_join(sd_event *event, enum message_direction receives, supervised
 
 /* As channel_refuse(), on the channel to the supervisor: the default of a supervised_message_handler. */
 void supervised_refuse(const struct message_header *message, int descriptor);
-
-/* Seals the sandbox, logging what failed. Returns 0 or a negative errno: end with EXIT_STATUS_SANDBOX. */
-int supervised_seal(const struct sandbox_profile *profile) __attribute__((warn_unused_result));
 
 /* Runs the loop to its end, logging when it fails. Returns an enum exit_status. */
 int supervised_loop(sd_event *event);

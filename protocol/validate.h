@@ -1,8 +1,8 @@
 /*
  * The gate of every process: is this datagram a message that may come from there?
  *
- * Called by protocol/channel.c, and by anchord-gate, which has no channel of that kind, on each datagram before
- * anything acts; pure, without side effects, without privileges. It is a fuzz target (tests/fuzz).
+ * Called by protocol/datagram.c on each datagram before anything acts; pure, without side effects, without privileges.
+ * It is a fuzz target (tests/fuzz).
  */
 #pragma once
 

@@ -16,26 +16,21 @@ static bool is_encoded(const char *text, size_t size)
 const char *check_configure_gate(const void *message)
 {
     const struct message_configure_gate *configuration = message;
-    const char *id = configuration->own_id;
-    size_t digits;
 
-    if (!text_is_terminated(configuration->docker_socket, sizeof(configuration->docker_socket)) ||
-        !text_is_terminated(id, sizeof(configuration->own_id)))
+    if (!text_is_terminated(configuration->docker_socket, sizeof(configuration->docker_socket)))
         return "string not terminated";
     if (configuration->docker_socket[0] != '/')
         return "path of Docker's socket";
     if (!is_encoded(configuration->labels, sizeof(configuration->labels)) ||
-        !is_encoded(configuration->follow_labels, sizeof(configuration->follow_labels)) ||
+        !is_encoded(configuration->event_labels, sizeof(configuration->event_labels)) ||
+        !is_encoded(configuration->own, sizeof(configuration->own)) ||
         !is_encoded(configuration->follow_network, sizeof(configuration->follow_network)) ||
         !is_encoded(configuration->follow_network_path, sizeof(configuration->follow_network_path)) ||
         !is_encoded(configuration->follow_target_path, sizeof(configuration->follow_target_path)))
         return "scope that is no part of a query";
-    digits = strlen(id);
-    if (digits != strspn(id, "0123456789abcdef") || (digits != 0 && digits != 64))
-        return "own ID";
-    if (configuration->log_level >= LOG_LEVEL_MAX_ || configuration->are_events_unnamed > 1)
-        return "log level, or how events are filtered";
-    return configuration->labels[0] == '\0' && configuration->follow_target_path[0] == '\0' ? "no scope" : NULL;
+    if (configuration->log_level >= LOG_LEVEL_MAX_)
+        return "log level";
+    return configuration->labels[0] == '\0' ? "no scope" : NULL;
 }
 
 const char *check_gate_listener(const void *message)

@@ -75,25 +75,25 @@ static void put_label(struct writer *writer, bool is_first, const char *key, con
     put_text(writer, "\"");
 }
 
-/* Are these labels lost in events? */
-static bool put_scope(struct writer *writer, const struct configuration *configuration)
+static void put_scope(struct writer *labels, struct writer *event_labels, const struct configuration *configuration)
 {
     struct label_selector selector = {0};
     struct label_selector_error error;
 
     /* The key alone would let every project through; the gate takes no empty scope. */
     if (configuration->label_selector[0] == '\0' && configuration->project[0] == '\0')
-        return false;
+        return;
     if (configuration->label_selector[0] != '\0' &&
         label_selector_parse(configuration->label_selector, &selector, &error) < 0)
-        return false; /* the configuration has refused such a one */
-    put_text(writer, "\"label\":[");
+        return; /* the configuration has refused such a one */
+    put_text(labels, "\"label\":[");
     if (selector.count == 0)
-        put_label(writer, true, PROJECT_LABEL, configuration->project);
+        put_label(labels, true, PROJECT_LABEL, configuration->project);
     for (size_t i = 0; i < selector.count; i++)
-        put_label(writer, i == 0, label_selector_key(&selector, i), label_selector_value(&selector, i));
-    put_text(writer, "]");
-    return label_selector_is_lost_in_events(&selector);
+        put_label(labels, i == 0, label_selector_key(&selector, i), label_selector_value(&selector, i));
+    put_text(labels, "]");
+    if (label_selector_is_lost_in_events(&selector))
+        put_text(event_labels, "\"label\":[\"" LABEL_SELECTOR_INSTEAD "\"]");
 }
 
 /* As the keeper asks for the service that it follows (workers/keeper/follow.c). */
@@ -107,17 +107,22 @@ static void put_follow(struct writer *writer, const struct configuration *config
 
 #define WRITER(text_) ((struct writer){(text_), sizeof(text_), 0})
 
-void gate_scope_write(const struct configuration *configuration, struct message_configure_gate *ret)
+void gate_scope_write(const struct configuration *configuration, const char *own_id, struct message_configure_gate *ret)
 {
-    struct writer labels = WRITER(ret->labels), follow_labels = WRITER(ret->follow_labels);
+    struct writer labels = WRITER(ret->labels), event_labels = WRITER(ret->event_labels), own = WRITER(ret->own);
     struct writer network = WRITER(ret->follow_network), network_path = WRITER(ret->follow_network_path);
     struct writer target = WRITER(ret->follow_target_path);
 
+    if (own_id[0] != '\0') {
+        put_text(&own, "\"id\":[\"");
+        put_text(&own, own_id);
+        put_text(&own, "\"]");
+    }
     if (configuration->role != ROLE_EXTERNAL_REBINDER) {
-        ret->are_events_unnamed = put_scope(&labels, configuration);
+        put_scope(&labels, &event_labels, configuration);
         return;
     }
-    put_follow(&follow_labels, configuration);
+    put_follow(&labels, configuration);
     put_json(&network, configuration->follow_network);
     put_text(&network_path, configuration->follow_network);
     put_text(&target, configuration->follow_target);

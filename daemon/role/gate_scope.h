@@ -9,5 +9,6 @@
 #include "daemon/configuration/configuration.h"
 #include "protocol/messages.h"
 
-/* Fills the texts of *ret, which is all zero before. */
-void gate_scope_write(const struct configuration *configuration, struct message_configure_gate *ret);
+/* Fills the texts of *ret, which is all zero before. `own_id`: of the container that we run in; "": not known. */
+void gate_scope_write(const struct configuration *configuration, const char *own_id,
+                      struct message_configure_gate *ret);

@@ -119,11 +119,12 @@ void gate_worker_configure(struct worker *gate, const struct configuration *conf
         .header = message_header_make(MESSAGE_CONFIGURE_GATE, sizeof(message), 0),
         .log_level = configuration->log_level,
     };
+    char own_id[CONTAINER_ID_SIZE] = "";
 
     text_copy_cut(message.docker_socket, sizeof(message.docker_socket),
                   configuration->docker_host + strlen(DOCKER_HOST_UNIX));
-    gate_scope_write(configuration, &message);
-    own_container_find_id(message.own_id);
+    own_container_find_id(own_id);
+    gate_scope_write(configuration, own_id, &message);
     worker_send(gate, &message.header, -1);
     for (size_t i = 0; i < GATE_SOCKET_MAX_; i++) {
         const struct message_gate_listener listener = {

@@ -10,7 +10,6 @@
 
 static const struct message_configure_gate scope = {
     .labels = "%22label%22%3A%5B%22com.docker.compose.project%3Dmail%22%5D",
-    .follow_labels = "%22label%22%3A%5B%22com.docker.compose.service%3Dweb%22%5D",
     .follow_network = "shop",
     .follow_network_path = "shop",
     .follow_target_path = "web",
@@ -49,11 +48,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         return 0;
     memcpy(text, bytes + 1, length - 1);
     if (request_read(client, &scope, text, length - 1, &first, reason) == REQUEST_ALLOWED) {
-        check_head(first.head, first.head_length);
+        check_head(first.bytes.bytes, first.bytes.end);
         if (first.taken > length - 1 || first.body_length > GATE_BODY_MAX)
             abort();
-        if (request_read(client, &scope, first.head, first.head_length, &second, reason) != REQUEST_ALLOWED ||
-            second.head_length != first.head_length || memcmp(second.head, first.head, first.head_length) != 0 ||
+        if (request_read(client, &scope, first.bytes.bytes, first.bytes.end, &second, reason) != REQUEST_ALLOWED ||
+            second.bytes.end != first.bytes.end ||
+            memcmp(second.bytes.bytes, first.bytes.bytes, first.bytes.end) != 0 ||
             second.body_length != first.body_length)
             abort();
     }

@@ -28,8 +28,8 @@ class Gate(WorkerProcess):
         self.path = scratch / "client.sock"
         listener = self.listen(self.path)
         self.supervisor.send(messages.message(messages.CONFIGURE_GATE, struct.pack(
-            "=256s8512s72s2176s1088s1088s1088sII", os.fsencode(scratch / "docker.sock"), SCOPE, b"", b"", b"", b"", b"",
-            messages.LOG_INFO, 0)))
+            "=256s8512s64s96s1088s1088s1088sQ", os.fsencode(scratch / "docker.sock"), SCOPE, b"", b"", b"", b"", b"",
+            messages.LOG_INFO)))
         message = messages.message(messages.GATE_LISTENER, struct.pack("=II", client, GATE_USER))
         socket.send_fds(self.supervisor.own, [message], [listener.fileno()])
         listener.close()

@@ -3,24 +3,22 @@
  *
  * Started by the supervisor with a user of its own, the group of Docker's socket, no capability and one socket,
  * descriptor 3. It reads the requests of watcher and keeper, compares each with one table, and copies what Docker says
- * without reading it. It links no library that parses, and has an event loop of its own: epoll and nothing else.
+ * without reading it. It links no library that parses, and has an event loop of its own: poll(2) of a fixed array.
  */
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/sandbox.h"
+#include "protocol/datagram.h"
 #include "protocol/metrics.h"
+#include "protocol/supervised_start.h"
 #include "protocol/upkeep.h"
-#include "protocol/validate.h"
 #include "workers/gate/relay.h"
 
 #include <seccomp.h>
-#include <signal.h>
 #include <sys/socket.h>
 
-/* 3 standard streams, the supervisor, epoll, the process' own numbers, 2 listeners, 8 connections with 2 ends each. */
+/* 3 standard streams, the supervisor, the process' own numbers, 2 listeners, 8 connections with 2 ends each. */
 #define OPEN_FILES_MAX 32
-#define KEY_SUPERVISOR 0
 /* When descriptors or memory were short, so long passes before another try. */
 #define LOOK_AGAIN_INTERVAL (5 * MICROSECONDS_PER_SECOND)
 
@@ -35,42 +33,16 @@ static const struct sandbox_profile profile = {
     .open_files = OPEN_FILES_MAX,
 };
 
-/* Receives one message and at most one descriptor. Returns its length, 0 at the end, or a negative errno. */
-static ssize_t receive(void *buffer, size_t size, int *ret_descriptor)
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec part = {buffer, size};
-    struct msghdr datagram = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
-    struct cmsghdr *rights;
-    ssize_t length;
-
-    datagram.msg_controllen = sizeof(control.bytes);
-    length = recvmsg(SUPERVISOR_DESCRIPTOR, &datagram, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (length < 0)
-        return -errno;
-    rights = CMSG_FIRSTHDR(&datagram);
-    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS)
-        memcpy(ret_descriptor, CMSG_DATA(rights), sizeof(int));
-    return datagram.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EBADMSG : length;
-}
+static bool may_let_in = true; /* else it is for later: descriptors or memory were short */
 
 /* A PONG that the supervisor cannot take now is one that it has no need of: it waits for the next. */
 static void answer_ping(const struct message_header *ping)
 {
     struct message_ping pong = {.header = message_header_make(MESSAGE_PONG, sizeof(pong), ping->generation)};
 
-    relay_look_again();
+    may_let_in = true;
     log_tell_left_out();
     (void)send(SUPERVISOR_DESCRIPTOR, &pong, sizeof(pong), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static int configure(int epoll, const struct message_configure_gate *configuration)
-{
-    log_set_level((enum log_level)configuration->log_level);
-    return relay_configure(epoll, configuration);
 }
 
 /* It ends us, and the channel with us. */
@@ -81,7 +53,7 @@ static int gate_refuse(const struct message_header *message)
 }
 
 /* Returns 0, a negative errno that ends us, or 1 for an orderly end. */
-static int take_message(int epoll, const struct message_header *message, int descriptor)
+static int take_message(const struct message_header *message, int descriptor)
 {
     CLEANUP_FD int owned = descriptor;
 
@@ -93,7 +65,7 @@ static int take_message(int epoll, const struct message_header *message, int des
         metrics_accept(message, TAKE_FD(owned));
         return 0;
     case MESSAGE_CONFIGURE_GATE:
-        return configure(epoll, (const struct message_configure_gate *)message);
+        return relay_configure((const struct message_configure_gate *)message);
     case MESSAGE_GATE_LISTENER:
         return relay_add_listener((const struct message_gate_listener *)message, TAKE_FD(owned));
     case MESSAGE_STOP:
@@ -103,82 +75,53 @@ static int take_message(int epoll, const struct message_header *message, int des
     }
 }
 
-static int on_supervisor_ready(int epoll)
+static int on_supervisor_ready(void)
 {
-    static _Alignas(8) uint8_t buffer[MESSAGE_LENGTH_MAX];
-    CLEANUP_FD int descriptor = -1;
-    const char *reason = "cannot receive";
-    ssize_t length = receive(buffer, sizeof(buffer), &descriptor);
-    int result;
+    const struct message_header *message = NULL;
+    const char *reason = NULL;
+    int descriptor = -1;
+    int result = datagram_receive(SUPERVISOR_DESCRIPTOR, DIRECTION_SUPERVISOR_TO_GATE, &message, &descriptor, &reason);
 
-    if (length == -EAGAIN || length == -EINTR)
-        return 0;
-    if (length == 0 && descriptor < 0)
+    if (result == -ENODATA)
         return 1; /* the supervisor has gone, and we with it */
-    result = length < 0
-                 ? (int)length
-                 : message_validate(DIRECTION_SUPERVISOR_TO_GATE, buffer, (size_t)length, descriptor >= 0, &reason);
-    if (result == 0) {
+    if (result > 0) {
         reason = "cannot follow it";
-        result = take_message(epoll, (const struct message_header *)buffer, TAKE_FD(descriptor));
+        result = take_message(message, descriptor);
     }
     if (result < 0)
         log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(result));
     return result;
 }
 
-/* Returns as epoll_wait(2): one event at a time, because what it closes cannot be in the list of the others. */
-static int wait_for_event(int epoll, struct epoll_event *ret)
+/* One turn. Returns as take_message(). */
+static int serve(void)
 {
+    struct pollfd polled[1 + RELAY_POLLED] = {{.fd = SUPERVISOR_DESCRIPTOR, .events = POLLIN}};
     uint64_t longest = upkeep_before_sleep();
+    int count;
 
-    if (relay_is_short() && longest > LOOK_AGAIN_INTERVAL)
+    relay_prepare(polled + 1, may_let_in);
+    if (!may_let_in && longest > LOOK_AGAIN_INTERVAL)
         longest = LOOK_AGAIN_INTERVAL;
-    return epoll_wait(epoll, ret, 1, longest == UINT64_MAX ? -1 : (int)(longest / MICROSECONDS_PER_MILLISECOND + 1));
-}
-
-static int serve(int epoll)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = KEY_SUPERVISOR}};
-    int result = 0;
-
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, SUPERVISOR_DESCRIPTOR, &event) < 0) {
-        log_error("cannot make an event loop", LOG_ERROR(-errno));
-        return EXIT_STATUS_CRASH;
-    }
-    while (result == 0) {
-        int count = wait_for_event(epoll, &event);
-
-        if (count < 0 && errno != EINTR)
-            return EXIT_STATUS_CRASH;
-        upkeep_before_work();
-        if (count == 0 && relay_is_short())
-            relay_look_again();
-        if (count == 1 && event.data.u32 == KEY_SUPERVISOR)
-            result = on_supervisor_ready(epoll);
-        else if (count == 1)
-            relay_on_ready(event.data.u32, event.events);
-    }
-    return result > 0 ? EXIT_STATUS_CLEAN : EXIT_STATUS_CRASH;
+    count = poll(polled, ARRAY_LENGTH(polled),
+                 longest == UINT64_MAX ? -1 : (int)(longest / MICROSECONDS_PER_MILLISECOND + 1));
+    upkeep_before_work();
+    if (count < 0)
+        return errno == EINTR ? 0 : -errno;
+    may_let_in = relay_serve(polled + 1) && (may_let_in || count == 0);
+    return polled[0].revents ? on_supervisor_ready() : 0;
 }
 
 int main(void)
 {
-    CLEANUP_FD int epoll = epoll_create1(EPOLL_CLOEXEC);
-    const char *step = "epoll_create1";
-    int result = epoll < 0 ? -errno : 0;
+    int status = supervised_enter("gate", 0, NULL);
+    int result = 0;
 
-    sandbox_keep_heap_small();
-    log_initialise("gate");
-    if (result == 0)
-        result = sandbox_enter(0, &step);
-    if (result == 0)
-        result = sandbox_block_stop_signals();
-    if (result == 0)
-        result = sandbox_seal(&profile, &step);
-    if (result < 0) {
-        log_error("cannot enter the sandbox", LOG_TEXT("step", step), LOG_ERROR(result));
+    if (status != EXIT_STATUS_CLEAN)
+        return status;
+    if (supervised_seal(&profile) < 0)
         return EXIT_STATUS_SANDBOX;
-    }
-    return serve(epoll);
+    while (result == 0)
+        result = serve();
+    return result > 0 ? EXIT_STATUS_CLEAN : EXIT_STATUS_CRASH;
 }

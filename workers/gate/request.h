@@ -2,8 +2,8 @@
  * One request of a client, as it came: is it canonical, and may it be asked? (WALL-7)
  *
  * Called by relay.c with whatever has arrived. Reads a client's bytes, so it trusts none of them; pure, without any
- * privilege. A head that is anything but plain is refused: Docker takes bare line feeds, folded lines, two lengths,
- * absolute forms and more, and every leniency is a way to say two things at once.
+ * privilege. A head that is anything but the one that libcurl writes for our clients is refused: Docker takes bare line
+ * feeds, folded lines, two lengths, absolute forms and more, and every leniency is a way to say two things at once.
  */
 #pragma once
 
@@ -11,15 +11,13 @@
 
 #include <stdint.h>
 
-#define GATE_HEAD_MAX    16384
 #define GATE_BODY_MAX    UINT64_C(8388608) /* a container's whole configuration, twice */
 #define GATE_REASON_SIZE 256
 
 struct gate_request {
-    size_t taken;         /* bytes of the client's head; its body follows */
-    uint64_t body_length; /* to be copied, exactly */
-    size_t head_length;
-    char head[GATE_HEAD_MAX]; /* for Docker; not terminated */
+    size_t taken;             /* bytes of the client's head; its body follows */
+    uint64_t body_length;     /* to be copied, exactly */
+    struct gate_buffer bytes; /* for Docker: the head */
 };
 
 enum request_verdict {
@@ -28,6 +26,7 @@ enum request_verdict {
     REQUEST_REFUSED,    /* `reason` says why, for people and for JSON: printable, without quotation marks */
 };
 
+/* GATE_BUFFER_SIZE `bytes` without an end are too many. */
 enum request_verdict request_read(enum gate_client client, const struct message_configure_gate *scope,
                                   const char *bytes, size_t length, struct gate_request *ret,
                                   char reason[GATE_REASON_SIZE]);

@@ -2,115 +2,123 @@
 #include "workers/gate/table.h"
 
 #include "common/cleanup.h"
+#include "common/text.h"
 
 #include <string.h>
-
-#define ID_DIGITS       64
-#define IDS_MAX         64 /* DOCKER_FILTER_IDS_MAX of the clients */
-#define NAME_LENGTH_MAX (NAME_SIZE - 1)
 
 #define WATCHER  (1 << GATE_CLIENT_WATCHER)
 #define KEEPER   (1 << GATE_CLIENT_KEEPER)
 #define MANAGING (1 << GATE_CLIENT_KEEPER_MANAGING)
 #define WRAP     (1 << GATE_CLIENT_KEEPER_WRAP)
 #define FOLLOW   (1 << GATE_CLIENT_KEEPER_FOLLOW)
-#define KEEPERS  (KEEPER | MANAGING | WRAP)
 #define MAKERS   (MANAGING | WRAP)
 
-#define EVENTS                                                                                                      \
-    "'event':['start','restart','die','stop','destroy','pause','unpause','rename','update','connect','disconnect'," \
-    "'health_status','create']"
+#define LIST      "GET /v1.<api>/containers/json?filters="
+#define CONTAINER "/v1.<api>/containers/<id>"
+#define EVENTS(types_)                                                                                                \
+    "GET /v1.<api>/events?since=<second>.<nanosecond>&filters={'type':[" types_ "],'event':['start','restart','die'," \
+    "'stop','destroy','pause','unpause','rename','update','connect','disconnect','health_status','create']"
 
 /*
- * In a path the seven characters ' { } [ ] , : stand for themselves percent-encoded, ' for a quotation mark of JSON;
- * all others are letters to be found as they are. <…> is a value, see values[].
+ * In a line the seven characters ' { } [ ] , : stand for themselves percent-encoded, ' for a quotation mark of JSON;
+ * all others are letters to be found as they are. <…> is a value, see values[]. Before | the line may end. '<id>'* may
+ * stand there again and again, behind a comma.
  *
  * No row has a slash, a percent sign or a blank in a value, a query that is not here, `size`, `since` of a list,
  * archive, export, logs, attach, exec, top, stats or an image.
  */
 static const struct row {
     unsigned int clients;
-    bool has_body;
-    const char *method;
-    const char *path;
+    enum gate_body body;
+    const char *line;
 } rows[] = {
-    {WATCHER | KEEPERS | FOLLOW, false, "GET", "/version"},
+    {WATCHER | KEEPER | MAKERS | FOLLOW, GATE_BODY_NOT_SAID, "GET /version"},
 
     /* The client asks for everybody, to find itself; the gate asks for the container that we run in (ADDR-10). */
-    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters=<own>"},
-    {WATCHER | KEEPER | WRAP, false, "GET", "/v1.<api>/containers/json?filters={<labels>}<all>"},
-    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={<labels>,'id':[<ids>]}<all>"},
+    {WATCHER, GATE_BODY_NOT_SAID, LIST "{<own>}"},
+    {WATCHER | KEEPER | WRAP | FOLLOW, GATE_BODY_NOT_SAID, LIST "{<labels>}|&all=true"},
+    {WATCHER, GATE_BODY_NOT_SAID, LIST "{<labels>,'id':['<id>'*]}|&all=true"},
     /* Of a paused container the list hides its health, but is filtered by it (DISC-7). Nothing is inspected. */
-    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={<labels>,'id':['<id>'],'health':['healthy']}"},
+    {WATCHER, GATE_BODY_NOT_SAID, LIST "{<labels>,'id':['<id>'],'health':['healthy']}"},
     /* Service-anchors that a keeper made, and those of a project that wraps another one: they carry no label of the
      * scope that they serve (DISC-8, LIFE-2). */
-    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'label':['anchord.managed-by%3Df45']}"},
-    {WATCHER, false, "GET", "/v1.<api>/containers/json?filters={'label':['anchord.target']}"},
+    {WATCHER, GATE_BODY_NOT_SAID, LIST "{'label':['anchord.managed-by%3Df45']}"},
+    {WATCHER, GATE_BODY_NOT_SAID, LIST "{'label':['anchord.target']}"},
     /* Who knows its ID has heard of it from a container in scope; it names who is attached (DISC-5, DISC-8). */
-    {WATCHER, false, "GET", "/v1.<api>/networks/<id>"},
-    {WATCHER | KEEPER, false, "GET",
-     "/v1.<api>/events?since=<time>&filters={'type':['container']," EVENTS ",<event_labels>}"},
-    {WATCHER, false, "GET", "/v1.<api>/events?since=<time>&filters={'type':['network']," EVENTS ",'network':[<ids>]}"},
+    {WATCHER, GATE_BODY_NOT_SAID, "GET /v1.<api>/networks/<id>"},
+    {WATCHER | KEEPER, GATE_BODY_NOT_SAID, EVENTS("'container'") ",<event_labels>}"},
+    {WATCHER, GATE_BODY_NOT_SAID, EVENTS("'network'") ",'network':['<id>'*]}"},
 
     /* Whom a container in scope has joined has any labels; list and inspection of that one name it (LIFE-1). */
-    {KEEPER, false, "GET",
-     "/v1.<api>/events?since=<time>&filters={'type':['container']," EVENTS ",'container':[<ids>]}"},
-    {KEEPER | FOLLOW, false, "GET", "/v1.<api>/containers/<id>/json"},
+    {KEEPER, GATE_BODY_NOT_SAID, EVENTS("'container'") ",'container':['<id>'*]}"},
+    {KEEPER | FOLLOW, GATE_BODY_NOT_SAID, "GET " CONTAINER "/json"},
     /* Who may create any container is root anyway: pinning what he reads would close nothing. */
-    {MAKERS | FOLLOW, false, "GET",
-     "/v1.<api>/events?since=<time>&filters={'type':['container','network']," EVENTS "}"},
-    {MANAGING, false, "GET", "/v1.<api>/containers/json?filters={}<all>"},
-    {MANAGING, false, "GET", "/v1.<api>/containers/json?filters={'network':['<name>']}"},
-    {MAKERS, false, "GET", "/v1.<api>/containers/<name>/json"},
-    {KEEPERS | FOLLOW, false, "POST", "/v1.<api>/containers/<id>/start"},
-    {MAKERS | FOLLOW, false, "POST", "/v1.<api>/containers/<id>/restart?t=<seconds>"},
-    {MAKERS, false, "POST", "/v1.<api>/containers/<id>/stop?t=<seconds>"},
-    {MAKERS, false, "POST", "/v1.<api>/containers/<id>/rename?name=<name>"},
-    {MAKERS, true, "POST", "/v1.<api>/containers/<id>/update"},
-    {MAKERS, true, "POST", "/v1.<api>/containers/create?name=<name>"},
-    {MAKERS, false, "DELETE", "/v1.<api>/containers/<id>?force=true&v=false"},
+    {MAKERS | FOLLOW, GATE_BODY_NOT_SAID, EVENTS("'container','network'") "}"},
+    {MAKERS, GATE_BODY_NOT_SAID, "GET /v1.<api>/containers/<name>/json"},
+    {MANAGING, GATE_BODY_NOT_SAID, LIST "{}|&all=true"},
+    {MANAGING, GATE_BODY_NOT_SAID, LIST "{'network':['<name>']}"},
+    {KEEPER | MAKERS | FOLLOW, GATE_BODY_NONE, "POST " CONTAINER "/start"},
+    {MAKERS | FOLLOW, GATE_BODY_NONE, "POST " CONTAINER "/restart?t=<timeout>"},
+    {MAKERS, GATE_BODY_NONE, "POST " CONTAINER "/stop?t=<timeout>"},
+    {MAKERS, GATE_BODY_NONE, "POST " CONTAINER "/rename?name=<name>"},
+    {MAKERS, GATE_BODY_JSON, "POST " CONTAINER "/update"},
+    {MAKERS, GATE_BODY_JSON, "POST /v1.<api>/containers/create?name=<name>"},
+    {MAKERS, GATE_BODY_NONE, "DELETE " CONTAINER "?force=true&v=false"},
 
-    {FOLLOW, false, "GET", "/v1.<api>/containers/json?filters={<follow_labels>}<all>"},
-    {FOLLOW, false, "GET", "/v1.<api>/containers/json?filters={'network':['<follow_network>']}<all>"},
-    {FOLLOW, false, "GET", "/v1.<api>/containers/<follow_target>/json"},
-    {FOLLOW, false, "GET", "/v1.<api>/networks/<follow_network_path>"},
-    {FOLLOW, true, "POST", "/v1.<api>/networks/<id>/connect"},
-    {FOLLOW, true, "POST", "/v1.<api>/networks/<id>/disconnect"},
+    {FOLLOW, GATE_BODY_NOT_SAID, LIST "{'network':['<follow_network>']}|&all=true"},
+    {FOLLOW, GATE_BODY_NOT_SAID, "GET /v1.<api>/containers/<follow_target>/json"},
+    {FOLLOW, GATE_BODY_NOT_SAID, "GET /v1.<api>/networks/<follow_network_path>"},
+    {FOLLOW, GATE_BODY_JSON, "POST /v1.<api>/networks/<id>/connect"},
+    {FOLLOW, GATE_BODY_JSON, "POST /v1.<api>/networks/<id>/disconnect"},
+};
+
+#define REPEATED    "'<id>'*"
+#define DIGITS      "0123456789"
+#define PINNED(of_) 0, 0, NULL, offsetof(struct message_configure_gate, of_)
+
+/* A value is so many characters of a set, not sorted before `from`; or a text of the scope. */
+static const struct value {
+    const char *name;
+    const char *set;
+    size_t minimum, maximum;
+    const char *from;
+    size_t pinned; /* 0: it is none of the scope */
+} values[] = {
+    {"api>", DIGITS, 2, 2, "41", 0}, /* from Engine 20.10 on, to what later ones will speak */
+    {"id>", DIGITS "abcdef", 64, 64, "", 0},
+    {"nanosecond>", DIGITS, 9, 9, "", 0},
+    {"second>", DIGITS, 1, 12, "", 0},
+    {"timeout>", DIGITS, 1, 7, "", 0},
+    /* A name or an ID as Docker makes them: one segment, and neither `.` nor `..`; dot and hyphen sort before `0`. */
+    {"name>", DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-", 1, NAME_SIZE - 1, "0", 0},
+    {"labels>", NULL, PINNED(labels)},
+    {"event_labels>", NULL, PINNED(event_labels)},
+    {"own>", "", PINNED(own)}, /* the client names nothing there */
+    {"follow_network>", NULL, PINNED(follow_network)},
+    {"follow_network_path>", NULL, PINNED(follow_network_path)},
+    {"follow_target>", NULL, PINNED(follow_target_path)},
 };
 
 struct cursor {
     const struct message_configure_gate *scope;
-    const char *text; /* what is left of the client's path */
-    const char *end;
-    struct gate_match *match;
+    const char *text; /* what is left of the client's line; CR LF stops every comparison */
+    struct gate_buffer *written;
 };
-
-/* Each reads one value at the cursor, writes it and moves on; false when there is none. */
-typedef bool (*value_reader)(struct cursor *cursor);
 
 static bool put(struct cursor *cursor, const char *bytes, size_t length)
 {
-    if (length > sizeof(cursor->match->path) - cursor->match->length)
+    struct gate_buffer *written = cursor->written;
+
+    if (length > sizeof(written->bytes) - written->end)
         return false;
-    memcpy(cursor->match->path + cursor->match->length, bytes, length);
-    cursor->match->length += length;
+    memcpy(written->bytes + written->end, bytes, length);
+    written->end += length;
     return true;
-}
-
-/* Finds `wanted` and writes `instead` of it. */
-static bool replace(struct cursor *cursor, const char *wanted, const char *instead)
-{
-    size_t length = strlen(wanted);
-
-    if ((size_t)(cursor->end - cursor->text) < length || memcmp(cursor->text, wanted, length) != 0)
-        return false;
-    cursor->text += length;
-    return put(cursor, instead, strlen(instead));
 }
 
 static bool read_letters(struct cursor *cursor, const char *letters, size_t length)
 {
-    if ((size_t)(cursor->end - cursor->text) < length || memcmp(cursor->text, letters, length) != 0)
+    if (strncmp(cursor->text, letters, length) != 0)
         return false;
     cursor->text += length;
     return put(cursor, letters, length);
@@ -121,180 +129,69 @@ static bool read_literal(struct cursor *cursor, const char *wanted)
     return read_letters(cursor, wanted, strlen(wanted));
 }
 
-/* `minimum` to `maximum` characters of a set; one more is no value. */
-static bool read_characters(struct cursor *cursor, const char *set, size_t minimum, size_t maximum)
+static bool read_value(struct cursor *cursor, const struct value *value)
 {
     const char *begin = cursor->text;
-    size_t length = 0;
+    const char *pinned = (const char *)cursor->scope + value->pinned;
+    size_t length;
 
-    while (begin + length < cursor->end && begin[length] != '\0' && strchr(set, begin[length]))
-        length++;
-    if (length < minimum || length > maximum)
-        return false;
-    cursor->text += length;
-    return put(cursor, begin, length);
-}
-
-static bool read_digits(struct cursor *cursor, size_t minimum, size_t maximum)
-{
-    return read_characters(cursor, "0123456789", minimum, maximum);
-}
-
-/* 41 … 99: from Engine 20.10 on, to what later ones will speak. */
-static bool read_api(struct cursor *cursor)
-{
-    return cursor->end - cursor->text >= 2 && memcmp(cursor->text, "41", 2) >= 0 && read_digits(cursor, 2, 2);
-}
-
-static bool read_id(struct cursor *cursor)
-{
-    return read_characters(cursor, "0123456789abcdef", ID_DIGITS, ID_DIGITS);
-}
-
-static bool read_ids(struct cursor *cursor)
-{
-    for (size_t count = 0; count < IDS_MAX; count++) {
-        if (count > 0 && !read_literal(cursor, "%2C"))
-            return true;
-        if (!read_literal(cursor, "%22") || !read_id(cursor) || !read_literal(cursor, "%22"))
-            return false;
+    if (value->pinned > 0) {
+        pinned = *pinned ? pinned : cursor->scope->labels;
+        return value->set ? put(cursor, pinned, strlen(pinned)) : read_literal(cursor, pinned);
     }
-    return true;
+    length = strspn(begin, value->set);
+    cursor->text += length;
+    return length >= value->minimum && length <= value->maximum &&
+           strncmp(begin, value->from, strlen(value->from)) >= 0 && put(cursor, begin, length);
 }
 
-/* A name or an ID as Docker makes them: one segment, and neither `.` nor `..`, since it begins with no dot. */
-static bool read_name(struct cursor *cursor)
-{
-    static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-    return cursor->text < cursor->end && *cursor->text != '.' && *cursor->text != '-' &&
-           read_characters(cursor, characters, 1, NAME_LENGTH_MAX);
-}
-
-static bool read_time(struct cursor *cursor)
-{
-    return read_digits(cursor, 1, 12) && read_literal(cursor, ".") && read_digits(cursor, 9, 9);
-}
-
-static bool read_seconds(struct cursor *cursor)
-{
-    return read_digits(cursor, 1, 7);
-}
-
-static bool read_all(struct cursor *cursor)
-{
-    return cursor->text == cursor->end || read_literal(cursor, "&all=true");
-}
-
-/* While our own ID is not known, those in scope: Compose has put us into its project. */
-static bool read_own(struct cursor *cursor)
-{
-    const char *id = cursor->scope->own_id;
-
-    if (id[0] == '\0')
-        return replace(cursor, "%7B%7D", "%7B") && replace(cursor, "", cursor->scope->labels) &&
-               replace(cursor, "", "%7D");
-    return replace(cursor, "%7B%7D", "%7B%22id%22%3A%5B%22") && replace(cursor, "", id) &&
-           replace(cursor, "", "%22%5D%7D");
-}
-
-static bool read_labels(struct cursor *cursor)
-{
-    return read_literal(cursor, cursor->scope->labels);
-}
-
-/* Those of the scope, unless Docker loses them in events: then each container that exposes something. */
-static bool read_event_labels(struct cursor *cursor)
-{
-    return cursor->scope->are_events_unnamed ? read_literal(cursor, "%22label%22%3A%5B%22anchord.expose%22%5D")
-                                             : read_labels(cursor);
-}
-
-static bool read_follow_labels(struct cursor *cursor)
-{
-    return read_literal(cursor, cursor->scope->follow_labels);
-}
-
-static bool read_follow_network(struct cursor *cursor)
-{
-    return read_literal(cursor, cursor->scope->follow_network);
-}
-
-static bool read_follow_network_path(struct cursor *cursor)
-{
-    return read_literal(cursor, cursor->scope->follow_network_path);
-}
-
-static bool read_follow_target(struct cursor *cursor)
-{
-    return read_literal(cursor, cursor->scope->follow_target_path);
-}
-
-static const struct {
-    const char *name;
-    value_reader read;
-} values[] = {
-    {"<all>", read_all},
-    {"<api>", read_api},
-    {"<event_labels>", read_event_labels},
-    {"<follow_labels>", read_follow_labels},
-    {"<follow_network>", read_follow_network},
-    {"<follow_network_path>", read_follow_network_path},
-    {"<follow_target>", read_follow_target},
-    {"<id>", read_id},
-    {"<ids>", read_ids},
-    {"<labels>", read_labels},
-    {"<name>", read_name},
-    {"<own>", read_own},
-    {"<seconds>", read_seconds},
-    {"<time>", read_time},
-};
-
-/* Reads what `*template` begins with, a value, an encoded character or letters, and moves both on. */
+/* Reads what `*template` begins with, and moves both on. */
 static bool read_step(struct cursor *cursor, const char **template)
 {
     static const char encoded[] = "'{}[],:";
     static const char *const codes[] = {"%22", "%7B", "%7D", "%5B", "%5D", "%2C", "%3A"};
-    const char *begin = *template;
-    const char *code = strchr(encoded, *begin);
-    size_t letters = strcspn(begin, "'{}[],:<");
+    const char *begin = *template, *code = strchr(encoded, *begin);
+    size_t letters = strcspn(begin, "'{}[],:|*<");
 
-    if (*begin != '<') {
-        *template += code ? 1 : letters;
-        return code ? read_literal(cursor, codes[code - encoded]) : read_letters(cursor, begin, letters);
+    *template += letters > 0 ? letters : 1;
+    if (letters > 0)
+        return read_letters(cursor, begin, letters);
+    if (*begin == '|' || *begin == '*') {
+        if (*begin == '|' && *cursor->text == ' ')
+            *template = "";
+        if (*begin == '*' && read_literal(cursor, "%2C"))
+            *template -= strlen(REPEATED);
+        return true;
     }
+    if (*begin != '<')
+        return code && read_literal(cursor, codes[code - encoded]);
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
-        size_t length = strlen(values[i].name);
-
-        if (strncmp(*template, values[i].name, length) == 0) {
-            *template += length;
-            return values[i].read(cursor);
-        }
+        if (text_skip(template, values[i].name))
+            return read_value(cursor, &values[i]);
     }
     return false; /* a mistake in the table opens nothing */
 }
 
-static bool match_row(const struct row *row, const struct message_configure_gate *scope, const char *path,
-                      size_t path_length, struct gate_match *match)
+static bool match_row(const struct row *row, const struct message_configure_gate *scope, const char *line,
+                      struct gate_buffer *ret)
 {
-    struct cursor cursor = {scope, path, path + path_length, match};
-    const char *template = row->path;
+    struct cursor cursor = {scope, line, ret};
+    const char *template = row->line;
 
-    match->length = 0;
-    match->has_body = row->has_body;
+    ret->begin = ret->end = 0;
     while (*template) {
         if (!read_step(&cursor, &template))
             return false;
     }
-    return cursor.text == cursor.end;
+    return read_literal(&cursor, " HTTP/1.1\r\n");
 }
 
-bool table_match(enum gate_client client, const struct message_configure_gate *scope, const char *method,
-                 size_t method_length, const char *path, size_t path_length, struct gate_match *ret)
+bool table_match(enum gate_client client, const struct message_configure_gate *scope, const char *line,
+                 struct gate_buffer *ret, enum gate_body *ret_body)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        if ((rows[i].clients & (1U << client)) && strlen(rows[i].method) == method_length &&
-            memcmp(rows[i].method, method, method_length) == 0 && match_row(&rows[i], scope, path, path_length, ret))
+        *ret_body = rows[i].body;
+        if ((rows[i].clients & (1U << client)) && match_row(&rows[i], scope, line, ret))
             return true;
     }
     return false;

@@ -2,26 +2,34 @@
  * Everything that may be asked of Docker through the gate (WALL-7): one table, by client.
  *
  * Called by request.c for each request. Pure, runs without any privilege. Nothing of what a client wrote is passed on:
- * the path is written anew from the table, and the values in it only after they have been found to be what they must
- * be.
+ * the request line is written anew from the table, and the values in it only after they have been found to be what they
+ * must be.
  */
 #pragma once
 
 #include "protocol/messages.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* The longest legal path: a scope's labels and 64 IDs. */
-#define GATE_PATH_SIZE 15360
+#define GATE_BUFFER_SIZE 16384
 
-struct gate_match {
-    bool has_body;
-    size_t length;
-    char path[GATE_PATH_SIZE]; /* as Docker gets it; not terminated */
+/* What is between `begin` and `end` is still to be sent. */
+struct gate_buffer {
+    size_t begin;
+    size_t end;
+    char bytes[GATE_BUFFER_SIZE];
+};
+
+enum gate_body {
+    GATE_BODY_NOT_SAID, /* of a GET */
+    GATE_BODY_NONE,     /* but its length is said */
+    GATE_BODY_JSON,
 };
 
 /*
- * Is it one of the table's? `path` is everything between the two blanks of the request line. True: *ret is filled.
+ * Is the request line `line`, which CR LF ends, one of the table's? True: it is all that is in `ret`, as Docker gets
+ * it, and *ret_body tells what may follow. False: what is in `ret` means nothing.
  */
-bool table_match(enum gate_client client, const struct message_configure_gate *scope, const char *method,
-                 size_t method_length, const char *path, size_t path_length, struct gate_match *ret);
+bool table_match(enum gate_client client, const struct message_configure_gate *scope, const char *line,
+                 struct gate_buffer *ret, enum gate_body *ret_body);
