@@ -74,7 +74,7 @@ static int fail(int status, const char *text, const char *error)
 static int read_verdict(int fd)
 {
     _Alignas(8) char answer[8192];
-    const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
+    struct nlmsghdr *message = (struct nlmsghdr *)answer; /* not const: NLMSG_DATA() casts */
     const struct nlmsgerr *verdict = NLMSG_DATA(message);
     ssize_t length = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
 
