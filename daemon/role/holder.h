@@ -3,8 +3,8 @@
  * successor of ours adopts what is in it.
  *
  * The holder binds one name of the abstract namespace of unix sockets, which is the network namespace's, before it
- * gives its privileges up (workers/hold/); nobody speaks there. Whoever is root in the namespace could bind it, too,
- * and would have a stop leave there what a crash leaves.
+ * gives its privileges up (workers/hold/); nobody speaks there. Whoever runs in the namespace could bind it, too, and
+ * would have a stop leave there what a crash leaves.
  *
  * Called by network_anchor.c at its start, as root.
  */

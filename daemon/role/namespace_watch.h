@@ -7,7 +7,7 @@
  * owner's /etc/hosts, from which Docker removes the owner's lines at its stop and to which it adds them at its start,
  * in place (measured, both engines). So the file's size tells when to end; nothing of it is read.
  *
- * Used by service_anchor.c, as root.
+ * Used by service_anchor.c, and by network_anchor.c under a holder (KEEP-4), as root.
  */
 #pragma once
 
