@@ -2,6 +2,7 @@
 and after one that removed everything (KEEP-2, NAT-14)."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -86,10 +87,14 @@ def test_keep2_a_holder_has_given_everything_up_and_ends_when_it_is_told(lab, ho
 def test_keep2_a_holder_that_cannot_close_says_what_is_missing(lab, hold):
     holder = hold(lab.anchor, "setpriv", "--bounding-set=-net_admin")
     assert holder.process.wait(5) == 1 and "cap_add: [NET_ADMIN]" in holder.line
+
+
+def test_keep2_a_second_holder_changes_nothing(lab, hold):
     first = hold(lab.anchor)
+    lab.anchor.run("nft", "flush", "ruleset")  # in place of the tables of a network-anchor
     second = hold(lab.anchor)
     assert second.process.wait(5) == 1 and "another holder is in this network namespace" in second.line
-    assert first.process.poll() is None
+    assert first.process.poll() is None and lab.ruleset() == ""
 
 
 @pytest.fixture
@@ -118,3 +123,25 @@ def test_keep1_under_a_holder_a_stop_keeps_and_remove_leaves_it_closed(anchor):
     assert anchor.process.stop()[0] == 0
     assert anchor.lab.ruleset() == GOLDEN.read_text(encoding="utf-8")
     assert outcome(anchor.lab.client, "tcp", LAN4, STEADY_PORT, PATIENCE) == "silence"
+
+
+def remove_links(anchor, *kept):
+    """As Docker does when the container that owns the namespace ends."""
+    for link in json.loads(anchor.lab.anchor.run("ip", "-json", "link")):
+        if link["ifname"] not in kept:
+            anchor.lab.anchor.run("ip", "link", "del", link["ifname"])
+
+
+def test_sa6_under_a_holder_that_has_another_namespace_it_ends_with_75(anchor):
+    """A tunnel that the kernel puts into each new namespace is no link of a container's that is alive."""
+    anchor.start()
+    wait_until(anchor.serves_steady, "the service")
+    anchor.lab.anchor.run("ip", "link", "add", "tunl9", "type", "bridge")
+    remove_links(anchor, "lo", "tunl9")
+    assert anchor.process.wait() == 75
+
+
+def test_sa6_one_that_begins_in_a_lost_namespace_ends_too(anchor):
+    remove_links(anchor, "lo")
+    anchor.begin()
+    assert anchor.process.wait() == 75

@@ -113,8 +113,10 @@ static bool is_held(void)
 {
     const struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = HOLDER_NAME};
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool is_there = fd >= 0 && connect(fd, (const struct sockaddr *)&name, HOLDER_NAME_LENGTH) == 0;
 
-    return fd >= 0 && connect(fd, (const struct sockaddr *)&name, HOLDER_NAME_LENGTH) == 0;
+    (void)close(fd);
+    return is_there;
 }
 
 /* --- what is given up ------------------------------------------------------------------------------------ */
@@ -178,6 +180,8 @@ static int hold(void)
 
     if (!block_signals(&signals))
         return fail(STATUS_SANDBOX, "cannot block signals", strerror(errno));
+    if (is_held()) /* whoever tries what this program does must not close what is served */
+        return fail(STATUS_CONFIGURATION, "another holder is in this network namespace", strerror(EADDRINUSE));
     error = close_namespace();
     if (error == EPERM)
         return fail(STATUS_CONFIGURATION,

@@ -492,6 +492,8 @@ static void handle_configuration(struct netadmin *netadmin, const struct message
 {
     log_set_level((enum log_level)message->log_level);
     network_configure(netadmin->network, message);
+    /* Also when there is nothing: a namespace that was lost before we began changes no more (SA-6). */
+    lease_exchange_tell_link(netadmin->supervisor, netadmin->network, &netadmin->external_link);
 }
 
 static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)

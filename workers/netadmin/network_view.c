@@ -106,7 +106,7 @@ void network_describe_external_link(const struct network *network, struct messag
 {
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
 
-    ret->has_links = network->ground.links.count > 0;
+    ret->has_links = link_table_is_connected(&network->ground.links);
     if (network->ground.address_mode != ADDRESS_MODE_DHCP_REFRESH || !external || !external->is_up ||
         external->settings.promote_secondaries != 1)
         return;

@@ -192,11 +192,7 @@ bool served_namespace_has_route(const struct served_namespace *served)
 
 bool served_namespace_has_links(const struct served_namespace *served)
 {
-    for (size_t i = 0; i < served->links.count; i++) {
-        if (served->links.links[i].is_up || served->links.links[i].address_count > 0)
-            return true;
-    }
-    return false;
+    return link_table_is_connected(&served->links);
 }
 
 static const struct network_link *find_link(const struct link_table *table, uint32_t index)

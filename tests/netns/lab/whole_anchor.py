@@ -54,11 +54,15 @@ class WholeAnchor:
         self.docker.put(STEADY)
         self.lab.serve(self.lab.two, "late", "tcp", BACKEND_PORT, TWO4)
 
-    def start(self, **environment):
-        """A fresh init; returns when every worker has shut itself in and anchord is ready."""
+    def begin(self, **environment):
+        """A fresh init; returns at once."""
         path = f"/proc/{os.getpid()}/fd/{self.lab.anchor.descriptor}"
         self.process = self.supervision.start(program="anchord-init-under-test", wrap=("nsenter", f"--net={path}"),
                                               ANCHORD_PROJECT="mail", ANCHORD_EXT_NETWORK="dmz", **environment)
+
+    def start(self, **environment):
+        """A fresh init; returns when every worker has shut itself in and anchord is ready."""
+        self.begin(**environment)
         self.process.wait_for(msg="anchord ready", timeout=20)
         return {name: self.sealed(name) for name in WORKERS}
 

@@ -16,6 +16,15 @@ bool link_table_equal(const struct link_table *a, const struct link_table *b)
            (a->count == 0 || memcmp(a->links, b->links, a->count * sizeof(*a->links)) == 0);
 }
 
+bool link_table_is_connected(const struct link_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->links[i].is_up || table->links[i].address_count > 0)
+            return true;
+    }
+    return false;
+}
+
 const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac)
 {
     const struct network_link *found = NULL;

@@ -70,6 +70,10 @@ void link_table_clear(struct link_table *table);
 
 bool link_table_equal(const struct link_table *a, const struct link_table *b);
 
+/* Whether any link is up or has an address. What the kernel puts into each new namespace (tunl0, sit0 …) is neither, so
+ * it does not count as the links that a container's namespace has while it is alive (SA-6). */
+bool link_table_is_connected(const struct link_table *table);
+
 /* The link with this MAC (the first one, by index), or NULL. The pointer lives as long as the table. */
 const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac);
 
