@@ -33,14 +33,14 @@ static const struct sandbox_profile profile = {
     .open_files = OPEN_FILES_MAX,
 };
 
-static bool may_let_in = true; /* else it is for later: descriptors or memory were short */
+static uint64_t shut_until; /* nobody is let in before: descriptors or memory were short */
 
 /* A PONG that the supervisor cannot take now is one that it has no need of: it waits for the next. */
 static void answer_ping(const struct message_header *ping)
 {
     struct message_ping pong = {.header = message_header_make(MESSAGE_PONG, sizeof(pong), ping->generation)};
 
-    may_let_in = true;
+    shut_until = 0;
     log_tell_left_out();
     (void)send(SUPERVISOR_DESCRIPTOR, &pong, sizeof(pong), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -97,18 +97,19 @@ static int on_supervisor_ready(void)
 static int serve(void)
 {
     struct pollfd polled[1 + RELAY_POLLED] = {{.fd = SUPERVISOR_DESCRIPTOR, .events = POLLIN}};
-    uint64_t longest = upkeep_before_sleep();
+    uint64_t longest = upkeep_before_sleep(), now = clock_monotonic_microseconds();
     int count;
 
-    relay_prepare(polled + 1, may_let_in);
-    if (!may_let_in && longest > LOOK_AGAIN_INTERVAL)
-        longest = LOOK_AGAIN_INTERVAL;
+    relay_prepare(polled + 1, now >= shut_until);
+    if (now < shut_until && longest > shut_until - now)
+        longest = shut_until - now;
     count = poll(polled, ARRAY_LENGTH(polled),
                  longest == UINT64_MAX ? -1 : (int)(longest / MICROSECONDS_PER_MILLISECOND + 1));
     upkeep_before_work();
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
-    may_let_in = relay_serve(polled + 1) && (may_let_in || count == 0);
+    if (!relay_serve(polled + 1))
+        shut_until = clock_monotonic_microseconds() + LOOK_AGAIN_INTERVAL;
     return polled[0].revents ? on_supervisor_ready() : 0;
 }
 
