@@ -102,12 +102,24 @@ const char *check_identity(const void *message)
                : NULL;
 }
 
+/* It becomes a link's alias, which other programs print on the terminal of whoever is root. */
+static bool is_printable(const char *text)
+{
+    for (; *text; text++) {
+        if (*text < 0x20 || *text > 0x7e)
+            return false;
+    }
+    return true;
+}
+
 static const char *check_bridge(const struct wire_bridge *item)
 {
     if (!is_container_id(item->network_id))
         return "ID of a network";
     if (!text_is_terminated(item->network, sizeof(item->network)))
         return "string not terminated";
+    if (!is_printable(item->network))
+        return "name of a network";
     return is_interface_name(item->bridge) ? NULL : "bridge";
 }
 

@@ -8,6 +8,7 @@ import difflib
 import errno
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -173,13 +174,24 @@ def test_host10_a_hostile_watcher_gets_no_link_but_to_the_projects_bridges(progr
     assert refused == sorted([
         (-errno.EPERM, "the bridge is not the network's"), (-errno.EPERM, "the bridge is not the network's"),
         (-errno.EPERM, "the parent is no bridge of the project"), (-errno.ENODEV, "there is no such bridge"),
-        (-errno.ENOTSUP, "the link is no bridge"), (-errno.EPERM, "the bridge was named before")])
+        (-errno.ENOTSUP, "the link is no bridge"), (-errno.EPERM, "the bridge or its network was named before")])
     assert answers[mine[0]][1] == answers[named[0]][1] == 0
     assert {name for name in seen(host) if name.startswith("anc")} == {OUTER0, OUTER1}
     wait_until(lambda: len(links.logged("refused to make a link")) == 6, "each in the log")
     links.offer((new_id(), "x", "a/b"))
     wait_until(lambda: links.logged("connection to the watcher ended", reason="bridge"), "the end of who broke a rule")
     links.ping(9)
+    links.close()
+
+
+def test_host10_a_network_that_is_named_with_two_bridges_has_one_link(program, host, identity):
+    links = LinksProcess(program, host, named=("shop0",))
+    links.give_identity(identity)
+    mine, _ = add_bridge(host), add_bridge(host, name="shop0")
+    links.offer(mine, (mine[0], "x", "shop0"))
+    wait_until(lambda: links.logged("refused to make a link", reason="the bridge or its network was named before"),
+               "the refusal")
+    assert seen(host)[OUTER0]["master"] == mine[2]
     links.close()
 
 
@@ -242,6 +254,15 @@ def test_host8_the_undo_leaves_the_host_as_it_was_and_takes_nothing_of_others(pr
     links.close()
     other.close()
     beside.close()
+
+
+def test_host8_nothing_in_the_identity_keeps_the_undo_from_what_is_the_hosts(program, host, identity, links):
+    links.answers(add_bridge(host))
+    with identity.entered():
+        batch = "".join(f"link add anc{number}x type bridge\n" for number in range(130))
+        subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True)
+    assert links.stop(messages.STOP_TEAR_DOWN) == 0
+    assert OUTER0 not in seen(host) and "ancext" not in seen(identity)
 
 
 def test_host8_a_successor_takes_over_what_stands(program, host, identity, links):

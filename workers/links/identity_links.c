@@ -29,15 +29,23 @@ static bool is_inner(const char *name, const void *userdata)
     return strncmp(name, "anc", 3) == 0;
 }
 
+static int read_side(struct rtnetlink *rtnetlink, link_filter is_wanted, const void *userdata,
+                     struct link_snapshot *ret)
+{
+    int result = link_requests_read(rtnetlink, is_wanted, userdata, ret);
+
+    if (result < 0)
+        log_error("cannot read the links", LOG_ERROR(result));
+    return result;
+}
+
 static int read_links(struct identity_links *links)
 {
-    int result = link_requests_read(links->host, is_of_interest, links, &links->seen_host);
+    int result = read_side(links->host, is_of_interest, links, &links->seen_host);
 
     links->seen_identity.count = 0;
     if (result == 0 && links->identity)
-        result = link_requests_read(links->identity, is_inner, links, &links->seen_identity);
-    if (result < 0)
-        log_error("cannot read the links", LOG_ERROR(result));
+        result = read_side(links->identity, is_inner, NULL, &links->seen_identity);
     return result;
 }
 
@@ -136,7 +144,8 @@ static bool is_pinned(const struct identity_links *links, const char *bridge)
 static bool is_repeated(const struct identity_links *links, uint32_t item)
 {
     for (uint32_t i = 0; i < item; i++) {
-        if (strcmp(links->bridges.items[i].bridge, links->bridges.items[item].bridge) == 0)
+        if (strcmp(links->bridges.items[i].bridge, links->bridges.items[item].bridge) == 0 ||
+            strcmp(links->bridges.items[i].network_id, links->bridges.items[item].network_id) == 0)
             return true;
     }
     return false;
@@ -153,7 +162,7 @@ static int judge_bridge(const struct identity_links *links, uint32_t item, const
     *ret_reason = "the bridge is not the network's";
     if (!link_names_is_dockers(wanted) && !is_pinned(links, wanted->bridge))
         return -EPERM;
-    *ret_reason = "the bridge was named before";
+    *ret_reason = "the bridge or its network was named before";
     if (is_repeated(links, item))
         return -EPERM;
     *ret_reason = "there is no such bridge";
@@ -316,17 +325,26 @@ int identity_links_apply(struct identity_links *links)
     return 0;
 }
 
+static bool is_external(const char *name, const void *userdata)
+{
+    (void)userdata;
+    return strcmp(name, EXTERNAL_NAME) == 0;
+}
+
+/* Each side by itself: whatever is in the identity's namespace must not keep what is the host's. */
 int identity_links_undo(struct identity_links *links)
 {
     const struct seen_link *external;
-    int result = read_links(links);
+    int result = read_side(links->host, is_of_interest, links, &links->seen_host);
     int second = 0;
 
-    if (result < 0)
-        return result;
-    result = remove_pairs(links, true);
+    if (result == 0)
+        result = remove_pairs(links, true);
+    links->seen_identity.count = 0;
+    if (links->identity)
+        second = read_side(links->identity, is_external, NULL, &links->seen_identity);
     external = link_snapshot_find(&links->seen_identity, EXTERNAL_NAME);
-    if (external)
+    if (second == 0 && external)
         second = delete_link(links->identity, external);
     return result < 0 ? result : second;
 }
