@@ -36,8 +36,8 @@ def lease_and_release(segment, servers):
         leases = {lease.client: lease for server in servers for lease in server.leases()}
         assert {lease.hostname for lease in leases.values()} == {"mail"}
         client.wait_logged("BOUND6")
-        addresses = segment.client.run(["ip", "address", "show", "lan0"]).stdout
-        assert all(f" {lease.address}/" in addresses for lease in leases.values())
+        wait_until(lambda: all(f" {lease.address}/" in segment.client.run(["ip", "address", "show", "lan0"]).stdout
+                               for lease in leases.values()), 10, "both addresses at the client")
         client.end(signal.SIGALRM)
         given_up = [lease.address for lease in (leases[client_identifier("mail")], leases[DUID])]
         wait_until(lambda: not [lease for server in servers for lease in server.leases()], 5, "empty lease tables")
