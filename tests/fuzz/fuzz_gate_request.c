@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (!text)
         return 0;
     memcpy(text, bytes + 1, length - 1);
+    text[length - 1] = '\0';
     if (request_read(client, &scope, text, length - 1, &first, reason) == REQUEST_ALLOWED) {
         check_head(first.bytes.bytes, first.bytes.end);
         if (first.taken > length - 1 || first.body_length > GATE_BODY_MAX)

@@ -63,7 +63,7 @@ static ssize_t flush(int fd, struct gate_buffer *buffer, uint64_t limit)
     return sent;
 }
 
-/* Receives behind what is there. False: nothing comes any more. */
+/* Receives behind what is there, and ends it with a NUL. False: nothing comes any more. */
 static bool fill(int fd, struct gate_buffer *buffer)
 {
     ssize_t length;
@@ -71,8 +71,9 @@ static bool fill(int fd, struct gate_buffer *buffer)
     buffer->end -= buffer->begin;
     memmove(buffer->bytes, buffer->bytes + buffer->begin, buffer->end);
     buffer->begin = 0;
-    length = recv(fd, buffer->bytes + buffer->end, sizeof(buffer->bytes) - buffer->end, 0);
+    length = recv(fd, buffer->bytes + buffer->end, GATE_BUFFER_SIZE - buffer->end, 0);
     buffer->end += length > 0 ? (size_t)length : 0;
+    buffer->bytes[buffer->end] = '\0';
     return length > 0;
 }
 

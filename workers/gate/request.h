@@ -26,7 +26,7 @@ enum request_verdict {
     REQUEST_REFUSED,    /* `reason` says why, for people and for JSON: printable, without quotation marks */
 };
 
-/* GATE_BUFFER_SIZE `bytes` without an end are too many. */
+/* A NUL stands behind the `length` bytes. GATE_BUFFER_SIZE of them without an end are too many. */
 enum request_verdict request_read(enum gate_client client, const struct message_configure_gate *scope,
                                   const char *bytes, size_t length, struct gate_request *ret,
                                   char reason[GATE_REASON_SIZE]);

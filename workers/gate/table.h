@@ -18,7 +18,7 @@
 struct gate_buffer {
     size_t begin;
     size_t end;
-    char bytes[GATE_BUFFER_SIZE];
+    char bytes[GATE_BUFFER_SIZE + 1]; /* one for the NUL that ends a client's */
 };
 
 enum gate_body {
