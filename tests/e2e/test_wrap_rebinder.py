@@ -228,7 +228,9 @@ FUTURE = "start times in the future prove nothing"
 def put_start_into_the_future(lab, container):
     """Docker has on its disk that the container was started in an hour: what a clock leaves behind that was set back by one.
     The engine is away for it, its containers live on."""
-    future = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Docker writes no zeros at the end.
+    in_an_hour = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    future = in_an_hour.strftime("%Y-%m-%dT%H:%M:%S.123456Z")
     with lab.engine_stopped("--live-restore"):
         file, = lab.engine.paths.data.rglob(f"containers/{container}/config.v2.json")
         record = json.loads(file.read_text(encoding="utf-8"))
