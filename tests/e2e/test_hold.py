@@ -63,6 +63,7 @@ def test_keep1_a_lease_and_its_flows_outlive_updates(leased, server, figure):
     it afterwards gives another address (ADDR-7)."""
     project = put_under_a_holder(leased(mail(), segment=server.segment)).up()
     address = project.wait_leased(server, deadline=20)
+    project.wait_only(address)  # what left by Docker's address ends with it
     wait_answering(project)
     with flows(project, OUTSIDE_V4[:1], outward=("tcp",)) as found:  # the segment's server there has no UDP
         before = identity(project)

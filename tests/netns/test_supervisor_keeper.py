@@ -7,7 +7,7 @@ import struct
 from supervision import NO_CAPABILITY, got, started, status_of
 
 KEEPER_USER = 24943
-CONFIGURE = struct.Struct("=256s256s128s1024s8I272x")
+CONFIGURE = struct.Struct("=256s256s128s1024s8I280x")
 MANAGED = struct.Struct("=128s128s256s")
 
 
