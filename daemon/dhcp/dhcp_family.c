@@ -25,6 +25,8 @@
 #define DEFENCE_PAUSE (10 * MICROSECONDS_PER_SECOND)
 /* dhcpcd's own timer ends a lease first; one that has said nothing by then does not work any more. */
 #define EXPIRY_GRACE (10 * MICROSECONDS_PER_SECOND)
+/* What a server that refuses a lease needs to give another one, with the probe of that address. */
+#define REFUSAL_GRACE (10 * MICROSECONDS_PER_SECOND)
 
 const char *dhcp_family_name(const struct dhcp_family *family)
 {
@@ -241,8 +243,19 @@ static void await_expiry(struct dhcp_family *family)
     (void)sd_event_source_set_enabled(family->expiry_timer, SD_EVENT_ONESHOT);
 }
 
-/* The server that was asked for a predecessor's lease says no, before anything of ours: netadmin may have adopted its
- * address, which nobody else would take away before its end (KEEP-1, ADDR-7). */
+/* Somebody says no to a predecessor's lease, before there is one of ours. Which server that was from is not known, so a
+ * stranger's word must not end an address that serves (ADDR-6): a lease that comes takes its place, or confirms it. */
+static void await_another(struct dhcp_family *family)
+{
+    if (family->expires > 0)
+        return; /* it was said before */
+    family->expires = clock_boottime_microseconds() + REFUSAL_GRACE;
+    (void)sd_event_source_set_time(family->expiry_timer, family->expires);
+    (void)sd_event_source_set_enabled(family->expiry_timer, SD_EVENT_ONESHOT);
+}
+
+/* No lease came: netadmin may have adopted the address, which nobody else would take away before its end (KEEP-1,
+ * ADDR-7). */
 static void drop_adopted(struct dhcp_family *family)
 {
     log_warn("lease lost", LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("address", "a predecessor's"),
@@ -259,6 +272,10 @@ static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userd
     if (clock_boottime_microseconds() < family->expires) {
         await_expiry(family);
         family->callbacks.on_changed(family->callbacks.userdata);
+        return 0;
+    }
+    if (family->lease.header.type != MESSAGE_LEASE) {
+        drop_adopted(family);
         return 0;
     }
     drop_lease(family, "expired");
@@ -348,7 +365,7 @@ static void lose_lease(struct dhcp_family *family, const struct message_lease_ev
     dhcp_family_count(family, METRIC_ERROR);
     drop_lease(family, is_denied ? "refused by the server" : "taken by another host");
     if (is_denied && family->lease.header.type != MESSAGE_LEASE)
-        drop_adopted(family);
+        await_another(family);
     if (is_denied)
         dhcp_setbacks_deny(family);
 }
