@@ -39,7 +39,7 @@ UPDATES = {
 
 @pytest.mark.parametrize("update", UPDATES)
 def test_keep2_an_update_loses_nothing(lab, held, figure, update):
-    """TCP with a byte each 10 ms, UDP at 100/s; inbound, egress, hairpin; IPv4 and IPv6."""
+    """TCP with a byte each 10 ms, UDP at 100/s; inbound, egress, hairpin; IPv4 and IPv6. What it costs is printed (KEEP-3)."""
     holder = held.container(HOLD)
     with flows(held, lab.outside.addresses) as found:
         for _ in range(TIMES):
