@@ -5,6 +5,9 @@
 
 #include <time.h>
 
+#define TURNS_PER_INTERVAL 20
+#define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
+
 DEFINE_POINTER_CLEANUP(sd_event_source, (void)sd_event_source_disable_unref, source_unrefp);
 
 int event_loop_new(sd_event **ret)
@@ -22,4 +25,9 @@ int event_loop_new(sd_event **ret)
         return result;
     *ret = TAKE_POINTER(event);
     return 0;
+}
+
+int event_loop_limit_turns(sd_event_source *source)
+{
+    return sd_event_source_set_ratelimit(source, TURN_INTERVAL, TURNS_PER_INTERVAL);
 }

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/supervise/timer.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -112,9 +113,7 @@ static int try_to_lock(struct abstract_lock *lock);
 
 static void try_later(struct abstract_lock *lock)
 {
-    /* Neither call can fail on a timer source of this process's event loop. */
-    (void)sd_event_source_set_time_relative(lock->retry_timer, RETRY_DELAY);
-    (void)sd_event_source_set_enabled(lock->retry_timer, SD_EVENT_ONESHOT);
+    timer_set(lock->retry_timer, RETRY_DELAY);
 }
 
 static int try_again(struct abstract_lock *lock)
@@ -196,9 +195,7 @@ int abstract_lock_new(sd_event *event, const struct lock_callbacks *callbacks, s
     lock->event = event;
     lock->callbacks = *callbacks;
     lock->fd = -1;
-    result = sd_event_add_time(event, &lock->retry_timer, CLOCK_MONOTONIC, 0, 0, on_retry, lock);
-    if (result >= 0)
-        result = sd_event_source_set_enabled(lock->retry_timer, SD_EVENT_OFF);
+    result = timer_new(event, CLOCK_MONOTONIC, 0, on_retry, lock, &lock->retry_timer);
     if (result >= 0)
         result = try_to_lock(lock);
     if (result < 0)

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/lock/lock_table.h"
+#include "daemon/supervise/timer.h"
 
 /* What a takeover waits for at most; the kernel routes as before meanwhile. */
 #define LOOK_INTERVAL (500 * MICROSECONDS_PER_MILLISECOND)
@@ -30,9 +31,7 @@ static void wait_for_owner(struct namespace_lock *lock)
     if (!lock->is_marked)
         lock->is_marked = lock_table_take(lock->fd, LOCK_TABLE_STANDBY, false) == 0;
     lock->callbacks.on_standby(lock->callbacks.userdata);
-    /* Neither call can fail on a timer source of this process's event loop. */
-    (void)sd_event_source_set_time_relative(lock->timer, LOOK_INTERVAL);
-    (void)sd_event_source_set_enabled(lock->timer, SD_EVENT_ONESHOT);
+    timer_set(lock->timer, LOOK_INTERVAL);
 }
 
 /* Takes the table if it is free. Returns 0, or a negative errno: the kernel cannot do it. */
@@ -101,9 +100,7 @@ int namespace_lock_new(sd_event *event, const struct lock_callbacks *callbacks, 
     lock->event = event;
     lock->callbacks = *callbacks;
     lock->fd = -1;
-    result = sd_event_add_time(event, &lock->timer, CLOCK_MONOTONIC, 0, 0, on_look_time, lock);
-    if (result >= 0)
-        result = sd_event_source_set_enabled(lock->timer, SD_EVENT_OFF);
+    result = timer_new(event, CLOCK_MONOTONIC, 0, on_look_time, lock, &lock->timer);
     if (result < 0)
         return result;
     result = lock_table_open(&lock->fd);

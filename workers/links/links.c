@@ -1,21 +1,17 @@
 /* The conversations of anchord-links; see links.h. */
 #include "workers/links/links.h"
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/channel.h"
+#include "protocol/event_loop.h"
 #include "protocol/supervised.h"
 #include "workers/links/identity_links.h"
 
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* After so many turns the loop waits for the rest of the interval. */
-#define TURNS_PER_INTERVAL 20
-#define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
 
 struct links {
     sd_event *event;
@@ -274,9 +270,8 @@ static int join_events(struct links *links, sd_event *event)
     int result =
         sd_event_add_io(event, &links->monitor_source, mnl_socket_get_fd(links->monitor), EPOLLIN, on_monitor, links);
 
-    /* Our own changes come back as notifications: a quarrel over a link must not take the processor. */
     if (result >= 0)
-        result = sd_event_source_set_ratelimit(links->monitor_source, TURN_INTERVAL, TURNS_PER_INTERVAL);
+        result = event_loop_limit_turns(links->monitor_source);
     if (result >= 0)
         result = sd_event_add_defer(event, &links->turn_source, on_turn, links);
     if (result >= 0)

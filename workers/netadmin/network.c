@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/text.h"
+#include "protocol/event_loop.h"
 #include "protocol/state_sender.h"
 #include "workers/netadmin/address/lease_taking.h"
 #include "workers/netadmin/link/claimed_addresses.h"
@@ -24,11 +25,6 @@
 #include <net/if.h>
 #include <string.h>
 #include <time.h>
-
-/* A quarrel with another program over one route must not take the processor: after this many turns the loop
- * waits for the rest of the interval, which is still well within a second. */
-#define TURNS_PER_INTERVAL 20
-#define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
 
 /* Until a gateway is claimed nothing leaves: no waiting for company. */
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
@@ -271,7 +267,7 @@ static int add_event_sources(struct network *network, sd_event *event)
 
     if (result < 0)
         return result;
-    result = sd_event_source_set_ratelimit(network->monitor_source, TURN_INTERVAL, TURNS_PER_INTERVAL);
+    result = event_loop_limit_turns(network->monitor_source);
     if (result < 0)
         return result;
     result = sd_event_add_defer(event, &network->ground.wake_source, on_wake, network);

@@ -5,12 +5,8 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/text.h"
+#include "protocol/event_loop.h"
 #include "workers/netlink/network/link_reading.h"
-
-/* A quarrel with another program over one route must not take the processor: after this many turns the loop
- * waits for the rest of the interval, which is still well within a second. */
-#define TURNS_PER_INTERVAL 20
-#define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
 
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
 
@@ -272,7 +268,7 @@ static int add_event_sources(struct served_namespace *served, sd_event *event)
                                  on_monitor, served);
 
     if (result >= 0)
-        result = sd_event_source_set_ratelimit(served->monitor_source, TURN_INTERVAL, TURNS_PER_INTERVAL);
+        result = event_loop_limit_turns(served->monitor_source);
     if (result >= 0)
         result = sd_event_add_time(event, &served->timer_source, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer, served);
     return result < 0 ? result : sd_event_source_set_enabled(served->timer_source, SD_EVENT_OFF);

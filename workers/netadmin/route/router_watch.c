@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "protocol/event_loop.h"
 #include "workers/netadmin/link/neighbours.h"
 
 #include <errno.h>
@@ -24,10 +25,6 @@
 
 /* Somebody with this address answered, as far as is known (NUD_VALID of net/neighbour.h). */
 #define STATES_VALID (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
-
-/* As network.c's: the rest of a burst is one reading. */
-#define TURNS_PER_INTERVAL 20
-#define TURN_INTERVAL      (200 * MICROSECONDS_PER_MILLISECOND)
 
 struct neighbour_reading {
     struct router_watch *watch;
@@ -194,7 +191,7 @@ int router_watch_open(struct router_watch *watch, struct network_ground *ground,
         result = sd_event_add_io(event, &watch->source, mnl_socket_get_fd(watch->monitor), EPOLLIN, on_monitor, watch);
     if (result >= 0)
         result = sd_event_source_set_enabled(watch->source, SD_EVENT_OFF);
-    return result < 0 ? result : sd_event_source_set_ratelimit(watch->source, TURN_INTERVAL, TURNS_PER_INTERVAL);
+    return result < 0 ? result : event_loop_limit_turns(watch->source);
 }
 
 void router_watch_close(struct router_watch *watch)
