@@ -47,6 +47,7 @@ static int print_help(int argc, char **argv)
                "  service-anchor     keeps an application's way out pointing at the network-anchor\n"
                "  external-rebinder  keeps a container on another project's network when that is made anew\n"
                "  wrap-rebinder      recreates this project's network_mode: container:X when X was recreated\n"
+               "  attach-host        the host's half of an attached project: its links on the host\n"
                "\n"
                "Commands:\n"
                "  config [--json] [--help]\n"
@@ -293,6 +294,10 @@ static int run_role(const char *argument, char **words)
         return EXIT_STATUS_CONFIGURATION;
     if (gate_worker_is_used(&configuration) && open_gate_sockets(&gate_sockets) < 0)
         return EXIT_STATUS_CONFIGURATION;
+    if (configuration.role == ROLE_ATTACH || configuration.role == ROLE_ATTACH_HOST) {
+        log_error("nothing runs this role yet", LOG_TEXT("role", configuration_role_to_string(configuration.role)));
+        return EXIT_STATUS_CONFIGURATION;
+    }
     result = privileges_restrict_supervisor(supervisor_needs(), &step);
     if (result < 0) {
         log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));

@@ -10,6 +10,13 @@
  * container that was started anew takes the old one's place. */
 #define CONTAINERS_SERVED_MAX (WAY_NAMESPACES_MAX - 1)
 
+/* Which ports answer on the project's address (HOST-3). */
+enum expose_from {
+    EXPOSE_FROM_LABELS = 1 << 0,
+    EXPOSE_FROM_PUBLISHED = 1 << 1, /* on the host */
+    EXPOSE_FROM_ALL_ = (1 << 2) - 1,
+};
+
 struct message_configure_namespaces {
     struct message_header header;
     uint32_t log_level; /* enum log_level */

@@ -6,6 +6,8 @@ static const char *const role_names[ROLE_MAX_] = {
     [ROLE_SERVICE_ANCHOR] = "service-anchor",
     [ROLE_EXTERNAL_REBINDER] = "external-rebinder",
     [ROLE_WRAP_REBINDER] = "wrap-rebinder",
+    [ROLE_ATTACH] = "attach",
+    [ROLE_ATTACH_HOST] = "attach-host",
 };
 
 const char *configuration_role_to_string(enum role role)

@@ -19,6 +19,8 @@ enum role {
     ROLE_SERVICE_ANCHOR,
     ROLE_EXTERNAL_REBINDER,
     ROLE_WRAP_REBINDER,
+    ROLE_ATTACH,      /* the identity half of attach (HOST-11) */
+    ROLE_ATTACH_HOST, /* and its host half */
     ROLE_MAX_,
 };
 
@@ -74,9 +76,19 @@ enum on_stop {
 /* What dhcpcd can send as a client identifier (its CLIENTID_MAX_LEN); with the NUL. */
 #define DHCP_NAME_SIZE 48
 
+/* Both halves of attach meet at a socket in a file that is named after the project (sockaddr_un). */
+#define ATTACHED_PROJECT_LENGTH_MAX 80
+
 struct configuration_gateways {
     struct ip_address v4; /* family none: not pinned */
     struct ip_address v6;
+};
+
+/* ANCHORD_ADDRESS (HOST-12). */
+struct configuration_address {
+    enum address_mode mode;  /* of netadmin: dhcp-refresh also for addresses that are given, which it takes as leases */
+    struct ip_subnet given4; /* family none: not given; host bits are the address */
+    struct ip_subnet given6;
 };
 
 /* Where to listen; family none: on every address. */
@@ -96,8 +108,11 @@ struct configuration {
     size_t managed_count;
     struct managed_target managed[MANAGED_TARGETS_MAX]; /* LIFE-2; by their numbers */
     uint64_t poll_interval_milliseconds;
+    struct configuration_address attach_address;
+    uint32_t expose_from; /* enum expose_from (HOST-3) */
     struct configuration_gateways external_gateways;
-    char dhcp_name[DHCP_NAME_SIZE];      /* ADDR-5: what identifiers are made of; not empty with dhcp-refresh */
+    char dhcp_name[DHCP_NAME_SIZE]; /* ADDR-5: what identifiers are made of; not empty with dhcp-refresh */
+    bool dhcp_name_is_given;        /* by ANCHORD_DHCP_HOSTNAME; else it is made up, and under attach made longer */
     char dhcp_host_name[DHCP_NAME_SIZE]; /* the same as a host name */
     uint64_t dhcp_backoff_max_milliseconds;
     bool dhcp_arp_probe;
@@ -131,10 +146,18 @@ struct configuration {
     size_t error_count;
 };
 
-/* Leases are taken. */
+/* Addresses are in ANCHORD_ADDRESS. */
+static inline bool configuration_has_given_address(const struct configuration *configuration)
+{
+    return configuration->attach_address.given4.address.family != IP_FAMILY_NONE ||
+           configuration->attach_address.given6.address.family != IP_FAMILY_NONE;
+}
+
+/* Leases of a server are taken. */
 static inline bool configuration_has_dhcp(const struct configuration *configuration)
 {
-    return configuration->role == ROLE_NETWORK_ANCHOR && configuration->address_mode == ADDRESS_MODE_DHCP_REFRESH;
+    return (configuration->role == ROLE_NETWORK_ANCHOR || configuration->role == ROLE_ATTACH) &&
+           configuration->address_mode == ADDRESS_MODE_DHCP_REFRESH && !configuration_has_given_address(configuration);
 }
 
 /* And a client of our own gets them. */

@@ -2,6 +2,7 @@
 #include "daemon/configuration/configuration_load.h"
 
 #include "common/text.h"
+#include "daemon/configuration/configuration_attach.h"
 #include "daemon/configuration/configuration_managed.h"
 #include "daemon/configuration/configuration_parse.h"
 #include "daemon/configuration/configuration_problem.h"
@@ -155,6 +156,14 @@ static void check_docker_tls(struct configuration *configuration, const char *co
     configuration->docker_tls_verify = configuration->docker_tls_verify && is_tcp;
 }
 
+static void check_dhcp_name(struct configuration *configuration, const char *const environment[])
+{
+    configuration->dhcp_name_is_given = find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME") != NULL;
+    if (!configuration->dhcp_name_is_given)
+        default_dhcp_name(configuration);
+    configuration_parse_make_dhcp_host_name(configuration->dhcp_name, configuration->dhcp_host_name);
+}
+
 /* Rules that concern more than one variable. */
 static void check_network_anchor(struct configuration *configuration, const char *const environment[])
 {
@@ -169,9 +178,7 @@ static void check_network_anchor(struct configuration *configuration, const char
             configuration, true, "ANCHORD_SHARED_NETWORK",
             "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
             configuration->shared_network);
-    if (!find_in_environment(environment, "ANCHORD_DHCP_HOSTNAME"))
-        default_dhcp_name(configuration);
-    configuration_parse_make_dhcp_host_name(configuration->dhcp_name, configuration->dhcp_host_name);
+    check_dhcp_name(configuration, environment);
 }
 
 static void check_service_anchor(struct configuration *configuration, const char *const environment[])
@@ -201,6 +208,18 @@ static void check_rebinder(struct configuration *configuration, const char *cons
         configuration_problem_add(
             configuration, true, "COMPOSE_PROJECT_NAME",
             "not set: add `environment: [\"COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME}\"]` to the service");
+}
+
+static void check_attach(struct configuration *configuration, const char *const environment[])
+{
+    require(configuration, environment, "ANCHORD_PROJECT", "the Compose project that is attached");
+    if (configuration->role == ROLE_ATTACH_HOST) {
+        configuration_attach_check_project(configuration);
+        return;
+    }
+    check_docker_tls(configuration, environment);
+    configuration_attach_check(configuration);
+    check_dhcp_name(configuration, environment);
 }
 
 static const char *nearest_name(const char *name)
@@ -319,6 +338,8 @@ void configuration_load(const char *role_argument, const char *const environment
         check_network_anchor(ret, environment);
     else if (ret->role == ROLE_SERVICE_ANCHOR)
         check_service_anchor(ret, environment);
+    else if (ret->role == ROLE_ATTACH || ret->role == ROLE_ATTACH_HOST)
+        check_attach(ret, environment);
     else
         check_rebinder(ret, environment);
     check_names(ret, environment);

@@ -22,7 +22,8 @@ const char *configuration_parse_role(const char *text, void *target)
         *ret_role = (enum role)i;
         return NULL;
     }
-    return "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder";
+    return "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder, attach, "
+           "attach-host";
 }
 
 const char *configuration_parse_name(const char *text, void *target)

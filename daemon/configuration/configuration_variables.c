@@ -2,6 +2,7 @@
 #include "daemon/configuration/configuration_variables.h"
 
 #include "common/cleanup.h"
+#include "daemon/configuration/configuration_attach.h"
 #include "daemon/configuration/configuration_managed.h"
 #include "daemon/configuration/configuration_parse.h"
 
@@ -12,6 +13,9 @@
 #define WRAP_REBINDER     (1 << ROLE_WRAP_REBINDER)
 #define EXTERNAL_REBINDER (1 << ROLE_EXTERNAL_REBINDER)
 #define REBINDERS         (EXTERNAL_REBINDER | WRAP_REBINDER)
+#define ATTACH            (1 << ROLE_ATTACH)
+#define ATTACH_HOST       (1 << ROLE_ATTACH_HOST)
+#define IDENTITIES        (NETWORK_ANCHOR | ATTACH) /* they hold an address on the LAN */
 
 #define IN(member_) offsetof(struct configuration, member_)
 
@@ -22,7 +26,7 @@ static const struct configuration_variable variables[] = {
      .offset = IN(role),
      .help = "role; the first argument wins over it"},
     {.name = "ANCHORD_PROJECT",
-     .roles = NETWORK_ANCHOR,
+     .roles = IDENTITIES | ATTACH_HOST,
      .fallback = "COMPOSE_PROJECT_NAME",
      .parse = configuration_parse_name,
      .offset = IN(project),
@@ -38,19 +42,31 @@ static const struct configuration_variable variables[] = {
      .parse = configuration_parse_address_mode,
      .offset = IN(address_mode),
      .help = "where the external address comes from: bootstrap (Docker), dhcp-refresh or slaac-ra-only"},
+    {.name = "ANCHORD_ADDRESS",
+     .roles = ATTACH,
+     .default_value = "dhcp",
+     .parse = configuration_attach_address,
+     .offset = IN(attach_address),
+     .help = "the project's address: dhcp, slaac, or ADDRESS/PREFIX, of each family one, with a comma"},
+    {.name = "ANCHORD_EXPOSE_FROM",
+     .roles = ATTACH,
+     .default_value = "labels,published",
+     .parse = configuration_attach_expose_from,
+     .offset = IN(expose_from),
+     .help = "which ports answer on that address: labels (anchord.expose), published (on the host), or both"},
     {.name = "ANCHORD_DHCP_HOSTNAME",
-     .roles = NETWORK_ANCHOR,
+     .roles = IDENTITIES,
      .parse = configuration_parse_dhcp_name,
      .offset = IN(dhcp_name),
      .help = "name that a DHCP server is told, and what it knows the project by (the project's name)"},
     {.name = "ANCHORD_DHCP_BACKOFF_MAX",
-     .roles = NETWORK_ANCHOR,
+     .roles = IDENTITIES,
      .default_value = "5m",
      .parse = configuration_parse_interval,
      .offset = IN(dhcp_backoff_max_milliseconds),
      .help = "longest silence before a DHCP server is asked again, and the client started again"},
     {.name = "ANCHORD_DHCP_ARP_PROBE",
-     .roles = NETWORK_ANCHOR,
+     .roles = IDENTITIES,
      .default_value = "true",
      .parse = configuration_parse_boolean,
      .offset = IN(dhcp_arp_probe),
@@ -73,7 +89,7 @@ static const struct configuration_variable variables[] = {
      .offset = IN(external_interface),
      .help = "that interface's name, where ANCHORD_EXT_NETWORK is not set"},
     {.name = "ANCHORD_EXT_GATEWAY_IP",
-     .roles = NETWORK_ANCHOR,
+     .roles = IDENTITIES,
      .parse = configuration_parse_gateways,
      .offset = IN(external_gateways),
      .help = "gateway to the outside: an IPv4 and/or an IPv6 address, separated by a comma"},
@@ -89,13 +105,13 @@ static const struct configuration_variable variables[] = {
      .offset = IN(claim_gateway),
      .help = "claim the shared network's auxiliary gateway addresses: auto or off"},
     {.name = "ANCHORD_POLL_INTERVAL",
-     .roles = NETWORK_ANCHOR,
+     .roles = IDENTITIES,
      .default_value = "30s",
      .parse = configuration_parse_interval,
      .offset = IN(poll_interval_milliseconds),
      .help = "how often Docker's list is read besides the events"},
     {.name = "ANCHORD_ON_STOP",
-     .roles = NETWORK_ANCHOR,
+     .roles = IDENTITIES,
      .parse = configuration_parse_on_stop,
      .offset = IN(on_stop),
      .help =
@@ -125,7 +141,7 @@ static const struct configuration_variable variables[] = {
      .help = "how often that name is looked up"},
     {.name = "ANCHORD_METRICS_ADDR",
      .default_value = "127.0.0.1:9090",
-     .unset_for = SERVICE_ANCHOR, /* the port is an application's there (USE-6) */
+     .unset_for = SERVICE_ANCHOR | ATTACH_HOST, /* the port is an application's there, or the host's (USE-6) */
      .parse = configuration_parse_listener,
      .offset = IN(metrics),
      .may_be_empty = true,
@@ -176,7 +192,7 @@ static const struct configuration_variable variables[] = {
      .offset = IN(follow_backoff_milliseconds),
      .help = "wait so long after the network has changed, before looking whether all are there"},
     {.name = "DOCKER_HOST",
-     .roles = NETWORK_ANCHOR | REBINDERS,
+     .roles = IDENTITIES | REBINDERS,
      .default_value = "unix:///var/run/docker.sock",
      .parse = configuration_parse_docker_host,
      .offset = IN(docker_host),
@@ -184,13 +200,13 @@ static const struct configuration_variable variables[] = {
      .help = "unix:///path or tcp://name:port"},
 
     {.name = "DOCKER_TLS_VERIFY",
-     .roles = NETWORK_ANCHOR | REBINDERS,
+     .roles = IDENTITIES | REBINDERS,
      .default_value = "false",
      .parse = configuration_parse_boolean,
      .offset = IN(docker_tls_verify),
      .help = "with DOCKER_HOST=tcp://: TLS, both sides proving who they are"},
     {.name = "DOCKER_CERT_PATH",
-     .roles = NETWORK_ANCHOR | REBINDERS,
+     .roles = IDENTITIES | REBINDERS,
      .parse = configuration_parse_directory,
      .offset = IN(docker_cert_path),
      .help = "directory with ca.pem, cert.pem and key.pem for that"},

@@ -3,7 +3,7 @@
 _anchord()
 {
     local current=${COMP_WORDS[COMP_CWORD]}
-    local roles="network-anchor service-anchor external-rebinder wrap-rebinder"
+    local roles="network-anchor service-anchor external-rebinder wrap-rebinder attach-host"
     local commands="config doctor healthcheck ruleset status version wrap"
     local words=""
 

@@ -66,6 +66,10 @@ static void check(const struct configuration *configuration)
     if (configuration_has_dhcp_client(configuration) &&
         (configuration->dhcp_host_name[0] == '\0' || configuration->dhcp_name[0] == '\0'))
         abort();
+    if (configuration->role == ROLE_ATTACH &&
+        (configuration->project[0] == '\0' || strchr(configuration->project, '/') || configuration->expose_from == 0 ||
+         configuration->expose_from > EXPOSE_FROM_ALL_ || configuration->address_mode == 0))
+        abort();
     if (configuration->role == ROLE_SERVICE_ANCHOR && configuration->resolve_interval_milliseconds == 0)
         abort();
 }

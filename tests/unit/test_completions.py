@@ -12,7 +12,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OTHER_PROGRAMS = {"doctor", "wrap"}  # where they are installed; they have tests of their own
-THERE_ARE = ("  roles: network-anchor service-anchor external-rebinder wrap-rebinder\n"
+THERE_ARE = ("  roles: network-anchor service-anchor external-rebinder wrap-rebinder attach attach-host\n"
              "  commands: config doctor healthcheck ruleset status version wrap help\n"
              "  see anchord --help\n")
 WRONG_WORDS = {

@@ -1,41 +1,10 @@
 /* Unit tests of daemon/configuration/configuration_load: sources, defaults, every error at once (SPEC §1, §10). */
 #include "common/cleanup.h"
-#include "daemon/configuration/configuration_load.h"
 #include "daemon/configuration/configuration_variables.h"
+#include "tests/unit/configuration_help.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define ENVIRONMENT(...) ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
-
-static struct configuration configuration;
-
-static void load(const char *role_argument, const char *const environment[])
-{
-    memset(&configuration, 0, sizeof(configuration));
-    configuration_load(role_argument, environment, &configuration);
-}
-
-static const struct configuration_problem *find_problem(const char *variable, bool is_error)
-{
-    for (size_t i = 0; i < configuration.problem_count; i++) {
-        if (strcmp(configuration.problems[i].variable, variable) == 0 && configuration.problems[i].is_error == is_error)
-            return &configuration.problems[i];
-    }
-    return NULL;
-}
-
-static void assert_problem(const char *variable, bool is_error, const char *words)
-{
-    const struct configuration_problem *problem = find_problem(variable, is_error);
-
-    if (!problem || !strstr(problem->text, words))
-        fail_msg("%s: expected \"%s\", got \"%s\"", variable, words, problem ? problem->text : "no such problem");
-}
 
 static const struct configuration_value *value_of(const char *name)
 {
@@ -166,7 +135,7 @@ static void argument_wins_over_the_variable(void **state)
     load("nonsense", ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_MODE=network-anchor"));
     assert_problem("first argument", true,
                    "\"nonsense\": is no role: there are network-anchor, service-anchor, external-rebinder, "
-                   "wrap-rebinder");
+                   "wrap-rebinder, attach, attach-host");
 }
 
 /* One wrong value for each variable; the names come from the table, so that none is forgotten. */

@@ -227,8 +227,10 @@ static void reads_choices(void **state)
     assert_int_equal(role, ROLE_SERVICE_ANCHOR);
     assert_null(configuration_parse_role("external-rebinder", &role));
     assert_int_equal(role, ROLE_EXTERNAL_REBINDER);
-    assert_string_equal(configuration_parse_role("anchor", &role),
-                        "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder");
+    assert_string_equal(
+        configuration_parse_role("anchor", &role),
+        "is no role: there are network-anchor, service-anchor, external-rebinder, wrap-rebinder, attach, "
+        "attach-host");
     assert_null(configuration_parse_address_mode("bootstrap", &mode));
     assert_int_equal(mode, ADDRESS_MODE_BOOTSTRAP);
     assert_null(configuration_parse_address_mode("dhcp-refresh", &mode));

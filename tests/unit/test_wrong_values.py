@@ -33,6 +33,9 @@ WRONG = {
     "ANCHORD_LABEL_SELECTOR": ("x", "a=1,", ",a=1", "=1", "a=1,a=2", "a\nb", "a=" + "x" * 1022,
                                ",".join(f"k{i}=v" for i in range(17))),
     "ANCHORD_ADDRESS_MODE": ("x", "dhcp", LONG, "bootstrap,slaac-ra-only"),
+    "ANCHORD_ADDRESS": ("x", "DHCP", "192.0.2.5", "192.0.2.5/33", "192.0.2.5/24 192.0.2.6/24", ",", "dhcp,slaac", "::1/64",
+                        "fd00::5%eth0/64", LONG, "192.0.2.5/24\x1b[31m"),
+    "ANCHORD_EXPOSE_FROM": ("x", "label", "labels;published", ",", "labels,", LONG, "published\x1b[31m"),
     "ANCHORD_DHCP_HOSTNAME": ("a b", "-a", "a-", "a..b", "a\nb", LONG),
     "ANCHORD_DHCP_BACKOFF_MAX": DURATIONS,
     "ANCHORD_DHCP_ARP_PROBE": BOOLEANS,
@@ -73,6 +76,7 @@ WRONG = {
 OF_REBINDERS = ("COMPOSE_PROJECT_NAME", "ANCHORD_WRAP_POLL_INTERVAL", "ANCHORD_WRAP_RESTART_TIMEOUT")
 OF_EXTERNAL_REBINDERS = ("ANCHORD_FOLLOW_NETWORK", "ANCHORD_FOLLOW_TARGET", "ANCHORD_FOLLOW_RESTART",
                          "ANCHORD_FOLLOW_EVENT_BACKOFF")
+OF_ATTACH = ("ANCHORD_ADDRESS", "ANCHORD_EXPOSE_FROM")
 OF_SERVICE_ANCHORS = ("ANCHORD_GATEWAY_IP", "ANCHORD_GATEWAY_HOSTNAME", "ANCHORD_GATEWAY_RESOLVE_INTERVAL")
 
 
@@ -81,6 +85,8 @@ def refusal(program, variable, value):
     environment = {"ANCHORD_PROJECT": "mail", variable: value}
     if variable in OF_SERVICE_ANCHORS:
         environment = {"ANCHORD_MODE": "service-anchor", variable: value}
+    if variable in OF_ATTACH:
+        environment["ANCHORD_MODE"] = "attach"
     if variable in OF_REBINDERS:
         environment = {"ANCHORD_MODE": "wrap-rebinder", "COMPOSE_PROJECT_NAME": "mail", variable: value}
     if variable in OF_EXTERNAL_REBINDERS:

@@ -1,0 +1,174 @@
+/* What an attached project is told; see configuration_attach.h. Pure, no privilege. */
+#include "daemon/configuration/configuration_attach.h"
+
+#include "common/cleanup.h"
+#include "common/text.h"
+#include "daemon/configuration/configuration_problem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ITEM_SIZE IP_SUBNET_TEXT_SIZE
+
+/* Holds the position, so it is no constant. */
+static char wrong_text[CONFIGURATION_PROBLEM_SIZE];
+
+/* An item of a list with commas, without the white space around it. */
+struct item {
+    size_t position; /* from 1 on */
+    char text[ITEM_SIZE];
+};
+
+static const char *wrong(const struct item *item, const char *what)
+{
+    (void)snprintf(wrong_text, sizeof(wrong_text), "entry %zu, \"%s\": %s", item->position, item->text, what);
+    return wrong_text;
+}
+
+/* The next one; false: it is longer than anything that belongs there. */
+static bool take_item(const char **rest, struct item *item)
+{
+    const char *start = *rest + strspn(*rest, TEXT_BLANKS);
+    const char *comma = strchrnul(start, ',');
+    size_t length = (size_t)(comma - start);
+
+    while (length > 0 && strchr(TEXT_BLANKS, start[length - 1]))
+        length--;
+    *rest = *comma ? comma + 1 : NULL;
+    item->position++;
+    (void)snprintf(item->text, sizeof(item->text), "%.*s", (int)length, start);
+    return length < sizeof(item->text);
+}
+
+/* RFC 1122 §3.2.1.3, RFC 3021; of IPv6 the first address is all routers' (RFC 4291 §2.6.1). */
+static bool is_host_of(const struct ip_subnet *subnet)
+{
+    struct ip_address first = ip_subnet_first(subnet), last = ip_subnet_last(subnet);
+
+    if (subnet->prefix_length + 1 >= ip_family_bits(subnet->address.family))
+        return true;
+    return !ip_address_equal(&subnet->address, &first) &&
+           (subnet->address.family == IP_FAMILY_6 || !ip_address_equal(&subnet->address, &last));
+}
+
+static const char *check_given(const struct item *item, const struct ip_subnet *given)
+{
+    if (!ip_address_is_host(&given->address) || ip_address_is_link_local(&given->address))
+        return wrong(item, "is no address that a host on the LAN can have");
+    if (given->prefix_length == 0 || given->prefix_length == ip_family_bits(given->address.family))
+        return wrong(item, "the prefix length is to be that of the LAN, as in 192.0.2.5/24 or 2001:db8::5/64");
+    return is_host_of(given) ? NULL : wrong(item, "is the network itself or its broadcast address, which no host has");
+}
+
+static const char *add_given(const struct item *item, struct configuration_address *address)
+{
+    struct ip_subnet given, *place;
+    const char *broken;
+
+    if (ip_subnet_parse(item->text, &given) < 0)
+        return wrong(item, "is none of dhcp, slaac and ADDRESS/PREFIX, as in 192.0.2.5/24");
+    broken = check_given(item, &given);
+    if (broken)
+        return broken;
+    place = given.address.family == IP_FAMILY_4 ? &address->given4 : &address->given6;
+    if (place->address.family != IP_FAMILY_NONE)
+        return wrong(item,
+                     "is a second address of its family: one IPv4 and one IPv6 address is all that a project has");
+    *place = given;
+    return NULL;
+}
+
+const char *configuration_attach_address(const char *text, void *target)
+{
+    struct configuration_address address = {.mode = ADDRESS_MODE_DHCP_REFRESH};
+    struct item item = {0};
+    const char *rest = text;
+
+    while (rest) {
+        bool is_whole = take_item(&rest, &item);
+        bool is_dhcp = is_whole && strcmp(item.text, "dhcp") == 0,
+             is_slaac = is_whole && strcmp(item.text, "slaac") == 0;
+        const char *broken;
+
+        if ((is_dhcp || is_slaac) && (rest || item.position > 1))
+            return wrong(&item, "stands alone: what a server or a router gives is for both families");
+        if (is_slaac)
+            address.mode = ADDRESS_MODE_SLAAC_RA_ONLY;
+        broken = is_dhcp || is_slaac ? NULL : add_given(&item, &address);
+        if (broken)
+            return broken;
+    }
+    memcpy(target, &address, sizeof(address));
+    return NULL;
+}
+
+const char *configuration_attach_expose_from(const char *text, void *target)
+{
+    static const struct {
+        const char *name;
+        uint32_t bit;
+    } sources[] = {{"labels", EXPOSE_FROM_LABELS}, {"published", EXPOSE_FROM_PUBLISHED}};
+    struct item item = {0};
+    const char *rest = text;
+    uint32_t bits = 0;
+
+    while (rest) {
+        uint32_t bit = 0;
+
+        if (take_item(&rest, &item)) {
+            for (size_t i = 0; i < ARRAY_LENGTH(sources); i++)
+                bit |= strcmp(item.text, sources[i].name) == 0 ? sources[i].bit : 0;
+        }
+        if (bit == 0)
+            return wrong(&item, "is neither labels nor published");
+        bits |= bit;
+    }
+    memcpy(target, &bits, sizeof(bits));
+    return NULL;
+}
+
+/* A gateway is a neighbour (RFC 1812 §2.2.5.1); an IPv6 one may be named by its link-local address. */
+static void check_gateway(struct configuration *configuration, const struct ip_subnet *given,
+                          const struct ip_address *gateway)
+{
+    if (given->address.family == IP_FAMILY_NONE)
+        return;
+    if (gateway->family == IP_FAMILY_NONE) {
+        if (given->address.family == IP_FAMILY_4) /* IPv6 routers tell of themselves */
+            configuration_problem_add(configuration, false, "ANCHORD_EXT_GATEWAY_IP",
+                                      "not set: with %s nothing outside of that network is reached",
+                                      IP_SUBNET_TEXT(given));
+        return;
+    }
+    if (ip_address_is_link_local(gateway))
+        return;
+    if (!ip_subnet_contains(given, gateway) || ip_address_equal(&given->address, gateway))
+        configuration_problem_add(configuration, true, "ANCHORD_EXT_GATEWAY_IP", "\"%s\": is no neighbour of %s",
+                                  IP_ADDRESS_TEXT(gateway), IP_SUBNET_TEXT(given));
+}
+
+void configuration_attach_check_project(struct configuration *configuration)
+{
+    static const char inner[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    const char *project = configuration->project;
+
+    if (project[0] == '\0')
+        return; /* which is said already */
+    if (strchr("_-.", project[0]) || project[strspn(project, inner)] != '\0')
+        configuration_problem_add(configuration, true, "ANCHORD_PROJECT",
+                                  "\"%.100s\": is no name of a Compose project: letters, digits and, not at the "
+                                  "beginning, hyphens, underscores and dots; docker compose ls shows them",
+                                  project);
+    else if (strlen(project) > ATTACHED_PROJECT_LENGTH_MAX)
+        configuration_problem_add(configuration, true, "ANCHORD_PROJECT",
+                                  "\"%.100s\": is too long: %d characters at most", project,
+                                  ATTACHED_PROJECT_LENGTH_MAX);
+}
+
+void configuration_attach_check(struct configuration *configuration)
+{
+    configuration_attach_check_project(configuration);
+    configuration->address_mode = configuration->attach_address.mode;
+    check_gateway(configuration, &configuration->attach_address.given4, &configuration->external_gateways.v4);
+    check_gateway(configuration, &configuration->attach_address.given6, &configuration->external_gateways.v6);
+}

@@ -1,0 +1,118 @@
+/* Unit tests of daemon/configuration/configuration_attach: what an attached project is told (HOST-1, HOST-3, HOST-12).
+ */
+#include "common/cleanup.h"
+#include "tests/unit/configuration_help.h"
+
+#include <stdio.h>
+
+#define ATTACH_OF(...) load("attach", ENVIRONMENT("ANCHORD_PROJECT=shop", __VA_ARGS__))
+
+/* HOST-1, HOST-3, HOST-12 */
+static void attach_has_its_defaults(void **state)
+{
+    (void)state;
+    load("attach", ENVIRONMENT("ANCHORD_PROJECT=shop"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(configuration.role, ROLE_ATTACH);
+    assert_true(configuration_has_dhcp_client(&configuration));
+    assert_false(configuration_has_given_address(&configuration));
+    assert_int_equal(configuration.expose_from, EXPOSE_FROM_LABELS | EXPOSE_FROM_PUBLISHED);
+    assert_string_equal(configuration.dhcp_host_name, "shop");
+    assert_false(configuration.dhcp_name_is_given);
+    assert_true(configuration.metrics.is_enabled);
+    ATTACH_OF("ANCHORD_DHCP_HOSTNAME=front");
+    assert_true(configuration.dhcp_name_is_given);
+    load("attach", ENVIRONMENT("PATH=/usr/bin"));
+    assert_int_equal(configuration.error_count, 1);
+    assert_problem("ANCHORD_PROJECT", true, "the role attach needs it");
+}
+
+/* It runs in the host's network namespace, where the exporter's port is somebody else's. */
+static void the_host_half_listens_when_it_is_told_to_alone(void **state)
+{
+    (void)state;
+    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=shop"));
+    assert_int_equal(configuration.error_count, 0);
+    assert_false(configuration.metrics.is_enabled);
+    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=../shop"));
+    assert_problem("ANCHORD_PROJECT", true, "is no name of a Compose project");
+}
+
+static void attach_takes_addresses(void **state)
+{
+    (void)state;
+    ATTACH_OF("ANCHORD_ADDRESS= 192.0.2.5/24 ,2001:db8::5/64", "ANCHORD_EXT_GATEWAY_IP=192.0.2.1,fe80::1");
+    assert_int_equal(configuration.problem_count, 0);
+    assert_true(configuration_has_given_address(&configuration));
+    assert_false(configuration_has_dhcp(&configuration));
+    assert_int_equal(configuration.address_mode, ADDRESS_MODE_DHCP_REFRESH);
+    assert_int_equal(configuration.attach_address.given4.prefix_length, 24);
+    assert_int_equal(configuration.attach_address.given4.address.bytes[3], 5);
+    assert_int_equal(configuration.attach_address.given6.prefix_length, 64);
+    ATTACH_OF("ANCHORD_ADDRESS=slaac");
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(configuration.address_mode, ADDRESS_MODE_SLAAC_RA_ONLY);
+    assert_false(configuration_has_dhcp(&configuration));
+    ATTACH_OF("ANCHORD_ADDRESS=192.0.2.5/24");
+    assert_problem("ANCHORD_EXT_GATEWAY_IP", false, "nothing outside of that network is reached");
+    ATTACH_OF("ANCHORD_ADDRESS=2001:db8::5/64");
+    assert_int_equal(configuration.problem_count, 0);
+    ATTACH_OF("ANCHORD_ADDRESS=192.0.2.0/31", "ANCHORD_EXT_GATEWAY_IP=192.0.2.1");
+    assert_int_equal(configuration.problem_count, 0);
+}
+
+/* With the position and the way out. */
+static void wrong_values_of_attach_are_fatal(void **state)
+{
+    static const struct {
+        const char *entry;
+        const char *words;
+    } rows[] = {
+        {"ANCHORD_ADDRESS=192.0.2.5", "entry 1, \"192.0.2.5\": is none of dhcp, slaac and ADDRESS/PREFIX"},
+        {"ANCHORD_ADDRESS=192.0.2.5/24,", "entry 2, \"\": is none of"},
+        {"ANCHORD_ADDRESS=192.0.2.5/24,192.0.2.6/24", "entry 2, \"192.0.2.6/24\": is a second address of its family"},
+        {"ANCHORD_ADDRESS=192.0.2.5/24,dhcp", "entry 2, \"dhcp\": stands alone"},
+        {"ANCHORD_ADDRESS=slaac,192.0.2.5/24", "entry 1, \"slaac\": stands alone"},
+        {"ANCHORD_ADDRESS=192.0.2.0/24", "is the network itself or its broadcast address"},
+        {"ANCHORD_ADDRESS=192.0.2.255/24", "is the network itself or its broadcast address"},
+        {"ANCHORD_ADDRESS=2001:db8::/64", "is the network itself or its broadcast address"},
+        {"ANCHORD_ADDRESS=192.0.2.5/32", "the prefix length is to be that of the LAN"},
+        {"ANCHORD_ADDRESS=192.0.2.5/0", "the prefix length is to be that of the LAN"},
+        {"ANCHORD_ADDRESS=127.0.0.5/24", "is no address that a host on the LAN can have"},
+        {"ANCHORD_ADDRESS=fe80::5/64", "is no address that a host on the LAN can have"},
+        {"ANCHORD_ADDRESS=239.0.0.5/24", "is no address that a host on the LAN can have"},
+        {"ANCHORD_EXPOSE_FROM=labels,ports", "entry 2, \"ports\": is neither labels nor published"},
+        {"ANCHORD_EXPOSE_FROM=labels,,published", "entry 2, \"\": is neither"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char name[64];
+
+        (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(rows[i].entry, "="), rows[i].entry);
+        ATTACH_OF(rows[i].entry);
+        assert_int_equal(configuration.error_count, 1);
+        assert_problem(name, true, rows[i].words);
+    }
+    ATTACH_OF("ANCHORD_ADDRESS=192.0.2.5/24", "ANCHORD_EXT_GATEWAY_IP=192.0.3.1");
+    assert_problem("ANCHORD_EXT_GATEWAY_IP", true, "\"192.0.3.1\": is no neighbour of 192.0.2.5/24");
+    ATTACH_OF("ANCHORD_ADDRESS=192.0.2.5/24", "ANCHORD_EXT_GATEWAY_IP=192.0.2.5");
+    assert_problem("ANCHORD_EXT_GATEWAY_IP", true, "is no neighbour");
+    load("attach", ENVIRONMENT("ANCHORD_PROJECT=a/b"));
+    assert_problem("ANCHORD_PROJECT", true, "docker compose ls");
+    load("attach", ENVIRONMENT("ANCHORD_PROJECT=..", "ANCHORD_LABEL_SELECTOR=a=b"));
+    assert_problem("ANCHORD_PROJECT", true, "is no name of a Compose project");
+    assert_problem("ANCHORD_LABEL_SELECTOR", false, "does not concern the role attach");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attach_has_its_defaults),
+        cmocka_unit_test(the_host_half_listens_when_it_is_told_to_alone),
+        cmocka_unit_test(attach_takes_addresses),
+        cmocka_unit_test(wrong_values_of_attach_are_fatal),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
