@@ -44,6 +44,13 @@ static const char *const type_names[] = {
     [MESSAGE_LINKS_IDENTITY] = "LINKS_IDENTITY",
     [MESSAGE_BRIDGES] = "BRIDGES",
     [MESSAGE_LINK_ANSWER] = "LINK_ANSWER",
+    [MESSAGE_GUARDED] = "GUARDED",
+    [MESSAGE_WELCOME] = "WELCOME",
+    [MESSAGE_HOST_WORKER_STARTED] = "HOST_WORKER_STARTED",
+    [MESSAGE_MEETING_LINK] = "MEETING_LINK",
+    [MESSAGE_SHARED_LINKS] = "SHARED_LINKS",
+    [MESSAGE_HOST_ADDRESSES] = "HOST_ADDRESSES",
+    [MESSAGE_PROJECT_ADDRESSES] = "PROJECT_ADDRESSES",
     [MESSAGE_METRICS_PAGE] = "METRICS_PAGE",
     [MESSAGE_CONFIGURE_EXPORTER] = "CONFIGURE_EXPORTER",
     [MESSAGE_CONFIGURE_CONTROL] = "CONFIGURE_CONTROL",
@@ -93,6 +100,10 @@ const char *readiness_condition_to_string(uint32_t condition)
         return "docker_connected";
     case READINESS_ROUTE_INSTALLED:
         return "route_installed";
+    case READINESS_LINKS_MADE:
+        return "links_made";
+    case READINESS_WAYS_INSTALLED:
+        return "ways_installed";
     default:
         return NULL;
     }

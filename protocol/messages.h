@@ -67,7 +67,9 @@ enum readiness_condition {
     READINESS_DOCKER_CONNECTED = 1 << 2, /* watcher; of a rebinder the keeper */
     READINESS_ROUTE_INSTALLED = 1 << 3,  /* way: one family is enough */
     READINESS_LINKS_PRESENT = 1 << 4,    /* way: the namespace has more than lo (SA-6) */
-    READINESS_ALL_ = (1 << 5) - 1,
+    READINESS_LINKS_MADE = 1 << 5,       /* netadmin under attach: the links that it was told of (HOST-12) */
+    READINESS_WAYS_INSTALLED = 1 << 6,   /* way under attach: in every namespace that it was handed (HOST-12) */
+    READINESS_ALL_ = (1 << 7) - 1,
 };
 
 struct message_readiness {
@@ -105,6 +107,8 @@ struct message_configure_watcher {
     uint32_t address_mode;                        /* enum address_mode */
     uint32_t poll_interval_milliseconds;          /* > 0 */
     uint32_t log_level;                           /* enum log_level */
+    uint32_t is_attached;                         /* 0 or 1: no own container, no own network (HOST-2) */
+    uint32_t expose_from;                         /* bits of enum expose_from; 0 unless attached */
 };
 
 enum address_mode {
@@ -126,9 +130,11 @@ struct message_configure_netadmin {
     struct message_header header;
     struct wire_address pinned_gateway4; /* ANCHORD_EXT_GATEWAY_IP; may be none */
     struct wire_address pinned_gateway6;
-    uint32_t address_mode;  /* enum address_mode */
-    uint32_t claim_gateway; /* 0 or 1: ANCHORD_CLAIM_GATEWAY=auto (GW-1) */
-    uint32_t log_level;     /* enum log_level */
+    uint32_t address_mode;        /* enum address_mode */
+    uint32_t claim_gateway;       /* 0 or 1: ANCHORD_CLAIM_GATEWAY=auto (GW-1) */
+    uint32_t log_level;           /* enum log_level */
+    uint32_t is_attached;         /* 0 or 1: shared links come by SHARED_LINKS, no bootstrap address (HOST-2) */
+    struct wire_address next_hop; /* IPv4, of every inner link; none unless attached */
     uint32_t reserved;
 };
 
@@ -139,8 +145,8 @@ struct message_configure_netadmin {
 struct message_topology {
     struct message_header header;
     struct wire_network external;
-    struct wire_network shared;
-    uint32_t is_final; /* 0 or 1 */
+    struct wire_network shared; /* to netadmin all zero under attach: SHARED_LINKS has them */
+    uint32_t is_final;          /* 0 or 1 */
     uint32_t reserved;
 };
 
@@ -276,9 +282,9 @@ static_assert(sizeof(struct message_configure_exporter) == 32, "wire layout");
 static_assert(sizeof(struct message_link) == 32, "wire layout");
 static_assert(sizeof(struct message_docker_credential) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_watcher) ==
-                  24 + 2 * DOCKER_HOST_SIZE + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 20 + 12,
+                  24 + 2 * DOCKER_HOST_SIZE + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 20 + 20,
               "wire layout");
-static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16, "wire layout");
+static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16 + 24, "wire layout");
 static_assert(sizeof(struct message_topology) == 24 + 2 * 436 + 8, "wire layout");
 static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");
 static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire layout");

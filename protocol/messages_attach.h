@@ -59,6 +59,8 @@ struct message_configure_links {
     struct mac_address external_mac;
     struct mac_address inner_mac; /* of all inner ends */
     uint32_t tag;                 /* of the project: the eight digits in names */
+    struct wire_address next_hop; /* IPv4, in the identity: what the host's routes to the project go by (HOST-7) */
+    uint32_t is_guarded;          /* 0 or 1: ANCHORD_GUARD (HOST-6) */
     uint32_t log_level;           /* enum log_level */
     uint32_t reserved;
 };
@@ -79,6 +81,7 @@ struct wire_bridge {
     char network_id[CONTAINER_ID_SIZE];
     char network[NAME_SIZE]; /* its name, for people */
     char bridge[INTERFACE_NAME_SIZE];
+    uint32_t is_owned; /* 0 or 1: it carries the project's label, so all that are on it are closed in (HOST-6) */
 };
 
 struct message_bridges { /* the complete state: on which networks the identity has a link */
@@ -98,10 +101,118 @@ struct message_link_answer {
     char reason[REASON_SIZE];
 };
 
-static_assert(sizeof(struct message_configure_links) == 24 + 128 + 16 + 256 + 12 + 12, "wire layout");
+/* --- guard (HOST-6) ---------------------------------------------------------------------------------------- */
+
+#define GUARDED_MAX 512
+
+struct wire_guarded { /* a container in scope, on a network that is shared with others */
+    struct wire_address address;
+    uint32_t bridge; /* number of its network in BRIDGES of the same generation */
+};
+
+struct message_guarded { /* watcher -> links, before the BRIDGES of that generation; complete state */
+    struct message_header header;
+    uint32_t count;
+    uint32_t reserved;
+    struct wire_guarded items[GUARDED_MAX]; /* unused ones all zero */
+};
+
+/* --- the meeting of the two halves (HOST-11) --------------------------------------------------------------- */
+
+/* What links says of links and host, and netadmin of addresses, travels from supervisor to supervisor unchanged: the
+ * complete state each time. */
+
+struct message_welcome { /* the first message: who the identity is */
+    struct message_header header;
+    char project[NAME_SIZE];
+    char parent[INTERFACE_NAME_SIZE]; /* on the host, for people */
+    struct mac_address external_mac;
+    struct mac_address inner_mac;
+    uint32_t tag;
+    struct wire_address next_hop; /* IPv4 */
+    uint32_t client_hash[2];      /* for the DHCP client identifier */
+    uint32_t reserved;
+};
+
+enum host_worker {
+    HOST_WORKER_LINKS = 1,
+    HOST_WORKER_NAMESPACES,
+    HOST_WORKER_MAX_,
+};
+
+/* Also behind WELCOME, of those that run: the identity half then sends its MEETING_LINKs to that one. */
+struct message_host_worker_started {
+    struct message_header header;
+    uint32_t worker; /* enum host_worker */
+    uint32_t reserved;
+};
+
+struct message_meeting_link { /* one descriptor travels with it: the worker gets it by LINK */
+    struct message_header header;
+    uint32_t worker; /* enum host_worker */
+    uint32_t peer;   /* LINK_PEER_WATCHER, or LINK_PEER_WAY of namespaces: whose end the other one is */
+};
+
+#define SHARED_LINKS_MAX BRIDGES_MAX
+
+/* A link of the identity to a Docker network, as links made it and saw its bridge on the host. */
+struct wire_shared_link {
+    uint32_t number;                /* < SHARED_LINKS_MAX */
+    char name[INTERFACE_NAME_SIZE]; /* in the identity */
+    uint32_t mtu;
+    uint32_t subnet_count;                         /* may be 0 */
+    struct wire_link_address subnets[SUBNETS_MAX]; /* of the bridge's addresses, without link-local ones */
+    char network_id[CONTAINER_ID_SIZE];
+};
+
+struct message_shared_links {
+    struct message_header header;
+    uint32_t count;
+    uint32_t reserved;
+    struct wire_shared_link items[SHARED_LINKS_MAX]; /* unused ones all zero */
+};
+
+#define HOST_ADDRESSES_MAX 64
+
+struct wire_host_address {
+    struct wire_address address;
+    uint8_t is_on_parent; /* 0 or 1 */
+    uint8_t reserved[3];
+};
+
+struct message_host_addresses { /* without loopback and link-local */
+    struct message_header header;
+    uint32_t count;
+    uint32_t reserved;
+    struct wire_host_address items[HOST_ADDRESSES_MAX]; /* unused ones all zero */
+};
+
+#define PROJECT_ADDRESSES_MAX 16
+
+struct message_project_addresses { /* what the identity answers at, for the host's routes to it (HOST-7) */
+    struct message_header header;
+    uint32_t count;
+    uint32_t reserved;
+    struct wire_address items[PROJECT_ADDRESSES_MAX]; /* unused ones all zero */
+};
+
+static_assert(sizeof(struct message_guarded) == 32 + 24 * GUARDED_MAX &&
+                  sizeof(struct message_guarded) <= MESSAGE_LENGTH_MAX,
+              "wire layout");
+static_assert(sizeof(struct message_welcome) == 24 + 128 + 16 + 12 + 4 + 20 + 8 + 4, "wire layout");
+static_assert(sizeof(struct message_host_worker_started) == 32, "wire layout");
+static_assert(sizeof(struct message_meeting_link) == 32, "wire layout");
+static_assert(sizeof(struct wire_shared_link) == 28 + 24 * SUBNETS_MAX + 72, "wire layout");
+static_assert(sizeof(struct message_shared_links) == 32 + 196 * SHARED_LINKS_MAX &&
+                  sizeof(struct message_shared_links) <= MESSAGE_LENGTH_MAX,
+              "wire layout");
+static_assert(sizeof(struct message_host_addresses) == 32 + 24 * HOST_ADDRESSES_MAX, "wire layout");
+static_assert(sizeof(struct message_project_addresses) == 32 + 20 * PROJECT_ADDRESSES_MAX, "wire layout");
+
+static_assert(sizeof(struct message_configure_links) == 24 + 128 + 16 + 256 + 12 + 4 + 20 + 12, "wire layout");
 static_assert(sizeof(struct message_identity) == 32, "wire layout");
-static_assert(sizeof(struct wire_bridge) == 216, "wire layout");
-static_assert(sizeof(struct message_bridges) == 32 + 216 * BRIDGES_MAX &&
+static_assert(sizeof(struct wire_bridge) == 220, "wire layout");
+static_assert(sizeof(struct message_bridges) == 32 + 220 * BRIDGES_MAX &&
                   sizeof(struct message_bridges) <= MESSAGE_LENGTH_MAX,
               "wire layout");
 static_assert(sizeof(struct message_link_answer) == 24 + 72 + 16 + 8 + REASON_SIZE, "wire layout");

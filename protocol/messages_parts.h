@@ -113,7 +113,7 @@ enum message_type {
     MESSAGE_GATE_LISTENER, /* with one descriptor: a listening socket */
     /* supervisor -> way; see messages_way.h */
     MESSAGE_CONFIGURE_WAY,
-    MESSAGE_WAY_SOCKET, /* with one descriptor: an rtnetlink socket of a namespace; also namespaces -> way */
+    MESSAGE_WAY_SOCKET, /* with one descriptor: a netlink socket of a namespace; also namespaces -> way */
     /* supervisor -> namespaces; see messages_attach.h */
     MESSAGE_CONFIGURE_NAMESPACES,
     /* watcher -> namespaces */
@@ -131,6 +131,15 @@ enum message_type {
     MESSAGE_BRIDGES,
     /* links -> watcher */
     MESSAGE_LINK_ANSWER,
+    /* watcher -> links */
+    MESSAGE_GUARDED,
+    /* the two halves of attach, supervisor to supervisor; see messages_attach.h */
+    MESSAGE_WELCOME,
+    MESSAGE_HOST_WORKER_STARTED,
+    MESSAGE_MEETING_LINK,      /* with one descriptor: the channel between a worker of each half */
+    MESSAGE_SHARED_LINKS,      /* links -> both supervisors -> netadmin */
+    MESSAGE_HOST_ADDRESSES,    /* links -> both supervisors -> netadmin and watcher */
+    MESSAGE_PROJECT_ADDRESSES, /* netadmin -> both supervisors -> links */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -179,6 +188,8 @@ enum message_direction {
     DIRECTION_LINKS_TO_SUPERVISOR,
     DIRECTION_WATCHER_TO_LINKS,
     DIRECTION_LINKS_TO_WATCHER,
+    DIRECTION_HOST_TO_IDENTITY, /* over the meeting's socket */
+    DIRECTION_IDENTITY_TO_HOST,
     DIRECTION_MAX_,
 };
 

@@ -89,6 +89,16 @@ static const char *check_topology(const void *message)
     return broken;
 }
 
+/* Without a shared network under attach. */
+static const char *check_topology_to_netadmin(const void *message)
+{
+    const struct message_topology *topology = message;
+
+    if (!is_zero((const uint8_t *)&topology->shared, sizeof(topology->shared)))
+        return check_topology(message);
+    return topology->is_final == 1 && !topology->reserved ? check_network(&topology->external) : "finality";
+}
+
 static const char *check_link_message(const void *message)
 {
     const struct message_link *link = message;
@@ -139,6 +149,9 @@ static const char *check_configure_watcher(const void *message)
         return "address mode";
     if (configuration->poll_interval_milliseconds == 0)
         return "poll interval";
+    if (configuration->is_attached > 1 || configuration->expose_from & ~(uint32_t)EXPOSE_FROM_ALL_ ||
+        configuration->is_attached != (configuration->expose_from != 0))
+        return "attachment";
     return configuration->log_level >= LOG_LEVEL_MAX_
                ? "log level"
                : check_scope(configuration->project, configuration->label_selector);
@@ -159,6 +172,9 @@ static const char *check_configure_netadmin(const void *message)
         return "address mode";
     if (configuration->claim_gateway > 1)
         return "claim_gateway";
+    if (configuration->is_attached > 1 || check_address(&configuration->next_hop, true) ||
+        configuration->next_hop.family != (configuration->is_attached ? IP_FAMILY_4 : IP_FAMILY_NONE))
+        return "attachment";
     return configuration->log_level >= LOG_LEVEL_MAX_ || configuration->reserved ? "log level" : NULL;
 }
 
@@ -363,7 +379,7 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_NETADMIN, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_NETADMIN, STOP, message_stop, check_stop),
     RULE(SUPERVISOR_TO_NETADMIN, CONFIGURE_NETADMIN, message_configure_netadmin, check_configure_netadmin),
-    RULE(SUPERVISOR_TO_NETADMIN, TOPOLOGY, message_topology, check_topology),
+    RULE(SUPERVISOR_TO_NETADMIN, TOPOLOGY, message_topology, check_topology_to_netadmin),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_NETADMIN, LINK, message_link, check_link_message),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_NETADMIN, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
 
@@ -395,7 +411,6 @@ static const struct message_rule rules[] = {
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_ANNOUNCER, RAW_SOCKET, message_raw_socket, check_raw_socket),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_ANNOUNCER, LINK, message_link, check_link_message),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_ANNOUNCER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
-
     RULE(ANNOUNCER_TO_SUPERVISOR, PONG, message_ping, NULL),
 
     RULE(NETADMIN_TO_ANNOUNCER, HELD_BEGIN, message_begin, NULL),
@@ -411,7 +426,6 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_RESOLVER, CONFIGURE_RESOLVER, message_configure_resolver, check_configure_resolver),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_RESOLVER, LINK, message_link, check_link_message),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_RESOLVER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
-
     RULE(RESOLVER_TO_SUPERVISOR, PONG, message_ping, NULL),
 
     RULE(RESOLVER_TO_WAY, GATEWAYS, message_gateways, check_gateways),
@@ -430,7 +444,6 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_NAMESPACES, STOP, message_stop, check_stop),
     RULE(SUPERVISOR_TO_NAMESPACES, CONFIGURE_NAMESPACES, message_configure_namespaces, check_configure_namespaces),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_NAMESPACES, LINK, message_link, check_link_message),
-
     RULE(NAMESPACES_TO_SUPERVISOR, PONG, message_ping, NULL),
 
     RULE(WATCHER_TO_NAMESPACES, NAMESPACE_WANTED, message_container, check_namespace_wanted),
@@ -447,16 +460,31 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_LINKS, CONFIGURE_LINKS, message_configure_links, check_configure_links),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_LINKS, LINKS_IDENTITY, message_identity, check_identity),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_LINKS, LINK, message_link, check_link_message),
+    RULE(SUPERVISOR_TO_LINKS, PROJECT_ADDRESSES, message_project_addresses, check_project_addresses),
     RULE(LINKS_TO_SUPERVISOR, PONG, message_ping, NULL),
+    RULE(LINKS_TO_SUPERVISOR, SHARED_LINKS, message_shared_links, check_shared_links),
+    RULE(LINKS_TO_SUPERVISOR, HOST_ADDRESSES, message_host_addresses, check_host_addresses),
     RULE(WATCHER_TO_LINKS, BRIDGES, message_bridges, check_bridges),
+    RULE(WATCHER_TO_LINKS, GUARDED, message_guarded, check_guarded),
     RULE(LINKS_TO_WATCHER, LINK_ANSWER, message_link_answer, check_link_answer),
+
+    RULE(HOST_TO_IDENTITY, WELCOME, message_welcome, check_welcome),
+    RULE(HOST_TO_IDENTITY, HOST_WORKER_STARTED, message_host_worker_started, check_host_worker_started),
+    RULE(HOST_TO_IDENTITY, SHARED_LINKS, message_shared_links, check_shared_links),
+    RULE(HOST_TO_IDENTITY, HOST_ADDRESSES, message_host_addresses, check_host_addresses),
+    RULE_WITH_DESCRIPTOR(IDENTITY_TO_HOST, MEETING_LINK, message_meeting_link, check_meeting_link),
+    RULE_WITH_DESCRIPTOR(IDENTITY_TO_HOST, LINKS_IDENTITY, message_identity, check_identity),
+    RULE(IDENTITY_TO_HOST, PROJECT_ADDRESSES, message_project_addresses, check_project_addresses),
+    RULE(SUPERVISOR_TO_NETADMIN, SHARED_LINKS, message_shared_links, check_shared_links),
+    RULE(SUPERVISOR_TO_NETADMIN, HOST_ADDRESSES, message_host_addresses, check_host_addresses),
+    RULE(NETADMIN_TO_SUPERVISOR, PROJECT_ADDRESSES, message_project_addresses, check_project_addresses),
+    RULE(SUPERVISOR_TO_WATCHER, HOST_ADDRESSES, message_host_addresses, check_host_addresses),
 
     RULE(SUPERVISOR_TO_EXPORTER, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_EXPORTER, STOP, message_stop, check_stop),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_EXPORTER, METRICS_PAGE, message_metrics_page, check_metrics_page),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_EXPORTER, CONFIGURE_EXPORTER, message_configure_exporter,
                          check_configure_exporter),
-
     RULE(EXPORTER_TO_SUPERVISOR, PONG, message_ping, NULL),
 
     RULE(SUPERVISOR_TO_CONTROL, PING, message_ping, NULL),
@@ -487,7 +515,6 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_GATE, CONFIGURE_GATE, message_configure_gate, check_configure_gate),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_GATE, GATE_LISTENER, message_gate_listener, check_gate_listener),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_GATE, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
-
     RULE(GATE_TO_SUPERVISOR, PONG, message_ping, NULL),
 
     RULE(KEEPER_TO_SUPERVISOR, PONG, message_ping, NULL),

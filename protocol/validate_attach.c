@@ -71,9 +71,11 @@ static bool is_no_interface(const char name[INTERFACE_NAME_SIZE])
     return is_zero((const uint8_t *)name, INTERFACE_NAME_SIZE);
 }
 
-static bool is_unicast(const struct mac_address *mac)
+/* A link-local one of IPv4. */
+static bool is_next_hop(const struct wire_address *address)
 {
-    return !mac_address_is_zero(mac) && !(mac->bytes[0] & 1);
+    return check_address(address, false) == NULL && address->family == IP_FAMILY_4 && address->bytes[0] == 169 &&
+           address->bytes[1] == 254;
 }
 
 const char *check_configure_links(const void *message)
@@ -88,8 +90,12 @@ const char *check_configure_links(const void *message)
         if (!is_no_interface(configuration->named_bridges[i]) && !is_interface_name(configuration->named_bridges[i]))
             return "bridge";
     }
-    if (!is_unicast(&configuration->external_mac) || !is_unicast(&configuration->inner_mac))
+    if (!mac_address_is_unicast(&configuration->external_mac) || !mac_address_is_unicast(&configuration->inner_mac))
         return "MAC address";
+    if (!is_next_hop(&configuration->next_hop))
+        return "next hop";
+    if (configuration->is_guarded > 1)
+        return "guard";
     return configuration->log_level >= LOG_LEVEL_MAX_ || configuration->reserved ? "log level" : NULL;
 }
 
@@ -120,7 +126,7 @@ static const char *check_bridge(const struct wire_bridge *item)
         return "string not terminated";
     if (!is_printable(item->network))
         return "name of a network";
-    return is_interface_name(item->bridge) ? NULL : "bridge";
+    return is_interface_name(item->bridge) && item->is_owned <= 1 ? NULL : "bridge";
 }
 
 const char *check_bridges(const void *message)
@@ -151,4 +157,146 @@ const char *check_link_answer(const void *message)
         (answer->error < 0 ? !is_no_interface(answer->name) : !is_interface_name(answer->name)))
         return "link";
     return text_is_terminated(answer->reason, sizeof(answer->reason)) ? NULL : "string not terminated";
+}
+
+/* --- guard and meeting -------------------------------------------------------------------------------------- */
+
+const char *check_guarded(const void *message)
+{
+    const struct message_guarded *guarded = message;
+
+    if (guarded->count > GUARDED_MAX || guarded->reserved)
+        return "number of addresses";
+    for (uint32_t i = 0; i < guarded->count; i++) {
+        const char *broken = check_address(&guarded->items[i].address, false);
+
+        if (broken)
+            return broken;
+        if (guarded->items[i].bridge >= BRIDGES_MAX)
+            return "bridge";
+    }
+    return is_zero((const uint8_t *)&guarded->items[guarded->count],
+                   (GUARDED_MAX - guarded->count) * sizeof(guarded->items[0]))
+               ? NULL
+               : "padding not zero";
+}
+
+const char *check_welcome(const void *message)
+{
+    const struct message_welcome *welcome = message;
+
+    if (!text_is_terminated(welcome->project, NAME_SIZE) || welcome->project[0] == '\0')
+        return "project";
+    if (!is_interface_name(welcome->parent))
+        return "parent";
+    if (!mac_address_is_unicast(&welcome->external_mac) || !mac_address_is_unicast(&welcome->inner_mac) ||
+        mac_address_equal(&welcome->external_mac, &welcome->inner_mac))
+        return "MAC address";
+    return is_next_hop(&welcome->next_hop) && !welcome->reserved ? NULL : "next hop";
+}
+
+static bool is_host_worker(uint32_t worker)
+{
+    return worker > 0 && worker < HOST_WORKER_MAX_;
+}
+
+const char *check_host_worker_started(const void *message)
+{
+    const struct message_host_worker_started *started = message;
+
+    return is_host_worker(started->worker) && !started->reserved ? NULL : "worker";
+}
+
+const char *check_meeting_link(const void *message)
+{
+    const struct message_meeting_link *link = message;
+
+    if (!is_host_worker(link->worker))
+        return "worker";
+    return link->peer == LINK_PEER_WATCHER || (link->peer == LINK_PEER_WAY && link->worker == HOST_WORKER_NAMESPACES)
+               ? NULL
+               : "peer";
+}
+
+static const char *check_shared_link(const struct wire_shared_link *item)
+{
+    if (item->number >= SHARED_LINKS_MAX || !is_interface_name(item->name) || !is_container_id(item->network_id))
+        return "link";
+    if (item->subnet_count > SUBNETS_MAX)
+        return "number of subnets";
+    for (uint32_t i = 0; i < item->subnet_count; i++) {
+        const struct wire_link_address *subnet = &item->subnets[i];
+        const char *broken = check_address(&subnet->address, false);
+
+        if (broken)
+            return broken;
+        if (subnet->prefix_length > ip_family_bits(subnet->address.family) ||
+            !is_zero(subnet->reserved, sizeof(subnet->reserved)))
+            return "prefix length";
+    }
+    return is_zero((const uint8_t *)&item->subnets[item->subnet_count],
+                   (SUBNETS_MAX - item->subnet_count) * sizeof(item->subnets[0]))
+               ? NULL
+               : "padding not zero";
+}
+
+const char *check_shared_links(const void *message)
+{
+    const struct message_shared_links *links = message;
+    uint64_t numbers = 0;
+
+    if (links->count > SHARED_LINKS_MAX || links->reserved)
+        return "number of links";
+    for (uint32_t i = 0; i < links->count; i++) {
+        const char *broken = check_shared_link(&links->items[i]);
+
+        if (broken)
+            return broken;
+        if (numbers & UINT64_C(1) << links->items[i].number)
+            return "link twice";
+        numbers |= UINT64_C(1) << links->items[i].number;
+    }
+    return is_zero((const uint8_t *)&links->items[links->count],
+                   (SHARED_LINKS_MAX - links->count) * sizeof(links->items[0]))
+               ? NULL
+               : "padding not zero";
+}
+
+const char *check_host_addresses(const void *message)
+{
+    const struct message_host_addresses *addresses = message;
+
+    if (addresses->count > HOST_ADDRESSES_MAX || addresses->reserved)
+        return "number of addresses";
+    for (uint32_t i = 0; i < addresses->count; i++) {
+        const struct wire_host_address *item = &addresses->items[i];
+        const char *broken = check_address(&item->address, false);
+
+        if (broken)
+            return broken;
+        if (item->is_on_parent > 1 || !is_zero(item->reserved, sizeof(item->reserved)))
+            return "parent";
+    }
+    return is_zero((const uint8_t *)&addresses->items[addresses->count],
+                   (HOST_ADDRESSES_MAX - addresses->count) * sizeof(addresses->items[0]))
+               ? NULL
+               : "padding not zero";
+}
+
+const char *check_project_addresses(const void *message)
+{
+    const struct message_project_addresses *addresses = message;
+
+    if (addresses->count > PROJECT_ADDRESSES_MAX || addresses->reserved)
+        return "number of addresses";
+    for (uint32_t i = 0; i < addresses->count; i++) {
+        const char *broken = check_address(&addresses->items[i], false);
+
+        if (broken)
+            return broken;
+    }
+    return is_zero((const uint8_t *)&addresses->items[addresses->count],
+                   (PROJECT_ADDRESSES_MAX - addresses->count) * sizeof(addresses->items[0]))
+               ? NULL
+               : "padding not zero";
 }

@@ -53,6 +53,23 @@ static uint32_t read_all(const struct message_header *header)
         for (uint32_t i = 0; i < bridges->count; i++)
             sum += (uint32_t)(strlen(bridges->items[i].network_id) + strlen(bridges->items[i].network) +
                               strlen(bridges->items[i].bridge));
+    } else if (header->type == MESSAGE_GUARDED) {
+        const struct message_guarded *guarded = (const void *)header;
+
+        for (uint32_t i = 0; i < guarded->count; i++)
+            sum += guarded->items[i].address.family;
+    } else if (header->type == MESSAGE_SHARED_LINKS) {
+        const struct message_shared_links *links = (const void *)header;
+
+        for (uint32_t i = 0; i < links->count; i++) {
+            for (uint32_t j = 0; j < links->items[i].subnet_count; j++)
+                sum += links->items[i].subnets[j].prefix_length;
+            sum += (uint32_t)(strlen(links->items[i].name) + strlen(links->items[i].network_id));
+        }
+    } else if (header->type == MESSAGE_WELCOME) {
+        const struct message_welcome *welcome = (const void *)header;
+
+        sum += (uint32_t)(strlen(welcome->project) + strlen(welcome->parent));
     } else if (header->type == MESSAGE_NAMESPACE_WANTED) {
         sum += (uint32_t)strlen(((const struct message_container *)(const void *)header)->id);
     } else if (header->type == MESSAGE_LINK_ANSWER) {

@@ -83,8 +83,7 @@ def test_host10_way_serves_a_container_by_the_sockets_that_come_of_its_id(build,
 
     way = Netadmin(build / "workers" / "way" / "anchord-way", host, {})
     try:
-        way.send(messages.message(messages.CONFIGURE_WAY, messages.address("172.30.0.2") + messages.address(None) +
-                                  struct.pack("=2I", messages.LOG_INFO, 0)))
+        way.send(messages.configure_way("172.30.0.2"))
         for kind, descriptor in zip((WAY_REQUESTS, WAY_MONITOR), sockets):
             way.send(messages.message(messages.WAY_SOCKET, struct.pack("=2I", answer.number, kind)), [descriptor])
             os.close(descriptor)

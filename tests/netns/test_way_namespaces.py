@@ -2,7 +2,6 @@
 one that it runs in (DESIGN §1)."""
 
 import contextlib
-import ipaddress
 import socket
 import struct
 
@@ -12,7 +11,6 @@ import messages
 from netadmin_lab import DEADLINE, Namespace, Netadmin, wait_until
 from service_anchor_lab import REPAIR_SECONDS, RULES, TABLE, UNREACHABLE, default
 
-CONFIGURE_WAY, WAY_SOCKET = 47, 48
 REQUESTS, MONITOR = 1, 2
 ROUTE_INSTALLED, LINKS_PRESENT = 1 << 3, 1 << 4
 GATEWAY = "172.30.0.2"
@@ -45,13 +43,12 @@ class Way(Netadmin):
     """Started as netadmin is: a user of its own and the one capability."""
 
     def configure(self):
-        gateway = messages.ADDRESS.pack(4, ipaddress.ip_address(GATEWAY).packed + bytes(12))
-        self.send(messages.message(CONFIGURE_WAY, gateway + bytes(messages.ADDRESS.size) + struct.pack("=2I", 1, 0)))
+        self.send(messages.configure_way(GATEWAY))
 
     def serve(self, number, namespace):
         for kind, flags in ((REQUESTS, 0), (MONITOR, socket.SOCK_NONBLOCK)):
             with namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW | flags, 0) as handed:
-                self.send(messages.message(WAY_SOCKET, struct.pack("=2I", number, kind)), [handed.fileno()])
+                self.send(messages.message(messages.WAY_SOCKET, struct.pack("=2I", number, kind)), [handed.fileno()])
         self.ping(number)
 
 

@@ -4,6 +4,16 @@
 #include "common/log.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define NEXT_HOP       \
+    IP_FAMILY_4, {0},  \
+    {                  \
+        169, 254, 7, 9 \
+    }
+#define HOST4         \
+    IP_FAMILY_4, {0}, \
+    {                 \
+        192, 0, 2, 5  \
+    }
 
 static void begin_configuration(void)
 {
@@ -95,6 +105,7 @@ static void begin_links_configuration(void)
     memcpy(message.links_configuration.parent, "eth0", sizeof("eth0"));
     message.links_configuration.external_mac = (struct mac_address){{2, 0, 0, 0, 0, 1}};
     message.links_configuration.inner_mac = (struct mac_address){{2, 0, 0, 0, 0, 2}};
+    message.links_configuration.next_hop = (struct wire_address){NEXT_HOP};
 }
 
 static const struct rule_case links_configuration_rules[] = {
@@ -112,6 +123,13 @@ static const struct rule_case links_configuration_rules[] = {
     BREAKS("bridge", SET(links_configuration.named_bridges[1][3], 'x')),
     BREAKS("MAC address", SET(links_configuration.external_mac, {0})),
     BREAKS("MAC address", SET(links_configuration.inner_mac, {1, 0, 0, 0, 0, 1})),
+    BREAKS("next hop", SET(links_configuration.next_hop, 0)),
+    BREAKS("next hop", SET(links_configuration.next_hop.family, IP_FAMILY_6)),
+    BREAKS("next hop", SET(links_configuration.next_hop.bytes[0], 168)),
+    BREAKS("next hop", SET(links_configuration.next_hop.bytes[1], 253)),
+    BREAKS("next hop", SET(links_configuration.next_hop.bytes[4], 1)),
+    PASSES(SET(links_configuration.is_guarded, 1)),
+    BREAKS("guard", SET(links_configuration.is_guarded, 2)),
     BREAKS("log level", SET(links_configuration.log_level, LOG_LEVEL_MAX_)),
     BREAKS("log level", SET(links_configuration.reserved, 1)),
 };
@@ -159,7 +177,9 @@ static const struct rule_case bridges_rules[] = {
     BREAKS("string not terminated", FILL(bridges.items[0].network)),
     BREAKS("bridge", SET(bridges.items[0].bridge[0], '/')),
     BREAKS("bridge", SET(bridges.items[0].bridge[15], 'c')),
-    BREAKS("padding not zero", SET(bridges.items[63].bridge[15], 1)),
+    PASSES(SET(bridges.items[0].is_owned, 1)),
+    BREAKS("bridge", SET(bridges.items[0].is_owned, 2)),
+    BREAKS("padding not zero", SET(bridges.items[63].is_owned, 1)),
 };
 
 static const struct rule_case full_bridges_rules[] = {
@@ -194,11 +214,181 @@ static void host2_what_links_hears_and_says_is_checked(void **state)
     EXPECT_EACH(LINKS_TO_WATCHER, 0, begin_link_answer, link_answer_rules);
 }
 
+/* --- guard and meeting -------------------------------------------------------------------------------- */
+
+static void begin_guarded(void)
+{
+    begin(MESSAGE_GUARDED, sizeof(struct message_guarded));
+    message.guarded.count = 1;
+    message.guarded.items[0].address = (struct wire_address){HOST4};
+}
+
+static const struct rule_case guarded_rules[] = {
+    PASSES(SET(guarded.items[0].bridge, BRIDGES_MAX - 1)),
+    BREAKS("number of addresses", SET(guarded.count, GUARDED_MAX + 1)),
+    BREAKS("number of addresses", SET(guarded.reserved, 1)),
+    BREAKS("address family", SET(guarded.count, GUARDED_MAX)),
+    BREAKS("bridge", SET(guarded.items[0].bridge, BRIDGES_MAX)),
+    BREAKS("padding not zero", SET(guarded.count, 0)),
+    BREAKS("padding not zero", SET(guarded.items[GUARDED_MAX - 1].bridge, 1)),
+};
+
+static void host6_whom_the_guard_closes_in_is_checked(void **state)
+{
+    (void)state;
+    EXPECT_EACH(WATCHER_TO_LINKS, 0, begin_guarded, guarded_rules);
+}
+
+static void begin_welcome(void)
+{
+    begin(MESSAGE_WELCOME, sizeof(struct message_welcome));
+    memcpy(message.welcome.project, "mail", sizeof("mail"));
+    memcpy(message.welcome.parent, "eth0", sizeof("eth0"));
+    message.welcome.external_mac = (struct mac_address){{2, 0, 0, 0, 0, 1}};
+    message.welcome.inner_mac = (struct mac_address){{2, 0, 0, 0, 0, 2}};
+    message.welcome.next_hop = (struct wire_address){NEXT_HOP};
+}
+
+static const struct rule_case welcome_rules[] = {
+    BREAKS("project", FILL(welcome.project)),
+    BREAKS("project", SET(welcome.project[0], '\0')),
+    BREAKS("parent", TEXT(welcome.parent, "a/b")),
+    BREAKS("MAC address", SET(welcome.external_mac, {3, 0, 0, 0, 0, 1})),
+    BREAKS("MAC address", SET(welcome.inner_mac, {0})),
+    BREAKS("MAC address", SET(welcome.inner_mac, {2, 0, 0, 0, 0, 1})),
+    BREAKS("next hop", SET(welcome.next_hop, HOST4)),
+    BREAKS("next hop", SET(welcome.reserved, 1)),
+};
+
+static void begin_host_worker(void)
+{
+    begin(MESSAGE_HOST_WORKER_STARTED, sizeof(struct message_host_worker_started));
+    message.host_worker.worker = HOST_WORKER_LINKS;
+}
+
+static const struct rule_case host_worker_rules[] = {
+    PASSES(SET(host_worker.worker, HOST_WORKER_MAX_ - 1)),
+    BREAKS("worker", SET(host_worker.worker, 0)),
+    BREAKS("worker", SET(host_worker.worker, HOST_WORKER_MAX_)),
+    BREAKS("worker", SET(host_worker.reserved, 1)),
+};
+
+static void begin_meeting_link(void)
+{
+    begin(MESSAGE_MEETING_LINK, sizeof(struct message_meeting_link));
+    message.meeting_link.worker = HOST_WORKER_LINKS;
+    message.meeting_link.peer = LINK_PEER_WATCHER;
+}
+
+static const struct rule_case meeting_link_rules[] = {
+    PASSES(SET(meeting_link.worker, HOST_WORKER_NAMESPACES)),
+    PASSES(SET(meeting_link.worker, HOST_WORKER_NAMESPACES), SET(meeting_link.peer, LINK_PEER_WAY)),
+    BREAKS("worker", SET(meeting_link.worker, 0)),
+    BREAKS("worker", SET(meeting_link.worker, HOST_WORKER_MAX_)),
+    BREAKS("peer", SET(meeting_link.peer, LINK_PEER_WAY)),
+    BREAKS("peer", SET(meeting_link.peer, LINK_PEER_NETADMIN)),
+};
+
+static void host11_what_the_halves_say_to_each_other_is_checked(void **state)
+{
+    (void)state;
+    EXPECT_EACH(HOST_TO_IDENTITY, 0, begin_welcome, welcome_rules);
+    EXPECT_EACH(HOST_TO_IDENTITY, 0, begin_host_worker, host_worker_rules);
+    EXPECT_EACH(IDENTITY_TO_HOST, 1, begin_meeting_link, meeting_link_rules);
+    EXPECT_EACH(IDENTITY_TO_HOST, 1, begin_identity, identity_rules);
+}
+
+static void begin_shared_links(void)
+{
+    begin(MESSAGE_SHARED_LINKS, sizeof(struct message_shared_links));
+    message.shared_links.count = 1;
+    message.shared_links.items[0].number = 3;
+    memcpy(message.shared_links.items[0].name, "ancin3", sizeof("ancin3"));
+    memcpy(message.shared_links.items[0].network_id, ID, sizeof(ID));
+    message.shared_links.items[0].subnet_count = 1;
+    message.shared_links.items[0].subnets[0].address = (struct wire_address){HOST4};
+    message.shared_links.items[0].subnets[0].prefix_length = 24;
+}
+
+static void begin_two_shared_links(void)
+{
+    begin_shared_links();
+    message.shared_links.count = 2;
+    message.shared_links.items[1] = message.shared_links.items[0];
+    message.shared_links.items[1].number = SHARED_LINKS_MAX - 1;
+}
+
+static const struct rule_case shared_links_rules[] = {
+    PASSES(SET(shared_links.items[0].subnets[0].prefix_length, 32)),
+    BREAKS("prefix length", SET(shared_links.items[0].subnets[0].prefix_length, 33)),
+    BREAKS("prefix length", SET(shared_links.items[0].subnets[0].reserved[2], 1)),
+    BREAKS("address family", SET(shared_links.items[0].subnet_count, SUBNETS_MAX)),
+    BREAKS("number of subnets", SET(shared_links.items[0].subnet_count, SUBNETS_MAX + 1)),
+    BREAKS("padding not zero", SET(shared_links.items[0].subnet_count, 0)),
+    BREAKS("link", SET(shared_links.items[0].number, SHARED_LINKS_MAX)),
+    BREAKS("link", TEXT(shared_links.items[0].name, "")),
+    BREAKS("link", SET(shared_links.items[0].network_id[63], 'g')),
+    BREAKS("number of links", SET(shared_links.count, SHARED_LINKS_MAX + 1)),
+    BREAKS("number of links", SET(shared_links.reserved, 1)),
+    BREAKS("padding not zero", SET(shared_links.count, 0)),
+};
+
+static const struct rule_case two_shared_links_rules[] = {
+    BREAKS("link twice", SET(shared_links.items[1].number, 3)),
+};
+
+static void begin_host_addresses(void)
+{
+    begin(MESSAGE_HOST_ADDRESSES, sizeof(struct message_host_addresses));
+    message.host_addresses.count = 1;
+    message.host_addresses.items[0].address = (struct wire_address){HOST4};
+}
+
+static const struct rule_case host_addresses_rules[] = {
+    PASSES(SET(host_addresses.items[0].is_on_parent, 1)),
+    BREAKS("parent", SET(host_addresses.items[0].is_on_parent, 2)),
+    BREAKS("parent", SET(host_addresses.items[0].reserved[2], 1)),
+    BREAKS("address family", SET(host_addresses.count, HOST_ADDRESSES_MAX)),
+    BREAKS("number of addresses", SET(host_addresses.count, HOST_ADDRESSES_MAX + 1)),
+    BREAKS("number of addresses", SET(host_addresses.reserved, 1)),
+    BREAKS("padding not zero", SET(host_addresses.count, 0)),
+};
+
+static void begin_project_addresses(void)
+{
+    begin(MESSAGE_PROJECT_ADDRESSES, sizeof(struct message_project_addresses));
+    message.project_addresses.count = 1;
+    message.project_addresses.items[0] = (struct wire_address){HOST4};
+}
+
+static const struct rule_case project_addresses_rules[] = {
+    BREAKS("address family", SET(project_addresses.items[0].family, 5)),
+    BREAKS("address family", SET(project_addresses.count, PROJECT_ADDRESSES_MAX)),
+    BREAKS("number of addresses", SET(project_addresses.count, PROJECT_ADDRESSES_MAX + 1)),
+    BREAKS("number of addresses", SET(project_addresses.reserved, 1)),
+    BREAKS("padding not zero", SET(project_addresses.count, 0)),
+};
+
+static void host7_links_and_addresses_are_checked_wherever_they_travel(void **state)
+{
+    (void)state;
+    EXPECT_EACH(LINKS_TO_SUPERVISOR, 0, begin_shared_links, shared_links_rules);
+    EXPECT_EACH(HOST_TO_IDENTITY, 0, begin_shared_links, shared_links_rules);
+    EXPECT_EACH(SUPERVISOR_TO_NETADMIN, 0, begin_two_shared_links, two_shared_links_rules);
+    EXPECT_EACH(LINKS_TO_SUPERVISOR, 0, begin_host_addresses, host_addresses_rules);
+    EXPECT_EACH(SUPERVISOR_TO_WATCHER, 0, begin_host_addresses, host_addresses_rules);
+    EXPECT_EACH(NETADMIN_TO_SUPERVISOR, 0, begin_project_addresses, project_addresses_rules);
+    EXPECT_EACH(SUPERVISOR_TO_LINKS, 0, begin_project_addresses, project_addresses_rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(host10_what_namespaces_hears_and_says_is_checked),
         cmocka_unit_test(host2_what_links_hears_and_says_is_checked),
+        cmocka_unit_test(host6_whom_the_guard_closes_in_is_checked),
+        cmocka_unit_test(host11_what_the_halves_say_to_each_other_is_checked),
+        cmocka_unit_test(host7_links_and_addresses_are_checked_wherever_they_travel),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,11 @@ static const struct rule_case watcher_rules[] = {
     BREAKS("poll interval", SET(watcher.poll_interval_milliseconds, 0)),
     BREAKS("log level", SET(watcher.log_level, LOG_LEVEL_MAX_)),
     PASSES(SET(watcher.log_level, LOG_LEVEL_MAX_ - 1)),
+    PASSES(SET(watcher.is_attached, 1), SET(watcher.expose_from, EXPOSE_FROM_ALL_)),
+    BREAKS("attachment", SET(watcher.is_attached, 2), SET(watcher.expose_from, 1)),
+    BREAKS("attachment", SET(watcher.is_attached, 1)),
+    BREAKS("attachment", SET(watcher.expose_from, EXPOSE_FROM_LABELS)),
+    BREAKS("attachment", SET(watcher.is_attached, 1), SET(watcher.expose_from, EXPOSE_FROM_ALL_ + 1)),
 };
 
 static void begin_credential(void)
@@ -137,6 +142,12 @@ static void begin_configure_netadmin(void)
 
 static const struct rule_case netadmin_rules[] = {
     PASSES(SET(netadmin.pinned_gateway6, LAN6)),
+    PASSES(SET(netadmin.is_attached, 1), SET(netadmin.next_hop, LAN4)),
+    BREAKS("attachment", SET(netadmin.is_attached, 2), SET(netadmin.next_hop, LAN4)),
+    BREAKS("attachment", SET(netadmin.is_attached, 1)),
+    BREAKS("attachment", SET(netadmin.next_hop, LAN4)),
+    BREAKS("attachment", SET(netadmin.is_attached, 1), SET(netadmin.next_hop, LAN6)),
+    BREAKS("attachment", SET(netadmin.is_attached, 1), SET(netadmin.next_hop.family, 5)),
     BREAKS("address padding not zero", SET(netadmin.pinned_gateway4.bytes[4], 1)),
     BREAKS("address padding not zero", SET(netadmin.pinned_gateway4.bytes[15], 1)),
     BREAKS("address padding not zero", SET(netadmin.pinned_gateway4.reserved[2], 1)),
@@ -259,10 +270,28 @@ static const struct rule_case topology_rules[] = {
     BREAKS("finality", SET(topology.reserved, 1)),
 };
 
+static void begin_topology_without_shared_network(void)
+{
+    begin(MESSAGE_TOPOLOGY, sizeof(struct message_topology));
+    message.topology.external.mac.bytes[5] = 1;
+    message.topology.is_final = 1;
+}
+
+static const struct rule_case topology_without_shared_network_rules[] = {
+    BREAKS("finality", SET(topology.is_final, 0)),
+    BREAKS("finality", SET(topology.reserved, 1)),
+    BREAKS("MAC address zero", SET(topology.external.mac.bytes[5], 0)),
+    BREAKS("MAC address zero", SET(topology.shared.name[0], 'x')),
+};
+
 static void the_topology_is_checked(void **state)
 {
     (void)state;
     EXPECT_EACH(SUPERVISOR_TO_NETADMIN, 0, begin_topology, topology_rules);
+    EXPECT_EACH(SUPERVISOR_TO_NETADMIN, 0, begin_topology_without_shared_network,
+                topology_without_shared_network_rules);
+    begin_topology_without_shared_network();
+    assert_string_equal(verdict(DIRECTION_WATCHER_TO_SUPERVISOR, 0), "MAC address zero");
 }
 
 static void begin_exposures(void)
@@ -485,7 +514,12 @@ static const struct rule_case way_rules[] = {
     BREAKS("gateway", SET(way.gateway4.bytes[4], 1)),
     BREAKS("gateway", SET(way.gateway6.family, 5)),
     BREAKS("log level", SET(way.log_level, LOG_LEVEL_MAX_)),
-    BREAKS("log level", SET(way.reserved, 1)),
+    PASSES(SET(way.is_attached, 1), SET(way.inner_mac, {2, 0, 0, 0, 0, 1})),
+    BREAKS("attachment", SET(way.is_attached, 2), SET(way.inner_mac, {2, 0, 0, 0, 0, 1})),
+    BREAKS("attachment", SET(way.is_attached, 1)),
+    BREAKS("attachment", SET(way.inner_mac, {2, 0, 0, 0, 0, 1})),
+    BREAKS("attachment", SET(way.is_attached, 1), SET(way.inner_mac, {3, 0, 0, 0, 0, 1})),
+    BREAKS("attachment", SET(way.reserved[1], 1)),
 };
 
 static void begin_way_socket(void)
@@ -497,7 +531,7 @@ static void begin_way_socket(void)
 static const struct rule_case way_socket_rules[] = {
     PASSES(SET(way_socket.number, WAY_NAMESPACES_MAX - 1)),
     BREAKS("number of the namespace", SET(way_socket.number, WAY_NAMESPACES_MAX)),
-    PASSES(SET(way_socket.kind, WAY_SOCKET_MONITOR)),
+    PASSES(SET(way_socket.kind, WAY_SOCKET_MAX_ - 1)),
     BREAKS("kind of socket", SET(way_socket.kind, 0)),
     BREAKS("kind of socket", SET(way_socket.kind, WAY_SOCKET_MAX_)),
 };

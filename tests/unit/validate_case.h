@@ -47,6 +47,13 @@ static union room {
     struct message_identity identity;
     struct message_bridges bridges;
     struct message_link_answer link_answer;
+    struct message_guarded guarded;
+    struct message_welcome welcome;
+    struct message_host_worker_started host_worker;
+    struct message_meeting_link meeting_link;
+    struct message_shared_links shared_links;
+    struct message_host_addresses host_addresses;
+    struct message_project_addresses project_addresses;
     struct message_configure_control control;
     struct message_supervision supervision;
     struct message_findings findings;

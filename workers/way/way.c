@@ -190,7 +190,8 @@ static void handle_socket(struct way *way, const struct message_way_socket *mess
 {
     struct place *place = &way->places[message->number];
 
-    if (!way->is_configured || (message->kind == WAY_SOCKET_MONITOR && place->requests < 0)) {
+    if (!way->is_configured || message->kind == WAY_SOCKET_FILTER ||
+        (message->kind == WAY_SOCKET_MONITOR && place->requests < 0)) {
         log_error("socket of a namespace out of turn, ignoring", LOG_NUMBER("number", message->number));
         close_fd(&descriptor);
         return;

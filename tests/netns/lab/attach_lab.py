@@ -230,6 +230,7 @@ LINKS_USER = 24952
 BRIDGES_MAX = 64
 IDENTITY_NAMESPACE, IDENTITY_SOCKET = 1, 2
 EXTERNAL_MAC, INNER_MAC = "02:00:00:00:0e:01", "02:00:00:00:0e:02"
+NEXT_HOP = "169.254.7.9"
 
 
 def bridge_of(network_id):
@@ -242,11 +243,12 @@ class LinksProcess(Netadmin):
 
     user = LINKS_USER
 
-    def __init__(self, program, namespace, project="mail", tag=0x0123ABCD, parent="eth0", named=()):
+    def __init__(self, program, namespace, project="mail", tag=0x0123ABCD, parent="eth0", named=(), is_guarded=False):
         super().__init__(program, namespace, {})
         macs = b"".join(bytes.fromhex(mac.replace(":", "")) for mac in (EXTERNAL_MAC, INNER_MAC))
-        self.send(messages.message(messages.CONFIGURE_LINKS, struct.pack("=128s16s256s12s3I", project.encode(), parent.encode(),
-                                   b"".join(name.encode().ljust(16, b"\0") for name in named), macs, tag, messages.LOG_INFO, 0)))
+        self.send(messages.message(messages.CONFIGURE_LINKS, struct.pack("=128s16s256s12sI20s3I", project.encode(), parent.encode(),
+                                   b"".join(name.encode().ljust(16, b"\0") for name in named), macs, tag,
+                                   messages.address(NEXT_HOP), is_guarded, messages.LOG_INFO, 0)))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(DEADLINE)
         self.watcher = ours
@@ -263,11 +265,11 @@ class LinksProcess(Netadmin):
         self.ping(1)
 
     def offer(self, *networks):
-        """The state BRIDGES of (network ID, name, bridge)."""
-        items = b"".join(struct.pack("=72s128s16s", *(text.encode() for text in network)) for network in networks)
+        """The state BRIDGES of (network ID, name, bridge), all of them the project's own."""
+        items = b"".join(struct.pack("=72s128s16sI", *(text.encode() for text in network), True) for network in networks)
         self.generation += 1
         self.watcher.send(messages.message(messages.BRIDGES, struct.pack("=2I", len(networks), 0) +
-                                           items.ljust(BRIDGES_MAX * 216, b"\0"), self.generation))
+                                           items.ljust(BRIDGES_MAX * 220, b"\0"), self.generation))
 
     def receive_answer(self):
         kind, generation, body = self.receive_watcher()

@@ -20,7 +20,8 @@ LENGTH_MAX = 16384
 NETWORK_REPORT, LEASE, LEASE_APPLIED, EXTERNAL_LINK, DOCKER_CREDENTIAL, CONFIGURE_KEEPER = 33, 37, 38, 39, 40, 41
 KEEPER_WANTED, MANAGED_TARGET, ADVERTISED, CONFIGURE_GATE, GATE_LISTENER = 42, 43, 44, 45, 46
 (CONFIGURE_WAY, WAY_SOCKET, CONFIGURE_NAMESPACES, NAMESPACE_WANTED, NAMESPACE_LEFT, NAMESPACES_COMMIT, NAMESPACE_ANSWER,
- NAMESPACE_GONE, CONFIGURE_LINKS, LINKS_IDENTITY, BRIDGES, LINK_ANSWER) = range(47, 59)
+ NAMESPACE_GONE, CONFIGURE_LINKS, LINKS_IDENTITY, BRIDGES, LINK_ANSWER, GUARDED, WELCOME, HOST_WORKER_STARTED, MEETING_LINK,
+ SHARED_LINKS, HOST_ADDRESSES, PROJECT_ADDRESSES) = range(47, 66)
 
 PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER, PEER_CONTROL, PEER_WAY = 1, 2, 3, 5, 7
 RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
@@ -103,13 +104,23 @@ def managed_target(target, name=None, number=1, image="", gateways=(None, None),
                    assignments(labels))
 
 
+def configure_way(gateway4=None, gateway6=None, log_level=LOG_INFO, inner_mac=None):
+    """With the MAC address of the inner links: under attach."""
+    return message(CONFIGURE_WAY, address(gateway4) + address(gateway6) +
+                   struct.pack("=2I6s2x", log_level, inner_mac is not None,
+                               bytes.fromhex((inner_mac or "00" * 6).replace(":", ""))))
+
+
 def docker_credential(kind):
     return message(DOCKER_CREDENTIAL, struct.pack("=2I", kind, 0))
 
 
-def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, mode=MODE_BOOTSTRAP):
+def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, mode=MODE_BOOTSTRAP,
+                       next_hop=None):
+    """With a next hop: under attach."""
     return message(CONFIGURE_NETADMIN,
-                   address(gateway4) + address(gateway6) + struct.pack("=4I", mode, claim, log_level, 0))
+                   address(gateway4) + address(gateway6) + struct.pack("=4I", mode, claim, log_level, next_hop is not None) +
+                   address(next_hop) + bytes(4))
 
 
 def link(peer=PEER_WATCHER):

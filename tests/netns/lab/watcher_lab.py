@@ -30,9 +30,10 @@ EXTERNAL_FLAGS = IPV6_ACCEPTS_RA  # a host on its link (ADDR-14)
 
 
 def configure_watcher(docker_host, project="mail", external="dmz", interface="", shared="", poll=30.0, selector="",
-                      log_level=messages.LOG_DEBUG, gateway4=None, address_mode=messages.MODE_BOOTSTRAP):
-    body = struct.pack("=256s256s128s1024s128s16s128s20sIII", docker_host.encode(), docker_host.encode(),
-                       project.encode(), selector.encode(), external.encode(), interface.encode(), shared.encode(), messages.address(gateway4), address_mode, int(poll * 1000), log_level)
+                      log_level=messages.LOG_DEBUG, gateway4=None, address_mode=messages.MODE_BOOTSTRAP, expose_from=0):
+    """With `expose_from`: under attach."""
+    body = struct.pack("=256s256s128s1024s128s16s128s20s5I", docker_host.encode(), docker_host.encode(),
+                       project.encode(), selector.encode(), external.encode(), interface.encode(), shared.encode(), messages.address(gateway4), address_mode, int(poll * 1000), log_level, expose_from != 0, expose_from)
     return messages.message(messages.CONFIGURE_WATCHER, body)
 
 
