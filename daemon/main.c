@@ -278,6 +278,7 @@ static int run_role(const char *argument, char **words)
     CLEANUP_FD int lease_listener = -1;
     CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1, -1};
     CLEANUP(gate_worker_close_sockets) struct gate_sockets gate_sockets = {.listeners = {-1, -1}};
+    struct identity_openings openings;
     const char *step = NULL;
     int result;
 
@@ -315,7 +316,8 @@ static int run_role(const char *argument, char **words)
     }
     log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
              LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));
-    return network_anchor_run(&configuration, &raw_sockets, &gate_sockets, lease_listener);
+    openings = (struct identity_openings){&raw_sockets, &gate_sockets, lease_listener};
+    return network_anchor_run(&configuration, &openings);
 }
 
 /* The first word from `words` on that does not begin with `-`, or NULL. */

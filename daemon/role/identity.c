@@ -1,0 +1,492 @@
+/* The supervisor of an identity; see identity.h. Runs as root, reads only our own messages. */
+#include "daemon/role/identity.h"
+
+#include "common/clock.h"
+#include "common/sandbox.h"
+#include "daemon/dhcp/dhcp.h"
+#include "daemon/role/control_worker.h"
+#include "daemon/role/monitoring.h"
+#include "daemon/supervise/users.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+/* As the workers call each other; the gate is joined to nobody, the role's own as the role says. */
+static const enum link_peer link_peers[IDENTITY_WORKER_MAX_] = {
+    [IDENTITY_WATCHER] = LINK_PEER_WATCHER,
+    [IDENTITY_NETADMIN] = LINK_PEER_NETADMIN,
+    [IDENTITY_ANNOUNCER] = LINK_PEER_ANNOUNCER,
+};
+
+/* Who talks to whom. */
+static const struct {
+    enum identity_worker one;
+    enum identity_worker other;
+} pairs[] = {{IDENTITY_WATCHER, IDENTITY_NETADMIN}, {IDENTITY_ANNOUNCER, IDENTITY_NETADMIN}};
+
+struct identity {
+    const struct configuration *configuration;
+    const struct identity_openings *openings;
+    const struct identity_role *role;
+    sd_event *event;
+    struct worker_definition definitions[IDENTITY_WORKER_MAX_];
+    struct worker *workers[IDENTITY_WORKER_MAX_];
+    uint32_t conditions[IDENTITY_WORKER_MAX_]; /* enum readiness_condition, of each worker */
+    bool is_own_wanted;
+    bool is_shown;            /* control was started */
+    bool watcher_was_started; /* by the first start of the gate: one that may not is found out before anything else */
+    bool others_were_started; /* by the first start of a watcher */
+    struct readiness readiness;
+    struct monitoring *monitoring; /* NULL: no metrics */
+    struct dhcp *dhcp;             /* NULL: another address mode */
+    enum stop_mode stop_mode;      /* of those that change, at the end of all */
+    bool is_stopping;
+    int exit_status;
+};
+
+static enum identity_worker index_of(const struct identity *identity, const struct worker *worker)
+{
+    enum identity_worker index = IDENTITY_WATCHER;
+
+    while (index + 1 < IDENTITY_WORKER_MAX_ && identity->workers[index] != worker)
+        index++;
+    return index;
+}
+
+static void send_watcher_configuration(const struct identity *identity)
+{
+    const struct configuration *configuration = identity->configuration;
+    struct message_configure_watcher message = {
+        .header = message_header_make(MESSAGE_CONFIGURE_WATCHER, sizeof(message), 0),
+        .pinned_gateway4 = wire_address_from(&configuration->external_gateways.v4),
+        .address_mode = configuration->address_mode,
+        .poll_interval_milliseconds = (uint32_t)configuration->poll_interval_milliseconds,
+        .log_level = configuration->log_level,
+    };
+
+    gate_worker_write_asked_at(configuration, identity->openings->gate_sockets, GATE_SOCKET_WATCHER, message.asked_at);
+    /* The arrays are of the same size on both sides. */
+    memcpy(message.docker_host, configuration->docker_host, sizeof(message.docker_host));
+    memcpy(message.project, configuration->project, sizeof(message.project));
+    memcpy(message.label_selector, configuration->label_selector, sizeof(message.label_selector));
+    memcpy(message.external_network, configuration->external_network, sizeof(message.external_network));
+    memcpy(message.external_interface, configuration->external_interface, sizeof(message.external_interface));
+    memcpy(message.shared_network, configuration->shared_network, sizeof(message.shared_network));
+    identity->role->write_watcher(&message, identity->role->userdata);
+    worker_send(identity->workers[IDENTITY_WATCHER], &message.header, -1);
+}
+
+static void send_netadmin_configuration(const struct identity *identity)
+{
+    const struct configuration *configuration = identity->configuration;
+    struct message_configure_netadmin message = {
+        .header = message_header_make(MESSAGE_CONFIGURE_NETADMIN, sizeof(message), 0),
+        .pinned_gateway4 = wire_address_from(&configuration->external_gateways.v4),
+        .pinned_gateway6 = wire_address_from(&configuration->external_gateways.v6),
+        .address_mode = configuration->address_mode,
+        .claim_gateway = configuration->claim_gateway,
+        .log_level = configuration->log_level,
+    };
+
+    if (identity->role->write_netadmin)
+        identity->role->write_netadmin(&message, identity->role->userdata);
+    worker_send(identity->workers[IDENTITY_NETADMIN], &message.header, -1);
+}
+
+static void send_raw_socket(const struct identity *identity, enum raw_socket_kind kind, int descriptor)
+{
+    struct message_raw_socket message = {
+        .header = message_header_make(MESSAGE_RAW_SOCKET, sizeof(message), 0),
+        .kind = kind,
+    };
+
+    if (descriptor >= 0)
+        worker_send(identity->workers[IDENTITY_ANNOUNCER], &message.header, descriptor);
+}
+
+static void send_announcer_configuration(const struct identity *identity)
+{
+    struct message_configure_announcer message = {
+        .header = message_header_make(MESSAGE_CONFIGURE_ANNOUNCER, sizeof(message), 0),
+        .log_level = identity->configuration->log_level,
+    };
+
+    worker_send(identity->workers[IDENTITY_ANNOUNCER], &message.header, -1);
+    send_raw_socket(identity, RAW_SOCKET_ARP, identity->openings->raw_sockets->arp);
+    send_raw_socket(identity, RAW_SOCKET_ICMP6, identity->openings->raw_sockets->icmp6);
+}
+
+static struct join_member member(const struct identity *identity, enum identity_worker index)
+{
+    return (struct join_member){identity->workers[index],
+                                index == IDENTITY_OWN ? identity->role->own_peer : link_peers[index]};
+}
+
+void identity_want_own(struct identity *identity)
+{
+    if (identity->is_own_wanted || identity->is_stopping)
+        return;
+    identity->is_own_wanted = true;
+    control_worker_add(identity->readiness.control, member(identity, IDENTITY_OWN));
+    worker_start(identity->workers[IDENTITY_OWN]);
+}
+
+void identity_show(struct identity *identity)
+{
+    if (identity->is_shown)
+        return;
+    identity->is_shown = true;
+    control_worker_start(identity->readiness.control);
+}
+
+static void start_others(struct identity *identity)
+{
+    identity->others_were_started = true;
+    worker_start(identity->workers[IDENTITY_NETADMIN]);
+    if (identity->openings->raw_sockets->arp >= 0)
+        worker_start(identity->workers[IDENTITY_ANNOUNCER]);
+    identity_show(identity);
+    if (identity->role->own_is_needed)
+        identity_want_own(identity);
+}
+
+/* The first of all: whoever asks Docker asks through it. */
+static void start_behind_gate(struct identity *identity)
+{
+    gate_worker_configure(identity->workers[IDENTITY_GATE], identity->configuration, identity->openings->gate_sockets);
+    if (!identity->watcher_was_started)
+        worker_start(identity->workers[IDENTITY_WATCHER]);
+    identity->watcher_was_started = true;
+}
+
+/* Configuration first, then its peers, then what the role has for it: netadmin can ask the announcer then (GW-1). */
+static void on_worker_started(struct worker *worker, void *userdata)
+{
+    struct identity *identity = userdata;
+    enum identity_worker index = index_of(identity, worker);
+
+    switch (index) {
+    case IDENTITY_WATCHER:
+        send_watcher_configuration(identity);
+        if (!identity->others_were_started) {
+            start_others(identity); /* joined as each of them started */
+            identity->role->on_started(index, identity->role->userdata);
+            return;
+        }
+        break;
+    case IDENTITY_NETADMIN:
+        send_netadmin_configuration(identity);
+        break;
+    case IDENTITY_ANNOUNCER:
+        send_announcer_configuration(identity);
+        break;
+    case IDENTITY_GATE:
+        start_behind_gate(identity);
+        break;
+    case IDENTITY_OWN:
+        identity->role->configure_own(worker, identity->role->userdata);
+        break;
+    case IDENTITY_WORKER_MAX_:
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
+        if (pairs[i].one == index || pairs[i].other == index)
+            join_members(member(identity, pairs[i].one), member(identity, pairs[i].other));
+    }
+    control_worker_on_started(identity->readiness.control, worker);
+    identity->role->on_started(index, identity->role->userdata);
+    if (index == IDENTITY_NETADMIN)
+        dhcp_on_netadmin_started(identity->dhcp);
+}
+
+static void update_readiness(struct identity *identity)
+{
+    uint32_t held = identity->conditions[IDENTITY_WATCHER] | identity->conditions[IDENTITY_NETADMIN];
+
+    if (identity->role->own_is_needed)
+        held |= identity->conditions[IDENTITY_OWN];
+    readiness_update(&identity->readiness, held);
+}
+
+/* What a stop leaves in the kernel is then its business. */
+static bool changes_kernel(const struct identity *identity, enum identity_worker index)
+{
+    return index == IDENTITY_NETADMIN || (index == IDENTITY_OWN && identity->role->own_is_needed);
+}
+
+/* Everything in order, at most once: first those who read and announce, then the DHCP clients, which need the addresses
+ * to release them (ADDR-8), then those who change. */
+static void begin_stop(struct identity *identity, int exit_status)
+{
+    if (identity->is_stopping)
+        return;
+    identity->is_stopping = true;
+    identity->exit_status = exit_status;
+    (void)sd_notify(false, "STOPPING=1");
+    control_worker_on_stop(identity->readiness.control);
+    worker_stop(identity->workers[IDENTITY_WATCHER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
+    if (!changes_kernel(identity, IDENTITY_OWN))
+        worker_stop(identity->workers[IDENTITY_OWN], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
+    worker_stop(identity->workers[IDENTITY_ANNOUNCER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
+}
+
+static bool one_runs(const struct identity *identity, bool that_changes_kernel)
+{
+    for (size_t i = 0; i < IDENTITY_WORKER_MAX_; i++) {
+        if (i != IDENTITY_GATE && changes_kernel(identity, (enum identity_worker)i) == that_changes_kernel &&
+            worker_is_running(identity->workers[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Called whenever something ended during a stop: takes the next step. */
+static void continue_stop(struct identity *identity, const struct worker *ended)
+{
+    if (one_runs(identity, false))
+        return;
+    dhcp_stop(identity->dhcp, identity->stop_mode == STOP_KEEP_STATE);
+    if (dhcp_is_running(identity->dhcp))
+        return;
+    if (!ended ||
+        (!changes_kernel(identity, index_of(identity, ended)) && index_of(identity, ended) != IDENTITY_GATE)) {
+        worker_stop(identity->workers[IDENTITY_GATE], STOP_TEAR_DOWN, READERS_STOP_DEADLINE); /* nobody asks any more */
+        worker_stop(identity->workers[IDENTITY_NETADMIN], identity->stop_mode, CHANGERS_STOP_DEADLINE);
+        if (changes_kernel(identity, IDENTITY_OWN))
+            worker_stop(identity->workers[IDENTITY_OWN], identity->stop_mode, CHANGERS_STOP_DEADLINE);
+    }
+    if (!one_runs(identity, true))
+        (void)sd_event_exit(identity->event, identity->exit_status);
+}
+
+/* Without announcements and repairs the project still answers. */
+static bool must_work(const struct identity *identity, enum identity_worker index)
+{
+    return index == IDENTITY_WATCHER || index == IDENTITY_GATE || changes_kernel(identity, index);
+}
+
+static void on_worker_ended(struct worker *worker, enum worker_end end, void *userdata)
+{
+    struct identity *identity = userdata;
+
+    identity->conditions[index_of(identity, worker)] = 0;
+    if (identity->is_stopping) {
+        if (end != WORKER_END_ORDERED && index_of(identity, worker) == IDENTITY_NETADMIN)
+            log_error("nat teardown did not finish: what is left goes with the network namespace");
+        else if (end != WORKER_END_ORDERED && changes_kernel(identity, index_of(identity, worker)))
+            log_error("a worker's teardown did not finish: routes and rules of ours may be left in containers",
+                      LOG_TEXT("name", worker_name(worker)));
+        continue_stop(identity, worker);
+        return;
+    }
+    update_readiness(identity);
+    /* One that ended in order was asked to by the role, on the word of a watcher: it waits its turn as well. */
+    if (!role_restart(&identity->readiness, worker, end, must_work(identity, index_of(identity, worker)))) {
+        begin_stop(identity, EXIT_STATUS_CONFIGURATION);
+        continue_stop(identity, NULL);
+    }
+}
+
+static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
+{
+    struct identity *identity = userdata;
+
+    switch (message->type) { /* who may send which, the protocol's gate has seen to */
+    case MESSAGE_READINESS:
+        identity->conditions[index_of(identity, worker)] = ((const struct message_readiness *)message)->conditions;
+        update_readiness(identity);
+        break;
+    case MESSAGE_EXTERNAL_LINK:
+        dhcp_take_link(identity->dhcp, (const struct message_external_link *)message);
+        if (identity->role->on_link)
+            identity->role->on_link((const struct message_external_link *)message, identity->role->userdata);
+        break;
+    case MESSAGE_LEASE_APPLIED:
+        dhcp_take_answer(identity->dhcp, (const struct message_lease_applied *)message);
+        break;
+    default:
+        identity->role->on_message(worker, message, identity->role->userdata);
+        break;
+    }
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct identity *identity = userdata;
+
+    (void)source;
+    if (identity->is_stopping) {
+        log_warn("second signal received, stopping at once");
+        for (size_t i = 0; i < IDENTITY_WORKER_MAX_; i++)
+            worker_kill(identity->workers[i]);
+        return sd_event_exit(identity->event, identity->exit_status);
+    }
+    log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)),
+             LOG_BOOLEAN("state_stays", identity->stop_mode == STOP_KEEP_STATE));
+    begin_stop(identity, EXIT_STATUS_CLEAN);
+    continue_stop(identity, NULL);
+    return 0;
+}
+
+void identity_stop(struct identity *identity, enum stop_mode mode, int exit_status)
+{
+    if (identity->is_stopping)
+        return;
+    identity->stop_mode = mode;
+    begin_stop(identity, exit_status);
+    continue_stop(identity, NULL);
+}
+
+struct identity *identity_free(struct identity *identity)
+{
+    if (!identity)
+        return NULL;
+    for (size_t i = 0; i < IDENTITY_WORKER_MAX_; i++)
+        (void)worker_free(identity->workers[i]);
+    control_worker_set_dhcp(identity->readiness.control, NULL);
+    (void)dhcp_free(identity->dhcp);
+    (void)monitoring_free(identity->monitoring);
+    (void)control_worker_free(identity->readiness.control);
+    sd_event_unref(identity->event);
+    free(identity);
+    return NULL;
+}
+
+sd_event *identity_event(const struct identity *identity)
+{
+    return identity->event;
+}
+
+struct worker *identity_worker(const struct identity *identity, enum identity_worker which)
+{
+    return identity->workers[which];
+}
+
+bool identity_is_stopping(const struct identity *identity)
+{
+    return identity->is_stopping;
+}
+
+static int make_workers(struct identity *identity, struct role_step *step)
+{
+    const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, identity};
+
+    identity->definitions[IDENTITY_WATCHER] = (struct worker_definition){
+        .name = "watcher",
+        .program = "anchord-watcher",
+        .user = WATCHER_USER,
+        .writer = METRICS_WRITER_WATCHER,
+        .receives = DIRECTION_WATCHER_TO_SUPERVISOR,
+        .docker_cert_path =
+            identity->configuration->docker_tls_verify ? identity->configuration->docker_cert_path : NULL,
+    };
+    identity->definitions[IDENTITY_NETADMIN] = role_netadmin_definition();
+    identity->definitions[IDENTITY_ANNOUNCER] = (struct worker_definition){
+        .name = "announcer",
+        .program = "anchord-announcer",
+        .user = ANNOUNCER_USER,
+        .writer = METRICS_WRITER_ANNOUNCER,
+        .receives = DIRECTION_ANNOUNCER_TO_SUPERVISOR,
+    };
+    identity->definitions[IDENTITY_GATE] = gate_worker_definition(identity->configuration);
+    identity->definitions[IDENTITY_OWN] = identity->role->own;
+    return role_make_workers(identity->event, identity->definitions, IDENTITY_WORKER_MAX_, &callbacks,
+                             identity->workers, step);
+}
+
+/* Without it the project answers as well; what is wrong has been said. */
+static void prepare_control(struct identity *identity)
+{
+    if (control_worker_new(identity->event, identity->configuration, identity->role->name,
+                           &identity->readiness.control) < 0)
+        return;
+    for (size_t i = 0; i < (gate_worker_is_used(identity->configuration) ? IDENTITY_OWN : IDENTITY_GATE); i++)
+        control_worker_add(identity->readiness.control, member(identity, (enum identity_worker)i));
+    monitoring_show(identity->monitoring, identity->readiness.control);
+    control_worker_on_readiness(identity->readiness.control, identity->readiness.required, 0);
+}
+
+static void send_to_netadmin(const struct message_header *message, void *userdata)
+{
+    const struct identity *identity = userdata;
+
+    worker_send(identity->workers[IDENTITY_NETADMIN], message, -1);
+}
+
+static void on_dhcp_changed(void *userdata)
+{
+    const struct identity *identity = userdata;
+
+    control_worker_on_changed(identity->readiness.control);
+}
+
+/* One client, while the other may still run: continue_stop() waits for both. */
+static void on_dhcp_ended(void *userdata)
+{
+    continue_stop(userdata, NULL);
+}
+
+static int prepare_dhcp(struct identity *identity)
+{
+    const struct dhcp_family_callbacks callbacks = {send_to_netadmin, on_dhcp_changed, on_dhcp_ended, identity};
+    int result;
+
+    if (identity->openings->lease_listener < 0)
+        return 0;
+    result = dhcp_new(identity->event, identity->configuration, identity->openings->lease_listener,
+                      identity->openings->raw_sockets->dhcp, &callbacks, &identity->dhcp);
+    control_worker_set_dhcp(identity->readiness.control, identity->dhcp);
+    return result;
+}
+
+static int prepare(struct identity *identity, struct role_step *step)
+{
+    int result = role_event_loop_new(on_stop_signal, identity, &identity->event, step);
+
+    if (result == 0)
+        result = make_workers(identity, step);
+    if (result < 0)
+        return result;
+    identity->monitoring = monitoring_new(identity->event, identity->configuration, identity->role->conditions);
+    prepare_control(identity);
+    return 0;
+}
+
+int identity_new(const struct configuration *configuration, const struct identity_openings *openings,
+                 const struct identity_role *role, struct identity **ret, struct role_step *step)
+{
+    CLEANUP(identity_freep) struct identity *identity = calloc(1, sizeof(*identity));
+    int result;
+
+    *step = (struct role_step){"make a supervisor", "memory"};
+    if (!identity)
+        return -ENOMEM;
+    identity->configuration = configuration;
+    identity->openings = openings;
+    identity->role = role;
+    identity->readiness.required = role->conditions;
+    identity->stop_mode = role->stop_mode;
+    result = prepare(identity, step);
+    if (result < 0)
+        return result;
+    *ret = TAKE_POINTER(identity);
+    return 0;
+}
+
+int identity_start(struct identity *identity)
+{
+    int result = prepare_dhcp(identity);
+
+    if (result < 0)
+        return role_cannot_prepare(&(struct role_step){"prepare DHCP", "lease socket"}, result);
+    worker_start(identity->workers[gate_worker_is_used(identity->configuration) ? IDENTITY_GATE : IDENTITY_WATCHER]);
+    return EXIT_STATUS_CLEAN;
+}
+
+int identity_run(struct identity *identity)
+{
+    return role_run(identity->event);
+}
