@@ -38,6 +38,8 @@ enum link_peer {
     LINK_PEER_CONTROL,
     LINK_PEER_KEEPER,
     LINK_PEER_WAY,
+    LINK_PEER_LINKS, /* of the host half: so watcher and way know what the meeting brought (HOST-11) */
+    LINK_PEER_NAMESPACES,
     LINK_PEER_MAX_,
 };
 
