@@ -8,6 +8,7 @@
 static const struct docker_label_names labels = {
     .names = {"com.docker.compose.project", "anchord.expose", "anchord.expose.v6"},
     .count = 3,
+    .with_ports = true,
 };
 
 static void on_container(void *userdata, const struct docker_container *container)
@@ -33,6 +34,16 @@ static void on_container(void *userdata, const struct docker_container *containe
         digest_add(digest, &endpoint->address4, sizeof(endpoint->address4));
         digest_add(digest, &endpoint->address6, sizeof(endpoint->address6));
         digest_add(digest, &endpoint->gateway_priority, sizeof(endpoint->gateway_priority));
+    }
+    if (container->port_count > DOCKER_PORTS_MAX)
+        abort();
+    for (size_t i = 0; i < container->port_count; i++) {
+        const struct docker_port *port = &container->ports[i];
+
+        digest_add(digest, &port->address, sizeof(port->address));
+        digest_add(digest, &port->protocol, sizeof(port->protocol));
+        digest_add(digest, &port->public_port, sizeof(port->public_port));
+        digest_add(digest, &port->private_port, sizeof(port->private_port));
     }
     digest_add_labels(digest, container->labels);
 }

@@ -69,7 +69,7 @@ static size_t take_ranges(struct input *input, struct expose_range ranges[RANGES
         if (first + length - 1 > UINT16_MAX || length > input->ports_left)
             break;
         input->ports_left -= length;
-        ranges[count++] = (struct expose_range){protocol, (uint16_t)first, (uint16_t)(first + length - 1),
+        ranges[count++] = (struct expose_range){protocol, 0, (uint16_t)first, (uint16_t)(first + length - 1),
                                                 (uint16_t)(1 + (shape >> 2) % (UINT16_MAX + 1 - length))};
         next[index_of(protocol)] = first + length;
     }

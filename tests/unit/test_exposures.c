@@ -11,15 +11,15 @@
 
 #include <cmocka.h>
 
-#define WEB_PORT(backend_)              \
-    {                                   \
-        IPPROTO_TCP, 80, 80, (backend_) \
+#define WEB_PORT(backend_)                 \
+    {                                      \
+        IPPROTO_TCP, 0, 80, 80, (backend_) \
     }
 
 static const struct expose_range web[] = {WEB_PORT(80)};
-static const struct expose_range web_and_mail[] = {{IPPROTO_TCP, 25, 25, 25}, WEB_PORT(8080)};
-static const struct expose_range web_range[] = {{IPPROTO_TCP, 75, 85, 1075}};
-static const struct expose_range all_ports[] = {{IPPROTO_TCP, 1, 65535, 1}};
+static const struct expose_range web_and_mail[] = {{IPPROTO_TCP, 0, 25, 25, 25}, WEB_PORT(8080)};
+static const struct expose_range web_range[] = {{IPPROTO_TCP, 0, 75, 85, 1075}};
+static const struct expose_range all_ports[] = {{IPPROTO_TCP, 0, 1, 65535, 1}};
 
 static struct ip_address address(const char *text)
 {
@@ -240,7 +240,7 @@ static void assert_a_restart_changes_nothing(struct exposure_source holder, stru
 static void incumbents_in_one_namespace_are_told_apart(void **state)
 {
     static const struct expose_range elsewhere[] = {WEB_PORT(8080)};
-    static const struct expose_range shifted[] = {{IPPROTO_TCP, 78, 82, 1078}};
+    static const struct expose_range shifted[] = {{IPPROTO_TCP, 0, 78, 82, 1078}};
     struct exposure_source older = SOURCE(1, 100, "a", "172.30.0.1", web);
     struct exposure_source younger = SOURCE(2, 200, "b", "172.30.0.1", elsewhere);
     struct exposure_source ranged = SOURCE(3, 300, "c", "172.30.0.1", shifted);
@@ -317,9 +317,9 @@ static void both_families_are_mirrored_and_sorted(void **state)
 static void many_entries_are_sorted_by_family_protocol_and_port(void **state)
 {
     static const struct expose_range first[] = {
-        {IPPROTO_TCP, 257, 257, 1}, {IPPROTO_TCP, 65535, 65535, 1}, {IPPROTO_UDP, 1, 1, 1}};
+        {IPPROTO_TCP, 0, 257, 257, 1}, {IPPROTO_TCP, 0, 65535, 65535, 1}, {IPPROTO_UDP, 0, 1, 1, 1}};
     static const struct expose_range second[] = {
-        {IPPROTO_TCP, 2, 2, 1}, {IPPROTO_TCP, 256, 256, 1}, {IPPROTO_UDP, 514, 514, 1}};
+        {IPPROTO_TCP, 0, 2, 2, 1}, {IPPROTO_TCP, 0, 256, 256, 1}, {IPPROTO_UDP, 0, 514, 514, 1}};
     static const struct {
         uint8_t protocol;
         uint16_t port;
@@ -356,8 +356,8 @@ static size_t count_elements(void)
 
 static void the_maps_may_be_full_and_no_fuller(void **state)
 {
-    static const struct expose_range one[] = {{IPPROTO_UDP, 1, 1, 1}};
-    static const struct expose_range other[] = {{IPPROTO_UDP, 2, 2, 2}};
+    static const struct expose_range one[] = {{IPPROTO_UDP, 0, 1, 1, 1}};
+    static const struct expose_range other[] = {{IPPROTO_UDP, 0, 2, 2, 2}};
     const struct exposure_source sources[] = {
         SOURCE(1, 100, "a", "172.30.0.1", all_ports),
         SOURCE(2, 200, "b", "172.30.0.2", one),
@@ -414,6 +414,60 @@ static void nothing_gives_nothing(void **state)
     assert_int_equal(computed.backend_count, 0);
 }
 
+/* HOST-3: what is published in one family is not exposed in the other; a port that is in none of the container's
+ * families is nobody's. */
+static void a_range_of_one_family_has_no_entry_in_the_other(void **state)
+{
+    static const struct expose_range ranges[] = {
+        {IPPROTO_TCP, 1 << FAMILY_INDEX_6, 80, 80, 80},
+        {IPPROTO_TCP, 1 << FAMILY_INDEX_4, 81, 81, 81},
+    };
+    struct exposure_source sources[] = {
+        SOURCE(1, 100, "a", "172.30.0.1", ranges),
+        SOURCE(2, 200, "b", "172.30.0.2", ranges),
+    };
+
+    (void)state;
+    compute(sources, 2);
+    assert_int_equal(computed.item_count, 1); /* 81 of IPv6 alone has no address to lead to */
+    assert_int_equal(backend_of(80), 1);
+    assert_int_equal(computed.grant_count, 1);
+    assert_int_equal(computed.grants[0].missing_families, 1 << FAMILY_INDEX_6);
+    assert_int_equal(computed.conflict_count, 1);
+    assert_int_equal(computed.conflicts[0].port_first, 80);
+    sources[1].address6 = address("fd30::2");
+    compute(sources, 2);
+    assert_int_equal(computed.item_count, 2);
+    assert_int_equal(backend_of(80), 1);
+    assert_int_equal(computed.items[1].family, IP_FAMILY_6);
+    assert_int_equal(computed.items[1].port_first, 81);
+    assert_int_equal(computed.items[1].backend[15], 2);
+    assert_int_equal(computed.conflict_count, 1);
+    sources[0].address6 = address("fd30::1"); /* 81 is taken meanwhile */
+    compute(sources, 2);
+    assert_int_equal(computed.items[1].backend[15], 2);
+    assert_int_equal(computed.conflict_count, 2);
+}
+
+/* 20,000 ports in both families, 20,000 in one, and 5,536 in one: as many as the maps take; one more is too many. */
+static void a_range_of_one_family_counts_once_for_the_limit(void **state)
+{
+    struct expose_range ranges[] = {
+        {IPPROTO_TCP, 0, 1, 20000, 1},
+        {IPPROTO_TCP, 1 << FAMILY_INDEX_4, 20001, 40000, 1},
+        {IPPROTO_UDP, 1 << FAMILY_INDEX_6, 1, 5536, 1},
+    };
+    struct exposure_source source = SOURCE(1, 100, "a", "172.30.0.1", ranges);
+
+    (void)state;
+    source.address6 = address("fd30::1");
+    compute(&source, 1);
+    assert_int_equal(computed.over_limit_count, 0);
+    ranges[2].port_last++;
+    compute(&source, 1);
+    assert_int_equal(computed.over_limit_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +487,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_exceeds_the_limit_is_left_out_and_frees_its_ports, make, release),
         cmocka_unit_test_setup_teardown(who_is_in_the_maps_is_not_pushed_out_by_an_older_one, make, release),
         cmocka_unit_test_setup_teardown(nothing_gives_nothing, make, release),
+        cmocka_unit_test_setup_teardown(a_range_of_one_family_has_no_entry_in_the_other, make, release),
+        cmocka_unit_test_setup_teardown(a_range_of_one_family_counts_once_for_the_limit, make, release),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

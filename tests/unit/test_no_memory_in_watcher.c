@@ -224,8 +224,8 @@ static void a_container_keeps_what_was_known_of_it(void **state)
 /* --- who gets which port ------------------------------------------------------------------------------- */
 
 static const struct expose_range ranges[] = {
-    {IPPROTO_TCP, 80, 80, 8080},
-    {IPPROTO_UDP, 1000, 1100, 1000},
+    {IPPROTO_TCP, 0, 80, 80, 8080},
+    {IPPROTO_UDP, 0, 1000, 1100, 1000},
 };
 
 static struct exposure_source make_source(uint32_t serial, const char *id)
@@ -307,7 +307,7 @@ static void make_scattered(struct expose_range scattered[40])
     for (uint16_t i = 0; i < 40; i++) {
         uint16_t port = (uint16_t)(80 + 2 * i);
 
-        scattered[i] = (struct expose_range){IPPROTO_TCP, port, port, port};
+        scattered[i] = (struct expose_range){IPPROTO_TCP, 0, port, port, port};
     }
 }
 

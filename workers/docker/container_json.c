@@ -5,6 +5,7 @@
  *       "State": "running", "Status": "Up 3 minutes (healthy)",
  *       "Command": "/usr/libexec/anchord/anchord-init service-anchor",
  *       "HostConfig": {"NetworkMode": "mail_transit"},
+ *       "Ports": [{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}],
  *       "Labels": {"anchord.expose": "tcp/80"},
  *       "NetworkSettings": {"Networks": {"transit": {
  *           "NetworkID": "7ea2…", "IPAddress": "172.30.0.5", "GlobalIPv6Address": "fd30::5",
@@ -12,8 +13,10 @@
  */
 #include "workers/docker/parser.h"
 
+#include "common/array.h"
 #include "common/text.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 enum state {
@@ -40,6 +43,12 @@ enum state {
     IPAM_CONFIGURATION,
     FIXED_ADDRESS4,
     FIXED_ADDRESS6,
+    PORTS,
+    PORT,
+    PORT_ADDRESS,
+    PRIVATE_PORT,
+    PUBLIC_PORT,
+    PORT_TYPE,
 };
 
 static const struct json_rule rules[] = {
@@ -66,7 +75,16 @@ static const struct json_rule rules[] = {
     {ENDPOINT, IPAM_CONFIGURATION, "IPAMConfig"},
     {IPAM_CONFIGURATION, FIXED_ADDRESS4, "IPv4Address"},
     {IPAM_CONFIGURATION, FIXED_ADDRESS6, "IPv6Address"},
+    /* These stand last: PORT_RULES of them, for those who want them. */
+    {CONTAINER, PORTS, "Ports"},
+    {PORTS, PORT, JSON_EVERY_ELEMENT},
+    {PORT, PORT_ADDRESS, "IP"},
+    {PORT, PRIVATE_PORT, "PrivatePort"},
+    {PORT, PUBLIC_PORT, "PublicPort"},
+    {PORT, PORT_TYPE, "Type"},
 };
+
+#define PORT_RULES 6
 
 struct container_list {
     struct docker_container container;
@@ -78,6 +96,8 @@ struct container_list {
     const char *odd_reason; /* the first thing wrong with this container */
     bool top_is_array;
     bool is_argument_service_anchor; /* of this container: its command begins with the word */
+    struct docker_port port;         /* that is being read */
+    size_t port_capacity;            /* of the parser's array */
 };
 
 static void odd(struct container_list *list, const char *reason)
@@ -168,6 +188,11 @@ static void begin_endpoint(struct container_list *list, const char *network, con
 static bool is_empty(const struct json_value *value)
 {
     return value->type == JSON_NULL || (value->type == JSON_STRING && value->length == 0);
+}
+
+static bool is_text(const struct json_value *value, const char *text)
+{
+    return value->type == JSON_STRING && value->length == strlen(text) && memcmp(value->text, text, value->length) == 0;
 }
 
 /* A number of Go's type int, either sign; one that we cannot hold stands for its sign. */
@@ -281,8 +306,65 @@ static void read_command(struct container_list *list, const struct json_value *v
 
 static void read_network_mode(struct container_list *list, const struct json_value *value)
 {
+    list->container.is_in_host_network = is_text(value, "host");
+    list->container.is_without_network = is_text(value, "none");
     list->container.tells_network_mode = value->type == JSON_STRING;
     list->container.joins_another = docker_joined_id_read(value, list->container.joined_id);
+}
+
+/* Text that names no protocol of ours is no fault: there is SCTP, and there may be others. */
+static uint8_t read_port_type(const struct json_value *value)
+{
+    if (is_text(value, "tcp"))
+        return IPPROTO_TCP;
+    return is_text(value, "udp") ? IPPROTO_UDP : 0;
+}
+
+static uint16_t read_port_number(struct container_list *list, const struct json_value *value)
+{
+    uint64_t number = 0;
+
+    if (value->type != JSON_NULL && json_value_number(value, UINT16_MAX, &number) < 0)
+        odd(list, "a port in Ports is no port");
+    return (uint16_t)number;
+}
+
+static void read_port(struct container_list *list, unsigned int state, const struct json_value *value)
+{
+    struct docker_port *port = &list->port;
+
+    if (state == PORT)
+        *port = (struct docker_port){0};
+    else if (state == PRIVATE_PORT)
+        port->private_port = read_port_number(list, value);
+    else if (state == PUBLIC_PORT)
+        port->public_port = read_port_number(list, value);
+    else if (state == PORT_TYPE)
+        port->protocol = read_port_type(value);
+    else if (state == PORT_ADDRESS && docker_address_read(value, IP_FAMILY_NONE, &port->address) < 0)
+        odd(list, "an IP in Ports is no address");
+}
+
+/* What is exposed and not published has no port of the host. */
+static void end_port(struct docker_parser *parser)
+{
+    struct container_list *list = parser->record;
+    struct docker_container *container = &list->container;
+    struct docker_port *ports;
+
+    if (list->port.public_port == 0 || list->port.private_port == 0 || list->odd_reason)
+        return;
+    if (container->port_count == DOCKER_PORTS_MAX) {
+        odd(list, "publishes more than 65536 ports");
+        return;
+    }
+    ports = array_grow(parser->array, container->port_count, &list->port_capacity, sizeof(*ports));
+    if (!ports) {
+        odd(list, "there is no memory for its ports");
+        return;
+    }
+    ports[container->port_count++] = list->port;
+    container->ports = parser->array = ports;
 }
 
 static void on_container_value(struct container_list *list, unsigned int state, const char *key,
@@ -309,7 +391,9 @@ static void on_container_value(struct container_list *list, unsigned int state, 
         odd(list, "Labels or NetworkSettings is no object");
     else if (state == ENDPOINT)
         begin_endpoint(list, key, value);
-    else if (state >= NETWORK_ID)
+    else if (state >= PORT)
+        read_port(list, state, value);
+    else if (state >= NETWORK_ID && state < PORTS)
         read_endpoint(list, state, value);
 }
 
@@ -332,6 +416,8 @@ static void on_end(void *userdata, unsigned int state)
 
     if (state == CONTAINER)
         end_container(parser->record);
+    else if (state == PORT)
+        end_port(parser);
 }
 
 static const char *check(struct docker_parser *parser)
@@ -344,9 +430,9 @@ static const char *check(struct docker_parser *parser)
 int docker_parser_new_containers(const struct docker_label_names *labels, docker_container_handler on_container,
                                  docker_odd_handler on_odd, void *userdata, struct docker_parser **ret)
 {
-    static const struct json_consumer consumer = {
+    const struct json_consumer consumer = {
         .rules = rules,
-        .rule_count = ARRAY_LENGTH(rules),
+        .rule_count = labels->with_ports ? ARRAY_LENGTH(rules) : ARRAY_LENGTH(rules) - PORT_RULES,
         .on_value = on_value,
         .on_end = on_end,
         .document_max = DOCKER_LIST_LENGTH_MAX,

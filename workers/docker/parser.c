@@ -29,6 +29,7 @@ struct docker_parser *docker_parser_free(struct docker_parser *parser)
         return NULL;
     json_reader_release(&parser->reader);
     free(parser->record);
+    free(parser->array);
     free(parser);
     return NULL;
 }

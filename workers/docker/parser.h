@@ -14,6 +14,7 @@ struct docker_parser {
     int (*keep)(struct docker_parser *parser, const void *bytes, size_t length);
     const char *error;
     void *record; /* owned, or NULL */
+    void *array;  /* of the record, that grows; owned, or NULL */
     void *userdata;
 };
 

@@ -16,6 +16,7 @@
 #define DOCKER_ENDPOINTS_MAX        32 /* per container; one with more is refused as odd */
 #define DOCKER_LABELS_MAX           4  /* that a caller may ask for */
 #define DOCKER_LABEL_SIZE           8192
+#define DOCKER_PORTS_MAX            65536 /* published by a container, each address of the host counted; likewise */
 #define DOCKER_ACTION_SIZE          32
 #define DOCKER_LIST_LENGTH_MAX      ((size_t)64 * 1024 * 1024)
 #define DOCKER_NETWORK_LENGTH_MAX   ((size_t)16 * 1024 * 1024) /* names every attached container */
@@ -47,6 +48,14 @@ enum docker_health {
     DOCKER_HEALTH_UNHEALTHY,
 };
 
+/* A container's port that the host answers at. */
+struct docker_port {
+    struct ip_address address; /* of the host; of no family where the engine names none: all of them */
+    uint8_t protocol;          /* IPPROTO_TCP, IPPROTO_UDP; 0: another one */
+    uint16_t public_port;
+    uint16_t private_port;
+};
+
 struct docker_container {
     char id[DOCKER_ID_SIZE];
     char name[NAME_SIZE]; /* for people; cut when it is longer */
@@ -61,6 +70,10 @@ struct docker_container {
     bool tells_network_mode;    /* Podman's list does not: the next two are false and empty; nor does it tell health */
     bool joins_another;         /* network_mode: container:ANYTHING */
     char joined_id[DOCKER_ID_SIZE]; /* network_mode: container:ID, else empty */
+    bool is_in_host_network;        /* network_mode: host */
+    bool is_without_network;        /* network_mode: none */
+    size_t port_count;
+    const struct docker_port *ports; /* in no order; valid while the handler runs; none unless asked for */
     size_t endpoint_count;
     struct docker_endpoint endpoints[DOCKER_ENDPOINTS_MAX];
     struct docker_label labels[DOCKER_LABELS_MAX]; /* by the place of their name in the caller's list */
@@ -140,6 +153,7 @@ struct docker_label_names {
     const char *own_prefix;                /* a label with it that is in neither list is unknown; NULL: none is */
     const char *const *other_names;        /* ends with NULL */
     const struct label_selector *selector; /* to compare with; NULL: everybody is selected */
+    bool with_ports;                       /* a container's published ports are to be read, too */
 };
 
 /*

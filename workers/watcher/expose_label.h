@@ -19,7 +19,8 @@
 
 /* External ports port_first … port_last go to backend_port_first …, one to one. */
 struct expose_range {
-    uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+    uint8_t protocol;         /* IPPROTO_TCP or IPPROTO_UDP */
+    uint8_t missing_families; /* 1 << FAMILY_INDEX_…: not exposed there; a label's are in both (published.h) */
     uint16_t port_first;
     uint16_t port_last;
     uint16_t backend_port_first;

@@ -158,6 +158,19 @@ enum {
     MATCH_ADDRESS = 8,  /* without that the entry is not its own */
 };
 
+/* Does the container answer at the range's ports in this family? */
+static bool is_in_family(const struct exposure_source *source, const struct expose_range *range, unsigned int family)
+{
+    const struct ip_address *address = family == FAMILY_INDEX_4 ? &source->address4 : &source->address6;
+
+    return address->family != IP_FAMILY_NONE && !(range->missing_families & (1U << family));
+}
+
+static bool is_exposed(const struct exposure_source *source, const struct expose_range *range)
+{
+    return is_in_family(source, range, FAMILY_INDEX_4) || is_in_family(source, range, FAMILY_INDEX_6);
+}
+
 static bool leads_to(const struct wire_exposure *entry, const struct ip_address *address)
 {
     return entry->family == address->family &&
@@ -173,10 +186,10 @@ static unsigned int match(const struct adoption *adoption, const struct exposure
     enum exposure_access access = source->is_withheld ? EXPOSURE_WITHHELD : EXPOSURE_OPEN;
     unsigned int result = MATCH_ACCESS | MATCH_FAMILIES | MATCH_PORTS;
 
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+    for (unsigned int family = 0; family < FAMILY_INDEX_MAX_; family++) {
         const struct wire_exposure *entry = adoption->entries[family][protocol_index(range->protocol)][port];
 
-        if ((entry != NULL) != (addresses[family]->family != IP_FAMILY_NONE))
+        if ((entry != NULL) != is_in_family(source, range, family))
             result &= ~(unsigned int)MATCH_FAMILIES;
         if (!entry || !leads_to(entry, addresses[family]))
             continue;
@@ -257,6 +270,8 @@ static bool keep_ports(struct exposures *exposures, const struct claim *claim)
     for (size_t i = 0; i < claim->source->range_count; i++) {
         const struct expose_range *range = &claim->source->ranges[i];
 
+        if (!is_exposed(claim->source, range))
+            continue;
         for (unsigned int port = range->port_first; port <= range->port_last; port++) {
             const struct port_holder *held = holder_of(exposures->held, range->protocol, port);
 
@@ -275,6 +290,8 @@ static void take_free_ports(struct port_table *table, const struct claim *claim)
     for (size_t i = 0; i < claim->source->range_count; i++) {
         const struct expose_range *range = &claim->source->ranges[i];
 
+        if (!is_exposed(claim->source, range))
+            continue;
         for (unsigned int port = range->port_first; port <= range->port_last; port++) {
             struct port_holder *holder = holder_of(table, range->protocol, port);
 
@@ -304,15 +321,17 @@ static void distribute_ports(struct exposures *exposures, size_t count)
 static size_t count_elements(struct exposures *exposures, const struct claim *claim)
 {
     const struct exposure_source *source = claim->source;
-    size_t ports = 0;
+    size_t elements = 0;
 
     for (size_t i = 0; i < source->range_count; i++) {
         const struct expose_range *range = &source->ranges[i];
+        size_t families = (is_in_family(source, range, FAMILY_INDEX_4) ? 1U : 0U) +
+                          (is_in_family(source, range, FAMILY_INDEX_6) ? 1U : 0U);
 
         for (unsigned int port = range->port_first; port <= range->port_last; port++)
-            ports += holder_of(exposures->next, range->protocol, port)->serial == source->serial;
+            elements += holder_of(exposures->next, range->protocol, port)->serial == source->serial ? families : 0;
     }
-    return ports * ((source->address4.family ? 1 : 0) + (source->address6.family ? 1 : 0));
+    return elements;
 }
 
 static bool is_above_limit(struct exposures *exposures, size_t count)
@@ -421,10 +440,10 @@ static int add_run(struct exposures *exposures, const struct claim *claim, const
         return add_conflict(exposures, &(struct exposure_conflict){source->serial, holder, range->protocol,
                                                                    (uint16_t)first, (uint16_t)last});
     result = add_grant(exposures, &(struct exposure_grant){source, range->protocol, ports.port_first, ports.port_last,
-                                                           ports.backend_port_first});
-    if (result == 0 && source->address4.family)
+                                                           ports.backend_port_first, range->missing_families});
+    if (result == 0 && is_in_family(source, range, FAMILY_INDEX_4))
         result = add_item(exposures, &source->address4, range->protocol, &ports);
-    if (result == 0 && source->address6.family)
+    if (result == 0 && is_in_family(source, range, FAMILY_INDEX_6))
         result = add_item(exposures, &source->address6, range->protocol, &ports);
     return result;
 }
@@ -433,7 +452,7 @@ static int add_range(struct exposures *exposures, const struct claim *claim, con
 {
     unsigned int first = range->port_first;
 
-    while (first <= range->port_last) {
+    while (first <= range->port_last && is_exposed(claim->source, range)) {
         uint32_t holder = holder_of(exposures->next, range->protocol, first)->serial;
         unsigned int last = first;
         int result;

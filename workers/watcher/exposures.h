@@ -43,6 +43,7 @@ struct exposure_grant {
     uint16_t port_first;
     uint16_t port_last;
     uint16_t backend_port_first;
+    uint8_t missing_families; /* as of struct expose_range */
 };
 
 /* Valid until the next computation, whether that succeeds or not. */

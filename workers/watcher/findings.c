@@ -65,8 +65,10 @@ static int tell_grant(struct telling *telling, const struct container_table *tab
     finding.port_first = grant->port_first;
     finding.port_last = grant->port_last;
     finding.backend_port_first = grant->backend_port_first;
-    finding.address4 = wire_address_from(&grant->source->address4);
-    finding.address6 = wire_address_from(&grant->source->address6);
+    if (!(grant->missing_families & (1U << FAMILY_INDEX_4)))
+        finding.address4 = wire_address_from(&grant->source->address4);
+    if (!(grant->missing_families & (1U << FAMILY_INDEX_6)))
+        finding.address6 = wire_address_from(&grant->source->address6);
     return tell(telling, &finding);
 }
 
