@@ -16,6 +16,7 @@
 #include "daemon/configuration/configuration_parse.h"
 #include "daemon/dhcp/dhcp_client.h"
 #include "daemon/dhcp/dhcp_files.h"
+#include "daemon/role/attach.h"
 #include "daemon/role/gate_worker.h"
 #include "daemon/role/network_anchor.h"
 #include "daemon/role/raw_sockets.h"
@@ -217,11 +218,19 @@ static size_t report_problems(void)
     return configuration.error_count + report_missing_capabilities() + report_missing_dhcp_client();
 }
 
+/* By what name another client of ours would be heard; NULL: none. Under attach a name that nobody chose is this
+ * machine's alone (HOST-2), and not known yet. */
+static const char *twin_name(void)
+{
+    bool is_known = configuration.role != ROLE_ATTACH || configuration.dhcp_name_is_given;
+
+    return is_known && configuration_has_dhcp_client(&configuration) ? configuration.dhcp_name : NULL;
+}
+
 /* SPEC §11: announcements need NET_RAW at the start; everything else works without. */
 static void open_raw_sockets(struct raw_sockets *ret)
 {
-    const char *dhcp_name = configuration_has_dhcp_client(&configuration) ? configuration.dhcp_name : NULL;
-    int result = raw_sockets_open(dhcp_name, ret);
+    int result = raw_sockets_open(twin_name(), ret);
 
     if (result == -EPERM)
         log_warn("nothing is announced: neighbours learn a new MAC only when theirs expires; add the capability to the "
@@ -289,13 +298,13 @@ static int run_role(const char *argument, char **words)
     report_ignored_arguments(words);
     if (report_problems() > 0)
         return EXIT_STATUS_CONFIGURATION;
-    if (configuration.role == ROLE_NETWORK_ANCHOR)
+    if (configuration.role == ROLE_NETWORK_ANCHOR || configuration.role == ROLE_ATTACH)
         open_raw_sockets(&raw_sockets);
     if (configuration_has_dhcp(&configuration) && make_dhcp_files(&lease_listener) < 0)
         return EXIT_STATUS_CONFIGURATION;
     if (gate_worker_is_used(&configuration) && open_gate_sockets(&gate_sockets) < 0)
         return EXIT_STATUS_CONFIGURATION;
-    if (configuration.role == ROLE_ATTACH || configuration.role == ROLE_ATTACH_HOST) {
+    if (configuration.role == ROLE_ATTACH_HOST) {
         log_error("nothing runs this role yet", LOG_TEXT("role", configuration_role_to_string(configuration.role)));
         return EXIT_STATUS_CONFIGURATION;
     }
@@ -314,9 +323,14 @@ static int run_role(const char *argument, char **words)
                  LOG_TEXT("project", configuration.project));
         return rebinder_run(&configuration, &gate_sockets);
     }
+    openings = (struct identity_openings){&raw_sockets, &gate_sockets, lease_listener};
+    if (configuration.role == ROLE_ATTACH) {
+        log_info("attach starting", LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT),
+                 LOG_TEXT("project", configuration.project));
+        return attach_run(&configuration, &openings);
+    }
     log_info("anchord starting (network-anchor mode)", LOG_TEXT("version", ANCHORD_VERSION),
              LOG_TEXT("commit", ANCHORD_COMMIT), LOG_TEXT("project", configuration.project));
-    openings = (struct identity_openings){&raw_sockets, &gate_sockets, lease_listener};
     return network_anchor_run(&configuration, &openings);
 }
 

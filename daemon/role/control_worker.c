@@ -37,14 +37,16 @@ static void send_supervision(struct control_worker *control)
     worker_send(control->worker, &message.header, -1);
 }
 
-static bool reports_to_control(enum link_peer name)
+/* Under attach netadmin tells of the network, and not way of each namespace. */
+static bool reports_to_control(const struct control_worker *control, enum link_peer name)
 {
-    return name == LINK_PEER_WATCHER || name == LINK_PEER_NETADMIN || name == LINK_PEER_WAY || name == LINK_PEER_KEEPER;
+    return name == LINK_PEER_WATCHER || name == LINK_PEER_NETADMIN || name == LINK_PEER_KEEPER ||
+           (name == LINK_PEER_WAY && control->first_message.role != ANCHOR_ROLE_ATTACH);
 }
 
 static void join(struct control_worker *control, struct join_member other)
 {
-    if (reports_to_control(other.name))
+    if (reports_to_control(control, other.name))
         join_members(other, (struct join_member){control->worker, LINK_PEER_CONTROL});
 }
 

@@ -1,7 +1,7 @@
 /*
  * The worker `control` as the supervisors of all roles run it: its socket, its restarts, what it is told.
  *
- * Called by network_anchor.c, service_anchor.c and rebinder.c, and by what these share, as root. It is never needed for
+ * Called by identity.c, service_anchor.c and rebinder.c, and by what these share, as root. It is never needed for
  * the data path: whatever fails here is said once, and everything else goes on.
  */
 #pragma once

@@ -29,13 +29,15 @@ static const uid_t users[GATE_SOCKET_MAX_] = {
 
 bool gate_worker_is_used(const struct configuration *configuration)
 {
-    return configuration->role != ROLE_SERVICE_ANCHOR &&
+    return configuration->role != ROLE_SERVICE_ANCHOR && configuration->role != ROLE_ATTACH_HOST &&
            strncmp(configuration->docker_host, DOCKER_HOST_UNIX, strlen(DOCKER_HOST_UNIX)) == 0;
 }
 
 static bool has_client(const struct configuration *configuration, enum gate_socket client)
 {
-    return client == GATE_SOCKET_KEEPER || configuration->role == ROLE_NETWORK_ANCHOR;
+    bool has_watcher = configuration->role == ROLE_NETWORK_ANCHOR || configuration->role == ROLE_ATTACH;
+
+    return client == GATE_SOCKET_WATCHER ? has_watcher : configuration->role != ROLE_ATTACH;
 }
 
 /* 0711: its clients pass through; what else is in the directory above stays shut. */

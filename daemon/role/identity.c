@@ -306,6 +306,8 @@ static void on_worker_message(struct worker *worker, const struct message_header
         break;
     case MESSAGE_LEASE_APPLIED:
         dhcp_take_answer(identity->dhcp, (const struct message_lease_applied *)message);
+        if (identity->role->on_lease_answer)
+            identity->role->on_lease_answer((const struct message_lease_applied *)message, identity->role->userdata);
         break;
     default:
         identity->role->on_message(worker, message, identity->role->userdata);

@@ -44,8 +44,9 @@ struct identity_role {
     void (*on_started)(enum identity_worker which, void *userdata);
     /* One that means nothing to every identity. What the role does not know either, it refuses. */
     void (*on_message)(struct worker *worker, const struct message_header *message, void *userdata);
-    /* Or NULL, as write_netadmin. */
+    /* Each of them or NULL, as write_netadmin: after the DHCP clients have heard of it. */
     void (*on_link)(const struct message_external_link *link, void *userdata);
+    void (*on_lease_answer)(const struct message_lease_applied *answer, void *userdata);
     void *userdata;
 };
 

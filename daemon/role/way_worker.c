@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "daemon/supervise/netlink_socket.h"
 #include "daemon/supervise/privileges.h"
 #include "daemon/supervise/users.h"
 
@@ -25,20 +26,6 @@ struct worker_definition way_worker_definition(void)
     };
 }
 
-/* A rtnetlink socket, in *ret, or a negative errno. */
-static int open_socket(int flags, int *ret)
-{
-    int result = privileges_use_net_admin(true);
-    int off;
-
-    if (result < 0)
-        return result;
-    *ret = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE);
-    result = *ret < 0 ? -errno : 0;
-    off = privileges_use_net_admin(false);
-    return result < 0 ? result : off;
-}
-
 static int send_socket(struct worker *worker, enum way_socket_kind kind)
 {
     struct message_way_socket message = {
@@ -47,7 +34,7 @@ static int send_socket(struct worker *worker, enum way_socket_kind kind)
         .kind = kind,
     };
     CLEANUP_FD int descriptor = -1;
-    int result = open_socket(kind == WAY_SOCKET_MONITOR ? SOCK_NONBLOCK : 0, &descriptor);
+    int result = netlink_socket_open(NETLINK_ROUTE, kind == WAY_SOCKET_MONITOR ? SOCK_NONBLOCK : 0, &descriptor);
 
     if (result == 0)
         worker_send(worker, &message.header, descriptor);
@@ -73,4 +60,29 @@ void way_worker_tell(struct worker *worker, const struct ip_address *gateway4, c
         log_error("cannot open the sockets of the namespace, starting their worker again", LOG_ERROR(result));
         worker_kill(worker);
     }
+}
+
+/* RFC 4291, appendix A: the address that the kernel gives a link of this MAC. */
+static struct wire_address link_local_of(const struct mac_address *mac)
+{
+    return (struct wire_address){
+        .family = IP_FAMILY_6,
+        .bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac->bytes[0] ^ 0x02, mac->bytes[1], mac->bytes[2], 0xff, 0xfe,
+                  mac->bytes[3], mac->bytes[4], mac->bytes[5]},
+    };
+}
+
+void way_worker_tell_attached(struct worker *worker, const struct wire_address *next_hop,
+                              const struct mac_address *inner_mac, uint32_t log_level)
+{
+    const struct message_configure_way message = {
+        .header = message_header_make(MESSAGE_CONFIGURE_WAY, sizeof(message), 0),
+        .gateway4 = *next_hop,
+        .gateway6 = link_local_of(inner_mac),
+        .log_level = log_level,
+        .is_attached = true,
+        .inner_mac = *inner_mac,
+    };
+
+    worker_send(worker, &message.header, -1);
 }

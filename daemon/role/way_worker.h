@@ -1,7 +1,7 @@
 /*
  * The worker `way` as a supervisor runs it: what it is, and the sockets of the namespace that it serves.
  *
- * Used by service_anchor.c, as root.
+ * Used by service_anchor.c and attach.c, as root.
  */
 #pragma once
 
@@ -17,3 +17,7 @@ struct worker_definition way_worker_definition(void);
  */
 void way_worker_tell(struct worker *worker, const struct ip_address *gateway4, const struct ip_address *gateway6,
                      uint32_t log_level);
+
+/* The same under attach (HOST-4): the sockets of all namespaces come from the host half. */
+void way_worker_tell_attached(struct worker *worker, const struct wire_address *next_hop,
+                              const struct mac_address *inner_mac, uint32_t log_level);

@@ -9,7 +9,7 @@
  *                the rights of the parent that dies (kernel/signal.c: check_kill_permission); without it a worker of
  *                another user would outlive a killed supervisor. A service-anchor's makes NET_ADMIN effective for the
  *                moment of each request about its lock (lock_table.c), and of opening what it hands to way
- *                (way_worker.c)
+ *                (netlink_socket.c), as attach's does for what it hands to its other half
  *   worker       own user and group, no capability, empty bounding set; netadmin and way CAP_NET_ADMIN, as ambient
  *   dhcpcd       the same with CAP_NET_RAW and CAP_NET_BIND_SERVICE; CHOWN, for its directories, goes before it starts
  */

@@ -42,6 +42,7 @@ GETTER(get_role)
         [ANCHOR_ROLE_SERVICE] = "service-anchor",
         [ANCHOR_ROLE_EXTERNAL_REBINDER] = "external-rebinder",
         [ANCHOR_ROLE_WRAP_REBINDER] = "wrap-rebinder",
+        [ANCHOR_ROLE_ATTACH] = "attach",
     };
     const struct view *view = userdata;
 

@@ -119,6 +119,9 @@ while True:
         send(channel, "READINESS", 0, struct.pack("=II", 3, 0))
         if "external_link" in BEHAVIOUR:
             external_link(BEHAVIOUR["external_link"])
+    if kind == "CONFIGURE_NETADMIN" and "project_address" in BEHAVIOUR:
+        address = socket.inet_aton(BEHAVIOUR["project_address"])
+        send(channel, "PROJECT_ADDRESSES", 0, struct.pack("=IIB3x16s", 1, 0, 4, address) + bytes(15 * 20))
     if kind == "LEASE":
         apply_lease(generation, message[HEADER.size:])
     if kind == "CONFIGURE_WATCHER" and BEHAVIOUR.get("wants_keeper"):

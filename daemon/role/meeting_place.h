@@ -1,0 +1,26 @@
+/*
+ * Where the two halves of attach meet (HOST-11): the host half listens, the identity half connects. In a container both
+ * have the directory mounted from the host.
+ *
+ * Used by the supervisors of both roles, as root.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define MEETING_DIRECTORY "/run/anchord-attach" /* 0700, of root */
+
+/* Returns 0 or -ENAMETOOLONG, which no name that the configuration takes has. */
+static inline int meeting_place_of(const char *project, struct sockaddr_un *ret)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof(address.sun_path), MEETING_DIRECTORY "/%s.sock", project);
+
+    if (length < 0 || (size_t)length >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    *ret = address;
+    return 0;
+}
