@@ -25,7 +25,7 @@ def anchors(build):
         def factory():
             anchor = WholeAnchor(build)
             stack.callback(anchor.close)
-            stack.enter_context(served_by_a_process(anchor.lab, "steady", BACKEND_PORT))
+            stack.enter_context(served_by_a_process(anchor.lab.one, "steady", BACKEND_PORT))
             return anchor
         yield factory
 

@@ -5,14 +5,13 @@ dhcpcd with its own privilege separation and the drop-in packaging/dhcpcd/90-anc
 import contextlib
 import shutil
 import signal
-import subprocess
-import types
 
 import pytest
 
 from lab.dhcp import Dnsmasq
 from lab.host_dhcpcd import HostDhcpcd
 from lab.machine import CHECKOUT
+from leased_anchor import Lan
 from netadmin_lab import LAN4, flow_to, outcome
 from newcomers import served_by_a_process
 from supervision import wait_until
@@ -20,28 +19,6 @@ from whole_anchor import BACKEND_PORT, STEADY_PORT, WholeAnchor
 
 HOOK = CHECKOUT / "packaging" / "dhcpcd" / "90-anchord"
 POOL, POOL_NEXT = ("10.99.0.150", "10.99.0.159"), ("10.99.0.160", "10.99.0.169")
-
-
-class Lan:
-    """The anchor's LAN as the servers and clients of tests/lab see a segment: `server` is the client's end of it."""
-
-    def __init__(self, lab, directory):
-        self.namespaces = {"server": lab.client, "anchor": lab.anchor}
-        self.interfaces = {"server": "eth0", "anchor": "ext0"}
-        self.server = self.host("server")
-        self.directory = directory
-
-    def host(self, role):
-        return types.SimpleNamespace(interface=self.interfaces[role])
-
-    @staticmethod
-    def v4(number):
-        return f"10.99.0.{number}"
-
-    def spawn(self, role, command, log_path):
-        with self.namespaces[role].entered(), open(log_path, "ab") as log:
-            return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log,
-                                    stderr=subprocess.STDOUT)
 
 
 class HostAnchor(WholeAnchor):
@@ -63,10 +40,6 @@ class HostAnchor(WholeAnchor):
             f"env ANCHORD_LEASE_SOCKET={self.supervision.runtime}/lease.sock", f"env ANCHORD_LEASE_PROGRAM={program}",
             *lines), hooks)
 
-    def addresses(self):
-        lines = self.lab.anchor.run("ip", "-4", "-oneline", "address", "show", "dev", "ext0").splitlines()
-        return [line.split()[3].split("/")[0] for line in lines]
-
     def wait_serving(self, address):
         """The only address of the external interface, and the service answers there."""
         wait_until(lambda: self.addresses() == [address], 10)
@@ -79,7 +52,7 @@ def anchor(build):
     with contextlib.ExitStack() as stack:
         made = HostAnchor(build)
         stack.callback(made.close)
-        stack.enter_context(served_by_a_process(made.lab, "steady", BACKEND_PORT))
+        stack.enter_context(served_by_a_process(made.lab.one, "steady", BACKEND_PORT))
         stack.enter_context(made.server)
         made.start(ANCHORD_ADDRESS_MODE="dhcp-refresh", ANCHORD_DHCP_CLIENT="host", ANCHORD_LOG_LEVEL="DEBUG")
         yield made

@@ -102,7 +102,7 @@ def anchor(build, hold):
     with contextlib.ExitStack() as stack:
         made = WholeAnchor(build)
         stack.callback(made.close)
-        stack.enter_context(served_by_a_process(made.lab, "steady", BACKEND_PORT))
+        stack.enter_context(served_by_a_process(made.lab.one, "steady", BACKEND_PORT))
         made.holder = hold(made.lab.anchor)
         yield made
 

@@ -26,7 +26,7 @@ def handles(lab):
 @pytest.fixture
 def served(lab):
     """The lab, with services that the steady entries lead to."""
-    with served_by_a_process(lab, "one", 8080):
+    with served_by_a_process(lab.one, "one", 8080):
         yield lab
 
 

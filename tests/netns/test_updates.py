@@ -3,7 +3,6 @@ anew in the same network namespace, under flows that are open."""
 
 import contextlib
 import re
-import urllib.request
 
 import pytest
 
@@ -22,39 +21,25 @@ def anchor(build):
     with contextlib.ExitStack() as stack:
         made = WholeAnchor(build)
         stack.callback(made.close)
-        stack.enter_context(served_by_a_process(made.lab, "steady", BACKEND_PORT))
+        stack.enter_context(served_by_a_process(made.lab.one, "steady", BACKEND_PORT))
         yield made
-
-
-def routes(anchor):
-    """Rules and routes of ours, and the addresses."""
-    run = anchor.lab.anchor.run
-    return [run("ip", family, *words) for family in ("-4", "-6")
-            for words in (("rule",), ("route", "show", "table", "24943"))] + [run("ip", "-4", "address")]
-
-
-def adopted(anchor):
-    """The metric, by family."""
-    with anchor.lab.anchor.entered(), urllib.request.urlopen("http://127.0.0.1:9090/metrics", timeout=5) as answer:
-        text = answer.read().decode()
-    return [int(value) for value in re.findall(r'^anchord_adopted_total\{family="v."\} (\d+)$', text, re.MULTILINE)]
 
 
 def test_keep1_a_stop_with_keep_and_a_start_lose_nothing(anchor):
     """Tables, routes and addresses stay as they are; not a byte and not a datagram is lost."""
     anchor.start(ANCHORD_ON_STOP="keep")
     wait_until(anchor.serves_steady, 10)
-    assert adopted(anchor) == [0, 0]
+    assert anchor.adopted() == [0, 0]
     with streaming(anchor.lab.client.entered(), TARGETS) as flows:
         for _ in range(UPDATES):
-            before = anchor.lab.ruleset(), routes(anchor)
+            before = anchor.lab.ruleset(), anchor.routes()
             assert anchor.process.stop()[0] == 0
             assert anchor.process.find(msg="signal received, shutting down", state_stays=True)
-            assert (anchor.lab.ruleset(), routes(anchor)) == before
+            assert (anchor.lab.ruleset(), anchor.routes()) == before
             assert outcome(anchor.lab.client, "tcp", LAN4, STEADY_PORT) == "steady"  # without any anchord
             anchor.start(ANCHORD_ON_STOP="keep")
             assert anchor.lab.ruleset() == before[0]
-            assert adopted(anchor) == [1, 1]
+            assert anchor.adopted() == [1, 1]
     assert_nothing_lost(flows)
 
 

@@ -86,16 +86,16 @@ def arriving(lab, port, pause=0.0):
 
 
 @contextlib.contextmanager
-def served_by_a_process(lab, name, port):
-    """Services for the newcomers, TCP and UDP, IPv4 and IPv6, in the container `one`: in a process of their own, because
-    their threads would keep the test's from its work."""
+def served_by_a_process(namespace, name, port, addresses=(ONE4, ONE6)):
+    """Services for the newcomers and for flows, TCP and UDP, IPv4 and IPv6: in a process of their own, because their threads
+    would keep the test's from its work."""
     reader, writer = os.pipe()
     ready_reader, ready_writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(writer)
-        services = [Service(lab.one, name, protocol, port, address) for protocol in ("tcp", "udp")
-                    for address in (ONE4, ONE6)]
+        services = [Service(namespace, name, protocol, port, address) for protocol in ("tcp", "udp")
+                    for address in addresses]
         os.write(ready_writer, str(len(services)).encode())
         os.read(reader, 1)
         os._exit(0)

@@ -243,13 +243,17 @@ class Supervision:
     """What the fixture `supervision` hands out: workers to install, programs to start."""
 
     def __init__(self, build, scratch):
-        self.build = build
+        self.use(build)
         self.scratch = scratch
-        self.workers = build / WORKERS_BELOW_BUILD
         self.docker_socket = scratch / "docker.sock"
         self.runtime = scratch / "run"
         self.dhcpcd = None  # a program instead of the machine's; conftest.py sets it
         self.processes = []
+
+    def use(self, build):
+        """The build directory whose programs are started from now on."""
+        self.build = build
+        self.workers = build / WORKERS_BELOW_BUILD
 
     def install_stand_in(self, name, **behaviour):
         path = self.workers / f"anchord-{name}"
@@ -263,7 +267,7 @@ class Supervision:
             self.install_stand_in(name, **behaviours.get(name, {}))
 
     def install_real_workers(self):
-        for name in (*WORKERS, "keeper", "resolver", "way"):
+        for name in (*WORKERS, "keeper", "lease", "resolver", "way"):
             path = self.workers / f"anchord-{name}"
             path.unlink(missing_ok=True)
             path.symlink_to(self.build / "workers" / name / f"anchord-{name}")

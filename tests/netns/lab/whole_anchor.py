@@ -1,14 +1,16 @@
 """A whole network-anchor, real programs from init to exporter, in the network of netadmin_lab; Docker is fake_docker.
 
-Used by test_crashes.py and test_dhcp_host.py. Runs as root. init is no PID 1 here: when it is killed its namespace stays,
+Used by the tests of crashes, updates and leases. Runs as root. init is no PID 1 here: when it is killed its namespace stays,
 as it does for a successor of any other process, so a test may start a fresh anchord as often as it likes.
 """
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import tempfile
+import urllib.request
 
 import fake_docker
 import netadmin_lab
@@ -38,8 +40,8 @@ class WholeAnchor:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="anchord-whole-"))
         self.directory.chmod(0o755)  # the watcher's user must reach the socket
         self.supervision = Supervision(build, self.directory)
-        self.supervision.install_real_workers()
         self.process = None
+        self.use(build)
         self.docker = fake_docker.FakeDocker.on_unix_socket(self.supervision.docker_socket)
         self.docker.networks = {
             DMZ_ID: network(DMZ_ID, "dmz", "macvlan", {"Subnet": "10.99.0.0/24", "Gateway": "10.99.0.1"},
@@ -54,11 +56,19 @@ class WholeAnchor:
         self.docker.put(STEADY)
         self.lab.serve(self.lab.two, "late", "tcp", BACKEND_PORT, TWO4)
 
+    def use(self, build):
+        """From the next start on, the programs of this build directory."""
+        self.supervision.use(build)
+        self.supervision.install_real_workers()
+
+    def wrap(self):
+        """What init is started by."""
+        return ("nsenter", f"--net=/proc/{os.getpid()}/fd/{self.lab.anchor.descriptor}")
+
     def begin(self, **environment):
         """A fresh init; returns at once."""
-        path = f"/proc/{os.getpid()}/fd/{self.lab.anchor.descriptor}"
-        self.process = self.supervision.start(program="anchord-init-under-test", wrap=("nsenter", f"--net={path}"),
-                                              ANCHORD_PROJECT="mail", ANCHORD_EXT_NETWORK="dmz", **environment)
+        self.process = self.supervision.start(program="anchord-init-under-test", wrap=self.wrap(), ANCHORD_PROJECT="mail",
+                                              ANCHORD_EXT_NETWORK="dmz", **environment)
 
     def start(self, **environment):
         """A fresh init; returns when every worker has shut itself in and anchord is ready."""
@@ -99,6 +109,22 @@ class WholeAnchor:
     def serves_steady(self):
         return all(netadmin_lab.outcome(self.lab.client, "tcp", address, STEADY_PORT) == "steady"
                    for address in (LAN4, LAN6))
+
+    def addresses(self):
+        lines = self.lab.anchor.run("ip", "-4", "-oneline", "address", "show", "dev", "ext0").splitlines()
+        return [line.split()[3].split("/")[0] for line in lines]
+
+    def routes(self):
+        """Rules and routes of ours, and the addresses."""
+        run = self.lab.anchor.run
+        return [run("ip", family, *words) for family in ("-4", "-6")
+                for words in (("rule",), ("route", "show", "table", "24943"))] + [run("ip", "-4", "address")]
+
+    def adopted(self):
+        """The metric, by family."""
+        with self.lab.anchor.entered(), urllib.request.urlopen("http://127.0.0.1:9090/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        return [int(value) for value in re.findall(r'^anchord_adopted_total\{family="v."\} (\d+)$', text, re.MULTILINE)]
 
     def close(self):
         self.supervision.close()
