@@ -183,7 +183,9 @@ struct wire_host_address {
 struct message_host_addresses { /* without loopback and link-local */
     struct message_header header;
     uint32_t count;
-    uint32_t reserved;
+    struct mac_address host_mac; /* of the host's end of the link to it, whose link-local address is the next hop of
+                                  * IPv6; zero: there is no such link */
+    uint8_t reserved[6];
     struct wire_host_address items[HOST_ADDRESSES_MAX]; /* unused ones all zero */
 };
 
@@ -206,7 +208,7 @@ static_assert(sizeof(struct wire_shared_link) == 28 + 24 * SUBNETS_MAX + 72, "wi
 static_assert(sizeof(struct message_shared_links) == 32 + 196 * SHARED_LINKS_MAX &&
                   sizeof(struct message_shared_links) <= MESSAGE_LENGTH_MAX,
               "wire layout");
-static_assert(sizeof(struct message_host_addresses) == 32 + 24 * HOST_ADDRESSES_MAX, "wire layout");
+static_assert(sizeof(struct message_host_addresses) == 40 + 24 * HOST_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct message_project_addresses) == 32 + 20 * PROJECT_ADDRESSES_MAX, "wire layout");
 
 static_assert(sizeof(struct message_configure_links) == 24 + 128 + 16 + 256 + 12 + 4 + 20 + 12, "wire layout");

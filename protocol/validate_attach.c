@@ -90,7 +90,7 @@ const char *check_configure_links(const void *message)
         if (!is_no_interface(configuration->named_bridges[i]) && !is_interface_name(configuration->named_bridges[i]))
             return "bridge";
     }
-    if (!mac_address_is_unicast(&configuration->external_mac) || !mac_address_is_unicast(&configuration->inner_mac))
+    if (!mac_address_is_host(&configuration->external_mac) || !mac_address_is_host(&configuration->inner_mac))
         return "MAC address";
     if (!is_next_hop(&configuration->next_hop))
         return "next hop";
@@ -189,7 +189,7 @@ const char *check_welcome(const void *message)
         return "project";
     if (!is_interface_name(welcome->parent))
         return "parent";
-    if (!mac_address_is_unicast(&welcome->external_mac) || !mac_address_is_unicast(&welcome->inner_mac) ||
+    if (!mac_address_is_host(&welcome->external_mac) || !mac_address_is_host(&welcome->inner_mac) ||
         mac_address_equal(&welcome->external_mac, &welcome->inner_mac))
         return "MAC address";
     return is_next_hop(&welcome->next_hop) && !welcome->reserved ? NULL : "next hop";
@@ -266,8 +266,11 @@ const char *check_host_addresses(const void *message)
 {
     const struct message_host_addresses *addresses = message;
 
-    if (addresses->count > HOST_ADDRESSES_MAX || addresses->reserved)
+    if (addresses->count > HOST_ADDRESSES_MAX)
         return "number of addresses";
+    if (!is_zero(addresses->reserved, sizeof(addresses->reserved)) ||
+        (!mac_address_is_zero(&addresses->host_mac) && !mac_address_is_host(&addresses->host_mac)))
+        return "MAC address";
     for (uint32_t i = 0; i < addresses->count; i++) {
         const struct wire_host_address *item = &addresses->items[i];
         const char *broken = check_address(&item->address, false);

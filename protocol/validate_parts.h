@@ -33,11 +33,6 @@ static inline const char *check_scope(const char *project, const char *label_sel
     return label_selector_parse(label_selector, &selector, &error) < 0 ? "label selector" : NULL;
 }
 
-static inline bool mac_address_is_unicast(const struct mac_address *mac)
-{
-    return !mac_address_is_zero(mac) && !(mac->bytes[0] & 1);
-}
-
 static inline const char *check_address(const struct wire_address *address, bool may_be_none)
 {
     size_t used = ip_family_length(address->family);

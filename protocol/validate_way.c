@@ -13,7 +13,7 @@ const char *check_configure_way(const void *message)
         check_address(&configuration->gateway6, true) || configuration->gateway6.family == IP_FAMILY_4)
         return "gateway";
     if (configuration->is_attached > 1 || !is_zero(configuration->reserved, sizeof(configuration->reserved)) ||
-        (configuration->is_attached ? !mac_address_is_unicast(&configuration->inner_mac)
+        (configuration->is_attached ? !mac_address_is_host(&configuration->inner_mac)
                                     : !mac_address_is_zero(&configuration->inner_mac)))
         return "attachment";
     return configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;

@@ -94,12 +94,12 @@ def test_host2_links_are_made_straight_in_the_identity(host, identity, links):
     """One pair for each network, all inner ends with one MAC, as large as the bridge, which keeps its size."""
     first, second = add_bridge(host), add_bridge(host, mtu=9000)
     answers = links.answers(first, second)
-    assert answers == {"": ("ancext", 0, ""), first[0]: ("anc0", 0, ""), second[0]: ("anc1", 0, "")}
+    assert answers == {"": ("ancext", 0, ""), first[0]: ("ancin0", 0, ""), second[0]: ("ancin1", 0, "")}
     inside, outside = seen(identity), seen(host)
     external = inside["ancext"]
     assert (external["linkinfo"]["info_kind"], external["linkinfo"]["info_data"]["mode"], external["address"],
             external["link_index"]) == ("macvlan", "bridge", EXTERNAL_MAC, outside["eth0"]["ifindex"])
-    for inner, outer, network, mtu in (("anc0", OUTER0, first, 1500), ("anc1", OUTER1, second, 9000)):
+    for inner, outer, network, mtu in (("ancin0", OUTER0, first, 1500), ("ancin1", OUTER1, second, 9000)):
         assert (inside[inner]["address"], inside[inner]["mtu"]) == (INNER_MAC, mtu)
         assert "UP" not in inside[inner]["flags"]
         assert (outside[outer]["master"], outside[outer]["mtu"], outside[network[2]]["mtu"]) == (network[2], mtu, mtu)
@@ -112,7 +112,7 @@ def test_host2_links_are_made_straight_in_the_identity(host, identity, links):
 def test_host2_packets_pass_from_the_bridge_and_from_the_lan(host, identity, links):
     network = add_bridge(host)
     links.answers(network)
-    for name, address in (("anc0", "172.30.0.2/24"), ("ancext", "10.99.0.50/24")):
+    for name, address in (("ancin0", "172.30.0.2/24"), ("ancext", "10.99.0.50/24")):
         identity.run("ip", "address", "add", address, "dev", name)
         identity.run("ip", "link", "set", name, "up")
     host.run("ip", "address", "add", "172.30.0.1/24", "dev", network[2])
@@ -129,7 +129,7 @@ def test_host2_a_bridge_made_anew_a_changed_mtu_and_a_parent_made_anew_are_follo
     make_bridge(host, network[2])
     wait_until(lambda: seen(host)[OUTER0].get("master") == network[2], "the pair on the new bridge")
     host.run("ip", "link", "set", network[2], "mtu", "1400")
-    wait_until(lambda: seen(host)[OUTER0]["mtu"] == seen(identity)["anc0"]["mtu"] == 1400, "the pair to be as large")
+    wait_until(lambda: seen(host)[OUTER0]["mtu"] == seen(identity)["ancin0"]["mtu"] == 1400, "the pair to be as large")
     host.run("ip", "link", "set", "eth0", "mtu", "1300")
     wait_until(lambda: seen(identity)["ancext"]["mtu"] == 1300, "the macvlan to be as large")
     host.run("ip", "link", "set", "eth0", "mtu", "1500")
@@ -146,8 +146,8 @@ def test_host2_a_bridge_made_anew_a_changed_mtu_and_a_parent_made_anew_are_follo
 def test_host2_a_network_that_is_left_loses_its_link(host, identity, links):
     first, second = add_bridge(host), add_bridge(host)
     links.answers(first, second)
-    assert links.answers(second)[second[0]] == ("anc1", 0, "")
-    assert (OUTER0 in seen(host), OUTER1 in seen(host), "anc0" in seen(identity)) == (False, True, False)
+    assert links.answers(second)[second[0]] == ("ancin1", 0, "")
+    assert (OUTER0 in seen(host), OUTER1 in seen(host), "ancin0" in seen(identity)) == (False, True, False)
 
 
 def test_host2_another_identity_gets_the_links(host, identity, links):
@@ -155,8 +155,8 @@ def test_host2_another_identity_gets_the_links(host, identity, links):
     links.answers(network)
     successor = Namespace()
     links.give_identity(successor)
-    wait_until(lambda: {"anc0", "ancext"} <= set(seen(successor)), "the links in the new namespace")
-    assert "anc0" not in seen(identity)
+    wait_until(lambda: {"ancin0", "ancext"} <= set(seen(successor)), "the links in the new namespace")
+    assert "ancin0" not in seen(identity)
     successor.close()
 
 
@@ -231,7 +231,7 @@ def test_host8_the_undo_leaves_the_host_as_it_was_and_takes_nothing_of_others(pr
     other = LinksProcess(program, host, project="shop", tag=0x0000ABCD)
     other.give_identity(beside)
     other.answers(network)
-    beside.run("ip", "link", "set", "anc0", "up")
+    beside.run("ip", "link", "set", "ancin0", "up")
     wait_until(lambda: seen(host)["anc0000abcdb0"]["operstate"] == "UP", "the other project's pair to run")
     host.run("ip", "link", "add", "anc0123abcdb9", "type", "veth", "peer", "name", "theirs")
     host.run("ip", "link", "set", "anc0123abcdb9", "alias", "anchord mailcow " + network[0])
@@ -272,7 +272,7 @@ def test_host8_a_successor_takes_over_what_stands(program, host, identity, links
     links.kill()
     successor = LinksProcess(program, host)
     successor.give_identity(identity)
-    assert successor.answers(network)[network[0]] == ("anc0", 0, "")
+    assert successor.answers(network)[network[0]] == ("ancin0", 0, "")
     assert indices(host, identity) == before
     assert successor.stop(messages.STOP_KEEP_STATE) == 0
     assert indices(host, identity) == before

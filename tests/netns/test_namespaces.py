@@ -16,10 +16,11 @@ import subprocess
 import pytest
 
 import messages
-from attach_lab import WAY_MONITOR, WAY_REQUESTS, ControlGroups, HostProcesses, NamespacesProcess, new_id, younger
+from attach_lab import WAY_FILTER, WAY_MONITOR, WAY_REQUESTS, ControlGroups, HostProcesses, NamespacesProcess, new_id, younger
 from netadmin_lab import DEADLINE, Namespace, Netadmin, libc, wait_until
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, PTRACE_SECCOMP_GET_FILTER = 0x4206, 0x4207, 17, 0x420C
+SO_PROTOCOL, NETLINK_NETFILTER = 38, 12
 KILL_PROCESS, ALLOW = 0x80000000, 0x7FFF0000
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[os.uname().machine]
 
@@ -79,12 +80,14 @@ def test_host10_way_serves_a_container_by_the_sockets_that_come_of_its_id(build,
     assert (answer.error, answer.inode) == (0, inode_of(inside)), answer
     sockets = namespaces.sockets(answer.number)
     assert not fcntl.fcntl(sockets[0], fcntl.F_GETFL) & os.O_NONBLOCK
-    assert fcntl.fcntl(sockets[1], fcntl.F_GETFL) & os.O_NONBLOCK
+    assert fcntl.fcntl(sockets[2], fcntl.F_GETFL) & os.O_NONBLOCK
+    with socket.socket(fileno=os.dup(sockets[1])) as of_filter:
+        assert of_filter.getsockopt(socket.SOL_SOCKET, SO_PROTOCOL) == NETLINK_NETFILTER
 
     way = Netadmin(build / "workers" / "way" / "anchord-way", host, {})
     try:
         way.send(messages.configure_way("172.30.0.2"))
-        for kind, descriptor in zip((WAY_REQUESTS, WAY_MONITOR), sockets):
+        for kind, descriptor in zip((WAY_REQUESTS, WAY_FILTER, WAY_MONITOR), sockets):
             way.send(messages.message(messages.WAY_SOCKET, struct.pack("=2I", answer.number, kind)), [descriptor])
             os.close(descriptor)
         wait_until(lambda: "default via 172.30.0.2" in inside.run("ip", "route", "show", "table", "24942", check=False),
@@ -209,8 +212,8 @@ def test_host10_successors_of_watcher_and_way_find_everything(host, groups, insi
     groups.start(f"docker/{forgotten}", other)
     number, second = namespaces.ask(identity).number, namespaces.ask(forgotten).number
     namespaces.link_way()
-    received = [namespaces.receive_way() for _ in range(4)]
-    assert [message[1] for message in received] == [number] * 2 + [second] * 2
+    received = [namespaces.receive_way() for _ in range(6)]
+    assert [message[1] for message in received] == [number] * 3 + [second] * 3
     for message in received:
         os.close(message[3])
     namespaces.link_watcher()

@@ -350,7 +350,9 @@ static const struct rule_case host_addresses_rules[] = {
     BREAKS("parent", SET(host_addresses.items[0].reserved[2], 1)),
     BREAKS("address family", SET(host_addresses.count, HOST_ADDRESSES_MAX)),
     BREAKS("number of addresses", SET(host_addresses.count, HOST_ADDRESSES_MAX + 1)),
-    BREAKS("number of addresses", SET(host_addresses.reserved, 1)),
+    PASSES(SET(host_addresses.host_mac, {2, 0, 0, 0, 0, 1})),
+    BREAKS("MAC address", SET(host_addresses.host_mac, {3, 0, 0, 0, 0, 1})),
+    BREAKS("MAC address", SET(host_addresses.reserved[5], 1)),
     BREAKS("padding not zero", SET(host_addresses.count, 0)),
 };
 

@@ -25,7 +25,7 @@ struct mac_address link_names_outer_mac(uint32_t tag, uint32_t number)
 
 void link_names_inner(char name[INTERFACE_NAME_SIZE], uint32_t number)
 {
-    (void)snprintf(name, INTERFACE_NAME_SIZE, "anc%u", (unsigned int)(number % BRIDGES_MAX));
+    (void)snprintf(name, INTERFACE_NAME_SIZE, "ancin%u", (unsigned int)(number % BRIDGES_MAX));
 }
 
 uint32_t link_names_number(const char *name, uint32_t tag)

@@ -4,9 +4,12 @@
  * Called by links.c in anchord-links.
  *
  *     anc0123abcdb7      on the host's side: the project's tag, the number of the pair
- *     anc7               its other end, in the identity
+ *     ancin7             its other end, in the identity
  *     ancext             the macvlan, in the identity
- *     alias              anchord PROJECT NETWORK-ID NETWORK-NAME: whose pair it is, on the host's side
+ *     anc0123abcdh       on the host's side: host0, the pair between host and identity (HOST-7)
+ *     anchost            its other end, in the identity
+ *     alias              anchord PROJECT NETWORK-ID NETWORK-NAME: whose pair it is, on the host's side; of host0
+ *                        anchord PROJECT host0
  */
 #pragma once
 

@@ -8,14 +8,15 @@
 #include <sched.h>
 #include <sys/socket.h>
 
-/* A rtnetlink socket of `namespace`. Returns it or a negative errno. */
-static int open_there(int home, int namespace, int flags)
+/* A netlink socket of `namespace`. Returns it or a negative errno. */
+static int open_there(int home, int namespace, enum way_socket_kind kind)
 {
     int opened;
 
     if (setns(namespace, CLONE_NEWNET) < 0)
         return -errno;
-    opened = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE);
+    opened = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (kind == WAY_SOCKET_MONITOR ? SOCK_NONBLOCK : 0),
+                    kind == WAY_SOCKET_FILTER ? NETLINK_NETFILTER : NETLINK_ROUTE);
     if (opened < 0)
         opened = -errno;
     if (setns(home, CLONE_NEWNET) < 0) {
@@ -32,14 +33,17 @@ static int send_one(struct channel *way, int home, int namespace, uint32_t numbe
         .number = number,
         .kind = kind,
     };
-    CLEANUP_FD int opened = open_there(home, namespace, kind == WAY_SOCKET_MONITOR ? SOCK_NONBLOCK : 0);
+    CLEANUP_FD int opened = open_there(home, namespace, kind);
 
     return opened < 0 ? opened : channel_send(way, &message.header, opened);
 }
 
 int handing_send_sockets(struct channel *way, int home, int namespace, uint32_t number)
 {
-    int result = send_one(way, home, namespace, number, WAY_SOCKET_REQUESTS);
+    static const enum way_socket_kind kinds[] = {WAY_SOCKET_REQUESTS, WAY_SOCKET_FILTER, WAY_SOCKET_MONITOR};
+    int result = 0;
 
-    return result < 0 ? result : send_one(way, home, namespace, number, WAY_SOCKET_MONITOR);
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds) && result == 0; i++)
+        result = send_one(way, home, namespace, number, kinds[i]);
+    return result;
 }

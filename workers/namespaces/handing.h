@@ -1,5 +1,5 @@
 /*
- * A network namespace as what way needs of it: two rtnetlink sockets.
+ * A network namespace as what way needs of it: two rtnetlink sockets, and one for nftables.
  *
  * Called by namespaces.c in anchord-namespaces. The kernel asks for CAP_NET_ADMIN of whoever opened a socket and of
  * whoever sends by it (measured), so the opener needs it, too.

@@ -20,7 +20,7 @@ from netadmin_lab import CAP_NET_ADMIN, CLONE_NEWNET, DEADLINE, Netadmin, check,
 NAMESPACES_USER = 24953
 CAP_SYS_PTRACE, CAP_SYS_ADMIN = 19, 21
 CLONE_NEWNS, CLONE_NEWPID = 0x20000, 0x20000000
-WAY_REQUESTS, WAY_MONITOR = 1, 2
+WAY_REQUESTS, WAY_MONITOR, WAY_FILTER = 1, 2, 3
 CONTAINER_ID_SIZE = 72
 
 
@@ -205,10 +205,10 @@ class NamespacesProcess(Netadmin):
         return kind, number, what, descriptor
 
     def sockets(self, number):
-        """The two sockets of a namespace that was handed out just now."""
-        received = [self.receive_way() for _ in range(2)]
-        assert [message[:3] for message in received] == [(messages.WAY_SOCKET, number, WAY_REQUESTS),
-                                                         (messages.WAY_SOCKET, number, WAY_MONITOR)]
+        """The sockets of a namespace that was handed out just now."""
+        kinds = (WAY_REQUESTS, WAY_FILTER, WAY_MONITOR)
+        received = [self.receive_way() for _ in kinds]
+        assert [message[:3] for message in received] == [(messages.WAY_SOCKET, number, kind) for kind in kinds]
         return [message[3] for message in received]
 
     def namespaces_held(self):
