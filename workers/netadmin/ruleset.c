@@ -162,7 +162,7 @@ int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nf
     if (result < 0)
         return fail(failure, result, "allocate");
     nft_table_probe(&batch, &nft_families[family_index]);
-    result = nfnl_socket_check(ruleset->socket, &batch, failure);
+    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     ruleset->lacks_family[family_index] = result < 0;
     return result;
 }

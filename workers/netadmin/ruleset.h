@@ -23,8 +23,8 @@ struct ruleset *ruleset_free(struct ruleset *ruleset); /* leaves the kernel as i
 DEFINE_POINTER_CLEANUP(struct ruleset, (void)ruleset_free, ruleset_freep);
 
 /*
- * Asks the kernel, by a dry run, whether it has all that one family's rules need; a family that fails is left
- * out from then on. Returns 0, or a negative errno with *failure filled.
+ * Finds out by trying whether the kernel has all that one family's rules need; a family that fails is left out from
+ * then on. Returns 0, or a negative errno with *failure filled.
  */
 int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
     __attribute__((warn_unused_result));

@@ -209,7 +209,6 @@ struct transaction {
     struct nft_batch *batch;
     size_t first;
     size_t last;
-    bool is_dry_run; /* without NFNL_MSG_BATCH_END the kernel checks everything and then drops it */
 };
 
 static size_t transaction_length(const struct transaction *transaction)
@@ -225,7 +224,8 @@ static int send_transaction(struct nfnl_socket *socket, const struct transaction
     _Alignas(8) char begin[64];
     _Alignas(8) char end[64];
     struct iovec parts[3];
-    struct msghdr datagram = {.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = parts};
+    struct msghdr datagram = {
+        .msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = parts, .msg_iovlen = ARRAY_LENGTH(parts)};
 
     for (size_t i = 0; i < count; i++) {
         size_t offset = nft_batch_offset(transaction->batch, transaction->first + i);
@@ -239,7 +239,6 @@ static int send_transaction(struct nfnl_socket *socket, const struct transaction
     parts[1] = (struct iovec){transaction->batch->bytes + nft_batch_offset(transaction->batch, transaction->first),
                               transaction_length(transaction)};
     parts[2] = (struct iovec){end, nftnl_batch_end(end, begin_sequence + 1 + (uint32_t)count)->nlmsg_len};
-    datagram.msg_iovlen = transaction->is_dry_run ? 2 : 3;
     if (sendmsg(mnl_socket_get_fd(socket->netlink), &datagram, 0) < 0)
         return -errno;
     return 0;
@@ -330,11 +329,11 @@ static void take_groups(struct transaction *transaction, size_t limit)
     }
 }
 
-static int run_batch(struct nfnl_socket *socket, struct nft_batch *batch, bool is_dry_run, struct nft_failure *failure)
+int nfnl_socket_commit(struct nfnl_socket *socket, struct nft_batch *batch, struct nft_failure *failure)
 {
     /* BEGIN and END take 20 bytes each. */
     size_t limit = socket->send_limit - 2 * (sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg));
-    struct transaction transaction = {.batch = batch, .is_dry_run = is_dry_run};
+    struct transaction transaction = {.batch = batch};
 
     if (batch->error) {
         *failure = (struct nft_failure){.error = batch->error};
@@ -351,14 +350,4 @@ static int run_batch(struct nfnl_socket *socket, struct nft_batch *batch, bool i
         transaction.first = transaction.last;
     }
     return 0;
-}
-
-int nfnl_socket_commit(struct nfnl_socket *socket, struct nft_batch *batch, struct nft_failure *failure)
-{
-    return run_batch(socket, batch, false, failure);
-}
-
-int nfnl_socket_check(struct nfnl_socket *socket, struct nft_batch *batch, struct nft_failure *failure)
-{
-    return run_batch(socket, batch, true, failure);
 }

@@ -53,7 +53,3 @@ struct nft_failure {
  */
 int nfnl_socket_commit(struct nfnl_socket *socket, struct nft_batch *batch, struct nft_failure *failure)
     __attribute__((warn_unused_result));
-
-/* As nfnl_socket_commit, but the kernel only checks the batch and changes nothing (`nft -c`). */
-int nfnl_socket_check(struct nfnl_socket *socket, struct nft_batch *batch, struct nft_failure *failure)
-    __attribute__((warn_unused_result));

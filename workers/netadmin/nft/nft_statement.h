@@ -21,7 +21,7 @@ struct nftnl_rule;
 struct nft_rule_context {
     struct nft_batch *batch;
     const struct nft_family *family;
-    const char *table;               /* the family's own, or another name for a dry run */
+    const char *table;               /* the family's own, or another name for the probe */
     const struct network_view *view; /* empty for the skeleton, which names nothing of it */
 };
 

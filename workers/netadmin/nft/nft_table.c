@@ -29,15 +29,15 @@ static bool must(struct nft_batch *batch, const void *allocated)
 
 /* --- what should be there -------------------------------------------------------------------------------- */
 
-/* table ip anchord_v4 { }   with flags 0, so that it is not dormant */
-static void add_table(struct nft_batch *batch, const struct nft_family *family, const char *name)
+/* table ip anchord_v4 { }   said to have no flags, so that it is not dormant */
+static void add_table(struct nft_batch *batch, const struct nft_family *family, const char *name, uint32_t flags)
 {
     struct nftnl_table *table = nftnl_table_alloc();
 
     if (!must(batch, table))
         return;
     (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
-    nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, 0);
+    nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, flags);
     nftnl_table_nlmsg_build_payload(
         nft_batch_add(batch, NFT_MSG_NEWTABLE, family->nfproto, NLM_F_CREATE, "add table %s %s", family->name, name),
         table);
@@ -222,7 +222,7 @@ void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
                        const struct nft_table_content *content, const struct network_view *view,
                        const struct map_difference difference[PROTOCOL_INDEX_MAX_])
 {
-    add_table(batch, family, family->table);
+    add_table(batch, family, family->table, 0);
     if (content->exists)
         flush_rules(batch, family);
     remove_intruders(batch, family, content);
@@ -236,7 +236,7 @@ void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
 
 void nft_table_wake(struct nft_batch *batch, const struct nft_family *family)
 {
-    add_table(batch, family, family->table);
+    add_table(batch, family, family->table, 0);
 }
 
 void nft_table_probe(struct nft_batch *batch, const struct nft_family *family)
@@ -249,8 +249,9 @@ void nft_table_probe(struct nft_batch *batch, const struct nft_family *family)
         .egress6_unique_local = any,
     };
 
-    add_table(batch, family, PROBE_TABLE);
+    add_table(batch, family, PROBE_TABLE, NFT_TABLE_F_DORMANT);
     add_objects(batch, family, PROBE_TABLE, &view);
+    delete_table(batch, family, PROBE_TABLE);
 }
 
 void nft_table_remove(struct nft_batch *batch, const struct nft_family *family)
@@ -262,7 +263,7 @@ void nft_table_add_skeleton(struct nft_batch *batch, const struct nft_family *fa
 {
     if (exists)
         delete_table(batch, family, NFT_SKELETON_TABLE);
-    add_table(batch, family, NFT_SKELETON_TABLE);
+    add_table(batch, family, NFT_SKELETON_TABLE, 0);
     add_chain(batch, family, NFT_SKELETON_TABLE, &nft_chains[NFT_CHAIN_FORWARD]);
     add_chain(batch, family, NFT_SKELETON_TABLE, &nft_chains[NFT_CHAIN_INPUT]);
     nft_rules_add_skeleton(batch, family);

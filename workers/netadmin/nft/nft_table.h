@@ -24,7 +24,10 @@ void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
 /* Wakes a table that somebody made dormant; a transaction of its own, since it cannot get chains in the same. */
 void nft_table_wake(struct nft_batch *batch, const struct nft_family *family);
 
-/* The same objects under a name that nobody uses, for a dry run: does this kernel know all that we need? */
+/*
+ * The same objects under a name that nobody uses, and their end: does this kernel know all that we need? No packet
+ * passes a dormant table. A dry run would wait for the kernel's grace periods to undo it, 4 to 22 ms (measured).
+ */
 void nft_table_probe(struct nft_batch *batch, const struct nft_family *family);
 
 /* delete table ip anchord_v4 */
