@@ -146,6 +146,7 @@ static bool is_settled_for(const struct netadmin *netadmin)
  * interface does not have (WALL-5) waits: its addresses may be on their way. */
 static void check_desired(struct netadmin *netadmin)
 {
+    const struct wire_network *believed = network_shared_believed(netadmin->network);
     char reason[REASON_SIZE];
     int result;
 
@@ -157,7 +158,8 @@ static void check_desired(struct netadmin *netadmin)
         drop_desired(netadmin);
         return;
     }
-    result = judge_desired(netadmin, network_shared_believed(netadmin->network), reason);
+    if (memcmp(believed, &netadmin->topology.shared, sizeof(*believed)) != 0) /* mostly the same: judged already */
+        result = judge_desired(netadmin, believed, reason);
     netadmin->desired_waits = result < 0;
     if (result < 0 && !netadmin->failure_was_said)
         refuse_state(netadmin, netadmin->desired_generation, result, reason);
@@ -285,8 +287,7 @@ static int on_reconcile(sd_event_source *source, void *userdata)
         report_failure(netadmin, &failure);
         return 0;
     }
-    network_forget_neighbours(netadmin->network, ruleset_held_before(netadmin->ruleset),
-                              ruleset_last_difference(netadmin->ruleset));
+    network_forget_neighbours(netadmin->network, ruleset_newcomers(netadmin->ruleset));
     report_success(netadmin, flushed);
     network_view_applied(netadmin->network, &view);
     return 0;

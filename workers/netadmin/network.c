@@ -150,10 +150,9 @@ int network_set_announcer(struct network *network, int descriptor)
     return result;
 }
 
-void network_forget_neighbours(struct network *network, const struct map_state *before,
-                               const struct map_state_difference *difference)
+void network_forget_neighbours(struct network *network, const struct backend_list *newcomers)
 {
-    neighbours_forget(&network->ground, before, difference);
+    neighbours_forget(&network->ground, newcomers);
 }
 
 /* What advertisements bring, on-link prefixes in the kernel's name. */

@@ -64,11 +64,9 @@ bool network_get_view(const struct network *network, struct network_view *ret) _
 /* The ruleset holds `view` now: addresses that waited for their element are added. */
 void network_view_applied(struct network *network, const struct network_view *view);
 
-struct map_state;
-struct map_state_difference;
-/* Backends came that no element named before: the kernel asks anew who they are (link/neighbours.h). */
-void network_forget_neighbours(struct network *network, const struct map_state *before,
-                               const struct map_state_difference *difference);
+struct backend_list;
+/* By family: backends came that no element named before: the kernel asks anew who they are (link/neighbours.h). */
+void network_forget_neighbours(struct network *network, const struct backend_list *newcomers);
 
 /*
  * The lease of a family, or that there is none. Checked by the policy; what was there stays until the new address can

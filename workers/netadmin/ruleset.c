@@ -32,29 +32,33 @@ struct ruleset {
     bool was_installed;                   /* by this process: `view` is the last one applied */
     struct network_view view;
     struct map_state held;
-    struct map_state withheld;    /* as `held`, but not in the kernel */
-    struct map_state held_before; /* the last change, and that change */
-    struct map_state_difference last_difference;
-    struct conntrack_changes recent;     /* since the last second sweep */
-    uint32_t flushed[FAMILY_INDEX_MAX_]; /* not reported yet */
-    int64_t sweep_allowance;             /* microseconds */
-    uint64_t allowance_time;             /* CLOCK_MONOTONIC, microseconds: when that was true */
+    struct map_state withheld;                        /* as `held`, but not in the kernel */
+    struct backend_list newcomers[FAMILY_INDEX_MAX_]; /* of the last ruleset_apply() */
+    struct conntrack_changes recent;                  /* since the last second sweep */
+    uint32_t flushed[FAMILY_INDEX_MAX_];              /* not reported yet */
+    int64_t sweep_allowance;                          /* microseconds */
+    uint64_t allowance_time;                          /* CLOCK_MONOTONIC, microseconds: when that was true */
 };
 
 /* A prepared transition of the four maps. */
 struct transition {
-    struct map_state next;
-    struct map_state next_withheld;
+    struct desired_state *next; /* becomes what is held; NULL: that stays as it is */
     struct map_state_difference difference;
     struct map_state_difference withheld_difference;
+    struct backend_list newcomers[FAMILY_INDEX_MAX_];
 };
+
+static void clear_newcomers(struct backend_list newcomers[FAMILY_INDEX_MAX_])
+{
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        backend_list_clear(&newcomers[i]);
+}
 
 static void transition_clear(struct transition *transition)
 {
-    map_state_clear(&transition->next);
-    map_state_clear(&transition->next_withheld);
     map_state_difference_clear(&transition->difference);
     map_state_difference_clear(&transition->withheld_difference);
+    clear_newcomers(transition->newcomers);
 }
 
 static int fail(struct nft_failure *failure, int error, const char *operation)
@@ -126,8 +130,7 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     (void)nfnl_socket_free(ruleset->socket);
     map_state_clear(&ruleset->held);
     map_state_clear(&ruleset->withheld);
-    map_state_clear(&ruleset->held_before);
-    map_state_difference_clear(&ruleset->last_difference);
+    clear_newcomers(ruleset->newcomers);
     conntrack_changes_clear(&ruleset->recent);
     free(ruleset);
     return NULL;
@@ -190,26 +193,26 @@ void ruleset_invalidate(struct ruleset *ruleset)
 /* --- applying -------------------------------------------------------------------------------------------- */
 
 /*
- * From what the maps hold to `want`, without the families that the kernel lacks. The changes are noted for the
- * sweeps here, where memory may still lack; should the transaction fail they harm nothing.
+ * From `have`, what the maps hold, to `want`, or NULL: to what they held as far as we knew; without the families that
+ * the kernel lacks. The changes are noted for the sweeps here, where memory may still lack; should the transaction fail
+ * they harm nothing.
  */
-static int prepare(struct ruleset *ruleset, const struct map_state *have, const struct desired_state *want,
+static int prepare(struct ruleset *ruleset, const struct map_state *have, struct desired_state *want,
                    struct transition *transition)
 {
-    int result = map_state_copy(&transition->next, &want->open);
+    struct map_state *next = want ? &want->open : &ruleset->held;
+    int result;
 
-    if (result == 0)
-        result = map_state_copy(&transition->next_withheld, &want->withheld);
-    if (result < 0)
-        return result;
     for (size_t i = 0; i < MAPS_MAX; i++) {
         if (ruleset->lacks_family[i / PROTOCOL_INDEX_MAX_])
-            transition->next.all[i].count = 0;
+            next->all[i].count = 0;
     }
-    result = map_state_difference_compute(have, &transition->next, &transition->difference);
-    if (result == 0)
-        result = map_state_difference_compute(&ruleset->withheld, &transition->next_withheld,
-                                              &transition->withheld_difference);
+    transition->next = want;
+    result = map_state_difference_compute(have, next, &transition->difference);
+    if (result == 0 && want)
+        result = map_state_difference_compute(&ruleset->withheld, &want->withheld, &transition->withheld_difference);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++)
+        result = newcomers_list(&ruleset->held, &transition->difference, i, &transition->newcomers[i]);
     if (result == 0)
         result = conntrack_changes_add(&ruleset->recent, &transition->difference);
     return result < 0 ? result : conntrack_changes_add_withheld(&ruleset->recent, &transition->withheld_difference);
@@ -269,15 +272,15 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
     struct nft_failure unsaid;
     bool is_full;
 
-    map_state_clear(&ruleset->held_before);
-    ruleset->held_before = ruleset->held;
-    ruleset->held = transition->next;
-    transition->next = (struct map_state){0};
-    map_state_clear(&ruleset->withheld);
-    ruleset->withheld = transition->next_withheld;
-    transition->next_withheld = (struct map_state){0};
-    ruleset->last_difference = transition->difference;
-    transition->difference = (struct map_state_difference){0};
+    if (transition->next) {
+        map_state_clear(&ruleset->held);
+        map_state_clear(&ruleset->withheld);
+        ruleset->held = transition->next->open;
+        ruleset->withheld = transition->next->withheld;
+        *transition->next = (struct desired_state){0};
+    }
+    memcpy(ruleset->newcomers, transition->newcomers, sizeof(ruleset->newcomers));
+    memset(transition->newcomers, 0, sizeof(transition->newcomers));
     ruleset->view = *view;
     ruleset->is_installed = true;
     ruleset->was_installed = true;
@@ -289,7 +292,7 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
 }
 
 /* Only elements differ. */
-static int update(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+static int update(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                   struct nft_failure *failure)
 {
     CLEANUP(transition_clear) struct transition transition = {0};
@@ -338,7 +341,7 @@ static void count_adopted(const struct ruleset *ruleset, const struct content *c
 }
 
 /* Reads what is there and makes everything right in one transaction. */
-static int install(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+static int install(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                    struct nft_failure *failure)
 {
     CLEANUP(transition_clear) struct transition transition = {0};
@@ -372,10 +375,9 @@ static int install(struct ruleset *ruleset, const struct network_view *view, con
     return 0;
 }
 
-static int apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+static int apply(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                  struct nft_failure *failure)
 {
-    const struct desired_state current = {ruleset->held, ruleset->withheld};
     int result;
 
     if (ruleset->is_installed && memcmp(&ruleset->view, view, sizeof(*view)) == 0) {
@@ -384,7 +386,7 @@ static int apply(struct ruleset *ruleset, const struct network_view *view, const
             return result;
     }
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        result = install(ruleset, view, want ? want : &current, failure);
+        result = install(ruleset, view, want, failure);
         /* What a change between dump and transaction looks like: an object that is gone, there or in use. */
         if (result != -ENOENT && result != -EEXIST && result != -EBUSY)
             return result;
@@ -392,12 +394,12 @@ static int apply(struct ruleset *ruleset, const struct network_view *view, const
     return result;
 }
 
-int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                   uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure)
 {
     int result;
 
-    map_state_difference_clear(&ruleset->last_difference);
+    clear_newcomers(ruleset->newcomers);
     result = apply(ruleset, view, want, failure);
     if (result < 0)
         return result;
@@ -411,14 +413,9 @@ bool ruleset_wants_second_sweep(const struct ruleset *ruleset)
     return ruleset->recent.count > 0 || ruleset->recent.given_up_count > 0;
 }
 
-const struct map_state *ruleset_held_before(const struct ruleset *ruleset)
+const struct backend_list *ruleset_newcomers(const struct ruleset *ruleset)
 {
-    return &ruleset->held_before;
-}
-
-const struct map_state_difference *ruleset_last_difference(const struct ruleset *ruleset)
-{
-    return &ruleset->last_difference;
+    return ruleset->newcomers;
 }
 
 int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure)

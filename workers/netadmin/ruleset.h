@@ -8,8 +8,8 @@
 #pragma once
 
 #include "workers/netadmin/nft/nfnl_socket.h"
-#include "workers/netadmin/plan/map_state.h"
 #include "workers/netadmin/plan/network_view.h"
+#include "workers/netadmin/plan/newcomers.h"
 
 struct ruleset;
 
@@ -50,23 +50,22 @@ void ruleset_invalidate(struct ruleset *ruleset);
 
 /*
  * Brings the kernel to the view and to `want` (sorted, checked by the policy; NULL: the maps stay as they are)
- * in one transaction that holds only the difference, then drops the flows that it made stale (NAT-3, NAT-4).
+ * in one transaction that holds only the difference, then drops the flows that it made stale (NAT-3, NAT-4). When
+ * something differed, `want` is taken over, and empty afterwards.
  * Of what is withheld established TCP connections stay.
  * flushed[FAMILY_INDEX_…] counts these, with those that sweeps dropped since the last report; in a storm of
  * changes they may wait for ruleset_sweep_again(). Applying the same again does nothing.
  * Returns 0, or a negative errno with *failure filled: then the kernel is as it was, save for a batch that was
  * too long for one transaction. When flows cannot be dropped, ruleset_sweep_again() says so.
  */
-int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, const struct desired_state *want,
+int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                   uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure) __attribute__((warn_unused_result));
 
 /* Whether something was changed since the last ruleset_sweep_again(). */
 bool ruleset_wants_second_sweep(const struct ruleset *ruleset);
 
-/* What the last ruleset_apply() changed. */
-const struct map_state_difference *ruleset_last_difference(const struct ruleset *ruleset);
-/* What the maps held before that. */
-const struct map_state *ruleset_held_before(const struct ruleset *ruleset);
+/* By family: the backends that no element named before the last ruleset_apply(). */
+const struct backend_list *ruleset_newcomers(const struct ruleset *ruleset);
 
 /*
  * A packet that was between lookup and confirmation during the commit (another CPU) can leave a stale flow

@@ -3,7 +3,6 @@
 #include "workers/netadmin/link/neighbours.h"
 
 #include "common/log.h"
-#include "workers/netadmin/plan/newcomers.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -114,30 +113,19 @@ static int forget_known(struct network_ground *ground, const struct network_link
     return 0;
 }
 
-static int forget_newcomers(struct network_ground *ground, const struct network_link *link, size_t family_index,
-                            const struct map_state *before, const struct map_state_difference *difference)
-{
-    uint8_t family = family_index_to_family(family_index);
-    struct backend_list newcomers = {0};
-    int result = newcomers_list(before, difference, family_index, &newcomers);
-
-    /* What was there before is believed to be the same still: its flows go on undisturbed (NAT-3). */
-    if (result == 0 && newcomers.count <= ASKED_ONE_BY_ONE_MAX)
-        forget_all(ground, link, family, &newcomers);
-    else if (result == 0)
-        result = forget_known(ground, link, family, &newcomers);
-    backend_list_clear(&newcomers);
-    return result;
-}
-
-void neighbours_forget(struct network_ground *ground, const struct map_state *before,
-                       const struct map_state_difference *difference)
+/* What was there before is believed to be the same still: its flows go on undisturbed (NAT-3). */
+void neighbours_forget(struct network_ground *ground, const struct backend_list newcomers[FAMILY_INDEX_MAX_])
 {
     const struct network_link *link = network_ground_find(ground, DEVICE_SIDE_SHARED);
 
-    for (size_t family = 0; link && family < FAMILY_INDEX_MAX_; family++) {
-        int result = forget_newcomers(ground, link, family, before, difference);
+    for (size_t i = 0; link && i < FAMILY_INDEX_MAX_; i++) {
+        uint8_t family = family_index_to_family(i);
+        int result = 0;
 
+        if (newcomers[i].count <= ASKED_ONE_BY_ONE_MAX)
+            forget_all(ground, link, family, &newcomers[i]);
+        else
+            result = forget_known(ground, link, family, &newcomers[i]);
         if (result < 0)
             log_error("neighbours of new backends not forgotten", LOG_ERROR(result));
     }

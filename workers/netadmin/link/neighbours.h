@@ -6,7 +6,7 @@
 #pragma once
 
 #include "workers/netadmin/link/network_ground.h"
-#include "workers/netadmin/plan/map_difference.h"
+#include "workers/netadmin/plan/newcomers.h"
 
 struct neighbour {
     uint32_t index; /* of the link */
@@ -23,10 +23,9 @@ int neighbours_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *reque
                     rtnetlink_handler handler, void *userdata) __attribute__((warn_unused_result));
 
 /*
- * Backends came that no element named before. A container that is recreated often has its predecessor's IPv6 address
- * and another MAC address, which engines before 28 tell nobody: the kernel would send to the old one until its
+ * By family: backends came that no element named before. A container that is recreated often has its predecessor's IPv6
+ * address and another MAC address, which engines before 28 tell nobody: the kernel would send to the old one until its
  * neighbour entry is no longer reachable, which takes up to 53 s (net/core/neighbour.c: 45 s and the probes). So it is
  * to ask anew. What fails is said, and the others go on.
  */
-void neighbours_forget(struct network_ground *ground, const struct map_state *before,
-                       const struct map_state_difference *difference);
+void neighbours_forget(struct network_ground *ground, const struct backend_list newcomers[FAMILY_INDEX_MAX_]);

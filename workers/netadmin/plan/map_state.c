@@ -129,24 +129,6 @@ void map_state_sort(struct map_state *state)
         map_sort(&state->all[i]);
 }
 
-int map_state_copy(struct map_state *target, const struct map_state *source)
-{
-    for (size_t i = 0; i < MAPS_MAX; i++) {
-        const struct map *from = &source->all[i];
-        struct map *to = &target->all[i];
-
-        if (from->count == 0)
-            continue;
-        if (map_reserve(to, from->count) < 0) {
-            map_state_clear(target);
-            return -ENOMEM;
-        }
-        memcpy(to->elements, from->elements, from->count * sizeof(*from->elements));
-        to->count = from->count;
-    }
-    return 0;
-}
-
 int map_state_expand(struct map_state *state, const struct wire_exposure *exposure)
 {
     struct map *map =

@@ -59,8 +59,6 @@ size_t map_state_count(const struct map_state *state);
 void map_state_count_each(const struct map_state *state, uint32_t ret[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]);
 size_t desired_state_count(const struct desired_state *state);
 void map_state_sort(struct map_state *state);
-/* Deep copy; *target must be clear. Returns 0, or -ENOMEM with *target clear. */
-int map_state_copy(struct map_state *target, const struct map_state *source) __attribute__((warn_unused_result));
 
 /*
  * Appends one element per port of a validated exposure. Returns 0, -ENOMEM, or -E2BIG when the state would
