@@ -6,6 +6,7 @@
 #include "daemon/dhcp/dhcp.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/role/monitoring.h"
+#include "daemon/supervise/timer.h"
 #include "daemon/supervise/users.h"
 
 #include <errno.h>
@@ -13,6 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+
+/* Before the project answers, control and exporter only compute beside those whom packets wait for. Who asks them
+ * meanwhile waits at their sockets, and not for long. */
+#define LATE_START_DELAY    (100 * MICROSECONDS_PER_MILLISECOND)
+#define LATE_START_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
 
 /* As the workers call each other; the gate is joined to nobody, the role's own as the role says. */
 static const enum link_peer link_peers[IDENTITY_WORKER_MAX_] = {
@@ -39,6 +45,8 @@ struct identity {
     bool is_shown;            /* control was started */
     bool watcher_was_started; /* by the first start of the gate: one that may not is found out before anything else */
     bool others_were_started; /* by the first start of a watcher */
+    bool late_were_started;   /* control and exporter */
+    sd_event_source *late_timer;
     struct readiness readiness;
     struct monitoring *monitoring; /* NULL: no metrics */
     struct dhcp *dhcp;             /* NULL: another address mode */
@@ -142,13 +150,31 @@ void identity_show(struct identity *identity)
     control_worker_start(identity->readiness.control);
 }
 
+/* At the first readiness, or when there is none for a while. */
+static void start_late(struct identity *identity)
+{
+    if (identity->late_were_started || identity->is_stopping)
+        return;
+    identity->late_were_started = true;
+    identity_show(identity);
+    monitoring_start(identity->monitoring);
+}
+
+static int on_late_time(sd_event_source *source, uint64_t planned, void *userdata)
+{
+    (void)source;
+    (void)planned;
+    start_late(userdata);
+    return 0;
+}
+
 static void start_others(struct identity *identity)
 {
     identity->others_were_started = true;
+    timer_set(identity->late_timer, LATE_START_DELAY);
     worker_start(identity->workers[IDENTITY_NETADMIN]);
     if (identity->openings->raw_sockets->arp >= 0)
         worker_start(identity->workers[IDENTITY_ANNOUNCER]);
-    identity_show(identity);
     if (identity->role->own_is_needed)
         identity_want_own(identity);
 }
@@ -209,6 +235,8 @@ static void update_readiness(struct identity *identity)
     if (identity->role->own_is_needed)
         held |= identity->conditions[IDENTITY_OWN];
     readiness_update(&identity->readiness, held);
+    if (identity->readiness.is_ready)
+        start_late(identity);
 }
 
 /* What a stop leaves in the kernel is then its business. */
@@ -348,6 +376,7 @@ struct identity *identity_free(struct identity *identity)
         return NULL;
     for (size_t i = 0; i < IDENTITY_WORKER_MAX_; i++)
         (void)worker_free(identity->workers[i]);
+    sd_event_source_disable_unref(identity->late_timer);
     control_worker_set_dhcp(identity->readiness.control, NULL);
     (void)dhcp_free(identity->dhcp);
     (void)monitoring_free(identity->monitoring);
@@ -450,6 +479,11 @@ static int prepare(struct identity *identity, struct role_step *step)
 
     if (result == 0)
         result = make_workers(identity, step);
+    if (result == 0) {
+        *step = (struct role_step){"prepare a later start", "timer"};
+        result = timer_new(identity->event, CLOCK_MONOTONIC, LATE_START_ACCURACY, on_late_time, identity,
+                           &identity->late_timer);
+    }
     if (result < 0)
         return result;
     identity->monitoring = monitoring_new(identity->event, identity->configuration, identity->role->conditions);

@@ -66,7 +66,7 @@ sd_event *identity_event(const struct identity *identity);
 struct worker *identity_worker(const struct identity *identity, enum identity_worker which);
 bool identity_is_stopping(const struct identity *identity);
 
-/* Lets people ask already: else they can from the watcher's first start on. */
+/* Lets people ask already: else they can when it is ready, or a moment after the watcher's first start. */
 void identity_show(struct identity *identity);
 
 /* Once: prepares DHCP clients, starts the workers. Returns EXIT_STATUS_CLEAN, or the status to end with, logged. */

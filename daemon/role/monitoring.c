@@ -6,6 +6,7 @@
 #include "daemon/role/metrics_listener.h"
 #include "daemon/supervise/metrics_store.h"
 #include "daemon/supervise/restart_policy.h"
+#include "daemon/supervise/timer.h"
 #include "daemon/supervise/users.h"
 #include "protocol/metrics.h"
 
@@ -20,7 +21,8 @@ struct monitoring {
     struct control_worker *control; /* that lists it, or NULL */
     sd_event_source *listen_timer;  /* the next try to listen */
     struct restart_policy listen_policy;
-    int listener; /* -1: not yet */
+    int listener;   /* -1: not yet */
+    bool may_start; /* the exporter, when there is a listener */
 };
 
 static void send_view(struct worker *exporter, enum metrics_writer writer)
@@ -63,6 +65,12 @@ static void on_exporter_ended(struct worker *exporter, enum worker_end end, void
     control_worker_on_changed(monitoring->control);
 }
 
+static void start_exporter(const struct monitoring *monitoring)
+{
+    if (monitoring->may_start && monitoring->listener >= 0)
+        worker_start(monitoring->exporter);
+}
+
 /* Listens, or says once why not and tries again after 1, 2, 4 … 60 s: a predecessor may still be about to die. */
 static int on_listen_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
@@ -73,15 +81,13 @@ static int on_listen_time(sd_event_source *source, uint64_t planned, void *userd
 
     (void)planned;
     if (result == 0) {
-        worker_start(monitoring->exporter);
+        start_exporter(monitoring);
         return 0;
     }
     if (is_first)
         log_warn("no metrics and no health over HTTP: cannot listen, trying again",
                  LOG_TEXT("variable", "ANCHORD_METRICS_ADDR"), LOG_NUMBER("port", address->port), LOG_ERROR(result));
-    (void)sd_event_source_set_time_relative(
-        source, restart_policy_next_delay(&monitoring->listen_policy, clock_monotonic_microseconds()));
-    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT); /* a timer of our own: neither call can fail */
+    timer_set(source, restart_policy_next_delay(&monitoring->listen_policy, clock_monotonic_microseconds()));
     return 0;
 }
 
@@ -122,12 +128,14 @@ static int prepare(struct monitoring *monitoring, sd_event *event)
 
     if (result == 0)
         result = worker_new(event, &monitoring->definition, &callbacks, &monitoring->exporter);
+    if (result == 0)
+        result =
+            timer_new(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_listen_time, monitoring, &monitoring->listen_timer);
     if (result < 0)
         return result;
     restart_policy_started(&monitoring->listen_policy, clock_monotonic_microseconds());
-    result = sd_event_add_time_relative(event, &monitoring->listen_timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY,
-                                        on_listen_time, monitoring);
-    return result < 0 ? result : 0;
+    timer_set(monitoring->listen_timer, 0);
+    return 0;
 }
 
 struct monitoring *monitoring_new(sd_event *event, const struct configuration *configuration, uint32_t required)
@@ -158,6 +166,14 @@ struct monitoring *monitoring_new(sd_event *event, const struct configuration *c
     }
     metrics_set_readiness(required, 0);
     return TAKE_POINTER(monitoring);
+}
+
+void monitoring_start(struct monitoring *monitoring)
+{
+    if (!monitoring || monitoring->may_start)
+        return;
+    monitoring->may_start = true;
+    start_exporter(monitoring);
 }
 
 void monitoring_show(struct monitoring *monitoring, struct control_worker *control)

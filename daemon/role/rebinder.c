@@ -182,6 +182,7 @@ int rebinder_run(const struct configuration *configuration, const struct gate_so
     if (result < 0)
         return role_cannot_prepare(&step, result);
     rebinder.monitoring = monitoring_new(rebinder.event, configuration, rebinder.readiness.required);
+    monitoring_start(rebinder.monitoring);
     prepare_control(&rebinder);
     worker_start(gate_worker_is_used(configuration) ? rebinder.gate : rebinder.keeper);
     return role_run(rebinder.event);

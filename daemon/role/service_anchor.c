@@ -242,6 +242,7 @@ int service_anchor_run(const struct configuration *configuration)
     if (result == 0) {
         step = (struct role_step){"lock the namespace", "anchord_lock"};
         anchor.monitoring = monitoring_new(anchor.event, configuration, anchor.readiness.required);
+        monitoring_start(anchor.monitoring);
         prepare_control(&anchor);
         result = namespace_lock_new(anchor.event, &callbacks, &anchor.lock);
     }
