@@ -146,17 +146,17 @@ static void on_started(enum identity_worker which, void *userdata)
     }
 }
 
-static void on_message(struct worker *worker, const struct message_header *message, void *userdata)
+static void on_netadmin_message(struct worker *netadmin, const struct message_header *message, void *userdata)
 {
     struct attach *attach = userdata;
 
-    switch (message->type) { /* who may send which, the protocol's gate has seen to */
+    switch (message->type) {
     case MESSAGE_PROJECT_ADDRESSES:
         attach->project_addresses = *(const struct message_project_addresses *)message;
         meeting_client_send(attach->meeting, message, -1);
         break;
     default:
-        worker_refuse(worker, message);
+        worker_refuse(netadmin, message);
         break;
     }
 }
@@ -324,7 +324,7 @@ int attach_run(struct configuration *configuration, const struct identity_openin
         .write_netadmin = write_netadmin,
         .configure_own = configure_way,
         .on_started = on_started,
-        .on_message = on_message,
+        .on_netadmin_message = on_netadmin_message,
         .on_lease_answer = on_lease_answer,
         .userdata = &attach,
     };

@@ -60,12 +60,6 @@ static void on_started(struct worker *worker, void *userdata)
     send_supervision(control);
 }
 
-static void on_control_message(struct worker *worker, const struct message_header *message, void *userdata)
-{
-    (void)userdata;
-    worker_refuse(worker, message); /* only PONG is of it, which worker.c has taken */
-}
-
 static void on_ended(struct worker *worker, enum worker_end end, void *userdata)
 {
     struct control_worker *control = userdata;
@@ -139,7 +133,7 @@ struct control_worker *control_worker_free(struct control_worker *control)
 
 static int make(sd_event *event, struct control_worker *control)
 {
-    const struct worker_callbacks callbacks = {on_started, on_control_message, on_ended, control};
+    const struct worker_callbacks callbacks = {on_started, NULL, on_ended, control};
     int result = control_socket_listen(&control->listener);
 
     if (result < 0) {

@@ -318,14 +318,49 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
     }
 }
 
-static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
+static void take_readiness(struct identity *identity, enum identity_worker which,
+                           const struct message_readiness *message)
+{
+    identity->conditions[which] = message->conditions;
+    update_readiness(identity);
+}
+
+static void on_watcher_message(struct worker *watcher, const struct message_header *message, void *userdata)
 {
     struct identity *identity = userdata;
 
-    switch (message->type) { /* who may send which, the protocol's gate has seen to */
+    switch (message->type) {
     case MESSAGE_READINESS:
-        identity->conditions[index_of(identity, worker)] = ((const struct message_readiness *)message)->conditions;
-        update_readiness(identity);
+        take_readiness(identity, IDENTITY_WATCHER, (const struct message_readiness *)message);
+        break;
+    default:
+        if (identity->role->on_watcher_message)
+            identity->role->on_watcher_message(watcher, message, identity->role->userdata);
+        else
+            worker_refuse(watcher, message);
+        break;
+    }
+}
+
+static void on_own_message(struct worker *own, const struct message_header *message, void *userdata)
+{
+    switch (message->type) {
+    case MESSAGE_READINESS:
+        take_readiness(userdata, IDENTITY_OWN, (const struct message_readiness *)message);
+        break;
+    default:
+        worker_refuse(own, message);
+        break;
+    }
+}
+
+static void on_netadmin_message(struct worker *netadmin, const struct message_header *message, void *userdata)
+{
+    struct identity *identity = userdata;
+
+    switch (message->type) {
+    case MESSAGE_READINESS:
+        take_readiness(identity, IDENTITY_NETADMIN, (const struct message_readiness *)message);
         break;
     case MESSAGE_EXTERNAL_LINK:
         dhcp_take_link(identity->dhcp, (const struct message_external_link *)message);
@@ -338,7 +373,10 @@ static void on_worker_message(struct worker *worker, const struct message_header
             identity->role->on_lease_answer((const struct message_lease_applied *)message, identity->role->userdata);
         break;
     default:
-        identity->role->on_message(worker, message, identity->role->userdata);
+        if (identity->role->on_netadmin_message)
+            identity->role->on_netadmin_message(netadmin, message, identity->role->userdata);
+        else
+            worker_refuse(netadmin, message);
         break;
     }
 }
@@ -403,7 +441,13 @@ bool identity_is_stopping(const struct identity *identity)
 
 static int make_workers(struct identity *identity, struct role_step *step)
 {
-    const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, identity};
+    const struct worker_callbacks callbacks[IDENTITY_WORKER_MAX_] = {
+        [IDENTITY_WATCHER] = {on_worker_started, on_watcher_message, on_worker_ended, identity},
+        [IDENTITY_NETADMIN] = {on_worker_started, on_netadmin_message, on_worker_ended, identity},
+        [IDENTITY_ANNOUNCER] = {on_worker_started, NULL, on_worker_ended, identity},
+        [IDENTITY_GATE] = {on_worker_started, NULL, on_worker_ended, identity},
+        [IDENTITY_OWN] = {on_worker_started, on_own_message, on_worker_ended, identity},
+    };
 
     identity->definitions[IDENTITY_WATCHER] = (struct worker_definition){
         .name = "watcher",
@@ -424,8 +468,8 @@ static int make_workers(struct identity *identity, struct role_step *step)
     };
     identity->definitions[IDENTITY_GATE] = gate_worker_definition(identity->configuration);
     identity->definitions[IDENTITY_OWN] = identity->role->own;
-    return role_make_workers(identity->event, identity->definitions, IDENTITY_WORKER_MAX_, &callbacks,
-                             identity->workers, step);
+    return role_make_workers(identity->event, identity->definitions, IDENTITY_WORKER_MAX_, callbacks, identity->workers,
+                             step);
 }
 
 /* Without it the project answers as well; what is wrong has been said. */

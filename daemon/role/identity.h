@@ -42,8 +42,9 @@ struct identity_role {
     void (*configure_own)(struct worker *own, void *userdata);
     /* The worker has its configuration, and is joined to the others. */
     void (*on_started)(enum identity_worker which, void *userdata);
-    /* One that means nothing to every identity. What the role does not know either, it refuses. */
-    void (*on_message)(struct worker *worker, const struct message_header *message, void *userdata);
+    /* One that means nothing to every identity. What the role does not know either, it refuses; NULL: all of them. */
+    void (*on_watcher_message)(struct worker *watcher, const struct message_header *message, void *userdata);
+    void (*on_netadmin_message)(struct worker *netadmin, const struct message_header *message, void *userdata);
     /* Each of them or NULL, as write_netadmin: after the DHCP clients have heard of it. */
     void (*on_link)(const struct message_external_link *link, void *userdata);
     void (*on_lease_answer)(const struct message_lease_applied *answer, void *userdata);

@@ -50,12 +50,6 @@ static void on_exporter_started(struct worker *exporter, void *userdata)
     control_worker_on_started(monitoring->control, exporter);
 }
 
-static void on_exporter_message(struct worker *exporter, const struct message_header *message, void *userdata)
-{
-    (void)userdata;
-    worker_refuse(exporter, message); /* only PONG is of it, which worker.c has taken */
-}
-
 static void on_exporter_ended(struct worker *exporter, enum worker_end end, void *userdata)
 {
     const struct monitoring *monitoring = userdata;
@@ -123,7 +117,7 @@ static int open_pages(void)
 
 static int prepare(struct monitoring *monitoring, sd_event *event)
 {
-    const struct worker_callbacks callbacks = {on_exporter_started, on_exporter_message, on_exporter_ended, monitoring};
+    const struct worker_callbacks callbacks = {on_exporter_started, NULL, on_exporter_ended, monitoring};
     int result = open_pages();
 
     if (result == 0)

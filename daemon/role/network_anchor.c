@@ -108,11 +108,11 @@ static void take_topology(struct network_anchor *anchor, const struct message_to
         worker_send(netadmin, &anchor->topology.header, -1);
 }
 
-static void on_message(struct worker *worker, const struct message_header *message, void *userdata)
+static void on_watcher_message(struct worker *watcher, const struct message_header *message, void *userdata)
 {
     struct network_anchor *anchor = userdata;
 
-    switch (message->type) { /* who may send which, the protocol's gate has seen to */
+    switch (message->type) {
     case MESSAGE_TOPOLOGY:
         take_topology(anchor, (const struct message_topology *)message);
         break;
@@ -120,7 +120,7 @@ static void on_message(struct worker *worker, const struct message_header *messa
         identity_want_own(anchor->identity);
         break;
     default:
-        worker_refuse(worker, message);
+        worker_refuse(watcher, message);
         break;
     }
 }
@@ -165,7 +165,7 @@ int network_anchor_run(const struct configuration *configuration, const struct i
         .write_watcher = write_watcher,
         .configure_own = configure_keeper,
         .on_started = on_started,
-        .on_message = on_message,
+        .on_watcher_message = on_watcher_message,
         .on_link = on_link,
         .userdata = &anchor,
     };

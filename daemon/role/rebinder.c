@@ -99,12 +99,6 @@ static void on_gate_started(struct worker *gate, void *userdata)
     control_worker_on_started(rebinder->readiness.control, gate);
 }
 
-static void on_gate_message(struct worker *gate, const struct message_header *message, void *userdata)
-{
-    (void)userdata;
-    worker_refuse(gate, message); /* only PONG is of it, which worker.c has taken */
-}
-
 /* In a stop it goes when everything is freed: the keeper may ask until its own end. */
 static void on_gate_ended(struct worker *gate, enum worker_end end, void *userdata)
 {
@@ -131,7 +125,7 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 
 static int make_workers(struct rebinder *rebinder, struct role_step *step)
 {
-    const struct worker_callbacks of_gate = {on_gate_started, on_gate_message, on_gate_ended, rebinder};
+    const struct worker_callbacks of_gate = {on_gate_started, NULL, on_gate_ended, rebinder};
     const struct worker_callbacks of_keeper = {on_keeper_started, on_keeper_message, on_keeper_ended, rebinder};
     int result;
 

@@ -64,7 +64,7 @@ int role_make_workers(sd_event *event, const struct worker_definition *definitio
 
     for (size_t i = 0; i < count && result == 0; i++) {
         *step = (struct role_step){"prepare a worker", definitions[i].name};
-        result = worker_new(event, &definitions[i], callbacks, &workers[i]);
+        result = worker_new(event, &definitions[i], &callbacks[i], &workers[i]);
     }
     return result;
 }

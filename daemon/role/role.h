@@ -28,7 +28,7 @@ struct role_step {
 int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret,
                         struct role_step *step) __attribute__((warn_unused_result));
 
-/* Makes each worker of its definition. Returns and tells as role_event_loop_new(). */
+/* Makes each worker of its definition and its callbacks. Returns and tells as role_event_loop_new(). */
 int role_make_workers(sd_event *event, const struct worker_definition *definitions, size_t count,
                       const struct worker_callbacks *callbacks, struct worker **workers, struct role_step *step)
     __attribute__((warn_unused_result));

@@ -75,14 +75,14 @@ static void take_readiness(struct service_anchor *anchor, uint32_t conditions)
     readiness_update(&anchor->readiness, conditions);
 }
 
-static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
+static void on_way_message(struct worker *way, const struct message_header *message, void *userdata)
 {
     switch (message->type) {
     case MESSAGE_READINESS:
         take_readiness(userdata, ((const struct message_readiness *)message)->conditions);
         break;
     default:
-        worker_refuse(worker, message);
+        worker_refuse(way, message);
         break;
     }
 }
@@ -182,7 +182,10 @@ static void on_standby(void *userdata)
 
 static int make_workers(struct service_anchor *anchor, struct role_step *step)
 {
-    const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, anchor};
+    const struct worker_callbacks callbacks[WORKER_COUNT] = {
+        [WAY] = {on_worker_started, on_way_message, on_worker_ended, anchor},
+        [RESOLVER] = {on_worker_started, NULL, on_worker_ended, anchor},
+    };
 
     anchor->definitions[WAY] = way_worker_definition();
     anchor->definitions[RESOLVER] = (struct worker_definition){
@@ -192,7 +195,7 @@ static int make_workers(struct service_anchor *anchor, struct role_step *step)
         .writer = METRICS_WRITER_RESOLVER,
         .receives = DIRECTION_RESOLVER_TO_SUPERVISOR,
     };
-    return role_make_workers(anchor->event, anchor->definitions, WORKER_COUNT, &callbacks, anchor->workers, step);
+    return role_make_workers(anchor->event, anchor->definitions, WORKER_COUNT, callbacks, anchor->workers, step);
 }
 
 static void release(struct service_anchor *anchor)

@@ -100,7 +100,10 @@ static void on_channel_message(struct channel *channel, const struct message_hea
         worker->pong_generation = message->generation;
         break;
     default:
-        worker->callbacks.on_message(worker, message, worker->callbacks.userdata);
+        if (worker->callbacks.on_message)
+            worker->callbacks.on_message(worker, message, worker->callbacks.userdata);
+        else
+            worker_refuse(worker, message);
         break;
     }
 }

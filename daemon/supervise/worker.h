@@ -35,6 +35,7 @@ enum worker_end {
 struct worker_callbacks {
     /* The process runs and its channel stands; first messages are sent here. */
     void (*on_started)(struct worker *worker, void *userdata);
+    /* NULL: it has nothing to say but PONG, which is taken already; anything else is refused. */
     void (*on_message)(struct worker *worker, const struct message_header *message, void *userdata);
     /* It is dead and reaped. The owner calls worker_restart() or leaves it at that. */
     void (*on_ended)(struct worker *worker, enum worker_end end, void *userdata);

@@ -53,7 +53,7 @@ static int gate_refuse(const struct message_header *message)
 }
 
 /* Returns 0, a negative errno that ends us, or 1 for an orderly end. */
-static int take_message(const struct message_header *message, int descriptor)
+static int gate_on_supervisor_message(const struct message_header *message, int descriptor)
 {
     CLEANUP_FD int owned = descriptor;
 
@@ -86,14 +86,14 @@ static int on_supervisor_ready(void)
         return 1; /* the supervisor has gone, and we with it */
     if (result > 0) {
         reason = "cannot follow it";
-        result = take_message(message, descriptor);
+        result = gate_on_supervisor_message(message, descriptor);
     }
     if (result < 0)
         log_error("connection to the supervisor ended", LOG_TEXT("reason", reason), LOG_ERROR(result));
     return result;
 }
 
-/* One turn. Returns as take_message(). */
+/* One turn. Returns as gate_on_supervisor_message(). */
 static int serve(void)
 {
     struct pollfd polled[1 + RELAY_POLLED] = {{.fd = SUPERVISOR_DESCRIPTOR, .events = POLLIN}};
