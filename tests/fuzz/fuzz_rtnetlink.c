@@ -33,10 +33,10 @@ static void check_link(const struct network_link *link)
 }
 
 /* Also what is done with a link after it was read: its texts and numbers travel into requests. */
-static void read_links(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+static void read_links(struct rtnetlink *rtnetlink)
 {
     struct link_table table = {0};
-    int result = link_table_read(rtnetlink, request, &table);
+    int result = link_table_read(rtnetlink, &table);
 
     if (table.count > LINKS_MAX || (result < 0 && (table.links || table.count)))
         abort();
@@ -46,19 +46,18 @@ static void read_links(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
 
         check_link(&table.links[i]);
         (void)link_table_find_mac(&table, &up.mac);
-        if (device_settings_apply(rtnetlink, request, up.index, up.name, DEVICE_SIDE_EXTERNAL, &up.settings) > 1 ||
-            link_local_settle(rtnetlink, request, &up) > (int)LINK_ADDRESSES_MAX)
+        if (device_settings_apply(rtnetlink, up.index, up.name, DEVICE_SIDE_EXTERNAL, &up.settings) > 1 ||
+            link_local_settle(rtnetlink, &up) > (int)LINK_ADDRESSES_MAX)
             abort();
         address_keeper_note(&kept, &table.links[i]);
         up.is_up = 1;
-        if (kept.count > LINK_ADDRESSES_MAX ||
-            address_keeper_restore(rtnetlink, request, &kept, &up) > (int)LINK_ADDRESSES_MAX)
+        if (kept.count > LINK_ADDRESSES_MAX || address_keeper_restore(rtnetlink, &kept, &up) > (int)LINK_ADDRESSES_MAX)
             abort();
     }
     link_table_clear(&table);
 }
 
-static void apply_routes(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t table)
+static void apply_routes(struct rtnetlink *rtnetlink, uint8_t family, uint32_t table)
 {
     const struct network_link external = {.index = 3, .name = "eth0", .is_up = 1};
     struct gateway_choice choice = {.count = 1};
@@ -67,15 +66,15 @@ static void apply_routes(struct rtnetlink *rtnetlink, struct rtnetlink_request *
 
     choice.gateways[0].address = (struct ip_address){.family = family, .bytes = {192, 0, 2, 1}};
     route_plan_list(&wish, &wanted);
-    if (route_requests_bring_to(rtnetlink, request, &wanted) > REQUESTS_MAX || fake_kernel_requests() > REQUESTS_MAX ||
-        route_requests_remove_ours(rtnetlink, request, family, table) > 0)
+    if (route_requests_bring_to(rtnetlink, &wanted) > REQUESTS_MAX || fake_kernel_requests() > REQUESTS_MAX ||
+        route_requests_remove_ours(rtnetlink, family, table) > 0)
         abort();
 }
 
-static void read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+static void read_routers(struct rtnetlink *rtnetlink)
 {
     struct gateway routers[ROUTERS_MAX];
-    int count = route_table_read_routers(rtnetlink, request, 3, routers, ROUTERS_MAX);
+    int count = route_table_read_routers(rtnetlink, 3, routers, ROUTERS_MAX);
 
     if (count > (int)ROUTERS_MAX)
         abort();
@@ -85,11 +84,11 @@ static void read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_request *
     }
 }
 
-static void apply_rules(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+static void apply_rules(struct rtnetlink *rtnetlink)
 {
-    if (routing_rules_exist(rtnetlink, request, IP_FAMILY_4) > 1 ||
-        routing_rules_apply(rtnetlink, request, IP_FAMILY_6, true) > REQUESTS_MAX ||
-        routing_rules_remove(rtnetlink, request, IP_FAMILY_4) > 0 || fake_kernel_requests() > REQUESTS_MAX)
+    if (routing_rules_exist(rtnetlink, IP_FAMILY_4) > 1 ||
+        routing_rules_apply(rtnetlink, IP_FAMILY_6, true) > REQUESTS_MAX ||
+        routing_rules_remove(rtnetlink, IP_FAMILY_4) > 0 || fake_kernel_requests() > REQUESTS_MAX)
         abort();
 }
 
@@ -118,7 +117,6 @@ static void drain_monitor(void)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     CLEANUP(rtnetlink_freep) struct rtnetlink *rtnetlink = NULL;
-    struct rtnetlink_request request;
 
     if (length < 1)
         return 0;
@@ -127,19 +125,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         abort();
     switch (bytes[0] % 6) {
     case 0:
-        read_links(rtnetlink, &request);
+        read_links(rtnetlink);
         break;
     case 1:
-        apply_routes(rtnetlink, &request, IP_FAMILY_4, ROUTE_TABLE_NUMBER);
+        apply_routes(rtnetlink, IP_FAMILY_4, ROUTE_TABLE_NUMBER);
         break;
     case 2:
-        apply_routes(rtnetlink, &request, IP_FAMILY_6, RT_TABLE_MAIN);
+        apply_routes(rtnetlink, IP_FAMILY_6, RT_TABLE_MAIN);
         break;
     case 3:
-        read_routers(rtnetlink, &request);
+        read_routers(rtnetlink);
         break;
     case 4:
-        apply_rules(rtnetlink, &request);
+        apply_rules(rtnetlink);
         break;
     default:
         drain_monitor();

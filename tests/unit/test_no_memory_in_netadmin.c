@@ -79,14 +79,13 @@ static int read_links(void *context)
 {
     const struct recorded *recorded = context;
     CLEANUP(rtnetlink_freep) struct rtnetlink *rtnetlink = NULL;
-    struct rtnetlink_request request;
     struct link_table links = {0};
     int result;
 
     fake_kernel_start(recorded->bytes, recorded->length);
     result = rtnetlink_new(&rtnetlink);
     if (result == 0)
-        result = link_table_read(rtnetlink, &request, &links);
+        result = link_table_read(rtnetlink, &links);
     assert_true(result < 0 ? !links.links && links.count == 0 : links.count == 3);
     link_table_clear(&links);
     return result;

@@ -70,9 +70,10 @@ static const struct seen_link *find_outer(const struct identity_links *links, co
 
 /* --- changing -------------------------------------------------------------------------------------------- */
 
-static int execute(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+static int execute(struct rtnetlink *rtnetlink)
 {
-    int result = rtnetlink_execute(rtnetlink, request);
+    const struct rtnetlink_request *request = rtnetlink_request(rtnetlink);
+    int result = rtnetlink_execute(rtnetlink);
 
     if (result < 0)
         log_error("the kernel refused a change of a link", LOG_TEXT("operation", request->operation),
@@ -82,20 +83,16 @@ static int execute(struct rtnetlink *rtnetlink, struct rtnetlink_request *reques
 
 static int delete_link(struct rtnetlink *rtnetlink, const struct seen_link *link)
 {
-    struct rtnetlink_request request;
-
-    link_requests_delete(&request, link);
-    return execute(rtnetlink, &request);
+    link_requests_delete(rtnetlink, link);
+    return execute(rtnetlink);
 }
 
 static int set_mtu(struct rtnetlink *rtnetlink, const struct seen_link *link, uint32_t mtu)
 {
-    struct rtnetlink_request request;
-
     if (link->mtu == mtu)
         return 0;
-    link_requests_set_mtu(&request, link, mtu);
-    return execute(rtnetlink, &request);
+    link_requests_set_mtu(rtnetlink, link, mtu);
+    return execute(rtnetlink);
 }
 
 /* --- the macvlan ----------------------------------------------------------------------------------------- */
@@ -114,7 +111,6 @@ static int apply_external(struct identity_links *links, const char **ret_reason)
     const struct message_configure_links *configuration = &links->configuration;
     const struct seen_link *parent = link_snapshot_find(&links->seen_host, configuration->parent);
     const struct seen_link *external = link_snapshot_find(&links->seen_identity, EXTERNAL_NAME);
-    struct rtnetlink_request request;
     int result = judge_parent(parent, ret_reason);
 
     if (result < 0)
@@ -126,8 +122,8 @@ static int apply_external(struct identity_links *links, const char **ret_reason)
         result = delete_link(links->identity, external);
     if (result < 0)
         return result;
-    link_requests_add_external(&request, parent, links->namespace, &configuration->external_mac);
-    return execute(links->host, &request);
+    link_requests_add_external(links->host, parent, links->namespace, &configuration->external_mac);
+    return execute(links->host);
 }
 
 /* --- pairs ----------------------------------------------------------------------------------------------- */
@@ -193,7 +189,6 @@ static int make_pair(struct identity_links *links, const struct wire_bridge *wan
     uint32_t number = free_number(links);
     struct link_end outer = {.mac = link_names_outer_mac(links->configuration.tag, number)};
     struct link_end inner = {.mac = links->configuration.inner_mac};
-    struct rtnetlink_request request;
     char alias[LINK_ALIAS_SIZE];
     int result;
 
@@ -203,11 +198,11 @@ static int make_pair(struct identity_links *links, const struct wire_bridge *wan
     link_names_inner(inner.name, number);
     memcpy(name, inner.name, sizeof(inner.name));
     link_names_alias(alias, links->configuration.project, wanted);
-    link_requests_add_pair(&request, bridge, &outer, &inner, links->namespace);
-    result = execute(links->host, &request);
+    link_requests_add_pair(links->host, bridge, &outer, &inner, links->namespace);
+    result = execute(links->host);
     if (result == 0) {
-        link_requests_dress(&request, outer.name, alias);
-        result = execute(links->host, &request);
+        link_requests_dress(links->host, outer.name, alias);
+        result = execute(links->host);
     }
     /* The next pair of this turn must not take the number. */
     return result < 0 ? result : read_links(links);
@@ -217,15 +212,14 @@ static int make_pair(struct identity_links *links, const struct wire_bridge *wan
 static int follow_bridge(struct identity_links *links, const struct seen_link *outer, const struct seen_link *inner,
                          const struct seen_link *bridge)
 {
-    struct rtnetlink_request request;
     int result = set_mtu(links->identity, inner, bridge->mtu);
 
     if (result == 0)
         result = set_mtu(links->host, outer, bridge->mtu);
     if (result < 0 || (outer->master == bridge->index && outer->is_up))
         return result;
-    link_requests_enslave(&request, outer, bridge);
-    return execute(links->host, &request);
+    link_requests_enslave(links->host, outer, bridge);
+    return execute(links->host);
 }
 
 static int apply_pair(struct identity_links *links, uint32_t item, char name[INTERFACE_NAME_SIZE],

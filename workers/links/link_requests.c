@@ -71,16 +71,15 @@ static void on_link(const struct nlmsghdr *message, void *userdata)
 int link_requests_read(struct rtnetlink *rtnetlink, link_filter filter, const void *userdata,
                        struct link_snapshot *snapshot)
 {
-    struct rtnetlink_request request;
     int result = -EINTR;
 
     for (int i = 0; i < READ_ATTEMPTS && result == -EINTR; i++) {
         struct reading reading = {filter, userdata, snapshot, false};
 
         snapshot->count = 0;
-        (void)rtnetlink_request_begin(&request, "list links", RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-        mnl_attr_put_u32(rtnetlink_request_message(&request), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        result = rtnetlink_dump(rtnetlink, &request, on_link, &reading);
+        (void)rtnetlink_begin(rtnetlink, "list links", RTM_GETLINK, 0, sizeof(struct ifinfomsg));
+        mnl_attr_put_u32(rtnetlink_message(rtnetlink), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        result = rtnetlink_dump(rtnetlink, on_link, &reading);
         if (result == 0 && reading.is_full)
             result = -E2BIG;
     }
@@ -96,23 +95,23 @@ const struct seen_link *link_snapshot_find(const struct link_snapshot *snapshot,
     return NULL;
 }
 
-static struct ifinfomsg *begin(struct rtnetlink_request *request, const char *operation, uint16_t type, uint16_t flags,
+static struct ifinfomsg *begin(struct rtnetlink *rtnetlink, const char *operation, uint16_t type, uint16_t flags,
                                const char *object)
 {
-    struct ifinfomsg *header = rtnetlink_request_begin(request, operation, type, flags, sizeof(*header));
+    struct ifinfomsg *header = rtnetlink_begin(rtnetlink, operation, type, flags, sizeof(*header));
 
-    text_copy_cut(request->object, sizeof(request->object), object);
+    rtnetlink_describe(rtnetlink, "%s", object);
     return header;
 }
 
-void link_requests_add_external(struct rtnetlink_request *request, const struct seen_link *parent, int namespace,
+void link_requests_add_external(struct rtnetlink *rtnetlink, const struct seen_link *parent, int namespace,
                                 const struct mac_address *mac)
 {
-    struct nlmsghdr *message = rtnetlink_request_message(request);
+    struct nlmsghdr *message = rtnetlink_message(rtnetlink);
     struct nlattr *info;
     struct nlattr *data;
 
-    (void)begin(request, "add link", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, EXTERNAL_NAME);
+    (void)begin(rtnetlink, "add link", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, EXTERNAL_NAME);
     mnl_attr_put_strz(message, IFLA_IFNAME, EXTERNAL_NAME);
     mnl_attr_put_u32(message, IFLA_LINK, parent->index);
     mnl_attr_put(message, IFLA_ADDRESS, sizeof(*mac), mac);
@@ -125,15 +124,15 @@ void link_requests_add_external(struct rtnetlink_request *request, const struct 
     mnl_attr_nest_end(message, info);
 }
 
-void link_requests_add_pair(struct rtnetlink_request *request, const struct seen_link *bridge,
-                            const struct link_end *outer, const struct link_end *inner, int namespace)
+void link_requests_add_pair(struct rtnetlink *rtnetlink, const struct seen_link *bridge, const struct link_end *outer,
+                            const struct link_end *inner, int namespace)
 {
-    struct nlmsghdr *message = rtnetlink_request_message(request);
+    struct nlmsghdr *message = rtnetlink_message(rtnetlink);
     struct nlattr *info;
     struct nlattr *data;
     struct nlattr *peer;
 
-    (void)begin(request, "add link", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, outer->name);
+    (void)begin(rtnetlink, "add link", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, outer->name);
     mnl_attr_put_strz(message, IFLA_IFNAME, outer->name);
     mnl_attr_put(message, IFLA_ADDRESS, sizeof(outer->mac), &outer->mac);
     mnl_attr_put_u32(message, IFLA_MTU, bridge->mtu);
@@ -153,40 +152,39 @@ void link_requests_add_pair(struct rtnetlink_request *request, const struct seen
     mnl_attr_nest_end(message, info);
 }
 
-void link_requests_dress(struct rtnetlink_request *request, const char *outer, const char *alias)
+void link_requests_dress(struct rtnetlink *rtnetlink, const char *outer, const char *alias)
 {
-    struct ifinfomsg *header = begin(request, "name link", RTM_SETLINK, 0, outer);
+    struct ifinfomsg *header = begin(rtnetlink, "name link", RTM_SETLINK, 0, outer);
 
     header->ifi_flags = header->ifi_change = IFF_UP;
-    mnl_attr_put_strz(rtnetlink_request_message(request), IFLA_IFNAME, outer);
-    mnl_attr_put_strz(rtnetlink_request_message(request), IFLA_IFALIAS, alias);
+    mnl_attr_put_strz(rtnetlink_message(rtnetlink), IFLA_IFNAME, outer);
+    mnl_attr_put_strz(rtnetlink_message(rtnetlink), IFLA_IFALIAS, alias);
 }
 
-static struct ifinfomsg *begin_change(struct rtnetlink_request *request, const char *operation, uint16_t type,
+static struct ifinfomsg *begin_change(struct rtnetlink *rtnetlink, const char *operation, uint16_t type,
                                       const struct seen_link *link)
 {
-    struct ifinfomsg *header = begin(request, operation, type, 0, link->name);
+    struct ifinfomsg *header = begin(rtnetlink, operation, type, 0, link->name);
 
     header->ifi_index = (int)link->index;
     return header;
 }
 
-void link_requests_enslave(struct rtnetlink_request *request, const struct seen_link *outer,
-                           const struct seen_link *bridge)
+void link_requests_enslave(struct rtnetlink *rtnetlink, const struct seen_link *outer, const struct seen_link *bridge)
 {
-    struct ifinfomsg *header = begin_change(request, "set link", RTM_SETLINK, outer);
+    struct ifinfomsg *header = begin_change(rtnetlink, "set link", RTM_SETLINK, outer);
 
     header->ifi_flags = header->ifi_change = IFF_UP;
-    mnl_attr_put_u32(rtnetlink_request_message(request), IFLA_MASTER, bridge->index);
+    mnl_attr_put_u32(rtnetlink_message(rtnetlink), IFLA_MASTER, bridge->index);
 }
 
-void link_requests_set_mtu(struct rtnetlink_request *request, const struct seen_link *link, uint32_t mtu)
+void link_requests_set_mtu(struct rtnetlink *rtnetlink, const struct seen_link *link, uint32_t mtu)
 {
-    (void)begin_change(request, "set MTU", RTM_SETLINK, link);
-    mnl_attr_put_u32(rtnetlink_request_message(request), IFLA_MTU, mtu);
+    (void)begin_change(rtnetlink, "set MTU", RTM_SETLINK, link);
+    mnl_attr_put_u32(rtnetlink_message(rtnetlink), IFLA_MTU, mtu);
 }
 
-void link_requests_delete(struct rtnetlink_request *request, const struct seen_link *link)
+void link_requests_delete(struct rtnetlink *rtnetlink, const struct seen_link *link)
 {
-    (void)begin_change(request, "delete link", RTM_DELLINK, link);
+    (void)begin_change(rtnetlink, "delete link", RTM_DELLINK, link);
 }

@@ -38,7 +38,7 @@ int link_requests_read(struct rtnetlink *rtnetlink, link_filter filter, const vo
 const struct seen_link *link_snapshot_find(const struct link_snapshot *snapshot, const char *name);
 
 /* ip link add link PARENT name ancext address MAC netns NAMESPACE type macvlan mode bridge */
-void link_requests_add_external(struct rtnetlink_request *request, const struct seen_link *parent, int namespace,
+void link_requests_add_external(struct rtnetlink *rtnetlink, const struct seen_link *parent, int namespace,
                                 const struct mac_address *mac);
 
 /* One end of a pair. */
@@ -49,12 +49,11 @@ struct link_end {
 
 /* ip link add OUTER address MAC mtu MTU master BRIDGE type veth peer name INNER address MAC mtu MTU netns NAMESPACE
  * The MTU before the master: a bridge takes the smallest of its ports' (measured). */
-void link_requests_add_pair(struct rtnetlink_request *request, const struct seen_link *bridge,
-                            const struct link_end *outer, const struct link_end *inner, int namespace);
+void link_requests_add_pair(struct rtnetlink *rtnetlink, const struct seen_link *bridge, const struct link_end *outer,
+                            const struct link_end *inner, int namespace);
 
 /* ip link set dev OUTER alias ALIAS; and up, with its master */
-void link_requests_dress(struct rtnetlink_request *request, const char *outer, const char *alias);
-void link_requests_enslave(struct rtnetlink_request *request, const struct seen_link *outer,
-                           const struct seen_link *bridge);
-void link_requests_set_mtu(struct rtnetlink_request *request, const struct seen_link *link, uint32_t mtu);
-void link_requests_delete(struct rtnetlink_request *request, const struct seen_link *link);
+void link_requests_dress(struct rtnetlink *rtnetlink, const char *outer, const char *alias);
+void link_requests_enslave(struct rtnetlink *rtnetlink, const struct seen_link *outer, const struct seen_link *bridge);
+void link_requests_set_mtu(struct rtnetlink *rtnetlink, const struct seen_link *link, uint32_t mtu);
+void link_requests_delete(struct rtnetlink *rtnetlink, const struct seen_link *link);

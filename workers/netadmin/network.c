@@ -36,10 +36,9 @@
 static int read_links(struct network_ground *ground, bool *ret_differs)
 {
     struct link_table fresh = {0};
-    struct rtnetlink_request request;
-    int result = link_table_read(ground->rtnetlink, &request, &fresh);
+    int result = link_table_read(ground->rtnetlink, &fresh);
 
-    if (network_ground_report(ground, NETWORK_STEP_LINKS, &request, result) < 0)
+    if (network_ground_report(ground, NETWORK_STEP_LINKS, result) < 0)
         return result;
     *ret_differs = !link_table_equal(&ground->links, &fresh);
     link_table_clear(&ground->links);
@@ -423,7 +422,6 @@ int network_send_links(const struct network *network, struct channel *watcher, u
 int network_tear_down(struct network *network)
 {
     const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
-    struct rtnetlink_request request;
     int first = 0;
     int leases;
 
@@ -434,9 +432,8 @@ int network_tear_down(struct network *network)
     (void)sd_event_source_set_enabled(network->addresses.timer, SD_EVENT_OFF);
     announcer_peer_close(&network->announcer);
     if (shared && network->claims_gateway)
-        first =
-            claimed_addresses_remove(network->ground.rtnetlink, &request, shared, &network->witness.shared_believed);
-    (void)network_ground_report(&network->ground, NETWORK_STEP_CLAIM, &request, first);
+        first = claimed_addresses_remove(network->ground.rtnetlink, shared, &network->witness.shared_believed);
+    (void)network_ground_report(&network->ground, NETWORK_STEP_CLAIM, first);
     leases = external_addresses_remove_leases(&network->addresses);
     keep_first(&first, leases);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {

@@ -16,67 +16,62 @@
 static int apply_settings(struct network_ground *ground, enum device_side side, enum network_step step)
 {
     const struct network_link *link = network_ground_find(ground, side);
-    struct rtnetlink_request request;
     int result;
 
     if (!link)
         return 0;
-    result = device_settings_apply(ground->rtnetlink, &request, link->index, link->name, side, &link->settings);
+    result = device_settings_apply(ground->rtnetlink, link->index, link->name, side, &link->settings);
     if (result > 0)
         log_info("device settings changed", LOG_TEXT("interface", link->name),
                  LOG_BOOLEAN("forwarding_was_off", link->settings.forwarding == 0));
-    return network_ground_report(ground, step, &request, result);
+    return network_ground_report(ground, step, result);
 }
 
 static int restore_addresses(struct network_ground *ground, struct kept_addresses *kept, enum device_side side,
                              enum network_step step)
 {
     const struct network_link *link = network_ground_find(ground, side);
-    struct rtnetlink_request request;
     int result;
 
     if (!link)
         return 0;
-    result = address_keeper_restore(ground->rtnetlink, &request, kept, link);
+    result = address_keeper_restore(ground->rtnetlink, kept, link);
     if (result > 0)
         log_info("IPv6 addresses restored, which were lost with the link down", LOG_TEXT("interface", link->name),
                  LOG_NUMBER("addresses", result));
-    return network_ground_report(ground, step, &request, result);
+    return network_ground_report(ground, step, result);
 }
 
 static int settle_link_local(struct network_ground *ground)
 {
     const struct network_link *shared = network_ground_find(ground, DEVICE_SIDE_SHARED);
-    struct rtnetlink_request request;
     int result;
 
     if (!shared || !shared->is_up)
         return 0;
-    result = link_local_settle(ground->rtnetlink, &request, shared);
-    return network_ground_report(ground, NETWORK_STEP_LINK_LOCAL, &request, result);
+    result = link_local_settle(ground->rtnetlink, shared);
+    return network_ground_report(ground, NETWORK_STEP_LINK_LOCAL, result);
 }
 
 static int apply_claim(struct network *network)
 {
     const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
-    struct rtnetlink_request request;
     int result;
 
     if (!shared || !network->claims_gateway)
         return 0;
-    result = claimed_addresses_apply(network->ground.rtnetlink, &request, shared, &network->witness.shared_believed,
+    result = claimed_addresses_apply(network->ground.rtnetlink, shared, &network->witness.shared_believed,
                                      announcer_peer_may_claim, &network->announcer);
     if (result > 0)
         log_info("gateway addresses claimed", LOG_TEXT("interface", shared->name), LOG_NUMBER("addresses", result));
-    return network_ground_report(&network->ground, NETWORK_STEP_CLAIM, &request, result);
+    return network_ground_report(&network->ground, NETWORK_STEP_CLAIM, result);
 }
 
 /* The kernel brings them back with each advertisement: the log hears of powers of two only. */
 static int remove_trespassers(struct network_ground *ground, const struct network_link *external,
                               const struct wire_network *shared, uint64_t *ever)
 {
-    struct rtnetlink_request request;
-    int count = route_table_remove_trespassers(ground->rtnetlink, &request, external->index, shared);
+    int count = route_table_remove_trespassers(ground->rtnetlink, external->index, shared);
 
     for (int i = 0; i < count; i++) {
         (*ever)++;
@@ -85,7 +80,7 @@ static int remove_trespassers(struct network_ground *ground, const struct networ
                      LOG_TEXT("interface", external->name), LOG_TEXT("network", ground->topology.shared.name),
                      LOG_NUMBER("removed", *ever));
     }
-    return network_ground_report(ground, NETWORK_STEP_TRESPASSERS, &request, count);
+    return network_ground_report(ground, NETWORK_STEP_TRESPASSERS, count);
 }
 
 static int choose_gateway(struct network *network, const struct family_state *family,
@@ -101,13 +96,11 @@ static int choose_gateway(struct network *network, const struct family_state *fa
         .lease = external_addresses_in_force(&network->addresses, family->family),
         .prefers_advertised = network->ground.address_mode != ADDRESS_MODE_BOOTSTRAP,
     };
-    struct rtnetlink_request request;
 
     if (family->family == IP_FAMILY_6) {
-        int count =
-            route_table_read_routers(network->ground.rtnetlink, &request, external->index, routers, ROUTERS_READ_MAX);
+        int count = route_table_read_routers(network->ground.rtnetlink, external->index, routers, ROUTERS_READ_MAX);
 
-        if (network_ground_report(&network->ground, NETWORK_STEP_ROUTERS, &request, count) < 0)
+        if (network_ground_report(&network->ground, NETWORK_STEP_ROUTERS, count) < 0)
             return count;
         inputs.router_count = (size_t)count;
         (void)router_watch_look(&network->routers, external, routers, inputs.router_count); /* reported */
@@ -119,15 +112,14 @@ static int choose_gateway(struct network *network, const struct family_state *fa
 /* Once, and before anything is changed. Without policy routing there is no table to remember in. */
 static int recall(struct network_ground *ground, const struct family_state *family, struct own_witness *own)
 {
-    struct rtnetlink_request request;
     int result;
 
     if (own->has_recalled || family->own.table == RT_TABLE_MAIN)
         return 0;
-    result = route_table_read_remembered(ground->rtnetlink, &request, family->family, &own->address);
+    result = route_table_read_remembered(ground->rtnetlink, family->family, &own->address);
     if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP)
         return 0;
-    if (network_ground_report(ground, NETWORK_STEP_WITNESS, &request, result) < 0)
+    if (network_ground_report(ground, NETWORK_STEP_WITNESS, result) < 0)
         return result;
     own->has_recalled = true;
     return 0;

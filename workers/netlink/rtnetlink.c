@@ -6,6 +6,8 @@
 #include "workers/netlink/netlink_message.h"
 
 #include <linux/rtnetlink.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -28,6 +30,8 @@
 struct rtnetlink {
     struct mnl_socket *socket;
     uint32_t sequence;
+    struct rtnetlink_request request;
+    _Alignas(8) uint8_t message[RTNETLINK_REQUEST_SIZE];
     _Alignas(8) uint8_t received[RECEIVE_SIZE];
 };
 
@@ -61,8 +65,7 @@ static int set_answer_options(struct mnl_socket *socket)
     return 0;
 }
 
-/* Takes the socket over, also when it fails. */
-static int begin_requests(struct mnl_socket *opened, struct rtnetlink **ret)
+int rtnetlink_adopt(struct mnl_socket *opened, struct rtnetlink **ret)
 {
     CLEANUP(rtnetlink_socket_closep) struct mnl_socket *socket = opened;
     struct rtnetlink *rtnetlink;
@@ -85,63 +88,52 @@ int rtnetlink_new(struct rtnetlink **ret)
 {
     struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 
-    return socket ? begin_requests(socket, ret) : -errno;
+    return socket ? rtnetlink_adopt(socket, ret) : -errno;
 }
 
-/* Refuses what is no rtnetlink socket. */
-static int take_socket(int descriptor, struct mnl_socket **ret)
+struct nlmsghdr *rtnetlink_message(struct rtnetlink *rtnetlink)
 {
-    CLEANUP_FD int owned = descriptor;
-    int domain = 0, protocol = 0;
-    socklen_t length = sizeof(domain);
-
-    if (getsockopt(owned, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 ||
-        getsockopt(owned, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) < 0)
-        return -errno;
-    if (domain != AF_NETLINK || protocol != NETLINK_ROUTE)
-        return -EPROTOTYPE;
-    *ret = mnl_socket_fdopen(owned);
-    if (!*ret)
-        return -errno;
-    (void)TAKE_FD(owned);
-    return 0;
+    return (struct nlmsghdr *)rtnetlink->message;
 }
 
-int rtnetlink_take(int descriptor, struct rtnetlink **ret)
+struct rtnetlink_request *rtnetlink_request(struct rtnetlink *rtnetlink)
 {
-    struct mnl_socket *socket = NULL;
-    int result = take_socket(descriptor, &socket);
-
-    return socket ? begin_requests(socket, ret) : result;
+    return &rtnetlink->request;
 }
 
-struct nlmsghdr *rtnetlink_request_message(struct rtnetlink_request *request)
+struct mnl_socket *rtnetlink_socket(const struct rtnetlink *rtnetlink)
 {
-    return (struct nlmsghdr *)request->bytes;
+    return rtnetlink->socket;
 }
 
-void *rtnetlink_request_begin(struct rtnetlink_request *request, const char *operation, uint16_t type, uint16_t flags,
-                              size_t header_size)
+uint32_t rtnetlink_reserve(struct rtnetlink *rtnetlink, uint32_t count)
+{
+    uint32_t first = rtnetlink->sequence + 1;
+
+    rtnetlink->sequence += count;
+    return first;
+}
+
+void *rtnetlink_begin(struct rtnetlink *rtnetlink, const char *operation, uint16_t type, uint16_t flags,
+                      size_t header_size)
 {
     struct nlmsghdr *message;
 
-    memset(request, 0, sizeof(*request));
-    request->operation = operation;
-    message = mnl_nlmsg_put_header(request->bytes);
+    memset(rtnetlink->message, 0, sizeof(rtnetlink->message));
+    rtnetlink->request = (struct rtnetlink_request){.operation = operation};
+    message = mnl_nlmsg_put_header(rtnetlink->message);
     message->nlmsg_type = type;
     message->nlmsg_flags = NLM_F_REQUEST | flags;
     return mnl_nlmsg_put_extra_header(message, header_size);
 }
 
-static int send_request(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+void rtnetlink_describe(struct rtnetlink *rtnetlink, const char *format, ...)
 {
-    struct nlmsghdr *message = rtnetlink_request_message(request);
+    va_list arguments;
 
-    request->kernel_text[0] = '\0';
-    message->nlmsg_seq = ++rtnetlink->sequence;
-    if (mnl_socket_sendto(rtnetlink->socket, message, message->nlmsg_len) < 0)
-        return -errno;
-    return 0;
+    va_start(arguments, format);
+    (void)vsnprintf(rtnetlink->request.object, sizeof(rtnetlink->request.object), format, arguments);
+    va_end(arguments);
 }
 
 int rtnetlink_receive(struct mnl_socket *socket, void *buffer, size_t size)
@@ -159,11 +151,6 @@ int rtnetlink_receive(struct mnl_socket *socket, void *buffer, size_t size)
         if (from.nl_pid == 0)
             return (size_t)length > size ? -ENOSPC : (int)length;
     }
-}
-
-static int receive(struct rtnetlink *rtnetlink)
-{
-    return rtnetlink_receive(rtnetlink->socket, rtnetlink->received, sizeof(rtnetlink->received));
 }
 
 static bool is_answer(const struct rtnetlink *rtnetlink, const struct nlmsghdr *message)
@@ -193,6 +180,7 @@ static void keep_kernel_text(struct rtnetlink_request *request, const struct nlm
         text_copy_cut(request->kernel_text, sizeof(request->kernel_text), mnl_attr_get_str(text));
 }
 
+/* Returns 1, or the kernel's negative errno. */
 static int read_acknowledgement(struct rtnetlink_request *request, const struct nlmsghdr *message)
 {
     const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
@@ -201,27 +189,7 @@ static int read_acknowledgement(struct rtnetlink_request *request, const struct 
         return -EBADMSG;
     if (answer->error)
         keep_kernel_text(request, message);
-    return answer->error;
-}
-
-int rtnetlink_execute(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
-{
-    int result;
-
-    rtnetlink_request_message(request)->nlmsg_flags |= NLM_F_ACK;
-    result = send_request(rtnetlink, request);
-    while (result == 0) {
-        const struct nlmsghdr *message = (const struct nlmsghdr *)rtnetlink->received;
-        int length = receive(rtnetlink);
-
-        if (length < 0)
-            return length;
-        for (; netlink_message_is_whole(message, length); message = mnl_nlmsg_next(message, &length)) {
-            if (is_answer(rtnetlink, message) && message->nlmsg_type == NLMSG_ERROR)
-                return read_acknowledgement(request, message);
-        }
-    }
-    return result;
+    return answer->error ? answer->error : 1;
 }
 
 /* A dump that fails after it began says so in its end (net/netlink/af_netlink.c, netlink_dump_done). */
@@ -232,9 +200,9 @@ static int read_end_of_dump(const struct nlmsghdr *message)
     return mnl_nlmsg_get_payload_len(message) >= sizeof(*error) && *error < 0 ? *error : 1;
 }
 
-/* Returns 1 at the end of the dump, 0 before it, or a negative errno. */
-static int handle_dump_datagram(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, int length,
-                                rtnetlink_handler handler, void *userdata, bool *interrupted)
+/* Returns 1 at the end of the answer, 0 before it, or a negative errno. */
+static int handle_datagram(struct rtnetlink *rtnetlink, int length, rtnetlink_handler handler, void *userdata,
+                           bool *interrupted)
 {
     const struct nlmsghdr *message = (const struct nlmsghdr *)rtnetlink->received;
 
@@ -244,33 +212,44 @@ static int handle_dump_datagram(struct rtnetlink *rtnetlink, struct rtnetlink_re
         if (message->nlmsg_flags & NLM_F_DUMP_INTR)
             *interrupted = true;
         if (message->nlmsg_type == NLMSG_ERROR)
-            return read_acknowledgement(request, message);
+            return read_acknowledgement(&rtnetlink->request, message);
         if (message->nlmsg_type == NLMSG_DONE)
             return read_end_of_dump(message);
-        if (message->nlmsg_type >= NLMSG_MIN_TYPE)
+        if (message->nlmsg_type >= NLMSG_MIN_TYPE && handler)
             handler(message, userdata);
     }
     return 0;
 }
 
-int rtnetlink_dump(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, rtnetlink_handler handler,
-                   void *userdata)
+int rtnetlink_ask(struct rtnetlink *rtnetlink, struct nlmsghdr *message, rtnetlink_handler handler, void *userdata)
 {
     bool interrupted = false;
-    int result;
+    int result = 0;
 
-    rtnetlink_request_message(request)->nlmsg_flags |= NLM_F_DUMP;
-    result = send_request(rtnetlink, request);
+    rtnetlink->request.kernel_text[0] = '\0';
+    message->nlmsg_seq = rtnetlink_reserve(rtnetlink, 1);
+    if (mnl_socket_sendto(rtnetlink->socket, message, message->nlmsg_len) < 0)
+        return -errno;
     while (result == 0) {
-        int length = receive(rtnetlink);
-
-        if (length < 0)
-            return length;
-        result = handle_dump_datagram(rtnetlink, request, length, handler, userdata, &interrupted);
+        result = rtnetlink_receive(rtnetlink->socket, rtnetlink->received, sizeof(rtnetlink->received));
+        if (result >= 0)
+            result = handle_datagram(rtnetlink, result, handler, userdata, &interrupted);
     }
     if (result < 0)
         return result;
     return interrupted ? -EINTR : 0;
+}
+
+int rtnetlink_execute(struct rtnetlink *rtnetlink)
+{
+    rtnetlink_message(rtnetlink)->nlmsg_flags |= NLM_F_ACK;
+    return rtnetlink_ask(rtnetlink, rtnetlink_message(rtnetlink), NULL, NULL);
+}
+
+int rtnetlink_dump(struct rtnetlink *rtnetlink, rtnetlink_handler handler, void *userdata)
+{
+    rtnetlink_message(rtnetlink)->nlmsg_flags |= NLM_F_DUMP;
+    return rtnetlink_ask(rtnetlink, rtnetlink_message(rtnetlink), handler, userdata);
 }
 
 /* Takes the socket over, also when it fails. */
@@ -300,19 +279,14 @@ static int open_monitor(const int *groups, size_t count, int buffer_size, struct
     return monitor ? begin_monitor(monitor, groups, count, buffer_size, ret) : -errno;
 }
 
+int rtnetlink_monitor_adopt(struct mnl_socket *opened, struct mnl_socket **ret)
+{
+    return begin_monitor(opened, monitored_groups, ARRAY_LENGTH(monitored_groups), MONITOR_BUFFER_SIZE, ret);
+}
+
 int rtnetlink_monitor_open(struct mnl_socket **ret)
 {
     return open_monitor(monitored_groups, ARRAY_LENGTH(monitored_groups), MONITOR_BUFFER_SIZE, ret);
-}
-
-int rtnetlink_monitor_take(int descriptor, struct mnl_socket **ret)
-{
-    struct mnl_socket *monitor = NULL;
-    int result = take_socket(descriptor, &monitor);
-
-    if (!monitor)
-        return result;
-    return begin_monitor(monitor, monitored_groups, ARRAY_LENGTH(monitored_groups), MONITOR_BUFFER_SIZE, ret);
 }
 
 int rtnetlink_neighbour_monitor_open(struct mnl_socket **ret)

@@ -6,6 +6,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "workers/netlink/handed/handed_sockets.h"
 #include "workers/netlink/network/link_reading.h"
 
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
@@ -46,10 +47,9 @@ static void report_gateway(const struct family_way *family, const struct network
 static int read_links(struct served_namespace *served)
 {
     struct link_table fresh = {0};
-    struct rtnetlink_request request;
-    int result = link_table_read(served->rtnetlink, &request, &fresh);
+    int result = link_table_read(served->rtnetlink, &fresh);
 
-    if (request_failure_report(served->links_failure, &request, result) < 0)
+    if (request_failure_report(served->links_failure, served->rtnetlink, result) < 0)
         return result;
     link_table_clear(&served->links);
     served->links = fresh;
@@ -287,9 +287,9 @@ int served_namespace_new(sd_event *event, int requests, int monitor, const struc
     served->callbacks = *callbacks;
     served->families[FAMILY_INDEX_4].own.family = IP_FAMILY_4;
     served->families[FAMILY_INDEX_6].own.family = IP_FAMILY_6;
-    result = rtnetlink_take(TAKE_FD(owned_requests), &served->rtnetlink);
+    result = handed_sockets_requests(TAKE_FD(owned_requests), &served->rtnetlink);
     if (result == 0)
-        result = rtnetlink_monitor_take(TAKE_FD(owned_monitor), &served->monitor);
+        result = handed_sockets_monitor(TAKE_FD(owned_monitor), &served->monitor);
     if (result == 0)
         result = add_event_sources(served, event);
     if (result < 0)

@@ -104,14 +104,13 @@ static int put_wanted(struct external_addresses *addresses, size_t family_index,
     uint64_t now = clock_boottime_microseconds();
     struct address_lifetime lifetime = {seconds_left(wanted->valid_until, now),
                                         seconds_left(wanted->preferred_until, now)};
-    struct rtnetlink_request request;
     int result;
 
     if (is_right(family, link, wanted) || !may_add(addresses, &wanted->address.address) ||
         (wanted->is_lease && family->is_duplicate))
         return 0;
-    result = address_put(addresses->ground->rtnetlink, &request, link, &wanted->address, &lifetime);
-    if (network_ground_report(addresses->ground, step_of(family_index), &request, result) < 0)
+    result = address_put(addresses->ground->rtnetlink, link, &wanted->address, &lifetime);
+    if (network_ground_report(addresses->ground, step_of(family_index), result) < 0)
         return result;
     report_put(before, link, wanted);
     if (wanted->is_lease) {
@@ -218,14 +217,13 @@ int external_addresses_adopt(struct external_addresses *addresses, size_t family
     struct family_addresses *family = &addresses->families[family_index];
     const struct network_link *link = network_ground_find(addresses->ground, DEVICE_SIDE_EXTERNAL);
     uint8_t ip_family = family_index_to_family(family_index);
-    struct rtnetlink_request request;
     struct lease lease = {0};
     int result;
 
     if (family->has_in_force || !family->plan.is_adopted)
         return 0;
-    result = route_table_read_lease(addresses->ground->rtnetlink, &request, ip_family, table, &lease);
-    if (network_ground_report(addresses->ground, NETWORK_STEP_ADOPTION, &request, result) < 0)
+    result = route_table_read_lease(addresses->ground->rtnetlink, ip_family, table, &lease);
+    if (network_ground_report(addresses->ground, NETWORK_STEP_ADOPTION, result) < 0)
         return result;
     for (uint32_t i = 0; i < link->address_count; i++) {
         if (link->addresses[i].address.family == ip_family && address_is_leased(&link->addresses[i])) {
@@ -265,10 +263,9 @@ static int remove_surplus(struct external_addresses *addresses, size_t family_in
     while (plan->surplus_count > 0) {
         const struct link_address *address = &plan->surplus[plan->surplus_count - 1];
         struct ip_subnet subnet = {address->address, address->prefix_length};
-        struct rtnetlink_request request;
-        int result = address_remove(addresses->ground->rtnetlink, &request, link, address);
+        int result = address_remove(addresses->ground->rtnetlink, link, address);
 
-        if (network_ground_report(addresses->ground, step_of(family_index), &request, result) < 0)
+        if (network_ground_report(addresses->ground, step_of(family_index), result) < 0)
             return result;
         log_info("external address given up", LOG_TEXT("interface", link->name),
                  LOG_TEXT("address", IP_SUBNET_TEXT(&subnet)),
@@ -358,12 +355,11 @@ static int put_bootstrap_back(struct external_addresses *addresses, size_t famil
 {
     const struct address_plan *plan = &addresses->families[family_index].plan;
     const struct address_lifetime forever = {LIFETIME_INFINITE, LIFETIME_INFINITE};
-    struct rtnetlink_request request;
     int result = 0;
 
     for (size_t i = 0; i < plan->wanted_count && result == 0; i++) {
-        result = address_put(addresses->ground->rtnetlink, &request, link, &plan->wanted[i].address, &forever);
-        (void)network_ground_report(addresses->ground, step_of(family_index), &request, result);
+        result = address_put(addresses->ground->rtnetlink, link, &plan->wanted[i].address, &forever);
+        (void)network_ground_report(addresses->ground, step_of(family_index), result);
     }
     return result;
 }

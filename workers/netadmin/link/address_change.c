@@ -5,11 +5,11 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 
-static struct nlmsghdr *begin(struct rtnetlink_request *request, const char *operation, uint16_t type, uint16_t flags,
+static struct nlmsghdr *begin(struct rtnetlink *rtnetlink, const char *operation, uint16_t type, uint16_t flags,
                               const struct network_link *link, const struct link_address *address)
 {
-    struct ifaddrmsg *header = rtnetlink_request_begin(request, operation, type, flags, sizeof(*header));
-    struct nlmsghdr *message = rtnetlink_request_message(request);
+    struct ifaddrmsg *header = rtnetlink_begin(rtnetlink, operation, type, flags, sizeof(*header));
+    struct nlmsghdr *message = rtnetlink_message(rtnetlink);
     struct ip_subnet subnet = {address->address, address->prefix_length};
     size_t length = ip_family_length(address->address.family);
 
@@ -18,7 +18,7 @@ static struct nlmsghdr *begin(struct rtnetlink_request *request, const char *ope
     header->ifa_index = link->index;
     mnl_attr_put(message, IFA_LOCAL, length, address->address.bytes);
     mnl_attr_put(message, IFA_ADDRESS, length, address->address.bytes);
-    (void)snprintf(request->object, sizeof(request->object), "%s dev %s", IP_SUBNET_TEXT(&subnet), link->name);
+    rtnetlink_describe(rtnetlink, "%s dev %s", IP_SUBNET_TEXT(&subnet), link->name);
     return message;
 }
 
@@ -39,31 +39,30 @@ static void put_properties(struct nlmsghdr *message, const struct link_address *
     }
 }
 
-int address_add(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
-                const struct link_address *address, bool is_deprecated)
+int address_add(struct rtnetlink *rtnetlink, const struct network_link *link, const struct link_address *address,
+                bool is_deprecated)
 {
     bool has_preference = address->address.family == IP_FAMILY_6;
     struct address_lifetime lifetime = {LIFETIME_INFINITE, is_deprecated && has_preference ? 0 : LIFETIME_INFINITE};
 
-    put_properties(begin(request, "add address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address), address,
+    put_properties(begin(rtnetlink, "add address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address), address,
                    &lifetime);
-    return rtnetlink_execute(rtnetlink, request);
+    return rtnetlink_execute(rtnetlink);
 }
 
-int address_put(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
-                const struct link_address *address, const struct address_lifetime *lifetime)
+int address_put(struct rtnetlink *rtnetlink, const struct network_link *link, const struct link_address *address,
+                const struct address_lifetime *lifetime)
 {
-    put_properties(begin(request, "add or replace address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, address),
+    put_properties(begin(rtnetlink, "add or replace address", RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, address),
                    address, lifetime);
-    return rtnetlink_execute(rtnetlink, request);
+    return rtnetlink_execute(rtnetlink);
 }
 
-int address_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link,
-                   const struct link_address *address)
+int address_remove(struct rtnetlink *rtnetlink, const struct network_link *link, const struct link_address *address)
 {
     int result;
 
-    (void)begin(request, "delete address", RTM_DELADDR, 0, link, address);
-    result = rtnetlink_execute(rtnetlink, request);
+    (void)begin(rtnetlink, "delete address", RTM_DELADDR, 0, link, address);
+    result = rtnetlink_execute(rtnetlink);
     return result == -EADDRNOTAVAIL ? 0 : result;
 }

@@ -22,15 +22,14 @@ void address_keeper_note(struct kept_addresses *kept, const struct network_link 
     }
 }
 
-int address_keeper_restore(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct kept_addresses *kept,
-                           const struct network_link *link)
+int address_keeper_restore(struct rtnetlink *rtnetlink, struct kept_addresses *kept, const struct network_link *link)
 {
     int added = 0;
 
     if (kept->count == 0 || kept->link_index != link->index || !link->is_up)
         return 0;
     for (uint32_t i = 0; i < kept->count; i++) {
-        int result = address_add(rtnetlink, request, link, &kept->addresses[i], false);
+        int result = address_add(rtnetlink, link, &kept->addresses[i], false);
 
         if (result < 0 && result != -EEXIST)
             return result;

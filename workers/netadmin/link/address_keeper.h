@@ -25,7 +25,7 @@ void address_keeper_note(struct kept_addresses *kept, const struct network_link 
 
 /*
  * Gives the kept addresses back to `link` once it is up. Returns the number of added ones, or a negative errno
- * with the failed request in *request. What is back is forgotten: who removes it then means it.
+ * whose request is rtnetlink_request(). What is back is forgotten: who removes it then means it.
  */
-int address_keeper_restore(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct kept_addresses *kept,
-                           const struct network_link *link) __attribute__((warn_unused_result));
+int address_keeper_restore(struct rtnetlink *rtnetlink, struct kept_addresses *kept, const struct network_link *link)
+    __attribute__((warn_unused_result));

@@ -29,9 +29,8 @@ static struct link_address claimed_address(const struct gateway_claim *claim)
     };
 }
 
-int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                            const struct network_link *link, const struct wire_network *shared,
-                            claim_permission may_claim, void *userdata)
+int claimed_addresses_apply(struct rtnetlink *rtnetlink, const struct network_link *link,
+                            const struct wire_network *shared, claim_permission may_claim, void *userdata)
 {
     struct gateway_claim claims[SUBNETS_MAX];
     size_t count = gateway_claim_list(shared, claims);
@@ -44,7 +43,7 @@ int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_reques
         if (network_link_find(link, &claims[i].address) || !holds_another_of_subnet(link, &claims[i]) ||
             !may_claim(link, &claims[i].address, userdata))
             continue;
-        result = address_add(rtnetlink, request, link, &address, true);
+        result = address_add(rtnetlink, link, &address, true);
         if (result < 0 && result != -EEXIST)
             return result;
         added += result == 0 ? 1 : 0;
@@ -52,22 +51,24 @@ int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_reques
     return added;
 }
 
-int claimed_addresses_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                             const struct network_link *link, const struct wire_network *shared)
+int claimed_addresses_remove(struct rtnetlink *rtnetlink, const struct network_link *link,
+                             const struct wire_network *shared)
 {
     struct gateway_claim claims[SUBNETS_MAX];
     size_t count = gateway_claim_list(shared, claims);
-    struct rtnetlink_request next;
+    struct rtnetlink_request failed = {0};
     int first = 0;
 
     for (size_t i = 0; i < count; i++) {
         struct link_address address = claimed_address(&claims[i]);
-        int result = address_remove(rtnetlink, &next, link, &address);
+        int result = address_remove(rtnetlink, link, &address);
 
         if (result < 0 && first == 0) {
             first = result;
-            *request = next;
+            failed = *rtnetlink_request(rtnetlink);
         }
     }
+    if (first < 0)
+        *rtnetlink_request(rtnetlink) = failed;
     return first;
 }

@@ -7,7 +7,7 @@
  * Neither becomes the source of the anchor's own traffic: IPv4 sends from a subnet's primary address, IPv6 avoids
  * deprecated ones (RFC 6724 §5 rule 3), which otherwise serve as any other.
  *
- * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). On failure the failed request is in *request.
+ * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). On failure it is rtnetlink_request() that failed.
  */
 #pragma once
 
@@ -22,11 +22,10 @@ typedef bool (*claim_permission)(const struct network_link *link, const struct i
  * Adds what is missing and permitted. Waits for the endpoint's own address of the same subnet, which must be the
  * first. Returns the number of added addresses or a negative errno.
  */
-int claimed_addresses_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                            const struct network_link *link, const struct wire_network *shared,
-                            claim_permission may_claim, void *userdata) __attribute__((warn_unused_result));
+int claimed_addresses_apply(struct rtnetlink *rtnetlink, const struct network_link *link,
+                            const struct wire_network *shared, claim_permission may_claim, void *userdata)
+    __attribute__((warn_unused_result));
 
 /* Removes the claimed addresses, each whatever becomes of the others. Returns 0 or the first negative errno. */
-int claimed_addresses_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                             const struct network_link *link, const struct wire_network *shared)
-    __attribute__((warn_unused_result));
+int claimed_addresses_remove(struct rtnetlink *rtnetlink, const struct network_link *link,
+                             const struct wire_network *shared) __attribute__((warn_unused_result));

@@ -26,20 +26,20 @@ static void on_forwarding6(const struct nlmsghdr *message, void *userdata)
         *forwards = rtnetlink_get_u32(attributes[NETCONFA_FORWARDING], 1) ? 1 : 0;
 }
 
-int device_settings_read_forwarding6(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
+int device_settings_read_forwarding6(struct rtnetlink *rtnetlink)
 {
-    struct netconfmsg *header = rtnetlink_request_begin(request, "list", RTM_GETNETCONF, 0, sizeof(*header));
+    struct netconfmsg *header = rtnetlink_begin(rtnetlink, "list", RTM_GETNETCONF, 0, sizeof(*header));
     int forwards = 1;
     int result;
 
     header->ncm_family = AF_INET6;
-    (void)snprintf(request->object, sizeof(request->object), "net.ipv6.conf");
-    result = rtnetlink_dump(rtnetlink, request, on_forwarding6, &forwards);
+    rtnetlink_describe(rtnetlink, "net.ipv6.conf");
+    result = rtnetlink_dump(rtnetlink, on_forwarding6, &forwards);
     return result < 0 ? result : forwards;
 }
 
-int device_settings_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
-                          const char *name, enum device_side side, const struct device_settings *current)
+int device_settings_apply(struct rtnetlink *rtnetlink, uint32_t index, const char *name, enum device_side side,
+                          const struct device_settings *current)
 {
     bool is_external = side == DEVICE_SIDE_EXTERNAL;
     const struct {
@@ -52,14 +52,13 @@ int device_settings_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request 
         {IPV4_DEVCONF_ARP_IGNORE, current->arp_ignore, is_external ? 1 : current->arp_ignore},
         {IPV4_DEVCONF_ARP_ANNOUNCE, current->arp_announce, is_external ? 2 : current->arp_announce},
     };
-    struct ifinfomsg *link =
-        rtnetlink_request_begin(request, "change settings of device", RTM_SETLINK, 0, sizeof(*link));
-    struct nlmsghdr *message = rtnetlink_request_message(request);
+    struct ifinfomsg *link = rtnetlink_begin(rtnetlink, "change settings of device", RTM_SETLINK, 0, sizeof(*link));
+    struct nlmsghdr *message = rtnetlink_message(rtnetlink);
     struct nlattr *nests[3];
     bool differs = false;
     int result;
 
-    (void)snprintf(request->object, sizeof(request->object), "net.ipv4.conf.%s", name);
+    rtnetlink_describe(rtnetlink, "net.ipv4.conf.%s", name);
     link->ifi_index = (int)index;
     nests[0] = mnl_attr_nest_start(message, IFLA_AF_SPEC);
     nests[1] = mnl_attr_nest_start(message, AF_INET);
@@ -74,6 +73,6 @@ int device_settings_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request 
         mnl_attr_nest_end(message, nests[i]);
     if (!differs)
         return 0;
-    result = rtnetlink_execute(rtnetlink, request);
+    result = rtnetlink_execute(rtnetlink);
     return result < 0 ? result : 1;
 }

@@ -13,8 +13,7 @@
  * Whether this namespace forwards IPv6: net.ipv6.conf.all.forwarding, which decides alone (net/ipv6/ip6_output.c); the
  * setting of an interface says only whether it is a router to its link. Returns 1, 0, or a negative errno.
  */
-int device_settings_read_forwarding6(struct rtnetlink *rtnetlink, struct rtnetlink_request *request)
-    __attribute__((warn_unused_result));
+int device_settings_read_forwarding6(struct rtnetlink *rtnetlink) __attribute__((warn_unused_result));
 
 /*
  * Brings a device's IPv4 settings to what its side needs, in one request, or none when `current` is right:
@@ -24,9 +23,8 @@ int device_settings_read_forwarding6(struct rtnetlink *rtnetlink, struct rtnetli
  *     external  arp_ignore=1            inner addresses are not answered for on the LAN (NAT-10)
  *               arp_announce=2          nor named as the sender of our own ARP requests
  *
- * Returns 1 when something was changed, 0 when nothing had to be, or a negative errno with the failed request
- * in *request.
+ * Returns 1 when something was changed, 0 when nothing had to be, or a negative errno whose request is
+ * rtnetlink_request().
  */
-int device_settings_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
-                          const char *name, enum device_side side, const struct device_settings *current)
-    __attribute__((warn_unused_result));
+int device_settings_apply(struct rtnetlink *rtnetlink, uint32_t index, const char *name, enum device_side side,
+                          const struct device_settings *current) __attribute__((warn_unused_result));

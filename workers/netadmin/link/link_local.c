@@ -3,7 +3,7 @@
 
 #include "workers/netadmin/link/address_change.h"
 
-int link_local_settle(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link)
+int link_local_settle(struct rtnetlink *rtnetlink, const struct network_link *link)
 {
     int settled = 0;
 
@@ -15,9 +15,9 @@ int link_local_settle(struct rtnetlink *rtnetlink, struct rtnetlink_request *req
             !(address.flags & IFA_F_TENTATIVE) || address.flags & IFA_F_DADFAILED)
             continue;
         address.flags |= IFA_F_NODAD;
-        result = address_remove(rtnetlink, request, link, &address);
+        result = address_remove(rtnetlink, link, &address);
         if (result == 0)
-            result = address_add(rtnetlink, request, link, &address, false);
+            result = address_add(rtnetlink, link, &address, false);
         if (result < 0 && result != -EEXIST)
             return result;
         settled++;

@@ -17,7 +17,6 @@
 
 /*
  * Gives each link-local address of `link` that is still tentative a second birth without the detection. Returns the
- * number of such addresses, or a negative errno with the failed request in *request.
+ * number of such addresses, or a negative errno whose request is rtnetlink_request().
  */
-int link_local_settle(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct network_link *link)
-    __attribute__((warn_unused_result));
+int link_local_settle(struct rtnetlink *rtnetlink, const struct network_link *link) __attribute__((warn_unused_result));

@@ -68,9 +68,8 @@ static void report_forwarding6(struct link_reports *reports, const struct networ
 {
     const struct network_link *external = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);
     const struct network_link *shared = network_ground_find(ground, DEVICE_SIDE_SHARED);
-    struct rtnetlink_request request;
     bool lacks = has_subnet6(&ground->topology.shared) && (has_ipv6(external) || has_ipv6(shared)) &&
-                 device_settings_read_forwarding6(ground->rtnetlink, &request) == 0;
+                 device_settings_read_forwarding6(ground->rtnetlink) == 0;
 
     if (lacks && !reports->has_reported_forwarding6)
         log_error("IPv6 forwarding is off: no IPv6 reaches or leaves the project; add to this service in Compose",

@@ -19,18 +19,17 @@
 /* ip neighbour del ADDRESS dev LINK */
 static int forget(struct network_ground *ground, const struct network_link *link, const struct ip_address *address)
 {
-    struct rtnetlink_request request;
-    struct ndmsg *header = rtnetlink_request_begin(&request, "delete neighbour", RTM_DELNEIGH, 0, sizeof(*header));
+    struct ndmsg *header = rtnetlink_begin(ground->rtnetlink, "delete neighbour", RTM_DELNEIGH, 0, sizeof(*header));
     int result;
 
     header->ndm_family = (uint8_t)ip_family_to_kernel(address->family);
     header->ndm_ifindex = (int)link->index;
-    mnl_attr_put(rtnetlink_request_message(&request), NDA_DST, ip_family_length(address->family), address->bytes);
-    (void)snprintf(request.object, sizeof(request.object), "%s dev %s", IP_ADDRESS_TEXT(address), link->name);
-    result = rtnetlink_execute(ground->rtnetlink, &request);
+    mnl_attr_put(rtnetlink_message(ground->rtnetlink), NDA_DST, ip_family_length(address->family), address->bytes);
+    rtnetlink_describe(ground->rtnetlink, "%s dev %s", IP_ADDRESS_TEXT(address), link->name);
+    result = rtnetlink_execute(ground->rtnetlink);
     if (result == -ENOENT) /* nobody has asked for it yet */
         result = 0;
-    return network_ground_report(ground, NETWORK_STEP_NEIGHBOURS, &request, result);
+    return network_ground_report(ground, NETWORK_STEP_NEIGHBOURS, result);
 }
 
 /* --- many at once ---------------------------------------------------------------------------------------- */
@@ -61,16 +60,16 @@ bool neighbour_parse(const struct nlmsghdr *message, uint8_t family, struct neig
     return true;
 }
 
-int neighbours_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t index,
-                    rtnetlink_handler handler, void *userdata)
+int neighbours_read(struct rtnetlink *rtnetlink, uint8_t family, uint32_t index, rtnetlink_handler handler,
+                    void *userdata)
 {
-    struct ndmsg *header = rtnetlink_request_begin(request, "list", RTM_GETNEIGH, 0, sizeof(*header));
+    struct ndmsg *header = rtnetlink_begin(rtnetlink, "list", RTM_GETNEIGH, 0, sizeof(*header));
     int result;
 
     header->ndm_family = (uint8_t)ip_family_to_kernel(family);
-    mnl_attr_put_u32(rtnetlink_request_message(request), NDA_IFINDEX, index);
-    (void)snprintf(request->object, sizeof(request->object), "neighbours of link %u", index);
-    result = rtnetlink_dump(rtnetlink, request, handler, userdata);
+    mnl_attr_put_u32(rtnetlink_message(rtnetlink), NDA_IFINDEX, index);
+    rtnetlink_describe(rtnetlink, "neighbours of link %u", index);
+    result = rtnetlink_dump(rtnetlink, handler, userdata);
     return result == -EINTR ? 0 : result;
 }
 
@@ -100,14 +99,13 @@ static int forget_known(struct network_ground *ground, const struct network_link
                         const struct backend_list *newcomers)
 {
     struct neighbour_reading reading = {.link = link, .family = family, .newcomers = newcomers};
-    struct rtnetlink_request request;
     int result;
 
     reading.found.items = calloc(NEIGHBOURS_MAX, sizeof(*reading.found.items));
     if (!reading.found.items)
         return -ENOMEM;
-    result = neighbours_read(ground->rtnetlink, &request, family, link->index, on_neighbour, &reading);
-    if (network_ground_report(ground, NETWORK_STEP_NEIGHBOURS, &request, result) >= 0)
+    result = neighbours_read(ground->rtnetlink, family, link->index, on_neighbour, &reading);
+    if (network_ground_report(ground, NETWORK_STEP_NEIGHBOURS, result) >= 0)
         forget_all(ground, link, family, &reading.found);
     backend_list_clear(&reading.found);
     return 0;

@@ -18,9 +18,9 @@ struct neighbour {
 bool neighbour_parse(const struct nlmsghdr *message, uint8_t family, struct neighbour *ret);
 
 /* ip neighbour show dev LINK. Another entry may come or go meanwhile: those that matter were there before, or are told
- * by a notification. Returns 0 or a negative errno with the failed request in *request. */
-int neighbours_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, uint32_t index,
-                    rtnetlink_handler handler, void *userdata) __attribute__((warn_unused_result));
+ * by a notification. Returns 0 or a negative errno whose request is rtnetlink_request(). */
+int neighbours_read(struct rtnetlink *rtnetlink, uint8_t family, uint32_t index, rtnetlink_handler handler,
+                    void *userdata) __attribute__((warn_unused_result));
 
 /*
  * By family: backends came that no element named before. A container that is recreated often has its predecessor's IPv6

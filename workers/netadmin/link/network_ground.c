@@ -19,8 +19,7 @@ void network_ground_wake(struct network_ground *ground)
         log_error("cannot schedule a reading of the links", LOG_ERROR(result));
 }
 
-int network_ground_report(struct network_ground *ground, enum network_step step,
-                          const struct rtnetlink_request *request, int result)
+int network_ground_report(struct network_ground *ground, enum network_step step, int result)
 {
-    return request_failure_report(ground->failures[step], request, result);
+    return request_failure_report(ground->failures[step], ground->rtnetlink, result);
 }

@@ -61,5 +61,4 @@ const struct network_link *network_ground_find(const struct network_ground *grou
 void network_ground_wake(struct network_ground *ground);
 
 /* A result < 0 is an error in the log, once; >= 0 forgets the one before. Returns `result`. */
-int network_ground_report(struct network_ground *ground, enum network_step step,
-                          const struct rtnetlink_request *request, int result);
+int network_ground_report(struct network_ground *ground, enum network_step step, int result);

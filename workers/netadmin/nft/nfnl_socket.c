@@ -14,22 +14,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 /* 65,536 v6 elements, each deleted and added, are 3.7 MB. SO_SNDBUFFORCE doubles the value (socket(7)). */
 #define SEND_BUFFER_WANTED    (4 * 1024 * 1024)
 #define RECEIVE_BUFFER_WANTED (1024 * 1024)
 /* af_netlink.c refuses messages longer than the send buffer less 32 bytes. */
 #define SEND_BUFFER_RESERVE 32
-/* Only a kernel that hangs lets us wait: the answer is there before sendto() returns. */
-#define ANSWER_TIMEOUT_SECONDS 5
 /* ERESTART: somebody committed at the same moment, or a module had to be loaded. The batch is sent again. */
 #define RESTART_LIMIT 10
 
 struct nfnl_socket {
-    struct mnl_socket *netlink;
-    uint32_t port;
-    uint32_t sequence;
+    struct rtnetlink *requests;
     size_t send_limit;
 };
 
@@ -37,7 +32,7 @@ struct nfnl_socket *nfnl_socket_free(struct nfnl_socket *socket)
 {
     if (!socket)
         return NULL;
-    (void)mnl_socket_close(socket->netlink);
+    (void)rtnetlink_free(socket->requests);
     free(socket);
     return NULL;
 }
@@ -60,23 +55,13 @@ static int set_buffer(int fd, int force_option, int option, int wanted, size_t *
 
 static int set_options(int fd, size_t *ret_send_limit)
 {
-    const struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_SECONDS};
-    const int enabled = 1;
     size_t size = 0;
     int result = set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER_WANTED, &size);
 
     if (result < 0)
         return result;
     *ret_send_limit = size - SEND_BUFFER_RESERVE;
-    result = set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_WANTED, &size);
-    if (result < 0)
-        return result;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
-        return -errno;
-    /* An error's answer need not carry our 22 kB of elements back. */
-    if (setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &enabled, sizeof(enabled)) < 0)
-        return -errno;
-    return 0;
+    return set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER_WANTED, &size);
 }
 
 int nfnl_socket_open(int flags, struct mnl_socket **ret)
@@ -92,28 +77,28 @@ int nfnl_socket_open(int flags, struct mnl_socket **ret)
 
 int nfnl_socket_new(struct nfnl_socket **ret)
 {
-    CLEANUP(rtnetlink_socket_closep) struct mnl_socket *netlink = NULL;
-    struct nfnl_socket *socket;
-    size_t send_limit = 0;
-    int result = nfnl_socket_open(0, &netlink);
+    CLEANUP(nfnl_socket_freep) struct nfnl_socket *socket = calloc(1, sizeof(*socket));
+    struct mnl_socket *netlink = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    int result;
 
+    if (!netlink)
+        return -errno;
+    if (!socket) {
+        (void)mnl_socket_close(netlink);
+        return -ENOMEM;
+    }
+    result = rtnetlink_adopt(netlink, &socket->requests);
     if (result == 0)
-        result = set_options(mnl_socket_get_fd(netlink), &send_limit);
+        result = set_options(mnl_socket_get_fd(rtnetlink_socket(socket->requests)), &socket->send_limit);
     if (result < 0)
         return result;
-    socket = calloc(1, sizeof(*socket));
-    if (!socket)
-        return -ENOMEM;
-    socket->port = mnl_socket_get_portid(netlink);
-    socket->netlink = TAKE_POINTER(netlink);
-    socket->send_limit = send_limit;
-    *ret = socket;
+    *ret = TAKE_POINTER(socket);
     return 0;
 }
 
 uint32_t nfnl_socket_port(const struct nfnl_socket *socket)
 {
-    return socket->port;
+    return mnl_socket_get_portid(rtnetlink_socket(socket->requests));
 }
 
 /* The errno in an NLMSG_ERROR, 0 for an acknowledgement. */
@@ -127,29 +112,16 @@ static int error_of(const struct nlmsghdr *message)
 }
 
 struct answer {
-    uint32_t sequence;
     nfnl_message_handler on_message;
     void *userdata;
     int error; /* the first one */
-    bool is_over;
 };
 
-static void handle_answer(struct answer *answer, const struct nlmsghdr *message)
+static void on_answer(const struct nlmsghdr *message, void *userdata)
 {
-    int result = 0;
+    struct answer *answer = userdata;
+    int result = answer->on_message(message, answer->userdata);
 
-    if (message->nlmsg_seq != answer->sequence)
-        return; /* a late answer to a request that was given up */
-    if (message->nlmsg_flags & NLM_F_DUMP_INTR && !answer->error)
-        answer->error = -EINTR;
-    if (message->nlmsg_type == NLMSG_ERROR) {
-        result = error_of(message);
-        answer->is_over = true;
-    } else if (message->nlmsg_type == NLMSG_DONE) {
-        answer->is_over = true;
-    } else if (message->nlmsg_type >= NLMSG_MIN_TYPE && answer->on_message) {
-        result = answer->on_message(message, answer->userdata);
-    }
     if (result < 0 && !answer->error)
         answer->error = result;
 }
@@ -157,23 +129,12 @@ static void handle_answer(struct answer *answer, const struct nlmsghdr *message)
 int nfnl_socket_request(struct nfnl_socket *socket, struct nlmsghdr *request, nfnl_message_handler on_message,
                         void *userdata)
 {
-    static _Alignas(8) uint8_t buffer[32768]; /* a dump's datagrams are at most this long (af_netlink.c) */
-    struct answer answer = {.sequence = ++socket->sequence, .on_message = on_message, .userdata = userdata};
+    struct answer answer = {.on_message = on_message, .userdata = userdata};
+    int result;
 
-    request->nlmsg_seq = answer.sequence;
     request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-    if (mnl_socket_sendto(socket->netlink, request, request->nlmsg_len) < 0)
-        return -errno;
-    while (!answer.is_over) {
-        int rest = rtnetlink_receive(socket->netlink, buffer, sizeof(buffer));
-
-        if (rest < 0)
-            return rest;
-        for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer; netlink_message_is_whole(message, rest);
-             message = mnl_nlmsg_next(message, &rest))
-            handle_answer(&answer, message);
-    }
-    return answer.error;
+    result = rtnetlink_ask(socket->requests, request, on_message ? on_answer : NULL, &answer);
+    return result == 0 ? answer.error : result;
 }
 
 /* --- what stands in messages --------------------------------------------------------------------------- */
@@ -239,7 +200,7 @@ static int send_transaction(struct nfnl_socket *socket, const struct transaction
     parts[1] = (struct iovec){transaction->batch->bytes + nft_batch_offset(transaction->batch, transaction->first),
                               transaction_length(transaction)};
     parts[2] = (struct iovec){end, nftnl_batch_end(end, begin_sequence + 1 + (uint32_t)count)->nlmsg_len};
-    if (sendmsg(mnl_socket_get_fd(socket->netlink), &datagram, 0) < 0)
+    if (sendmsg(mnl_socket_get_fd(rtnetlink_socket(socket->requests)), &datagram, 0) < 0)
         return -errno;
     return 0;
 }
@@ -266,7 +227,7 @@ static int read_verdict(struct nfnl_socket *socket, const struct transaction *tr
 
     failure->error = 0;
     for (;;) {
-        int rest = rtnetlink_receive(socket->netlink, buffer, sizeof(buffer));
+        int rest = rtnetlink_receive(rtnetlink_socket(socket->requests), buffer, sizeof(buffer));
 
         if (rest < 0) {
             describe(transaction, 0, rest, failure);
@@ -293,9 +254,9 @@ static int run_transaction(struct nfnl_socket *socket, const struct transaction 
     int result = 0;
 
     for (int attempt = 0; attempt < RESTART_LIMIT; attempt++) {
-        uint32_t begin_sequence = socket->sequence + 1;
+        uint32_t begin_sequence =
+            rtnetlink_reserve(socket->requests, (uint32_t)(transaction->last - transaction->first) + 2);
 
-        socket->sequence += (uint32_t)(transaction->last - transaction->first) + 2;
         result = send_transaction(socket, transaction, begin_sequence);
         if (result < 0) {
             describe(transaction, 0, result, failure);

@@ -89,7 +89,6 @@ static int apply_inner(struct network_ground *ground, struct family_state *famil
 {
     const struct network_link *external = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);
     struct inner_prefix prefixes[INNER_PREFIXES_MAX];
-    struct rtnetlink_request request;
     size_t count, left_out; /* inner_guard.c says it */
     bool differs;
     int changes;
@@ -98,10 +97,10 @@ static int apply_inner(struct network_ground *ground, struct family_state *famil
         return 0;
     count = inner_prefixes_list(&ground->links, external ? external->index : 0, family->family, prefixes, &left_out);
     differs = take_over(family, prefixes, count, witnessed);
-    changes = route_table_apply_inner(ground->rtnetlink, &request, family->family, prefixes, count, witnessed);
+    changes = route_table_apply_inner(ground->rtnetlink, family->family, prefixes, count, witnessed);
     if (changes > 0 && family->own.is_settled && !differs)
         own_routes_report_repair(family->family, changes);
-    changes = network_ground_report(ground, inner_step(family), &request, changes);
+    changes = network_ground_report(ground, inner_step(family), changes);
     return changes < 0 ? changes : 0;
 }
 
@@ -149,13 +148,12 @@ int family_routes_apply(struct network_ground *ground, struct family_state *fami
 
 int family_routes_remove(struct network_ground *ground, struct family_state *family)
 {
-    struct rtnetlink_request request;
     int result = own_routes_remove(&family->own, ground->rtnetlink);
     int inner;
 
     if (family->own.is_absent || family->own.table == 0 || family->own.table == RT_TABLE_MAIN)
         return result;
-    inner = route_requests_remove_ours(ground->rtnetlink, &request, family->family, INNER_ROUTE_TABLE_NUMBER);
-    (void)network_ground_report(ground, inner_step(family), &request, inner);
+    inner = route_requests_remove_ours(ground->rtnetlink, family->family, INNER_ROUTE_TABLE_NUMBER);
+    (void)network_ground_report(ground, inner_step(family), inner);
     return result < 0 ? result : inner;
 }

@@ -34,7 +34,7 @@
  *
  * Used by the network half of anchord-netadmin (CAP_NET_ADMIN). Each call compares with what the kernel has and
  * sends the difference only, so that a predecessor's work is adopted without a gap; what is there and right is
- * not touched. On failure the failed request is in *request.
+ * not touched. On failure it is rtnetlink_request() that failed.
  */
 #pragma once
 
@@ -48,13 +48,12 @@
 
 /* Brings table 24943 to the inner subnets of one family, and what is to be remembered there; that may be of no family.
  * Returns as above. */
-int route_table_apply_inner(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
-                            const struct inner_prefix *prefixes, size_t count, const struct link_address *remembered)
-    __attribute__((warn_unused_result));
+int route_table_apply_inner(struct rtnetlink *rtnetlink, uint8_t family, const struct inner_prefix *prefixes,
+                            size_t count, const struct link_address *remembered) __attribute__((warn_unused_result));
 
 /* What a predecessor remembered there; *ret stays as it is without anything. Returns 0 or a negative errno. */
-int route_table_read_remembered(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
-                                struct link_address *ret) __attribute__((warn_unused_result));
+int route_table_read_remembered(struct rtnetlink *rtnetlink, uint8_t family, struct link_address *ret)
+    __attribute__((warn_unused_result));
 
 /*
  * Removes from the main table the IPv6 routes that router advertisements brought over link `index` and that lead into a
@@ -63,19 +62,19 @@ int route_table_read_remembered(struct rtnetlink *rtnetlink, struct rtnetlink_re
  * routing: else table 24943 comes first. Other people's static routes stay. Returns how many there were, or a negative
  * errno.
  */
-int route_table_remove_trespassers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
-                                   const struct wire_network *shared) __attribute__((warn_unused_result));
+int route_table_remove_trespassers(struct rtnetlink *rtnetlink, uint32_t index, const struct wire_network *shared)
+    __attribute__((warn_unused_result));
 
 /*
  * The default routes that router advertisements brought to the main table on link `index`, `maximum` at most.
  * Returns their number or a negative errno.
  */
-int route_table_read_routers(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
-                             struct gateway *ret, size_t maximum) __attribute__((warn_unused_result));
+int route_table_read_routers(struct rtnetlink *rtnetlink, uint32_t index, struct gateway *ret, size_t maximum)
+    __attribute__((warn_unused_result));
 
 /*
  * What a predecessor installed for a lease: fills the gateway, the routes and the MTU of *ret, all but its address.
  * Returns 0 or a negative errno.
  */
-int route_table_read_lease(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
-                           uint32_t table, struct lease *ret) __attribute__((warn_unused_result));
+int route_table_read_lease(struct rtnetlink *rtnetlink, uint8_t family, uint32_t table, struct lease *ret)
+    __attribute__((warn_unused_result));

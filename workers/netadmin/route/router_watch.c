@@ -81,21 +81,20 @@ static void on_neighbour(const struct nlmsghdr *message, void *userdata)
 }
 
 /* ip -6 neighbour replace ROUTER dev LINK use: the kernel asks for it as if there was something to send. */
-static int ask(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint32_t index,
-               const struct ip_address *router)
+static int ask(struct rtnetlink *rtnetlink, uint32_t index, const struct ip_address *router)
 {
-    struct ndmsg *header = rtnetlink_request_begin(request, "ask for neighbour", RTM_NEWNEIGH,
-                                                   NLM_F_CREATE | NLM_F_REPLACE, sizeof(*header));
+    struct ndmsg *header =
+        rtnetlink_begin(rtnetlink, "ask for neighbour", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*header));
 
     header->ndm_family = AF_INET6;
     header->ndm_ifindex = (int)index;
     header->ndm_flags = NTF_USE;
-    mnl_attr_put(rtnetlink_request_message(request), NDA_DST, ip_family_length(IP_FAMILY_6), router->bytes);
-    (void)snprintf(request->object, sizeof(request->object), "%s on link %u", IP_ADDRESS_TEXT(router), index);
-    return rtnetlink_execute(rtnetlink, request);
+    mnl_attr_put(rtnetlink_message(rtnetlink), NDA_DST, ip_family_length(IP_FAMILY_6), router->bytes);
+    rtnetlink_describe(rtnetlink, "%s on link %u", IP_ADDRESS_TEXT(router), index);
+    return rtnetlink_execute(rtnetlink);
 }
 
-static int ask_silent(struct router_watch *watch, struct rtnetlink_request *request, uint32_t index)
+static int ask_silent(struct router_watch *watch, uint32_t index)
 {
     uint64_t now = clock_monotonic_microseconds();
     int first = 0;
@@ -104,7 +103,7 @@ static int ask_silent(struct router_watch *watch, struct rtnetlink_request *requ
         return 0;
     watch->probe_at = now + PROBE_INTERVAL;
     for (size_t i = 0; i < watch->silent_count; i++) {
-        int result = ask(watch->ground->rtnetlink, request, index, &watch->silent[i]);
+        int result = ask(watch->ground->rtnetlink, index, &watch->silent[i]);
 
         keep_first(&first, result);
     }
@@ -128,22 +127,22 @@ int router_watch_look(struct router_watch *watch, const struct network_link *ext
                       size_t count)
 {
     struct neighbour_reading reading = {watch, external->index, routers, count};
-    struct rtnetlink_request request = {.operation = "follow", .object = "neighbours"};
     int result = 0;
 
+    (void)rtnetlink_begin(watch->ground->rtnetlink, "follow", RTM_GETNEIGH, 0, sizeof(struct ndmsg));
+    rtnetlink_describe(watch->ground->rtnetlink, "neighbours");
     forget_others(watch, routers, count);
     /* With one router there is nothing to choose; a whole LAN's neighbours would wake us for nothing. */
     if (watch->is_following != (count > 1))
         result = sd_event_source_set_enabled(watch->source, count > 1 ? SD_EVENT_ON : SD_EVENT_OFF);
     watch->is_following = result >= 0 && count > 1;
     if (watch->is_following)
-        result =
-            neighbours_read(watch->ground->rtnetlink, &request, IP_FAMILY_6, external->index, on_neighbour, &reading);
+        result = neighbours_read(watch->ground->rtnetlink, IP_FAMILY_6, external->index, on_neighbour, &reading);
     if (result >= 0)
-        result = ask_silent(watch, &request, external->index);
+        result = ask_silent(watch, external->index);
     for (size_t i = 0; i < count; i++)
         routers[i].is_silent = find_silent(watch, &routers[i].address) != NULL;
-    return network_ground_report(watch->ground, NETWORK_STEP_NEIGHBOURS, &request, result);
+    return network_ground_report(watch->ground, NETWORK_STEP_NEIGHBOURS, result);
 }
 
 /* Says that a router in the choice fell silent, or that a silent one answers. */

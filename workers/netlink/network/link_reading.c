@@ -218,28 +218,28 @@ static void on_address(const struct nlmsghdr *message, void *userdata)
         append_address(link, &address);
 }
 
-static int dump_links(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct reading *reading)
+static int dump_links(struct rtnetlink *rtnetlink, struct reading *reading)
 {
-    (void)rtnetlink_request_begin(request, "list", RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-    text_copy_cut(request->object, sizeof(request->object), "links");
-    mnl_attr_put_u32(rtnetlink_request_message(request), IFLA_EXT_MASK, DUMP_FILTER);
-    return rtnetlink_dump(rtnetlink, request, on_link, reading);
+    (void)rtnetlink_begin(rtnetlink, "list", RTM_GETLINK, 0, sizeof(struct ifinfomsg));
+    rtnetlink_describe(rtnetlink, "links");
+    mnl_attr_put_u32(rtnetlink_message(rtnetlink), IFLA_EXT_MASK, DUMP_FILTER);
+    return rtnetlink_dump(rtnetlink, on_link, reading);
 }
 
-static int dump_addresses(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct reading *reading)
+static int dump_addresses(struct rtnetlink *rtnetlink, struct reading *reading)
 {
-    (void)rtnetlink_request_begin(request, "list", RTM_GETADDR, 0, sizeof(struct ifaddrmsg));
-    text_copy_cut(request->object, sizeof(request->object), "addresses");
-    return rtnetlink_dump(rtnetlink, request, on_address, reading);
+    (void)rtnetlink_begin(rtnetlink, "list", RTM_GETADDR, 0, sizeof(struct ifaddrmsg));
+    rtnetlink_describe(rtnetlink, "addresses");
+    return rtnetlink_dump(rtnetlink, on_address, reading);
 }
 
-static int read_once(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
+static int read_once(struct rtnetlink *rtnetlink, struct link_table *ret)
 {
     struct reading reading = {.table = ret};
-    int result = dump_links(rtnetlink, request, &reading);
+    int result = dump_links(rtnetlink, &reading);
 
     if (result == 0)
-        result = dump_addresses(rtnetlink, request, &reading);
+        result = dump_addresses(rtnetlink, &reading);
     if (result == 0)
         result = reading.error;
     if (result < 0)
@@ -247,11 +247,11 @@ static int read_once(struct rtnetlink *rtnetlink, struct rtnetlink_request *requ
     return result;
 }
 
-int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
+int link_table_read(struct rtnetlink *rtnetlink, struct link_table *ret)
 {
     int result = -EINTR;
 
     for (int i = 0; i < READ_ATTEMPTS && result == -EINTR; i++)
-        result = read_once(rtnetlink, request, ret);
+        result = read_once(rtnetlink, ret);
     return result;
 }

@@ -12,10 +12,9 @@
 
 /*
  * Fills `ret`, which must be empty and which the caller clears. Returns 0; -EINTR when the state changed
- * again and again meanwhile; else a negative errno with the failed request in *request. *ret is empty then.
+ * again and again meanwhile; else a negative errno whose request is rtnetlink_request(). *ret is empty then.
  */
-int link_table_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct link_table *ret)
-    __attribute__((warn_unused_result));
+int link_table_read(struct rtnetlink *rtnetlink, struct link_table *ret) __attribute__((warn_unused_result));
 
 /*
  * Reads the address of an RTM_NEWADDR or RTM_DELADDR. Returns the index of its link, or 0 when it is none of either

@@ -11,13 +11,12 @@
 /* include/net/ip_fib.h, fib_get_table() */
 int own_routes_choose_table(struct own_routes *own, struct rtnetlink *rtnetlink)
 {
-    struct rtnetlink_request request;
     int exist;
 
     if (own->table)
         return 0;
-    exist = routing_rules_exist(rtnetlink, &request, own->family);
-    if (request_failure_report(own->rules_failure, &request, exist) < 0)
+    exist = routing_rules_exist(rtnetlink, own->family);
+    if (request_failure_report(own->rules_failure, rtnetlink, exist) < 0)
         return exist;
     own->table = exist ? ROUTE_TABLE_NUMBER : RT_TABLE_MAIN;
     return 0;
@@ -26,16 +25,15 @@ int own_routes_choose_table(struct own_routes *own, struct rtnetlink *rtnetlink)
 /* Routes first: a rule must not lead into an empty table. */
 static int install(struct own_routes *own, struct rtnetlink *rtnetlink, const struct own_routes_wish *wish)
 {
-    struct rtnetlink_request request;
-    int routes = route_requests_bring_to(rtnetlink, &request, wish->routes);
+    int routes = route_requests_bring_to(rtnetlink, wish->routes);
     int rules = 0;
 
     if (routes == -EAFNOSUPPORT || routes == -EOPNOTSUPP)
         return routes;
-    routes = request_failure_report(own->routes_failure, &request, routes);
+    routes = request_failure_report(own->routes_failure, rtnetlink, routes);
     if (own->table != RT_TABLE_MAIN) {
-        rules = routing_rules_apply(rtnetlink, &request, own->family, wish->has_inner);
-        rules = request_failure_report(own->rules_failure, &request, rules);
+        rules = routing_rules_apply(rtnetlink, own->family, wish->has_inner);
+        rules = request_failure_report(own->rules_failure, rtnetlink, rules);
     }
     if (wish->failure < 0 || routes < 0 || rules < 0)
         return wish->failure < 0 ? wish->failure : routes < 0 ? routes : rules;
@@ -83,18 +81,17 @@ int own_routes_apply(struct own_routes *own, struct rtnetlink *rtnetlink, const 
 
 int own_routes_remove(struct own_routes *own, struct rtnetlink *rtnetlink)
 {
-    struct rtnetlink_request request;
     int rules = 0;
     int routes = own_routes_choose_table(own, rtnetlink);
 
     if (own->is_absent || routes < 0)
         return routes;
     if (own->table != RT_TABLE_MAIN) {
-        rules = routing_rules_remove(rtnetlink, &request, own->family);
-        (void)request_failure_report(own->rules_failure, &request, rules);
+        rules = routing_rules_remove(rtnetlink, own->family);
+        (void)request_failure_report(own->rules_failure, rtnetlink, rules);
     }
-    routes = route_requests_remove_ours(rtnetlink, &request, own->family, own->table);
-    (void)request_failure_report(own->routes_failure, &request, routes);
+    routes = route_requests_remove_ours(rtnetlink, own->family, own->table);
+    (void)request_failure_report(own->routes_failure, rtnetlink, routes);
     return rules < 0 ? rules : routes;
 }
 

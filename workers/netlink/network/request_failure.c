@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-int request_failure_report(char last[REQUEST_FAILURE_SIZE], const struct rtnetlink_request *request, int result)
+int request_failure_report(char last[REQUEST_FAILURE_SIZE], struct rtnetlink *rtnetlink, int result)
 {
+    const struct rtnetlink_request *request = rtnetlink_request(rtnetlink);
     char reason[RTNETLINK_KERNEL_TEXT_SIZE + 64];
     char text[REQUEST_FAILURE_SIZE];
 

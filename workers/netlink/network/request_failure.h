@@ -10,7 +10,7 @@
 #define REQUEST_FAILURE_SIZE 384
 
 /*
- * A result < 0 of `request` is an error in the log, unless it is what `last`, which begins empty, holds from the time
- * before; >= 0 empties that. Returns `result`.
+ * A result < 0 of the last request is an error in the log, unless it is what `last`, which begins empty, holds from the
+ * time before; >= 0 empties that. Returns `result`.
  */
-int request_failure_report(char last[REQUEST_FAILURE_SIZE], const struct rtnetlink_request *request, int result);
+int request_failure_report(char last[REQUEST_FAILURE_SIZE], struct rtnetlink *rtnetlink, int result);

@@ -84,18 +84,17 @@ static void on_route(const struct nlmsghdr *message, void *userdata)
         list->routes[list->count++] = route;
 }
 
-int route_requests_read(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, route_filter is_wanted,
-                        const void *userdata, struct route_list *ret)
+int route_requests_read(struct rtnetlink *rtnetlink, route_filter is_wanted, const void *userdata,
+                        struct route_list *ret)
 {
-    struct rtmsg *header = rtnetlink_request_begin(request, "list", RTM_GETROUTE, 0, sizeof(*header));
+    struct rtmsg *header = rtnetlink_begin(rtnetlink, "list", RTM_GETROUTE, 0, sizeof(*header));
     struct reading reading = {ret, is_wanted, userdata};
     int result;
 
     header->rtm_family = (uint8_t)ip_family_to_kernel(ret->family);
-    mnl_attr_put_u32(rtnetlink_request_message(request), RTA_TABLE, ret->table);
-    (void)snprintf(request->object, sizeof(request->object), "routes %s table %u", ip_family_to_string(ret->family),
-                   ret->table);
-    result = rtnetlink_dump(rtnetlink, request, on_route, &reading);
+    mnl_attr_put_u32(rtnetlink_message(rtnetlink), RTA_TABLE, ret->table);
+    rtnetlink_describe(rtnetlink, "routes %s table %u", ip_family_to_string(ret->family), ret->table);
+    result = rtnetlink_dump(rtnetlink, on_route, &reading);
     return result == -ENOENT ? 0 : result; /* no route was ever in that table */
 }
 
@@ -105,9 +104,9 @@ static bool is_any_of_ours(const struct route *route, const void *userdata)
     return route_concerns_us(route);
 }
 
-int route_requests_read_ours(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, struct route_list *ret)
+int route_requests_read_ours(struct rtnetlink *rtnetlink, struct route_list *ret)
 {
-    return route_requests_read(rtnetlink, request, is_any_of_ours, NULL, ret);
+    return route_requests_read(rtnetlink, is_any_of_ours, NULL, ret);
 }
 
 static void describe(const struct route *route, char text[RTNETLINK_OBJECT_SIZE])
@@ -131,12 +130,11 @@ static void put_mtu(struct nlmsghdr *message, uint32_t mtu)
     mnl_attr_nest_end(message, metrics);
 }
 
-static int change_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const char *operation,
-                        uint16_t type, const struct route *route)
+static int change_route(struct rtnetlink *rtnetlink, const char *operation, uint16_t type, const struct route *route)
 {
     uint16_t flags = type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_REPLACE : 0;
-    struct rtmsg *header = rtnetlink_request_begin(request, operation, type, flags, sizeof(*header));
-    struct nlmsghdr *message = rtnetlink_request_message(request);
+    struct rtmsg *header = rtnetlink_begin(rtnetlink, operation, type, flags, sizeof(*header));
+    struct nlmsghdr *message = rtnetlink_message(rtnetlink);
 
     header->rtm_family = (uint8_t)ip_family_to_kernel(route->family);
     header->rtm_type = route->type;
@@ -160,22 +158,22 @@ static int change_route(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
         mnl_attr_put_u32(message, RTA_EXPIRES, route->expires_in);
     if (route->family == IP_FAMILY_6 && type == RTM_NEWROUTE)
         mnl_attr_put_u8(message, RTA_PREF, route->preference);
-    describe(route, request->object);
-    return rtnetlink_execute(rtnetlink, request);
+    describe(route, rtnetlink_request(rtnetlink)->object);
+    return rtnetlink_execute(rtnetlink);
 }
 
-int route_requests_delete(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const struct route *route)
+int route_requests_delete(struct rtnetlink *rtnetlink, const struct route *route)
 {
-    int result = change_route(rtnetlink, request, "delete route", RTM_DELROUTE, route);
+    int result = change_route(rtnetlink, "delete route", RTM_DELROUTE, route);
 
     return result == -ESRCH ? 0 : result; /* gone already */
 }
 
-/* Returns the number of routes that were missing, or the first negative errno with its request in *request. */
-static int install_missing(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                           const struct route_list *wanted, const struct route_list *present)
+/* Returns the number of routes that were missing, or the first negative errno with its request as the last one. */
+static int install_missing(struct rtnetlink *rtnetlink, const struct route_list *wanted,
+                           const struct route_list *present)
 {
-    struct rtnetlink_request next;
+    struct rtnetlink_request failed = {0};
     int missing = 0;
     int first = 0;
 
@@ -185,19 +183,21 @@ static int install_missing(struct rtnetlink *rtnetlink, struct rtnetlink_request
 
         if (found && route_lifetime_equal(found, &wanted->routes[i]))
             continue;
-        result = change_route(rtnetlink, &next, "replace route", RTM_NEWROUTE, &wanted->routes[i]);
+        result = change_route(rtnetlink, "replace route", RTM_NEWROUTE, &wanted->routes[i]);
         if (result < 0 && first == 0) {
             first = result;
-            *request = next;
+            failed = *rtnetlink_request(rtnetlink);
         }
         missing += found || result < 0 ? 0 : 1;
     }
+    if (first < 0)
+        *rtnetlink_request(rtnetlink) = failed;
     return first < 0 ? first : missing;
 }
 
 /* Returns the number of removed routes or a negative errno. */
-static int remove_surplus(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                          const struct route_list *wanted, const struct route_list *present)
+static int remove_surplus(struct rtnetlink *rtnetlink, const struct route_list *wanted,
+                          const struct route_list *present)
 {
     int removed = 0;
 
@@ -206,7 +206,7 @@ static int remove_surplus(struct rtnetlink *rtnetlink, struct rtnetlink_request 
 
         if (route_list_find(wanted, &present->routes[i]) || !route_may_remove(&present->routes[i]))
             continue;
-        result = route_requests_delete(rtnetlink, request, &present->routes[i]);
+        result = route_requests_delete(rtnetlink, &present->routes[i]);
         if (result < 0)
             return result;
         removed++;
@@ -214,38 +214,36 @@ static int remove_surplus(struct rtnetlink *rtnetlink, struct rtnetlink_request 
     return removed;
 }
 
-int route_requests_bring_to(struct rtnetlink *rtnetlink, struct rtnetlink_request *request,
-                            const struct route_list *wanted)
+int route_requests_bring_to(struct rtnetlink *rtnetlink, const struct route_list *wanted)
 {
     struct route_list present = {.family = wanted->family, .table = wanted->table};
-    int result = route_requests_read_ours(rtnetlink, request, &present);
+    int result = route_requests_read_ours(rtnetlink, &present);
     int missing;
 
     if (result < 0)
         return result;
-    missing = install_missing(rtnetlink, request, wanted, &present);
+    missing = install_missing(rtnetlink, wanted, &present);
     if (missing < 0)
         return missing;
     /* What was replaced is gone: with the old list, the new route might be deleted for it. */
     if (missing > 0) {
         present.count = 0;
-        result = route_requests_read_ours(rtnetlink, request, &present);
+        result = route_requests_read_ours(rtnetlink, &present);
         if (result < 0)
             return result;
     }
-    result = remove_surplus(rtnetlink, request, wanted, &present);
+    result = remove_surplus(rtnetlink, wanted, &present);
     return result < 0 ? result : missing + result;
 }
 
-int route_requests_remove_ours(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
-                               uint32_t table)
+int route_requests_remove_ours(struct rtnetlink *rtnetlink, uint8_t family, uint32_t table)
 {
     struct route_list present = {.family = family, .table = table};
-    int result = route_requests_read_ours(rtnetlink, request, &present);
+    int result = route_requests_read_ours(rtnetlink, &present);
 
     for (size_t i = 0; i < present.count && result == 0; i++) {
         if (present.routes[i].protocol == ROUTE_PROTOCOL)
-            result = route_requests_delete(rtnetlink, request, &present.routes[i]);
+            result = route_requests_delete(rtnetlink, &present.routes[i]);
     }
     return result;
 }

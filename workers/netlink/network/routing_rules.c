@@ -87,22 +87,21 @@ static void on_rule(const struct nlmsghdr *message, void *userdata)
         reading->surplus[reading->surplus_count++] = rule;
 }
 
-static int read_rules(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
-                      struct reading *ret)
+static int read_rules(struct rtnetlink *rtnetlink, uint8_t family, struct reading *ret)
 {
-    struct fib_rule_hdr *header = rtnetlink_request_begin(request, "list", RTM_GETRULE, 0, sizeof(*header));
+    struct fib_rule_hdr *header = rtnetlink_begin(rtnetlink, "list", RTM_GETRULE, 0, sizeof(*header));
 
     header->family = (uint8_t)ip_family_to_kernel(family);
-    (void)snprintf(request->object, sizeof(request->object), "rules %s", ip_family_to_string(family));
-    return rtnetlink_dump(rtnetlink, request, on_rule, ret);
+    rtnetlink_describe(rtnetlink, "rules %s", ip_family_to_string(family));
+    return rtnetlink_dump(rtnetlink, on_rule, ret);
 }
 
-static int change_rule(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, const char *operation,
-                       uint16_t type, uint8_t family, const struct rule *rule)
+static int change_rule(struct rtnetlink *rtnetlink, const char *operation, uint16_t type, uint8_t family,
+                       const struct rule *rule)
 {
     uint16_t flags = type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0;
-    struct fib_rule_hdr *header = rtnetlink_request_begin(request, operation, type, flags, sizeof(*header));
-    struct nlmsghdr *message = rtnetlink_request_message(request);
+    struct fib_rule_hdr *header = rtnetlink_begin(rtnetlink, operation, type, flags, sizeof(*header));
+    struct nlmsghdr *message = rtnetlink_message(rtnetlink);
 
     header->family = (uint8_t)ip_family_to_kernel(family);
     header->action = FR_ACT_TO_TBL;
@@ -111,41 +110,40 @@ static int change_rule(struct rtnetlink *rtnetlink, struct rtnetlink_request *re
     mnl_attr_put_u8(message, FRA_PROTOCOL, ROUTE_PROTOCOL);
     if (rule->suppress_prefix_length != SUPPRESS_NOTHING)
         mnl_attr_put_u32(message, FRA_SUPPRESS_PREFIXLEN, rule->suppress_prefix_length);
-    (void)snprintf(request->object, sizeof(request->object), "%s %u: from all lookup %u%s", ip_family_to_string(family),
-                   rule->priority, rule->table, rule->suppress_prefix_length == 0 ? " suppress_prefixlength 0" : "");
-    return rtnetlink_execute(rtnetlink, request);
+    rtnetlink_describe(rtnetlink, "%s %u: from all lookup %u%s", ip_family_to_string(family), rule->priority,
+                       rule->table, rule->suppress_prefix_length == 0 ? " suppress_prefixlength 0" : "");
+    return rtnetlink_execute(rtnetlink);
 }
 
-static int delete_rule(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family,
-                       const struct rule *rule)
+static int delete_rule(struct rtnetlink *rtnetlink, uint8_t family, const struct rule *rule)
 {
-    int result = change_rule(rtnetlink, request, "delete rule", RTM_DELRULE, family, rule);
+    int result = change_rule(rtnetlink, "delete rule", RTM_DELRULE, family, rule);
 
     return result == -ENOENT ? 0 : result;
 }
 
-int routing_rules_exist(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+int routing_rules_exist(struct rtnetlink *rtnetlink, uint8_t family)
 {
     struct reading reading = {0};
-    int result = read_rules(rtnetlink, request, family, &reading);
+    int result = read_rules(rtnetlink, family, &reading);
 
     if (result == -EOPNOTSUPP || result == -EAFNOSUPPORT)
         return 0;
     return result == 0 || result == -EINTR ? 1 : result; /* an interrupted dump shows them, too */
 }
 
-int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family, bool has_inner)
+int routing_rules_apply(struct rtnetlink *rtnetlink, uint8_t family, bool has_inner)
 {
     struct reading reading = {.first = has_inner ? 0 : 1};
     int changes = 0;
-    int result = read_rules(rtnetlink, request, family, &reading);
+    int result = read_rules(rtnetlink, family, &reading);
 
     if (result < 0)
         return result;
     for (size_t i = reading.first; i < ARRAY_LENGTH(wanted_rules); i++) {
         if (reading.found[i])
             continue;
-        result = change_rule(rtnetlink, request, "add rule", RTM_NEWRULE, family, &wanted_rules[i]);
+        result = change_rule(rtnetlink, "add rule", RTM_NEWRULE, family, &wanted_rules[i]);
         if (result == -EEXIST)
             continue; /* somebody else's that does the same */
         if (result < 0)
@@ -153,7 +151,7 @@ int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
         changes++;
     }
     for (size_t i = 0; i < reading.surplus_count; i++) {
-        result = delete_rule(rtnetlink, request, family, &reading.surplus[i]);
+        result = delete_rule(rtnetlink, family, &reading.surplus[i]);
         if (result < 0)
             return result;
         changes++;
@@ -161,10 +159,10 @@ int routing_rules_apply(struct rtnetlink *rtnetlink, struct rtnetlink_request *r
     return changes;
 }
 
-int routing_rules_remove(struct rtnetlink *rtnetlink, struct rtnetlink_request *request, uint8_t family)
+int routing_rules_remove(struct rtnetlink *rtnetlink, uint8_t family)
 {
     for (size_t i = ARRAY_LENGTH(wanted_rules); i-- > 0;) {
-        int result = delete_rule(rtnetlink, request, family, &wanted_rules[i]);
+        int result = delete_rule(rtnetlink, family, &wanted_rules[i]);
 
         if (result < 0)
             return result;
