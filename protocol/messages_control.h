@@ -123,6 +123,11 @@ struct wire_reported_address {
 struct wire_reported_link {
     char network[NAME_SIZE];        /* Docker's name; empty: not known */
     char name[INTERFACE_NAME_SIZE]; /* of the interface; empty: not there */
+    struct mac_address mac;         /* that it is looked for by; zero: it is not looked for */
+    uint8_t reserved[2];
+    uint32_t index; /* the interface's, 0 without one, as the two below */
+    uint32_t mtu;
+    uint32_t left_out; /* addresses beyond LINK_ADDRESSES_MAX */
     uint32_t address_count;
     struct wire_reported_address addresses[LINK_ADDRESSES_MAX]; /* unused ones all zero */
 };
@@ -132,7 +137,34 @@ struct wire_reported_gateway {
     uint32_t source;             /* enum gateway_source */
 };
 
-#define NETWORK_PROBLEMS_MAX 8 /* more of them at once are cut */
+/* What does not work as it should, as facts: control has the words. */
+enum network_problem_kind {
+    NETWORK_PROBLEM_DUPLICATE = 1,  /* another host has `address`, and `mac`, zero: not known */
+    NETWORK_PROBLEM_ROUTES,         /* router `address` advertises routes of `number` bits; `limit` are taken */
+    NETWORK_PROBLEM_INNER,          /* `address` from the LAN lies in `inner`, a network of link `name` */
+    NETWORK_PROBLEM_OVERLAP,        /* the LAN, `address`, contains `inner`, a network of link `name` */
+    NETWORK_PROBLEM_LINKS,          /* `number` links are not looked at */
+    NETWORK_PROBLEM_LINK_ADDRESSES, /* `number` addresses of inner link `name` are not looked at */
+    NETWORK_PROBLEM_INNER_NETWORKS, /* `number` inner networks of `family` are not guarded, `limit` are */
+    NETWORK_PROBLEM_FORWARDING6,    /* net.ipv6.conf.all.forwarding is off, and is needed */
+    NETWORK_PROBLEM_KIND_MAX_,
+};
+
+struct wire_network_problem {
+    uint8_t kind; /* enum network_problem_kind */
+    uint8_t family;
+    uint8_t prefix_length; /* of `address` */
+    uint8_t inner_length;  /* of `inner` */
+    uint32_t number;
+    uint32_t limit;
+    struct mac_address mac;
+    uint8_t reserved[2];
+    struct wire_address address;
+    struct wire_address inner;
+    char name[INTERFACE_NAME_SIZE];
+};
+
+#define NETWORK_PROBLEMS_MAX 64 /* more of them at once are cut */
 
 struct message_network_report { /* complete; again at each change */
     struct message_header header;
@@ -140,7 +172,9 @@ struct message_network_report { /* complete; again at each change */
     struct wire_reported_link shared;
     struct wire_reported_gateway gateways[FAMILY_INDEX_MAX_];
     uint32_t entries[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]; /* map elements in the kernel */
-    char problems[NETWORK_PROBLEMS_MAX][REASON_SIZE];         /* of the LAN, for people to read; unused ones all zero */
+    uint32_t problem_count;
+    uint32_t reserved;
+    struct wire_network_problem problems[NETWORK_PROBLEMS_MAX]; /* unused ones all zero */
 };
 
 static_assert(sizeof(struct message_configure_control) == 24 + 128 + 8, "wire layout");
@@ -148,8 +182,9 @@ static_assert(sizeof(struct wire_worker) == 40, "wire layout");
 static_assert(sizeof(struct wire_lease_status) == 64 + REASON_SIZE, "wire layout");
 static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX + 2 * (64 + REASON_SIZE), "wire layout");
 static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + FINDING_REASON_SIZE, "wire layout");
-static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 4 + 24 * LINK_ADDRESSES_MAX, "wire layout");
-static_assert(sizeof(struct message_network_report) == 24 + 2 * 532 + 2 * 24 + 16 + NETWORK_PROBLEMS_MAX * REASON_SIZE,
+static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 24 + 24 * LINK_ADDRESSES_MAX, "wire layout");
+static_assert(sizeof(struct wire_network_problem) == 76, "wire layout");
+static_assert(sizeof(struct message_network_report) == 24 + 2 * 552 + 2 * 24 + 16 + 8 + NETWORK_PROBLEMS_MAX * 76,
               "wire layout");
 static_assert(sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding) <=
                   MESSAGE_LENGTH_MAX,

@@ -142,6 +142,8 @@ static const char *check_reported_link(const struct wire_reported_link *link)
     if (!text_is_terminated(link->network, sizeof(link->network)) ||
         !text_is_terminated(link->name, sizeof(link->name)))
         return "string not terminated";
+    if (!is_zero(link->reserved, sizeof(link->reserved)))
+        return "link padding not zero";
     if (link->address_count > LINK_ADDRESSES_MAX)
         return "address count";
     for (uint32_t i = 0; i < link->address_count; i++) {
@@ -156,21 +158,36 @@ static const char *check_reported_link(const struct wire_reported_link *link)
                : "unused address not zero";
 }
 
+static const char *check_network_problem(const struct wire_network_problem *problem)
+{
+    const char *broken = check_address(&problem->address, true);
+
+    if (problem->kind == 0 || problem->kind >= NETWORK_PROBLEM_KIND_MAX_)
+        return "problem kind";
+    if (problem->family != IP_FAMILY_NONE && problem->family != IP_FAMILY_4 && problem->family != IP_FAMILY_6)
+        return "problem family";
+    if (problem->prefix_length > ip_family_bits(problem->address.family) ||
+        problem->inner_length > ip_family_bits(problem->inner.family))
+        return "problem prefix length";
+    if (!text_is_terminated(problem->name, sizeof(problem->name)))
+        return "string not terminated";
+    if (!is_zero(problem->reserved, sizeof(problem->reserved)))
+        return "problem padding not zero";
+    return broken ? broken : check_address(&problem->inner, true);
+}
+
 static const char *check_network_problems(const struct message_network_report *report)
 {
-    size_t count = 0;
+    const char *broken = NULL;
 
-    for (size_t i = 0; i < NETWORK_PROBLEMS_MAX; i++) {
-        if (!text_is_terminated(report->problems[i], REASON_SIZE))
-            return "string not terminated";
-    }
-    while (count < NETWORK_PROBLEMS_MAX && report->problems[count][0] != '\0')
-        count++;
-    for (; count < NETWORK_PROBLEMS_MAX; count++) {
-        if (!is_zero((const uint8_t *)report->problems[count], REASON_SIZE))
-            return "unused problem not zero";
-    }
-    return NULL;
+    if (report->problem_count > NETWORK_PROBLEMS_MAX)
+        return "problem count";
+    for (uint32_t i = 0; i < report->problem_count && !broken; i++)
+        broken = check_network_problem(&report->problems[i]);
+    if (!broken && !is_zero((const uint8_t *)(report->problems + report->problem_count),
+                            (NETWORK_PROBLEMS_MAX - report->problem_count) * sizeof(report->problems[0])))
+        return "unused problem not zero";
+    return broken ? broken : report->reserved ? "report padding not zero" : NULL;
 }
 
 const char *check_network_report(const void *message)

@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 import messages
+from control_peer import ControlPeer
 from netadmin_lab import LAN4, LAN6, ONE4, ONE6, Netadmin, wait_logged, wait_until
 from table_layout import FAMILIES, LAYOUT, layout, leave_set, userdata
 
@@ -75,4 +76,4 @@ def test_nat14_userdata_that_is_no_layout_is_none(lab, damaged):
     netadmin = lab.start()
     assert userdata(lab, "ip") == layout(LAYOUT)
     assert not netadmin.logged("the tables are a newer anchord's")
-    wait_logged(netadmin, "external interface resolved")
+    wait_logged(ControlPeer(netadmin), "external interface resolved")

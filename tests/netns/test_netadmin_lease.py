@@ -7,6 +7,7 @@ import pytest
 
 import messages
 import netadmin_lab
+from control_peer import ControlPeer
 from lease_lab import (HANDOVER_SECONDS, LEASED4, LEASED4_NEXT, LEASED_ROUTER4, Flow, LeaseLab)
 from netadmin_lab import LAN4, ask_tcp, outcome, wait_logged, wait_until
 from network_lab import DEFAULT4, ROUTER4, UNREACHABLE4
@@ -59,8 +60,7 @@ def test_the_link_is_reported_once_a_dhcp_client_can_run(lab):
 def test_of_many_addresses_the_leased_one_is_served(lab):
     """NAT-9: the kernel marks all but the first of a subnet as it marks temporary ones of IPv6, and lists the newest last."""
     lab.anchor.run("ip", "-batch", "-", input="".join(f"address add 10.99.0.{number}/24 dev ext0\n" for number in range(100, 120)))
-    netadmin = lab.start()
-    wait_logged(netadmin, "more addresses on the interface than anchord serves", served=16)
+    wait_logged(ControlPeer(lab.start()), "more addresses on the interface than anchord serves", served=16)
     lab.serve_one()
     lab.expose()
     lab.lease()
@@ -348,5 +348,5 @@ def test_without_the_shared_network_a_lease_is_taken_all_the_same(lab):
     netadmin = lab.start(ready=False)
     lab.anchor.run("ip", "link", "delete", "shared0")
     netadmin.send(lab.topology())
-    wait_logged(netadmin, "shared interface not there")
+    wait_logged(ControlPeer(netadmin), "shared interface not there")
     replace_bootstrap(lab)

@@ -4,6 +4,7 @@ import pytest
 
 import messages
 from advertisements_lab import Router, accept_advertisements
+from control_peer import ControlPeer
 from lease_lab import LEASED4, LEASED6, Flow, LeaseLab
 from netadmin_lab import CLIENT6, LAN6, LAN_UNIQUE_LOCAL, ONE6, ask_tcp, outcome, wait_logged, wait_until
 from network_lab import ROUTER6
@@ -140,12 +141,15 @@ def test_a_leased_address_is_added_for_its_lifetime(lab):
 def test_a_duplicate_is_refused(lab, seconds):
     """ADDR-13: the kernel's own detection (RFC 4862 §5.4); Docker's address serves."""
     netadmin = lab.start()
+    control = ControlPeer(netadmin)
     lab.client.run("ip", "address", "add", f"{LEASED6}/64", "dev", "eth0", "nodad")
     assert "somebody else" in lab.refused(f"{LEASED6}/128", family=6, valid=seconds, preferred=seconds)
     lab.wait_external(BOOTSTRAP, family=6)
     wait_egress(lab, LAN6)
-    netadmin.kill()  # the log is complete
-    assert not netadmin.logged("another host on the LAN has this address already, it is not used")  # the server's matter
+    netadmin.ping(1)
+    control.settle()
+    control.kill()  # the log is complete
+    assert not control.logged("another host on the LAN has this address already, it is not used")  # the server's matter
 
 
 FURTHER6, FURTHER6_UNIQUE_LOCAL = "2001:db8:99::d8", "fd99::d6"
@@ -213,10 +217,10 @@ def test_a_deprecated_global_address_comes_before_none_and_after_a_preferred_one
 @pytest.mark.parametrize("seconds", [3600, messages.LEASE_FOREVER], ids=["an-hour", "for-ever"])
 def test_another_hosts_address_in_an_identity_costs_the_others_nothing(lab, seconds):
     """ADDR-13: reported, and tried again when the server gives it again."""
-    netadmin = lab.start()
+    control = ControlPeer(lab.start())
     lab.client.run("ip", "address", "add", f"{FURTHER6}/64", "dev", "eth0", "nodad")
     lab.lease(f"{LEASED6}/128", family=6, further=[(FURTHER6, seconds, seconds)])
-    wait_logged(netadmin, "another host on the LAN has this address already, it is not used", address=FURTHER6)
+    wait_logged(control, "another host on the LAN has this address already, it is not used", address=FURTHER6)
     lab.wait_external(BOOTSTRAP, f"{LEASED6}/128", family=6)
     wait_until(lambda: FURTHER6 not in lab.external_set(6), "no element for it")
     lab.client.run("ip", "address", "delete", f"{FURTHER6}/64", "dev", "eth0")

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import messages
+from control_peer import ControlPeer
 from netadmin_lab import (ANCHOR4, ANCHOR6, CLIENT4, CLIENT6, EXTERNAL_MAC, GATEWAY4, GATEWAY6, LAN4, LAN6, ONE4, ONE6,
                           OTHER_ANCHOR4, SHARED_MAC, ask_tcp, outcome, pings, wait_until)
 from network_lab import ROUTER4, NetworkLab, wait_logged
@@ -72,17 +73,16 @@ def test_inner_addresses_are_not_answered_for_on_the_lan(lab):
 
 def test_ipv6_forwarding_off_is_an_error_with_the_line_to_add_and_v4_goes_on(lab):
     lab.anchor.sysctl("ipv6/conf/all/forwarding", 0)
-    netadmin = lab.start()
-    line, = wait_logged(netadmin, "IPv6 forwarding is off")
+    line, = wait_logged(ControlPeer(lab.start()), "IPv6 forwarding is off")
     assert (line["level"], line["remedy"]) == ("ERROR", 'sysctls: net.ipv6.conf.all.forwarding: "1"')
     assert lab.route_to("-4", "203.0.113.9").startswith(f"203.0.113.9 via {ROUTER4} dev ext0")
 
 
 def test_ipv6_forwarding_on_is_not_mentioned(lab):
-    netadmin = lab.start()
-    netadmin.kill()  # the log is complete
-    assert wait_logged(netadmin, "external interface resolved")
-    assert netadmin.logged("IPv6 forwarding is off") == []
+    control = ControlPeer(lab.start())
+    assert wait_logged(control, "external interface resolved")
+    control.kill()  # the log is complete
+    assert control.logged("IPv6 forwarding is off") == []
 
 
 def is_seen_as_router(lab, address):
@@ -99,6 +99,7 @@ def test_on_the_lan_the_anchor_is_a_host_that_forwards(lab):
     assert is_seen_as_router(lab, LAN6) and pings(lab.client, subnet_router)
     lab.anchor.sysctl("ipv6/conf/ext0/forwarding", 0)
     netadmin = lab.start()
+    control = ControlPeer(netadmin)
     lab.serve(lab.one, "one", "tcp", 8080, ONE6)
     netadmin.expose(messages.exposure("tcp", 8080, ONE6))
     assert outcome(lab.client, "tcp", LAN6, 8080) == "one"
@@ -110,8 +111,10 @@ def test_on_the_lan_the_anchor_is_a_host_that_forwards(lab):
     groups = lab.anchor.run("ip", "maddress", "show", "dev", "ext0")
     assert "ff02::1\n" in groups and "ff02::2\n" not in groups
     assert netadmin.links["ext0"][1] & FORWARDS == 0
-    netadmin.kill()  # the log is complete
-    assert netadmin.logged("IPv6 forwarding is off") == []
+    netadmin.ping(6)
+    control.settle()
+    control.kill()  # the log is complete
+    assert control.logged("IPv6 forwarding is off") == []
 
 
 @pytest.mark.parametrize("name, message", [("lan", "external interface resolved by network"),
@@ -120,7 +123,8 @@ def test_addr9_the_log_says_what_decided(lab, name, message):
     """Only where ANCHORD_EXT_NETWORK decides does the topology name the external network."""
     external = messages.network(name, EXTERNAL_MAC, [("10.99.0.0/24", ROUTER4, None)])
     shared = messages.network("transit", SHARED_MAC, [("172.30.0.0/24", "172.30.0.1", None)])
-    line, = wait_logged(lab.start(topology=messages.topology(external, shared)), "external interface resolved")
+    control = ControlPeer(lab.start(topology=messages.topology(external, shared)))
+    line, = wait_logged(control, "external interface resolved")
     assert line["msg"] == message
 
 
@@ -284,11 +288,12 @@ def test_what_a_router_advertises_pushes_no_address_of_ours_out(lab):
     """NAT-9: of more than sixteen addresses own and leased ones are served, and that some are not is said. The kernel lists
     the newest first: Docker's, the oldest, was left out and the service silent."""
     netadmin = lab.start()
+    control = ControlPeer(netadmin)
     with lab.anchor.entered():
         for number in range(100, 121):
             subprocess.run(["ip", "address", "add", f"2001:db8:{number}::50/64", "dev", "ext0", "nodad", "valid_lft", "3600",
                             "preferred_lft", "3600"], check=True)
-    wait_logged(netadmin, "more addresses on the interface than anchord serves", interface="ext0", served=16)
+    wait_logged(control, "more addresses on the interface than anchord serves", interface="ext0", served=16)
     netadmin.ping(5)
     lab.serve(lab.one, "one", "tcp", 80, ONE6)
     netadmin.expose(messages.exposure("tcp", 80, ONE6), messages.exposure("tcp", 80, ONE4))
@@ -296,7 +301,8 @@ def test_what_a_router_advertises_pushes_no_address_of_ours_out(lab):
     external = lab.anchor.run("nft", "list", "set", "ip6", "anchord_v6", "external")
     assert LAN6 in external
     assert LAN4 in lab.anchor.run("nft", "list", "set", "ip", "anchord_v4", "external")
-    assert len(netadmin.logged("more addresses on the interface than anchord serves")) == 1
+    control.settle()
+    assert len(control.logged("more addresses on the interface than anchord serves")) == 1
 
 
 def test_at_most_sixteen_addresses_of_a_link_are_reported(lab):

@@ -127,10 +127,11 @@ def test_a_lan_that_contains_an_inner_network_is_said_and_works(lab):
     lab.impersonate()
     lab.lease("172.20.0.77/12", routers=["172.20.0.1"])
     lab.wait_external("172.20.0.77/12")
-    wait_logged(netadmin, "the LAN contains an inner network", lan="172.16.0.0/12")
+    wait_logged(control, "the LAN contains an inner network", lan="172.16.0.0/12")
     lab.lease("172.20.0.77/12", routers=["172.20.0.1"])
     netadmin.ping(7)
-    assert len(netadmin.logged("the LAN contains an inner network")) == 1
+    control.settle()
+    assert len(control.logged("the LAN contains an inner network")) == 1
     assert lab.answers(OTHER4) == "proxy"
     assert lab.way_to("172.20.0.9") == "ext0"
     problem, = control.problems()
@@ -153,7 +154,7 @@ def test_an_advertised_prefix_takes_no_other_network_over(lab, tmp_path, prefix)
     assert lab.answers(OTHER6) == "proxy"
     if prefix.endswith("/64"):
         own, = wait_until(lambda: [text for text in lab.external(6) if text.startswith("fd31:")], "an address by SLAAC")
-        wait_logged(netadmin, "address from the LAN refused: it lies in an inner network", address=own.split("/")[0],
+        wait_logged(control, "address from the LAN refused: it lies in an inner network", address=own.split("/")[0],
                     inner="fd31::/64", interface="other0")
         wait_until(lambda: control.problems() == [f"{own.split('/')[0]} from the LAN lies in the inner network fd31::/64 (other0): "
                                                   "it is not used"], "the problem in status")
@@ -186,13 +187,13 @@ def test_networks_beyond_what_is_guarded_are_said(lab):
         lab.anchor.run("ip", "link", "add", f"many{link}", "type", "bridge")
         lab.anchor.run("ip", "-batch", "-", input="".join(
             f"address add 10.{link}.{number}.1/24 dev many{link}\n" for number in range(16)))
-    netadmin = lab.start()
-    line, = wait_logged(netadmin, "too many inner networks: the last ones are not guarded against what the LAN names")
+    control = ControlPeer(lab.start())
+    line, = wait_logged(control, "too many inner networks: the last ones are not guarded against what the LAN names")
     assert (line["family"], line["guarded"], line["left_out"]) == ("v4", 128, 18)
     assert len(lab.inner("-4")) == 128
     lab.anchor.run("ip", "-batch", "-", input="".join(f"link add more{link} type bridge\n" for link in range(60)))
     links = len(lab.lines("-oneline", "link")) - 1
-    wait_logged(netadmin, "too many interfaces: the last ones are not looked at, their networks are not guarded",
+    wait_logged(control, "too many interfaces: the last ones are not looked at, their networks are not guarded",
                 guarded=64, left_out=links - 64)
 
 
@@ -205,16 +206,16 @@ def test_of_many_addresses_of_a_link_the_first_ones_count_and_that_there_are_mor
             .replace("other0", f"{('other', 'shared')[link]}0") for number in range(16)))
 
     add(0)
-    netadmin = lab.start()
+    control = ControlPeer(lab.start())
     told = "more addresses on an inner interface than are looked at"
-    wait_logged(netadmin, told, interface="other0", served=16, left_out=19)
+    wait_logged(control, told, interface="other0", served=16, left_out=19)
     for family in ("-4", "-6"):
         assert set(INNER[family]) <= set(lab.inner(family))
     add(1)
-    wait_logged(netadmin, told, interface="shared0")
+    wait_logged(control, told, interface="shared0")
     for family in ("-4", "-6"):
         assert set(INNER[family]) <= set(lab.inner(family))
-    assert len(netadmin.logged(told)) == 2
+    assert len(control.logged(told)) == 2
 
 
 @pytest.mark.parametrize("family", ("-4", "-6"))

@@ -190,18 +190,18 @@ def test_a_duplicate_of_an_autoconfigured_address_is_named(lab, tmp_path):
     peer = AnnouncerPeer(netadmin, holders={mine: mac}, link="ext0")
     control = ControlPeer(netadmin)
     router = Router(lab, tmp_path, FIRST, lifetime=1800, prefix=OLD)
-    line, = wait_logged(netadmin, ON_THE_LAN)
+    line, = wait_logged(control, ON_THE_LAN)
     assert (line["level"], line["address"], line["interface"]) == ("ERROR", mine, "ext0")
-    wait_logged(netadmin, "the host that has this address", mac=mac)
+    wait_logged(control, "the host that has this address", mac=mac)
     wait_until(lambda: control.problems() == [f"another host on the LAN has {mine} already (MAC: {mac}): it is not used here"],
                "the problem in status")
     wait_until(lambda: f"via {FIRST}" in lab.route_to("-6", OUTSIDE), "the router", 10)
     with lab.monitored("address") as changes:
         wait_until(lambda: sum("Deleted" in line and mine in line for line in changes) >= 2, "two more detections", 30)
-    assert len(netadmin.logged(ON_THE_LAN)) == 1 and len(peer.asked(mine)) == 1
+    assert len(control.logged(ON_THE_LAN)) == 1 and len(peer.asked(mine)) == 1
     other.namespace.run("ip", "address", "delete", f"{mine}/64", "dev", "eth0")
     wait_egress(lab, OLD)
-    wait_logged(netadmin, "an address that another host had can be used now")
+    wait_logged(control, "an address that another host had can be used now")
     wait_until(lambda: control.problems() == [], "no problem any more")
     router.kill()
 
@@ -228,10 +228,11 @@ def test_routes_of_a_router_are_used_or_missed_loudly(lab, tmp_path, longest, is
     if is_taken:
         netadmin.ping(7)
         assert control.problems() == []
-        netadmin.kill()  # the log is complete
-        assert netadmin.logged(NOT_TAKEN) == []
+        control.settle()
+        control.kill()  # the log is complete
+        assert control.logged(NOT_TAKEN) == []
     else:
-        line, = wait_logged(netadmin, NOT_TAKEN)
+        line, = wait_logged(control, NOT_TAKEN)
         assert (line["level"], line["gateway"], line["prefix_length"]) == ("WARN", SECOND, 48)
         assert "accept_ra_rt_info_max_plen" in line["compose"]
         wait_until(lambda: control.problems() == [f"router {SECOND} advertises routes that are not taken: set "

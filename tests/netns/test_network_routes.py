@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from control_peer import ControlPeer
 from netadmin_lab import EXTERNAL_MAC, LAN4, LAN6, ONE4, wait_until
 from network_lab import (DEFAULT4, ROUTER4, ROUTER6, RULES, TABLE, UNREACHABLE4, UNREACHABLE6, NetworkLab,
                          wait_logged)
@@ -37,7 +38,7 @@ def test_own_rules_and_table_appear(lab, netadmin, family):
     assert lab.rules(family) == RULES
     assert lab.routes(family) == WANTED[family]
     assert f"table {TABLE}" in lab.route_to(family, OUTSIDE[family])
-    wait_logged(netadmin, "external interface resolved", interface="ext0", mac=EXTERNAL_MAC)
+    wait_logged(ControlPeer(netadmin), "external interface resolved", interface="ext0", mac=EXTERNAL_MAC)
     wait_logged(netadmin, "external gateway chosen", family=f"v{family[1]}", source="IPAM")
 
 
@@ -194,13 +195,14 @@ def test_a_pin_that_is_not_on_link_is_not_replaced_by_another(lab):
 
 def test_an_interface_that_is_attached_again_is_found_by_its_mac(lab, netadmin):
     """ADDR-9: whatever its name; without it nothing leaves."""
+    control = ControlPeer(netadmin)
     lab.anchor.run("ip", "link", "delete", "ext0")
     wait_until(lambda: lab.routes("-4") == [UNREACHABLE4], "no default", 1.0)
     lab.cable(lab.anchor, "lan7", lab.client, "eth9", EXTERNAL_MAC)
     lab.anchor.run("ip", "address", "add", f"{LAN4}/24", "dev", "lan7")
     wait_until(lambda: lab.routes("-4") == [DEFAULT4.replace("ext0", "lan7"), UNREACHABLE4], "the new default", 1.0)
-    wait_logged(netadmin, "external interface not there")
-    wait_logged(netadmin, "external interface resolved", interface="lan7")
+    wait_logged(control, "external interface not there")
+    wait_logged(control, "external interface resolved", interface="lan7")
 
 
 def test_lost_notifications_lead_to_a_new_reading(lab, netadmin, tmp_path):

@@ -212,10 +212,12 @@ static const struct rule_case report_rules[] = {
     BREAKS("address count", SET(report.external.address_count, LINK_ADDRESSES_MAX + 1)),
     BREAKS("string not terminated", FILL(report.shared.name)),
     BREAKS("string not terminated", FILL(report.external.network)),
-    PASSES(SET(report.problems[0][0], 'x')),
-    BREAKS("unused problem not zero", SET(report.problems[0][0], 'x'), SET(report.problems[2][0], 'x')),
-    BREAKS("unused problem not zero", SET(report.problems[NETWORK_PROBLEMS_MAX - 1][1], 'x')),
-    BREAKS("string not terminated", FILL(report.problems[NETWORK_PROBLEMS_MAX - 1])),
+    BREAKS("link padding not zero", SET(report.shared.reserved[1], 1)),
+    BREAKS("report padding not zero", SET(report.reserved, 1)),
+    BREAKS("unused problem not zero", SET(report.problems[0].kind, 1)),
+    BREAKS("unused problem not zero", SET(report.problems[NETWORK_PROBLEMS_MAX - 1].name[0], 'x')),
+    BREAKS("problem count", SET(report.problem_count, NETWORK_PROBLEMS_MAX + 1)),
+    BREAKS("problem kind", SET(report.problem_count, 1)),
     BREAKS("gateway source", SET(report.gateways[FAMILY_INDEX_6].source, GATEWAY_SOURCE_MAX_)),
     BREAKS("address family", SET(report.gateways[FAMILY_INDEX_4].address.family, 5)),
     PASSES(SET(report.gateways[FAMILY_INDEX_4].address, LAN_ADDRESS),
@@ -226,12 +228,28 @@ static void begin_troubled_report(void)
 {
     begin_report();
     for (size_t i = 0; i < NETWORK_PROBLEMS_MAX; i++)
-        message.report.problems[i][0] = 'x';
+        message.report.problems[i] = (struct wire_network_problem){.kind = NETWORK_PROBLEM_INNER,
+                                                                   .prefix_length = 24,
+                                                                   .inner_length = 24,
+                                                                   .address = {LAN_ADDRESS},
+                                                                   .inner = {LAN_ADDRESS}};
+    message.report.problem_count = NETWORK_PROBLEMS_MAX;
 }
 
 static const struct rule_case troubled_report_rules[] = {
-    BREAKS("unused problem not zero", SET(report.problems[NETWORK_PROBLEMS_MAX - 2][0], '\0')),
-    PASSES(SET(report.problems[NETWORK_PROBLEMS_MAX - 1][0], '\0')),
+    PASSES(SET(report.problems[0].kind, NETWORK_PROBLEM_KIND_MAX_ - 1), SET(report.problems[0].family, IP_FAMILY_6)),
+    PASSES(SET(report.problems[0].prefix_length, 32), SET(report.problems[0].inner_length, 32)),
+    BREAKS("unused problem not zero", SET(report.problem_count, NETWORK_PROBLEMS_MAX - 1)),
+    BREAKS("problem kind", SET(report.problems[NETWORK_PROBLEMS_MAX - 1].kind, 0)),
+    BREAKS("problem kind", SET(report.problems[0].kind, NETWORK_PROBLEM_KIND_MAX_)),
+    BREAKS("problem family", SET(report.problems[0].family, IP_FAMILY_6 + 1)),
+    BREAKS("problem family", SET(report.problems[0].family, IP_FAMILY_4 + 1)),
+    BREAKS("problem prefix length", SET(report.problems[0].prefix_length, 33)),
+    BREAKS("problem prefix length", SET(report.problems[0].inner_length, 33)),
+    BREAKS("string not terminated", FILL(report.problems[0].name)),
+    BREAKS("problem padding not zero", SET(report.problems[0].reserved[1], 1)),
+    BREAKS("address family", SET(report.problems[0].address.family, 5), SET(report.problems[0].prefix_length, 0)),
+    BREAKS("address family", SET(report.problems[0].inner.family, 5), SET(report.problems[0].inner_length, 0)),
 };
 
 static void the_network_report_is_checked(void **state)

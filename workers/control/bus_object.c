@@ -4,6 +4,7 @@
 #include "build_information.h"
 #include "common/clock.h"
 #include "protocol/control_interface.h"
+#include "workers/control/network_words.h"
 
 #include <netinet/in.h>
 
@@ -313,8 +314,12 @@ static int append_network_problems(sd_bus_message *reply, const struct view *vie
     const char *name = view->report.external.name;
     int result = 0;
 
-    for (size_t i = 0; i < NETWORK_PROBLEMS_MAX && view->report.problems[i][0] != '\0' && result >= 0; i++)
-        result = sd_bus_message_append(reply, "(ss)", name[0] != '\0' ? name : "LAN", view->report.problems[i]);
+    for (uint32_t i = 0; i < view->report.problem_count && result >= 0; i++) {
+        char text[NETWORK_WORDS_SIZE];
+
+        if (network_words_describe(&view->report.problems[i], text))
+            result = sd_bus_message_append(reply, "(ss)", name[0] != '\0' ? name : "LAN", text);
+    }
     return result;
 }
 

@@ -6,6 +6,7 @@
 #include "protocol/channel.h"
 #include "protocol/supervised.h"
 #include "workers/control/clients.h"
+#include "workers/control/network_words.h"
 #include "workers/control/view.h"
 
 /* The workers that report here. */
@@ -25,6 +26,7 @@ struct control {
     struct channel *supervisor;
     struct channel *reporters[ARRAY_LENGTH(reporters)]; /* NULL until LINK */
     struct view view;
+    struct network_words words;
     struct clients *clients;
 };
 
@@ -83,6 +85,7 @@ static void on_report(struct channel *channel, const struct message_header *mess
 
     switch (message->type) {
     case MESSAGE_NETWORK_REPORT:
+        network_words_log(&control->words, &control->view.report, (const struct message_network_report *)message);
         control->view.report = *(const struct message_network_report *)message;
         break;
     case MESSAGE_FINDINGS_BEGIN:

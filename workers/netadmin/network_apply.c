@@ -191,7 +191,7 @@ void network_note_duplicate(struct network *network, const struct network_link *
                             const struct link_address *address)
 {
     if (external_addresses_note_duplicate(&network->addresses, address) &&
-        duplicates_note(&network->duplicates, link, &address->address))
+        duplicates_note(&network->duplicates, &address->address))
         announcer_peer_ask(&network->announcer, link, &address->address);
 }
 
@@ -220,19 +220,37 @@ static uint32_t shortest_lifetime(const struct gateway_choice *choice)
     return shortest;
 }
 
+static bool has_ipv6(const struct network_link *link)
+{
+    return link && !(link->settings.ipv6_flags & LINK_IPV6_DISABLED);
+}
+
+/* NAT-13: no netlink message reaches this setting. */
+static void look_for_forwarding6(struct network *network)
+{
+    const struct wire_network *shared = &network->ground.topology.shared;
+    bool is_needed = has_ipv6(network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL)) ||
+                     has_ipv6(network_ground_find(&network->ground, DEVICE_SIDE_SHARED));
+    uint32_t subnet6 = 0;
+
+    while (subnet6 < shared->subnet_count && shared->subnets[subnet6].address.family != IP_FAMILY_6)
+        subnet6++;
+    network->lacks_forwarding6 =
+        is_needed && subnet6 < shared->subnet_count && device_settings_read_forwarding6(network->ground.rtnetlink) == 0;
+}
+
 int network_apply(struct network *network, uint32_t *ret_lifetime)
 {
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     int first = 0;
 
     *ret_lifetime = 0;
-    link_reports_say(&network->reports, &network->ground);
+    look_for_forwarding6(network);
     if (external)
         look_for_duplicates(network, external);
     first = look(network);
     if (first < 0)
         return first;
-    inner_guard_report(&network->guard);
     lease_taking_refuse_inner(&network->addresses, &network->guard);
     keep_first(&first, apply_settings(&network->ground, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
     keep_first(&first, apply_settings(&network->ground, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));

@@ -36,9 +36,14 @@ static void describe_link(const struct external_addresses *addresses, enum devic
         side == DEVICE_SIDE_SHARED ? &ground->topology.shared : &ground->topology.external;
 
     text_copy_cut(ret->network, sizeof(ret->network), ground->has_topology ? wire->name : "");
+    if (ground->has_topology)
+        ret->mac = wire->mac;
     if (!link)
         return;
     text_copy_cut(ret->name, sizeof(ret->name), link->name);
+    ret->index = link->index;
+    ret->mtu = link->mtu;
+    ret->left_out = link->left_out;
     for (uint32_t i = 0; i < link->address_count; i++) {
         const struct link_address *address = &link->addresses[i];
         struct wire_reported_address *reported = &ret->addresses[ret->address_count];
@@ -55,7 +60,7 @@ static void describe_link(const struct external_addresses *addresses, enum devic
 void network_describe(const struct network *network, struct message_network_report *ret)
 {
     const struct problem_sources sources = {
-        .external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL),
+        .lacks_forwarding6 = network->lacks_forwarding6,
         .duplicates = &network->duplicates,
         .routers = &network->routers,
         .guard = &network->guard,
@@ -70,5 +75,5 @@ void network_describe(const struct network *network, struct message_network_repo
         if (family->link_index && family->choice.count > 0)
             ret->gateways[i].address = wire_address_from(&family->choice.gateways[0].address);
     }
-    network_problems_list(&sources, ret->problems);
+    network_problems_list(&sources, ret);
 }

@@ -10,7 +10,6 @@
 #include "workers/netadmin/address/inner_guard.h"
 #include "workers/netadmin/announcer_peer.h"
 #include "workers/netadmin/link/address_keeper.h"
-#include "workers/netadmin/link/link_reports.h"
 #include "workers/netadmin/link/network_ground.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/route/family_routes.h"
@@ -32,7 +31,7 @@ struct network {
     struct family_state families[FAMILY_INDEX_MAX_];
     struct external_addresses addresses;
     struct announcer_peer announcer;
-    struct link_reports reports;
+    bool lacks_forwarding6;
     struct router_watch routers;
     uint64_t trespassers; /* routes of route_table_remove_trespassers(), ever */
     struct inner_guard guard;
@@ -47,14 +46,14 @@ int network_refresh(struct network *network);
 
 /* What is told of, as the parts know it. */
 struct problem_sources {
-    const struct network_link *external;
+    bool lacks_forwarding6;
     const struct duplicates *duplicates;
     const struct router_watch *routers;
     const struct inner_guard *guard;
 };
 
-/* Fills in what the LAN keeps from working now, for people to read; *ret must be zero. */
-void network_problems_list(const struct problem_sources *sources, char ret[NETWORK_PROBLEMS_MAX][REASON_SIZE]);
+/* Fills in what does not work now; of *ret that must be zero. */
+void network_problems_list(const struct problem_sources *sources, struct message_network_report *ret);
 
 /* --- network_apply.c ---------------------------------------------------------------------------------- */
 

@@ -1,82 +1,106 @@
 /*
- * What the LAN keeps from working, as `anchord status` shows it; see network_internal.h. Runs in anchord-netadmin,
- * needs no privilege.
+ * What does not work as it should, as facts; see network_internal.h. Runs in anchord-netadmin, needs no privilege.
  *
- * The log says each once, when it comes; this says what holds now.
+ * What holds now: control puts it into words, says each once in the log, and shows it.
  */
 #include "common/text.h"
 #include "workers/netadmin/network_internal.h"
+#include "workers/netadmin/plan/map_state.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-struct problems {
-    size_t count;
-    char (*texts)[REASON_SIZE];
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct problems *problems, const char *format, ...)
+static void add(struct message_network_report *report, const struct wire_network_problem *problem)
 {
-    va_list arguments;
-
-    if (problems->count == NETWORK_PROBLEMS_MAX)
-        return;
-    va_start(arguments, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer loses the va_start above */
-    (void)vsnprintf(problems->texts[problems->count++], REASON_SIZE, format, arguments);
-    va_end(arguments);
+    if (report->problem_count < NETWORK_PROBLEMS_MAX)
+        report->problems[report->problem_count++] = *problem;
 }
 
-static void add_duplicates(const struct duplicates *duplicates, struct problems *problems)
+static void add_of_link(struct message_network_report *report, struct wire_network_problem problem,
+                        const struct network_link *link, const struct ip_subnet *inner)
 {
-    for (size_t i = 0; i < duplicates->count; i++) {
-        const struct duplicate *duplicate = &duplicates->items[i];
-        char mac[MAC_ADDRESS_TEXT_SIZE] = "not known";
-
-        if (!mac_address_is_zero(&duplicate->holder))
-            (void)mac_address_format(&duplicate->holder, mac);
-        add(problems, "another host on the LAN has %s already (MAC: %s): it is not used here",
-            IP_ADDRESS_TEXT(&duplicate->address), mac);
-    }
+    problem.inner = wire_address_from(&inner->address);
+    problem.inner_length = inner->prefix_length;
+    text_copy_cut(problem.name, sizeof(problem.name), link->name);
+    add(report, &problem);
 }
 
 /* As each router said it last. */
 static void add_ignored_routes(const struct router_watch *routers, const struct network_link *external,
-                               struct problems *problems)
+                               struct message_network_report *ret)
 {
     for (size_t i = 0; i < routers->advertised_recent.count; i++) {
-
         if (router_watch_ignores_route(external, routers->advertised[i].longest_route))
-            add(problems,
-                "router %s advertises routes that are not taken: set "
-                "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128",
-                IP_ADDRESS_TEXT(&routers->advertised[i].router));
+            add(ret, &(struct wire_network_problem){.kind = NETWORK_PROBLEM_ROUTES,
+                                                    .address = wire_address_from(&routers->advertised[i].router),
+                                                    .number = routers->advertised[i].longest_route,
+                                                    .limit = external->settings.route_length6});
     }
 }
 
-static void add_inner(const struct inner_guard *guard, const struct link_address *address, struct problems *problems)
+static void add_inner(const struct inner_guard *guard, const struct link_address *address,
+                      struct message_network_report *ret)
 {
-    struct ip_subnet lan, inner;
+    struct ip_subnet lan, inner = {0};
     const struct network_link *link = inner_guard_find_around(guard, &address->address, &inner);
 
     if (link)
-        add(problems, "%s from the LAN lies in the inner network %s (%s): it is not used",
-            IP_ADDRESS_TEXT(&address->address), IP_SUBNET_TEXT(&inner), link->name);
+        add_of_link(ret,
+                    (struct wire_network_problem){.kind = NETWORK_PROBLEM_INNER,
+                                                  .address = wire_address_from(&address->address)},
+                    link, &inner);
     link = inner_guard_find_within(guard, address, &lan, &inner);
     if (link)
-        add(problems, "the LAN, %s, contains the inner network %s (%s): those addresses lead inside",
-            IP_SUBNET_TEXT(&lan), IP_SUBNET_TEXT(&inner), link->name);
+        add_of_link(ret,
+                    (struct wire_network_problem){.kind = NETWORK_PROBLEM_OVERLAP,
+                                                  .address = wire_address_from(&lan.address),
+                                                  .prefix_length = lan.prefix_length},
+                    link, &inner);
 }
 
-void network_problems_list(const struct problem_sources *sources, char ret[NETWORK_PROBLEMS_MAX][REASON_SIZE])
+/* What is beyond is guarded neither by table 24943 nor by the ruleset (WALL-1). */
+static void add_left_out(const struct network_ground *ground, uint32_t external_index,
+                         struct message_network_report *ret)
 {
-    const struct network_link *external = sources->external;
-    struct problems problems = {.texts = ret};
+    const struct ip_subnet nothing = {.prefix_length = 0};
 
-    if (!external)
+    if (ground->links.left_out > 0)
+        add(ret,
+            &(struct wire_network_problem){.kind = NETWORK_PROBLEM_LINKS, .number = (uint32_t)ground->links.left_out});
+    for (size_t i = 0; i < ground->links.count; i++) {
+        const struct network_link *link = &ground->links.links[i];
+
+        if (link->left_out > 0 && link->index != external_index)
+            add_of_link(ret,
+                        (struct wire_network_problem){.kind = NETWORK_PROBLEM_LINK_ADDRESSES, .number = link->left_out},
+                        link, &nothing);
+    }
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        struct inner_prefix prefixes[INNER_PREFIXES_MAX];
+        size_t left_out;
+
+        (void)inner_prefixes_list(&ground->links, external_index, family_index_to_family(i), prefixes, &left_out);
+        if (left_out > 0)
+            add(ret, &(struct wire_network_problem){.kind = NETWORK_PROBLEM_INNER_NETWORKS,
+                                                    .family = family_index_to_family(i),
+                                                    .number = (uint32_t)left_out,
+                                                    .limit = INNER_PREFIXES_MAX});
+    }
+}
+
+void network_problems_list(const struct problem_sources *sources, struct message_network_report *ret)
+{
+    const struct network_ground *ground = sources->guard->ground;
+    const struct network_link *external = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);
+
+    if (!ground->has_topology)
         return;
-    add_duplicates(sources->duplicates, &problems);
-    add_ignored_routes(sources->routers, external, &problems);
-    for (uint32_t i = 0; i < external->address_count; i++)
-        add_inner(sources->guard, &external->addresses[i], &problems);
+    if (sources->lacks_forwarding6)
+        add(ret, &(struct wire_network_problem){.kind = NETWORK_PROBLEM_FORWARDING6});
+    for (size_t i = 0; i < sources->duplicates->count && external; i++)
+        add(ret, &(struct wire_network_problem){.kind = NETWORK_PROBLEM_DUPLICATE,
+                                                .address = wire_address_from(&sources->duplicates->items[i].address),
+                                                .mac = sources->duplicates->items[i].holder});
+    if (external)
+        add_ignored_routes(sources->routers, external, ret);
+    for (uint32_t i = 0; external && i < external->address_count; i++)
+        add_inner(sources->guard, &external->addresses[i], ret);
+    add_left_out(ground, external ? external->index : 0, ret);
 }

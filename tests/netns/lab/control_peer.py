@@ -1,30 +1,56 @@
-"""The test as control, of which netadmin's report is: what `anchord status` shows of the LAN under Problems."""
+"""anchord-control beside netadmin: it puts into words what netadmin found, in the log and in what `anchord status` shows."""
 
+import json
+import os
+import pathlib
+import shutil
 import socket
+import subprocess
+import tempfile
 
 import messages
+from netadmin_lab import Netadmin
 
-PROBLEMS_OFFSET = 2 * 532 + 2 * 24 + 16  # protocol/messages_control.h, behind the header
-PROBLEMS_MAX, PROBLEM_SIZE = 8, 160
+CONTROL_USER = 24946
+OBJECT, INTERFACE = "/org/anchord/Anchor1", "org.anchord.Anchor1"
 
 
-class ControlPeer:
-    """The other end of netadmin's channel to control."""
+class ControlPeer(Netadmin):
+    """The program, joined to `netadmin` and gone with it."""
+
+    user = CONTROL_USER
+    capabilities = 0
 
     def __init__(self, netadmin):
-        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.channel.setblocking(False)
-        self.last = None
+        program = pathlib.Path(netadmin.program).parent.parent / "control" / "anchord-control"
+        super().__init__(program, netadmin.namespace, {})
+        self.directory = tempfile.mkdtemp()
+        netadmin.beside.append(self)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as listener:
+            listener.bind(self.path)
+            listener.listen()
+            self.send(messages.configure_control(), [listener.fileno()])
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.send(messages.link(messages.PEER_NETADMIN), [ours.fileno()])
         netadmin.send(messages.link(messages.PEER_CONTROL), [theirs.fileno()])
+        ours.close()
         theirs.close()
 
+    @property
+    def path(self):
+        return os.path.join(self.directory, "control.sock")
+
+    def settle(self):
+        """What netadmin has sent is taken: it was there before the second ping."""
+        self.ping(1)
+        self.ping(2)
+
     def problems(self):
-        """As the last report that has come says them; None before the first."""
-        while True:
-            try:
-                kind, _, body = messages.split(self.channel.recv(messages.LENGTH_MAX))
-            except BlockingIOError:
-                return self.last
-            assert kind == messages.NETWORK_REPORT and len(body) == PROBLEMS_OFFSET + PROBLEMS_MAX * PROBLEM_SIZE
-            texts = [body[PROBLEMS_OFFSET + number * PROBLEM_SIZE:][:PROBLEM_SIZE] for number in range(PROBLEMS_MAX)]
-            self.last = [text.rstrip(b"\0").decode() for text in texts if text.rstrip(b"\0")]
+        """Those of the LAN, as status shows them."""
+        done = subprocess.run(["busctl", f"--address=unix:path={self.path}", "--json=short", "get-property", "org.anchord",
+                               OBJECT, INTERFACE, "Problems"], capture_output=True, text=True, timeout=20, check=True)
+        return [text for _, text in json.loads(done.stdout)["data"]]
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.directory)

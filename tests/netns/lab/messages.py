@@ -25,6 +25,7 @@ KEEPER_WANTED, MANAGED_TARGET, ADVERTISED, CONFIGURE_GATE, GATE_LISTENER = 42, 4
 
 PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER, PEER_CONTROL, PEER_WAY = 1, 2, 3, 5, 7
 RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
+ROLE_NETWORK = 1
 STOP_KEEP_STATE, STOP_TEAR_DOWN, STOP_LEAVE_CLOSED = 1, 2, 3
 MODE_BOOTSTRAP, MODE_DHCP_REFRESH, MODE_SLAAC_RA_ONLY = 1, 2, 3
 TABLES_INSTALLED, RECONCILED, DOCKER_CONNECTED = 1, 2, 4
@@ -121,6 +122,11 @@ def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_I
     return message(CONFIGURE_NETADMIN,
                    address(gateway4) + address(gateway6) + struct.pack("=4I", mode, claim, log_level, next_hop is not None) +
                    address(next_hop) + bytes(4))
+
+
+def configure_control(project="", role=ROLE_NETWORK, log_level=LOG_INFO):
+    """Travels with the listening socket."""
+    return message(CONFIGURE_CONTROL, struct.pack("=128s2I", project.encode(), role, log_level))
 
 
 def link(peer=PEER_WATCHER):

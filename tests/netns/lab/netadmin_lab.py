@@ -180,6 +180,8 @@ class Netadmin:
                 os._exit(99)
         os.close(their_output)
         theirs.close()
+        self.program, self.namespace = program, namespace
+        self.beside = []  # programs that go with it
         self.status = None
         self.log = []
         self.readiness = 0
@@ -327,6 +329,8 @@ class Netadmin:
         self.supervisor.close()
         if self.watcher:
             self.watcher.close()
+        for program in self.beside:
+            program.close()
 
 
 class Lab:

@@ -1,8 +1,6 @@
 /* Addresses that somebody else on the LAN has; see duplicates.h. Runs in anchord-netadmin, no privilege. */
 #include "workers/netadmin/address/duplicates.h"
 
-#include "common/log.h"
-
 #include <string.h>
 
 static struct duplicate *find(struct duplicates *duplicates, const struct ip_address *address)
@@ -24,15 +22,13 @@ static void forget(struct duplicates *duplicates, const struct duplicate *duplic
 }
 
 /* Of more than are remembered the oldest is forgotten: it may be one that no router advertises any more. */
-bool duplicates_note(struct duplicates *duplicates, const struct network_link *link, const struct ip_address *address)
+bool duplicates_note(struct duplicates *duplicates, const struct ip_address *address)
 {
     if (find(duplicates, address))
         return false;
     if (duplicates->count == LINK_ADDRESSES_MAX)
         forget(duplicates, &duplicates->items[0]);
     duplicates->items[duplicates->count++] = (struct duplicate){.address = *address};
-    log_error("another host on the LAN has this address already, it is not used",
-              LOG_TEXT("address", IP_ADDRESS_TEXT(address)), LOG_TEXT("interface", link->name));
     return true;
 }
 
@@ -41,11 +37,8 @@ void duplicates_note_holder(struct duplicates *duplicates, const struct message_
     struct ip_address address = wire_address_to(&answer->target.address);
     struct duplicate *known = find(duplicates, &address);
 
-    if (!known || mac_address_is_zero(&answer->holder))
-        return;
-    known->holder = answer->holder;
-    log_error("the host that has this address", LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
-              LOG_TEXT("interface", answer->target.name), LOG_TEXT("mac", MAC_ADDRESS_TEXT(&answer->holder)));
+    if (known && !mac_address_is_zero(&answer->holder))
+        known->holder = answer->holder;
 }
 
 void duplicates_forget_given_up(struct duplicates *duplicates, const struct known_lease *before,
@@ -66,9 +59,7 @@ void duplicates_forget_usable(struct duplicates *duplicates, const struct networ
         const struct link_address *address = &link->addresses[i];
         struct duplicate *known = link_address_is_usable(address) ? find(duplicates, &address->address) : NULL;
 
-        if (!known)
-            continue;
-        forget(duplicates, known);
-        log_info("an address that another host had can be used now", LOG_TEXT("interface", link->name));
+        if (known)
+            forget(duplicates, known);
     }
 }

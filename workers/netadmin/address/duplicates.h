@@ -3,7 +3,7 @@
  * §5.4).
  *
  * Owned by network.c inside anchord-netadmin; no privilege. An autoconfigured address is removed by the kernel without
- * a word, and made anew with each advertisement: it is said once, until it can be used. The kernel does not say who has
+ * a word, and made anew with each advertisement: it is remembered until it can be used. The kernel does not say who has
  * it: network.c asks the announcer about each new one.
  */
 #pragma once
@@ -21,10 +21,10 @@ struct duplicates {
     size_t count;
 };
 
-/* Somebody else has `address`, which the kernel has removed or does not use: said once. Returns whether it is new. */
-bool duplicates_note(struct duplicates *duplicates, const struct network_link *link, const struct ip_address *address);
+/* Somebody else has `address`, which the kernel has removed or does not use. Returns whether it is new. */
+bool duplicates_note(struct duplicates *duplicates, const struct ip_address *address);
 
-/* The announcer's answer about any address: says who has a duplicate. */
+/* The announcer's answer about any address: who has a duplicate. */
 void duplicates_note_holder(struct duplicates *duplicates, const struct message_probed *answer);
 
 /* What somebody else has is no problem any more once the server does not give it. */

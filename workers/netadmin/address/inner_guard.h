@@ -11,28 +11,9 @@
 
 #include "workers/netadmin/link/witness.h"
 
-/* Addresses that something was said about, until they are gone; what a router can repeat under other names is said
- * again only at powers of two. */
-struct reported_addresses {
-    size_t count;
-    struct ip_address addresses[LINK_ADDRESSES_MAX];
-    uint64_t ever;
-};
-
-/* Links that something was said about, by their index. */
-struct reported_links {
-    size_t count;
-    uint32_t indices[LINKS_MAX];
-};
-
 struct inner_guard {
     const struct network_ground *ground;
     const struct witness *witness;
-    struct reported_addresses refused; /* by inner_guard_believed() */
-    struct reported_addresses overlapping;
-    size_t inner_left_out[FAMILY_INDEX_MAX_]; /* inner prefixes beyond those that are guarded, as last said */
-    struct reported_links overfull;           /* inner ones, with more addresses than are looked at */
-    size_t links_left_out;                    /* links beyond those that are looked at, as last said */
 };
 
 /* The external link without what a lease or a router put inside of an inner network: such an address serves nobody, is
@@ -47,6 +28,3 @@ const struct network_link *inner_guard_find_around(const struct inner_guard *gua
 /* As above the one that the subnet of `address`, in *ret_lan, contains, while it lies in none. */
 const struct network_link *inner_guard_find_within(const struct inner_guard *guard, const struct link_address *address,
                                                    struct ip_subnet *ret_lan, struct ip_subnet *ret);
-
-/* Addresses that were refused, a LAN that contains an inner network, more of those than can be guarded: each once. */
-void inner_guard_report(struct inner_guard *guard);

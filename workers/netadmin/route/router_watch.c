@@ -209,26 +209,6 @@ bool router_watch_ignores_route(const struct network_link *external, uint32_t le
     return length > external->settings.route_length6 && external->settings.ipv6_flags & LINK_IPV6_ACCEPTS_RA;
 }
 
-/* RFC 4191 §2.3. Once: any router on the LAN can send such options. The kernel's default, 0, takes default routes
- * alone. */
-static void report_ignored_routes(struct router_watch *watch, const struct network_link *external,
-                                  const struct message_advertised *advertised)
-{
-    struct ip_address router = wire_address_to(&advertised->router);
-
-    if (watch->reported_routes6 || !router_watch_ignores_route(external, advertised->longest_route))
-        return;
-    watch->reported_routes6 = true;
-    log_warn("a router advertises routes that are not taken: accept_ra_rt_info_max_plen is too small",
-             LOG_TEXT("gateway", IP_ADDRESS_TEXT(&router)), LOG_TEXT("interface", external->name),
-             LOG_NUMBER("prefix_length", advertised->longest_route),
-             LOG_NUMBER("accept_ra_rt_info_max_plen", external->settings.route_length6),
-             LOG_TEXT("compose",
-                      "com.docker.network.endpoint.sysctls: "
-                      "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128, beside those that are there; before "
-                      "Engine 27: sysctls: net.ipv6.conf.eth0.accept_ra_rt_info_max_plen: \"128\""));
-}
-
 static struct advertised_network *find_advertised(struct router_watch *watch, const struct ip_address *router)
 {
     for (size_t i = 0; i < watch->advertised_recent.count; i++) {
@@ -246,7 +226,6 @@ bool router_watch_note(struct router_watch *watch, const struct message_advertis
 
     if (!external || external->index != advertised->index)
         return false;
-    report_ignored_routes(watch, external, advertised);
     known = known ? known : &watch->advertised[recent_next(&watch->advertised_recent, ADVERTISERS_MAX)];
     *known = (struct advertised_network){
         .router = router, .longest_route = advertised->longest_route, .prefix_count = advertised->prefix_count};

@@ -30,7 +30,6 @@ struct router_watch {
     uint64_t probe_at; /* CLOCK_MONOTONIC, microseconds: when they are asked again */
     struct advertised_network advertised[ADVERTISERS_MAX];
     struct recent advertised_recent;
-    bool reported_routes6; /* that routers advertise and the kernel does not take */
 };
 
 /* Opens what it needs; `choice` is looked at whenever something comes. Returns 0 or a negative errno. */

@@ -1,0 +1,211 @@
+/* The words for netadmin's facts; see network_words.h. Runs in anchord-control, without any privilege. */
+#include "workers/control/network_words.h"
+
+#include "common/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* NAT-13: no netlink message reaches this setting. */
+#define FORWARDING6_REMEDY "sysctls: net.ipv6.conf.all.forwarding: \"1\""
+
+#define ROUTES_REMEDY                                                                                                  \
+    "com.docker.network.endpoint.sysctls: net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128, beside those that are " \
+    "there; before Engine 27: sysctls: net.ipv6.conf.eth0.accept_ra_rt_info_max_plen: \"128\""
+
+static void format_subnet(const struct wire_address *address, uint8_t prefix_length, char ret[IP_SUBNET_TEXT_SIZE])
+{
+    struct ip_subnet subnet = {wire_address_to(address), prefix_length};
+
+    (void)ip_subnet_format(&subnet, ret);
+}
+
+/* --- status ---------------------------------------------------------------------------------------------- */
+
+bool network_words_describe(const struct wire_network_problem *problem, char ret[NETWORK_WORDS_SIZE])
+{
+    struct ip_address address = wire_address_to(&problem->address);
+    char mac[MAC_ADDRESS_TEXT_SIZE] = "not known";
+    char inner[IP_SUBNET_TEXT_SIZE];
+    char lan[IP_SUBNET_TEXT_SIZE];
+
+    if (!mac_address_is_zero(&problem->mac))
+        (void)mac_address_format(&problem->mac, mac);
+    format_subnet(&problem->inner, problem->inner_length, inner);
+    format_subnet(&problem->address, problem->prefix_length, lan);
+    switch (problem->kind) {
+    case NETWORK_PROBLEM_DUPLICATE:
+        (void)snprintf(ret, NETWORK_WORDS_SIZE, "another host on the LAN has %s already (MAC: %s): it is not used here",
+                       IP_ADDRESS_TEXT(&address), mac);
+        return true;
+    case NETWORK_PROBLEM_ROUTES:
+        (void)snprintf(ret, NETWORK_WORDS_SIZE,
+                       "router %s advertises routes that are not taken: set "
+                       "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128",
+                       IP_ADDRESS_TEXT(&address));
+        return true;
+    case NETWORK_PROBLEM_INNER:
+        (void)snprintf(ret, NETWORK_WORDS_SIZE, "%s from the LAN lies in the inner network %s (%s): it is not used",
+                       IP_ADDRESS_TEXT(&address), inner, problem->name);
+        return true;
+    case NETWORK_PROBLEM_OVERLAP:
+        (void)snprintf(ret, NETWORK_WORDS_SIZE,
+                       "the LAN, %s, contains the inner network %s (%s): those addresses lead inside", lan, inner,
+                       problem->name);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* --- the log: links -------------------------------------------------------------------------------------- */
+
+static void log_link(const char *side, bool is_by_network, const struct wire_reported_link *before,
+                     const struct wire_reported_link *now)
+{
+    bool is_said = mac_address_equal(&before->mac, &now->mac) && before->index == now->index;
+    char message[64];
+
+    if (mac_address_is_zero(&now->mac) || is_said)
+        return;
+    if (now->index == 0) {
+        (void)snprintf(message, sizeof(message), "%s interface not there", side);
+        log_warn(message, LOG_TEXT("network", now->network), LOG_TEXT("mac", MAC_ADDRESS_TEXT(&now->mac)));
+        return;
+    }
+    (void)snprintf(message, sizeof(message), "%s interface resolved%s", side, is_by_network ? " by network" : "");
+    log_info(message, LOG_TEXT("interface", now->name), LOG_TEXT("network", now->network),
+             LOG_TEXT("mac", MAC_ADDRESS_TEXT(&now->mac)), LOG_NUMBER("index", now->index),
+             LOG_NUMBER("mtu", now->mtu));
+}
+
+/* Of inner links a problem says it, where it means something else. */
+static void log_left_out(const struct wire_reported_link *before, const struct wire_reported_link *now)
+{
+    if (now->left_out > 0 && before->left_out == 0)
+        log_warn("more addresses on the interface than anchord serves: temporary, deprecated and advertised ones are "
+                 "left out, then the newest",
+                 LOG_TEXT("interface", now->name), LOG_NUMBER("served", LINK_ADDRESSES_MAX),
+                 LOG_NUMBER("left_out", now->left_out));
+}
+
+/* --- the log: problems ----------------------------------------------------------------------------------- */
+
+/* Whether `b` is what was said when `a` was; a number that matters is said again. */
+static bool is_same(const struct wire_network_problem *a, const struct wire_network_problem *b)
+{
+    bool has_number = a->kind == NETWORK_PROBLEM_LINKS || a->kind == NETWORK_PROBLEM_INNER_NETWORKS;
+
+    return a->kind == b->kind && a->family == b->family && (!has_number || a->number == b->number) &&
+           memcmp(&a->address, &b->address, sizeof(a->address)) == 0 && a->prefix_length == b->prefix_length &&
+           (a->kind != NETWORK_PROBLEM_LINK_ADDRESSES || strcmp(a->name, b->name) == 0);
+}
+
+static const struct wire_network_problem *find(const struct message_network_report *report, uint32_t count,
+                                               const struct wire_network_problem *problem)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_same(&report->problems[i], problem))
+            return &report->problems[i];
+    }
+    return NULL;
+}
+
+/* Of the address `address`. */
+static void log_address(const struct wire_network_problem *problem, const char *interface)
+{
+    struct ip_address address = wire_address_to(&problem->address);
+    char inner[IP_SUBNET_TEXT_SIZE];
+    char lan[IP_SUBNET_TEXT_SIZE];
+
+    format_subnet(&problem->inner, problem->inner_length, inner);
+    format_subnet(&problem->address, problem->prefix_length, lan);
+    if (problem->kind == NETWORK_PROBLEM_DUPLICATE)
+        log_error("another host on the LAN has this address already, it is not used",
+                  LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("interface", interface));
+    if (problem->kind == NETWORK_PROBLEM_INNER)
+        log_error("address from the LAN refused: it lies in an inner network",
+                  LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("inner", inner),
+                  LOG_TEXT("interface", problem->name));
+    if (problem->kind == NETWORK_PROBLEM_OVERLAP)
+        log_warn("the LAN contains an inner network: its hosts with addresses of that one cannot be reached",
+                 LOG_TEXT("lan", lan), LOG_TEXT("inner", inner), LOG_TEXT("interface", problem->name));
+    if (problem->kind == NETWORK_PROBLEM_ROUTES)
+        log_warn("a router advertises routes that are not taken: accept_ra_rt_info_max_plen is too small",
+                 LOG_TEXT("gateway", IP_ADDRESS_TEXT(&address)), LOG_TEXT("interface", interface),
+                 LOG_NUMBER("prefix_length", problem->number), LOG_NUMBER("accept_ra_rt_info_max_plen", problem->limit),
+                 LOG_TEXT("compose", ROUTES_REMEDY));
+}
+
+/* What is beyond is not guarded (WALL-1). */
+static void log_limit(const struct wire_network_problem *problem)
+{
+    if (problem->kind == NETWORK_PROBLEM_LINKS)
+        log_warn("too many interfaces: the last ones are not looked at, their networks are not guarded",
+                 LOG_NUMBER("guarded", LINKS_MAX), LOG_NUMBER("left_out", problem->number));
+    if (problem->kind == NETWORK_PROBLEM_LINK_ADDRESSES)
+        log_warn("more addresses on an inner interface than are looked at: networks of the newest are not guarded "
+                 "against what the LAN names",
+                 LOG_TEXT("interface", problem->name), LOG_NUMBER("served", LINK_ADDRESSES_MAX),
+                 LOG_NUMBER("left_out", problem->number));
+    if (problem->kind == NETWORK_PROBLEM_INNER_NETWORKS)
+        log_warn("too many inner networks: the last ones are not guarded against what the LAN names",
+                 LOG_TEXT("family", ip_family_to_string(problem->family)), LOG_NUMBER("guarded", problem->limit),
+                 LOG_NUMBER("left_out", problem->number));
+    if (problem->kind == NETWORK_PROBLEM_FORWARDING6)
+        log_error("IPv6 forwarding is off: no IPv6 reaches or leaves the project; add to this service in Compose",
+                  LOG_TEXT("remedy", FORWARDING6_REMEDY));
+}
+
+/* What any router on the LAN can bring again and again is said ever more seldom, its routes once. */
+static bool is_to_be_said(struct network_words *words, uint8_t kind)
+{
+    uint64_t ever = ++words->ever[kind];
+
+    if (kind == NETWORK_PROBLEM_ROUTES)
+        return ever == 1;
+    return (kind != NETWORK_PROBLEM_INNER && kind != NETWORK_PROBLEM_OVERLAP) || (ever & (ever - 1)) == 0;
+}
+
+static void log_problem(struct network_words *words, const struct message_network_report *before,
+                        const struct message_network_report *now, uint32_t index)
+{
+    const struct wire_network_problem *problem = &now->problems[index];
+    const struct wire_network_problem *known = find(before, before->problem_count, problem);
+    struct ip_address address = wire_address_to(&problem->address);
+
+    if (!known && !find(now, index, problem) && is_to_be_said(words, problem->kind)) {
+        log_address(problem, now->external.name);
+        log_limit(problem);
+    }
+    if (problem->kind == NETWORK_PROBLEM_DUPLICATE && !mac_address_is_zero(&problem->mac) &&
+        (!known || !mac_address_equal(&known->mac, &problem->mac)))
+        log_error("the host that has this address", LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
+                  LOG_TEXT("interface", now->external.name), LOG_TEXT("mac", MAC_ADDRESS_TEXT(&problem->mac)));
+}
+
+/* Given up, it is no problem any more, and not ours either. */
+static void log_end(const struct wire_network_problem *problem, const struct message_network_report *now)
+{
+    const struct wire_reported_link *external = &now->external;
+
+    if (problem->kind != NETWORK_PROBLEM_DUPLICATE || find(now, now->problem_count, problem))
+        return;
+    for (uint32_t i = 0; i < external->address_count; i++) {
+        if (memcmp(&external->addresses[i].address, &problem->address, sizeof(problem->address)) == 0)
+            log_info("an address that another host had can be used now", LOG_TEXT("interface", external->name));
+    }
+}
+
+void network_words_log(struct network_words *words, const struct message_network_report *before,
+                       const struct message_network_report *now)
+{
+    /* Only where ANCHORD_EXT_NETWORK decided does the external network have a name here (ADDR-9). */
+    log_link("external", now->external.network[0] != '\0', &before->external, &now->external);
+    log_link("shared", false, &before->shared, &now->shared);
+    log_left_out(&before->external, &now->external);
+    for (uint32_t i = 0; i < now->problem_count; i++)
+        log_problem(words, before, now, i);
+    for (uint32_t i = 0; i < before->problem_count; i++)
+        log_end(&before->problems[i], now);
+}
