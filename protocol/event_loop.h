@@ -25,3 +25,15 @@ int event_loop_new(sd_event **ret) __attribute__((warn_unused_result));
  * still well within a second. Returns 0 or a negative errno.
  */
 int event_loop_limit_turns(sd_event_source *source) __attribute__((warn_unused_result));
+
+/* A timer that is off, and a step that the loop takes when it is woken. Made before the sandbox is sealed, which leaves
+ * no timerfd_create(2). Return 0 or a negative errno. */
+int event_loop_add_timer(sd_event *event, clockid_t clock, uint64_t accuracy, sd_event_time_handler_t handler,
+                         void *userdata, sd_event_source **ret) __attribute__((warn_unused_result));
+int event_loop_add_step(sd_event *event, sd_event_handler_t handler, void *userdata, sd_event_source **ret)
+    __attribute__((warn_unused_result));
+
+/* Of sources of our own, with valid arguments: these cannot fail. */
+void event_loop_set_timer(sd_event_source *timer, uint64_t at); /* of its clock, microseconds; UINT64_MAX: off */
+void event_loop_start_timer(sd_event_source *timer, uint64_t delay);
+void event_loop_wake(sd_event_source *step); /* once, however often it is called before */

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
+#include "protocol/event_loop.h"
 #include "protocol/supervised.h"
 #include "workers/announcer/announcements.h"
 #include "workers/announcer/arp_packet.h"
@@ -155,8 +156,7 @@ static void take_turn(struct announcer *announcer)
     next = probes_next(&announcer->probes);
     if (announcements_next(&announcer->announcements) < next)
         next = announcements_next(&announcer->announcements);
-    (void)sd_event_source_set_time(announcer->timer, next);
-    (void)sd_event_source_set_enabled(announcer->timer, next == PROBE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    event_loop_set_timer(announcer->timer, next);
 }
 
 static int on_timer(sd_event_source *source, uint64_t planned, void *userdata)
@@ -457,9 +457,7 @@ int announcer_new(sd_event *event, struct announcer **ret)
     announcer->event = event;
     announcer->arp.fd = announcer->neighbour.fd = -1;
     /* Made now, and off: the sandbox leaves no timerfd_create. The sockets' rate limits share its descriptor. */
-    result = sd_event_add_time(event, &announcer->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer, announcer);
-    if (result >= 0)
-        result = sd_event_source_set_enabled(announcer->timer, SD_EVENT_OFF);
+    result = event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_timer, announcer, &announcer->timer);
     if (result >= 0)
         result = supervised_join(event, DIRECTION_SUPERVISOR_TO_ANNOUNCER, on_supervisor_message, announcer,
                                  &announcer->supervisor);

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/event_loop.h"
 #include "protocol/findings_sender.h"
 #include "protocol/metrics.h"
 #include "workers/keeper/command.h"
@@ -77,12 +78,6 @@ struct follow {
     uint64_t action_started_at;
 };
 
-static void set_timer(sd_event_source *source, uint64_t delay)
-{
-    (void)sd_event_source_set_time_relative(source, delay); /* a source of our own: neither call can fail */
-    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
 static void release_answers(struct follow *follow)
 {
     inspection_release(&follow->follower);
@@ -97,9 +92,9 @@ static void end_look(struct follow *follow)
     follow->is_looking = false;
     follow->has_looked = true;
     if (follow->must_look_again)
-        set_timer(follow->look_timer, 0);
+        event_loop_start_timer(follow->look_timer, 0);
     else if (follow->wake_at != UINT64_MAX)
-        set_timer(follow->look_timer, follow->wake_at > now ? follow->wake_at - now : 0);
+        event_loop_start_timer(follow->look_timer, follow->wake_at > now ? follow->wake_at - now : 0);
 }
 
 static void wake(struct follow *follow, uint64_t at)
@@ -470,7 +465,7 @@ static int on_poll_time(sd_event_source *source, uint64_t planned, void *userdat
     struct follow *follow = userdata;
 
     (void)planned;
-    set_timer(source, follow->configuration->poll_interval_milliseconds * MICROSECONDS_PER_MILLISECOND);
+    event_loop_start_timer(source, follow->configuration->poll_interval_milliseconds * MICROSECONDS_PER_MILLISECOND);
     look(follow);
     return 0;
 }
@@ -478,7 +473,7 @@ static int on_poll_time(sd_event_source *source, uint64_t planned, void *userdat
 void follow_on_connected(struct follow *follow)
 {
     follow->is_connected = true;
-    set_timer(follow->poll_timer, 0);
+    event_loop_start_timer(follow->poll_timer, 0);
 }
 
 void follow_on_lost(struct follow *follow)
@@ -498,17 +493,10 @@ void follow_on_event(struct follow *follow, const struct docker_event *event)
     if (follow->is_looking)
         follow->must_look_again = true;
     else
-        set_timer(follow->look_timer, event->type == DOCKER_EVENT_NETWORK ? 0 : EVENT_DELAY);
+        event_loop_start_timer(follow->look_timer, event->type == DOCKER_EVENT_NETWORK ? 0 : EVENT_DELAY);
 }
 
 /* --- construction ---------------------------------------------------------------------------------------- */
-
-static int add_timer(sd_event *event, sd_event_source **ret, sd_event_time_handler_t on_time, struct follow *follow)
-{
-    int result = sd_event_add_time(event, ret, CLOCK_MONOTONIC, 0, MICROSECONDS_PER_MILLISECOND, on_time, follow);
-
-    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-}
 
 static int tell_findings(void *userdata, finding_handler handler, void *handler_userdata)
 {
@@ -557,9 +545,11 @@ int follow_new(sd_event *event, struct session *session, const struct message_co
     };
     result = follow_lists_prepare(&follow->lists);
     if (result == 0)
-        result = add_timer(event, &follow->poll_timer, on_poll_time, follow);
+        result = event_loop_add_timer(event, CLOCK_MONOTONIC, MICROSECONDS_PER_MILLISECOND, on_poll_time, follow,
+                                      &follow->poll_timer);
     if (result >= 0)
-        result = add_timer(event, &follow->look_timer, on_look_time, follow);
+        result = event_loop_add_timer(event, CLOCK_MONOTONIC, MICROSECONDS_PER_MILLISECOND, on_look_time, follow,
+                                      &follow->look_timer);
     if (result >= 0)
         result = findings_sender_new(event, DIRECTION_CONTROL_TO_KEEPER, tell_findings, follow, &follow->findings);
     if (result < 0)

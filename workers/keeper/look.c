@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/event_loop.h"
 #include "workers/keeper/known.h"
 
 #include <stdio.h>
@@ -55,12 +56,6 @@ struct look {
     struct look_subject subject; /* the candidate that is looked at */
     struct inspection container; /* of it */
 };
-
-static void set_timer(sd_event_source *source, uint64_t delay)
-{
-    (void)sd_event_source_set_time_relative(source, delay); /* a source of our own: neither call can fail */
-    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
 
 static void release_candidates(struct look *look)
 {
@@ -138,9 +133,9 @@ static void end(struct look *look)
     look->is_looking = false;
     look->callbacks.on_end(look->callbacks.userdata);
     if (look->must_look_again)
-        set_timer(look->look_timer, EVENT_DELAY);
+        event_loop_start_timer(look->look_timer, EVENT_DELAY);
     else if (look->wake_at != UINT64_MAX)
-        set_timer(look->look_timer, look->wake_at > now ? look->wake_at - now : 0);
+        event_loop_start_timer(look->look_timer, look->wake_at > now ? look->wake_at - now : 0);
 }
 
 void look_continue(struct look *look)
@@ -361,7 +356,7 @@ static int on_poll_time(sd_event_source *source, uint64_t planned, void *userdat
     struct look *look = userdata;
 
     (void)planned;
-    set_timer(source, look->poll_interval);
+    event_loop_start_timer(source, look->poll_interval);
     begin(look);
     return 0;
 }
@@ -380,7 +375,7 @@ void look_wake_at(struct look *look, uint64_t time)
 void look_on_connected(struct look *look)
 {
     look->is_connected = true;
-    set_timer(look->poll_timer, 0);
+    event_loop_start_timer(look->poll_timer, 0);
 }
 
 void look_on_lost(struct look *look)
@@ -395,7 +390,7 @@ void look_soon(struct look *look)
     if (look->is_looking)
         look->must_look_again = true;
     else
-        set_timer(look->look_timer, EVENT_DELAY);
+        event_loop_start_timer(look->look_timer, EVENT_DELAY);
 }
 
 void look_on_event(struct look *look, const struct docker_event *event)
@@ -405,13 +400,6 @@ void look_on_event(struct look *look, const struct docker_event *event)
 }
 
 /* --- construction ---------------------------------------------------------------------------------------- */
-
-static int add_timer(sd_event *event, sd_event_source **ret, sd_event_time_handler_t on_time, struct look *look)
-{
-    int result = sd_event_add_time(event, ret, CLOCK_MONOTONIC, 0, MICROSECONDS_PER_MILLISECOND, on_time, look);
-
-    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-}
 
 void look_pin(struct look *look)
 {
@@ -455,9 +443,11 @@ int look_new(sd_event *event, struct session *session, const struct label_select
     look->managed = managed;
     result = make_filters(look);
     if (result >= 0)
-        result = add_timer(event, &look->poll_timer, on_poll_time, look);
+        result = event_loop_add_timer(event, CLOCK_MONOTONIC, MICROSECONDS_PER_MILLISECOND, on_poll_time, look,
+                                      &look->poll_timer);
     if (result >= 0)
-        result = add_timer(event, &look->look_timer, on_look_time, look);
+        result = event_loop_add_timer(event, CLOCK_MONOTONIC, MICROSECONDS_PER_MILLISECOND, on_look_time, look,
+                                      &look->look_timer);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(look);

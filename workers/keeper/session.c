@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/event_loop.h"
 #include "workers/keeper/command.h"
 
 #include <string.h>
@@ -43,8 +44,7 @@ struct docker_client *session_client(struct session *session)
 
 static void connect_later(struct session *session, uint64_t delay)
 {
-    (void)sd_event_source_set_time_relative(session->timer, delay); /* our own: neither can fail */
-    (void)sd_event_source_set_enabled(session->timer, SD_EVENT_ONESHOT);
+    event_loop_start_timer(session->timer, delay);
 }
 
 void session_fail(struct session *session, const char *text)
@@ -207,10 +207,8 @@ int session_new(sd_event *event, const struct docker_host *host, const char *doc
     session->docker_host = docker_host;
     session->callbacks = *callbacks;
     session->backoff = BACKOFF_FIRST;
-    result = sd_event_add_time(event, &session->timer, CLOCK_MONOTONIC, 0, MICROSECONDS_PER_MILLISECOND,
-                               on_connect_time, session);
-    if (result >= 0)
-        result = sd_event_source_set_enabled(session->timer, SD_EVENT_OFF);
+    result = event_loop_add_timer(event, CLOCK_MONOTONIC, MICROSECONDS_PER_MILLISECOND, on_connect_time, session,
+                                  &session->timer);
     if (result >= 0)
         result = docker_client_new(event, host, &session->client);
     if (result < 0)

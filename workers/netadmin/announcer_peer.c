@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/event_loop.h"
 #include "protocol/state_sender.h"
 
 #include <string.h>
@@ -51,14 +52,6 @@ static size_t list_link(const struct network_link *link, struct wire_held *ret)
     return count;
 }
 
-static void set_probe_timer(struct announcer_peer *peer)
-{
-    uint64_t next = gateway_probe_next(&peer->probes);
-
-    (void)sd_event_source_set_time(peer->probe_timer, next);
-    (void)sd_event_source_set_enabled(peer->probe_timer, next == GATEWAY_PROBE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-}
-
 void announcer_peer_tell(struct announcer_peer *peer, const struct network_link *external,
                          const struct network_link *shared, bool must_send)
 {
@@ -69,7 +62,7 @@ void announcer_peer_tell(struct announcer_peer *peer, const struct network_link 
     count += list_link(shared, held + count);
     if (!shared)
         peer->probes = (struct gateway_probes){0};
-    set_probe_timer(peer);
+    event_loop_set_timer(peer->probe_timer, gateway_probe_next(&peer->probes));
     if (!must_send && count == peer->held_count && memcmp(held, peer->held, count * sizeof(held[0])) == 0)
         return;
     peer->held_count = count;

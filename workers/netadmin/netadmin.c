@@ -12,6 +12,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/channel.h"
+#include "protocol/event_loop.h"
 #include "protocol/metrics.h"
 #include "protocol/supervised.h"
 #include "workers/netadmin/closing.h"
@@ -29,6 +30,7 @@
 
 /* Packets between lookup and confirmation at the time of a commit are long through by then (ruleset.h). */
 #define SECOND_SWEEP_DELAY (100 * MICROSECONDS_PER_MILLISECOND)
+#define TIMER_ACCURACY     (10 * MICROSECONDS_PER_MILLISECOND)
 #define RETRY_DELAY        (1 * MICROSECONDS_PER_SECOND)
 /* Somebody who changes our tables in a loop gets a repair this often: well within NAT-15's second. */
 #define REPAIR_INTERVAL (200 * MICROSECONDS_PER_MILLISECOND)
@@ -102,24 +104,6 @@ static void refuse_state(struct netadmin *netadmin, uint64_t generation, int err
 }
 
 /* --- comparing and applying ------------------------------------------------------------------------------ */
-
-static void start_timer(sd_event_source *timer, uint64_t delay)
-{
-    int result = sd_event_source_set_time_relative(timer, delay);
-
-    if (result >= 0)
-        result = sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-    if (result < 0)
-        log_error("cannot set a timer", LOG_ERROR(result));
-}
-
-static void schedule_reconcile(struct netadmin *netadmin)
-{
-    int result = sd_event_source_set_enabled(netadmin->reconcile_source, SD_EVENT_ONESHOT);
-
-    if (result < 0)
-        log_error("cannot schedule a comparison", LOG_ERROR(result));
-}
 
 static void drop_desired(struct netadmin *netadmin)
 {
@@ -222,7 +206,7 @@ static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAM
         int enabled = SD_EVENT_OFF;
 
         if (sd_event_source_get_enabled(netadmin->sweep_timer, &enabled) == 0)
-            start_timer(netadmin->sweep_timer, SECOND_SWEEP_DELAY);
+            event_loop_start_timer(netadmin->sweep_timer, SECOND_SWEEP_DELAY);
     }
 }
 
@@ -241,7 +225,7 @@ static void report_failure(struct netadmin *netadmin, const struct nft_failure *
         netadmin->failure_was_said = true;
         send_applied(netadmin, netadmin->desired_generation, failure->error, NULL, reason);
     }
-    start_timer(netadmin->retry_timer, RETRY_DELAY);
+    event_loop_start_timer(netadmin->retry_timer, RETRY_DELAY);
 }
 
 /* Somebody changed our tables a moment ago, and they were repaired another moment ago: comes again by itself. */
@@ -251,7 +235,7 @@ static bool must_rest(struct netadmin *netadmin)
 
     if (!netadmin->needs_repair || !netadmin->last_repair || since >= REPAIR_INTERVAL)
         return false;
-    start_timer(netadmin->retry_timer, REPAIR_INTERVAL - since);
+    event_loop_start_timer(netadmin->retry_timer, REPAIR_INTERVAL - since);
     return true;
 }
 
@@ -295,9 +279,11 @@ static int on_reconcile(sd_event_source *source, void *userdata)
 
 static int on_retry(sd_event_source *source, uint64_t when, void *userdata)
 {
+    const struct netadmin *netadmin = userdata;
+
     (void)source;
     (void)when;
-    schedule_reconcile(userdata);
+    event_loop_wake(netadmin->reconcile_source);
     return 0;
 }
 
@@ -313,7 +299,7 @@ static int on_second_sweep(sd_event_source *source, uint64_t when, void *userdat
         if (failure.error != last->error || strcmp(failure.operation, last->operation) != 0)
             log_error("cannot drop stale conntrack entries, retrying", LOG_TEXT("operation", failure.operation),
                       LOG_ERROR(failure.error));
-        start_timer(netadmin->sweep_timer, RETRY_DELAY);
+        event_loop_start_timer(netadmin->sweep_timer, RETRY_DELAY);
     } else if (last->error) {
         log_info("stale conntrack entries dropped after all");
     }
@@ -335,14 +321,14 @@ static void on_foreign_change(const struct nft_change *change, void *userdata)
             known->families[family] = known->families[family] || change->families[family];
     }
     netadmin->needs_repair = true;
-    schedule_reconcile(netadmin);
+    event_loop_wake(netadmin->reconcile_source);
 }
 
 static void on_network_changed(void *userdata)
 {
     struct netadmin *netadmin = userdata;
 
-    schedule_reconcile(netadmin);
+    event_loop_wake(netadmin->reconcile_source);
     lease_exchange_tell_link(netadmin->supervisor, netadmin->network, &netadmin->external_link);
     if (netadmin->watcher && network_send_links(netadmin->network, netadmin->watcher, ++netadmin->links_generation) < 0)
         log_debug("links not reported: the watcher's connection ends");
@@ -388,7 +374,7 @@ static void handle_commit(struct netadmin *netadmin, const struct message_commit
     netadmin->desired = committed;
     netadmin->has_desired = true;
     netadmin->desired_generation = generation;
-    schedule_reconcile(netadmin);
+    event_loop_wake(netadmin->reconcile_source);
 }
 
 static void on_watcher_message(struct channel *channel, const struct message_header *message, int descriptor,
@@ -479,7 +465,7 @@ static void handle_topology(struct netadmin *netadmin, const struct message_topo
         (void)sd_event_exit(netadmin->event, EXIT_STATUS_CONFIGURATION);
         return;
     }
-    schedule_reconcile(netadmin); /* after any other error the network half goes on trying */
+    event_loop_wake(netadmin->reconcile_source); /* after any other error the network half goes on trying */
 }
 
 static void handle_stop(struct netadmin *netadmin, const struct message_stop *message)
@@ -543,31 +529,23 @@ struct netadmin *netadmin_free(struct netadmin *netadmin)
     return NULL;
 }
 
-/* A timer that is off; made now because the sandbox leaves no timerfd_create. */
-static int add_timer(struct netadmin *netadmin, sd_event_time_handler_t handler, sd_event_source **ret)
-{
-    int result = sd_event_add_time(netadmin->event, ret, CLOCK_MONOTONIC, 0, 10 * MICROSECONDS_PER_MILLISECOND, handler,
-                                   netadmin);
-
-    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-}
-
 static int add_sources(struct netadmin *netadmin)
 {
-    int result = add_timer(netadmin, on_retry, &netadmin->retry_timer);
+    sd_event *event = netadmin->event;
+    int result =
+        event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_retry, netadmin, &netadmin->retry_timer);
 
     if (result >= 0)
-        result = add_timer(netadmin, on_second_sweep, &netadmin->sweep_timer);
+        result = event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_second_sweep, netadmin,
+                                      &netadmin->sweep_timer);
     if (result >= 0)
-        result = sd_event_add_defer(netadmin->event, &netadmin->reconcile_source, on_reconcile, netadmin);
+        result = event_loop_add_step(event, on_reconcile, netadmin, &netadmin->reconcile_source);
     if (result >= 0)
-        result = sd_event_source_set_enabled(netadmin->reconcile_source, SD_EVENT_OFF);
-    if (result >= 0)
-        result = supervised_join(netadmin->event, DIRECTION_SUPERVISOR_TO_NETADMIN, on_supervisor_message, netadmin,
+        result = supervised_join(event, DIRECTION_SUPERVISOR_TO_NETADMIN, on_supervisor_message, netadmin,
                                  &netadmin->supervisor);
     if (result >= 0)
-        result = nft_monitor_new(netadmin->event, ruleset_port(netadmin->ruleset), on_foreign_change, netadmin,
-                                 &netadmin->monitor);
+        result =
+            nft_monitor_new(event, ruleset_port(netadmin->ruleset), on_foreign_change, netadmin, &netadmin->monitor);
     return result;
 }
 

@@ -51,13 +51,7 @@ static void set_timer(struct network *network, uint64_t seconds)
     uint64_t at = seconds ? clock_monotonic_microseconds() + seconds * MICROSECONDS_PER_SECOND : UINT64_MAX;
     uint64_t probe = router_watch_next_probe(&network->routers);
 
-    at = at < probe ? at : probe;
-    if (at == UINT64_MAX) {
-        (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_OFF);
-        return;
-    }
-    (void)sd_event_source_set_time(network->timer_source, at);
-    (void)sd_event_source_set_enabled(network->timer_source, SD_EVENT_ONESHOT);
+    event_loop_set_timer(network->timer_source, at < probe ? at : probe);
 }
 
 /*
@@ -250,14 +244,6 @@ struct network *network_free(struct network *network)
     return NULL;
 }
 
-/* sd-event opens its timer descriptor here, which the seccomp filter will forbid later. */
-static int add_timer(sd_event *event, clockid_t clock, void *userdata, sd_event_source **ret)
-{
-    int result = sd_event_add_time(event, ret, clock, 0, TIMER_ACCURACY, on_timer, userdata);
-
-    return result < 0 ? result : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
-}
-
 static int add_event_sources(struct network *network, sd_event *event)
 {
     int result = sd_event_add_io(event, &network->monitor_source, mnl_socket_get_fd(network->monitor), EPOLLIN,
@@ -268,15 +254,16 @@ static int add_event_sources(struct network *network, sd_event *event)
     result = event_loop_limit_turns(network->monitor_source);
     if (result < 0)
         return result;
-    result = sd_event_add_defer(event, &network->ground.wake_source, on_wake, network);
+    result = event_loop_add_step(event, on_wake, network, &network->ground.wake_source);
     if (result >= 0)
-        result = sd_event_source_set_enabled(network->ground.wake_source, SD_EVENT_OFF);
+        result =
+            event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_timer, network, &network->timer_source);
     if (result >= 0)
-        result = add_timer(event, CLOCK_MONOTONIC, network, &network->timer_source);
-    if (result < 0)
-        return result;
-    result = add_timer(event, CLOCK_MONOTONIC, network, &network->announcer.probe_timer);
-    return result < 0 ? result : add_timer(event, CLOCK_BOOTTIME, network, &network->addresses.timer);
+        result = event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_timer, network,
+                                      &network->announcer.probe_timer);
+    return result < 0 ? result
+                      : event_loop_add_timer(event, CLOCK_BOOTTIME, TIMER_ACCURACY, on_timer, network,
+                                             &network->addresses.timer);
 }
 
 int network_new(sd_event *event, const struct network_callbacks *callbacks, struct network **ret)

@@ -2,7 +2,7 @@
  * The rtnetlink half of anchord-netadmin, seen from the other half: links, addresses, device settings, our
  * routes and rules, and the gateway addresses that we claim.
  *
- * Called by the state machine, netadmin.c, and by closing.c, control_report.c and lease_exchange.c beside
+ * Called by the state machine, netadmin.c, and by closing.c and lease_exchange.c beside
  * it, all in anchord-netadmin with CAP_NET_ADMIN alone. It opens its netlink sockets in
  * network_new(), before the sandbox is sealed, and afterwards needs nothing but them. It stays current by the kernel's
  * notifications and puts back by itself, within one turn of the event loop, what somebody else removed or changed

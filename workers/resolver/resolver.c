@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
+#include "protocol/event_loop.h"
 #include "protocol/metrics.h"
 #include "protocol/supervised.h"
 #include "workers/dns/lookup.h"
@@ -71,9 +72,7 @@ static const uint8_t index_families[] = {[FAMILY_INDEX_4] = IP_FAMILY_4, [FAMILY
 
 static void plan_round(struct resolver *resolver, uint64_t at)
 {
-    /* Neither call can fail on a timer source of this process's event loop. */
-    (void)sd_event_source_set_time(resolver->timer, at);
-    (void)sd_event_source_set_enabled(resolver->timer, SD_EVENT_ONESHOT);
+    event_loop_set_timer(resolver->timer, at);
 }
 
 static void send_gateways(const struct resolver *resolver)
@@ -327,9 +326,7 @@ int resolver_new(sd_event *event, struct resolver **ret)
     if (!resolver)
         return -ENOMEM;
     resolver->event = event;
-    result = sd_event_add_time(event, &resolver->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer, resolver);
-    if (result >= 0)
-        result = sd_event_source_set_enabled(resolver->timer, SD_EVENT_OFF);
+    result = event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_timer, resolver, &resolver->timer);
     if (result >= 0)
         result = supervised_join(event, DIRECTION_SUPERVISOR_TO_RESOLVER, on_supervisor_message, resolver,
                                  &resolver->supervisor);

@@ -270,8 +270,8 @@ static int add_event_sources(struct served_namespace *served, sd_event *event)
     if (result >= 0)
         result = event_loop_limit_turns(served->monitor_source);
     if (result >= 0)
-        result = sd_event_add_time(event, &served->timer_source, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer, served);
-    return result < 0 ? result : sd_event_source_set_enabled(served->timer_source, SD_EVENT_OFF);
+        result = event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_timer, served, &served->timer_source);
+    return result;
 }
 
 int served_namespace_new(sd_event *event, int requests, int monitor, const struct served_namespace_callbacks *callbacks,

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/event_loop.h"
 #include "workers/netadmin/link/address_change.h"
 #include "workers/netadmin/plan/map_state.h"
 #include "workers/netadmin/route/route_table.h"
@@ -326,10 +327,8 @@ static void set_timer(struct external_addresses *addresses, uint64_t now)
 {
     uint64_t first = next_turn(addresses, FAMILY_INDEX_4, now);
     uint64_t second = next_turn(addresses, FAMILY_INDEX_6, now);
-    uint64_t next = first < second ? first : second;
 
-    (void)sd_event_source_set_time(addresses->timer, next);
-    (void)sd_event_source_set_enabled(addresses->timer, next == TIME_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    event_loop_set_timer(addresses->timer, first < second ? first : second);
 }
 
 int external_addresses_remove(struct external_addresses *addresses)

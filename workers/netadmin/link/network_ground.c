@@ -1,7 +1,7 @@
 /* What every part of the network half stands on; see network_ground.h. Runs in anchord-netadmin, no privilege. */
 #include "workers/netadmin/link/network_ground.h"
 
-#include "common/log.h"
+#include "protocol/event_loop.h"
 
 const struct network_link *network_ground_find(const struct network_ground *ground, enum device_side side)
 {
@@ -13,10 +13,7 @@ const struct network_link *network_ground_find(const struct network_ground *grou
 
 void network_ground_wake(struct network_ground *ground)
 {
-    int result = sd_event_source_set_enabled(ground->wake_source, SD_EVENT_ONESHOT);
-
-    if (result < 0)
-        log_error("cannot schedule a reading of the links", LOG_ERROR(result));
+    event_loop_wake(ground->wake_source);
 }
 
 int network_ground_report(struct network_ground *ground, enum network_step step, int result)
