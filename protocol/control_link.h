@@ -1,7 +1,7 @@
 /*
  * A worker's end of the channel to control: reports go out, nothing comes in.
  *
- * Embedded in findings_sender.c and in netadmin's control_report.c. Runs in every worker that reports, no privilege.
+ * Embedded in findings_sender.c and in network_reporter.c. Runs in every worker that reports, no privilege.
  */
 #pragma once
 

@@ -14,9 +14,9 @@
 #include "protocol/channel.h"
 #include "protocol/event_loop.h"
 #include "protocol/metrics.h"
+#include "protocol/network_reporter.h"
 #include "protocol/supervised.h"
 #include "workers/netadmin/closing.h"
-#include "workers/netadmin/control_report.h"
 #include "workers/netadmin/lease_exchange.h"
 #include "workers/netadmin/map_report.h"
 #include "workers/netadmin/nft/nft_monitor.h"
@@ -43,7 +43,7 @@ struct netadmin {
     struct network *network;
     struct ruleset *ruleset;
     struct nft_monitor *monitor;
-    struct control_report *control;
+    struct network_reporter control;
     sd_event_source *reconcile_source; /* deferred: a burst of reasons becomes one comparison */
     sd_event_source *retry_timer;
     sd_event_source *sweep_timer;
@@ -417,9 +417,7 @@ static void handle_link(struct netadmin *netadmin, const struct message_link *me
     int result;
 
     if (message->peer == LINK_PEER_CONTROL) {
-        result = control_report_link(netadmin->control, descriptor);
-        if (result < 0)
-            log_error("cannot use the link to control", LOG_ERROR(result));
+        network_reporter_link(&netadmin->control, descriptor, DIRECTION_CONTROL_TO_NETADMIN);
         return;
     }
     if (message->peer == LINK_PEER_ANNOUNCER) {
@@ -517,7 +515,7 @@ struct netadmin *netadmin_free(struct netadmin *netadmin)
         return NULL;
     drop_watcher(netadmin);
     (void)channel_free(netadmin->supervisor);
-    (void)control_report_free(netadmin->control);
+    network_reporter_close(&netadmin->control);
     (void)nft_monitor_free(netadmin->monitor);
     (void)network_free(netadmin->network);
     (void)ruleset_free(netadmin->ruleset);
@@ -549,6 +547,15 @@ static int add_sources(struct netadmin *netadmin)
     return result;
 }
 
+static bool describe(struct message_network_report *ret, void *userdata)
+{
+    const struct netadmin *netadmin = userdata;
+
+    network_describe(netadmin->network, ret);
+    map_state_count_each(ruleset_held(netadmin->ruleset), ret->entries);
+    return true;
+}
+
 int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret)
 {
     CLEANUP(netadmin_freep) struct netadmin *netadmin = calloc(1, sizeof(*netadmin));
@@ -568,7 +575,7 @@ int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret
     result = network_new(event, &(struct network_callbacks){on_network_changed, on_lease_applied, netadmin},
                          &netadmin->network);
     if (result == 0)
-        result = control_report_new(event, netadmin->network, ruleset, &netadmin->control);
+        result = network_reporter_open(&netadmin->control, event, describe, netadmin);
     if (result < 0)
         return result;
     *ret = TAKE_POINTER(netadmin);

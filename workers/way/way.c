@@ -4,7 +4,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
-#include "protocol/control_link.h"
+#include "protocol/network_reporter.h"
 #include "protocol/supervised.h"
 #include "workers/way/served_namespace.h"
 
@@ -23,10 +23,9 @@ struct way {
     sd_event *event;
     struct channel *supervisor;
     struct channel *resolver; /* NULL until LINK; for good with a configured gateway */
-    struct control_link control;
+    struct network_reporter control;
     struct gateway_answers answers[FAMILY_INDEX_MAX_];
-    struct message_network_report sent; /* header.type MESSAGE_INVALID: nothing yet */
-    uint32_t conditions;                /* enum readiness_condition, as last sent */
+    uint32_t conditions; /* enum readiness_condition, as last sent */
     bool is_configured;
     struct place places[WAY_NAMESPACES_MAX];
 };
@@ -55,27 +54,19 @@ static void send_readiness(struct way *way)
 }
 
 /* A service-anchor has one namespace, and that is the one to show. */
-static void send_report(struct way *way)
+static bool describe(struct message_network_report *ret, void *userdata)
 {
-    const struct served_namespace *served = way->places[0].served;
-    struct message_network_report report = {
-        .header = message_header_make(MESSAGE_NETWORK_REPORT, sizeof(report), 0),
-    };
+    const struct served_namespace *served = ((const struct way *)userdata)->places[0].served;
 
-    if (!way->control.channel || !served)
-        return;
-    served_namespace_describe(served, &report);
-    if (memcmp(&report, &way->sent, sizeof(report)) == 0)
-        return;
-    way->sent = report;
-    (void)channel_send_message(way->control.channel, &report); /* control_link.c hears of its end */
+    if (served)
+        served_namespace_describe(served, ret);
+    return served;
 }
 
 static void on_namespace_changed(struct served_namespace *served, void *userdata)
 {
     (void)served;
     send_readiness(userdata);
-    send_report(userdata);
 }
 
 /* Any other failure than a missing permission is tried again by the namespace, which has reported it. */
@@ -136,11 +127,7 @@ static void handle_link(struct way *way, const struct message_link *message, int
     int result;
 
     if (message->peer == LINK_PEER_CONTROL) {
-        way->sent = (struct message_network_report){0};
-        result = control_link_take(&way->control, way->event, descriptor, DIRECTION_CONTROL_TO_WAY);
-        if (result < 0)
-            log_error("cannot use the link to control", LOG_ERROR(result));
-        send_report(way);
+        network_reporter_link(&way->control, descriptor, DIRECTION_CONTROL_TO_WAY);
         return;
     }
     if (message->peer != LINK_PEER_RESOLVER) {
@@ -244,7 +231,7 @@ struct way *way_free(struct way *way)
         return NULL;
     (void)channel_free(way->resolver);
     (void)channel_free(way->supervisor);
-    control_link_end(&way->control);
+    network_reporter_close(&way->control);
     for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++) {
         close_fd(&way->places[i].requests);
         (void)served_namespace_free(way->places[i].served);
@@ -284,6 +271,8 @@ int way_new(sd_event *event, struct way **ret)
     way->event = event;
     way->conditions = CONDITIONS_UNSENT;
     result = open_clock(event);
+    if (result >= 0)
+        result = network_reporter_open(&way->control, event, describe, way);
     if (result >= 0)
         result = supervised_join(event, DIRECTION_SUPERVISOR_TO_WAY, on_supervisor_message, way, &way->supervisor);
     if (result < 0) {
