@@ -62,8 +62,6 @@ static void commit_batch(struct nfnl_socket *socket)
     struct nft_failure failure = {0};
     int result;
 
-    if (nft_batch_initialise(&batch) < 0)
-        abort();
     for (unsigned int i = 0; i < 3; i++)
         (void)nft_batch_add(&batch, NFT_MSG_NEWTABLE, nft_families[FAMILY_INDEX_4].nfproto, 0, "add table ip number_%u",
                             i);

@@ -32,7 +32,6 @@ static void build(struct nft_batch *batch)
     size_t last;
     struct nlmsghdr *message;
 
-    assert_int_equal(nft_batch_initialise(batch), 0);
     free(batch->bytes); /* what libraries leave between attributes is nothing of ours: zero */
     batch->bytes = calloc(1, BATCH_ROOM);
     batch->capacity = BATCH_ROOM;

@@ -146,13 +146,11 @@ static int build_ruleset(void *context)
     struct map_element element = {.port = 80, .backend_port = 8080, .backend = {0xfd, [15] = 2}};
     struct map_difference difference[PROTOCOL_INDEX_MAX_] = {0};
     struct nft_batch batch = {0};
-    int result = nft_batch_initialise(&batch);
+    int result;
 
     difference[PROTOCOL_INDEX_TCP].added = (struct map){.elements = &element, .count = 1};
-    if (result == 0) {
-        nft_table_install(&batch, context, &nothing, &view, difference);
-        result = batch.error;
-    }
+    nft_table_install(&batch, context, &nothing, &view, difference);
+    result = batch.error;
     nft_batch_clear(&batch);
     return result;
 }
@@ -177,7 +175,6 @@ static void a_spoilt_batch_is_not_sent(void **state)
     (void)state;
     fake_kernel_start(NULL, 0);
     assert_int_equal(nfnl_socket_new(&socket), 0);
-    assert_int_equal(nft_batch_initialise(&batch), 0);
     (void)nft_batch_add(&batch, 0, 0, 0, "add table ip x");
     nft_batch_fail(&batch, -ENOMEM);
     assert_int_equal(nfnl_socket_commit(socket, &batch, &failure), -ENOMEM);

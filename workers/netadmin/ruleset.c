@@ -160,10 +160,8 @@ int ruleset_new(struct ruleset **ret, struct nft_failure *failure)
 int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
 {
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    int result = nft_batch_initialise(&batch);
+    int result;
 
-    if (result < 0)
-        return fail(failure, result, "allocate");
     nft_table_probe(&batch, &nft_families[family_index]);
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     ruleset->lacks_family[family_index] = result < 0;
@@ -299,8 +297,6 @@ static int update(struct ruleset *ruleset, const struct network_view *view, stru
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
     int result = prepare(ruleset, &ruleset->held, want, &transition);
 
-    if (result == 0)
-        result = nft_batch_initialise(&batch);
     if (result < 0)
         return fail(failure, result, "allocate");
     if (map_state_difference_is_empty(&transition.difference)) {
@@ -324,8 +320,6 @@ static int wake_tables(struct ruleset *ruleset, const struct content *content, s
 {
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
 
-    if (nft_batch_initialise(&batch) < 0)
-        return fail(failure, -ENOMEM, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (content->tables[i].flags & NFT_TABLE_F_DORMANT)
             nft_table_wake(&batch, &nft_families[i]);
@@ -356,8 +350,6 @@ static int install(struct ruleset *ruleset, const struct network_view *view, str
         return result;
     take_maps(&content, &have);
     result = prepare(ruleset, &have, want, &transition);
-    if (result == 0)
-        result = nft_batch_initialise(&batch);
     if (result < 0)
         return fail(failure, result, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
@@ -452,8 +444,6 @@ int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failu
         return result;
     if (table->exists && !(table->flags & NFT_TABLE_F_DORMANT))
         return 0;
-    if (nft_batch_initialise(&batch) < 0)
-        return fail(failure, -ENOMEM, "allocate");
     nft_table_add_skeleton(&batch, &nft_families[family_index], table->has_skeleton);
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     return result < 0 ? result : 1;
@@ -467,8 +457,6 @@ int ruleset_remove(struct ruleset *ruleset, bool is_left_closed, struct nft_fail
 
     if (result < 0)
         return result;
-    if (nft_batch_initialise(&batch) < 0)
-        return fail(failure, -ENOMEM, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct nft_table_content *table = &content.tables[i];
 

@@ -26,6 +26,7 @@ struct nft_operation {
     char text[NFT_OPERATION_TEXT_SIZE];
 };
 
+/* Zero is empty. */
 struct nft_batch {
     uint8_t *bytes;
     size_t capacity;
@@ -37,8 +38,6 @@ struct nft_batch {
     int error;
 };
 
-/* Returns 0 or -ENOMEM; *batch must be zero. */
-int nft_batch_initialise(struct nft_batch *batch) __attribute__((warn_unused_result));
 void nft_batch_clear(struct nft_batch *batch);
 
 /*
