@@ -11,9 +11,7 @@ void lease_exchange_tell_link(struct channel *supervisor, const struct network *
     };
 
     network_describe_external_link(network, &current);
-    if (sent->header.type == MESSAGE_EXTERNAL_LINK && current.index == sent->index &&
-        current.is_running == sent->is_running && current.has_links == sent->has_links &&
-        strcmp(current.name, sent->name) == 0)
+    if (memcmp(&current, sent, sizeof(current)) == 0)
         return;
     *sent = current;
     (void)channel_send_message(supervisor, &current); /* the end of the loop follows its end */

@@ -29,7 +29,7 @@ static void add_ignored_routes(const struct router_watch *routers, const struct 
     for (size_t i = 0; i < routers->advertised_recent.count; i++) {
         if (router_watch_ignores_route(external, routers->advertised[i].longest_route))
             add(ret, &(struct wire_network_problem){.kind = NETWORK_PROBLEM_ROUTES,
-                                                    .address = wire_address_from(&routers->advertised[i].router),
+                                                    .address = routers->advertised[i].router,
                                                     .number = routers->advertised[i].longest_route,
                                                     .limit = external->settings.route_length6});
     }

@@ -67,7 +67,8 @@ bool network_get_view(const struct network *network, struct network_view *ret)
 {
     const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
     const struct network_link *shared = network_ground_find(&network->ground, DEVICE_SIDE_SHARED);
-    const struct advertised_network *advertised = router_watch_find(&network->routers);
+    const struct message_advertised *advertised = router_watch_find(&network->routers);
+    struct ip_subnet prefixes[ADVERTISED_PREFIXES_MAX];
     struct egress_preference preference = {.is_bootstrap = network->ground.address_mode == ADDRESS_MODE_BOOTSTRAP};
     struct network_link believed;
     struct egress_choice egress;
@@ -76,10 +77,11 @@ bool network_get_view(const struct network *network, struct network_view *ret)
         return false;
     believed = inner_guard_believed(&network->guard, external);
     list_leased(&network->addresses.families[FAMILY_INDEX_6].lease, &preference);
-    if (advertised) {
-        preference.advertised = advertised->prefixes;
-        preference.advertised_count = advertised->prefix_count;
-    }
+    preference.advertised = prefixes;
+    preference.advertised_count = advertised ? advertised->prefix_count : 0;
+    for (size_t i = 0; i < preference.advertised_count; i++)
+        prefixes[i] = (struct ip_subnet){wire_address_to(&advertised->prefixes[i].address),
+                                         advertised->prefixes[i].prefix_length};
     egress = egress_choose(&believed, &preference);
     memset(ret, 0, sizeof(*ret));
     ret->egress6_global = egress.global;

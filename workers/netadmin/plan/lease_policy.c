@@ -299,20 +299,11 @@ static void take_router(struct examination *examination)
     }
 }
 
-static const struct network_link *find_external(const struct lease_policy *policy)
-{
-    for (size_t i = 0; i < policy->links->count; i++) {
-        if (policy->links->links[i].index == policy->external_index)
-            return &policy->links->links[i];
-    }
-    return NULL;
-}
-
 /* Option 26, which makes ways narrower and never wider than the link. */
 static void take_mtu(struct examination *examination)
 {
     const struct lease_policy *policy = examination->policy;
-    const struct network_link *external = find_external(policy);
+    const struct network_link *external = link_table_find_index(policy->links, policy->external_index);
     uint32_t mtu = examination->wire->mtu;
     const char *reason = NULL;
     char text[sizeof("MTU 65535")];

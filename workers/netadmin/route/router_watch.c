@@ -209,39 +209,36 @@ bool router_watch_ignores_route(const struct network_link *external, uint32_t le
     return length > external->settings.route_length6 && external->settings.ipv6_flags & LINK_IPV6_ACCEPTS_RA;
 }
 
-static struct advertised_network *find_advertised(struct router_watch *watch, const struct ip_address *router)
+/* Among those that are remembered; their number when it is none of them. */
+static size_t place_of(const struct router_watch *watch, const struct ip_address *router)
 {
     for (size_t i = 0; i < watch->advertised_recent.count; i++) {
-        if (ip_address_equal(&watch->advertised[i].router, router))
-            return &watch->advertised[i];
+        struct ip_address known = wire_address_to(&watch->advertised[i].router);
+
+        if (ip_address_equal(&known, router))
+            return i;
     }
-    return NULL;
+    return watch->advertised_recent.count;
 }
 
 bool router_watch_note(struct router_watch *watch, const struct message_advertised *advertised)
 {
     const struct network_link *external = network_ground_find(watch->ground, DEVICE_SIDE_EXTERNAL);
     struct ip_address router = wire_address_to(&advertised->router);
-    struct advertised_network *known = find_advertised(watch, &router);
+    size_t place = place_of(watch, &router);
 
     if (!external || external->index != advertised->index)
         return false;
-    known = known ? known : &watch->advertised[recent_next(&watch->advertised_recent, ADVERTISERS_MAX)];
-    *known = (struct advertised_network){
-        .router = router, .longest_route = advertised->longest_route, .prefix_count = advertised->prefix_count};
-    for (size_t i = 0; i < known->prefix_count; i++)
-        known->prefixes[i] = (struct ip_subnet){wire_address_to(&advertised->prefixes[i].address),
-                                                advertised->prefixes[i].prefix_length};
+    if (place == watch->advertised_recent.count)
+        place = recent_next(&watch->advertised_recent, ADVERTISERS_MAX);
+    watch->advertised[place] = *advertised;
     return true;
 }
 
-const struct advertised_network *router_watch_find(const struct router_watch *watch)
+const struct message_advertised *router_watch_find(const struct router_watch *watch)
 {
     const struct gateway_choice *choice = watch->choice;
+    size_t place = choice->count > 0 ? place_of(watch, &choice->gateways[0].address) : watch->advertised_recent.count;
 
-    for (size_t i = 0; i < watch->advertised_recent.count && choice->count > 0; i++) {
-        if (ip_address_equal(&watch->advertised[i].router, &choice->gateways[0].address))
-            return &watch->advertised[i];
-    }
-    return NULL;
+    return place < watch->advertised_recent.count ? &watch->advertised[place] : NULL;
 }

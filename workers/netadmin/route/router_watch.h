@@ -10,14 +10,6 @@
 #include "workers/netadmin/link/network_ground.h"
 #include "workers/netadmin/plan/gateway_choice.h"
 
-/* What each router on the external link said last, as the announcer read it. */
-struct advertised_network {
-    struct ip_address router;
-    uint32_t longest_route; /* prefix length of its most specific route information; 0: none */
-    struct ip_subnet prefixes[ADVERTISED_PREFIXES_MAX];
-    size_t prefix_count;
-};
-
 struct router_watch {
     struct network_ground *ground;
     const struct gateway_choice *choice; /* IPv6's, in use */
@@ -28,7 +20,7 @@ struct router_watch {
     struct ip_address silent[ROUTERS_READ_MAX];
     size_t silent_count;
     uint64_t probe_at; /* CLOCK_MONOTONIC, microseconds: when they are asked again */
-    struct advertised_network advertised[ADVERTISERS_MAX];
+    struct message_advertised advertised[ADVERTISERS_MAX]; /* what each router on the external link said last */
     struct recent advertised_recent;
 };
 
@@ -54,4 +46,4 @@ bool router_watch_ignores_route(const struct network_link *external, uint32_t le
 bool router_watch_note(struct router_watch *watch, const struct message_advertised *advertised);
 
 /* What the router in use advertised last, or NULL: nobody told, or no advertised router is used. */
-const struct advertised_network *router_watch_find(const struct router_watch *watch);
+const struct message_advertised *router_watch_find(const struct router_watch *watch);

@@ -125,15 +125,6 @@ static void on_link(const struct nlmsghdr *message, void *userdata)
     link->settings = parse_settings(attributes[IFLA_AF_SPEC]);
 }
 
-static struct network_link *find_index(struct link_table *table, uint32_t index)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->links[i].index == index)
-            return &table->links[i];
-    }
-    return NULL;
-}
-
 uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address *ret)
 {
     const struct nlattr *attributes[IFA_MAX + 1];
@@ -212,7 +203,7 @@ static void on_address(const struct nlmsghdr *message, void *userdata)
     struct reading *reading = userdata;
     struct link_address address;
     uint32_t index = message->nlmsg_type == RTM_NEWADDR ? link_address_parse(message, &address) : 0;
-    struct network_link *link = index ? find_index(reading->table, index) : NULL;
+    struct network_link *link = index ? link_table_find_index(reading->table, index) : NULL;
 
     if (link)
         append_address(link, &address);

@@ -38,6 +38,15 @@ const struct network_link *link_table_find_mac(const struct link_table *table, c
     return found;
 }
 
+struct network_link *link_table_find_index(const struct link_table *table, uint32_t index)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->links[i].index == index)
+            return &table->links[i];
+    }
+    return NULL;
+}
+
 const struct link_address *network_link_find(const struct network_link *link, const struct ip_address *address)
 {
     for (uint32_t i = 0; i < link->address_count; i++) {

@@ -77,6 +77,9 @@ bool link_table_is_connected(const struct link_table *table);
 /* The link with this MAC (the first one, by index), or NULL. The pointer lives as long as the table. */
 const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac);
 
+/* The link with this index, or NULL. As above. */
+struct network_link *link_table_find_index(const struct link_table *table, uint32_t index);
+
 /* The link's first entry of `address`, or NULL. */
 const struct link_address *network_link_find(const struct network_link *link, const struct ip_address *address);
 
