@@ -135,6 +135,12 @@ struct wire_reported_link {
 struct wire_reported_gateway {
     struct wire_address address; /* may be none: nothing leaves */
     uint32_t source;             /* enum gateway_source */
+    /* Of netadmin alone: */
+    uint32_t decision; /* another number with each decision; 0: none yet */
+    uint8_t router_count;
+    uint8_t is_expected; /* 0 or 1: to have none is worth a warning */
+    uint8_t is_link_up;  /* 0 or 1 */
+    uint8_t reserved;
 };
 
 /* What does not work as it should, as facts: control has the words. */
@@ -184,7 +190,7 @@ static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX +
 static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + FINDING_REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 24 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct wire_network_problem) == 76, "wire layout");
-static_assert(sizeof(struct message_network_report) == 24 + 2 * 552 + 2 * 24 + 16 + 8 + NETWORK_PROBLEMS_MAX * 76,
+static_assert(sizeof(struct message_network_report) == 24 + 2 * 552 + 2 * 32 + 16 + 8 + NETWORK_PROBLEMS_MAX * 76,
               "wire layout");
 static_assert(sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding) <=
                   MESSAGE_LENGTH_MAX,

@@ -201,6 +201,8 @@ const char *check_network_report(const void *message)
         broken = check_address(&report->gateways[i].address, true);
         if (!broken && report->gateways[i].source >= GATEWAY_SOURCE_MAX_)
             broken = "gateway source";
+        if (!broken && report->gateways[i].reserved)
+            broken = "gateway padding not zero";
     }
     return broken ? broken : check_network_problems(report);
 }

@@ -87,7 +87,7 @@ def test_the_leased_address_replaces_the_bootstrap_address(serving):
     assert lab.routes("-4") == [LEASED_DEFAULT4, UNREACHABLE4]
     wait_until(lambda: lab.external_set() == [LEASED4], "the set without the old address")
     assert lab.lifetime(LEASED)[0] > 3590
-    wait_logged(lab.netadmin, "external gateway chosen", gateway=LEASED_ROUTER4, source="lease")
+    wait_logged(ControlPeer(lab.netadmin), "external gateway chosen", gateway=LEASED_ROUTER4, source="lease")
 
 
 def test_no_moment_without_an_address(serving):

@@ -4,6 +4,7 @@ import pytest
 
 import messages
 from advertisements_lab import Router, accept_advertisements, fields, gateways, mirrored, wait_for_gateways
+from control_peer import ControlPeer
 from netadmin_lab import LAN6, ONE6, outcome, wait_until
 from network_lab import ROUTER6, TABLE, UNREACHABLE6, NetworkLab, wait_logged
 
@@ -32,7 +33,7 @@ def test_gateway_lifetime_and_preference_are_mirrored(lab, tmp_path):
     route = mirrored(lab)[0]
     assert (route["metric"], route["pref"]) == ("100", "high")
     assert abs(route["expires"] - advertised(lab, FIRST)["expires"]) <= 2
-    wait_logged(netadmin, "external gateway chosen", family="v6", gateway=FIRST, source="RA")
+    wait_logged(ControlPeer(netadmin), "external gateway chosen", family="v6", gateway=FIRST, source="RA")
 
 
 def test_dockers_invented_default_does_not_beat_the_router(lab, tmp_path):
@@ -75,7 +76,7 @@ def test_lifetime_zero_removes_it_at_once(lab, tmp_path):
     router.retire()
     wait_until(lambda: lab.routes("-6") == [UNREACHABLE6], "no default", 1.0)
     assert lab.route_to("-6", OUTSIDE) == "unreachable"
-    wait_logged(netadmin, "unreachable: no external gateway", family="v6")
+    wait_logged(ControlPeer(netadmin), "unreachable: no external gateway", family="v6")
 
 
 def test_a_router_that_falls_silent_expires_even_without_us(lab, tmp_path):

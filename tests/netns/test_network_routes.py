@@ -38,8 +38,9 @@ def test_own_rules_and_table_appear(lab, netadmin, family):
     assert lab.rules(family) == RULES
     assert lab.routes(family) == WANTED[family]
     assert f"table {TABLE}" in lab.route_to(family, OUTSIDE[family])
-    wait_logged(ControlPeer(netadmin), "external interface resolved", interface="ext0", mac=EXTERNAL_MAC)
-    wait_logged(netadmin, "external gateway chosen", family=f"v{family[1]}", source="IPAM")
+    control = ControlPeer(netadmin)
+    wait_logged(control, "external interface resolved", interface="ext0", mac=EXTERNAL_MAC)
+    wait_logged(control, "external gateway chosen", family=f"v{family[1]}", source="IPAM")
 
 
 def test_main_table_is_never_touched(lab):
@@ -153,9 +154,10 @@ def test_foreign_rules_and_routes_are_untouched(lab, family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_link_down_leaves_no_other_way_and_up_brings_it_back(lab, netadmin, family):
+    control = ControlPeer(netadmin)
     lab.anchor.run("ip", "link", "set", "ext0", "down")
     assert lab.route_to(family, OUTSIDE[family]) == "unreachable"
-    wait_logged(netadmin, "unreachable: no external gateway", reason="the external interface is down")
+    wait_logged(control, "unreachable: no external gateway", reason="the external interface is down")
     assert lab.route_to(family, OUTSIDE[family]) == "unreachable"
     lab.anchor.run("ip", "link", "set", "ext0", "up")
     lab.back_within_a_second(lambda: installed(lab, family), "the default route")
@@ -174,7 +176,7 @@ def test_without_a_gateway_nothing_leaves_although_docker_invented_one(lab):
     netadmin = lab.start()
     assert lab.routes("-6") == [UNREACHABLE6]
     assert lab.route_to("-6", OUTSIDE["-6"]) == "unreachable"
-    lines = wait_logged(netadmin, "unreachable: no external gateway", family="v6")
+    lines = wait_logged(ControlPeer(netadmin), "unreachable: no external gateway", family="v6")
     assert [line["level"] for line in lines] == ["WARN"]
 
 
@@ -182,14 +184,14 @@ def test_a_pin_wins_over_ipam_per_family(lab):
     netadmin = lab.start(topology=lab.topology(external=WITH_IPAM6), gateway4="10.99.0.254")
     assert lab.routes("-4") == [DEFAULT4.replace(ROUTER4, "10.99.0.254"), UNREACHABLE4]
     assert lab.routes("-6") == WANTED["-6"]
-    wait_logged(netadmin, "external gateway chosen", gateway="10.99.0.254", source="pin")
+    wait_logged(ControlPeer(netadmin), "external gateway chosen", gateway="10.99.0.254", source="pin")
 
 
 def test_a_pin_that_is_not_on_link_is_not_replaced_by_another(lab):
     netadmin = lab.start(topology=lab.topology(external=WITH_IPAM6), gateway4="192.0.2.1", gateway6="fe80::1234")
     assert lab.routes("-4") == [UNREACHABLE4]
     assert lab.routes("-6") == ["default via fe80::1234 dev ext0 proto 110 metric 100 pref medium", UNREACHABLE6]
-    wait_logged(netadmin, "unreachable: no external gateway", family="v4",
+    wait_logged(ControlPeer(netadmin), "unreachable: no external gateway", family="v4",
                 reason="the gateway of ANCHORD_EXT_GATEWAY_IP is not on link")
 
 

@@ -227,14 +227,6 @@ static void a_lifetime_that_runs_down_is_no_new_choice(void **state)
     assert_true(gateway_choice_equal(&a, &b));
 }
 
-static void every_source_has_a_name(void **state)
-{
-    (void)state;
-    for (int source = 0; source < GATEWAY_SOURCE_MAX_; source++)
-        assert_string_not_equal(gateway_source_to_string((enum gateway_source)source), "unknown");
-    assert_string_equal(gateway_source_to_string(GATEWAY_SOURCE_MAX_), "unknown");
-}
-
 /* RFC 4291 §2.8: a router's link-local address is on link whatever the subnets are; IPv4 has no such rule. */
 static void a_link_local_gateway_needs_no_subnet(void **state)
 {
@@ -356,7 +348,6 @@ int main(void)
         cmocka_unit_test(advertised_routers_are_ranked_and_bounded),
         cmocka_unit_test(a_router_that_fell_silent_is_behind_those_that_answer),
         cmocka_unit_test(a_lifetime_that_runs_down_is_no_new_choice),
-        cmocka_unit_test(every_source_has_a_name),
         cmocka_unit_test(a_link_local_gateway_needs_no_subnet),
         cmocka_unit_test(what_is_behind_the_last_entry_is_none),
     };

@@ -219,6 +219,7 @@ static const struct rule_case report_rules[] = {
     BREAKS("problem count", SET(report.problem_count, NETWORK_PROBLEMS_MAX + 1)),
     BREAKS("problem kind", SET(report.problem_count, 1)),
     BREAKS("gateway source", SET(report.gateways[FAMILY_INDEX_6].source, GATEWAY_SOURCE_MAX_)),
+    BREAKS("gateway padding not zero", SET(report.gateways[FAMILY_INDEX_6].reserved, 1)),
     BREAKS("address family", SET(report.gateways[FAMILY_INDEX_4].address.family, 5)),
     PASSES(SET(report.gateways[FAMILY_INDEX_4].address, LAN_ADDRESS),
            SET(report.gateways[FAMILY_INDEX_4].source, GATEWAY_SOURCE_MAX_ - 1)),

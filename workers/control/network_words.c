@@ -89,6 +89,47 @@ static void log_left_out(const struct wire_reported_link *before, const struct w
                  LOG_NUMBER("left_out", now->left_out));
 }
 
+/* --- the log: gateways ----------------------------------------------------------------------------------- */
+
+static const char *why_no_gateway(const struct message_network_report *report,
+                                  const struct wire_reported_gateway *gateway)
+{
+    if (report->external.index == 0)
+        return "the external interface is not there";
+    if (!gateway->is_link_up)
+        return "the external interface is down";
+    switch (gateway->source) {
+    case GATEWAY_SOURCE_PIN:
+        return "the gateway of ANCHORD_EXT_GATEWAY_IP is not on link";
+    case GATEWAY_SOURCE_IPAM:
+        return "the network's IPAM gateway is not on link";
+    case GATEWAY_SOURCE_LEASE:
+        return "the lease's gateway is not on link";
+    default:
+        return "no gateway is pinned, configured in IPAM or advertised";
+    }
+}
+
+static void log_gateway(const struct message_network_report *report, size_t family_index)
+{
+    static const char *const families[FAMILY_INDEX_MAX_] = {"v4", "v6"};
+    static const char *const sources[GATEWAY_SOURCE_MAX_] = {
+        [GATEWAY_SOURCE_NONE] = "none",        [GATEWAY_SOURCE_PIN] = "pin",     [GATEWAY_SOURCE_IPAM] = "IPAM",
+        [GATEWAY_SOURCE_ADVERTISEMENT] = "RA", [GATEWAY_SOURCE_LEASE] = "lease", [GATEWAY_SOURCE_DNS] = "DNS",
+    };
+    const struct wire_reported_gateway *gateway = &report->gateways[family_index];
+    struct ip_address address = wire_address_to(&gateway->address);
+
+    if (address.family == IP_FAMILY_NONE)
+        log_at(gateway->is_expected ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+               "unreachable: no external gateway, nothing leaves", LOG_TEXT("family", families[family_index]),
+               LOG_TEXT("reason", why_no_gateway(report, gateway)));
+    else
+        log_info("external gateway chosen", LOG_TEXT("family", families[family_index]),
+                 LOG_TEXT("gateway", IP_ADDRESS_TEXT(&address)), LOG_TEXT("source", sources[gateway->source]),
+                 LOG_TEXT("interface", report->external.name), LOG_NUMBER("routers", gateway->router_count));
+}
+
 /* --- the log: problems ----------------------------------------------------------------------------------- */
 
 /* Whether `b` is what was said when `a` was; a number that matters is said again. */
@@ -204,6 +245,10 @@ void network_words_log(struct network_words *words, const struct message_network
     log_link("external", now->external.network[0] != '\0', &before->external, &now->external);
     log_link("shared", false, &before->shared, &now->shared);
     log_left_out(&before->external, &now->external);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (now->gateways[i].decision && now->gateways[i].decision != before->gateways[i].decision)
+            log_gateway(now, i);
+    }
     for (uint32_t i = 0; i < now->problem_count; i++)
         log_problem(words, before, now, i);
     for (uint32_t i = 0; i < before->problem_count; i++)

@@ -66,12 +66,20 @@ void network_describe(const struct network *network, struct message_network_repo
         .guard = &network->guard,
     };
 
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
+
     describe_link(&network->addresses, DEVICE_SIDE_EXTERNAL, &ret->external);
     describe_link(&network->addresses, DEVICE_SIDE_SHARED, &ret->shared);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         const struct family_state *family = &network->families[i];
 
-        ret->gateways[i].source = family->choice.source;
+        ret->gateways[i] = (struct wire_reported_gateway){
+            .source = family->choice.source,
+            .decision = family->decisions,
+            .router_count = (uint8_t)family->choice.count,
+            .is_expected = family_routes_expect_gateway(family, external),
+            .is_link_up = external && external->is_up,
+        };
         if (family->link_index && family->choice.count > 0)
             ret->gateways[i].address = wire_address_from(&family->choice.gateways[0].address);
     }

@@ -1,20 +1,7 @@
 /* The choice of the external gateway; see gateway_choice.h. Pure; runs in anchord-netadmin and its tests. */
 #include "workers/netadmin/plan/gateway_choice.h"
 
-#include "common/cleanup.h"
-
 #include <linux/icmpv6.h>
-
-static const char *const source_names[] = {
-    [GATEWAY_SOURCE_NONE] = "none",        [GATEWAY_SOURCE_PIN] = "pin",     [GATEWAY_SOURCE_IPAM] = "IPAM",
-    [GATEWAY_SOURCE_ADVERTISEMENT] = "RA", [GATEWAY_SOURCE_LEASE] = "lease", [GATEWAY_SOURCE_DNS] = "DNS",
-};
-static_assert(ARRAY_LENGTH(source_names) == GATEWAY_SOURCE_MAX_, "every source has a name");
-
-const char *gateway_source_to_string(enum gateway_source source)
-{
-    return source < GATEWAY_SOURCE_MAX_ ? source_names[source] : "unknown";
-}
 
 static struct gateway_choice choose_one(enum gateway_source source, const struct ip_address *gateway,
                                         const struct network_link *link)

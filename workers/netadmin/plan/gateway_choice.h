@@ -56,6 +56,3 @@ struct gateway_choice gateway_choose(const struct gateway_inputs *inputs);
 
 /* Equal but for the time that is left of an advertisement, and who is silent: that shows in the order. */
 bool gateway_choice_equal(const struct gateway_choice *a, const struct gateway_choice *b);
-
-/* "lease", "pin", "IPAM", "RA", "none" */
-const char *gateway_source_to_string(enum gateway_source source);

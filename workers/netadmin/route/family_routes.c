@@ -1,38 +1,12 @@
 /* Default route and rules of one family; see family_routes.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
 #include "workers/netadmin/route/family_routes.h"
 
-#include "common/log.h"
 #include "workers/netadmin/route/route_table.h"
 #include "workers/netlink/network/route_requests.h"
 
 #include <linux/rtnetlink.h>
 
-/* --- what is said of a gateway --------------------------------------------------------------------------- */
-
-static const char *why_no_gateway(const struct family_state *family, const struct network_link *external)
-{
-    if (!external)
-        return "the external interface is not there";
-    if (!external->is_up)
-        return "the external interface is down";
-    switch (family->choice.source) {
-    case GATEWAY_SOURCE_PIN:
-        return "the gateway of ANCHORD_EXT_GATEWAY_IP is not on link";
-    case GATEWAY_SOURCE_IPAM:
-        return "the network's IPAM gateway is not on link";
-    case GATEWAY_SOURCE_LEASE:
-        return "the lease's gateway is not on link";
-    case GATEWAY_SOURCE_DNS:
-    case GATEWAY_SOURCE_NONE:
-    case GATEWAY_SOURCE_ADVERTISEMENT:
-    case GATEWAY_SOURCE_MAX_:
-        break;
-    }
-    return "no gateway is pinned, configured in IPAM or advertised";
-}
-
-/* A LAN without IPv6 is nothing to warn of. */
-static bool expects_gateway(const struct family_state *family, const struct network_link *external)
+bool family_routes_expect_gateway(const struct family_state *family, const struct network_link *external)
 {
     if (family->family == IP_FAMILY_4 || family->pin.family || family->choice.source != GATEWAY_SOURCE_NONE)
         return true;
@@ -43,23 +17,6 @@ static bool expects_gateway(const struct family_state *family, const struct netw
             return true;
     }
     return false;
-}
-
-static void report_gateway(const struct family_state *family, const struct network_link *external)
-{
-    const struct gateway_choice *choice = &family->choice;
-
-    if (family->link_index == 0 || choice->count == 0) {
-        log_at(expects_gateway(family, external) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
-               "unreachable: no external gateway, nothing leaves",
-               LOG_TEXT("family", ip_family_to_string(family->family)),
-               LOG_TEXT("reason", why_no_gateway(family, external)));
-        return;
-    }
-    log_info("external gateway chosen", LOG_TEXT("family", ip_family_to_string(family->family)),
-             LOG_TEXT("gateway", IP_ADDRESS_TEXT(&choice->gateways[0].address)),
-             LOG_TEXT("source", gateway_source_to_string(choice->source)), LOG_TEXT("interface", external->name),
-             LOG_NUMBER("routers", choice->count));
 }
 
 /* --- what is inside (WALL-2) ----------------------------------------------------------------------------- */
@@ -106,19 +63,17 @@ static int apply_inner(struct network_ground *ground, struct family_state *famil
 
 /* --- the way out ----------------------------------------------------------------------------------------- */
 
-/* Takes over a new decision and says it. Returns true when it differs from the one before. */
+/* Takes over a new decision. Returns true when it differs from the one before. */
 static bool decide(struct family_state *family, const struct network_link *external,
                    const struct gateway_choice *choice)
 {
     uint32_t link_index = external && external->is_up ? external->index : 0;
     bool differs =
-        !family->is_known || family->link_index != link_index || !gateway_choice_equal(&family->choice, choice);
+        !family->decisions || family->link_index != link_index || !gateway_choice_equal(&family->choice, choice);
 
-    family->is_known = true;
     family->link_index = link_index;
     family->choice = *choice;
-    if (differs)
-        report_gateway(family, external);
+    family->decisions += differs;
     return differs;
 }
 

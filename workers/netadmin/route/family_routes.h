@@ -17,7 +17,7 @@ struct family_state {
     uint8_t family;
     struct ip_address pin;
     struct own_routes own;
-    bool is_known; /* the two below were decided once */
+    uint32_t decisions; /* about the two below; control says each */
     struct gateway_choice choice;
     uint32_t link_index;                           /* of the external link when it is there and up, else 0 */
     struct inner_prefix inner[INNER_PREFIXES_MAX]; /* as last brought to table 24943 */
@@ -35,6 +35,9 @@ struct family_inputs {
 /* Takes over the decision and brings routes and rules there. Returns 0 or the first failure, reported. */
 int family_routes_apply(struct network_ground *ground, struct family_state *family, const struct family_inputs *inputs,
                         const struct gateway_choice *choice) __attribute__((warn_unused_result));
+
+/* A LAN without IPv6 is nothing to warn of. */
+bool family_routes_expect_gateway(const struct family_state *family, const struct network_link *external);
 
 /* Removes rules and routes of one family. Returns 0 or the first failure, reported. */
 int family_routes_remove(struct network_ground *ground, struct family_state *family)
