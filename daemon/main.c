@@ -17,7 +17,9 @@
 #include "daemon/dhcp/dhcp_client.h"
 #include "daemon/dhcp/dhcp_files.h"
 #include "daemon/role/attach.h"
+#include "daemon/role/attach_host.h"
 #include "daemon/role/gate_worker.h"
+#include "daemon/role/meeting_server.h"
 #include "daemon/role/network_anchor.h"
 #include "daemon/role/raw_sockets.h"
 #include "daemon/role/rebinder.h"
@@ -163,6 +165,7 @@ static struct supervisor_needs supervisor_needs(void)
 {
     return (struct supervisor_needs){
         .net_admin = !configuration_is_rebinder(&configuration),
+        .namespaces = configuration.role == ROLE_ATTACH_HOST,
         .dhcp_client = configuration_has_dhcp_client(&configuration),
     };
 }
@@ -272,6 +275,18 @@ static int open_gate_sockets(struct gate_sockets *ret)
     return result;
 }
 
+static int open_meeting(int *ret_listener)
+{
+    const char *path = NULL;
+    int result = meeting_server_listen(configuration.project, ret_listener, &path);
+
+    if (result < 0)
+        log_error("no place for the two halves to meet: in a container mount the directory from the host",
+                  LOG_TEXT("path", path), LOG_TEXT("line", "volumes: [/run/anchord-attach:/run/anchord-attach]"),
+                  LOG_ERROR(result));
+    return result;
+}
+
 /* SPEC §1: an argument that begins with `-` is no mode, nor anything else here. */
 static void report_ignored_arguments(char **words)
 {
@@ -285,6 +300,7 @@ static void report_ignored_arguments(char **words)
 static int run_role(const char *argument, char **words)
 {
     CLEANUP_FD int lease_listener = -1;
+    CLEANUP_FD int meeting_listener = -1;
     CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1, -1};
     CLEANUP(gate_worker_close_sockets) struct gate_sockets gate_sockets = {.listeners = {-1, -1}};
     struct identity_openings openings;
@@ -304,10 +320,8 @@ static int run_role(const char *argument, char **words)
         return EXIT_STATUS_CONFIGURATION;
     if (gate_worker_is_used(&configuration) && open_gate_sockets(&gate_sockets) < 0)
         return EXIT_STATUS_CONFIGURATION;
-    if (configuration.role == ROLE_ATTACH_HOST) {
-        log_error("nothing runs this role yet", LOG_TEXT("role", configuration_role_to_string(configuration.role)));
+    if (configuration.role == ROLE_ATTACH_HOST && open_meeting(&meeting_listener) < 0)
         return EXIT_STATUS_CONFIGURATION;
-    }
     result = privileges_restrict_supervisor(supervisor_needs(), &step);
     if (result < 0) {
         log_error("cannot limit the supervisor", LOG_TEXT("step", step), LOG_ERROR(result));
@@ -322,6 +336,11 @@ static int run_role(const char *argument, char **words)
                  LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT),
                  LOG_TEXT("project", configuration.project));
         return rebinder_run(&configuration, &gate_sockets);
+    }
+    if (configuration.role == ROLE_ATTACH_HOST) {
+        log_info("attach-host starting", LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT),
+                 LOG_TEXT("project", configuration.project), LOG_TEXT("parent", configuration.parent));
+        return attach_host_run(&configuration, meeting_listener);
     }
     openings = (struct identity_openings){&raw_sockets, &gate_sockets, lease_listener};
     if (configuration.role == ROLE_ATTACH) {

@@ -110,6 +110,10 @@ struct configuration {
     uint64_t poll_interval_milliseconds;
     struct configuration_address attach_address;
     uint32_t expose_from; /* enum expose_from (HOST-3) */
+    char parent[INTERFACE_NAME_SIZE];
+    struct mac_address external_mac; /* zero: made up (HOST-2) */
+    bool is_guarded;                 /* HOST-6 */
+    char named_bridges[NAMED_BRIDGES_MAX][INTERFACE_NAME_SIZE];
     struct configuration_gateways external_gateways;
     char dhcp_name[DHCP_NAME_SIZE]; /* ADDR-5: what identifiers are made of; not empty with dhcp-refresh */
     bool dhcp_name_is_given;        /* by ANCHORD_DHCP_HOSTNAME; else it is made up, and under attach made longer */

@@ -3,10 +3,12 @@
 
 #include "common/cleanup.h"
 #include "common/text.h"
+#include "daemon/configuration/configuration_parse.h"
 #include "daemon/configuration/configuration_problem.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define ITEM_SIZE IP_SUBNET_TEXT_SIZE
 
@@ -99,6 +101,49 @@ const char *configuration_attach_address(const char *text, void *target)
             return broken;
     }
     memcpy(target, &address, sizeof(address));
+    return NULL;
+}
+
+const char *configuration_attach_mac(const char *text, void *target)
+{
+    struct mac_address mac;
+
+    if (mac_address_parse(text, &mac) < 0)
+        return "is no MAC address, as in 02:00:00:00:00:05";
+    if (!mac_address_is_host(&mac))
+        return "is no MAC address that an interface can have: its first byte is even, and not all is zero";
+    memcpy(target, &mac, sizeof(mac));
+    return NULL;
+}
+
+const char *configuration_attach_guard(const char *text, void *target)
+{
+    bool *ret_is_on = target;
+
+    if (strcasecmp(text, "on") != 0 && strcasecmp(text, "off") != 0)
+        return "must be on or off";
+    *ret_is_on = strcasecmp(text, "on") == 0;
+    return NULL;
+}
+
+const char *configuration_attach_bridges(const char *text, void *target)
+{
+    char names[NAMED_BRIDGES_MAX][INTERFACE_NAME_SIZE] = {{0}};
+    struct item item = {0};
+    const char *rest = text;
+
+    while (rest) {
+        bool is_whole = take_item(&rest, &item);
+        const char *broken;
+
+        if (item.position > NAMED_BRIDGES_MAX)
+            return wrong(&item, "is one too many: 16 at most");
+        broken = item.text[0] == '\0' || !is_whole ? "is no interface name"
+                                                   : configuration_parse_interface(item.text, names[item.position - 1]);
+        if (broken)
+            return wrong(&item, broken);
+    }
+    memcpy(target, names, sizeof(names));
     return NULL;
 }
 

@@ -9,7 +9,11 @@
 
 #include "daemon/configuration/configuration.h"
 
-const char *configuration_attach_address(const char *text, void *target);     /* struct configuration_address */
+const char *configuration_attach_address(const char *text, void *target); /* struct configuration_address */
+const char *configuration_attach_mac(const char *text, void *target);     /* struct mac_address */
+const char *configuration_attach_guard(const char *text, void *target);   /* bool: on is true */
+const char *configuration_attach_bridges(const char *text,
+                                         void *target); /* char[NAMED_BRIDGES_MAX][INTERFACE_NAME_SIZE] */
 const char *configuration_attach_expose_from(const char *text, void *target); /* uint32_t: enum expose_from */
 
 /* Whether there can be a Compose project of that name: other names would be no names of files, either. */

@@ -214,6 +214,7 @@ static void check_attach(struct configuration *configuration, const char *const 
 {
     require(configuration, environment, "ANCHORD_PROJECT", "the Compose project that is attached");
     if (configuration->role == ROLE_ATTACH_HOST) {
+        require(configuration, environment, "ANCHORD_PARENT", "the host's interface on the LAN, such as eth0");
         configuration_attach_check_project(configuration);
         return;
     }

@@ -2,30 +2,16 @@
 #include "daemon/dhcp/dhcp_command_line.h"
 
 #include "common/cleanup.h"
+#include "common/stable_hash.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-__extension__ typedef unsigned __int128 hash;
-
-#define HASH(high, low) (((hash)UINT64_C(high) << 64) | UINT64_C(low))
-/* FNV-1a of 128 bits (draft-eastlake-fnv). No secret depends on it: it must only be the same everywhere, differ for
- * different names, and need no library in the supervisor. */
-#define HASH_BASIS HASH(0x6c62272e07bb0142, 0x62b821756295c58d)
-#define HASH_PRIME HASH(0x0000000001000000, 0x000000000000013b)
-
-static hash hash_text(hash state, const char *text)
-{
-    for (; *text; text++)
-        state = (state ^ (unsigned char)*text) * HASH_PRIME;
-    return state;
-}
-
 /* RFC 9562 §5.8: a UUID of version 8 holds what its maker likes but for version and variant. */
 void dhcp_command_line_unique_identifier(const char *name, char text[DHCP_UNIQUE_IDENTIFIER_SIZE])
 {
-    hash value = hash_text(hash_text(HASH_BASIS, "anchord"), name);
+    stable_hash value = stable_hash_text(stable_hash_text(STABLE_HASH_BASIS, "anchord"), name);
     uint8_t bytes[16];
     int length = snprintf(text, DHCP_UNIQUE_IDENTIFIER_SIZE, "00:04");
 

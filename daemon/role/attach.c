@@ -220,7 +220,6 @@ static void begin(struct attach *attach)
 static void take_welcome(struct attach *attach, const struct message_welcome *welcome)
 {
     bool is_first = !is_known(&attach->welcome.header);
-    int result;
 
     if (strcmp(welcome->project, attach->configuration->project) != 0 ||
         (!is_first && !is_same_identity(&attach->welcome, welcome))) {
@@ -233,12 +232,6 @@ static void take_welcome(struct attach *attach, const struct message_welcome *we
     attach->is_met = true;
     log_info("the halves have met", LOG_TEXT("parent", welcome->parent),
              LOG_TEXT("mac", MAC_ADDRESS_TEXT(&welcome->external_mac)));
-    result = send_own_namespace(attach);
-    if (result < 0) {
-        log_error("cannot hand the network namespace to the host half", LOG_ERROR(result));
-        meeting_client_refuse(attach->meeting, &welcome->header);
-        return;
-    }
     if (is_known(&attach->project_addresses.header))
         meeting_client_send(attach->meeting, &attach->project_addresses.header, -1);
     if (is_first && !identity_is_stopping(attach->identity))
@@ -247,6 +240,13 @@ static void take_welcome(struct attach *attach, const struct message_welcome *we
 
 static void take_host_worker(struct attach *attach, const struct message_host_worker_started *started)
 {
+    int result = started->worker == HOST_WORKER_LINKS ? send_own_namespace(attach) : 0;
+
+    if (result < 0) {
+        log_error("cannot hand the network namespace to the host half", LOG_ERROR(result));
+        meeting_client_refuse(attach->meeting, &started->header);
+        return;
+    }
     attach->runs_on_host[started->worker] = true;
     for (size_t i = 0; i < ARRAY_LENGTH(crossings); i++) {
         if (crossings[i].host == started->worker)

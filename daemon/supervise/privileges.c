@@ -37,6 +37,8 @@ static uint64_t kept_capabilities(struct supervisor_needs needs)
 {
     uint64_t mask = needs.net_admin ? CAPABILITY_BIT(CAP_NET_ADMIN) : 0;
 
+    if (needs.namespaces)
+        mask |= CAPABILITY_BIT(CAP_SYS_ADMIN) | CAPABILITY_BIT(CAP_SYS_PTRACE);
     for (size_t i = 0; i < ARRAY_LENGTH(supervisor_capabilities); i++)
         mask |= CAPABILITY_BIT(supervisor_capabilities[i]);
     for (size_t i = 0; i < ARRAY_LENGTH(dhcp_capabilities) && needs.dhcp_client; i++)
@@ -123,7 +125,7 @@ int privileges_restrict_supervisor(struct supervisor_needs needs, const char **r
     if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) < 0)
         return -errno;
     *ret_step = "seccomp";
-    return system_call_filter_load(needs.dhcp_client);
+    return system_call_filter_load(needs.dhcp_client, needs.namespaces);
 }
 
 int privileges_use_net_admin(bool is_used)

@@ -4,7 +4,7 @@
  * Called by the supervisor only, as root. Every step that fails ends the process that it should have limited.
  *
  *   supervisor   permitted: NET_ADMIN (to hand on) SETUID SETGID SETPCAP (to start workers) KILL; with a DHCP client
- *                also NET_RAW NET_BIND_SERVICE (to hand on)
+ *                also NET_RAW NET_BIND_SERVICE (to hand on); in the host half of attach also SYS_ADMIN SYS_PTRACE
  *                effective: KILL alone, permanently, because the kernel delivers a worker's parent death signal with
  *                the rights of the parent that dies (kernel/signal.c: check_kill_permission); without it a worker of
  *                another user would outlive a killed supervisor. A service-anchor's makes NET_ADMIN effective for the
@@ -24,6 +24,7 @@
 /* What the role asks for besides the capabilities that every supervisor needs. */
 struct supervisor_needs {
     bool net_admin;   /* NET_ADMIN, for netadmin or way; a rebinder has neither */
+    bool namespaces;  /* SYS_ADMIN and SYS_PTRACE, for the worker of that name alone */
     bool dhcp_client; /* NET_RAW and NET_BIND_SERVICE for the client, CHOWN for its directories */
 };
 

@@ -19,7 +19,6 @@ static const int refused_system_calls[] = {
     SCMP_SYS(keyctl),
     /* namespaces and mounts: ours are given, for good */
     SCMP_SYS(unshare),
-    SCMP_SYS(setns),
     SCMP_SYS(mount),
     SCMP_SYS(umount2),
     SCMP_SYS(pivot_root),
@@ -97,7 +96,16 @@ static int refuse_other_sockets(scmp_filter_ctx filter, bool may_use_packets)
     return result;
 }
 
-int system_call_filter_load(bool may_use_packets)
+/* Of all kinds of namespaces those of the network alone, and only in the host half of attach. */
+static int refuse_entering(scmp_filter_ctx filter, bool may_enter_networks)
+{
+    if (may_enter_networks)
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setns), 1,
+                                SCMP_A1(SCMP_CMP_NE, CLONE_NEWNET, 0));
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setns), 0);
+}
+
+int system_call_filter_load(bool may_use_packets, bool may_enter_networks)
 {
     CLEANUP(release_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     int result = 0;
@@ -106,6 +114,8 @@ int system_call_filter_load(bool may_use_packets)
         return -ENOMEM;
     for (size_t i = 0; i < ARRAY_LENGTH(refused_system_calls) && result == 0; i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused_system_calls[i], 0);
+    if (result == 0)
+        result = refuse_entering(filter, may_enter_networks);
     if (result == 0)
         result = refuse_new_namespaces(filter);
     if (result == 0)

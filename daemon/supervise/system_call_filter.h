@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
-/* Needs no_new_privs. `may_use_packets`: a DHCP client is below, which needs AF_PACKET. Returns 0 or a negative errno.
+/* Needs no_new_privs. `may_use_packets`: a DHCP client is below, which needs AF_PACKET. `may_enter_networks`:
+ * anchord-namespaces is, which needs setns(2) for network namespaces. Returns 0 or a negative errno.
  */
-int system_call_filter_load(bool may_use_packets) __attribute__((warn_unused_result));
+int system_call_filter_load(bool may_use_packets, bool may_enter_networks) __attribute__((warn_unused_result));

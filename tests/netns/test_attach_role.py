@@ -34,7 +34,7 @@ def host_worker(number):
 
 
 def host_addresses(text):
-    return messages.message(TYPES["HOST_ADDRESSES"], struct.pack("=2I", 1, 0) + messages.address(text) + bytes([1, 0, 0, 0]) +
+    return messages.message(TYPES["HOST_ADDRESSES"], struct.pack("=I6s6x", 1, bytes([2, 0, 0, 0, 0, 9])) + messages.address(text) + bytes([1, 0, 0, 0]) +
                             bytes(63 * 24))
 
 
@@ -105,7 +105,7 @@ def met(host, supervision, *datagrams, **environment):
     """A supervisor whose workers run; (it, what it said first)."""
     host.appear()
     process = supervision.start(**{**STATIC, **environment})
-    host.meet(welcome(), *datagrams)
+    host.meet(welcome(), host_worker(LINKS), *datagrams)
     for name in ("gate", "watcher", "netadmin", "announcer", "way"):
         started(process, name)
     return process, received(host, 2)
@@ -118,7 +118,7 @@ def test_host11_nothing_but_control_runs_before_the_halves_have_met(supervision,
     host.appear()
     host.meet()
     assert not process.find(event="started", stand_in="gate") and not process.find(event="started", stand_in="netadmin")
-    host.send(welcome())
+    host.send(welcome(), host_worker(LINKS))
     first, second = received(host, 2)
     namespace = os.stat(f"/proc/{process.process.pid}/ns/net").st_ino
     assert first == ("LINKS_IDENTITY", struct.pack("=2I", 1, 0), namespace)
@@ -151,7 +151,7 @@ def test_host12_given_addresses_are_leases_without_end(supervision, host):
 
 
 def test_host11_workers_are_joined_across_the_halves_whichever_is_started_anew(supervision, host):
-    process, _ = met(host, supervision, host_worker(LINKS), host_worker(NAMESPACES))
+    process, _ = met(host, supervision, host_worker(NAMESPACES))
 
     def crossed(number):
         links = [(name, struct.unpack("=2I", body)) for name, body, inode in received(host, number) if inode]
@@ -170,6 +170,8 @@ def test_host11_workers_are_joined_across_the_halves_whichever_is_started_anew(s
     assert crossed(2) == [(LINKS, WATCHER), (NAMESPACES, WATCHER)]
     host.send(host_worker(NAMESPACES))
     assert crossed(2) == [(NAMESPACES, WATCHER), (NAMESPACES, WAY)]
+    host.send(host_worker(LINKS))
+    assert [host.receive()[0] for _ in range(3)] == ["LINKS_IDENTITY", "LINKS_IDENTITY", "MEETING_LINK"]
 
 
 def test_host11_last_states_are_repeated_to_whoever_is_started_anew(supervision, host):
@@ -177,7 +179,7 @@ def test_host11_last_states_are_repeated_to_whoever_is_started_anew(supervision,
     got(process, "watcher", "HOST_ADDRESSES")
     got(process, "netadmin", "HOST_ADDRESSES")
     got(process, "netadmin", "SHARED_LINKS")
-    assert host.receive()[0] == "PROJECT_ADDRESSES"
+    assert {name for name, _, _ in received(host, 2)} == {"MEETING_LINK", "PROJECT_ADDRESSES"}
     os.kill(started(process, "netadmin"), 9)
     for kind in ("TOPOLOGY", "SHARED_LINKS", "HOST_ADDRESSES"):
         got(process, "netadmin", kind, count=2)
@@ -185,7 +187,7 @@ def test_host11_last_states_are_repeated_to_whoever_is_started_anew(supervision,
     assert host.receive()[0] == "PROJECT_ADDRESSES"
     host.part()
     host.meet(welcome())
-    assert [name for name, _, _ in received(host, 3)] == ["LINKS_IDENTITY", "LINKS_IDENTITY", "PROJECT_ADDRESSES"]
+    assert host.receive()[0] == "PROJECT_ADDRESSES"
     assert not process.find(event="started", stand_in="netadmin")[2:]  # a meeting more starts nobody anew
 
 
@@ -198,8 +200,8 @@ def test_host11_a_host_half_of_another_identity_is_refused(supervision, host, ot
                                                        "a restart takes it"))
     assert host.receive() is None
     host.part()
-    host.meet(welcome())
-    assert host.receive()[0] == "LINKS_IDENTITY"
+    host.meet(welcome(), host_worker(LINKS))
+    assert [host.receive()[0] for _ in range(2)] == ["PROJECT_ADDRESSES", "LINKS_IDENTITY"]
 
 
 @pytest.mark.parametrize("environment, mode", [({}, LEAVE_CLOSED), ({"ANCHORD_ON_STOP": "remove"}, TEAR_DOWN),

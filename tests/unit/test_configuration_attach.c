@@ -31,10 +31,29 @@ static void attach_has_its_defaults(void **state)
 static void the_host_half_listens_when_it_is_told_to_alone(void **state)
 {
     (void)state;
-    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=shop"));
-    assert_int_equal(configuration.error_count, 0);
+    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=shop", "ANCHORD_PARENT=eth0"));
+    assert_int_equal(configuration.problem_count, 0);
     assert_false(configuration.metrics.is_enabled);
-    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=../shop"));
+    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=shop", "ANCHORD_PARENT=eth0", "ANCHORD_METRICS_ADDR=:9090"));
+    assert_problem("ANCHORD_METRICS_ADDR", false, "does not concern the role attach-host");
+    assert_false(configuration.metrics.is_enabled);
+}
+
+static void the_host_half_knows_its_parent(void **state)
+{
+    (void)state;
+    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=shop", "ANCHORD_PARENT=eth0.42", "ANCHORD_BRIDGES= br-mail , br0",
+                                    "ANCHORD_GUARD=off", "ANCHORD_MAC=02:00:00:00:00:05"));
+    assert_int_equal(configuration.problem_count, 0);
+    assert_string_equal(configuration.parent, "eth0.42");
+    assert_string_equal(configuration.named_bridges[0], "br-mail");
+    assert_string_equal(configuration.named_bridges[1], "br0");
+    assert_string_equal(configuration.named_bridges[2], "");
+    assert_false(configuration.is_guarded);
+    assert_int_equal(configuration.external_mac.bytes[5], 5);
+    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=shop"));
+    assert_problem("ANCHORD_PARENT", true, "the host's interface on the LAN");
+    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=../shop", "ANCHORD_PARENT=eth0"));
     assert_problem("ANCHORD_PROJECT", true, "is no name of a Compose project");
 }
 
@@ -110,6 +129,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(attach_has_its_defaults),
         cmocka_unit_test(the_host_half_listens_when_it_is_told_to_alone),
+        cmocka_unit_test(the_host_half_knows_its_parent),
         cmocka_unit_test(attach_takes_addresses),
         cmocka_unit_test(wrong_values_of_attach_are_fatal),
     };

@@ -36,6 +36,10 @@ WRONG = {
     "ANCHORD_ADDRESS": ("x", "DHCP", "192.0.2.5", "192.0.2.5/33", "192.0.2.5/24 192.0.2.6/24", ",", "dhcp,slaac", "::1/64",
                         "fd00::5%eth0/64", LONG, "192.0.2.5/24\x1b[31m"),
     "ANCHORD_EXPOSE_FROM": ("x", "label", "labels;published", ",", "labels,", LONG, "published\x1b[31m"),
+    "ANCHORD_PARENT": ("x" * 16, "a b", "a/b", ".", "..", "a\x1b"),
+    "ANCHORD_MAC": ("x", "01:00:00:00:00:05", "00:00:00:00:00:00", "02:00:00:00:00", "02-00-00-00-00-05", LONG),
+    "ANCHORD_GUARD": ("x", "true", "1", "onoff", "off\n"),
+    "ANCHORD_BRIDGES": ("x" * 16, "a b", ",", "br0,", "br0,a/b", ",".join(f"br{i}" for i in range(17)), "br0\x1b[31m"),
     "ANCHORD_DHCP_HOSTNAME": ("a b", "-a", "a-", "a..b", "a\nb", LONG),
     "ANCHORD_DHCP_BACKOFF_MAX": DURATIONS,
     "ANCHORD_DHCP_ARP_PROBE": BOOLEANS,
@@ -77,6 +81,7 @@ OF_REBINDERS = ("COMPOSE_PROJECT_NAME", "ANCHORD_WRAP_POLL_INTERVAL", "ANCHORD_W
 OF_EXTERNAL_REBINDERS = ("ANCHORD_FOLLOW_NETWORK", "ANCHORD_FOLLOW_TARGET", "ANCHORD_FOLLOW_RESTART",
                          "ANCHORD_FOLLOW_EVENT_BACKOFF")
 OF_ATTACH = ("ANCHORD_ADDRESS", "ANCHORD_EXPOSE_FROM")
+OF_ATTACH_HOST = ("ANCHORD_PARENT", "ANCHORD_MAC", "ANCHORD_GUARD", "ANCHORD_BRIDGES")
 OF_SERVICE_ANCHORS = ("ANCHORD_GATEWAY_IP", "ANCHORD_GATEWAY_HOSTNAME", "ANCHORD_GATEWAY_RESOLVE_INTERVAL")
 
 
@@ -87,6 +92,8 @@ def refusal(program, variable, value):
         environment = {"ANCHORD_MODE": "service-anchor", variable: value}
     if variable in OF_ATTACH:
         environment["ANCHORD_MODE"] = "attach"
+    if variable in OF_ATTACH_HOST:
+        environment = {"ANCHORD_MODE": "attach-host", "ANCHORD_PARENT": "eth0"} | environment
     if variable in OF_REBINDERS:
         environment = {"ANCHORD_MODE": "wrap-rebinder", "COMPOSE_PROJECT_NAME": "mail", variable: value}
     if variable in OF_EXTERNAL_REBINDERS:

@@ -44,6 +44,7 @@ GETTER(get_role)
         [ANCHOR_ROLE_EXTERNAL_REBINDER] = "external-rebinder",
         [ANCHOR_ROLE_WRAP_REBINDER] = "wrap-rebinder",
         [ANCHOR_ROLE_ATTACH] = "attach",
+        [ANCHOR_ROLE_ATTACH_HOST] = "attach-host",
     };
     const struct view *view = userdata;
 

@@ -1,7 +1,7 @@
 /*
  * anchord-links: makes and removes the links of an identity (attach, host half; HOST-2, HOST-8).
  *
- * Started by the supervisor of the host half, which is not there yet, in the host's network namespace, with its own
+ * Started by the supervisor of the host half (daemon/role/attach_host.c) in the host's network namespace, with its own
  * user, ambient CAP_NET_ADMIN alone and one socket, descriptor 3. It reads nothing but our own fixed-size messages and
  * rtnetlink; the identity is handed to it as descriptors: no file, no socket of its own behind the seal, no exec.
  */

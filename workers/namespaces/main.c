@@ -1,7 +1,7 @@
 /*
  * anchord-namespaces: hands out the network namespaces of containers, as sockets (attach, host half; HOST-10).
  *
- * Started by the supervisor of the host half, which is not there yet, with its own user, ambient CAP_SYS_ADMIN,
+ * Started by the supervisor of the host half (daemon/role/attach_host.c), with its own user, ambient CAP_SYS_ADMIN,
  * CAP_SYS_PTRACE and CAP_NET_ADMIN and one socket, descriptor 3. That is equal to root on the host. So it reads
  * nothing but our own fixed-size messages and three files of a process each, and does one thing: no file is written, no
  * process is traced, its memory neither read nor written, nothing is mounted, nothing executed.

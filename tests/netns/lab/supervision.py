@@ -119,6 +119,9 @@ while True:
         send(channel, "READINESS", 0, struct.pack("=II", 3, 0))
         if "external_link" in BEHAVIOUR:
             external_link(BEHAVIOUR["external_link"])
+    if kind == "CONFIGURE_LINKS" and "host_address" in BEHAVIOUR:
+        address = struct.pack("=B3x16sB3x", 4, socket.inet_aton(BEHAVIOUR["host_address"]), 1)
+        send(channel, "HOST_ADDRESSES", 0, struct.pack("=I6s6x", 1, bytes([2, 0, 0, 0, 0, 9])) + address + bytes(63 * 24))
     if kind == "CONFIGURE_NETADMIN" and "project_address" in BEHAVIOUR:
         address = socket.inet_aton(BEHAVIOUR["project_address"])
         send(channel, "PROJECT_ADDRESSES", 0, struct.pack("=IIB3x16s", 1, 0, 4, address) + bytes(15 * 20))
