@@ -108,11 +108,11 @@ static void on_worker_started(struct worker *worker, void *userdata)
 }
 
 /* What links saw goes to the other half as it is. */
-static void on_worker_message(struct worker *worker, const struct message_header *message, void *userdata)
+static void on_links_message(struct worker *links, const struct message_header *message, void *userdata)
 {
     struct attach_host *host = userdata;
 
-    switch (message->type) { /* who may send which, the protocol's gate has seen to */
+    switch (message->type) {
     case MESSAGE_SHARED_LINKS:
         host->shared_links = *(const struct message_shared_links *)message;
         meeting_server_send(host->meeting, message);
@@ -123,7 +123,7 @@ static void on_worker_message(struct worker *worker, const struct message_header
         readiness_update(&host->readiness, READINESS_LINKS_MADE);
         break;
     default:
-        worker_refuse(worker, message);
+        worker_refuse(links, message);
         break;
     }
 }
@@ -252,7 +252,10 @@ static void on_identity_message(const struct message_header *message, int receiv
 
 static int make_workers(struct attach_host *host, struct role_step *step)
 {
-    const struct worker_callbacks callbacks = {on_worker_started, on_worker_message, on_worker_ended, host};
+    const struct worker_callbacks callbacks[WORKER_COUNT] = {
+        [LINKS] = {on_worker_started, on_links_message, on_worker_ended, host},
+        [NAMESPACES] = {on_worker_started, NULL, on_worker_ended, host},
+    };
 
     /* Of metrics the host half has none: its pages do not exist. */
     host->definitions[LINKS] = (struct worker_definition){
@@ -271,7 +274,7 @@ static int make_workers(struct attach_host *host, struct role_step *step)
         .capabilities = CAPABILITY_BIT(CAP_NET_ADMIN) | CAPABILITY_BIT(CAP_SYS_ADMIN) | CAPABILITY_BIT(CAP_SYS_PTRACE),
         .receives = DIRECTION_NAMESPACES_TO_SUPERVISOR,
     };
-    return role_make_workers(host->event, host->definitions, WORKER_COUNT, &callbacks, host->workers, step);
+    return role_make_workers(host->event, host->definitions, WORKER_COUNT, callbacks, host->workers, step);
 }
 
 /* Without it the links are there as well; what is wrong has been said. */
