@@ -88,7 +88,7 @@ def test_lan_hosts_reach_the_recreated_anchor_at_once(mail, figure):
     old = [neighbour_entry(lan, address) for address in mail.addresses]
     with lan.capture() as capture:
         mail.recreate(ANCHOR)
-        resolved = time_of(mail.wait_record("external interface resolved"))
+        resolved = time_of(mail.wait_record("topology pinned"))  # from then on netadmin resolves and announces
         new = [mac_of(mail.anchor, address) for address in mail.addresses]
         for family in FAMILIES:
             mail.wait_answer("tcp", 25, "smtp", family=family)
