@@ -7,9 +7,9 @@
 #include "tests/fuzz/target.h"
 #include "workers/netadmin/link/address_keeper.h"
 #include "workers/netadmin/link/device_settings.h"
+#include "workers/netadmin/link/link_details.h"
 #include "workers/netadmin/link/link_local.h"
 #include "workers/netadmin/route/route_table.h"
-#include "workers/netlink/network/link_reading.h"
 #include "workers/netlink/network/route_requests.h"
 #include "workers/netlink/network/routing_rules.h"
 #include "workers/netlink/plan/links.h"
@@ -36,7 +36,7 @@ static void check_link(const struct network_link *link)
 static void read_links(struct rtnetlink *rtnetlink)
 {
     struct link_table table = {0};
-    int result = link_table_read(rtnetlink, &table);
+    int result = link_table_read(rtnetlink, &link_details, &table);
 
     if (table.count > LINKS_MAX || (result < 0 && (table.links || table.count)))
         abort();

@@ -1,5 +1,5 @@
-"""anchord-way as attach will have it: several namespaces at once, each a pair of sockets that it was handed, none of them the
-one that it runs in (DESIGN §1)."""
+"""Several namespaces at once, each a pair of sockets that anchord-way was handed, none of them the one that it runs in
+(DESIGN §1)."""
 
 import contextlib
 import socket
@@ -8,8 +8,9 @@ import struct
 import pytest
 
 import messages
-from netadmin_lab import DEADLINE, Namespace, Netadmin, wait_until
+from netadmin_lab import DEADLINE, Namespace, wait_until
 from service_anchor_lab import REPAIR_SECONDS, RULES, TABLE, UNREACHABLE, default
+from way_lab import LINKS_PRESENT, ROUTE_INSTALLED, Way
 
 REQUESTS, MONITOR = 1, 2
 ROUTE_INSTALLED, LINKS_PRESENT = 1 << 3, 1 << 4
@@ -39,19 +40,6 @@ class Served(Namespace):
         return self.ours() == (RULES, [default(GATEWAY), UNREACHABLE[4]])
 
 
-class Way(Netadmin):
-    """Started as netadmin is: a user of its own and the one capability."""
-
-    def configure(self):
-        self.send(messages.configure_way(GATEWAY))
-
-    def serve(self, number, namespace):
-        for kind, flags in ((REQUESTS, 0), (MONITOR, socket.SOCK_NONBLOCK)):
-            with namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW | flags, 0) as handed:
-                self.send(messages.message(messages.WAY_SOCKET, struct.pack("=2I", number, kind)), [handed.fileno()])
-        self.ping(number)
-
-
 @pytest.fixture
 def namespaces():
     with contextlib.ExitStack() as stack:
@@ -61,8 +49,7 @@ def namespaces():
 
 @pytest.fixture
 def way(build, namespaces):
-    made = Way(build / "workers/way/anchord-way", namespaces[0], {})
-    made.configure()
+    made = Way(build / "workers/way/anchord-way", namespaces[0], GATEWAY)
     yield made
     if made.status is None:
         made.kill()

@@ -5,12 +5,12 @@
 #include "tests/fuzz/fake_kernel.h"
 #include "tests/unit/failing_memory.h"
 #include "workers/netadmin/conntrack/conntrack.h"
+#include "workers/netadmin/link/link_details.h"
 #include "workers/netadmin/network.h"
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/nft/nft_table.h"
 #include "workers/netadmin/plan/exposure_state.h"
 #include "workers/netadmin/plan/map_difference.h"
-#include "workers/netlink/network/link_reading.h"
 #include "workers/netlink/plan/links.h"
 
 #include <netinet/in.h>
@@ -85,7 +85,7 @@ static int read_links(void *context)
     fake_kernel_start(recorded->bytes, recorded->length);
     result = rtnetlink_new(&rtnetlink);
     if (result == 0)
-        result = link_table_read(rtnetlink, &links);
+        result = link_table_read(rtnetlink, &link_details, &links);
     assert_true(result < 0 ? !links.links && links.count == 0 : links.count == 3);
     link_table_clear(&links);
     return result;

@@ -192,7 +192,7 @@ static void take_socket(struct links *links, int opened)
         return;
     }
     links->identity.identity = rtnetlink_free(links->identity.identity);
-    result = handed_sockets_requests(TAKE_FD(descriptor), &links->identity.identity);
+    result = handed_sockets_requests(TAKE_FD(descriptor), NETLINK_ROUTE, &links->identity.identity);
     if (result < 0)
         log_error("cannot use the socket of the identity", LOG_ERROR(result));
     ask_for_turn(links);

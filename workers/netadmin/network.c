@@ -15,11 +15,11 @@
 #include "protocol/state_sender.h"
 #include "workers/netadmin/address/lease_taking.h"
 #include "workers/netadmin/link/claimed_addresses.h"
+#include "workers/netadmin/link/link_details.h"
 #include "workers/netadmin/link/neighbours.h"
 #include "workers/netadmin/network_internal.h"
 #include "workers/netadmin/plan/gateway_claim.h"
 #include "workers/netadmin/route/route_table.h"
-#include "workers/netlink/network/link_reading.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -36,7 +36,7 @@
 static int read_links(struct network_ground *ground, bool *ret_differs)
 {
     struct link_table fresh = {0};
-    int result = link_table_read(ground->rtnetlink, &fresh);
+    int result = link_table_read(ground->rtnetlink, &link_details, &fresh);
 
     if (network_ground_report(ground, NETWORK_STEP_LINKS, result) < 0)
         return result;

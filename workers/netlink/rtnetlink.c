@@ -221,14 +221,19 @@ static int handle_datagram(struct rtnetlink *rtnetlink, int length, rtnetlink_ha
     return 0;
 }
 
-int rtnetlink_ask(struct rtnetlink *rtnetlink, struct nlmsghdr *message, rtnetlink_handler handler, void *userdata)
+/* Sends `length` bytes of messages, all with one sequence number, and takes the first verdict. */
+static int ask(struct rtnetlink *rtnetlink, struct nlmsghdr *first, size_t length, rtnetlink_handler handler,
+               void *userdata)
 {
+    uint32_t sequence = rtnetlink_reserve(rtnetlink, 1);
+    struct nlmsghdr *message = first;
     bool interrupted = false;
     int result = 0;
 
     rtnetlink->request.kernel_text[0] = '\0';
-    message->nlmsg_seq = rtnetlink_reserve(rtnetlink, 1);
-    if (mnl_socket_sendto(rtnetlink->socket, message, message->nlmsg_len) < 0)
+    for (int rest = (int)length; netlink_message_is_whole(message, rest); message = mnl_nlmsg_next(message, &rest))
+        message->nlmsg_seq = sequence;
+    if (mnl_socket_sendto(rtnetlink->socket, first, length) < 0)
         return -errno;
     while (result == 0) {
         result = rtnetlink_receive(rtnetlink->socket, rtnetlink->received, sizeof(rtnetlink->received));
@@ -238,6 +243,16 @@ int rtnetlink_ask(struct rtnetlink *rtnetlink, struct nlmsghdr *message, rtnetli
     if (result < 0)
         return result;
     return interrupted ? -EINTR : 0;
+}
+
+int rtnetlink_ask(struct rtnetlink *rtnetlink, struct nlmsghdr *message, rtnetlink_handler handler, void *userdata)
+{
+    return ask(rtnetlink, message, message->nlmsg_len, handler, userdata);
+}
+
+int rtnetlink_ask_all(struct rtnetlink *rtnetlink, void *messages, size_t length)
+{
+    return ask(rtnetlink, messages, length, NULL, NULL);
 }
 
 int rtnetlink_execute(struct rtnetlink *rtnetlink)

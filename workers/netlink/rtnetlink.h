@@ -66,6 +66,10 @@ int rtnetlink_dump(struct rtnetlink *rtnetlink, rtnetlink_handler handler, void 
 int rtnetlink_ask(struct rtnetlink *rtnetlink, struct nlmsghdr *message, rtnetlink_handler handler, void *userdata)
     __attribute__((warn_unused_result));
 
+/* For a transaction that the caller built (nfnetlink), in which one message asks for an acknowledgement. Returns 0 or
+ * the first refusal. */
+int rtnetlink_ask_all(struct rtnetlink *rtnetlink, void *messages, size_t length) __attribute__((warn_unused_result));
+
 /* For messages that the caller sends himself: the socket, and `count` sequence numbers from the returned one on. */
 struct mnl_socket *rtnetlink_socket(const struct rtnetlink *rtnetlink);
 uint32_t rtnetlink_reserve(struct rtnetlink *rtnetlink, uint32_t count);

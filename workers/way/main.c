@@ -13,9 +13,9 @@
 #include <linux/capability.h>
 #include <seccomp.h>
 
-/* 3 standard streams, the supervisor, epoll, timers, resolver and control with a successor each, two for each
- * namespace. */
-#define OPEN_FILES_MAX (16 + 2 * WAY_NAMESPACES_MAX)
+/* 3 standard streams, the supervisor, epoll, timers, resolver, namespaces and control with a successor each, three
+ * for each namespace. */
+#define OPEN_FILES_MAX (18 + 3 * WAY_NAMESPACES_MAX)
 
 /* The capability is missing, or it belongs to another user namespace than the network namespace. */
 #define CAPABILITY_REMEDY "needs CAP_NET_ADMIN in this network namespace; in Compose: cap_add: [NET_ADMIN]"

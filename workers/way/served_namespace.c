@@ -8,6 +8,10 @@
 #include "protocol/event_loop.h"
 #include "workers/netlink/handed/handed_sockets.h"
 #include "workers/netlink/network/link_reading.h"
+#include "workers/netlink/network/route_requests.h"
+#include "workers/way/mark_table.h"
+
+#include <linux/rtnetlink.h>
 
 #define TIMER_ACCURACY (10 * MICROSECONDS_PER_MILLISECOND)
 
@@ -25,21 +29,23 @@ static void report_several(struct family_way *family, size_t on_link)
 }
 
 /* The gateway, or why there is none. */
-static void report_gateway(const struct family_way *family, const struct network_link *link)
+static void report_gateway(const struct served_namespace *served, const struct family_way *family,
+                           const struct network_link *link)
 {
-    const char *source = family->answers.is_pin ? "ANCHORD_GATEWAY_IP" : "DNS";
+    const char *source = served->filter ? "attach" : family->answers.is_pin ? "ANCHORD_GATEWAY_IP" : "DNS";
+    const char *nowhere = served->filter ? "the container has no default route" : "the gateway is not on link";
     char gateway[IP_ADDRESS_TEXT_SIZE];
 
     if (family->link_index == 0) {
         log_warn("unreachable: no gateway, nothing leaves", LOG_TEXT("family", ip_family_to_string(family->own.family)),
-                 LOG_TEXT("reason", link ? "the interface towards the gateway is down" : "the gateway is not on link"),
+                 LOG_TEXT("reason", link ? "the interface towards the gateway is down" : nowhere),
                  LOG_TEXT("gateway", ip_address_format(&family->answers.addresses[0], gateway)),
-                 LOG_TEXT("source", source));
+                 LOG_TEXT("source", source), LOG_NUMBER("namespace", served->number));
         return;
     }
     log_info("gateway chosen", LOG_TEXT("family", ip_family_to_string(family->own.family)),
              LOG_TEXT("gateway", ip_address_format(&family->gateway, gateway)), LOG_TEXT("source", source),
-             LOG_TEXT("interface", link->name));
+             LOG_TEXT("interface", link->name), LOG_NUMBER("namespace", served->number));
 }
 
 /* --- one turn -------------------------------------------------------------------------------------------- */
@@ -47,7 +53,7 @@ static void report_gateway(const struct family_way *family, const struct network
 static int read_links(struct served_namespace *served)
 {
     struct link_table fresh = {0};
-    int result = link_table_read(served->rtnetlink, &fresh);
+    int result = link_table_read(served->rtnetlink, NULL, &fresh);
 
     if (request_failure_report(served->links_failure, served->rtnetlink, result) < 0)
         return result;
@@ -56,8 +62,18 @@ static int read_links(struct served_namespace *served)
     return 0;
 }
 
+static const struct network_link *find_link(const struct link_table *table, uint32_t index)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->links[i].index == index)
+            return &table->links[i];
+    }
+    return NULL;
+}
+
 /* Takes over a new decision and says it. Returns true when it differs from the one before. */
-static bool decide(struct family_way *family, const struct gateway_answer *answer)
+static bool decide(const struct served_namespace *served, struct family_way *family,
+                   const struct gateway_answer *answer)
 {
     uint32_t link_index = answer->link && answer->link->is_up ? answer->link->index : 0;
     bool differs =
@@ -67,8 +83,31 @@ static bool decide(struct family_way *family, const struct gateway_answer *answe
     family->link_index = link_index;
     family->gateway = answer->address;
     if (differs)
-        report_gateway(family, answer->link);
+        report_gateway(served, family, answer->link);
     return differs;
+}
+
+static bool is_default_route(const struct route *route, const void *userdata)
+{
+    (void)userdata;
+    return route->destination_length == 0 && route->type == RTN_UNICAST;
+}
+
+/* Under attach the gateway is behind the interface of Docker's default route, on no subnet (HOST-4). */
+static int choose_by_default_route(struct served_namespace *served, struct family_way *family,
+                                   struct gateway_answer *ret)
+{
+    struct route_list defaults = {.family = family->own.family, .table = RT_TABLE_MAIN};
+    const struct route *first = NULL;
+    int result = route_requests_read(served->rtnetlink, is_default_route, NULL, &defaults);
+
+    for (size_t i = 0; i < defaults.count; i++)
+        first = first && first->metric <= defaults.routes[i].metric ? first : &defaults.routes[i];
+    *ret = (struct gateway_answer){
+        .address = family->answers.addresses[0],
+        .link = first ? find_link(&served->links, first->index) : NULL,
+    };
+    return request_failure_report(family->own.routes_failure, served->rtnetlink, result);
 }
 
 static int apply_family(struct served_namespace *served, struct family_way *family)
@@ -76,15 +115,20 @@ static int apply_family(struct served_namespace *served, struct family_way *fami
     struct own_routes *own = &family->own;
     struct gateway_answer answer;
     struct route_list wanted;
-    struct own_routes_wish wish = {.routes = &wanted};
+    struct own_routes_wish wish = {.routes = &wanted, .rules = served->filter ? ROUTING_RULE_MARKED : 0};
     struct route way;
-    int result;
+    int result = 0;
 
     if (own->is_absent || family->answers.count == 0)
         return 0;
-    answer = gateway_answer_choose(&family->answers, &served->links, &family->gateway);
+    if (served->filter)
+        result = choose_by_default_route(served, family, &answer);
+    else
+        answer = gateway_answer_choose(&family->answers, &served->links, &family->gateway);
+    if (result < 0 || (served->filter && !answer.link && !family->is_known))
+        return result; /* a family that the container does not have */
     report_several(family, answer.on_link);
-    wish.is_new = decide(family, &answer);
+    wish.is_new = decide(served, family, &answer);
     wish.has_gateway = family->link_index != 0;
     result = own_routes_choose_table(own, served->rtnetlink);
     if (result < 0) {
@@ -92,9 +136,25 @@ static int apply_family(struct served_namespace *served, struct family_way *fami
         return result;
     }
     way = route_list_way(own->family, &family->gateway, family->link_index);
+    way.is_on_link = served->filter && own->family == IP_FAMILY_4; /* v6: a link-local address is on every link */
     wanted = (struct route_list){.family = own->family, .table = own->table};
     route_list_add_defaults(&wanted, &way, wish.has_gateway ? 1 : 0);
     return own_routes_apply(own, served->rtnetlink, &wish);
+}
+
+/* Before there is a way of ours: what is open by a published port would be answered by that. Without marks such ports
+ * stop to answer, all else works. */
+static int settle_marks(struct served_namespace *served)
+{
+    int result;
+
+    if (!served->filter)
+        return 0;
+    result = mark_table_settle(served->filter, served->inner_mac, !served->has_marks);
+    served->has_marks = served->has_marks || result >= 0;
+    if (request_failure_report(served->marks_failure, served->filter, result) < 0)
+        return result;
+    return 0;
 }
 
 /* What failed is tried again. */
@@ -120,6 +180,8 @@ static int refresh(struct served_namespace *served)
     bool is_read = first == 0;
 
     served->is_stale = false;
+    if (is_read)
+        first = settle_marks(served);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && is_read; i++) {
         int result = apply_family(served, &served->families[i]);
 
@@ -134,7 +196,10 @@ static void on_notification(const struct nlmsghdr *message, void *userdata)
 {
     struct served_namespace *served = userdata;
 
-    served->is_stale = served->is_stale || own_routes_concern(message);
+    /* Docker's default route among them; containers have no others that change. */
+    bool is_route = message->nlmsg_type == RTM_NEWROUTE || message->nlmsg_type == RTM_DELROUTE;
+
+    served->is_stale = served->is_stale || (served->filter && is_route) || own_routes_concern(message);
 }
 
 static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -183,21 +248,17 @@ static bool has_way(const struct family_way *family)
 
 bool served_namespace_has_route(const struct served_namespace *served)
 {
-    return has_way(&served->families[FAMILY_INDEX_4]) || has_way(&served->families[FAMILY_INDEX_6]);
+    const struct family_way *v4 = &served->families[FAMILY_INDEX_4];
+    const struct family_way *v6 = &served->families[FAMILY_INDEX_6];
+
+    if (served->filter)
+        return (has_way(v4) || !v4->is_known) && (has_way(v6) || !v6->is_known);
+    return has_way(v4) || has_way(v6);
 }
 
 bool served_namespace_has_links(const struct served_namespace *served)
 {
     return link_table_is_connected(&served->links);
-}
-
-static const struct network_link *find_link(const struct link_table *table, uint32_t index)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->links[i].index == index)
-            return &table->links[i];
-    }
-    return NULL;
 }
 
 static void describe_link(const struct network_link *link, struct wire_reported_link *ret)
@@ -244,6 +305,12 @@ int served_namespace_tear_down(struct served_namespace *served)
 
         first = first < 0 ? first : result;
     }
+    if (served->filter) {
+        int result = mark_table_remove(served->filter);
+
+        (void)request_failure_report(served->marks_failure, served->filter, result);
+        first = first < 0 ? first : result;
+    }
     return first;
 }
 
@@ -257,6 +324,7 @@ struct served_namespace *served_namespace_free(struct served_namespace *served)
     sd_event_source_disable_unref(served->timer_source);
     rtnetlink_socket_closep(&served->monitor);
     rtnetlink_freep(&served->rtnetlink);
+    rtnetlink_freep(&served->filter);
     link_table_clear(&served->links);
     free(served);
     return NULL;
@@ -274,26 +342,26 @@ static int add_event_sources(struct served_namespace *served, sd_event *event)
     return result;
 }
 
-int served_namespace_new(sd_event *event, int requests, int monitor, const struct served_namespace_callbacks *callbacks,
-                         struct served_namespace **ret)
+int served_namespace_new(sd_event *event, struct served_sockets *sockets, const struct mac_address *inner_mac,
+                         const struct served_namespace_callbacks *callbacks, struct served_namespace **ret)
 {
-    CLEANUP_FD int owned_requests = requests;
-    CLEANUP_FD int owned_monitor = monitor;
     CLEANUP(served_namespace_freep) struct served_namespace *served = calloc(1, sizeof(*served));
-    int result;
+    int result = -ENOMEM;
 
-    if (!served)
-        return -ENOMEM;
-    served->callbacks = *callbacks;
-    served->families[FAMILY_INDEX_4].own.family = IP_FAMILY_4;
-    served->families[FAMILY_INDEX_6].own.family = IP_FAMILY_6;
-    result = handed_sockets_requests(TAKE_FD(owned_requests), &served->rtnetlink);
+    if (served) {
+        served->callbacks = *callbacks;
+        served->inner_mac = inner_mac;
+        served->families[FAMILY_INDEX_4].own.family = IP_FAMILY_4;
+        served->families[FAMILY_INDEX_6].own.family = IP_FAMILY_6;
+        result = handed_sockets_requests(TAKE_FD(sockets->requests), NETLINK_ROUTE, &served->rtnetlink);
+    }
     if (result == 0)
-        result = handed_sockets_monitor(TAKE_FD(owned_monitor), &served->monitor);
+        result = handed_sockets_monitor(TAKE_FD(sockets->monitor), &served->monitor);
+    if (result == 0 && sockets->filter >= 0)
+        result = handed_sockets_requests(TAKE_FD(sockets->filter), NETLINK_NETFILTER, &served->filter);
     if (result == 0)
         result = add_event_sources(served, event);
-    if (result < 0)
-        return result;
-    *ret = TAKE_POINTER(served);
-    return 0;
+    if (result == 0)
+        *ret = TAKE_POINTER(served);
+    return result;
 }

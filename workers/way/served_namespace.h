@@ -1,6 +1,6 @@
 /*
  * One network namespace that is served: its links, and per family the gateway, the routes and rules that lead there,
- * put back whoever takes them away (SA-2).
+ * put back whoever takes them away (SA-2); under attach the marks of published ports, too (HOST-4, HOST-5).
  *
  * Owned by way.c inside anchord-way with CAP_NET_ADMIN. Each namespace has its own sockets and its own struct; there is
  * nothing that two share. It says its decisions in the log.
@@ -37,9 +37,21 @@ struct served_namespace_callbacks {
     void *userdata;
 };
 
+/* Netlink sockets of the namespace, not bound. */
+struct served_sockets {
+    int requests;
+    int monitor; /* does not block */
+    int filter;  /* to nfnetlink; -1 unless attached */
+};
+
 struct served_namespace {
     struct served_namespace_callbacks callbacks;
+    uint32_t number; /* by which the log names it */
     struct rtnetlink *rtnetlink;
+    struct rtnetlink *filter;            /* NULL unless attached: then the gateway is on no link's subnet */
+    const struct mac_address *inner_mac; /* of the identity's links; ours alone */
+    bool has_marks;
+    char marks_failure[REQUEST_FAILURE_SIZE];
     struct mnl_socket *monitor;
     sd_event_source *monitor_source;
     sd_event_source *timer_source; /* next try of what failed */
@@ -51,11 +63,12 @@ struct served_namespace {
 };
 
 /*
- * Takes over both descriptors, also when it fails: rtnetlink sockets, not bound, of the namespace, `monitor` without
- * blocking. Joins `event`; changes nothing yet. Returns 0 or a negative errno.
+ * Takes over the descriptors, which become -1; after a failure perhaps not all of them. `inner_mac` must outlive it.
+ * Joins `event`; changes nothing yet. Returns 0 or a negative errno.
  */
-int served_namespace_new(sd_event *event, int requests, int monitor, const struct served_namespace_callbacks *callbacks,
-                         struct served_namespace **ret) __attribute__((warn_unused_result));
+int served_namespace_new(sd_event *event, struct served_sockets *sockets, const struct mac_address *inner_mac,
+                         const struct served_namespace_callbacks *callbacks, struct served_namespace **ret)
+    __attribute__((warn_unused_result));
 
 /* Frees; leaves the kernel as it is (SA-4). NULL is fine. Returns NULL. */
 struct served_namespace *served_namespace_free(struct served_namespace *served);
@@ -69,7 +82,7 @@ int served_namespace_set_gateways(struct served_namespace *served,
                                   const struct gateway_answers answers[FAMILY_INDEX_MAX_])
     __attribute__((warn_unused_result));
 
-/* Whether one family at least has its way to the gateway. */
+/* Whether one family at least has its way to the gateway; under attach each for which Docker made a default route. */
 bool served_namespace_has_route(const struct served_namespace *served);
 
 /* Whether it has more than loopback and the idle devices that some tunnel modules put into each (SA-6). */

@@ -15,18 +15,21 @@
 
 /* By number. */
 struct place {
-    int requests; /* waits for the namespace's other socket; -1: none does */
+    struct served_sockets sockets; /* that wait for the namespace's last one; -1: none does */
     struct served_namespace *served;
 };
 
 struct way {
     sd_event *event;
     struct channel *supervisor;
-    struct channel *resolver; /* NULL until LINK; for good with a configured gateway */
+    struct channel *resolver;   /* NULL until LINK; for good with a configured gateway */
+    struct channel *namespaces; /* of the host half, under attach */
     struct network_reporter control;
     struct gateway_answers answers[FAMILY_INDEX_MAX_];
     uint32_t conditions; /* enum readiness_condition, as last sent */
     bool is_configured;
+    bool is_attached;
+    struct mac_address inner_mac;
     struct place places[WAY_NAMESPACES_MAX];
 };
 
@@ -35,14 +38,15 @@ struct way {
 /* Those that hold in every namespace that is served. */
 static void send_readiness(struct way *way)
 {
-    uint32_t conditions = READINESS_ROUTE_INSTALLED | READINESS_LINKS_PRESENT;
+    uint32_t routed = way->is_attached ? READINESS_WAYS_INSTALLED : READINESS_ROUTE_INSTALLED;
+    uint32_t conditions = routed | (way->is_attached ? 0 : READINESS_LINKS_PRESENT);
     struct message_readiness message = {.header = message_header_make(MESSAGE_READINESS, sizeof(message), 0)};
 
     for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++) {
         const struct served_namespace *served = way->places[i].served;
 
         if (served && !served_namespace_has_route(served))
-            conditions &= ~(uint32_t)READINESS_ROUTE_INSTALLED;
+            conditions &= ~routed;
         if (served && !served_namespace_has_links(served))
             conditions &= ~(uint32_t)READINESS_LINKS_PRESENT;
     }
@@ -69,10 +73,11 @@ static void on_namespace_changed(struct served_namespace *served, void *userdata
     send_readiness(userdata);
 }
 
-/* Any other failure than a missing permission is tried again by the namespace, which has reported it. */
+/* Any other failure than a missing permission is tried again by the namespace, which has reported it. Of many
+ * namespaces one is no reason to give up the others. */
 static void judge(const struct way *way, int result)
 {
-    if (result == -EPERM)
+    if (result == -EPERM && !way->is_attached)
         (void)sd_event_exit(way->event, EXIT_STATUS_CONFIGURATION);
 }
 
@@ -121,24 +126,113 @@ static void on_resolver_closed(struct channel *channel, int error, const char *r
     way->resolver = channel_free(channel);
 }
 
+/* --- namespaces ------------------------------------------------------------------------------------------ */
+
+static void close_sockets(struct served_sockets *sockets)
+{
+    close_fd(&sockets->requests);
+    close_fd(&sockets->filter);
+    close_fd(&sockets->monitor);
+}
+
+/* All sockets of a namespace are there: it is served, in place of one that had its number. */
+static void serve(struct way *way, struct place *place)
+{
+    const struct served_namespace_callbacks callbacks = {on_namespace_changed, way};
+    int result;
+
+    place->served = served_namespace_free(place->served);
+    result = served_namespace_new(way->event, &place->sockets, &way->inner_mac, &callbacks, &place->served);
+    close_sockets(&place->sockets); /* what is left after a failure */
+    if (result < 0) {
+        log_error("cannot use the sockets of a namespace", LOG_ERROR(result));
+        (void)sd_event_exit(way->event, EXIT_STATUS_CRASH);
+        return;
+    }
+    place->served->number = (uint32_t)(place - way->places);
+    judge(way, served_namespace_set_gateways(place->served, way->answers));
+}
+
+static void handle_socket(struct way *way, const struct message_way_socket *message, int descriptor)
+{
+    struct place *place = &way->places[message->number];
+    int *sockets[WAY_SOCKET_MAX_] = {
+        [WAY_SOCKET_REQUESTS] = &place->sockets.requests,
+        [WAY_SOCKET_MONITOR] = &place->sockets.monitor,
+        [WAY_SOCKET_FILTER] = &place->sockets.filter,
+    };
+    bool is_last = message->kind == WAY_SOCKET_MONITOR;
+
+    if (!way->is_configured || (message->kind == WAY_SOCKET_FILTER && !way->is_attached) ||
+        (is_last && (place->sockets.requests < 0 || way->is_attached != (place->sockets.filter >= 0)))) {
+        log_error("socket of a namespace out of turn, ignoring", LOG_NUMBER("number", message->number));
+        close_fd(&descriptor);
+        return;
+    }
+    close_fd(sockets[message->kind]);
+    *sockets[message->kind] = descriptor;
+    if (is_last)
+        serve(way, place);
+}
+
+/* It ended with its containers, or they are none of ours any more: what stands there stays. */
+static void handle_gone(struct way *way, const struct message_namespace_gone *message)
+{
+    struct place *place = &way->places[message->number];
+
+    close_sockets(&place->sockets);
+    place->served = served_namespace_free(place->served);
+    send_readiness(way);
+}
+
+static void on_namespaces_message(struct channel *channel, const struct message_header *message, int descriptor,
+                                  void *userdata)
+{
+    switch (message->type) {
+    case MESSAGE_WAY_SOCKET:
+        handle_socket(userdata, (const struct message_way_socket *)message, descriptor);
+        break;
+    case MESSAGE_NAMESPACE_GONE:
+        handle_gone(userdata, (const struct message_namespace_gone *)message);
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
+    }
+}
+
+/* What is served goes on: a successor hands all of it out again. */
+static void on_namespaces_closed(struct channel *channel, int error, const char *reason, void *userdata)
+{
+    struct way *way = userdata;
+
+    if (error < 0)
+        log_error("connection to namespaces ended", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    way->namespaces = channel_free(channel);
+}
+
 static void handle_link(struct way *way, const struct message_link *message, int descriptor)
 {
-    const struct channel_callbacks callbacks = {on_resolver_message, on_resolver_closed, way};
-    int result;
+    const struct channel_callbacks resolver = {on_resolver_message, on_resolver_closed, way};
+    const struct channel_callbacks namespaces = {on_namespaces_message, on_namespaces_closed, way};
+    int result = 0;
 
     if (message->peer == LINK_PEER_CONTROL) {
         network_reporter_link(&way->control, descriptor, DIRECTION_CONTROL_TO_WAY);
         return;
     }
-    if (message->peer != LINK_PEER_RESOLVER) {
+    if (message->peer == LINK_PEER_RESOLVER) {
+        way->resolver = channel_free(way->resolver);
+        result = channel_new(way->event, descriptor, DIRECTION_RESOLVER_TO_WAY, &resolver, &way->resolver);
+    } else if (message->peer == LINK_PEER_NAMESPACES && way->is_attached) {
+        way->namespaces = channel_free(way->namespaces);
+        result = channel_new(way->event, descriptor, DIRECTION_NAMESPACES_TO_WAY, &namespaces, &way->namespaces);
+    } else {
         log_error("LINK to a peer that we do not talk to, ignoring", LOG_NUMBER("peer", message->peer));
         close_fd(&descriptor);
-        return;
     }
-    way->resolver = channel_free(way->resolver);
-    result = channel_new(way->event, descriptor, DIRECTION_RESOLVER_TO_WAY, &callbacks, &way->resolver);
     if (result < 0)
-        log_error("cannot use the link to the resolver", LOG_ERROR(result));
+        log_error("cannot use a link", LOG_NUMBER("peer", message->peer), LOG_ERROR(result));
 }
 
 /* --- the supervisor -------------------------------------------------------------------------------------- */
@@ -155,40 +249,10 @@ static void handle_configuration(struct way *way, const struct message_configure
     pin(&way->answers[FAMILY_INDEX_4], &message->gateway4);
     pin(&way->answers[FAMILY_INDEX_6], &message->gateway6);
     way->is_configured = true;
-}
-
-/* Both sockets of a namespace are there: it is served, in place of one that had its number. */
-static void serve(struct way *way, struct place *place, int monitor)
-{
-    const struct served_namespace_callbacks callbacks = {on_namespace_changed, way};
-    int result;
-
-    place->served = served_namespace_free(place->served);
-    result = served_namespace_new(way->event, TAKE_FD(place->requests), monitor, &callbacks, &place->served);
-    if (result < 0) {
-        log_error("cannot use the sockets of a namespace", LOG_ERROR(result));
-        (void)sd_event_exit(way->event, EXIT_STATUS_CRASH);
-        return;
-    }
-    judge(way, served_namespace_set_gateways(place->served, way->answers));
-}
-
-static void handle_socket(struct way *way, const struct message_way_socket *message, int descriptor)
-{
-    struct place *place = &way->places[message->number];
-
-    if (!way->is_configured || message->kind == WAY_SOCKET_FILTER ||
-        (message->kind == WAY_SOCKET_MONITOR && place->requests < 0)) {
-        log_error("socket of a namespace out of turn, ignoring", LOG_NUMBER("number", message->number));
-        close_fd(&descriptor);
-        return;
-    }
-    if (message->kind == WAY_SOCKET_MONITOR) {
-        serve(way, place, descriptor);
-        return;
-    }
-    close_fd(&place->requests);
-    place->requests = descriptor;
+    way->is_attached = message->is_attached;
+    way->inner_mac = message->inner_mac;
+    if (way->is_attached)
+        send_readiness(way); /* in all namespaces that there are: none */
 }
 
 static void handle_stop(struct way *way, const struct message_stop *message)
@@ -229,11 +293,12 @@ struct way *way_free(struct way *way)
 {
     if (!way)
         return NULL;
+    (void)channel_free(way->namespaces);
     (void)channel_free(way->resolver);
     (void)channel_free(way->supervisor);
     network_reporter_close(&way->control);
     for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++) {
-        close_fd(&way->places[i].requests);
+        close_sockets(&way->places[i].sockets);
         (void)served_namespace_free(way->places[i].served);
     }
     free(way);
@@ -267,7 +332,7 @@ int way_new(sd_event *event, struct way **ret)
     if (!way)
         return -ENOMEM;
     for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++)
-        way->places[i].requests = -1;
+        way->places[i].sockets = (struct served_sockets){-1, -1, -1};
     way->event = event;
     way->conditions = CONDITIONS_UNSENT;
     result = open_clock(event);

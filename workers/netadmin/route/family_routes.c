@@ -86,7 +86,7 @@ int family_routes_apply(struct network_ground *ground, struct family_state *fami
     struct route_list wanted;
     struct own_routes_wish wish = {
         .routes = &wanted,
-        .has_inner = true,
+        .rules = ROUTING_RULE_INNER,
         .has_gateway = family->link_index != 0 && choice->count > 0,
         .is_new = differs,
     };

@@ -4,8 +4,8 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
-/* Refuses what is no rtnetlink socket. */
-static int take_socket(int descriptor, struct mnl_socket **ret)
+/* Refuses what is no netlink socket of the wanted protocol. */
+static int take_socket(int descriptor, int wanted, struct mnl_socket **ret)
 {
     CLEANUP_FD int owned = descriptor;
     int domain = 0, protocol = 0;
@@ -14,7 +14,7 @@ static int take_socket(int descriptor, struct mnl_socket **ret)
     if (getsockopt(owned, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 ||
         getsockopt(owned, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) < 0)
         return -errno;
-    if (domain != AF_NETLINK || protocol != NETLINK_ROUTE)
+    if (domain != AF_NETLINK || protocol != wanted)
         return -EPROTOTYPE;
     *ret = mnl_socket_fdopen(owned);
     if (!*ret)
@@ -23,10 +23,10 @@ static int take_socket(int descriptor, struct mnl_socket **ret)
     return 0;
 }
 
-int handed_sockets_requests(int descriptor, struct rtnetlink **ret)
+int handed_sockets_requests(int descriptor, int protocol, struct rtnetlink **ret)
 {
     struct mnl_socket *socket = NULL;
-    int result = take_socket(descriptor, &socket);
+    int result = take_socket(descriptor, protocol, &socket);
 
     return socket ? rtnetlink_adopt(socket, ret) : result;
 }
@@ -34,7 +34,7 @@ int handed_sockets_requests(int descriptor, struct rtnetlink **ret)
 int handed_sockets_monitor(int descriptor, struct mnl_socket **ret)
 {
     struct mnl_socket *socket = NULL;
-    int result = take_socket(descriptor, &socket);
+    int result = take_socket(descriptor, NETLINK_ROUTE, &socket);
 
     return socket ? rtnetlink_monitor_adopt(socket, ret) : result;
 }

@@ -3,12 +3,9 @@
 #include "workers/netlink/network/link_reading.h"
 
 #include "common/text.h"
-#include "workers/netlink/plan/route_list.h"
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
@@ -20,58 +17,8 @@
 /* A dump that another change interrupted is read again at once, this often. */
 #define READ_ATTEMPTS 8
 
-/* Attribute numbers below IFLA_AF_SPEC are address families; we look at these two. */
-#define AF_SPEC_MAXIMUM AF_INET6
-
-/* Some of the array that the kernel sends: IPv4 from 1 on (linux/ip.h), IPv6 from 0 on (linux/ipv6.h). */
-static uint32_t array_get(const struct nlattr *array, size_t position)
-{
-    const uint32_t *values;
-
-    if (!array || mnl_attr_get_payload_len(array) < (position + 1) * sizeof(*values))
-        return 0;
-    values = mnl_attr_get_payload(array);
-    return values[position];
-}
-
-static uint32_t parse_ipv6_flags(const struct nlattr *inet6_conf)
-{
-    uint32_t accept_ra = array_get(inet6_conf, DEVCONF_ACCEPT_RA);
-    uint32_t flags = 0;
-
-    /* A device without this part has no IPv6 at all: module switched off, or an MTU below 1280. */
-    if (!inet6_conf || array_get(inet6_conf, DEVCONF_DISABLE_IPV6))
-        flags |= LINK_IPV6_DISABLED;
-    if (array_get(inet6_conf, DEVCONF_FORWARDING))
-        flags |= LINK_IPV6_FORWARDS;
-    if (accept_ra == 2 || (accept_ra == 1 && !(flags & LINK_IPV6_FORWARDS)))
-        flags |= LINK_IPV6_ACCEPTS_RA;
-    return flags;
-}
-
-/* Of IFLA_AF_SPEC, or NULL. */
-static struct device_settings parse_settings(const struct nlattr *af_spec)
-{
-    const struct nlattr *families[AF_SPEC_MAXIMUM + 1];
-    const struct nlattr *inet[IFLA_INET_MAX + 1];
-    const struct nlattr *inet6[IFLA_INET6_MAX + 1];
-    const struct nlattr *conf;
-
-    rtnetlink_nested_attributes(af_spec, families, AF_SPEC_MAXIMUM);
-    rtnetlink_nested_attributes(families[AF_INET], inet, IFLA_INET_MAX);
-    rtnetlink_nested_attributes(families[AF_INET6], inet6, IFLA_INET6_MAX);
-    conf = inet[IFLA_INET_CONF];
-    return (struct device_settings){
-        .forwarding = array_get(conf, IPV4_DEVCONF_FORWARDING - 1),
-        .arp_ignore = array_get(conf, IPV4_DEVCONF_ARP_IGNORE - 1),
-        .arp_announce = array_get(conf, IPV4_DEVCONF_ARP_ANNOUNCE - 1),
-        .promote_secondaries = array_get(conf, IPV4_DEVCONF_PROMOTE_SECONDARIES - 1),
-        .route_length6 = array_get(inet6[IFLA_INET6_CONF], DEVCONF_ACCEPT_RA_RT_INFO_MAX_PLEN),
-        .ipv6_flags = parse_ipv6_flags(inet6[IFLA_INET6_CONF]),
-    };
-}
-
 struct reading {
+    const struct link_details *details;
     struct link_table *table;
     int error;
 };
@@ -98,6 +45,7 @@ static struct network_link *append_link(struct reading *reading)
 
 static void on_link(const struct nlmsghdr *message, void *userdata)
 {
+    struct reading *reading = userdata;
     const struct nlattr *attributes[IFLA_MAX + 1];
     const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
     struct network_link *link;
@@ -112,7 +60,7 @@ static void on_link(const struct nlmsghdr *message, void *userdata)
     mac = attributes[IFLA_ADDRESS];
     if (!name || !text_is_terminated(mnl_attr_get_payload(name), mnl_attr_get_payload_len(name)))
         return;
-    link = append_link(userdata);
+    link = append_link(reading);
     if (!link)
         return;
     link->index = (uint32_t)header->ifi_index;
@@ -122,7 +70,8 @@ static void on_link(const struct nlmsghdr *message, void *userdata)
         memcpy(&link->mac, mnl_attr_get_payload(mac), sizeof(link->mac));
     link->is_up = header->ifi_flags & IFF_UP ? 1 : 0;
     link->is_running = header->ifi_flags & IFF_RUNNING ? 1 : 0;
-    link->settings = parse_settings(attributes[IFLA_AF_SPEC]);
+    if (reading->details)
+        link->settings = reading->details->read_settings(attributes[IFLA_AF_SPEC]);
 }
 
 uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address *ret)
@@ -153,49 +102,15 @@ uint32_t link_address_parse(const struct nlmsghdr *message, struct link_address 
     return header->ifa_index;
 }
 
-/* What goes first when there is no room: whoever advertises prefixes on the LAN adds as many as he likes. */
-static int expendability(const struct link_address *address)
+static void append_address(struct reading *reading, struct network_link *link, const struct link_address *address)
 {
-    bool is_ours = address->protocol == ROUTE_PROTOCOL ||
-                   (address->protocol == IFAPROT_UNSPEC && !(address->flags & IFA_F_PERMANENT));
-    bool is_advertised = address->protocol == IFAPROT_KERNEL_RA || address->flags & IFA_F_MANAGETEMPADDR ||
-                         (!(address->flags & IFA_F_PERMANENT) && address->address.family == IP_FAMILY_6 &&
-                          address->prefix_length < ip_family_bits(IP_FAMILY_6));
-
-    if (address->address.family == IP_FAMILY_6 && address->flags & IFA_F_TEMPORARY) /* IPv4: IFA_F_SECONDARY */
-        return 4;
-    if (is_advertised)
-        return address->flags & IFA_F_DEPRECATED ? 3 : 2;
-    return is_ours ? 0 : 1;
-}
-
-/* Of equals the newest: Docker's are there before anybody adds some. */
-static bool goes_before(const struct link_address *address, const struct link_address *other)
-{
-    int difference = expendability(address) - expendability(other);
-
-    return difference ? difference > 0 : (int32_t)(address->created - other->created) > 0;
-}
-
-static void append_address(struct network_link *link, const struct link_address *address)
-{
-    const struct link_address *victim = address;
-    size_t place;
-
     if (link->address_count < LINK_ADDRESSES_MAX) {
         link->addresses[link->address_count++] = *address;
         return;
     }
     link->left_out++;
-    for (uint32_t i = LINK_ADDRESSES_MAX; i-- > 0;) {
-        if (goes_before(&link->addresses[i], victim))
-            victim = &link->addresses[i];
-    }
-    if (victim == address)
-        return;
-    place = (size_t)(victim - link->addresses);
-    memmove(&link->addresses[place], &link->addresses[place + 1], (LINK_ADDRESSES_MAX - 1 - place) * sizeof(*address));
-    link->addresses[LINK_ADDRESSES_MAX - 1] = *address;
+    if (reading->details)
+        reading->details->make_room(link, address);
 }
 
 static void on_address(const struct nlmsghdr *message, void *userdata)
@@ -206,7 +121,7 @@ static void on_address(const struct nlmsghdr *message, void *userdata)
     struct network_link *link = index ? link_table_find_index(reading->table, index) : NULL;
 
     if (link)
-        append_address(link, &address);
+        append_address(reading, link, &address);
 }
 
 static int dump_links(struct rtnetlink *rtnetlink, struct reading *reading)
@@ -224,9 +139,9 @@ static int dump_addresses(struct rtnetlink *rtnetlink, struct reading *reading)
     return rtnetlink_dump(rtnetlink, on_address, reading);
 }
 
-static int read_once(struct rtnetlink *rtnetlink, struct link_table *ret)
+static int read_once(struct rtnetlink *rtnetlink, const struct link_details *details, struct link_table *ret)
 {
-    struct reading reading = {.table = ret};
+    struct reading reading = {.details = details, .table = ret};
     int result = dump_links(rtnetlink, &reading);
 
     if (result == 0)
@@ -238,11 +153,11 @@ static int read_once(struct rtnetlink *rtnetlink, struct link_table *ret)
     return result;
 }
 
-int link_table_read(struct rtnetlink *rtnetlink, struct link_table *ret)
+int link_table_read(struct rtnetlink *rtnetlink, const struct link_details *details, struct link_table *ret)
 {
     int result = -EINTR;
 
     for (int i = 0; i < READ_ATTEMPTS && result == -EINTR; i++)
-        result = read_once(rtnetlink, ret);
+        result = read_once(rtnetlink, details, ret);
     return result;
 }

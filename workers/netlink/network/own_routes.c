@@ -4,7 +4,6 @@
 #include "common/log.h"
 #include "protocol/metrics.h"
 #include "workers/netlink/network/route_requests.h"
-#include "workers/netlink/network/routing_rules.h"
 
 #include <linux/rtnetlink.h>
 
@@ -32,7 +31,7 @@ static int install(struct own_routes *own, struct rtnetlink *rtnetlink, const st
         return routes;
     routes = request_failure_report(own->routes_failure, rtnetlink, routes);
     if (own->table != RT_TABLE_MAIN) {
-        rules = routing_rules_apply(rtnetlink, own->family, wish->has_inner);
+        rules = routing_rules_apply(rtnetlink, own->family, wish->rules);
         rules = request_failure_report(own->rules_failure, rtnetlink, rules);
     }
     if (wish->failure < 0 || routes < 0 || rules < 0)

@@ -24,6 +24,7 @@
 #pragma once
 
 #include "workers/netlink/network/request_failure.h"
+#include "workers/netlink/network/routing_rules.h"
 #include "workers/netlink/plan/route_list.h"
 
 struct own_routes {
@@ -38,7 +39,7 @@ struct own_routes {
 
 struct own_routes_wish {
     const struct route_list *routes; /* that the family's table is to hold */
-    bool has_inner;                  /* the rule into table 24943 is wanted, too */
+    uint32_t rules;                  /* ROUTING_RULE_… that are wanted, too */
     bool has_gateway;                /* a way to one is among the routes */
     int failure;                     /* of what comes before, reported: what is wanted is installed, not settled */
     bool is_new;                     /* another wish than the last one: what differs, nobody else has changed */

@@ -18,42 +18,49 @@ struct rule {
     uint32_t priority;
     uint32_t table;
     uint32_t suppress_prefix_length;
+    uint32_t mark;  /* and its mask; 0: of every packet */
+    uint32_t extra; /* ROUTING_RULE_…; 0: always there */
 };
 
-/* In the order of adding. With the last alone, what is on link would go to the gateway: it comes last and goes first.
- * The first one is not in a service-anchor: there nothing is inside but the application. */
+/* In the order of adding. With the last alone, what is on link would go to the gateway: it comes last, goes first. */
 static const struct rule wanted_rules[] = {
-    {32760, INNER_ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING},
-    {32764, RT_TABLE_MAIN, 0},
-    {32765, ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING},
+    {32760, INNER_ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING, 0, ROUTING_RULE_INNER},
+    {32763, RT_TABLE_MAIN, SUPPRESS_NOTHING, ROUTING_MARK, ROUTING_RULE_MARKED},
+    {32764, RT_TABLE_MAIN, 0, 0, 0},
+    {32765, ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING, 0, 0},
 };
 
 /* More of ours than this are seen at the next reading; each removal causes one. */
 #define SURPLUS_MAX 8
 
 struct reading {
-    size_t first; /* of wanted_rules, that is wanted here */
+    uint32_t extra;
     bool found[ARRAY_LENGTH(wanted_rules)];
     struct rule surplus[SURPLUS_MAX];
     size_t surplus_count;
 };
 
-/* The kernel tells these of every rule; any other attribute narrows a rule down. */
-static bool is_in_every_rule(size_t attribute)
+/* Any other attribute narrows a rule down. */
+static bool is_read(size_t attribute)
 {
     return attribute == FRA_PRIORITY || attribute == FRA_TABLE || attribute == FRA_SUPPRESS_PREFIXLEN ||
-           attribute == FRA_PROTOCOL || attribute == FRA_PAD;
+           attribute == FRA_PROTOCOL || attribute == FRA_PAD || attribute == FRA_FWMARK || attribute == FRA_FWMASK;
 }
 
-static bool matches_everything(const struct fib_rule_hdr *header, const struct nlattr *const *attributes)
+static bool matches_all_else(const struct fib_rule_hdr *header, const struct nlattr *const *attributes)
 {
     if (header->src_len || header->dst_len || header->tos || header->flags & FIB_RULE_INVERT)
         return false;
     for (size_t i = 0; i <= FRA_MAX; i++) {
-        if (attributes[i] && !is_in_every_rule(i))
+        if (attributes[i] && !is_read(i))
             return false;
     }
     return true;
+}
+
+static bool is_wanted(const struct rule *rule, uint32_t extra)
+{
+    return (rule->extra & ~extra) == 0;
 }
 
 static void on_rule(const struct nlmsghdr *message, void *userdata)
@@ -62,23 +69,27 @@ static void on_rule(const struct nlmsghdr *message, void *userdata)
     const struct nlattr *attributes[FRA_MAX + 1];
     const struct fib_rule_hdr *header = mnl_nlmsg_get_payload(message);
     struct rule rule;
+    uint32_t mark;
 
     if (message->nlmsg_type != RTM_NEWRULE || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
         return;
     rtnetlink_attributes(message, sizeof(*header), attributes, FRA_MAX);
     if (rtnetlink_get_u8(attributes[FRA_PROTOCOL], RTPROT_UNSPEC) != ROUTE_PROTOCOL)
         return;
+    mark = rtnetlink_get_u32(attributes[FRA_FWMARK], 0);
     rule = (struct rule){
         .priority = rtnetlink_get_u32(attributes[FRA_PRIORITY], 0),
         .table = rtnetlink_get_u32(attributes[FRA_TABLE], header->table),
         .suppress_prefix_length = rtnetlink_get_u32(attributes[FRA_SUPPRESS_PREFIXLEN], SUPPRESS_NOTHING),
     };
-    for (size_t i = reading->first; i < ARRAY_LENGTH(wanted_rules); i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted_rules); i++) {
         const struct rule *wanted = &wanted_rules[i];
 
-        if (!reading->found[i] && header->action == FR_ACT_TO_TBL && rule.priority == wanted->priority &&
-            rule.table == wanted->table && rule.suppress_prefix_length == wanted->suppress_prefix_length &&
-            matches_everything(header, attributes)) {
+        if (!reading->found[i] && is_wanted(wanted, reading->extra) && header->action == FR_ACT_TO_TBL &&
+            rule.priority == wanted->priority && rule.table == wanted->table &&
+            rule.suppress_prefix_length == wanted->suppress_prefix_length && mark == wanted->mark &&
+            rtnetlink_get_u32(attributes[FRA_FWMASK], wanted->mark) == wanted->mark &&
+            matches_all_else(header, attributes)) {
             reading->found[i] = true;
             return;
         }
@@ -110,8 +121,13 @@ static int change_rule(struct rtnetlink *rtnetlink, const char *operation, uint1
     mnl_attr_put_u8(message, FRA_PROTOCOL, ROUTE_PROTOCOL);
     if (rule->suppress_prefix_length != SUPPRESS_NOTHING)
         mnl_attr_put_u32(message, FRA_SUPPRESS_PREFIXLEN, rule->suppress_prefix_length);
-    rtnetlink_describe(rtnetlink, "%s %u: from all lookup %u%s", ip_family_to_string(family), rule->priority,
-                       rule->table, rule->suppress_prefix_length == 0 ? " suppress_prefixlength 0" : "");
+    if (rule->mark) {
+        mnl_attr_put_u32(message, FRA_FWMARK, rule->mark);
+        mnl_attr_put_u32(message, FRA_FWMASK, rule->mark);
+    }
+    rtnetlink_describe(rtnetlink, "%s %u: from all%s lookup %u%s", ip_family_to_string(family), rule->priority,
+                       rule->mark ? " fwmark" : "", rule->table,
+                       rule->suppress_prefix_length == 0 ? " suppress_prefixlength 0" : "");
     return rtnetlink_execute(rtnetlink);
 }
 
@@ -132,16 +148,16 @@ int routing_rules_exist(struct rtnetlink *rtnetlink, uint8_t family)
     return result == 0 || result == -EINTR ? 1 : result; /* an interrupted dump shows them, too */
 }
 
-int routing_rules_apply(struct rtnetlink *rtnetlink, uint8_t family, bool has_inner)
+int routing_rules_apply(struct rtnetlink *rtnetlink, uint8_t family, uint32_t extra)
 {
-    struct reading reading = {.first = has_inner ? 0 : 1};
+    struct reading reading = {.extra = extra};
     int changes = 0;
     int result = read_rules(rtnetlink, family, &reading);
 
     if (result < 0)
         return result;
-    for (size_t i = reading.first; i < ARRAY_LENGTH(wanted_rules); i++) {
-        if (reading.found[i])
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted_rules); i++) {
+        if (reading.found[i] || !is_wanted(&wanted_rules[i], extra))
             continue;
         result = change_rule(rtnetlink, "add rule", RTM_NEWRULE, family, &wanted_rules[i]);
         if (result == -EEXIST)

@@ -18,9 +18,16 @@
  */
 int routing_rules_exist(struct rtnetlink *rtnetlink, uint8_t family) __attribute__((warn_unused_result));
 
-/* Adds what is missing, removes ours that are not wanted; the rule into table 24943 is wanted if `has_inner`. Returns
- * the number of changes or a negative errno. */
-int routing_rules_apply(struct rtnetlink *rtnetlink, uint8_t family, bool has_inner)
+/* Rules that are not everywhere. */
+enum {
+    ROUTING_RULE_INNER = 1 << 0,  /* into table 24943 */
+    ROUTING_RULE_MARKED = 1 << 1, /* what came in by a published port of Docker's goes back that way (HOST-5) */
+};
+#define ROUTING_MARK UINT32_C(0x00400000) /* and its mask: one bit of 32, with which others may do what they like */
+
+/* Adds what is missing, removes ours that are not wanted; `extra` are bits of ROUTING_RULE_…. Returns the number of
+ * changes or a negative errno. */
+int routing_rules_apply(struct rtnetlink *rtnetlink, uint8_t family, uint32_t extra)
     __attribute__((warn_unused_result));
 
 /* Removes all of ours. Returns 0 or a negative errno. */
