@@ -1,6 +1,7 @@
 /* Tells a new watcher what our maps hold; see map_report.h. Runs in anchord-netadmin. */
 #include "workers/netadmin/map_report.h"
 
+#include "protocol/metrics.h"
 #include "protocol/state_sender.h"
 
 /* One report on one channel: its generation says nothing. */
@@ -30,4 +31,12 @@ int map_report_send(const struct map_state *held, const struct map_state *withhe
     if (result == 0)
         result = send_state(withheld, EXPOSURE_WITHHELD, watcher, &sent);
     return result < 0 ? result : state_sender_commit(watcher, &form, GENERATION, sent);
+}
+
+void map_report_count(const struct map_state *held)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
+        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
+            metrics_set(METRIC_DNAT_ENTRIES, metric_cell(family, protocol), held->maps[family][protocol].count);
+    }
 }

@@ -14,3 +14,6 @@
  */
 int map_report_send(const struct map_state *held, const struct map_state *withheld, struct channel *watcher)
     __attribute__((warn_unused_result));
+
+/* Says in the metrics how many elements each map holds. */
+void map_report_count(const struct map_state *held);

@@ -21,6 +21,7 @@
 #include "workers/netadmin/map_report.h"
 #include "workers/netadmin/nft/nft_monitor.h"
 #include "workers/netadmin/nft/nft_names.h"
+#include "workers/netadmin/offered_state.h"
 #include "workers/netadmin/plan/backend_policy.h"
 #include "workers/netadmin/plan/exposure_state.h"
 
@@ -34,7 +35,6 @@
 #define RETRY_DELAY        (1 * MICROSECONDS_PER_SECOND)
 /* Somebody who changes our tables in a loop gets a repair this often: well within NAT-15's second. */
 #define REPAIR_INTERVAL (200 * MICROSECONDS_PER_MILLISECOND)
-/* A watcher that offers wrong states in a loop fills no log. */
 
 struct netadmin {
     sd_event *event;
@@ -51,6 +51,7 @@ struct netadmin {
     struct exposure_state incoming;
     struct desired_state desired; /* committed by the watcher and not applied yet, if has_desired */
     bool has_desired;
+    struct offered_state offered; /* under attach: what `desired` is a part of */
     uint64_t desired_generation;
     bool desired_waits;    /* for a subnet that the shared interface does not have yet */
     bool failure_was_said; /* to the watcher, about desired_generation */
@@ -115,9 +116,25 @@ static void drop_desired(struct netadmin *netadmin)
 static int judge_desired(const struct netadmin *netadmin, const struct wire_network *shared, char reason[REASON_SIZE])
 {
     struct ip_address own[NETWORK_ADDRESSES_MAX];
-    const struct backend_policy policy = {shared, own, network_list_addresses(netadmin->network, own)};
+    const struct backend_policy policy = {shared, NULL, own, network_list_addresses(netadmin->network, own)};
 
     return backend_policy_check(&policy, &netadmin->desired, reason);
+}
+
+/* Under attach, also with each word on links or host. */
+static void select_desired(struct netadmin *netadmin)
+{
+    struct desired_state selected = {0};
+    int result = offered_state_select(&netadmin->offered, netadmin->network, &selected);
+
+    if (result == 0)
+        return;
+    drop_desired(netadmin);
+    netadmin->desired = selected;
+    netadmin->has_desired = result > 0;
+    if (result < 0)
+        refuse_state(netadmin, netadmin->desired_generation, result, "out of memory");
+    event_loop_wake(netadmin->reconcile_source);
 }
 
 /* Before the shared network is settled a state waits, and is not judged by one that may be replaced (DISC-4). */
@@ -134,7 +151,7 @@ static void check_desired(struct netadmin *netadmin)
     char reason[REASON_SIZE];
     int result;
 
-    if (!netadmin->has_desired || !is_settled_for(netadmin))
+    if (!netadmin->has_desired || netadmin->offered.is_there || !is_settled_for(netadmin))
         return;
     result = judge_desired(netadmin, &netadmin->topology.shared, reason);
     if (result < 0) {
@@ -150,18 +167,12 @@ static void check_desired(struct netadmin *netadmin)
     netadmin->failure_was_said = netadmin->failure_was_said || result < 0;
 }
 
-static void count_repair(const struct nft_change *change)
-{
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        metrics_add(METRIC_RULESET_REPAIRS, family, change->families[family]);
-    }
-}
-
 static void log_repair(struct netadmin *netadmin)
 {
     const struct nft_change *change = &netadmin->foreign_change;
 
-    count_repair(change);
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
+        metrics_add(METRIC_RULESET_REPAIRS, family, change->families[family]);
     if (change->messages == 0)
         log_warn("ruleset checked after lost notifications");
     else
@@ -173,14 +184,6 @@ static void log_repair(struct netadmin *netadmin)
     netadmin->last_repair = clock_monotonic_microseconds();
 }
 
-static void show_entries(const struct map_state *held)
-{
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++) {
-        for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-            metrics_set(METRIC_DNAT_ENTRIES, metric_cell(family, protocol), held->maps[family][protocol].count);
-    }
-}
-
 static bool may_apply_desired(const struct netadmin *netadmin)
 {
     return netadmin->has_desired && !netadmin->desired_waits && is_settled_for(netadmin);
@@ -188,11 +191,13 @@ static bool may_apply_desired(const struct netadmin *netadmin)
 
 static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAMILY_INDEX_MAX_])
 {
-    uint32_t conditions = netadmin->conditions | READINESS_TABLES_INSTALLED;
+    uint32_t conditions = (netadmin->conditions & ~(uint32_t)READINESS_LINKS_MADE) | READINESS_TABLES_INSTALLED;
 
+    if (network_links_are_made(netadmin->network))
+        conditions |= READINESS_LINKS_MADE;
     if (netadmin->last_failure.error)
         log_info("ruleset applied again");
-    show_entries(ruleset_held(netadmin->ruleset));
+    map_report_count(ruleset_held(netadmin->ruleset));
     netadmin->last_failure = (struct nft_failure){0};
     if (netadmin->needs_repair)
         log_repair(netadmin);
@@ -311,15 +316,8 @@ static int on_second_sweep(sd_event_source *source, uint64_t when, void *userdat
 static void on_foreign_change(const struct nft_change *change, void *userdata)
 {
     struct netadmin *netadmin = userdata;
-    struct nft_change *known = &netadmin->foreign_change;
 
-    if (known->messages == 0) {
-        *known = *change;
-    } else {
-        known->messages += change->messages;
-        for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
-            known->families[family] = known->families[family] || change->families[family];
-    }
+    nft_change_add(&netadmin->foreign_change, change);
     netadmin->needs_repair = true;
     event_loop_wake(netadmin->reconcile_source);
 }
@@ -371,6 +369,14 @@ static void handle_commit(struct netadmin *netadmin, const struct message_commit
         return;
     }
     drop_desired(netadmin);
+    if (network_shared_links(netadmin->network)) {
+        offered_state_clear(&netadmin->offered);
+        netadmin->offered.state = committed;
+        netadmin->offered.is_there = true;
+        netadmin->desired_generation = generation;
+        select_desired(netadmin);
+        return;
+    }
     netadmin->desired = committed;
     netadmin->has_desired = true;
     netadmin->desired_generation = generation;
@@ -495,6 +501,14 @@ static void on_supervisor_message(const struct message_header *message, int desc
     case MESSAGE_TOPOLOGY:
         handle_topology(netadmin, (const struct message_topology *)message);
         break;
+    case MESSAGE_SHARED_LINKS:
+        network_set_shared_links(netadmin->network, (const struct message_shared_links *)message);
+        select_desired(netadmin);
+        break;
+    case MESSAGE_HOST_ADDRESSES:
+        network_set_host_addresses(netadmin->network, (const struct message_host_addresses *)message);
+        select_desired(netadmin);
+        break;
     case MESSAGE_LEASE:
         lease_exchange_handle(netadmin->supervisor, netadmin->network, (const struct message_lease *)message);
         break;
@@ -520,6 +534,7 @@ struct netadmin *netadmin_free(struct netadmin *netadmin)
     (void)network_free(netadmin->network);
     (void)ruleset_free(netadmin->ruleset);
     desired_state_clear(&netadmin->desired);
+    offered_state_clear(&netadmin->offered);
     sd_event_source_disable_unref(netadmin->reconcile_source);
     sd_event_source_disable_unref(netadmin->retry_timer);
     sd_event_source_disable_unref(netadmin->sweep_timer);

@@ -14,6 +14,7 @@
 #include "protocol/event_loop.h"
 #include "protocol/state_sender.h"
 #include "workers/netadmin/address/lease_taking.h"
+#include "workers/netadmin/link/attached_links.h"
 #include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/link/link_details.h"
 #include "workers/netadmin/link/neighbours.h"
@@ -312,6 +313,30 @@ void network_configure(struct network *network, const struct message_configure_n
     network->families[FAMILY_INDEX_6].pin = wire_address_to(&configuration->pinned_gateway6);
     network->claims_gateway = configuration->claim_gateway != 0;
     network->ground.address_mode = (enum address_mode)configuration->address_mode;
+    network->ground.is_attached = configuration->is_attached != 0;
+    network->ground.next_hop = wire_address_to(&configuration->next_hop);
+}
+
+void network_set_shared_links(struct network *network, const struct message_shared_links *links)
+{
+    network->ground.shared_links = *links;
+    (void)refresh(network, true); /* reported, and planned again */
+}
+
+void network_set_host_addresses(struct network *network, const struct message_host_addresses *addresses)
+{
+    network->ground.host_addresses = *addresses;
+    (void)refresh(network, true); /* reported, and planned again */
+}
+
+const struct message_shared_links *network_shared_links(const struct network *network)
+{
+    return network->ground.is_attached ? &network->ground.shared_links : NULL;
+}
+
+bool network_links_are_made(const struct network *network)
+{
+    return network->ground.is_attached && attached_links_are_made(&network->ground);
 }
 
 const struct wire_network *network_shared_believed(const struct network *network)
@@ -369,6 +394,8 @@ size_t network_list_addresses(const struct network *network, struct ip_address r
         for (uint32_t j = 0; j < link->address_count; j++)
             ret[count++] = link->addresses[j].address;
     }
+    for (uint32_t i = 0; i < network->ground.host_addresses.count; i++)
+        ret[count++] = wire_address_to(&network->ground.host_addresses.items[i].address);
     return count;
 }
 

@@ -49,6 +49,16 @@ DEFINE_POINTER_CLEANUP(struct network, (void)network_free, network_freep);
 /* Pinned gateways and whether gateway addresses are claimed; before network_set_topology(). */
 void network_configure(struct network *network, const struct message_configure_netadmin *configuration);
 
+/* Under attach (HOST-2, HOST-7): which links there are into Docker networks, and what of the host is reached by its
+ * own; the complete state each. Installs what follows from it. */
+void network_set_shared_links(struct network *network, const struct message_shared_links *links);
+void network_set_host_addresses(struct network *network, const struct message_host_addresses *addresses);
+
+/* The former as last told, of type MESSAGE_INVALID before; NULL unless attached. */
+const struct message_shared_links *network_shared_links(const struct network *network);
+/* Whether all of them are there and ready; false unless attached (HOST-12). */
+bool network_links_are_made(const struct network *network);
+
 /*
  * Says which interfaces are external and shared, and installs settings, claimed addresses, rules and routes on
  * what is found of them; the rest follows when they appear. The same topology again is fine (a restarted
@@ -82,9 +92,10 @@ void network_describe_external_link(const struct network *network, struct messag
 /* The shared network of the topology with those of its subnets that the interface itself has (WALL-5). */
 const struct wire_network *network_shared_believed(const struct network *network);
 
-#define NETWORK_ADDRESSES_MAX (LINKS_MAX * LINK_ADDRESSES_MAX)
+#define NETWORK_ADDRESSES_MAX (LINKS_MAX * LINK_ADDRESSES_MAX + HOST_ADDRESSES_MAX)
 
-/* Every address that an interface of this namespace holds, never a target of DNAT (DESIGN §1). Returns how many. */
+/* Every address that an interface of this namespace holds, and under attach of the host: never a target of DNAT
+ * (DESIGN §1). Returns how many. */
 size_t network_list_addresses(const struct network *network, struct ip_address ret[NETWORK_ADDRESSES_MAX]);
 
 /*

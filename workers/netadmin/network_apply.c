@@ -5,6 +5,7 @@
  */
 #include "common/log.h"
 #include "workers/netadmin/address/lease_taking.h"
+#include "workers/netadmin/link/attached_links.h"
 #include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/link/device_settings.h"
 #include "workers/netadmin/link/link_local.h"
@@ -252,6 +253,7 @@ int network_apply(struct network *network, uint32_t *ret_lifetime)
     if (first < 0)
         return first;
     lease_taking_refuse_inner(&network->addresses, &network->guard);
+    keep_first(&first, attached_links_settle(&network->ground));
     keep_first(&first, apply_settings(&network->ground, DEVICE_SIDE_EXTERNAL, NETWORK_STEP_EXTERNAL_SETTINGS));
     keep_first(&first, apply_settings(&network->ground, DEVICE_SIDE_SHARED, NETWORK_STEP_SHARED_SETTINGS));
     keep_first(&first, add_addresses(network));

@@ -73,7 +73,7 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     struct network_link believed;
     struct egress_choice egress;
 
-    if (!external || !shared)
+    if (!external || (!shared && !network->ground.is_attached))
         return false;
     believed = inner_guard_believed(&network->guard, external);
     list_leased(&network->addresses.families[FAMILY_INDEX_6].lease, &preference);
@@ -87,7 +87,8 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     ret->egress6_global = egress.global;
     ret->egress6_unique_local = egress.unique_local;
     text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
-    text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
+    if (shared)
+        text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
     list_external(&network->addresses, &believed, ret);
     list_inner(&network->ground, external, ret);
     return true;

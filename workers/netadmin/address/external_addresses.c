@@ -30,10 +30,10 @@ static uint32_t seconds_left(uint64_t until, uint64_t now)
     return seconds < LIFETIME_INFINITE ? (uint32_t)seconds : LIFETIME_INFINITE - 1;
 }
 
-/* Without both links there is no ruleset that could miss an element. */
+/* Without both links there is no ruleset that could miss an element; under attach with the external one. */
 static bool may_add(const struct external_addresses *addresses, const struct ip_address *address)
 {
-    return !network_ground_find(addresses->ground, DEVICE_SIDE_SHARED) ||
+    return (!network_ground_find(addresses->ground, DEVICE_SIDE_SHARED) && !addresses->ground->is_attached) ||
            ip_address_is_among(address, addresses->installed, addresses->installed_count);
 }
 

@@ -49,6 +49,7 @@ int device_settings_apply(struct rtnetlink *rtnetlink, uint32_t index, const cha
     } settings[] = {
         {IPV4_DEVCONF_FORWARDING, current->forwarding, 1},
         {IPV4_DEVCONF_PROMOTE_SECONDARIES, current->promote_secondaries, 1},
+        {IPV4_DEVCONF_RP_FILTER, current->rp_filter, side == DEVICE_SIDE_ATTACHED ? 2 : current->rp_filter},
         {IPV4_DEVCONF_ARP_IGNORE, current->arp_ignore, is_external ? 1 : current->arp_ignore},
         {IPV4_DEVCONF_ARP_ANNOUNCE, current->arp_announce, is_external ? 2 : current->arp_announce},
     };

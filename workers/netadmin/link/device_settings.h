@@ -20,6 +20,7 @@ int device_settings_read_forwarding6(struct rtnetlink *rtnetlink) __attribute__(
  *
  *     both      forwarding=1            (NAT-13)
  *               promote_secondaries=1   one address less must not take the others and the routes with it
+ *     attached  rp_filter=2             a container of several networks answers by another one; 2 wins over `all`
  *     external  arp_ignore=1            inner addresses are not answered for on the LAN (NAT-10)
  *               arp_announce=2          nor named as the sender of our own ARP requests
  *

@@ -56,6 +56,7 @@ static struct device_settings read_settings(const struct nlattr *af_spec)
         .arp_ignore = array_get(conf, IPV4_DEVCONF_ARP_IGNORE - 1),
         .arp_announce = array_get(conf, IPV4_DEVCONF_ARP_ANNOUNCE - 1),
         .promote_secondaries = array_get(conf, IPV4_DEVCONF_PROMOTE_SECONDARIES - 1),
+        .rp_filter = array_get(conf, IPV4_DEVCONF_RP_FILTER - 1),
         .route_length6 = array_get(inet6[IFLA_INET6_CONF], DEVCONF_ACCEPT_RA_RT_INFO_MAX_PLEN),
         .ipv6_flags = parse_ipv6_flags(inet6[IFLA_INET6_CONF]),
     };

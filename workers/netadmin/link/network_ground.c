@@ -8,6 +8,8 @@ const struct network_link *network_ground_find(const struct network_ground *grou
     const struct wire_network *wire =
         side == DEVICE_SIDE_EXTERNAL ? &ground->topology.external : &ground->topology.shared;
 
+    if (side == DEVICE_SIDE_SHARED && ground->is_attached)
+        return NULL; /* many of them */
     return ground->has_topology ? link_table_find_mac(&ground->links, &wire->mac) : NULL;
 }
 

@@ -18,6 +18,7 @@
 /* Places that can fail each for themselves; a failure is said once, until the place works or fails otherwise. */
 enum network_step {
     NETWORK_STEP_LINKS,
+    NETWORK_STEP_ATTACHED_LINKS,
     NETWORK_STEP_EXTERNAL_SETTINGS,
     NETWORK_STEP_SHARED_SETTINGS,
     NETWORK_STEP_EXTERNAL_ADDRESSES,
@@ -42,6 +43,10 @@ struct network_ground {
     bool has_topology;
     struct message_topology topology;
     struct link_table links;
+    bool is_attached;           /* HOST-2: no shared network of the topology, but those of `shared_links` */
+    struct ip_address next_hop; /* IPv4, that of containers and of the host, on each inner link */
+    struct message_shared_links shared_links;     /* type MESSAGE_INVALID until they came */
+    struct message_host_addresses host_addresses; /* the same */
     sd_event_source *wake_source; /* deferred and off: what comes in one turn of the loop is one reading */
     bool must_tell;               /* in that turn, the other half, whatever the reading shows */
     char failures[NETWORK_STEP_MAX_][REQUEST_FAILURE_SIZE];

@@ -187,3 +187,14 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
     *ret = TAKE_POINTER(monitor);
     return 0;
 }
+
+void nft_change_add(struct nft_change *known, const struct nft_change *change)
+{
+    if (known->messages == 0) {
+        *known = *change;
+    } else {
+        known->messages += change->messages;
+        for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
+            known->families[family] = known->families[family] || change->families[family];
+    }
+}

@@ -15,12 +15,14 @@ struct refused_address {
 
 #define REFUSED_PER_SUBNET 4 /* two ends, two gateways */
 
+#define NETWORKS_MAX SHARED_LINKS_MAX
+
 /* Prepared once per state, so that each of its thousands of backends costs a few comparisons. */
 struct judge {
     const struct backend_policy *policy;
-    struct ip_subnet subnets[SUBNETS_MAX];
+    struct ip_subnet subnets[SUBNETS_MAX * NETWORKS_MAX];
     size_t subnet_count;
-    struct refused_address refused[SUBNETS_MAX * REFUSED_PER_SUBNET];
+    struct refused_address refused[SUBNETS_MAX * NETWORKS_MAX * REFUSED_PER_SUBNET];
     size_t refused_count;
 };
 
@@ -73,6 +75,23 @@ static const char *check_backend(const struct judge *judge, const struct ip_addr
     return ip_address_is_among(address, judge->policy->own, judge->policy->own_count) ? "is our own address" : NULL;
 }
 
+/* The host's own address in it is among those that are told apart. */
+static void add_link(struct judge *judge, const struct wire_shared_link *link)
+{
+    for (uint32_t i = 0; i < link->subnet_count; i++)
+        add_subnet(judge, &(const struct wire_subnet){.address = link->subnets[i].address,
+                                                      .prefix_length = link->subnets[i].prefix_length});
+}
+
+static void prepare(struct judge *judge, const struct backend_policy *policy)
+{
+    judge->policy = policy;
+    for (uint32_t i = 0; policy->shared && i < policy->shared->subnet_count && i < SUBNETS_MAX; i++)
+        add_subnet(judge, &policy->shared->subnets[i]);
+    for (uint32_t i = 0; policy->links && i < policy->links->count && i < SHARED_LINKS_MAX; i++)
+        add_link(judge, &policy->links->items[i]);
+}
+
 static int check_map(const struct judge *judge, const struct map *map, uint8_t family, char reason[REASON_SIZE])
 {
     const struct map_element *checked = NULL; /* ports of a range share one backend: ask once */
@@ -110,15 +129,50 @@ static int check_maps(const struct judge *judge, const struct map_state *state, 
 int backend_policy_check(const struct backend_policy *policy, const struct desired_state *state,
                          char reason[REASON_SIZE])
 {
-    struct judge judge = {.policy = policy};
+    struct judge judge = {0};
     int result;
 
     if (desired_state_count(state) > MAP_ELEMENTS_MAX) {
         text_copy_cut(reason, REASON_SIZE, "more map elements than are allowed");
         return -E2BIG;
     }
-    for (uint32_t i = 0; i < policy->shared->subnet_count && i < SUBNETS_MAX; i++)
-        add_subnet(&judge, &policy->shared->subnets[i]);
+    prepare(&judge, policy);
     result = check_maps(&judge, &state->open, reason);
     return result < 0 ? result : check_maps(&judge, &state->withheld, reason);
+}
+
+static int select_from(const struct judge *judge, const struct map *offered, uint8_t family, struct map *ret,
+                       char reason[REASON_SIZE])
+{
+    for (size_t i = 0; offered->elements && i < offered->count; i++) {
+        const struct map_element *element = &offered->elements[i];
+        const struct map one = {.elements = &offered->elements[i], .count = 1};
+        char refusal[REASON_SIZE];
+
+        if (check_map(judge, &one, family, refusal) == 0) {
+            if (map_add(ret, element) < 0)
+                return -ENOMEM;
+        } else if (!reason[0]) {
+            text_copy_cut(reason, REASON_SIZE, refusal);
+        }
+    }
+    return 0;
+}
+
+int backend_policy_select(const struct backend_policy *policy, const struct desired_state *offered,
+                          struct desired_state *ret, char reason[REASON_SIZE])
+{
+    struct judge judge = {0};
+    int result = 0;
+
+    reason[0] = '\0';
+    prepare(&judge, policy);
+    for (size_t i = 0; i < MAPS_MAX && result == 0; i++) {
+        uint8_t family = family_index_to_family(i / PROTOCOL_INDEX_MAX_);
+
+        result = select_from(&judge, &offered->open.all[i], family, &ret->open.all[i], reason);
+        if (result == 0)
+            result = select_from(&judge, &offered->withheld.all[i], family, &ret->withheld.all[i], reason);
+    }
+    return result;
 }

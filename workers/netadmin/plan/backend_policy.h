@@ -9,8 +9,9 @@
 #include "workers/netadmin/plan/map_state.h"
 
 struct backend_policy {
-    const struct wire_network *shared;
-    const struct ip_address *own; /* every address that an interface of this namespace holds */
+    const struct wire_network *shared;        /* NULL under attach */
+    const struct message_shared_links *links; /* under attach: a target lies in a network that one of them leads to */
+    const struct ip_address *own;             /* every address that an interface of this namespace holds */
     size_t own_count;
 };
 
@@ -22,3 +23,11 @@ struct backend_policy {
  */
 int backend_policy_check(const struct backend_policy *policy, const struct desired_state *state,
                          char reason[REASON_SIZE]) __attribute__((warn_unused_result));
+
+/*
+ * Under attach a container may be known before its link is there, and after that has gone (HOST-4): appends to *ret,
+ * which is clear, what of `offered` the policy allows now. `reason` says why the first of the others was left out, or
+ * is empty. Returns 0 or -ENOMEM.
+ */
+int backend_policy_select(const struct backend_policy *policy, const struct desired_state *offered,
+                          struct desired_state *ret, char reason[REASON_SIZE]) __attribute__((warn_unused_result));

@@ -17,6 +17,7 @@ struct device_settings {
     uint32_t arp_ignore;
     uint32_t arp_announce;
     uint32_t promote_secondaries;
+    uint32_t rp_filter;
     uint32_t
         route_length6; /* net.ipv6.conf.IF.accept_ra_rt_info_max_plen; more specific routes of routers are not taken */
     uint32_t ipv6_flags; /* enum link_ipv6_flag of protocol/messages.h */
@@ -26,6 +27,7 @@ struct device_settings {
 enum device_side {
     DEVICE_SIDE_EXTERNAL,
     DEVICE_SIDE_SHARED,
+    DEVICE_SIDE_ATTACHED, /* an inner link of attach: one of several, without addresses of the networks behind them */
 };
 
 struct link_address {

@@ -1,0 +1,99 @@
+"""anchord-netadmin under attach: several links into Docker networks, of which it has no address (HOST-2, HOST-4, HOST-12)."""
+
+import contextlib
+
+import pytest
+
+import messages
+from attached_identity import LINKS_MADE, NEXT_HOP, ONE4, OTHER4, SUBNETS, AttachedLab, host_addresses, shared_links
+from netadmin_lab import LAN4, wait_logged, wait_until
+
+INNER = ("ancin0", "ancin1", "anchost")
+ONE, OTHER = messages.exposure("tcp", 80, ONE4), messages.exposure("tcp", 81, OTHER4)
+
+
+@pytest.fixture
+def lab(build):
+    with contextlib.closing(AttachedLab(build / "workers/netadmin/anchord-netadmin")) as made:
+        yield made
+
+
+def exposed(lab):
+    return [port for port in ("80", "81") if f"{port} : " in lab.anchor.run("nft", "list", "map", "ip", "anchord_v4", "dnat_tcp")]
+
+
+def offer(lab, *items):
+    """The watcher's state; its answer is awaited where there is one."""
+    lab.netadmin.generation += 1
+    for datagram in messages.state(items, lab.netadmin.generation):
+        lab.netadmin.watcher.send(datagram)
+
+
+def test_links_are_brought_up_with_the_next_hop_alone(lab):
+    """HOST-2: no address of the networks behind them, none of the project before one is leased; HOST-12: links_made."""
+    netadmin = lab.start_attached()
+    assert not netadmin.readiness & LINKS_MADE
+    netadmin.send(shared_links(SUBNETS))
+    netadmin.wait_ready(LINKS_MADE)
+    for name in INNER:
+        assert lab.show(name).count("inet ") == 1 and f"inet {NEXT_HOP}/32" in lab.show(name)
+        # Whoever asked for strict reverse paths in all devices: a container of two networks answers by another one.
+        assert lab.anchor.run("sysctl", "-n", f"net.ipv4.conf.{name}.rp_filter").strip() == "2"
+    assert "UP" in lab.show("ancext") and "inet " not in lab.show("ancext")
+
+    # A link that is made anew is ready again at once.
+    lab.anchor.run("ip", "link", "del", "ancin1")
+    lab.cable(lab.other, "eth0", lab.anchor, "ancin1")
+    wait_until(lambda: f"inet {NEXT_HOP}/32" in lab.show("ancin1"), "the new link has the next hop")
+    lab.anchor.run("ip", "link", "set", "ancin0", "down")
+    wait_until(lambda: "state UP" in lab.show("ancin0"), "up again")
+
+
+def test_a_container_is_served_as_soon_as_its_link_is_there(lab):
+    """HOST-4: what the watcher knows earlier waits, and keeps nobody else waiting; what goes comes back by itself."""
+    netadmin = lab.start_attached()
+    lab.give_address()
+    wait_until(lambda: LAN4 in lab.show("ancext"), "the address")
+    offer(lab, ONE, OTHER)
+    netadmin.ping(1)
+    assert exposed(lab) == []
+    netadmin.send(shared_links({"ancin0": SUBNETS["ancin0"]}))
+    wait_until(lambda: exposed(lab) == ["80"], "what has its link")
+    wait_logged(netadmin, "not exposed for now", reason=f"backend {OTHER4} of port 81 is outside the shared network")
+    netadmin.send(shared_links(SUBNETS))
+    wait_until(lambda: exposed(lab) == ["80", "81"], "the other one, too")
+    netadmin.send(shared_links({"ancin1": SUBNETS["ancin1"]}))
+    wait_until(lambda: exposed(lab) == ["81"], "its link has gone")
+    netadmin.send(shared_links(SUBNETS))
+    wait_until(lambda: exposed(lab) == ["80", "81"], "and is back")
+
+    # The host is no target, whichever of its addresses the watcher names.
+    netadmin.send(host_addresses("10.99.0.2", ONE4))
+    wait_until(lambda: exposed(lab) == ["81"], "the host's address")
+    wait_logged(netadmin, "not exposed for now", reason=f"backend {ONE4} of port 80 is our own address")
+
+
+def test_a_successor_leaves_what_stands_until_it_knows_the_links(lab):
+    """NAT-14 under attach: watcher and supervisor tell it of one thing after the other."""
+    netadmin = lab.start_attached()
+    netadmin.send(shared_links(SUBNETS))
+    offer(lab, ONE, OTHER)
+    wait_until(lambda: exposed(lab) == ["80", "81"], "exposed")
+    netadmin.kill()
+    successor = lab.start_attached()
+    offer(lab, ONE, OTHER)
+    successor.ping(1)
+    assert exposed(lab) == ["80", "81"]
+    successor.send(shared_links({"ancin1": SUBNETS["ancin1"]}))
+    wait_until(lambda: exposed(lab) == ["81"], "it was judged")
+
+
+def test_an_address_without_end_and_none_after_it(lab):
+    """HOST-12: a static address is a lease without end; without one there is no address, and that is said."""
+    netadmin = lab.start_attached()
+    netadmin.send(shared_links(SUBNETS))
+    lab.give_address()
+    wait_until(lambda: f"inet {LAN4}/24" in lab.show("ancext"), "the address")
+    assert "valid_lft forever" in lab.show("ancext").split(LAN4)[1]
+    netadmin.send(messages.lease(2, 4, None, 0.0))
+    wait_until(lambda: "inet " not in lab.show("ancext"), "no address")
