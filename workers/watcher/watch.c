@@ -171,10 +171,10 @@ static int next_question(struct watch *watch)
     }
     if (discovery_needs_list(watch->discovery))
         return watch_ask_for_everybody(watch);
-    if (network_id) /* netadmin installs the tables while the scope is listed */
-        return watch_ask_for_network(watch, network_id, record);
-    if (watch->must_list)
+    if (watch->must_list) /* before the networks: the first state knows the owners of namespaces, too (NAT-6) */
         return watch_scope_list(watch);
+    if (network_id)
+        return watch_ask_for_network(watch, network_id, record);
     return watch->is_complete ? watch_ask_for_survey(watch) : 0;
 }
 
