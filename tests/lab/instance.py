@@ -146,7 +146,8 @@ class Lab:
 
     def reboot(self):
         """As after a power cut: every process of the engine and its containers is killed, /run is empty, and the engine is
-        started again. Its links and rules stay, which a machine would have lost."""
+        started again. Its links and rules stay, which a machine would have lost; so do the lab's servers, which are other
+        machines'."""
         holder = self.engine.hold_root(self.daemon_pid())
         try:
             wait_until(lambda: not self._kill_all_but(holder.pid), engine.STOP_SECONDS, "the end of all processes")
@@ -159,7 +160,7 @@ class Lab:
 
     def _kill_all_but(self, kept):
         """Those that still ran."""
-        found = {pid for pid in self.engine.cgroup.processes() if pid != kept and not has_ended(pid)}
+        found = {pid for pid in self.engine.cgroup.processes() if pid != kept and not has_ended(pid) and has_own_root(pid)}
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -251,6 +252,14 @@ def has_ended(pid):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def has_own_root(pid):
+    """Of the engine and its containers: the lab's servers see the machine's files."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _load_bridge_filter():
