@@ -84,6 +84,7 @@ int dhcp_command_line_make(const struct configuration *configuration, uint8_t fa
         add(ret, "--clientid=\"%s\"", configuration->dhcp_name); /* in quotes it is text, never hexadecimal digits */
         add(ret, "--option=subnet_mask,routers,classless_static_routes,interface_mtu");
         add(ret, "--require=dhcp_server_identifier");
+        add(ret, "--lastlease"); /* while nobody answers; anchord-lease takes its age off (KEEP-1) */
         if (!configuration->dhcp_arp_probe)
             add(ret, "--noarp");
         if (ignored->family == IP_FAMILY_4)

@@ -247,9 +247,11 @@ static void await_expiry(struct dhcp_family *family)
  * stranger's word must not end an address that serves (ADDR-6): a lease that comes takes its place, or confirms it. */
 static void await_another(struct dhcp_family *family)
 {
-    if (family->expires > 0)
-        return; /* it was said before */
-    family->expires = clock_boottime_microseconds() + REFUSAL_GRACE;
+    uint64_t end = clock_boottime_microseconds() + REFUSAL_GRACE;
+
+    if (family->expires > 0 && family->expires <= end)
+        return; /* it was said before, or the lease ends by itself */
+    family->expires = end;
     (void)sd_event_source_set_time(family->expiry_timer, family->expires);
     (void)sd_event_source_set_enabled(family->expiry_timer, SD_EVENT_ONESHOT);
 }
@@ -266,10 +268,11 @@ static void drop_adopted(struct dhcp_family *family)
 static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userdata)
 {
     struct dhcp_family *family = userdata;
+    uint64_t now = clock_boottime_microseconds();
 
     (void)source;
     (void)planned;
-    if (clock_boottime_microseconds() < family->expires) {
+    if (now < family->expires) {
         await_expiry(family);
         family->callbacks.on_changed(family->callbacks.userdata);
         return 0;
@@ -278,7 +281,7 @@ static int on_expiry_time(sd_event_source *source, uint64_t planned, void *userd
         drop_adopted(family);
         return 0;
     }
-    drop_lease(family, "expired");
+    drop_lease(family, now < end_of(family, living_address(family)) ? "refused by the server" : "expired");
     if (family->is_bound)
         timer_set(family->attention_timer, EXPIRY_GRACE);
     return 0;
@@ -321,11 +324,14 @@ static bool needs_renewal(const struct message_lease_event *event)
 static void take_lease(struct dhcp_family *family, const struct message_lease_event *event)
 {
     bool was_applied = family->lease.is_held && family->is_applied;
+    bool is_granted = strcmp(event->reason, "TIMEOUT") != 0;
 
-    family->is_another = !was_applied || !is_same(&family->lease.lease, &event->lease);
-    family->is_bound = true;
-    family->silences = 0;
-    if (!needs_renewal(event))
+    family->is_another =
+        !was_applied || (is_granted && !family->is_granted) || !is_same(&family->lease.lease, &event->lease);
+    family->is_bound = family->is_granted = is_granted;
+    if (is_granted)
+        family->silences = 0;
+    if (is_granted && !needs_renewal(event))
         family->setbacks.denials = 0;
     family->wants_renewal = needs_renewal(event);
     family->is_applied = was_applied;
@@ -338,7 +344,8 @@ static void take_lease(struct dhcp_family *family, const struct message_lease_ev
         .lease = event->lease,
     };
     set_expiry(family);
-    await_renewal(family);
+    if (is_granted) /* else it is searching */
+        await_renewal(family);
     send_lease(family);
 }
 
@@ -363,9 +370,10 @@ static void lose_lease(struct dhcp_family *family, const struct message_lease_ev
         return;
     }
     dhcp_family_count(family, METRIC_ERROR);
-    drop_lease(family, is_denied ? "refused by the server" : "taken by another host");
-    if (is_denied && family->lease.header.type != MESSAGE_LEASE)
+    if (is_denied && !family->is_granted)
         await_another(family);
+    else
+        drop_lease(family, is_denied ? "refused by the server" : "taken by another host");
     if (is_denied)
         dhcp_setbacks_deny(family);
 }
@@ -405,6 +413,13 @@ static void log_applied(const struct dhcp_family *family)
     const struct wire_lease *lease = &family->lease.lease;
     char address[IP_ADDRESS_TEXT_SIZE], server[IP_ADDRESS_TEXT_SIZE];
 
+    if (!family->is_granted) {
+        if (family->is_another)
+            log_warn(
+                "no dhcp server answers, going on with the last lease", LOG_TEXT("family", dhcp_family_name(family)),
+                LOG_TEXT("address", format(&lease->address, address)), LOG_NUMBER("seconds", lease->valid_seconds));
+        return;
+    }
     if (!family->is_another) {
         log_debug("lease renewed", LOG_TEXT("family", dhcp_family_name(family)),
                   LOG_TEXT("address", format(&lease->address, address)), LOG_NUMBER("seconds", lease->valid_seconds));
@@ -432,8 +447,9 @@ static void confirm(struct dhcp_family *family)
     family->is_confirmed = family->is_in_use = true;
     family->refusals = 0;
     family->refusal = (struct refusal){.retry = 0};
-    dhcp_family_count(family, METRIC_OK);
-    if (family->is_another)
+    if (family->is_granted)
+        dhcp_family_count(family, METRIC_OK);
+    if (family->is_granted && family->is_another)
         dhcp_setbacks_begin(family);
     log_applied(family);
     metrics_set(METRIC_DHCP_LEASE_REMAINING, index_of(family), family->expires);

@@ -6,6 +6,8 @@
  *
  *   dhcpcd says                          what becomes of the lease
  *   BOUND RENEW REBIND REBOOT …          held: sent to netadmin, with the time that it counts from
+ *   TIMEOUT                              the same for the last lease of a predecessor, until its original end: nobody
+ *                                        answers (RFC 2131 §3.2)
  *   NAK, EXPIRED (ARP defence)           gone at once: the bootstrap address comes back
  *   EXPIRE EXPIRE6                       stays until its own end: dhcpcd says so too when the link went down, when it
  *                                        was restarted and the server is silent, and when somebody removed the address

@@ -50,6 +50,7 @@ struct dhcp_family {
     bool is_another;    /* not only a renewal of the one before */
     bool wants_renewal; /* once netadmin has the address: see confirm() */
     bool is_bound;      /* what dhcpcd believes of itself */
+    bool is_granted;    /* by a server, to this client: not a lease of before that nobody has confirmed */
     bool is_stopping;
     unsigned int silences; /* in a row */
     unsigned int refusals; /* in a row */

@@ -4,6 +4,7 @@ import datetime
 import os
 import pathlib
 import signal
+import time
 
 import pytest
 
@@ -76,6 +77,10 @@ def kept(lab):
     return lab
 
 
+def lease_file(lab):
+    return pathlib.Path(lab.state, "dhcpcd", "eth0.lease")
+
+
 def test_keep1_a_successor_in_another_container_asks_for_the_same_lease(kept):
     """RFC 2131 §3.2: by the lease file in the volume, a REQUEST without a DISCOVER."""
     discovered = kept.server_log().count("DHCPDISCOVER")
@@ -98,6 +103,7 @@ def test_keep1_after_a_refusal_another_lease_takes_the_place_of_a_predecessors(k
 def test_keep1_a_refusal_without_another_lease_takes_a_predecessors_address_away(kept):
     """netadmin has adopted it, and is told that there is none."""
     kept.end_server()
+    lease_file(kept).unlink()  # dhcpcd's own work at a refusal
     process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state)
     kept.client_pid("v4")
     kept.tell(lease_event(kind=LOST, reason="NAK"))
@@ -105,14 +111,61 @@ def test_keep1_a_refusal_without_another_lease_takes_a_predecessors_address_away
     wait_until(lambda: kept.leases_told("v4") == [None])
 
 
-def test_keep1_a_silent_server_after_an_update_takes_nothing_away(kept):
-    """netadmin has adopted the address with the lifetime that the kernel counts; it hears of no lease, so that stays."""
+LAST = "no dhcp server answers, going on with the last lease"
+
+
+def make_older(lab, seconds):
+    then = time.time() - seconds
+    os.utime(lease_file(lab), (then, then))
+
+
+def test_keep1_while_the_server_is_silent_the_last_lease_goes_on(kept):
+    """Also in a namespace that a recreated holder made, where the kernel knows of no lifetime: RFC 2131 §3.2. Nothing is released,
+    and a server that comes back gives the same."""
+    kept.end_server()
+    process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state, ANCHORD_DHCP_BACKOFF_MAX="5s")
+    assert process.wait_for(msg=LAST, family="v4", timeout=20)["address"] == kept.kept_address
+    assert kept.leases_told("v4") == [kept.kept_address]
+    kept.serve()
+    assert kept.acquired("v4", timeout=30)["address"] == kept.kept_address
+    assert set(kept.leases_told("v4")) == {kept.kept_address} and "RELEASE" not in kept.server_log()
+
+
+def test_keep1_the_last_lease_ends_at_its_original_end(kept):
+    """By the age of the client's lease file, which another start without a server does not make younger."""
+    kept.end_server()
+    make_older(kept, 120 - 12)  # of the server's 120 s
+    written = lease_file(kept).stat().st_mtime
+    process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state)
+    first = process.wait_for(msg=LAST, family="v4", timeout=20)["seconds"]
+    assert 0 < first <= 10
+    assert process.stop()[0] == 0
+    assert lease_file(kept).stat().st_mtime == written
+    process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state)
+    assert 0 < process.wait_for(msg=LAST, family="v4", timeout=20)["seconds"] < first
+    assert process.wait_for(msg="lease lost", family="v4", timeout=20)["why"] == "expired"
+    wait_until(lambda: kept.leases_told("v4") == [kept.kept_address, None])
+
+
+def test_keep1_a_last_lease_of_the_future_is_not_used(kept):
+    """The machine's clock was set back, and nobody knows its age."""
+    kept.end_server()
+    make_older(kept, -60)
+    process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state)
+    process.wait_for(msg="lease event", family="v4", reason="EXPIRE", timeout=20)
+    assert kept.leases_told("v4") == []
+
+
+def test_keep1_a_strangers_refusal_of_the_last_lease_waits_for_another(kept):
+    """ADDR-6: as one of an adopted address."""
     kept.end_server()
     process = kept.start(ANCHORD_ON_STOP="keep", STATE=kept.state)
-    process.wait_for(msg="lease event", family="v4", reason="EXPIRE")
-    assert kept.leases_told("v4") == []
-    kept.serve()
-    assert kept.acquired("v4", timeout=80)["address"] == kept.kept_address
+    process.wait_for(msg=LAST, family="v4", timeout=20)
+    start = time.monotonic()
+    kept.tell(lease_event(kind=LOST, reason="NAK"))
+    process.wait_for(msg="lease lost", family="v4", why="refused by the server", timeout=20)
+    assert time.monotonic() - start > 9
+    wait_until(lambda: kept.leases_told("v4") == [kept.kept_address, None])
 
 
 def pools6(*prefixes):

@@ -85,6 +85,43 @@ static void lease_of_ipv4(void **state)
     assert_int_equal(lease->route_count, 0);
 }
 
+/* KEEP-1: while no server answers, the last lease until its original end and not longer. */
+static void a_lease_that_nobody_confirms_has_its_age(void **state)
+{
+    static const struct {
+        const char *reason;
+        const char *lease_time;
+        uint64_t age;
+        enum lease_event_kind kind;
+        uint32_t valid_seconds;
+    } cases[] = {
+        {"reason=TIMEOUT", "new_dhcp_lease_time=120", 0, LEASE_EVENT_HELD, 120},
+        {"reason=TIMEOUT", "new_dhcp_lease_time=120", 119, LEASE_EVENT_HELD, 1},
+        {"reason=TIMEOUT", "new_dhcp_lease_time=120", 120, LEASE_EVENT_LOST, 0},
+        {"reason=TIMEOUT", "new_dhcp_lease_time=120", LEASE_AGE_UNKNOWN, LEASE_EVENT_LOST, 0},
+        {"reason=TIMEOUT", "new_dhcp_lease_time=4294967295", 3600, LEASE_EVENT_HELD, LEASE_SECONDS_FOREVER},
+        {"reason=TIMEOUT", "new_dhcp_lease_time=4294967295", LEASE_AGE_UNKNOWN, LEASE_EVENT_LOST, 0},
+        {"reason=REBOOT", "new_dhcp_lease_time=120", 119, LEASE_EVENT_HELD, 120},
+        {"reason=BOUND", "new_dhcp_lease_time=120", LEASE_AGE_UNKNOWN, LEASE_EVENT_HELD, 120},
+        {"reason=EXPIRE", "new_dhcp_lease_time=120", 1, LEASE_EVENT_LOST, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const char *const variables[] = {cases[i].lease_time, BOUND4, NULL};
+        struct message_lease_event event = parse(cases[i].reason, variables).event;
+        const char *reason = NULL;
+
+        lease_environment_age(&event, cases[i].age);
+        assert_int_equal(message_validate(DIRECTION_LEASE_TO_SUPERVISOR, &event, sizeof(event), 0, &reason), 0);
+        assert_int_equal(event.kind, cases[i].kind);
+        assert_int_equal(event.lease.valid_seconds, cases[i].valid_seconds);
+        assert_int_equal(event.lease.preferred_seconds, cases[i].valid_seconds);
+        if (strcmp(cases[i].reason, "reason=TIMEOUT") == 0 && cases[i].kind == LEASE_EVENT_LOST)
+            assert_string_equal(event.reason, "EXPIRE");
+    }
+}
+
 /* NAT-12: option 26 at its limits; what is none costs nothing but itself. */
 static void an_mtu_that_is_none_is_left_out_alone(void **state)
 {
@@ -479,6 +516,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lease_of_ipv4),
+        cmocka_unit_test(a_lease_that_nobody_confirms_has_its_age),
         cmocka_unit_test(an_mtu_that_is_none_is_left_out_alone),
         cmocka_unit_test(lease_of_ipv6),
         cmocka_unit_test(first_valid_address_of_ipv6_counts),

@@ -459,3 +459,21 @@ int lease_environment_parse(const char *const environment[], struct message_leas
     *ret_omissions = parser.omissions;
     return 0;
 }
+
+void lease_environment_age(struct message_lease_event *event, uint64_t age)
+{
+    struct wire_lease *lease = &event->lease;
+
+    if (event->kind != LEASE_EVENT_HELD || strcmp(event->reason, "TIMEOUT") != 0)
+        return;
+    lease->renewal_seconds = lease->rebinding_seconds = 0; /* nobody is asked to renew it */
+    if (age >= lease->valid_seconds) {
+        event->kind = LEASE_EVENT_LOST;
+        event->lease = (struct wire_lease){.valid_seconds = 0};
+        text_copy_cut(event->reason, sizeof(event->reason), "EXPIRE");
+        return;
+    }
+    if (lease->valid_seconds != LEASE_SECONDS_FOREVER)
+        lease->valid_seconds -= (uint32_t)age;
+    lease->preferred_seconds = lease->valid_seconds; /* DHCPv4 has one time for both */
+}

@@ -39,3 +39,13 @@ struct lease_omissions {
 int lease_environment_parse(const char *const environment[], struct message_lease_event *ret,
                             struct lease_omissions *ret_omissions, struct lease_problem *ret_problem)
     __attribute__((warn_unused_result));
+
+#define LEASE_AGE_UNKNOWN UINT64_MAX
+
+/*
+ * Of a lease that nobody has confirmed (TIMEOUT: no server answers, and dhcpcd goes on with the last one) the variables
+ * tell the times of its first day. Takes `age` off, the seconds since it was given. One that is over, or of which
+ * nobody knows the age, is lost as at its end (KEEP-1: the address stays until its *original* expiry). Any other event
+ * stays as it is.
+ */
+void lease_environment_age(struct message_lease_event *event, uint64_t age);

@@ -18,13 +18,18 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* dhcpcd does nothing else meanwhile: its scripts are synchronous. */
 #define ANSWER_TIMEOUT_MILLISECONDS 1000
 
 #define EXIT_STATUS_NOT_REPORTED 1
+
+/* Compiled into dhcpcd. */
+#define LEASE_FILE "/var/lib/dhcpcd/%s.lease"
 
 /* Not dprintf(), which asks for the file's offset first: a sealed process dies of that. */
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
@@ -92,6 +97,25 @@ static int deliver(int fd, const struct message_lease_event *event)
     return taken.revents ? 0 : -ETIMEDOUT;
 }
 
+/*
+ * How long ago dhcpcd wrote down the lease of IPv4, which it does when a server has given or confirmed it, and at no
+ * other time (measured). Unknown without a file, and where the clock was set back since.
+ */
+static uint64_t lease_age(void)
+{
+    const char *interface = getenv("interface");
+    char path[sizeof(LEASE_FILE) + INTERFACE_NAME_SIZE];
+    struct stat status;
+    time_t now = time(NULL);
+
+    if (!interface || strlen(interface) >= INTERFACE_NAME_SIZE || strchr(interface, '/'))
+        return LEASE_AGE_UNKNOWN;
+    (void)snprintf(path, sizeof(path), LEASE_FILE, interface);
+    if (stat(path, &status) < 0 || status.st_mtime > now)
+        return LEASE_AGE_UNKNOWN;
+    return (uint64_t)(now - status.st_mtime);
+}
+
 /* At each renewal again: it goes to dhcpcd's output, and there is no memory here. */
 static void say_omissions(const struct lease_omissions *omissions)
 {
@@ -116,6 +140,7 @@ int main(void)
     struct message_lease_event event;
     struct lease_problem problem;
     struct lease_omissions omissions;
+    uint64_t age = lease_age(); /* no file is to be seen later */
     const char *step = "bounding set";
     int result = empty_bounding_set();
 
@@ -132,6 +157,7 @@ int main(void)
     result = lease_environment_parse((const char *const *)environ, &event, &omissions, &problem);
     if (result < 0)
         return fail(problem.variable, problem.reason);
+    lease_environment_age(&event, age);
     say_omissions(&omissions);
     result = deliver(fd, &event);
     if (result == 0)
