@@ -154,7 +154,6 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
         free(entry->endpoints);
         entry->endpoints = endpoints;
         entry->endpoint_count = (uint32_t)container->endpoint_count; /* at most DOCKER_ENDPOINTS_MAX */
-        entry->judged_for = 0;
     }
     entry->created = container->created;
     entry->is_service_anchor = container->is_service_anchor;

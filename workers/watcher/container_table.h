@@ -48,12 +48,10 @@ struct container_owner {
     enum docker_health health;
 };
 
-/* There may be thousands: no holes, and first what each event looks at of all of them. */
+/* There may be thousands: the members stand in an order that leaves no holes. */
 struct container_entry {
     UT_hash_handle hh;
-    char *joined_id;             /* the container whose network namespace it has joined, or NULL (DISC-5) */
-    struct expose_range *ranges; /* none when the label is invalid */
-    uint64_t created;
+    char id[DOCKER_ID_SIZE];
     bool mirrors_to_v6;
     bool waits_for_health;
     bool is_service_anchor;
@@ -68,16 +66,14 @@ struct container_entry {
     uint32_t pass;   /* the last one that saw it */
     uint32_t range_count;
     uint32_t endpoint_count;
-    /* Where it is reached on the shared network that has this number in reconcile.c; 0: not judged since it changed. */
-    uint32_t judged_for;
-    struct ip_address target4;
-    struct ip_address target6;
+    uint64_t created;
     char *name;
+    struct expose_range *ranges; /* none when the label is invalid */
     struct container_endpoint *endpoints;
     struct label_fault fault;
+    char *joined_id; /* the container whose network namespace it has joined, or NULL (DISC-5) */
     /* Of one that has joined another; NULL until namespace_owners_resolve() sets it, and the endpoints with it. */
     struct container_owner *owner;
-    char id[DOCKER_ID_SIZE];
 };
 
 struct container_table {

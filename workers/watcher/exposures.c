@@ -467,22 +467,22 @@ static int add_range(struct exposures *exposures, const struct claim *claim, con
     return 0;
 }
 
-/* An item's place is a number of 18 bits, family, protocol and port: two digits, the least significant one first. */
-#define SORT_DIGITS     2
-#define SORT_DIGIT_BITS 9
+/* The digits of an item's place, the least significant one first: port, then protocol and family. */
+#define SORT_DIGITS 3
 
 static unsigned int sort_digit(const struct wire_exposure *item, unsigned int digit)
 {
-    unsigned int place = (item->family == IP_FAMILY_6 ? 2U << 16 : 0) | (item->protocol == IPPROTO_UDP ? 1U << 16 : 0) |
-                         item->port_first;
-
-    return place >> (digit * SORT_DIGIT_BITS) & ((1U << SORT_DIGIT_BITS) - 1);
+    if (digit == 0)
+        return item->port_first & UINT8_MAX;
+    if (digit == 1)
+        return item->port_first >> 8;
+    return (item->family == IP_FAMILY_6 ? 2U : 0U) + (item->protocol == IPPROTO_UDP ? 1U : 0U);
 }
 
 /* Moves the items, stable, to `spare`, which then becomes `items`. */
 static void sort_by_digit(struct exposures *exposures, unsigned int digit)
 {
-    size_t next[1U << SORT_DIGIT_BITS] = {0};
+    size_t next[UINT8_MAX + 1] = {0};
     struct wire_exposure *sorted = exposures->spare;
     size_t capacity = exposures->spare_capacity;
     size_t place = 0;

@@ -214,7 +214,6 @@ static int adopt_endpoints(struct container_entry *entry, const struct namespace
     free(entry->endpoints);
     entry->endpoints = endpoints;
     entry->endpoint_count = owner->endpoint_count;
-    entry->judged_for = 0;
     text_copy_cut(entry->owner->id, sizeof(entry->owner->id), owner->id);
     text_copy_cut(entry->owner->name, sizeof(entry->owner->name), owner->name);
     entry->owner->may_be_service_anchor = owner->may_be_service_anchor;

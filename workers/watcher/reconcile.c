@@ -19,7 +19,6 @@ struct reconciler {
     } subnets[SUBNETS_MAX]; /* of the shared network */
     size_t subnet_count;
     char shared_id[DOCKER_ID_SIZE]; /* empty: not known yet */
-    uint32_t shared_number;         /* counts up with each that was told */
     struct wire_exposure *incumbents;
     size_t incumbent_count;
     bool has_computed;
@@ -70,7 +69,6 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
 
 void reconciler_set_shared(struct reconciler *reconciler, const struct wire_network *shared, const char *network_id)
 {
-    reconciler->shared_number++;
     reconciler->subnet_count = 0;
     for (uint32_t i = 0; i < shared->subnet_count && i < SUBNETS_MAX; i++) {
         const struct wire_subnet *wire = &shared->subnets[i];
@@ -130,34 +128,24 @@ static struct ip_address usable_address(const struct reconciler *reconciler, con
     return none;
 }
 
-/* Once for each change of the container, or of the shared network: an event of one of thousands is about that one. */
-static void judge_addresses(const struct reconciler *reconciler, struct container_entry *entry)
-{
-    const struct container_endpoint *endpoint = container_entry_endpoint(entry, reconciler->shared_id);
-
-    entry->target4 = entry->target6 = (struct ip_address){.family = IP_FAMILY_NONE};
-    if (endpoint)
-        entry->target4 = usable_address(reconciler, &endpoint->address4);
-    if (endpoint && entry->mirrors_to_v6)
-        entry->target6 = usable_address(reconciler, &endpoint->address6);
-    entry->judged_for = reconciler->shared_number;
-}
-
 static void fill_source(const struct reconciler *reconciler, struct container_entry *entry,
                         struct exposure_source *source)
 {
-    if (entry->judged_for != reconciler->shared_number)
-        judge_addresses(reconciler, entry);
+    const struct container_endpoint *endpoint = container_entry_endpoint(entry, reconciler->shared_id);
+
     *source = (struct exposure_source){
         .serial = entry->serial,
         .created = entry->created,
         .id = entry->id,
-        .address4 = entry->target4,
-        .address6 = entry->target6,
         .is_withheld = container_entry_is_withheld(entry),
         .ranges = entry->ranges,
         .range_count = entry->range_count,
     };
+    if (endpoint) {
+        source->address4 = usable_address(reconciler, &endpoint->address4);
+        if (entry->mirrors_to_v6)
+            source->address6 = usable_address(reconciler, &endpoint->address6);
+    }
     if (source->address4.family || source->address6.family) {
         entry->is_warned_of = false;
     } else if (!entry->is_warned_of && entry->range_count > 0 && (!entry->joined_id || entry->is_owner_known)) {
