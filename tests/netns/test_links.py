@@ -160,6 +160,33 @@ def test_host2_another_identity_gets_the_links(host, identity, links):
     successor.close()
 
 
+def test_host2_the_identity_hears_of_each_link_and_its_subnets_as_the_host_has_them(host, identity, links):
+    """links is the witness: the bridge's addresses, v4 and v6, without link-local ones; followed."""
+    network = add_bridge(host, mtu=1400)
+    host.run("ip", "address", "add", "172.30.0.1/16", "dev", network[2])
+    links.answers(network)
+    links.heard(lambda shared, _: shared == {"ancin0": (0, 1400, ["172.30.0.0/16"], network[0])})
+    host.run("ip", "address", "add", "fd00:1::1/64", "dev", network[2], "nodad")
+    host.run("ip", "link", "set", network[2], "mtu", "1300")
+    links.heard(lambda shared, _: shared == {"ancin0": (0, 1300, ["172.30.0.0/16", "fd00:1::/64"], network[0])})
+    host.run("ip", "address", "delete", "172.30.0.1/16", "dev", network[2])
+    links.heard(lambda shared, _: shared["ancin0"][2] == ["fd00:1::/64"])
+    links.offer()
+    links.heard(lambda shared, _: shared == {})
+
+
+def test_host7_the_hosts_addresses_are_told_and_followed(host, links):
+    """Wherever they are, also before there is a link; without loopback and link-local ones."""
+    host.run("ip", "address", "add", "10.99.0.1/24", "dev", "eth0")
+    host.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
+    host.run("ip", "address", "add", "fd00::1/64", "dev", "eth0", "nodad")
+    links.heard(lambda _, told: told[1] == {"10.99.0.1": True, "10.98.0.1": False, "fd00::1": True})
+    host.run("ip", "address", "delete", "10.98.0.1/32", "dev", "lo")
+    links.heard(lambda _, told: told[1] == {"10.99.0.1": True, "fd00::1": True})
+    host.run("ip", "link", "delete", "eth0")
+    links.heard(lambda _, told: told[1] == {})
+
+
 def test_host10_a_hostile_watcher_gets_no_link_but_to_the_projects_bridges(program, host, identity):
     links = LinksProcess(program, host, named=("shop0",))
     links.give_identity(identity)

@@ -292,15 +292,50 @@ static void add_outcome(struct identity_links *links, const char *network_id, co
         text_copy_cut(outcome->name, sizeof(outcome->name), name);
 }
 
+/* The pair of the network `item`, which stands. */
+static void share(struct identity_links *links, uint32_t item, const char *name)
+{
+    const struct wire_bridge *wanted = &links->bridges.items[item];
+    const struct seen_link *outer = find_outer(links, wanted->network_id);
+    const struct seen_link *bridge = link_snapshot_find(&links->seen_host, wanted->bridge);
+    struct wire_shared_link *shared = &links->shared.items[links->shared.count];
+
+    if (!outer || !bridge)
+        return; /* gone meanwhile: the next turn tells */
+    links->shared.count++;
+    shared->number = link_names_number(outer->name, links->configuration.tag);
+    shared->mtu = bridge->mtu;
+    memcpy(shared->name, name, sizeof(shared->name));
+    memcpy(shared->network_id, wanted->network_id, sizeof(shared->network_id));
+    host_addresses_fill_subnets(&links->addresses, bridge->index, shared);
+}
+
+static int read_addresses(struct identity_links *links)
+{
+    const struct seen_link *parent = link_snapshot_find(&links->seen_host, links->configuration.parent);
+    int result = host_addresses_read(links->host, &links->addresses);
+
+    if (result < 0)
+        log_error("cannot read the host's addresses", LOG_ERROR(result));
+    links->shared =
+        (struct message_shared_links){.header = message_header_make(MESSAGE_SHARED_LINKS, sizeof(links->shared), 0)};
+    links->host_addresses = (struct message_host_addresses){
+        .header = message_header_make(MESSAGE_HOST_ADDRESSES, sizeof(links->host_addresses), 0)};
+    host_addresses_describe(&links->addresses, parent ? parent->index : 0, &links->host_addresses);
+    return result;
+}
+
 int identity_links_apply(struct identity_links *links)
 {
     const char *reason = NULL;
     int result;
 
     links->outcome_count = 0;
-    if (!links->identity)
-        return 0;
     result = read_links(links);
+    if (result == 0)
+        result = read_addresses(links);
+    if (result < 0 || !links->identity)
+        return result;
     /* A successor leaves what stands until it was told. */
     if (result == 0 && links->bridges.header.type == MESSAGE_BRIDGES)
         result = remove_pairs(links, false);
@@ -314,6 +349,8 @@ int identity_links_apply(struct identity_links *links)
         char name[INTERFACE_NAME_SIZE] = "";
 
         result = apply_pair(links, i, name, &reason);
+        if (result == 0)
+            share(links, i, name);
         add_outcome(links, links->bridges.items[i].network_id, name, result, reason);
     }
     return 0;

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "workers/links/link_requests.h"
+#include "workers/links/host_addresses.h"
 
 /* What became of a link; `error` is 0 or a negative errno. */
 struct link_outcome {
@@ -26,12 +26,16 @@ struct identity_links {
     int namespace;              /* of the identity; -1: none */
     struct message_bridges bridges;
     struct link_snapshot seen_host, seen_identity;
+    struct address_snapshot addresses; /* the host's */
+    /* What stands behind a turn, for the identity; of the host also without one. */
+    struct message_shared_links shared;
+    struct message_host_addresses host_addresses;
     struct link_outcome outcomes[BRIDGES_MAX + 1]; /* the macvlan's, then those of the bridges */
     size_t outcome_count;
 };
 
-/* One turn: `outcomes` tells what became of each. Without an identity nothing is done. Returns 0, or a negative errno
- * when nothing could be read. */
+/* One turn: `outcomes` tells what became of each. Without an identity no link is touched. Returns 0, or a negative
+ * errno when nothing could be read. */
 int identity_links_apply(struct identity_links *links) __attribute__((warn_unused_result));
 
 /* Removes what is this project's, also what an earlier process made. Goes on after an error; returns the first. */

@@ -11,9 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A dump that another change interrupted is read again at once, this often. */
-#define READ_ATTEMPTS 8
-
 struct reading {
     link_filter filter;
     const void *userdata;
@@ -73,7 +70,7 @@ int link_requests_read(struct rtnetlink *rtnetlink, link_filter filter, const vo
 {
     int result = -EINTR;
 
-    for (int i = 0; i < READ_ATTEMPTS && result == -EINTR; i++) {
+    for (int i = 0; i < LINK_READ_ATTEMPTS && result == -EINTR; i++) {
         struct reading reading = {filter, userdata, snapshot, false};
 
         snapshot->count = 0;

@@ -8,6 +8,9 @@
 #include "workers/links/link_names.h"
 #include "workers/netlink/rtnetlink.h"
 
+/* A dump that another change interrupted is read again at once, this often. */
+#define LINK_READ_ATTEMPTS 8
+
 struct seen_link {
     uint32_t index;
     uint32_t master; /* index of the bridge, or 0 */

@@ -26,6 +26,8 @@ struct links {
     struct identity_links identity;
     struct link_outcome said[BRIDGES_MAX + 1]; /* what was last logged and told */
     size_t said_count;
+    struct message_shared_links sent_links; /* to the supervisor */
+    struct message_host_addresses sent_addresses;
 };
 
 /* --- turns ----------------------------------------------------------------------------------------------- */
@@ -62,6 +64,19 @@ static bool was_said(const struct links *links, const struct link_outcome *outco
     return false;
 }
 
+/* What stands now, when it is another one than before. */
+static void tell_supervisor(struct links *links)
+{
+    if (memcmp(&links->sent_links, &links->identity.shared, sizeof(links->sent_links)) != 0) {
+        links->sent_links = links->identity.shared;
+        (void)channel_send_message(links->supervisor, &links->sent_links); /* the end of the loop follows its end */
+    }
+    if (memcmp(&links->sent_addresses, &links->identity.host_addresses, sizeof(links->sent_addresses)) != 0) {
+        links->sent_addresses = links->identity.host_addresses;
+        (void)channel_send_message(links->supervisor, &links->sent_addresses);
+    }
+}
+
 static int on_turn(sd_event_source *source, void *userdata)
 {
     struct links *links = userdata;
@@ -75,6 +90,7 @@ static int on_turn(sd_event_source *source, void *userdata)
         say(&links->identity.outcomes[i]);
         tell(links, &links->identity.outcomes[i]);
     }
+    tell_supervisor(links);
     links->said_count = links->identity.outcome_count;
     memcpy(links->said, links->identity.outcomes, sizeof(links->said));
     return 0;
@@ -87,20 +103,22 @@ static void ask_for_turn(struct links *links)
 
 static void on_notification(const struct nlmsghdr *message, void *userdata)
 {
-    bool *is_of_link = userdata;
+    bool *concerns_us = userdata;
+    uint16_t type = message->nlmsg_type;
 
-    *is_of_link = *is_of_link || message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK;
+    *concerns_us =
+        *concerns_us || type == RTM_NEWLINK || type == RTM_DELLINK || type == RTM_NEWADDR || type == RTM_DELADDR;
 }
 
 static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct links *links = userdata;
-    bool is_of_link = false;
+    bool concerns_us = false;
 
     (void)source;
     (void)fd;
     (void)events;
-    if (rtnetlink_monitor_drain(links->monitor, on_notification, &is_of_link) < 0 || is_of_link)
+    if (rtnetlink_monitor_drain(links->monitor, on_notification, &concerns_us) < 0 || concerns_us)
         ask_for_turn(links);
     return 0;
 }
@@ -161,6 +179,7 @@ static void handle_configuration(struct links *links, const struct message_confi
     log_set_level((enum log_level)message->log_level);
     links->identity.configuration = *message;
     links->is_configured = true;
+    ask_for_turn(links);
 }
 
 static void give_up_identity(struct links *links)

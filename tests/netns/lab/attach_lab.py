@@ -9,6 +9,7 @@ import contextlib
 import os
 import pathlib
 import secrets
+import select
 import socket
 import struct
 import subprocess
@@ -245,6 +246,7 @@ class LinksProcess(Netadmin):
 
     def __init__(self, program, namespace, project="mail", tag=0x0123ABCD, parent="eth0", named=(), is_guarded=False):
         super().__init__(program, namespace, {})
+        self.shared_links, self.host_addresses = {}, (None, {})
         macs = b"".join(bytes.fromhex(mac.replace(":", "")) for mac in (EXTERNAL_MAC, INNER_MAC))
         self.send(messages.message(messages.CONFIGURE_LINKS, struct.pack("=128s16s256s12sI20s3I", project.encode(), parent.encode(),
                                    b"".join(name.encode().ljust(16, b"\0") for name in named), macs, tag,
@@ -254,6 +256,23 @@ class LinksProcess(Netadmin):
         self.watcher = ours
         self.send(messages.link(), [theirs.fileno()])
         theirs.close()
+
+    def receive(self):
+        kind, generation, body = super().receive()
+        if kind == messages.SHARED_LINKS:
+            self.shared_links = messages.parse_shared_links(body)
+        if kind == messages.HOST_ADDRESSES:
+            self.host_addresses = messages.parse_host_addresses(body)
+        return kind, generation, body
+
+    def heard(self, condition):
+        """SHARED_LINKS and HOST_ADDRESSES as the supervisor has last heard them, once `condition` holds of the two."""
+        def holds():
+            while select.select([self.supervisor], [], [], 0)[0]:
+                self.receive()
+            return condition(self.shared_links, self.host_addresses)
+        wait_until(holds, "what the supervisor is to hear")
+        return self.shared_links, self.host_addresses
 
     def give_identity(self, identity):
         """Its namespace, and a socket that was opened there."""

@@ -269,3 +269,41 @@ class Applied:
 
     def __repr__(self):
         return f"Applied({self.generation}, error {self.error}, {self.reason!r}, {self.entries}, {self.flushed})"
+
+
+# --- attach ---
+
+def guarded(items, generation=0):
+    """GUARDED of (address, number of its network)."""
+    body = b"".join(address(text) + struct.pack("=I", number) for text, number in items)
+    return message(GUARDED, struct.pack("=2I", len(items), 0) + body.ljust(512 * 24, b"\0"), generation)
+
+
+def project_addresses(*addresses):
+    """The body of PROJECT_ADDRESSES."""
+    return struct.pack("=2I", len(addresses), 0) + b"".join(map(address, addresses)).ljust(16 * ADDRESS.size, b"\0")
+
+
+def parse_address(body, offset=0):
+    family, packed = ADDRESS.unpack_from(body, offset)
+    return str(ipaddress.ip_address(packed[:4] if family == 4 else packed))
+
+
+def parse_shared_links(body):
+    """SHARED_LINKS -> {name: (number, MTU, [subnets], network ID)}"""
+    count, _ = struct.unpack_from("=2I", body)
+    links = {}
+    for at in range(8, 8 + count * 196, 196):
+        number, name, mtu, subnet_count = struct.unpack_from("=I16s2I", body, at)
+        subnets = [f"{parse_address(body, first)}/{body[first + ADDRESS.size]}"
+                   for first in range(at + 28, at + 28 + subnet_count * LINK_ADDRESS.size, LINK_ADDRESS.size)]
+        network_id, = struct.unpack_from("=72s", body, at + 28 + 4 * LINK_ADDRESS.size)
+        links[name.rstrip(b"\0").decode()] = (number, mtu, subnets, network_id.rstrip(b"\0").decode())
+    return links
+
+
+def parse_host_addresses(body):
+    """HOST_ADDRESSES -> (MAC of the host's end or None, {address: whether it is on the parent})"""
+    count, mac = struct.unpack_from("=I6s", body)
+    return (mac.hex(":") if any(mac) else None,
+            {parse_address(body, at): bool(body[at + ADDRESS.size]) for at in range(16, 16 + count * 24, 24)})
