@@ -8,6 +8,8 @@ import pathlib
 import re
 import signal
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -123,6 +125,33 @@ def test_keep1_under_a_holder_a_stop_keeps_and_remove_leaves_it_closed(anchor):
     assert anchor.process.stop()[0] == 0
     assert anchor.lab.ruleset() == GOLDEN.read_text(encoding="utf-8")
     assert outcome(anchor.lab.client, "tcp", LAN4, STEADY_PORT, PATIENCE) == "silence"
+
+
+def readyz(anchor):
+    """Status and text, or None while nobody listens."""
+    try:
+        with anchor.lab.anchor.entered(), urllib.request.urlopen("http://127.0.0.1:9090/readyz", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return None
+
+
+def test_keep1_it_is_not_ready_while_rules_have_no_owner(anchor):
+    """They serve; but as long as nobody has asked Docker nobody keeps them right, and so says the health."""
+    anchor.start()
+    wait_until(anchor.serves_steady, "the service")
+    assert readyz(anchor) == (200, "ready\n")
+    assert anchor.process.stop()[0] == 0
+    anchor.docker.misbehave["/"] = lambda connection: None  # no answer
+    anchor.begin()
+    status, text = wait_until(lambda: readyz(anchor), "the exporter")
+    assert (status, text) == (503, "tables_installed: false\nreconciled: false\n") and anchor.serves_steady()
+    anchor.docker.misbehave.clear()
+    anchor.docker.drop_connections()
+    anchor.process.wait_for(msg="anchord ready", timeout=30)
+    assert readyz(anchor) == (200, "ready\n") and anchor.adopted() == [1, 1]
 
 
 def remove_links(anchor, *kept):

@@ -235,3 +235,19 @@ def test_wall7_behind_the_gate_a_name_is_looked_for_in_the_scope(lab, reference)
     wait_until(lambda: lab.engine.asked.count("/containers/json") > lists + 5, 20)
     assert not lab.runs("waits")
     assert all(re.fullmatch("/containers/(json|[0-9a-f]{64}/(json|start))", path) for path in lab.engine.asked)
+
+
+def test_keep4_a_network_anchor_under_a_holder_does_nothing_about_itself(lab):
+    """It has joined another's namespace, as a sibling has: it is named when the holder is another one, and never written to."""
+    lab.engine.add("hold")
+    holder = lab.engine.named("hold")["Id"]
+    lab.engine.add("network-anchor", joined=holder)
+    keeper = lab.start(poll=0.2, is_held=True)
+    lists = lab.engine.asked.count("/containers/json")
+    wait_until(lambda: lab.engine.asked.count("/containers/json") > lists + 5, 20)
+    assert not keeper.logged(DEAD)
+    lab.engine.recreate("hold")
+    line = keeper.log(DEAD)
+    assert (line["container"], line["target"]) == ("network-anchor", holder)
+    assert line["command"] == "docker compose -p mail up -d --no-deps --force-recreate network-anchor"
+    assert not lab.engine.writes
