@@ -17,8 +17,8 @@
 #include <string.h>
 
 /* A worker that does not read is replaced within 15 s: it is seen at the next look, and then has the answer's time. */
-#define LOOK_INTERVAL (6 * MICROSECONDS_PER_SECOND)
-#define ANSWER_LIMIT  (8 * MICROSECONDS_PER_SECOND)
+#define LOOK_INTERVAL (7500 * MICROSECONDS_PER_MILLISECOND)
+#define ANSWER_LIMIT  (6500 * MICROSECONDS_PER_MILLISECOND)
 /* Between two looks, when the later one is at the moment of all workers. */
 #define LOOK_LEAST (500 * MICROSECONDS_PER_MILLISECOND)
 /* Wide enough for all workers to be looked at in one wake-up. */
