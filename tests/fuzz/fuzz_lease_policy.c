@@ -109,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct link_table table = {.links = links, .count = sizeof(links) / sizeof(links[0])};
     size_t refusals = 0;
-    const struct lease_policy policy = {&shared, &table, EXTERNAL_INDEX, count_refusal, &refusals};
+    const struct lease_policy policy = {&shared, &table, EXTERNAL_INDEX, false, count_refusal, &refusals};
     struct wire_lease wire = {.router_count = 0};
     char reason[REASON_SIZE] = "";
     struct lease lease;

@@ -6,7 +6,7 @@ import pytest
 
 import messages
 from attached_identity import LINKS_MADE, NEXT_HOP, ONE4, OTHER4, SUBNETS, AttachedLab, host_addresses, shared_links
-from netadmin_lab import LAN4, wait_logged, wait_until
+from netadmin_lab import LAN4, LAN6, wait_logged, wait_until
 
 INNER = ("ancin0", "ancin1", "anchost")
 ONE, OTHER = messages.exposure("tcp", 80, ONE4), messages.exposure("tcp", 81, OTHER4)
@@ -67,6 +67,14 @@ def test_a_container_is_served_as_soon_as_its_link_is_there(lab):
     netadmin.send(shared_links(SUBNETS))
     wait_until(lambda: exposed(lab) == ["80", "81"], "and is back")
 
+    # What comes anew at an address that another one had is asked who it is: its MAC is another one.
+    lab.anchor.run("ip", "neighbour", "replace", ONE4, "lladdr", "02:00:00:00:00:01", "dev", "ancin0", "nud", "reachable")
+    offer(lab, OTHER)
+    wait_until(lambda: exposed(lab) == ["81"], "gone")
+    offer(lab, ONE, OTHER)
+    wait_until(lambda: exposed(lab) == ["80", "81"], "back")
+    wait_until(lambda: "02:00:00:00:00:01" not in lab.anchor.run("ip", "neighbour"), "the old neighbour is forgotten")
+
     # The host is no target, whichever of its addresses the watcher names.
     netadmin.send(host_addresses("10.99.0.2", ONE4))
     wait_until(lambda: exposed(lab) == ["81"], "the host's address")
@@ -95,5 +103,14 @@ def test_an_address_without_end_and_none_after_it(lab):
     lab.give_address()
     wait_until(lambda: f"inet {LAN4}/24" in lab.show("ancext"), "the address")
     assert "valid_lft forever" in lab.show("ancext").split(LAN4)[1]
+    lab.give_address(f"{LAN6}/64", 6)
+    wait_until(lambda: f"inet6 {LAN6}/64" in lab.show("ancext"), "IPv6's, with its prefix")
     netadmin.send(messages.lease(2, 4, None, 0.0))
     wait_until(lambda: "inet " not in lab.show("ancext"), "no address")
+    wait_logged(netadmin, "no address is left", family="v4")
+    assert LAN6 in lab.show("ancext")
+    # What DHCPv6 leases is never on link by itself.
+    netadmin.send(messages.lease(3, 6, messages.wire_lease(f"{LAN6}/64", valid=60, preferred=60), 0.0))
+    while (answer := netadmin.receive())[0] != messages.LEASE_APPLIED or answer[1] != 3:
+        pass
+    assert b"a DHCPv6 address is a /128" in answer[2]

@@ -271,6 +271,9 @@ static int remove_surplus(struct external_addresses *addresses, size_t family_in
         log_info("external address given up", LOG_TEXT("interface", link->name),
                  LOG_TEXT("address", IP_SUBNET_TEXT(&subnet)),
                  LOG_TEXT("origin", address_is_leased(address) ? "lease" : "Docker"));
+        if (addresses->ground->is_attached && plan->wanted_count == 0)
+            log_warn("no address is left: nothing comes in or leaves before there is another lease",
+                     LOG_TEXT("family", ip_family_to_string(address->address.family)));
         plan->surplus_count--;
     }
     return 0;

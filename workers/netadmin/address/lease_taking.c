@@ -47,6 +47,7 @@ static int check(struct external_addresses *addresses, const struct message_leas
         .shared = &addresses->witness->shared_believed,
         .links = &addresses->ground->links,
         .external_index = external ? external->index : 0,
+        .is_attached = addresses->ground->is_attached,
         .on_refused = is_news(family, &message->lease) ? on_refused : ignore_refused,
         .userdata = addresses,
     };

@@ -10,7 +10,7 @@
 #include <net/if.h>
 #include <string.h>
 
-static bool is_inner(const struct network_link *link)
+bool attached_links_is_inner(const struct network_link *link)
 {
     return strncmp(link->name, ATTACHED_SHARED_PREFIX, strlen(ATTACHED_SHARED_PREFIX)) == 0 ||
            strcmp(link->name, ATTACHED_HOST_NAME) == 0;
@@ -38,10 +38,10 @@ static int settle(struct network_ground *ground, const struct network_link *link
     };
     int result = 0, changes = 0;
 
-    if (is_inner(link))
+    if (attached_links_is_inner(link))
         changes =
             device_settings_apply(ground->rtnetlink, link->index, link->name, DEVICE_SIDE_ATTACHED, &link->settings);
-    if (changes >= 0 && is_inner(link) && !network_link_find(link, &ground->next_hop)) {
+    if (changes >= 0 && attached_links_is_inner(link) && !network_link_find(link, &ground->next_hop)) {
         result = address_add(ground->rtnetlink, link, &next_hop, false);
         changes++;
     }
@@ -59,7 +59,7 @@ int attached_links_settle(struct network_ground *ground)
 
     for (size_t i = 0; i < ground->links.count && ground->is_attached; i++) {
         const struct network_link *link = &ground->links.links[i];
-        int result = link == external || is_inner(link) ? settle(ground, link) : 0;
+        int result = link == external || attached_links_is_inner(link) ? settle(ground, link) : 0;
 
         if (result > 0)
             log_info("link made ready", LOG_TEXT("interface", link->name));

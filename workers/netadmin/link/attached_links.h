@@ -18,5 +18,8 @@
 /* Brings each of them to that. Goes on after a failure; returns the first one, reported, or 0. */
 int attached_links_settle(struct network_ground *ground) __attribute__((warn_unused_result));
 
+/* Whether it is one of those into Docker networks and to the host, by its name: nobody else makes links there. */
+bool attached_links_is_inner(const struct network_link *link);
+
 /* Whether the links are there, and as they should be, that anchord-links told of last (HOST-12). */
 bool attached_links_are_made(const struct network_ground *ground);

@@ -3,6 +3,7 @@
 #include "workers/netadmin/link/neighbours.h"
 
 #include "common/log.h"
+#include "workers/netadmin/link/attached_links.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -111,12 +112,10 @@ static int forget_known(struct network_ground *ground, const struct network_link
     return 0;
 }
 
-/* What was there before is believed to be the same still: its flows go on undisturbed (NAT-3). */
-void neighbours_forget(struct network_ground *ground, const struct backend_list newcomers[FAMILY_INDEX_MAX_])
+static void forget_on(struct network_ground *ground, const struct network_link *link,
+                      const struct backend_list newcomers[FAMILY_INDEX_MAX_])
 {
-    const struct network_link *link = network_ground_find(ground, DEVICE_SIDE_SHARED);
-
-    for (size_t i = 0; link && i < FAMILY_INDEX_MAX_; i++) {
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         uint8_t family = family_index_to_family(i);
         int result = 0;
 
@@ -126,5 +125,19 @@ void neighbours_forget(struct network_ground *ground, const struct backend_list 
             result = forget_known(ground, link, family, &newcomers[i]);
         if (result < 0)
             log_error("neighbours of new backends not forgotten", LOG_ERROR(result));
+    }
+}
+
+/* What was there before is believed to be the same still: its flows go on undisturbed (NAT-3). Under attach a newcomer
+ * is on one of several links, and unknown on the others. */
+void neighbours_forget(struct network_ground *ground, const struct backend_list newcomers[FAMILY_INDEX_MAX_])
+{
+    const struct network_link *shared = network_ground_find(ground, DEVICE_SIDE_SHARED);
+
+    for (size_t i = 0; i < ground->links.count; i++) {
+        const struct network_link *link = &ground->links.links[i];
+
+        if (ground->is_attached ? attached_links_is_inner(link) : link == shared)
+            forget_on(ground, link, newcomers);
     }
 }

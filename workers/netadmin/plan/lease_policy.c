@@ -94,7 +94,9 @@ static const char *check_address4(const struct ip_subnet *subnet)
 
 static const char *check_address6(const struct examination *examination, const struct ip_subnet *subnet)
 {
-    if (subnet->prefix_length != ip_family_bits(IP_FAMILY_6))
+    bool is_given = examination->policy->is_attached && examination->wire->valid_seconds == LEASE_SECONDS_FOREVER;
+
+    if (subnet->prefix_length != ip_family_bits(IP_FAMILY_6) && !is_given)
         return "a DHCPv6 address is a /128";
     if (!is_global_or_unique_local(&subnet->address))
         return "neither a global nor a unique local address";

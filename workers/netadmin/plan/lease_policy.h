@@ -44,6 +44,7 @@ struct lease_policy {
     const struct wire_network *shared;
     const struct link_table *links;
     uint32_t external_index; /* 0: the link is not there now */
+    bool is_attached; /* a lease without end may be an address that was given, in IPv6 with its prefix (HOST-12) */
     /* Called for each further address, gateway, route or MTU that is left out, while the rest of the lease is taken. */
     void (*on_refused)(const char *object, const char *reason, void *userdata);
     void *userdata;
