@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/text.h"
+#include "daemon/command/attach_command.h"
 #include "daemon/command/configuration_command.h"
 #include "daemon/command/program_command.h"
 #include "daemon/command/status_command.h"
@@ -40,37 +41,45 @@ static int print_help(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    (void)puts("Usage: anchord [ROLE]\n"
-               "       anchord COMMAND [OPTION]\n"
-               "\n"
-               "Gives a Compose project one address on the LAN.\n"
-               "\n"
-               "Roles (without one: ANCHORD_MODE, else network-anchor):\n"
-               "  network-anchor     owns the project's address, NAT and the way out\n"
-               "  service-anchor     keeps an application's way out pointing at the network-anchor\n"
-               "  external-rebinder  keeps a container on another project's network when that is made anew\n"
-               "  wrap-rebinder      recreates this project's network_mode: container:X when X was recreated\n"
-               "  attach-host        the host's half of an attached project: its links on the host\n"
-               "\n"
-               "Commands:\n"
-               "  config [--json] [--help]\n"
-               "                     the effective configuration, where it comes from, all errors; every variable\n"
-               "  doctor stale-netns [--json] [--help]\n"
-               "                     containers of this host in a dead network namespace, and what brings them back\n"
-               "  healthcheck [--help]\n"
-               "                     exit 0 when ready, else 1 and what is missing\n"
-               "  ruleset [--help]   our nftables tables as they stand in the kernel, as nft prints them\n"
-               "  status [--json] [--watch] [--help]\n"
-               "                     addresses, gateways, exposed ports, conflicts, workers; exit 3: none runs\n"
-               "  version [--help]   version and commit\n"
-               "  wrap [--address IPV4[,IPV6]] [--bridge NETWORK] [--check FILE] [--dhcp] [--engine VERSION]\n"
-               "       [--help] [--host-address ADDRESS] [--image IMAGE] [--lan NETWORK] [--output FILE]\n"
-               "       [--ports-only] [--subnet IPV4[,IPV6]]\n"
-               "                     a Compose project on standard input: an override that puts it behind anchord\n"
-               "\n"
-               "Options:\n"
-               "  --help             this text\n"
-               "  --version          as version");
+    (void)puts(
+        "Usage: anchord [ROLE]\n"
+        "       anchord COMMAND [OPTION]\n"
+        "\n"
+        "Gives a Compose project one address on the LAN.\n"
+        "\n"
+        "Roles (without one: ANCHORD_MODE, else network-anchor):\n"
+        "  network-anchor     owns the project's address, NAT and the way out\n"
+        "  service-anchor     keeps an application's way out pointing at the network-anchor\n"
+        "  external-rebinder  keeps a container on another project's network when that is made anew\n"
+        "  wrap-rebinder      recreates this project's network_mode: container:X when X was recreated\n"
+        "  attach-host        the host's half of an attached project: its links on the host\n"
+        "\n"
+        "Commands:\n"
+        "  attach PROJECT --parent IFACE [--address dhcp|slaac|ADDRESS/PREFIX] [--dry-run] [--from SOURCES]\n"
+        "       [--gateway ADDRESS] [--help] [--mac ADDRESS]\n"
+        "                     looks whether a running Compose project can be put on the LAN, and writes down how\n"
+        "  config [--json] [--help]\n"
+        "                     the effective configuration, where it comes from, all errors; every variable\n"
+        "  detach PROJECT [--help]\n"
+        "                     the same, undone\n"
+        "  doctor stale-netns [--json] [--help]\n"
+        "                     containers of this host in a dead network namespace, and what brings them back\n"
+        "  healthcheck [--help]\n"
+        "                     exit 0 when ready, else 1 and what is missing\n"
+        "  list [--json] [--help]\n"
+        "                     the attached projects of this host\n"
+        "  ruleset [--help]   our nftables tables as they stand in the kernel, as nft prints them\n"
+        "  status [--json] [--watch] [--help]\n"
+        "                     addresses, gateways, exposed ports, conflicts, workers; exit 3: none runs\n"
+        "  version [--help]   version and commit\n"
+        "  wrap [--address IPV4[,IPV6]] [--bridge NETWORK] [--check FILE] [--dhcp] [--engine VERSION]\n"
+        "       [--help] [--host-address ADDRESS] [--image IMAGE] [--lan NETWORK] [--output FILE]\n"
+        "       [--ports-only] [--subnet IPV4[,IPV6]]\n"
+        "                     a Compose project on standard input: an override that puts it behind anchord\n"
+        "\n"
+        "Options:\n"
+        "  --help             this text\n"
+        "  --version          as version");
     return EXIT_STATUS_CLEAN;
 }
 
@@ -112,13 +121,42 @@ static const struct command {
     bool has_options;                  /* and refuses what it does not know; else nothing may follow but --help */
     const char *help;                  /* NULL: of its own */
 } commands[] = {
+    {"attach", attach_command_attach, true,
+     "Usage: anchord attach PROJECT --parent IFACE [OPTION]\n"
+     "\n"
+     "Looks whether the running Compose project PROJECT can have an address of its own on the LAN, says how, and "
+     "writes\n"
+     "it to /etc/anchord/PROJECT.env, for compose/attach.yaml. Nothing is started and nothing of the project changes.\n"
+     "\n"
+     "  --parent IFACE     the host's interface on the LAN\n"
+     "  --address ADDRESS  dhcp (default), slaac, or ADDRESS/PREFIX, of each family one with a comma between them\n"
+     "  --gateway ADDRESS  the LAN's gateway, for addresses that are given\n"
+     "  --mac ADDRESS      the project's MAC address (made of its name and the machine's ID)\n"
+     "  --from SOURCES     which ports answer: labels, published, or both with a comma (default)\n"
+     "  --dry-run          looks and says, and writes nothing\n"
+     "\n"
+     "Exit status 0; 1: something is wrong, and nothing was written."},
     {"config", show_configuration, true, NULL},
+    {"detach", attach_command_detach, true,
+     "Usage: anchord detach PROJECT\n"
+     "\n"
+     "Removes /etc/anchord/PROJECT.env; while the project is attached it names the command that brings that down.\n"
+     "\n"
+     "Exit status 0; 1: there is no such project, or it is attached still."},
     {"doctor", run_doctor, true, NULL},
     {"healthcheck", status_command_healthcheck, false,
      "Usage: anchord healthcheck\n"
      "\n"
      "Prints `ready` and ends with 0, or prints each condition that does not hold and ends with 1.\n"
      "Asks the control socket, never TCP."},
+    {"list", attach_command_list, true,
+     "Usage: anchord list [--json]\n"
+     "\n"
+     "Prints the attached projects of this host: name, attached or stopped, interface on the LAN, address.\n"
+     "\n"
+     "  --json   the same as a JSON array\n"
+     "\n"
+     "Exit status 0; 1: they cannot be read."},
     {"ruleset", program_command_ruleset, false,
      "Usage: anchord ruleset\n"
      "\n"

@@ -3,7 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "daemon/role/meeting_place.h"
+#include "daemon/supervise/meeting_place.h"
 #include "daemon/supervise/restart_policy.h"
 #include "daemon/supervise/timer.h"
 

@@ -2,7 +2,7 @@
 #include "daemon/role/meeting_server.h"
 
 #include "common/log.h"
-#include "daemon/role/meeting_place.h"
+#include "daemon/supervise/meeting_place.h"
 #include "daemon/supervise/runtime_directory.h"
 
 #include <stdlib.h>

@@ -4,16 +4,19 @@ _anchord()
 {
     local current=${COMP_WORDS[COMP_CWORD]}
     local roles="network-anchor service-anchor external-rebinder wrap-rebinder attach-host"
-    local commands="config doctor healthcheck ruleset status version wrap"
+    local commands="attach config detach doctor healthcheck list ruleset status version wrap"
     local words=""
 
     if ((COMP_CWORD == 1)); then
         words="$roles $commands --help --version"
     else
         case ${COMP_WORDS[1]} in
+        attach) words="--address --dry-run --from --gateway --help --mac --parent" ;;
         config) words="--json --help" ;;
+        detach) words="--help" ;;
         doctor) words="stale-netns --json --help" ;;
         healthcheck) words="--help" ;;
+        list) words="--json --help" ;;
         ruleset) words="--help" ;;
         status) words="--json --watch --help" ;;
         version) words="--help" ;;

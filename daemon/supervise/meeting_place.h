@@ -2,7 +2,7 @@
  * Where the two halves of attach meet (HOST-11): the host half listens, the identity half connects. In a container both
  * have the directory mounted from the host.
  *
- * Used by the supervisors of both roles, as root.
+ * Used by the supervisors of both roles, as root, and by the command `anchord list`.
  */
 #pragma once
 

@@ -1,0 +1,143 @@
+/* The files of attached projects; see attached_projects.h. Runs as whoever types the command. */
+#include "daemon/command/attached_projects.h"
+
+#include "common/cleanup.h"
+#include "common/text.h"
+#include "daemon/configuration/configuration_variables.h"
+#include "daemon/supervise/meeting_place.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SUFFIX    ".env"
+#define PATH_SIZE (sizeof(ATTACHED_DIRECTORY) + NAME_SIZE + sizeof(SUFFIX))
+
+static void close_stream(FILE **stream)
+{
+    if (*stream)
+        (void)fclose(*stream);
+}
+
+const char *attached_projects_path(const char *project)
+{
+    static char path[PATH_SIZE];
+
+    (void)snprintf(path, sizeof(path), ATTACHED_DIRECTORY "/%s" SUFFIX, project);
+    return path;
+}
+
+static const char *value_in(const char *const environment[], const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; environment[i]; i++) {
+        if (strncmp(environment[i], name, length) == 0 && environment[i][length] == '=')
+            return environment[i] + length + 1;
+    }
+    return NULL;
+}
+
+/* Those that the roles attach and attach-host know, but for what the units and Compose set themselves. */
+static bool is_written(const struct configuration_variable *variable)
+{
+    return variable->roles != 0 && (configuration_variables_concern(variable, ROLE_ATTACH) ||
+                                    configuration_variables_concern(variable, ROLE_ATTACH_HOST));
+}
+
+static void write_variables(FILE *stream, const char *const environment[])
+{
+    size_t count;
+    const struct configuration_variable *variables = configuration_variables(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        const char *value = value_in(environment, variables[i].name);
+        const char *otherwise = variables[i].default_value ? variables[i].default_value : "";
+
+        if (is_written(&variables[i]))
+            (void)fprintf(stream, "\n# %s\n%s%s=%s\n", variables[i].help, value ? "" : "#", variables[i].name,
+                          value ? value : otherwise);
+    }
+}
+
+int attached_projects_write(const char *project, const char *const environment[])
+{
+    char temporary[PATH_SIZE + sizeof(".new")];
+    const char *path = attached_projects_path(project);
+    CLEANUP(close_stream) FILE *stream = NULL;
+    int fd, result;
+
+    if (mkdir(ATTACHED_DIRECTORY, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    (void)snprintf(temporary, sizeof(temporary), "%s.new", path);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    stream = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!stream)
+        return -errno;
+    (void)fprintf(stream,
+                  "# An attached project, written by `anchord attach`. Lines that begin with # hold defaults.\n");
+    write_variables(stream, environment);
+    result = fflush(stream) == 0 && fsync(fd) == 0 && rename(temporary, path) == 0 ? 0 : -errno;
+    if (result < 0)
+        (void)unlink(temporary);
+    return result;
+}
+
+/* unix(7): the last word of a line is the path of a socket that somebody holds. */
+bool attached_projects_is_running(const char *project)
+{
+    CLEANUP(close_stream) FILE *stream = fopen("/proc/net/unix", "re");
+    char line[512];
+    struct sockaddr_un place;
+
+    if (!stream || meeting_place_of(project, &place) < 0)
+        return false;
+    while (fgets(line, sizeof(line), stream)) {
+        const char *path = strrchr(line, ' ');
+
+        line[strcspn(line, "\n")] = '\0';
+        if (path && strcmp(path + 1, place.sun_path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int is_of_project(const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+
+    return length > strlen(SUFFIX) && length < NAME_SIZE && entry->d_name[0] != '.' &&
+           strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) == 0;
+}
+
+int attached_projects_each(attached_projects_handler handler, void *userdata)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(ATTACHED_DIRECTORY, &entries, is_of_project, alphasort);
+
+    if (count < 0)
+        return errno == ENOENT ? 0 : -errno;
+    for (int i = 0; i < count; i++) {
+        entries[i]->d_name[strlen(entries[i]->d_name) - strlen(SUFFIX)] = '\0';
+        handler(entries[i]->d_name, userdata);
+        free(entries[i]);
+    }
+    free(entries);
+    return 0;
+}
+
+void attached_projects_read(const char *project, const char *variable, char *ret, size_t size)
+{
+    CLEANUP(close_stream) FILE *stream = fopen(attached_projects_path(project), "re");
+    size_t length = strlen(variable);
+    char line[512];
+
+    ret[0] = '\0';
+    while (stream && fgets(line, sizeof(line), stream)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, variable, length) == 0 && line[length] == '=')
+            text_copy_cut(ret, size, line + length + 1);
+    }
+}

@@ -1,0 +1,125 @@
+/* Whether an interface can be a parent; see parent_check.h. Runs as whoever types the command. */
+#include "daemon/command/parent_check.h"
+
+#include "common/cleanup.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <libgen.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+static void free_addresses(struct ifaddrs **addresses)
+{
+    if (*addresses)
+        freeifaddrs(*addresses);
+}
+
+static struct ip_address address_of(const struct sockaddr *address)
+{
+    if (address && address->sa_family == AF_INET)
+        return ip_address_from_bytes(IP_FAMILY_4, &((const struct sockaddr_in *)(const void *)address)->sin_addr);
+    if (address && address->sa_family == AF_INET6)
+        return ip_address_from_bytes(IP_FAMILY_6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+    return (struct ip_address){0};
+}
+
+static uint8_t prefix_length_of(const struct ip_address *mask)
+{
+    uint8_t length = 0;
+
+    while (length < ip_family_bits(mask->family) && mask->bytes[length / 8] & (0x80 >> length % 8))
+        length++;
+    return length;
+}
+
+/* The names of the others, for a person who has mistyped one. */
+static void name_interfaces(char *text, size_t size)
+{
+    struct if_nameindex *interfaces = if_nameindex();
+    size_t length = strlen(text);
+
+    for (const struct if_nameindex *interface = interfaces; interface && interface->if_index > 0; interface++) {
+        if (strcmp(interface->if_name, "lo") != 0 && length < size)
+            length += (size_t)snprintf(text + length, size - length, " %s", interface->if_name);
+    }
+    if (interfaces)
+        if_freenameindex(interfaces);
+}
+
+/* The bridge that it is a port of, or false. */
+static bool find_bridge(const char *name, char bridge[IF_NAMESIZE])
+{
+    char path[64], target[256];
+    ssize_t length;
+
+    (void)snprintf(path, sizeof(path), "/sys/class/net/%s/brport/bridge", name);
+    length = readlink(path, target, sizeof(target) - 1);
+    if (length < 0)
+        return false;
+    target[length] = '\0';
+    (void)snprintf(bridge, IF_NAMESIZE, "%s", basename(target));
+    return true;
+}
+
+bool parent_check_interface(const char *name, char problem[PARENT_PROBLEM_SIZE])
+{
+    CLEANUP(free_addresses) struct ifaddrs *addresses = NULL;
+    char bridge[IF_NAMESIZE];
+    bool is_up = false, is_loopback = false;
+
+    if (if_nametoindex(name) == 0) {
+        (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: there is no such interface; there are", name);
+        name_interfaces(problem, PARENT_PROBLEM_SIZE);
+        return false;
+    }
+    if (find_bridge(name, bridge)) {
+        (void)snprintf(problem, PARENT_PROBLEM_SIZE,
+                       "%s: is a port of the bridge %s, and can have no further links: take --parent %s", name, bridge,
+                       bridge);
+        return false;
+    }
+    if (getifaddrs(&addresses) < 0)
+        return true; /* the host half sees it, too */
+    for (const struct ifaddrs *entry = addresses; entry; entry = entry->ifa_next) {
+        is_up = is_up || (strcmp(entry->ifa_name, name) == 0 && entry->ifa_flags & IFF_UP);
+        is_loopback = is_loopback || (strcmp(entry->ifa_name, name) == 0 && entry->ifa_flags & IFF_LOOPBACK);
+    }
+    if (is_loopback)
+        (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is no interface on a LAN", name);
+    else if (!is_up)
+        (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is down: ip link set %s up", name, name);
+    return is_up && !is_loopback;
+}
+
+bool parent_check_address(const char *name, const struct ip_subnet *given, char problem[PARENT_PROBLEM_SIZE])
+{
+    CLEANUP(free_addresses) struct ifaddrs *addresses = NULL;
+    struct ip_subnet seen = {0};
+
+    if (getifaddrs(&addresses) < 0)
+        return true;
+    for (const struct ifaddrs *entry = addresses; entry; entry = entry->ifa_next) {
+        struct ip_address mask = address_of(entry->ifa_netmask);
+        struct ip_subnet network = {address_of(entry->ifa_addr), prefix_length_of(&mask)};
+
+        if (ip_address_equal(&network.address, &given->address)) {
+            (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is the host's own address, on %s",
+                           IP_ADDRESS_TEXT(&given->address), entry->ifa_name);
+            return false;
+        }
+        if (strcmp(entry->ifa_name, name) != 0 || network.address.family != given->address.family ||
+            ip_address_is_link_local(&network.address))
+            continue;
+        if (ip_subnet_contains(&network, &given->address) && network.prefix_length == given->prefix_length)
+            return true;
+        seen = network;
+    }
+    if (seen.address.family == IP_FAMILY_NONE)
+        return true; /* a parent without an address of this family tells nothing */
+    (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is outside of the network of %s, which has %s",
+                   IP_SUBNET_TEXT(given), name, IP_SUBNET_TEXT(&seen));
+    return false;
+}
