@@ -68,9 +68,18 @@ static void watcher_reads_its_scope_and_what_it_names(void **state)
     EXPECT_PASSED(WATCHER, "GET " EVENTS TYPE("container") ACTIONS "%2C" LABELS "%7D" END);
     EXPECT_PASSED(WATCHER,
                   "GET " EVENTS TYPE("network") ACTIONS "%2C%22network%22%3A%5B%22" ID "%22%2C%22" OWN "%22%5D%7D" END);
+    EXPECT_PASSED(WATCHER, "GET /v1.47/networks?filters=" MAIL END);
     EXPECT_PASSED(WATCHER, "GET /v1.47/networks/" ID END);
     assert_string_equal(head(), "GET /v1.47/networks/" ID " HTTP/1.1\r\nHost: docker\r\n\r\n");
     assert_int_equal(request.taken, strlen("GET /v1.47/networks/" ID END));
+}
+
+static void networks_of_others_are_nobodys_business(void **state)
+{
+    (void)state;
+    EXPECT_REFUSED(WATCHER, "GET /v1.47/networks" END);
+    EXPECT_REFUSED(WATCHER, "GET /v1.47/networks?filters=%7B%7D" END);
+    EXPECT_REFUSED(WATCHER, "GET /v1.47/networks?filters=" OTHERS END);
 }
 
 static void who_asks_for_everybody_hears_of_itself(void **state)
@@ -383,6 +392,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watcher_reads_its_scope_and_what_it_names),
+        cmocka_unit_test(networks_of_others_are_nobodys_business),
         cmocka_unit_test(who_asks_for_everybody_hears_of_itself),
         cmocka_unit_test(events_of_a_scope_that_events_do_not_tell),
         cmocka_unit_test(nothing_of_the_clients_head_is_passed_on),

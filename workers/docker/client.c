@@ -372,6 +372,23 @@ int docker_client_inspect_network(struct docker_client *client, const char *id, 
     return start(client, path, parser, false, on_done, userdata);
 }
 
+int docker_client_list_networks(struct docker_client *client, const char *const *labels, size_t label_count,
+                                docker_id_handler on_id, docker_done_handler on_done, void *userdata)
+{
+    const struct filter filter = {"label", labels, label_count};
+    CLEANUP_FREE char *filters = make_filters(&filter, 1);
+    CLEANUP_FREE char *path = filters ? docker_client_make_path(client, "/networks?filters=", filters, "", "") : NULL;
+    struct docker_parser *parser = NULL;
+    int result;
+
+    if (!path)
+        return -ENOMEM;
+    result = docker_parser_new_network_list(on_id, userdata, &parser);
+    if (result < 0)
+        return result;
+    return start(client, path, parser, false, on_done, userdata);
+}
+
 int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_inspection *inspection,
                                     docker_done_handler on_done, void *userdata)
 {

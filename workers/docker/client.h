@@ -80,6 +80,11 @@ int docker_client_inspect_network(struct docker_client *client, const char *id, 
                                   docker_attached_handler on_attached, docker_done_handler on_done, void *userdata)
     __attribute__((warn_unused_result));
 
+/* GET /networks of those with all of these labels (struct docker_container_query): `on_id` for each. */
+int docker_client_list_networks(struct docker_client *client, const char *const *labels, size_t label_count,
+                                docker_id_handler on_id, docker_done_handler on_done, void *userdata)
+    __attribute__((warn_unused_result));
+
 /* GET /containers/ID/json into `inspection`; the rest as above. */
 int docker_client_inspect_container(struct docker_client *client, const char *id, struct docker_inspection *inspection,
                                     docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));

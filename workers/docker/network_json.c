@@ -5,7 +5,8 @@
  *      "IPAM": {"Config": [{"Subnet": "172.30.0.0/24", "Gateway": "172.30.0.1",
  *                           "AuxiliaryAddresses": {"DefaultGatewayIPv4": "172.30.0.2"}}]},
  *      "Containers": {"8dfa…": {"Name": "web", "IPv4Address": "172.30.0.5/24", "IPv6Address": ""}},
- *      "Labels": {"anchord.gateway.v4": "172.30.0.2"}, …}
+ *      "Options": {"com.docker.network.bridge.name": "mail0"},
+ *      "Labels": {"anchord.gateway.v4": "172.30.0.2", "com.docker.compose.project": "mail"}, …}
  *
  * Podman (5.8) takes no auxiliary addresses: there, labels of the network say the same (GW-1).
  */
@@ -27,7 +28,10 @@ enum state {
     AUXILIARY,
     AUXILIARY_GATEWAY4,
     AUXILIARY_GATEWAY6,
+    OPTIONS,
+    BRIDGE,
     LABELS,
+    PROJECT,
     LABELLED_GATEWAY4,
     LABELLED_GATEWAY6,
     CONTAINERS,
@@ -51,7 +55,10 @@ static const struct json_rule rules[] = {
     {CONFIGURATION, AUXILIARY, "AuxiliaryAddresses"},
     {AUXILIARY, AUXILIARY_GATEWAY4, "DefaultGatewayIPv4"},
     {AUXILIARY, AUXILIARY_GATEWAY6, "DefaultGatewayIPv6"},
+    {JSON_TOP, OPTIONS, "Options"},
+    {OPTIONS, BRIDGE, "com.docker.network.bridge.name"},
     {JSON_TOP, LABELS, "Labels"},
+    {LABELS, PROJECT, "com.docker.compose.project"},
     {LABELS, LABELLED_GATEWAY4, "anchord.gateway.v4"},
     {LABELS, LABELLED_GATEWAY6, "anchord.gateway.v6"},
     {JSON_TOP, CONTAINERS, "Containers"},
@@ -117,6 +124,14 @@ static const char *read_text(const struct json_value *value, char *target, size_
     return json_value_copy(value, target, size) < 0 ? broken : NULL;
 }
 
+/* No interface and no project of ours has a longer one. */
+static const char *read_if_short(const struct json_value *value, char *target, size_t size)
+{
+    if (json_value_copy(value, target, size) < 0)
+        target[0] = '\0';
+    return NULL;
+}
+
 static const char *read_address(const struct json_value *value, uint8_t family, struct ip_address *target,
                                 const char *broken)
 {
@@ -140,6 +155,10 @@ static const char *read_value(struct network_record *record, unsigned int state,
     case INTERNAL:
         network->is_internal = value->type == JSON_BOOLEAN && value->boolean;
         return NULL;
+    case BRIDGE:
+        return read_if_short(value, network->bridge, sizeof(network->bridge));
+    case PROJECT:
+        return read_if_short(value, network->project, sizeof(network->project));
     case CONFIGURATION:
         return begin_subnet(record);
     case SUBNET:

@@ -91,6 +91,8 @@ struct docker_network {
     char name[NAME_SIZE];
     char driver[NAME_SIZE];
     bool is_internal;
+    char bridge[INTERFACE_NAME_SIZE]; /* that its options name; empty: Docker's own name for it */
+    char project[NAME_SIZE];          /* whose label it carries; empty: none's */
     size_t subnet_count;
     struct docker_subnet subnets[SUBNETS_MAX];
 };
@@ -165,6 +167,7 @@ struct docker_parser;
 typedef void (*docker_container_handler)(void *userdata, const struct docker_container *container);
 typedef void (*docker_odd_handler)(void *userdata, const char *id, const char *name, const char *reason);
 typedef void (*docker_attached_handler)(void *userdata, const struct docker_attached *attached);
+typedef void (*docker_id_handler)(void *userdata, const char *id);
 typedef void (*docker_event_handler)(void *userdata, const struct docker_event *event);
 
 int docker_parser_new_containers(const struct docker_label_names *labels, docker_container_handler on_container,
@@ -178,6 +181,9 @@ int docker_parser_new_events(const struct docker_label_names *labels, docker_eve
  */
 int docker_parser_new_network(struct docker_network *network, docker_attached_handler on_attached, void *userdata,
                               struct docker_parser **ret) __attribute__((warn_unused_result));
+/* Of a list of networks the IDs; what has none is passed over. */
+int docker_parser_new_network_list(docker_id_handler on_id, void *userdata, struct docker_parser **ret)
+    __attribute__((warn_unused_result));
 int docker_parser_new_version(struct docker_version *version, struct docker_parser **ret)
     __attribute__((warn_unused_result));
 /*

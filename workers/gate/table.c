@@ -46,6 +46,7 @@ static const struct row {
     {WATCHER, GATE_BODY_NOT_SAID, LIST "{'label':['anchord.target']}"},
     /* Who knows its ID has heard of it from a container in scope; it names who is attached (DISC-5, DISC-8). */
     {WATCHER, GATE_BODY_NOT_SAID, "GET /v1.<api>/networks/<id>"},
+    {WATCHER, GATE_BODY_NOT_SAID, "GET /v1.<api>/networks?filters={<labels>}"}, /* of the project (HOST-6) */
     {WATCHER | KEEPER, GATE_BODY_NOT_SAID, EVENTS("'container'") ",<event_labels>}"},
     {WATCHER, GATE_BODY_NOT_SAID, EVENTS("'network'") ",'network':['<id>'*]}"},
 

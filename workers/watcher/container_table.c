@@ -21,8 +21,18 @@ const struct docker_label_names watched_labels = {
     .other_names = other_labels,
 };
 
+static void free_publication(struct container_publication *publication)
+{
+    if (!publication)
+        return;
+    free(publication->bindings);
+    free(publication->withheld);
+    free(publication);
+}
+
 static void free_entry(struct container_entry *entry)
 {
+    free_publication(entry->publication);
     free(entry->name);
     free(entry->ranges);
     free(entry->endpoints);
@@ -45,6 +55,7 @@ void container_table_release(struct container_table *table)
 
     HASH_ITER (hh, table->entries, entry, next)
         remove_entry(table, entry);
+    free_pointer(&table->parent);
 }
 
 void container_table_begin_pass(struct container_table *table)
@@ -94,8 +105,8 @@ static int read_word(const struct docker_container *container, enum watched_labe
     return word;
 }
 
-static int read_labels(struct container_entry *entry, const struct docker_container *container,
-                       struct label_fault *ret_fault)
+static int read_labels(const struct container_table *table, struct container_entry *entry,
+                       const struct docker_container *container, struct label_fault *ret_fault)
 {
     const struct docker_label *expose = &container->labels[WATCHED_LABEL_EXPOSE];
     struct expose_error error;
@@ -105,7 +116,7 @@ static int read_labels(struct container_entry *entry, const struct docker_contai
                                      "the value is neither auto nor off", ret_fault) > 0;
     entry->waits_for_health = read_word(container, WATCHED_LABEL_EXPOSE_WHEN, expose_when_label_parse,
                                         "the value is neither started nor healthy", ret_fault) > 0;
-    if (ret_fault->reason)
+    if (ret_fault->reason || (table->expose_from && !(table->expose_from & EXPOSE_FROM_LABELS)))
         return 0;
     count = expose->is_present ? expose_label_parse(expose->text, &entry->ranges, &error) : 0;
     if (count == -EINVAL)
@@ -116,6 +127,85 @@ static int read_labels(struct container_entry *entry, const struct docker_contai
         entry->range_count = (uint32_t)count;
     return 0;
 }
+
+/* --- what is published ----------------------------------------------------------------------------------- */
+
+/* A container with a label counts by its label alone. */
+static bool counts_by_publication(const struct container_table *table, const struct docker_container *container)
+{
+    bool has_label = container->labels[WATCHED_LABEL_EXPOSE].is_present && table->expose_from & EXPOSE_FROM_LABELS;
+
+    return table->expose_from & EXPOSE_FROM_PUBLISHED && !has_label;
+}
+
+/* Nothing is exposed of a container whose other labels are invalid. */
+static int expose_publication(const struct container_table *table, struct container_entry *entry)
+{
+    struct container_publication *publication = entry->publication;
+    struct published published;
+    int result;
+
+    if (entry->fault.reason)
+        return 0;
+    result = published_expose(publication->bindings, publication->binding_count, table->parent, table->parent_count,
+                              &published);
+    if (result < 0)
+        return result;
+    free(entry->ranges);
+    free(publication->withheld);
+    entry->ranges = published.ranges;
+    entry->range_count = (uint32_t)published.range_count;
+    publication->withheld = published.withheld;
+    publication->withheld_count = published.withheld_count;
+    return 0;
+}
+
+/* Ports that Docker chooses are others after a restart. */
+static int update_publication(const struct container_table *table, struct container_entry *entry,
+                              const struct docker_container *container)
+{
+    CLEANUP_FREE struct published_binding *bindings = NULL;
+    int count = published_bindings_make(container->ports, container->port_count, &bindings);
+
+    if (count < 0)
+        return count;
+    if (!entry->publication)
+        entry->publication = calloc(1, sizeof(*entry->publication));
+    if (!entry->publication)
+        return -ENOMEM;
+    if ((size_t)count == entry->publication->binding_count &&
+        (count == 0 || memcmp(bindings, entry->publication->bindings, (size_t)count * sizeof(*bindings)) == 0))
+        return 0;
+    free(entry->publication->bindings);
+    entry->publication->bindings = TAKE_POINTER(bindings);
+    entry->publication->binding_count = (size_t)count;
+    count = expose_publication(table, entry);
+    if (count < 0)
+        entry->publication->binding_count = 0; /* the next pass tries again */
+    return count;
+}
+
+int container_table_set_parent(struct container_table *table, const struct ip_address *addresses, size_t count)
+{
+    struct ip_address *parent = calloc(count + 1, sizeof(*parent));
+    struct container_entry *entry, *next;
+    int result = 0;
+
+    if (!parent)
+        return -ENOMEM;
+    if (count > 0)
+        memcpy(parent, addresses, count * sizeof(*parent));
+    free(table->parent);
+    table->parent = parent;
+    table->parent_count = count;
+    HASH_ITER (hh, table->entries, entry, next) {
+        if (entry->publication && result == 0)
+            result = expose_publication(table, entry);
+    }
+    return result;
+}
+
+/* --- entries --------------------------------------------------------------------------------------------- */
 
 int container_endpoints_copy(const struct docker_container *container, struct container_endpoint **ret)
 {
@@ -155,6 +245,7 @@ static int update_entry(struct container_entry *entry, const struct docker_conta
         entry->endpoints = endpoints;
         entry->endpoint_count = (uint32_t)container->endpoint_count; /* at most DOCKER_ENDPOINTS_MAX */
     }
+    entry->is_in_special_network = container->is_in_host_network || container->is_without_network;
     entry->created = container->created;
     entry->is_service_anchor = container->is_service_anchor;
     entry->may_be_service_anchor |= container->may_be_service_anchor; /* Podman's inspection said so */
@@ -219,12 +310,14 @@ static int add_entry(struct container_table *table, const struct docker_containe
         if (!entry->joined_id)
             return -ENOMEM;
     }
-    result = read_labels(entry, container, ret_fault);
+    result = read_labels(table, entry, container, ret_fault);
+    entry->fault = *ret_fault;
     if (result == 0)
         result = update_entry(entry, container);
+    if (result == 0 && counts_by_publication(table, container))
+        result = update_publication(table, entry, container);
     if (result < 0)
         return result;
-    entry->fault = *ret_fault;
     if (!container->tells_network_mode || (container->is_paused && entry->waits_for_health))
         entry->must_be_inspected = true;
     entry->serial = ++table->last_serial;
@@ -245,6 +338,8 @@ int container_table_put(struct container_table *table, const struct docker_conta
     if (!entry)
         return add_entry(table, container, ret_fault);
     result = update_entry(entry, container);
+    if (result == 0 && entry->publication)
+        result = update_publication(table, entry, container);
     if (result == 0)
         entry->pass = table->pass;
     return result;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "workers/docker/records.h"
-#include "workers/watcher/expose_label.h"
+#include "workers/watcher/published.h"
 
 /* uthash's default falls through a switch without saying so, which clang refuses; IDs are hashes anyway. */
 #define HASH_FUNCTION HASH_OAT
@@ -48,6 +48,14 @@ struct container_owner {
     enum docker_health health;
 };
 
+/* What of a container's exposures comes from what it publishes (HOST-3). */
+struct container_publication {
+    struct published_binding *bindings;
+    size_t binding_count;
+    struct published_withheld *withheld; /* with the parent's addresses of now */
+    size_t withheld_count;
+};
+
 /* There may be thousands: the members stand in an order that leaves no holes. */
 struct container_entry {
     UT_hash_handle hh;
@@ -60,7 +68,8 @@ struct container_entry {
     bool is_warned_of;          /* `no usable IP for container` was logged */
     bool is_said_to_lack_health_check;
     bool is_owner_known;
-    bool must_be_inspected; /* no list tells all that matters: see container_table_find_to_ask_about() */
+    bool is_in_special_network; /* network_mode: host or none */
+    bool must_be_inspected;     /* no list tells all that matters: see container_table_find_to_ask_about() */
     enum docker_health health;
     uint32_t serial; /* counts up from 1 with each new container (exposures.h) */
     uint32_t pass;   /* the last one that saw it */
@@ -68,7 +77,8 @@ struct container_entry {
     uint32_t endpoint_count;
     uint64_t created;
     char *name;
-    struct expose_range *ranges; /* none when the label is invalid */
+    struct expose_range *ranges;               /* none when the label is invalid */
+    struct container_publication *publication; /* NULL: its label decides */
     struct container_endpoint *endpoints;
     struct label_fault fault;
     char *joined_id; /* the container whose network namespace it has joined, or NULL (DISC-5) */
@@ -80,12 +90,19 @@ struct container_table {
     struct container_entry *entries; /* in the order of their creation, ties by ID */
     uint32_t last_serial;
     uint32_t pass;
+    uint32_t expose_from;      /* bits of enum expose_from; 0: labels, and who has none is not put in */
+    struct ip_address *parent; /* addresses of the parent; owned */
+    size_t parent_count;
 };
 
 void container_table_release(struct container_table *table);
 
 /* The endpoints of Docker's record, in memory that the caller frees. Returns 0 or -ENOMEM. */
 int container_endpoints_copy(const struct docker_container *container, struct container_endpoint **ret)
+    __attribute__((warn_unused_result));
+
+/* The parent has other addresses: what is published there is exposed anew. Returns 0 or -ENOMEM. */
+int container_table_set_parent(struct container_table *table, const struct ip_address *addresses, size_t count)
     __attribute__((warn_unused_result));
 
 /* Starts a pass over Docker's answer. */

@@ -21,6 +21,7 @@ enum stage {
     STAGE_INSPECT_SHARED,
     STAGE_PROVISIONAL, /* chosen without a backend: another network may yet be the shared one (DISC-4) */
     STAGE_DONE,
+    STAGE_ATTACHED, /* nobody is looked for: the supervisor says which link is which (HOST-2) */
 };
 
 struct discovery {
@@ -59,6 +60,7 @@ int discovery_new(const struct message_configure_watcher *configuration, const s
     discovery->configuration = *configuration;
     discovery->callbacks = *callbacks;
     discovery->must_list = true;
+    discovery->stage = configuration->is_attached ? STAGE_ATTACHED : STAGE_OWN;
     *ret = discovery;
     return 0;
 }
@@ -71,7 +73,7 @@ struct discovery *discovery_free(struct discovery *discovery)
 
 bool discovery_is_done(const struct discovery *discovery)
 {
-    return discovery->stage == STAGE_DONE;
+    return discovery->stage >= STAGE_DONE;
 }
 
 bool discovery_is_settled(const struct discovery *discovery)

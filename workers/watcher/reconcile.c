@@ -18,7 +18,8 @@ struct reconciler {
         struct ip_address gateway;
     } subnets[SUBNETS_MAX]; /* of the shared network */
     size_t subnet_count;
-    char shared_id[DOCKER_ID_SIZE]; /* empty: not known yet */
+    char shared_id[DOCKER_ID_SIZE];        /* empty: not known yet */
+    const struct scope_networks *attached; /* NULL: the shared network decides */
     struct wire_exposure *incumbents;
     size_t incumbent_count;
     bool has_computed;
@@ -81,6 +82,11 @@ void reconciler_set_shared(struct reconciler *reconciler, const struct wire_netw
     text_copy_cut(reconciler->shared_id, sizeof(reconciler->shared_id), network_id);
 }
 
+void reconciler_set_attached(struct reconciler *reconciler, const struct scope_networks *networks)
+{
+    reconciler->attached = networks;
+}
+
 /* Copies an array; NULL of no elements is fine. */
 static int duplicate(const void *array, size_t count, size_t size, void *ret)
 {
@@ -128,6 +134,20 @@ static struct ip_address usable_address(const struct reconciler *reconciler, con
     return none;
 }
 
+static void fill_attached_source(const struct reconciler *reconciler, const struct container_entry *entry,
+                                 struct exposure_source *source)
+{
+    if (entry->range_count == 0)
+        return;
+    source->address4 =
+        scope_networks_find_target(reconciler->attached, entry->endpoints, entry->endpoint_count, FAMILY_INDEX_4)
+            .address;
+    if (entry->mirrors_to_v6)
+        source->address6 =
+            scope_networks_find_target(reconciler->attached, entry->endpoints, entry->endpoint_count, FAMILY_INDEX_6)
+                .address;
+}
+
 static void fill_source(const struct reconciler *reconciler, struct container_entry *entry,
                         struct exposure_source *source)
 {
@@ -141,6 +161,10 @@ static void fill_source(const struct reconciler *reconciler, struct container_en
         .ranges = entry->ranges,
         .range_count = entry->range_count,
     };
+    if (reconciler->attached) { /* where nothing leads to, attachment_findings.c says so */
+        fill_attached_source(reconciler, entry, source);
+        return;
+    }
     if (endpoint) {
         source->address4 = usable_address(reconciler, &endpoint->address4);
         if (entry->mirrors_to_v6)
@@ -282,7 +306,7 @@ int reconciler_run(struct reconciler *reconciler, struct container_table *table,
     size_t source_count;
     int result;
 
-    if (reconciler->shared_id[0] == '\0' || !peer)
+    if ((reconciler->shared_id[0] == '\0' && !reconciler->attached) || !peer)
         return 0;
     result = fill_sources(reconciler, table, &source_count);
     if (result < 0)

@@ -9,6 +9,7 @@
 #include "workers/watcher/container_table.h"
 #include "workers/watcher/exposures.h"
 #include "workers/watcher/netadmin_peer.h"
+#include "workers/watcher/scope_networks.h"
 
 struct reconciler;
 
@@ -18,6 +19,10 @@ DEFINE_POINTER_CLEANUP(struct reconciler, (void)reconciler_free, reconciler_free
 
 /* The shared network; needed before anything is computed. */
 void reconciler_set_shared(struct reconciler *reconciler, const struct wire_network *shared, const char *network_id);
+
+/* In its place, of an attached project: `networks` say where a container's ports lead to (HOST-4); they must outlive
+ * the reconciler. */
+void reconciler_set_attached(struct reconciler *reconciler, const struct scope_networks *networks);
 
 /* The incumbents (NAT-6); only those that come before the first computation count. Returns 0 or -ENOMEM. */
 int reconciler_set_incumbents(struct reconciler *reconciler, const struct wire_exposure *entries, size_t count)

@@ -41,24 +41,25 @@ static bool is_preferred(const struct return_path_attachment *other, const struc
     return strcmp(other->network->name, shared->network->name) < 0;
 }
 
-static const struct docker_network *find_preferred(const struct return_path *path, size_t family)
+const struct return_path_attachment *return_path_find_default(const struct return_path_attachment *attachments,
+                                                              size_t count, size_t family)
 {
-    const struct return_path_attachment *best = &path->attachments[path->shared];
+    const struct return_path_attachment *best = NULL;
 
-    for (size_t i = 0; i < path->count; i++) {
-        const struct return_path_attachment *other = &path->attachments[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct return_path_attachment *other = &attachments[i];
 
-        if (i != path->shared && !other->network->is_internal && other->has_address[family] &&
-            is_preferred(other, best))
+        if (!other->network->is_internal && other->has_address[family] && (!best || is_preferred(other, best)))
             best = other;
     }
-    return best == &path->attachments[path->shared] ? NULL : best->network;
+    return best;
 }
 
 enum return_path_fault return_path_check(const struct return_path *path, size_t family,
                                          const struct docker_network **ret_other)
 {
     const struct docker_network *shared = path->attachments[path->shared].network;
+    const struct return_path_attachment *best;
 
     *ret_other = NULL;
     /* Auxiliary gateways are a feature of Docker's bridge driver; of others we know nothing. */
@@ -70,8 +71,11 @@ enum return_path_fault return_path_check(const struct return_path *path, size_t 
         return RETURN_PATH_NO_GATEWAY;
     if (!path->may_be_claimed[family])
         return RETURN_PATH_FOREIGN_GATEWAY;
-    *ret_other = find_preferred(path, family);
-    return *ret_other ? RETURN_PATH_OTHER_ROUTE : RETURN_PATH_FINE;
+    best = return_path_find_default(path->attachments, path->count, family);
+    if (best == &path->attachments[path->shared])
+        return RETURN_PATH_FINE;
+    *ret_other = best->network;
+    return RETURN_PATH_OTHER_ROUTE;
 }
 
 enum return_path_fault return_path_check_anchor(enum docker_health health)

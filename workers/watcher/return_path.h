@@ -39,6 +39,10 @@ struct return_path {
     bool may_be_claimed[FAMILY_INDEX_MAX_]; /* false: its auxiliary gateway is certainly not ours */
 };
 
+/* Which of `count` networks gives a container its default route of a family, or NULL: none does. */
+const struct return_path_attachment *return_path_find_default(const struct return_path_attachment *attachments,
+                                                              size_t count, size_t family);
+
 /* The worst fault of one family; *ret_other is the network that gives the default route, or NULL. */
 enum return_path_fault return_path_check(const struct return_path *path, size_t family,
                                          const struct docker_network **ret_other);

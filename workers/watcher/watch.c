@@ -17,9 +17,28 @@
 /* From a change to the look at its way back: netadmin, which may be on the same processor, has applied it by then. */
 #define LOOK_MICROSECONDS (20 * MICROSECONDS_PER_MILLISECOND)
 
+/* A container may be connected before its network is followed, and its namespace is wanted from then on (HOST-4). */
+#define HINDSIGHT_NANOSECONDS NANOSECONDS_PER_SECOND
+
 struct container_table *watch_table(struct watch *watch)
 {
     return watch->has_listed ? &watch->table : NULL;
+}
+
+void watch_set_attachment(struct watch *watch, struct attachment *attachment)
+{
+    watch->attachment = attachment;
+    watch->table.expose_from = watch->configuration.expose_from;
+    watch->labels.with_ports = watch->configuration.expose_from & EXPOSE_FROM_PUBLISHED;
+}
+
+void watch_set_parent(struct watch *watch, const struct ip_address *addresses, size_t count)
+{
+    int result = container_table_set_parent(&watch->table, addresses, count);
+
+    if (result < 0)
+        log_error("what is published cannot be exposed", LOG_ERROR(result));
+    watch->callbacks.on_changed(watch->callbacks.userdata, 0);
 }
 
 /* Sources of our own with valid arguments: these cannot fail. */
@@ -169,6 +188,11 @@ static int next_question(struct watch *watch)
         if (is_asking)
             return result;
     }
+    if (watch->is_complete && watch->attachment) {
+        result = watch_ask_for_attachment(watch, &is_asking);
+        if (is_asking)
+            return result;
+    }
     if (discovery_needs_list(watch->discovery))
         return watch_ask_for_everybody(watch);
     if (watch->must_list) /* before the networks: the first state knows the owners of namespaces, too (NAT-6) */
@@ -254,16 +278,26 @@ static bool add_network(struct network_events *events, const char *id)
     return true;
 }
 
-/* Our own and those of the backends (DISC-8). One that nobody is on any more stays until its place is wanted. */
-static bool add_networks(struct watch *watch)
+const char *watch_network_at(const struct watch *watch, size_t place)
 {
     size_t count;
     const struct own_network *networks = discovery_own_networks(watch->discovery, &count);
+
+    if (place < count)
+        return networks[place].id;
+    return watch->attachment ? attachment_network_at(watch->attachment, place - count) : NULL;
+}
+
+/* Our own, those of the backends (DISC-8) and what is attached. One that nobody is on any more stays until its place is
+ * wanted. */
+static bool add_networks(struct watch *watch)
+{
     struct container_entry *entry, *next;
     bool is_new = false;
+    const char *id;
 
-    for (size_t i = 0; i < count; i++)
-        is_new |= add_network(&watch->network_events, networks[i].id);
+    for (size_t i = 0; (id = watch_network_at(watch, i)); i++)
+        is_new |= add_network(&watch->network_events, id);
     HASH_ITER (hh, watch->table.entries, entry, next) {
         for (size_t i = 0; i < entry->endpoint_count; i++)
             is_new |= add_network(&watch->network_events, entry->endpoints[i].network_id);
@@ -285,7 +319,7 @@ int watch_follow_networks(struct watch *watch)
     struct network_events *events = &watch->network_events;
     const char *ids[FOLLOWED_NETWORKS_MAX];
     struct docker_event_query query = {
-        .since = clock_real_nanoseconds(),
+        .since = clock_real_nanoseconds() - (watch->attachment ? HINDSIGHT_NANOSECONDS : 0),
         .labels = &watch->labels,
         .type = DOCKER_EVENT_NETWORK,
         .networks = ids,

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "workers/docker/client.h"
+#include "workers/watcher/attachment.h"
 #include "workers/watcher/discovery.h"
 #include "workers/watcher/path_survey.h"
 
@@ -34,6 +35,11 @@ int watch_new(sd_event *event, const struct message_configure_watcher *configura
               struct watch **ret) __attribute__((warn_unused_result));
 struct watch *watch_free(struct watch *watch);
 DEFINE_POINTER_CLEANUP(struct watch, (void)watch_free, watch_freep);
+
+/* Of an attached project; before watch_start(). `attachment` must outlive it. */
+void watch_set_attachment(struct watch *watch, struct attachment *attachment);
+/* The parent has other addresses (HOST-3); on_changed follows. */
+void watch_set_parent(struct watch *watch, const struct ip_address *addresses, size_t count);
 
 /* Starts the conversation; later calls only let discovery and survey have another look (the links changed). */
 void watch_start(struct watch *watch);

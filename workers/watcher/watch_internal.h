@@ -31,6 +31,7 @@ enum request {
     REQUEST_INSPECTION,   /* of one of which the list of the scope does not tell enough */
     REQUEST_NETWORK,
     REQUEST_SURVEY, /* do replies come back? */
+    REQUEST_ATTACHMENT,
 };
 
 #define FOLLOWED_NETWORKS_MAX DOCKER_FILTER_IDS_MAX
@@ -50,6 +51,7 @@ struct watch {
     struct message_configure_watcher configuration;
     struct discovery *discovery;
     struct path_survey *survey;
+    struct attachment *attachment; /* NULL in a network-anchor */
     struct watch_callbacks callbacks;
     struct docker_client *client;
     struct container_table table;
@@ -112,6 +114,8 @@ void watch_schedule_look_at_paths(struct watch *watch);
 
 /* Follows the events of networks when there are more than before, and lists again. Returns 0 or a negative errno. */
 int watch_follow_networks(struct watch *watch) __attribute__((warn_unused_result));
+/* One of those that are followed: our own, and what is attached; NULL behind the last. */
+const char *watch_network_at(const struct watch *watch, size_t place);
 /* Podman filters events otherwise, and lists need more (docs/engines.md): it is asked for everybody. */
 bool watch_is_scoped(const struct watch *watch);
 
@@ -140,3 +144,5 @@ int watch_ask_for_everybody(struct watch *watch) __attribute__((warn_unused_resu
 int watch_ask_for_network(struct watch *watch, const char *network_id, struct docker_network *record)
     __attribute__((warn_unused_result));
 int watch_ask_for_survey(struct watch *watch) __attribute__((warn_unused_result));
+/* *ret_is_asking says whether there was a question. */
+int watch_ask_for_attachment(struct watch *watch, bool *ret_is_asking) __attribute__((warn_unused_result));

@@ -124,6 +124,66 @@ int watch_ask_for_survey(struct watch *watch)
     }
 }
 
+static void on_attached_container(void *userdata, const struct docker_attached *attached)
+{
+    struct watch *watch = userdata;
+
+    attachment_put_attached(watch->attachment, attached);
+}
+
+/* There may be more to follow. */
+static void end_attachment_question(struct watch *watch)
+{
+    int result = watch_follow_networks(watch);
+
+    if (result < 0)
+        watch_reconnect_later(watch, log_errno_text(result));
+}
+
+static void on_attachment_network(void *userdata, int error, const char *text)
+{
+    struct watch *watch = userdata;
+
+    if (!watch_accept_answer(watch, watch_is_answer(error) ? 0 : error, text))
+        return;
+    attachment_end_inspection(watch->attachment, error);
+    end_attachment_question(watch);
+}
+
+static void on_network_id(void *userdata, const char *id)
+{
+    struct watch *watch = userdata;
+
+    attachment_note_network(watch->attachment, id);
+}
+
+static void on_attachment_networks(void *userdata, int error, const char *text)
+{
+    struct watch *watch = userdata;
+
+    if (!watch_accept_answer(watch, watch_is_answer(error) ? 0 : error, text))
+        return;
+    attachment_end_networks(watch->attachment);
+    end_attachment_question(watch);
+}
+
+int watch_ask_for_attachment(struct watch *watch, bool *ret_is_asking)
+{
+    struct docker_network *record = NULL;
+    const char *id = NULL;
+    enum attachment_question question = attachment_ask(watch->attachment, &id, &record);
+
+    *ret_is_asking = question != ATTACHMENT_QUESTION_NONE;
+    if (!*ret_is_asking)
+        return 0;
+    watch->request = REQUEST_ATTACHMENT;
+    if (question == ATTACHMENT_QUESTION_NETWORK)
+        return docker_client_inspect_network(watch->client, id, record, on_attached_container, on_attachment_network,
+                                             watch);
+    return docker_client_list_networks(watch->client, (const char *const *)watch->scope_filters,
+                                       watch->scope_filter_count, on_network_id, on_attachment_networks, watch);
+}
+
 int watch_ask_for_network(struct watch *watch, const char *network_id, struct docker_network *record)
 {
     watch->request = REQUEST_NETWORK;

@@ -42,7 +42,8 @@ static bool is_relevant(const struct watch *watch, const struct docker_event *ev
         return true;
     if (event->type == DOCKER_EVENT_NETWORK)
         return watch->request == REQUEST_LIST_SCOPE;
-    return is_in_scope(watch, event->is_selected, event->labels) && event->labels[WATCHED_LABEL_EXPOSE].is_present;
+    return is_in_scope(watch, event->is_selected, event->labels) &&
+           (watch->attachment || event->labels[WATCHED_LABEL_EXPOSE].is_present);
 }
 
 /* No event tells what namespace a container will join, and that never changes. Asked until there is one. */
@@ -60,6 +61,10 @@ void watch_scope_on_event(void *userdata, const struct docker_event *event)
         path_survey_note_event(watch->survey);
     if (discovery_is_own(watch->discovery, event->container_id))
         discovery_look_again(watch->discovery);
+    if (watch->attachment)
+        attachment_note_event(watch->attachment, event,
+                              event->type == DOCKER_EVENT_CONTAINER &&
+                                  is_in_scope(watch, event->is_selected, event->labels));
     if (is_relevant(watch, event)) {
         metrics_add(METRIC_DOCKER_EVENTS, METRIC_SOURCE_EVENT, 1);
         if (changes_note(&watch->changes, event->container_id, event->time, clock_monotonic_microseconds()) < 0)
@@ -131,14 +136,16 @@ static void on_scope_container(void *userdata, const struct docker_container *co
     struct label_fault fault = {0};
     int result = namespace_owners_put(&watch->owners, container);
 
-    if (!watch->has_dependent && container->joins_another &&
+    if (!watch->has_dependent && !watch->attachment && container->joins_another &&
         is_in_scope(watch, container->is_selected, container->labels)) {
         watch->has_dependent = true;
         watch->callbacks.on_dependent(watch->callbacks.userdata);
     }
+    if (watch->attachment && is_in_scope(watch, container->is_selected, container->labels))
+        attachment_put(watch->attachment, container);
     if (container->is_running && is_in_scope(watch, container->is_selected, container->labels)) {
         warn_of_unknown_label(watch, container);
-        if (result == 0 && container->labels[WATCHED_LABEL_EXPOSE].is_present)
+        if (result == 0 && (watch->attachment || container->labels[WATCHED_LABEL_EXPOSE].is_present))
             result = container_table_put(&watch->table, container, &fault);
     }
     if (result < 0)
@@ -154,6 +161,8 @@ static void on_odd_container(void *userdata, const char *id, const char *name, c
     struct watch *watch = userdata;
 
     container_table_keep(&watch->table, id);
+    if (watch->attachment)
+        attachment_keep(watch->attachment, id);
     if (!is_said(&watch->odd, id))
         log_warn("odd container in Docker's list, ignoring", LOG_TEXT("container", name), LOG_TEXT("id", id),
                  LOG_ERROR_TEXT(reason));
@@ -179,6 +188,8 @@ static void on_scope_listed(void *userdata, int error, const char *text)
         return;
     container_table_end_pass(&watch->table);
     namespace_owners_doubt(&watch->owners);
+    if (watch->attachment)
+        attachment_end_pass(watch->attachment);
     watch->has_listed = true;
     watch->last_failure[0] = '\0';
     watch_set_complete(watch, true);
@@ -196,6 +207,8 @@ static void on_changed_listed(void *userdata, int error, const char *text)
         const struct change *asked = &watch->asked[i];
 
         container_table_end_pass_for(&watch->table, asked->id);
+        if (watch->attachment)
+            attachment_end_pass_for(watch->attachment, asked->id);
         if (asked->event_time > 0 && asked->event_time < event_time)
             event_time = asked->event_time;
     }
@@ -228,12 +241,9 @@ static void on_attached(void *userdata, const struct docker_attached *attached)
 static void on_searched(void *userdata, int error, const char *text)
 {
     struct watch *watch = userdata;
-    size_t count;
-
     if (!watch_accept_answer(watch, watch_is_answer(error) ? 0 : error, text))
         return;
-    (void)discovery_own_networks(watch->discovery, &count);
-    if (++watch->search_place < count)
+    if (watch_network_at(watch, ++watch->search_place))
         return;
     watch->search_place = 0;
     namespace_owners_end_search(&watch->owners);
@@ -275,12 +285,14 @@ static int list(struct watch *watch, const char *const *ids, size_t id_count, do
         .label_count = id_count > 0 && !watch_is_scoped(watch) ? 0 : watch->scope_filter_count,
         .ids = ids,
         .id_count = id_count,
-        .in_any_state = !watch->has_dependent,
+        .in_any_state = watch->attachment || !watch->has_dependent,
     };
     const struct docker_container_handlers handlers = {on_scope_container, on_odd_container, on_done, watch};
 
     namespace_owners_begin_pass(&watch->owners, ids, id_count);
     container_table_begin_pass(&watch->table);
+    if (watch->attachment)
+        attachment_begin_pass(watch->attachment, id_count == 0);
     return docker_client_list(watch->client, &query, &watch->labels, &handlers);
 }
 
@@ -308,16 +320,17 @@ int watch_scope_list_owners(struct watch *watch, bool *ret_is_asking)
 
 int watch_scope_search_owners(struct watch *watch, bool *ret_is_asking)
 {
-    size_t count;
-    const struct own_network *networks = discovery_own_networks(watch->discovery, &count);
+    const char *id = watch_network_at(watch, watch->search_place);
 
-    if (watch->search_place >= count)
+    if (!id) {
         watch->search_place = 0; /* they are others than before */
-    *ret_is_asking = count > 0 && (watch->search_place > 0 || namespace_owners_begin_search(&watch->owners));
+        id = watch_network_at(watch, 0);
+    }
+    *ret_is_asking = id && (watch->search_place > 0 || namespace_owners_begin_search(&watch->owners));
     if (!*ret_is_asking)
         return 0;
     watch->request = REQUEST_SEARCH;
-    text_copy_cut(watch->searched_id, sizeof(watch->searched_id), networks[watch->search_place].id);
+    text_copy_cut(watch->searched_id, sizeof(watch->searched_id), id);
     return docker_client_inspect_network(watch->client, watch->searched_id, &watch->searched, on_attached, on_searched,
                                          watch);
 }

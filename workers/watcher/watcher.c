@@ -20,6 +20,7 @@ struct watcher {
     struct path_survey *survey;
     struct watch *watch;
     struct reconciler *reconciler;
+    struct attachment *attachment;         /* NULL in a network-anchor */
     struct docker_credentials credentials; /* of TLS; empty: none */
     bool has_links;
     bool has_incumbents;
@@ -36,7 +37,8 @@ static void reconcile(struct watcher *watcher, uint64_t event_time)
     struct container_table *table = watch_table(watcher->watch);
     int result;
 
-    if (!table || !watcher->netadmin || !discovery_is_settled(watcher->discovery))
+    if (!table || !watcher->netadmin || !discovery_is_settled(watcher->discovery) ||
+        (watcher->attachment && !attachment_is_settled(watcher->attachment)))
         return;
     result = reconciler_run(watcher->reconciler, table, watcher->netadmin, event_time);
     /* netadmin has ended, on purpose when the shared network is another one (DISC-4): its successor gets the state. */
@@ -62,6 +64,8 @@ static int tell_findings(void *userdata, finding_handler handler, void *handler_
         return result;
     result = findings_tell(table, &computed, watcher->survey, &absence, discovery_external_advice(watcher->discovery),
                            handler, handler_userdata);
+    if (watcher->attachment && result == 0)
+        result = attachment_tell(watcher->attachment, table, handler, handler_userdata);
     reconciler_forget_computed(watcher->reconciler);
     return result;
 }
@@ -98,6 +102,11 @@ static void on_findings_changed(void *userdata)
     struct watcher *watcher = userdata;
 
     findings_sender_schedule(watcher->control);
+}
+
+static void on_attachment_changed(void *userdata)
+{
+    reconcile(userdata, 0);
 }
 
 static void on_topology(void *userdata, const struct message_topology *topology, const char *shared_id)
@@ -173,6 +182,12 @@ static void take_link(struct watcher *watcher, const struct message_link *messag
             log_error("channel to control cannot be made", LOG_ERROR(result));
         return;
     }
+    if (watcher->attachment && (message->peer == LINK_PEER_LINKS || message->peer == LINK_PEER_NAMESPACES)) {
+        result = attachment_link(watcher->attachment, (enum link_peer)message->peer, TAKE_FD(owned_descriptor));
+        if (result < 0)
+            log_error("channel to the host half cannot be made", LOG_ERROR(result));
+        return;
+    }
     if (message->peer != LINK_PEER_NETADMIN || !watcher->watch) {
         log_error("unexpected LINK from the supervisor, ignoring", LOG_NUMBER("peer", message->peer));
         return;
@@ -190,6 +205,32 @@ static void take_link(struct watcher *watcher, const struct message_link *messag
 
 /* --- supervisor ---------------------------------------------------------------------------------------- */
 
+/* HOST-3: what is published on one of the parent's addresses is exposed. */
+static void take_host_addresses(struct watcher *watcher, const struct message_host_addresses *message)
+{
+    struct ip_address parent[HOST_ADDRESSES_MAX];
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < message->count; i++) {
+        if (message->items[i].is_on_parent)
+            parent[count++] = wire_address_to(&message->items[i].address);
+    }
+    if (watcher->attachment)
+        watch_set_parent(watcher->watch, parent, count);
+}
+
+static int attach(struct watcher *watcher, const struct message_configure_watcher *configuration)
+{
+    const struct attachment_callbacks callbacks = {on_attachment_changed, on_findings_changed, watcher};
+    int result = attachment_new(watcher->event, configuration, &callbacks, &watcher->attachment);
+
+    if (result < 0)
+        return result;
+    watch_set_attachment(watcher->watch, watcher->attachment);
+    reconciler_set_attached(watcher->reconciler, attachment_networks(watcher->attachment));
+    return 0;
+}
+
 static int make_rooms(struct watcher *watcher, const struct message_configure_watcher *configuration,
                       const struct docker_host *host)
 {
@@ -205,6 +246,8 @@ static int make_rooms(struct watcher *watcher, const struct message_configure_wa
     if (result == 0)
         result = watch_new(watcher->event, configuration, host, watcher->discovery, watcher->survey, &watch_callbacks,
                            &watcher->watch);
+    if (result == 0 && configuration->is_attached)
+        result = attach(watcher, configuration);
     return result;
 }
 
@@ -266,6 +309,9 @@ static void on_supervisor_message(const struct message_header *message, int desc
     case MESSAGE_LINK:
         take_link(watcher, (const struct message_link *)message, descriptor);
         break;
+    case MESSAGE_HOST_ADDRESSES:
+        take_host_addresses(watcher, (const struct message_host_addresses *)message);
+        break;
     case MESSAGE_STOP:
         end(watcher, EXIT_STATUS_CLEAN);
         break;
@@ -302,6 +348,7 @@ struct watcher *watcher_free(struct watcher *watcher)
     (void)netadmin_peer_free(watcher->netadmin);
     (void)findings_sender_free(watcher->control);
     (void)watch_free(watcher->watch);
+    (void)attachment_free(watcher->attachment);
     (void)discovery_free(watcher->discovery);
     (void)path_survey_free(watcher->survey);
     (void)reconciler_free(watcher->reconciler);

@@ -77,6 +77,7 @@ class FakeDocker:
         self.streams = {}  # connection -> the filters that its reader asked for
         self.connections = set()
         self.misbehave = {}  # part of a path -> function(connection): answers in its own way
+        self.attached_early = ()  # IDs of containers that start: on their networks, and not running yet
         self.only_inspected = ()  # members that lists lack: Podman's have no HostConfig
         self.put(own_container())
         self.listener = listener
@@ -209,6 +210,10 @@ class FakeDocker:
             send(connection, 200, json.dumps({
                 "Id": record["Id"], "State": {"Status": record["State"], "Health": {"Status": record.get("Health", "none")}},
                 "HostConfig": record.get("HostConfig"), "Config": {"Env": record.get("Env", [])}}).encode())
+        elif resource == "/networks":
+            with self.lock:
+                found = [network for network in self.networks.values() if has_labels(network["Labels"], filters)]
+            send(connection, 200, json.dumps(found).encode())
         elif resource.startswith("/networks/") and resource.removeprefix("/networks/") in self.networks:
             identity = resource.removeprefix("/networks/")
             send(connection, 200, json.dumps(self.networks[identity] | {"Containers": self.attached(identity)}).encode())
@@ -230,7 +235,8 @@ class FakeDocker:
             return {record["Id"]: {"Name": record["Names"][0][1:], "EndpointID": "e" * 64, "MacAddress": details.get("MacAddress", ""),
                                    "IPv4Address": details["IPAddress"] and details["IPAddress"] + "/24",
                                    "IPv6Address": details.get("GlobalIPv6Address") and details["GlobalIPv6Address"] + "/64"}
-                    for record, _ in self.containers.values() if record["State"] in ("running", "paused")
+                    for record, _ in self.containers.values()
+                    if record["State"] in ("running", "paused") or record["Id"] in self.attached_early
                     for details in record["NetworkSettings"]["Networks"].values() if details["NetworkID"] == network_id}
 
     def speaks(self, minor):

@@ -1,0 +1,126 @@
+/* What of an attached project is not as people may expect it; see attachment_findings.h. Pure, no privilege. */
+#include "workers/watcher/attachment_findings.h"
+
+#include "common/text.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+
+/* Nobody reads further. */
+#define TOLD_MAX 512
+
+struct telling {
+    finding_handler handler;
+    void *userdata;
+    size_t count;
+};
+
+/* Of one container; `text` and what follows it, if that is not empty. */
+static int tell(struct telling *telling, const char *container, const char *text, const char *more)
+{
+    struct wire_finding finding = {.kind = FINDING_WITHHELD};
+    size_t length;
+
+    if (telling->count == TOLD_MAX)
+        return 0;
+    telling->count++;
+    text_copy_cut(finding.container, sizeof(finding.container), container);
+    text_copy_cut(finding.reason, sizeof(finding.reason), text);
+    length = strlen(finding.reason);
+    text_copy_cut(finding.reason + length, sizeof(finding.reason) - length, more);
+    return telling->handler(telling->userdata, &finding);
+}
+
+static int tell_withheld(struct telling *telling, const char *container, const struct published_withheld *withheld)
+{
+    const struct published_binding *binding = &withheld->binding;
+    const char *protocol = binding->protocol == IPPROTO_TCP ? "tcp/" : binding->protocol == IPPROTO_UDP ? "udp/" : "";
+    char text[64 + IP_ADDRESS_TEXT_SIZE];
+    int length = snprintf(text, sizeof(text), "%s%u", protocol, (unsigned int)binding->port_first);
+
+    if (length > 0 && binding->port_last > binding->port_first)
+        length += snprintf(text + length, sizeof(text) - (size_t)length, "-%u", (unsigned int)binding->port_last);
+    if (length > 0)
+        (void)snprintf(text + length, sizeof(text) - (size_t)length,
+                       " on %s is not exposed: ", IP_ADDRESS_TEXT(&binding->address));
+    return tell(telling, container, text, published_fault_to_string(withheld->fault));
+}
+
+/* The same fault in both families is one; a family in which a container has no address is none. */
+static struct target find_fault(const struct scope_networks *networks, const struct container_entry *entry)
+{
+    struct target target =
+        scope_networks_find_target(networks, entry->endpoints, entry->endpoint_count, FAMILY_INDEX_4);
+
+    if (target.fault == TARGET_NO_ROUTE)
+        target = scope_networks_find_target(networks, entry->endpoints, entry->endpoint_count, FAMILY_INDEX_6);
+    return target;
+}
+
+static int tell_target(struct telling *telling, const struct container_entry *entry, const struct target *target)
+{
+    char text[FINDING_REASON_SIZE];
+
+    switch (target->fault) {
+    case TARGET_NO_ROUTE:
+        return tell(telling, entry->name, "is on internal networks only: nothing leads to it, and it does not leave",
+                    "");
+    case TARGET_NO_BRIDGE:
+        (void)snprintf(text, sizeof(text),
+                       "nothing leads to it: Docker leads its default route over the network %s, whose driver is ",
+                       target->network->name);
+        return tell(telling, entry->name, text, target->network->driver);
+    case TARGET_NO_LINK:
+        (void)snprintf(text, sizeof(text),
+                       "nothing leads to it: there is no link to the network %s: ", target->network->name);
+        return tell(telling, entry->name, text, target->reason);
+    case TARGET_NOT_KNOWN:
+        return tell(telling, entry->name, "nothing leads to it: Docker does not tell of a network that it is on", "");
+    case TARGET_FOUND:
+    default:
+        return 0;
+    }
+}
+
+static int tell_entry(struct telling *telling, const struct scope_networks *networks,
+                      const struct container_entry *entry)
+{
+    const struct target target = find_fault(networks, entry);
+    int result = 0;
+
+    if (entry->endpoint_count > 0 && !entry->is_in_special_network)
+        result = tell_target(telling, entry, &target);
+    for (size_t i = 0; entry->publication && i < entry->publication->withheld_count && result == 0; i++)
+        result = tell_withheld(telling, entry->name, &entry->publication->withheld[i]);
+    return result;
+}
+
+static int tell_member(struct telling *telling, const struct member *member)
+{
+    if (!member->is_running)
+        return 0;
+    if (member->is_in_host_network)
+        return tell(telling, member->name,
+                    "is in the host's network (network_mode: host): it answers and leaves at the host's addresses", "");
+    if (member->is_without_network)
+        return tell(telling, member->name,
+                    "has no network (network_mode: none): nothing leads to it, and it does not leave", "");
+    if (member_is_refused(member))
+        return tell(telling, member->name, "does not leave by the project's address: ", member->reason);
+    return 0;
+}
+
+int attachment_findings_tell(const struct members *members, const struct scope_networks *networks,
+                             const struct container_table *table, finding_handler handler, void *userdata)
+{
+    struct telling telling = {handler, userdata, 0};
+    const struct member *member;
+    const struct container_entry *entry;
+    int result = 0;
+
+    for (member = members->members; member && result == 0; member = member->hh.next)
+        result = tell_member(&telling, member);
+    for (entry = table->entries; entry && result == 0; entry = entry->hh.next)
+        result = tell_entry(&telling, networks, entry);
+    return result;
+}
