@@ -229,6 +229,17 @@ bool ip_address_is_multicast(const struct ip_address *address)
     return address->bytes[0] == 0xff;
 }
 
+struct ip_address ip_address_link_local_of(const struct mac_address *mac)
+{
+    const uint8_t *bytes = mac->bytes;
+
+    return (struct ip_address){
+        .family = IP_FAMILY_6,
+        .bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, bytes[0] ^ 0x02, bytes[1], bytes[2], 0xff, 0xfe, bytes[3], bytes[4],
+                  bytes[5]},
+    };
+}
+
 bool ip_address_is_link_local(const struct ip_address *address)
 {
     if (address->family == IP_FAMILY_4)

@@ -97,6 +97,8 @@ bool ip_address_is_unspecified(const struct ip_address *address);
 bool ip_address_is_loopback(const struct ip_address *address);
 /* 224.0.0.0/4 (RFC 5771), ff00::/8 (RFC 4291 §2.7) */
 bool ip_address_is_multicast(const struct ip_address *address);
+/* The IPv6 link-local address that an interface with this MAC makes itself (RFC 4291 §2.5.6, appendix A). */
+struct ip_address ip_address_link_local_of(const struct mac_address *mac);
 /* 169.254.0.0/16 (RFC 3927), fe80::/10 (RFC 4291 §2.5.6) */
 bool ip_address_is_link_local(const struct ip_address *address);
 /* fc00::/7 (RFC 4193) */

@@ -47,6 +47,11 @@ struct message_namespace_gone { /* to way, which closes its sockets of that name
 
 /* --- links ----------------------------------------------------------------------------------------------- */
 
+/* What the identity's links are called there; the shared ones with a number behind (HOST-2). */
+#define IDENTITY_EXTERNAL_LINK "ancext"
+#define IDENTITY_SHARED_LINKS  "ancin"
+#define IDENTITY_HOST_LINK     "anchost"
+
 #define BRIDGES_MAX       64 /* Docker networks on which containers of one project sit */
 #define NAMED_BRIDGES_MAX 16 /* with a name that is not made of the network's ID */
 

@@ -62,23 +62,14 @@ void way_worker_tell(struct worker *worker, const struct ip_address *gateway4, c
     }
 }
 
-/* RFC 4291, appendix A: the address that the kernel gives a link of this MAC. */
-static struct wire_address link_local_of(const struct mac_address *mac)
-{
-    return (struct wire_address){
-        .family = IP_FAMILY_6,
-        .bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac->bytes[0] ^ 0x02, mac->bytes[1], mac->bytes[2], 0xff, 0xfe,
-                  mac->bytes[3], mac->bytes[4], mac->bytes[5]},
-    };
-}
-
 void way_worker_tell_attached(struct worker *worker, const struct wire_address *next_hop,
                               const struct mac_address *inner_mac, uint32_t log_level)
 {
+    const struct ip_address next_hop6 = ip_address_link_local_of(inner_mac);
     const struct message_configure_way message = {
         .header = message_header_make(MESSAGE_CONFIGURE_WAY, sizeof(message), 0),
         .gateway4 = *next_hop,
-        .gateway6 = link_local_of(inner_mac),
+        .gateway6 = wire_address_from(&next_hop6),
         .log_level = log_level,
         .is_attached = true,
         .inner_mac = *inner_mac,

@@ -216,10 +216,11 @@ static void the_most_that_is_ever_wanted_has_room(void **state)
 static void what_is_inside_leads_to_its_link_or_nowhere(void **state)
 {
     struct inner_prefix prefixes[] = {
-        {subnet_of("172.30.0.0/24"), address_of("172.30.0.3"), 8, true},
-        {subnet_of("172.31.0.0/24"), address_of("172.31.0.3"), 9, false},
+        {.subnet = subnet_of("172.30.0.0/24"), .source = address_of("172.30.0.3"), .link_index = 8, .is_up = true},
+        {.subnet = subnet_of("172.31.0.0/24"), .source = address_of("172.31.0.3"), .link_index = 9},
     };
-    struct inner_prefix prefix6 = {subnet_of("fd30::/64"), address_of("fd30::3"), 8, true};
+    struct inner_prefix prefix6 = {
+        .subnet = subnet_of("fd30::/64"), .source = address_of("fd30::3"), .link_index = 8, .is_up = true};
     struct link_address nothing = {0};
     struct route_list wanted;
 

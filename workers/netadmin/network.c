@@ -44,6 +44,10 @@ static int read_links(struct network_ground *ground, bool *ret_differs)
     *ret_differs = !link_table_equal(&ground->links, &fresh);
     link_table_clear(&ground->links);
     ground->links = fresh;
+    if (ground->is_attached)
+        subnets_behind_list(&ground->shared_links, &ground->host_addresses, &ground->next_hop, &ground->behind);
+    ground->links.behind = ground->behind.items;
+    ground->links.behind_count = ground->behind.count;
     return 0;
 }
 

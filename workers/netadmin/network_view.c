@@ -54,6 +54,16 @@ static void list_inner(const struct network_ground *ground, const struct network
     }
 }
 
+/* Masquerading would take the next hop, which is the only address on the link to the host. */
+static struct ip_address first_of_v4(const struct network_view *view)
+{
+    for (size_t i = 0; i < view->external_count; i++) {
+        if (view->external[i].family == IP_FAMILY_4)
+            return view->external[i];
+    }
+    return (struct ip_address){.family = IP_FAMILY_NONE};
+}
+
 static void list_leased(const struct known_lease *lease, struct egress_preference *preference)
 {
     if (!lease->is_held)
@@ -87,9 +97,10 @@ bool network_get_view(const struct network *network, struct network_view *ret)
     ret->egress6_global = egress.global;
     ret->egress6_unique_local = egress.unique_local;
     text_copy_cut(ret->external_name, sizeof(ret->external_name), external->name);
-    if (shared)
-        text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared->name);
+    text_copy_cut(ret->shared_name, sizeof(ret->shared_name), shared ? shared->name : SHARED_LINKS_PATTERN);
+    text_copy_cut(ret->host_name, sizeof(ret->host_name), network->ground.is_attached ? IDENTITY_HOST_LINK : "");
     list_external(&network->addresses, &believed, ret);
+    ret->egress4 = first_of_v4(ret);
     list_inner(&network->ground, external, ret);
     return true;
 }

@@ -51,6 +51,8 @@ enum {
     IP6_EGRESS,   /* ip6 with one address of either scope */
     IP6_EGRESSES, /* ip6 with both */
     EACH_INNER,   /* once for each inner subnet */
+    /* Beside one of these: with a link to the host, and an address to show it (HOST-7). */
+    HOST = 1 << 8,
 };
 
 /* The statements as they read in the rules below. */
@@ -67,6 +69,7 @@ enum {
 #define FROM_TYPE(type_)                 STATEMENT(address_type, NFTA_FIB_F_SADDR, type_, NULL)
 #define TO(prefix_)                      STATEMENT(to_prefix, NFT_CMP_EQ, 0, &(prefix_))
 #define TO_TYPE(type_)                   STATEMENT(address_type, NFTA_FIB_F_DADDR, type_, NULL)
+#define NO_WAY_BACK                      STATEMENT(no_way_back, 0, 0, NULL)
 #define TO_LOCAL_ON_IIF                  STATEMENT(address_type, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF, RTN_LOCAL, NULL)
 #define TO_EXTERNAL                      STATEMENT(to_external, 0, 0, NULL)
 #define TO_EXTERNAL_AT_FIRST             STATEMENT(originally_to_external, 0, 0, NULL)
@@ -143,6 +146,14 @@ static const struct nft_rule_text table_rules[] = {
      {IIF(EXTERNAL), FROM_TYPE(RTN_LOCAL), DROP}},
     /* iifname EXT ip saddr 172.30.0.0/24 drop */
     {NFT_CHAIN_PREROUTING_RAW, EACH_INNER, "inner sources come from inside", {IIF(EXTERNAL), FROM_INNER, DROP}},
+    /*
+     * Under attach each shared link is another Docker network's, and what the host routes to us may come from anybody:
+     * a source is believed where its answer would go.
+     */
+    /* iifname "ancin*" fib saddr . iif oif missing drop */
+    {NFT_CHAIN_PREROUTING_RAW, HOST | ALWAYS, "each network by its own link", {IIF(SHARED), NO_WAY_BACK, DROP}},
+    /* iifname "anchost" fib saddr . iif oif missing drop */
+    {NFT_CHAIN_PREROUTING_RAW, HOST | ALWAYS, "the host alone comes from the host", {IIF(HOST), NO_WAY_BACK, DROP}},
 
     /*
      * chain prerouting_nat, chain output_nat
@@ -177,6 +188,22 @@ static const struct nft_rule_text table_rules[] = {
      {OIF(EXTERNAL), FROM_NOT(link_local6), TO(unique_local6), SNAT(UNIQUE_LOCAL)}},
     /* oifname EXT ip6 saddr != fe80::/10 snat to <global> */
     {NFT_CHAIN_POSTROUTING_NAT, IP6_EGRESS, "egress", {OIF(EXTERNAL), FROM_NOT(link_local6), SNAT(GLOBAL)}},
+    /*
+     * HOST-7: and the host sees the project as others do. What is routed there are the host's addresses, nothing else
+     * (table 24943).
+     */
+    /* oifname "anchost" snat to <address> */
+    {NFT_CHAIN_POSTROUTING_NAT, HOST | IP, "egress to the host", {OIF(HOST), SNAT(GLOBAL)}},
+    /* oifname "anchost" ip6 saddr != fe80::/10 ip6 daddr fc00::/7 snat to <ULA> */
+    {NFT_CHAIN_POSTROUTING_NAT,
+     HOST | IP6_EGRESSES,
+     "egress to the host by unique local",
+     {OIF(HOST), FROM_NOT(link_local6), TO(unique_local6), SNAT(UNIQUE_LOCAL)}},
+    /* oifname "anchost" ip6 saddr != fe80::/10 snat to <global> */
+    {NFT_CHAIN_POSTROUTING_NAT,
+     HOST | IP6_EGRESS,
+     "egress to the host",
+     {OIF(HOST), FROM_NOT(link_local6), SNAT(GLOBAL)}},
 
     /*
      * chain prerouting_filter, chain forward_ttl
@@ -229,6 +256,20 @@ static const struct nft_rule_text table_rules[] = {
     {NFT_CHAIN_FORWARD, NO_EGRESS, "egress", {IIF(SHARED), OIF(EXTERNAL), CT_STATE(REPLIES), ACCEPT}},
     /* iifname SHARED oifname SHARED ct status dnat accept */
     {NFT_CHAIN_FORWARD, ALWAYS, "hairpin", {IIF(SHARED), OIF(SHARED), CT_STATUS(IPS_DST_NAT), ACCEPT}},
+    /* HOST-7; between the host and the LAN nothing passes. */
+    /* iifname "anchost" oifname SHARED ct state established,related accept */
+    {NFT_CHAIN_FORWARD, HOST | ALWAYS, "replies of the host", {IIF(HOST), OIF(SHARED), CT_STATE(REPLIES), ACCEPT}},
+    /* iifname "anchost" oifname SHARED ct status dnat accept */
+    {NFT_CHAIN_FORWARD,
+     HOST | ALWAYS,
+     "the host to exposed ports",
+     {IIF(HOST), OIF(SHARED), CT_STATUS(IPS_DST_NAT), ACCEPT}},
+    /* iifname SHARED oifname "anchost" ct state established,related,new accept */
+    {NFT_CHAIN_FORWARD,
+     HOST | EGRESS,
+     "egress to the host",
+     {IIF(SHARED), OIF(HOST), CT_STATE(REPLIES | STATE_NEW), ACCEPT}},
+    {NFT_CHAIN_FORWARD, HOST | NO_EGRESS, "egress to the host", {IIF(SHARED), OIF(HOST), CT_STATE(REPLIES), ACCEPT}},
 
     /* chain input, policy drop, behind own_rules */
     /*
@@ -325,7 +366,9 @@ static bool is_there(const struct nft_rule_context *context, uint32_t when)
     bool has_global = context->view->egress6_global.family;
     bool has_unique_local = context->view->egress6_unique_local.family;
 
-    switch (when) {
+    if (when & HOST && (context->view->host_name[0] == '\0' || (is_v4 && !context->view->egress4.family)))
+        return false;
+    switch (when & ~(uint32_t)HOST) {
     case IP:
         return is_v4;
     case IP6:

@@ -128,14 +128,18 @@ static void is_in_external(struct nft_rule *rule)
 static void match_interface(struct nft_rule *rule, uint32_t key, uint32_t operation, uint32_t interface)
 {
     const struct network_view *view = rule->context->view;
+    const char *const names[] = {
+        [NFT_INTERFACE_EXTERNAL] = view->external_name,
+        [NFT_INTERFACE_SHARED] = view->shared_name,
+        [NFT_INTERFACE_HOST] = view->host_name,
+        [NFT_INTERFACE_LOOPBACK] = "lo",
+    };
     char padded[INTERFACE_NAME_LENGTH] = {0};
-    const char *name = "lo";
+    size_t length = strnlen(names[interface], sizeof(padded) - 1);
 
-    if (interface != NFT_INTERFACE_LOOPBACK)
-        name = interface == NFT_INTERFACE_EXTERNAL ? view->external_name : view->shared_name;
-    memcpy(padded, name, strnlen(name, sizeof(padded) - 1));
+    memcpy(padded, names[interface], length);
     load_meta(rule, key);
-    compare(rule, operation, padded, sizeof(padded));
+    compare(rule, operation, padded, length > 0 && padded[length - 1] == '*' ? (uint32_t)length - 1 : sizeof(padded));
 }
 
 void nft_statement_input(struct nft_rule *rule, const struct nft_statement *statement)
@@ -282,6 +286,16 @@ void nft_statement_address_type(struct nft_rule *rule, const struct nft_statemen
     compare(rule, NFT_CMP_EQ, &statement->last, sizeof(statement->last));
 }
 
+void nft_statement_no_way_back(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    const uint8_t none = 0;
+
+    (void)statement;
+    APPEND(rule, "fib", NUMBER(NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT),
+           NUMBER(NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIF), NUMBER(NFTNL_EXPR_FIB_DREG, NFT_REG_1));
+    compare(rule, NFT_CMP_EQ, &none, sizeof(none)); /* `present` is one byte */
+}
+
 /* nft itself loads only the prefix's bytes when it ends at a byte: then no mask is needed. */
 static void match_prefix(struct nft_rule *rule, uint32_t offset, uint32_t operation, const struct ip_subnet *prefix)
 {
@@ -340,7 +354,8 @@ void nft_statement_dnat_by_map(struct nft_rule *rule, const struct nft_statement
 void nft_statement_snat(struct nft_rule *rule, const struct nft_statement *statement)
 {
     const struct network_view *view = rule->context->view;
-    const struct ip_address *address = &view->egress6_global;
+    const struct ip_address *address =
+        rule->context->family->family == IP_FAMILY_4 ? &view->egress4 : &view->egress6_global;
 
     if (statement->value == NFT_EGRESS_UNIQUE_LOCAL || !address->family)
         address = &view->egress6_unique_local;

@@ -32,7 +32,7 @@ struct nft_rule {
     struct nftnl_rule *nftnl;      /* NULL after an allocation failed: statements then do nothing */
 };
 
-enum nft_interface { NFT_INTERFACE_EXTERNAL, NFT_INTERFACE_SHARED, NFT_INTERFACE_LOOPBACK };
+enum nft_interface { NFT_INTERFACE_EXTERNAL, NFT_INTERFACE_SHARED, NFT_INTERFACE_HOST, NFT_INTERFACE_LOOPBACK };
 enum nft_egress { NFT_EGRESS_GLOBAL, NFT_EGRESS_UNIQUE_LOCAL };
 
 /* One statement as a value: what appends it, and its operands, which are said there. */
@@ -78,6 +78,7 @@ NFT_STATEMENT(status);                 /* ct status value: IPS_… */
 NFT_STATEMENT(state);                  /* ct state value: NF_CT_STATE_… */
 NFT_STATEMENT(reply);                  /* ct direction reply */
 NFT_STATEMENT(address_type);           /* fib value type last: NFTA_FIB_F_…, RTN_… of linux/rtnetlink.h */
+NFT_STATEMENT(no_way_back);            /* fib saddr . iif oif missing */
 NFT_STATEMENT(dnat_by_map);            /* dnat ip to tcp dport map @dnat_tcp; value: PROTOCOL_INDEX_… */
 NFT_STATEMENT(snat);                   /* snat to ADDRESS; value: enum nft_egress, the other where there is none */
 NFT_STATEMENT(masquerade);             /* masquerade */

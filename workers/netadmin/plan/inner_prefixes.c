@@ -23,7 +23,7 @@ static struct ip_subnet subnet_of(const struct link_address *address)
 bool inner_prefix_equal(const struct inner_prefix *a, const struct inner_prefix *b)
 {
     return ip_subnet_equal(&a->subnet, &b->subnet) && ip_address_equal(&a->source, &b->source) &&
-           a->link_index == b->link_index && a->is_up == b->is_up;
+           ip_address_equal(&a->gateway, &b->gateway) && a->link_index == b->link_index && a->is_up == b->is_up;
 }
 
 static bool is_listed(const struct inner_prefix *list, size_t count, const struct ip_subnet *subnet)
@@ -33,6 +33,35 @@ static bool is_listed(const struct inner_prefix *list, size_t count, const struc
             return true;
     }
     return false;
+}
+
+/* Adds a prefix that is not listed yet. */
+static size_t add(struct inner_prefix *list, size_t count, const struct inner_prefix *prefix, size_t *left_out)
+{
+    if (is_listed(list, count, &prefix->subnet))
+        return count;
+    if (count == INNER_PREFIXES_MAX) {
+        (*left_out)++;
+        return count;
+    }
+    list[count] = *prefix;
+    return count + 1;
+}
+
+static size_t list_behind(const struct link_table *links, uint8_t family, struct inner_prefix *list, size_t count,
+                          size_t *left_out)
+{
+    for (size_t i = 0; i < links->behind_count; i++) {
+        const struct subnet_behind *behind = &links->behind[i];
+        const struct network_link *link = link_table_find_name(links, behind->link);
+
+        if (link && behind->subnet.address.family == family)
+            count =
+                add(list, count,
+                    &(struct inner_prefix){behind->subnet, behind->source, behind->gateway, link->index, link->is_up},
+                    left_out);
+    }
+    return count;
 }
 
 size_t inner_prefixes_list(const struct link_table *links, uint32_t external_index, uint8_t family,
@@ -47,22 +76,16 @@ size_t inner_prefixes_list(const struct link_table *links, uint32_t external_ind
         for (uint32_t j = 0; j < link->address_count && link->index != external_index; j++) {
             struct ip_subnet subnet = subnet_of(&link->addresses[j]);
 
-            if (link->addresses[j].address.family != family || !is_inner_subnet(&link->addresses[j]) ||
-                is_listed(ret, count, &subnet))
-                continue;
-            if (count == INNER_PREFIXES_MAX) {
-                (*ret_left_out)++;
-                continue;
-            }
-            ret[count++] = (struct inner_prefix){
-                .subnet = subnet,
-                .source = link->addresses[j].address,
-                .link_index = link->index,
-                .is_up = link->is_up,
-            };
+            if (link->addresses[j].address.family == family && is_inner_subnet(&link->addresses[j]))
+                count = add(ret, count,
+                            &(struct inner_prefix){.subnet = subnet,
+                                                   .source = link->addresses[j].address,
+                                                   .link_index = link->index,
+                                                   .is_up = link->is_up},
+                            ret_left_out);
         }
     }
-    return count;
+    return list_behind(links, family, ret, count, ret_left_out);
 }
 
 static bool covers(const struct ip_subnet *outer, const struct ip_subnet *inner)
@@ -71,6 +94,11 @@ static bool covers(const struct ip_subnet *outer, const struct ip_subnet *inner)
 }
 
 enum position { POSITION_AROUND, POSITION_WITHIN };
+
+static bool lies(const struct ip_subnet *subnet, enum position position, const struct ip_subnet *inner)
+{
+    return position == POSITION_AROUND ? covers(inner, subnet) : covers(subnet, inner);
+}
 
 static const struct network_link *find(const struct link_table *links, uint32_t external_index, enum position position,
                                        const struct ip_subnet *subnet, struct ip_subnet *ret)
@@ -81,11 +109,18 @@ static const struct network_link *find(const struct link_table *links, uint32_t 
         for (uint32_t j = 0; j < link->address_count && link->index != external_index; j++) {
             struct ip_subnet inner = subnet_of(&link->addresses[j]);
 
-            if (is_inner_subnet(&link->addresses[j]) &&
-                (position == POSITION_AROUND ? covers(&inner, subnet) : covers(subnet, &inner))) {
+            if (is_inner_subnet(&link->addresses[j]) && lies(subnet, position, &inner)) {
                 *ret = inner;
                 return link;
             }
+        }
+    }
+    for (size_t i = 0; i < links->behind_count; i++) {
+        const struct network_link *link = link_table_find_name(links, links->behind[i].link);
+
+        if (link && lies(subnet, position, &links->behind[i].subnet)) {
+            *ret = links->behind[i].subnet;
+            return link;
         }
     }
     return NULL;

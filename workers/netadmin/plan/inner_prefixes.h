@@ -18,15 +18,16 @@
 #define INNER_PREFIXES_MAX (2 * LINKS_MAX)
 
 struct inner_prefix {
-    struct ip_subnet subnet;  /* without host bits */
-    struct ip_address source; /* the link's own address in it: what the anchor sends there with */
+    struct ip_subnet subnet;   /* without host bits */
+    struct ip_address source;  /* the link's own address in it: what the anchor sends there with; or none */
+    struct ip_address gateway; /* family none: it is on link */
     uint32_t link_index;
     bool is_up;
 };
 
 /*
  * The subnets of `family` on the links of `links` but the one with `external_index` (0: it is not there), each once, in
- * the order of the links. Link-local ones are each link's own matter; what was advertised on an inner link or has a
+ * the order of the links, and then those behind them. Link-local ones are each link's own matter; what was advertised on an inner link or has a
  * lifetime is a container's word, not Docker's. Returns their number; in *ret_left_out how many more there would be.
  */
 size_t inner_prefixes_list(const struct link_table *links, uint32_t external_index, uint8_t family,

@@ -11,12 +11,14 @@
  * bytes alone, without padding, so that two of them are compared as bytes. */
 struct network_view {
     char external_name[INTERFACE_NAME_SIZE];
-    char shared_name[INTERFACE_NAME_SIZE];
+    char shared_name[INTERFACE_NAME_SIZE]; /* ending in *: that of several links begins so */
+    char host_name[INTERFACE_NAME_SIZE];   /* of the link to the host (HOST-7); empty: there is none */
     /* The external interface's addresses of both families, sorted; without link-local ones and without those that are
      * still tentative or failed their duplicate address detection, but with those that are about to be added (NAT-9).
      */
     struct ip_address external[LINK_ADDRESSES_MAX];
     uint8_t external_count;
+    struct ip_address egress4; /* the source of what goes to the host; family none if there is none */
     /* The sources of forwarded v6 (NAT-8): to everywhere, and to fc00::/7; family none if there is none. */
     struct ip_address egress6_global;
     struct ip_address egress6_unique_local;

@@ -84,6 +84,7 @@ static bool leads_into(const struct wire_network *network, const struct route *r
 /*
  *     172.30.0.0/24 dev SHARED proto 110 scope link src 172.30.0.3 metric 100      (v6: without src)
  *     unreachable 172.30.0.0/24 proto 110 metric 100
+ *     2001:db8::5 via fe80::… dev anchost proto 110 metric 100       (the host's, HOST-7)
  * IPv4 takes a link's first address for its source, whatever the subnet; IPv6 looks for the one that fits.
  */
 static struct route inner_route(uint8_t family, const struct inner_prefix *prefix)
@@ -92,16 +93,21 @@ static struct route inner_route(uint8_t family, const struct inner_prefix *prefi
         .family = family,
         .type = prefix->is_up ? RTN_UNICAST : RTN_UNREACHABLE,
         .protocol = ROUTE_PROTOCOL,
-        .scope = prefix->is_up && family == IP_FAMILY_4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+        .scope = RT_SCOPE_UNIVERSE,
         .table = INNER_ROUTE_TABLE_NUMBER,
         .metric = METRIC_INNER,
-        .index = prefix->is_up ? prefix->link_index : 0,
         .destination = prefix->subnet.address,
         .destination_length = prefix->subnet.prefix_length,
     };
 
-    if (prefix->is_up && family == IP_FAMILY_4)
+    if (!prefix->is_up)
+        return route;
+    route.index = prefix->link_index;
+    route.gateway = prefix->gateway;
+    if (family == IP_FAMILY_4) {
+        route.scope = prefix->gateway.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
         route.source = prefix->source;
+    }
     return route;
 }
 

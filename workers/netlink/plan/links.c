@@ -38,6 +38,15 @@ const struct network_link *link_table_find_mac(const struct link_table *table, c
     return found;
 }
 
+const struct network_link *link_table_find_name(const struct link_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (strncmp(table->links[i].name, name, INTERFACE_NAME_SIZE) == 0)
+            return &table->links[i];
+    }
+    return NULL;
+}
+
 struct network_link *link_table_find_index(const struct link_table *table, uint32_t index)
 {
     for (size_t i = 0; i < table->count; i++) {

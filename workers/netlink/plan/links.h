@@ -60,11 +60,22 @@ static_assert(sizeof(struct network_link) == 4 + 4 + INTERFACE_NAME_SIZE + 6 + 1
                                                  4 + 4 + LINK_ADDRESSES_MAX * sizeof(struct link_address),
               "no padding");
 
+/* What is reached by a link that has no address in it: a Docker network of an attached project, or the host's address
+ * (HOST-2, HOST-7). */
+struct subnet_behind {
+    char link[INTERFACE_NAME_SIZE];
+    struct ip_subnet subnet;
+    struct ip_address gateway; /* family none: it is on link */
+    struct ip_address source;  /* what the anchor itself sends there with; family none: as the kernel chooses */
+};
+
 /* All links but loopback, at most LINKS_MAX, in the kernel's order. Zero is an empty table. */
 struct link_table {
     struct network_link *links;
     size_t count;
-    size_t left_out; /* links beyond LINKS_MAX */
+    size_t left_out;                    /* links beyond LINKS_MAX */
+    const struct subnet_behind *behind; /* not read of the kernel, not owned, not compared */
+    size_t behind_count;
 };
 
 /* Frees what the table holds and leaves it empty. */
@@ -78,6 +89,9 @@ bool link_table_is_connected(const struct link_table *table);
 
 /* The link with this MAC (the first one, by index), or NULL. The pointer lives as long as the table. */
 const struct network_link *link_table_find_mac(const struct link_table *table, const struct mac_address *mac);
+
+/* The link with this name, or NULL. As above. */
+const struct network_link *link_table_find_name(const struct link_table *table, const char *name);
 
 /* The link with this index, or NULL. As above. */
 struct network_link *link_table_find_index(const struct link_table *table, uint32_t index);
