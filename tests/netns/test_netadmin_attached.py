@@ -1,12 +1,14 @@
-"""anchord-netadmin under attach: several links into Docker networks, of which it has no address (HOST-2, HOST-4, HOST-12)."""
+"""anchord-netadmin under attach: several links into Docker networks, of which it has no address (HOST-2, HOST-4, HOST-7, HOST-12)."""
 
 import contextlib
+import socket
 
 import pytest
 
 import messages
-from attached_identity import LINKS_MADE, NEXT_HOP, ONE4, OTHER4, SUBNETS, AttachedLab, host_addresses, shared_links
-from netadmin_lab import LAN4, LAN6, wait_logged, wait_until
+from attached_identity import (HOST4, HOST6, LINKS_MADE, NEXT_HOP, ONE4, ONE6, OTHER4, SUBNETS, AttachedLab, host_addresses,
+                               shared_links)
+from netadmin_lab import ASK, CLIENT4, CLIENT6, LAN4, LAN6, outcome, wait_logged, wait_until
 
 INNER = ("ancin0", "ancin1", "anchost")
 ONE, OTHER = messages.exposure("tcp", 80, ONE4), messages.exposure("tcp", 81, OTHER4)
@@ -114,3 +116,61 @@ def test_an_address_without_end_and_none_after_it(lab):
     while (answer := netadmin.receive())[0] != messages.LEASE_APPLIED or answer[1] != 3:
         pass
     assert b"a DHCPv6 address is a /128" in answer[2]
+
+
+# --- the data path
+
+
+@pytest.fixture
+def served(lab):
+    """Both networks, the host, addresses of both families; `one` and `other` answer."""
+    netadmin = lab.start_attached()
+    lab.connect_containers()
+    netadmin.send(shared_links(SUBNETS))
+    netadmin.send(host_addresses(HOST4, HOST6))
+    lab.give_address()
+    lab.give_address(f"{LAN6}/64", 6)
+    wait_until(lambda: LAN6 in lab.anchor.run("ip", "-6", "address", "show", "dev", "ancext", "-tentative"), "the address")
+    for protocol in ASK:
+        lab.serve(lab.one, "one", protocol, 80, ONE4)
+        lab.serve(lab.one, "one", protocol, 80, ONE6)
+        lab.serve(lab.other, "other", protocol, 80, OTHER4)
+    offer(lab, *(messages.exposure(protocol, port, address, 80) for protocol in ASK
+                 for port, address in ((80, ONE4), (80, ONE6), (81, OTHER4))))
+    wait_until(lambda: exposed(lab) == ["80", "81"], "exposed")
+    return lab
+
+
+@pytest.mark.parametrize("protocol", ASK)
+def test_clients_reach_each_network_and_containers_leave_as_the_project(served, protocol):
+    """NAT-1, NAT-2, NAT-8 under attach."""
+    for address, port, name in ((LAN4, 80, "one"), (LAN6, 80, "one"), (LAN4, 81, "other")):
+        answered, seen, source = ASK[protocol](served.client, address, port)
+        assert (answered, seen) == (name, source)
+    for address, project in ((CLIENT4, LAN4), (CLIENT6, LAN6)):
+        served.serve(served.client, "client", protocol, 99, address)
+        assert ASK[protocol](served.one, address, 99)[1][0] == project
+
+
+def test_networks_are_as_apart_as_before(served):
+    """HOST-2: no container reaches another network's by us but at the project's own address; nor by a source of there."""
+    assert outcome(served.other, "tcp", ONE4, 80, 0.3) == "silence"
+    assert outcome(served.other, "tcp", LAN4, 80) == "one"
+    served.other.run("ip", "address", "add", "172.30.0.99/32", "dev", "lo")
+    with served.other.socket(socket.AF_INET, socket.SOCK_STREAM) as forged:
+        forged.settimeout(0.3)
+        forged.bind(("172.30.0.99", 0))
+        with pytest.raises(TimeoutError):
+            forged.connect((LAN4, 81))
+
+
+def test_host_and_project_reach_each_other(served):
+    """HOST-7: the host with its own address, the project with its own; never the LAN by way of the host."""
+    for address in (LAN4, LAN6):
+        answered, seen, source = ASK["tcp"](served.host, address, 80)
+        assert (answered, seen) == ("one", source)
+    for address, project in ((HOST4, LAN4), (HOST6, LAN6)):
+        served.serve(served.host, "host", "tcp", 53, address)
+        assert ASK["tcp"](served.one, address, 53)[1][0] == project
+    served.client.run("ip", "route", "add", HOST4, "via", LAN4)
+    assert outcome(served.client, "tcp", HOST4, 53, 0.3) == "silence"

@@ -11,9 +11,11 @@ import ipaddress
 import struct
 
 import messages
-from netadmin_lab import CLIENT4, CLIENT6, EXTERNAL_MAC, LAN4, Lab, Netadmin
+from netadmin_lab import CLIENT4, CLIENT6, EXTERNAL_MAC, LAN4, LAN6, Lab, Netadmin
 
 INNER_MAC, HOST_MAC, NEXT_HOP = "02:00:00:00:18:94", "02:00:00:00:18:95", "169.254.24.94"
+NEXT_HOP6 = "fe80::ff:fe00:1894"
+HOST4, HOST6 = "10.88.0.1", "2001:db8:88::1"
 ONE4, ONE6, OTHER4 = "172.30.0.5", "fd30::5", "172.31.0.5"
 SUBNETS = {"ancin0": ("172.30.0.0/24", "fd30::/64"), "ancin1": ("172.31.0.0/24",)}
 SUBNETS_MAX, SHARED_LINKS_MAX, HOST_ADDRESSES_MAX = 4, 64, 64
@@ -55,6 +57,20 @@ class AttachedLab(Lab):
                                                 (self.other, "eth0", (f"{OTHER4}/24",))):
             for text in addresses:
                 namespace.run("ip", "address", "add", text, "dev", interface, *(["nodad"] if ":" in text else []))
+
+    @property
+    def host(self):
+        return self.two
+
+    def connect_containers(self):
+        """What way and links do on the other sides: defaults by the next hop, the host's routes to the project."""
+        for namespace in (self.one, self.other):
+            namespace.run("ip", "route", "add", "default", "via", NEXT_HOP, "dev", "eth0", "onlink")
+            namespace.run("ip", "-6", "route", "add", "default", "via", NEXT_HOP6, "dev", "eth0")
+        for text in (f"{HOST4}/32", f"{HOST6}/128"):
+            self.host.run("ip", "address", "add", text, "dev", "lo")
+        self.host.run("ip", "route", "add", LAN4, "via", NEXT_HOP, "dev", "host0", "onlink", "src", HOST4)
+        self.host.run("ip", "-6", "route", "add", LAN6, "via", NEXT_HOP6, "dev", "host0", "src", HOST6)
 
     def topology(self):
         return messages.topology(messages.network("ancext", EXTERNAL_MAC, []), bytes(len(messages.network("", EXTERNAL_MAC, []))))
