@@ -29,3 +29,19 @@ void lease_exchange_handle(struct channel *supervisor, struct network *network, 
         return;                                      /* answered when its address can be used */
     (void)channel_send_message(supervisor, &answer); /* the end of the loop follows its end */
 }
+
+void lease_exchange_tell_addresses(struct channel *supervisor, const struct network_view *view,
+                                   struct message_project_addresses *told)
+{
+    struct message_project_addresses message = {
+        .header = message_header_make(MESSAGE_PROJECT_ADDRESSES, sizeof(message), 0),
+        .count = view->external_count,
+    };
+
+    for (size_t i = 0; i < view->external_count; i++)
+        message.items[i] = wire_address_from(&view->external[i]);
+    if (view->host_name[0] == '\0' || memcmp(&message, told, sizeof(message)) == 0)
+        return;
+    *told = message;
+    (void)channel_send_message(supervisor, &message); /* the end of the loop follows its end */
+}

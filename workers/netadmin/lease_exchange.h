@@ -13,3 +13,8 @@ void lease_exchange_tell_link(struct channel *supervisor, const struct network *
 
 /* A LEASE: handed to the network half; a refused one is answered at once, for the supervisor to report. */
 void lease_exchange_handle(struct channel *supervisor, struct network *network, const struct message_lease *message);
+
+/* Under attach, by which addresses the host's routes lead here (HOST-7): only what answers, and only when it differs
+ * from *told, which it becomes. */
+void lease_exchange_tell_addresses(struct channel *supervisor, const struct network_view *view,
+                                   struct message_project_addresses *told);

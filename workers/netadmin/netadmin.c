@@ -255,22 +255,6 @@ static void keep_closed(struct netadmin *netadmin)
     log_repair(netadmin);
 }
 
-/* HOST-7: by which addresses the host's routes lead here; only what answers. */
-static void tell_project_addresses(struct netadmin *netadmin, const struct network_view *view)
-{
-    struct message_project_addresses message = {
-        .header = message_header_make(MESSAGE_PROJECT_ADDRESSES, sizeof(message), 0),
-        .count = view->external_count,
-    };
-
-    for (size_t i = 0; i < view->external_count; i++)
-        message.items[i] = wire_address_from(&view->external[i]);
-    if (view->host_name[0] == '\0' || memcmp(&message, &netadmin->told_addresses, sizeof(message)) == 0)
-        return;
-    netadmin->told_addresses = message;
-    (void)channel_send_message(netadmin->supervisor, &message); /* the end of the loop follows its end */
-}
-
 static int on_reconcile(sd_event_source *source, void *userdata)
 {
     struct netadmin *netadmin = userdata;
@@ -295,7 +279,7 @@ static int on_reconcile(sd_event_source *source, void *userdata)
     }
     network_forget_neighbours(netadmin->network, ruleset_newcomers(netadmin->ruleset));
     report_success(netadmin, flushed);
-    tell_project_addresses(netadmin, &view);
+    lease_exchange_tell_addresses(netadmin->supervisor, &view, &netadmin->told_addresses);
     network_view_applied(netadmin->network, &view);
     return 0;
 }

@@ -27,8 +27,9 @@ struct inner_prefix {
 
 /*
  * The subnets of `family` on the links of `links` but the one with `external_index` (0: it is not there), each once, in
- * the order of the links, and then those behind them. Link-local ones are each link's own matter; what was advertised on an inner link or has a
- * lifetime is a container's word, not Docker's. Returns their number; in *ret_left_out how many more there would be.
+ * the order of the links, and then those behind them. Link-local ones are each link's own matter; what was advertised
+ * on an inner link or has a lifetime is a container's word, not Docker's. Returns their number; in *ret_left_out how
+ * many more there would be.
  */
 size_t inner_prefixes_list(const struct link_table *links, uint32_t external_index, uint8_t family,
                            struct inner_prefix ret[INNER_PREFIXES_MAX], size_t *ret_left_out);
