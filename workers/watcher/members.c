@@ -129,15 +129,17 @@ static bool has_ended(const struct members *members, const struct member *member
     return !member->is_running && member->deadline <= members->pass_began;
 }
 
-static void end_pass_for(struct members *members, struct member *member, member_handler left, void *userdata)
+static void end_member(const struct members *members, struct member *member, member_handler left, void *userdata)
 {
-    bool is_gone = member->pass != members->pass;
+    if (member->state == IDLE || (member->pass == members->pass && !has_ended(members, member)))
+        return;
+    left(userdata, member);
+    member->state = IDLE;
+}
 
-    if (member->state != IDLE && (is_gone || has_ended(members, member))) {
-        left(userdata, member);
-        member->state = IDLE;
-    }
-    if (is_gone)
+static void remove_if_gone(struct members *members, struct member *member)
+{
+    if (member->pass != members->pass)
         remove_member(members, member);
 }
 
@@ -146,15 +148,21 @@ void members_end_pass(struct members *members, member_handler left, void *userda
     struct member *member, *next;
 
     HASH_ITER (hh, members->members, member, next)
-        end_pass_for(members, member, left, userdata);
+        end_member(members, member, left, userdata);
+    HASH_ITER (hh, members->members, member, next)
+        remove_if_gone(members, member);
 }
 
 void members_end_pass_for(struct members *members, const char *id, member_handler left, void *userdata)
 {
     struct member *member = members_find(members, id);
 
+    if (!member)
+        return;
+    end_member(members, member, left, userdata);
+    member = members_find(members, id);
     if (member)
-        end_pass_for(members, member, left, userdata);
+        remove_if_gone(members, member);
 }
 
 /* --- events ---------------------------------------------------------------------------------------------- */
@@ -201,14 +209,6 @@ void members_want_all(struct members *members, uint64_t now)
         if (member->is_running || member->deadline > now)
             want(member, now);
     }
-}
-
-void members_want_none(struct members *members)
-{
-    struct member *member, *next;
-
-    HASH_ITER (hh, members->members, member, next)
-        member->state = IDLE;
 }
 
 const struct member *members_take(struct members *members, uint64_t now)

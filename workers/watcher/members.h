@@ -64,8 +64,6 @@ bool members_note_end(struct member *member, uint64_t time);
 
 /* There is another host half: everything is wanted anew of it. */
 void members_want_all(struct members *members, uint64_t now);
-/* Nobody can be asked. */
-void members_want_none(struct members *members);
 /* The next one to ask for, with its generation set; NULL: none is due. */
 const struct member *members_take(struct members *members, uint64_t now);
 /* When the next one is due; UINT64_MAX: none waits. */
