@@ -245,6 +245,34 @@ static void another_host_half_is_asked_for_everything(void **state)
     assert_not_asked();
 }
 
+/* The same answer again, an end without a time or at the time of the start, a network more while an answer is awaited,
+ * a wish that has run out. */
+static void limits_of_times_and_answers(void **state)
+{
+    struct member *member = created("a");
+
+    (void)state;
+    members_note_start(member, 100, now);
+    assert_asked("a");
+    members_note_connect(member, 100, now); /* what is under way sees it, too */
+    assert_not_asked();
+    assert_false(answer("a", 0));
+    assert_false(answer("a", -ESRCH));
+    assert_int_equal(members_next_due(&members), UINT64_MAX);
+    assert_true(members_note_end(member, 100));
+    members_note_start(member, 200, now);
+    assert_true(members_note_end(member, 0));
+    members_note_connect(member, 300, now);
+    assert_asked("a");
+    now += 30 * MICROSECONDS_PER_SECOND;
+    members_want_all(&members, now);
+    assert_not_asked();
+    members_begin_pass(&members, now);
+    put("a", false, false);
+    members_end_pass(&members, on_left, NULL); /* its time is up */
+    assert_int_equal(left_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_of_one_that_runs_is_told_once_and_its_end, reset, reset),
         cmocka_unit_test_setup_teardown(lists_find_what_events_missed, reset, reset),
         cmocka_unit_test_setup_teardown(a_list_does_not_end_what_has_started_since, reset, reset),
+        cmocka_unit_test_setup_teardown(limits_of_times_and_answers, reset, reset),
         cmocka_unit_test_setup_teardown(another_host_half_is_asked_for_everything, reset, reset),
     };
 
