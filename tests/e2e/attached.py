@@ -1,0 +1,103 @@
+"""An ordinary Compose project, and compose/attach.yaml beside it (SPEC 13), as the tests of attach use them."""
+
+import itertools
+import json
+import re
+import time
+
+from direct import IMAGE
+from lab import compose, topology
+from lab.machine import CHECKOUT, LabError, wait_until
+
+ATTACH = CHECKOUT / "compose" / "attach.yaml"
+GATEWAYS = ",".join(topology.ROUTER)
+# What changes by itself from one look to the next.
+VOLATILE = re.compile(r"(counter packets \d+ bytes \d+|_timer +[\d.]+|expires \d+sec| used \d+)")
+_numbers = itertools.count(1)
+
+
+def ordinary(lab):
+    """As people write them: ports published, a database without, a network of Compose's own."""
+    number = next(_numbers)
+    return {
+        "services": {
+            "web": compose.echo_service("web", "--tcp", "8080", "--udp", "8443", ports=[f"{8000 + number}:8080", "8443:8443/udp"]),
+            "database": compose.echo_service("database", "--tcp", "5432"),
+        },
+        "networks": {"default": {"enable_ipv6": True, "ipam": {"config": [{"subnet": f"10.41.{number}.0/24"},
+                                                                       {"subnet": f"fd41:0:0:{number:x}::/64"}]}}},
+    }, 8000 + number
+
+
+class Attachment(compose.Project):
+    """The two containers of compose/attach.yaml for a project that runs."""
+
+    def __init__(self, lab, project, address, *, gateways=GATEWAYS, parent=topology.UPLINK, **variables):
+        environment = {"ANCHORD_IMAGE": IMAGE, "ANCHORD_PROJECT": project.name, "ANCHORD_PARENT": parent,
+                       "ANCHORD_ADDRESS": address, **variables}
+        if gateways:
+            environment["ANCHORD_EXT_GATEWAY_IP"] = gateways
+        super().__init__(lab, ATTACH, name=f"anchord-{project.name}", environment=environment)
+
+    def attach(self):
+        """Brought up and ready; in how many seconds."""
+        started = time.monotonic()
+        self.up()
+        self.wait_ready()
+        return time.monotonic() - started
+
+    def wait_ready(self, deadline=30):
+        wait_until(lambda: self._healthcheck().returncode == 0, deadline, "an attachment that is ready")
+
+    def _healthcheck(self):
+        return self.exec("identity", "anchord", "healthcheck", check=False)
+
+    def status(self):
+        return json.loads(self.exec("identity", "anchord", "status", "--json").stdout)
+
+    def addresses(self):
+        """What the external link has, without link-local ones."""
+        found = json.loads(self.namespace("identity").run(["ip", "-j", "address", "show", "dev", "ancext"]).stdout)
+        return [entry["local"] for entry in found[0]["addr_info"] if entry["scope"] == "global"]
+
+
+def _text_of(lab, *command):
+    try:
+        return VOLATILE.sub("", lab.host("engine").run(command).stdout)
+    except LabError as error:
+        return str(error)
+
+
+def snapshot(lab, *projects):
+    """All that HOST-8 names, of the host and of these projects: {what: text}."""
+    looks = {" ".join(command): _text_of(lab, *command) for command in (
+        ("nft", "list", "ruleset"), ("ip", "-d", "link"), ("ip", "rule"), ("ip", "-6", "rule"),
+        ("ip", "route", "show", "table", "all"), ("ip", "-6", "route", "show", "table", "all"), ("ip", "address"))}
+    for project in projects:
+        for container in project.containers():
+            looks[container["Names"][0]] = json.dumps(lab.engine.inspect(container["Id"]), indent=1, sort_keys=True)
+        for network in lab.engine.api("GET", "/networks"):
+            if network["Name"].startswith(f"{project.name}_"):
+                looks[network["Name"]] = json.dumps(lab.engine.api("GET", f"/networks/{network['Id']}"), indent=1, sort_keys=True)
+            for service in {container["Labels"]["com.docker.compose.service"] for container in project.containers()}:
+                box = project.namespace(service)
+                for command in (("ip", "rule"), ("ip", "route", "show", "table", "all"), ("nft", "list", "ruleset")):
+                    looks[f"{service}: {' '.join(command)}"] = VOLATILE.sub("", box.run(command).stdout)
+    return looks
+
+
+def settled_snapshot(lab, *projects):
+    """When no address is being looked for any more, which the kernel does for a second."""
+    wait_until(lambda: "tentative" not in _text_of(lab, "ip", "address"), 10, "addresses that are complete")
+    return snapshot(lab, *projects)
+
+
+def differences(before, after):
+    """The lines that are in one of two snapshots, by what they are of."""
+    found = {}
+    for what in before.keys() | after.keys():
+        one, other = (look.get(what, "").splitlines() for look in (before, after))
+        lines = [f"-{line}" for line in one if line not in other] + [f"+{line}" for line in other if line not in one]
+        if lines or one != other:
+            found[what] = lines
+    return found

@@ -1,0 +1,89 @@
+"""An unchanged Compose project on the LAN by compose/attach.yaml (SPEC 13): its address, its way out, the host, and no trace."""
+
+import pytest
+
+from attached import Attachment, differences, ordinary, settled_snapshot
+from direct import FAMILIES
+from lab import compose, topology
+from lab.machine import wait_until
+
+pytestmark = pytest.mark.not_on("podman", "attach is for Docker's engine; its cgroups and networks are others")
+
+ADDRESSES = ("10.99.0.80", "fd99::80")
+STATIC = f"{ADDRESSES[0]}/24,{ADDRESSES[1]}/64"
+
+
+def by_family(test):
+    return pytest.mark.parametrize("family", FAMILIES, ids=("v4", "v6"))(test)
+
+
+def at(pair, family):
+    return pair[FAMILIES.index(family)]
+
+
+@pytest.fixture(scope="module")
+def attached(request, lab, anchord_image):
+    """An ordinary project that was attached while it ran; (it, its attachment, the port published, the host before)."""
+    del anchord_image
+    definition, port = ordinary(lab)
+    project = compose.Project(lab, definition, name=compose.unique_name("shop"))
+    attachment = Attachment(lab, project, STATIC)
+    with compose.discarded_afterwards(request, project, attachment):
+        project.up()
+        before = settled_snapshot(lab, project)
+        attachment.attach()
+        for address in ADDRESSES:
+            wait_until(lambda: lab.host("lanhost1").probe("tcp", address, port, timeout=1).startswith("web "), 10, "the first answer")
+        yield project, attachment, port, before
+
+
+@pytest.mark.every_engine
+@by_family
+def test_host3_clients_reach_published_ports_at_the_projects_address(lab, attached, family):
+    """HOST-3, NAT-2: with the source that they have."""
+    client = lab.host("lanhost1")
+    assert client.probe("tcp", at(ADDRESSES, family), attached[2]).startswith(f"web {at(client.addresses, family)} ")
+    assert client.probe("udp", at(ADDRESSES, family), 8443).startswith(f"web {at(client.addresses, family)} ")
+
+
+@by_family
+def test_nat11_other_ports_are_closed(lab, attached, family):
+    """NAT-11: as a server's are; the database publishes nothing, and 8080 is a port inside."""
+    del attached
+    for port in (5432, 8080, 9090):
+        assert lab.host("lanhost1").probe("tcp", at(ADDRESSES, family), port) == "refused"
+
+
+@pytest.mark.every_engine
+@by_family
+@pytest.mark.parametrize("service", ("web", "database"))
+def test_host4_every_container_leaves_with_the_projects_address(lab, attached, service, family):
+    """HOST-4, NAT-8."""
+    assert attached[0].probe(service, "tcp", at(topology.OUTSIDE, family), 80).split()[1] == at(ADDRESSES, family)
+
+
+@pytest.mark.every_engine
+@pytest.mark.parametrize("client", ("lanhost1", "outside"))
+def test_host5_published_ports_go_on_at_the_hosts_address(lab, attached, client):
+    """HOST-5: beside the project's address, for clients that are not on link, too."""
+    box = lab.host(client)
+    assert box.probe("tcp", topology.ENGINE[0], attached[2]).startswith(f"web {box.ipv4} ")
+    assert box.probe("udp", topology.ENGINE[0], 8443).startswith(f"web {box.ipv4} ")
+
+
+@by_family
+def test_nat9_the_project_reaches_itself_at_its_address(attached, family):
+    """NAT-9: hairpin."""
+    assert attached[0].probe("database", "tcp", at(ADDRESSES, family), attached[2]).startswith("web ")
+
+
+@pytest.mark.every_engine
+def test_host8_detach_leaves_no_trace(lab, attached):
+    """HOST-8; the last one here: the attachment has gone afterwards."""
+    project, attachment, _, before = attached
+    attachment.down()
+    assert differences(before, settled_snapshot(lab, project)) == {}
+    client = lab.host("lanhost1")
+    wait_until(lambda: client.probe("tcp", topology.ENGINE[0], attached[2]).startswith("web "), 10, "the published port")
+    assert client.probe("tcp", ADDRESSES[0], attached[2], timeout=1) in ("timeout", "unreachable")
+    assert project.probe("web", "tcp", topology.OUTSIDE[0], 80).split()[1] == topology.ENGINE[0]
