@@ -2,47 +2,9 @@
  */
 #include "common/log.h"
 
-#include "common/cleanup.h"
+#include "tests/unit/log_capture.h"
 
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static char output[8192];
-
-/* Standard output becomes a pipe while one line is written; the test then reads it back. */
-struct capture {
-    int saved_output;
-    int pipe[2];
-};
-
-static void capture_begin(struct capture *capture)
-{
-    assert_int_equal(fflush(stdout), 0);
-    assert_int_equal(pipe2(capture->pipe, O_CLOEXEC), 0);
-    capture->saved_output = dup(STDOUT_FILENO);
-    assert_true(capture->saved_output >= 0);
-    assert_true(dup2(capture->pipe[1], STDOUT_FILENO) >= 0);
-}
-
-static const char *capture_end(struct capture *capture)
-{
-    ssize_t length;
-
-    assert_true(dup2(capture->saved_output, STDOUT_FILENO) >= 0);
-    close_fd(&capture->saved_output);
-    close_fd(&capture->pipe[1]);
-    length = read(capture->pipe[0], output, sizeof(output) - 1);
-    close_fd(&capture->pipe[0]);
-    assert_true(length >= 0);
-    output[length] = '\0';
-    return output;
-}
 
 static void a_line_has_the_fields_of_the_contract(void **state)
 {
