@@ -14,9 +14,9 @@ import pytest
 
 import messages
 from attach_lab import EXTERNAL_MAC, INNER_MAC, LinksProcess, bridge_of, new_id
-from netadmin_lab import Namespace, wait_until
+from netadmin_lab import Namespace, pings, wait_until
 
-OUTER0, OUTER1 = "anc0123abcdb0", "anc0123abcdb1"
+OUTER0, OUTER1, HOST0 = "anc0123abcdb0", "anc0123abcdb1", "anc0123abcdh"
 
 
 @pytest.fixture
@@ -187,6 +187,61 @@ def test_host7_the_hosts_addresses_are_told_and_followed(host, links):
     links.heard(lambda _, told: told[1] == {})
 
 
+def routes_of(host):
+    """The host's routes by host0, with the IPv6 ones of the kernel's own left out."""
+    lines = host.run("ip", "route", "show", "dev", HOST0) + host.run("ip", "-6", "route", "show", "dev", HOST0)
+    return sorted(" ".join(re.sub(r"proto 110|pref medium|metric 1024|onlink|linkdown", "", line).split())
+                  for line in lines.splitlines() if "proto 110" in line)
+
+
+def test_host7_host_and_project_reach_each_other_by_a_link_of_their_own(host, identity, links):
+    """HOST-7: the host by its own address, v4 and v6; the next hop is answered although rp_filter is strict."""
+    host.run("ip", "address", "add", "192.0.2.1/24", "dev", "eth0")
+    host.run("ip", "address", "add", "2001:db8::1/64", "dev", "eth0", "nodad")
+    host.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1")
+    links.offer()
+    wait_until(lambda: HOST0 in seen(host) and "anchost" in seen(identity), "host0")
+    links.heard(lambda _, told: told[0] == seen(host)[HOST0]["address"])
+    outside = seen(host)[HOST0]
+    assert (outside["ifalias"], "master" in outside, "UP" in outside["flags"]) == ("anchord mail host0 this host", False, True)
+    links.send(messages.message(messages.PROJECT_ADDRESSES, messages.project_addresses("192.0.2.5", "2001:db8::5")))
+    wait_until(lambda: routes_of(host) == [
+        "169.254.7.9 scope link", "192.0.2.5 via 169.254.7.9 src 192.0.2.1",
+        "2001:db8::5 via fe80::ff:fe00:e02 src 2001:db8::1"], "the routes to the project")
+    for words in (("addr", "add", "169.254.7.9/32", "dev", "anchost"), ("link", "set", "anchost", "up"), ("link", "set", "lo", "up"),
+                  ("addr", "add", "192.0.2.5/32", "dev", "lo"), ("-6", "addr", "add", "2001:db8::5/128", "dev", "lo", "nodad"),
+                  ("route", "add", "192.0.2.1/32", "dev", "anchost", "src", "169.254.7.9")):
+        identity.run("ip", *words)
+    host_end = wait_until(lambda: next((address["local"] for link in json.loads(host.run("ip", "-j", "-6", "addr", "show", "dev", HOST0))
+                                        for address in link["addr_info"] if "tentative" not in address), None), "its link-local address")
+    identity.run("ip", "-6", "route", "add", "2001:db8::1/128", "via", host_end, "dev", "anchost")
+    wait_until(lambda: pings(host, "192.0.2.5") and pings(host, "2001:db8::5"), "answers")
+    links.send(messages.message(messages.PROJECT_ADDRESSES, messages.project_addresses("192.0.2.6")))
+    wait_until(lambda: routes_of(host) == ["169.254.7.9 scope link", "192.0.2.6 via 169.254.7.9 src 192.0.2.1"], "the other one's")
+    host.run("ip", "address", "delete", "192.0.2.1/24", "dev", "eth0")
+    host.run("ip", "address", "add", "192.0.2.9/24", "dev", "eth0")
+    wait_until(lambda: "192.0.2.6 via 169.254.7.9 src 192.0.2.9" in routes_of(host), "the host's new address")
+
+
+def test_host7_the_host_gets_no_route_to_what_is_not_the_projects(host, identity, links):
+    """Whatever netadmin says: neither the host's own, nor a router's, nor outside of the parent's network."""
+    host.run("ip", "address", "add", "192.0.2.1/24", "dev", "eth0")
+    host.run("ip", "route", "add", "default", "via", "192.0.2.254")
+    host.run("ip", "route", "add", "192.0.2.77/32", "dev", "lan0")
+    wrong = {"192.0.2.1": "it is the host's own", "192.0.2.254": "it is a router's",
+             "192.0.2.0": "it is a network's own or its broadcast address",
+             "192.0.2.255": "it is a network's own or its broadcast address",
+             "198.51.100.1": "it is in none of the parent's networks on the host",
+             "2001:db8::5": "it is in none of the parent's networks on the host"}
+    links.offer()
+    wait_until(lambda: HOST0 in seen(host), "host0")
+    links.send(messages.message(messages.PROJECT_ADDRESSES, messages.project_addresses(*wrong, "192.0.2.77", "192.0.2.5")))
+    wait_until(lambda: "192.0.2.5 via 169.254.7.9 src 192.0.2.1" in routes_of(host), "the good one's")
+    assert {line["address"]: line["reason"] for line in links.logged("the host gets no route")} == wrong
+    assert len(routes_of(host)) == 2
+    assert "192.0.2.77 dev lan0" in host.run("ip", "route")
+
+
 def test_host10_a_hostile_watcher_gets_no_link_but_to_the_projects_bridges(program, host, identity):
     links = LinksProcess(program, host, named=("shop0",))
     links.give_identity(identity)
@@ -203,7 +258,7 @@ def test_host10_a_hostile_watcher_gets_no_link_but_to_the_projects_bridges(progr
         (-errno.EPERM, "the parent is no bridge of the project"), (-errno.ENODEV, "there is no such bridge"),
         (-errno.ENOTSUP, "the link is no bridge"), (-errno.EPERM, "the bridge or its network was named before")])
     assert answers[mine[0]][1] == answers[named[0]][1] == 0
-    assert {name for name in seen(host) if name.startswith("anc")} == {OUTER0, OUTER1}
+    assert {name for name in seen(host) if name.startswith("anc")} == {OUTER0, OUTER1, HOST0}
     wait_until(lambda: len(links.logged("refused to make a link")) == 6, "each in the log")
     links.offer((new_id(), "x", "a/b"))
     wait_until(lambda: links.logged("connection to the watcher ended", reason="bridge"), "the end of who broke a rule")

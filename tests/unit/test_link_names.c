@@ -18,14 +18,14 @@ static void host8_a_pair_has_the_same_number_at_both_ends(void **state)
     link_names_outer(name, 0x0123abcd, 63);
     assert_string_equal(name, "anc0123abcdb63");
     assert_int_equal(link_names_number(name, 0x0123abcd), 63);
-    assert_int_equal(link_names_number(name, 0x0123abce), BRIDGES_MAX);
+    assert_int_equal(link_names_number(name, 0x0123abce), NO_LINK);
     link_names_inner(name, 63);
     assert_string_equal(name, "ancin63");
     assert_memory_equal(link_names_outer_mac(0x0123abcd, 63).bytes, "\xfe\xff\x01\x23\xab\xcd", 6);
     assert_memory_equal(link_names_outer_mac(0x0123abcd, 0).bytes, "\xfe\xc0\x01\x23\xab\xcd", 6);
-    assert_int_equal(link_names_number("anc0123abcdb64", 0x0123abcd), BRIDGES_MAX);
-    assert_int_equal(link_names_number("anc0123abcdb", 0x0123abcd), BRIDGES_MAX);
-    assert_int_equal(link_names_number("anc0123abcdb07", 0x0123abcd), BRIDGES_MAX);
+    assert_int_equal(link_names_number("anc0123abcdb64", 0x0123abcd), NO_LINK);
+    assert_int_equal(link_names_number("anc0123abcdb", 0x0123abcd), NO_LINK);
+    assert_int_equal(link_names_number("anc0123abcdb07", 0x0123abcd), NO_LINK);
 }
 
 static void host8_an_alias_names_project_and_network(void **state)

@@ -13,8 +13,7 @@ static bool is_of_interest(const char *name, const void *userdata)
 {
     const struct identity_links *links = userdata;
 
-    if (strcmp(name, links->configuration.parent) == 0 ||
-        link_names_number(name, links->configuration.tag) < BRIDGES_MAX)
+    if (strcmp(name, links->configuration.parent) == 0 || link_names_number(name, links->configuration.tag) != NO_LINK)
         return true;
     for (uint32_t i = 0; i < links->bridges.count; i++) {
         if (strcmp(name, links->bridges.items[i].bridge) == 0)
@@ -53,7 +52,7 @@ static int read_links(struct identity_links *links)
  * alias is what a process left that was killed before it could give it one: nobody's network's. */
 static bool is_ours(const struct identity_links *links, const struct seen_link *link, const char *network_id)
 {
-    if (link_names_number(link->name, links->configuration.tag) == BRIDGES_MAX)
+    if (link_names_number(link->name, links->configuration.tag) == NO_LINK)
         return false;
     return link->alias[0] == '\0' ? !network_id
                                   : link_names_alias_is_of(link->alias, links->configuration.project, network_id);
@@ -180,19 +179,19 @@ static uint32_t free_number(const struct identity_links *links)
         if (!link_snapshot_find(&links->seen_host, outer) && !link_snapshot_find(&links->seen_identity, inner))
             return number;
     }
-    return BRIDGES_MAX;
+    return NO_LINK;
 }
 
 static int make_pair(struct identity_links *links, const struct wire_bridge *wanted, const struct seen_link *bridge,
                      char name[INTERFACE_NAME_SIZE])
 {
-    uint32_t number = free_number(links);
+    uint32_t number = wanted == &host_link ? HOST_LINK : free_number(links);
     struct link_end outer = {.mac = link_names_outer_mac(links->configuration.tag, number)};
     struct link_end inner = {.mac = links->configuration.inner_mac};
     char alias[LINK_ALIAS_SIZE];
     int result;
 
-    if (number == BRIDGES_MAX)
+    if (number == NO_LINK)
         return -ENOSPC;
     link_names_outer(outer.name, links->configuration.tag, number);
     link_names_inner(inner.name, number);
@@ -222,35 +221,64 @@ static int follow_bridge(struct identity_links *links, const struct seen_link *o
     return execute(links->host);
 }
 
-static int apply_pair(struct identity_links *links, uint32_t item, char name[INTERFACE_NAME_SIZE],
-                      const char **ret_reason)
+/* `bridge`: as large as it and on it; of host0 a copy of the parent, without a master. */
+static int apply_pair(struct identity_links *links, const struct wire_bridge *wanted, struct seen_link bridge,
+                      char name[INTERFACE_NAME_SIZE])
 {
-    const struct wire_bridge *wanted = &links->bridges.items[item];
     const struct seen_link *outer = find_outer(links, wanted->network_id);
     const struct seen_link *inner = NULL;
-    int result = judge_bridge(links, item, ret_reason);
+    int result = 0;
 
-    if (result < 0)
-        return result;
-    *ret_reason = "the kernel refused the pair";
     if (outer) {
         link_names_inner(name, link_names_number(outer->name, links->configuration.tag));
         inner = link_snapshot_find(&links->seen_identity, name);
     }
     if (inner && inner->lower == outer->index)
-        return follow_bridge(links, outer, inner, link_snapshot_find(&links->seen_host, wanted->bridge));
+        return follow_bridge(links, outer, inner, &bridge);
     if (outer) { /* its other end is in an earlier identity */
         result = delete_link(links->host, outer);
         if (result == 0)
             result = read_links(links);
     }
-    return result < 0 ? result : make_pair(links, wanted, link_snapshot_find(&links->seen_host, wanted->bridge), name);
+    return result < 0 ? result : make_pair(links, wanted, &bridge, name);
+}
+
+static int apply_network(struct identity_links *links, uint32_t item, char name[INTERFACE_NAME_SIZE],
+                         const char **ret_reason)
+{
+    const struct wire_bridge *wanted = &links->bridges.items[item];
+    int result = judge_bridge(links, item, ret_reason);
+
+    if (result < 0)
+        return result;
+    *ret_reason = "the kernel refused the pair";
+    return apply_pair(links, wanted, *link_snapshot_find(&links->seen_host, wanted->bridge), name);
+}
+
+/* host0, as large as the parent, and the routes by it (HOST-7). */
+static void apply_host_link(struct identity_links *links)
+{
+    const struct seen_link *parent = link_snapshot_find(&links->seen_host, links->configuration.parent);
+    char name[INTERFACE_NAME_SIZE];
+    const struct seen_link *outer;
+
+    if (!parent || apply_pair(links, &host_link, (struct seen_link){.mtu = parent->mtu}, name) < 0)
+        return; /* said, or by the macvlan's outcome */
+    outer = find_outer(links, host_link.network_id);
+    parent = link_snapshot_find(&links->seen_host, links->configuration.parent);
+    if (!outer || !parent)
+        return;
+    links->host_addresses.host_mac = outer->mac;
+    host_routes_apply(links->host, &links->configuration, &links->routes, &links->addresses, parent->index,
+                      outer->index);
 }
 
 static bool is_wanted(const struct identity_links *links, const struct seen_link *outer)
 {
     const char *reason;
 
+    if (is_ours(links, outer, host_link.network_id))
+        return true;
     for (uint32_t i = 0; i < links->bridges.count; i++) {
         /* A bridge that is not there yet, or not any more, leaves the pair where it is. */
         int judged = judge_bridge(links, i, &reason);
@@ -345,10 +373,11 @@ int identity_links_apply(struct identity_links *links)
         return result;
     result = apply_external(links, &reason);
     add_outcome(links, "", EXTERNAL_NAME, result, reason);
+    apply_host_link(links);
     for (uint32_t i = 0; i < links->bridges.count; i++) {
         char name[INTERFACE_NAME_SIZE] = "";
 
-        result = apply_pair(links, i, name, &reason);
+        result = apply_network(links, i, name, &reason);
         if (result == 0)
             share(links, i, name);
         add_outcome(links, links->bridges.items[i].network_id, name, result, reason);

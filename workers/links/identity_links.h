@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "workers/links/host_addresses.h"
+#include "workers/links/host_routes.h"
 
 /* What became of a link; `error` is 0 or a negative errno. */
 struct link_outcome {
@@ -27,6 +27,7 @@ struct identity_links {
     struct message_bridges bridges;
     struct link_snapshot seen_host, seen_identity;
     struct address_snapshot addresses; /* the host's */
+    struct host_routes routes;
     /* What stands behind a turn, for the identity; of the host also without one. */
     struct message_shared_links shared;
     struct message_host_addresses host_addresses;

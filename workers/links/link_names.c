@@ -9,35 +9,41 @@
 
 #define DOCKER_PREFIX    "br-"
 #define DOCKER_ID_DIGITS 12
-/* The ID without the padding behind it. */
-#define ID_DIGITS 64
+
+const struct wire_bridge host_link = {.network_id = "host0", .network = "this host"};
 
 void link_names_outer(char name[INTERFACE_NAME_SIZE], uint32_t tag, uint32_t number)
 {
-    (void)snprintf(name, INTERFACE_NAME_SIZE, "anc%08" PRIx32 "b%u", tag, (unsigned int)(number % BRIDGES_MAX));
+    if (number == HOST_LINK)
+        (void)snprintf(name, INTERFACE_NAME_SIZE, "anc%08" PRIx32 "h", tag);
+    else
+        (void)snprintf(name, INTERFACE_NAME_SIZE, "anc%08" PRIx32 "b%u", tag, (unsigned int)(number % BRIDGES_MAX));
 }
 
 struct mac_address link_names_outer_mac(uint32_t tag, uint32_t number)
 {
-    return (struct mac_address){{0xfe, (uint8_t)(0xc0 + number % BRIDGES_MAX), (uint8_t)(tag >> 24),
-                                 (uint8_t)(tag >> 16), (uint8_t)(tag >> 8), (uint8_t)tag}};
+    return (struct mac_address){{0xfe, (uint8_t)(number == HOST_LINK ? 0x80 : 0xc0 + number % BRIDGES_MAX),
+                                 (uint8_t)(tag >> 24), (uint8_t)(tag >> 16), (uint8_t)(tag >> 8), (uint8_t)tag}};
 }
 
 void link_names_inner(char name[INTERFACE_NAME_SIZE], uint32_t number)
 {
-    (void)snprintf(name, INTERFACE_NAME_SIZE, "ancin%u", (unsigned int)(number % BRIDGES_MAX));
+    if (number == HOST_LINK)
+        (void)snprintf(name, INTERFACE_NAME_SIZE, "anchost");
+    else
+        (void)snprintf(name, INTERFACE_NAME_SIZE, "ancin%u", (unsigned int)(number % BRIDGES_MAX));
 }
 
 uint32_t link_names_number(const char *name, uint32_t tag)
 {
-    for (uint32_t number = 0; number < BRIDGES_MAX; number++) {
+    for (uint32_t number = 0; number <= HOST_LINK; number++) {
         char wanted[INTERFACE_NAME_SIZE];
 
         link_names_outer(wanted, tag, number);
         if (strcmp(name, wanted) == 0)
             return number;
     }
-    return BRIDGES_MAX;
+    return NO_LINK;
 }
 
 void link_names_alias(char alias[LINK_ALIAS_SIZE], const char *project, const struct wire_bridge *bridge)
@@ -58,7 +64,7 @@ bool link_names_alias_is_of(const char *alias, const char *project, const char *
     alias += sizeof(ours) - 1;
     if (strncmp(alias, project, length) != 0 || alias[length] != ' ')
         return false;
-    return !network_id || strncmp(alias + length + 1, network_id, ID_DIGITS) == 0;
+    return !network_id || strncmp(alias + length + 1, network_id, strlen(network_id)) == 0;
 }
 
 bool link_names_is_dockers(const struct wire_bridge *bridge)

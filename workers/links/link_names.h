@@ -20,13 +20,20 @@
 #define EXTERNAL_NAME   "ancext"
 #define LINK_ALIAS_SIZE 256 /* IFALIASZ, linux/if.h */
 
+/* The number of host0, the pair between host and identity (HOST-7), behind those of the networks; none of both. */
+#define HOST_LINK BRIDGES_MAX
+#define NO_LINK   (BRIDGES_MAX + 1)
+
+/* In the place of a network: host0 has none. */
+extern const struct wire_bridge host_link;
+
 void link_names_outer(char name[INTERFACE_NAME_SIZE], uint32_t tag, uint32_t number);
 /* The MAC address of an outer end. A bridge without one of its own takes the lowest of its ports'
  * (net/bridge/br_stp_if.c), so ours is higher than nearly all. */
 struct mac_address link_names_outer_mac(uint32_t tag, uint32_t number);
 void link_names_inner(char name[INTERFACE_NAME_SIZE], uint32_t number);
 
-/* The number of a pair by the name of its outer end; BRIDGES_MAX when it is none of this project's. */
+/* The number of a pair by the name of its outer end; NO_LINK when it is none of this project's. */
 uint32_t link_names_number(const char *name, uint32_t tag);
 
 void link_names_alias(char alias[LINK_ALIAS_SIZE], const char *project, const struct wire_bridge *bridge);

@@ -133,7 +133,8 @@ void link_requests_add_pair(struct rtnetlink *rtnetlink, const struct seen_link 
     mnl_attr_put_strz(message, IFLA_IFNAME, outer->name);
     mnl_attr_put(message, IFLA_ADDRESS, sizeof(outer->mac), &outer->mac);
     mnl_attr_put_u32(message, IFLA_MTU, bridge->mtu);
-    mnl_attr_put_u32(message, IFLA_MASTER, bridge->index);
+    if (bridge->index > 0)
+        mnl_attr_put_u32(message, IFLA_MASTER, bridge->index);
     info = mnl_attr_nest_start(message, IFLA_LINKINFO);
     mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
     data = mnl_attr_nest_start(message, IFLA_INFO_DATA);

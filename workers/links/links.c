@@ -247,10 +247,12 @@ static void on_supervisor_message(const struct message_header *message, int desc
     case MESSAGE_LINKS_IDENTITY:
         handle_identity(links, (const struct message_identity *)message, descriptor);
         break;
+    case MESSAGE_PROJECT_ADDRESSES:
+        links->identity.routes.wanted = *(const struct message_project_addresses *)message;
+        ask_for_turn(links);
+        break;
     case MESSAGE_LINK:
         handle_link(links, (const struct message_link *)message, descriptor);
-        break;
-    case MESSAGE_PROJECT_ADDRESSES: /* of the host's way to them (HOST-7), which is not there yet */
         break;
     case MESSAGE_STOP:
         handle_stop(links, (const struct message_stop *)message);
