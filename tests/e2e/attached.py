@@ -3,6 +3,8 @@
 import itertools
 import json
 import re
+import socket
+import threading
 import time
 
 from direct import IMAGE
@@ -59,6 +61,32 @@ class Attachment(compose.Project):
         """What the external link has, without link-local ones."""
         found = json.loads(self.namespace("identity").run(["ip", "-j", "address", "show", "dev", "ancext"]).stdout)
         return [entry["local"] for entry in found[0]["addr_info"] if entry["scope"] == "global"]
+
+
+class WhoIsIt:
+    """A TCP server, in the namespace that it is made in, which tells a client its address."""
+
+    def __init__(self, family):
+        self.socket = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6)
+        self.socket.bind(("", 0))
+        self.socket.listen(8)
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, peer = self.socket.accept()
+            except OSError:  # closed
+                return
+            with connection:
+                connection.sendall(f"{peer[0]}\n".encode())
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join()
 
 
 def _text_of(lab, *command):

@@ -2,10 +2,13 @@
 
 import pytest
 
-from attached import Attachment, differences, ordinary, settled_snapshot
+from attached import Attachment, WhoIsIt, differences, ordinary, settled_snapshot
 from direct import FAMILIES
 from lab import compose, topology
+from lab.dhcp import Dnsmasq
 from lab.machine import wait_until
+from lab.segment import OUTSIDE_PORT
+from leases import OUTSIDE
 
 pytestmark = pytest.mark.not_on("podman", "attach is for Docker's engine; its cgroups and networks are others")
 
@@ -71,6 +74,21 @@ def test_host5_published_ports_go_on_at_the_hosts_address(lab, attached, client)
     assert box.probe("udp", topology.ENGINE[0], 8443).startswith(f"web {box.ipv4} ")
 
 
+@pytest.mark.every_engine
+@by_family
+def test_host7_host_and_project_reach_each_other(lab, attached, family):
+    """HOST-7: host to project with the host's address, project to host with the project's."""
+    host, project = lab.host("engine"), attached[0]
+    assert host.probe("tcp", at(ADDRESSES, family), attached[2]).startswith(f"web {at(topology.ENGINE, family)} ")
+    with lab.host("engine"):
+        server = WhoIsIt(family)
+    try:
+        for service in ("web", "database"):
+            assert project.probe(service, "tcp", at(topology.ENGINE, family), server.port) == at(ADDRESSES, family)
+    finally:
+        server.close()
+
+
 @by_family
 def test_nat9_the_project_reaches_itself_at_its_address(attached, family):
     """NAT-9: hairpin."""
@@ -87,3 +105,24 @@ def test_host8_detach_leaves_no_trace(lab, attached):
     wait_until(lambda: client.probe("tcp", topology.ENGINE[0], attached[2]).startswith("web "), 10, "the published port")
     assert client.probe("tcp", ADDRESSES[0], attached[2], timeout=1) in ("timeout", "unreachable")
     assert project.probe("web", "tcp", topology.OUTSIDE[0], 80).split()[1] == topology.ENGINE[0]
+
+
+@pytest.fixture
+def segment(segments):
+    return segments()
+
+
+def test_host12_a_dhcp_server_gives_the_address(request, lab, anchord_image, segment):
+    """HOST-2, HOST-12: by an identifier of project and machine; a client is answered there, and it leaves with that."""
+    del anchord_image
+    definition, port = ordinary(lab)
+    definition["services"]["web"]["ports"].pop()  # the other project has it
+    project = compose.Project(lab, definition, name=compose.unique_name("leased"))
+    attachment = Attachment(lab, project, "dhcp", gateways=None, parent=segment.parent)
+    with compose.discarded_afterwards(request, project, attachment), Dnsmasq(segment, (segment.v4(100), segment.v4(150))):
+        project.up()
+        attachment.attach()
+        address = wait_until(lambda: [found for found in attachment.addresses() if "." in found], 20, "a lease")[0]
+        wait_until(lambda: segment.client.probe("tcp", address, port, timeout=1).startswith(f"web {segment.client.ipv4} "), 10,
+                   "an answer at the leased address")
+        assert project.probe("database", "tcp", OUTSIDE[4][0], OUTSIDE_PORT).split()[1] == address
