@@ -95,7 +95,7 @@ static void good_labels_give_sorted_ranges(void **state)
         print_message("%s\n", expected->label);
         assert_int_equal(count, expected->count);
         assert_true((ranges == NULL) == (count == 0));
-        for (int j = 0; j < count; j++) {
+        for (int j = 0; ranges && j < count; j++) {
             assert_int_equal(ranges[j].protocol, expected->ranges[j].protocol);
             assert_int_equal(ranges[j].port_first, expected->ranges[j].port_first);
             assert_int_equal(ranges[j].port_last, expected->ranges[j].port_last);
