@@ -160,6 +160,14 @@ static int expose_publication(const struct container_table *table, struct contai
     return 0;
 }
 
+static bool has_bindings(const struct container_publication *known, const struct published_binding *bindings,
+                         size_t count)
+{
+    if (known->binding_count != count)
+        return false;
+    return !bindings || !known->bindings || memcmp(bindings, known->bindings, count * sizeof(*bindings)) == 0;
+}
+
 /* Ports that Docker chooses are others after a restart. */
 static int update_publication(const struct container_table *table, struct container_entry *entry,
                               const struct docker_container *container)
@@ -173,8 +181,7 @@ static int update_publication(const struct container_table *table, struct contai
         entry->publication = calloc(1, sizeof(*entry->publication));
     if (!entry->publication)
         return -ENOMEM;
-    if ((size_t)count == entry->publication->binding_count &&
-        (count == 0 || memcmp(bindings, entry->publication->bindings, (size_t)count * sizeof(*bindings)) == 0))
+    if (has_bindings(entry->publication, bindings, (size_t)count))
         return 0;
     free(entry->publication->bindings);
     entry->publication->bindings = TAKE_POINTER(bindings);

@@ -72,7 +72,7 @@ enum return_path_fault return_path_check(const struct return_path *path, size_t 
     if (!path->may_be_claimed[family])
         return RETURN_PATH_FOREIGN_GATEWAY;
     best = return_path_find_default(path->attachments, path->count, family);
-    if (best == &path->attachments[path->shared])
+    if (!best || best == &path->attachments[path->shared])
         return RETURN_PATH_FINE;
     *ret_other = best->network;
     return RETURN_PATH_OTHER_ROUTE;
