@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 
 import pytest
 
@@ -10,6 +11,7 @@ from attached_identity import (HOST4, HOST6, LINKS_MADE, NEXT_HOP, ONE4, ONE6, O
                                shared_links)
 from netadmin_lab import ASK, CLIENT4, CLIENT6, LAN4, LAN6, outcome, wait_logged, wait_until
 
+INNER_LINK_LOCAL = "fe80::ff:fe00:1894"  # of INNER_MAC
 INNER = ("ancin0", "ancin1", "anchost")
 ONE, OTHER = messages.exposure("tcp", 80, ONE4), messages.exposure("tcp", 81, OTHER4)
 
@@ -174,3 +176,47 @@ def test_host_and_project_reach_each_other(served):
         assert ASK["tcp"](served.one, address, 53)[1][0] == project
     served.client.run("ip", "route", "add", HOST4, "via", LAN4)
     assert outcome(served.client, "tcp", HOST4, 53, 0.3) == "silence"
+
+
+def advertise(namespace, target):
+    """A router's advertisement to a single host (RFC 4861 §6.2.6 allows it): most of the world is on this link."""
+    advertised = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+    prefix = struct.pack("!BBBBIII", 3, 4, 3, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "2000::")
+    with namespace.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as router, namespace.entered():
+        router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
+        router.sendto(advertised + prefix, (target, 0, 0, socket.if_nametoindex("eth0")))
+
+
+def test_adr14_no_container_is_a_router(served):
+    """ADDR-14: neither by multicast nor to us alone, though the link would believe it; IPv6 goes on as before."""
+    served.anchor.sysctl("ipv6/conf/ancin0/accept_ra", 2)
+    wait_until(lambda: "fe80" in served.one.run("ip", "-6", "address", "show", "dev", "eth0", "-tentative"), "a link-local address")
+    for target in (INNER_LINK_LOCAL, "ff02::1"):
+        advertise(served.one, target)
+    assert ASK["tcp"](served.one, LAN6, 80)[0] == "one"  # what was sent before has arrived
+    assert "2000::/3" not in served.anchor.run("ip", "-6", "route", "show", "table", "all")
+
+
+def told_addresses(netadmin):
+    """All PROJECT_ADDRESSES that have come, each as a set of texts."""
+    netadmin.send(messages.message(messages.PING, generation=99))
+    told = []
+    while (message := netadmin.receive())[:2] != (messages.PONG, 99):
+        kind, _, body = message
+        if kind == messages.PROJECT_ADDRESSES:
+            told.append({messages.parse_address(body, 8 + 20 * i) for i in range(struct.unpack_from("=I", body)[0])})
+    return told
+
+
+def test_host7_the_host_hears_of_an_address_when_it_is_ours(lab):
+    """HOST-7: not of one that another host turns out to have: what the host sends there would end in the project."""
+    lab.client.run("ip", "address", "add", f"{LAN6}/128", "dev", "eth0", "nodad")
+    netadmin = lab.start_attached()
+    netadmin.send(shared_links(SUBNETS))
+    lab.give_address()
+    lab.give_address(f"{LAN6}/64", 6)
+    told = []
+    wait_until(lambda: told.extend(told_addresses(netadmin)) or {LAN4} in told, "the IPv4 address")
+    wait_until(lambda: "tentative" not in lab.show("ancext") or "dadfailed" in lab.show("ancext"), "the kernel has looked for it")
+    told += told_addresses(netadmin)
+    assert all(addresses <= {LAN4} for addresses in told), told

@@ -30,16 +30,17 @@ void lease_exchange_handle(struct channel *supervisor, struct network *network, 
     (void)channel_send_message(supervisor, &answer); /* the end of the loop follows its end */
 }
 
-void lease_exchange_tell_addresses(struct channel *supervisor, const struct network_view *view,
-                                   struct message_project_addresses *told)
+void lease_exchange_tell_addresses(struct channel *supervisor, const struct network *network,
+                                   const struct network_view *view, struct message_project_addresses *told)
 {
     struct message_project_addresses message = {
         .header = message_header_make(MESSAGE_PROJECT_ADDRESSES, sizeof(message), 0),
-        .count = view->external_count,
     };
 
-    for (size_t i = 0; i < view->external_count; i++)
-        message.items[i] = wire_address_from(&view->external[i]);
+    for (size_t i = 0; i < view->external_count; i++) {
+        if (network_holds(network, &view->external[i]))
+            message.items[message.count++] = wire_address_from(&view->external[i]);
+    }
     if (view->host_name[0] == '\0' || memcmp(&message, told, sizeof(message)) == 0)
         return;
     *told = message;

@@ -16,5 +16,5 @@ void lease_exchange_handle(struct channel *supervisor, struct network *network, 
 
 /* Under attach, by which addresses the host's routes lead here (HOST-7): only what answers, and only when it differs
  * from *told, which it becomes. */
-void lease_exchange_tell_addresses(struct channel *supervisor, const struct network_view *view,
-                                   struct message_project_addresses *told);
+void lease_exchange_tell_addresses(struct channel *supervisor, const struct network *network,
+                                   const struct network_view *view, struct message_project_addresses *told);

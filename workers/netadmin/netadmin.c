@@ -279,7 +279,7 @@ static int on_reconcile(sd_event_source *source, void *userdata)
     }
     network_forget_neighbours(netadmin->network, ruleset_newcomers(netadmin->ruleset));
     report_success(netadmin, flushed);
-    lease_exchange_tell_addresses(netadmin->supervisor, &view, &netadmin->told_addresses);
+    lease_exchange_tell_addresses(netadmin->supervisor, netadmin->network, &view, &netadmin->told_addresses);
     network_view_applied(netadmin->network, &view);
     return 0;
 }

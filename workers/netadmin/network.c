@@ -343,6 +343,14 @@ bool network_links_are_made(const struct network *network)
     return network->ground.is_attached && attached_links_are_made(&network->ground);
 }
 
+bool network_holds(const struct network *network, const struct ip_address *address)
+{
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
+    const struct link_address *found = external ? network_link_find(external, address) : NULL;
+
+    return found && link_address_is_usable(found);
+}
+
 const struct wire_network *network_shared_believed(const struct network *network)
 {
     return &network->witness.shared_believed;
@@ -449,6 +457,7 @@ int network_tear_down(struct network *network)
     (void)sd_event_source_set_enabled(network->announcer.probe_timer, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(network->addresses.timer, SD_EVENT_OFF);
     announcer_peer_close(&network->announcer);
+    keep_first(&first, attached_links_lower(&network->ground));
     if (shared && network->claims_gateway)
         first = claimed_addresses_remove(network->ground.rtnetlink, shared, &network->witness.shared_believed);
     (void)network_ground_report(&network->ground, NETWORK_STEP_CLAIM, first);

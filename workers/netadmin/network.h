@@ -92,6 +92,9 @@ void network_describe_external_link(const struct network *network, struct messag
 /* The shared network of the topology with those of its subnets that the interface itself has (WALL-5). */
 const struct wire_network *network_shared_believed(const struct network *network);
 
+/* Whether the external link has the address, and no other host is found to have it. */
+bool network_holds(const struct network *network, const struct ip_address *address);
+
 #define NETWORK_ADDRESSES_MAX (LINKS_MAX * LINK_ADDRESSES_MAX + HOST_ADDRESSES_MAX)
 
 /* Every address that an interface of this namespace holds, and under attach of the host: never a target of DNAT

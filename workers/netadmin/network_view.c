@@ -112,8 +112,10 @@ void network_view_applied(struct network *network, const struct network_view *vi
 
     addresses->installed_count = view->external_count;
     memcpy(addresses->installed, view->external, sizeof(addresses->installed));
-    if (was_awaited)
+    if (was_awaited || (network->ground.is_attached && !network->ground.has_rules)) {
+        network->ground.has_rules = true;
         (void)network_refresh(network); /* reported, and planned again */
+    }
 }
 
 void network_describe_external_link(const struct network *network, struct message_external_link *ret)

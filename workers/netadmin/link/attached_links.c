@@ -16,18 +16,20 @@ bool attached_links_is_inner(const struct network_link *link)
            strcmp(link->name, ATTACHED_HOST_NAME) == 0;
 }
 
-static int bring_up(struct rtnetlink *rtnetlink, const struct network_link *link)
+static int set_up(struct rtnetlink *rtnetlink, const struct network_link *link, bool is_up)
 {
-    struct ifinfomsg *header = rtnetlink_begin(rtnetlink, "bring up", RTM_NEWLINK, 0, sizeof(*header));
+    struct ifinfomsg *header =
+        rtnetlink_begin(rtnetlink, is_up ? "bring up" : "bring down", RTM_NEWLINK, 0, sizeof(*header));
 
     header->ifi_index = (int)link->index;
-    header->ifi_flags = IFF_UP;
+    header->ifi_flags = is_up ? IFF_UP : 0;
     header->ifi_change = IFF_UP;
     rtnetlink_describe(rtnetlink, "link %s", link->name);
     return rtnetlink_execute(rtnetlink);
 }
 
-/* Settings before it is up: nothing passes by others. Returns how many things were changed, or a negative errno. */
+/* Settings before it is up: nothing passes by others; an inner one behind the rules: the skeleton lets anybody be a
+ * router. Returns how many things were changed, or a negative errno. */
 static int settle(struct network_ground *ground, const struct network_link *link)
 {
     const struct link_address next_hop = {
@@ -45,8 +47,8 @@ static int settle(struct network_ground *ground, const struct network_link *link
         result = address_add(ground->rtnetlink, link, &next_hop, false);
         changes++;
     }
-    if (changes >= 0 && result == 0 && !link->is_up) {
-        result = bring_up(ground->rtnetlink, link);
+    if (changes >= 0 && result == 0 && !link->is_up && (ground->has_rules || !attached_links_is_inner(link))) {
+        result = set_up(ground->rtnetlink, link, true);
         changes++;
     }
     return result < 0 ? result : changes;
@@ -67,6 +69,19 @@ int attached_links_settle(struct network_ground *ground)
             first = network_ground_report(ground, NETWORK_STEP_ATTACHED_LINKS, result);
     }
     return first < 0 ? first : network_ground_report(ground, NETWORK_STEP_ATTACHED_LINKS, 0);
+}
+
+int attached_links_lower(struct network_ground *ground)
+{
+    int first = 0;
+
+    for (size_t i = 0; i < ground->links.count && ground->is_attached; i++) {
+        const struct network_link *link = &ground->links.links[i];
+
+        if (attached_links_is_inner(link) && link->is_up)
+            keep_first(&first, set_up(ground->rtnetlink, link, false));
+    }
+    return network_ground_report(ground, NETWORK_STEP_ATTACHED_LINKS, first);
 }
 
 bool attached_links_are_made(const struct network_ground *ground)

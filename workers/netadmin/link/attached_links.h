@@ -21,5 +21,8 @@ int attached_links_settle(struct network_ground *ground) __attribute__((warn_unu
 /* Whether it is one of those into Docker networks and to the host, by its name: nobody else makes links there. */
 bool attached_links_is_inner(const struct network_link *link);
 
+/* The end: without rules nothing comes in by them. Returns 0 or the first failure, reported. */
+int attached_links_lower(struct network_ground *ground) __attribute__((warn_unused_result));
+
 /* Whether the links are there, and as they should be, that anchord-links told of last (HOST-12). */
 bool attached_links_are_made(const struct network_ground *ground);

@@ -44,6 +44,7 @@ struct network_ground {
     bool has_topology;
     struct message_topology topology;
     struct link_table links;
+    bool has_rules;             /* the tables were installed since we began */
     bool is_attached;           /* HOST-2: no shared network of the topology, but those of `shared_links` */
     struct ip_address next_hop; /* IPv4, that of containers and of the host, on each inner link */
     struct message_shared_links shared_links;     /* type MESSAGE_INVALID until they came */

@@ -38,6 +38,7 @@
 #define NEIGHBOUR_SOLICITATION_TYPE  135
 #define NEIGHBOUR_REDIRECT_TYPE      137
 #define ROUTER_SOLICITATION_TYPE     133
+#define ROUTER_ADVERTISEMENT_TYPE    134
 #define NEIGHBOUR_ADVERTISEMENT_TYPE 136
 #define ON_LINK_HOP_LIMIT            255
 
@@ -308,6 +309,20 @@ static const struct nft_rule_text table_rules[] = {
      IP6,
      "inner neighbours",
      {IIF_NOT(EXTERNAL), ICMP_TYPES(NEIGHBOUR_SOLICITATION_TYPE, NEIGHBOUR_ADVERTISEMENT_TYPE), ACCEPT}},
+    /*
+     * iifname != EXT icmpv6 type nd-router-advert drop
+     * ADDR-14: a router inside is none. RFC 4861 lets one advertise to a single host, and what is addressed to us on
+     * its own network would be let in below.
+     */
+    {NFT_CHAIN_INPUT,
+     IP6,
+     "no router inside",
+     {IIF_NOT(EXTERNAL), ICMP_TYPES(ROUTER_ADVERTISEMENT_TYPE, ROUTER_ADVERTISEMENT_TYPE), DROP}},
+    /* iifname != EXT icmpv6 type nd-redirect drop */
+    {NFT_CHAIN_INPUT,
+     IP6,
+     "no router inside",
+     {IIF_NOT(EXTERNAL), ICMP_TYPES(NEIGHBOUR_REDIRECT_TYPE, NEIGHBOUR_REDIRECT_TYPE), DROP}},
     /*
      * NAT-11: like one machine's closed ports, for outsiders and for the project's own containers. Rejected here,
      * a flow leaves no conntrack entry behind that would pin a UDP client before its service comes.
