@@ -253,9 +253,14 @@ def test_a_family_without_a_default_route_is_left_alone(way, network):
     wait_until(lambda: routes(network.container, 4) == [WAY[4], UNREACHABLE[4]], "IPv4's way")
     assert not rules(network.container, 6) and not routes(network.container, 6)
     with contextlib.closing(Namespace()) as internal:
+        # What a neighbour advertises makes no way of Docker's.
+        internal.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far0")
+        for name in ("eth0", "far0"):
+            internal.run("ip", "link", "set", name, "up")
+        internal.run("ip", "-6", "route", "add", "default", "via", "fe80::1", "dev", "eth0", "proto", "ra")
         way.serve(1, internal)
         wait_until(lambda: marks(internal) == TABLE_TEXT, "it is served")
-        assert not rules(internal, 4) and not routes(internal, 4)
+        assert not any(rules(internal, family) or routes(internal, family) for family in FAMILIES)
     way.ping(1)
     assert way.readiness == WAYS_INSTALLED
 
@@ -281,12 +286,12 @@ def test_a_namespace_that_is_gone_is_let_go(way, network):
     def descriptors():
         return len(list(pathlib.Path(f"/proc/{way.pid}/fd").iterdir()))
 
-    idle = descriptors()
     way.serve(7, network.container)
     wait_until(network.has_way, "rules and routes")
-    assert descriptors() == idle + 3
+    way.ping(1)
+    serving = descriptors()
     way.leave(7)
-    wait_until(lambda: descriptors() == idle, "closed")
+    wait_until(lambda: descriptors() == serving - 3, "closed")
     assert network.has_way()
     network.container.run("ip", "rule", "del", "priority", "32765")
     way.link_namespaces()

@@ -42,20 +42,26 @@ struct namespaces {
 
 /* --- places ---------------------------------------------------------------------------------------------- */
 
-static void leave_place(struct namespaces *namespaces, uint32_t number)
+static void tell_gone(const struct namespaces *namespaces, uint32_t number)
 {
-    struct message_namespace_gone gone = {
+    const struct message_namespace_gone gone = {
         .header = message_header_make(MESSAGE_NAMESPACE_GONE, sizeof(gone), 0),
         .number = number,
     };
+
+    if (namespaces->way)
+        (void)channel_send_message(namespaces->way, &gone); /* on_way_closed follows its end */
+}
+
+static void leave_place(struct namespaces *namespaces, uint32_t number)
+{
     struct place *place = &namespaces->places[number];
 
     if (--place->containers > 0)
         return;
     close_fd(&place->descriptor);
     log_info("network namespace given up", LOG_NUMBER("number", number), LOG_NUMBER("inode", place->inode));
-    if (namespaces->way)
-        (void)channel_send_message(namespaces->way, &gone); /* on_way_closed follows its end */
+    tell_gone(namespaces, number);
 }
 
 /* The place of the namespace with this inode, else a free one: there are more places than containers. */
@@ -199,6 +205,10 @@ static void handle_commit(struct namespaces *namespaces)
     for (size_t i = namespaces->container_count; i-- > 0;) {
         if (!namespaces->containers[i].is_named)
             leave_container(namespaces, &namespaces->containers[i]);
+    }
+    for (uint32_t i = 0; i < WAY_NAMESPACES_MAX; i++) { /* way may serve more, by a predecessor's numbers */
+        if (namespaces->places[i].descriptor < 0)
+            tell_gone(namespaces, i);
     }
 }
 

@@ -87,10 +87,11 @@ static bool decide(const struct served_namespace *served, struct family_way *fam
     return differs;
 }
 
+/* Docker's, or somebody's by hand; what a neighbour advertises is no word of theirs. */
 static bool is_default_route(const struct route *route, const void *userdata)
 {
     (void)userdata;
-    return route->destination_length == 0 && route->type == RTN_UNICAST;
+    return route->destination_length == 0 && route->type == RTN_UNICAST && route->protocol != RTPROT_RA;
 }
 
 /* Under attach the gateway is behind the interface of Docker's default route, on no subnet (HOST-4). */
