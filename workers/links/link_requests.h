@@ -24,8 +24,8 @@ struct seen_link {
     char alias[LINK_ALIAS_SIZE];
 };
 
-/* The pairs, the bridges and the parent. */
-#define SEEN_LINKS_MAX (2 * BRIDGES_MAX + 1)
+/* The pairs with that to the host, the bridges and the parent. */
+#define SEEN_LINKS_MAX (2 * BRIDGES_MAX + 2)
 
 struct link_snapshot {
     struct seen_link links[SEEN_LINKS_MAX];

@@ -67,7 +67,9 @@ static bool was_said(const struct links *links, const struct link_outcome *outco
 /* What stands now, when it is another one than before. */
 static void tell_supervisor(struct links *links)
 {
-    if (memcmp(&links->sent_links, &links->identity.shared, sizeof(links->sent_links)) != 0) {
+    /* One that begins anew would take away what its predecessor made: first it is told what is wanted. */
+    if (links->identity.identity && links->identity.bridges.header.type == MESSAGE_BRIDGES &&
+        memcmp(&links->sent_links, &links->identity.shared, sizeof(links->sent_links)) != 0) {
         links->sent_links = links->identity.shared;
         (void)channel_send_message(links->supervisor, &links->sent_links); /* the end of the loop follows its end */
     }
