@@ -214,6 +214,15 @@ static void on_met(void *userdata)
         meeting_server_send(host->meeting, &host->host_addresses.header);
 }
 
+/* links holds the identity's namespace: with it would stay, open to the LAN, what its owner has left. */
+static void on_parted(void *userdata)
+{
+    struct attach_host *host = userdata;
+
+    if (!host->is_stopping)
+        worker_stop(host->workers[LINKS], STOP_KEEP_STATE, CHANGERS_STOP_DEADLINE);
+}
+
 /* The end of a connection that a worker of the other half has. */
 static void hand_over_link(const struct attach_host *host, const struct message_meeting_link *link, int end)
 {
@@ -321,7 +330,7 @@ int attach_host_run(const struct configuration *configuration, int listener)
 {
     CLEANUP(release)
     struct attach_host host = {.configuration = configuration, .readiness = {.required = READINESS_LINKS_MADE}};
-    const struct meeting_server_callbacks callbacks = {on_met, on_identity_message, &host};
+    const struct meeting_server_callbacks callbacks = {on_met, on_parted, on_identity_message, &host};
     struct role_step step;
     int result;
 

@@ -64,6 +64,7 @@ static void on_closed(struct channel *channel, int error, const char *reason, vo
 
     server->channel = channel_free(channel);
     log_info("the identity half has gone", LOG_TEXT("reason", reason), LOG_ERROR(error));
+    server->callbacks.on_parted(server->callbacks.userdata);
 }
 
 static bool is_root(int fd)

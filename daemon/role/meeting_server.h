@@ -19,7 +19,8 @@ int meeting_server_listen(const char *project, int *ret_listener, const char **r
 struct meeting_server;
 
 struct meeting_server_callbacks {
-    void (*on_met)(void *userdata); /* the first messages are to be sent */
+    void (*on_met)(void *userdata);    /* the first messages are to be sent */
+    void (*on_parted)(void *userdata); /* the identity half has gone; not when a newer one took its place */
     /* `descriptor` is the handler's to close, or -1. */
     void (*on_message)(const struct message_header *message, int descriptor, void *userdata);
     void *userdata;

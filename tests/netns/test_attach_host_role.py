@@ -141,6 +141,20 @@ def test_host11_the_place_of_the_meeting_is_roots_alone(host):
     assert "PermissionError" in stranger.stderr
 
 
+def test_host11_links_lets_go_of_an_identity_that_has_gone(host):
+    """WALL-3, HOST-8: a namespace that somebody holds stays, with the address and without rules; what it made stays."""
+    process = begun(host)
+    identity = Identity()
+    assert identity.receive()[0] == "WELCOME"
+    with open("/proc/self/ns/net") as namespace:
+        identity.send("LINKS_IDENTITY", struct.pack("=2I", 1, 0), namespace.fileno())
+    got(process, "links", "LINKS_IDENTITY", descriptors=1)
+    identity.socket.close()
+    assert got(process, "links", "STOP")["body"] == struct.pack("=2I", KEEP, 0).hex()
+    got(process, "links", "CONFIGURE_LINKS", count=2)
+    assert Identity().receive()[0] == "WELCOME"
+
+
 @pytest.mark.parametrize("environment, mode", [({}, TEAR_DOWN), ({"ANCHORD_ON_STOP": "keep"}, KEEP)])
 def test_host8_a_stop_takes_everything_away_unless_it_is_to_stay(host, environment, mode):
     process = begun(host, **environment)
