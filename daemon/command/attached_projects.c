@@ -85,23 +85,46 @@ int attached_projects_write(const char *project, const char *const environment[]
     return result;
 }
 
-/* unix(7): the last word of a line is the path of a socket that somebody holds. */
-bool attached_projects_is_running(const char *project)
+/* unix(7): the eighth word of a line is the path of a socket that somebody holds; an abstract name begins with @, and
+ * may have spaces in it. */
+static const char *path_of(char *line)
+{
+    char *rest = line;
+
+    line[strcspn(line, "\n")] = '\0';
+    for (int i = 0; i < 7 && rest; i++) {
+        rest += strspn(rest, " ");
+        rest = strchr(rest, ' ');
+    }
+    return rest ? rest + strspn(rest, " ") : "";
+}
+
+/* Anybody can make such a line: for those who may not ask the socket itself. */
+static bool is_listed(const struct sockaddr_un *place)
 {
     CLEANUP(close_stream) FILE *stream = fopen("/proc/net/unix", "re");
     char line[512];
-    struct sockaddr_un place;
 
-    if (!stream || meeting_place_of(project, &place) < 0)
+    if (!stream)
         return false;
     while (fgets(line, sizeof(line), stream)) {
-        const char *path = strrchr(line, ' ');
-
-        line[strcspn(line, "\n")] = '\0';
-        if (path && strcmp(path + 1, place.sun_path) == 0)
+        if (strcmp(path_of(line), place->sun_path) == 0)
             return true;
     }
     return false;
+}
+
+/* A connection of another type is refused as such where somebody listens, and disturbs no meeting. */
+bool attached_projects_is_running(const char *project)
+{
+    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un place;
+
+    if (fd < 0 || meeting_place_of(project, &place) < 0)
+        return false;
+    if (connect(fd, (const struct sockaddr *)&place, sizeof(place)) == 0)
+        return false;
+    return errno == EPROTOTYPE || (errno == EACCES && is_listed(&place));
 }
 
 static int is_of_project(const struct dirent *entry)

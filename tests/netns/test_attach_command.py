@@ -24,6 +24,13 @@ ip address add 2001:db8::2/64 dev eth0 nodad
 SHOP = "attach shop --parent eth0 --address 192.0.2.5/24,2001:db8::5/64 --gateway 192.0.2.1"
 
 
+# Holds a socket for as long as the lines behind it take.
+def holding(address, *lines):
+    return (f"mkdir -p /run/anchord-attach; /usr/bin/python3 -c \"import signal, socket; s = socket.socket(socket.AF_UNIX, 5); "
+            f"s.bind({address!r}); s.listen(); print(flush=True); signal.pause()\" | (read ready; ", *lines,
+            "kill -- $(pgrep -P $$ python3) )")
+
+
 @pytest.fixture
 def host(build):
     def run(*lines):
@@ -87,11 +94,10 @@ def test_host1_what_is_wrong_is_said_with_the_way_out_and_nothing_is_written(hos
 
 
 def test_host1_list_shows_what_is_attached_and_detach_forgets_it(host):
-    listens = "mkdir -p /run/anchord-attach; /usr/bin/python3 -c \"import signal, socket; s = socket.socket(socket.AF_UNIX, 5); " \
-              "s.bind('/run/anchord-attach/shop.sock'); s.listen(); print(flush=True); signal.pause()\" | (read ready; "
     found = host(f"anchord {SHOP} >/dev/null", "anchord attach mail --parent br0 >/dev/null", "anchord list", "anchord list --json",
-                 listens, "anchord list", "anchord detach shop; echo status $?", f"anchord {SHOP}; echo status $?",
-                 "kill -- $(pgrep -P $$ python3) )", "anchord detach shop", "anchord list")
+                 *holding("/run/anchord-attach/shop.sock", "anchord list", "anchord detach shop; echo status $?",
+                          f"anchord {SHOP}; echo status $?"),
+                 "anchord detach shop", "anchord list")
     lines = found.stdout.splitlines()
     assert lines[0].split() == ["mail", "stopped", "br0", "dhcp"]
     assert lines[1].split() == ["shop", "stopped", "eth0", "192.0.2.5/24,2001:db8::5/64"]
@@ -103,3 +109,9 @@ def test_host1_list_shows_what_is_attached_and_detach_forgets_it(host):
     assert "anchord detach: shop: runs: this brings it down" in found.stderr
     assert "anchord attach: shop: is attached already" in found.stderr
     assert lines[-2:] == ["/etc/anchord/shop.env is gone", lines[0]]
+
+
+def test_host1_a_name_that_anybody_can_take_attaches_nothing(host):
+    """HOST-1: an abstract name needs no right, and stands in /proc/net/unix as well."""
+    found = host(f"anchord {SHOP} >/dev/null", *holding("\\0x /run/anchord-attach/shop.sock", "anchord list"))
+    assert found.stdout.splitlines()[-1].split()[:2] == ["shop", "stopped"], found
