@@ -21,15 +21,15 @@ static const struct {
     const char *variable;
 } options[] = {
     {"--address", "ANCHORD_ADDRESS"}, {"--from", "ANCHORD_EXPOSE_FROM"}, {"--gateway", "ANCHORD_EXT_GATEWAY_IP"},
-    {"--mac", "ANCHORD_MAC"},         {"--parent", "ANCHORD_PARENT"},
+    {"--mac", "ANCHORD_MAC"},         {"--parent", "ANCHORD_PARENT"},    {"PROJECT", "ANCHORD_PROJECT"},
 };
 #define OPTION_COUNT ARRAY_LENGTH(options)
 
 struct request {
     bool is_dry_run;
     size_t count;
-    char texts[OPTION_COUNT + 1][VALUE_SIZE];
-    const char *environment[OPTION_COUNT + 2]; /* of both roles, ending in NULL */
+    char texts[OPTION_COUNT][VALUE_SIZE];
+    const char *environment[OPTION_COUNT + 1]; /* of both roles, ending in NULL */
 };
 
 static struct configuration identity, host; /* big, and needed to the end */
@@ -53,13 +53,23 @@ static void set(struct request *request, const char *variable, const char *value
     request->count++;
 }
 
-static const char *variable_of(const char *option)
+static const char *variable_of(const char *option, size_t length)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(options[i].option, option) == 0)
+        if (strlen(options[i].option) == length && strncmp(options[i].option, option, length) == 0)
             return options[i].variable;
     }
     return NULL;
+}
+
+/* By what a person has typed. */
+static const char *name_of(const char *variable)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (strcmp(options[i].variable, variable) == 0)
+            return options[i].option;
+    }
+    return variable;
 }
 
 static bool is_set(const struct request *request, const char *variable)
@@ -71,44 +81,51 @@ static bool is_set(const struct request *request, const char *variable)
     return false;
 }
 
-/* Returns EXIT_STATUS_CLEAN, or what to end with after it was said. */
+/* An empty one would count as unset, and be something else than what was typed. */
+static int take(struct request *request, const char *variable, const char *value)
+{
+    const char *name = name_of(variable);
+
+    if (!value || value[strspn(value, TEXT_BLANKS)] == '\0')
+        return complain("attach", name, "needs a value");
+    if (is_set(request, variable) && name[0] != '-')
+        return complain("attach", value, "is a second project; attach one by one");
+    if (is_set(request, variable))
+        return complain("attach", name, "is there twice");
+    if (strlen(value) >= VALUE_SIZE - strlen("ANCHORD_EXT_GATEWAY_IP="))
+        return complain("attach", name, "is too long");
+    set(request, variable, value);
+    return EXIT_STATUS_CLEAN;
+}
+
+/* `--option value` and `--option=value`. Returns EXIT_STATUS_CLEAN, or what to end with after it was said. */
 static int parse(int argc, char **argv, struct request *request)
 {
-    for (int i = 0; i < argc; i++) {
-        bool is_option = argv[i][0] == '-';
-        const char *variable = is_option ? variable_of(argv[i]) : "ANCHORD_PROJECT";
+    int result = EXIT_STATUS_CLEAN;
 
-        if (strcmp(argv[i], "--dry-run") == 0) {
+    for (int i = 0; i < argc && result == EXIT_STATUS_CLEAN; i++) {
+        bool is_option = argv[i][0] == '-';
+        size_t length = strcspn(argv[i], "=");
+        const char *variable = is_option ? variable_of(argv[i], length) : "ANCHORD_PROJECT";
+
+        if (strcmp(argv[i], "--dry-run") == 0)
             request->is_dry_run = true;
-            continue;
-        }
-        if (!variable)
+        else if (!variable)
             return complain("attach", argv[i], "unknown argument; see anchord attach --help");
-        if (is_set(request, variable))
-            return complain("attach", argv[i], is_option ? "is there twice" : "is a second project; attach one by one");
-        if (is_option && i + 1 == argc)
-            return complain("attach", argv[i], "needs a value");
-        if (is_option)
-            i++;
-        if (strlen(argv[i]) >= VALUE_SIZE - strlen("ANCHORD_EXT_GATEWAY_IP="))
-            return complain("attach", argv[i], "is too long");
-        set(request, variable, argv[i]);
+        else if (is_option && argv[i][length] == '=')
+            result = take(request, variable, argv[i] + length + 1);
+        else if (is_option && ++i == argc)
+            return complain("attach", name_of(variable), "needs a value");
+        else
+            result = take(request, variable, argv[i]);
     }
+    if (result != EXIT_STATUS_CLEAN)
+        return result;
     if (!is_set(request, "ANCHORD_PROJECT"))
         return complain("attach", "PROJECT", "is missing: the Compose project's name, as docker compose ls shows it");
     if (!is_set(request, "ANCHORD_PARENT"))
         return complain("attach", "--parent", "is missing: the host's interface on the LAN, such as eth0");
     return EXIT_STATUS_CLEAN;
-}
-
-/* By the option that a person has typed. */
-static const char *name_of(const char *variable)
-{
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(options[i].variable, variable) == 0)
-            return options[i].option;
-    }
-    return variable;
 }
 
 /* What the other role's variables are called is no problem here. */
@@ -176,9 +193,20 @@ static void print_plan(const struct request *request)
     }
 }
 
+/* The image's name is no setting of ours: what it is called here, else as the documentation calls it. */
+static const char *image(void)
+{
+    const char *named = getenv("ANCHORD_IMAGE");
+    static const char inner[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@";
+
+    return named && named[0] != '\0' && named[strspn(named, inner)] == '\0' ? named : "anchord:dev";
+}
+
+/* A whole line for a shell. The file is not everybody's to read, and with it Compose reads no .env. */
 static void print_way(const char *project, const char *what)
 {
-    (void)printf("  docker compose --env-file %s --file attach.yaml %s\n", attached_projects_path(project), what);
+    (void)printf("  ANCHORD_IMAGE=%s docker compose --env-file %s --file attach.yaml %s\n", image(),
+                 attached_projects_path(project), what);
 }
 
 int attach_command_attach(int argc, char **argv)
@@ -190,13 +218,15 @@ int attach_command_attach(int argc, char **argv)
         return result;
     if (check(&request) > 0)
         return EXIT_STATUS_CONFIGURATION;
+    if (!request.is_dry_run && geteuid() != 0)
+        return complain("attach", attached_projects_path(identity.project), "run as root, or with --dry-run");
     print_plan(&request);
     if (request.is_dry_run)
         return EXIT_STATUS_CLEAN;
     result = attached_projects_write(identity.project, request.environment);
     if (result < 0)
         return complain("attach", attached_projects_path(identity.project), log_errno_text(result));
-    (void)puts("It is written down; nothing runs yet. With the file attach.yaml of anchord, and ANCHORD_IMAGE set:");
+    (void)puts("It is written down; nothing runs yet. As root, with anchord's image and its compose/attach.yaml:");
     print_way(identity.project, "up --detach");
     return EXIT_STATUS_CLEAN;
 }
@@ -212,7 +242,7 @@ int attach_command_detach(int argc, char **argv)
     if (strchr(project, '/') || strlen(project) > ATTACHED_PROJECT_LENGTH_MAX || project[0] == '.')
         return complain("detach", project, "is no name of a Compose project");
     if (attached_projects_is_running(project)) {
-        (void)complain("detach", project, "runs: this brings it down, then detach it again");
+        (void)complain("detach", project, "runs: as root, this brings it down, then detach it again");
         print_way(project, "down");
         return EXIT_STATUS_CONFIGURATION;
     }

@@ -40,11 +40,14 @@ static const char *value_in(const char *const environment[], const char *name)
     return NULL;
 }
 
-/* Those that the roles attach and attach-host know, but for what the units and Compose set themselves. */
+/* Those that the roles attach and attach-host know and compose/attach.yaml passes on, but for the role. It mounts
+ * Docker's socket, and DOCKER_HOST would be that of whoever types `docker compose`. */
 static bool is_written(const struct configuration_variable *variable)
 {
-    return variable->roles != 0 && (configuration_variables_concern(variable, ROLE_ATTACH) ||
-                                    configuration_variables_concern(variable, ROLE_ATTACH_HOST));
+    if (strncmp(variable->name, "DOCKER_", strlen("DOCKER_")) == 0 || strcmp(variable->name, "ANCHORD_MODE") == 0)
+        return false;
+    return configuration_variables_concern(variable, ROLE_ATTACH) ||
+           configuration_variables_concern(variable, ROLE_ATTACH_HOST);
 }
 
 static void write_variables(FILE *stream, const char *const environment[])

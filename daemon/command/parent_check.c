@@ -35,11 +35,12 @@ static uint8_t prefix_length_of(const struct ip_address *mask)
     return length;
 }
 
-/* The names of the others, for a person who has mistyped one. */
-static void name_interfaces(char *text, size_t size)
+/* With the names of the others behind it, for a person who has mistyped one. */
+static void name_others(const char *name, const char *what, char text[PARENT_PROBLEM_SIZE])
 {
     struct if_nameindex *interfaces = if_nameindex();
-    size_t length = strlen(text);
+    const size_t size = PARENT_PROBLEM_SIZE;
+    size_t length = (size_t)snprintf(text, size, "%s: %s; there are", name, what);
 
     for (const struct if_nameindex *interface = interfaces; interface && interface->if_index > 0; interface++) {
         if (strcmp(interface->if_name, "lo") != 0 && length < size)
@@ -71,8 +72,7 @@ bool parent_check_interface(const char *name, char problem[PARENT_PROBLEM_SIZE])
     bool is_up = false, is_loopback = false;
 
     if (if_nametoindex(name) == 0) {
-        (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: there is no such interface; there are", name);
-        name_interfaces(problem, PARENT_PROBLEM_SIZE);
+        name_others(name, "there is no such interface", problem);
         return false;
     }
     if (find_bridge(name, bridge)) {
@@ -88,7 +88,7 @@ bool parent_check_interface(const char *name, char problem[PARENT_PROBLEM_SIZE])
         is_loopback = is_loopback || (strcmp(entry->ifa_name, name) == 0 && entry->ifa_flags & IFF_LOOPBACK);
     }
     if (is_loopback)
-        (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is no interface on a LAN", name);
+        name_others(name, "is no interface on a LAN", problem);
     else if (!is_up)
         (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is down: ip link set %s up", name, name);
     return is_up && !is_loopback;
@@ -97,7 +97,8 @@ bool parent_check_interface(const char *name, char problem[PARENT_PROBLEM_SIZE])
 bool parent_check_address(const char *name, const struct ip_subnet *given, char problem[PARENT_PROBLEM_SIZE])
 {
     CLEANUP(free_addresses) struct ifaddrs *addresses = NULL;
-    struct ip_subnet seen = {0};
+    struct ip_subnet seen = {0}, containing = {0};
+    bool is_inside;
 
     if (getifaddrs(&addresses) < 0)
         return true;
@@ -106,20 +107,26 @@ bool parent_check_address(const char *name, const struct ip_subnet *given, char 
         struct ip_subnet network = {address_of(entry->ifa_addr), prefix_length_of(&mask)};
 
         if (ip_address_equal(&network.address, &given->address)) {
-            (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is the host's own address, on %s",
+            (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is the host's own address, on %s: choose a free one",
                            IP_ADDRESS_TEXT(&given->address), entry->ifa_name);
             return false;
         }
         if (strcmp(entry->ifa_name, name) != 0 || network.address.family != given->address.family ||
             ip_address_is_link_local(&network.address))
             continue;
-        if (ip_subnet_contains(&network, &given->address) && network.prefix_length == given->prefix_length)
+        is_inside = ip_subnet_contains(&network, &given->address);
+        if (is_inside && network.prefix_length == given->prefix_length)
             return true;
+        containing = is_inside ? network : containing;
         seen = network;
     }
     if (seen.address.family == IP_FAMILY_NONE)
         return true; /* a parent without an address of this family tells nothing */
-    (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is outside of the network of %s, which has %s",
-                   IP_SUBNET_TEXT(given), name, IP_SUBNET_TEXT(&seen));
+    if (containing.address.family != IP_FAMILY_NONE)
+        (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: the prefix length is that of %s's network: write %s/%u",
+                       IP_SUBNET_TEXT(given), name, IP_ADDRESS_TEXT(&given->address), containing.prefix_length);
+    else
+        (void)snprintf(problem, PARENT_PROBLEM_SIZE, "%s: is outside of the network of %s, which has %s",
+                       IP_SUBNET_TEXT(given), name, IP_SUBNET_TEXT(&seen));
     return false;
 }

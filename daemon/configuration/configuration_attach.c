@@ -93,7 +93,7 @@ const char *configuration_attach_address(const char *text, void *target)
         const char *broken;
 
         if ((is_dhcp || is_slaac) && (rest || item.position > 1))
-            return wrong(&item, "stands alone: what a server or a router gives is for both families");
+            return wrong(&item, "dhcp and slaac stand alone");
         if (is_slaac)
             address.mode = ADDRESS_MODE_SLAAC_RA_ONLY;
         broken = is_dhcp || is_slaac ? NULL : add_given(&item, &address);
@@ -187,22 +187,26 @@ static void check_gateway(struct configuration *configuration, const struct ip_s
     }
     if (ip_address_is_link_local(gateway))
         return;
-    if (!ip_subnet_contains(given, gateway) || ip_address_equal(&given->address, gateway))
-        configuration_problem_add(configuration, true, "ANCHORD_EXT_GATEWAY_IP", "\"%s\": is no neighbour of %s",
+    if (ip_address_equal(&given->address, gateway))
+        configuration_problem_add(configuration, true, "ANCHORD_EXT_GATEWAY_IP",
+                                  "\"%s\": is the project's own address: give the router's", IP_ADDRESS_TEXT(gateway));
+    else if (!ip_subnet_contains(given, gateway))
+        configuration_problem_add(configuration, true, "ANCHORD_EXT_GATEWAY_IP",
+                                  "\"%s\": is no neighbour of %s: give the router's address inside it",
                                   IP_ADDRESS_TEXT(gateway), IP_SUBNET_TEXT(given));
 }
 
 void configuration_attach_check_project(struct configuration *configuration)
 {
-    static const char inner[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    static const char inner[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
     const char *project = configuration->project;
 
     if (project[0] == '\0')
         return; /* which is said already */
-    if (strchr("_-.", project[0]) || project[strspn(project, inner)] != '\0')
+    if (strchr("_-", project[0]) || project[strspn(project, inner)] != '\0')
         configuration_problem_add(configuration, true, "ANCHORD_PROJECT",
-                                  "\"%.100s\": is no name of a Compose project: letters, digits and, not at the "
-                                  "beginning, hyphens, underscores and dots; docker compose ls shows them",
+                                  "\"%.100s\": is no name of a Compose project: lower-case letters, digits and, not "
+                                  "at the beginning, - and _; docker compose ls shows them",
                                   project);
     else if (strlen(project) > ATTACHED_PROJECT_LENGTH_MAX)
         configuration_problem_add(configuration, true, "ANCHORD_PROJECT",

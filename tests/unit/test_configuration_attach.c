@@ -90,8 +90,8 @@ static void wrong_values_of_attach_are_fatal(void **state)
         {"ANCHORD_ADDRESS=192.0.2.5", "entry 1, \"192.0.2.5\": is none of dhcp, slaac and ADDRESS/PREFIX"},
         {"ANCHORD_ADDRESS=192.0.2.5/24,", "entry 2, \"\": is none of"},
         {"ANCHORD_ADDRESS=192.0.2.5/24,192.0.2.6/24", "entry 2, \"192.0.2.6/24\": is a second address of its family"},
-        {"ANCHORD_ADDRESS=192.0.2.5/24,dhcp", "entry 2, \"dhcp\": stands alone"},
-        {"ANCHORD_ADDRESS=slaac,192.0.2.5/24", "entry 1, \"slaac\": stands alone"},
+        {"ANCHORD_ADDRESS=192.0.2.5/24,dhcp", "entry 2, \"dhcp\": dhcp and slaac stand alone"},
+        {"ANCHORD_ADDRESS=slaac,192.0.2.5/24", "entry 1, \"slaac\": dhcp and slaac stand alone"},
         {"ANCHORD_ADDRESS=192.0.2.0/24", "is the network itself or its broadcast address"},
         {"ANCHORD_ADDRESS=192.0.2.255/24", "is the network itself or its broadcast address"},
         {"ANCHORD_ADDRESS=2001:db8::/64", "is the network itself or its broadcast address"},
@@ -116,9 +116,13 @@ static void wrong_values_of_attach_are_fatal(void **state)
     ATTACH_OF("ANCHORD_ADDRESS=192.0.2.5/24", "ANCHORD_EXT_GATEWAY_IP=192.0.3.1");
     assert_problem("ANCHORD_EXT_GATEWAY_IP", true, "\"192.0.3.1\": is no neighbour of 192.0.2.5/24");
     ATTACH_OF("ANCHORD_ADDRESS=192.0.2.5/24", "ANCHORD_EXT_GATEWAY_IP=192.0.2.5");
-    assert_problem("ANCHORD_EXT_GATEWAY_IP", true, "is no neighbour");
+    assert_problem("ANCHORD_EXT_GATEWAY_IP", true, "is the project's own address: give the router's");
     load("attach", ENVIRONMENT("ANCHORD_PROJECT=a/b"));
     assert_problem("ANCHORD_PROJECT", true, "docker compose ls");
+    load("attach", ENVIRONMENT("ANCHORD_PROJECT=Shop"));
+    assert_problem("ANCHORD_PROJECT", true, "lower-case letters");
+    load("attach", ENVIRONMENT("ANCHORD_PROJECT=shop_2-a"));
+    assert_int_equal(configuration.problem_count, 0);
     load("attach", ENVIRONMENT("ANCHORD_PROJECT=..", "ANCHORD_LABEL_SELECTOR=a=b"));
     assert_problem("ANCHORD_PROJECT", true, "is no name of a Compose project");
     assert_problem("ANCHORD_LABEL_SELECTOR", false, "does not concern the role attach");
