@@ -43,7 +43,7 @@ def program(path):
 def manual():
     text = (ROOT / "packaging/man/anchord.1").read_text()
     commands = {}
-    for name, body in re.findall(r"^\.Nm\n\.Cm ([a-z-]+)(?: [a-z-]+)?\n((?:\.Op .*\n)*)", text, re.M):
+    for name, body in re.findall(r"^\.Nm\n\.Cm ([a-z-]+)(?: [a-z-]+)?((?: Fl .*)?\n(?:\.Op .*\n)*)", text, re.M):
         commands[name] = {f"--{option}" for option in re.findall(r"Fl -([a-z][a-z-]*)", body)}
     return commands
 
