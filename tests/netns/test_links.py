@@ -22,6 +22,7 @@ OUTER0, OUTER1, HOST0 = "anc0123abcdb0", "anc0123abcdb1", "anc0123abcdh"
 @pytest.fixture
 def host():
     made = Namespace()
+    made.sysctl("ipv6/conf/default/addr_gen_mode", 3)  # stable privacy, as some have it
     made.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "lan0")
     for name in ("lo", "eth0", "lan0"):
         made.run("ip", "link", "set", name, "up")
@@ -214,6 +215,7 @@ def test_host7_host_and_project_reach_each_other_by_a_link_of_their_own(host, id
         identity.run("ip", *words)
     host_end = wait_until(lambda: next((address["local"] for link in json.loads(host.run("ip", "-j", "-6", "addr", "show", "dev", HOST0))
                                         for address in link["addr_info"] if "tentative" not in address), None), "its link-local address")
+    assert host_end == "fe80::fc80:1ff:fe23:abcd"  # of host_mac: the next hop
     identity.run("ip", "-6", "route", "add", "2001:db8::1/128", "via", host_end, "dev", "anchost")
     wait_until(lambda: pings(host, "192.0.2.5") and pings(host, "2001:db8::5"), "answers")
     links.send(messages.message(messages.PROJECT_ADDRESSES, messages.project_addresses("192.0.2.6")))

@@ -199,6 +199,11 @@ static int make_pair(struct identity_links *links, const struct wire_bridge *wan
     link_names_alias(alias, links->configuration.project, wanted);
     link_requests_add_pair(links->host, bridge, &outer, &inner, links->namespace);
     result = execute(links->host);
+    if (result == 0 && number == HOST_LINK) {
+        link_requests_set_eui64(links->host, outer.name);
+        if (rtnetlink_execute(links->host) < 0)
+            log_debug("no link-local address for host0: the host has no IPv6");
+    }
     if (result == 0) {
         link_requests_dress(links->host, outer.name, alias);
         result = execute(links->host);
@@ -271,6 +276,18 @@ static void apply_host_link(struct identity_links *links)
     links->host_addresses.host_mac = outer->mac;
     host_routes_apply(links->host, &links->configuration, &links->routes, &links->addresses, parent->index,
                       outer->index);
+}
+
+/* Also a bridge that is not there yet: nobody leaves from it. */
+static void apply_guard(struct identity_links *links)
+{
+    const char *reason;
+    uint64_t allowed = 0;
+
+    for (uint32_t i = 0; i < links->bridges.count; i++)
+        allowed |= (uint64_t)(judge_bridge(links, i, &reason) != -EPERM) << i;
+    if (links->configuration.is_guarded)
+        guard_apply(&links->guard, links->configuration.tag, &links->bridges, allowed);
 }
 
 static bool is_wanted(const struct identity_links *links, const struct seen_link *outer)
@@ -362,10 +379,14 @@ int identity_links_apply(struct identity_links *links)
     result = read_links(links);
     if (result == 0)
         result = read_addresses(links);
-    if (result < 0 || !links->identity)
+    if (result < 0)
         return result;
     /* A successor leaves what stands until it was told. */
-    if (result == 0 && links->bridges.header.type == MESSAGE_BRIDGES)
+    if (links->bridges.header.type == MESSAGE_BRIDGES)
+        apply_guard(links);
+    if (!links->identity)
+        return 0;
+    if (links->bridges.header.type == MESSAGE_BRIDGES)
         result = remove_pairs(links, false);
     if (result == 0)
         result = read_links(links);
@@ -396,11 +417,14 @@ int identity_links_undo(struct identity_links *links)
 {
     const struct seen_link *external;
     int result = read_side(links->host, is_of_interest, links, &links->seen_host);
-    int second = 0;
+    int second = guard_remove(&links->guard, links->configuration.tag);
 
     if (result == 0)
         result = remove_pairs(links, true);
+    if (result == 0)
+        result = second;
     links->seen_identity.count = 0;
+    second = 0;
     if (links->identity)
         second = read_side(links->identity, is_external, NULL, &links->seen_identity);
     external = link_snapshot_find(&links->seen_identity, EXTERNAL_NAME);

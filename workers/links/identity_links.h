@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "workers/links/guard.h"
 #include "workers/links/host_routes.h"
 
 /* What became of a link; `error` is 0 or a negative errno. */
@@ -28,6 +29,7 @@ struct identity_links {
     struct link_snapshot seen_host, seen_identity;
     struct address_snapshot addresses; /* the host's */
     struct host_routes routes;
+    struct guard guard;
     /* What stands behind a turn, for the identity; of the host also without one. */
     struct message_shared_links shared;
     struct message_host_addresses host_addresses;
@@ -35,8 +37,8 @@ struct identity_links {
     size_t outcome_count;
 };
 
-/* One turn: `outcomes` tells what became of each. Without an identity no link is touched. Returns 0, or a negative
- * errno when nothing could be read. */
+/* One turn: `outcomes` tells what became of each. Without an identity no link is touched, but the guard is.
+ * Returns 0, or a negative errno when nothing could be read. */
 int identity_links_apply(struct identity_links *links) __attribute__((warn_unused_result));
 
 /* Removes what is this project's, also what an earlier process made. Goes on after an error; returns the first. */

@@ -150,6 +150,21 @@ void link_requests_add_pair(struct rtnetlink *rtnetlink, const struct seen_link 
     mnl_attr_nest_end(message, info);
 }
 
+void link_requests_set_eui64(struct rtnetlink *rtnetlink, const char *outer)
+{
+    struct nlmsghdr *message = rtnetlink_message(rtnetlink);
+    struct nlattr *families;
+    struct nlattr *family;
+
+    (void)begin(rtnetlink, "set addrgenmode", RTM_SETLINK, 0, outer);
+    mnl_attr_put_strz(message, IFLA_IFNAME, outer);
+    families = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+    family = mnl_attr_nest_start(message, AF_INET6);
+    mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_EUI64);
+    mnl_attr_nest_end(message, family);
+    mnl_attr_nest_end(message, families);
+}
+
 void link_requests_dress(struct rtnetlink *rtnetlink, const char *outer, const char *alias)
 {
     struct ifinfomsg *header = begin(rtnetlink, "name link", RTM_SETLINK, 0, outer);

@@ -55,6 +55,9 @@ struct link_end {
 void link_requests_add_pair(struct rtnetlink *rtnetlink, const struct seen_link *bridge, const struct link_end *outer,
                             const struct link_end *inner, int namespace);
 
+/* ip link set dev OUTER addrgenmode eui64: before it is up, whatever the host's default is */
+void link_requests_set_eui64(struct rtnetlink *rtnetlink, const char *outer);
+
 /* ip link set dev OUTER alias ALIAS; and up, with its master */
 void link_requests_dress(struct rtnetlink *rtnetlink, const char *outer, const char *alias);
 void link_requests_enslave(struct rtnetlink *rtnetlink, const struct seen_link *outer, const struct seen_link *bridge);

@@ -138,7 +138,8 @@ static void on_watcher_message(struct channel *channel, const struct message_hea
         links->said_count = 0; /* it hears of each */
         ask_for_turn(links);
         break;
-    case MESSAGE_GUARDED: /* of the guard (HOST-6), which does not stand yet: BRIDGES of the same generation follow */
+    case MESSAGE_GUARDED: /* BRIDGES of the same generation follow */
+        links->identity.guard.guarded = *(const struct message_guarded *)message;
         break;
     default:
         channel_refuse(channel, message, descriptor);
@@ -183,6 +184,8 @@ static void handle_configuration(struct links *links, const struct message_confi
     log_set_level((enum log_level)message->log_level);
     links->identity.configuration = *message;
     links->is_configured = true;
+    if (!message->is_guarded)
+        (void)guard_remove(&links->identity.guard, message->tag); /* said */
     ask_for_turn(links);
 }
 
@@ -275,6 +278,7 @@ struct links *links_free(struct links *links)
     (void)channel_free(links->supervisor);
     give_up_identity(links);
     (void)rtnetlink_free(links->identity.host);
+    (void)rtnetlink_free(links->identity.guard.netfilter);
     sd_event_source_disable_unref(links->monitor_source);
     sd_event_source_disable_unref(links->turn_source);
     rtnetlink_socket_closep(&links->monitor);
@@ -290,7 +294,8 @@ static int open_sockets(struct links *links)
     if (result < 0)
         return result;
     links->host_inode = own.st_ino;
-    return rtnetlink_monitor_open(&links->monitor);
+    result = rtnetlink_monitor_open(&links->monitor);
+    return result < 0 ? result : guard_open(&links->identity.guard);
 }
 
 static int join_events(struct links *links, sd_event *event)

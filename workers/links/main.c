@@ -1,9 +1,9 @@
 /*
- * anchord-links: makes and removes the links of an identity (attach, host half; HOST-2, HOST-8).
+ * anchord-links: the links of an identity, and the guard of its project (attach, host half; HOST-2, HOST-6 to 8).
  *
  * Started by the supervisor of the host half (daemon/role/attach_host.c) in the host's network namespace, with its own
  * user, ambient CAP_NET_ADMIN alone and one socket, descriptor 3. It reads nothing but our own fixed-size messages and
- * rtnetlink; the identity is handed to it as descriptors: no file, no socket of its own behind the seal, no exec.
+ * netlink; the identity is handed to it as descriptors: no file, no socket of its own behind the seal, no exec.
  */
 #include "common/log.h"
 #include "protocol/messages.h"
@@ -13,9 +13,9 @@
 #include <linux/capability.h>
 #include <seccomp.h>
 
-/* 3 standard streams, the supervisor, epoll, timers, our numbers, two netlink sockets, the watcher and the identity's
+/* 3 standard streams, the supervisor, epoll, timers, our numbers, three netlink sockets, the watcher and the identity's
  * two with a successor each. */
-#define OPEN_FILES_MAX 16
+#define OPEN_FILES_MAX 17
 
 #define CAPABILITY_REMEDY "needs CAP_NET_ADMIN on the host"
 

@@ -244,7 +244,7 @@ class LinksProcess(Netadmin):
 
     user = LINKS_USER
 
-    def __init__(self, program, namespace, project="mail", tag=0x0123ABCD, parent="eth0", named=(), is_guarded=False):
+    def __init__(self, program, namespace, project="mail", tag=0x0123ABCD, parent="eth0", named=(), is_guarded=True):
         super().__init__(program, namespace, {})
         self.shared_links, self.host_addresses = {}, (None, {})
         macs = b"".join(bytes.fromhex(mac.replace(":", "")) for mac in (EXTERNAL_MAC, INNER_MAC))
@@ -283,11 +283,14 @@ class LinksProcess(Netadmin):
         made.close()
         self.ping(1)
 
-    def offer(self, *networks):
-        """The state BRIDGES of (network ID, name, bridge), all of them the project's own."""
-        items = b"".join(struct.pack("=72s128s16sI", *(text.encode() for text in network), True) for network in networks)
+    def offer(self, *networks, shared=(), guarded=()):
+        """GUARDED, of (address, number of its network), and the state BRIDGES, of (network ID, name, bridge): the
+        project's own, and behind them those that are shared with others."""
+        items = b"".join(struct.pack("=72s128s16sI", *(text.encode() for text in network), network in networks)
+                         for network in (*networks, *shared))
         self.generation += 1
-        self.watcher.send(messages.message(messages.BRIDGES, struct.pack("=2I", len(networks), 0) +
+        self.watcher.send(messages.guarded(guarded, self.generation))
+        self.watcher.send(messages.message(messages.BRIDGES, struct.pack("=2I", len(networks) + len(shared), 0) +
                                            items.ljust(BRIDGES_MAX * 220, b"\0"), self.generation))
 
     def receive_answer(self):
