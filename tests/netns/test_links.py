@@ -4,7 +4,6 @@ The host has a parent, eth0, and Docker's bridges; the test is the supervisor, a
 over.
 """
 
-import difflib
 import errno
 import json
 import re
@@ -13,7 +12,7 @@ import subprocess
 import pytest
 
 import messages
-from attach_lab import EXTERNAL_MAC, INNER_MAC, LinksProcess, bridge_of, new_id
+from attach_lab import EXTERNAL_MAC, INNER_MAC, LinksProcess, bridge_of, differences, new_id, run_container, settled
 from netadmin_lab import Namespace, pings, wait_until
 
 OUTER0, OUTER1, HOST0 = "anc0123abcdb0", "anc0123abcdb1", "anc0123abcdh"
@@ -72,23 +71,6 @@ def indices(*namespaces):
     """Of the links of ours: others of the same name have other ones."""
     return [{name: link["ifindex"] for name, link in seen(namespace).items() if name.startswith("anc")}
             for namespace in namespaces]
-
-
-def traces(host):
-    """All that HOST-8 compares, but for the clocks of bridges."""
-    return [re.sub(r"\w+_timer +[\d.]+ ", "", host.run(*command)) for command in (
-        ("ip", "-details", "link"), ("ip", "rule"), ("ip", "-6", "rule"), ("ip", "route", "show", "table", "all"),
-        ("ip", "-6", "route", "show", "table", "all"), ("nft", "list", "ruleset"))]
-
-
-def settled(host):
-    """When each link that runs has its own address, which takes the kernel a second or two."""
-    def has_address(link):
-        return any(address["scope"] == "link" and "tentative" not in address for address in link["addr_info"])
-
-    wait_until(lambda: all(link["operstate"] != "UP" or has_address(link)
-                           for link in json.loads(host.run("ip", "-json", "-6", "address"))), "the host to settle")
-    return traces(host)
 
 
 def test_host2_links_are_made_straight_in_the_identity(host, identity, links):
@@ -307,10 +289,7 @@ def test_host2_a_port_of_a_bridge_is_no_parent(program, host, identity):
 def test_host8_the_undo_leaves_the_host_as_it_was_and_takes_nothing_of_others(program, host, identity, is_killed):
     """Also that of a fresh process after a kill -9, and where a kill came between making a pair and naming it."""
     network = add_bridge(host)
-    host.run("ip", "link", "add", "container", "type", "veth", "peer", "name", "eth1")
-    host.run("ip", "link", "set", "container", "master", network[2], "up")
-    host.run("ip", "link", "set", "eth1", "up")
-    wait_until(lambda: seen(host)[network[2]]["operstate"] == "UP", "the bridge to run")
+    run_container(host, network[2])
     beside = Namespace()
     other = LinksProcess(program, host, project="shop", tag=0x0000ABCD)
     other.give_identity(beside)
@@ -333,8 +312,7 @@ def test_host8_the_undo_leaves_the_host_as_it_was_and_takes_nothing_of_others(pr
     assert links.stop(messages.STOP_TEAR_DOWN) == 0
     assert set(seen(identity)) == {"lo"}
     after = settled(host)
-    assert not [line for one, other in zip(before, after) for line in difflib.ndiff(one.splitlines(), other.splitlines())
-                if line[0] != " "]
+    assert not differences(before, after)
     links.close()
     other.close()
     beside.close()

@@ -95,16 +95,18 @@ class Host:
         return self.reach(f"veth{len(self.namespaces)}", addresses, "master", network[2],
                           default=[re.sub(r"\d+$", "1", text) for text in addresses.values()])
 
-    def count(self, counter):
-        return int(re.search(r"packets (\d+)", self.run("nft", "list", "counter", "inet", "dockers", counter))[1])
+    def counts(self):
+        """{"left" and "wanted": how many packets}"""
+        text = self.run("nft", "list", "counters", "table", "inet", "dockers")
+        return {name: int(number) for name, number in re.findall(r"counter (\w+) \{\s+packets (\d+)", text)}
 
     def leaves(self, namespace, packet):
         """Whether it goes to the LAN: it is sent by the container's gateway, and the host has looked at it."""
-        wanted, left = self.count("wanted"), self.count("left")
+        before = self.counts()
         with namespace.entered():
             forge.send("eth0", GATEWAY_MAC, packet)
-        wait_until(lambda: self.count("wanted") > wanted, "the host to have seen the packet")
-        return self.count("left") > left
+        wait_until(lambda: self.counts()["wanted"] > before["wanted"], "the host to have seen the packet")
+        return self.counts()["left"] > before["left"]
 
     def table(self):
         return self.run("nft", "list", "table", "inet", TABLE)

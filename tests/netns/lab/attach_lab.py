@@ -6,8 +6,11 @@ bounding set, its channel at descriptor 3.
 """
 
 import contextlib
+import difflib
+import json
 import os
 import pathlib
+import re
 import secrets
 import select
 import socket
@@ -309,3 +312,34 @@ class LinksProcess(Netadmin):
             if generation == self.generation:
                 found[network_id] = tuple(answer)
         return found
+
+
+def run_container(host, bridge):
+    """What a container is to the bridge, which runs by it."""
+    for words in (("add", "container", "type", "veth", "peer", "name", "eth1"), ("set", "container", "master", bridge, "up"),
+                  ("set", "eth1", "up")):
+        host.run("ip", "link", *words)
+    wait_until(lambda: "state UP" in host.run("ip", "link", "show", bridge), "the bridge to run")
+
+
+def traces(host):
+    """All that HOST-8 compares, but for the clocks of bridges."""
+    return [re.sub(r"\w+_timer +[\d.]+ ", "", host.run(*command)) for command in (
+        ("ip", "-details", "link"), ("ip", "rule"), ("ip", "-6", "rule"), ("ip", "route", "show", "table", "all"),
+        ("ip", "-6", "route", "show", "table", "all"), ("nft", "list", "ruleset"))]
+
+
+def settled(host):
+    """When each link that runs has its own address, which takes the kernel a second or two."""
+    def has_address(link):
+        return any(address["scope"] == "link" and "tentative" not in address for address in link["addr_info"])
+
+    wait_until(lambda: all(link["operstate"] != "UP" or has_address(link)
+                           for link in json.loads(host.run("ip", "-json", "-6", "address"))), "the host to settle")
+    return traces(host)
+
+
+def differences(before, after):
+    """The lines that are of one of them alone."""
+    return [line for one, other in zip(before, after) for line in difflib.ndiff(one.splitlines(), other.splitlines())
+            if line[0] != " "]

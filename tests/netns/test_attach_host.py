@@ -1,0 +1,187 @@
+"""The host half of attach as a whole (HOST-6, HOST-8, HOST-11): its supervisor with its real workers, and an identity half that
+this test plays."""
+
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import messages
+from attach_host_lab import LINKS, NAMESPACES, HostHalf, Identity
+from attach_lab import ControlGroups, bridge_of, differences, new_id, run_container, settled
+from netadmin_lab import Namespace, wait_until
+from supervision import is_gone
+
+
+@pytest.fixture
+def host():
+    made = Namespace()
+    made.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "lan0")
+    for name in ("lo", "eth0", "lan0"):
+        made.run("ip", "link", "set", name, "up")
+    made.run("ip", "address", "add", "192.0.2.1/24", "dev", "eth0")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def inside():
+    made = Namespace()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def half(supervision, host):
+    made = HostHalf(supervision, host)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def meet(inside):
+    """Meets the host half, as often as it is called."""
+    made = []
+
+    def meet_again(namespace=inside, project="project"):
+        made.append(Identity(namespace, project))
+        return made[-1]
+
+    yield meet_again
+    for identity in made:
+        identity.close()
+
+
+def add_bridge(host):
+    network_id = new_id()
+    host.run("ip", "link", "add", bridge_of(network_id), "type", "bridge")
+    host.run("ip", "link", "set", bridge_of(network_id), "up")
+    return network_id, "default", bridge_of(network_id)
+
+
+def links_of(namespace):
+    return {line.split(":")[1].strip().split("@")[0] for line in namespace.run("ip", "-o", "link").splitlines()}
+
+
+def test_host11_the_halves_meet_and_each_ones_workers_reach_the_others(half, host, inside, meet):
+    """Links are made in the namespace that came, a container's sockets reach way, and links says what it has seen."""
+    groups, container = ControlGroups(), Namespace()
+    try:
+        half.start_ready()
+        identity = meet()
+        identity.receive_until(lambda: set(identity.started) == {LINKS, NAMESPACES})
+        network = add_bridge(host)
+        host.run("ip", "address", "add", "172.30.0.1/16", "dev", network[2])
+        identity.offer(network)
+        wait_until(lambda: {"ancext", "ancin0"} <= links_of(inside), "the links in the identity")
+        name = new_id()
+        groups.start(f"docker/{name}", container)
+        number, inode, kinds = identity.ask_namespace(name)
+        assert (number, inode, kinds) == (0, os.fstat(container.descriptor).st_ino, [1, 3, 2])
+    finally:
+        groups.close()
+        container.close()
+
+
+def test_host11_a_newer_identity_takes_the_older_ones_place(half, host, inside, meet):
+    half.start_ready()
+    older = meet()
+    older.receive_until(lambda: len(older.started) == 2)
+    network = add_bridge(host)
+    older.offer(network)
+    wait_until(lambda: "ancin0" in links_of(inside), "the links in the older one")
+    successor = Namespace()
+    newer = meet(successor)
+    newer.receive_until(lambda: len(newer.started) == 2)
+    older.receive_until(lambda: older.meeting.recv(messages.LENGTH_MAX, socket.MSG_PEEK) == b"")
+    newer.offer(network)
+    wait_until(lambda: {"ancext", "ancin0"} <= links_of(successor), "the links in the newer one")
+    assert "ancin0" not in links_of(inside)
+    successor.close()
+
+
+@pytest.mark.parametrize("name, number", [("links", LINKS), ("namespaces", NAMESPACES)])
+def test_host11_a_worker_that_is_killed_is_started_and_joined_anew(half, host, inside, meet, name, number):
+    process = half.start_ready()
+    identity = meet()
+    identity.receive_until(lambda: len(identity.started) == 2)
+    network = add_bridge(host)
+    identity.offer(network)
+    wait_until(lambda: "ancin0" in links_of(inside), "the links in the identity")
+    before = inside.run("ip", "-o", "link")
+    os.kill(half.pid_of(process, name), signal.SIGKILL)
+    identity.receive_until(lambda: identity.started.count(number) == 2)
+    identity.offer(network)
+    second = add_bridge(host)
+    if number == LINKS:
+        identity.offer(network, second)
+        wait_until(lambda: "ancin1" in links_of(inside), "a further link")
+    assert set(before.splitlines()) <= set(inside.run("ip", "-o", "link").splitlines())
+
+
+def guard_of(identity):
+    return f"anchord_host_{identity.tag:08x}"
+
+
+def attached(half, host, inside, meet, **environment):
+    """A project with a link, the guard and a route to its address; (process, identity, network, the host before)."""
+    network = add_bridge(host)
+    run_container(host, network[2])
+    before = settled(host)
+    process = half.start_ready(**environment)
+    identity = meet()
+    identity.receive_until(lambda: len(identity.started) == 2)
+    identity.tell_addresses("192.0.2.5")
+    identity.offer(network)
+    wait_until(lambda: {"ancext", "ancin0", "anchost"} <= links_of(inside), "the links in the identity")
+    wait_until(lambda: guard_of(identity) in host.run("nft", "list", "ruleset"), "the guard")
+    wait_until(lambda: "192.0.2.5 via" in host.run("ip", "route"), "the route")
+    return process, identity, network, before
+
+
+@pytest.mark.parametrize("killed", ["links", "namespaces", "supervisor", "everything"])
+def test_host8_a_detach_after_a_kill_leaves_the_host_as_it_was(half, host, inside, meet, killed):
+    """Also where nobody is left to undo it: the half is started once more for it. Until then the guard stands."""
+    process, identity, network, before = attached(half, host, inside, meet)
+    pids = {name: half.pid_of(process, name) for name in ("links", "namespaces")}
+    for name in pids if killed == "everything" else [killed] if killed in pids else []:
+        os.kill(pids[name], signal.SIGKILL)
+    if killed in pids:
+        identity.receive_until(lambda: len(identity.started) == 3)
+    else:
+        process.process.kill()
+        process.wait()
+        for pid in pids.values():  # they follow their supervisor
+            wait_until(lambda: is_gone(pid), "the worker to end")
+        assert guard_of(identity) in host.run("nft", "list", "ruleset")
+        process = half.start_ready()
+        successor = meet()
+        successor.receive_until(lambda: len(successor.started) == 2)
+        assert guard_of(successor) == guard_of(identity)
+        identity = successor
+    identity.offer(network)
+    identity.receive_answer(network)
+    assert process.stop()[0] == 0
+    assert {"ancext", "ancin0", "anchost"} & links_of(inside) == set()
+    assert not differences(before, settled(host))
+
+
+@pytest.mark.parametrize("environment, stays", [({"ANCHORD_ON_STOP": "keep"}, True), ({}, False)], ids=("keep", "unset"))
+def test_host8_what_a_stop_leaves(half, host, inside, meet, environment, stays):
+    process, identity, _, before = attached(half, host, inside, meet, **environment)
+    status, seconds = process.stop()
+    assert status == 0 and seconds < 5
+    assert (guard_of(identity) in host.run("nft", "list", "ruleset"), "ancin0" in links_of(inside)) == (stays, stays)
+    assert stays or not differences(before, settled(host))
+
+
+def test_host6_off_closes_nobody_in(half, host, inside, meet):
+    process = half.start_ready(ANCHORD_GUARD="off")
+    identity = meet()
+    identity.receive_until(lambda: len(identity.started) == 2)
+    identity.offer(add_bridge(host))
+    wait_until(lambda: "ancin0" in links_of(inside), "the link in the identity")
+    assert "anchord_host" not in host.run("nft", "list", "ruleset")
+    assert process.stop()[0] == 0
