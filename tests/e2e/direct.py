@@ -197,8 +197,8 @@ class Direct(compose.Project):
         return found
 
     def processes(self, service=ANCHOR):
-        """Program name -> PID of those that run once each."""
-        return dict(self.programs(service))
+        """Program name -> PID of those that run once each; a healthcheck, say, comes and goes beside them, and is younger."""
+        return dict(sorted(self.programs(service), key=lambda found: found[1], reverse=True))
 
     def wait_processes(self):
         """Wait until every process of the anchor runs; as processes()."""

@@ -1,17 +1,17 @@
 """Programs of an earlier commit of this repository, for tests of updates across versions (KEEP-1).
 
 Used by test_predecessor.py, as root. They are built once and kept where the labs' roots are, because what a commit holds never
-changes; ninja looks at each use whether the machine's headers have. It needs the commit, so a clone with its history.
+changes; ninja looks at each use whether the machine's headers have. predecessor.tar.xz is the commit's source, made by
+`git archive COMMIT meson.build meson_options.txt common protocol workers daemon packaging/man packaging/completions | xz -9e`.
 """
 
-import os
+import pathlib
 import shutil
-import subprocess
 import sys
 import tarfile
 import time
 
-from lab.machine import CHECKOUT, locked, run
+from lab.machine import locked, run
 from lab.roots import CACHE
 from supervision import WORKERS, own_directory_of_workers
 
@@ -42,13 +42,6 @@ def build():
 
 
 def extract(directory):
-    """The commit's files, without a work tree that git would keep a note of."""
-    # Whoever made the clone: the tests run as root.
-    git = ["git", "-c", "safe.directory=*", "-C", CHECKOUT]
-    known = subprocess.run([*git, "cat-file", "-e", f"{COMMIT}^{{commit}}"], capture_output=True, check=False)
-    assert known.returncode == 0, (f"commit {COMMIT} is not in this clone: it needs the history of the repository "
-                                   "(git fetch --unshallow)")
-    with subprocess.Popen([*git, "archive", COMMIT], stdout=subprocess.PIPE) as archive:
-        with tarfile.open(fileobj=archive.stdout, mode="r|") as files:
-            files.extractall(directory)
-    assert archive.returncode == 0, os.strerror(archive.returncode)
+    """What of the commit its programs are built from: a clone need not have its history."""
+    with tarfile.open(pathlib.Path(__file__).with_name("predecessor.tar.xz")) as files:
+        files.extractall(directory)
