@@ -4,6 +4,7 @@ Docker is fake_docker; containers come and go in the order in which an engine te
 network while Docker does not call them running yet, then `start`.
 """
 
+import contextlib
 import socket
 import struct
 import time
@@ -119,6 +120,14 @@ class HostHalf:
     def wanted(self, number):
         """The next question is about this container."""
         assert self.next_of_namespaces() == (messages.NAMESPACE_WANTED, number)
+
+    def serves(self, number):
+        """The next question is about this container, and is answered; two hints may bring two."""
+        self.wanted(number)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.answer(number)
+                assert self.next_of_namespaces(0.2) == (messages.NAMESPACE_WANTED, number)
 
     def left(self, number):
         assert self.next_of_namespaces() == (messages.NAMESPACE_LEFT, number)
