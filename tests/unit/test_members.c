@@ -134,6 +134,41 @@ static void an_end_of_the_last_life_is_none(void **state)
     assert_false(members_note_end(member, 302)); /* `destroy` follows `die` */
 }
 
+/* A list that was made before the container was connected knows nothing of it. */
+static void what_comes_during_a_pass_outlives_it(void **state)
+{
+    struct member *member;
+
+    (void)state;
+    now += MICROSECONDS_PER_SECOND;
+    members_begin_pass(&members, now);
+    member = created("a");
+    members_note_connect(member, 100, now);
+    assert_asked("a");
+    members_end_pass(&members, on_left, NULL);
+    assert_int_equal(left_count, 0);
+    assert_non_null(members_find(&members, "a"));
+    members_begin_pass(&members, now + 1);
+    members_end_pass(&members, on_left, NULL);
+    assert_int_equal(left_count, 1);
+    assert_null(members_find(&members, "a"));
+}
+
+/* And its own `network connect` after its `die`. */
+static void a_connection_of_the_last_life_is_none(void **state)
+{
+    struct member *member = created("a");
+
+    (void)state;
+    members_note_start(member, 200, now);
+    assert_asked("a");
+    assert_true(members_note_end(member, 300));
+    members_note_connect(member, 299, now);
+    assert_not_asked();
+    members_note_connect(member, 300, now);
+    assert_asked("a");
+}
+
 static void an_answer_to_an_old_question_is_none(void **state)
 {
     struct member *member = created("a");
@@ -279,6 +314,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_asked_for_again_until_the_process_is_there, reset, reset),
         cmocka_unit_test_setup_teardown(what_is_not_started_is_given_up, reset, reset),
         cmocka_unit_test_setup_teardown(an_end_of_the_last_life_is_none, reset, reset),
+        cmocka_unit_test_setup_teardown(a_connection_of_the_last_life_is_none, reset, reset),
+        cmocka_unit_test_setup_teardown(what_comes_during_a_pass_outlives_it, reset, reset),
         cmocka_unit_test_setup_teardown(an_answer_to_an_old_question_is_none, reset, reset),
         cmocka_unit_test_setup_teardown(a_refusal_of_one_that_runs_is_told_once_and_its_end, reset, reset),
         cmocka_unit_test_setup_teardown(lists_find_what_events_missed, reset, reset),

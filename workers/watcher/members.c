@@ -129,9 +129,16 @@ static bool has_ended(const struct members *members, const struct member *member
     return !member->is_running && member->deadline <= members->pass_began;
 }
 
+/* Connected since the pass began: its list may be older. */
+static bool is_newer(const struct members *members, const struct member *member)
+{
+    return member->deadline >= members->pass_began + START_PATIENCE_MICROSECONDS;
+}
+
 static void end_member(const struct members *members, struct member *member, member_handler left, void *userdata)
 {
-    if (member->state == IDLE || (member->pass == members->pass && !has_ended(members, member)))
+    if (member->state == IDLE || is_newer(members, member) ||
+        (member->pass == members->pass && !has_ended(members, member)))
         return;
     left(userdata, member);
     member->state = IDLE;
@@ -139,7 +146,7 @@ static void end_member(const struct members *members, struct member *member, mem
 
 static void remove_if_gone(struct members *members, struct member *member)
 {
-    if (member->pass != members->pass)
+    if (member->pass != members->pass && !is_newer(members, member))
         remove_member(members, member);
 }
 
@@ -169,6 +176,8 @@ void members_end_pass_for(struct members *members, const char *id, member_handle
 
 void members_note_connect(struct member *member, uint64_t time, uint64_t now)
 {
+    if (time > 0 && time < member->ended)
+        return; /* of its last life, from the stream that was read later */
     if (time > member->began)
         member->began = time;
     if (!member->is_running)
@@ -193,6 +202,8 @@ bool members_note_end(struct member *member, uint64_t time)
 
     if (time > 0 && time < member->began)
         return false; /* of its last life */
+    if (time > member->ended)
+        member->ended = time;
     member->is_running = false;
     member->deadline = 0;
     member->state = IDLE;

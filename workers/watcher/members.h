@@ -21,6 +21,7 @@ struct member {
     uint32_t pass;           /* the last one that saw it */
     unsigned int tries;      /* since it was wanted */
     uint64_t began;          /* nanoseconds since 1970: its last `network connect` or `start` */
+    uint64_t ended;          /* likewise: its last `die` */
     uint64_t started;        /* monotonic microseconds */
     uint64_t due;            /* likewise */
     uint64_t deadline;       /* likewise: of one that is on its way to its `start`; later it will not come */
