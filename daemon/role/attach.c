@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXTERNAL_LINK "ancext" /* as the host half calls it */
 #define OWN_NAMESPACE "/proc/self/ns/net"
 
 /* HOST-12; the lease is none of it, as in a network-anchor. */
@@ -91,7 +90,7 @@ static void send_topology(const struct attach *attach)
 {
     struct message_topology message = {
         .header = message_header_make(MESSAGE_TOPOLOGY, sizeof(message), 0),
-        .external = {.name = EXTERNAL_LINK, .mac = attach->welcome.external_mac},
+        .external = {.name = IDENTITY_EXTERNAL_LINK, .mac = attach->welcome.external_mac},
         .is_final = true,
     };
 

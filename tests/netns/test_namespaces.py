@@ -22,6 +22,7 @@ from netadmin_lab import DEADLINE, Namespace, Netadmin, libc, wait_until
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, PTRACE_SECCOMP_GET_FILTER = 0x4206, 0x4207, 17, 0x420C
 SO_PROTOCOL, NETLINK_NETFILTER = 38, 12
 KILL_PROCESS, ALLOW = 0x80000000, 0x7FFF0000
+NAMESPACES_MAX = 256  # WAY_NAMESPACES_MAX
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[os.uname().machine]
 
 
@@ -220,6 +221,10 @@ def test_host10_successors_of_watcher_and_way_find_everything(host, groups, insi
     assert namespaces.ask(identity).number == number
     namespaces.commit()
     assert namespaces.receive_way() == (messages.NAMESPACE_GONE, second, None, None)
+    # Each number that is free: way may serve more of them, from a predecessor.
+    gone = [namespaces.receive_way() for _ in range(NAMESPACES_MAX - 1)]
+    assert {message[1] for message in gone} == set(range(NAMESPACES_MAX)) - {number} and {message[0] for message in gone} == {
+        messages.NAMESPACE_GONE}
     namespaces.ping(1)
     assert namespaces.namespaces_held() == sorted([inode_of(host), inode_of(inside)])
     other.close()

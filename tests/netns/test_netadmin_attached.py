@@ -178,6 +178,17 @@ def test_host_and_project_reach_each_other(served):
     assert outcome(served.client, "tcp", HOST4, 53, 0.3) == "silence"
 
 
+@pytest.mark.parametrize("mode", [messages.STOP_TEAR_DOWN, messages.STOP_LEAVE_CLOSED])
+def test_wall3_inner_links_go_down_with_the_rules(lab, mode):
+    """WALL-3, ADDR-14: the skeleton lets anybody be a router, and a stop may leave nothing at all."""
+    netadmin = lab.start_attached()
+    netadmin.send(shared_links(SUBNETS))
+    netadmin.wait_ready(LINKS_MADE)
+    assert netadmin.stop(mode) == 0
+    for name in INNER:
+        assert "UP" not in lab.show(name).split(">")[0], lab.show(name)
+
+
 def advertise(namespace, target):
     """A router's advertisement to a single host (RFC 4861 §6.2.6 allows it): most of the world is on this link."""
     advertised = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)

@@ -438,7 +438,6 @@ int docker_parser_new_containers(const struct docker_label_names *labels, docker
         .document_max = DOCKER_LIST_LENGTH_MAX,
     };
     struct container_list *list = calloc(1, sizeof(*list));
-    int result;
 
     if (list) {
         list->labels = *labels;
@@ -446,9 +445,5 @@ int docker_parser_new_containers(const struct docker_label_names *labels, docker
         list->on_odd = on_odd;
         list->userdata = userdata;
     }
-    result = docker_parser_new(&consumer, list, ret);
-    if (result < 0)
-        return result;
-    (*ret)->check = check;
-    return 0;
+    return docker_parser_new(&consumer, check, list, ret);
 }

@@ -82,10 +82,9 @@ int docker_parser_new_document(struct docker_document *document, struct docker_p
     docker_document_release(document);
     if (record)
         record->document = document;
-    result = docker_parser_new(&consumer, record, ret);
+    result = docker_parser_new(&consumer, check, record, ret);
     if (result < 0)
         return result;
-    (*ret)->check = check;
     (*ret)->keep = keep;
     return 0;
 }

@@ -165,5 +165,5 @@ int docker_parser_new_events(const struct docker_label_names *labels, docker_eve
         record->on_event = on_event;
         record->userdata = userdata;
     }
-    return docker_parser_new(&consumer, record, ret);
+    return docker_parser_new(&consumer, NULL, record, ret);
 }

@@ -99,14 +99,9 @@ int docker_parser_new_inspection(struct docker_inspection *inspection, struct do
         .document_max = DOCKER_CONTAINER_LENGTH_MAX,
     };
     struct inspection_record *record = calloc(1, sizeof(*record));
-    int result;
 
     *inspection = (struct docker_inspection){0};
     if (record)
         record->inspection = inspection;
-    result = docker_parser_new(&consumer, record, ret);
-    if (result < 0)
-        return result;
-    (*ret)->check = check;
-    return 0;
+    return docker_parser_new(&consumer, check, record, ret);
 }

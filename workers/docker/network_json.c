@@ -284,7 +284,6 @@ int docker_parser_new_network(struct docker_network *network, docker_attached_ha
         .document_max = DOCKER_NETWORK_LENGTH_MAX,
     };
     struct network_record *record = calloc(1, sizeof(*record));
-    int result;
 
     *network = (struct docker_network){0};
     if (record) {
@@ -292,9 +291,5 @@ int docker_parser_new_network(struct docker_network *network, docker_attached_ha
         record->on_attached = on_attached;
         record->userdata = userdata;
     }
-    result = docker_parser_new(&consumer, record, ret);
-    if (result < 0)
-        return result;
-    (*ret)->check = check;
-    return 0;
+    return docker_parser_new(&consumer, check, record, ret);
 }

@@ -59,15 +59,10 @@ int docker_parser_new_network_list(docker_id_handler on_id, void *userdata, stru
         .document_max = DOCKER_NETWORK_LENGTH_MAX,
     };
     struct network_list *list = calloc(1, sizeof(*list));
-    int result;
 
     if (list) {
         list->on_id = on_id;
         list->userdata = userdata;
     }
-    result = docker_parser_new(&consumer, list, ret);
-    if (result < 0)
-        return result;
-    (*ret)->check = check;
-    return 0;
+    return docker_parser_new(&consumer, check, list, ret);
 }

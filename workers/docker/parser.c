@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-int docker_parser_new(const struct json_consumer *consumer, void *record, struct docker_parser **ret)
+int docker_parser_new(const struct json_consumer *consumer, docker_parser_check check, void *record,
+                      struct docker_parser **ret)
 {
     CLEANUP_FREE void *owned_record = record;
     CLEANUP(docker_parser_freep) struct docker_parser *parser = calloc(1, sizeof(*parser));
@@ -15,6 +16,7 @@ int docker_parser_new(const struct json_consumer *consumer, void *record, struct
     if (!parser || !record)
         return -ENOMEM;
     parser->record = TAKE_POINTER(owned_record);
+    parser->check = check;
     own_consumer.userdata = parser;
     result = json_reader_initialise(&parser->reader, &own_consumer);
     if (result < 0)

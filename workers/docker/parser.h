@@ -6,10 +6,14 @@
 
 #include "workers/docker/records.h"
 
+struct docker_parser;
+
+/* Called by docker_parser_finish() after a complete document: NULL, or what is wrong with it. */
+typedef const char *(*docker_parser_check)(struct docker_parser *parser);
+
 struct docker_parser {
     struct json_reader reader;
-    /* Called by docker_parser_finish() after a complete document: NULL, or what is wrong with it. */
-    const char *(*check)(struct docker_parser *parser);
+    docker_parser_check check; /* or NULL */
     /* Called with the bytes of the answer before they are read, or NULL. Returns 0 or a negative errno. */
     int (*keep)(struct docker_parser *parser, const void *bytes, size_t length);
     const char *error;
@@ -19,8 +23,8 @@ struct docker_parser {
 };
 
 /* Makes a parser around `record` (owned from now on, also on failure). */
-int docker_parser_new(const struct json_consumer *consumer, void *record, struct docker_parser **ret)
-    __attribute__((warn_unused_result));
+int docker_parser_new(const struct json_consumer *consumer, docker_parser_check check, void *record,
+                      struct docker_parser **ret) __attribute__((warn_unused_result));
 
 /* Which of the selector's pairs the label satisfies, as bits. */
 uint32_t docker_label_select(const struct docker_label_names *names, const char *name, const struct json_value *value);

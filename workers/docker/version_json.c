@@ -104,16 +104,11 @@ int docker_parser_new_version(struct docker_version *version, struct docker_pars
         .document_max = DOCKER_VERSION_LENGTH_MAX,
     };
     struct version_record *record = calloc(1, sizeof(*record));
-    int result;
 
     *version = (struct docker_version){0};
     if (record)
         record->version = version;
-    result = docker_parser_new(&consumer, record, ret);
-    if (result < 0)
-        return result;
-    (*ret)->check = check_version;
-    return 0;
+    return docker_parser_new(&consumer, check_version, record, ret);
 }
 
 int docker_version_negotiate(struct docker_version *version, const char **ret_reason)
@@ -167,7 +162,7 @@ void docker_error_message(const char *bytes, size_t length, char *text, size_t s
     text[0] = '\0';
     if (record)
         *record = (struct error_record){.text = text, .size = size};
-    if (docker_parser_new(&consumer, record, &parser) < 0)
+    if (docker_parser_new(&consumer, NULL, record, &parser) < 0)
         return;
     if (docker_parser_feed(parser, bytes, length) < 0 || docker_parser_finish(parser) < 0)
         text[0] = '\0';

@@ -109,7 +109,7 @@ static int apply_external(struct identity_links *links, const char **ret_reason)
 {
     const struct message_configure_links *configuration = &links->configuration;
     const struct seen_link *parent = link_snapshot_find(&links->seen_host, configuration->parent);
-    const struct seen_link *external = link_snapshot_find(&links->seen_identity, EXTERNAL_NAME);
+    const struct seen_link *external = link_snapshot_find(&links->seen_identity, IDENTITY_EXTERNAL_LINK);
     int result = judge_parent(parent, ret_reason);
 
     if (result < 0)
@@ -393,7 +393,7 @@ int identity_links_apply(struct identity_links *links)
     if (result < 0)
         return result;
     result = apply_external(links, &reason);
-    add_outcome(links, "", EXTERNAL_NAME, result, reason);
+    add_outcome(links, "", IDENTITY_EXTERNAL_LINK, result, reason);
     apply_host_link(links);
     for (uint32_t i = 0; i < links->bridges.count; i++) {
         char name[INTERFACE_NAME_SIZE] = "";
@@ -409,7 +409,7 @@ int identity_links_apply(struct identity_links *links)
 static bool is_external(const char *name, const void *userdata)
 {
     (void)userdata;
-    return strcmp(name, EXTERNAL_NAME) == 0;
+    return strcmp(name, IDENTITY_EXTERNAL_LINK) == 0;
 }
 
 /* Each side by itself: whatever is in the identity's namespace must not keep what is the host's. */
@@ -427,7 +427,7 @@ int identity_links_undo(struct identity_links *links)
     second = 0;
     if (links->identity)
         second = read_side(links->identity, is_external, NULL, &links->seen_identity);
-    external = link_snapshot_find(&links->seen_identity, EXTERNAL_NAME);
+    external = link_snapshot_find(&links->seen_identity, IDENTITY_EXTERNAL_LINK);
     if (second == 0 && external)
         second = delete_link(links->identity, external);
     return result < 0 ? result : second;

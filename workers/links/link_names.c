@@ -29,9 +29,9 @@ struct mac_address link_names_outer_mac(uint32_t tag, uint32_t number)
 void link_names_inner(char name[INTERFACE_NAME_SIZE], uint32_t number)
 {
     if (number == HOST_LINK)
-        (void)snprintf(name, INTERFACE_NAME_SIZE, "anchost");
+        (void)snprintf(name, INTERFACE_NAME_SIZE, IDENTITY_HOST_LINK);
     else
-        (void)snprintf(name, INTERFACE_NAME_SIZE, "ancin%u", (unsigned int)(number % BRIDGES_MAX));
+        (void)snprintf(name, INTERFACE_NAME_SIZE, IDENTITY_SHARED_LINKS "%u", (unsigned int)(number % BRIDGES_MAX));
 }
 
 uint32_t link_names_number(const char *name, uint32_t tag)

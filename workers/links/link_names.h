@@ -17,7 +17,6 @@
 
 #include <stdbool.h>
 
-#define EXTERNAL_NAME   "ancext"
 #define LINK_ALIAS_SIZE 256 /* IFALIASZ, linux/if.h */
 
 /* The number of host0, the pair between host and identity (HOST-7), behind those of the networks; none of both. */

@@ -108,8 +108,8 @@ void link_requests_add_external(struct rtnetlink *rtnetlink, const struct seen_l
     struct nlattr *info;
     struct nlattr *data;
 
-    (void)begin(rtnetlink, "add link", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, EXTERNAL_NAME);
-    mnl_attr_put_strz(message, IFLA_IFNAME, EXTERNAL_NAME);
+    (void)begin(rtnetlink, "add link", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, IDENTITY_EXTERNAL_LINK);
+    mnl_attr_put_strz(message, IFLA_IFNAME, IDENTITY_EXTERNAL_LINK);
     mnl_attr_put_u32(message, IFLA_LINK, parent->index);
     mnl_attr_put(message, IFLA_ADDRESS, sizeof(*mac), mac);
     mnl_attr_put_u32(message, IFLA_NET_NS_FD, (uint32_t) namespace);

@@ -12,8 +12,8 @@
 
 bool attached_links_is_inner(const struct network_link *link)
 {
-    return strncmp(link->name, ATTACHED_SHARED_PREFIX, strlen(ATTACHED_SHARED_PREFIX)) == 0 ||
-           strcmp(link->name, ATTACHED_HOST_NAME) == 0;
+    return strncmp(link->name, IDENTITY_SHARED_LINKS, strlen(IDENTITY_SHARED_LINKS)) == 0 ||
+           strcmp(link->name, IDENTITY_HOST_LINK) == 0;
 }
 
 static int set_up(struct rtnetlink *rtnetlink, const struct network_link *link, bool is_up)
@@ -90,12 +90,9 @@ bool attached_links_are_made(const struct network_ground *ground)
     uint32_t made = 0;
 
     for (uint32_t i = 0; i < told->count; i++) {
-        for (size_t j = 0; j < ground->links.count; j++) {
-            const struct network_link *link = &ground->links.links[j];
+        const struct network_link *link = link_table_find_name(&ground->links, told->items[i].name);
 
-            made += strcmp(link->name, told->items[i].name) == 0 && link->is_up &&
-                    network_link_find(link, &ground->next_hop);
-        }
+        made += link && link->is_up && network_link_find(link, &ground->next_hop);
     }
     return told->header.type != MESSAGE_INVALID && made == told->count;
 }

@@ -12,9 +12,6 @@
 
 #include "workers/netadmin/link/network_ground.h"
 
-#define ATTACHED_SHARED_PREFIX "ancin" /* of the names of links into Docker networks; all of them begin so */
-#define ATTACHED_HOST_NAME     "anchost"
-
 /* Brings each of them to that. Goes on after a failure; returns the first one, reported, or 0. */
 int attached_links_settle(struct network_ground *ground) __attribute__((warn_unused_result));
 
