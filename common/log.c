@@ -1,5 +1,5 @@
-/* The log: one JSON object a line on standard output; see log.h. Runs in every process, needs no privilege.
- */
+/* The log: one JSON object a line on standard output, or one for people; see log.h. Runs in every process, needs no
+ * privilege. */
 #include "common/log.h"
 
 #include "common/cleanup.h"
@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* One write of at most PIPE_BUF bytes to a pipe is atomic (POSIX write(2)): lines of workers never mix. */
 #define LINE_SIZE PIPE_BUF
-/* Kept free for the end of the object, so that a line that is cut is still a whole JSON object. */
+/* Kept free for the end of the line, so that one that is cut is still a whole JSON object. */
 #define LINE_RESERVE 32
 /* A single text may not push every other field out of the line. */
 #define TEXT_LIMIT 1024
@@ -30,19 +31,32 @@ struct line {
 };
 
 static const char *process_name = "anchord";
+static bool is_text;
 static enum log_level minimum_level = LOG_LEVEL_INFO;
 static uint64_t dropped_lines;
 /* The places with something left out. */
 static struct log_site *silent_sites;
 
 static const char *const level_names[LOG_LEVEL_MAX_] = {"DEBUG", "INFO", "WARN", "ERROR"};
+static const char *const format_names[LOG_FORMAT_MAX_] = {"auto", "json", "text"};
 /* syslog(3) priorities, for the journal's prefix (sd-daemon(3)). */
 static const char *const journal_prefixes[LOG_LEVEL_MAX_] = {"<7>", "<6>", "<4>", "<3>"};
+
+static bool text_is_wanted(void)
+{
+    const char *told = getenv(LOG_FORMAT_ENVIRONMENT);
+    enum log_format format = LOG_FORMAT_AUTO;
+
+    if (told && log_format_parse(told, &format) < 0)
+        format = LOG_FORMAT_AUTO; /* the supervisor has said that it is wrong */
+    return format == LOG_FORMAT_TEXT || (format == LOG_FORMAT_AUTO && isatty(STDOUT_FILENO));
+}
 
 void log_initialise(const char *worker)
 {
     char time_text[CLOCK_TEXT_SIZE];
 
+    is_text = text_is_wanted();
     /* The first conversion of a time reads /etc/localtime, also for UTC (glibc): not behind a sandbox. */
     clock_format(0, time_text);
     process_name = worker;
@@ -71,6 +85,22 @@ int log_level_parse(const char *text, enum log_level *ret)
 const char *log_level_to_string(enum log_level level)
 {
     return level_names[level];
+}
+
+int log_format_parse(const char *text, enum log_format *ret)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(format_names); i++) {
+        if (strcmp(text, format_names[i]) == 0) {
+            *ret = (enum log_format)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+const char *log_format_in_use(void)
+{
+    return format_names[is_text ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON];
 }
 
 const char *log_errno_text(int result)
@@ -121,10 +151,27 @@ static bool line_append_quoted(struct line *line, const char *text)
     return line_append_text(line, "\"");
 }
 
-static bool line_append_member(struct line *line, const char *key, const char *text)
+/* A word of ASCII that needs no quotes to be told from what is beside it. */
+static bool is_word(const char *text)
 {
-    return line_append_text(line, ",") && line_append_quoted(line, key) && line_append_text(line, ":") &&
-           line_append_quoted(line, text);
+    const char *position = text;
+
+    while (*position > ' ' && *position < 0x7f && !strchr("\"\\=", *position))
+        position++;
+    return position != text && *position == '\0' && position - text < TEXT_LIMIT;
+}
+
+static bool line_append_value(struct line *line, const char *text)
+{
+    return is_text && text && is_word(text) ? line_append_text(line, text) : line_append_quoted(line, text);
+}
+
+/* What stands between the members of an object, or between the fields of a line for people. */
+static bool line_append_key(struct line *line, const char *key)
+{
+    if (is_text)
+        return line_append_text(line, " ") && line_append_text(line, key) && line_append_text(line, "=");
+    return line_append_text(line, ",") && line_append_quoted(line, key) && line_append_text(line, ":");
 }
 
 /* Appends the whole field or leaves the line as it was. */
@@ -132,20 +179,39 @@ static void line_append_field(struct line *line, const struct log_field *field)
 {
     size_t length_before = line->length;
     char number[24];
-    bool fits;
+    bool fits = line_append_key(line, field->key);
 
     if (field->kind == LOG_FIELD_TEXT_) {
-        fits = line_append_member(line, field->key, field->text);
+        fits = fits && line_append_value(line, field->text);
     } else {
         if (field->kind == LOG_FIELD_BOOLEAN_)
             (void)snprintf(number, sizeof(number), "%s", field->number ? "true" : "false");
         else
             (void)snprintf(number, sizeof(number), "%lld", (long long)field->number);
-        fits = line_append_text(line, ",") && line_append_quoted(line, field->key) && line_append_text(line, ":") &&
-               line_append_text(line, number);
+        fits = fits && line_append_text(line, number);
     }
     if (!fits)
         line->length = length_before;
+}
+
+/* 2026-11-22 15:04:05Z WARN  watcher: message */
+static void line_begin_text(struct line *line, const char *time_text, enum log_level level, const char *message)
+{
+    char start[64];
+
+    (void)snprintf(start, sizeof(start), "%.10s %.8sZ %-5s %s: ", time_text, time_text + sizeof("2026-11-22"),
+                   level_names[level], process_name);
+    (void)line_append_text(line, start);
+    (void)line_append_text(line, message);
+}
+
+static void line_begin_object(struct line *line, const char *time_text, enum log_level level, const char *message)
+{
+    (void)line_append_text(line, "{\"time\":");
+    (void)line_append_quoted(line, time_text);
+    line_append_field(line, &LOG_TEXT("level", level_names[level]));
+    line_append_field(line, &LOG_TEXT("msg", message));
+    line_append_field(line, &LOG_TEXT("worker", process_name));
 }
 
 /* systemd sets JOURNAL_STREAM for services whose output is the journal; it reads the prefix as the priority.
@@ -182,19 +248,19 @@ static void write_line(enum log_level level, const char *message, const struct l
     clock_format(clock_real_nanoseconds(), time_text);
     if (journal_is_reader())
         (void)line_append_text(&line, journal_prefixes[level]);
-    (void)line_append_text(&line, "{\"time\":");
-    (void)line_append_quoted(&line, time_text);
-    (void)line_append_member(&line, "level", level_names[level]);
-    (void)line_append_member(&line, "msg", message);
-    (void)line_append_member(&line, "worker", process_name);
+    if (is_text)
+        line_begin_text(&line, time_text, level, message);
+    else
+        line_begin_object(&line, time_text, level, message);
     if (dropped_lines)
         line_append_field(&line, &LOG_NUMBER("dropped_lines", dropped_lines));
     if (left_out)
         line_append_field(&line, &LOG_NUMBER("left_out", left_out));
     for (const struct log_field *field = fields; field->kind != LOG_FIELD_END_; field++)
         line_append_field(&line, field);
-    memcpy(line.bytes + line.length, "}\n", 2); /* LINE_RESERVE keeps the room for it */
-    line.length += 2;
+    if (!is_text) /* LINE_RESERVE keeps the room for both */
+        line.bytes[line.length++] = '}';
+    line.bytes[line.length++] = '\n';
     line_send(&line);
 }
 

@@ -1,5 +1,5 @@
 /*
- * The log: one JSON object a line on standard output (SPEC §10).
+ * The log: one JSON object a line on standard output (SPEC §10), on a terminal a line for people (SEE-6).
  *
  * Used by every process, on both sides of the wall; needs no privilege. The line is written here and not
  * with yajl because netadmin may link nothing that parses (DESIGN §3); it only ever writes. A line fits into
@@ -26,6 +26,15 @@ enum log_level {
     LOG_LEVEL_MAX_,
 };
 
+enum log_format {
+    LOG_FORMAT_AUTO, /* TEXT on a terminal, else JSON */
+    LOG_FORMAT_JSON,
+    LOG_FORMAT_TEXT,
+    LOG_FORMAT_MAX_,
+};
+/* Read by log_initialise(): a process of its own is told by it, whatever else its environment holds. */
+#define LOG_FORMAT_ENVIRONMENT "ANCHORD_LOG_FORMAT"
+
 enum log_field_kind {
     LOG_FIELD_END_, /* terminates the list */
     LOG_FIELD_TEXT_,
@@ -48,13 +57,19 @@ struct log_field {
 #define LOG_ERROR_TEXT(text_) LOG_TEXT("err", (text_))
 #define LOG_ERROR(result_)    LOG_TEXT("err", log_errno_text(result_))
 
-/* Names this process in the field `worker`; level INFO until log_set_level. Call once, first. */
+/* Names this process in the field `worker`; level INFO until log_set_level. The format is what the environment says,
+ * AUTO if that says nothing that is one. Call once, first: later the terminal cannot be asked. */
 void log_initialise(const char *worker);
 void log_set_level(enum log_level level);
 
 /* DEBUG, INFO, WARN, ERROR in any case, WARNING too; -EINVAL otherwise. */
 int log_level_parse(const char *text, enum log_level *ret) __attribute__((warn_unused_result));
 const char *log_level_to_string(enum log_level level);
+
+/* auto, json or text; -EINVAL otherwise. */
+int log_format_parse(const char *text, enum log_format *ret) __attribute__((warn_unused_result));
+/* `json` or `text`, what this process writes: for the environment of one that it starts. */
+const char *log_format_in_use(void);
 
 /* strerror of a negative errno; static or thread-local storage, valid until the next call. */
 const char *log_errno_text(int result);

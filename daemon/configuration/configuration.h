@@ -102,6 +102,7 @@ struct configuration {
     enum role role;
     enum address_mode address_mode;
     enum log_level log_level;
+    enum log_format log_format; /* is checked here; log_initialise() has read it before */
     bool claim_gateway;
     bool starts_siblings;    /* LIFE-1 */
     bool repairs_dependents; /* LIFE-3 */

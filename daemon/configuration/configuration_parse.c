@@ -377,6 +377,11 @@ const char *configuration_parse_log_level(const char *text, void *target)
     return log_level_parse(text, target) < 0 ? "must be DEBUG, INFO, WARN or ERROR" : NULL;
 }
 
+const char *configuration_parse_log_format(const char *text, void *target)
+{
+    return log_format_parse(text, target) < 0 ? "must be auto, json or text" : NULL;
+}
+
 static const char *check_unix_path(const char *path)
 {
     if (path[0] != '/')

@@ -71,7 +71,8 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
     char journal[PATH_MAX];
     const char *journal_stream = getenv("JOURNAL_STREAM");
     const char *name = request->arguments[0];
-    char *environment[] = {path, journal_stream && request->output_fd < 0 ? journal : NULL, NULL};
+    char log_format[] = LOG_FORMAT_ENVIRONMENT "=json";
+    char *environment[] = {path, log_format, journal_stream && request->output_fd < 0 ? journal : NULL, NULL};
     const char *step = "signals";
     int result = reset_signals(request);
 
@@ -93,6 +94,8 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
         log_error("cannot start a worker", LOG_TEXT("name", name), LOG_TEXT("step", step), LOG_ERROR(result));
         _exit(EXIT_STATUS_SANDBOX);
     }
+    /* What the supervisor found: a worker whose output is its log's beginning has the same terminal. */
+    (void)snprintf(log_format, sizeof(log_format), LOG_FORMAT_ENVIRONMENT "=%s", log_format_in_use());
     (void)snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", journal_stream ? journal_stream : "");
     (void)execve(request->program, request->arguments, environment);
     log_error("cannot start a worker", LOG_TEXT("program", request->program), LOG_TEXT("step", "exec"),

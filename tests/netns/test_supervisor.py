@@ -71,7 +71,7 @@ def test_worker_inherits_nothing_else(supervision, name):
     assert os.readlink(f"/proc/{pid}/fd/3").startswith("socket:")
     with open(f"/proc/{pid}/environ", "rb") as environment:
         assert environment.read().split(b"\0")[:-1] == [b"PATH=/usr/bin:/usr/libexec/anchord",
-                                                        b"JOURNAL_STREAM=8:1234"]
+                                                        b"ANCHORD_LOG_FORMAT=json", b"JOURNAL_STREAM=8:1234"]
     assert os.getpgid(pid) == pid
 
 

@@ -216,6 +216,7 @@ static void reads_choices(void **state)
     enum role role = ROLE_MAX_;
     enum address_mode mode = ADDRESS_MODE_MAX_;
     enum log_level level = LOG_LEVEL_MAX_;
+    enum log_format format = LOG_FORMAT_MAX_;
     bool enabled = false;
     enum dhcp_client_kind client = DHCP_CLIENT_SUPERVISED;
     enum on_stop on_stop = ON_STOP_UNSET;
@@ -265,6 +266,9 @@ static void reads_choices(void **state)
     assert_null(configuration_parse_log_level("debug", &level));
     assert_int_equal(level, LOG_LEVEL_DEBUG);
     assert_non_null(configuration_parse_log_level("verbose", &level));
+    assert_null(configuration_parse_log_format("text", &format));
+    assert_int_equal(format, LOG_FORMAT_TEXT);
+    assert_non_null(configuration_parse_log_format("xml", &format));
 }
 
 int main(void)

@@ -157,6 +157,70 @@ static void wall6_the_next_line_of_the_place_says_how_many_are_missing(void **st
     assert_non_null(strstr(line, "\"number\":2"));
 }
 
+/* SEE-6: a terminal gets lines for people; a field's text can forge neither another field nor a line there. */
+static void see6_text_is_for_people(void **state)
+{
+    struct capture capture;
+    const char *line;
+
+    (void)state;
+    assert_int_equal(setenv(LOG_FORMAT_ENVIRONMENT, "text", 1), 0);
+    log_initialise("test");
+    assert_string_equal(log_format_in_use(), "text");
+    capture_begin(&capture);
+    log_warn("label is not valid", LOG_TEXT("container", "web-1"), LOG_NUMBER("port", -25), LOG_BOOLEAN("first", true),
+             LOG_TEXT("value", "a b=\"c\"\n2026\x1b[31m"), LOG_TEXT("empty", ""), LOG_TEXT("none", NULL),
+             LOG_TEXT("pair", "x=y"));
+    line = capture_end(&capture);
+    assert_memory_equal(line, "20", 2);
+    assert_string_equal(line + sizeof("2026-11-22 15:04:05"),
+                        " WARN  test: label is not valid container=web-1 port=-25 first=true "
+                        "value=\"a b=\\\"c\\\"\\u000a2026\\u001b[31m\" empty=\"\" none=\"\" pair=\"x=y\"\n");
+    assert_int_equal(line[sizeof("2026-11-22 15:04:05") - 1], 'Z');
+}
+
+static void see6_long_text_leaves_a_whole_line(void **state)
+{
+    struct capture capture;
+    char text[6000];
+    const char *line;
+
+    (void)state;
+    memset(text, '\n', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    capture_begin(&capture);
+    log_error("x", LOG_TEXT("a", text), LOG_TEXT("b", "kept"));
+    line = capture_end(&capture);
+    assert_true(strlen(line) <= 4096);
+    assert_non_null(strstr(line, " b=kept\n"));
+    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+}
+
+/* SEE-6: only a terminal makes text of `auto`; what is no format counts as that, its error must be readable. */
+static void see6_auto_asks_the_terminal(void **state)
+{
+    static const char *const automatic[] = {"auto", "loud", ""};
+    struct capture capture;
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    int saved = dup(STDOUT_FILENO);
+
+    (void)state;
+    assert_true(terminal >= 0 && saved >= 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(automatic); i++) {
+        assert_int_equal(setenv(LOG_FORMAT_ENVIRONMENT, automatic[i], 1), 0);
+        capture_begin(&capture);
+        log_initialise("test");
+        (void)capture_end(&capture);
+        assert_string_equal(log_format_in_use(), "json");
+        (void)dup2(terminal, STDOUT_FILENO);
+        log_initialise("test");
+        (void)dup2(saved, STDOUT_FILENO);
+        assert_string_equal(log_format_in_use(), "text");
+    }
+    (void)close(terminal);
+    (void)close(saved);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,8 +231,12 @@ int main(void)
         cmocka_unit_test(a_stuck_reader_does_not_stop_the_process),
         cmocka_unit_test(wall6_a_place_has_a_limit_and_says_what_it_left_out),
         cmocka_unit_test(wall6_the_next_line_of_the_place_says_how_many_are_missing),
+        cmocka_unit_test(see6_text_is_for_people),
+        cmocka_unit_test(see6_long_text_leaves_a_whole_line),
+        cmocka_unit_test(see6_auto_asks_the_terminal),
     };
 
+    (void)setenv(LOG_FORMAT_ENVIRONMENT, "json", 1);
     log_initialise("test");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
