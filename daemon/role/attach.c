@@ -289,19 +289,6 @@ static void on_meeting_ended(void *userdata)
 
 /* --- construction ----------------------------------------------------------------------------------------- */
 
-/*
- * HOST-4, KEEP-1. In a container the links go with us, and nothing would bring a backend that keeps our rules out
- * again: it gets Docker's routes back, and the guard keeps it in. Elsewhere an orderly stop is one of many, and leaves
- * what closes; detaching is said by ANCHORD_ON_STOP=remove.
- */
-static enum stop_mode choose_stop_mode(const struct configuration *configuration)
-{
-    if (configuration->on_stop == ON_STOP_KEEP)
-        return STOP_KEEP_STATE;
-    return configuration->on_stop == ON_STOP_REMOVE || container_home_ends_with_us() ? STOP_TEAR_DOWN
-                                                                                     : STOP_LEAVE_CLOSED;
-}
-
 static void release(struct attach *attach)
 {
     attach->meeting = meeting_client_free(attach->meeting);
@@ -315,7 +302,7 @@ int attach_run(struct configuration *configuration, const struct identity_openin
     const struct identity_role role = {
         .name = ANCHOR_ROLE_ATTACH,
         .conditions = READY_CONDITIONS,
-        .stop_mode = choose_stop_mode(configuration),
+        .stop_mode = container_home_choose_stop_mode(configuration->on_stop),
         .own = way_worker_definition(),
         .own_peer = LINK_PEER_WAY,
         .own_is_needed = true,

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "daemon/role/attached_identity.h"
+#include "daemon/role/container_home.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/role/meeting_server.h"
 #include "daemon/role/role.h"
@@ -36,6 +37,7 @@ struct attach_host {
     struct message_shared_links shared_links;
     struct message_host_addresses host_addresses;
     struct message_project_addresses project_addresses;
+    enum stop_mode stop_mode;
     bool is_stopping;
     int exit_status;
 };
@@ -130,12 +132,6 @@ static void on_links_message(struct worker *links, const struct message_header *
 
 /* --- the end ---------------------------------------------------------------------------------------------- */
 
-/* HOST-4, HOST-8: nothing of ours stays, unless a successor is to find it. */
-static enum stop_mode stop_mode(const struct attach_host *host)
-{
-    return host->configuration->on_stop == ON_STOP_KEEP ? STOP_KEEP_STATE : STOP_TEAR_DOWN;
-}
-
 static void continue_stop(struct attach_host *host)
 {
     if (!worker_is_running(host->workers[LINKS]) && !worker_is_running(host->workers[NAMESPACES]))
@@ -150,8 +146,8 @@ static void stop(struct attach_host *host, int exit_status)
     host->exit_status = exit_status;
     (void)sd_notify(false, "STOPPING=1");
     control_worker_on_stop(host->readiness.control);
-    worker_stop(host->workers[NAMESPACES], stop_mode(host), READERS_STOP_DEADLINE);
-    worker_stop(host->workers[LINKS], stop_mode(host), CHANGERS_STOP_DEADLINE);
+    worker_stop(host->workers[NAMESPACES], host->stop_mode, READERS_STOP_DEADLINE);
+    worker_stop(host->workers[LINKS], host->stop_mode, CHANGERS_STOP_DEADLINE);
     continue_stop(host);
 }
 
@@ -183,7 +179,7 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         return sd_event_exit(host->event, host->exit_status);
     }
     log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)),
-             LOG_BOOLEAN("state_stays", stop_mode(host) == STOP_KEEP_STATE));
+             LOG_BOOLEAN("state_stays", host->stop_mode != STOP_TEAR_DOWN));
     stop(host, EXIT_STATUS_CLEAN);
     return 0;
 }
@@ -329,7 +325,9 @@ static int find_identity(struct attach_host *host)
 int attach_host_run(const struct configuration *configuration, int listener)
 {
     CLEANUP(release)
-    struct attach_host host = {.configuration = configuration, .readiness = {.required = READINESS_LINKS_MADE}};
+    struct attach_host host = {.configuration = configuration,
+                               .readiness = {.required = READINESS_LINKS_MADE},
+                               .stop_mode = container_home_choose_stop_mode(configuration->on_stop)};
     const struct meeting_server_callbacks callbacks = {on_met, on_parted, on_identity_message, &host};
     struct role_step step;
     int result;

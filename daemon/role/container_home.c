@@ -28,3 +28,10 @@ bool container_home_ends_with_us(void)
     }
     return false;
 }
+
+enum stop_mode container_home_choose_stop_mode(enum on_stop on_stop)
+{
+    if (on_stop == ON_STOP_KEEP)
+        return STOP_KEEP_STATE;
+    return on_stop == ON_STOP_REMOVE || container_home_ends_with_us() ? STOP_TEAR_DOWN : STOP_LEAVE_CLOSED;
+}

@@ -14,6 +14,8 @@ from attach_lab import ControlGroups, bridge_of, differences, new_id, run_contai
 from netadmin_lab import Namespace, wait_until
 from supervision import is_gone
 
+DETACHED_BY_STOP = {"ANCHORD_ON_STOP": "remove"}
+
 
 @pytest.fixture
 def host():
@@ -144,7 +146,7 @@ def attached(half, host, inside, meet, **environment):
 @pytest.mark.parametrize("killed", ["links", "namespaces", "supervisor", "everything"])
 def test_host8_a_detach_after_a_kill_leaves_the_host_as_it_was(half, host, inside, meet, killed):
     """Also where nobody is left to undo it: the half is started once more for it. Until then the guard stands."""
-    process, identity, network, before = attached(half, host, inside, meet)
+    process, identity, network, before = attached(half, host, inside, meet, **DETACHED_BY_STOP)
     pids = {name: half.pid_of(process, name) for name in ("links", "namespaces")}
     for name in pids if killed == "everything" else [killed] if killed in pids else []:
         os.kill(pids[name], signal.SIGKILL)
@@ -156,7 +158,7 @@ def test_host8_a_detach_after_a_kill_leaves_the_host_as_it_was(half, host, insid
         for pid in pids.values():  # they follow their supervisor
             wait_until(lambda: is_gone(pid), "the worker to end")
         assert guard_of(identity) in host.run("nft", "list", "ruleset")
-        process = half.start_ready()
+        process = half.start_ready(**DETACHED_BY_STOP)
         successor = meet()
         successor.receive_until(lambda: len(successor.started) == 2)
         assert guard_of(successor) == guard_of(identity)
@@ -168,8 +170,9 @@ def test_host8_a_detach_after_a_kill_leaves_the_host_as_it_was(half, host, insid
     assert not differences(before, settled(host))
 
 
-@pytest.mark.parametrize("environment, stays", [({"ANCHORD_ON_STOP": "keep"}, True), ({}, False)], ids=("keep", "unset"))
-def test_host8_what_a_stop_leaves(half, host, inside, meet, environment, stays):
+@pytest.mark.parametrize("environment, stays", [({"ANCHORD_ON_STOP": "keep"}, True), ({}, True), (DETACHED_BY_STOP, False)],
+                         ids=("keep", "unset", "remove"))
+def test_host4_host8_what_a_stop_leaves(half, host, inside, meet, environment, stays):
     process, identity, _, before = attached(half, host, inside, meet, **environment)
     status, seconds = process.stop()
     assert status == 0 and seconds < 5

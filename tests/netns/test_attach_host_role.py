@@ -21,7 +21,7 @@ LINKS, NAMESPACES = 1, 2  # enum host_worker
 WATCHER, WAY = 1, 7  # enum link_peer
 HOST = {"ANCHORD_MODE": "attach-host", "ANCHORD_PARENT": "eth0", "ANCHORD_METRICS_ADDR": None, "DOCKER_HOST": None}
 NET_ADMIN, SYS_PTRACE, SYS_ADMIN = 1 << 12, 1 << 19, 1 << 21
-KEEP, TEAR_DOWN = 1, 2
+KEEP, TEAR_DOWN, LEAVE_CLOSED = 1, 2, 3
 
 
 @pytest.fixture
@@ -155,8 +155,10 @@ def test_host11_links_lets_go_of_an_identity_that_has_gone(host):
     assert Identity().receive()[0] == "WELCOME"
 
 
-@pytest.mark.parametrize("environment, mode", [({}, TEAR_DOWN), ({"ANCHORD_ON_STOP": "keep"}, KEEP)])
-def test_host8_a_stop_takes_everything_away_unless_it_is_to_stay(host, environment, mode):
+@pytest.mark.parametrize("environment, mode", [({}, LEAVE_CLOSED), ({"ANCHORD_ON_STOP": "remove"}, TEAR_DOWN),
+                                               ({"ANCHORD_ON_STOP": "keep"}, KEEP)])
+def test_host4_host8_an_orderly_stop_leaves_what_closes_unless_it_is_to_go(host, environment, mode):
+    """HOST-6: outside a container the guard stays; detaching is said."""
     process = begun(host, **environment)
     got(process, "links", "CONFIGURE_LINKS")
     status, seconds = process.stop()
