@@ -322,7 +322,8 @@ static int open_meeting(int *ret_listener)
 
     if (result < 0)
         log_error("no place for the two halves to meet: in a container mount the directory from the host",
-                  LOG_TEXT("path", path), LOG_TEXT("line", "volumes: [/run/anchord-attach:/run/anchord-attach]"),
+                  LOG_TEXT("path", path),
+                  LOG_TEXT("line", "volumes: [/run/anchord-attach/PROJECT:/run/anchord-attach/PROJECT]"),
                   LOG_ERROR(result));
     return result;
 }

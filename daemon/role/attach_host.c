@@ -346,5 +346,7 @@ int attach_host_run(const struct configuration *configuration, int listener)
     prepare_control(&host);
     for (size_t i = 0; i < WORKER_COUNT; i++)
         worker_start(host.workers[i]);
-    return role_run(host.event);
+    result = role_run(host.event);
+    meeting_server_leave(configuration->project);
+    return result;
 }

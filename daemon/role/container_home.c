@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 /* TASK_COMM_LEN of the kernel, and the end of the line. */
-#define NAME_SIZE 17
+#define PROCESS_NAME_SIZE 17
 
 /* Ours, and what `init: true` puts in front of it: Docker's and Podman's. */
 static const char *const container_inits[] = {"anchord-init", "docker-init", "catatonit"};
 
 bool container_home_ends_with_us(void)
 {
-    char name[NAME_SIZE] = "";
+    char name[PROCESS_NAME_SIZE] = "";
     CLEANUP_FD int descriptor = open("/proc/1/comm", O_RDONLY | O_CLOEXEC);
     ssize_t length = descriptor < 0 ? -1 : read(descriptor, name, sizeof(name) - 1);
 

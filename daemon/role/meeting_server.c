@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CONNECTIONS_WAITING_MAX 4
 
@@ -20,34 +21,52 @@ struct meeting_server {
 };
 
 /* Whoever may write there could put another socket in our place. */
-static int make_directory(void)
+static int make_directory(const char *path)
 {
     struct stat status;
 
-    if (mkdir(MEETING_DIRECTORY, 0700) < 0 && errno != EEXIST)
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return -errno;
-    if (lstat(MEETING_DIRECTORY, &status) < 0)
+    if (lstat(path, &status) < 0)
         return -errno;
     if (!S_ISDIR(status.st_mode))
         return -ENOTDIR;
     if (status.st_uid != geteuid())
         return -EPERM;
-    return chmod(MEETING_DIRECTORY, 0700) < 0 ? -errno : 0; /* Docker makes what is mounted with 0755 */
+    return chmod(path, 0700) < 0 ? -errno : 0; /* Docker makes what is mounted with 0755 */
+}
+
+/* That of all projects, and in it the one of this. */
+static int make_directories(struct sockaddr_un *place)
+{
+    char *end = strrchr(place->sun_path, '/');
+    int result = make_directory(MEETING_DIRECTORY);
+
+    *end = '\0';
+    if (result == 0)
+        result = make_directory(place->sun_path);
+    *end = '/';
+    return result;
 }
 
 int meeting_server_listen(const char *project, int *ret_listener, const char **ret_path)
 {
     static struct sockaddr_un place;
     const struct runtime_directory_listener listener = {.type = SOCK_SEQPACKET, .waiting_max = CONNECTIONS_WAITING_MAX};
-    int result = make_directory();
+    int result = meeting_place_of(project, &place);
 
-    *ret_path = MEETING_DIRECTORY;
-    if (result == 0)
-        result = meeting_place_of(project, &place);
-    if (result < 0)
-        return result;
     *ret_path = place.sun_path;
-    return runtime_directory_listen(&place, &listener, ret_listener);
+    if (result == 0)
+        result = make_directories(&place);
+    return result < 0 ? result : runtime_directory_listen(&place, &listener, ret_listener);
+}
+
+void meeting_server_leave(const char *project)
+{
+    struct sockaddr_un place;
+
+    if (meeting_place_of(project, &place) == 0)
+        (void)unlink(place.sun_path); /* a socket that stays only refuses connections */
 }
 
 static void on_message(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)

@@ -16,6 +16,9 @@
 int meeting_server_listen(const char *project, int *ret_listener, const char **ret_path)
     __attribute__((warn_unused_result));
 
+/* The orderly end: the socket goes. */
+void meeting_server_leave(const char *project);
+
 struct meeting_server;
 
 struct meeting_server_callbacks {

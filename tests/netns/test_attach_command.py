@@ -29,7 +29,7 @@ SHOP = "attach shop --parent eth0 --address 192.0.2.5/24,2001:db8::5/64 --gatewa
 
 # Holds a socket for as long as the lines behind it take.
 def holding(address, *lines):
-    return (f"mkdir -p /run/anchord-attach; /usr/bin/python3 -c \"import signal, socket; s = socket.socket(socket.AF_UNIX, 5); "
+    return (f"mkdir -p /run/anchord-attach/shop; /usr/bin/python3 -c \"import signal, socket; s = socket.socket(socket.AF_UNIX, 5); "
             f"s.bind({address!r}); s.listen(); print(flush=True); signal.pause()\" | (read ready; ", *lines,
             "kill -- $(pgrep -P $$ python3) )")
 
@@ -66,7 +66,8 @@ def test_host11_compose_passes_on_all_that_is_written_down(host):
     """HOST-1, HOST-11: a setting in the file that nothing reads would be a lie; and the file has 25 lines at most."""
     written = re.findall(r"^#?(\w+)=", host(f"anchord {SHOP}", "cat /etc/anchord/shop.env").stdout, re.MULTILINE)
     text = ATTACH_FILE.read_text(encoding="utf-8")
-    passed = {name.strip() for names in re.findall(r"environment: \[([^]]*)\]", text) for name in names.split(",")}
+    # A pair of both sides around a name is one that says otherwise what its absence means.
+    passed = {re.sub(r'"(\w+)=\$\{\1:-\w+\}"', r"\1", name.strip()) for names in re.findall(r"environment: \[([^]]*)\]", text) for name in names.split(",")}
     assert {"ANCHORD_ON_STOP", "ANCHORD_POLL_INTERVAL", "ANCHORD_LOG_LEVEL", "ANCHORD_METRICS_ADDR"} <= set(written)
     assert set(written) == passed - {"ANCHORD_MODE=attach", "ANCHORD_MODE=attach-host"}
     assert len(text.splitlines()) <= 25
@@ -140,7 +141,7 @@ def test_host1_what_is_wrong_is_said_with_the_way_out_and_nothing_is_written(hos
 
 def test_host1_list_shows_what_is_attached_and_detach_forgets_it(host):
     found = host(f"anchord {SHOP} >/dev/null", "anchord attach mail --parent=br0 >/dev/null", "anchord list", "anchord list --json",
-                 *holding("/run/anchord-attach/shop.sock", "anchord list", "anchord detach shop; echo status $?",
+                 *holding("/run/anchord-attach/shop/sock", "anchord list", "anchord detach shop; echo status $?",
                           f"anchord {SHOP}; echo status $?"),
                  "anchord detach shop", "anchord list")
     lines = found.stdout.splitlines()
@@ -158,5 +159,5 @@ def test_host1_list_shows_what_is_attached_and_detach_forgets_it(host):
 
 def test_host1_a_name_that_anybody_can_take_attaches_nothing(host):
     """HOST-1: an abstract name needs no right, and stands in /proc/net/unix as well."""
-    found = host(f"anchord {SHOP} >/dev/null", *holding("\\0x /run/anchord-attach/shop.sock", "anchord list"))
+    found = host(f"anchord {SHOP} >/dev/null", *holding("\\0x /run/anchord-attach/shop/sock", "anchord list"))
     assert found.stdout.splitlines()[-1].split()[:2] == ["shop", "stopped"], found

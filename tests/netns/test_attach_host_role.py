@@ -55,10 +55,10 @@ class Identity:
     """The other half's side of one meeting."""
 
     def __init__(self):
-        wait_until((PLACE / "project.sock").exists)
+        wait_until((PLACE / "project/sock").exists)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(10)
-        self.socket.connect(str(PLACE / "project.sock"))
+        self.socket.connect(str(PLACE / "project/sock"))
 
     def receive(self):
         """(name, body); None at the end."""
@@ -133,10 +133,11 @@ def test_host11_a_newer_identity_half_replaces_the_older(host):
 
 def test_host11_the_place_of_the_meeting_is_roots_alone(host):
     begun(host)
-    wait_until((PLACE / "project.sock").exists)
-    assert PLACE.stat().st_mode & 0o777 == 0o700
+    wait_until((PLACE / "project/sock").exists)
+    assert (PLACE.stat().st_mode & 0o777, (PLACE / "project").stat().st_mode & 0o777) == (0o700, 0o700)
+    PLACE.chmod(0o755)  # as Docker makes it
     stranger = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c",
-                               f"import socket; socket.socket(socket.AF_UNIX, 5).connect('{PLACE}/project.sock')"],
+                               f"import socket; socket.socket(socket.AF_UNIX, 5).connect('{PLACE}/project/sock')"],
                               capture_output=True, text=True, check=False)
     assert "PermissionError" in stranger.stderr
 
@@ -163,6 +164,7 @@ def test_host4_host8_an_orderly_stop_leaves_what_closes_unless_it_is_to_go(host,
     got(process, "links", "CONFIGURE_LINKS")
     status, seconds = process.stop()
     assert status == 0 and seconds < 2
+    assert not list((PLACE / "project").iterdir())  # nobody listens there any more
     for name in ("links", "namespaces"):
         assert got(process, name, "STOP")["body"] == struct.pack("=2I", mode, 0).hex()
 

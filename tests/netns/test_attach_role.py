@@ -52,7 +52,8 @@ class HostHalf:
         self.connection = None
 
     def appear(self):
-        self.listener.bind(str(PLACE / "project.sock"))
+        (PLACE / "project").mkdir(exist_ok=True)
+        self.listener.bind(str(PLACE / "project/sock"))
         self.listener.listen(1)
 
     def meet(self, *datagrams):

@@ -28,7 +28,7 @@ class Identity:
         self.namespace = namespace
         self.meeting = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.meeting.settimeout(DEADLINE)
-        self.meeting.connect(str(PLACE / f"{project}.sock"))
+        self.meeting.connect(str(PLACE / project / "sock"))
         self.peers = {}
         self.generation = 0
         self.shared_links, self.host_addresses = [], []
