@@ -198,7 +198,8 @@ static void on_worker_started(struct worker *worker, void *userdata)
     case IDENTITY_WATCHER:
         send_watcher_configuration(identity);
         if (!identity->others_were_started) {
-            start_others(identity); /* joined as each of them started */
+            start_others(identity);                                         /* joined as each of them started */
+            control_worker_on_started(identity->readiness.control, worker); /* which may have been shown before */
             identity->role->on_started(index, identity->role->userdata);
             return;
         }

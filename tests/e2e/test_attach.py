@@ -89,6 +89,17 @@ def test_host7_host_and_project_reach_each_other(lab, attached, family):
         server.close()
 
 
+def test_host1_status_tells_of_each_port_and_of_no_problem(attached):
+    """HOST-1, HOST-3: the address, each port with its container; nothing is wrong here, the host's own address on the LAN
+    least of all."""
+    _, attachment, port, _ = attached
+    status = wait_until(lambda: (told := attachment.status())["exposures"] and told, 10, "what is exposed")
+    assert {(each["proto"], each["port_first"], each["backend_port_first"]) for each in status["exposures"]} == {
+        ("tcp", port, 8080), ("udp", 8443, 8443)}
+    assert {each["address"] for each in status["external_addresses"]} == set(ADDRESSES)
+    assert status["problems"] == []
+
+
 @by_family
 def test_nat9_the_project_reaches_itself_at_its_address(attached, family):
     """NAT-9: hairpin."""

@@ -1,4 +1,5 @@
 /* Unit tests of what is inside (WALL-2): the subnets of every link but the external one. */
+#include "common/text.h"
 #include "workers/netadmin/plan/inner_prefixes.h"
 
 #include <linux/if_addr.h>
@@ -117,6 +118,7 @@ static void what_lies_within_and_around_is_found(void **state)
     struct ip_subnet equal = parsed("172.31.0.0/16");
     struct ip_subnet around = parsed("172.16.0.0/12");
     struct ip_subnet outside = parsed("10.99.0.0/24");
+    struct subnet_behind behind;
     struct ip_subnet inner;
 
     (void)state;
@@ -130,6 +132,17 @@ static void what_lies_within_and_around_is_found(void **state)
     assert_int_equal(inner.prefix_length, 24);
     assert_null(inner_prefixes_find_within(&fixture.table, EXTERNAL_INDEX, &within, &inner));
     assert_null(inner_prefixes_find_within(&fixture.table, EXTERNAL_INDEX, &outside, &inner));
+
+    /* HOST-7: the host is on the LAN itself; that it names that address is one thing, that it contains it another. */
+    text_copy_cut(fixture.links[1].name, sizeof(fixture.links[1].name), "anchost");
+    behind = (struct subnet_behind){.link = "anchost", .subnet = parsed("10.99.0.2/32")};
+    fixture.table.behind = &behind;
+    fixture.table.behind_count = 1;
+    assert_ptr_equal(inner_prefixes_find_around(&fixture.table, EXTERNAL_INDEX, &behind.subnet, &inner),
+                     &fixture.links[1]);
+    assert_null(inner_prefixes_find_within(&fixture.table, EXTERNAL_INDEX, &outside, &inner));
+    behind.subnet = parsed("10.99.0.2/31");
+    assert_ptr_equal(inner_prefixes_find_within(&fixture.table, EXTERNAL_INDEX, &outside, &inner), &fixture.links[1]);
 }
 
 int main(void)

@@ -100,6 +100,12 @@ static bool lies(const struct ip_subnet *subnet, enum position position, const s
     return position == POSITION_AROUND ? covers(inner, subnet) : covers(subnet, inner);
 }
 
+/* The host's own on its LAN (HOST-7): nobody else there has it, so nobody is hidden by it. */
+static bool is_single(const struct ip_subnet *subnet)
+{
+    return subnet->prefix_length == ip_family_bits(subnet->address.family);
+}
+
 static const struct network_link *find(const struct link_table *links, uint32_t external_index, enum position position,
                                        const struct ip_subnet *subnet, struct ip_subnet *ret)
 {
@@ -117,9 +123,10 @@ static const struct network_link *find(const struct link_table *links, uint32_t 
     }
     for (size_t i = 0; i < links->behind_count; i++) {
         const struct network_link *link = link_table_find_name(links, links->behind[i].link);
+        const struct ip_subnet *inner = &links->behind[i].subnet;
 
-        if (link && lies(subnet, position, &links->behind[i].subnet)) {
-            *ret = links->behind[i].subnet;
+        if (link && !(position == POSITION_WITHIN && is_single(inner)) && lies(subnet, position, inner)) {
+            *ret = *inner;
             return link;
         }
     }
