@@ -154,7 +154,7 @@ static int judge_bridge(const struct identity_links *links, uint32_t item, const
     *ret_reason = "the parent is no bridge of the project";
     if (strcmp(wanted->bridge, links->configuration.parent) == 0)
         return -EPERM;
-    *ret_reason = "the bridge is not the network's";
+    *ret_reason = "the bridge has a name of its own, which ANCHORD_BRIDGES does not name";
     if (!link_names_is_dockers(wanted) && !is_pinned(links, wanted->bridge))
         return -EPERM;
     *ret_reason = "the bridge or its network was named before";

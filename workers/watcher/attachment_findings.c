@@ -72,7 +72,8 @@ static int tell_target(struct telling *telling, const struct container_entry *en
         return tell(telling, entry->name, text, target->network->driver);
     case TARGET_NO_LINK:
         (void)snprintf(text, sizeof(text),
-                       "nothing leads to it: there is no link to the network %s: ", target->network->name);
+                       "nothing leads to it, and it does not leave: there is no link to the network %s%s%s: ",
+                       target->network->name, target->network->bridge[0] ? ", bridge " : "", target->network->bridge);
         return tell(telling, entry->name, text, target->reason);
     case TARGET_NOT_KNOWN:
         return tell(telling, entry->name, "nothing leads to it: Docker does not tell of a network that it is on", "");
