@@ -111,6 +111,20 @@ static int choose_by_default_route(struct served_namespace *served, struct famil
     return request_failure_report(family->own.routes_failure, served->rtnetlink, result);
 }
 
+/* A VPN's, for one: they win (SA-2), and whoever wonders about that container should find it said. */
+static void report_others(const struct served_namespace *served, struct family_way *family)
+{
+    int others = routing_rules_count_others(served->rtnetlink, family->own.family);
+
+    if (others > 0 && !family->reported_others)
+        log_warn("a container has routing rules of its own, which come before ours: what they lead elsewhere, answers "
+                 "among it, does not leave by the project's address",
+                 LOG_TEXT("family", ip_family_to_string(family->own.family)), LOG_NUMBER("rules", others),
+                 LOG_NUMBER("namespace", served->number));
+    if (others >= 0)
+        family->reported_others = others > 0;
+}
+
 static int apply_family(struct served_namespace *served, struct family_way *family)
 {
     struct own_routes *own = &family->own;
@@ -140,7 +154,10 @@ static int apply_family(struct served_namespace *served, struct family_way *fami
     way.is_on_link = served->filter && own->family == IP_FAMILY_4; /* v6: a link-local address is on every link */
     wanted = (struct route_list){.family = own->family, .table = own->table};
     route_list_add_defaults(&wanted, &way, wish.has_gateway ? 1 : 0);
-    return own_routes_apply(own, served->rtnetlink, &wish);
+    result = own_routes_apply(own, served->rtnetlink, &wish);
+    if (result == 0 && served->filter)
+        report_others(served, family);
+    return result;
 }
 
 /* Before there is a way of ours: what is open by a published port would be answered by that. Without marks such ports

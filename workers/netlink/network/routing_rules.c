@@ -22,9 +22,11 @@ struct rule {
     uint32_t extra; /* ROUTING_RULE_…; 0: always there */
 };
 
+#define FIRST_PRIORITY 32760
+
 /* In the order of adding. With the last alone, what is on link would go to the gateway: it comes last, goes first. */
 static const struct rule wanted_rules[] = {
-    {32760, INNER_ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING, 0, ROUTING_RULE_INNER},
+    {FIRST_PRIORITY, INNER_ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING, 0, ROUTING_RULE_INNER},
     {32763, RT_TABLE_MAIN, SUPPRESS_NOTHING, ROUTING_MARK, ROUTING_RULE_MARKED},
     {32764, RT_TABLE_MAIN, 0, 0, 0},
     {32765, ROUTE_TABLE_NUMBER, SUPPRESS_NOTHING, 0, 0},
@@ -38,6 +40,7 @@ struct reading {
     bool found[ARRAY_LENGTH(wanted_rules)];
     struct rule surplus[SURPLUS_MAX];
     size_t surplus_count;
+    int others; /* that come before ours */
 };
 
 /* Any other attribute narrows a rule down. */
@@ -74,8 +77,11 @@ static void on_rule(const struct nlmsghdr *message, void *userdata)
     if (message->nlmsg_type != RTM_NEWRULE || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
         return;
     rtnetlink_attributes(message, sizeof(*header), attributes, FRA_MAX);
-    if (rtnetlink_get_u8(attributes[FRA_PROTOCOL], RTPROT_UNSPEC) != ROUTE_PROTOCOL)
+    if (rtnetlink_get_u8(attributes[FRA_PROTOCOL], RTPROT_UNSPEC) != ROUTE_PROTOCOL) {
+        rule.priority = rtnetlink_get_u32(attributes[FRA_PRIORITY], 0); /* 0: the kernel's own, to the table local */
+        reading->others += rule.priority > 0 && rule.priority < FIRST_PRIORITY;
         return;
+    }
     mark = rtnetlink_get_u32(attributes[FRA_FWMARK], 0);
     rule = (struct rule){
         .priority = rtnetlink_get_u32(attributes[FRA_PRIORITY], 0),
@@ -173,6 +179,14 @@ int routing_rules_apply(struct rtnetlink *rtnetlink, uint8_t family, uint32_t ex
         changes++;
     }
     return changes;
+}
+
+int routing_rules_count_others(struct rtnetlink *rtnetlink, uint8_t family)
+{
+    struct reading reading = {0};
+    int result = read_rules(rtnetlink, family, &reading);
+
+    return result < 0 ? result : reading.others;
 }
 
 int routing_rules_remove(struct rtnetlink *rtnetlink, uint8_t family)
