@@ -154,6 +154,36 @@ def test_guarded_from_connect_on(lab, docker):
     half.networks(bridges, [("172.21.0.2", "proxy")])
 
 
+def test_two_streams_tell_in_another_order(lab, docker):
+    """HOST-4, HOST-6: `connect` is read before `create`, and `disconnect` when a list has shown already that the container
+    is gone."""
+    docker.put(member(1, networks={"proxy": endpoint(OUTSIDE_ID, "172.21.0.2")}))
+    _, half = lab.start_attached()
+    bridges = {**MAIL, "proxy": ("proxy0", False)}
+    half.wanted(1)
+    half.committed()
+    half.networks(bridges, [("172.21.0.2", "proxy")])
+    wait_until(lambda: len(docker.streams) == 2, "both streams")
+    record = member(2, networks={"proxy": endpoint(OUTSIDE_ID, "172.21.0.3")})
+    docker.attached_early = {record["Id"]}
+    docker.put(record | {"State": "created"})
+    docker.tell_endpoints("connect", record)
+    docker.event("container", "create", record)
+    half.wanted(2)
+    half.networks(bridges, [("172.21.0.2", "proxy"), ("172.21.0.3", "proxy")])
+    finish(docker, record)
+    half.serves(2)
+    with docker.lock:
+        docker.containers.pop(record["Id"])
+        del docker.requests[:]
+    docker.event("container", "die", record)
+    half.left(2)
+    wait_until(lambda: any(container_id(2) in path for path in docker.requests), "the list")
+    assert half.is_silent()
+    docker.tell_endpoints("disconnect", record)
+    half.networks(bridges, [("172.21.0.2", "proxy")])
+
+
 def test_a_project_that_comes_anew_has_its_bridge_again(lab, docker):
     """HOST-9: down and up; the network is known before the first container is connected to it."""
     docker.put(member(1, on_both(80, 80)))

@@ -43,12 +43,12 @@ static void put(const char *id, bool is_running, bool is_in_host_network)
 
     container = (struct docker_container){.is_running = is_running, .is_in_host_network = is_in_host_network};
     text_copy_cut(container.id, sizeof(container.id), id);
-    assert_int_equal(members_put(&members, &container, now), 0);
+    assert_true(members_put(&members, &container, now) >= 0);
 }
 
 static struct member *created(const char *id)
 {
-    assert_int_equal(members_note_created(&members, id), 0);
+    assert_int_equal(members_note_created(&members, id, now), 0);
     return members_find(&members, id);
 }
 
@@ -169,6 +169,52 @@ static void a_connection_of_the_last_life_is_none(void **state)
     assert_asked("a");
 }
 
+/* Of two streams its `network connect` may be read before its `create`, and before a list that has it; so are those of
+ * strangers. */
+static void a_connection_before_the_creation_counts(void **state)
+{
+    char stranger[] = "s0";
+
+    (void)state;
+    for (size_t i = 0; i < EARLY_CONNECTS_MAX; i++) {
+        stranger[1] = (char)('A' + i);
+        members_note_early_connect(&members, stranger, 90);
+    }
+    members_note_early_connect(&members, "a", 100);
+    assert_not_asked();
+    assert_int_equal(members_note_created(&members, "a", now), 1);
+    assert_asked("a");
+    assert_int_equal(members_note_created(&members, "b", now), 0);
+    assert_int_equal(members_note_created(&members, "sA", now), 0); /* the oldest one gave its place */
+    assert_int_equal(members_note_created(&members, "a", now), 0);
+    assert_not_asked();
+    members_note_early_connect(&members, "c", 100);
+    members_begin_pass(&members, now);
+    put("c", false, false);
+    members_end_pass_for(&members, "c", on_left, NULL);
+    assert_asked("c");
+    assert_int_equal(left_count, 0);
+    members_note_early_connect(&members, "d", 100);
+    put("d", true, true); /* it is in the host's network */
+    assert_not_asked();
+}
+
+/* As a stream tells it that begins anew, since one network more is followed. */
+static void a_connection_that_is_told_again_is_none(void **state)
+{
+    struct member *member = created("a");
+
+    (void)state;
+    members_note_connect(member, 100, now);
+    assert_asked("a");
+    members_note_connect(member, 100, now);
+    assert_not_asked();
+    members_note_connect(member, 101, now); /* to another network */
+    assert_asked("a");
+    members_note_connect(member, 0, now); /* nobody knows which one */
+    assert_asked("a");
+}
+
 static void an_answer_to_an_old_question_is_none(void **state)
 {
     struct member *member = created("a");
@@ -228,10 +274,16 @@ static void lists_find_what_events_missed(void **state)
     members_begin_pass(&members, now++);
     put("a", false, false); /* it has ended */
     members_end_pass_for(&members, "a", on_left, NULL);
-    members_end_pass_for(&members, "b", on_left, NULL); /* it is gone */
+    members_end_pass_for(&members, "b", on_left, NULL); /* it is gone; what is told of it may still be to be read */
+    assert_int_equal(left_count, 2);
+    assert_non_null(members_find(&members, "b"));
+    assert_non_null(members_find(&members, "a"));
+    members_want_all(&members, now);
+    assert_not_asked();
+    members_begin_pass(&members, now++);
+    members_end_pass(&members, on_left, NULL);
     assert_int_equal(left_count, 2);
     assert_null(members_find(&members, "b"));
-    assert_non_null(members_find(&members, "a"));
 }
 
 /* A list may have been made before what was heard since it was asked for. */
@@ -289,12 +341,12 @@ static void limits_of_times_and_answers(void **state)
     (void)state;
     members_note_start(member, 100, now);
     assert_asked("a");
-    members_note_connect(member, 100, now); /* what is under way sees it, too */
+    members_note_connect(member, 101, now); /* what is under way sees it, too */
     assert_not_asked();
     assert_false(answer("a", 0));
     assert_false(answer("a", -ESRCH));
     assert_int_equal(members_next_due(&members), UINT64_MAX);
-    assert_true(members_note_end(member, 100));
+    assert_true(members_note_end(member, 101));
     members_note_start(member, 200, now);
     assert_true(members_note_end(member, 0));
     members_note_connect(member, 300, now);
@@ -315,6 +367,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_started_is_given_up, reset, reset),
         cmocka_unit_test_setup_teardown(an_end_of_the_last_life_is_none, reset, reset),
         cmocka_unit_test_setup_teardown(a_connection_of_the_last_life_is_none, reset, reset),
+        cmocka_unit_test_setup_teardown(a_connection_before_the_creation_counts, reset, reset),
+        cmocka_unit_test_setup_teardown(a_connection_that_is_told_again_is_none, reset, reset),
         cmocka_unit_test_setup_teardown(what_comes_during_a_pass_outlives_it, reset, reset),
         cmocka_unit_test_setup_teardown(an_answer_to_an_old_question_is_none, reset, reset),
         cmocka_unit_test_setup_teardown(a_refusal_of_one_that_runs_is_told_once_and_its_end, reset, reset),

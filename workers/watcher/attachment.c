@@ -126,13 +126,19 @@ static void log_no_memory(const char *what, int result)
     log_error("what is attached cannot be kept", LOG_TEXT("id", what), LOG_ERROR(result));
 }
 
+/* After a container was noted, or put: it may be on one of the networks already. */
+static void end_noting(struct attachment *attachment, const char *id, int result)
+{
+    if (result < 0)
+        log_no_memory(id, result);
+    else if (result > 0)
+        scope_networks_look_at_all(&attachment->networks);
+}
+
 /* Its networks exist already (Compose makes them first), and nobody else tells of those that are new. */
 static void note_created(struct attachment *attachment, const char *id)
 {
-    int result = members_note_created(&attachment->members, id);
-
-    if (result < 0)
-        log_no_memory(id, result);
+    end_noting(attachment, id, members_note_created(&attachment->members, id, clock_monotonic_microseconds()));
     attachment->must_list_networks = true;
 }
 
@@ -158,15 +164,18 @@ static void note_container_event(struct attachment *attachment, const struct doc
 static void note_network_event(struct attachment *attachment, const struct docker_event *event)
 {
     struct member *member = members_find(&attachment->members, event->container_id);
+    bool is_connect = strcmp(event->action, "connect") == 0;
 
     if (strcmp(event->action, "destroy") == 0 && scope_networks_remove(&attachment->networks, event->network_id)) {
         send_networks(attachment);
         attachment->callbacks.on_changed(attachment->callbacks.userdata);
     }
+    if (!member && is_connect)
+        members_note_early_connect(&attachment->members, event->container_id, event->time);
     if (!member)
         return;
     (void)scope_networks_look_again(&attachment->networks, event->network_id);
-    if (strcmp(event->action, "connect") == 0)
+    if (is_connect)
         members_note_connect(member, event->time, clock_monotonic_microseconds());
 }
 
@@ -201,10 +210,7 @@ void attachment_note_network(struct attachment *attachment, const char *network_
 /* Docker lists the special networks of these modes, too. */
 void attachment_put(struct attachment *attachment, const struct docker_container *container)
 {
-    int result = members_put(&attachment->members, container, clock_monotonic_microseconds());
-
-    if (result < 0)
-        log_no_memory(container->id, result);
+    end_noting(attachment, container->id, members_put(&attachment->members, container, clock_monotonic_microseconds()));
     if (container->is_in_host_network || container->is_without_network)
         return;
     for (size_t i = 0; i < container->endpoint_count; i++)

@@ -69,28 +69,50 @@ void members_begin_pass(struct members *members, uint64_t now)
     members->pass_began = now;
 }
 
-static struct member *add(struct members *members, const char *id)
+/* Whether it has been connected already, as far as events told. */
+static bool take_early_connects(struct members *members, struct member *member, uint64_t now)
+{
+    bool is_connected = false;
+
+    for (size_t i = 0; i < EARLY_CONNECTS_MAX; i++) {
+        if (strcmp(members->early[i].id, member->id) != 0)
+            continue;
+        members_note_connect(member, members->early[i].time, now);
+        members->early[i].id[0] = '\0';
+        is_connected = true;
+    }
+    return is_connected;
+}
+
+/* As members_put(); *ret is the member. */
+static int add(struct members *members, const char *id, uint64_t now, struct member **ret)
 {
     struct member *member = members_find(members, id);
 
-    if (!member) {
-        member = calloc(1, sizeof(*member));
-        if (!member)
-            return NULL;
-        text_copy_cut(member->id, sizeof(member->id), id);
-        HASH_ADD_STR(members->members, id, member);
-        if (!member->hh.tbl) {
-            free(member);
-            return NULL;
-        }
+    *ret = member;
+    if (member) {
+        member->pass = members->pass;
+        return 0;
+    }
+    member = calloc(1, sizeof(*member));
+    if (!member)
+        return -ENOMEM;
+    text_copy_cut(member->id, sizeof(member->id), id);
+    HASH_ADD_STR(members->members, id, member);
+    if (!member->hh.tbl) {
+        free(member);
+        return -ENOMEM;
     }
     member->pass = members->pass;
-    return member;
+    *ret = member;
+    return take_early_connects(members, member, now);
 }
 
-int members_note_created(struct members *members, const char *id)
+int members_note_created(struct members *members, const char *id, uint64_t now)
 {
-    return add(members, id) ? 0 : -ENOMEM;
+    struct member *member;
+
+    return add(members, id, now, &member);
 }
 
 void members_keep(struct members *members, const char *id)
@@ -103,10 +125,11 @@ void members_keep(struct members *members, const char *id)
 
 int members_put(struct members *members, const struct docker_container *container, uint64_t now)
 {
-    struct member *member = add(members, container->id);
+    struct member *member;
+    int result = add(members, container->id, now, &member);
 
-    if (!member)
-        return -ENOMEM;
+    if (result < 0)
+        return result;
     text_copy_cut(member->name, sizeof(member->name), container->name);
     member->is_in_host_network = container->is_in_host_network;
     member->is_without_network = container->is_without_network;
@@ -120,7 +143,7 @@ int members_put(struct members *members, const struct docker_container *containe
     } else if (member->started < members->pass_began) {
         member->is_running = false; /* its end was missed, unless it starts just now */
     }
-    return 0;
+    return result;
 }
 
 /* What is on its way from `network connect` to `start` does not run either. */
@@ -137,10 +160,12 @@ static bool is_newer(const struct members *members, const struct member *member)
 
 static void end_member(const struct members *members, struct member *member, member_handler left, void *userdata)
 {
-    if (member->state == IDLE || is_newer(members, member) ||
-        (member->pass == members->pass && !has_ended(members, member)))
+    if (is_newer(members, member) || (member->pass == members->pass && !has_ended(members, member)))
         return;
-    left(userdata, member);
+    if (member->state != IDLE)
+        left(userdata, member);
+    member->is_running = false;
+    member->deadline = 0;
     member->state = IDLE;
 }
 
@@ -164,20 +189,24 @@ void members_end_pass_for(struct members *members, const char *id, member_handle
 {
     struct member *member = members_find(members, id);
 
-    if (!member)
-        return;
-    end_member(members, member, left, userdata);
-    member = members_find(members, id);
     if (member)
-        remove_if_gone(members, member);
+        end_member(members, member, left, userdata);
 }
 
 /* --- events ---------------------------------------------------------------------------------------------- */
 
+void members_note_early_connect(struct members *members, const char *id, uint64_t time)
+{
+    struct early_connect *early = &members->early[members->early_next++ % EARLY_CONNECTS_MAX];
+
+    text_copy_cut(early->id, sizeof(early->id), id);
+    early->time = time;
+}
+
 void members_note_connect(struct member *member, uint64_t time, uint64_t now)
 {
-    if (time > 0 && time < member->ended)
-        return; /* of its last life, from the stream that was read later */
+    if (time > 0 && (time < member->ended || time == member->began))
+        return; /* of its last life, from the stream that was read later; or told again by one that begins anew */
     if (time > member->began)
         member->began = time;
     if (!member->is_running)

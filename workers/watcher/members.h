@@ -30,8 +30,18 @@ struct member {
     char reason[REASON_SIZE];
 };
 
+/* A `network connect` that was read before the container's `create` or a list told of it: strangers' look the same. */
+#define EARLY_CONNECTS_MAX 16
+
+struct early_connect {
+    char id[DOCKER_ID_SIZE];
+    uint64_t time; /* nanoseconds since 1970 */
+};
+
 struct members {
-    struct member *members; /* by ID */
+    struct member *members;                         /* by ID */
+    struct early_connect early[EARLY_CONNECTS_MAX]; /* the last ones */
+    size_t early_next;
     uint32_t pass;
     uint64_t pass_began; /* monotonic microseconds */
     uint64_t generation;
@@ -42,10 +52,11 @@ struct member *members_find(const struct members *members, const char *id);
 
 /* Before a list is asked for. */
 void members_begin_pass(struct members *members, uint64_t now);
-/* A container in scope, as a list or its `create` tells (then nothing but the ID). Returns 0 or -ENOMEM. */
+/* A container in scope, as a list or its `create` tells (then nothing but the ID). Returns -ENOMEM, or 0, or 1: this is
+ * the first word of it but for a `network connect`. */
 int members_put(struct members *members, const struct docker_container *container, uint64_t now)
     __attribute__((warn_unused_result));
-int members_note_created(struct members *members, const char *id) __attribute__((warn_unused_result));
+int members_note_created(struct members *members, const char *id, uint64_t now) __attribute__((warn_unused_result));
 
 /* One that cannot be read just now is still there. */
 void members_keep(struct members *members, const char *id);
@@ -54,9 +65,12 @@ void members_keep(struct members *members, const char *id);
 typedef void (*member_handler)(void *userdata, const struct member *member);
 /* After a complete list. */
 void members_end_pass(struct members *members, member_handler left, void *userdata);
-/* After a list of some containers, among them this one. */
+/* After a list of some containers, among them this one. It is forgotten after a complete list only: of what has gone,
+ * too, events may still be to be read. */
 void members_end_pass_for(struct members *members, const char *id, member_handler left, void *userdata);
 
+/* Who is connected is no member, or none yet. */
+void members_note_early_connect(struct members *members, const char *id, uint64_t time);
 /* Events of a member, `time` in nanoseconds since 1970. */
 void members_note_connect(struct member *member, uint64_t time, uint64_t now);
 void members_note_start(struct member *member, uint64_t time, uint64_t now);

@@ -124,6 +124,14 @@ static bool is_shared_with_others(const struct scope_networks *networks, const s
     return is_linked(network) && !is_owned(networks, network);
 }
 
+void scope_networks_look_at_all(struct scope_networks *networks)
+{
+    struct scope_network *network, *next;
+
+    HASH_ITER (hh, networks->networks, network, next)
+        network->must_look = is_shared_with_others(networks, network);
+}
+
 void scope_networks_end_pass(struct scope_networks *networks)
 {
     struct scope_network *network, *next;
@@ -131,9 +139,8 @@ void scope_networks_end_pass(struct scope_networks *networks)
     HASH_ITER (hh, networks->networks, network, next) {
         if (!network->is_noted)
             remove_network(networks, network);
-        else
-            network->must_look = is_shared_with_others(networks, network);
     }
+    scope_networks_look_at_all(networks);
 }
 
 bool scope_networks_look_again(struct scope_networks *networks, const char *id)

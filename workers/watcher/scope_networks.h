@@ -35,6 +35,7 @@ void scope_networks_end_pass(struct scope_networks *networks);
 
 /* Who is on it has to be looked at again, when it is one that others share. Returns whether it is. */
 bool scope_networks_look_again(struct scope_networks *networks, const char *id);
+void scope_networks_look_at_all(struct scope_networks *networks);
 
 /* The network to inspect next, or NULL. It may be gone before the answer comes. */
 const char *scope_networks_needs_inspection(struct scope_networks *networks);

@@ -183,6 +183,7 @@ class FakeDocker:
         finally:
             with self.lock:
                 self.connections.discard(connection)
+                self.streams.pop(connection, None)
             connection.close()
 
     def answer(self, connection, method, path, body):
