@@ -331,8 +331,10 @@ def test_host8_a_successor_takes_over_what_stands(program, host, identity, links
     network = add_bridge(host)
     links.answers(network)
     before = indices(host, identity)
+    told = links.heard(lambda _, told: told[0])[1]
     links.kill()
     successor = LinksProcess(program, host)
+    assert successor.heard(lambda _, now: now[0])[1] == told  # the next hop in IPv6, too, before any identity
     successor.shared_links = "nothing told"  # NAT-14: that there are none would end every flow
     successor.give_identity(identity)
     successor.ping(2)

@@ -33,6 +33,10 @@ def offer(lab, *items):
         lab.netadmin.watcher.send(datagram)
 
 
+def routes_inside(lab):
+    return "".join(lab.anchor.run("ip", family, "route", "show", "table", "24943") for family in ("-4", "-6"))
+
+
 def test_links_are_brought_up_with_the_next_hop_alone(lab):
     """HOST-2: no address of the networks behind them, none of the project before one is leased; HOST-12: links_made."""
     netadmin = lab.start_attached()
@@ -89,13 +93,22 @@ def test_a_successor_leaves_what_stands_until_it_knows_the_links(lab):
     """NAT-14 under attach: watcher and supervisor tell it of one thing after the other."""
     netadmin = lab.start_attached()
     netadmin.send(shared_links(SUBNETS))
+    netadmin.send(host_addresses(HOST4, HOST6))
     offer(lab, ONE, OTHER)
     wait_until(lambda: exposed(lab) == ["80", "81"], "exposed")
+    routes = routes_inside(lab)
+    assert all(subnet in routes for subnet in (*SUBNETS["ancin0"], *SUBNETS["ancin1"], HOST4, HOST6))
     netadmin.kill()
     successor = lab.start_attached()
     offer(lab, ONE, OTHER)
     successor.ping(1)
-    assert exposed(lab) == ["80", "81"]
+    assert exposed(lab) == ["80", "81"] and routes_inside(lab) == routes
+    successor.send(shared_links(SUBNETS))
+    successor.ping(2)
+    assert routes_inside(lab) == routes
+    successor.send(host_addresses(HOST4, HOST6))
+    successor.ping(3)
+    assert routes_inside(lab) == routes
     successor.send(shared_links({"ancin1": SUBNETS["ancin1"]}))
     wait_until(lambda: exposed(lab) == ["81"], "it was judged")
 

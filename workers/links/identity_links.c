@@ -358,6 +358,7 @@ static void share(struct identity_links *links, uint32_t item, const char *name)
 static int read_addresses(struct identity_links *links)
 {
     const struct seen_link *parent = link_snapshot_find(&links->seen_host, links->configuration.parent);
+    const struct seen_link *outer = find_outer(links, host_link.network_id);
     int result = host_addresses_read(links->host, &links->addresses);
 
     if (result < 0)
@@ -367,6 +368,8 @@ static int read_addresses(struct identity_links *links)
     links->host_addresses = (struct message_host_addresses){
         .header = message_header_make(MESSAGE_HOST_ADDRESSES, sizeof(links->host_addresses), 0)};
     host_addresses_describe(&links->addresses, parent ? parent->index : 0, &links->host_addresses);
+    if (outer) /* a successor, which has no identity yet, tells what its predecessor told: else the routes would go */
+        links->host_addresses.host_mac = outer->mac;
     return result;
 }
 

@@ -42,6 +42,14 @@ static enum network_step inner_step(const struct family_state *family)
     return family->family == IP_FAMILY_4 ? NETWORK_STEP_INNER4 : NETWORK_STEP_INNER6;
 }
 
+/* Under attach others tell of it: a successor leaves its predecessor's routes until they have, or what comes in and
+ * goes out would be lost for so long. */
+static bool is_told_of(const struct network_ground *ground)
+{
+    return !ground->is_attached || (ground->shared_links.header.type != MESSAGE_INVALID &&
+                                    ground->host_addresses.header.type != MESSAGE_INVALID);
+}
+
 static int apply_inner(struct network_ground *ground, struct family_state *family, const struct link_address *witnessed)
 {
     const struct network_link *external = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);
@@ -50,7 +58,7 @@ static int apply_inner(struct network_ground *ground, struct family_state *famil
     bool differs;
     int changes;
 
-    if (family->own.table == RT_TABLE_MAIN)
+    if (family->own.table == RT_TABLE_MAIN || !is_told_of(ground))
         return 0;
     count = inner_prefixes_list(&ground->links, external ? external->index : 0, family->family, prefixes, &left_out);
     differs = take_over(family, prefixes, count, witnessed);
