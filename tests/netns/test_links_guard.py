@@ -13,7 +13,7 @@ import socket
 import pytest
 
 import messages
-from attach_lab import LinksProcess, bridge_of, new_id
+from attach_lab import INNER_MAC, LinksProcess, bridge_of, new_id
 from lab import forge
 from netadmin_lab import Namespace, Service, pings, wait_until
 
@@ -26,6 +26,8 @@ LENGTHS = {4: 24, 6: 64}
 BOTH = pytest.mark.parametrize("family", (4, 6), ids=("v4", "v6"))
 GATEWAY_MAC = "02:00:00:00:18:01"
 TABLE = "anchord_host_0123abcd"
+PORTS = f"table bridge {TABLE}"
+IDENTITY = tuple({4: f"172.{net}.0.9", 6: f"fd{net}::9"} for net in (30, 31))
 STRAYS = (forge.ACK, forge.RST, forge.RST | forge.ACK, forge.FIN | forge.ACK, forge.SYN | forge.ACK)
 
 # As Docker's: masquerade, and port 8080 of the host published. What goes to the LAN is counted before and behind the guard.
@@ -250,13 +252,64 @@ def test_host6_it_stays_while_anchord_is_away_and_an_undo_takes_it(program, host
     assert re.sub(counters, "", host.run("nft", "list", "ruleset")) == re.sub(counters, "", before)
 
 
-def test_host6_what_others_flush_is_back_at_the_next_change(host, links):
+@pytest.mark.parametrize("change", ("delete table inet", "flush table inet", "delete table bridge", "flush set inet", "flush ruleset"))
+def test_host6_what_others_change_is_back_at_once(host, links, change):
+    """Whatever it is: the kernel tells of each change, and nothing else has to happen."""
     guarded(host, links)
-    table = host.table()
-    host.run("nft", "delete", "table", "inet", TABLE)
-    host.run("ip", "link", "set", "eth0", "mtu", "1400")
-    stands(host, TABLE)
-    assert host.table() == table
+    wait_until(lambda: PORTS in host.run("nft", "list", "tables"), "the table of ports")
+    tables = [host.table(), host.run("nft", "list", *PORTS.split())]
+    host.run("nft", *change.split(), *([] if change.endswith("ruleset") else [TABLE]), *(["owned"] if "set " in change else []))
+    wait_until(lambda: tables == [host.run("nft", "list", *table.split(), check=False) for table in (f"table inet {TABLE}", PORTS)],
+               "both tables to be back", 1)
+    wait_until(lambda: links.logged("the guard was changed by somebody else, putting it back"), "that it was said")
+    host.run("nft", "add", "table", "inet", "others")  # no concern of ours, and our own change was none either
+    links.ping(3)
+    assert len(links.logged("the guard was changed by somebody else, putting it back")) == 1
+
+
+@BOTH
+def test_host2_on_a_shared_network_only_the_projects_containers_come_to_the_identity(program, host, family):
+    """A stranger can send any frame, and would leave with the project's address; HOST-2. Neighbours go on. Also without a guard."""
+    identity = Namespace()
+    host.namespaces.append(identity)
+    made = LinksProcess(program, host.network, is_guarded=False)
+    made.give_identity(identity)
+    made.offer(host.own, shared=[host.shared], guarded=[(MEMBER[4], 1), (MEMBER[6], 1)])
+    wait_until(lambda: MEMBER[6] in host.run("nft", "list", "ruleset"), "the members")
+    identity.run("nft", "-f", "-", input="""table inet heard {
+        counter came { }
+        chain in { type filter hook prerouting priority raw
+            meta l4proto udp counter name came
+        }
+    }""")
+    for number in (0, 1):
+        batch(identity, f"link set ancin{number} up", f"address add {IDENTITY[number][family]}/{LENGTHS[family]} dev ancin{number}" +
+              (" nodad" if family == 6 else ""))
+
+    def heard():
+        return int(re.search(r"packets (\d+)", identity.run("nft", "list", "counters")).group(1))
+
+    def comes(namespace, source):
+        """To the next hop's MAC, for the LAN; frames keep their order, so the neighbour's answer is behind it."""
+        before = heard()
+        with namespace.entered():
+            forge.send("eth0", INNER_MAC, forge.udp(source, 1001, LAN[family], 53))
+        namespace.run("ip", "neighbour", "flush", "dev", "eth0")
+        target = IDENTITY[1 if namespace in (host.member, host.stranger) else 0][family]
+        namespace.run("ping", "-c", "1", "-W", "0.2", target, check=False)
+        wait_until(lambda: INNER_MAC in namespace.run("ip", "neighbour", "show", target), "the neighbour")
+        return heard() > before
+
+    assert comes(host.container, CONTAINER[family]) and comes(host.neighbour, NEIGHBOUR[family])
+    assert comes(host.member, MEMBER[family])
+    assert not comes(host.stranger, STRANGER[family])
+    assert not comes(host.member, STRANGER[family])  # nor by somebody else's address
+    made.offer(host.own, shared=[host.shared], guarded=[(MEMBER[4], 1), (MEMBER[6], 1), (STRANGER[family], 1)])
+    wait_until(lambda: STRANGER[family] in host.run("nft", "list", "ruleset"), "another member")
+    assert comes(host.stranger, STRANGER[family])
+    assert made.stop(messages.STOP_TEAR_DOWN) == 0
+    made.close()
+    assert TABLE not in host.run("nft", "list", "ruleset")
 
 
 def test_host6_off_installs_none_and_takes_an_earlier_one_away(program, host, links):

@@ -2,7 +2,8 @@
  * Transactions of nftables that a program has as bytes, so that it needs no library that writes them: built here as
  * libnftnl writes them, printed, and compared.
  *
- * Included once by a test program, behind cmocka.h, which defines PREPARED_TABLE: the table, of the family inet.
+ * Included once by a test program, behind cmocka.h, which defines PREPARED_TABLE: the table. Its family is inet, unless
+ * `prepared_family` says another one.
  */
 #pragma once
 
@@ -24,16 +25,24 @@
 #define BATCH_ROOM         (4 * (size_t)NFT_MESSAGE_ROOM)
 #define PREPARED_EDGE_SIZE 20 /* of the messages that begin and end the transaction */
 
+static uint8_t prepared_family = NFPROTO_INET;
+
+static const char *prepared_family_name(void)
+{
+    return prepared_family == NFPROTO_INET ? "inet" : "bridge";
+}
+
 static void add_table(struct nft_batch *batch, uint16_t type)
 {
     struct nftnl_table *table = nftnl_table_alloc();
 
     assert_non_null(table);
     assert_int_equal(nftnl_table_set_str(table, NFTNL_TABLE_NAME, PREPARED_TABLE), 0);
-    nftnl_table_nlmsg_build_payload(
-        nft_batch_add(batch, type, NFPROTO_INET, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0,
-                      "%s table inet " PREPARED_TABLE, type == NFT_MSG_NEWTABLE ? "add" : "delete"),
-        table);
+    nftnl_table_nlmsg_build_payload(nft_batch_add(batch, type, prepared_family,
+                                                  type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0,
+                                                  "%s table %s " PREPARED_TABLE,
+                                                  type == NFT_MSG_NEWTABLE ? "add" : "delete", prepared_family_name()),
+                                    table);
     nftnl_table_free(table);
 }
 
@@ -60,7 +69,7 @@ static void add_chain(struct nft_batch *batch, const char *name, const char *typ
     assert_int_equal(nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, type), 0);
     nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, hook);
     nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, priority);
-    nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE,
+    nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWCHAIN, prepared_family, NLM_F_CREATE,
                                                   "chain %s { type %s hook %s priority %d; }", name, type, hooks[hook],
                                                   priority),
                                     chain);
@@ -127,7 +136,8 @@ static void add_rule(struct nft_batch *batch, const char *chain, const char *tex
     assert_int_equal(nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain), 0);
     add_expressions(rule);
     nftnl_rule_nlmsg_build_payload(
-        nft_batch_add(batch, NFT_MSG_NEWRULE, NFPROTO_INET, NLM_F_CREATE | NLM_F_APPEND, "%s: %s", chain, text), rule);
+        nft_batch_add(batch, NFT_MSG_NEWRULE, prepared_family, NLM_F_CREATE | NLM_F_APPEND, "%s: %s", chain, text),
+        rule);
     nftnl_rule_free(rule);
 }
 
@@ -165,7 +175,7 @@ static void print_batch(const struct nft_batch *batch, const char *heading)
                     nft_batch_offset(batch, i + 1) - batch->operations[i].offset);
     (void)nftnl_batch_end((char *)edge, 0);
     print_bytes("end", edge, sizeof(edge));
-    (void)printf("};\n/* clang-format on */\n");
+    (void)printf("};\n");
 }
 
 static void assert_is_prepared(const struct nft_batch *batch, const unsigned char *prepared, size_t prepared_size)

@@ -1,6 +1,6 @@
 /*
  * What anchord-links sends to the kernel for the guard is what libnftnl would write (HOST-6): the table anew, whether
- * it is there or not, as one transaction. `test_guard_table make` prints workers/links/guard_batch.c.
+ * it is there or not, as one transaction; two tables. `test_guard_table make` prints workers/links/guard_batch.c.
  */
 #include "workers/links/guard_batch.h"
 
@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <libnftnl/set.h>
 #include <libnftnl/udata.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter_ipv4.h>
@@ -44,7 +45,7 @@ static void add_set(struct nft_batch *batch, const char *name, uint32_t type, si
     assert_true(nftnl_udata_put_u32(userdata, NFTNL_UDATA_SET_KEYBYTEORDER, HOST_ENDIAN));
     nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(userdata), nftnl_udata_buf_len(userdata));
     nftnl_udata_buf_free(userdata);
-    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE, "set %s", name),
+    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWSET, prepared_family, NLM_F_CREATE, "set %s", name),
                                   set);
     nftnl_set_free(set);
 }
@@ -137,16 +138,110 @@ static void build(struct nft_batch *batch)
     end_table(batch);
 }
 
+/* --- what comes to our pairs ---------------------------------------------------------------------------- */
+
+static void pass_to_others(struct nftnl_rule *rule)
+{
+    move(rule, "meta", NFTNL_EXPR_META_KEY, NFT_META_OIFNAME, NFTNL_EXPR_META_DREG);
+    compare(rule, NFT_CMP_NEQ, GUARD_PORTS_PREFIX, strlen(GUARD_PORTS_PREFIX));
+    decide(rule, NF_ACCEPT);
+}
+
+static void pass_owned(struct nftnl_rule *rule)
+{
+    move(rule, "meta", NFTNL_EXPR_META_KEY, NFT_META_OIFNAME, NFTNL_EXPR_META_DREG);
+    look_up(rule, "owned");
+    decide(rule, NF_ACCEPT);
+}
+
+static void is_protocol(struct nftnl_rule *rule, uint16_t protocol)
+{
+    const uint16_t wanted = htons(protocol);
+
+    move(rule, "meta", NFTNL_EXPR_META_KEY, NFT_META_PROTOCOL, NFTNL_EXPR_META_DREG);
+    compare(rule, NFT_CMP_EQ, &wanted, sizeof(wanted));
+}
+
+static void pass_arp(struct nftnl_rule *rule)
+{
+    is_protocol(rule, ETH_P_ARP);
+    decide(rule, NF_ACCEPT);
+}
+
+static void pass_neighbours(struct nftnl_rule *rule)
+{
+    static const uint8_t mask = 0xfe, zero = 0;
+    struct nftnl_expr *expression = nftnl_expr_alloc("bitwise");
+
+    is_protocol(rule, ETH_P_IPV6);
+    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offsetof(struct ip6_hdr, ip6_dst), sizeof(mask), NFT_REG_1);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, sizeof(mask));
+    (void)nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof(mask));
+    (void)nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero));
+    nftnl_rule_add_expr(rule, expression);
+    compare(rule, NFT_CMP_EQ, &mask, sizeof(mask));
+    decide(rule, NF_ACCEPT);
+}
+
+static void pass_addresses(struct nftnl_rule *rule, uint16_t protocol, const char *set, size_t offset, size_t length)
+{
+    is_protocol(rule, protocol);
+    move(rule, "meta", NFTNL_EXPR_META_KEY, NFT_META_OIFNAME, NFTNL_EXPR_META_DREG);
+    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, (uint32_t)offset, (uint32_t)length, NFT_REG_2);
+    look_up(rule, set);
+    decide(rule, NF_ACCEPT);
+}
+
+static void pass_addresses4(struct nftnl_rule *rule)
+{
+    pass_addresses(rule, ETH_P_IP, "guarded4", offsetof(struct iphdr, saddr), sizeof(struct in_addr));
+}
+
+static void pass_addresses6(struct nftnl_rule *rule)
+{
+    pass_addresses(rule, ETH_P_IPV6, "guarded6", offsetof(struct ip6_hdr, ip6_src), sizeof(struct in6_addr));
+}
+
+static void drop(struct nftnl_rule *rule)
+{
+    decide(rule, NF_DROP);
+}
+
+static void build_ports(struct nft_batch *batch)
+{
+    prepared_family = NFPROTO_BRIDGE;
+    begin_table(batch);
+    add_set(batch, "owned", 0, 0);
+    add_set(batch, "guarded4", TYPE_IPV4, sizeof(struct in_addr));
+    add_set(batch, "guarded6", TYPE_IPV6, sizeof(struct in6_addr));
+    add_chain(batch, "forward", "filter", NF_INET_FORWARD, 0);
+    add_rule(batch, "forward", "oifname != \"" GUARD_PORTS_PREFIX "*\" accept", pass_to_others);
+    add_rule(batch, "forward", "oifname @owned accept", pass_owned);
+    add_rule(batch, "forward", "meta protocol arp accept", pass_arp);
+    add_rule(batch, "forward", "ip6 daddr fe00::/7 accept", pass_neighbours);
+    add_rule(batch, "forward", "oifname . ip saddr @guarded4 accept", pass_addresses4);
+    add_rule(batch, "forward", "oifname . ip6 saddr @guarded6 accept", pass_addresses6);
+    add_rule(batch, "forward", "drop", drop);
+    end_table(batch);
+    prepared_family = NFPROTO_INET;
+}
+
 static int make(void)
 {
     struct nft_batch batch = {0};
 
     build(&batch);
     print_batch(&batch,
-                "/* The transaction of guard.h. Made by `tests/unit/test_guard_table make`, which also compares. */\n"
+                "/* The transactions of guard.h. Made by `tests/unit/test_guard_table make`, which also compares. */\n"
                 "#include \"workers/links/guard_batch.h\"\n\n"
                 "/* clang-format off */\n"
                 "_Alignas(4) const unsigned char guard_batch[GUARD_BATCH_SIZE] = {\n");
+    nft_batch_clear(&batch);
+    build_ports(&batch);
+    print_batch(&batch, "\n_Alignas(4) const unsigned char guard_port_batch[GUARD_PORT_BATCH_SIZE] = {\n");
+    (void)printf("/* clang-format on */\n");
     nft_batch_clear(&batch);
     return 0;
 }
@@ -158,6 +253,9 @@ static void is_what_the_library_writes(void **state)
     (void)state;
     build(&batch);
     assert_is_prepared(&batch, guard_batch, sizeof(guard_batch));
+    nft_batch_clear(&batch);
+    build_ports(&batch);
+    assert_is_prepared(&batch, guard_port_batch, sizeof(guard_port_batch));
     nft_batch_clear(&batch);
 }
 
@@ -171,6 +269,10 @@ static void places_are_named_rightly(void **state)
     assert_int_equal(GUARD_BATCH_REMOVAL, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 1));
     assert_int_equal(GUARD_BATCH_ADDITION, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 2));
     assert_int_equal(GUARD_BATCH_RULES, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 7));
+    nft_batch_clear(&batch);
+    build_ports(&batch);
+    assert_int_equal(GUARD_BATCH_ADDITION, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 2));
+    assert_int_equal(GUARD_PORT_RULES, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 6));
     nft_batch_clear(&batch);
 }
 

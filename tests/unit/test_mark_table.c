@@ -80,6 +80,7 @@ static int make(void)
         "#include \"workers/way/mark_table.h\"\n\n"
         "/* clang-format off */\n"
         "_Alignas(4) const unsigned char mark_batch[MARK_BATCH_SIZE] = {\n");
+    (void)printf("/* clang-format on */\n");
     nft_batch_clear(&batch);
     return 0;
 }

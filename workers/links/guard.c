@@ -15,7 +15,7 @@
 
 /* What an element looks like to the kernel: the second part is cut to the set's. */
 struct key {
-    char bridge[INTERFACE_NAME_SIZE];
+    char name[INTERFACE_NAME_SIZE];
     uint8_t address[sizeof(struct in6_addr)];
 };
 
@@ -27,28 +27,42 @@ struct keys {
 
 static_assert(BRIDGES_MAX <= 64 && BRIDGES_MAX <= GUARDED_MAX, "a bit and a key for each");
 
-/* In the place of the digits of GUARD_TABLE, wherever it stands. */
+/* What the two tables differ in. */
+static const struct guard_shape {
+    uint8_t family;
+    bool has_bridges; /* the set of all of them */
+    size_t rules, size;
+    const unsigned char *batch;
+    const char *risk;
+} shapes[GUARD_TABLE_MAX_] = {
+    [GUARD_BRIDGES] = {NFPROTO_INET, true, GUARD_BATCH_RULES, GUARD_BATCH_SIZE, guard_batch,
+                       "containers may leave with the host's address"},
+    [GUARD_PORTS] = {NFPROTO_BRIDGE, false, GUARD_PORT_RULES, GUARD_PORT_BATCH_SIZE, guard_port_batch,
+                     "who shares a network with the project may leave with its address"},
+};
+
+/* The project's tag, wherever digits are to stand. */
 static void name_table(unsigned char *bytes, size_t size, uint32_t tag)
 {
-    char name[sizeof(GUARD_TABLE)];
+    char digits[sizeof(GUARD_DIGITS)];
 
-    (void)snprintf(name, sizeof(name), "anchord_host_%08" PRIx32, tag);
-    for (void *at = memmem(bytes, size, GUARD_TABLE, sizeof(name)); at;
-         at = memmem(bytes, size, GUARD_TABLE, sizeof(name)))
-        memcpy(at, name, sizeof(name));
+    (void)snprintf(digits, sizeof(digits), "%08" PRIx32, tag);
+    for (void *at = memmem(bytes, size, GUARD_DIGITS, strlen(digits)); at;
+         at = memmem(bytes, size, GUARD_DIGITS, strlen(digits)))
+        memcpy(at, digits, strlen(digits));
 }
 
-static void add_key(struct keys *keys, const char *bridge, const struct wire_address *address)
+static void add_key(struct keys *keys, const char *name, const struct wire_address *address)
 {
     struct key *key = &keys->items[keys->count++];
 
-    (void)snprintf(key->bridge, sizeof(key->bridge), "%s", bridge);
+    (void)snprintf(key->name, sizeof(key->name), "%s", name);
     if (address)
         memcpy(key->address, address->bytes, sizeof(key->address));
 }
 
 /* Returns how many bytes of elements it has put there. */
-static size_t put_elements(unsigned char *at, const struct keys *keys)
+static size_t put_elements(unsigned char *at, uint8_t family, const struct keys *keys)
 {
     struct nlmsghdr *message = mnl_nlmsg_put_header(at);
     struct nfgenmsg *header;
@@ -59,7 +73,7 @@ static size_t put_elements(unsigned char *at, const struct keys *keys)
     message->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM;
     message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE;
     header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
-    header->nfgen_family = NFPROTO_INET;
+    header->nfgen_family = family;
     mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, GUARD_TABLE);
     mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, keys->set);
     list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -75,8 +89,8 @@ static size_t put_elements(unsigned char *at, const struct keys *keys)
     return message->nlmsg_len;
 }
 
-static size_t build(const struct guard *guard, uint32_t tag, const struct message_bridges *bridges, uint64_t allowed,
-                    unsigned char *batch)
+static size_t build(const struct guard *guard, const struct guard_shape *shape, const struct message_bridges *bridges,
+                    const struct guard_names *names, unsigned char *batch)
 {
     struct keys all = {.set = "bridges", .size = INTERFACE_NAME_SIZE};
     struct keys owned = {.set = "owned", .size = INTERFACE_NAME_SIZE};
@@ -84,85 +98,117 @@ static size_t build(const struct guard *guard, uint32_t tag, const struct messag
     struct keys guarded6 = {.set = "guarded6", .size = INTERFACE_NAME_SIZE + sizeof(struct in6_addr)};
     const struct keys *const sets[] = {&all, &owned, &guarded4, &guarded6};
     bool is_told = guard->guarded.header.generation == bridges->header.generation;
-    size_t size = GUARD_BATCH_RULES;
+    size_t size = shape->rules;
 
     for (uint32_t i = 0; i < bridges->count; i++) {
-        if (!(allowed >> i & 1))
-            continue;
-        add_key(&all, bridges->items[i].bridge, NULL);
-        if (bridges->items[i].is_owned)
-            add_key(&owned, bridges->items[i].bridge, NULL);
+        if (names->names[i] && shape->has_bridges)
+            add_key(&all, names->names[i], NULL);
+        if (names->names[i] && bridges->items[i].is_owned)
+            add_key(&owned, names->names[i], NULL);
     }
     for (uint32_t i = 0; is_told && i < guard->guarded.count; i++) {
         const struct wire_guarded *item = &guard->guarded.items[i];
 
-        if (item->bridge < bridges->count && allowed >> item->bridge & 1)
-            add_key(item->address.family == IP_FAMILY_4 ? &guarded4 : &guarded6, bridges->items[item->bridge].bridge,
+        if (item->bridge < bridges->count && names->names[item->bridge])
+            add_key(item->address.family == IP_FAMILY_4 ? &guarded4 : &guarded6, names->names[item->bridge],
                     &item->address);
     }
-    memcpy(batch, guard_batch, GUARD_BATCH_RULES);
+    memcpy(batch, shape->batch, shape->rules);
     for (size_t i = 0; i < ARRAY_LENGTH(sets); i++)
-        size += put_elements(batch + size, sets[i]);
-    memcpy(batch + size, guard_batch + GUARD_BATCH_RULES, GUARD_BATCH_SIZE - GUARD_BATCH_RULES);
-    size += GUARD_BATCH_SIZE - GUARD_BATCH_RULES;
-    name_table(batch, size, tag);
+        size += put_elements(batch + size, shape->family, sets[i]);
+    memcpy(batch + size, shape->batch + shape->rules, shape->size - shape->rules);
+    size += shape->size - shape->rules;
+    name_table(batch, size, guard->tag);
     return size;
 }
 
-/* Others may have flushed it. */
-static bool is_there(const struct guard *guard, uint32_t tag)
-{
-    struct nfgenmsg *header = rtnetlink_begin(guard->netfilter, "look for guard",
-                                              NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, sizeof(*header));
-
-    header->nfgen_family = NFPROTO_INET;
-    mnl_attr_put_strz(rtnetlink_message(guard->netfilter), NFTA_TABLE_NAME, GUARD_TABLE);
-    name_table((unsigned char *)rtnetlink_message(guard->netfilter), RTNETLINK_REQUEST_SIZE, tag);
-    return rtnetlink_execute(guard->netfilter) != -ENOENT;
-}
-
-static void say(struct guard *guard, const char *operation, uint32_t tag, int result)
+static void say(struct guard *guard, enum guard_table which, const char *operation, int result)
 {
     char name[sizeof(GUARD_TABLE)] = GUARD_TABLE;
 
-    name_table((unsigned char *)name, sizeof(name), tag);
-    if (result < 0 && result != guard->said)
-        log_error("the kernel refused a change of the guard: containers may leave with the host's address",
-                  LOG_TEXT("operation", operation), LOG_TEXT("table", name), LOG_ERROR(result));
-    guard->said = result;
+    name_table((unsigned char *)name, sizeof(name), guard->tag);
+    if (result < 0 && result != guard->sent[which].said)
+        log_error("the kernel refused a change of the guard", LOG_TEXT("operation", operation), LOG_TEXT("table", name),
+                  LOG_TEXT("risk", shapes[which].risk), LOG_ERROR(result));
+    guard->sent[which].said = result;
 }
 
 int guard_open(struct guard *guard)
 {
     struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    int result = socket ? rtnetlink_adopt(socket, &guard->netfilter) : -errno;
 
-    return socket ? rtnetlink_adopt(socket, &guard->netfilter) : -errno;
+    return result < 0 ? result : rtnetlink_filter_monitor_open(&guard->monitor);
 }
 
-void guard_apply(struct guard *guard, uint32_t tag, const struct message_bridges *bridges, uint64_t allowed)
+void guard_close(struct guard *guard)
 {
+    guard->netfilter = rtnetlink_free(guard->netfilter);
+    rtnetlink_socket_closep(&guard->monitor);
+}
+
+/* Attribute 1 names the table in all messages of nftables. */
+static void on_notification(const struct nlmsghdr *message, void *userdata)
+{
+    struct guard *guard = userdata;
+    char name[sizeof(GUARD_TABLE)] = GUARD_TABLE;
+    const struct nlattr *attributes[NFTA_TABLE_NAME + 1];
+
+    if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
+        mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg) ||
+        message->nlmsg_pid == mnl_socket_get_portid(rtnetlink_socket(guard->netfilter)))
+        return;
+    name_table((unsigned char *)name, sizeof(name), guard->tag);
+    rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, NFTA_TABLE_NAME);
+    if (!attributes[NFTA_TABLE_NAME] || mnl_attr_get_payload_len(attributes[NFTA_TABLE_NAME]) != sizeof(name) ||
+        memcmp(mnl_attr_get_payload(attributes[NFTA_TABLE_NAME]), name, sizeof(name)) != 0)
+        return;
+    for (size_t i = 0; i < GUARD_TABLE_MAX_; i++)
+        guard->sent[i].size = 0;
+}
+
+bool guard_hear(struct guard *guard)
+{
+    bool was_sent = guard->sent[GUARD_BRIDGES].size > 0 || guard->sent[GUARD_PORTS].size > 0;
+
+    if (rtnetlink_monitor_drain(guard->monitor, on_notification, guard) < 0) {
+        for (size_t i = 0; i < GUARD_TABLE_MAX_; i++)
+            guard->sent[i].size = 0; /* nobody knows what was lost */
+    }
+    if (!was_sent || guard->sent[GUARD_BRIDGES].size > 0 || guard->sent[GUARD_PORTS].size > 0)
+        return false;
+    log_warn("the guard was changed by somebody else, putting it back");
+    return true;
+}
+
+void guard_apply(struct guard *guard, enum guard_table which, const struct message_bridges *bridges,
+                 const struct guard_names *names)
+{
+    struct guard_sent *sent = &guard->sent[which];
     _Alignas(8) unsigned char batch[GUARD_SENT_MAX];
-    size_t size = build(guard, tag, bridges, allowed, batch);
+    size_t size = build(guard, &shapes[which], bridges, names, batch);
     int result;
 
-    if (size == guard->sent_size && memcmp(batch, guard->sent, size) == 0 && is_there(guard, tag))
+    if (size == sent->size && memcmp(batch, sent->bytes, size) == 0)
         return;
-    memcpy(guard->sent, batch, size);
+    memcpy(sent->bytes, batch, size);
     result = rtnetlink_ask_all(guard->netfilter, batch, size);
-    guard->sent_size = result < 0 ? 0 : size;
-    say(guard, "replace", tag, result);
+    sent->size = result < 0 ? 0 : size;
+    say(guard, which, "replace", result);
 }
 
-int guard_remove(struct guard *guard, uint32_t tag)
+int guard_remove(struct guard *guard, enum guard_table which)
 {
     _Alignas(8) unsigned char batch[GUARD_BATCH_ADDITION + GUARD_BATCH_EDGE_SIZE];
+    const struct guard_shape *shape = &shapes[which];
     int result;
 
-    memcpy(batch, guard_batch, GUARD_BATCH_ADDITION);
-    memcpy(batch + GUARD_BATCH_ADDITION, guard_batch + GUARD_BATCH_SIZE - GUARD_BATCH_EDGE_SIZE, GUARD_BATCH_EDGE_SIZE);
-    name_table(batch, sizeof(batch), tag);
+    memcpy(batch, shape->batch, GUARD_BATCH_ADDITION);
+    memcpy(batch + GUARD_BATCH_ADDITION, shape->batch + shape->size - GUARD_BATCH_EDGE_SIZE, GUARD_BATCH_EDGE_SIZE);
+    name_table(batch, sizeof(batch), guard->tag);
     ((struct nlmsghdr *)(batch + GUARD_BATCH_REMOVAL))->nlmsg_flags |= NLM_F_ACK;
     result = rtnetlink_ask_all(guard->netfilter, batch, sizeof(batch));
-    say(guard, "remove", tag, result);
+    guard->sent[which].size = 0;
+    say(guard, which, "remove", result);
     return result;
 }

@@ -1,5 +1,6 @@
 /*
- * Closed from birth (HOST-6): no container of the project leaves with the host's address, also while anchord is down.
+ * Two tables of one name. Closed from birth (HOST-6): no container of the project leaves with the host's address, also
+ * while anchord is down.
  *
  *     table inet anchord_host_0123abcd {
  *         set bridges  { type ifname; }              of all networks on which the identity has a link
@@ -17,8 +18,29 @@
  *         }
  *     }
  *
- * Called by identity_links.c and links.c in anchord-links with CAP_NET_ADMIN. One transaction replaces the table: no
- * packet comes between. It stays when the process ends, and a successor leaves it alone until the watcher has told.
+ * And nobody else leaves by the project (HOST-2): who shares a network with it could send to our next hop, as any
+ * container may send any frame. What bridges pass on to our pairs comes of containers in scope; a pair that was made a
+ * moment ago is in no set, and closed.
+ *
+ *     table bridge anchord_host_0123abcd {
+ *         set owned    { type ifname; }              the outer ends of pairs on the project's own networks
+ *         set guarded4 { type ifname . ipv4_addr; }  its containers on the other ones
+ *         set guarded6 { type ifname . ipv6_addr; }
+ *         chain forward {
+ *             type filter hook forward priority 0; policy accept;
+ *             oifname != "anc0123abcdb*" accept
+ *             oifname @owned accept
+ *             meta protocol arp accept
+ *             ip6 daddr fe00::/7 accept              neighbours; no router passes it on
+ *             oifname . ip saddr @guarded4 accept
+ *             oifname . ip6 saddr @guarded6 accept
+ *             drop
+ *         }
+ *     }
+ *
+ * Called by identity_links.c and links.c in anchord-links with CAP_NET_ADMIN. One transaction replaces a table: no
+ * packet comes between. They stay when the process ends, and a successor leaves them alone until the watcher has told.
+ * What others change in them is put back at once.
  */
 #pragma once
 
@@ -27,22 +49,44 @@
 #include "workers/netlink/rtnetlink.h"
 
 /* Beside what is constant: four headers of lists, and each element with its attributes. */
-#define GUARD_SENT_MAX (GUARD_BATCH_SIZE + 4 * 128 + 2 * 28 * BRIDGES_MAX + 44 * GUARDED_MAX)
+#define GUARD_SENT_MAX (GUARD_PORT_BATCH_SIZE + 4 * 128 + 2 * 28 * BRIDGES_MAX + 44 * GUARDED_MAX)
+
+enum guard_table {
+    GUARD_BRIDGES, /* of the family inet: what leaves bridges */
+    GUARD_PORTS,   /* of the family bridge: what comes to our pairs */
+    GUARD_TABLE_MAX_,
+};
+
+/* As it was last sent; size 0: not yet, or somebody else has changed it. */
+struct guard_sent {
+    size_t size;
+    unsigned char bytes[GUARD_SENT_MAX];
+    int said; /* the error that was last logged, or 0 */
+};
 
 struct guard {
+    uint32_t tag; /* of the project */
     struct rtnetlink *netfilter;
+    struct mnl_socket *monitor;     /* of all changes of nftables */
     struct message_guarded guarded; /* counts with the bridges of its generation */
-    size_t sent_size;               /* 0: nothing yet */
-    unsigned char sent[GUARD_SENT_MAX];
-    int said; /* the error that was last logged, or 0 */
+    struct guard_sent sent[GUARD_TABLE_MAX_];
+};
+
+/* What a table calls the network of each item of BRIDGES; NULL: it has no place in it. */
+struct guard_names {
+    const char *names[BRIDGES_MAX];
 };
 
 /* Returns 0 or a negative errno. */
 int guard_open(struct guard *guard) __attribute__((warn_unused_result));
+void guard_close(struct guard *guard);
 
-/* Puts the table there if it is not, or is to be another one. `allowed`: a bit for each item of `bridges` that may be
- * in it, by its number. */
-void guard_apply(struct guard *guard, uint32_t tag, const struct message_bridges *bridges, uint64_t allowed);
+/* Reads what the monitor has to say. Returns whether somebody else has changed a table. */
+bool guard_hear(struct guard *guard);
+
+/* Puts a table there if it is not, or is to be another one. */
+void guard_apply(struct guard *guard, enum guard_table which, const struct message_bridges *bridges,
+                 const struct guard_names *names);
 
 /* Returns 0, also when it was not there, or a negative errno (logged). */
-int guard_remove(struct guard *guard, uint32_t tag);
+int guard_remove(struct guard *guard, enum guard_table which);

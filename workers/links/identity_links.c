@@ -281,13 +281,20 @@ static void apply_host_link(struct identity_links *links)
 /* Also a bridge that is not there yet: nobody leaves from it. */
 static void apply_guard(struct identity_links *links)
 {
+    struct guard_names bridges = {{NULL}}, ports = {{NULL}};
     const char *reason;
-    uint64_t allowed = 0;
 
-    for (uint32_t i = 0; i < links->bridges.count; i++)
-        allowed |= (uint64_t)(judge_bridge(links, i, &reason) != -EPERM) << i;
+    for (uint32_t i = 0; i < links->bridges.count; i++) {
+        const struct wire_bridge *wanted = &links->bridges.items[i];
+        const struct seen_link *outer = find_outer(links, wanted->network_id);
+        int judged = judge_bridge(links, i, &reason);
+
+        bridges.names[i] = judged != -EPERM ? wanted->bridge : NULL;
+        ports.names[i] = judged == 0 && outer ? outer->name : NULL;
+    }
     if (links->configuration.is_guarded)
-        guard_apply(&links->guard, links->configuration.tag, &links->bridges, allowed);
+        guard_apply(&links->guard, GUARD_BRIDGES, &links->bridges, &bridges);
+    guard_apply(&links->guard, GUARD_PORTS, &links->bridges, &ports);
 }
 
 static bool is_wanted(const struct identity_links *links, const struct seen_link *outer)
@@ -406,6 +413,8 @@ int identity_links_apply(struct identity_links *links)
             share(links, i, name);
         add_outcome(links, links->bridges.items[i].network_id, name, result, reason);
     }
+    if (links->bridges.header.type == MESSAGE_BRIDGES)
+        apply_guard(links); /* with the pairs that were made */
     return 0;
 }
 
@@ -420,10 +429,13 @@ int identity_links_undo(struct identity_links *links)
 {
     const struct seen_link *external;
     int result = read_side(links->host, is_of_interest, links, &links->seen_host);
-    int second = guard_remove(&links->guard, links->configuration.tag);
+    int second = guard_remove(&links->guard, GUARD_BRIDGES);
 
     if (result == 0)
         result = remove_pairs(links, true);
+    if (result == 0)
+        result = second;
+    second = guard_remove(&links->guard, GUARD_PORTS); /* when there is none any more */
     if (result == 0)
         result = second;
     links->seen_identity.count = 0;

@@ -20,6 +20,7 @@ struct links {
     struct channel *watcher; /* NULL until LINK */
     struct mnl_socket *monitor;
     sd_event_source *monitor_source;
+    sd_event_source *guard_source;
     sd_event_source *turn_source; /* the next turn */
     ino_t host_inode;             /* of our own network namespace, the host's */
     bool is_configured;
@@ -125,6 +126,19 @@ static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *us
     return 0;
 }
 
+/* Others may have flushed it. */
+static int on_guard_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct links *links = userdata;
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    if (guard_hear(&links->identity.guard))
+        ask_for_turn(links);
+    return 0;
+}
+
 /* --- the watcher ----------------------------------------------------------------------------------------- */
 
 static void on_watcher_message(struct channel *channel, const struct message_header *message, int descriptor,
@@ -184,8 +198,9 @@ static void handle_configuration(struct links *links, const struct message_confi
     log_set_level((enum log_level)message->log_level);
     links->identity.configuration = *message;
     links->is_configured = true;
+    links->identity.guard.tag = message->tag;
     if (!message->is_guarded)
-        (void)guard_remove(&links->identity.guard, message->tag); /* said */
+        (void)guard_remove(&links->identity.guard, GUARD_BRIDGES); /* said */
     ask_for_turn(links);
 }
 
@@ -278,7 +293,8 @@ struct links *links_free(struct links *links)
     (void)channel_free(links->supervisor);
     give_up_identity(links);
     (void)rtnetlink_free(links->identity.host);
-    (void)rtnetlink_free(links->identity.guard.netfilter);
+    sd_event_source_disable_unref(links->guard_source);
+    guard_close(&links->identity.guard);
     sd_event_source_disable_unref(links->monitor_source);
     sd_event_source_disable_unref(links->turn_source);
     rtnetlink_socket_closep(&links->monitor);
@@ -305,6 +321,11 @@ static int join_events(struct links *links, sd_event *event)
 
     if (result >= 0)
         result = event_loop_limit_turns(links->monitor_source);
+    if (result >= 0)
+        result = sd_event_add_io(event, &links->guard_source, mnl_socket_get_fd(links->identity.guard.monitor), EPOLLIN,
+                                 on_guard_monitor, links);
+    if (result >= 0)
+        result = event_loop_limit_turns(links->guard_source);
     if (result >= 0)
         result = sd_event_add_defer(event, &links->turn_source, on_turn, links);
     if (result >= 0)

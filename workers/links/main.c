@@ -13,9 +13,9 @@
 #include <linux/capability.h>
 #include <seccomp.h>
 
-/* 3 standard streams, the supervisor, epoll, timers, our numbers, three netlink sockets, the watcher and the identity's
+/* 3 standard streams, the supervisor, epoll, timers, our numbers, four netlink sockets, the watcher and the identity's
  * two with a successor each. */
-#define OPEN_FILES_MAX 17
+#define OPEN_FILES_MAX 18
 
 #define CAPABILITY_REMEDY "needs CAP_NET_ADMIN on the host"
 

@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "workers/netlink/netlink_message.h"
 
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -287,9 +288,9 @@ static int begin_monitor(struct mnl_socket *opened, const int *groups, size_t co
     return 0;
 }
 
-static int open_monitor(const int *groups, size_t count, int buffer_size, struct mnl_socket **ret)
+static int open_monitor(int protocol, const int *groups, size_t count, int buffer_size, struct mnl_socket **ret)
 {
-    struct mnl_socket *monitor = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct mnl_socket *monitor = mnl_socket_open2(protocol, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     return monitor ? begin_monitor(monitor, groups, count, buffer_size, ret) : -errno;
 }
@@ -301,14 +302,21 @@ int rtnetlink_monitor_adopt(struct mnl_socket *opened, struct mnl_socket **ret)
 
 int rtnetlink_monitor_open(struct mnl_socket **ret)
 {
-    return open_monitor(monitored_groups, ARRAY_LENGTH(monitored_groups), MONITOR_BUFFER_SIZE, ret);
+    return open_monitor(NETLINK_ROUTE, monitored_groups, ARRAY_LENGTH(monitored_groups), MONITOR_BUFFER_SIZE, ret);
 }
 
 int rtnetlink_neighbour_monitor_open(struct mnl_socket **ret)
 {
     static const int group = RTNLGRP_NEIGH;
 
-    return open_monitor(&group, 1, NEIGHBOUR_BUFFER_SIZE, ret);
+    return open_monitor(NETLINK_ROUTE, &group, 1, NEIGHBOUR_BUFFER_SIZE, ret);
+}
+
+int rtnetlink_filter_monitor_open(struct mnl_socket **ret)
+{
+    static const int group = NFNLGRP_NFTABLES;
+
+    return open_monitor(NETLINK_NETFILTER, &group, 1, MONITOR_BUFFER_SIZE, ret);
 }
 
 int rtnetlink_monitor_drain(struct mnl_socket *monitor, rtnetlink_handler handler, void *userdata)

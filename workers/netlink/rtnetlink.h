@@ -80,6 +80,8 @@ int rtnetlink_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_r
 int rtnetlink_monitor_adopt(struct mnl_socket *opened, struct mnl_socket **ret) __attribute__((warn_unused_result));
 /* Those of neighbours, with a small buffer: it overflows while nobody reads it. */
 int rtnetlink_neighbour_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_result));
+/* Those of nftables, of all tables. */
+int rtnetlink_filter_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_result));
 DEFINE_POINTER_CLEANUP(struct mnl_socket, (void)mnl_socket_close, rtnetlink_socket_closep);
 
 /* One datagram of the kernel, of nobody else. Returns its length, or a negative errno; -ETIMEDOUT when nothing came in
