@@ -1,17 +1,12 @@
 /* One end of the channel to control; see findings_sender.h. Runs without any privilege. */
 #include "protocol/findings_sender.h"
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "protocol/control_link.h"
 
 #include <malloc.h>
 #include <stdbool.h>
 #include <string.h>
-
-/* A status that is a quarter of a second old is fresh enough for people; a burst of events costs one state. */
-#define SEND_DELAY    (250 * MICROSECONDS_PER_MILLISECOND)
-#define SEND_ACCURACY (50 * MICROSECONDS_PER_MILLISECOND)
 
 struct findings_sender {
     sd_event *event;
@@ -112,20 +107,25 @@ static int send_state(struct findings_sender *sender)
     return result < 0 ? result : channel_send_message(sender->control.channel, &commit);
 }
 
+/* Is there something that control does not know? */
+static bool has_news(const struct findings_sender *sender, uint64_t *ret_digest)
+{
+    int result;
+
+    *ret_digest = DIGEST_START;
+    result = sender->tell(sender->userdata, digest_finding, ret_digest);
+    if (result < 0 && result != -EAGAIN)
+        log_error("cannot say what became of the labels", LOG_ERROR(result));
+    return result == 0 && !(sender->has_sent && *ret_digest == sender->sent_digest);
+}
+
 /* Returns whether there was something new. */
 static bool send_changes(struct findings_sender *sender)
 {
-    uint64_t digest = DIGEST_START;
-    int result = sender->tell(sender->userdata, digest_finding, &digest);
+    uint64_t digest;
 
-    if (result == -EAGAIN || (result == 0 && sender->has_sent && digest == sender->sent_digest))
+    if (!has_news(sender, &digest) || send_state(sender) < 0) /* on_closed hears of a failure */
         return false;
-    if (result < 0) {
-        log_error("cannot say what became of the labels", LOG_ERROR(result));
-        return false;
-    }
-    if (send_state(sender) < 0)
-        return false; /* on_closed hears of it */
     sender->sent_digest = digest;
     sender->has_sent = true;
     return true;
@@ -150,8 +150,19 @@ void findings_sender_schedule(struct findings_sender *sender)
     if (!sender->control.channel || sender->is_scheduled)
         return;
     sender->is_scheduled = true;
-    (void)sd_event_source_set_time_relative(sender->timer, SEND_DELAY);
+    (void)sd_event_source_set_time_relative(sender->timer, FINDINGS_SEND_DELAY);
     (void)sd_event_source_set_enabled(sender->timer, SD_EVENT_ONESHOT);
+}
+
+void findings_sender_schedule_news(struct findings_sender *sender)
+{
+    uint64_t digest;
+
+    if (!sender->control.channel || sender->is_scheduled)
+        return;
+    if (has_news(sender, &digest))
+        findings_sender_schedule(sender);
+    (void)malloc_trim(0);
 }
 
 int findings_sender_link(struct findings_sender *sender, int fd)
@@ -186,7 +197,7 @@ int findings_sender_new(sd_event *event, enum message_direction receives, findin
     sender->receives = receives;
     sender->tell = tell;
     sender->userdata = userdata;
-    result = sd_event_add_time(event, &sender->timer, CLOCK_MONOTONIC, 0, SEND_ACCURACY, on_send_time, sender);
+    result = sd_event_add_time(event, &sender->timer, CLOCK_MONOTONIC, 0, FINDINGS_SEND_ACCURACY, on_send_time, sender);
     if (result >= 0)
         result = sd_event_source_set_priority(sender->timer, SD_EVENT_PRIORITY_IDLE);
     if (result >= 0)

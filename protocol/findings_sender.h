@@ -6,7 +6,12 @@
  */
 #pragma once
 
+#include "common/clock.h"
 #include "protocol/channel.h"
+
+/* A status that is a quarter of a second old is fresh enough for people; a burst of events costs one state. */
+#define FINDINGS_SEND_DELAY    (250 * MICROSECONDS_PER_MILLISECOND)
+#define FINDINGS_SEND_ACCURACY (50 * MICROSECONDS_PER_MILLISECOND)
 
 struct findings_sender;
 
@@ -31,3 +36,6 @@ int findings_sender_link(struct findings_sender *sender, int fd) __attribute__((
 
 /* What is to be told may have changed. */
 void findings_sender_schedule(struct findings_sender *sender);
+
+/* The same where looking costs little and mostly nothing is new: looks at once, and wakes nobody up for nothing. */
+void findings_sender_schedule_news(struct findings_sender *sender);

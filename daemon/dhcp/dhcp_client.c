@@ -311,7 +311,8 @@ int dhcp_client_new(sd_event *event, const struct configuration *configuration, 
                     const struct dhcp_client_callbacks *callbacks, struct dhcp_client **ret)
 {
     CLEANUP(dhcp_client_freep) struct dhcp_client *client = calloc(1, sizeof(*client));
-    const struct child_callbacks child_callbacks = {on_child_start_time, on_child_ended, on_child_deadline, client};
+    const struct child_callbacks child_callbacks = {on_child_start_time, NULL, on_child_ended, on_child_deadline,
+                                                    client};
     int result;
 
     if (!client)

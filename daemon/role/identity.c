@@ -235,6 +235,7 @@ static void update_readiness(struct identity *identity)
 
     if (identity->role->own_is_needed)
         held |= identity->conditions[IDENTITY_OWN];
+    worker_await_docker(identity->workers[IDENTITY_GATE], !(held & READINESS_DOCKER_CONNECTED));
     readiness_update(&identity->readiness, held);
     if (identity->readiness.is_ready)
         start_late(identity);

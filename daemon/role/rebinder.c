@@ -44,13 +44,19 @@ static void on_keeper_started(struct worker *keeper, void *userdata)
     control_worker_on_started(rebinder->readiness.control, keeper);
 }
 
+static void take_readiness(struct rebinder *rebinder, uint32_t conditions)
+{
+    worker_await_docker(rebinder->gate, !(conditions & READINESS_DOCKER_CONNECTED));
+    readiness_update(&rebinder->readiness, conditions);
+}
+
 static void on_keeper_message(struct worker *keeper, const struct message_header *message, void *userdata)
 {
     struct rebinder *rebinder = userdata;
 
     switch (message->type) {
     case MESSAGE_READINESS:
-        readiness_update(&rebinder->readiness, ((const struct message_readiness *)message)->conditions);
+        take_readiness(rebinder, ((const struct message_readiness *)message)->conditions);
         break;
     default:
         worker_refuse(keeper, message);
@@ -84,7 +90,7 @@ static void on_keeper_ended(struct worker *keeper, enum worker_end end, void *us
         (void)sd_event_exit(rebinder->event, rebinder->exit_status);
         return;
     }
-    readiness_update(&rebinder->readiness, 0);
+    take_readiness(rebinder, 0);
     restart(rebinder, keeper, end);
 }
 

@@ -5,6 +5,7 @@
 #include "common/sandbox.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/supervise/users.h"
+#include "protocol/upkeep.h"
 
 #include <linux/capability.h>
 #include <malloc.h>
@@ -99,16 +100,30 @@ bool role_restart(const struct readiness *readiness, struct worker *worker, enum
     return true;
 }
 
+/* As sd_event_run(); what is to be reported and said before it sleeps is upkeep.h's. */
+static int run_once(sd_event *event)
+{
+    int result = sd_event_prepare(event);
+
+    if (result == 0)
+        result = sd_event_wait(event, upkeep_before_sleep());
+    return result > 0 ? sd_event_dispatch(event) : result;
+}
+
 int role_run(sd_event *event)
 {
+    int status = EXIT_STATUS_CRASH;
     int result;
 
     (void)malloc_trim(0); /* what configuration and system call filter were made with */
-    result = sd_event_loop(event);
-
+    do
+        result = run_once(event);
+    while (result >= 0 && sd_event_get_state(event) != SD_EVENT_FINISHED);
+    if (result >= 0)
+        result = sd_event_get_exit_code(event, &status);
     if (result < 0) {
         log_error("the supervisor's event loop failed", LOG_ERROR(result));
         return EXIT_STATUS_CRASH;
     }
-    return result;
+    return status;
 }

@@ -31,11 +31,15 @@ static int on_deadline(sd_event_source *source, uint64_t planned, void *userdata
     return 0;
 }
 
-static int on_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
+static int on_change(sd_event_source *source, const siginfo_t *info, void *userdata)
 {
     struct child *child = userdata;
 
-    (void)source;
+    if (info->si_code == CLD_STOPPED) {
+        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT); /* its end is yet to come */
+        child->callbacks.on_stopped(child->callbacks.userdata);
+        return 0;
+    }
     child->process = sd_event_source_disable_unref(child->process);
     timer_clear(child->deadline_timer);
     child->since = clock_real_nanoseconds();
@@ -69,11 +73,12 @@ void child_note_start(struct child *child)
 
 int child_spawn(struct child *child, const struct spawn_request *request)
 {
+    int changes = WEXITED | (child->callbacks.on_stopped ? WSTOPPED : 0);
     int result = spawn_program(request, &child->pid);
 
     if (result < 0)
         return result;
-    result = sd_event_add_child(child->event, &child->process, child->pid, WEXITED, on_exit, child);
+    result = sd_event_add_child(child->event, &child->process, child->pid, changes, on_change, child);
     if (result < 0) {
         /* Without the event source nobody would reap it. */
         (void)kill(child->pid, SIGKILL);
@@ -88,14 +93,6 @@ int child_spawn(struct child *child, const struct spawn_request *request)
 bool child_is_running(const struct child *child)
 {
     return child->process != NULL;
-}
-
-bool child_is_stopped(const struct child *child)
-{
-    siginfo_t info = {0};
-
-    return child->process && waitid(P_PID, (id_t)child->pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == child->pid;
 }
 
 int child_signal(const struct child *child, int number)

@@ -16,6 +16,8 @@
 struct child_callbacks {
     /* The time of child_start_after() has come. */
     void (*on_start_time)(void *userdata);
+    /* A signal has stopped it (SIGSTOP and the like). NULL: the owner does not mind. */
+    void (*on_stopped)(void *userdata);
     /* It is dead and reaped; `info` as of waitid(2). */
     void (*on_ended)(const siginfo_t *info, void *userdata);
     /* The time of child_set_deadline() has come; it is killed behind this. */
@@ -49,9 +51,6 @@ void child_note_start(struct child *child);
 int child_spawn(struct child *child, const struct spawn_request *request) __attribute__((warn_unused_result));
 
 bool child_is_running(const struct child *child);
-
-/* Is it stopped by a signal (SIGSTOP and the like), now? */
-bool child_is_stopped(const struct child *child);
 
 /* To the process, if there is one and it lives. Returns 0 or a negative errno. */
 int child_signal(const struct child *child, int number);

@@ -40,6 +40,7 @@ struct worker {
     uint64_t asked_at; /* monotonic microseconds of the last PING */
     uint64_t ping_generation;
     uint64_t pong_generation;
+    bool awaits_docker; /* nobody can read Docker: its socket may come, or come back with another group */
     bool is_stopping;
 };
 
@@ -66,10 +67,36 @@ void worker_kill(struct worker *worker)
         log_error("cannot kill a worker", LOG_TEXT("name", worker_name(worker)), LOG_ERROR(result));
 }
 
+/* At the same moments for all workers, whenever they were started: one wake-up looks at all of them. */
+static uint64_t until_next_look(uint64_t now)
+{
+    return LOOK_INTERVAL + LOOK_LEAST - (now + LOOK_LEAST) % LOOK_INTERVAL;
+}
+
+/* At the next moment; a look that is to come already comes as it was to. */
+static void look_later(struct worker *worker)
+{
+    int is_set = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(worker->look_timer, &is_set);
+    if (is_set == SD_EVENT_OFF)
+        timer_set(worker->look_timer, until_next_look(clock_monotonic_microseconds()));
+}
+
+/* Only who was sent something can have left it unread: while nothing is sent nobody is looked at. */
 void worker_send(struct worker *worker, const struct message_header *message, int descriptor)
 {
-    if (worker->channel)
-        (void)channel_send(worker->channel, message, descriptor); /* on_channel_closed() hears of a failure */
+    if (!worker->channel)
+        return;
+    (void)channel_send(worker->channel, message, descriptor); /* on_channel_closed() hears of a failure */
+    look_later(worker);
+}
+
+void worker_await_docker(struct worker *worker, bool is_awaited)
+{
+    worker->awaits_docker = is_awaited;
+    if (is_awaited && worker_is_running(worker))
+        look_later(worker);
 }
 
 void worker_stop(struct worker *worker, enum stop_mode mode, uint64_t deadline)
@@ -179,12 +206,6 @@ static void ask(struct worker *worker)
     timer_set(worker->look_timer, ANSWER_LIMIT);
 }
 
-/* At the same moments for all workers, whenever they were started: one wake-up looks at all of them. */
-static uint64_t until_next_look(uint64_t now)
-{
-    return LOOK_INTERVAL + LOOK_LEAST - (now + LOOK_LEAST) % LOOK_INTERVAL;
-}
-
 /*
  * Runs when everything else had its turn: a PONG that waits in the socket is seen first. Who has read all that it was
  * sent is not asked, and not woken: most workers have nothing to do for most of the time.
@@ -194,6 +215,7 @@ static int on_look_time(sd_event_source *source, uint64_t planned, void *userdat
     struct worker *worker = userdata;
     uint64_t silence = clock_monotonic_microseconds() - worker->asked_at;
 
+    (void)source;
     (void)planned;
     if (worker->pong_generation != worker->ping_generation && silence >= ANSWER_LIMIT) {
         log_error("a worker does not answer, killing it", LOG_TEXT("name", worker_name(worker)),
@@ -206,13 +228,20 @@ static int on_look_time(sd_event_source *source, uint64_t planned, void *userdat
         worker_kill(worker);
         return 0;
     }
-    metrics_report_process(); /* the supervisor's own */
-    log_tell_left_out();
-    timer_set(source, until_next_look(clock_monotonic_microseconds()));
-    /* One that was stopped by a signal reads nothing, and may have been sent nothing that would show it. */
-    if (worker->channel && (channel_has_unread(worker->channel) || child_is_stopped(&worker->child)))
+    if (worker->awaits_docker)
+        look_later(worker);
+    if (worker->channel && channel_has_unread(worker->channel))
         ask(worker);
     return 0;
+}
+
+/* It reads nothing, and may have been sent nothing that would show it. */
+static void on_child_stopped(void *userdata)
+{
+    struct worker *worker = userdata;
+
+    if (worker->channel && worker->pong_generation == worker->ping_generation)
+        ask(worker);
 }
 
 static void on_child_deadline(void *userdata)
@@ -376,7 +405,8 @@ int worker_new(sd_event *event, const struct worker_definition *definition, cons
                struct worker **ret)
 {
     CLEANUP(worker_freep) struct worker *worker = calloc(1, sizeof(*worker));
-    struct child_callbacks child_callbacks = {on_child_start_time, on_child_ended, on_child_deadline, worker};
+    struct child_callbacks child_callbacks = {on_child_start_time, on_child_stopped, on_child_ended, on_child_deadline,
+                                              worker};
     int result;
 
     if (!worker)
@@ -386,6 +416,7 @@ int worker_new(sd_event *event, const struct worker_definition *definition, cons
     worker->event = sd_event_ref(event);
     worker->definition = definition;
     worker->callbacks = *callbacks;
+    worker->awaits_docker = definition->docker_host != NULL;
     result = sd_event_add_defer(event, &worker->failed_start_source, on_failed_start, worker);
     if (result < 0)
         return result;

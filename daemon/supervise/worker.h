@@ -65,6 +65,12 @@ void worker_describe(const struct worker *worker, struct wire_worker *ret);
 /* Sends if it has a channel; a channel that fails ends the worker by itself, so there is nothing to return. */
 void worker_send(struct worker *worker, const struct message_header *message, int descriptor);
 
+/*
+ * Whether nobody can read Docker at the moment. For so long a worker with a `docker_host` is replaced when Docker's
+ * socket has come, or has another group than the one that it was started with.
+ */
+void worker_await_docker(struct worker *worker, bool is_awaited);
+
 /* As channel_refuse(): the default of an on_message. The worker is killed; on_ended follows. */
 void worker_refuse(struct worker *worker, const struct message_header *message);
 

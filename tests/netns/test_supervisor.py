@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import pathlib
 import signal
 import socket
 import struct
@@ -339,14 +340,23 @@ def test_program_that_is_not_there_is_tried_again(supervision):
     process.wait_for(msg="anchord ready")
 
 
+def has_armed_timer(pid):
+    """Does the process wait for a time, by any of its timers (timerfd_create(2))?"""
+    texts = (path.read_text() for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir())
+    return any("it_value:" in text and "it_value: (0, 0)" not in text for text in texts)
+
+
 def test_stopped_worker_is_replaced_by_the_watchdog(supervision):
-    supervision.install_stand_ins()
+    """Who has read all that it was sent is looked at no more: an idle supervisor waits for no time. A worker that a signal
+    stops is asked at once."""
+    supervision.install_stand_ins(watcher={"connected": True})
     process = supervision.start_ready()
     pid = started(process, "netadmin")
+    wait_until(lambda: not has_armed_timer(process.process.pid), 10)
     os.kill(pid, signal.SIGSTOP)
     before = time.monotonic()
     assert process.wait_for(timeout=18, msg="a worker does not answer, killing it")["name"] == "netadmin"
-    assert 8 < time.monotonic() - before < 16
+    assert 6 < time.monotonic() - before < 12
     started(process, "netadmin", count=2)
     assert is_gone(pid)
     assert not process.find(msg="a worker does not answer, killing it", name="watcher")

@@ -365,7 +365,7 @@ static void on_look_end(void *userdata)
 
     inspection_release(&dependents->target);
     metrics_set(METRIC_DEAD_NETNS_DEPENDENTS, 0, dependents->dead_count);
-    findings_sender_schedule(dependents->findings);
+    findings_sender_schedule_news(dependents->findings);
     dependents->dead_count = 0;
     dependents->resumes_at_once = false;
 }

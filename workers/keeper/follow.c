@@ -106,7 +106,7 @@ static void wake(struct follow *follow, uint64_t at)
 static void note_problem(struct follow *follow, const char *problem)
 {
     text_copy_cut(follow->problem, sizeof(follow->problem), problem ? problem : "");
-    findings_sender_schedule(follow->findings);
+    findings_sender_schedule_news(follow->findings);
 }
 
 /* Is this to be said, because something else was the last that was? */

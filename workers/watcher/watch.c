@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/findings_sender.h"
 #include "protocol/metrics.h"
 
 #include <string.h>
@@ -14,8 +15,9 @@
 #define STABLE_MICROSECONDS (10 * MICROSECONDS_PER_SECOND)
 /* Discovery's rounds while something is missing (ADDR-9, DISC-4). */
 #define ROUND_MICROSECONDS MICROSECONDS_PER_SECOND
-/* From a change to the look at its way back: netadmin, which may be on the same processor, has applied it by then. */
-#define LOOK_MICROSECONDS (20 * MICROSECONDS_PER_MILLISECOND)
+/* From a change to the look at its way back: in the same wake-up as control is told of the change. */
+#define LOOK_MICROSECONDS          FINDINGS_SEND_DELAY
+#define LOOK_ACCURACY_MICROSECONDS FINDINGS_SEND_ACCURACY
 
 /* A container may be connected before its network is followed, and its namespace is wanted from then on (HOST-4). */
 #define HINDSIGHT_NANOSECONDS NANOSECONDS_PER_SECOND
@@ -463,7 +465,7 @@ int watch_new(sd_event *event, const struct message_configure_watcher *configura
     if (result == 0)
         result = add_source(watch, &watch->claim_source, 0, on_look_due);
     if (result == 0)
-        result = add_source(watch, &watch->look_source, MICROSECONDS_PER_MILLISECOND, on_look_due);
+        result = add_source(watch, &watch->look_source, LOOK_ACCURACY_MICROSECONDS, on_look_due);
     if (result == 0)
         result = add_source(watch, &watch->survey_source, 0, on_check);
     if (result == 0)

@@ -127,6 +127,8 @@ while True:
         send(channel, "PROJECT_ADDRESSES", 0, struct.pack("=IIB3x16s", 1, 0, 4, address) + bytes(15 * 20))
     if kind == "LEASE":
         apply_lease(generation, message[HEADER.size:])
+    if kind == "CONFIGURE_WATCHER" and BEHAVIOUR.get("connected"):
+        send(channel, "READINESS", 0, struct.pack("=II", 4, 0))
     if kind == "CONFIGURE_WATCHER" and BEHAVIOUR.get("wants_keeper"):
         for _ in range(2):
             send(channel, "KEEPER_WANTED")
