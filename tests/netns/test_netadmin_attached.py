@@ -9,9 +9,11 @@ import pytest
 import messages
 from attached_identity import (HOST4, HOST6, LINKS_MADE, NEXT_HOP, ONE4, ONE6, OTHER4, SUBNETS, AttachedLab, host_addresses,
                                shared_links)
+from network_lab import AnnouncerPeer
 from netadmin_lab import ASK, CLIENT4, CLIENT6, LAN4, LAN6, outcome, wait_logged, wait_until
 
 INNER_LINK_LOCAL = "fe80::ff:fe00:1894"  # of INNER_MAC
+STRANGER = "02:00:00:00:99:99"
 INNER = ("ancin0", "ancin1", "anchost")
 ONE, OTHER = messages.exposure("tcp", 80, ONE4), messages.exposure("tcp", 81, OTHER4)
 
@@ -131,6 +133,26 @@ def test_an_address_without_end_and_none_after_it(lab):
     while (answer := netadmin.receive())[0] != messages.LEASE_APPLIED or answer[1] != 3:
         pass
     assert b"a DHCPv6 address is a /128" in answer[2]
+
+
+@pytest.mark.parametrize("address, family", [(f"{LAN4}/24", 4), (f"{LAN6}/64", 6)], ids=("v4", "v6"))
+def test_adr13_a_given_address_that_somebody_has_is_not_taken_until_it_is_free(lab, address, family):
+    """ADDR-13, HOST-1: it is asked for first (RFC 5227); who has it and what helps is said once; asked again, taken when free."""
+    text, holders = address.split("/")[0], {address.split("/")[0]: STRANGER}
+    netadmin = lab.start_attached()
+    with contextlib.closing(AnnouncerPeer(netadmin, holders, link="ancext")) as announcer:
+        lab.give_address(address, family)
+        said, = wait_until(lambda: netadmin.logged("the address that was given is not taken"), "that it was said")
+        assert text not in lab.show("ancext")
+        assert (said["variable"], said["address"], said["mac"]) == ("ANCHORD_ADDRESS", text, STRANGER)
+        holders.clear()
+        wait_until(lambda: text in lab.show("ancext"), "the address, free now")
+        assert len(netadmin.logged("the address that was given is not taken")) == 1
+        # What is ours is not asked for again.
+        count = len(announcer.asked(text))
+        lab.give_address(address, family)
+        netadmin.ping(1)
+        assert len(announcer.asked(text)) == count
 
 
 # --- the data path

@@ -60,7 +60,7 @@ void announcer_peer_tell(struct announcer_peer *peer, const struct network_link 
     int result = 0;
 
     count += list_link(shared, held + count);
-    if (!shared)
+    if (!shared && !peer->ground->is_attached)
         peer->probes = (struct gateway_probes){0};
     event_loop_set_timer(peer->probe_timer, gateway_probe_next(&peer->probes));
     if (!must_send && count == peer->held_count && memcmp(held, peer->held, count * sizeof(held[0])) == 0)
@@ -100,6 +100,36 @@ bool announcer_peer_may_claim(const struct network_link *link, const struct ip_a
     return verdict == GATEWAY_VERDICT_CLAIM;
 }
 
+/* Nobody can be asked: without an answer we go on. */
+static bool may_take_blindly(struct announcer_peer *peer, const struct ip_address *address)
+{
+    uint64_t now = clock_monotonic_microseconds();
+    enum gateway_verdict verdict = gateway_probe_decide(&peer->probes, address, now);
+
+    if (verdict == GATEWAY_VERDICT_ASK) {
+        uint32_t longer = peer->channel ? GATEWAY_CARRIER_MILLISECONDS - GATEWAY_ANSWER_MILLISECONDS : 0;
+
+        gateway_probe_asked(&peer->probes, address, now + longer * MICROSECONDS_PER_MILLISECOND);
+    }
+    peer->is_blind = true;
+    return verdict == GATEWAY_VERDICT_CLAIM;
+}
+
+bool announcer_peer_may_take(const struct network_link *link, const struct ip_address *address, void *userdata)
+{
+    struct announcer_peer *peer = userdata;
+
+    if (peer->probed_index != link->index)
+        peer->probes = (struct gateway_probes){0};
+    peer->probed_index = link->index;
+    if (!peer->channel || !link->is_running)
+        return may_take_blindly(peer, address);
+    if (peer->is_blind)
+        gateway_probe_forget_questions(&peer->probes);
+    peer->is_blind = false;
+    return announcer_peer_may_claim(link, address, peer);
+}
+
 static void report_holder(const struct announcer_peer *peer, const struct message_probed *answer)
 {
     struct ip_address address = wire_address_to(&answer->target.address);
@@ -107,6 +137,13 @@ static void report_holder(const struct announcer_peer *peer, const struct messag
     char said[64];
 
     (void)snprintf(said, sizeof(said), "held by MAC %s", mac_address_format(&answer->holder, mac));
+    if (peer->ground->is_attached) {
+        log_error("the address that was given is not taken, another host on the LAN has it; trying again until it is "
+                  "free: free it there, or give another one",
+                  LOG_TEXT("variable", "ANCHORD_ADDRESS"), LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
+                  LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
+        return;
+    }
     log_error("gateway address not claimed, somebody else has it; trying again until it is free",
               LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("network", peer->ground->topology.shared.name),
               LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));

@@ -27,6 +27,8 @@ struct announcer_peer {
     struct channel *channel;      /* NULL while there is none */
     sd_event_source *probe_timer; /* no answer came, or time to ask again */
     struct gateway_probes probes;
+    uint32_t probed_index;                     /* of the link on which given addresses are looked for */
+    bool is_blind;                             /* nobody could be asked there yet */
     struct wire_held held[HELD_ADDRESSES_MAX]; /* as last sent */
     size_t held_count;
     uint64_t held_generation;
@@ -50,3 +52,7 @@ void announcer_peer_ask(struct announcer_peer *peer, const struct network_link *
  * added to `link` now (GW-1). False: the announcer was asked, or somebody else has it; then a turn comes by itself.
  */
 bool announcer_peer_may_claim(const struct network_link *link, const struct ip_address *address, void *userdata);
+
+/* The same for one that was given (ADDR-13, RFC 5227 §2.1): it has time to wait until the announcer is there and the
+ * link sends. */
+bool announcer_peer_may_take(const struct network_link *link, const struct ip_address *address, void *userdata);

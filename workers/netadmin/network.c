@@ -124,7 +124,13 @@ static int on_wake(sd_event_source *source, void *userdata)
 static void on_probed(const struct message_probed *answer, void *userdata)
 {
     struct network *network = userdata;
+    const struct network_link *external = network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL);
+    struct ip_address address = wire_address_to(&answer->target.address);
 
+    /* Of one that was given and is not taken, too. */
+    if (network->ground.is_attached && !mac_address_is_zero(&answer->holder) && external &&
+        !network_link_find(external, &address))
+        (void)duplicates_note(&network->duplicates, &address);
     duplicates_note_holder(&network->duplicates, answer);
 }
 
@@ -286,6 +292,8 @@ int network_new(sd_event *event, const struct network_callbacks *callbacks, stru
     network->addresses.witness = &network->witness;
     network->addresses.on_lease_applied = callbacks->on_lease_applied;
     network->addresses.userdata = callbacks->userdata;
+    network->addresses.may_take = announcer_peer_may_take;
+    network->addresses.asked = &network->announcer;
     network->announcer.ground = &network->ground;
     network->announcer.callbacks = (struct announcer_callbacks){on_probed, on_advertised, network};
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {

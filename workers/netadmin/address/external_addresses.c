@@ -70,6 +70,15 @@ static bool is_right(const struct family_addresses *family, const struct network
     return !wanted->is_lease || is_written(family, link, wanted);
 }
 
+/* What was given under attach is a lease without end; of others the DHCP client has asked; and what is there was. */
+static bool is_refused(const struct external_addresses *addresses, const struct network_link *link,
+                       const struct wanted_address *wanted)
+{
+    return addresses->ground->is_attached && wanted->is_lease && wanted->valid_until == TIME_NEVER &&
+           !address_plan_find(link, &wanted->address) &&
+           !addresses->may_take(link, &wanted->address.address, addresses->asked);
+}
+
 static bool was_serving(const struct address_plan *before, const struct wanted_address *wanted)
 {
     for (size_t i = 0; i < before->wanted_count; i++) {
@@ -108,7 +117,7 @@ static int put_wanted(struct external_addresses *addresses, size_t family_index,
     int result;
 
     if (is_right(family, link, wanted) || !may_add(addresses, &wanted->address.address) ||
-        (wanted->is_lease && family->is_duplicate))
+        (wanted->is_lease && family->is_duplicate) || is_refused(addresses, link, wanted))
         return 0;
     result = address_put(addresses->ground->rtnetlink, link, &wanted->address, &lifetime);
     if (network_ground_report(addresses->ground, step_of(family_index), result) < 0)

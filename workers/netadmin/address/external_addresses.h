@@ -19,6 +19,7 @@
  */
 #pragma once
 
+#include "workers/netadmin/link/claimed_addresses.h"
 #include "workers/netadmin/link/witness.h"
 #include "workers/netadmin/plan/address_plan.h"
 
@@ -47,6 +48,8 @@ struct external_addresses {
     const struct witness *witness;
     lease_applied_handler on_lease_applied;
     void *userdata;
+    claim_permission may_take; /* of an address that was given (ADDR-13) */
+    void *asked;               /* userdata of that */
     struct family_addresses families[FAMILY_INDEX_MAX_];
     struct ip_address installed[LINK_ADDRESSES_MAX]; /* what the set `external` holds (NAT-9) */
     size_t installed_count;

@@ -1,6 +1,6 @@
 /*
- * Whether a gateway address may be claimed (GW-1), as pure functions of the time: before we take one, the announcer
- * is asked whether somebody else has it.
+ * Whether a gateway address may be claimed (GW-1), or under attach one that was given be taken (ADDR-13), as pure
+ * functions of the time: before we take one, the announcer is asked whether somebody else has it.
  *
  * Used by the network half of anchord-netadmin; no privilege, no side effect. An answer that does not come counts as
  * "free": until the gateway is claimed no container of the project gets anything out.
@@ -17,6 +17,9 @@
 /* Until a held address is asked for again; the spread keeps two anchors from asking in step for ever. */
 #define GATEWAY_RETRY_MILLISECONDS  3000
 #define GATEWAY_SPREAD_MILLISECONDS 2000
+
+/* The kernel begins to send on a link up to a second after it came up (net/core/link_watch.c). */
+#define GATEWAY_CARRIER_MILLISECONDS 2000
 
 #define GATEWAY_PROBE_NEVER UINT64_MAX
 
@@ -50,7 +53,7 @@ enum gateway_verdict {
 enum gateway_verdict gateway_probe_decide(struct gateway_probes *probes, const struct ip_address *address,
                                           uint64_t now);
 
-/* The question was sent at `now`. */
+/* The question was sent at `now`, or could not be and is answered by nobody. */
 void gateway_probe_asked(struct gateway_probes *probes, const struct ip_address *address, uint64_t now);
 
 /*
