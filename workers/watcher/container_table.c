@@ -316,6 +316,7 @@ static int add_entry(struct container_table *table, const struct docker_containe
         entry->joined_id = strdup(container->joined_id);
         if (!entry->joined_id)
             return -ENOMEM;
+        table->has_joined = true;
     }
     result = read_labels(table, entry, container, ret_fault);
     entry->fault = *ret_fault;

@@ -88,6 +88,7 @@ struct container_entry {
 
 struct container_table {
     struct container_entry *entries; /* in the order of their creation, ties by ID */
+    bool has_joined; /* one of them, perhaps of those that have gone, is or was in another one's namespace */
     uint32_t last_serial;
     uint32_t pass;
     uint32_t expose_from;      /* bits of enum expose_from; 0: labels, and who has none is not put in */

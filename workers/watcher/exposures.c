@@ -35,6 +35,7 @@ struct exposures {
     size_t spare_capacity;
     struct exposure_grant *grants;
     size_t grant_count, grant_capacity;
+    bool leaves_out_grants;
     struct exposure_conflict *conflicts;
     size_t conflict_count, conflict_capacity;
     uint32_t *over_limit;
@@ -55,30 +56,26 @@ int exposures_new(struct exposures **ret)
     return 0;
 }
 
-struct wire_exposure *exposures_take_items(struct exposures *exposures)
+void exposures_leave_out_grants(struct exposures *exposures, bool are_left_out)
 {
-    exposures->item_capacity = 0;
-    return TAKE_POINTER(exposures->items);
-}
-
-void exposures_forget_result(struct exposures *exposures)
-{
-    free_pointer(&exposures->claims);
-    free_pointer(&exposures->by_admission);
-    free_pointer(&exposures->items);
-    free_pointer(&exposures->spare);
+    exposures->leaves_out_grants = are_left_out;
+    if (!are_left_out)
+        return;
     free_pointer(&exposures->grants);
-    free_pointer(&exposures->conflicts);
-    free_pointer(&exposures->over_limit);
-    exposures->claim_capacity = exposures->item_capacity = exposures->spare_capacity = 0;
-    exposures->grant_capacity = exposures->conflict_capacity = 0;
+    exposures->grant_capacity = 0;
 }
 
 struct exposures *exposures_free(struct exposures *exposures)
 {
     if (!exposures)
         return NULL;
-    exposures_forget_result(exposures);
+    free(exposures->claims);
+    free(exposures->by_admission);
+    free(exposures->items);
+    free(exposures->spare);
+    free(exposures->grants);
+    free(exposures->conflicts);
+    free(exposures->over_limit);
     free(exposures);
     return NULL;
 }
@@ -401,9 +398,11 @@ static int add_item(struct exposures *exposures, const struct ip_address *addres
 
 static int add_grant(struct exposures *exposures, const struct exposure_grant *grant)
 {
-    struct exposure_grant *grants =
-        array_grow(exposures->grants, exposures->grant_count, &exposures->grant_capacity, sizeof(*grants));
+    struct exposure_grant *grants;
 
+    if (exposures->leaves_out_grants)
+        return 0;
+    grants = array_grow(exposures->grants, exposures->grant_count, &exposures->grant_capacity, sizeof(*grants));
     if (!grants)
         return -ENOMEM;
     exposures->grants = grants;

@@ -81,8 +81,6 @@ int exposures_adopt(struct exposures *exposures, const struct wire_exposure *map
 int exposures_compute(struct exposures *exposures, const struct exposure_source *sources, size_t source_count,
                       struct exposure_result *ret) __attribute__((warn_unused_result));
 
-/* The items of the last result, which still names them, are the caller's from here on: to be freed. */
-struct wire_exposure *exposures_take_items(struct exposures *exposures);
-
-/* Frees the last result, which nobody may use any more, and the room it was computed in; who holds what stays known. */
-void exposures_forget_result(struct exposures *exposures);
+/* Only people want the grants: whether the next computations leave them out, and their room is given back. The room for
+ * the rest is kept, since the next event needs it at once. */
+void exposures_leave_out_grants(struct exposures *exposures, bool are_left_out);

@@ -242,6 +242,8 @@ int namespace_owners_resolve(struct namespace_owners *owners, struct container_t
     struct namespace_owner *owner, *next;
     int result = 0;
 
+    if (!table->has_joined && !owners->owners) /* with thousands of containers the look at each is noticed */
+        return 0;
     HASH_ITER (hh, owners->owners, owner, next)
         owner->is_wanted = false;
     HASH_ITER (hh, table->entries, entry, next_entry) {

@@ -27,7 +27,7 @@ struct reconciler {
     size_t source_capacity;
     /* The last state that was sent. */
     struct wire_exposure *sent;
-    size_t sent_count;
+    size_t sent_count, sent_capacity;
     size_t sent_backends;
     uint64_t generation;
     uint64_t sent_at; /* monotonic microseconds */
@@ -50,6 +50,7 @@ int reconciler_new(struct reconciler **ret)
     result = exposures_new(&reconciler->exposures);
     if (result < 0)
         return result;
+    exposures_leave_out_grants(reconciler->exposures, true);
     *ret = TAKE_POINTER(reconciler);
     return 0;
 }
@@ -283,14 +284,29 @@ static bool differs_from_sent(const struct reconciler *reconciler, const struct 
             memcmp(computed->items, reconciler->sent, computed->item_count * sizeof(*computed->items)) != 0);
 }
 
+static int keep_sent(struct reconciler *reconciler, const struct exposure_result *computed)
+{
+    if (computed->item_count > reconciler->sent_capacity) {
+        struct wire_exposure *sent = reallocarray(reconciler->sent, computed->item_count, sizeof(*sent));
+
+        if (!sent)
+            return -ENOMEM;
+        reconciler->sent = sent;
+        reconciler->sent_capacity = computed->item_count;
+    }
+    if (computed->item_count > 0)
+        memcpy(reconciler->sent, computed->items, computed->item_count * sizeof(*computed->items));
+    reconciler->sent_count = computed->item_count;
+    return 0;
+}
+
 static int send_state(struct reconciler *reconciler, const struct exposure_result *computed, struct netadmin_peer *peer,
                       uint64_t event_time)
 {
-    int result;
+    int result = keep_sent(reconciler, computed);
 
-    free(reconciler->sent);
-    reconciler->sent = exposures_take_items(reconciler->exposures);
-    reconciler->sent_count = computed->item_count;
+    if (result < 0)
+        return result;
     reconciler->sent_backends = computed->backend_count;
     reconciler->sent_at = clock_monotonic_microseconds();
     result = netadmin_peer_send_exposures(peer, ++reconciler->generation, reconciler->sent, reconciler->sent_count,
@@ -346,15 +362,15 @@ int reconciler_compute(struct reconciler *reconciler, struct container_table *ta
     if (!reconciler->has_computed)
         return -EAGAIN;
     result = fill_sources(reconciler, table, &source_count);
-    return result < 0 ? result : exposures_compute(reconciler->exposures, reconciler->sources, source_count, ret);
+    if (result < 0)
+        return result;
+    exposures_leave_out_grants(reconciler->exposures, false);
+    return exposures_compute(reconciler->exposures, reconciler->sources, source_count, ret);
 }
 
 void reconciler_forget_computed(struct reconciler *reconciler)
 {
-    exposures_forget_result(reconciler->exposures);
-    free(reconciler->sources);
-    reconciler->sources = NULL;
-    reconciler->source_capacity = 0;
+    exposures_leave_out_grants(reconciler->exposures, true);
 }
 
 void reconciler_on_applied(struct reconciler *reconciler, const struct message_applied *applied, uint64_t event_time)

@@ -45,7 +45,7 @@ int reconciler_run(struct reconciler *reconciler, struct container_table *table,
 int reconciler_compute(struct reconciler *reconciler, struct container_table *table, struct exposure_result *ret)
     __attribute__((warn_unused_result));
 
-/* Gives back what the last computation took: half a megabyte with 1,000 containers. Its result is gone. */
+/* Gives back what only people want of the last computation. Its result is gone. */
 void reconciler_forget_computed(struct reconciler *reconciler);
 
 /* netadmin's answer to a state that was sent. */

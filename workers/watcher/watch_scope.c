@@ -264,6 +264,7 @@ static void on_inspected(void *userdata, int error, const char *text)
     entry->must_be_inspected = false;
     if (error == 0) {
         error = container_entry_take_inspection(entry, &watch->inspection, &has_changed);
+        watch->table.has_joined |= entry->joined_id != NULL;
         text = log_errno_text(error);
     }
     if (error < 0 && error != -ENOENT && !is_said(&watch->not_inspected, entry->id))
