@@ -80,7 +80,7 @@ def test_the_target_is_on_the_network_of_the_default_route(lab, docker):
     half.networks({**MAIL, "proxy": ("proxy0", False)}, [("172.21.0.2", "proxy"), ("172.21.0.3", "proxy")])
     found = watcher.findings(lambda kinds: len(kinds.get(watcher_lab.FINDING_WITHHELD, ())) == 4)
     assert [reason[:35] for _, reason in sorted(found[watcher_lab.FINDING_WITHHELD])] == [
-        "is on internal networks only: nothi", "nothing leads to it: Docker leads i", "is in the host's network (network_m",
+        "is on internal networks only: nothi", "nothing leads to it, and it leaves ", "is in the host's network (network_m",
         "has no network (network_mode: none)"]
     half.answer_link("proxy", -errno.EPERM, "the bridge is not pinned")
     watcher.state({("tcp", 81, 81): ("172.20.0.2", 81)})

@@ -264,6 +264,25 @@ def way_is_ready(way):
     return bool(way.readiness & WAYS_INSTALLED)
 
 
+def test_a_default_route_over_no_bridge_is_left_alone(way, network):
+    """HOST-4: of a container that is on the LAN by a macvlan, or whose VPN has it, from the beginning or since; the
+    other family, and what was there before, is served."""
+    network.container.run("ip", "link", "add", "lan0", "link", "eth0", "type", "macvlan")
+    network.container.run("ip", "link", "set", "lan0", "up")
+    network.address(network.container, "lan0", "192.0.2.5/24")
+    network.container.run("ip", "route", "replace", "default", "via", "192.0.2.1", "dev", "lan0")
+    way.serve(0, network.container)
+    wait_logged(way, "the default route of a container leads over no bridge", family="v4", interface="lan0", namespace=0)
+    wait_until(lambda: routes(network.container, 6) == [WAY[6], UNREACHABLE[6]], "IPv6's way")
+    assert not rules(network.container, 4) and not routes(network.container, 4)
+    way.wait_ready(WAYS_INSTALLED)
+    network.container.run("ip", "route", "replace", "default", "via", BRIDGE[4], "dev", "eth0")
+    wait_until(network.has_way, "Docker's default route")
+    network.container.run("ip", "route", "replace", "default", "via", "192.0.2.1", "dev", "lan0")
+    wait_until(lambda: not rules(network.container, 4) and not routes(network.container, 4), "left alone again")
+    assert len(way.logged("the default route of a container leads over no bridge")) == 2
+
+
 def test_a_family_without_a_default_route_is_left_alone(way, network):
     """HOST-4: a container without IPv6, and one of internal networks alone, which is no reason not to be ready."""
     network.container.sysctl("ipv6/conf/all/disable_ipv6", 1)

@@ -117,6 +117,33 @@ static void one_odd_address_of_who_is_attached_is_enough(void **state)
     }
 }
 
+static void a_bridge_may_keep_its_containers_apart(void **state)
+{
+    static const struct {
+        const char *option;
+        bool is_without;
+    } cases[] = {
+        {"\"false\"", true}, {"\"FALSE\"", true}, {"\"f\"", true},  {"\"0\"", true},        {"\"true\"", false},
+        {"\"1\"", false},    {"\"\"", false},     {"false", false}, {"\"falsely\"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        CLEANUP(docker_parser_freep) struct docker_parser *parser = NULL;
+        struct docker_network network;
+        char text[512];
+
+        (void)snprintf(text, sizeof(text),
+                       "{\"Name\":\"quiet\",\"Id\":\"" ID_N "\",\"Options\":{\"com.docker.network.bridge.name\":\"q0\","
+                       "\"com.docker.network.bridge.enable_icc\":%s}}",
+                       cases[i].option);
+        assert_int_equal(docker_parser_new_network(&network, NULL, NULL, &parser), 0);
+        assert_int_equal(docker_feed(parser, text), 0);
+        assert_int_equal(network.is_without_icc, cases[i].is_without);
+        assert_string_equal(network.bridge, "q0");
+    }
+}
+
 #define SUBNET "{\"Subnet\":\"10.0.0.0/24\"}"
 
 static void a_network_that_makes_no_sense_is_refused(void **state)
@@ -146,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_has_subnets_and_gateways),
         cmocka_unit_test(a_network_names_who_is_attached),
+        cmocka_unit_test(a_bridge_may_keep_its_containers_apart),
         cmocka_unit_test(one_odd_address_of_who_is_attached_is_enough),
         cmocka_unit_test(a_network_that_makes_no_sense_is_refused),
     };

@@ -13,6 +13,7 @@
 #include "workers/docker/parser.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum state {
     ID = JSON_FIRST_STATE,
@@ -30,6 +31,7 @@ enum state {
     AUXILIARY_GATEWAY6,
     OPTIONS,
     BRIDGE,
+    ICC,
     LABELS,
     PROJECT,
     LABELLED_GATEWAY4,
@@ -57,6 +59,7 @@ static const struct json_rule rules[] = {
     {AUXILIARY, AUXILIARY_GATEWAY6, "DefaultGatewayIPv6"},
     {JSON_TOP, OPTIONS, "Options"},
     {OPTIONS, BRIDGE, "com.docker.network.bridge.name"},
+    {OPTIONS, ICC, "com.docker.network.bridge.enable_icc"},
     {JSON_TOP, LABELS, "Labels"},
     {LABELS, PROJECT, "com.docker.compose.project"},
     {LABELS, LABELLED_GATEWAY4, "anchord.gateway.v4"},
@@ -138,6 +141,15 @@ static const char *read_address(const struct json_value *value, uint8_t family, 
     return docker_address_read(value, family, target) < 0 ? broken : NULL;
 }
 
+/* The texts that Docker takes for it. */
+static bool is_false(const struct json_value *value)
+{
+    char text[sizeof("false")];
+
+    return json_value_copy(value, text, sizeof(text)) >= 0 &&
+           (strcasecmp(text, "false") == 0 || strcasecmp(text, "f") == 0 || strcmp(text, "0") == 0);
+}
+
 static const char *read_value(struct network_record *record, unsigned int state, const struct json_value *value)
 {
     struct docker_network *network = record->network;
@@ -157,6 +169,9 @@ static const char *read_value(struct network_record *record, unsigned int state,
         return NULL;
     case BRIDGE:
         return read_if_short(value, network->bridge, sizeof(network->bridge));
+    case ICC:
+        network->is_without_icc = is_false(value);
+        return NULL;
     case PROJECT:
         return read_if_short(value, network->project, sizeof(network->project));
     case CONFIGURATION:

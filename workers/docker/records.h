@@ -91,6 +91,7 @@ struct docker_network {
     char name[NAME_SIZE];
     char driver[NAME_SIZE];
     bool is_internal;
+    bool is_without_icc;              /* of inter-container communication */
     char bridge[INTERFACE_NAME_SIZE]; /* that its options name; empty: Docker's own name for it */
     char project[NAME_SIZE];          /* whose label it carries; empty: none's */
     size_t subnet_count;

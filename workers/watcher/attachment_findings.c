@@ -67,7 +67,8 @@ static int tell_target(struct telling *telling, const struct container_entry *en
                     "");
     case TARGET_NO_BRIDGE:
         (void)snprintf(text, sizeof(text),
-                       "nothing leads to it: Docker leads its default route over the network %s, whose driver is ",
+                       "nothing leads to it, and it leaves as before: Docker leads its default route over the network "
+                       "%s, whose driver is ",
                        target->network->name);
         return tell(telling, entry->name, text, target->network->driver);
     case TARGET_NO_LINK:
@@ -78,6 +79,13 @@ static int tell_target(struct telling *telling, const struct container_entry *en
     case TARGET_NOT_KNOWN:
         return tell(telling, entry->name, "nothing leads to it: Docker does not tell of a network that it is on", "");
     case TARGET_FOUND:
+        if (!target->network->is_without_icc)
+            return 0;
+        (void)snprintf(text, sizeof(text),
+                       "its network %s has enable_icc=false: while bridge-nf-call-iptables is 1, as Docker sets it for "
+                       "that, nothing leads to it, and it does not leave",
+                       target->network->name);
+        return tell(telling, entry->name, text, "");
     default:
         return 0;
     }

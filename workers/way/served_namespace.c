@@ -9,6 +9,7 @@
 #include "workers/netlink/handed/handed_sockets.h"
 #include "workers/netlink/network/link_reading.h"
 #include "workers/netlink/network/route_requests.h"
+#include "workers/way/link_kind.h"
 #include "workers/way/mark_table.h"
 
 #include <linux/rtnetlink.h>
@@ -94,6 +95,20 @@ static bool is_default_route(const struct route *route, const void *userdata)
     return route->destination_length == 0 && route->type == RTN_UNICAST && route->protocol != RTPROT_RA;
 }
 
+/* A container that is on the LAN by a macvlan, or whose VPN has the default route, leaves as it did: the project's
+ * address is not to be had that way. */
+static int leave_alone(struct served_namespace *served, struct family_way *family, const struct network_link *link)
+{
+    if (!family->is_left_alone)
+        log_info("the default route of a container leads over no bridge of Docker's: it is left as it is",
+                 LOG_TEXT("family", ip_family_to_string(family->own.family)),
+                 LOG_TEXT("interface", link ? link->name : ""), LOG_NUMBER("namespace", served->number));
+    family->is_left_alone = true;
+    family->is_known = family->own.is_settled = false;
+    family->link_index = 0;
+    return own_routes_remove(&family->own, served->rtnetlink);
+}
+
 /* Under attach the gateway is behind the interface of Docker's default route, on no subnet (HOST-4). */
 static int choose_by_default_route(struct served_namespace *served, struct family_way *family,
                                    struct gateway_answer *ret)
@@ -108,7 +123,17 @@ static int choose_by_default_route(struct served_namespace *served, struct famil
         .address = family->answers.addresses[0],
         .link = first ? find_link(&served->links, first->index) : NULL,
     };
-    return request_failure_report(family->own.routes_failure, served->rtnetlink, result);
+    result = request_failure_report(family->own.routes_failure, served->rtnetlink, result);
+    if (result < 0 || !first)
+        return result;
+    result = link_kind_is_veth(served->rtnetlink, first->index);
+    if (result == 0) {
+        result = leave_alone(served, family, ret->link);
+        ret->link = NULL;
+        return result;
+    }
+    family->is_left_alone = family->is_left_alone && result < 0;
+    return result < 0 ? request_failure_report(served->links_failure, served->rtnetlink, result) : 0;
 }
 
 /* A VPN's, for one: they win (SA-2), and whoever wonders about that container should find it said. */

@@ -25,6 +25,7 @@ struct family_way {
     struct gateway_answers answers; /* the last good ones; count 0 until the first */
     bool reported_several;
     bool reported_others;
+    bool is_left_alone;        /* its default route leads over no bridge of Docker's */
     bool is_known;             /* the two below were decided once */
     struct ip_address gateway; /* of no family: none is on link */
     uint32_t link_index;       /* that leads there, if it is up; else 0 */
