@@ -134,6 +134,7 @@ unsigned int __wrap_mnl_socket_get_portid(const struct mnl_socket *socket);
 int __wrap_mnl_socket_setsockopt(const struct mnl_socket *socket, int type, void *value, socklen_t length);
 ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *request, size_t length);
 ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buffer, size_t size);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t length);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 ssize_t __wrap_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from, socklen_t *from_length);
@@ -193,6 +194,14 @@ ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buffer
 
     (void)socket;
     return receive(buffer, size, &port);
+}
+
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    (void)fd;
+    (void)address;
+    (void)length;
+    return 0;
 }
 
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t length)

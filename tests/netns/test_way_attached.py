@@ -12,13 +12,16 @@ Client and container are on no common link; host and identity translate port 808
 import contextlib
 import os
 import pathlib
+import signal
 import socket
+import subprocess
+import time
 
 import pytest
 
 import messages
 from netadmin_lab import ASK, DEADLINE, Namespace, Service, wait_logged, wait_until
-from service_anchor_lab import TABLE, UNREACHABLE
+from service_anchor_lab import REPAIR_SECONDS, TABLE, UNREACHABLE
 from way_lab import WAYS_INSTALLED, Way
 
 FAMILIES = (4, 6)
@@ -344,3 +347,58 @@ def test_sockets_out_of_turn_are_refused(way, network):
     assert not rules(network.container, 4)
     way.serve(0, network.container)
     wait_until(network.has_way, "rules and routes")
+
+
+@pytest.mark.parametrize("change", ("flush ruleset", "flush table inet anchord_way", "flush chain inet anchord_way in"))
+def test_host5_marks_that_somebody_changes_are_back_at_once(way, network, change):
+    """Without a change of links or routes: the kernel tells of rules, too."""
+    way.serve(0, network.container)
+    wait_until(lambda: marks(network.container) == TABLE_TEXT, "the marks")
+    network.container.run("nft", *change.split())
+    wait_until(lambda: marks(network.container) == TABLE_TEXT, "the marks again", REPAIR_SECONDS)
+
+
+def processor_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ports(namespace):
+    """(protocol, name) of way's sockets in a namespace where nobody else has one."""
+    lines = [line.split() for line in namespace.run("cat", "/proc/net/netlink").splitlines()[1:]]
+    return [(int(line[1]), int(line[2])) for line in lines if int(line[2]) and line[1] in ("0", "12")]
+
+
+def test_host4_a_container_that_may_change_its_network_cannot_keep_the_others_waiting(way, network):
+    """One with CAP_NET_ADMIN has large tables, changes them without end and sends to our sockets: the other ways are repaired."""
+    hostile = Namespace()
+    for words in ("link add eth0 type veth peer name other", "link set lo up", "link set other up", "link set eth0 up", "address add 172.19.0.5/24 dev eth0", "route add default via 172.19.0.1"):
+        hostile.run("ip", *words.split())
+    hostile.run("ip", "-batch", "-", input="".join(f"route add 10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32 dev eth0\n" for n in range(60000)))
+    way.serve(0, network.container)
+    way.serve(1, hostile)
+    wait_until(network.has_way, "the way of the one")
+    wait_until(lambda: routes(hostile, 4), "the way of the other")
+    for protocol, port in ports(hostile):
+        with hostile.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as stranger, pytest.raises(ConnectionRefusedError):
+            stranger.sendto(bytes(64), (port, 0))
+    churn = "while ip route replace 10.255.255.1 dev eth0; do :; done"
+    flood = ("import os, socket; s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)\n"
+             "while True:\n    s.sendto(bytes(64), (0, 1))")
+    with hostile.entered():
+        # What is measured is way's turns, not who gets the processor.
+        processes = [subprocess.Popen(command, process_group=0, stderr=subprocess.DEVNULL)
+                     for command in (["sh", "-c", churn], ["nice", "-n", "19", "/usr/bin/python3", "-c", flood])]
+    try:
+        wait_until(lambda: "10.255.255.1" in hostile.run("ip", "route", "show", "10.255.255.1"), "the churn")
+        began, before = time.monotonic(), processor_seconds(way.pid)
+        for _ in range(3):
+            network.container.run("ip", "route", "flush", "table", TABLE)
+            wait_until(network.has_way, "the way to be back", REPAIR_SECONDS)
+        wait_until(lambda: time.monotonic() > began + 2, "two seconds of it")
+        assert (processor_seconds(way.pid) - before) / (time.monotonic() - began) < 0.3
+    finally:
+        for process in processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        hostile.close()

@@ -21,7 +21,7 @@
 
 /* What the identity's socket needs, which was handed over before it was bound; and a look at its namespace. */
 static const int system_calls[] = {
-    SCMP_SYS(bind),       SCMP_SYS(fstat),      SCMP_SYS(getsockname),
+    SCMP_SYS(bind),       SCMP_SYS(connect),    SCMP_SYS(fstat),      SCMP_SYS(getsockname),
     SCMP_SYS(getsockopt), SCMP_SYS(newfstatat), SCMP_SYS(setsockopt),
 };
 

@@ -66,6 +66,15 @@ static int set_answer_options(struct mnl_socket *socket)
     return 0;
 }
 
+/* From now on nobody but the kernel can send to it alone (net/netlink/af_netlink.c, netlink_getsockbyportid): whoever
+ * has CAP_NET_ADMIN in the namespace could. */
+static int connect_to_kernel(const struct mnl_socket *socket)
+{
+    const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+    return connect(mnl_socket_get_fd(socket), (const struct sockaddr *)&kernel, sizeof(kernel)) < 0 ? -errno : 0;
+}
+
 int rtnetlink_adopt(struct mnl_socket *opened, struct rtnetlink **ret)
 {
     CLEANUP(rtnetlink_socket_closep) struct mnl_socket *socket = opened;
@@ -74,7 +83,9 @@ int rtnetlink_adopt(struct mnl_socket *opened, struct rtnetlink **ret)
 
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return -errno;
-    result = set_answer_options(socket);
+    result = connect_to_kernel(socket);
+    if (result == 0)
+        result = set_answer_options(socket);
     if (result < 0)
         return result;
     rtnetlink = calloc(1, sizeof(*rtnetlink));
@@ -149,8 +160,9 @@ int rtnetlink_receive(struct mnl_socket *socket, void *buffer, size_t size)
             continue;
         if (length < 0)
             return errno == EAGAIN ? -ETIMEDOUT : -errno;
-        if (from.nl_pid == 0)
-            return (size_t)length > size ? -ENOSPC : (int)length;
+        if (from.nl_pid != 0)
+            return 0; /* passed over, but counted by whoever reads many: there may be no end of them */
+        return (size_t)length > size ? -ENOSPC : (int)length;
     }
 }
 
@@ -273,9 +285,10 @@ static int begin_monitor(struct mnl_socket *opened, const int *groups, size_t co
                          struct mnl_socket **ret)
 {
     CLEANUP(rtnetlink_socket_closep) struct mnl_socket *monitor = opened;
+    int result = mnl_socket_bind(monitor, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : connect_to_kernel(monitor);
 
-    if (mnl_socket_bind(monitor, 0, MNL_SOCKET_AUTOPID) < 0)
-        return -errno;
+    if (result < 0)
+        return result;
     /* Cut to net.core.rmem_max without complaint; overflow only means to read everything again. */
     (void)setsockopt(mnl_socket_get_fd(monitor), SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof(buffer_size));
     for (size_t i = 0; i < count; i++) {

@@ -84,8 +84,8 @@ int rtnetlink_neighbour_monitor_open(struct mnl_socket **ret) __attribute__((war
 int rtnetlink_filter_monitor_open(struct mnl_socket **ret) __attribute__((warn_unused_result));
 DEFINE_POINTER_CLEANUP(struct mnl_socket, (void)mnl_socket_close, rtnetlink_socket_closep);
 
-/* One datagram of the kernel, of nobody else. Returns its length, or a negative errno; -ETIMEDOUT when nothing came in
- * the socket's time. Of any netlink family, as the next one. */
+/* One datagram of the kernel. Returns its length, 0 for one of somebody else, or a negative errno; -ETIMEDOUT when
+ * nothing came in the socket's time. Of any netlink family, as the next one. */
 int rtnetlink_receive(struct mnl_socket *socket, void *buffer, size_t size) __attribute__((warn_unused_result));
 
 /*

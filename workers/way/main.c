@@ -22,10 +22,7 @@
 
 /* What a socket needs that was handed over before it was bound. */
 static const int system_calls[] = {
-    SCMP_SYS(bind),
-    SCMP_SYS(getsockname),
-    SCMP_SYS(getsockopt),
-    SCMP_SYS(setsockopt),
+    SCMP_SYS(bind), SCMP_SYS(connect), SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
 };
 
 static const struct sandbox_profile profile = {

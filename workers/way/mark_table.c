@@ -21,17 +21,43 @@ static void begin(struct rtnetlink *netfilter, const char *operation)
     rtnetlink_describe(netfilter, "table inet " TABLE);
 }
 
+int mark_table_listen(struct rtnetlink *netfilter)
+{
+    int group = NFNLGRP_NFTABLES;
+
+    return mnl_socket_setsockopt(rtnetlink_socket(netfilter), NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0
+               ? -errno
+               : 0;
+}
+
+static void on_rule(const struct nlmsghdr *message, void *userdata)
+{
+    int *count = userdata;
+
+    *count += message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE);
+}
+
+/* Returns 1 when none of its rules is missing, 0, or a negative errno. */
+static int is_whole(struct rtnetlink *netfilter)
+{
+    int count = 0;
+    int result;
+
+    begin(netfilter, "list");
+    rtnetlink_message(netfilter)->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE;
+    result = rtnetlink_dump(netfilter, on_rule, &count);
+    if (result == -EINTR)
+        return 1; /* of what was changed meanwhile we hear */
+    return result < 0 ? result : count == MARK_RULES;
+}
+
 int mark_table_settle(struct rtnetlink *netfilter, const struct mac_address *mac, bool is_first)
 {
     _Alignas(8) unsigned char batch[MARK_BATCH_SIZE];
-    int result = -ENOENT;
+    int result = is_first ? 0 : is_whole(netfilter);
 
-    if (!is_first) {
-        begin(netfilter, "look for");
-        result = rtnetlink_execute(netfilter);
-    }
-    if (result != -ENOENT)
-        return result;
+    if (result != 0)
+        return result < 0 ? result : 0;
     memcpy(batch, mark_batch, sizeof(batch));
     memcpy(batch + MARK_BATCH_MAC_OFFSET, mac->bytes, sizeof(mac->bytes));
     begin(netfilter, "add");

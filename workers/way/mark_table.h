@@ -25,6 +25,7 @@
 #include "workers/netlink/rtnetlink.h"
 
 /* mark_batch.c */
+#define MARK_RULES            2
 #define MARK_BATCH_SIZE       1212
 #define MARK_BATCH_MAC_OFFSET 644
 #define MARK_BATCH_REMOVAL    56 /* where the message is that removes the table, which the one before it adds */
@@ -32,8 +33,11 @@
 #define MARK_BATCH_EDGE_SIZE  20 /* of the messages that begin and end the transaction */
 extern const unsigned char mark_batch[MARK_BATCH_SIZE];
 
+/* From now on the socket hears of each change of nftables, ours too. Returns 0 or a negative errno. */
+int mark_table_listen(struct rtnetlink *netfilter) __attribute__((warn_unused_result));
+
 /*
- * Puts the table there in one transaction, if it is not there or `is_first`, which replaces a predecessor's. The socket
+ * Puts the table there in one transaction, if it is not whole or `is_first`, which replaces a predecessor's. The socket
  * is one to a namespace's nfnetlink. Returns 1, 0 when there is nothing to do, or a negative errno.
  */
 int mark_table_settle(struct rtnetlink *netfilter, const struct mac_address *mac, bool is_first)

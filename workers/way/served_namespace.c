@@ -19,6 +19,10 @@
 /* Seconds between retries after a failure that no notification may follow: 1, 2, 4 … 64. */
 #define RETRY_SHIFT_MAX 6
 
+/* A turn of more processor time than this, microseconds, is followed by a rest that makes it a tenth of the whole. */
+#define LONG_TURN  (2 * MICROSECONDS_PER_MILLISECOND)
+#define REST_SHARE 9
+
 /* --- what is said ---------------------------------------------------------------------------------------- */
 
 static void report_several(struct family_way *family, size_t on_link)
@@ -235,6 +239,48 @@ static int refresh(struct served_namespace *served)
     return first;
 }
 
+/* Whose container changes much, or has large tables to read, must not keep the other namespaces waiting. */
+static void rest(struct served_namespace *served, uint64_t began)
+{
+    uint64_t took = clock_processor_microseconds() - began;
+
+    if (took < LONG_TURN)
+        return;
+    (void)sd_event_source_set_enabled(served->monitor_source, SD_EVENT_OFF);
+    if (served->filter_source)
+        (void)sd_event_source_set_enabled(served->filter_source, SD_EVENT_OFF);
+    event_loop_start_timer(served->rest_source, REST_SHARE * took);
+}
+
+static int on_rested(sd_event_source *source, uint64_t at, void *userdata)
+{
+    const struct served_namespace *served = userdata;
+
+    (void)source;
+    (void)at;
+    (void)sd_event_source_set_enabled(served->monitor_source, SD_EVENT_ON);
+    if (served->filter_source)
+        (void)sd_event_source_set_enabled(served->filter_source, SD_EVENT_ON);
+    return 0;
+}
+
+/* Somebody changed rules of nftables. What waits on the socket is read, and passed over, with the answer to our own
+ * question. */
+static int on_filter(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct served_namespace *served = userdata;
+    uint64_t began = clock_processor_microseconds();
+    int result = settle_marks(served);
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    if (result < 0)
+        plan_next_turn(served, result);
+    rest(served, began);
+    return 0;
+}
+
 static void on_notification(const struct nlmsghdr *message, void *userdata)
 {
     struct served_namespace *served = userdata;
@@ -248,6 +294,7 @@ static void on_notification(const struct nlmsghdr *message, void *userdata)
 static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct served_namespace *served = userdata;
+    uint64_t began = clock_processor_microseconds();
     int result = rtnetlink_monitor_drain(served->monitor, on_notification, served);
 
     (void)fd;
@@ -261,6 +308,7 @@ static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *us
     }
     if (served->is_stale)
         (void)refresh(served); /* reported, and planned again */
+    rest(served, began);
     return 0;
 }
 
@@ -343,6 +391,9 @@ int served_namespace_tear_down(struct served_namespace *served)
 
     (void)sd_event_source_set_enabled(served->monitor_source, SD_EVENT_OFF);
     (void)sd_event_source_set_enabled(served->timer_source, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(served->rest_source, SD_EVENT_OFF);
+    if (served->filter_source)
+        (void)sd_event_source_set_enabled(served->filter_source, SD_EVENT_OFF);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         int result = own_routes_remove(&served->families[i].own, served->rtnetlink);
 
@@ -365,6 +416,8 @@ struct served_namespace *served_namespace_free(struct served_namespace *served)
         return NULL;
     sd_event_source_disable_unref(served->monitor_source);
     sd_event_source_disable_unref(served->timer_source);
+    sd_event_source_disable_unref(served->filter_source);
+    sd_event_source_disable_unref(served->rest_source);
     rtnetlink_socket_closep(&served->monitor);
     rtnetlink_freep(&served->rtnetlink);
     rtnetlink_freep(&served->filter);
@@ -382,7 +435,13 @@ static int add_event_sources(struct served_namespace *served, sd_event *event)
         result = event_loop_limit_turns(served->monitor_source);
     if (result >= 0)
         result = event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_timer, served, &served->timer_source);
-    return result;
+    if (result >= 0)
+        result = event_loop_add_timer(event, CLOCK_MONOTONIC, TIMER_ACCURACY, on_rested, served, &served->rest_source);
+    if (result < 0 || !served->filter)
+        return result;
+    result = sd_event_add_io(event, &served->filter_source, mnl_socket_get_fd(rtnetlink_socket(served->filter)),
+                             EPOLLIN, on_filter, served);
+    return result < 0 ? result : event_loop_limit_turns(served->filter_source);
 }
 
 int served_namespace_new(sd_event *event, struct served_sockets *sockets, const struct mac_address *inner_mac,
@@ -402,6 +461,8 @@ int served_namespace_new(sd_event *event, struct served_sockets *sockets, const 
         result = handed_sockets_monitor(TAKE_FD(sockets->monitor), &served->monitor);
     if (result == 0 && sockets->filter >= 0)
         result = handed_sockets_requests(TAKE_FD(sockets->filter), NETLINK_NETFILTER, &served->filter);
+    if (result == 0 && served->filter)
+        result = mark_table_listen(served->filter);
     if (result == 0)
         result = add_event_sources(served, event);
     if (result == 0)

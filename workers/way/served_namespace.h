@@ -5,6 +5,9 @@
  * Owned by way.c inside anchord-way with CAP_NET_ADMIN. Each namespace has its own sockets and its own struct; there is
  * nothing that two share. It says its decisions in the log.
  *
+ * Containers may do in their namespaces what they like, with CAP_NET_ADMIN also to its tables and to our sockets there.
+ * That costs the others a small part of the time: what took long rests for many times as long.
+ *
  * Level-triggered: a notification only says that something differs; then links and addresses are read, and what is
  * wanted is compared with what the kernel has. Our own changes come back as notifications too, so that one reading
  * follows the last change and finds nothing left to do.
@@ -56,9 +59,11 @@ struct served_namespace {
     char marks_failure[REQUEST_FAILURE_SIZE];
     struct mnl_socket *monitor;
     sd_event_source *monitor_source;
-    sd_event_source *timer_source; /* next try of what failed */
-    unsigned int retries;          /* since something failed last */
-    bool is_stale;                 /* a notification said so */
+    sd_event_source *filter_source; /* NULL unless attached: the filter hears of changes, too */
+    sd_event_source *rest_source;   /* the end of a rest, in which neither of the two is heard */
+    sd_event_source *timer_source;  /* next try of what failed */
+    unsigned int retries;           /* since something failed last */
+    bool is_stale;                  /* a notification said so */
     struct link_table links;
     char links_failure[REQUEST_FAILURE_SIZE];
     struct family_way families[FAMILY_INDEX_MAX_];
