@@ -23,6 +23,9 @@
 #define LANDLOCK_NET_BIND_TCP_    (UINT64_C(1) << 0)
 #define LANDLOCK_NET_CONNECT_TCP_ (UINT64_C(1) << 1)
 #define LANDLOCK_SCOPE_SIGNAL_    (UINT64_C(1) << 1)
+static const uint64_t landlock_reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+static const uint64_t landlock_writing =
+    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
 /* All file system rights of ABI 1 … 5, by the number of bits that each ABI knows. */
 static const unsigned int landlock_file_system_bits[] = {0, 13, 14, 15, 15, 16};
 
@@ -179,7 +182,7 @@ static int limit_resources(const struct sandbox_profile *profile)
         {RLIMIT_NOFILE, profile->open_files},
         {RLIMIT_NPROC, 0},
         {RLIMIT_CORE, 0},
-        {RLIMIT_FSIZE, 0},
+        {RLIMIT_FSIZE, profile->file_size},
     };
     /* What somebody sent into a file (`anchord > log`, `2> errors`) must go on growing: leave out the last one. */
     bool writes_to_file = is_regular_file(STDOUT_FILENO) || is_regular_file(STDERR_FILENO);
@@ -191,11 +194,9 @@ static int limit_resources(const struct sandbox_profile *profile)
     return 0;
 }
 
-static int landlock_allow_reading(int ruleset, const char *path)
+static int landlock_allow(int ruleset, const char *path, uint64_t access)
 {
-    struct landlock_path_beneath_attr beneath = {
-        .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
-    };
+    struct landlock_path_beneath_attr beneath = {.allowed_access = access};
     CLEANUP_FD int directory = open(path, O_PATH | O_CLOEXEC);
 
     if (directory < 0)
@@ -233,7 +234,13 @@ static int restrict_by_landlock(const struct sandbox_profile *profile)
     if (ruleset < 0)
         return -errno;
     for (const char *const *path = profile->readable_paths; path && *path; path++) {
-        int result = landlock_allow_reading(ruleset, *path);
+        int result = landlock_allow(ruleset, *path, landlock_reading);
+
+        if (result < 0)
+            return result;
+    }
+    if (profile->file_size > 0) {
+        int result = landlock_allow(ruleset, ".", landlock_reading | landlock_writing);
 
         if (result < 0)
             return result;

@@ -64,8 +64,10 @@ struct sandbox_profile {
     /* Address families for socket(2), AF_…; an empty list means that socket(2) is denied altogether. */
     const int *socket_families;
     size_t socket_family_count;
-    /* RLIMIT_NOFILE; RLIMIT_NPROC, RLIMIT_CORE and RLIMIT_FSIZE become 0. */
+    /* RLIMIT_NOFILE; RLIMIT_NPROC and RLIMIT_CORE become 0. */
     rlim_t open_files;
+    /* RLIMIT_FSIZE. More than 0: it may read, make, rename and remove files in the directory where it runs. */
+    rlim_t file_size;
     /* Leave connect(2) of TCP sockets out of Landlock's denials (the watcher with a TCP Docker). */
     bool may_connect_tcp;
     /* Directory hierarchies that may still be read; NULL-terminated or NULL. */

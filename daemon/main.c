@@ -10,6 +10,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "daemon/command/attach_command.h"
+#include "daemon/command/ban_command.h"
 #include "daemon/command/configuration_command.h"
 #include "daemon/command/program_command.h"
 #include "daemon/command/status_command.h"
@@ -19,6 +20,7 @@
 #include "daemon/dhcp/dhcp_files.h"
 #include "daemon/role/attach.h"
 #include "daemon/role/attach_host.h"
+#include "daemon/role/bans_worker.h"
 #include "daemon/role/gate_worker.h"
 #include "daemon/role/meeting_server.h"
 #include "daemon/role/network_anchor.h"
@@ -57,6 +59,9 @@ static int print_help(int argc, char **argv)
                "  attach PROJECT --parent IFACE [--address dhcp|slaac|ADDRESS/PREFIX] [--dry-run] [--from SOURCES]\n"
                "       [--gateway ADDRESS] [--help] [--mac ADDRESS]\n"
                "                     checks how a Compose project is to be put on the LAN, and writes it down\n"
+               "  ban add|del|flush|list [--force] [--for TIME] [--help] [--json] [--new-only] [--reason TEXT]\n"
+               "       [--socket PATH] [ADDRESS[/PREFIX]…]\n"
+               "                     who may not come in, until when and why\n"
                "  config [--json] [--help]\n"
                "                     the effective configuration, where it comes from, all errors; every variable\n"
                "  detach PROJECT [--help]\n"
@@ -137,6 +142,7 @@ static const struct command {
      "  --dry-run          checks and says, and writes nothing\n"
      "\n"
      "Exit status 0; 1: something is wrong, and nothing was written."},
+    {"ban", ban_command, true, NULL},
     {"config", show_configuration, true, NULL},
     {"detach", attach_command_detach, true,
      "Usage: anchord detach PROJECT\n"
@@ -344,6 +350,7 @@ static int run_role(const char *argument, char **words)
     CLEANUP_FD int meeting_listener = -1;
     CLEANUP(raw_sockets_close) struct raw_sockets raw_sockets = {-1, -1, -1};
     CLEANUP(gate_worker_close_sockets) struct gate_sockets gate_sockets = {.listeners = {-1, -1}};
+    CLEANUP(bans_worker_close) struct bans_openings bans = {.listeners = {-1, -1}};
     struct identity_openings openings;
     const char *step = NULL;
     int result;
@@ -355,8 +362,10 @@ static int run_role(const char *argument, char **words)
     report_ignored_arguments(words);
     if (report_problems() > 0)
         return EXIT_STATUS_CONFIGURATION;
-    if (configuration.role == ROLE_NETWORK_ANCHOR || configuration.role == ROLE_ATTACH)
+    if (configuration.role == ROLE_NETWORK_ANCHOR || configuration.role == ROLE_ATTACH) {
         open_raw_sockets(&raw_sockets);
+        bans_worker_open(&configuration, &bans);
+    }
     if (configuration_has_dhcp(&configuration) && make_dhcp_files(&lease_listener) < 0)
         return EXIT_STATUS_CONFIGURATION;
     if (gate_worker_is_used(&configuration) && open_gate_sockets(&gate_sockets) < 0)
@@ -383,7 +392,7 @@ static int run_role(const char *argument, char **words)
                  LOG_TEXT("project", configuration.project), LOG_TEXT("parent", configuration.parent));
         return attach_host_run(&configuration, meeting_listener);
     }
-    openings = (struct identity_openings){&raw_sockets, &gate_sockets, lease_listener};
+    openings = (struct identity_openings){&raw_sockets, &gate_sockets, &bans, lease_listener};
     if (configuration.role == ROLE_ATTACH) {
         log_info("attach starting", LOG_TEXT("version", ANCHORD_VERSION), LOG_TEXT("commit", ANCHORD_COMMIT),
                  LOG_TEXT("project", configuration.project));

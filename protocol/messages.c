@@ -51,6 +51,16 @@ static const char *const type_names[] = {
     [MESSAGE_SHARED_LINKS] = "SHARED_LINKS",
     [MESSAGE_HOST_ADDRESSES] = "HOST_ADDRESSES",
     [MESSAGE_PROJECT_ADDRESSES] = "PROJECT_ADDRESSES",
+    [MESSAGE_CONFIGURE_BANS] = "CONFIGURE_BANS",
+    [MESSAGE_BAN_LISTENER] = "BAN_LISTENER",
+    [MESSAGE_BANS_BEGIN] = "BANS_BEGIN",
+    [MESSAGE_BAN_CHANGES_BEGIN] = "BAN_CHANGES_BEGIN",
+    [MESSAGE_BANS_ITEMS] = "BANS_ITEMS",
+    [MESSAGE_BANS_COMMIT] = "BANS_COMMIT",
+    [MESSAGE_BANS_APPLIED] = "BANS_APPLIED",
+    [MESSAGE_BAN_REQUEST] = "BAN_REQUEST",
+    [MESSAGE_BAN_ANSWER] = "BAN_ANSWER",
+    [MESSAGE_BANS_LISTED] = "BANS_LISTED",
     [MESSAGE_METRICS_PAGE] = "METRICS_PAGE",
     [MESSAGE_CONFIGURE_EXPORTER] = "CONFIGURE_EXPORTER",
     [MESSAGE_CONFIGURE_CONTROL] = "CONFIGURE_CONTROL",
@@ -107,6 +117,29 @@ const char *readiness_condition_to_string(uint32_t condition)
     default:
         return NULL;
     }
+}
+
+int wire_ban_compare(const struct wire_ban *a, const struct wire_ban *b)
+{
+    return memcmp(a, b, offsetof(struct wire_ban, is_removed));
+}
+
+bool wire_ban_contains(const struct wire_ban *outer, const struct wire_ban *inner)
+{
+    struct ip_subnet subnet = {ip_address_from_bytes(outer->family, outer->bytes), outer->prefix_length};
+    struct ip_address address = ip_address_from_bytes(inner->family, inner->bytes);
+
+    return outer->family == inner->family && outer->prefix_length <= inner->prefix_length &&
+           ip_subnet_contains(&subnet, &address);
+}
+
+bool wire_ban_is_single(const struct wire_ban *ban)
+{
+    static const uint8_t no_host[8];
+
+    if (ban->prefix_length == ip_family_bits(ban->family))
+        return ban->family == IP_FAMILY_4 || memcmp(ban->bytes + sizeof(no_host), no_host, sizeof(no_host)) != 0;
+    return ban->family == IP_FAMILY_6 && ban->prefix_length == BAN_NETWORK6;
 }
 
 struct wire_address wire_address_from(const struct ip_address *address)

@@ -14,6 +14,7 @@
 
 #include "protocol/label_selector.h"
 #include "protocol/messages_attach.h"  // IWYU pragma: export
+#include "protocol/messages_bans.h"    // IWYU pragma: export
 #include "protocol/messages_control.h" // IWYU pragma: export
 #include "protocol/messages_gate.h"    // IWYU pragma: export
 #include "protocol/messages_keeper.h"  // IWYU pragma: export
@@ -40,6 +41,7 @@ enum link_peer {
     LINK_PEER_WAY,
     LINK_PEER_LINKS, /* of the host half: so watcher and way know what the meeting brought (HOST-11) */
     LINK_PEER_NAMESPACES,
+    LINK_PEER_BANS,
     LINK_PEER_MAX_,
 };
 
@@ -260,6 +262,7 @@ enum metrics_writer {
     METRICS_WRITER_KEEPER,
     METRICS_WRITER_GATE,
     METRICS_WRITER_WAY,
+    METRICS_WRITER_BANS,
     METRICS_WRITER_MAX_,
 };
 

@@ -7,6 +7,7 @@
 #include "common/address.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -140,6 +141,20 @@ enum message_type {
     MESSAGE_SHARED_LINKS,      /* links -> both supervisors -> netadmin */
     MESSAGE_HOST_ADDRESSES,    /* links -> both supervisors -> netadmin and watcher */
     MESSAGE_PROJECT_ADDRESSES, /* netadmin -> both supervisors -> links */
+    /* supervisor -> bans; see messages_bans.h */
+    MESSAGE_CONFIGURE_BANS,
+    MESSAGE_BAN_LISTENER, /* with one descriptor: a listening socket */
+    /* bans -> netadmin */
+    MESSAGE_BANS_BEGIN,        /* the whole list follows */
+    MESSAGE_BAN_CHANGES_BEGIN, /* what has changed in it follows */
+    MESSAGE_BANS_ITEMS,
+    MESSAGE_BANS_COMMIT,
+    /* netadmin -> bans */
+    MESSAGE_BANS_APPLIED,
+    /* whoever bans -> bans, and back */
+    MESSAGE_BAN_REQUEST,
+    MESSAGE_BAN_ANSWER,
+    MESSAGE_BANS_LISTED,
     MESSAGE_TYPE_MAX_,
 };
 
@@ -190,6 +205,12 @@ enum message_direction {
     DIRECTION_LINKS_TO_WATCHER,
     DIRECTION_HOST_TO_IDENTITY, /* over the meeting's socket */
     DIRECTION_IDENTITY_TO_HOST,
+    DIRECTION_SUPERVISOR_TO_BANS,
+    DIRECTION_BANS_TO_SUPERVISOR,
+    DIRECTION_BANS_TO_NETADMIN,
+    DIRECTION_NETADMIN_TO_BANS,
+    DIRECTION_BANNER_TO_BANS, /* over a ban socket: `anchord ban` */
+    DIRECTION_BANS_TO_BANNER,
     DIRECTION_MAX_,
 };
 

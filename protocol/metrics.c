@@ -29,6 +29,7 @@ static const char *const writer_names[] = {
     [METRICS_WRITER_KEEPER] = "keeper",
     [METRICS_WRITER_GATE] = "gate",
     [METRICS_WRITER_WAY] = "way",
+    [METRICS_WRITER_BANS] = "bans",
 };
 static_assert(ARRAY_LENGTH(writer_names) == METRICS_WRITER_MAX_, "every writer has a name");
 

@@ -8,7 +8,9 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/validate_announcer.h"
 #include "protocol/validate_attach.h"
+#include "protocol/validate_bans.h"
 #include "protocol/validate_control.h"
 #include "protocol/validate_gate.h"
 #include "protocol/validate_keeper.h"
@@ -268,67 +270,6 @@ static const char *check_applied(const void *message)
     return text_is_terminated(applied->reason, sizeof(applied->reason)) ? NULL : "reason not terminated";
 }
 
-static const char *check_configure_announcer(const void *message)
-{
-    const struct message_configure_announcer *configuration = message;
-
-    return configuration->log_level >= LOG_LEVEL_MAX_ || configuration->reserved ? "log level" : NULL;
-}
-
-static const char *check_raw_socket(const void *message)
-{
-    const struct message_raw_socket *raw = message;
-
-    return raw->kind == 0 || raw->kind >= RAW_SOCKET_MAX_ || raw->reserved ? "kind of socket" : NULL;
-}
-
-static const char *check_held_item(const struct wire_held *held)
-{
-    if (held->index == 0 || held->index > INT32_MAX)
-        return "interface index";
-    if (!text_is_terminated(held->name, sizeof(held->name)) || held->name[0] == '\0')
-        return "interface name";
-    if (mac_address_is_zero(&held->mac))
-        return "MAC address zero";
-    if (held->is_router > 1)
-        return "router flag";
-    if (held->reserved)
-        return "padding not zero";
-    return check_address(&held->address, false);
-}
-
-static const char *check_held(const void *message)
-{
-    const struct message_held *held = message;
-
-    if (held->reserved)
-        return "reserved field not zero";
-    for (uint32_t i = 0; i < held->item_count; i++) {
-        const char *broken = check_held_item(&held->items[i]);
-
-        if (broken)
-            return broken;
-    }
-    return NULL;
-}
-
-static const char *check_probe(const void *message)
-{
-    return check_held_item(&((const struct message_probe *)message)->target);
-}
-
-static const char *check_probed(const void *message)
-{
-    const struct message_probed *probed = message;
-    const char *broken = check_held_item(&probed->target);
-
-    if (broken)
-        return broken;
-    if (!is_zero(probed->reserved, sizeof(probed->reserved)))
-        return "padding not zero";
-    return probed->is_held > 1 || probed->is_held == mac_address_is_zero(&probed->holder) ? "holder" : NULL;
-}
-
 static const char *check_own_metrics_page(const void *message)
 {
     const struct message_metrics_page *page = message;
@@ -480,6 +421,23 @@ static const struct message_rule rules[] = {
     RULE(NETADMIN_TO_SUPERVISOR, PROJECT_ADDRESSES, message_project_addresses, check_project_addresses),
     RULE(SUPERVISOR_TO_WATCHER, HOST_ADDRESSES, message_host_addresses, check_host_addresses),
 
+    RULE(SUPERVISOR_TO_BANS, PING, message_ping, NULL),
+    RULE(SUPERVISOR_TO_BANS, STOP, message_stop, check_stop),
+    RULE(SUPERVISOR_TO_BANS, CONFIGURE_BANS, message_configure_bans, check_configure_bans),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_BANS, BAN_LISTENER, message_ban_listener, NULL),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_BANS, LINK, message_link, check_link_message),
+    RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_BANS, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
+    RULE(BANS_TO_SUPERVISOR, PONG, message_ping, NULL),
+    RULE(BANS_TO_NETADMIN, BANS_BEGIN, message_begin, NULL),
+    RULE(BANS_TO_NETADMIN, BAN_CHANGES_BEGIN, message_begin, NULL),
+    RULE_WITH_ITEMS(BANS_TO_NETADMIN, BANS_ITEMS, message_bans, wire_ban, BANS_PER_MESSAGE, check_bans),
+    RULE(BANS_TO_NETADMIN, BANS_COMMIT, message_commit, check_commit),
+    RULE(NETADMIN_TO_BANS, BANS_APPLIED, message_bans_applied, check_bans_applied),
+    RULE(BANNER_TO_BANS, BAN_REQUEST, message_ban_request, check_ban_request),
+    RULE(BANS_TO_BANNER, BAN_ANSWER, message_ban_answer, check_ban_answer),
+    RULE_WITH_ITEMS(BANS_TO_BANNER, BANS_LISTED, message_bans_listed, wire_listed_ban, BANS_LISTED_MAX,
+                    check_bans_listed),
+
     RULE(SUPERVISOR_TO_EXPORTER, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_EXPORTER, STOP, message_stop, check_stop),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_EXPORTER, METRICS_PAGE, message_metrics_page, check_metrics_page),
@@ -546,6 +504,8 @@ static const struct message_rule *find_rule(enum message_direction direction, ui
 /* All messages with items begin alike, so that one place can check the count. */
 static_assert(offsetof(struct message_exposures, item_count) == offsetof(struct message_links, item_count) &&
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_held, item_count) &&
+                  offsetof(struct message_exposures, item_count) == offsetof(struct message_bans, item_count) &&
+                  offsetof(struct message_exposures, item_count) == offsetof(struct message_bans_listed, item_count) &&
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_findings, item_count),
               "item_count stands at one offset");
 

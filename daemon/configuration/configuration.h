@@ -138,6 +138,7 @@ struct configuration {
     char external_network[NAME_SIZE];
     char external_interface[INTERFACE_NAME_SIZE];
     char shared_network[NAME_SIZE];
+    char ban_socket[DOCKER_HOST_SIZE]; /* GUEST-2; empty: only root's */
     char docker_host[DOCKER_HOST_SIZE];
     bool docker_tls_verify;
     char docker_cert_path[DOCKER_HOST_SIZE];

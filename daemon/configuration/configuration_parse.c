@@ -57,6 +57,16 @@ const char *configuration_parse_directory(const char *text, void *target)
     return text_copy(target, DOCKER_HOST_SIZE, text) < 0 ? "is too long: 255 characters at most" : NULL;
 }
 
+/* unix(7): a socket's path is short. */
+const char *configuration_parse_socket(const char *text, void *target)
+{
+    if (text[0] != '/' || text[strlen(text) - 1] == '/')
+        return "is no absolute path of a socket";
+    if (strlen(text) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return "is too long: 107 characters at most";
+    return text_copy(target, DOCKER_HOST_SIZE, text) < 0 ? "is too long" : NULL;
+}
+
 /* What is wrong with an entry is said with its name, by the rules about the scope. */
 const char *configuration_parse_label_selector(const char *text, void *target)
 {

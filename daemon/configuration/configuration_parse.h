@@ -31,8 +31,9 @@ const char *configuration_parse_on_stop(const char *text, void *target);     /* 
 const char *configuration_parse_interval(const char *text, void *target);  /* uint64_t milliseconds, 1 … UINT32_MAX */
 const char *configuration_parse_delay(const char *text, void *target);     /* the same, and 0 */
 const char *configuration_parse_log_level(const char *text, void *target); /* enum log_level */
-const char *configuration_parse_log_format(const char *text, void *target);  /* enum log_format */
-const char *configuration_parse_directory(const char *text, void *target);   /* char[DOCKER_HOST_SIZE], absolute */
+const char *configuration_parse_log_format(const char *text, void *target); /* enum log_format */
+const char *configuration_parse_directory(const char *text, void *target);  /* char[DOCKER_HOST_SIZE], absolute */
+const char *configuration_parse_socket(const char *text, void *target); /* char[DOCKER_HOST_SIZE], an absolute path */
 const char *configuration_parse_docker_host(const char *text, void *target); /* char[DOCKER_HOST_SIZE] */
 
 /*

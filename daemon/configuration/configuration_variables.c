@@ -169,6 +169,11 @@ static const struct configuration_variable variables[] = {
      .may_be_empty = true,
      .help =
          "where metrics and health are served; :9090 for every address; empty, and in a service-anchor unset: nowhere"},
+    {.name = "ANCHORD_BAN_SOCKET",
+     .roles = IDENTITIES,
+     .parse = configuration_parse_socket,
+     .offset = IN(ban_socket),
+     .help = "path of a further socket for `anchord ban`, open to its directory's group: who has it can ban, no more"},
     {.name = "ANCHORD_LOG_LEVEL",
      .default_value = "INFO",
      .parse = configuration_parse_log_level,

@@ -77,7 +77,13 @@ void control_worker_set_dhcp(struct control_worker *control, const struct dhcp *
 
 void control_worker_add(struct control_worker *control, struct join_member other)
 {
-    if (control && control->other_count < ARRAY_LENGTH(control->others))
+    if (!control)
+        return;
+    for (size_t i = 0; i < control->other_count; i++) {
+        if (control->others[i].worker == other.worker)
+            return;
+    }
+    if (control->other_count < ARRAY_LENGTH(control->others))
         control->others[control->other_count++] = other;
 }
 

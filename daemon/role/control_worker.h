@@ -25,7 +25,7 @@ struct dhcp;
 /* The DHCP clients, for status; NULL: none. They stay the caller's, and must be taken away before they are freed. */
 void control_worker_set_dhcp(struct control_worker *control, const struct dhcp *dhcp);
 
-/* Another worker of this role, for the list that status shows; before control_worker_start(). It stays the caller's. */
+/* Another worker of this role, for the list that status shows; the same one counts once. It stays the caller's. */
 void control_worker_add(struct control_worker *control, struct join_member other);
 
 void control_worker_start(struct control_worker *control);

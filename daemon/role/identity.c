@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/sandbox.h"
 #include "daemon/dhcp/dhcp.h"
+#include "daemon/role/bans_worker.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/role/monitoring.h"
 #include "daemon/supervise/timer.h"
@@ -25,13 +26,15 @@ static const enum link_peer link_peers[IDENTITY_WORKER_MAX_] = {
     [IDENTITY_WATCHER] = LINK_PEER_WATCHER,
     [IDENTITY_NETADMIN] = LINK_PEER_NETADMIN,
     [IDENTITY_ANNOUNCER] = LINK_PEER_ANNOUNCER,
+    [IDENTITY_BANS] = LINK_PEER_BANS,
 };
 
 /* Who talks to whom. */
 static const struct {
     enum identity_worker one;
     enum identity_worker other;
-} pairs[] = {{IDENTITY_WATCHER, IDENTITY_NETADMIN}, {IDENTITY_ANNOUNCER, IDENTITY_NETADMIN}};
+} pairs[] = {
+    {IDENTITY_WATCHER, IDENTITY_NETADMIN}, {IDENTITY_ANNOUNCER, IDENTITY_NETADMIN}, {IDENTITY_BANS, IDENTITY_NETADMIN}};
 
 struct identity {
     const struct configuration *configuration;
@@ -42,6 +45,7 @@ struct identity {
     struct worker *workers[IDENTITY_WORKER_MAX_];
     uint32_t conditions[IDENTITY_WORKER_MAX_]; /* enum readiness_condition, of each worker */
     bool is_own_wanted;
+    struct bans_activation bans;
     bool is_shown;            /* control was started */
     bool watcher_was_started; /* by the first start of the gate: one that may not is found out before anything else */
     bool others_were_started; /* by the first start of a watcher */
@@ -177,6 +181,7 @@ static void start_others(struct identity *identity)
         worker_start(identity->workers[IDENTITY_ANNOUNCER]);
     if (identity->role->own_is_needed)
         identity_want_own(identity);
+    bans_worker_await(identity->event, identity->openings->bans, identity->workers[IDENTITY_BANS], &identity->bans);
 }
 
 /* The first of all: whoever asks Docker asks through it. */
@@ -215,6 +220,10 @@ static void on_worker_started(struct worker *worker, void *userdata)
         break;
     case IDENTITY_OWN:
         identity->role->configure_own(worker, identity->role->userdata);
+        break;
+    case IDENTITY_BANS:
+        control_worker_add(identity->readiness.control, member(identity, index));
+        bans_worker_configure(worker, identity->configuration, identity->openings->bans);
         break;
     case IDENTITY_WORKER_MAX_:
         return;
@@ -261,6 +270,8 @@ static void begin_stop(struct identity *identity, int exit_status)
     if (!changes_kernel(identity, IDENTITY_OWN))
         worker_stop(identity->workers[IDENTITY_OWN], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
     worker_stop(identity->workers[IDENTITY_ANNOUNCER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
+    bans_worker_stop_awaiting(&identity->bans);
+    worker_stop(identity->workers[IDENTITY_BANS], STOP_KEEP_STATE, READERS_STOP_DEADLINE);
 }
 
 static bool one_runs(const struct identity *identity, bool that_changes_kernel)
@@ -417,6 +428,7 @@ struct identity *identity_free(struct identity *identity)
     for (size_t i = 0; i < IDENTITY_WORKER_MAX_; i++)
         (void)worker_free(identity->workers[i]);
     sd_event_source_disable_unref(identity->late_timer);
+    bans_worker_stop_awaiting(&identity->bans);
     control_worker_set_dhcp(identity->readiness.control, NULL);
     (void)dhcp_free(identity->dhcp);
     (void)monitoring_free(identity->monitoring);
@@ -449,6 +461,7 @@ static int make_workers(struct identity *identity, struct role_step *step)
         [IDENTITY_ANNOUNCER] = {on_worker_started, NULL, on_worker_ended, identity},
         [IDENTITY_GATE] = {on_worker_started, NULL, on_worker_ended, identity},
         [IDENTITY_OWN] = {on_worker_started, on_own_message, on_worker_ended, identity},
+        [IDENTITY_BANS] = {on_worker_started, NULL, on_worker_ended, identity},
     };
 
     identity->definitions[IDENTITY_WATCHER] = (struct worker_definition){
@@ -470,6 +483,7 @@ static int make_workers(struct identity *identity, struct role_step *step)
     };
     identity->definitions[IDENTITY_GATE] = gate_worker_definition(identity->configuration);
     identity->definitions[IDENTITY_OWN] = identity->role->own;
+    identity->definitions[IDENTITY_BANS] = bans_worker_definition(identity->openings->bans);
     return role_make_workers(identity->event, identity->definitions, IDENTITY_WORKER_MAX_, callbacks, identity->workers,
                              step);
 }

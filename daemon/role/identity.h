@@ -18,7 +18,8 @@ enum identity_worker {
     IDENTITY_NETADMIN,
     IDENTITY_ANNOUNCER,
     IDENTITY_GATE,
-    IDENTITY_OWN, /* the role's own: a network-anchor's keeper, way under attach */
+    IDENTITY_OWN,  /* the role's own: a network-anchor's keeper, way under attach */
+    IDENTITY_BANS, /* from the first ban on */
     IDENTITY_WORKER_MAX_,
 };
 
@@ -26,7 +27,8 @@ enum identity_worker {
 struct identity_openings {
     const struct raw_sockets *raw_sockets;   /* without the one for ARP there is no announcer */
     const struct gate_sockets *gate_sockets; /* all -1 without a gate */
-    int lease_listener;                      /* from dhcp_files_make(); -1: there is no DHCP */
+    const struct bans_openings *bans;
+    int lease_listener; /* from dhcp_files_make(); -1: there is no DHCP */
 };
 
 /* In what a role differs. The functions get `userdata`. */

@@ -71,6 +71,8 @@ int runtime_directory_listen(const struct sockaddr_un *address, const struct run
     if (result < 0)
         return result;
     if ((listener->owner != 0 && lchown(address->sun_path, listener->owner, listener->owner) < 0) ||
+        (listener->group != 0 &&
+         (lchown(address->sun_path, 0, listener->group) < 0 || chmod(address->sun_path, 0660) < 0)) ||
         (listener->is_open_to_all && chmod(address->sun_path, 0666) < 0) || listen(fd, listener->waiting_max) < 0)
         return -errno;
     *ret = TAKE_FD(fd);

@@ -22,6 +22,7 @@ struct runtime_directory_listener {
     int type; /* SOCK_STREAM or SOCK_SEQPACKET */
     int waiting_max;
     uid_t owner;         /* and group; alone may connect, besides root */
+    gid_t group;         /* may connect as well; 0: none */
     bool is_open_to_all; /* who connects is checked by its credentials */
 };
 

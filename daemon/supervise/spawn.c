@@ -84,6 +84,10 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
         step = "process group";
         result = -errno;
     }
+    if (result == 0 && request->directory && chdir(request->directory) < 0) {
+        step = "directory";
+        result = -errno;
+    }
     if (result == 0) {
         step = "resource limits";
         result = limit_resources(request);

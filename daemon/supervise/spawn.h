@@ -26,9 +26,10 @@ struct spawn_request {
     const char *program;    /* absolute path */
     char *const *arguments; /* argv, with the name in the log first; NULL-terminated */
     struct worker_privileges privileges;
-    int supervisor_fd; /* a worker's end of the channel, or -1: a foreign program; stays the caller's */
-    int output_fd;     /* where 1 of a foreign program leads, or -1: as ours; stays the caller's */
-    int error_fd;      /* and its 2 */
+    int supervisor_fd;     /* a worker's end of the channel, or -1: a foreign program; stays the caller's */
+    int output_fd;         /* where 1 of a foreign program leads, or -1: as ours; stays the caller's */
+    int error_fd;          /* and its 2 */
+    const char *directory; /* where it runs, or NULL: as ours */
     const struct spawn_limit *limits;
     size_t limit_count;
     bool ignores_requests; /* SIGUSR1 and SIGHUP, until it handles them: by default they would end it as it begins */

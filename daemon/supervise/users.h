@@ -15,5 +15,6 @@
 #define DHCP_USER       24948 /* of dhcpcd and anchord-lease */
 #define GATE_USER       24949
 #define WAY_USER        24950
+#define BANS_USER       24951
 #define LINKS_USER      24952
 #define NAMESPACES_USER 24953

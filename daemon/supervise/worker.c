@@ -297,7 +297,12 @@ static int start_process(struct worker *worker, const struct worker_privileges *
     char name[NAME_SIZE];
     char *arguments[] = {name, NULL};
     struct spawn_request request = {
-        .program = program, .arguments = arguments, .privileges = *privileges, .output_fd = -1};
+        .program = program,
+        .arguments = arguments,
+        .privileges = *privileges,
+        .output_fd = -1,
+        .directory = definition->directory,
+    };
     int result = channel_make_pair(ends);
 
     if (result < 0)

@@ -23,6 +23,7 @@ struct worker_definition {
     uint64_t capabilities;
     enum message_direction receives; /* what the supervisor gets from it */
     const char *docker_host;         /* the worker talks to this Docker, or NULL */
+    const char *directory;           /* where it runs, or NULL */
     const char *docker_cert_path;    /* by TLS with the files in this directory, or NULL */
 };
 

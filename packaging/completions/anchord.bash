@@ -4,7 +4,7 @@ _anchord()
 {
     local current=${COMP_WORDS[COMP_CWORD]}
     local roles="network-anchor service-anchor external-rebinder wrap-rebinder attach-host"
-    local commands="attach config detach doctor healthcheck list ruleset status version wrap"
+    local commands="attach ban config detach doctor healthcheck list ruleset status version wrap"
     local words=""
 
     if ((COMP_CWORD == 1)); then
@@ -12,6 +12,7 @@ _anchord()
     else
         case ${COMP_WORDS[1]} in
         attach) words="--address --dry-run --from --gateway --help --mac --parent" ;;
+        ban) words="add del flush list --for --force --help --json --new-only --reason --socket" ;;
         config) words="--json --help" ;;
         detach) words="--help" ;;
         doctor) words="stale-netns --json --help" ;;

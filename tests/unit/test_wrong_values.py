@@ -70,6 +70,7 @@ WRONG = {
     "ANCHORD_FOLLOW_TARGET": NETWORKS,
     "ANCHORD_FOLLOW_RESTART": BOOLEANS,
     "ANCHORD_FOLLOW_EVENT_BACKOFF": tuple(text for text in DURATIONS if text not in ("0", "0s")),
+    "ANCHORD_BAN_SOCKET": ("ban.sock", "/run/", "/" + "x" * 107),
     "ANCHORD_METRICS_ADDR": ("x", "9090", ":0", ":65536", ":x", "127.0.0.1:", "1.2.3.4.5:80", "[::1", "[x]:80", "host:80"),
     "ANCHORD_LOG_LEVEL": ("x", "TRACE", "INFO,DEBUG", "0", LONG),
     "ANCHORD_LOG_FORMAT": ("x", "TEXT", "text,json", "0", LONG),

@@ -16,6 +16,7 @@
 #include "protocol/metrics.h"
 #include "protocol/network_reporter.h"
 #include "protocol/supervised.h"
+#include "workers/netadmin/bans_peer.h"
 #include "workers/netadmin/closing.h"
 #include "workers/netadmin/lease_exchange.h"
 #include "workers/netadmin/map_report.h"
@@ -44,6 +45,7 @@ struct netadmin {
     struct ruleset *ruleset;
     struct nft_monitor *monitor;
     struct network_reporter control;
+    struct bans_peer bans;
     sd_event_source *reconcile_source; /* deferred: a burst of reasons becomes one comparison */
     sd_event_source *retry_timer;
     sd_event_source *sweep_timer;
@@ -170,16 +172,7 @@ static void check_desired(struct netadmin *netadmin)
 
 static void log_repair(struct netadmin *netadmin)
 {
-    const struct nft_change *change = &netadmin->foreign_change;
-
-    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
-        metrics_add(METRIC_RULESET_REPAIRS, family, change->families[family]);
-    if (change->messages == 0)
-        log_warn("ruleset checked after lost notifications");
-    else
-        log_warn("ruleset repaired", LOG_TEXT("table", change->table), LOG_TEXT("changed", change->what),
-                 LOG_TEXT("object", change->object), LOG_NUMBER("changes", change->messages),
-                 LOG_TEXT("process", change->process), LOG_NUMBER("process_id", change->process_id));
+    nft_change_log_repair(&netadmin->foreign_change);
     netadmin->needs_repair = false;
     netadmin->foreign_change = (struct nft_change){0};
     netadmin->last_repair = clock_monotonic_microseconds();
@@ -277,6 +270,7 @@ static int on_reconcile(sd_event_source *source, void *userdata)
         report_failure(netadmin, &failure);
         return 0;
     }
+    bans_peer_tell_applied(&netadmin->bans);
     network_forget_neighbours(netadmin->network, ruleset_newcomers(netadmin->ruleset));
     report_success(netadmin, flushed);
     lease_exchange_tell_addresses(netadmin->supervisor, netadmin->network, &view, &netadmin->told_addresses);
@@ -428,6 +422,10 @@ static void handle_link(struct netadmin *netadmin, const struct message_link *me
         network_reporter_link(&netadmin->control, descriptor, DIRECTION_CONTROL_TO_NETADMIN);
         return;
     }
+    if (message->peer == LINK_PEER_BANS) {
+        bans_peer_link(&netadmin->bans, descriptor);
+        return;
+    }
     if (message->peer == LINK_PEER_ANNOUNCER) {
         result = network_set_announcer(netadmin->network, descriptor);
         if (result < 0)
@@ -435,7 +433,7 @@ static void handle_link(struct netadmin *netadmin, const struct message_link *me
         return;
     }
     if (message->peer != LINK_PEER_WATCHER) {
-        log_error("LINK to a peer that we do not talk to, ignoring", LOG_NUMBER("peer", message->peer));
+        log_error("LINK to a peer that we do not know, ignoring", LOG_NUMBER("peer", message->peer));
         close_fd(&descriptor);
         return;
     }
@@ -532,6 +530,7 @@ struct netadmin *netadmin_free(struct netadmin *netadmin)
     drop_watcher(netadmin);
     (void)channel_free(netadmin->supervisor);
     network_reporter_close(&netadmin->control);
+    bans_peer_close(&netadmin->bans);
     (void)nft_monitor_free(netadmin->monitor);
     (void)network_free(netadmin->network);
     (void)ruleset_free(netadmin->ruleset);
@@ -589,6 +588,7 @@ int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;
     }
+    bans_peer_prepare(&netadmin->bans, event, ruleset, netadmin->reconcile_source);
     result = network_new(event, &(struct network_callbacks){on_network_changed, on_lease_applied, netadmin},
                          &netadmin->network);
     if (result == 0)

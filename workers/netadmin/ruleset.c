@@ -34,10 +34,12 @@ struct ruleset {
     struct map_state held;
     struct map_state withheld;                        /* as `held`, but not in the kernel */
     struct backend_list newcomers[FAMILY_INDEX_MAX_]; /* of the last ruleset_apply() */
-    struct conntrack_changes recent;                  /* since the last second sweep */
-    uint32_t flushed[FAMILY_INDEX_MAX_];              /* not reported yet */
-    int64_t sweep_allowance;                          /* microseconds */
-    uint64_t allowance_time;                          /* CLOCK_MONOTONIC, microseconds: when that was true */
+    struct ban_list bans;                             /* if has_bans; until then the sets are a predecessor's */
+    bool has_bans;
+    struct conntrack_changes recent;     /* since the last second sweep */
+    uint32_t flushed[FAMILY_INDEX_MAX_]; /* not reported yet */
+    int64_t sweep_allowance;             /* microseconds */
+    uint64_t allowance_time;             /* CLOCK_MONOTONIC, microseconds: when that was true */
 };
 
 /* A prepared transition of the four maps. */
@@ -131,6 +133,7 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     map_state_clear(&ruleset->held);
     map_state_clear(&ruleset->withheld);
     clear_newcomers(ruleset->newcomers);
+    ban_list_clear(&ruleset->bans);
     conntrack_changes_clear(&ruleset->recent);
     free(ruleset);
     return NULL;
@@ -334,6 +337,16 @@ static void count_adopted(const struct ruleset *ruleset, const struct content *c
         metrics_add(METRIC_ADOPTED, i, !ruleset->was_installed && content->tables[i].exists);
 }
 
+/* What the kernel has of the bans is what we put there, unless somebody came between, or took a set away. */
+static bool must_add_bans(const struct ruleset *ruleset, const struct nft_table_content *content)
+{
+    bool has_sets = true;
+
+    for (size_t set = NFT_SET_BANNED; set <= NFT_SET_BANNED_NEW_PREFIXES; set++)
+        has_sets = has_sets && content->has_set[set];
+    return ruleset->has_bans && (!ruleset->is_installed || !has_sets);
+}
+
 /* Reads what is there and makes everything right in one transaction. */
 static int install(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                    struct nft_failure *failure)
@@ -353,8 +366,11 @@ static int install(struct ruleset *ruleset, const struct network_view *view, str
     if (result < 0)
         return fail(failure, result, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
-        if (!ruleset->lacks_family[i])
-            nft_table_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i]);
+        if (ruleset->lacks_family[i])
+            continue;
+        nft_table_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i]);
+        if (must_add_bans(ruleset, &content.tables[i]))
+            nft_elements_replace_bans(&batch, &nft_families[i], &ruleset->bans);
     }
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     if (result < 0)
@@ -417,6 +433,46 @@ int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure)
     if (result == 0)
         conntrack_changes_clear(&ruleset->recent);
     return result;
+}
+
+/* --- bans ------------------------------------------------------------------------------------------------ */
+
+static int commit_bans(struct ruleset *ruleset, bool is_whole, const struct ban_list *changes,
+                       struct nft_failure *failure)
+{
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    int result;
+
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        if (ruleset->lacks_family[i])
+            continue;
+        if (is_whole)
+            nft_elements_replace_bans(&batch, &nft_families[i], &ruleset->bans);
+        else
+            nft_elements_change_bans(&batch, &nft_families[i], changes, &ruleset->bans);
+    }
+    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
+    ruleset->is_installed = result == 0;
+    return result;
+}
+
+int ruleset_change_bans(struct ruleset *ruleset, bool is_whole, const struct ban_list *changes,
+                        struct nft_failure *failure)
+{
+    static const struct ban_list none;
+    struct ban_list next = {0};
+    const char *reason = NULL;
+    int result;
+
+    if (!is_whole && !ruleset->has_bans)
+        return fail(failure, -EBADMSG, "changes of a list of bans that was never sent");
+    result = ban_list_merge(is_whole ? &none : &ruleset->bans, changes, &next, &reason);
+    if (result < 0)
+        return fail(failure, result, reason);
+    ban_list_clear(&ruleset->bans);
+    ruleset->bans = next;
+    ruleset->has_bans = true;
+    return ruleset->is_installed ? commit_bans(ruleset, is_whole, changes, failure) : 1;
 }
 
 /* --- closing and going ----------------------------------------------------------------------------------- */

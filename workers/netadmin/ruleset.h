@@ -8,6 +8,7 @@
 #pragma once
 
 #include "workers/netadmin/nft/nfnl_socket.h"
+#include "workers/netadmin/plan/ban_list.h"
 #include "workers/netadmin/plan/network_view.h"
 #include "workers/netadmin/plan/newcomers.h"
 
@@ -60,6 +61,15 @@ void ruleset_invalidate(struct ruleset *ruleset);
  */
 int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                   uint32_t flushed[FAMILY_INDEX_MAX_], struct nft_failure *failure) __attribute__((warn_unused_result));
+
+/*
+ * Who is banned (GUEST-2): the whole list, or what has changed in the last one; the caller's, sorted. Returns 0: it is
+ * in the kernel. 1: it will be, with the next ruleset_apply(). Else a negative errno with *failure filled, and
+ * ruleset_is_installed() says which: the list was refused, or the kernel could not, and the next ruleset_apply() tries
+ * again.
+ */
+int ruleset_change_bans(struct ruleset *ruleset, bool is_whole, const struct ban_list *changes,
+                        struct nft_failure *failure) __attribute__((warn_unused_result));
 
 /* Whether something was changed since the last ruleset_sweep_again(). */
 bool ruleset_wants_second_sweep(const struct ruleset *ruleset);

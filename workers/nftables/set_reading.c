@@ -1,6 +1,7 @@
 /* Sets and rules as the kernel sends them; see set_reading.h. Pure; in programs with CAP_NET_ADMIN. */
 #include "workers/nftables/set_reading.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -73,6 +74,11 @@ static int read_element(const struct nlattr *attribute, void *userdata)
     struct set_element *element = userdata;
 
     switch (mnl_attr_get_type(attribute)) {
+    case NFTA_SET_ELEM_FLAGS:
+        if (mnl_attr_validate(attribute, MNL_TYPE_U32) < 0)
+            return MNL_CB_ERROR;
+        element->flags = ntohl(mnl_attr_get_u32(attribute));
+        return MNL_CB_OK;
     case NFTA_SET_ELEM_KEY:
         return mnl_attr_parse_nested(attribute, read_value, &element->key);
     case NFTA_SET_ELEM_DATA:

@@ -9,6 +9,7 @@
 #include <libmnl/libmnl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Points into the message; bytes NULL: none. */
 struct set_value {
@@ -17,6 +18,7 @@ struct set_value {
 };
 
 struct set_element {
+    uint32_t flags; /* NFT_SET_ELEM_…; linux/netfilter/nf_tables.h */
     struct set_value key;
     struct set_value data;
 };

@@ -27,6 +27,7 @@ EXPORTER_USER = 24947
 DHCP_USER = 24948
 GATE_USER = 24949
 WAY_USER = 24950
+BANS_USER = 24951
 WORKERS = ("gate", "watcher", "netadmin", "announcer", "control", "exporter")
 CAP_NET_ADMIN = 1 << 12
 CLONE_NEWNS = 0x00020000  # linux/sched.h
@@ -272,7 +273,7 @@ class Supervision:
             self.install_stand_in(name, **behaviours.get(name, {}))
 
     def install_real_workers(self):
-        for name in (*WORKERS, "keeper", "lease", "resolver", "way"):
+        for name in (*WORKERS, "bans", "keeper", "lease", "resolver", "way"):
             path = self.workers / f"anchord-{name}"
             path.unlink(missing_ok=True)
             path.symlink_to(self.build / "workers" / name / f"anchord-{name}")

@@ -217,7 +217,7 @@ static bool compare_fib(struct rule_writer *writer, uint32_t operation, const ui
 }
 
 /* A mask keeps bits; what also turns some over has no words of ours in a comparison. */
-static bool turns_bits_over(const struct operand *operand)
+bool rule_turns_bits_over(const struct operand *operand)
 {
     for (size_t i = 0; operand->is_masked && i < sizeof(operand->change); i++) {
         if (operand->change[i] != 0)
@@ -233,7 +233,7 @@ bool rule_write_comparison(struct rule_writer *writer, const struct nftnl_expr *
     const uint8_t *data = nftnl_expr_get(expression, NFTNL_EXPR_CMP_DATA, &length);
 
     if (!data || length == 0 || !rule_uses_register_1(expression, NFTNL_EXPR_CMP_SREG) ||
-        turns_bits_over(&writer->operand))
+        rule_turns_bits_over(&writer->operand))
         return false;
     switch (writer->operand.kind) {
     case OPERAND_META:

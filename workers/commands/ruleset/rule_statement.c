@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ct original ip daddr @external; ip daddr @external */
+/* ct original ip daddr @external; ip daddr @external; ip6 saddr & ffff:ffff:ffff:ffff:: == @banned */
 static bool write_set_lookup(struct rule_writer *writer, const char *set)
 {
     const struct operand *operand = &writer->operand;
     const char *field = rule_network_field(writer, operand->offset);
 
-    if (operand->kind == OPERAND_CT && operand->direction >= 0 &&
+    if (operand->kind == OPERAND_CT && operand->direction >= 0 && !operand->is_masked &&
         (operand->key == NFT_CT_DST_IP || operand->key == NFT_CT_DST_IP6)) {
         PUT(writer, "ct %s %s daddr @%s", operand->direction == IP_CT_DIR_REPLY ? "reply" : "original",
             rule_family_name(writer), set);
@@ -27,6 +27,13 @@ static bool write_set_lookup(struct rule_writer *writer, const char *set)
     if (operand->kind != OPERAND_PAYLOAD || operand->key != NFT_PAYLOAD_NETWORK_HEADER || !field ||
         operand->length != rule_address_length(writer))
         return false;
+    if (operand->is_masked) {
+        struct ip_address mask =
+            ip_address_from_bytes(writer->nfproto == NFPROTO_IPV4 ? IP_FAMILY_4 : IP_FAMILY_6, operand->mask);
+
+        PUT(writer, "%s & %s == @%s", field, IP_ADDRESS_TEXT(&mask), set);
+        return true;
+    }
     PUT(writer, "%s @%s", field, set);
     return true;
 }
@@ -38,14 +45,15 @@ bool rule_write_lookup(struct rule_writer *writer, const struct nftnl_expr *expr
     const char *protocol = symbol_protocol(writer->protocol);
 
     /* Sets whose names begin so have none: they stand in the rule that made them. */
-    if (!set || strncmp(set, "__", 2) == 0 || operand->is_masked ||
+    if (!set || strncmp(set, "__", 2) == 0 || rule_turns_bits_over(operand) ||
         nftnl_expr_get_u32(expression, NFTNL_EXPR_LOOKUP_FLAGS) != 0 ||
         !rule_uses_register_1(expression, NFTNL_EXPR_LOOKUP_SREG))
         return false;
     if (!nftnl_expr_is_set(expression, NFTNL_EXPR_LOOKUP_DREG))
         return write_set_lookup(writer, set);
     if (!rule_uses_register_1(expression, NFTNL_EXPR_LOOKUP_DREG) || operand->kind != OPERAND_PAYLOAD || !protocol ||
-        operand->key != NFT_PAYLOAD_TRANSPORT_HEADER || operand->offset != 2 || operand->length != 2)
+        operand->is_masked || operand->key != NFT_PAYLOAD_TRANSPORT_HEADER || operand->offset != 2 ||
+        operand->length != 2)
         return false;
     *operand = (struct operand){.kind = OPERAND_MAP};
     (void)snprintf(operand->word, sizeof(operand->word), "%s dport map @%.100s", protocol, set);

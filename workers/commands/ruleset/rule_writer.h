@@ -72,6 +72,8 @@ uint32_t rule_address_length(const struct rule_writer *writer);
 const char *rule_network_field(const struct rule_writer *writer, uint32_t offset);
 bool rule_is_time_to_live(const struct rule_writer *writer, uint32_t offset);
 const char *rule_time_to_live_field(const struct rule_writer *writer);
+/* A mask keeps bits; what also turns some over has no words of ours. */
+bool rule_turns_bits_over(const struct operand *operand);
 bool rule_uses_register_1(const struct nftnl_expr *expression, uint16_t attribute);
 
 bool rule_load_meta(struct rule_writer *writer, const struct nftnl_expr *expression);

@@ -179,6 +179,7 @@ static int add_element(const struct set_element *element, void *userdata)
         nftnl_set_elem_free(added);
         return -ENOMEM;
     }
+    nftnl_set_elem_set_u32(added, NFTNL_SET_ELEM_FLAGS, element->flags);
     nftnl_set_elem_add(userdata, added);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* nftables include/datatype.h: enum datatypes; a concatenation shifts by six bits. */
@@ -34,7 +35,7 @@ static const char *address_type_name(const struct table *table)
 
 static bool is_address_set(const struct table *table, const struct nftnl_set *set)
 {
-    return nftnl_set_get_u32(set, NFTNL_SET_FLAGS) == 0 &&
+    return (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & ~(uint32_t)NFT_SET_INTERVAL) == 0 &&
            nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE) == address_type(table);
 }
 
@@ -74,6 +75,84 @@ static bool print_element(const struct table *table, const struct nftnl_set_elem
     return true;
 }
 
+/* Where intervals begin, or where they end. */
+struct borders {
+    struct ip_address *items;
+    size_t count;
+};
+
+static int compare_borders(const void *a, const void *b)
+{
+    return ip_address_compare(a, b);
+}
+
+static void read_borders(const struct table *table, const struct nftnl_set *set, struct borders *starts,
+                         struct borders *ends)
+{
+    struct nftnl_set_elems_iter *iterator = nftnl_set_elems_iter_create(set);
+    uint8_t family = table->nfproto == NFPROTO_IPV4 ? IP_FAMILY_4 : IP_FAMILY_6;
+    struct nftnl_set_elem *element;
+
+    while (iterator && (element = nftnl_set_elems_iter_next(iterator))) {
+        bool is_end = nftnl_set_elem_get_u32(element, NFTNL_SET_ELEM_FLAGS) & NFT_SET_ELEM_INTERVAL_END;
+        struct borders *borders = is_end ? ends : starts;
+        uint32_t length = 0;
+        const void *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &length);
+        struct ip_address *items = reallocarray(borders->items, borders->count + 1, sizeof(*items));
+
+        if (!items || !key || length < ip_family_length(family))
+            break;
+        borders->items = items;
+        items[borders->count++] = ip_address_from_bytes(family, key);
+    }
+    if (iterator)
+        nftnl_set_elems_iter_destroy(iterator);
+    if (starts->count > 0)
+        qsort(starts->items, starts->count, sizeof(*starts->items), compare_borders);
+    if (ends->count > 0)
+        qsort(ends->items, ends->count, sizeof(*ends->items), compare_borders);
+}
+
+/* The shortest prefix of this address that does not reach `end`, the first address that is no part of it, or NULL: up
+ * to the last address of all. */
+static struct ip_subnet subnet_until(const struct ip_address *start, const struct ip_address *end)
+{
+    struct ip_subnet subnet = {*start, ip_family_bits(start->family)};
+
+    while (subnet.prefix_length > 0) {
+        struct ip_subnet wider = {*start, (uint8_t)(subnet.prefix_length - 1)};
+        struct ip_address first = ip_subnet_first(&wider);
+        struct ip_address last = ip_subnet_last(&wider);
+
+        if (!ip_address_equal(&first, start) || (end && ip_address_compare(&last, end) >= 0))
+            break;
+        subnet = wider;
+    }
+    return subnet;
+}
+
+/* Ours are prefixes, in order and apart. */
+static void print_intervals(const struct table *table, const struct nftnl_set *set)
+{
+    struct borders starts = {0};
+    struct borders ends = {0};
+    size_t next = 0;
+
+    read_borders(table, set, &starts, &ends);
+    for (size_t i = 0; i < starts.count; i++) {
+        struct ip_subnet subnet;
+
+        while (next < ends.count && ip_address_compare(&ends.items[next], &starts.items[i]) <= 0)
+            next++;
+        subnet = subnet_until(&starts.items[i], next < ends.count ? &ends.items[next] : NULL);
+        (void)printf("%s%s", i == 0 ? "\t\telements = { " : ",\n\t\t\t     ", IP_SUBNET_TEXT(&subnet));
+    }
+    if (starts.count > 0)
+        (void)puts(" }");
+    free(starts.items);
+    free(ends.items);
+}
+
 static void print_elements(const struct table *table, const struct nftnl_set *set, bool is_map)
 {
     struct nftnl_set_elems_iter *iterator = nftnl_set_elems_iter_create(set);
@@ -109,7 +188,12 @@ static void print_set(const struct table *table, const struct nftnl_set *set)
         (void)printf("inet_service : %s . inet_service\n", address_type_name(table));
     else
         (void)printf("%s\n", address_type_name(table));
-    print_elements(table, set, is_map);
+    if (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_INTERVAL) {
+        (void)puts("\t\tflags interval");
+        print_intervals(table, set);
+    } else {
+        print_elements(table, set, is_map);
+    }
     (void)puts("\t}\n");
 }
 

@@ -275,7 +275,7 @@ static int dump_once(struct dump *dump)
         if (result < 0 && !(kinds[i].may_be_unknown && (result == -EOPNOTSUPP || result == -EINVAL)))
             return result;
     }
-    for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
+    for (size_t i = 0; i < NFT_SET_BANNED; i++) { /* what is banned is not read: anchord-bans has the list */
         bool is_readable = dump->content->has_set[i] || (i == NFT_SET_EXTERNAL && dump->content->has_older_external);
 
         result = is_readable ? dump_elements(dump, (enum nft_set_index)i) : 0;

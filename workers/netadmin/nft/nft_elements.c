@@ -24,19 +24,20 @@ static struct element_list list_begin(struct nft_batch *batch, const struct nft_
     return list;
 }
 
-static void list_add(struct element_list *list, const void *key, uint32_t key_length, const void *data,
-                     uint32_t data_length)
+static struct nftnl_set_elem *list_add(struct element_list *list, const void *key, uint32_t key_length,
+                                       const void *data, uint32_t data_length)
 {
     struct nftnl_set_elem *element = list->set ? nftnl_set_elem_alloc() : NULL;
 
     if (!element) {
         nft_batch_fail(list->batch, -ENOMEM);
-        return;
+        return NULL;
     }
     (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, key_length);
     if (data_length)
         (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_DATA, data, data_length);
     nftnl_set_elem_add(list->set, element);
+    return element;
 }
 
 static void list_end(struct element_list *list, const struct nft_family *family, enum nft_set_index set,
@@ -75,7 +76,7 @@ static void change_elements(struct nft_batch *batch, const struct nft_family *fa
 
         memcpy(value, element->backend, family->address_length);
         memcpy(value + family->address_length, &backend_port, sizeof(backend_port));
-        list_add(&list, &key, sizeof(key), value, adds ? family->address_length + (uint32_t)sizeof(uint32_t) : 0);
+        (void)list_add(&list, &key, sizeof(key), value, adds ? family->address_length + (uint32_t)sizeof(uint32_t) : 0);
     }
     list_end(&list, family, set, message_type);
 }
@@ -114,7 +115,89 @@ void nft_elements_change_external(struct nft_batch *batch, const struct nft_fami
         struct element_list list = list_begin(batch, family, NFT_SET_EXTERNAL);
 
         for (size_t i = first; i < count && i < first + NFT_ELEMENTS_PER_MESSAGE; i++)
-            list_add(&list, addresses[i].bytes, family->address_length, NULL, 0);
+            (void)list_add(&list, addresses[i].bytes, family->address_length, NULL, 0);
         list_end(&list, family, NFT_SET_EXTERNAL, message_type);
+    }
+}
+
+/* An interval is where it begins, and where the next address is no part of it; the last one of all has no next. */
+static void add_ban(struct element_list *list, const struct nft_family *family, const struct wire_ban *ban)
+{
+    struct ip_subnet subnet = {ip_address_from_bytes(ban->family, ban->bytes), ban->prefix_length};
+    struct ip_address end = ip_subnet_last(&subnet);
+    struct nftnl_set_elem *element = list_add(list, ban->bytes, family->address_length, NULL, 0);
+    size_t digit = family->address_length;
+
+    if (wire_ban_is_single(ban) || !element)
+        return;
+    while (digit > 0 && ++end.bytes[digit - 1] == 0)
+        digit--;
+    if (digit == 0)
+        return;
+    element = list_add(list, end.bytes, family->address_length, NULL, 0);
+    if (element)
+        nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
+}
+
+/* add element ip anchord_v4 banned { 192.0.2.7, … }: those of `list` that are of this set, and removed or not */
+static void change_bans(struct nft_batch *batch, const struct nft_family *family, enum nft_set_index set,
+                        const struct ban_list *list, bool is_removed)
+{
+    uint16_t message_type = is_removed ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM;
+    size_t next = 0;
+
+    while (next < list->count) {
+        struct element_list elements = {.batch = batch};
+        size_t count = 0;
+
+        for (; next < list->count && count < NFT_ELEMENTS_PER_MESSAGE; next++) {
+            const struct wire_ban *ban = &list->items[next];
+
+            if (ban->family != family->family || ban->is_removed != is_removed || nft_set_of_ban(ban) != set)
+                continue;
+            if (count++ == 0)
+                elements = list_begin(batch, family, set);
+            add_ban(&elements, family, ban);
+        }
+        if (count > 0)
+            nft_batch_start_group(batch);
+        list_end(&elements, family, set, message_type);
+    }
+}
+
+/* flush set ip anchord_v4 banned */
+static void replace_set(struct nft_batch *batch, const struct nft_family *family, enum nft_set_index set,
+                        const struct ban_list *list)
+{
+    struct element_list none;
+
+    nft_batch_start_group(batch);
+    none = list_begin(batch, family, set);
+    list_end(&none, family, set, NFT_MSG_DELSETELEM);
+    change_bans(batch, family, set, list, false);
+}
+
+void nft_elements_replace_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *list)
+{
+    for (size_t set = NFT_SET_BANNED; set <= NFT_SET_BANNED_NEW_PREFIXES; set++)
+        replace_set(batch, family, (enum nft_set_index)set, list);
+}
+
+void nft_elements_change_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *changes,
+                              const struct ban_list *list)
+{
+    bool is_changed[NFT_SET_INDEX_MAX_] = {false};
+
+    for (size_t i = 0; i < changes->count; i++)
+        is_changed[nft_set_of_ban(&changes->items[i])] |= changes->items[i].family == family->family;
+    for (size_t set = NFT_SET_BANNED; set <= NFT_SET_BANNED_NEW_PREFIXES; set++) {
+        bool has_intervals = nft_set_shape_of(family, (enum nft_set_index)set).flags & NFT_SET_INTERVAL;
+
+        if (is_changed[set] && has_intervals) {
+            replace_set(batch, family, (enum nft_set_index)set, list);
+        } else if (is_changed[set]) {
+            change_bans(batch, family, (enum nft_set_index)set, changes, true);
+            change_bans(batch, family, (enum nft_set_index)set, changes, false);
+        }
     }
 }

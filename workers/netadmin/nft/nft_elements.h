@@ -7,6 +7,7 @@
 
 #include "workers/netadmin/nft/nft_batch.h"
 #include "workers/netadmin/nft/nft_names.h"
+#include "workers/netadmin/plan/ban_list.h"
 #include "workers/netadmin/plan/map_difference.h"
 
 /* The 16-bit length of a netlink attribute wraps silently above 2047 v4 or 1489 v6 elements (measured). */
@@ -22,3 +23,10 @@ void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *f
 /* Adds (NFT_MSG_NEWSETELEM) or deletes (NFT_MSG_DELSETELEM) addresses in the set `external`. */
 void nft_elements_change_external(struct nft_batch *batch, const struct nft_family *family, uint16_t message_type,
                                   const struct ip_address *addresses, size_t count);
+
+/* All that the sets of bans hold, made anew. */
+void nft_elements_replace_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *list);
+
+/* `changes` make `list` of what the sets hold. Sets of intervals are made anew: BAN_PREFIXES_MAX is not much. */
+void nft_elements_change_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *changes,
+                              const struct ban_list *list);

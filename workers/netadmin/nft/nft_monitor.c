@@ -1,7 +1,9 @@
 /* Notices foreign changes of our tables; see nft_monitor.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
 #include "workers/netadmin/nft/nft_monitor.h"
 
+#include "common/log.h"
 #include "common/text.h"
+#include "protocol/metrics.h"
 #include "workers/netadmin/nft/nfnl_socket.h"
 #include "workers/netlink/rtnetlink.h"
 
@@ -197,4 +199,16 @@ void nft_change_add(struct nft_change *known, const struct nft_change *change)
         for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
             known->families[family] = known->families[family] || change->families[family];
     }
+}
+
+void nft_change_log_repair(const struct nft_change *change)
+{
+    for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
+        metrics_add(METRIC_RULESET_REPAIRS, family, change->families[family]);
+    if (change->messages == 0)
+        log_warn("ruleset checked after lost notifications");
+    else
+        log_warn("ruleset repaired", LOG_TEXT("table", change->table), LOG_TEXT("changed", change->what),
+                 LOG_TEXT("object", change->object), LOG_NUMBER("changes", change->messages),
+                 LOG_TEXT("process", change->process), LOG_NUMBER("process_id", change->process_id));
 }

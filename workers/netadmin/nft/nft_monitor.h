@@ -33,5 +33,8 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
 struct nft_monitor *nft_monitor_free(struct nft_monitor *monitor);
 DEFINE_POINTER_CLEANUP(struct nft_monitor, (void)nft_monitor_free, nft_monitor_freep);
 
+/* Says and counts that what it changed has been put right. */
+void nft_change_log_repair(const struct nft_change *change);
+
 /* Of several changes the first one is told of, and all are counted. */
 void nft_change_add(struct nft_change *known, const struct nft_change *change);

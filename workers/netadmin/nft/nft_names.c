@@ -39,12 +39,22 @@ const char *const nft_set_names[NFT_SET_INDEX_MAX_] = {
     [NFT_SET_EXTERNAL] = "external",
     [NFT_SET_DNAT_TCP] = "dnat_tcp",
     [NFT_SET_DNAT_UDP] = "dnat_udp",
+    [NFT_SET_BANNED] = "banned",
+    [NFT_SET_BANNED_PREFIXES] = "banned_prefixes",
+    [NFT_SET_BANNED_NEW] = "banned_new",
+    [NFT_SET_BANNED_NEW_PREFIXES] = "banned_new_prefixes",
 };
 
 struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_set_index set)
 {
-    if (set == NFT_SET_EXTERNAL)
-        return (struct nft_set_shape){.key_type = family->address_type, .key_length = family->address_length};
+    bool has_intervals = set == NFT_SET_BANNED_PREFIXES || set == NFT_SET_BANNED_NEW_PREFIXES;
+
+    if (set == NFT_SET_EXTERNAL || set >= NFT_SET_BANNED)
+        return (struct nft_set_shape){
+            .flags = has_intervals ? NFT_SET_INTERVAL : 0,
+            .key_type = family->address_type,
+            .key_length = family->address_length,
+        };
     return (struct nft_set_shape){
         .flags = NFT_SET_MAP,
         .key_type = TYPE_INET_SERVICE,
@@ -52,6 +62,13 @@ struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_
         .data_type = family->address_type << TYPE_BITS | TYPE_INET_SERVICE,
         .data_length = family->address_length + PORT_REGISTER_LENGTH,
     };
+}
+
+enum nft_set_index nft_set_of_ban(const struct wire_ban *ban)
+{
+    if (wire_ban_is_single(ban))
+        return ban->kind == BAN_ALL ? NFT_SET_BANNED : NFT_SET_BANNED_NEW;
+    return ban->kind == BAN_ALL ? NFT_SET_BANNED_PREFIXES : NFT_SET_BANNED_NEW_PREFIXES;
 }
 
 enum nft_set_index nft_map_of_protocol(size_t protocol_index)

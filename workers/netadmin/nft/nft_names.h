@@ -63,6 +63,10 @@ enum nft_set_index {
     NFT_SET_EXTERNAL,
     NFT_SET_DNAT_TCP,
     NFT_SET_DNAT_UDP,
+    NFT_SET_BANNED, /* from here on: bans; the order of enum ban_kind, singles before prefixes */
+    NFT_SET_BANNED_PREFIXES,
+    NFT_SET_BANNED_NEW,
+    NFT_SET_BANNED_NEW_PREFIXES,
     NFT_SET_INDEX_MAX_,
 };
 extern const char *const nft_set_names[NFT_SET_INDEX_MAX_];
@@ -76,6 +80,9 @@ struct nft_set_shape {
     uint32_t data_length;
 };
 struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_set_index set);
+
+/* The set that holds the ban: the single ones in a hash table, the prefixes as intervals (GUEST-2). */
+enum nft_set_index nft_set_of_ban(const struct wire_ban *ban);
 
 /* The map of PROTOCOL_INDEX_… */
 enum nft_set_index nft_map_of_protocol(size_t protocol_index);

@@ -63,6 +63,7 @@ enum {
     }
 #define IIF(interface_)                  STATEMENT(input, NFT_INTERFACE_##interface_, 0, NULL)
 #define IIF_NOT(interface_)              STATEMENT(not_input, NFT_INTERFACE_##interface_, 0, NULL)
+#define OIF_NOT(interface_)              STATEMENT(not_output, NFT_INTERFACE_##interface_, 0, NULL)
 #define OIF(interface_)                  STATEMENT(output, NFT_INTERFACE_##interface_, 0, NULL)
 #define FROM(prefix_)                    STATEMENT(from_prefix, NFT_CMP_EQ, 0, &(prefix_))
 #define FROM_NOT(prefix_)                STATEMENT(from_prefix, NFT_CMP_NEQ, 0, &(prefix_))
@@ -73,6 +74,10 @@ enum {
 #define NO_WAY_BACK                      STATEMENT(no_way_back, 0, 0, NULL)
 #define TO_LOCAL_ON_IIF                  STATEMENT(address_type, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF, RTN_LOCAL, NULL)
 #define TO_EXTERNAL                      STATEMENT(to_external, 0, 0, NULL)
+#define FROM_SET(set_)                   STATEMENT(from_set, NFT_SET_##set_, 0, NULL)
+#define FROM_NETWORK_IN(set_)            STATEMENT(from_network_in_set, NFT_SET_##set_, 0, NULL)
+#define TO_SET(set_)                     STATEMENT(to_set, NFT_SET_##set_, 0, NULL)
+#define TO_NETWORK_IN(set_)              STATEMENT(to_network_in_set, NFT_SET_##set_, 0, NULL)
 #define TO_EXTERNAL_AT_FIRST             STATEMENT(originally_to_external, 0, 0, NULL)
 #define PROTOCOL(protocol_)              STATEMENT(protocol, protocol_, 0, NULL)
 #define ICMP                             STATEMENT(icmp, 0, 0, NULL)
@@ -155,12 +160,29 @@ static const struct nft_rule_text table_rules[] = {
     {NFT_CHAIN_PREROUTING_RAW, HOST | ALWAYS, "each network by its own link", {IIF(SHARED), NO_WAY_BACK, DROP}},
     /* iifname "anchost" fib saddr . iif oif missing drop */
     {NFT_CHAIN_PREROUTING_RAW, HOST | ALWAYS, "the host alone comes from the host", {IIF(HOST), NO_WAY_BACK, DROP}},
+    /*
+     * GUEST-2: nothing comes from who is banned. In IPv6 one client has a whole /64, and both keys stand in the same
+     * set. Who is inside is no guest.
+     */
+    /* iifname != SHARED ip saddr @banned drop */
+    {NFT_CHAIN_PREROUTING_RAW, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED), DROP}},
+    /* iifname != SHARED ip6 saddr & ffff:ffff:ffff:ffff:: == @banned drop */
+    {NFT_CHAIN_PREROUTING_RAW, IP6, "banned", {IIF_NOT(SHARED), FROM_NETWORK_IN(BANNED), DROP}},
+    /* iifname != SHARED ip saddr @banned_prefixes drop */
+    {NFT_CHAIN_PREROUTING_RAW, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_PREFIXES), DROP}},
 
     /*
      * chain prerouting_nat, chain output_nat
      * NAT-1, NAT-9: only what is addressed to the project's own address; from outside, from a container of the
      * project (hairpin), and in `output` from the anchor itself.
      */
+    /* GUEST-2, --new-only: this chain sees the first packet of each flow alone. */
+    /* iifname != SHARED ip saddr @banned_new drop */
+    {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_NEW), DROP}},
+    /* iifname != SHARED ip6 saddr & ffff:ffff:ffff:ffff:: == @banned_new drop */
+    {NFT_CHAIN_PREROUTING_NAT, IP6, "banned", {IIF_NOT(SHARED), FROM_NETWORK_IN(BANNED_NEW), DROP}},
+    /* iifname != SHARED ip saddr @banned_new_prefixes drop */
+    {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_NEW_PREFIXES), DROP}},
     /* ip daddr @external dnat ip to tcp dport map @dnat_tcp */
     {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "exposed tcp ports", {TO_EXTERNAL, DNAT(TCP)}},
     /* ip daddr @external dnat ip to udp dport map @dnat_udp */
@@ -243,6 +265,16 @@ static const struct nft_rule_text table_rules[] = {
      * as it is at the moment; it makes no segment larger. NAT-10: the accept list ends in drop. Invalid packets are in
      * none of these: they would leave without NAT, showing an inner address.
      */
+    /*
+     * GUEST-2: and what backends go on sending to who is banned goes nowhere, so that open flows end in both
+     * directions: a backend would keep its flow, or open it again as egress (measured).
+     */
+    /* iifname SHARED oifname != SHARED ip daddr @banned drop */
+    {NFT_CHAIN_FORWARD, ALWAYS, "to the banned", {IIF(SHARED), OIF_NOT(SHARED), TO_SET(BANNED), DROP}},
+    /* iifname SHARED oifname != SHARED ip6 daddr & ffff:ffff:ffff:ffff:: == @banned drop */
+    {NFT_CHAIN_FORWARD, IP6, "to the banned", {IIF(SHARED), OIF_NOT(SHARED), TO_NETWORK_IN(BANNED), DROP}},
+    /* iifname SHARED oifname != SHARED ip daddr @banned_prefixes drop */
+    {NFT_CHAIN_FORWARD, ALWAYS, "to the banned", {IIF(SHARED), OIF_NOT(SHARED), TO_SET(BANNED_PREFIXES), DROP}},
     /* tcp flags syn / syn,rst tcp option maxseg size set rt mtu */
     {NFT_CHAIN_FORWARD, ALWAYS, "segments fit the path", {TCP_SYN, CLAMP_SEGMENTS}},
     /* iifname EXT oifname SHARED ct state established,related accept */

@@ -116,11 +116,10 @@ static void any_bit_of(struct nft_rule *rule, uint32_t bits)
     compare(rule, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
-static void is_in_external(struct nft_rule *rule)
+static void is_in_set(struct nft_rule *rule, uint32_t set)
 {
-    APPEND(rule, "lookup", NUMBER(NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1),
-           TEXT(NFTNL_EXPR_LOOKUP_SET, nft_set_names[NFT_SET_EXTERNAL]),
-           NUMBER(NFTNL_EXPR_LOOKUP_SET_ID, NFT_SET_EXTERNAL + 1));
+    APPEND(rule, "lookup", NUMBER(NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1), TEXT(NFTNL_EXPR_LOOKUP_SET, nft_set_names[set]),
+           NUMBER(NFTNL_EXPR_LOOKUP_SET_ID, set + 1));
 }
 
 /* --- matches ------------------------------------------------------------------------------------------- */
@@ -157,6 +156,11 @@ void nft_statement_output(struct nft_rule *rule, const struct nft_statement *sta
     match_interface(rule, NFT_META_OIFNAME, NFT_CMP_EQ, statement->value);
 }
 
+void nft_statement_not_output(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    match_interface(rule, NFT_META_OIFNAME, NFT_CMP_NEQ, statement->value);
+}
+
 static void match_protocol(struct nft_rule *rule, uint8_t protocol)
 {
     load_meta(rule, NFT_META_L4PROTO);
@@ -180,7 +184,44 @@ void nft_statement_to_external(struct nft_rule *rule, const struct nft_statement
 
     (void)statement;
     load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, family->destination_offset, family->address_length);
-    is_in_external(rule);
+    is_in_set(rule, NFT_SET_EXTERNAL);
+}
+
+void nft_statement_from_set(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    const struct nft_family *family = rule->context->family;
+
+    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, family->source_offset, family->address_length);
+    is_in_set(rule, statement->value);
+}
+
+void nft_statement_to_set(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    const struct nft_family *family = rule->context->family;
+
+    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, family->destination_offset, family->address_length);
+    is_in_set(rule, statement->value);
+}
+
+/* Of an IPv6 address the first 64 bits. */
+static void network_is_in_set(struct nft_rule *rule, uint32_t offset, uint32_t set)
+{
+    static const uint8_t mask[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    static const uint8_t no_change[16];
+
+    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, sizeof(mask));
+    mask_bits(rule, mask, no_change, sizeof(mask));
+    is_in_set(rule, set);
+}
+
+void nft_statement_from_network_in_set(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    network_is_in_set(rule, rule->context->family->source_offset, statement->value);
+}
+
+void nft_statement_to_network_in_set(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    network_is_in_set(rule, rule->context->family->destination_offset, statement->value);
 }
 
 void nft_statement_originally_to_external(struct nft_rule *rule, const struct nft_statement *statement)
@@ -191,7 +232,7 @@ void nft_statement_originally_to_external(struct nft_rule *rule, const struct nf
     (void)statement;
     APPEND(rule, "ct", NUMBER(NFTNL_EXPR_CT_KEY, key), NUMBER(NFTNL_EXPR_CT_DREG, NFT_REG_1),
            BYTES(NFTNL_EXPR_CT_DIR, &direction, sizeof(direction)));
-    is_in_external(rule);
+    is_in_set(rule, NFT_SET_EXTERNAL);
 }
 
 void nft_statement_ports(struct nft_rule *rule, const struct nft_statement *statement)

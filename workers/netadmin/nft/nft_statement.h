@@ -58,9 +58,10 @@ void nft_statement_add_rule(const struct nft_rule_context *context, const struct
 /* What nft_statement.append may be: */
 #define NFT_STATEMENT(name_) void nft_statement_##name_(struct nft_rule *rule, const struct nft_statement *statement)
 
-NFT_STATEMENT(input);                  /* iifname NAME; value: enum nft_interface, as in the next two */
+NFT_STATEMENT(input);                  /* iifname NAME; value: enum nft_interface, as in the next three */
 NFT_STATEMENT(not_input);              /* iifname != NAME */
 NFT_STATEMENT(output);                 /* oifname NAME */
+NFT_STATEMENT(not_output);             /* oifname != NAME */
 NFT_STATEMENT(protocol);               /* meta l4proto; value: IPPROTO_… */
 NFT_STATEMENT(icmp);                   /* meta l4proto icmp, ipv6-icmp */
 NFT_STATEMENT(icmp_types);             /* icmpv6 type value-last */
@@ -73,6 +74,10 @@ NFT_STATEMENT(from_prefix);            /* ip saddr [!=] prefix; value: NFT_CMP_E
 NFT_STATEMENT(to_prefix);              /* ip daddr [!=] prefix */
 NFT_STATEMENT(from_inner);             /* ip saddr INNER */
 NFT_STATEMENT(to_external);            /* ip daddr @external */
+NFT_STATEMENT(from_set);               /* ip saddr @SET; value: enum nft_set_index */
+NFT_STATEMENT(from_network_in_set);    /* ip6 saddr & ffff:ffff:ffff:ffff:: == @SET */
+NFT_STATEMENT(to_set);                 /* ip daddr @SET */
+NFT_STATEMENT(to_network_in_set);      /* ip6 daddr & ffff:ffff:ffff:ffff:: == @SET */
 NFT_STATEMENT(originally_to_external); /* ct original ip daddr @external */
 NFT_STATEMENT(status);                 /* ct status value: IPS_… */
 NFT_STATEMENT(state);                  /* ct state value: NF_CT_STATE_… */

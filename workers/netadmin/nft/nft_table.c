@@ -78,6 +78,7 @@ static void set_layout(struct nft_batch *batch, struct nftnl_set *set)
 /*
  * set external { type ipv4_addr; }
  * map dnat_tcp { type inet_service : ipv4_addr . inet_service; }
+ * set banned_prefixes { type ipv4_addr; flags interval; }
  */
 static void add_set(struct nft_batch *batch, const struct nft_family *family, const char *table,
                     enum nft_set_index index)
@@ -94,8 +95,9 @@ static void add_set(struct nft_batch *batch, const struct nft_family *family, co
     nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, shape.key_length);
     if (index == NFT_SET_EXTERNAL)
         set_layout(batch, set);
-    if (shape.data_length) {
+    if (shape.flags)
         nftnl_set_set_u32(set, NFTNL_SET_FLAGS, shape.flags);
+    if (shape.data_length) {
         nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, shape.data_type);
         nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, shape.data_length);
     }

@@ -1,0 +1,228 @@
+"""What netadmin makes of bans (GUEST-2): flows that end, flows that stay, who may ban, and what a hostile bans worker can
+do."""
+
+import errno
+import ipaddress
+import os
+import socket
+import struct
+import time
+
+import pytest
+
+import messages
+from ban_lab import ALL, NEW_ONLY, BansPeer, conversation, item
+from netadmin_lab import (CLIENT4, CLIENT6, LAN4, LAN6, ONE4, ONE6, ask_again, flow_to, outcome, wait_logged, wait_until)
+
+SILENCE = 0.3
+ADDRESSES = {"v4": (LAN4, CLIENT4, f"{CLIENT4}/32"), "v6": (LAN6, CLIENT6, "2001:db8:99::/64")}
+
+
+@pytest.fixture
+def served(lab):
+    netadmin = lab.start()
+    lab.bans = BansPeer(netadmin)
+    lab.closing.callback(lambda: lab.bans.close())
+    for protocol in ("tcp", "udp"):
+        for address in (ONE4, ONE6):
+            lab.serve(lab.one, "one", protocol, 8080, address)
+    netadmin.expose(*(messages.exposure(protocol, 80, address, 8080) for protocol in ("tcp", "udp")
+                      for address in (ONE4, ONE6)))
+    assert lab.bans.ban([]) == (0, "")
+    return lab
+
+
+def hears(flow, patience=SILENCE):
+    flow.settimeout(patience)
+    try:
+        return flow.recv(100)
+    except TimeoutError:
+        return None
+
+
+@pytest.mark.parametrize("family", ADDRESSES)
+@pytest.mark.parametrize("protocol", ("tcp", "udp"))
+def test_guest2_banned_client_and_its_open_flow_end_in_both_directions(served, family, protocol):
+    """The backend goes on sending, and neither its data nor the flow, opened again as egress, reaches the client."""
+    address, client, network = ADDRESSES[family]
+    listener = served.one.socket(socket.AF_INET6 if family == "v6" else socket.AF_INET,
+                                 socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+    listener.bind(((ONE6 if family == "v6" else ONE4), 9090))
+    served.netadmin.expose(messages.exposure(protocol, 90, ONE6 if family == "v6" else ONE4, 9090))
+    if protocol == "tcp":
+        listener.listen()
+    flow = served.client.socket(listener.family, listener.type)
+    flow.connect((address, 90))
+    flow.send(b"here")
+    if protocol == "tcp":
+        backend, _ = listener.accept()
+        say = lambda: backend.send(b"still here")
+    else:
+        _, peer = listener.recvfrom(100)
+        say = lambda: listener.sendto(b"still here", peer)
+    say()
+    assert hears(flow) == b"still here"
+    assert served.bans.ban([item(network)]) == (0, "")
+    for _ in range(3):
+        say()
+    assert hears(flow) is None
+    assert outcome(served.client, protocol, address, 80, SILENCE) == "silence"
+    assert served.bans.ban([item(network, removed=True)], whole=False) == (0, "")
+    say()
+    assert hears(flow, 5).startswith(b"still here")  # of TCP what was sent again meanwhile, too
+    for opened in (flow, listener):
+        opened.close()
+
+
+@pytest.mark.parametrize("network", ("10.99.0.0/24", "10.99.0.8/31", "10.0.0.0/8"))
+def test_guest2_prefix_ends_flows_as_well(served, network):
+    flow, _ = flow_to(served, "udp", LAN4, 80)
+    assert served.bans.ban([item(network), item("192.0.2.0/25"), item("192.0.2.128/25")]) == (0, "")
+    flow.send(b"?")
+    assert hears(flow) is None
+    assert outcome(served.client, "tcp", LAN4, 80, SILENCE) == "silence"
+    assert outcome(served.client, "tcp", LAN6, 80) == "one"
+    assert served.bans.ban([item("192.0.2.0/25")]) == (0, "")
+    assert outcome(served.client, "tcp", LAN4, 80) == "one"
+
+
+@pytest.mark.parametrize("kind", (ALL, NEW_ONLY))
+@pytest.mark.parametrize("network", (f"{CLIENT6}/128", "2001:db8:99::/64", "2001:db8::/32"))
+def test_guest2_one_ipv6_address_its_network_and_a_prefix(served, kind, network):
+    assert served.bans.ban([item(network, kind)]) == (0, "")
+    assert outcome(served.client, "tcp", LAN6, 80, SILENCE) == "silence"
+    assert outcome(served.client, "tcp", LAN4, 80) == "one"
+    assert served.bans.ban([item("2001:db8:99::/128", kind)]) == (0, "")  # a single address that looks like its /64
+    assert outcome(served.client, "tcp", LAN6, 80) == "one"
+
+
+@pytest.mark.parametrize("protocol", ("tcp", "udp"))
+@pytest.mark.parametrize("family", ADDRESSES)
+def test_guest2_new_only_leaves_what_is_open(served, family, protocol):
+    address, _, network = ADDRESSES[family]
+    flow, _ = flow_to(served, protocol, address, 80)
+    assert served.bans.ban([item(network, NEW_ONLY)]) == (0, "")
+    flow.settimeout(5)
+    assert ask_again(flow) == ("?" if protocol == "tcp" else "one")
+    assert outcome(served.client, protocol, address, 80, SILENCE) == "silence"
+    assert served.bans.ban([]) == (0, "")
+    assert outcome(served.client, protocol, address, 80) == "one"
+
+
+def test_guest2_bans_touch_nobody_inside(served):
+    """A container whose own network somebody banned, by accident: it leaves, and reaches the project's address."""
+    assert served.bans.ban([item("172.16.0.0/12")]) == (0, "")
+    assert outcome(served.two, "tcp", LAN4, 80) == "one"
+    assert outcome(served.client, "tcp", LAN4, 80) == "one"
+
+
+def test_guest2_nat14_nat15_bans_survive_netadmin_and_repair(served):
+    """The sets stay when netadmin is killed, its successor leaves them be until it hears the list, and a foreign change is
+    put right within a second."""
+    assert served.bans.ban([item(f"{CLIENT4}/32"), item("192.0.2.0/24")]) == (0, "")
+    for text in ("flush set ip anchord_v4 banned", "delete table ip anchord_v4",
+                 "add element ip anchord_v4 banned_prefixes { 198.51.100.0/24 }"):
+        served.nft(text)
+        wait_until(lambda: CLIENT4 in served.ruleset() and "192.0.2.0/24" in served.ruleset() and
+                   "198.51.100.0/24" not in served.ruleset(), f"repair of: {text}", deadline=1)
+    served.netadmin.kill()
+    assert outcome(served.client, "tcp", LAN4, 80, SILENCE) == "silence"
+    netadmin = served.start()
+    assert outcome(served.client, "tcp", LAN4, 80, SILENCE) == "silence"
+    served.bans.close()
+    served.bans = BansPeer(netadmin)
+    assert served.bans.ban([item("192.0.2.0/24")]) == (0, "")
+    netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080))
+    assert outcome(served.client, "tcp", LAN4, 80) == "one"
+
+
+def test_guest2_list_that_came_before_the_tables_is_in_them_from_their_first_moment(lab):
+    netadmin = lab.start(ready=False)
+    peer = BansPeer(netadmin)
+    peer.send([item(f"{CLIENT4}/32")])
+    netadmin.ping(1)
+    netadmin.send(lab.topology())
+    netadmin.wait_ready(messages.TABLES_INSTALLED)
+    kind, generation, body = messages.split(peer.channel.recv(messages.LENGTH_MAX))
+    assert (kind, generation, struct.unpack_from("=i", body)[0]) == (messages.BANS_APPLIED, 1, 0)
+    assert CLIENT4 in lab.ruleset()
+    peer.close()
+
+
+WRONG = {
+    "overlap": ([item("10.0.0.0/9"), item("10.0.0.0/10")], True),
+    "twice": ([item("192.0.2.1/32"), item("192.0.2.1/32")], True),
+    "removed from a whole list": ([item("192.0.2.1/32", removed=True)], True),
+    "removed and never banned": ([item("192.0.2.1/32", removed=True)], False),
+    "banned already": ([item("192.0.2.7/32")], False),
+    "too many prefixes": ([item(f"10.{n // 256}.{n % 256}.0/24") for n in range(1025)], True),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_guest2_hostile_bans_worker_is_refused_and_what_held_holds(served, case):
+    assert served.bans.ban([item("192.0.2.7/32")]) == (0, "")
+    before = served.ruleset()
+    error, reason = served.bans.ban(*WRONG[case])
+    assert error == -errno.EBADMSG and reason, reason
+    assert served.ruleset() == before
+    wait_logged(served.netadmin, "bans not applied")
+
+
+@pytest.mark.parametrize("network", ("0.0.0.0/0", "10.0.0.0/7", "::/0", "2000::/15", "127.0.0.0/8", "::1/128", "224.0.0.0/8"))
+def test_guest2_bans_that_mean_no_guest_end_the_connection(served, network):
+    with pytest.raises((ConnectionError, EOFError)):
+        served.bans.send([item(network)])
+        served.bans.ban([])
+    assert outcome(served.client, "tcp", LAN4, 80) == "one"
+
+
+def test_guest2_bans_worker_cannot_expose(served):
+    served.bans.channel.send(messages.message(messages.EXPOSURES_BEGIN, generation=1))
+    with pytest.raises((ConnectionError, EOFError)):
+        served.bans.ban([])
+    wait_logged(served.netadmin, "connection to bans ended", reason="type not allowed in this direction")
+
+
+def test_guest2_hostile_watcher_cannot_ban(served):
+    for datagram in conversation([item(f"{CLIENT4}/32")], 1):
+        try:
+            served.netadmin.watcher.send(datagram)
+        except OSError:
+            break
+    wait_logged(served.netadmin, "connection to the watcher ended", reason="type not allowed in this direction")
+    assert outcome(served.client, "tcp", LAN4, 80) == "one"
+
+
+def processor_seconds(pid):
+    """Of user and kernel (proc(5), /proc/pid/stat)."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_guest2_100000_bans_within_a_second(served):
+    """At LINK, in one transaction; and one more, and one less."""
+    first4, first6 = int(ipaddress.ip_address("198.18.0.0")), int(ipaddress.ip_address("2001:db8:1::"))
+    items = ([item(f"{ipaddress.ip_address(first4 + n)}/32") for n in range(50000)] +
+             [item(f"{ipaddress.ip_address(first6 + (n << 64))}/64") for n in range(48976)] +
+             [item(f"10.{100 + n // 256}.{n % 256}.0/24") for n in range(1024)])
+    datagrams = list(conversation(items, served.bans.generation + 1))
+    served.bans.generation += 1
+    start, computed = time.monotonic(), processor_seconds(served.netadmin.pid)
+    for datagram in datagrams:
+        served.bans.channel.send(datagram)
+    kind, _, body = messages.split(served.bans.channel.recv(messages.LENGTH_MAX))
+    took, computed = time.monotonic() - start, processor_seconds(served.netadmin.pid) - computed
+    assert (kind, struct.unpack_from("=i", body)[0]) == (messages.BANS_APPLIED, 0)
+    start = time.monotonic()
+    assert served.bans.ban([item(f"{CLIENT4}/32")], whole=False) == (0, "")
+    one_more = time.monotonic() - start
+    assert outcome(served.client, "tcp", LAN4, 80, SILENCE) == "silence"
+    assert served.bans.ban([item(f"{CLIENT4}/32", removed=True)], whole=False) == (0, "")
+    assert outcome(served.client, "tcp", LAN4, 80) == "one"
+    with open(f"/proc/{served.netadmin.pid}/smaps_rollup", encoding="ascii") as rollup:
+        memory = next(line.split()[1] for line in rollup if line.startswith("Pss:"))
+    print(f"GUEST-2: 100,000 bans in {took * 1000:.0f} ms, {computed * 1000:.0f} of them computing, the rest waiting for a "
+          f"processor; one more in {one_more * 1000:.1f} ms, netadmin {memory} kB PSS")
+    assert computed < 3  # 1 s on a machine of our own
