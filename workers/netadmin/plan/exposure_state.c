@@ -50,23 +50,27 @@ int exposure_state_add(struct exposure_state *state, const struct message_exposu
     return 0;
 }
 
-/* Says which port stands twice; the maps are sorted. */
+static void refuse_duplicate(struct exposure_state *state, size_t map_index, uint16_t port)
+{
+    char reason[REASON_SIZE];
+
+    (void)snprintf(reason, sizeof(reason), "%s/%u twice for %s",
+                   map_index % PROTOCOL_INDEX_MAX_ == PROTOCOL_INDEX_TCP ? "tcp" : "udp", (unsigned int)port,
+                   ip_family_to_string(family_index_to_family(map_index / PROTOCOL_INDEX_MAX_)));
+    refuse(state, -EEXIST, reason);
+}
+
+/* Says which port stands twice; the maps are sorted. No array in this loop: the compiler would clear it each time. */
 static void refuse_duplicates(struct exposure_state *state, const struct map_state *collected)
 {
     for (size_t map_index = 0; map_index < MAPS_MAX; map_index++) {
         const struct map *map = &collected->all[map_index];
 
         for (size_t i = 1; i < map->count; i++) {
-            char reason[REASON_SIZE];
-
-            if (map->elements[i].port != map->elements[i - 1].port)
-                continue;
-            (void)snprintf(reason, sizeof(reason), "%s/%u twice for %s",
-                           map_index % PROTOCOL_INDEX_MAX_ == PROTOCOL_INDEX_TCP ? "tcp" : "udp",
-                           (unsigned int)map->elements[i].port,
-                           ip_family_to_string(family_index_to_family(map_index / PROTOCOL_INDEX_MAX_)));
-            refuse(state, -EEXIST, reason);
-            return;
+            if (map->elements[i].port == map->elements[i - 1].port) {
+                refuse_duplicate(state, map_index, map->elements[i].port);
+                return;
+            }
         }
     }
 }
