@@ -341,6 +341,19 @@ def test_an_engine_of_2020_and_one_of_the_future(lab, docker):
     assert any(path.startswith("/v1.41/containers/json") for path in docker.requests)
 
 
+def test_nothing_but_the_version_is_asked_before_the_links_are_known(lab, docker):
+    """ADDR-10, NAT-6: the version takes a real engine as long as all else, and tells nothing that the links decide about."""
+    docker.put(web())
+    watcher = lab.start(link=False)
+    wait_until(lambda: docker.requests, "the first question")
+    watcher.supervisor.send(messages.message(messages.PING))
+    watcher.from_supervisor_channel(messages.PONG)  # it has had its turn
+    assert docker.requests == ["/version"]
+    watcher.link()
+    watcher.state(WEB)
+    assert docker.requests.count("/version") == 1
+
+
 def test_external_network_attached_late(lab, docker):
     """ADDR-9: retry; DISC-4's network alone is not enough."""
     docker.put(fake_docker.own_container(transit=endpoint(TRANSIT_ID, "172.30.0.2", SHARED_MAC)))

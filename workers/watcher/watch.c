@@ -104,7 +104,7 @@ void watch_reconnect_later(struct watch *watch, const char *text)
     if (watch->is_connected && now - watch->connected_at >= STABLE_MICROSECONDS)
         watch->backoff = BACKOFF_FIRST_MICROSECONDS;
     docker_client_disconnect(watch->client);
-    watch->is_connected = false;
+    watch->is_connected = watch->has_version = false;
     watch->request = REQUEST_NONE;
     watch->changes.count = 0; /* the list at the reconnect covers them */
     watch->asked_count = 0;
@@ -338,13 +338,11 @@ int watch_follow_networks(struct watch *watch)
     return docker_client_follow_events(watch->client, &query, on_network_event, on_network_events_done, events);
 }
 
-static void on_connected(void *userdata, int error, const char *text)
+static void follow(struct watch *watch)
 {
-    struct watch *watch = userdata;
     const struct docker_version *version = docker_client_version(watch->client);
+    int error;
 
-    if (!watch_accept_answer(watch, error, text))
-        return;
     log_info("connected to Docker", LOG_TEXT("docker_host", watch->configuration.docker_host),
              LOG_TEXT("engine", version->engine), LOG_NUMBER("api_minor", version->api_negotiated));
     watch->is_connected = true;
@@ -354,6 +352,18 @@ static void on_connected(void *userdata, int error, const char *text)
         error = watch_follow_networks(watch);
     if (error < 0)
         watch_reconnect_later(watch, log_errno_text(error));
+    watch_schedule_step(watch);
+}
+
+static void on_connected(void *userdata, int error, const char *text)
+{
+    struct watch *watch = userdata;
+
+    if (!watch_accept_answer(watch, error, text))
+        return;
+    watch->has_version = true;
+    if (watch->is_started)
+        follow(watch);
 }
 
 static int on_backoff(sd_event_source *source, uint64_t time, void *userdata)
@@ -414,6 +424,11 @@ static int on_check(sd_event_source *source, uint64_t time, void *userdata)
     return 0;
 }
 
+void watch_connect(struct watch *watch)
+{
+    watch_set_timer(watch->backoff_source, 0);
+}
+
 void watch_start(struct watch *watch)
 {
     if (watch->is_started) {
@@ -422,7 +437,8 @@ void watch_start(struct watch *watch)
         return;
     }
     watch->is_started = true;
-    watch_set_timer(watch->backoff_source, 0);
+    if (watch->has_version)
+        follow(watch);
     watch_set_timer(watch->poll_source, watch->configuration.poll_interval_milliseconds * MICROSECONDS_PER_MILLISECOND);
 }
 

@@ -27,8 +27,8 @@ struct watch_callbacks {
 struct watch;
 
 /*
- * Opens what needs files; talks to nobody before watch_start(). `discovery` and `survey` must outlive it. Returns 0, or
- * a negative errno with *ret_reason (static storage) for people.
+ * Opens what needs files; talks to nobody before watch_connect(). `discovery` and `survey` must outlive it. Returns
+ * 0, or a negative errno with *ret_reason (static storage) for people.
  */
 int watch_new(sd_event *event, const struct message_configure_watcher *configuration, const struct docker_host *host,
               struct discovery *discovery, struct path_survey *survey, const struct watch_callbacks *callbacks,
@@ -41,7 +41,13 @@ void watch_set_attachment(struct watch *watch, struct attachment *attachment);
 /* The parent has other addresses (HOST-3); on_changed follows. */
 void watch_set_parent(struct watch *watch, const struct ip_address *addresses, size_t count);
 
-/* Starts the conversation; later calls only let discovery and survey have another look (the links changed). */
+/*
+ * Asks for Docker's version, which tells nothing that depends on our links, and takes the engine as long as all else
+ * together: it runs two programs for it.
+ */
+void watch_connect(struct watch *watch);
+
+/* Goes on behind that; later calls only let discovery and survey have another look (the links changed). */
 void watch_start(struct watch *watch);
 
 /* While Docker cannot be read. */

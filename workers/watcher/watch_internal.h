@@ -61,7 +61,8 @@ struct watch {
     char *scope_filters[LABEL_SELECTOR_PAIRS_MAX]; /* as Docker's list takes them: `key=value`, or `key` */
     size_t scope_filter_count;
     bool is_started;
-    bool is_connected; /* the API version is known; requests may be sent */
+    bool has_version;  /* the API version is known */
+    bool is_connected; /* likewise, and it was started: requests may be sent */
     bool is_complete;  /* the scope was listed since */
     bool has_listed;   /* the scope was listed once since we run */
     bool must_list;

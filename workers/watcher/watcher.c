@@ -126,7 +126,8 @@ static void on_fatal(void *userdata)
 
 /* --- netadmin ------------------------------------------------------------------------------------------ */
 
-/* Docker is asked only when we can recognise ourselves and know the incumbents (ADDR-10, NAT-6). */
+/* Docker is asked for more than its version only when we can recognise ourselves and know the incumbents (ADDR-10,
+ * NAT-6). */
 static void start_when_ready(struct watcher *watcher)
 {
     if (watcher->has_links && watcher->has_incumbents)
@@ -279,7 +280,9 @@ static void configure(struct watcher *watcher, const struct message_configure_wa
     if (result < 0) {
         log_error("a privilege could not be dropped", LOG_TEXT("step", reason), LOG_ERROR(result));
         end(watcher, EXIT_STATUS_SANDBOX);
+        return;
     }
+    watch_connect(watcher->watch);
 }
 
 /* Without TLS to Docker there is no way on: the supervisor said that there is to be some. */
