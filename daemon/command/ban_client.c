@@ -12,6 +12,8 @@
 /* netadmin may be at its start, or about to be started again. */
 #define ANSWER_MILLISECONDS 10000
 
+static const struct message_header nothing; /* MESSAGE_INVALID: before there is an answer */
+
 int ban_client_open(const char *path, struct ban_client *ret)
 {
     CLEANUP_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -59,7 +61,7 @@ static int converse(const struct ban_client *client, const struct message_ban_re
 
 int ban_client_ask(struct ban_client *client, const struct message_ban_request *request, struct message_ban_answer *ret)
 {
-    const struct message_header *answer = NULL;
+    const struct message_header *answer = &nothing;
     int result = converse(client, request, &answer);
 
     if (result < 0)
@@ -83,7 +85,7 @@ int ban_client_list(struct ban_client *client, ban_client_handler on_ban, void *
     };
 
     for (;;) {
-        const struct message_header *answer = NULL;
+        const struct message_header *answer = &nothing;
         const struct message_bans_listed *listed;
         int result = converse(client, &request, &answer);
 

@@ -216,3 +216,19 @@ def test_host4_a_stop_leaves_what_it_is_told_to(supervision, host, environment, 
         assert got(process, name, "STOP")["body"] == struct.pack("=2I", mode, 0).hex()
     order = [record["stand_in"] for record in process.find(event="stopping")]
     assert order.index("watcher") < order.index("netadmin") and order.index("watcher") < order.index("way")
+
+
+def test_guest2_an_attached_identity_bans_as_a_network_anchor_does(supervision, host):
+    """The same worker and the same command. netadmin, here a stand-in, is given its end of their connection, and closes it:
+    that does not end the worker."""
+    path = supervision.workers / "anchord-bans"
+    path.unlink(missing_ok=True)
+    path.symlink_to(supervision.build / "workers" / "bans" / "anchord-bans")
+    process, _ = met(host, supervision)
+    program = supervision.build / "daemon" / "anchord-under-test"
+    listed = subprocess.run([program, "ban", "list", "--json"], capture_output=True, text=True, check=True,
+                            env={"RUNTIME_DIRECTORY": str(supervision.runtime)}).stdout
+    assert listed == "[]\n"
+    process.wait_for(msg="worker started", name="bans")
+    assert not process.find(msg="worker died", name="bans")
+    got(process, "netadmin", "LINK", body="0a00000000000000")

@@ -160,8 +160,8 @@ int ban_store_reduce(const struct ban_store *store, struct ban_array *ret)
     ret->items = calloc(store->count + 1, sizeof(*ret->items));
     if (!ret->items)
         return -ENOMEM;
-    for (uint8_t kind = BAN_ALL; kind < BAN_KIND_MAX_; kind++)
-        reduce_kind(store, kind, ret);
+    reduce_kind(store, BAN_ALL, ret);
+    reduce_kind(store, BAN_NEW_ONLY, ret);
     return 0;
 }
 
