@@ -1,10 +1,10 @@
 /*
- * Fuzz target: what the announcer reads from the link (workers/announcer/arp_packet, neighbour_packet, router_packet).
+ * Fuzz target: what the announcer reads from the link (workers/neighbours/arp_packet, neighbour_packet, router_packet).
  * The first byte chooses: 0 an ARP frame, else an ICMPv6 message with that hop limit; its sender is :: when the first
  * byte is odd.
  */
-#include "workers/announcer/arp_packet.h"
-#include "workers/announcer/neighbour_packet.h"
+#include "workers/neighbours/arp_packet.h"
+#include "workers/neighbours/neighbour_packet.h"
 #include "workers/announcer/router_packet.h"
 
 #include "protocol/validate.h"

@@ -1,7 +1,7 @@
 /* Unit tests of the announcer's frames: what it builds, byte for byte, and what it makes of others' (ADDR-12, ADDR-13).
  */
-#include "workers/announcer/arp_packet.h"
-#include "workers/announcer/neighbour_packet.h"
+#include "workers/neighbours/arp_packet.h"
+#include "workers/neighbours/neighbour_packet.h"
 
 #include <errno.h>
 #include <setjmp.h>

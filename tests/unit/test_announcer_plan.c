@@ -3,7 +3,7 @@
 #include "common/clock.h"
 #include "workers/announcer/announcements.h"
 #include "workers/announcer/held_state.h"
-#include "workers/announcer/packet_filter.h"
+#include "workers/neighbours/packet_filter.h"
 #include "workers/announcer/probes.h"
 
 #include <errno.h>

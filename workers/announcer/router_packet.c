@@ -2,7 +2,7 @@
 #include "workers/announcer/router_packet.h"
 
 #include "common/clock.h"
-#include "workers/announcer/neighbour_packet.h"
+#include "workers/neighbours/neighbour_packet.h"
 
 #include <errno.h>
 #include <netinet/icmp6.h>

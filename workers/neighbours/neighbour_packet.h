@@ -1,12 +1,12 @@
 /*
  * IPv6 neighbour discovery (RFC 4861): the unsolicited advertisement and the probe, and what others say.
  *
- * Pure functions without privilege, used by announcer.c, the unit tests and a fuzz target. What is parsed comes
+ * Pure functions without privilege, used by announcer.c, `anchord attach`, the unit tests and a fuzz target. What is parsed comes
  * from anybody on the link.
  */
 #pragma once
 
-#include "workers/announcer/ethernet_frame.h"
+#include "workers/neighbours/ethernet_frame.h"
 
 #include <stdbool.h>
 

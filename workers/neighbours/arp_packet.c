@@ -1,5 +1,5 @@
-/* ARP frames built and read; see arp_packet.h. Pure; runs in anchord-announcer and its tests. */
-#include "workers/announcer/arp_packet.h"
+/* ARP frames built and read; see arp_packet.h. Pure; runs in anchord-announcer, anchord-look and their tests. */
+#include "workers/neighbours/arp_packet.h"
 
 #include <errno.h>
 #include <net/ethernet.h>

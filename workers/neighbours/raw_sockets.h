@@ -1,14 +1,14 @@
 /*
  * The two raw sockets that the supervisor opened: prepared, read and written.
  *
- * Used by announcer.c; needs no privilege, since the capability was asked for when they were opened (facts of
+ * Used by announcer.c and `anchord attach`; needs no privilege, since the capability was asked for when they were opened (facts of
  * packet(7) and raw(7); tests/netns/test_announcer.py). Frames of both families leave by the packet socket, whole;
  * neighbour messages come in by the ICMPv6 socket, which knows the groups that the kernel has joined.
  */
 #pragma once
 
-#include "workers/announcer/ethernet_frame.h"
-#include "workers/announcer/packet_filter.h"
+#include "workers/neighbours/ethernet_frame.h"
+#include "workers/neighbours/packet_filter.h"
 
 /* What is read of one frame or message; longer ones are cut, and are none of ours. */
 #define RECEIVED_SIZE 1500

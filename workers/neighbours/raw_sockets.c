@@ -1,5 +1,5 @@
-/* The inherited raw sockets; see raw_sockets.h. Runs in anchord-announcer, without privilege. */
-#include "workers/announcer/raw_sockets.h"
+/* The inherited raw sockets; see raw_sockets.h. Runs in anchord-announcer and anchord-look, without privilege. */
+#include "workers/neighbours/raw_sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
-/* The packet filters; see packet_filter.h. Pure; runs in anchord-announcer and its tests. */
-#include "workers/announcer/packet_filter.h"
+/* The packet filters; see packet_filter.h. Pure; runs in anchord-announcer, anchord-look and their tests. */
+#include "workers/neighbours/packet_filter.h"
 
-#include "workers/announcer/arp_packet.h"
-#include "workers/announcer/neighbour_packet.h"
+#include "workers/neighbours/arp_packet.h"
+#include "workers/neighbours/neighbour_packet.h"
 
 #include <arpa/inet.h>
 #include <netinet/icmp6.h>

@@ -1,12 +1,12 @@
 /*
  * ARP for IPv4 over Ethernet (RFC 826): the announcement and the probe of RFC 5227, and what others say.
  *
- * Pure functions without privilege, used by announcer.c, the unit tests and a fuzz target. What is parsed comes
+ * Pure functions without privilege, used by announcer.c, `anchord attach`, the unit tests and a fuzz target. What is parsed comes
  * from anybody on the link.
  */
 #pragma once
 
-#include "workers/announcer/ethernet_frame.h"
+#include "workers/neighbours/ethernet_frame.h"
 
 /* Where the fields stand in a frame that begins with its Ethernet header; packet_filter.c looks there too. */
 enum arp_offset {
