@@ -57,8 +57,8 @@ static int print_help(int argc, char **argv)
                "\n"
                "Commands:\n"
                "  attach PROJECT --parent IFACE [--address dhcp|slaac|ADDRESS/PREFIX] [--dry-run] [--from SOURCES]\n"
-               "       [--gateway ADDRESS] [--help] [--mac ADDRESS]\n"
-               "                     checks how a Compose project is to be put on the LAN, and writes it down\n"
+               "       [--gateway ADDRESS] [--help] [--image IMAGE] [--mac ADDRESS] [--no-start]\n"
+               "                     puts a Compose project that runs on the LAN, without a change of it\n"
                "  ban add|del|flush|list [--force] [--for TIME] [--help] [--json] [--new-only] [--reason TEXT]\n"
                "       [--socket PATH] [ADDRESS[/PREFIX]…]\n"
                "                     who may not come in, until when and why\n"
@@ -71,7 +71,7 @@ static int print_help(int argc, char **argv)
                "  healthcheck [--help]\n"
                "                     exit 0 when ready, else 1 and what is missing\n"
                "  list [--json] [--help]\n"
-               "                     the projects that attach has written down, and which of them are attached\n"
+               "                     the projects of this host that are attached, and what ails those that are not\n"
                "  ruleset [--help]   our nftables tables as they stand in the kernel, as nft prints them\n"
                "  status [--json] [--watch] [--help]\n"
                "                     addresses, gateways, exposed ports, conflicts, workers; exit 3: none runs\n"
@@ -128,28 +128,35 @@ static const struct command {
     {"attach", attach_command_attach, true,
      "Usage: anchord attach PROJECT --parent IFACE [OPTION]\n"
      "\n"
-     "Writes to /etc/anchord/PROJECT.env, for compose/attach.yaml, how the Compose project PROJECT gets an address of\n"
-     "its own on the LAN. Checks the values; that the interface is there, up and no bridge port; that the address "
-     "lies\n"
-     "in its network and is not the host's own. Not whether the project exists or somebody else has the address.\n"
-     "Nothing is started and nothing of the project changes. Without --dry-run as root.\n"
+     "Gives the Compose project PROJECT, which runs, an address of its own on the LAN; nothing of it changes. Looks "
+     "first:\n"
+     "at Docker, the interface, the address, also whether somebody on the LAN has it. Then writes\n"
+     "/etc/anchord/PROJECT.env, starts both halves by docker compose, waits until they are ready, and says what "
+     "answers.\n"
+     "What fails, or is not ready within a minute, is undone. As root.\n"
      "\n"
      "  --parent IFACE     the host's interface on the LAN\n"
      "  --address ADDRESS  dhcp (default), slaac, or ADDRESS/PREFIX, of each family one with a comma between them\n"
      "  --gateway ADDRESS  the LAN's gateway, for addresses that are given\n"
      "  --mac ADDRESS      the project's MAC address (made of its name and the machine's ID)\n"
      "  --from SOURCES     which ports answer: labels, published, or both with a comma (default)\n"
-     "  --dry-run          checks and says, and writes nothing\n"
+     "  --image IMAGE      of both halves (ANCHORD_IMAGE, else " ANCHORD_IMAGE ")\n"
+     "  --dry-run          looks and says, and changes nothing\n"
+     "  --no-start         writes the file alone; asks neither Docker nor the LAN\n"
      "\n"
-     "Exit status 0; 1: something is wrong, and nothing was written."},
+     "Exit status 0; 1: something is wrong, and everything is as before."},
     {"ban", ban_command, true, NULL},
     {"config", show_configuration, true, NULL},
     {"detach", attach_command_detach, true,
      "Usage: anchord detach PROJECT\n"
      "\n"
-     "Removes /etc/anchord/PROJECT.env; while the project is attached it names the command that brings that down.\n"
+     "Takes the project from the LAN: stops both halves, which undo what they made, looks whether anything of it is "
+     "left\n"
+     "on the host, and removes /etc/anchord/PROJECT.env. Halves that were killed are started once more, to find what "
+     "they\n"
+     "have left in the project's containers. As root.\n"
      "\n"
-     "Exit status 0; 1: there is no such project, or it is attached still."},
+     "Exit status 0, also when it is not attached; 1: something is left, and is named with what helps."},
     {"doctor", run_doctor, true, NULL},
     {"healthcheck", status_command_healthcheck, false,
      "Usage: anchord healthcheck\n"
@@ -159,8 +166,9 @@ static const struct command {
     {"list", attach_command_list, true,
      "Usage: anchord list [--json]\n"
      "\n"
-     "Prints the projects of this host that `anchord attach` has written down: name, attached (its host half listens)\n"
-     "or stopped, interface on the LAN, address.\n"
+     "Prints the projects of this host that are attached or written down in /etc/anchord: name; attached, starting, "
+     "failed\n"
+     "or stopped; interface on the LAN; address; and what is amiss. Whether they are ready only root may ask.\n"
      "\n"
      "  --json   the same as a JSON array\n"
      "\n"

@@ -1,8 +1,9 @@
 /*
- * The commands `anchord attach`, `detach` and `list` (HOST-1): look whether a project can be attached, write down how,
- * and say what brings it up.
+ * The commands `anchord attach`, `detach` and `list` (HOST-1): put a Compose project that runs on the LAN, take it away
+ * again, and show what is there.
  *
- * Called by daemon/main.c, as root on the host or in a container with its network; they start nothing.
+ * Called by daemon/main.c, as root on the host; what Docker and the LAN say they hear from anchord-look, which has no
+ * rights. Each is in a file of its own, but for attach, which has attach_*.c besides.
  */
 #pragma once
 

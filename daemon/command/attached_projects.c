@@ -65,7 +65,7 @@ static void write_variables(FILE *stream, const char *const environment[])
     }
 }
 
-int attached_projects_write(const char *project, const char *const environment[])
+int attached_projects_write(const char *project, const char *image, const char *const environment[])
 {
     char temporary[PATH_SIZE + sizeof(".new")];
     const char *path = attached_projects_path(project);
@@ -81,11 +81,42 @@ int attached_projects_write(const char *project, const char *const environment[]
         return -errno;
     (void)fprintf(stream,
                   "# An attached project, written by `anchord attach`. Lines that begin with # hold defaults.\n");
+    (void)fprintf(stream, "\n# the image of both halves\n" ATTACHED_IMAGE "=%s\n", image);
     write_variables(stream, environment);
     result = fflush(stream) == 0 && fsync(fd) == 0 && rename(temporary, path) == 0 ? 0 : -errno;
     if (result < 0)
         (void)unlink(temporary);
     return result;
+}
+
+static const char *kept_path(const char *project)
+{
+    static char path[PATH_SIZE + sizeof(".kept")];
+
+    (void)snprintf(path, sizeof(path), "%s.kept", attached_projects_path(project));
+    return path;
+}
+
+int attached_projects_keep(const char *project)
+{
+    (void)unlink(kept_path(project)); /* of a command that was killed */
+    if (link(attached_projects_path(project), kept_path(project)) == 0 || errno == ENOENT)
+        return 0;
+    return -errno;
+}
+
+int attached_projects_restore(const char *project)
+{
+    if (rename(kept_path(project), attached_projects_path(project)) == 0)
+        return 0;
+    if (errno == ENOENT && (unlink(attached_projects_path(project)) == 0 || errno == ENOENT))
+        return 0;
+    return -errno;
+}
+
+void attached_projects_forget(const char *project)
+{
+    (void)unlink(kept_path(project));
 }
 
 /* unix(7): the eighth word of a line is the path of a socket that somebody holds; an abstract name begins with @, and
@@ -128,6 +159,17 @@ bool attached_projects_is_running(const char *project)
     if (connect(fd, (const struct sockaddr *)&place, sizeof(place)) == 0)
         return false;
     return errno == EPROTOTYPE || (errno == EACCES && is_listed(&place));
+}
+
+void attached_projects_leave_meeting(const char *project)
+{
+    struct sockaddr_un place;
+
+    if (meeting_place_of(project, &place) < 0)
+        return;
+    (void)unlink(place.sun_path);
+    *strrchr(place.sun_path, '/') = '\0';
+    (void)rmdir(place.sun_path);
 }
 
 static int is_of_project(const struct dirent *entry)

@@ -43,18 +43,23 @@ const struct status_list_definition status_lists[STATUS_LIST_MAX_] = {
 
 int control_client_open(sd_bus **ret)
 {
-    CLEANUP(control_client_closep) sd_bus *bus = NULL;
     struct sockaddr_un address;
     CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int result;
+    int result = fd < 0 ? -errno : control_socket_address(&address);
 
-    if (fd < 0)
-        return -errno;
-    result = control_socket_address(&address);
     if (result < 0)
         return result;
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return -errno;
+    return control_client_open_connected(TAKE_FD(fd), ret);
+}
+
+int control_client_open_connected(int connected, sd_bus **ret)
+{
+    CLEANUP(control_client_closep) sd_bus *bus = NULL;
+    CLEANUP_FD int fd = connected;
+    int result;
+
     result = sd_bus_new(&bus);
     if (result < 0)
         return result;

@@ -18,6 +18,8 @@ DEFINE_POINTER_CLEANUP(sd_bus, (void)sd_bus_flush_close_unref, control_client_cl
  * another user may ask.
  */
 int control_client_open(sd_bus **ret) __attribute__((warn_unused_result));
+/* By a socket that is connected already; takes it over, also on failure. */
+int control_client_open_connected(int connected, sd_bus **ret) __attribute__((warn_unused_result));
 
 struct control_client_cell {
     const char *text; /* NULL: it is a number */

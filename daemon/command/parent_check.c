@@ -65,6 +65,20 @@ static bool find_bridge(const char *name, char bridge[IF_NAMESIZE])
     return true;
 }
 
+/* The kernel's cfg80211 makes one of them, an older driver the other (Documentation/ABI/testing/sysfs-class-net). */
+static bool is_wireless(const char *name)
+{
+    static const char *const entries[] = {"phy80211", "wireless"};
+    char path[64];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(entries); i++) {
+        (void)snprintf(path, sizeof(path), "/sys/class/net/%s/%s", name, entries[i]);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool parent_check_interface(const char *name, char problem[PARENT_PROBLEM_SIZE])
 {
     CLEANUP(free_addresses) struct ifaddrs *addresses = NULL;
@@ -79,6 +93,12 @@ bool parent_check_interface(const char *name, char problem[PARENT_PROBLEM_SIZE])
         (void)snprintf(problem, PARENT_PROBLEM_SIZE,
                        "%s: is a port of the bridge %s, and can have no further links: take --parent %s", name, bridge,
                        bridge);
+        return false;
+    }
+    if (is_wireless(name)) {
+        (void)snprintf(problem, PARENT_PROBLEM_SIZE,
+                       "%s: is Wi-Fi, where access points answer one MAC address alone: take an interface with a cable",
+                       name);
         return false;
     }
     if (getifaddrs(&addresses) < 0)

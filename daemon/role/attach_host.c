@@ -4,18 +4,17 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
-#include "daemon/role/attached_identity.h"
 #include "daemon/role/container_home.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/role/meeting_server.h"
 #include "daemon/role/role.h"
+#include "daemon/supervise/attached_machine.h"
 #include "daemon/supervise/users.h"
 
 #include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-id128.h>
 
 enum worker_index { LINKS, NAMESPACES, WORKER_COUNT };
 
@@ -302,12 +301,10 @@ static void release(struct attach_host *host)
     host->event = sd_event_unref(host->event);
 }
 
-/* Not the machine's ID itself, which is nobody's to know (machine-id(5)). */
 static int find_identity(struct attach_host *host)
 {
-    static const sd_id128_t application = SD_ID128_MAKE(61, 6e, 63, 68, 6f, 72, 64, 2d, 61, 74, 74, 61, 63, 68, 2d, 31);
-    sd_id128_t machine;
-    int result = sd_id128_get_machine_app_specific(application, &machine);
+    uint8_t machine[MACHINE_ID_LENGTH];
+    int result = attached_machine_read(machine);
 
     if (result < 0) {
         log_error("the machine has no ID, from which the project's MAC address is made: systemd-machine-id-setup makes "
@@ -316,7 +313,7 @@ static int find_identity(struct attach_host *host)
                   LOG_TEXT("line", "volumes: [/etc/machine-id:/etc/machine-id:ro]"), LOG_ERROR(result));
         return result;
     }
-    attached_identity_make(machine.bytes, host->configuration->project, &host->identity);
+    attached_identity_make(machine, host->configuration->project, &host->identity);
     if (!mac_address_is_zero(&host->configuration->external_mac))
         host->identity.external_mac = host->configuration->external_mac;
     return 0;

@@ -1,5 +1,5 @@
-/* What an attached project is known by; see attached_identity.h. Pure, runs in the supervisor. */
-#include "daemon/role/attached_identity.h"
+/* What an attached project is known by; see attached_identity.h. Pure, runs in the supervisor and in commands. */
+#include "daemon/supervise/attached_identity.h"
 
 #include "common/stable_hash.h"
 

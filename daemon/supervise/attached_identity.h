@@ -2,7 +2,7 @@
  * What names and numbers an attached project has on the LAN and on its host, so that they are the same at each start,
  * and others on every other host (HOST-2): two machines that run a project of the same name are ordinary.
  *
- * Used by attach_host.c, in the supervisor; pure.
+ * Used by attach_host.c, in the supervisor, and by the command `anchord detach`; pure.
  */
 #pragma once
 

@@ -63,6 +63,63 @@ class Attachment(compose.Project):
         return [entry["local"] for entry in found[0]["addr_info"] if entry["scope"] == "global"]
 
 
+class HostCommand:
+    """The commands `anchord attach`, `detach` and `list` on the engine's host, as they are in the image."""
+
+    # What a host has installed or mounted: programs, their files, its machine-id, the view of its network.
+    SCRIPT = """set -e
+mount --make-rprivate /
+mount -t sysfs sysfs /sys
+mount -t tmpfs tmpfs /etc
+mkdir /etc/anchord
+mount --bind "$1/etc" /etc/anchord
+cat "$2" >/etc/machine-id
+mount -t tmpfs tmpfs /usr/libexec
+mkdir /usr/libexec/anchord
+cp "$1/anchord-look" /usr/libexec/anchord
+shift 2
+exec "$@"
+"""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.directory = lab.state / "host-command"
+        (self.directory / "etc").mkdir(parents=True, exist_ok=True)
+        container = lab.docker("create", IMAGE).stdout.strip()
+        for path in ("/usr/bin/anchord", "/usr/libexec/anchord/anchord-look"):
+            lab.docker("cp", f"{container}:{path}", self.directory)
+        lab.docker("rm", container)
+
+    def __call__(self, *words):
+        """The CompletedProcess."""
+        machine = f"/proc/{self.lab.daemon_pid()}/root/etc/machine-id"
+        return self.lab.host("engine").run(["unshare", "--mount", "sh", "-c", self.SCRIPT, "sh", self.directory, machine,
+                                            self.directory / "anchord", *words], check=False, environment=self.lab.engine.environment())
+
+
+class CommandAttachment(Attachment):
+    """The same, made and undone by the command."""
+
+    def __init__(self, lab, project, address, *, gateways=GATEWAYS, parent=topology.UPLINK):
+        super().__init__(lab, project, address, gateways=gateways, parent=parent)
+        self.project = project.name
+        self.options = ["--parent", parent, "--address", address, "--image", IMAGE, *(["--gateway", gateways] if gateways else [])]
+
+    def command(self, *words):
+        """The CompletedProcess; HostCommand is made as late as the image is there."""
+        return HostCommand(self.lab)(*words)
+
+    def attach(self):
+        """What it said; LabError when it failed."""
+        found = self.command("attach", self.project, *self.options)
+        if found.returncode != 0:
+            raise LabError(f"anchord attach: {found.returncode}:\n{found.stdout}{found.stderr}")
+        return found.stdout
+
+    def written(self):
+        return HostCommand(self.lab).directory / "etc" / f"{self.project}.env"
+
+
 class WhoIsIt:
     """A TCP server, in the namespace that it is made in, which tells a client its address."""
 

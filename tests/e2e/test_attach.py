@@ -1,8 +1,10 @@
-"""An unchanged Compose project on the LAN by compose/attach.yaml (SPEC 13): its address, its way out, the host, and no trace."""
+"""An unchanged Compose project on the LAN by `anchord attach` (SPEC 13): its address, its way out, the host, and no trace."""
+
+import json
 
 import pytest
 
-from attached import Attachment, WhoIsIt, differences, ordinary, settled_snapshot
+from attached import CommandAttachment, WhoIsIt, differences, ordinary, settled_snapshot
 from direct import FAMILIES
 from lab import compose, topology
 from lab.dhcp import Dnsmasq
@@ -26,15 +28,16 @@ def at(pair, family):
 
 @pytest.fixture(scope="module")
 def attached(request, lab, anchord_image):
-    """An ordinary project that was attached while it ran; (it, its attachment, the port published, the host before)."""
+    """An ordinary project that was attached while it ran; (it, its attachment, the port published, the host before). What the
+    command said stays with the attachment."""
     del anchord_image
     definition, port = ordinary(lab)
     project = compose.Project(lab, definition, name=compose.unique_name("shop"))
-    attachment = Attachment(lab, project, STATIC)
+    attachment = CommandAttachment(lab, project, STATIC)
     with compose.discarded_afterwards(request, project, attachment):
         project.up()
         before = settled_snapshot(lab, project)
-        attachment.attach()
+        attachment.said = attachment.attach()
         for address in ADDRESSES:
             wait_until(lambda: lab.host("lanhost1").probe("tcp", address, port, timeout=1).startswith("web "), 10, "the first answer")
         yield project, attachment, port, before
@@ -107,10 +110,31 @@ def test_nat9_the_project_reaches_itself_at_its_address(attached, family):
 
 
 @pytest.mark.every_engine
+def test_host1_one_command_does_it_and_says_what_answers(attached):
+    """HOST-1: what it looked at, each step, the address, each port with its container; list shows it; a second one is refused."""
+    project, attachment, port, _ = attached
+    lines = attachment.said.splitlines()
+    steps = [line.split()[0] for line in lines if line and not line.startswith(" ")]
+    assert steps[:6] == ["looked", "written", "starting", "links", "address", "ready"]
+    assert f"address   {', '.join(ADDRESSES)}" in lines and f"{project.name} is on the LAN at {', '.join(ADDRESSES)}:" in lines
+    found = lines[lines.index(f"{project.name} is on the LAN at {', '.join(ADDRESSES)}:") + 1:]
+    assert sorted(line.split()[0] for line in found[:2]) == [f"tcp/{port}", "udp/8443"]
+    assert all(line.split()[1] == f"{project.name}-web-1," for line in found[:2])
+    assert "Not done:" not in lines
+    listed = {entry["project"]: entry for entry in json.loads(attachment.command("list", "--json").stdout)}
+    assert listed[project.name] == {"project": project.name, "state": "attached", "parent": topology.UPLINK, "address": STATIC,
+                                    "addresses": ", ".join(ADDRESSES), "reason": ""}
+    again = attachment.command("attach", project.name, *attachment.options)
+    assert again.returncode == 1 and f"anchord attach: {project.name}: is attached already" in again.stderr
+
+
+@pytest.mark.every_engine
 def test_host8_detach_leaves_no_trace(lab, attached):
     """HOST-8; the last one here: the attachment has gone afterwards."""
     project, attachment, _, before = attached
-    attachment.down()
+    found = attachment.command("detach", project.name)
+    assert found.returncode == 0 and found.stderr == "" and not attachment.written().exists(), found
+    assert found.stdout.splitlines()[-1] == f"detached  {project.name}: nothing of it is left on this host"
     assert differences(before, settled_snapshot(lab, project)) == {}
     client = lab.host("lanhost1")
     wait_until(lambda: client.probe("tcp", topology.ENGINE[0], attached[2]).startswith("web "), 10, "the published port")
@@ -129,11 +153,26 @@ def test_host12_a_dhcp_server_gives_the_address(request, lab, anchord_image, seg
     definition, port = ordinary(lab)
     definition["services"]["web"]["ports"].pop()  # the other project has it
     project = compose.Project(lab, definition, name=compose.unique_name("leased"))
-    attachment = Attachment(lab, project, "dhcp", gateways=None, parent=segment.parent)
+    attachment = CommandAttachment(lab, project, "dhcp", gateways=None, parent=segment.parent)
     with compose.discarded_afterwards(request, project, attachment), Dnsmasq(segment, (segment.v4(100), segment.v4(150))):
         project.up()
-        attachment.attach()
-        address = wait_until(lambda: [found for found in attachment.addresses() if "." in found], 20, "a lease")[0]
+        before = settled_snapshot(lab, project)
+        said = attachment.attach()
+        address = next(found for found in attachment.addresses() if "." in found)
+        assert f"{project.name} is on the LAN at {address}:" in said.splitlines()
         wait_until(lambda: segment.client.probe("tcp", address, port, timeout=1).startswith(f"web {segment.client.ipv4} "), 10,
                    "an answer at the leased address")
         assert project.probe("database", "tcp", OUTSIDE[4][0], OUTSIDE_PORT).split()[1] == address
+        kill_and_detach(lab, attachment, project)
+        assert differences(before, settled_snapshot(lab, project)) == {}
+
+
+def kill_and_detach(lab, attachment, project):
+    """HOST-1, HOST-8: both halves killed at once, and no file, as of one that was attached by an .env."""
+    attachment.written().unlink()
+    for service in ("host", "identity"):
+        lab.engine.api("POST", f"/containers/{attachment.container(service)}/kill?signal=KILL")
+    found = attachment.command("detach", project.name)
+    assert found.returncode == 0 and found.stderr == "", found
+    assert found.stdout.splitlines() == ["starting  both halves once more, which find and undo what they have left", "stopped   both halves",
+                                         f"detached  {project.name}: nothing of it is left on this host"]

@@ -3,9 +3,9 @@
  * The first byte chooses: 0 an ARP frame, else an ICMPv6 message with that hop limit; its sender is :: when the first
  * byte is odd.
  */
+#include "workers/announcer/router_packet.h"
 #include "workers/neighbours/arp_packet.h"
 #include "workers/neighbours/neighbour_packet.h"
-#include "workers/announcer/router_packet.h"
 
 #include "protocol/validate.h"
 #include "tests/fuzz/target.h"

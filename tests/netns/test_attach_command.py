@@ -1,11 +1,20 @@
-"""The commands attach, detach and list (HOST-1) on a host of this test's own: its network, its /etc, its /run."""
+"""The commands attach, detach and list (HOST-1) on a host of this test's own: its network, its /etc, its /run, with a
+Docker and a Compose that answer what a test wants.
+"""
 
+import contextlib
+import hmac
 import json
+import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import pytest
+
+import fake_engine
+import supervision as supervision_module
 
 # eth0 is on the LAN, eth1 a bridge's port, eth2 down.
 HOST = """set -e
@@ -25,6 +34,20 @@ ip address add 2001:db8::2/64 dev eth0 nodad
 """
 ATTACH_FILE = pathlib.Path(__file__).resolve().parents[2] / "compose" / "attach.yaml"
 SHOP = "attach shop --parent eth0 --address 192.0.2.5/24,2001:db8::5/64 --gateway 192.0.2.1"
+LEASED = "attach shop --parent eth0"
+SHOP_ALONE = f"{SHOP} --no-start"
+# Says what it was given, and ends with the status that the test has written.
+COMPOSE = """#!/bin/sh
+[ "$2" = version ] && echo 2.40.3 && exit 0
+case $1 in logs) echo "the half says why"; exit 0;; esac
+echo "$*" >> "$0.said"
+env | grep -E "^(ANCHORD|COMPOSE|DOCKER)_" | sort > "$0.environment"
+cat > "$0.file"
+echo "what Compose says"
+case " $* " in *" up "*) exit $(cat "$0.status");; esac
+"""
+# The half of a project that is attached, as compose/attach.yaml labels it.
+HALF = {"anchord.attach": "shop"}
 
 
 # Holds a socket for as long as the lines behind it take.
@@ -35,55 +58,92 @@ def holding(address, *lines):
 
 
 @pytest.fixture
-def host(build):
-    def run(*lines):
+def scratch(build):
+    with contextlib.suppress(FileExistsError):
+        (build / supervision_module.WORKERS_BELOW_BUILD / "anchord-look").symlink_to(build / "workers/commands/look/anchord-look")
+    with tempfile.TemporaryDirectory(prefix="anchord-attach-") as directory:
+        pathlib.Path(directory).chmod(0o755)
+        yield pathlib.Path(directory)
+
+
+@pytest.fixture
+def engine(scratch):
+    """Docker, with the project shop."""
+    made = fake_engine.FakeEngine.on_unix_socket(scratch / "docker.sock")
+    made.add("web", project="shop")
+    made.add("database", project="shop", running=False)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def docker(scratch):
+    """The program `docker`; what it was told is in docker.said and others beside it."""
+    program = scratch / "docker"
+    program.write_text(COMPOSE, encoding="utf-8")
+    program.chmod(0o755)
+    (scratch / "docker.status").write_text("1", encoding="ascii")
+    return program
+
+
+@pytest.fixture
+def host(build, engine, docker):
+    def run(*lines, **environment):
         """The CompletedProcess of these lines of shell on such a host."""
-        script = "\n".join([f"program={build / 'daemon' / 'anchord'}", 'anchord() { "$program" "$@"; }', HOST, "set +e", *lines])
-        return subprocess.run(["unshare", "--net", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False)
+        script = "\n".join([f"program={build / 'daemon' / 'anchord-under-test'}", 'anchord() { "$program" "$@"; }', HOST, "set +e", *lines])
+        return subprocess.run(["unshare", "--net", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False,
+                              env=os.environ | {"DOCKER_HOST": f"unix://{engine.listener.getsockname()}",
+                                                "PATH": f"{docker.parent}:{os.environ['PATH']}"} | environment)
 
     return run
 
 
 def test_host1_what_was_asked_for_is_written_down_with_comments(host):
-    found = host(f"anchord {SHOP}", "stat -c %a /etc/anchord/shop.env", "cat /etc/anchord/shop.env", "ls /etc/anchord")
+    found = host(f"anchord {SHOP_ALONE}", "stat -c %a /etc/anchord/shop.env", "cat /etc/anchord/shop.env", "ls /etc/anchord")
     assert found.stderr == ""
     lines = found.stdout.splitlines()
     assert "640" in lines and lines[-1] == "shop.env"
     written = [line for line in lines if line.startswith("ANCHORD_")]
-    assert written == ["ANCHORD_PROJECT=shop", "ANCHORD_ADDRESS=192.0.2.5/24,2001:db8::5/64", "ANCHORD_PARENT=eth0",
+    assert written == ["ANCHORD_IMAGE=anchord:dev", "ANCHORD_PROJECT=shop", "ANCHORD_ADDRESS=192.0.2.5/24,2001:db8::5/64", "ANCHORD_PARENT=eth0",
                        "ANCHORD_EXT_GATEWAY_IP=192.0.2.1"]
     for line in (*written, "#ANCHORD_GUARD=on", "#ANCHORD_EXPOSE_FROM=labels,published"):
         assert lines[lines.index(line) - 1].startswith("# "), line
-    assert "  ANCHORD_IMAGE=anchord:dev docker compose --env-file /etc/anchord/shop.env --file attach.yaml up --detach" in lines
+    assert "  docker compose --env-file /etc/anchord/shop.env --file attach.yaml up --detach" in lines
 
 
 def test_host1_the_image_is_called_as_it_is_called_here(host):
-    found = host(f"ANCHORD_IMAGE=registry:5000/anchord@sha256:ab anchord {SHOP}", f"ANCHORD_IMAGE='a;b' anchord {SHOP}")
-    assert re.findall("ANCHORD_IMAGE=[^ ]*", found.stdout) == ["ANCHORD_IMAGE=registry:5000/anchord@sha256:ab", "ANCHORD_IMAGE=anchord:dev"]
+    found = host(f"ANCHORD_IMAGE=registry:5000/anchord@sha256:ab anchord {SHOP_ALONE}", f"ANCHORD_IMAGE='a;b' anchord {SHOP_ALONE}",
+                 f"ANCHORD_IMAGE=other:1 anchord {SHOP_ALONE} --image mine:2")
+    assert re.findall("ANCHORD_IMAGE=.*", found.stdout) == ["ANCHORD_IMAGE=registry:5000/anchord@sha256:ab", "ANCHORD_IMAGE=anchord:dev",
+                                                            "ANCHORD_IMAGE=mine:2"]
 
 
 def test_host11_compose_passes_on_all_that_is_written_down(host):
     """HOST-1, HOST-11: a setting in the file that nothing reads would be a lie; and the file has 25 lines at most."""
-    written = re.findall(r"^#?(\w+)=", host(f"anchord {SHOP}", "cat /etc/anchord/shop.env").stdout, re.MULTILINE)
+    written = re.findall(r"^#?(\w+)=", host(f"anchord {SHOP_ALONE}", "cat /etc/anchord/shop.env").stdout, re.MULTILINE)
     text = ATTACH_FILE.read_text(encoding="utf-8")
     # A pair of both sides around a name is one that says otherwise what its absence means.
     passed = {re.sub(r'"(\w+)=\$\{\1:-\w+\}"', r"\1", name.strip()) for names in re.findall(r"environment: \[([^]]*)\]", text) for name in names.split(",")}
     assert {"ANCHORD_ON_STOP", "ANCHORD_POLL_INTERVAL", "ANCHORD_LOG_LEVEL", "ANCHORD_METRICS_ADDR"} <= set(written)
-    assert set(written) == passed - {"ANCHORD_MODE=attach", "ANCHORD_MODE=attach-host"}
+    assert set(written) - {"ANCHORD_IMAGE"} == passed - {"ANCHORD_MODE=attach", "ANCHORD_MODE=attach-host"}
     assert len(text.splitlines()) <= 25
 
 
 def test_host1_who_may_not_write_is_told_so_before_the_plan(host):
     nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups sh -c"
     found = host(f"{nobody} '\"$0\" {SHOP}' \"$program\"; echo status $?", f"{nobody} '\"$0\" {SHOP} --dry-run' \"$program\"; echo status $?")
-    assert found.stderr == "anchord attach: /etc/anchord/shop.env: run as root, or with --dry-run\n"
-    assert found.stdout.splitlines()[:2] == ["status 1", "/etc/anchord/shop.env:"]
+    assert found.stderr == ("anchord attach: shop: run as root, or with --dry-run\n"
+                            "anchord attach: warning: --address: whether somebody has it only root may ask the LAN\n")
+    assert found.stdout.splitlines()[:2] == ["status 1", "looked    shop has 2 containers, of which 1 runs"]
     assert found.stdout.splitlines()[-1] == "status 0"
 
 
 def test_host1_a_dry_run_says_and_writes_nothing(host):
     found = host(f"anchord {SHOP} --dry-run", "ls /etc/anchord")
-    assert found.stdout.splitlines()[0] == "/etc/anchord/shop.env:"
+    assert found.stdout.splitlines()[:6] == [
+        "looked    shop has 2 containers, of which 1 runs", "          eth0 is up", "          nobody on it has 192.0.2.5",
+        "          nobody on it has 2001:db8::5", "would     write the file, start both halves, wait until it is ready",
+        "/etc/anchord/shop.env:"]
     assert "  ANCHORD_ADDRESS=192.0.2.5/24,2001:db8::5/64" in found.stdout.splitlines()
     assert "No such file" in found.stderr
 
@@ -129,7 +189,6 @@ def test_host1_a_dry_run_says_and_writes_nothing(host):
     ("attach shop --parent eth0 --mac 01:00:00:00:00:05", '--mac: "01:00:00:00:00:05": is no MAC address that an interface can have'),
     ("attach shop --parent eth0 --from ports", '--from: "ports": entry 1, "ports": is neither labels nor published'),
     ("detach", "PROJECT: name one project; see anchord list"),
-    ("detach shop", "shop: is not attached; see anchord list"),
     ("detach ../../run/x", "../../run/x: is no name of a Compose project"),
     ("list --x", "--x: unknown argument; there are --json and --help"),
 ])
@@ -139,25 +198,162 @@ def test_host1_what_is_wrong_is_said_with_the_way_out_and_nothing_is_written(hos
     assert found.stdout == "status 1\n"
 
 
-def test_host1_list_shows_what_is_attached_and_detach_forgets_it(host):
-    found = host(f"anchord {SHOP} >/dev/null", "anchord attach mail --parent=br0 >/dev/null", "anchord list", "anchord list --json",
+def test_host1_list_shows_what_is_written_down_and_detach_forgets_it(host):
+    found = host(f"anchord {SHOP_ALONE} >/dev/null", "anchord attach mail --parent=br0 --no-start >/dev/null", "anchord list", "anchord list --json",
                  *holding("/run/anchord-attach/shop/sock", "anchord list", "anchord detach shop; echo status $?",
                           f"anchord {SHOP}; echo status $?"),
-                 "anchord detach shop", "anchord list")
+                 "anchord detach shop", "anchord list", "anchord detach shop; echo status $?")
     lines = found.stdout.splitlines()
     assert lines[0].split() == ["mail", "stopped", "br0", "dhcp"]
     assert lines[1].split() == ["shop", "stopped", "eth0", "192.0.2.5/24,2001:db8::5/64"]
     assert json.loads(lines[2])[1] == {"project": "shop", "state": "stopped", "parent": "eth0",
-                                       "address": "192.0.2.5/24,2001:db8::5/64"}
+                                       "address": "192.0.2.5/24,2001:db8::5/64", "addresses": "", "reason": ""}
     assert lines[4].split()[:2] == ["shop", "attached"]
-    assert "  ANCHORD_IMAGE=anchord:dev docker compose --env-file /etc/anchord/shop.env --file attach.yaml down" in lines
     assert lines.count("status 1") == 2
-    assert "anchord detach: shop: runs: as root, this brings it down" in found.stderr
+    assert "anchord detach: shop: its half on the host runs, but no container of this Docker" in found.stderr
     assert "anchord attach: shop: is attached already" in found.stderr
-    assert lines[-2:] == ["/etc/anchord/shop.env is gone", lines[0]]
+    assert lines[-5:] == ["removed   /etc/anchord/shop.env", "detached  shop: nothing of it is left on this host", lines[0],
+                          "nothing   to do: shop is not attached; anchord list shows what is", "status 0"]
+
+
+def test_host1_list_shows_what_runs_without_a_file_and_what_ails_it(host, engine):
+    engine.add("anchord-shop-host-1", project="anchord-shop", labels=HALF | {"com.docker.compose.service": "host"}, running=False)
+    engine.add("anchord-shop-identity-1", project="anchord-shop", labels=HALF | {"com.docker.compose.service": "identity"})
+    mail = {"anchord.attach": "mail"}
+    for half in ("host", "identity"):
+        engine.add(f"anchord-mail-{half}-1", project="anchord-mail", labels=mail | {"com.docker.compose.service": half})
+        engine.named(f"anchord-mail-{half}-1")["State"]["Pid"] = os.getpid()
+    found = host("anchord list --json", "anchord attach mail --parent eth0; echo status $?", "anchord list", ANCHORD_X="1")
+    shown = {entry["project"]: entry for entry in json.loads(found.stdout.splitlines()[0])}
+    assert shown["shop"]["state"] == "failed" and shown["shop"]["reason"] == "anchord-shop-host-1 does not run"
+    assert shown["mail"]["state"] == "starting" and shown["mail"]["reason"] == "it does not answer: No such file or directory"
+    assert "status 1" in found.stdout and "anchord attach: mail: is attached already" in found.stderr
+    assert [line.split()[:3] for line in found.stdout.splitlines()[-2:]] == [["shop", "failed", "-"], ["mail", "starting", "-"]]
+
+
+def test_host1_without_docker_nothing_is_guessed(host):
+    """HOST-1: who cannot ask neither attaches nor detaches; what is written down is still shown."""
+    found = host(f"anchord {SHOP_ALONE} >/dev/null", f"anchord {SHOP}; echo status $?", "anchord detach shop; echo status $?", "anchord list; echo status $?",
+                 DOCKER_HOST="unix:///nowhere/docker.sock")
+    lines = found.stdout.splitlines()
+    assert lines[:2] == ["status 1", "status 1"] and lines[2].split()[:2] == ["shop", "stopped"] and lines[3] == "status 0"
+    assert re.search(r"^anchord attach: Docker: .*, at unix:///nowhere/docker.sock; does it run\?", found.stderr, re.MULTILINE)
+    assert re.search(r"^anchord detach: Docker: .*its containers may be there: start Docker, then detach it", found.stderr, re.MULTILINE)
+    assert "anchord list: warning: Docker: " in found.stderr
+    other = host(f"anchord {SHOP}", DOCKER_HOST="tcp://192.0.2.9:2375")
+    assert "is no unix socket: the Docker that a project is attached in is this host's" in other.stderr
+
+
+def test_host1_a_project_that_is_not_there_is_named_with_those_that_are(host, engine):
+    engine.add("imap", project="mail")
+    engine.add("anchord-web-host-1", project="anchord-web", labels={"anchord.attach": "web"})
+    found = host("anchord attach shpo --parent eth0; echo status $?", "ls /etc")
+    assert "anchord attach: shpo: Docker has no container of a Compose project of that name; there are shop mail\n" in found.stderr
+    assert found.stdout == "status 1\n"
+
+
+MACHINE = "0123456789abcdef0123456789abcdef"
+
+
+def tag_of(project):
+    """What links and table are called by on that machine: sd_id128_get_machine_app_specific(3), then FNV-1a."""
+    made = bytearray(hmac.digest(bytes.fromhex(MACHINE), b"anchord-attach-1", "sha256")[:16])
+    made[6], made[8] = made[6] & 0x0f | 0x40, made[8] & 0x3f | 0x80
+    state = 0x6c62272e07bb014262b821756295c58d
+    for byte in bytes(made) + project.encode() + b"\0tag":
+        state = (state ^ byte) * 0x1000000000000000000013b % 2**128
+    return f"{state % 2**32:08x}"
+
+
+NEIGHBOUR = ("ip netns add lan", "ip link add eth3 type veth peer name far3 netns lan", "ip link set eth3 up",
+             "ip -n lan link set far3 up address 02:00:00:00:00:77", "ip -n lan address add 192.0.2.77/24 dev far3",
+             "ip -n lan address add 2001:db8::77/64 dev far3 nodad", "ip address add 192.0.2.3/24 dev eth3",
+             "ip address add 2001:db8::3/64 dev eth3 nodad")
+
+
+@pytest.mark.parametrize("address, gateway", [("192.0.2.77/24", "--gateway 192.0.2.1"), ("2001:db8::77/64", "")])
+def test_host1_an_address_that_somebody_on_the_lan_has_is_refused_with_his_mac(host, address, gateway):
+    """HOST-1: asked by ARP and ND from the parent, without an address of its own."""
+    found = host(*NEIGHBOUR, f"anchord attach shop --parent eth3 --address {address} {gateway}; echo status $?", "ls /etc")
+    assert found.stderr == (f"anchord attach: --address: {address.split('/')[0]}: somebody on the LAN has it: 02:00:00:00:00:77; "
+                            "choose a free one\n")
+    assert found.stdout == "status 1\n"
+
+
+def test_host1_an_address_of_this_hosts_own_projects_is_refused(host, engine):
+    """HOST-1: by a file, by the route to an attached one (the LAN would not tell), by a container."""
+    record = engine.named("web")
+    record["NetworkSettings"]["Networks"]["dmz"] = fake_engine.fake_docker.endpoint("d" * 64, "192.0.2.8")
+    found = host("anchord attach mail --parent eth0 --address 192.0.2.6/24 --gateway 192.0.2.1 --no-start >/dev/null",
+                 "ip link add anc0123abcdh type veth peer name farh", "ip link set farh up", "ip link set anc0123abcdh up alias 'anchord blog host0'",
+                 "ip route add 192.0.2.7/32 dev anc0123abcdh", "ip -6 route add 2001:db8::7/128 dev anc0123abcdh",
+                 *(f"anchord attach shop --parent eth0 --address {address} --gateway 192.0.2.1"
+                   for address in ("192.0.2.6/24", "192.0.2.7/24,2001:db8::7/64", "192.0.2.8/24")))
+    assert found.stderr.splitlines() == [f"anchord attach: --address: {words}" for words in (
+        "192.0.2.6: is the address of mail, says /etc/anchord/mail.env: choose another one, or anchord detach mail",
+        "192.0.2.7: is the address of blog, which is attached: choose another one",
+        "2001:db8::7: is the address of blog, which is attached: choose another one",
+        "192.0.2.8: is the address of the container web: choose another one")]
+
+
+def test_host1_wireless_is_refused(host):
+    found = host("mkdir -p /run/class/eth0/phy80211", "mount --bind /run/class /sys/class/net", f"anchord {SHOP}; echo status $?")
+    assert "anchord attach: --parent: eth0: is Wi-Fi, where access points answer one MAC address alone" in found.stderr
+
+
+@pytest.mark.parametrize("before", ("", "ANCHORD_PROJECT=shop\nANCHORD_GUARD=off\n"))
+def test_host1_what_does_not_start_is_undone_and_so_is_the_file(host, docker, before):
+    """HOST-1: Compose fails; what was there before is as before."""
+    known = [f"mkdir -p /etc/anchord; printf '{before}' >/etc/anchord/shop.env"] if before else []
+    found = host(*known, f"anchord {LEASED} --image mine:2; echo status $?", "cat /etc/anchord/*", ANCHORD_GUARD="off", COMPOSE_FILE="/x")
+    lines = found.stdout.splitlines()
+    assert lines[2:7] == ["written   /etc/anchord/shop.env", "starting  both halves, from the image mine:2",
+                          "undone    both containers and all that they made", "undone    /etc/anchord/shop.env is as it was before", "status 1"]
+    assert "\n".join(lines[7:]) == before.strip()
+    assert "  | what Compose says\nanchord attach: shop: Compose could not start it, see above\n" in found.stderr
+    assert docker.with_suffix(".said").read_text().splitlines() == [
+        "compose --file - --env-file /etc/anchord/shop.env up --detach", "compose --file - --env-file /etc/anchord/shop.env down"]
+    assert docker.with_suffix(".file").read_text() == ATTACH_FILE.read_text()
+    assert docker.with_suffix(".environment").read_text().splitlines()[:2] == ["ANCHORD_IMAGE=anchord", "ANCHORD_PROJECT=shop"]
+    assert "COMPOSE" not in docker.with_suffix(".environment").read_text()
+
+
+def test_host1_halves_that_go_again_are_undone(host, docker, scratch):
+    """HOST-1: Compose has started them, and nothing of them stays."""
+    (scratch / "docker.status").write_text("0", encoding="ascii")
+    found = host(f"anchord {LEASED}; echo status $?", "ls /etc/anchord")
+    assert "anchord attach: shop: its containers have gone\n" in found.stderr
+    assert found.stdout.splitlines()[-2:] == ["undone    /etc/anchord/shop.env is as it was before", "status 1"]
+
+
+def test_host1_ctrl_c_leaves_nothing_half_made(host, docker, scratch):
+    """HOST-1: while it waits, and it is said."""
+    (scratch / "docker.status").write_text("0", encoding="ascii")
+    found = host(f"(anchord {LEASED}; echo status $?) & until [ -e {docker}.said ]; do :; done",
+                 "kill -INT $(pgrep -P $!)", "wait", "ls /etc/anchord")
+    assert "anchord attach: shop: was asked to end\n" in found.stderr
+    assert found.stdout.splitlines()[-2:] == ["undone    /etc/anchord/shop.env is as it was before", "status 1"]
+
+
+def test_host1_without_compose_the_way_out_is_said_and_nothing_written(host, docker):
+    docker.unlink()
+    found = host(f"anchord {LEASED}; echo status $?", "ls /etc", PATH="/usr/sbin:/usr/bin")
+    assert "anchord attach: Docker: `docker compose` is not there: install Docker's plugin compose, or take --no-start" in found.stderr
+    assert found.stdout.splitlines()[-1] == "status 1"
+
+
+def test_host8_what_is_left_is_named_with_the_line_that_takes_it_away(host, engine):
+    """HOST-1, HOST-8: neither containers nor a file, and a link and a table of its own."""
+    tag = tag_of("shop")
+    found = host(f"echo {MACHINE} >/etc/machine-id", f"ip link add anc{tag}b0 type veth peer name farb", f"nft add table inet anchord_host_{tag}", f"nft add table bridge anchord_host_{tag}", "anchord detach shop; echo status $?", f"anchord {SHOP_ALONE} >/dev/null", "anchord detach shop; echo status $?", "ls /etc/anchord")
+    for family in ("inet", "bridge"):
+        assert f"anchord detach: shop: the table {family} anchord_host_{tag} is left: nft delete table {family} anchord_host_{tag}\n" in found.stderr
+    assert f"anchord detach: shop: the link anc{tag}b0 is left: ip link delete anc{tag}b0\n" in found.stderr
+    assert "has neither containers nor a file: anchord attach it once more" in found.stderr
+    assert found.stdout.splitlines()[0] == "status 1" and found.stdout.splitlines()[-2:] == ["status 1", "shop.env"]
 
 
 def test_host1_a_name_that_anybody_can_take_attaches_nothing(host):
     """HOST-1: an abstract name needs no right, and stands in /proc/net/unix as well."""
-    found = host(f"anchord {SHOP} >/dev/null", *holding("\\0x /run/anchord-attach/shop/sock", "anchord list"))
+    found = host(f"anchord {SHOP_ALONE} >/dev/null", *holding("\\0x /run/anchord-attach/shop/sock", "anchord list"))
     assert found.stdout.splitlines()[-1].split()[:2] == ["shop", "stopped"], found

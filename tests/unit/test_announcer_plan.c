@@ -3,8 +3,8 @@
 #include "common/clock.h"
 #include "workers/announcer/announcements.h"
 #include "workers/announcer/held_state.h"
-#include "workers/neighbours/packet_filter.h"
 #include "workers/announcer/probes.h"
+#include "workers/neighbours/packet_filter.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
-/* Unit tests of daemon/role/attached_identity: what an attached project is known by (HOST-2). */
+/* Unit tests of daemon/supervise/attached_identity: what an attached project is known by (HOST-2). */
 #include "common/cleanup.h"
-#include "daemon/role/attached_identity.h"
+#include "daemon/supervise/attached_identity.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,13 +8,13 @@
 #include "protocol/event_loop.h"
 #include "protocol/supervised.h"
 #include "workers/announcer/announcements.h"
-#include "workers/neighbours/arp_packet.h"
 #include "workers/announcer/held_state.h"
+#include "workers/announcer/probes.h"
+#include "workers/announcer/router_packet.h"
+#include "workers/neighbours/arp_packet.h"
 #include "workers/neighbours/neighbour_packet.h"
 #include "workers/neighbours/packet_filter.h"
-#include "workers/announcer/probes.h"
 #include "workers/neighbours/raw_sockets.h"
-#include "workers/announcer/router_packet.h"
 
 #include <stdio.h>
 #include <sys/epoll.h>

@@ -1,10 +1,10 @@
 /*
- * GET /containers/ID/json, of which we want to know what Podman's list does not tell: whether the environment makes it
- * a service-anchor, its health, and whose namespace it has joined. Docker is not asked for it (WALL-7). Called by
- * client.c. Reads foreign bytes, runs without any privilege. Other people's environment is neither kept nor shown (SPEC
- * §10).
+ * GET /containers/ID/json, of which we want to know what Podman's list does not tell: whether the environment makes
+ * it a service-anchor, its health, and whose namespace it has joined; `anchord attach` asks for its process. Docker
+ * is not asked for it by a role (WALL-7). Called by client.c. Reads foreign bytes, runs without any privilege. Other
+ * people's environment is neither kept nor shown (SPEC §10).
  *
- *     {"Id": "8dfa…", "State": {"Status": "paused", "Health": {"Status": "healthy", …}, …},
+ *     {"Id": "8dfa…", "State": {"Status": "paused", "Pid": 4711, "Health": {"Status": "healthy", …}, …},
  *      "HostConfig": {"NetworkMode": "container:4f1c…", …},
  *      "Config": {"Env": ["PATH=/usr/bin", "ANCHORD_MODE=service-anchor"], …}, …}
  */
@@ -19,6 +19,7 @@ enum state {
     STATE,
     HEALTH,
     HEALTH_STATUS,
+    PROCESS,
     HOST_CONFIG,
     NETWORK_MODE,
 };
@@ -30,6 +31,7 @@ static const struct json_rule rules[] = {
     {JSON_TOP, STATE, "State"},
     {STATE, HEALTH, "Health"},
     {HEALTH, HEALTH_STATUS, "Status"},
+    {STATE, PROCESS, "Pid"},
     {JSON_TOP, HOST_CONFIG, "HostConfig"},
     {HOST_CONFIG, NETWORK_MODE, "NetworkMode"},
 };
@@ -72,6 +74,8 @@ static void on_value(void *userdata, unsigned int state, const char *key, const 
         record->inspection->is_service_anchor = true;
     else if (state == HEALTH_STATUS)
         record->inspection->health = read_health(value);
+    else if (state == PROCESS && json_value_number(value, INT32_MAX, &record->inspection->pid) < 0)
+        record->inspection->pid = 0;
     else if (state == NETWORK_MODE)
         (void)docker_joined_id_read(value, record->inspection->joined_id);
 }

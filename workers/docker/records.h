@@ -112,11 +112,12 @@ enum docker_event_type {
     DOCKER_EVENT_NETWORK,
 };
 
-/* What of an inspected container Podman's list does not tell. */
+/* What of an inspected container Podman's list does not tell, or none. */
 struct docker_inspection {
     bool is_service_anchor;         /* by its environment */
     enum docker_health health;      /* also while it is paused */
     char joined_id[DOCKER_ID_SIZE]; /* network_mode: container:ID, else empty */
+    uint64_t pid;                   /* of its first process, as the engine's host has it; 0: it does not run */
 };
 
 struct docker_event {

@@ -1,0 +1,130 @@
+/* An attachment's last words; see attach_report.h. Runs as root, in the command. */
+#include "daemon/command/attach_report.h"
+
+#include "common/text.h"
+#include "daemon/command/command_words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_SIZE 512
+
+static const struct control_client_cell *row_of(const struct attached_status *status, enum status_list list, size_t row)
+{
+    return control_client_cell(&status->status, list, row, 0);
+}
+
+/* tcp/25 or udp/10000-20000 */
+static void format_ports(const struct control_client_cell *row, char *text, size_t size)
+{
+    if (row[1].number == row[2].number)
+        (void)snprintf(text, size, "%s/%u", row[0].text, (unsigned int)row[1].number);
+    else
+        (void)snprintf(text, size, "%s/%u-%u", row[0].text, (unsigned int)row[1].number, (unsigned int)row[2].number);
+}
+
+static void print_line(const char *what, const char *rest)
+{
+    (void)printf("  %-16s ", what);
+    (void)text_print_escaped(stdout, rest);
+    (void)fputc('\n', stdout);
+}
+
+static void print_exposures(const struct attached_status *status)
+{
+    char ports[32], text[TEXT_SIZE];
+
+    if (status->status.lists[STATUS_EXPOSURES].row_count == 0)
+        (void)puts("  no port: no container publishes one, nor has the label anchord.expose");
+    for (size_t i = 0; i < status->status.lists[STATUS_EXPOSURES].row_count; i++) {
+        const struct control_client_cell *row = row_of(status, STATUS_EXPOSURES, i);
+
+        format_ports(row, ports, sizeof(ports));
+        (void)snprintf(text, sizeof(text), "%s, port %u", row[4].text, (unsigned int)row[3].number);
+        print_line(ports, text);
+    }
+}
+
+static void print_undone(const struct attached_status *status)
+{
+    size_t conflicts = status->status.lists[STATUS_CONFLICTS].row_count;
+    size_t problems = status->status.lists[STATUS_PROBLEMS].row_count;
+    char ports[32], text[TEXT_SIZE];
+
+    if (conflicts + problems > 0)
+        (void)puts("Not done:");
+    for (size_t i = 0; i < conflicts; i++) {
+        const struct control_client_cell *row = row_of(status, STATUS_CONFLICTS, i);
+
+        format_ports(row, ports, sizeof(ports));
+        (void)snprintf(text, sizeof(text), "not that of %s: %s has it", row[3].text, row[4].text);
+        print_line(ports, text);
+    }
+    for (size_t i = 0; i < problems; i++) {
+        const struct control_client_cell *row = row_of(status, STATUS_PROBLEMS, i);
+
+        print_line(row[0].text, row[1].text);
+    }
+}
+
+void attach_report_print(const char *project, const struct attached_status *status)
+{
+    char addresses[TEXT_SIZE];
+
+    (void)attached_status_addresses(status, addresses, sizeof(addresses));
+    (void)printf("\n%s is on the LAN at %s:\n", project, addresses);
+    print_exposures(status);
+    print_undone(status);
+    (void)printf("\nMore of it: docker exec anchord-%s-identity-1 anchord status. Undone by: anchord detach %s\n",
+                 project, project);
+    (void)fflush(stdout);
+}
+
+/* What has to be there before a condition can hold. */
+static const char *remedy_of(const char *condition)
+{
+    static const char *const remedies[][2] = {
+        {"links_made", "the links on the host are not made: docker logs of its half on the host says why"},
+        {"ways_installed", "the containers' way out is not installed yet"},
+        {"tables_installed", "its rules are not installed: docker logs of its other half says why"},
+        {"reconciled", "Docker has not told of the containers: may its socket be read?"},
+    };
+
+    for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
+        if (strcmp(remedies[i][0], condition) == 0)
+            return remedies[i][1];
+    }
+    return "is not so";
+}
+
+void attach_report_unmet(const struct attached_status *status, bool has_dhcp)
+{
+    char addresses[TEXT_SIZE];
+
+    if (!status->bus) {
+        (void)command_complain("attach", "its other half", "does not answer: docker logs says why");
+        return;
+    }
+    for (size_t i = 0; i < status->status.lists[STATUS_UNMET_CONDITIONS].row_count; i++) {
+        const char *condition = row_of(status, STATUS_UNMET_CONDITIONS, i)[0].text;
+
+        (void)command_complain("attach", condition, remedy_of(condition));
+    }
+    if (attached_status_addresses(status, addresses, sizeof(addresses)) == 0)
+        (void)command_complain("attach", "no address",
+                               has_dhcp
+                                   ? "no DHCP server has given one: is there one on that interface's network? Else "
+                                     "--address ADDRESS/PREFIX"
+                                   : "it was not to be had: see the next lines, or another --address");
+    for (size_t i = 0; i < status->status.lists[STATUS_LEASES].row_count; i++) {
+        const struct control_client_cell *row = row_of(status, STATUS_LEASES, i);
+
+        if (row[6].text[0] != '\0')
+            (void)command_complain("attach", row[0].text, row[6].text);
+    }
+    for (size_t i = 0; i < status->status.lists[STATUS_PROBLEMS].row_count; i++) {
+        const struct control_client_cell *row = row_of(status, STATUS_PROBLEMS, i);
+
+        (void)command_complain("attach", row[0].text, row[1].text);
+    }
+}

@@ -1,0 +1,135 @@
+/* The arguments of `anchord attach`; see attach_request.h. Runs as whoever typed them. */
+#include "daemon/command/attach_request.h"
+
+#include "build_information.h"
+#include "common/cleanup.h"
+#include "common/sandbox.h"
+#include "common/text.h"
+#include "daemon/command/attached_projects.h"
+#include "daemon/command/command_words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What an option sets; of the image no role knows. */
+static const struct {
+    const char *option;
+    const char *variable;
+} options[] = {
+    {"--address", "ANCHORD_ADDRESS"}, {"--from", "ANCHORD_EXPOSE_FROM"}, {"--gateway", "ANCHORD_EXT_GATEWAY_IP"},
+    {"--mac", "ANCHORD_MAC"},         {"--parent", "ANCHORD_PARENT"},    {"PROJECT", "ANCHORD_PROJECT"},
+    {"--image", ATTACHED_IMAGE},
+};
+
+static const char *variable_of(const char *option, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
+        if (strlen(options[i].option) == length && strncmp(options[i].option, option, length) == 0)
+            return options[i].variable;
+    }
+    return NULL;
+}
+
+const char *attach_request_name(const char *variable)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
+        if (strcmp(options[i].variable, variable) == 0)
+            return options[i].option;
+    }
+    return variable;
+}
+
+const char *attach_request_value(const struct attach_request *request, const char *variable)
+{
+    size_t length = strlen(variable);
+
+    if (strcmp(variable, ATTACHED_IMAGE) == 0)
+        return request->image[0] != '\0' ? request->image : NULL;
+    for (size_t i = 0; i < request->count; i++) {
+        if (strncmp(request->texts[i], variable, length) == 0 && request->texts[i][length] == '=')
+            return request->texts[i] + length + 1;
+    }
+    return NULL;
+}
+
+/* It is written into a file that shells and Compose read. */
+static bool is_image(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@";
+
+    return text[0] != '\0' && text[strspn(text, letters)] == '\0';
+}
+
+static int set(struct attach_request *request, const char *variable, const char *value)
+{
+    if (strcmp(variable, ATTACHED_IMAGE) == 0) {
+        if (!is_image(value))
+            return command_complain("attach", "--image", "is no name of an image, such as anchord:dev");
+        text_copy_cut(request->image, sizeof(request->image), value);
+        return EXIT_STATUS_CLEAN;
+    }
+    (void)snprintf(request->texts[request->count], REQUEST_VALUE_SIZE, "%s=%s", variable, value);
+    request->environment[request->count] = request->texts[request->count];
+    request->count++;
+    return EXIT_STATUS_CLEAN;
+}
+
+/* An empty one would count as unset, and be something else than what was typed. */
+static int take(struct attach_request *request, const char *variable, const char *value)
+{
+    const char *name = attach_request_name(variable);
+
+    if (!value || value[strspn(value, TEXT_BLANKS)] == '\0')
+        return command_complain("attach", name, "needs a value");
+    if (attach_request_value(request, variable) && name[0] != '-')
+        return command_complain("attach", value, "is a second project; attach one by one");
+    if (attach_request_value(request, variable))
+        return command_complain("attach", name, "is there twice");
+    if (strlen(value) >= REQUEST_VALUE_SIZE - strlen("ANCHORD_EXT_GATEWAY_IP="))
+        return command_complain("attach", name, "is too long");
+    return set(request, variable, value);
+}
+
+static int take_arguments(int argc, char **argv, struct attach_request *request)
+{
+    int result = EXIT_STATUS_CLEAN;
+
+    for (int i = 0; i < argc && result == EXIT_STATUS_CLEAN; i++) {
+        bool is_option = argv[i][0] == '-';
+        size_t length = strcspn(argv[i], "=");
+        const char *variable = is_option ? variable_of(argv[i], length) : "ANCHORD_PROJECT";
+
+        if (strcmp(argv[i], "--dry-run") == 0)
+            request->is_dry_run = true;
+        else if (strcmp(argv[i], "--no-start") == 0)
+            request->is_no_start = true;
+        else if (!variable)
+            return command_complain("attach", argv[i], "unknown argument; see anchord attach --help");
+        else if (is_option && argv[i][length] == '=')
+            result = take(request, variable, argv[i] + length + 1);
+        else if (is_option && ++i == argc)
+            return command_complain("attach", attach_request_name(variable), "needs a value");
+        else
+            result = take(request, variable, argv[i]);
+    }
+    return result;
+}
+
+int attach_request_parse(int argc, char **argv, struct attach_request *ret)
+{
+    const char *named = getenv(ATTACHED_IMAGE);
+    int result;
+
+    *ret = (struct attach_request){0};
+    result = take_arguments(argc, argv, ret);
+    if (result != EXIT_STATUS_CLEAN)
+        return result;
+    if (!attach_request_value(ret, "ANCHORD_PROJECT"))
+        return command_complain("attach", "PROJECT",
+                                "is missing: the Compose project's name, as docker compose ls shows it");
+    if (!attach_request_value(ret, "ANCHORD_PARENT"))
+        return command_complain("attach", "--parent", "is missing: the host's interface on the LAN, such as eth0");
+    if (ret->image[0] == '\0')
+        text_copy_cut(ret->image, sizeof(ret->image), named && is_image(named) ? named : ANCHORD_IMAGE);
+    return EXIT_STATUS_CLEAN;
+}

@@ -1,0 +1,30 @@
+/*
+ * What was asked of `anchord attach`, by its arguments.
+ *
+ * Used by attach_command.c and attach_checks.c, as whoever typed the command.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define REQUEST_VALUE_SIZE    320
+#define REQUEST_VARIABLES_MAX 6
+
+struct attach_request {
+    bool is_dry_run;
+    bool is_no_start;
+    char image[REQUEST_VALUE_SIZE];
+    size_t count;
+    char texts[REQUEST_VARIABLES_MAX][REQUEST_VALUE_SIZE];
+    const char *environment[REQUEST_VARIABLES_MAX + 1]; /* of both roles, ending in NULL */
+};
+
+/* `--option value` and `--option=value`. Returns EXIT_STATUS_CLEAN, or what to end with after it was said. */
+int attach_request_parse(int argc, char **argv, struct attach_request *ret);
+
+/* The value of a variable, or NULL. */
+const char *attach_request_value(const struct attach_request *request, const char *variable);
+
+/* What a person has typed for a variable: the option. */
+const char *attach_request_name(const char *variable);
