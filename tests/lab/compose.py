@@ -84,7 +84,7 @@ class Project:
 
     def compose(self, *arguments, **options):
         """docker compose … for this project; LabError when it fails, unless check=False."""
-        return run([self.lab.engine.paths.client, "compose", "--project-name", self.name,
+        return run([self.lab.engine.paths.compose, "--project-name", self.name,
                     "--file", self.file, *self._overrides, "--progress", "plain", *arguments],
                    environment=self.environment, **options)
 
@@ -170,8 +170,7 @@ class Project:
 
     def logs(self, service):
         """Everything that the service's container wrote, stdout and stderr."""
-        result = self.lab.docker("logs", self.container(service))
-        return result.stdout + result.stderr
+        return self.lab.engine.logs(self.container(service))
 
     def json_logs(self, service):
         """The lines of the log that are JSON objects, decoded."""

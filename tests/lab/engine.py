@@ -17,6 +17,7 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 
 from . import roots
@@ -65,6 +66,10 @@ class Paths:
     @property
     def client(self):
         return self.state / "bin" / "docker"
+
+    @property
+    def compose(self):
+        return self.state / "bin" / "docker-compose"
 
     @property
     def client_configuration(self):
@@ -161,19 +166,23 @@ class Engine:
         return json.loads(text) if text else None
 
     def api_text(self, method, path, body=None, timeout=60):
-        """One request, by the engine's default version; the answer's text. An error status is a
+        """One request; the answer's text."""
+        return self._ask(method, path, body, timeout).decode()
+
+    def _ask(self, method, path, body=None, timeout=60):
+        """One request, by the engine's default version; the answer's bytes. An error status is a
         LabError."""
         connection = UnixConnection(self.paths.socket, timeout)
         try:
             connection.request(method, path, json.dumps(body) if body is not None else None,
                                {"Content-Type": "application/json"})
             response = connection.getresponse()
-            text = response.read().decode()
+            answer = response.read()
         finally:
             connection.close()
         if response.status >= 400:
-            raise LabError(f"{method} {path}: {response.status} {text.strip()}")
-        return text
+            raise LabError(f"{method} {path}: {response.status} {answer.decode().strip()}")
+        return answer
 
     def version(self):
         answer = self.api("GET", "/version")
@@ -183,25 +192,34 @@ class Engine:
     def inspect(self, container):
         return self.api("GET", f"/containers/{container}/json")
 
+    def logs(self, container):
+        """What a container wrote: its stdout, then its stderr. It must not have a terminal, whose stream has no frames."""
+        frames, streams = self._ask("GET", f"/containers/{container}/logs?stdout=1&stderr=1"), {1: b"", 2: b""}
+        while frames:
+            stream, length = struct.unpack_from(">B3xI", frames)
+            streams[stream] += frames[8:8 + length]
+            frames = frames[8 + length:]
+        return b"".join(streams.values()).decode(errors="replace")
+
     # --- the client ---------------------------------------------------------------------------
 
     def write_client(self):
-        """Write bin/docker: the client and Compose of the forky root for this engine's socket.
+        """Write bin/docker, the client and Compose of the forky root for this engine's socket, and bin/docker-compose: the
+        same Compose without the client, which would start it twice.
 
         They are started by the loader and with the C library of that root, so that they see this
         machine's files (a project may lie anywhere) without needing its C library."""
         root = roots.ensure(ROOTS[CLIENT_SUITE])
         loader = next(root.glob("usr/lib*/ld-linux-*.so.*"))
         library = next(root.glob("usr/lib/*/libc.so.6")).parent
+        engine = (f"export DOCKER_HOST=unix://{shlex.quote(str(self.paths.socket))}\n"
+                  f"export DOCKER_CONFIG={shlex.quote(str(self.paths.client_configuration))}\n"
+                  f"unset DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH\n")
         start = f"exec {loader} --argv0 \"$0\" --library-path {library} {root}"
-        plugins = self.paths.client_configuration / "cli-plugins"
-        _write_program(plugins / "docker-compose",
-                       f"{start}/usr/libexec/docker/cli-plugins/docker-compose \"$@\"\n")
-        _write_program(self.paths.client,
-                       f"export DOCKER_HOST=unix://{shlex.quote(str(self.paths.socket))}\n"
-                       f"export DOCKER_CONFIG={shlex.quote(str(self.paths.client_configuration))}\n"
-                       f"unset DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH\n"
-                       f"{start}/usr/bin/docker \"$@\"\n")
+        start_compose = f"{start}/usr/libexec/docker/cli-plugins/docker-compose \"$@\"\n"
+        _write_program(self.paths.client_configuration / "cli-plugins" / "docker-compose", start_compose)
+        _write_program(self.paths.compose, engine + start_compose)
+        _write_program(self.paths.client, f"{engine}{start}/usr/bin/docker \"$@\"\n")
 
     def environment(self):
         """What a program needs in order to use this engine through `docker` in PATH."""
