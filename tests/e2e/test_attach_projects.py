@@ -93,7 +93,6 @@ def test_a_project_as_shipped_is_one_server(lab, shipped, segment, name):
     assert differences(before, settled_snapshot(lab, project)) == {}
 
 
-@pytest.mark.every_engine
 def test_mailcow_and_both_halves_killed(lab, shipped, segment):
     """The same, of one that filters in the host's network and has ports for the host alone; HOST-8: also after the end of
     everything by SIGKILL, up and down again."""
@@ -195,7 +194,8 @@ def test_each_kind_of_container(lab, odd, segment):
             ("web", own), ("guest", own), ("several", own), ("four", [own[0], "unreachable"]), ("none", ["unreachable"] * 2),
             ("closed", ["unreachable"] * 2), ("quiet", ["timeout"] * 2), ("vpn", ["timeout", own[1]]),
             ("behind", ["timeout", own[1]])):
-        assert [leaves_with(project, service, family) for family in (4, 6)] == expected, service
+        wait_until(lambda s=service, e=expected: [leaves_with(project, s, family) for family in (4, 6)] == e, 10,
+                   f"{service} leaves with {expected}")
     for family in (4, 6):
         assert leaves_with(project, "camera", family) == project.address("camera", segment.network, family), "as before"
     assert project.probe("several", "tcp", project.address("web", "default"), 7001).startswith("web "), "inside nothing has changed"
@@ -308,5 +308,6 @@ def test_every_kind_of_address_on_a_lan_of_large_packets(request, lab, anchord_i
             with contextlib.suppress(OSError):  # EMSGSIZE: now it is known
                 jumbo.client.probe("udp", address, 7100, payload=b"x" * 6000, timeout=0.5)
             assert jumbo.client.probe("udp", address, 7100, payload=b"x" * 6000).startswith("web ")
-            assert leaves_with(project, "web", family) in addresses
-            assert lab.host("engine").probe("udp", address, 7100).startswith("web ")
+            wait_until(lambda f=family: leaves_with(project, "web", f) in addresses, 10, "the project's address outside")
+            wait_until(lambda a=address: lab.host("engine").probe("udp", a, 7100, timeout=0.5).startswith("web "), 10,
+                       f"an answer to the host at {address}")
