@@ -41,10 +41,12 @@ static const char *value_in(const char *const environment[], const char *name)
 }
 
 /* Those that the roles attach and attach-host know and compose/attach.yaml passes on, but for the role. It mounts
- * Docker's socket, and DOCKER_HOST would be that of whoever types `docker compose`. */
+ * Docker's socket, and DOCKER_HOST would be that of whoever types `docker compose`; and no directory for a further
+ * socket of bans. */
 static bool is_written(const struct configuration_variable *variable)
 {
-    if (strncmp(variable->name, "DOCKER_", strlen("DOCKER_")) == 0 || strcmp(variable->name, "ANCHORD_MODE") == 0)
+    if (strncmp(variable->name, "DOCKER_", strlen("DOCKER_")) == 0 || strcmp(variable->name, "ANCHORD_MODE") == 0 ||
+        strcmp(variable->name, "ANCHORD_BAN_SOCKET") == 0)
         return false;
     return configuration_variables_concern(variable, ROLE_ATTACH) ||
            configuration_variables_concern(variable, ROLE_ATTACH_HOST);

@@ -45,10 +45,10 @@ static bool is_route4(const char *line, const struct ip_address *address, char l
     uint32_t wanted;
 
     memcpy(&wanted, address->bytes, sizeof(wanted));
-    return sscanf(line, "%15s %8x %*s %*s %*s %*s %*s %8x", link, &destination, &mask) ==
-               3 && /* NOLINT(cert-err34-c) */
-           destination == wanted &&
-           mask == UINT32_MAX;
+    /* NOLINTNEXTLINE(cert-err34-c): eight digits at most, which always fit */
+    if (sscanf(line, "%15s %8x %*s %*s %*s %*s %*s %8x", link, &destination, &mask) != 3)
+        return false;
+    return destination == wanted && mask == UINT32_MAX;
 }
 
 /* /proc/net/ipv6_route: "20010db8…0005 80 …", and the link as the last word. */

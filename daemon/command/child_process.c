@@ -155,8 +155,9 @@ int child_process_run(const struct child_process *process, struct child_output *
         return result;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    running.out = reader = ends[0];
+    reader = ends[0];
     writer = ends[1];
+    running.out = reader;
     running.deadline = clock_monotonic_microseconds() + process->seconds * MICROSECONDS_PER_SECOND;
     running.pid = fork();
     if (running.pid < 0)
