@@ -34,12 +34,12 @@ def ordinary(lab):
 class Attachment(compose.Project):
     """The two containers of compose/attach.yaml for a project that runs."""
 
-    def __init__(self, lab, project, address, *, gateways=GATEWAYS, parent=topology.UPLINK, **variables):
+    def __init__(self, lab, project, address, *, gateways=GATEWAYS, parent=topology.UPLINK, overrides=(), **variables):
         environment = {"ANCHORD_IMAGE": IMAGE, "ANCHORD_PROJECT": project.name, "ANCHORD_PARENT": parent,
                        "ANCHORD_ADDRESS": address, **variables}
         if gateways:
             environment["ANCHORD_EXT_GATEWAY_IP"] = gateways
-        super().__init__(lab, ATTACH, name=f"anchord-{project.name}", environment=environment)
+        super().__init__(lab, ATTACH, name=f"anchord-{project.name}", environment=environment, overrides=overrides)
 
     def attach(self):
         """Brought up and ready; in how many seconds."""

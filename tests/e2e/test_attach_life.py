@@ -1,0 +1,345 @@
+"""An attached project lives (HOST-4, HOST-6, HOST-9): whatever is restarted, recreated or killed, in whatever order, its
+address answers again with the client's source, and its containers leave with it and never with the host's. How long that
+took is printed.
+
+One project stays attached over all tests. It has a network of its own, and its database is on one that is shared, too.
+What takes Docker along stands last.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+import attach_starts
+from attached import Attachment, WhoIsIt, ordinary
+from direct import FAMILIES, Direct, service
+from lab import compose, images, topology
+from lab.instance import OUTSIDE_PORT
+from lab.machine import HERE, LabError, wait_until
+from lab.streams import assert_nothing_lost, streaming
+
+pytestmark = pytest.mark.not_on("podman", "attach is for Docker's engine; its cgroups and networks are others")
+
+ADDRESSES, NEIGHBOURS = ("10.99.0.81", "fd99::81"), ("10.99.0.82", "fd99::82")
+PROGRAMS = {"host": {"anchord", "anchord-links", "anchord-namespaces", "anchord-control"},
+            "identity": {"anchord", "anchord-gate", "anchord-watcher", "anchord-netadmin", "anchord-announcer", "anchord-way",
+                         "anchord-exporter", "anchord-control"}}
+# A file that dockerd makes anew is another one: what follows that is a directory (docs/configuration.md).
+DIRECTORY_OF_SOCKET = {"services": {"identity": {"volumes": ["/var/run:/engine:ro"],
+                                                 "environment": ["DOCKER_HOST=unix:///engine/docker.sock"]}}}
+COMMON = "common-to-projects"
+
+
+def static(addresses):
+    return f"{addresses[0]}/24,{addresses[1]}/64"
+
+
+def on_common_network(definition, name):
+    """Beside that of its own."""
+    definition["networks"]["common"] = {"external": True, "name": COMMON}
+    definition["services"][name]["networks"] = ["default", "common"]
+    return definition
+
+
+class Life:
+    """The project, its attachment, and what must hold after everything that happens."""
+
+    def __init__(self, lab):
+        definition, self.port = ordinary(lab)
+        for each in definition["services"].values():
+            each["restart"] = "unless-stopped"
+        override = lab.state / "attach-override.json"
+        override.write_text(json.dumps(DIRECTORY_OF_SOCKET), encoding="utf-8")
+        self.lab = lab
+        self.project = compose.Project(lab, on_common_network(definition, "database"), name=compose.unique_name("life"))
+        self.attachment = Attachment(lab, self.project, static(ADDRESSES), overrides=[override])
+        self.halves = {}  # their containers, which nobody can ask for while there is no Docker
+        self.caught = lambda: 0
+
+    def attach(self):
+        self.project.up()
+        self.attachment.attach()
+        self.halves = {half: self.attachment.container(half) for half in PROGRAMS}
+        self.wait_whole()
+
+    def clients_are_answered(self):
+        """NAT-2: with the source that the client has."""
+        client = self.lab.lanhost1
+        return all(client.probe("tcp", address, self.port, timeout=0.5).startswith(f"web {source} ")
+                   and client.probe("udp", address, 8443, timeout=0.5).startswith(f"web {source} ")
+                   for address, source in zip(ADDRESSES, client.addresses))
+
+    def leave_with_its_address(self, *names):
+        """NAT-8. A container that is not there has not left."""
+        with contextlib.suppress(LabError):
+            return all(self.project.probe(name, "tcp", to, OUTSIDE_PORT, timeout=0.5).split()[1:2] == [address]
+                       for name in names for to, address in zip(topology.OUTSIDE, ADDRESSES))
+        return False
+
+    def wait_whole(self, deadline=30):
+        """In how many seconds."""
+        start = time.monotonic()
+        wait_until(self.clients_are_answered, deadline, "an answer on the LAN with the client's source")
+        wait_until(lambda: self.leave_with_its_address("web", "database"), deadline, "egress with the project's address")
+        return time.monotonic() - start
+
+    def processes(self, half):
+        """Program -> PID, the oldest of each; the host half has no namespace of processes of its own."""
+        group, found = f"/{self.halves[half]}", {}
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended since the directory was read
+                if group in (process / "cgroup").read_text():
+                    name = os.path.basename(os.readlink(process / "exe"))
+                    found[name] = min(int(process.name), found.get(name, 1 << 30))
+        return found
+
+    def kill(self, half, *names):
+        """With SIGKILL; in how many seconds all have successors."""
+        before = self.processes(half)
+        start = time.monotonic()
+        for name in names:
+            os.kill(before[name], signal.SIGKILL)
+
+        def all_there():
+            now = self.processes(half)
+            return PROGRAMS[half] <= set(now) and all(now[name] != before[name] for name in names)
+        wait_until(all_there, 20, f"new processes of the {half} half")
+        return time.monotonic() - start
+
+    @contextlib.contextmanager
+    def traffic(self):
+        """Inbound and egress, TCP and UDP, 100 a second, both families, all open: nothing of it is lost. Yields a list that
+        holds at the end the longest time without an answer, in seconds."""
+        inbound = [(protocol, address, port) for protocol, port in (("tcp", self.port), ("udp", 8443)) for address in ADDRESSES]
+        egress = [(protocol, address, OUTSIDE_PORT) for protocol in ("tcp", "udp") for address in topology.OUTSIDE]
+        longest = []
+        with streaming(self.lab.lanhost1, inbound) as one, streaming(self.project.namespace("database"), egress) as other:
+            yield longest
+        longest.append(max(assert_nothing_lost(found) for found in (one, other)))
+
+
+def network_common(request, lab):
+    lab.docker("network", "create", "--ipv6", "--subnet", "10.41.200.0/24", "--subnet", "fd41:0:0:200::/64", COMMON)
+    request.addfinalizer(lambda: lab.docker("network", "rm", COMMON))
+
+
+@pytest.fixture(scope="module")
+def attached(request, lab, anchord_image):
+    del anchord_image
+    network_common(request, lab)
+    life = Life(lab)
+    with compose.discarded_afterwards(request, life.project, life.attachment), attach_starts.trap(lab) as life.caught:
+        life.attach()
+        yield life
+
+
+@pytest.fixture
+def life(attached):
+    """Nothing leaves with the host's address, whatever happens to whom."""
+    before = attached.caught()
+    yield attached
+    assert attached.caught() == before
+
+
+# --- the halves -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("half,name", [(half, name) for half in PROGRAMS for name in sorted(PROGRAMS[half])])
+def test_host9_a_killed_process_costs_no_connection_and_comes_back(life, half, name, figure):
+    """NAT-14, HOST-11: of both halves."""
+    with life.traffic() as longest:
+        back = life.kill(half, name)
+    figure(f"back after {back:.1f} s, longest time without an answer {longest[0] * 1000:.0f} ms")
+
+
+def test_host9_after_all_these_kills_changes_are_followed_as_before(life):
+    """Also what happens while they are away: whoever comes later reads what is there."""
+    life.lab.docker("restart", "--time", "0", life.project.container("web"))
+    life.wait_whole()
+    life.kill("host", *PROGRAMS["host"])
+    life.kill("identity", *PROGRAMS["identity"])
+    life.project.recreate("web")
+    life.wait_whole()
+
+
+@pytest.mark.parametrize("halves", [("host",), ("identity",), ("host", "identity"), ("identity", "host")], ids="-".join)
+def test_host9_halves_are_restarted_in_any_order(life, halves, figure):
+    """HOST-9, HOST-11."""
+    for half in halves:
+        life.lab.docker("restart", life.attachment.container(half))
+    figure(f"answers and leaves {life.wait_whole():.1f} s after `docker restart`")
+
+
+# --- the project ------------------------------------------------------------------------------------------------------
+
+
+CHANGES = {
+    "restarted": lambda life: life.lab.docker("restart", "--time", "0", life.project.container("web")),
+    "killed": lambda life: os.kill(life.project.inspect("web")["State"]["Pid"], signal.SIGKILL),
+    "all recreated": lambda life: life.project.up("--force-recreate"),
+    "down and up": lambda life: (life.project.down(timeout=0), life.project.up()),  # the bridge, too, is another one
+}
+
+
+@pytest.mark.every_engine
+@pytest.mark.parametrize("change", CHANGES)
+def test_host9_containers_come_and_go(life, change, figure):
+    """HOST-4, HOST-9."""
+    CHANGES[change](life)
+    figure(f"answers and leaves {life.wait_whole():.1f} s after the command")
+
+
+@pytest.mark.every_engine
+def test_host9_a_removed_container_is_exposed_no_more(life, figure):
+    """NAT-11; the database goes on leaving. One that is made anew is served as if it had always been there."""
+    life.project.compose("rm", "--stop", "--force", "web")
+    wait_until(lambda: life.lab.lanhost1.probe("tcp", ADDRESSES[0], life.port, timeout=0.5) == "refused", 10, "a refusal")
+    assert life.leave_with_its_address("database")
+    life.project.up("web")
+    figure(f"answers and leaves {life.wait_whole():.1f} s after the command")
+
+
+STARTS = 8
+
+
+@pytest.mark.every_engine
+def test_host4_a_container_has_its_way_before_its_first_instruction(lab, life, figure):
+    """HOST-4, HOST-6: on Engine 20.10 later, and nothing leaves before. On a busy machine some are late, too; tests/bench/run attach
+    starts a hundred. Who would wait for `start` would always come too late."""
+    directory = attach_starts.prepare(lab)
+    starts = [attach_starts.start(lab, life.project, directory, number) for number in range(STARTS)]
+    assert {start.peer for start in starts} == {ADDRESSES[0]}
+    in_time = sum(start.had_its_way for start in starts)
+    figure(f"{in_time} of {STARTS}; the others after {[start.answered for start in starts if not start.had_its_way]} ms")
+    assert lab.engine.suite == "bookworm" or in_time > 0
+
+
+# --- neighbours -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def neighbour(request, lab, attached):
+    """Another attached project, on the same shared network."""
+    del attached
+    definition, port = ordinary(lab)
+    definition["services"]["web"]["ports"].pop()  # the other project has it
+    project = compose.Project(lab, on_common_network(definition, "web"), name=compose.unique_name("neighbour"))
+    attachment = Attachment(lab, project, static(NEIGHBOURS))
+    with compose.discarded_afterwards(request, project, attachment):
+        project.up()
+        attachment.attach()
+        for address in NEIGHBOURS:
+            wait_until(lambda: lab.lanhost1.probe("tcp", address, port, timeout=1).startswith("web "), 10, "the first answer")
+        yield project, port
+
+
+@pytest.fixture
+def others(lab, direct, project):
+    """A project with a network-anchor, and one that has none of ours: (the first, the second, its port)."""
+    anchored = direct({"smtp": service("smtp", tcp="25", expose="tcp/25")})
+    definition, port = ordinary(lab)
+    definition["services"]["web"]["ports"].pop()
+    plain = project(definition)
+    anchored.up()
+    for family in FAMILIES:
+        anchored.wait_answer("tcp", 25, "smtp", family=family, deadline=20)
+    return anchored, plain, port
+
+
+@contextlib.contextmanager
+def dns_on_host(lab):
+    """A server on the host's port 53."""
+    log = lab.state / "host-dns.log"
+    log.write_text("")
+    process = lab.spawn("engine", ["/usr/bin/python3", HERE / "services.py", "--name", "dns", "--tcp", "53", "--udp", "53"], log)
+    try:
+        wait_until(lambda: "dns ready" in log.read_text(), 10, "the host's DNS server")
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_host9_all_reach_all(lab, attached, neighbour, others):
+    """HOST-7, HOST-9: two attached projects, which share a network, one in the container form and one that has none of ours; the
+    host reaches all that lives on it, and they it. But for the container form: no macvlan of Docker's reaches its parent."""
+    (other, other_port), (anchored, plain, plain_port) = neighbour, others
+    host = topology.ENGINE
+    reached = {"life": (ADDRESSES, attached.port, "web"), "neighbour": (NEIGHBOURS, other_port, "web"),
+               "plain": (host, plain_port, "web"), "anchored": (anchored.addresses, 25, "smtp")}
+    # Who a client is to another machine, to the host and to what is published there.
+    clients = {("life", "web"): (attached.project, ADDRESSES), ("life", "database"): (attached.project, ADDRESSES),
+               ("neighbour", "web"): (other, NEIGHBOURS), ("neighbour", "database"): (other, NEIGHBOURS),
+               ("plain", "web"): (plain, host), ("anchored", "smtp"): (anchored, anchored.addresses)}
+    found, before = {}, attached.caught()
+    for (of, name), (project, sources) in clients.items():
+        for target, (addresses, port, answerer) in reached.items():
+            for index, family in enumerate(FAMILIES):
+                if of != target and {of, target} != {"plain", "anchored"}:
+                    expected = f"{answerer} {sources[index]}"
+                    said = project.probe(name, "tcp", addresses[index], port, timeout=1)
+                    if not said.startswith(f"{expected} "):
+                        found[of, name, target, family] = (expected, said)
+    assert found == {}
+    for target in ("life", "neighbour", "plain"):
+        addresses, port, answerer = reached[target]
+        for address in addresses:
+            assert lab.host("engine").probe("tcp", address, port).startswith(f"{answerer} "), target
+    with dns_on_host(lab):
+        for project, name, sources in ((attached.project, "web", ADDRESSES), (attached.project, "database", ADDRESSES), (other, "web", NEIGHBOURS)):
+            for protocol in ("udp", "tcp"):
+                assert [project.probe(name, protocol, address, 53).split()[:2] for address in host] == [["dns", s] for s in sources]
+    assert attached.caught() == before
+    # A stranger on the shared network leaves as before.
+    lab.docker("run", "--detach", "--rm", "--name", "stranger", "--network", COMMON, images.SERVICES, "sleep", "60")
+    try:
+        assert lab.container_namespace("stranger").probe("tcp", topology.OUTSIDE[0], OUTSIDE_PORT).split()[1] == host[0]
+    finally:
+        lab.docker("rm", "--force", "stranger")
+
+
+# --- the host ---------------------------------------------------------------------------------------------------------
+
+
+def test_host2_the_parent_goes_down_and_up(lab, life, figure):
+    """HOST-2: what its manager gives the host back is followed, too."""
+    host = lab.host("engine")
+    host.run(["ip", "link", "set", topology.UPLINK, "down"])
+    assert lab.lanhost1.probe("tcp", ADDRESSES[0], life.port, timeout=0.5) in ("timeout", "unreachable")
+    host.run(["ip", "link", "set", topology.UPLINK, "up"])
+    start = time.monotonic()
+    host.run(["ip", "address", "add", f"{host.ipv6}/64", "dev", topology.UPLINK, "nodad"])
+    for gateway in topology.ROUTER:
+        host.run(["ip", "route", "add", "default", "via", gateway])
+    life.wait_whole()
+    figure(f"answers and leaves {time.monotonic() - start:.1f} s after it is up")
+    wait_until(lambda: all(host.probe("tcp", address, life.port, timeout=0.5).startswith(f"web {source} ")
+                           for address, source in zip(ADDRESSES, host.addresses)), 10, "the host reaches it")
+
+
+@pytest.mark.every_engine
+def test_host9_docker_is_restarted_and_takes_all_along(lab, attached, figure):
+    """HOST-9: in which order the halves come back, and the project, is Docker's choice. Open between Docker's start and ours (HOST-6)."""
+    with lab.engine_stopped("--live-restore"):  # which holds from now on
+        pass
+    figure(f"answers and leaves {attached.wait_whole(60):.1f} s after Docker answered")
+
+
+def test_host9_docker_is_restarted_and_lets_all_live(lab, life, figure):
+    """HOST-9, after the test before: nothing is lost, also when the halves begin anew while there is no Docker."""
+    try:
+        with life.traffic() as longest:
+            with lab.engine_stopped("--live-restore"):
+                life.kill("host", "anchord")
+                life.kill("identity", "anchord")
+        life.wait_whole()
+        life.project.recreate("web")
+        figure(f"longest time without an answer {longest[0] * 1000:.0f} ms; a container made anew answers after {life.wait_whole():.1f} s")
+    finally:
+        with lab.engine_stopped():
+            pass
