@@ -30,7 +30,7 @@
 #define GATEWAYS_MAX          16  /* per family and look-up; more are not reported */
 #define SUBNETS_MAX           4   /* per Docker network */
 #define LINK_ADDRESSES_MAX    16  /* per link; more are not reported */
-#define LINKS_MAX             64  /* per namespace; more are not reported */
+#define LINKS_MAX             80  /* per namespace, those of attach and a kernel's own; more are not reported */
 #define EXPOSURES_PER_MESSAGE 512
 #define LINKS_PER_MESSAGE     16
 #define HELD_PER_MESSAGE      64

@@ -1,6 +1,7 @@
 """anchord-netadmin under attach: several links into Docker networks, of which it has no address (HOST-2, HOST-4, HOST-7, HOST-12)."""
 
 import contextlib
+import os
 import socket
 import struct
 
@@ -43,6 +44,9 @@ def test_links_are_brought_up_with_the_next_hop_alone(lab):
     """HOST-2: no address of the networks behind them, none of the project before one is leased; HOST-12: links_made."""
     netadmin = lab.start_attached()
     assert not netadmin.readiness & LINKS_MADE
+    netadmin.send(shared_links({}))
+    netadmin.ping(1)
+    assert not netadmin.readiness & LINKS_MADE  # not before the first one
     netadmin.send(shared_links(SUBNETS))
     netadmin.wait_ready(LINKS_MADE)
     for name in INNER:
@@ -211,6 +215,16 @@ def test_host_and_project_reach_each_other(served):
         assert ASK["tcp"](served.one, address, 53)[1][0] == project
     served.client.run("ip", "route", "add", HOST4, "via", LAN4)
     assert outcome(served.client, "tcp", HOST4, 53, 0.3) == "silence"
+
+
+def test_host2_as_many_networks_as_there_may_be_beside_what_the_kernel_puts_there(lab):
+    """HOST-2: foreign links, such as tunnel modules' idle ones, push none of ours out."""
+    lab.anchor.run("ip", "-batch", "-", input="".join(f"link add foreign{n} type veth peer name other{n}\n" for n in range(4)) +
+                   "".join(f"link add ancin{n} type veth peer name outer{n} netns /proc/{os.getpid()}/fd/{lab.other.descriptor}\n"
+                           for n in range(2, 64)))
+    netadmin = lab.start_attached()
+    netadmin.send(shared_links({f"ancin{n}": (f"172.30.{n}.0/24",) for n in range(64)}))
+    netadmin.wait_ready(LINKS_MADE)
 
 
 @pytest.mark.parametrize("mode", [messages.STOP_TEAR_DOWN, messages.STOP_LEAVE_CLOSED])

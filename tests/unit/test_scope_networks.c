@@ -264,6 +264,31 @@ static void there_are_so_many_networks_and_no_more(void **state)
     assert_int_equal(bridges.count, BRIDGES_MAX);
 }
 
+/* Nothing is left out in silence: a network without room says why nothing leads to it, and of addresses the number. */
+static void what_there_is_no_room_for_is_told(void **state)
+{
+    char id[DOCKER_ID_SIZE];
+    struct docker_network network = record("n", "bridge", "others");
+    const struct docker_attached attached = {.address4 = {IP_FAMILY_4, {172, 31, 0, 5}}};
+    struct container_endpoint endpoint = {.address4 = {IP_FAMILY_4, {172, 31, 0, 5}}};
+    struct target target;
+
+    (void)state;
+    for (int i = 0; i <= BRIDGES_MAX; i++) {
+        (void)snprintf(id, sizeof(id), "%064d", i);
+        assert_int_equal(scope_networks_note(&networks, id), 1);
+        for (int j = 0; i == 0 && j < GUARDED_MAX + 3; j++)
+            assert_int_equal(scope_networks_put_attached(&networks, id, &attached), 0);
+        scope_networks_end_inspection(&networks, id, 0, &network);
+    }
+    fill();
+    assert_int_equal(networks.unguarded, 3);
+    (void)snprintf(endpoint.network_id, sizeof(endpoint.network_id), "%064d", BRIDGES_MAX);
+    target = scope_networks_find_target(&networks, &endpoint, 1, FAMILY_INDEX_4);
+    assert_int_equal(target.fault, TARGET_NO_LINK);
+    assert_string_equal(target.reason, "the project has more networks than the 64 that get a link");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +299,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ports_lead_to_the_network_of_the_default_route, reset, reset),
         cmocka_unit_test_setup_teardown(what_no_link_leads_to_is_no_target, reset, reset),
         cmocka_unit_test_setup_teardown(there_are_so_many_networks_and_no_more, reset, reset),
+        cmocka_unit_test_setup_teardown(what_there_is_no_room_for_is_told, reset, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

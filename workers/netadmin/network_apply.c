@@ -226,18 +226,32 @@ static bool has_ipv6(const struct network_link *link)
     return link && !(link->settings.ipv6_flags & LINK_IPV6_DISABLED);
 }
 
+/* The shared network, or one of those behind an attached identity's links. */
+static bool has_inner_subnet6(const struct network_ground *ground)
+{
+    const struct wire_network *shared = &ground->topology.shared;
+
+    for (uint32_t i = 0; i < shared->subnet_count; i++) {
+        if (shared->subnets[i].address.family == IP_FAMILY_6)
+            return true;
+    }
+    for (uint32_t i = 0; i < ground->shared_links.count; i++) {
+        for (uint32_t j = 0; j < ground->shared_links.items[i].subnet_count; j++) {
+            if (ground->shared_links.items[i].subnets[j].address.family == IP_FAMILY_6)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* NAT-13: no netlink message reaches this setting. */
 static void look_for_forwarding6(struct network *network)
 {
-    const struct wire_network *shared = &network->ground.topology.shared;
     bool is_needed = has_ipv6(network_ground_find(&network->ground, DEVICE_SIDE_EXTERNAL)) ||
                      has_ipv6(network_ground_find(&network->ground, DEVICE_SIDE_SHARED));
-    uint32_t subnet6 = 0;
 
-    while (subnet6 < shared->subnet_count && shared->subnets[subnet6].address.family != IP_FAMILY_6)
-        subnet6++;
-    network->lacks_forwarding6 =
-        is_needed && subnet6 < shared->subnet_count && device_settings_read_forwarding6(network->ground.rtnetlink) == 0;
+    network->lacks_forwarding6 = is_needed && has_inner_subnet6(&network->ground) &&
+                                 device_settings_read_forwarding6(network->ground.rtnetlink) == 0;
 }
 
 int network_apply(struct network *network, uint32_t *ret_lifetime)

@@ -17,6 +17,7 @@ struct attachment {
     bool must_list_networks;
     char asked_id[DOCKER_ID_SIZE]; /* of the inspection under way */
     struct docker_network answer;
+    size_t told_unguarded;
     struct message_bridges bridges; /* too large for the stack */
     struct message_guarded guarded;
 };
@@ -65,6 +66,11 @@ static void send_networks(struct attachment *attachment)
     attachment->bridges = (struct message_bridges){.count = 0};
     attachment->guarded = (struct message_guarded){.count = 0};
     scope_networks_fill(&attachment->networks, &attachment->bridges, &attachment->guarded);
+    if (attachment->networks.unguarded > attachment->told_unguarded)
+        log_warn("more addresses on networks shared with others than are guarded: what is left out may leave with the "
+                 "host's address, and not with the project's",
+                 LOG_NUMBER("guarded", GUARDED_MAX), LOG_NUMBER("left_out", attachment->networks.unguarded));
+    attachment->told_unguarded = attachment->networks.unguarded;
     host_half_send_networks(attachment->host_half, &attachment->bridges, &attachment->guarded);
 }
 

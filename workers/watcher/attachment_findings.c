@@ -127,6 +127,15 @@ int attachment_findings_tell(const struct members *members, const struct scope_n
     const struct container_entry *entry;
     int result = 0;
 
+    if (networks->unguarded > 0) {
+        char text[FINDING_REASON_SIZE];
+
+        (void)snprintf(text, sizeof(text),
+                       "%zu addresses on networks that it shares with others are beyond the %d that are guarded: they "
+                       "may leave with the host's address, and not with the project's",
+                       networks->unguarded, GUARDED_MAX);
+        result = tell(&telling, networks->project, text, "");
+    }
     for (member = members->members; member && result == 0; member = member->hh.next)
         result = tell_member(&telling, member);
     for (entry = table->entries; entry && result == 0; entry = entry->hh.next)

@@ -323,30 +323,47 @@ static bool name_bridge(const struct scope_network *network, char bridge[INTERFA
     return strcmp(bridge, ".") != 0 && strcmp(bridge, "..") != 0;
 }
 
-static void add_guarded_of(const struct scope_network *network, uint32_t bridge, struct message_guarded *guarded)
+/* Returns how many there was no room for. */
+static size_t add_guarded_of(const struct scope_network *network, uint32_t bridge, struct message_guarded *guarded)
 {
-    for (size_t i = 0; i < network->guarded_count && guarded->count < GUARDED_MAX; i++)
+    size_t i;
+
+    for (i = 0; i < network->guarded_count && guarded->count < GUARDED_MAX; i++)
         guarded->items[guarded->count++] =
             (struct wire_guarded){.address = wire_address_from(&network->guarded[i]), .bridge = bridge};
+    return network->guarded_count - i;
 }
 
-void scope_networks_fill(const struct scope_networks *networks, struct message_bridges *bridges,
+static void leave_out(struct scope_network *network)
+{
+    network->link_error = -E2BIG;
+    (void)snprintf(network->link_reason, sizeof(network->link_reason),
+                   "the project has more networks than the %d that get a link", BRIDGES_MAX);
+}
+
+void scope_networks_fill(struct scope_networks *networks, struct message_bridges *bridges,
                          struct message_guarded *guarded)
 {
     struct scope_network *network, *next;
 
+    networks->unguarded = 0;
     HASH_ITER (hh, networks->networks, network, next) {
         char bridge[INTERFACE_NAME_SIZE] = "";
-        struct wire_bridge *item = &bridges->items[bridges->count];
+        struct wire_bridge *item;
 
-        if (bridges->count == BRIDGES_MAX || !is_linked(network) || !name_bridge(network, bridge))
+        if (!is_linked(network) || !name_bridge(network, bridge))
             continue;
+        if (bridges->count == BRIDGES_MAX) {
+            leave_out(network);
+            continue;
+        }
+        item = &bridges->items[bridges->count];
         text_copy_cut(item->network_id, sizeof(item->network_id), network->id);
         copy_printable(item->network, sizeof(item->network), network->record.name);
         memcpy(item->bridge, bridge, sizeof(item->bridge));
         item->is_owned = is_owned(networks, network);
         if (!item->is_owned)
-            add_guarded_of(network, bridges->count, guarded);
+            networks->unguarded += add_guarded_of(network, bridges->count, guarded);
         bridges->count++;
     }
 }

@@ -16,6 +16,7 @@
 struct scope_networks {
     struct scope_network *networks; /* by ID, in the order in which they came */
     char project[NAME_SIZE];        /* whose label makes a network owned; empty: none is */
+    size_t unguarded;               /* addresses that GUARDED had no room for, when it was filled last */
 };
 
 void scope_networks_release(struct scope_networks *networks);
@@ -70,6 +71,7 @@ struct target {
 struct target scope_networks_find_target(const struct scope_networks *networks,
                                          const struct container_endpoint *endpoints, size_t count, size_t family);
 
-/* Fills both messages but for their headers. */
-void scope_networks_fill(const struct scope_networks *networks, struct message_bridges *bridges,
+/* Fills both messages but for their headers. A network that there is no room for has no link from now on, and says
+ * why. */
+void scope_networks_fill(struct scope_networks *networks, struct message_bridges *bridges,
                          struct message_guarded *guarded);

@@ -10,6 +10,8 @@
 #include <net/if.h>
 #include <string.h>
 
+static_assert(LINKS_MAX >= SHARED_LINKS_MAX + 2 + 14, "ours fit beside what tunnel modules put into a namespace");
+
 bool attached_links_is_inner(const struct network_link *link)
 {
     return strncmp(link->name, IDENTITY_SHARED_LINKS, strlen(IDENTITY_SHARED_LINKS)) == 0 ||
@@ -94,5 +96,5 @@ bool attached_links_are_made(const struct network_ground *ground)
 
         made += link && link->is_up && network_link_find(link, &ground->next_hop);
     }
-    return told->header.type != MESSAGE_INVALID && made == told->count;
+    return told->header.type != MESSAGE_INVALID && told->count > 0 && made == told->count;
 }

@@ -21,5 +21,5 @@ bool attached_links_is_inner(const struct network_link *link);
 /* The end: without rules nothing comes in by them. Returns 0 or the first failure, reported. */
 int attached_links_lower(struct network_ground *ground) __attribute__((warn_unused_result));
 
-/* Whether the links are there, and as they should be, that anchord-links told of last (HOST-12). */
+/* Whether the links are there, one at least, and as they should be, that anchord-links told of last (HOST-12). */
 bool attached_links_are_made(const struct network_ground *ground);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* Of one family; two for each link that is looked at. Of more, the first ones count. */
-#define INNER_PREFIXES_MAX (2 * LINKS_MAX)
+#define INNER_PREFIXES_MAX 128
 
 struct inner_prefix {
     struct ip_subnet subnet;   /* without host bits */
