@@ -17,6 +17,7 @@
 #include "protocol/messages_bans.h"    // IWYU pragma: export
 #include "protocol/messages_control.h" // IWYU pragma: export
 #include "protocol/messages_gate.h"    // IWYU pragma: export
+#include "protocol/messages_guests.h"  // IWYU pragma: export
 #include "protocol/messages_keeper.h"  // IWYU pragma: export
 #include "protocol/messages_lease.h"   // IWYU pragma: export
 #include "protocol/messages_parts.h"   // IWYU pragma: export
@@ -164,7 +165,7 @@ struct message_begin { /* EXPOSURES_BEGIN, LINKS_BEGIN, MAP_BEGIN */
 
 struct message_commit { /* EXPOSURES_COMMIT, LINKS_COMMIT, MAP_COMMIT */
     struct message_header header;
-    uint32_t item_count; /* that travelled since BEGIN; a state with another count is refused whole */
+    uint32_t item_count; /* of all kinds, that travelled since BEGIN; a state with another count is refused whole */
     uint32_t reserved;
 };
 
@@ -184,8 +185,8 @@ struct message_links { /* LINKS_ITEMS */
 
 struct message_applied { /* header.generation: that of the exposures */
     struct message_header header;
-    int32_t error; /* 0, or a negative errno: nothing of this generation was applied */
-    uint32_t reserved;
+    int32_t error;        /* 0, or a negative errno: nothing of this generation was applied */
+    uint32_t lacks_lists; /* 0 or 1: this kernel has none, so ports that have one are left out (GUEST-1) */
     uint32_t entries[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]; /* map elements after it */
     uint32_t flushed[FAMILY_INDEX_MAX_];                      /* conntrack entries dropped by it (NAT-4) */
     char reason[REASON_SIZE];                                 /* empty without an error */

@@ -83,9 +83,10 @@ struct wire_finding {
     struct wire_address address4; /* of EXPOSED: where its ports lead to; may be none */
     struct wire_address address6;
     char container[NAME_SIZE];
-    char other[NAME_SIZE];            /* of CONFLICT, else empty */
-    char reason[FINDING_REASON_SIZE]; /* of MALFORMED and what follows WITHHELD, also of one that lacks a health check;
-                                         else empty */
+    char other[NAME_SIZE]; /* of CONFLICT, else empty */
+    char
+        reason[FINDING_REASON_SIZE]; /* of EXPOSED whom the ports answer, and how often (GUEST-1); of MALFORMED and what
+                                         follows WITHHELD, also of one that lacks a health check; else empty */
 };
 
 struct message_findings { /* FINDINGS_ITEMS */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define MESSAGE_MAGIC   UINT32_C(0x616e6368) /* "anch" */
-#define MESSAGE_VERSION UINT16_C(1)
+#define MESSAGE_VERSION UINT16_C(2)
 
 /* The largest datagram; a receiver's buffer has this size, whatever is longer ends the connection. */
 #define MESSAGE_LENGTH_MAX 16384
@@ -155,6 +155,9 @@ enum message_type {
     MESSAGE_BAN_REQUEST,
     MESSAGE_BAN_ANSWER,
     MESSAGE_BANS_LISTED,
+    /* who may come in; see messages_guests.h */
+    MESSAGE_EXPOSURES_GUESTS, /* watcher -> netadmin, beside EXPOSURES_ITEMS */
+    MESSAGE_GUEST_TEXT,       /* supervisor -> watcher */
     MESSAGE_TYPE_MAX_,
 };
 

@@ -13,6 +13,7 @@ struct message_items {
 static_assert(offsetof(struct message_items, items) == offsetof(struct message_exposures, items) &&
                   offsetof(struct message_items, items) == offsetof(struct message_links, items) &&
                   offsetof(struct message_items, items) == offsetof(struct message_bans, items) &&
+                  offsetof(struct message_items, items) == offsetof(struct message_guests, items) &&
                   offsetof(struct message_items, items) == offsetof(struct message_held, items),
               "one head for all of them");
 

@@ -13,6 +13,7 @@
 #include "protocol/validate_bans.h"
 #include "protocol/validate_control.h"
 #include "protocol/validate_gate.h"
+#include "protocol/validate_guests.h"
 #include "protocol/validate_keeper.h"
 #include "protocol/validate_lease.h"
 #include "protocol/validate_parts.h"
@@ -265,7 +266,7 @@ static const char *check_applied(const void *message)
 {
     const struct message_applied *applied = message;
 
-    if (applied->error > 0 || applied->reserved)
+    if (applied->error > 0 || applied->lacks_lists > 1)
         return "error is no negative errno";
     return text_is_terminated(applied->reason, sizeof(applied->reason)) ? NULL : "reason not terminated";
 }
@@ -313,6 +314,7 @@ static const struct message_rule rules[] = {
     RULE(SUPERVISOR_TO_WATCHER, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_WATCHER, STOP, message_stop, check_stop),
     RULE(SUPERVISOR_TO_WATCHER, CONFIGURE_WATCHER, message_configure_watcher, check_configure_watcher),
+    RULE(SUPERVISOR_TO_WATCHER, GUEST_TEXT, message_guest_text, check_guest_text),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, DOCKER_CREDENTIAL, message_docker_credential, check_docker_credential),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, LINK, message_link, check_link_message),
     RULE_WITH_DESCRIPTOR(SUPERVISOR_TO_WATCHER, METRICS_PAGE, message_metrics_page, check_own_metrics_page),
@@ -335,6 +337,8 @@ static const struct message_rule rules[] = {
     RULE(WATCHER_TO_NETADMIN, EXPOSURES_BEGIN, message_begin, NULL),
     RULE_WITH_ITEMS(WATCHER_TO_NETADMIN, EXPOSURES_ITEMS, message_exposures, wire_exposure, EXPOSURES_PER_MESSAGE,
                     check_exposures),
+    RULE_WITH_ITEMS(WATCHER_TO_NETADMIN, EXPOSURES_GUESTS, message_guests, wire_guest, GUESTS_PER_MESSAGE,
+                    check_guests),
     RULE(WATCHER_TO_NETADMIN, EXPOSURES_COMMIT, message_commit, check_commit),
 
     RULE(NETADMIN_TO_WATCHER, LINKS_BEGIN, message_begin, NULL),
@@ -506,6 +510,7 @@ static_assert(offsetof(struct message_exposures, item_count) == offsetof(struct 
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_held, item_count) &&
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_bans, item_count) &&
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_bans_listed, item_count) &&
+                  offsetof(struct message_exposures, item_count) == offsetof(struct message_guests, item_count) &&
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_findings, item_count),
               "item_count stands at one offset");
 

@@ -133,6 +133,7 @@ static void print_exposures(const struct status *status)
         copy_cell(rows.cells[i][1], row[4].text);
         format_backend(row[5].text, row, rows.cells[i][2]);
         format_backend(row[6].text, row, rows.cells[i][3]);
+        copy_cell(rows.cells[i][4], row[7].text);
     }
     end_rows(&rows);
 }

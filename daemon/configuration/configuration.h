@@ -111,6 +111,8 @@ struct configuration {
     uint64_t poll_interval_milliseconds;
     struct configuration_address attach_address;
     uint32_t expose_from; /* enum expose_from (HOST-3) */
+    const char
+        *guest_texts[GUEST_TEXT_MAX_]; /* ANCHORD_ALLOW, ANCHORD_LIMIT (GUEST-5), of the environment; NULL: unset */
     char parent[INTERFACE_NAME_SIZE];
     struct mac_address external_mac; /* zero: made up (HOST-2) */
     bool is_guarded;                 /* HOST-6 */

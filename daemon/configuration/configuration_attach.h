@@ -1,6 +1,6 @@
 /*
- * The grammars of what an attached project is told by variables (HOST-1, HOST-3, HOST-12), and the rules that concern
- * several of them.
+ * The grammars of what an attached project is told by variables (HOST-1, HOST-3, HOST-12, GUEST-5), and the rules that
+ * concern several of them.
  *
  * Called through the table in configuration_variables.c and by configuration_load.c; pure, no privilege. The parsers
  * have the type configuration_parser; what they return holds until the next one is called.
@@ -15,6 +15,8 @@ const char *configuration_attach_guard(const char *text, void *target);   /* boo
 const char *configuration_attach_bridges(const char *text,
                                          void *target); /* char[NAMED_BRIDGES_MAX][INTERFACE_NAME_SIZE] */
 const char *configuration_attach_expose_from(const char *text, void *target); /* uint32_t: enum expose_from */
+const char *configuration_attach_allow(const char *text, void *target);       /* const char *: the text, as given */
+const char *configuration_attach_limit(const char *text, void *target);
 
 /* Whether there can be a Compose project of that name: other names would be no names of files, either. */
 void configuration_attach_check_project(struct configuration *configuration);

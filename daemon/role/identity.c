@@ -6,6 +6,7 @@
 #include "daemon/dhcp/dhcp.h"
 #include "daemon/role/bans_worker.h"
 #include "daemon/role/control_worker.h"
+#include "daemon/role/guest_texts.h"
 #include "daemon/role/monitoring.h"
 #include "daemon/supervise/timer.h"
 #include "daemon/supervise/users.h"
@@ -87,6 +88,7 @@ static void send_watcher_configuration(const struct identity *identity)
     memcpy(message.external_network, configuration->external_network, sizeof(message.external_network));
     memcpy(message.external_interface, configuration->external_interface, sizeof(message.external_interface));
     memcpy(message.shared_network, configuration->shared_network, sizeof(message.shared_network));
+    guest_texts_send(configuration, identity->workers[IDENTITY_WATCHER]);
     identity->role->write_watcher(&message, identity->role->userdata);
     worker_send(identity->workers[IDENTITY_WATCHER], &message.header, -1);
 }

@@ -8,7 +8,7 @@ import pytest
 import messages
 from control_peer import ControlPeer
 from netadmin_lab import LAN4, LAN6, ONE4, ONE6, Netadmin, wait_logged, wait_until
-from table_layout import FAMILIES, LAYOUT, layout, leave_set, userdata
+from table_layout import FAMILIES, LAYOUT, layout, leave_set, raise_layout, userdata
 
 OLDER = pathlib.Path(__file__).with_name("netadmin_ruleset_before.nft")
 
@@ -35,6 +35,18 @@ def test_nat14_our_tables_say_their_layout_and_are_adopted(lab):
     successor = lab.start()
     assert successor.reported == [("tcp", 80, 80, ONE4, 8080)]
     assert lab.ruleset() == before
+
+
+def test_keep1_the_layout_before_is_adopted(lab):
+    """An update from a version that knew no lists: the same maps, in tables that say what this one knows."""
+    lab.start().expose(messages.exposure("tcp", 80, ONE4, 8080))
+    lab.netadmin.kill()
+    raise_layout(lab, LAYOUT - 1)
+    before = lab.ruleset()
+    successor = lab.start()
+    assert successor.reported == [("tcp", 80, 80, ONE4, 8080)]
+    assert {userdata(lab, name) for name in FAMILIES} == {layout(LAYOUT)}
+    assert sorted(lab.ruleset().splitlines()) == sorted(before.splitlines())
 
 
 def test_nat14_tables_without_a_layout_get_ours(lab):

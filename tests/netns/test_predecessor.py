@@ -1,6 +1,7 @@
 """Updates across versions (KEEP-1): a whole anchor of an earlier commit, built for this, is adopted by today's, and one that is
 older than the tables refuses before it touches anything. Programs, lease and network are real; Docker is fake_docker."""
 
+import collections
 import contextlib
 
 import pytest
@@ -58,8 +59,9 @@ def serving(anchor):
 
 
 def without_rules(tables):
-    """Sets, maps and their elements, chains: a version may have rules of its own, which come in the transaction of adoption."""
-    return [line for line in tables.splitlines() if " comment \"" not in line]
+    """Sets, maps and their elements, chains, each line as often as it stands there: a version may have rules and sets of its own,
+    which come in the transaction of adoption. A set that is made anew, for the layout that stands in it, is listed last."""
+    return collections.Counter(line for line in tables.splitlines() if " comment \"" not in line)
 
 
 def state(anchor):
@@ -81,7 +83,7 @@ def test_keep1_a_predecessor_is_adopted_with_its_lease_and_its_flows(anchor, bui
         anchor.use(build)
         anchor.start(**SETTINGS)
         after = state(anchor)
-        assert [without_rules(after[0]), *after[1:]] == [without_rules(before[0]), *before[1:]]
+        assert not without_rules(before[0]) - without_rules(after[0]) and after[1:] == before[1:]
         assert anchor.leased() == address
         assert anchor.adopted() == [1, 1]
         anchor.docker.start(LATE)
@@ -102,6 +104,6 @@ def test_keep1_an_older_successor_refuses_before_it_touches_anything(anchor, bui
         assert anchor.process.wait() == 1
         assert state(anchor) == before
     said, = anchor.process.find(msg="the tables are a newer anchord's, nothing was changed; start that one again, or remove them")
-    assert said["operation"] == f"adopt table ip anchord_v4 of layout {LAYOUT + 1}, known up to {LAYOUT}"
+    assert said["operation"] == f"adopt table ip anchord_v4 of layout {LAYOUT + 1}, known up to {1 if program == 'predecessor' else LAYOUT}"
     assert len(anchor.process.find(msg="worker started", name="netadmin")) == 1
     assert anchor.server.releases() == []

@@ -102,6 +102,9 @@ static void wrong_values_of_attach_are_fatal(void **state)
         {"ANCHORD_ADDRESS=239.0.0.5/24", "is no address that a host on the LAN can have"},
         {"ANCHORD_EXPOSE_FROM=labels,ports", "entry 2, \"ports\": is neither labels nor published"},
         {"ANCHORD_EXPOSE_FROM=labels,,published", "entry 2, \"\": is neither"},
+        {"ANCHORD_ALLOW=web: tcp/80 from home", "position 18: is no address and no network"},
+        {"ANCHORD_ALLOW=tcp/80 from ::1", "position 1: a service and a colon are missing"},
+        {"ANCHORD_LIMIT=web: tcp/80 1/hour per source", "position 15: the unit of time is neither"},
     };
 
     (void)state;

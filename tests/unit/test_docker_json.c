@@ -224,7 +224,7 @@ static void odd_containers_do_not_spoil_the_others(void **state)
         {"{\"Id\":\"bb\",\"Created\":1e3}", "bb||Created is no time"},
         {"{\"Id\":\"bb\",\"Labels\":[]}", "bb||Labels or NetworkSettings is no object"},
         {"{\"Id\":\"bb\",\"Labels\":{\"anchord.expose\":\"tcp\\u0000/80\"}}",
-         "bb||a label that we read is longer than 8191 bytes or no text"},
+         "bb||a label that we read is longer than 15999 bytes or no text"},
         {"{\"Id\":\"bb\",\"NetworkSettings\":{\"Networks\":{\"n\":5}}}", "bb||an entry of Networks is no object"},
         {"{\"Id\":\"bb\",\"NetworkSettings\":{\"Networks\":{\"n\\u0000\":{}}}}",
          "bb||a network's name is empty, longer than 127 bytes or no text"},

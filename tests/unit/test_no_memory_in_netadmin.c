@@ -145,11 +145,14 @@ static int build_ruleset(void *context)
     };
     struct map_element element = {.port = 80, .backend_port = 8080, .backend = {0xfd, [15] = 2}};
     struct map_difference difference[PROTOCOL_INDEX_MAX_] = {0};
+    struct wire_guest guests[] = {{.kind = GUEST_PORTS, .protocol = IPPROTO_TCP, .port_first = 80, .port_last = 80},
+                                  {.kind = GUEST_LIMIT, .protocol = IPPROTO_TCP, .port_first = 80, .rate = 1}};
+    const struct guest_list lists = {.items = guests, .count = ARRAY_LENGTH(guests)};
     struct nft_batch batch = {0};
     int result;
 
     difference[PROTOCOL_INDEX_TCP].added = (struct map){.elements = &element, .count = 1};
-    nft_table_install(&batch, context, &nothing, &view, difference);
+    nft_table_install(&batch, context, &nothing, &view, difference, &lists);
     result = batch.error;
     nft_batch_clear(&batch);
     return result;

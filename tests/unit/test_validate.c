@@ -61,6 +61,8 @@ static const uint64_t allowed[MESSAGE_TYPE_MAX_] = {
         IN(WATCHER_TO_SUPERVISOR) | IN(NETADMIN_TO_SUPERVISOR) | IN(KEEPER_TO_SUPERVISOR) | IN(WAY_TO_SUPERVISOR),
     [MESSAGE_EXPOSURES_BEGIN] = IN(WATCHER_TO_NETADMIN),
     [MESSAGE_EXPOSURES_ITEMS] = IN(WATCHER_TO_NETADMIN),
+    [MESSAGE_EXPOSURES_GUESTS] = IN(WATCHER_TO_NETADMIN),
+    [MESSAGE_GUEST_TEXT] = IN(SUPERVISOR_TO_WATCHER),
     [MESSAGE_EXPOSURES_COMMIT] = IN(WATCHER_TO_NETADMIN),
     [MESSAGE_LINKS_BEGIN] = IN(NETADMIN_TO_WATCHER),
     [MESSAGE_LINKS_ITEMS] = IN(NETADMIN_TO_WATCHER),
@@ -174,6 +176,8 @@ static const struct wire_exposure exposure_item = {
     .backend = {172, 30, 0, 10},
     .access = EXPOSURE_OPEN,
 };
+static const struct wire_guest guest_item = {
+    .kind = GUEST_PORTS, .protocol = IPPROTO_TCP, .port_first = 8000, .port_last = 8010};
 static const struct wire_finding finding_item = {
     .kind = FINDING_EXPOSED,
     .protocol = IPPROTO_TCP,
@@ -198,6 +202,8 @@ static const struct items_case {
      HELD_PER_MESSAGE},
     {DIRECTION_WATCHER_TO_CONTROL, MESSAGE_FINDINGS_ITEMS, sizeof(struct message_findings), &finding_item,
      sizeof(finding_item), FINDINGS_PER_MESSAGE},
+    {DIRECTION_WATCHER_TO_NETADMIN, MESSAGE_EXPOSURES_GUESTS, sizeof(struct message_guests), &guest_item,
+     sizeof(guest_item), GUESTS_PER_MESSAGE},
     {DIRECTION_WATCHER_TO_NETADMIN, MESSAGE_EXPOSURES_ITEMS, sizeof(struct message_exposures), &exposure_item,
      sizeof(exposure_item), EXPOSURES_PER_MESSAGE},
 };

@@ -381,7 +381,7 @@ static void begin_applied(void)
 static const struct rule_case applied_rules[] = {
     PASSES(SET(applied.error, -EPERM)),
     BREAKS("error is no negative errno", SET(applied.error, 1)),
-    BREAKS("error is no negative errno", SET(applied.reserved, 1)),
+    BREAKS("error is no negative errno", SET(applied.lacks_lists, 2)),
     BREAKS("reason not terminated", FILL(applied.reason)),
 };
 

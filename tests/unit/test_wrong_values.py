@@ -36,6 +36,10 @@ WRONG = {
     "ANCHORD_ADDRESS": ("x", "DHCP", "192.0.2.5", "192.0.2.5/33", "192.0.2.5/24 192.0.2.6/24", ",", "dhcp,slaac", "::1/64",
                         "fd00::5%eth0/64", LONG, "192.0.2.5/24\x1b[31m"),
     "ANCHORD_EXPOSE_FROM": ("x", "label", "labels;published", ",", "labels,", LONG, "published\x1b[31m"),
+    "ANCHORD_ALLOW": ("x", "tcp/80 from ::1", "web: tcp/80", "web: tcp/80 from home", "web: tcp/80 from 10.0.0.1/8", LONG,
+                      "web: tcp/80 from ::1" + " " * 16000 + "::2", "web: tcp/80 from ::1\x1b[31m"),
+    "ANCHORD_LIMIT": ("x", "web: tcp/80", "web: tcp/80-81 1/second per source", "web: tcp/80 0/second per source",
+                      "web: tcp/80 1/hour per source", LONG, "tcp/80 1/second per source", "web: tcp/80 1/second per source\x1b"),
     "ANCHORD_PARENT": ("x" * 16, "a b", "a/b", ".", "..", "a\x1b"),
     "ANCHORD_MAC": ("x", "01:00:00:00:00:05", "00:00:00:00:00:00", "02:00:00:00:00", "02-00-00-00-00-05", LONG),
     "ANCHORD_GUARD": ("x", "true", "1", "onoff", "off\n"),
@@ -82,7 +86,7 @@ WRONG = {
 OF_REBINDERS = ("COMPOSE_PROJECT_NAME", "ANCHORD_WRAP_POLL_INTERVAL", "ANCHORD_WRAP_RESTART_TIMEOUT")
 OF_EXTERNAL_REBINDERS = ("ANCHORD_FOLLOW_NETWORK", "ANCHORD_FOLLOW_TARGET", "ANCHORD_FOLLOW_RESTART",
                          "ANCHORD_FOLLOW_EVENT_BACKOFF")
-OF_ATTACH = ("ANCHORD_ADDRESS", "ANCHORD_EXPOSE_FROM")
+OF_ATTACH = ("ANCHORD_ADDRESS", "ANCHORD_ALLOW", "ANCHORD_EXPOSE_FROM", "ANCHORD_LIMIT")
 OF_ATTACH_HOST = ("ANCHORD_PARENT", "ANCHORD_MAC", "ANCHORD_GUARD", "ANCHORD_BRIDGES")
 OF_SERVICE_ANCHORS = ("ANCHORD_GATEWAY_IP", "ANCHORD_GATEWAY_HOSTNAME", "ANCHORD_GATEWAY_RESOLVE_INTERVAL")
 

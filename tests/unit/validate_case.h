@@ -26,6 +26,8 @@ static union room {
     struct message_topology topology;
     struct message_commit commit;
     struct message_exposures exposures;
+    struct message_guests guests;
+    struct message_guest_text guest_text;
     struct message_links links;
     struct message_applied applied;
     struct message_configure_announcer announcer;

@@ -238,15 +238,17 @@ GETTER(get_map_elements)
 
 /* --- labels -------------------------------------------------------------------------------------------- */
 
-/* (protocol, first port, last port, first backend port, container, IPv4 address or empty, IPv6 address or empty) */
+/* (protocol, first port, last port, first backend port, container, IPv4 address or empty, IPv6 address or empty, whom
+ * the ports answer and how often, or empty) */
 static int append_exposure(sd_bus_message *reply, const struct finding *finding)
 {
     char text4[IP_ADDRESS_TEXT_SIZE];
     char text6[IP_ADDRESS_TEXT_SIZE];
 
-    return sd_bus_message_append(reply, "(sqqqsss)", protocol_text(finding->protocol), finding->port_first,
+    return sd_bus_message_append(reply, "(sqqqssss)", protocol_text(finding->protocol), finding->port_first,
                                  finding->port_last, finding->backend_port_first, finding->container,
-                                 address_text(&finding->address4, text4), address_text(&finding->address6, text6));
+                                 address_text(&finding->address4, text4), address_text(&finding->address6, text6),
+                                 finding->reason);
 }
 
 /* (protocol, first port, last port, refused container, holder) */
@@ -300,7 +302,7 @@ static int append_findings_array(sd_bus_message *reply, const struct view *view,
 GETTER(get_exposures)
 {
     GETTER_UNUSED();
-    return append_findings_array(reply, userdata, "(sqqqsss)", FINDING_EXPOSED, append_exposure);
+    return append_findings_array(reply, userdata, "(sqqqssss)", FINDING_EXPOSED, append_exposure);
 }
 
 GETTER(get_conflicts)
@@ -361,7 +363,7 @@ static const sd_bus_vtable interface_table[] = {
     READ_PROPERTY("Gateways", "a(sss)", get_gateways),
     READ_PROPERTY("Leases", "a(sssystst)", get_leases),
     READ_PROPERTY("MapElements", "a(ssu)", get_map_elements),
-    READ_PROPERTY("Exposures", "a(sqqqsss)", get_exposures),
+    READ_PROPERTY("Exposures", "a(sqqqssss)", get_exposures),
     READ_PROPERTY("Conflicts", "a(sqqss)", get_conflicts),
     READ_PROPERTY("Problems", "a(ss)", get_problems),
     SD_BUS_METHOD_WITH_NAMES("Healthy", NULL, , "bas", SD_BUS_PARAM(ready) SD_BUS_PARAM(unmet), on_healthy,

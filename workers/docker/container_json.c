@@ -106,7 +106,7 @@ static void odd(struct container_list *list, const char *reason)
         list->odd_reason = reason;
 }
 
-/* The labels' text is not cleared: is_present says whether it counts, and 32 KiB a container are worth it. */
+/* The labels' text is not cleared: is_present says whether it counts, and 112 KiB a container are worth it. */
 static void begin_container(struct container_list *list, const struct json_value *value)
 {
     struct docker_container *container = &list->container;
@@ -159,7 +159,7 @@ static void read_label(struct container_list *list, const char *key, const struc
     int index = docker_label_find(&list->labels, key);
 
     if (index >= 0 && docker_label_read(&list->container.labels[index], value) < 0)
-        odd(list, "a label that we read is longer than 8191 bytes or no text");
+        odd(list, "a label that we read is longer than 15999 bytes or no text");
     list->matched |= docker_label_select(&list->labels, key, value);
     if (list->container.unknown_label[0] == '\0' && docker_label_is_unknown(&list->labels, key))
         text_copy_cut(list->container.unknown_label, sizeof(list->container.unknown_label), key);

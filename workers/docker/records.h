@@ -14,8 +14,8 @@
 /* Limits on what Docker can make grow. */
 #define DOCKER_ID_SIZE              65 /* 64 hexadecimal digits (SHA-256) and the NUL */
 #define DOCKER_ENDPOINTS_MAX        32 /* per container; one with more is refused as odd */
-#define DOCKER_LABELS_MAX           4  /* that a caller may ask for */
-#define DOCKER_LABEL_SIZE           8192
+#define DOCKER_LABELS_MAX           7  /* that a caller may ask for */
+#define DOCKER_LABEL_SIZE           GUEST_TEXT_SIZE
 #define DOCKER_PORTS_MAX            65536 /* published by a container, each address of the host counted; likewise */
 #define DOCKER_ACTION_SIZE          32
 #define DOCKER_LIST_LENGTH_MAX      ((size_t)64 * 1024 * 1024)

@@ -40,6 +40,10 @@ static int check_kernel(struct ruleset *ruleset)
     if (result < 0)
         log_error("the kernel lacks nftables support that IPv6 NAT needs, going on with IPv4 alone",
                   LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+    if (ruleset_lacks(ruleset, GUEST_PORTS))
+        log_error("the kernel has no lists of sources (Linux 5.6 has): a port with a list is not exposed");
+    if (ruleset_lacks(ruleset, GUEST_LIMIT))
+        log_error("the kernel has no limits per source: a port with a limit is not exposed");
     return 0;
 }
 

@@ -89,6 +89,7 @@ static void send_applied(struct netadmin *netadmin, uint64_t generation, int err
     struct message_applied message = {
         .header = message_header_make(MESSAGE_APPLIED, sizeof(message), generation),
         .error = error,
+        .lacks_lists = ruleset_lacks(netadmin->ruleset, GUEST_PORTS),
     };
 
     if (!netadmin->watcher)
@@ -356,26 +357,21 @@ static void handle_commit(struct netadmin *netadmin, const struct message_commit
     uint64_t generation = message->header.generation;
     int result = exposure_state_commit(&netadmin->incoming, message, &committed, reason);
 
-    if (result == -EPROTO) {
+    if (result == -EPROTO)
         break_off(netadmin, "COMMIT without BEGIN");
-        return;
-    }
-    if (result < 0) {
+    else if (result < 0)
         refuse_state(netadmin, generation, result, reason);
+    if (result < 0)
         return;
-    }
     drop_desired(netadmin);
+    netadmin->desired_generation = generation;
     if (network_shared_links(netadmin->network)) {
-        offered_state_clear(&netadmin->offered);
-        netadmin->offered.state = committed;
-        netadmin->offered.is_there = true;
-        netadmin->desired_generation = generation;
+        offered_state_take(&netadmin->offered, &committed);
         select_desired(netadmin);
         return;
     }
     netadmin->desired = committed;
     netadmin->has_desired = true;
-    netadmin->desired_generation = generation;
     event_loop_wake(netadmin->reconcile_source);
 }
 
@@ -391,6 +387,10 @@ static void on_watcher_message(struct channel *channel, const struct message_hea
     case MESSAGE_EXPOSURES_ITEMS:
         if (exposure_state_add(&netadmin->incoming, (const struct message_exposures *)message) < 0)
             break_off(netadmin, "ITEMS without BEGIN");
+        break;
+    case MESSAGE_EXPOSURES_GUESTS:
+        if (exposure_state_add_guests(&netadmin->incoming, (const struct message_guests *)message) < 0)
+            break_off(netadmin, "GUESTS without BEGIN");
         break;
     case MESSAGE_EXPOSURES_COMMIT:
         handle_commit(netadmin, (const struct message_commit *)message);

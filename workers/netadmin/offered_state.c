@@ -13,6 +13,13 @@ void offered_state_clear(struct offered_state *offered)
     offered->is_there = false;
 }
 
+void offered_state_take(struct offered_state *offered, const struct desired_state *state)
+{
+    offered_state_clear(offered);
+    offered->state = *state;
+    offered->is_there = true;
+}
+
 int offered_state_select(struct offered_state *offered, const struct network *network, struct desired_state *ret)
 {
     const struct message_shared_links *links = network_shared_links(network);
@@ -24,6 +31,8 @@ int offered_state_select(struct offered_state *offered, const struct network *ne
     if (!offered->is_there || !links || links->header.type == MESSAGE_INVALID)
         return 0;
     result = backend_policy_select(&policy, &offered->state, ret, reason);
+    if (result == 0)
+        result = guest_list_add_all(&ret->guests, &offered->state.guests);
     if (result < 0) {
         desired_state_clear(ret);
         return result;

@@ -16,6 +16,8 @@ struct offered_state {
 };
 
 void offered_state_clear(struct offered_state *offered);
+/* Takes over what is offered from now on. */
+void offered_state_take(struct offered_state *offered, const struct desired_state *state);
 
 /*
  * Fills *ret, which is clear, with what of it the policy allows now, and says what is left out. Returns 1; 0 before

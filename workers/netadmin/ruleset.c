@@ -9,7 +9,9 @@
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/nft/nft_elements.h"
 #include "workers/netadmin/nft/nft_table.h"
+#include "workers/netadmin/plan/guest_rules.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,10 +30,12 @@
 struct ruleset {
     struct nfnl_socket *socket;
     bool lacks_family[FAMILY_INDEX_MAX_]; /* this kernel does not have what the family's rules need */
-    bool is_installed;                    /* `view` and `held` are what the kernel holds */
-    bool was_installed;                   /* by this process: `view` is the last one applied */
+    bool lacks_kind[GUEST_KIND_MAX_];
+    bool is_installed;  /* `view` and `held` are what the kernel holds */
+    bool was_installed; /* by this process: `view` is the last one applied */
     struct network_view view;
     struct map_state held;
+    struct guest_list guests;                         /* as `held` */
     struct map_state withheld;                        /* as `held`, but not in the kernel */
     struct backend_list newcomers[FAMILY_INDEX_MAX_]; /* of the last ruleset_apply() */
     struct ban_list bans;                             /* if has_bans; until then the sets are a predecessor's */
@@ -123,6 +127,24 @@ static void take_maps(struct content *content, struct map_state *ret)
     }
 }
 
+/* Lists and limits out of a dump; ports and limits are the same in both tables. */
+static int take_guests(struct content *content, struct guest_list *ret)
+{
+    size_t first = content->tables[FAMILY_INDEX_4].exists ? FAMILY_INDEX_4 : FAMILY_INDEX_6;
+    int result = 0;
+
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+        const struct guest_list *guests = &content->tables[i].guests;
+
+        for (size_t j = 0; j < guests->count && result == 0; j++) {
+            if (i == first || guests->items[j].kind == GUEST_SOURCE)
+                result = guest_list_add(ret, &guests->items[j]);
+        }
+    }
+    guest_list_sort(ret);
+    return result;
+}
+
 /* --- construction ---------------------------------------------------------------------------------------- */
 
 struct ruleset *ruleset_free(struct ruleset *ruleset)
@@ -132,6 +154,7 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     (void)nfnl_socket_free(ruleset->socket);
     map_state_clear(&ruleset->held);
     map_state_clear(&ruleset->withheld);
+    guest_list_clear(&ruleset->guests);
     clear_newcomers(ruleset->newcomers);
     ban_list_clear(&ruleset->bans);
     conntrack_changes_clear(&ruleset->recent);
@@ -156,19 +179,40 @@ int ruleset_new(struct ruleset **ret, struct nft_failure *failure)
     if (result < 0)
         return result;
     take_maps(&content, &ruleset->held);
+    if (take_guests(&content, &ruleset->guests) < 0)
+        return fail(failure, -ENOMEM, "allocate");
     *ret = TAKE_POINTER(ruleset);
     return 0;
 }
 
-int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+static int probe(struct ruleset *ruleset, size_t family_index, const struct guest_list *guests,
+                 struct nft_failure *failure)
 {
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    int result;
 
-    nft_table_probe(&batch, &nft_families[family_index]);
-    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
+    nft_table_probe(&batch, &nft_families[family_index], guests);
+    return nfnl_socket_commit(ruleset->socket, &batch, failure);
+}
+
+int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
+{
+    struct wire_guest samples[] = {{.kind = GUEST_PORTS}, {.kind = GUEST_LIMIT, .protocol = IPPROTO_TCP, .rate = 1}};
+    struct nft_failure unsaid;
+    int result = probe(ruleset, family_index, &(struct guest_list){0}, failure);
+
     ruleset->lacks_family[family_index] = result < 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(samples) && result == 0; i++) {
+        const struct guest_list guests = {.items = &samples[i], .count = 1};
+
+        if (probe(ruleset, family_index, &guests, &unsaid) < 0)
+            ruleset->lacks_kind[samples[i].kind] = true;
+    }
     return result;
+}
+
+bool ruleset_lacks(const struct ruleset *ruleset, enum guest_kind kind)
+{
+    return ruleset->lacks_kind[kind];
 }
 
 uint32_t ruleset_port(const struct ruleset *ruleset)
@@ -209,6 +253,8 @@ static int prepare(struct ruleset *ruleset, const struct map_state *have, struct
             next->all[i].count = 0;
     }
     transition->next = want;
+    if (want)
+        guest_rules_leave_out(want, ruleset->lacks_kind);
     result = map_state_difference_compute(have, next, &transition->difference);
     if (result == 0 && want)
         result = map_state_difference_compute(&ruleset->withheld, &want->withheld, &transition->withheld_difference);
@@ -244,9 +290,9 @@ static int sweep(struct ruleset *ruleset, struct nft_failure *failure)
 {
     uint64_t start = clock_processor_microseconds();
     uint32_t before[FAMILY_INDEX_MAX_] = {ruleset->flushed[FAMILY_INDEX_4], ruleset->flushed[FAMILY_INDEX_6]};
-    int result =
-        conntrack_sweep(ruleset->socket, &ruleset->recent, &(struct desired_state){ruleset->held, ruleset->withheld},
-                        ruleset->view.external, ruleset->view.external_count, ruleset->flushed, failure);
+    int result = conntrack_sweep(ruleset->socket, &ruleset->recent,
+                                 &(struct desired_state){ruleset->held, ruleset->withheld, ruleset->guests},
+                                 ruleset->view.external, ruleset->view.external_count, ruleset->flushed, failure);
 
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
         metrics_add(METRIC_CONNTRACK_FLUSHES, family, ruleset->flushed[family] - before[family]);
@@ -278,6 +324,9 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
         map_state_clear(&ruleset->withheld);
         ruleset->held = transition->next->open;
         ruleset->withheld = transition->next->withheld;
+        ruleset->recent.are_guests_others |= !guest_list_equal(&ruleset->guests, &transition->next->guests);
+        guest_list_clear(&ruleset->guests);
+        ruleset->guests = transition->next->guests;
         *transition->next = (struct desired_state){0};
     }
     memcpy(ruleset->newcomers, transition->newcomers, sizeof(ruleset->newcomers));
@@ -302,10 +351,15 @@ static int update(struct ruleset *ruleset, const struct network_view *view, stru
 
     if (result < 0)
         return fail(failure, result, "allocate");
-    if (map_state_difference_is_empty(&transition.difference)) {
+    if (map_state_difference_is_empty(&transition.difference) &&
+        (!want || guest_list_equal(&ruleset->guests, &want->guests))) {
         if (!map_state_difference_is_empty(&transition.withheld_difference))
             finish(ruleset, view, &transition);
         return 0;
+    }
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && want; i++) {
+        if (!ruleset->lacks_family[i])
+            nft_elements_change_guests(&batch, &nft_families[i], &ruleset->guests, &want->guests);
     }
     for (size_t i = 0; i < MAPS_MAX; i++)
         nft_elements_change_map(&batch, &nft_families[i / PROTOCOL_INDEX_MAX_], i % PROTOCOL_INDEX_MAX_,
@@ -368,7 +422,8 @@ static int install(struct ruleset *ruleset, const struct network_view *view, str
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (ruleset->lacks_family[i])
             continue;
-        nft_table_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i]);
+        nft_table_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i],
+                          want ? &want->guests : &ruleset->guests);
         if (must_add_bans(ruleset, &content.tables[i]))
             nft_elements_replace_bans(&batch, &nft_families[i], &ruleset->bans);
     }
@@ -379,6 +434,7 @@ static int install(struct ruleset *ruleset, const struct network_view *view, str
     if (note_given_up(ruleset, &content, view) < 0)
         log_error("flows of addresses that were given up stay", LOG_ERROR_TEXT("too many, or out of memory"));
     count_adopted(ruleset, &content);
+    ruleset->recent.are_guests_others |= !ruleset->was_installed && ruleset->guests.count > 0; /* whoever died midway */
     finish(ruleset, view, &transition);
     return 0;
 }
@@ -388,7 +444,8 @@ static int apply(struct ruleset *ruleset, const struct network_view *view, struc
 {
     int result;
 
-    if (ruleset->is_installed && memcmp(&ruleset->view, view, sizeof(*view)) == 0) {
+    if (ruleset->is_installed && memcmp(&ruleset->view, view, sizeof(*view)) == 0 &&
+        !(want && guest_rules_need_others(&ruleset->guests, &want->guests))) {
         result = want ? update(ruleset, view, want, failure) : 0;
         if (ruleset->is_installed)
             return result;
@@ -418,7 +475,7 @@ int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, stru
 
 bool ruleset_wants_second_sweep(const struct ruleset *ruleset)
 {
-    return ruleset->recent.count > 0 || ruleset->recent.given_up_count > 0;
+    return ruleset->recent.count > 0 || ruleset->recent.given_up_count > 0 || ruleset->recent.are_guests_others;
 }
 
 const struct backend_list *ruleset_newcomers(const struct ruleset *ruleset)

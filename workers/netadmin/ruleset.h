@@ -25,7 +25,7 @@ DEFINE_POINTER_CLEANUP(struct ruleset, (void)ruleset_free, ruleset_freep);
 
 /*
  * Finds out by trying whether the kernel has all that one family's rules need; a family that fails is left out from
- * then on. Returns 0, or a negative errno with *failure filled.
+ * then on; what only lists and limits need may lack. Returns 0, or a negative errno with *failure filled.
  */
 int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
     __attribute__((warn_unused_result));
@@ -36,6 +36,9 @@ int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nf
  */
 int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failure *failure)
     __attribute__((warn_unused_result));
+
+/* Whether the kernel has no lists (GUEST_PORTS) or limits (GUEST_LIMIT); ports that want one are left out then. */
+bool ruleset_lacks(const struct ruleset *ruleset, enum guest_kind kind);
 
 /* The netlink port under which our changes are announced. */
 uint32_t ruleset_port(const struct ruleset *ruleset);

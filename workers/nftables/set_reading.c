@@ -81,6 +81,8 @@ static int read_element(const struct nlattr *attribute, void *userdata)
         return MNL_CB_OK;
     case NFTA_SET_ELEM_KEY:
         return mnl_attr_parse_nested(attribute, read_value, &element->key);
+    case NFTA_SET_ELEM_KEY_END:
+        return mnl_attr_parse_nested(attribute, read_value, &element->key_end);
     case NFTA_SET_ELEM_DATA:
         return mnl_attr_parse_nested(attribute, read_value, &element->data);
     default:

@@ -20,6 +20,7 @@ struct set_value {
 struct set_element {
     uint32_t flags; /* NFT_SET_ELEM_…; linux/netfilter/nf_tables.h */
     struct set_value key;
+    struct set_value key_end; /* of a range of concatenated keys */
     struct set_value data;
 };
 

@@ -1,6 +1,7 @@
 /* The containers in scope; see container_table.h. In memory only, runs without any privilege. */
 #include "workers/watcher/container_table.h"
 
+#include "protocol/guest_label.h"
 #include "protocol/managed_target.h"
 
 #include <string.h>
@@ -15,6 +16,9 @@ const struct docker_label_names watched_labels = {
             [WATCHED_LABEL_EXPOSE] = "anchord.expose",
             [WATCHED_LABEL_EXPOSE_V6] = "anchord.expose.v6",
             [WATCHED_LABEL_EXPOSE_WHEN] = "anchord.expose.when",
+            [WATCHED_LABEL_ALLOW] = "anchord.allow",
+            [WATCHED_LABEL_LIMIT] = "anchord.limit",
+            [WATCHED_LABEL_SERVICE] = "com.docker.compose.service",
         },
     .count = WATCHED_LABEL_MAX_,
     .own_prefix = "anchord.",
@@ -33,6 +37,7 @@ static void free_publication(struct container_publication *publication)
 static void free_entry(struct container_entry *entry)
 {
     free_publication(entry->publication);
+    guest_list_clear(&entry->guests);
     free(entry->name);
     free(entry->ranges);
     free(entry->endpoints);
@@ -56,6 +61,8 @@ void container_table_release(struct container_table *table)
     HASH_ITER (hh, table->entries, entry, next)
         remove_entry(table, entry);
     free_pointer(&table->parent);
+    for (size_t i = 0; i < ARRAY_LENGTH(table->guest_texts); i++)
+        free_pointer(&table->guest_texts[i]);
 }
 
 void container_table_begin_pass(struct container_table *table)
@@ -105,6 +112,34 @@ static int read_word(const struct docker_container *container, enum watched_labe
     return word;
 }
 
+/* A variable decides about the services that it names; the label about the others (GUEST-5). */
+static int read_guests(const struct container_table *table, const struct docker_container *container,
+                       enum guest_text which, struct guest_list *ret, struct label_fault *ret_fault)
+{
+    static const enum watched_label labels[] = {
+        [GUEST_TEXT_ALLOW] = WATCHED_LABEL_ALLOW, [GUEST_TEXT_LIMIT] = WATCHED_LABEL_LIMIT};
+    static const char *const variables[] = {[GUEST_TEXT_ALLOW] = "ANCHORD_ALLOW", [GUEST_TEXT_LIMIT] = "ANCHORD_LIMIT"};
+    const struct docker_label *service = &container->labels[WATCHED_LABEL_SERVICE];
+    const struct docker_label *label = &container->labels[labels[which]];
+    const char *variable = table->guest_texts[which];
+    bool is_told = variable && service->is_present && guest_label_names_service(variable, service->text);
+    struct guest_list read = {0};
+    struct guest_error error;
+    int result = 0;
+
+    if (is_told)
+        result = guest_label_parse(variable, which, service->text, &read, &error);
+    else if (label->is_present)
+        result = guest_label_parse(label->text, which, NULL, &read, &error);
+    if (result == -EINVAL && !ret_fault->reason)
+        *ret_fault = (struct label_fault){is_told ? variables[which] : watched_labels.names[labels[which]],
+                                          error.position, error.reason};
+    if (result == 0)
+        result = guest_list_add_all(ret, &read);
+    guest_list_clear(&read);
+    return result == -EINVAL ? 0 : result;
+}
+
 static int read_labels(const struct container_table *table, struct container_entry *entry,
                        const struct docker_container *container, struct label_fault *ret_fault)
 {
@@ -116,6 +151,12 @@ static int read_labels(const struct container_table *table, struct container_ent
                                      "the value is neither auto nor off", ret_fault) > 0;
     entry->waits_for_health = read_word(container, WATCHED_LABEL_EXPOSE_WHEN, expose_when_label_parse,
                                         "the value is neither started nor healthy", ret_fault) > 0;
+    count = read_guests(table, container, GUEST_TEXT_ALLOW, &entry->guests, ret_fault);
+    if (count == 0)
+        count = read_guests(table, container, GUEST_TEXT_LIMIT, &entry->guests, ret_fault);
+    if (count < 0)
+        return count;
+    guest_list_sort(&entry->guests);
     if (ret_fault->reason || (table->expose_from && !(table->expose_from & EXPOSE_FROM_LABELS)))
         return 0;
     count = expose->is_present ? expose_label_parse(expose->text, &entry->ranges, &error) : 0;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "protocol/guest_list.h"
 #include "workers/docker/records.h"
 #include "workers/watcher/published.h"
 
@@ -21,6 +22,9 @@ enum watched_label {
     WATCHED_LABEL_EXPOSE,
     WATCHED_LABEL_EXPOSE_V6,
     WATCHED_LABEL_EXPOSE_WHEN,
+    WATCHED_LABEL_ALLOW,
+    WATCHED_LABEL_LIMIT,
+    WATCHED_LABEL_SERVICE,
     WATCHED_LABEL_MAX_,
 };
 
@@ -33,7 +37,7 @@ struct container_endpoint {
     int32_t gateway_priority;
 };
 
-/* What is wrong with a container's label (DISC-3, NAT-7, DISC-7). */
+/* What is wrong with a container's label (DISC-3, NAT-7, DISC-7, GUEST-1). */
 struct label_fault {
     const char *label;
     size_t position;    /* counted from 1; 0: the whole value */
@@ -67,6 +71,8 @@ struct container_entry {
     bool tells_network_mode;    /* likewise */
     bool is_warned_of;          /* `no usable IP for container` was logged */
     bool is_said_to_lack_health_check;
+    bool has_too_many_guests; /* its lists do not fit beside those of others: it is not exposed (GUEST-1) */
+    bool is_said_to_have_too_many_guests;
     bool is_owner_known;
     bool is_in_special_network; /* network_mode: host or none */
     bool must_be_inspected;     /* no list tells all that matters: see container_table_find_to_ask_about() */
@@ -80,6 +86,7 @@ struct container_entry {
     struct expose_range *ranges;               /* none when the label is invalid */
     struct container_publication *publication; /* NULL: its label decides */
     struct container_endpoint *endpoints;
+    struct guest_list guests; /* whom its ports answer, and how often; none: everybody */
     struct label_fault fault;
     char *joined_id; /* the container whose network namespace it has joined, or NULL (DISC-5) */
     /* Of one that has joined another; NULL until namespace_owners_resolve() sets it, and the endpoints with it. */
@@ -94,6 +101,8 @@ struct container_table {
     uint32_t expose_from;      /* bits of enum expose_from; 0: labels, and who has none is not put in */
     struct ip_address *parent; /* addresses of the parent; owned */
     size_t parent_count;
+    char *guest_texts[GUEST_TEXT_MAX_]; /* ANCHORD_ALLOW, ANCHORD_LIMIT (GUEST-5); NULL: not set; owned */
+    bool lacks_lists;                   /* the kernel has none: ports with one are not exposed */
 };
 
 void container_table_release(struct container_table *table);

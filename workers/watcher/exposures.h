@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/cleanup.h"
+#include "protocol/guest_list.h"
 #include "protocol/messages.h"
 #include "workers/watcher/expose_label.h"
 
@@ -25,6 +26,7 @@ struct exposure_source {
     bool is_withheld; /* it keeps its ports, but nothing new goes there (DISC-7) */
     const struct expose_range *ranges;
     size_t range_count;
+    const struct guest_list *guests; /* whom its ports answer, and how often; NULL: everybody */
 };
 
 /* `refused` claims ports that `holder` has. */

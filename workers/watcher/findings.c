@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "workers/watcher/guests.h"
 
 #include <stdio.h>
 
@@ -59,7 +60,13 @@ static const char *name_of(const struct container_entry *entry)
 
 static int tell_grant(struct telling *telling, const struct container_table *table, const struct exposure_grant *grant)
 {
+    const struct guest_list *guests = grant->source->guests;
     struct wire_finding finding = make(FINDING_EXPOSED, name_of(container_table_find(table, grant->source->id)));
+
+    if (guests && table->lacks_lists && guest_list_names(guests, GUEST_PORTS, grant->protocol, grant->port_first))
+        return 0; /* tell_faults() has said why */
+    if (guests)
+        guests_describe(guests, grant->protocol, grant->port_first, grant->port_last, finding.reason);
 
     finding.protocol = grant->protocol;
     finding.port_first = grant->port_first;
@@ -103,7 +110,26 @@ static int tell_path(struct telling *telling, const struct path_finding *path)
     return tell(telling, &finding);
 }
 
-static int tell_faults(struct telling *telling, const struct container_entry *entry)
+/* GUEST-1: what keeps a container from being exposed that has lists. */
+static int tell_guests(struct telling *telling, const struct container_table *table,
+                       const struct container_entry *entry)
+{
+    struct wire_finding finding = make(FINDING_MALFORMED, entry->name);
+    bool is_unlisted = table->lacks_lists && guest_list_count(&entry->guests, GUEST_PORTS) > 0;
+
+    if (!entry->has_too_many_guests && !is_unlisted)
+        return 0;
+    (void)snprintf(finding.reason, sizeof(finding.reason),
+                   is_unlisted ? "label anchord.allow: this kernel has no lists of sources (Linux 5.6 has): ports with "
+                                 "one are not exposed"
+                               : "labels anchord.allow and anchord.limit: more than %d sources or %d limits in all, "
+                                 "counted for each range of ports: its ports are not exposed",
+                   GUEST_SOURCES_MAX, GUEST_LIMITS_MAX);
+    return tell(telling, &finding);
+}
+
+static int tell_faults(struct telling *telling, const struct container_table *table,
+                       const struct container_entry *entry)
 {
     struct wire_finding finding;
     int result = 0;
@@ -119,6 +145,8 @@ static int tell_faults(struct telling *telling, const struct container_entry *en
                           "has no health check: its ports take nothing (anchord.expose.when: healthy)");
         result = tell(telling, &finding);
     }
+    if (result == 0)
+        result = tell_guests(telling, table, entry);
     if (!entry->fault.reason || result < 0)
         return result;
     finding = make(FINDING_MALFORMED, entry->name);
@@ -169,7 +197,7 @@ int findings_tell(const struct container_table *table, const struct exposure_res
     for (size_t i = 0; i < computed->over_limit_count && result == 0; i++)
         result = tell_over_limit(&telling, table, computed->over_limit[i]);
     HASH_ITER (hh, table->entries, entry, next)
-        result = result < 0 ? result : tell_faults(&telling, entry);
+        result = result < 0 ? result : tell_faults(&telling, table, entry);
     for (size_t i = 0; i < path_count && result == 0; i++)
         result = tell_path(&telling, &paths[i]);
     for (size_t i = 0; i < computed->grant_count && result == 0; i++)

@@ -148,11 +148,20 @@ struct netadmin_peer *netadmin_peer_free(struct netadmin_peer *peer)
 }
 
 int netadmin_peer_send_exposures(struct netadmin_peer *peer, uint64_t generation, const struct wire_exposure *items,
-                                 size_t count, uint64_t event_time)
+                                 size_t count, const struct guest_list *guests, uint64_t event_time)
 {
     static const struct state_form form = {MESSAGE_EXPOSURES_BEGIN, MESSAGE_EXPOSURES_ITEMS, MESSAGE_EXPOSURES_COMMIT,
                                            EXPOSURES_PER_MESSAGE, sizeof(*items)};
-    int result = state_sender_send(peer->channel, &form, generation, items, count);
+    static const struct state_form guest_form = {MESSAGE_EXPOSURES_BEGIN, MESSAGE_EXPOSURES_GUESTS,
+                                                 MESSAGE_EXPOSURES_COMMIT, GUESTS_PER_MESSAGE, sizeof(*guests->items)};
+    int result = state_sender_begin(peer->channel, &form, generation);
+
+    if (result == 0)
+        result = state_sender_add(peer->channel, &form, generation, items, count);
+    if (result == 0)
+        result = state_sender_add(peer->channel, &guest_form, generation, guests->items, guests->count);
+    if (result == 0)
+        result = state_sender_commit(peer->channel, &form, generation, count + guests->count);
 
     if (result < 0)
         return result;

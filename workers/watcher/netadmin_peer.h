@@ -7,6 +7,7 @@
 #pragma once
 
 #include "protocol/channel.h"
+#include "protocol/guest_list.h"
 #include "workers/watcher/links.h"
 
 struct netadmin_peer;
@@ -30,8 +31,9 @@ struct netadmin_peer *netadmin_peer_free(struct netadmin_peer *peer);
 DEFINE_POINTER_CLEANUP(struct netadmin_peer, (void)netadmin_peer_free, netadmin_peer_freep);
 
 /*
- * Sends a complete desired state under `generation`. `event_time`: of the event that led to it, in nanoseconds since
- * 1970, or 0. Returns 0 or a negative errno; then on_closed follows.
+ * Sends a complete desired state under `generation`, with the lists and limits. `event_time`: of the event that led to
+ * it, in nanoseconds since 1970, or 0. Returns 0 or a negative errno; then on_closed follows.
  */
 int netadmin_peer_send_exposures(struct netadmin_peer *peer, uint64_t generation, const struct wire_exposure *items,
-                                 size_t count, uint64_t event_time) __attribute__((warn_unused_result));
+                                 size_t count, const struct guest_list *guests, uint64_t event_time)
+    __attribute__((warn_unused_result));

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
+#include "workers/watcher/guests.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct reconciler {
     /* The last state that was sent. */
     struct wire_exposure *sent;
     size_t sent_count, sent_capacity;
+    struct guest_list sent_guests;
     size_t sent_backends;
     uint64_t generation;
     uint64_t sent_at; /* monotonic microseconds */
@@ -63,6 +65,7 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
     free(reconciler->incumbents);
     free(reconciler->sources);
     free(reconciler->sent);
+    guest_list_clear(&reconciler->sent_guests);
     free(reconciler->conflicts);
     free(reconciler->over_limit);
     free(reconciler);
@@ -160,7 +163,8 @@ static void fill_source(const struct reconciler *reconciler, struct container_en
         .id = entry->id,
         .is_withheld = container_entry_is_withheld(entry),
         .ranges = entry->ranges,
-        .range_count = entry->range_count,
+        .range_count = entry->has_too_many_guests ? 0 : entry->range_count,
+        .guests = entry->guests.count > 0 ? &entry->guests : NULL,
     };
     if (reconciler->attached) { /* where nothing leads to, attachment_findings.c says so */
         fill_attached_source(reconciler, entry, source);
@@ -277,9 +281,11 @@ static int log_over_limit(struct reconciler *reconciler, const struct container_
 
 /* --- sending ------------------------------------------------------------------------------------------- */
 
-static bool differs_from_sent(const struct reconciler *reconciler, const struct exposure_result *computed)
+static bool differs_from_sent(const struct reconciler *reconciler, const struct exposure_result *computed,
+                              const struct guest_list *guests)
 {
-    return reconciler->must_send || computed->item_count != reconciler->sent_count ||
+    return reconciler->must_send || !guest_list_equal(guests, &reconciler->sent_guests) ||
+           computed->item_count != reconciler->sent_count ||
            (computed->item_count > 0 &&
             memcmp(computed->items, reconciler->sent, computed->item_count * sizeof(*computed->items)) != 0);
 }
@@ -300,30 +306,74 @@ static int keep_sent(struct reconciler *reconciler, const struct exposure_result
     return 0;
 }
 
-static int send_state(struct reconciler *reconciler, const struct exposure_result *computed, struct netadmin_peer *peer,
-                      uint64_t event_time)
+static int send_state(struct reconciler *reconciler, const struct exposure_result *computed, struct guest_list *guests,
+                      struct netadmin_peer *peer, uint64_t event_time)
 {
     int result = keep_sent(reconciler, computed);
 
     if (result < 0)
         return result;
+    guest_list_clear(&reconciler->sent_guests);
+    reconciler->sent_guests = *guests;
+    *guests = (struct guest_list){0};
     reconciler->sent_backends = computed->backend_count;
     reconciler->sent_at = clock_monotonic_microseconds();
     result = netadmin_peer_send_exposures(peer, ++reconciler->generation, reconciler->sent, reconciler->sent_count,
-                                          event_time);
+                                          &reconciler->sent_guests, event_time);
     reconciler->must_send = result < 0;
+    return result;
+}
+
+static void leave_out(struct container_entry *entry)
+{
+    entry->has_too_many_guests = true;
+    if (!entry->is_said_to_have_too_many_guests)
+        log_error("lists and limits of all containers are too long: container is not exposed",
+                  LOG_TEXT("container", entry->name), LOG_NUMBER("sources", GUEST_SOURCES_MAX),
+                  LOG_NUMBER("limits", GUEST_LIMITS_MAX));
+    entry->is_said_to_have_too_many_guests = true;
+}
+
+/* What of the sources has room for its lists, the oldest first, and those lists. */
+static int compute_guests(struct reconciler *reconciler, struct container_table *table, size_t source_count,
+                          struct exposure_result *computed, struct guest_list *guests)
+{
+    uint32_t over = 0;
+    bool has_guests = false;
+    int result;
+
+    for (size_t i = 0; i < source_count && !has_guests; i++)
+        has_guests = reconciler->sources[i].guests;
+    exposures_leave_out_grants(reconciler->exposures, !has_guests);
+    do {
+        struct container_entry *entry;
+
+        result = exposures_compute(reconciler->exposures, reconciler->sources, source_count, computed);
+        if (result == 0)
+            result = guests_collect(computed, guests, &over);
+        entry = result == 0 && over ? container_table_find_serial(table, over) : NULL;
+        if (entry) {
+            leave_out(entry);
+            result = fill_sources(reconciler, table, &source_count);
+        }
+    } while (result == 0 && over);
+    exposures_leave_out_grants(reconciler->exposures, true);
     return result;
 }
 
 int reconciler_run(struct reconciler *reconciler, struct container_table *table, struct netadmin_peer *peer,
                    uint64_t event_time)
 {
+    CLEANUP(guest_list_clear) struct guest_list guests = {0};
+    struct container_entry *entry, *next;
     struct exposure_result computed = {0};
     size_t source_count;
     int result;
 
     if ((reconciler->shared_id[0] == '\0' && !reconciler->attached) || !peer)
         return 0;
+    HASH_ITER (hh, table->entries, entry, next)
+        entry->has_too_many_guests = false;
     result = fill_sources(reconciler, table, &source_count);
     if (result < 0)
         return result;
@@ -331,14 +381,14 @@ int reconciler_run(struct reconciler *reconciler, struct container_table *table,
         result = exposures_adopt(reconciler->exposures, reconciler->incumbents, reconciler->incumbent_count,
                                  reconciler->sources, source_count);
     if (result == 0)
-        result = exposures_compute(reconciler->exposures, reconciler->sources, source_count, &computed);
+        result = compute_guests(reconciler, table, source_count, &computed, &guests);
     if (result < 0)
         return result;
     reconciler->has_computed = true;
     free(reconciler->incumbents);
     reconciler->incumbents = NULL;
-    if (differs_from_sent(reconciler, &computed))
-        result = send_state(reconciler, &computed, peer, event_time);
+    if (differs_from_sent(reconciler, &computed, &guests))
+        result = send_state(reconciler, &computed, &guests, peer, event_time);
     if (result == 0)
         result = log_conflicts(reconciler, table, &computed);
     if (result == 0)

@@ -34,6 +34,17 @@ void watch_set_attachment(struct watch *watch, struct attachment *attachment)
     watch->labels.with_ports = watch->configuration.expose_from & EXPOSE_FROM_PUBLISHED;
 }
 
+void watch_take_guest_texts(struct watch *watch, char *texts[GUEST_TEXT_MAX_])
+{
+    for (size_t i = 0; i < GUEST_TEXT_MAX_; i++)
+        watch->table.guest_texts[i] = TAKE_POINTER(texts[i]);
+}
+
+void watch_set_lacks_lists(struct watch *watch, bool lacks_lists)
+{
+    watch->table.lacks_lists = lacks_lists;
+}
+
 void watch_set_parent(struct watch *watch, const struct ip_address *addresses, size_t count)
 {
     int result = container_table_set_parent(&watch->table, addresses, count);

@@ -38,6 +38,10 @@ DEFINE_POINTER_CLEANUP(struct watch, (void)watch_free, watch_freep);
 
 /* Of an attached project; before watch_start(). `attachment` must outlive it. */
 void watch_set_attachment(struct watch *watch, struct attachment *attachment);
+/* ANCHORD_ALLOW and ANCHORD_LIMIT (GUEST-5), before watch_start(); those that are set are owned from then on. */
+void watch_take_guest_texts(struct watch *watch, char *texts[GUEST_TEXT_MAX_]);
+/* Whether the kernel has no lists of sources (GUEST-1): findings say it. */
+void watch_set_lacks_lists(struct watch *watch, bool lacks_lists);
 /* The parent has other addresses (HOST-3); on_changed follows. */
 void watch_set_parent(struct watch *watch, const struct ip_address *addresses, size_t count);
 

@@ -11,6 +11,8 @@
 #include "workers/watcher/reconcile.h"
 #include "workers/watcher/watch.h"
 
+#include <string.h>
+
 struct watcher {
     sd_event *event;
     struct channel *supervisor;
@@ -22,6 +24,7 @@ struct watcher {
     struct reconciler *reconciler;
     struct attachment *attachment;         /* NULL in a network-anchor */
     struct docker_credentials credentials; /* of TLS; empty: none */
+    char *guest_texts[GUEST_TEXT_MAX_];    /* until there is a table for them */
     bool has_links;
     bool has_incumbents;
 };
@@ -160,6 +163,8 @@ static void on_applied(void *userdata, const struct message_applied *applied, ui
     struct watcher *watcher = userdata;
 
     reconciler_on_applied(watcher->reconciler, applied, event_time);
+    watch_set_lacks_lists(watcher->watch, applied->lacks_lists);
+    findings_sender_schedule(watcher->control);
 }
 
 /* netadmin died or broke the protocol; the supervisor will send another LINK. */
@@ -276,6 +281,7 @@ static void configure(struct watcher *watcher, const struct message_configure_wa
         end(watcher, EXIT_STATUS_CRASH);
         return;
     }
+    watch_take_guest_texts(watcher->watch, watcher->guest_texts);
     result = docker_seal(&host, &reason);
     if (result < 0) {
         log_error("a privilege could not be dropped", LOG_TEXT("step", reason), LOG_ERROR(result));
@@ -298,6 +304,15 @@ static void take_credential(struct watcher *watcher, const struct message_docker
     end(watcher, EXIT_STATUS_CONFIGURATION);
 }
 
+/* GUEST-5: what is not known would let in whom it was to keep out. */
+static void take_guest_text(struct watcher *watcher, const struct message_guest_text *message)
+{
+    free(watcher->guest_texts[message->which]);
+    watcher->guest_texts[message->which] = strdup(message->text);
+    if (!watcher->guest_texts[message->which] || watcher->watch)
+        end(watcher, EXIT_STATUS_CRASH);
+}
+
 static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct watcher *watcher = userdata;
@@ -308,6 +323,9 @@ static void on_supervisor_message(const struct message_header *message, int desc
         break;
     case MESSAGE_DOCKER_CREDENTIAL:
         take_credential(watcher, (const struct message_docker_credential *)message, descriptor);
+        break;
+    case MESSAGE_GUEST_TEXT:
+        take_guest_text(watcher, (const struct message_guest_text *)message);
         break;
     case MESSAGE_LINK:
         take_link(watcher, (const struct message_link *)message, descriptor);
@@ -356,6 +374,8 @@ struct watcher *watcher_free(struct watcher *watcher)
     (void)path_survey_free(watcher->survey);
     (void)reconciler_free(watcher->reconciler);
     docker_credentials_release(&watcher->credentials);
+    for (size_t i = 0; i < ARRAY_LENGTH(watcher->guest_texts); i++)
+        free(watcher->guest_texts[i]);
     free(watcher);
     return NULL;
 }

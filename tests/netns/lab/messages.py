@@ -10,7 +10,7 @@ import struct
 import time
 
 MAGIC = 0x616E6368
-VERSION = 1
+VERSION = 2
 LENGTH_MAX = 16384
 
 (PING, LINK, STOP, CONFIGURE_WATCHER, CONFIGURE_NETADMIN, TOPOLOGY, PONG, READINESS, EXPOSURES_BEGIN, EXPOSURES_ITEMS,
@@ -24,6 +24,7 @@ KEEPER_WANTED, MANAGED_TARGET, ADVERTISED, CONFIGURE_GATE, GATE_LISTENER = 42, 4
  SHARED_LINKS, HOST_ADDRESSES, PROJECT_ADDRESSES) = range(47, 66)
 (CONFIGURE_BANS, BAN_LISTENER, BANS_BEGIN, BAN_CHANGES_BEGIN, BANS_ITEMS, BANS_COMMIT, BANS_APPLIED, BAN_REQUEST, BAN_ANSWER,
  BANS_LISTED) = range(66, 76)
+EXPOSURES_GUESTS, GUEST_TEXT = 76, 77
 
 PEER_WATCHER, PEER_NETADMIN, PEER_ANNOUNCER, PEER_CONTROL, PEER_WAY, PEER_LINKS, PEER_NAMESPACES = 1, 2, 3, 5, 7, 8, 9
 RAW_SOCKET_ARP, RAW_SOCKET_ICMP6 = 1, 2
@@ -38,6 +39,9 @@ LOG_DEBUG, LOG_INFO = 0, 1
 HEADER = struct.Struct("=IHHIIQ")
 EXPOSURE = struct.Struct("=BBHHH16sB3x")
 EXPOSURE_OPEN, EXPOSURE_WITHHELD = 1, 2
+GUEST = struct.Struct("=BBHHBB16sHHB3x")
+GUEST_PORTS, GUEST_SOURCE, GUEST_LIMIT = 1, 2, 3
+GUESTS_PER_MESSAGE = 480
 ADDRESS = struct.Struct("=B3x16s")
 LINK_ADDRESS = struct.Struct("=B3x16sB3x")
 LINK_HEAD = struct.Struct("=I16s6sBBI")
@@ -154,12 +158,36 @@ def commit(kind, count, generation):
     return message(kind, struct.pack("=2I", count, 0), generation)
 
 
-def state(items, generation):
-    """The datagrams of one complete desired state."""
+def allow(protocol, ports, *sources):
+    """What a list says: the ports, one or (first, last), and who may come."""
+    first, last = ports if isinstance(ports, tuple) else (ports, ports)
+    guests = [GUEST.pack(GUEST_PORTS, PROTOCOLS[protocol], first, last, 0, 0, b"", 0, 0, 0)]
+    for source in map(ipaddress.ip_network, sources):
+        guests.append(GUEST.pack(GUEST_SOURCE, PROTOCOLS[protocol], first, last, source.version, source.prefixlen,
+                                 source.network_address.packed, 0, 0, 0))
+    return guests
+
+
+def limit(protocol, port, rate, per_minute=False, burst=5):
+    return [GUEST.pack(GUEST_LIMIT, PROTOCOLS[protocol], port, port, 0, 0, b"", rate, burst, per_minute)]
+
+
+def guest_key(guest):
+    """The order in which a state has them."""
+    kind, protocol, first, last, family, prefix, source, *rest = GUEST.unpack(guest)
+    return kind, protocol, first, last, family, source, guest
+
+
+def state(items, generation, guests=()):
+    """The datagrams of one complete desired state; lists and limits are put into their order."""
     datagrams = [message(EXPOSURES_BEGIN, generation=generation)]
     for first in range(0, len(items), EXPOSURES_PER_MESSAGE):
         datagrams.append(exposures_items(items[first:first + EXPOSURES_PER_MESSAGE], generation))
-    datagrams.append(commit(EXPOSURES_COMMIT, len(items), generation))
+    guests = sorted(guests, key=guest_key)
+    for first in range(0, len(guests), GUESTS_PER_MESSAGE):
+        part = guests[first:first + GUESTS_PER_MESSAGE]
+        datagrams.append(message(EXPOSURES_GUESTS, struct.pack("=2I", len(part), 0) + b"".join(part), generation))
+    datagrams.append(commit(EXPOSURES_COMMIT, len(items) + len(guests), generation))
     return datagrams
 
 

@@ -287,17 +287,17 @@ class Netadmin:
             if kind == messages.APPLIED:
                 return messages.Applied(generation, body)
 
-    def apply(self, *items):
-        """Offers a state of messages.exposure(); returns APPLIED of its generation."""
+    def apply(self, *items, guests=()):
+        """Offers a state of messages.exposure(), with messages.allow() and .limit(); returns APPLIED of its generation."""
         self.generation += 1
-        for datagram in messages.state(items, self.generation):
+        for datagram in messages.state(items, self.generation, guests):
             self.watcher.send(datagram)
         while (applied := self.receive_applied()).generation != self.generation:
             pass
         return applied
 
-    def expose(self, *items):
-        applied = self.apply(*items)
+    def expose(self, *items, guests=()):
+        applied = self.apply(*items, guests=guests)
         assert applied.error == 0, applied
         return applied
 

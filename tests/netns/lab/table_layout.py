@@ -7,7 +7,7 @@ Used by test_netadmin_layout.py and test_predecessor.py.
 import socket
 import struct
 
-LAYOUT, LAYOUT_TYPE = 1, 110
+LAYOUT, LAYOUT_TYPE = 2, 110
 # linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
 NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES, NFNL_BATCH_BEGIN, NFNL_BATCH_END = 12, 10, 0x10, 0x11
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE = 1, 4, 0x400

@@ -64,6 +64,7 @@ class Watcher(WorkerProcess):
         self.netadmin = None
         self.control = None
         self.commits = 0  # complete desired states received
+        self.guests = []  # lists and limits of the last one, as messages.allow() and .limit() make them
         wrap = ["nsenter", f"--net=/run/netns/{namespace}"]
         if resolv_conf:
             wrap += ["unshare", "--mount", "/bin/bash", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"',
@@ -124,11 +125,14 @@ class Watcher(WorkerProcess):
         while True:
             kind, generation, body = self.netadmin.receive(end)
             if kind == messages.EXPOSURES_BEGIN:
-                items = []
+                items, guests = [], []
+            elif kind == messages.EXPOSURES_GUESTS:
+                guests += [body[at:at + messages.GUEST.size] for at in range(8, len(body), messages.GUEST.size)]
             elif kind == messages.EXPOSURES_ITEMS:
                 items += messages.parse_items(body)
             elif kind == messages.EXPOSURES_COMMIT:
-                assert struct.unpack("=2I", body)[0] == len(items)
+                assert struct.unpack("=2I", body)[0] == len(items) + len(guests)
+                self.guests = guests
                 self.commits += 1
                 return generation, items
 

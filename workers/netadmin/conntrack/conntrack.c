@@ -224,6 +224,23 @@ static bool is_stale(const struct sweep *sweep, const struct conntrack_flow *flo
            is_stale_by_port(sweep, flow);
 }
 
+/* A flow from outside that a list refuses (GUEST-1). What our containers and we ourselves have begun is exempt. */
+static bool is_refused(const struct sweep *sweep, const struct conntrack_flow *flow)
+{
+    return flow->status & IPS_DST_NAT && !(flow->status & IPS_SRC_NAT) &&
+           ip_address_is_among(&flow->original_destination, sweep->external, sweep->external_count) &&
+           !ip_address_is_among(&flow->original_source, sweep->external, sweep->external_count) &&
+           guest_list_refuses(&sweep->current->guests, flow->protocol, flow->original_port, &flow->original_source);
+}
+
+/* Ended by a list and now allowed, or the other way round. */
+static bool is_wrong_by_list(const struct sweep *sweep, const struct conntrack_flow *flow)
+{
+    bool is_ended = flow->mark & NFT_ENDED_MARK;
+
+    return sweep->changes->are_guests_others && is_ended != is_refused(sweep, flow);
+}
+
 static int on_flow(const struct nlmsghdr *message, void *userdata)
 {
     struct sweep *sweep = userdata;
@@ -231,7 +248,8 @@ static int on_flow(const struct nlmsghdr *message, void *userdata)
     struct conntrack_flow *stale;
 
     if (conntrack_flow_parse(message, sweep->family, &flow) < 0 ||
-        (flow.protocol != IPPROTO_TCP && flow.protocol != IPPROTO_UDP) || !is_stale(sweep, &flow))
+        (flow.protocol != IPPROTO_TCP && flow.protocol != IPPROTO_UDP) ||
+        (!is_stale(sweep, &flow) && !is_wrong_by_list(sweep, &flow)))
         return 0;
     stale = array_grow(sweep->stale, sweep->stale_count, &sweep->stale_capacity, sizeof(*stale));
     if (!stale)
@@ -247,7 +265,7 @@ static int on_flow(const struct nlmsghdr *message, void *userdata)
 static int dump_flows(struct nfnl_socket *socket, struct sweep *sweep)
 {
     const struct conntrack_change *only = NULL;
-    bool is_one_port = sweep->changes->given_up_count == 0;
+    bool is_one_port = sweep->changes->given_up_count == 0 && !sweep->changes->are_guests_others;
 
     for (size_t i = 0; i < sweep->changes->count && is_one_port; i++) {
         const struct conntrack_change *change = &sweep->changes->items[i];
@@ -280,7 +298,9 @@ static int sweep_family(struct nfnl_socket *socket, struct sweep *sweep, uint32_
     if (result < 0)
         describe(failure, result, "list the conntrack entries", sweep->family);
     for (size_t i = 0; i < sweep->stale_count && (result == 0 || result == -EINTR); i++) {
-        int deleted = conntrack_flow_delete(socket, sweep->family, &sweep->stale[i]);
+        const struct conntrack_flow *flow = &sweep->stale[i];
+        int deleted = is_stale(sweep, flow) ? conntrack_flow_delete(socket, sweep->family, flow)
+                                            : conntrack_flow_mark(socket, sweep->family, flow, is_refused(sweep, flow));
 
         if (deleted == 0)
             (*flushed)++;
@@ -294,6 +314,8 @@ static int sweep_family(struct nfnl_socket *socket, struct sweep *sweep, uint32_
 
 static bool concerns_family(const struct conntrack_changes *changes, size_t family_index)
 {
+    if (changes->are_guests_others)
+        return true;
     for (size_t i = 0; i < changes->count; i++) {
         if (changes->items[i].family_index == family_index)
             return true;

@@ -30,6 +30,7 @@ struct conntrack_changes {
     struct ip_address *given_up;
     size_t given_up_count;
     size_t given_up_capacity;
+    bool are_guests_others; /* the lists are not what they were (GUEST-1) */
 };
 
 void conntrack_changes_clear(struct conntrack_changes *changes);
@@ -48,8 +49,10 @@ int conntrack_changes_give_up(struct conntrack_changes *changes, const struct ip
  *  - flows that our maps sent to a backend that an element no longer names; TCP only if that is not withheld either;
  *  - UDP flows to a port of an external address that were pinned to no backend before its element came;
  *  - flows to, or translated to come from, an external address that was given up.
+ * When the lists changed, marks flows from outside that one refuses now, which ends them, and lets those be that none
+ * refuses any more. Deleted, they would begin anew as egress with the backend's next packet.
  * `current` (sorted) and `external` are what holds now: a flow that is right by them stays, so that a later
- * sweep with the same changes is harmless. Adds what was deleted to flushed[FAMILY_INDEX_…].
+ * sweep with the same changes is harmless. Adds what was deleted or marked to flushed[FAMILY_INDEX_…].
  * Returns 0, or a negative errno with *failure filled: the other family's flows were dropped all the same.
  */
 int conntrack_sweep(struct nfnl_socket *socket, struct conntrack_changes *changes, const struct desired_state *current,

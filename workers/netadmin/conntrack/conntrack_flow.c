@@ -65,7 +65,8 @@ static bool read_tuples(const struct nlattr *original_nest, const struct nlattr 
     const struct tuple reply = tuple_open(reply_nest);
 
     flow->protocol = rtnetlink_get_u8(original.protocol[CTA_PROTO_NUM], IPPROTO_IP);
-    return read_address(&original, family, false, &flow->original_destination) &&
+    return read_address(&original, family, true, &flow->original_source) &&
+           read_address(&original, family, false, &flow->original_destination) &&
            read_port(&original, CTA_PROTO_DST_PORT, &flow->original_port) &&
            read_address(&reply, family, true, &flow->reply_source) &&
            read_address(&reply, family, false, &flow->reply_destination) &&
@@ -85,6 +86,7 @@ int conntrack_flow_parse(const struct nlmsghdr *message, const struct nft_family
     if (!read_tuples(attributes[CTA_TUPLE_ORIG], attributes[CTA_TUPLE_REPLY], family, ret))
         return -EBADMSG;
     ret->id = mnl_attr_get_u32(attributes[CTA_ID]);
+    ret->mark = ntohl(rtnetlink_get_u32(attributes[CTA_MARK], 0)); /* a kernel may be built without marks */
     ret->status = ntohl(mnl_attr_get_u32(attributes[CTA_STATUS]));
     ret->original_tuple_length = mnl_attr_get_payload_len(attributes[CTA_TUPLE_ORIG]);
     memcpy(ret->original_tuple, mnl_attr_get_payload(attributes[CTA_TUPLE_ORIG]), ret->original_tuple_length);
@@ -142,6 +144,18 @@ int conntrack_flow_dump(struct nfnl_socket *socket, const struct nft_family *fam
         mnl_attr_nest_end(request, nest);
     }
     return nfnl_socket_request(socket, request, on_message, userdata);
+}
+
+int conntrack_flow_mark(struct nfnl_socket *socket, const struct nft_family *family, const struct conntrack_flow *flow,
+                        bool is_ended)
+{
+    _Alignas(8) char buffer[REQUEST_SIZE];
+    struct nlmsghdr *request = build_request(buffer, IPCTNL_MSG_CT_NEW, 0, family); /* of one that is there */
+
+    mnl_attr_put(request, CTA_TUPLE_ORIG | NLA_F_NESTED, flow->original_tuple_length, flow->original_tuple);
+    mnl_attr_put_u32(request, CTA_MARK, htonl(is_ended ? NFT_ENDED_MARK : 0));
+    mnl_attr_put_u32(request, CTA_MARK_MASK, htonl(NFT_ENDED_MARK));
+    return nfnl_socket_request(socket, request, NULL, NULL);
 }
 
 int conntrack_flow_delete(struct nfnl_socket *socket, const struct nft_family *family,

@@ -15,8 +15,10 @@ struct conntrack_flow {
     uint8_t protocol;
     uint32_t status; /* IPS_… */
     uint32_t id;
+    uint32_t mark;
     uint16_t original_port; /* destination port as the client sent it, host order */
     uint16_t reply_port;    /* source port of the answers: the backend's */
+    struct ip_address original_source;
     struct ip_address original_destination;
     struct ip_address reply_source;               /* the backend */
     struct ip_address reply_destination;          /* where answers go: the client, or the address we masqueraded with */
@@ -41,6 +43,10 @@ int conntrack_flow_count(struct nfnl_socket *socket, uint32_t *ret) __attribute_
  */
 int conntrack_flow_dump(struct nfnl_socket *socket, const struct nft_family *family, uint8_t protocol, uint16_t port,
                         nfnl_message_handler on_message, void *userdata) __attribute__((warn_unused_result));
+
+/* Sets NFT_ENDED_MARK in its mark, or clears it. Returns as below. */
+int conntrack_flow_mark(struct nfnl_socket *socket, const struct nft_family *family, const struct conntrack_flow *flow,
+                        bool is_ended) __attribute__((warn_unused_result));
 
 /* Deletes exactly this entry. Returns 0; -ENOENT when it has gone by itself. */
 int conntrack_flow_delete(struct nfnl_socket *socket, const struct nft_family *family,

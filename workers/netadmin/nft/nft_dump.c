@@ -29,6 +29,7 @@ void nft_table_content_clear(struct nft_table_content *content)
     free(content->external);
     content->intruders = NULL;
     content->external = NULL;
+    guest_list_clear(&content->guests);
     for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++)
         free(content->maps[i].elements);
     memset(content, 0, sizeof(*content));
@@ -109,23 +110,35 @@ static bool set_has_shape(const struct nftnl_set *set, const struct nft_set_shap
            nftnl_set_get_u32(set, NFTNL_SET_DATA_LEN) == shape->data_length;
 }
 
-/* Of TLVs with a byte for the type and one for the length; 0 when none of them says it. */
-static uint32_t layout_of(const struct nftnl_set *set)
+/* Of TLVs with a byte for the type and one for the length; *ret stays as it is when none of them says it. */
+static void read_userdata(const struct nftnl_set *set, uint8_t type, void *ret, size_t length)
 {
     uint32_t size = 0;
     const uint8_t *bytes = nftnl_set_get_data(set, NFTNL_SET_USERDATA, &size);
-    uint32_t layout = 0;
 
     for (uint32_t at = 0; bytes && at + 2 <= size && at + 2 + bytes[at + 1] <= size; at += 2 + bytes[at + 1]) {
-        if (bytes[at] == NFT_LAYOUT_TYPE && bytes[at + 1] == sizeof(layout))
-            memcpy(&layout, &bytes[at + 2], sizeof(layout));
+        if (bytes[at] == type && bytes[at + 1] == length)
+            memcpy(ret, &bytes[at + 2], length);
     }
-    return layout;
+}
+
+/* Is it the set of the limit that it says it is of? */
+static bool is_of_limit(const struct dump *dump, const struct nftnl_set *set, struct wire_guest *ret)
+{
+    const struct nft_set_shape shape = {.flags = NFT_LIMIT_SET_FLAGS,
+                                        .key_type = dump->family->address_type,
+                                        .key_length = dump->family->address_length};
+    char name[NFT_LIMIT_NAME_SIZE];
+
+    read_userdata(set, NFT_LIMIT_TYPE, ret, sizeof(*ret));
+    return ret->kind == GUEST_LIMIT && set_has_shape(set, &shape) &&
+           strcmp(nft_limit_name(ret, name), nftnl_set_get_str(set, NFTNL_SET_NAME)) == 0;
 }
 
 static int note_set(struct dump *dump, const struct nftnl_set *set)
 {
     const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
+    struct wire_guest limit = {0};
 
     if (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS)
         return 0; /* part of somebody's rule; goes with it */
@@ -135,7 +148,7 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
         if (!name || strcmp(name, nft_set_names[i]) != 0)
             continue;
         if (i == NFT_SET_EXTERNAL)
-            dump->content->layout = layout_of(set);
+            read_userdata(set, NFT_LAYOUT_TYPE, &dump->content->layout, sizeof(dump->content->layout));
         if (!set_has_shape(set, &shape))
             continue;
         dump->content->has_set[i] = i != NFT_SET_EXTERNAL || dump->content->layout == NFT_LAYOUT;
@@ -143,7 +156,8 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
         if (dump->content->has_set[i])
             return 0;
     }
-    return add_intruder(dump, NFT_OBJECT_SET, name, 0);
+    return name && is_of_limit(dump, set, &limit) ? guest_list_add(&dump->content->guests, &limit)
+                                                  : add_intruder(dump, NFT_OBJECT_SET, name, 0);
 }
 
 static int on_set(const struct nlmsghdr *message, void *userdata)
@@ -211,10 +225,64 @@ static int note_map_element(struct dump *dump, const struct set_element *element
     return map_add(&dump->content->maps[protocol], &noted);
 }
 
+/* How many bits two addresses have in common at their beginning. */
+static uint8_t count_common_bits(const struct ip_address *a, const struct ip_address *b)
+{
+    uint8_t bits = 0;
+
+    while (bits < ip_family_bits(a->family) && !((a->bytes[bits / 8] ^ b->bytes[bits / 8]) & 0x80 >> bits % 8))
+        bits++;
+    return bits;
+}
+
+static bool is_whole(const struct ip_subnet *subnet, const struct ip_address *last)
+{
+    const struct ip_address first = ip_subnet_first(subnet), own_last = ip_subnet_last(subnet);
+
+    return ip_address_equal(&first, &subnet->address) && ip_address_equal(&own_last, last);
+}
+
+/* What nobody of us can have put there makes the whole set a foreign one, to be made anew. */
+static int note_guest(struct dump *dump, const struct set_element *element)
+{
+    bool has_source = dump->set == NFT_SET_ALLOWED;
+    size_t source_at = 2 * sizeof(uint32_t), length = source_at + (has_source ? dump->family->address_length : 0);
+    const uint8_t *key = element->key.bytes, *end = element->key_end.bytes;
+    struct wire_guest guest = {.kind = has_source ? GUEST_SOURCE : GUEST_PORTS};
+    struct ip_subnet source = {0};
+    struct ip_address last = {0};
+    uint16_t port;
+
+    if (!key || !end || element->key.length < length || element->key_end.length < length)
+        return -EBADMSG;
+    if (!dump->content->has_set[dump->set])
+        return 0;
+    guest.protocol = key[0];
+    memcpy(&port, key + sizeof(uint32_t), sizeof(port));
+    guest.port_first = ntohs(port);
+    memcpy(&port, end + sizeof(uint32_t), sizeof(port));
+    guest.port_last = ntohs(port);
+    if (has_source) {
+        source.address = ip_address_from_bytes(dump->family->family, key + source_at);
+        last = ip_address_from_bytes(dump->family->family, end + source_at);
+        source.prefix_length = count_common_bits(&source.address, &last);
+        guest.family = dump->family->family;
+        guest.prefix_length = source.prefix_length;
+        memcpy(guest.source, source.address.bytes, sizeof(guest.source));
+    }
+    if (key[0] != end[0] || (has_source && !is_whole(&source, &last))) {
+        dump->content->has_set[dump->set] = false;
+        return add_intruder(dump, NFT_OBJECT_SET, nft_set_names[dump->set], 0);
+    }
+    return guest_list_add(&dump->content->guests, &guest);
+}
+
 static int on_element(const struct set_element *element, void *userdata)
 {
     struct dump *dump = userdata;
 
+    if (dump->set == NFT_SET_LISTED || dump->set == NFT_SET_ALLOWED)
+        return note_guest(dump, element);
     return dump->set == NFT_SET_EXTERNAL ? note_external(dump, element) : note_map_element(dump, element);
 }
 
@@ -284,6 +352,7 @@ static int dump_once(struct dump *dump)
     }
     for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++)
         map_sort(&dump->content->maps[i]);
+    guest_list_sort(&dump->content->guests);
     return 0;
 }
 

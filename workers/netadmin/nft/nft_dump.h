@@ -38,6 +38,7 @@ struct nft_table_content {
     size_t intruder_count;
     size_t intruder_capacity;
     struct map maps[PROTOCOL_INDEX_MAX_]; /* sorted */
+    struct guest_list guests;             /* sorted */
     struct ip_address *external;          /* others may have added any number; of an older layout, too */
     size_t external_count;
     size_t external_capacity;

@@ -6,6 +6,9 @@
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
+/* Protocol, port and an IPv6 address, in whole registers each. */
+#define GUEST_KEY_LENGTH_MAX (2 * sizeof(uint32_t) + 16)
+
 struct element_list {
     struct nft_batch *batch;
     struct nftnl_set *set; /* NULL after an allocation failed */
@@ -24,8 +27,15 @@ static struct element_list list_begin(struct nft_batch *batch, const struct nft_
     return list;
 }
 
+/* A range of keys, and a value; each NULL if there is none. */
+struct element_rest {
+    const void *key_end;
+    const void *data;
+    uint32_t data_length;
+};
+
 static struct nftnl_set_elem *list_add(struct element_list *list, const void *key, uint32_t key_length,
-                                       const void *data, uint32_t data_length)
+                                       struct element_rest rest)
 {
     struct nftnl_set_elem *element = list->set ? nftnl_set_elem_alloc() : NULL;
 
@@ -34,8 +44,10 @@ static struct nftnl_set_elem *list_add(struct element_list *list, const void *ke
         return NULL;
     }
     (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, key_length);
-    if (data_length)
-        (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_DATA, data, data_length);
+    if (rest.key_end)
+        (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY_END, rest.key_end, key_length);
+    if (rest.data)
+        (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_DATA, rest.data, rest.data_length);
     nftnl_set_elem_add(list->set, element);
     return element;
 }
@@ -76,7 +88,9 @@ static void change_elements(struct nft_batch *batch, const struct nft_family *fa
 
         memcpy(value, element->backend, family->address_length);
         memcpy(value + family->address_length, &backend_port, sizeof(backend_port));
-        (void)list_add(&list, &key, sizeof(key), value, adds ? family->address_length + (uint32_t)sizeof(uint32_t) : 0);
+        (void)list_add(&list, &key, sizeof(key),
+                       (struct element_rest){.data = adds ? value : NULL,
+                                             .data_length = family->address_length + (uint32_t)sizeof(uint32_t)});
     }
     list_end(&list, family, set, message_type);
 }
@@ -115,7 +129,7 @@ void nft_elements_change_external(struct nft_batch *batch, const struct nft_fami
         struct element_list list = list_begin(batch, family, NFT_SET_EXTERNAL);
 
         for (size_t i = first; i < count && i < first + NFT_ELEMENTS_PER_MESSAGE; i++)
-            (void)list_add(&list, addresses[i].bytes, family->address_length, NULL, 0);
+            (void)list_add(&list, addresses[i].bytes, family->address_length, (struct element_rest){0});
         list_end(&list, family, NFT_SET_EXTERNAL, message_type);
     }
 }
@@ -125,7 +139,7 @@ static void add_ban(struct element_list *list, const struct nft_family *family, 
 {
     struct ip_subnet subnet = {ip_address_from_bytes(ban->family, ban->bytes), ban->prefix_length};
     struct ip_address end = ip_subnet_last(&subnet);
-    struct nftnl_set_elem *element = list_add(list, ban->bytes, family->address_length, NULL, 0);
+    struct nftnl_set_elem *element = list_add(list, ban->bytes, family->address_length, (struct element_rest){0});
     size_t digit = family->address_length;
 
     if (wire_ban_is_single(ban) || !element)
@@ -134,7 +148,7 @@ static void add_ban(struct element_list *list, const struct nft_family *family, 
         digit--;
     if (digit == 0)
         return;
-    element = list_add(list, end.bytes, family->address_length, NULL, 0);
+    element = list_add(list, end.bytes, family->address_length, (struct element_rest){0});
     if (element)
         nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
 }
@@ -199,5 +213,62 @@ void nft_elements_change_bans(struct nft_batch *batch, const struct nft_family *
             change_bans(batch, family, (enum nft_set_index)set, changes, true);
             change_bans(batch, family, (enum nft_set_index)set, changes, false);
         }
+    }
+}
+
+/* --- lists ----------------------------------------------------------------------------------------------- */
+
+/* Of intervals the last key counts as well. Returns the length. */
+static uint32_t write_guest_key(const struct wire_guest *guest, bool is_end, uint8_t key[GUEST_KEY_LENGTH_MAX])
+{
+    const uint16_t port = htons(is_end ? guest->port_last : guest->port_first);
+    const struct ip_subnet source = guest_source(guest);
+    const struct ip_address address = is_end ? ip_subnet_last(&source) : source.address;
+    size_t length = ip_family_length(guest->family);
+
+    memset(key, 0, GUEST_KEY_LENGTH_MAX);
+    key[0] = guest->protocol;
+    memcpy(key + sizeof(uint32_t), &port, sizeof(port));
+    memcpy(key + 2 * sizeof(uint32_t), address.bytes, length);
+    return (uint32_t)(2 * sizeof(uint32_t) + length);
+}
+
+/*
+ * add element ip anchord_v4 listed { tcp . 8000-8010, … }
+ * add element ip anchord_v4 allowed { tcp . 8000-8010 . 10.0.0.0/8, … }
+ */
+static void change_guests(struct nft_batch *batch, const struct nft_family *family, enum guest_kind kind,
+                          uint16_t message_type, const struct guest_list *from, const struct guest_list *without)
+{
+    enum nft_set_index set = kind == GUEST_PORTS ? NFT_SET_LISTED : NFT_SET_ALLOWED;
+    struct element_list list = {0};
+    size_t count = 0;
+
+    for (size_t i = 0; i < from->count; i++) {
+        const struct wire_guest *guest = &from->items[i];
+        uint8_t key[GUEST_KEY_LENGTH_MAX], end[GUEST_KEY_LENGTH_MAX];
+
+        if (guest->kind != kind || (kind == GUEST_SOURCE && guest->family != family->family) ||
+            guest_list_has(without, guest))
+            continue;
+        if (count == 0)
+            list = list_begin(batch, family, set);
+        (void)write_guest_key(guest, true, end);
+        (void)list_add(&list, key, write_guest_key(guest, false, key), (struct element_rest){.key_end = end});
+        if (++count == NFT_GUESTS_PER_MESSAGE) {
+            list_end(&list, family, set, message_type);
+            count = 0;
+        }
+    }
+    if (count > 0)
+        list_end(&list, family, set, message_type);
+}
+
+void nft_elements_change_guests(struct nft_batch *batch, const struct nft_family *family, const struct guest_list *have,
+                                const struct guest_list *want)
+{
+    for (enum guest_kind kind = GUEST_PORTS; kind <= GUEST_SOURCE; kind++) {
+        change_guests(batch, family, kind, NFT_MSG_DELSETELEM, have, want);
+        change_guests(batch, family, kind, NFT_MSG_NEWSETELEM, want, have);
     }
 }

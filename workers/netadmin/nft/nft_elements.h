@@ -12,6 +12,7 @@
 
 /* The 16-bit length of a netlink attribute wraps silently above 2047 v4 or 1489 v6 elements (measured). */
 #define NFT_ELEMENTS_PER_MESSAGE 500
+#define NFT_GUESTS_PER_MESSAGE   250 /* of intervals, with 68 bytes each */
 
 /*
  * Deletes and adds the elements of one map. A port's deletion and addition stay in one group, so that they are
@@ -19,6 +20,10 @@
  */
 void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *family, size_t protocol_index,
                              const struct map_difference *difference);
+
+/* From the lists that the sets `listed` and `allowed` hold, both sorted, to those that they shall hold. */
+void nft_elements_change_guests(struct nft_batch *batch, const struct nft_family *family, const struct guest_list *have,
+                                const struct guest_list *want);
 
 /* Adds (NFT_MSG_NEWSETELEM) or deletes (NFT_MSG_DELSETELEM) addresses in the set `external`. */
 void nft_elements_change_external(struct nft_batch *batch, const struct nft_family *family, uint16_t message_type,

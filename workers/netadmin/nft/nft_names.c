@@ -7,12 +7,14 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
+#include <stdio.h>
 
 /* nftables include/datatype.h: enum datatypes; a concatenation shifts by TYPE_BITS. */
-#define TYPE_IPV4_ADDRESS 7U
-#define TYPE_IPV6_ADDRESS 8U
-#define TYPE_INET_SERVICE 13U
-#define TYPE_BITS         6U
+#define TYPE_IPV4_ADDRESS  7U
+#define TYPE_IPV6_ADDRESS  8U
+#define TYPE_INET_PROTOCOL 12U
+#define TYPE_INET_SERVICE  13U
+#define TYPE_BITS          6U
 /* Each component of a concatenation takes whole 32-bit registers. */
 #define PORT_REGISTER_LENGTH 4U
 
@@ -43,12 +45,30 @@ const char *const nft_set_names[NFT_SET_INDEX_MAX_] = {
     [NFT_SET_BANNED_PREFIXES] = "banned_prefixes",
     [NFT_SET_BANNED_NEW] = "banned_new",
     [NFT_SET_BANNED_NEW_PREFIXES] = "banned_new_prefixes",
+    [NFT_SET_LISTED] = "listed",
+    [NFT_SET_ALLOWED] = "allowed",
 };
+
+/* inet_proto . inet_service, and . ipv4_addr */
+static struct nft_set_shape guest_shape(const struct nft_family *family, bool has_source)
+{
+    const uint32_t ports = TYPE_INET_PROTOCOL << TYPE_BITS | TYPE_INET_SERVICE;
+
+    return (struct nft_set_shape){
+        .flags = NFT_SET_INTERVAL | NFT_SET_CONCAT,
+        .key_type = has_source ? ports << TYPE_BITS | family->address_type : ports,
+        .key_length = 2 * PORT_REGISTER_LENGTH + (has_source ? family->address_length : 0),
+        .fields = {sizeof(uint8_t), sizeof(uint16_t), (uint8_t)family->address_length},
+        .field_count = has_source ? 3 : 2,
+    };
+}
 
 struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_set_index set)
 {
     bool has_intervals = set == NFT_SET_BANNED_PREFIXES || set == NFT_SET_BANNED_NEW_PREFIXES;
 
+    if (set == NFT_SET_LISTED || set == NFT_SET_ALLOWED)
+        return guest_shape(family, set == NFT_SET_ALLOWED);
     if (set == NFT_SET_EXTERNAL || set >= NFT_SET_BANNED)
         return (struct nft_set_shape){
             .flags = has_intervals ? NFT_SET_INTERVAL : 0,
@@ -69,6 +89,14 @@ enum nft_set_index nft_set_of_ban(const struct wire_ban *ban)
     if (wire_ban_is_single(ban))
         return ban->kind == BAN_ALL ? NFT_SET_BANNED : NFT_SET_BANNED_NEW;
     return ban->kind == BAN_ALL ? NFT_SET_BANNED_PREFIXES : NFT_SET_BANNED_NEW_PREFIXES;
+}
+
+const char *nft_limit_name(const struct wire_guest *limit, char name[NFT_LIMIT_NAME_SIZE])
+{
+    (void)snprintf(name, NFT_LIMIT_NAME_SIZE, "limit_%s_%u_%u_%s_%u", limit->protocol == IPPROTO_TCP ? "tcp" : "udp",
+                   (unsigned int)limit->port_first, (unsigned int)limit->rate,
+                   limit->is_per_minute ? "minute" : "second", (unsigned int)limit->burst);
+    return name;
 }
 
 enum nft_set_index nft_map_of_protocol(size_t protocol_index)

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "protocol/messages.h"
+#include "protocol/guest_list.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +31,7 @@ struct nft_family {
  * The layout of both tables: raised with every change that a program of before would misread when it adopts them
  * (NAT-14). It stands in the userdata of the set `external`, as a type that nft passes over; 0 is what has none.
  */
-#define NFT_LAYOUT      UINT32_C(1)
+#define NFT_LAYOUT      UINT32_C(2)
 #define NFT_LAYOUT_TYPE UINT8_C(110) /* 'n'; nft's own types of a set's userdata are below 8 (libnftnl/udata.h) */
 
 /* By FAMILY_INDEX_… */
@@ -63,7 +63,9 @@ enum nft_set_index {
     NFT_SET_EXTERNAL,
     NFT_SET_DNAT_TCP,
     NFT_SET_DNAT_UDP,
-    NFT_SET_BANNED, /* from here on: bans; the order of enum ban_kind, singles before prefixes */
+    NFT_SET_LISTED,  /* the ports that have lists; these two only where there are lists (GUEST-1) */
+    NFT_SET_ALLOWED, /* and the sources on them */
+    NFT_SET_BANNED,  /* from here on: bans; the order of enum ban_kind, singles before prefixes */
     NFT_SET_BANNED_PREFIXES,
     NFT_SET_BANNED_NEW,
     NFT_SET_BANNED_NEW_PREFIXES,
@@ -78,11 +80,22 @@ struct nft_set_shape {
     uint32_t key_length;
     uint32_t data_type; /* 0 for a set */
     uint32_t data_length;
+    uint8_t fields[3]; /* lengths of a concatenation's, as far as intervals are concerned */
+    uint8_t field_count;
 };
 struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_set_index set);
 
 /* The set that holds the ban: the single ones in a hash table, the prefixes as intervals (GUEST-2). */
 enum nft_set_index nft_set_of_ban(const struct wire_ban *ban);
+/* Of the sources of one limit (GUEST-3): its name says all of it, which stands in the userdata, too. */
+#define NFT_LIMIT_NAME_SIZE 48
+#define NFT_LIMIT_TYPE      UINT8_C(111)
+#define NFT_LIMIT_SOURCES   65536
+#define NFT_LIMIT_SET_FLAGS (NFT_SET_TIMEOUT | NFT_SET_EVAL)
+const char *nft_limit_name(const struct wire_guest *limit, char name[NFT_LIMIT_NAME_SIZE]);
+
+/* A bit of ours in the mark of flows that a list has ended; other people's bits stay. */
+#define NFT_ENDED_MARK UINT32_C(0x00400000)
 
 /* The map of PROTOCOL_INDEX_… */
 enum nft_set_index nft_map_of_protocol(size_t protocol_index);

@@ -52,6 +52,10 @@ enum {
     IP6_EGRESS,   /* ip6 with one address of either scope */
     IP6_EGRESSES, /* ip6 with both */
     EACH_INNER,   /* once for each inner subnet */
+    LISTS,        /* where a port has a list of sources */
+    EACH_LIMIT,   /* once for each limit */
+    EACH_TCP_LIMIT,
+    EACH_UDP_LIMIT,
     /* Beside one of these: with a link to the host, and an address to show it (HOST-7). */
     HOST = 1 << 8,
 };
@@ -64,6 +68,11 @@ enum {
 #define IIF(interface_)                  STATEMENT(input, NFT_INTERFACE_##interface_, 0, NULL)
 #define IIF_NOT(interface_)              STATEMENT(not_input, NFT_INTERFACE_##interface_, 0, NULL)
 #define OIF_NOT(interface_)              STATEMENT(not_output, NFT_INTERFACE_##interface_, 0, NULL)
+#define LISTED                           STATEMENT(listed, 0, 0, NULL)
+#define NOT_ALLOWED                      STATEMENT(not_allowed, 0, 0, NULL)
+#define LIMITED_PORT                     STATEMENT(limited_port, 0, 0, NULL)
+#define WITHIN_LIMIT                     STATEMENT(within_limit, 0, 0, NULL)
+#define ENDED                            STATEMENT(ended, 0, 0, NULL)
 #define OIF(interface_)                  STATEMENT(output, NFT_INTERFACE_##interface_, 0, NULL)
 #define FROM(prefix_)                    STATEMENT(from_prefix, NFT_CMP_EQ, 0, &(prefix_))
 #define FROM_NOT(prefix_)                STATEMENT(from_prefix, NFT_CMP_NEQ, 0, &(prefix_))
@@ -183,6 +192,38 @@ static const struct nft_rule_text table_rules[] = {
     {NFT_CHAIN_PREROUTING_NAT, IP6, "banned", {IIF_NOT(SHARED), FROM_NETWORK_IN(BANNED_NEW), DROP}},
     /* iifname != SHARED ip saddr @banned_new_prefixes drop */
     {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_NEW_PREFIXES), DROP}},
+    /*
+     * GUEST-1, GUEST-3: whoever is not translated meets a closed port, in its very answer; the project's own containers
+     * are exempt. A limit lets pass by translating: a source that its set has no room for is refused like one that
+     * comes too often.
+     */
+    /*
+     * iifname != SHARED ip daddr @external meta l4proto . th dport @listed
+     *     meta l4proto . th dport . ip saddr != @allowed accept
+     */
+    {NFT_CHAIN_PREROUTING_NAT,
+     LISTS,
+     "not on the port's list",
+     {IIF_NOT(SHARED), TO_EXTERNAL, LISTED, NOT_ALLOWED, ACCEPT}},
+    /*
+     * iifname != SHARED ip daddr @external tcp dport 22
+     *     update @limit_tcp_22_10_minute_5 { ip saddr limit rate 10/minute }
+     *     dnat ip to tcp dport map @dnat_tcp
+     * ip6: … { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate … }
+     */
+    {NFT_CHAIN_PREROUTING_NAT,
+     EACH_TCP_LIMIT,
+     "within the port's limit",
+     {IIF_NOT(SHARED), TO_EXTERNAL, LIMITED_PORT, WITHIN_LIMIT, DNAT(TCP)}},
+    {NFT_CHAIN_PREROUTING_NAT,
+     EACH_UDP_LIMIT,
+     "within the port's limit",
+     {IIF_NOT(SHARED), TO_EXTERNAL, LIMITED_PORT, WITHIN_LIMIT, DNAT(UDP)}},
+    /* iifname != SHARED ip daddr @external tcp dport 22 accept */
+    {NFT_CHAIN_PREROUTING_NAT,
+     EACH_LIMIT,
+     "above the port's limit",
+     {IIF_NOT(SHARED), TO_EXTERNAL, LIMITED_PORT, ACCEPT}},
     /* ip daddr @external dnat ip to tcp dport map @dnat_tcp */
     {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "exposed tcp ports", {TO_EXTERNAL, DNAT(TCP)}},
     /* ip daddr @external dnat ip to udp dport map @dnat_udp */
@@ -275,6 +316,14 @@ static const struct nft_rule_text table_rules[] = {
     {NFT_CHAIN_FORWARD, IP6, "to the banned", {IIF(SHARED), OIF_NOT(SHARED), TO_NETWORK_IN(BANNED), DROP}},
     /* iifname SHARED oifname != SHARED ip daddr @banned_prefixes drop */
     {NFT_CHAIN_FORWARD, ALWAYS, "to the banned", {IIF(SHARED), OIF_NOT(SHARED), TO_SET(BANNED_PREFIXES), DROP}},
+    /*
+     * GUEST-1: a list was tightened. Without its entry the flow would begin anew as egress with the backend's next
+     * packet; so the entry stays, marked.
+     */
+    /* ct mark & 0x00400000 != 0x00000000 meta l4proto tcp reject with tcp reset */
+    {NFT_CHAIN_FORWARD, LISTS, "connections that a list ended", {ENDED, PROTOCOL(IPPROTO_TCP), RESET}},
+    /* ct mark & 0x00400000 != 0x00000000 drop */
+    {NFT_CHAIN_FORWARD, LISTS, "flows that a list ended", {ENDED, DROP}},
     /* tcp flags syn / syn,rst tcp option maxseg size set rt mtu */
     {NFT_CHAIN_FORWARD, ALWAYS, "segments fit the path", {TCP_SYN, CLAMP_SEGMENTS}},
     /* iifname EXT oifname SHARED ct state established,related accept */
@@ -428,8 +477,21 @@ static bool is_there(const struct nft_rule_context *context, uint32_t when)
         return !is_v4 && (has_global || has_unique_local);
     case IP6_EGRESSES:
         return !is_v4 && has_global && has_unique_local;
-    default: /* ALWAYS, EACH_INNER */
+    case LISTS:
+        return guest_list_count(context->guests, GUEST_PORTS) > 0;
+    default: /* ALWAYS, EACH_… */
         return true;
+    }
+}
+
+static void add_limit_rules(const struct nft_rule_context *context, const struct nft_rule_text *rule)
+{
+    for (size_t i = 0; i < context->guests->count; i++) {
+        const struct wire_guest *limit = &context->guests->items[i];
+        uint32_t when = limit->protocol == IPPROTO_TCP ? EACH_TCP_LIMIT : EACH_UDP_LIMIT;
+
+        if (limit->kind == GUEST_LIMIT && (rule->when == EACH_LIMIT || rule->when == when))
+            nft_statement_add_rule(context, rule, NULL, limit);
     }
 }
 
@@ -438,17 +500,19 @@ static void add_rules(const struct nft_rule_context *context, const struct nft_r
     size_t index = family_index_from_family(context->family->family);
 
     for (size_t i = 0; i < count; i++) {
-        if (rules[i].when != EACH_INNER && is_there(context, rules[i].when))
-            nft_statement_add_rule(context, &rules[i], NULL);
+        if (rules[i].when == EACH_LIMIT || rules[i].when == EACH_TCP_LIMIT || rules[i].when == EACH_UDP_LIMIT)
+            add_limit_rules(context, &rules[i]);
+        else if (rules[i].when != EACH_INNER && is_there(context, rules[i].when))
+            nft_statement_add_rule(context, &rules[i], NULL, NULL);
         for (size_t j = 0; rules[i].when == EACH_INNER && j < context->view->inner_count[index]; j++)
-            nft_statement_add_rule(context, &rules[i], &context->view->inner[index][j]);
+            nft_statement_add_rule(context, &rules[i], &context->view->inner[index][j], NULL);
     }
 }
 
 void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, const char *table,
-                   const struct network_view *view)
+                   const struct network_view *view, const struct guest_list *guests)
 {
-    const struct nft_rule_context context = {.batch = batch, .family = family, .table = table, .view = view};
+    const struct nft_rule_context context = {batch, family, table, view, guests};
 
     add_rules(&context, own_rules, ARRAY_LENGTH(own_rules));
     add_rules(&context, table_rules, ARRAY_LENGTH(table_rules));
@@ -457,8 +521,8 @@ void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, con
 void nft_rules_add_skeleton(struct nft_batch *batch, const struct nft_family *family)
 {
     static const struct network_view nothing;
-    const struct nft_rule_context context = {
-        .batch = batch, .family = family, .table = NFT_SKELETON_TABLE, .view = &nothing};
+    static const struct guest_list nobody;
+    const struct nft_rule_context context = {batch, family, NFT_SKELETON_TABLE, &nothing, &nobody};
 
     add_rules(&context, own_rules, ARRAY_LENGTH(own_rules));
     add_rules(&context, skeleton_rules, ARRAY_LENGTH(skeleton_rules));

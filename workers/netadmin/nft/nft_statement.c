@@ -78,10 +78,15 @@ static void load_meta(struct nft_rule *rule, uint32_t key)
     APPEND(rule, "meta", NUMBER(NFTNL_EXPR_META_KEY, key), NUMBER(NFTNL_EXPR_META_DREG, NFT_REG_1));
 }
 
-static void load_payload(struct nft_rule *rule, uint32_t base, uint32_t offset, uint32_t length)
+static void load_payload_to(struct nft_rule *rule, uint32_t base, uint32_t offset, uint32_t length, uint32_t target)
 {
     APPEND(rule, "payload", NUMBER(NFTNL_EXPR_PAYLOAD_BASE, base), NUMBER(NFTNL_EXPR_PAYLOAD_OFFSET, offset),
-           NUMBER(NFTNL_EXPR_PAYLOAD_LEN, length), NUMBER(NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1));
+           NUMBER(NFTNL_EXPR_PAYLOAD_LEN, length), NUMBER(NFTNL_EXPR_PAYLOAD_DREG, target));
+}
+
+static void load_payload(struct nft_rule *rule, uint32_t base, uint32_t offset, uint32_t length)
+{
+    load_payload_to(rule, base, offset, length, NFT_REG_1);
 }
 
 static void load_conntrack(struct nft_rule *rule, uint32_t key)
@@ -244,13 +249,18 @@ void nft_statement_ports(struct nft_rule *rule, const struct nft_statement *stat
     compare(rule, NFT_CMP_EQ, ports, sizeof(ports));
 }
 
-void nft_statement_destination_port(struct nft_rule *rule, const struct nft_statement *statement)
+static void match_destination_port(struct nft_rule *rule, uint8_t protocol, uint16_t port)
 {
-    const uint16_t wanted = htons((uint16_t)statement->value);
+    const uint16_t wanted = htons(port);
 
-    match_protocol(rule, IPPROTO_UDP);
+    match_protocol(rule, protocol);
     load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, sizeof(wanted));
     compare(rule, NFT_CMP_EQ, &wanted, sizeof(wanted));
+}
+
+void nft_statement_destination_port(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    match_destination_port(rule, IPPROTO_UDP, (uint16_t)statement->value);
 }
 
 void nft_statement_icmp_types(struct nft_rule *rule, const struct nft_statement *statement)
@@ -375,6 +385,85 @@ void nft_statement_from_inner(struct nft_rule *rule, const struct nft_statement 
     match_prefix(rule, rule->context->family->source_offset, NFT_CMP_EQ, rule->inner);
 }
 
+/* --- who may come in (GUEST-1, GUEST-3) ------------------------------------------------------------------ */
+
+/* Protocol and port each in a register of their own, and the source behind them. */
+static void look_up_guest(struct nft_rule *rule, enum nft_set_index set, uint32_t flags)
+{
+    const struct nft_family *family = rule->context->family;
+
+    load_meta(rule, NFT_META_L4PROTO);
+    load_payload_to(rule, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, sizeof(uint16_t), NFT_REG32_01);
+    if (set == NFT_SET_ALLOWED)
+        load_payload_to(rule, NFT_PAYLOAD_NETWORK_HEADER, family->source_offset, family->address_length, NFT_REG32_02);
+    APPEND(rule, "lookup", NUMBER(NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1), TEXT(NFTNL_EXPR_LOOKUP_SET, nft_set_names[set]),
+           NUMBER(NFTNL_EXPR_LOOKUP_SET_ID, set + 1), NUMBER(NFTNL_EXPR_LOOKUP_FLAGS, flags));
+}
+
+void nft_statement_listed(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    (void)statement;
+    look_up_guest(rule, NFT_SET_LISTED, 0);
+}
+
+void nft_statement_not_allowed(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    (void)statement;
+    look_up_guest(rule, NFT_SET_ALLOWED, NFT_LOOKUP_F_INV);
+}
+
+void nft_statement_limited_port(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    (void)statement;
+    match_destination_port(rule, rule->limit->protocol, rule->limit->port_first);
+}
+
+static struct nftnl_expr *make_limit(const struct wire_guest *limit)
+{
+    const uint64_t rate = limit->rate, unit = limit->is_per_minute ? 60 : 1;
+    struct nftnl_expr *expression = nftnl_expr_alloc("limit");
+
+    if (!expression)
+        return NULL;
+    nftnl_expr_set_u64(expression, NFTNL_EXPR_LIMIT_RATE, rate);
+    nftnl_expr_set_u64(expression, NFTNL_EXPR_LIMIT_UNIT, unit);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_BURST, limit->burst);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_LIMIT_FLAGS, 0);
+    return expression;
+}
+
+/* A source that the full set does not take ends the rule, as one above its rate does. */
+void nft_statement_within_limit(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    static const uint8_t network6[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, zero[16];
+    const struct nft_family *family = rule->context->family;
+    struct nftnl_expr *limit = rule->nftnl ? make_limit(rule->limit) : NULL;
+    char name[NFT_LIMIT_NAME_SIZE];
+
+    (void)statement;
+    if (!limit) {
+        nft_batch_fail(rule->context->batch, -ENOMEM);
+        return;
+    }
+    load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, family->source_offset, family->address_length);
+    if (family->family == IP_FAMILY_6)
+        mask_bits(rule, network6, zero, sizeof(network6));
+    APPEND(rule, "dynset", NUMBER(NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1),
+           NUMBER(NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE),
+           TEXT(NFTNL_EXPR_DYNSET_SET_NAME, nft_limit_name(rule->limit, name)),
+           BYTES(NFTNL_EXPR_DYNSET_EXPR, limit, 0)); /* which is the rule's then */
+    if (!rule->nftnl)
+        nftnl_expr_free(limit);
+}
+
+void nft_statement_ended(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    (void)statement;
+    load_conntrack(rule, NFT_CT_MARK);
+    any_bit_of(rule, NFT_ENDED_MARK);
+}
+
 /* --- statements ---------------------------------------------------------------------------------------- */
 
 void nft_statement_dnat_by_map(struct nft_rule *rule, const struct nft_statement *statement)
@@ -473,11 +562,11 @@ void nft_statement_reject(struct nft_rule *rule, const struct nft_statement *sta
 /* --- rules ----------------------------------------------------------------------------------------------- */
 
 void nft_statement_add_rule(const struct nft_rule_context *context, const struct nft_rule_text *text,
-                            const struct ip_subnet *inner)
+                            const struct ip_subnet *inner, const struct wire_guest *limit)
 {
     const struct nft_family *family = context->family;
     const char *chain = nft_chains[text->chain].name;
-    struct nft_rule rule = {.context = context, .inner = inner, .nftnl = nftnl_rule_alloc()};
+    struct nft_rule rule = {.context = context, .inner = inner, .limit = limit, .nftnl = nftnl_rule_alloc()};
     struct nlmsghdr *message;
 
     if (!rule.nftnl) {

@@ -23,13 +23,15 @@ struct nft_rule_context {
     const struct nft_family *family;
     const char *table;               /* the family's own, or another name for the probe */
     const struct network_view *view; /* empty for the skeleton, which names nothing of it */
+    const struct guest_list *guests;
 };
 
 /* A rule that is being built. */
 struct nft_rule {
     const struct nft_rule_context *context;
-    const struct ip_subnet *inner; /* what nft_statement_from_inner means */
-    struct nftnl_rule *nftnl;      /* NULL after an allocation failed: statements then do nothing */
+    const struct ip_subnet *inner;  /* what nft_statement_from_inner means */
+    const struct wire_guest *limit; /* what nft_statement_limited_port and _within_limit mean */
+    struct nftnl_rule *nftnl;       /* NULL after an allocation failed: statements then do nothing */
 };
 
 enum nft_interface { NFT_INTERFACE_EXTERNAL, NFT_INTERFACE_SHARED, NFT_INTERFACE_HOST, NFT_INTERFACE_LOOPBACK };
@@ -51,9 +53,9 @@ struct nft_rule_text {
     struct nft_statement statements[NFT_STATEMENTS_MAX]; /* those with `append` */
 };
 
-/* Adds a rule to the batch; `inner` may be NULL for one that does not mean it. */
+/* Adds a rule to the batch; `inner` and `limit` may be NULL for one that does not mean them. */
 void nft_statement_add_rule(const struct nft_rule_context *context, const struct nft_rule_text *text,
-                            const struct ip_subnet *inner);
+                            const struct ip_subnet *inner, const struct wire_guest *limit);
 
 /* What nft_statement.append may be: */
 #define NFT_STATEMENT(name_) void nft_statement_##name_(struct nft_rule *rule, const struct nft_statement *statement)
@@ -84,6 +86,11 @@ NFT_STATEMENT(state);                  /* ct state value: NF_CT_STATE_… */
 NFT_STATEMENT(reply);                  /* ct direction reply */
 NFT_STATEMENT(address_type);           /* fib value type last: NFTA_FIB_F_…, RTN_… of linux/rtnetlink.h */
 NFT_STATEMENT(no_way_back);            /* fib saddr . iif oif missing */
+NFT_STATEMENT(listed);                 /* meta l4proto . th dport @listed */
+NFT_STATEMENT(not_allowed);            /* meta l4proto . th dport . ip saddr != @allowed */
+NFT_STATEMENT(limited_port);           /* tcp dport LIMIT */
+NFT_STATEMENT(within_limit);           /* update @limit_… { ip saddr limit rate … }; ip6: of the source's /64 */
+NFT_STATEMENT(ended);                  /* ct mark & NFT_ENDED_MARK != 0 */
 NFT_STATEMENT(dnat_by_map);            /* dnat ip to tcp dport map @dnat_tcp; value: PROTOCOL_INDEX_… */
 NFT_STATEMENT(snat);                   /* snat to ADDRESS; value: enum nft_egress, the other where there is none */
 NFT_STATEMENT(masquerade);             /* masquerade */

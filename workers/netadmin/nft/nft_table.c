@@ -1,6 +1,7 @@
 /* Builds the transactions for our tables; see nft_table.h. Runs in anchord-netadmin. */
 #include "workers/netadmin/nft/nft_table.h"
 
+#include "common/text.h"
 #include "workers/netadmin/nft/nft_elements.h"
 #include "workers/netadmin/nft/nft_rules.h"
 
@@ -64,11 +65,12 @@ static void add_chain(struct nft_batch *batch, const struct nft_family *family, 
     nftnl_chain_free(chain);
 }
 
-static void set_layout(struct nft_batch *batch, struct nftnl_set *set)
+static void set_userdata(struct nft_batch *batch, struct nftnl_set *set, uint8_t type, const void *bytes,
+                         uint8_t length)
 {
-    struct nftnl_udata_buf *buffer = nftnl_udata_buf_alloc(2 + sizeof(uint32_t));
+    struct nftnl_udata_buf *buffer = nftnl_udata_buf_alloc(2U + length);
 
-    if (!buffer || !nftnl_udata_put_u32(buffer, NFT_LAYOUT_TYPE, NFT_LAYOUT) ||
+    if (!buffer || !nftnl_udata_put(buffer, type, length, bytes) ||
         nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(buffer), nftnl_udata_buf_len(buffer)) < 0)
         nft_batch_fail(batch, -ENOMEM);
     if (buffer)
@@ -84,6 +86,7 @@ static void add_set(struct nft_batch *batch, const struct nft_family *family, co
                     enum nft_set_index index)
 {
     const struct nft_set_shape shape = nft_set_shape_of(family, index);
+    const uint32_t layout = NFT_LAYOUT;
     struct nftnl_set *set = nftnl_set_alloc();
 
     if (!must(batch, set))
@@ -94,9 +97,11 @@ static void add_set(struct nft_batch *batch, const struct nft_family *family, co
     nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, shape.key_type);
     nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, shape.key_length);
     if (index == NFT_SET_EXTERNAL)
-        set_layout(batch, set);
+        set_userdata(batch, set, NFT_LAYOUT_TYPE, &layout, sizeof(layout));
     if (shape.flags)
         nftnl_set_set_u32(set, NFTNL_SET_FLAGS, shape.flags);
+    if (shape.field_count)
+        (void)nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, shape.fields, shape.field_count);
     if (shape.data_length) {
         nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, shape.data_type);
         nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, shape.data_length);
@@ -108,14 +113,52 @@ static void add_set(struct nft_batch *batch, const struct nft_family *family, co
     nftnl_set_free(set);
 }
 
-static void add_objects(struct nft_batch *batch, const struct nft_family *family, const char *table,
-                        const struct network_view *view)
+/* set limit_tcp_22_10_minute_5 { type ipv4_addr; size 65536; flags dynamic,timeout; timeout 30s; } */
+static void add_limit_set(struct nft_batch *batch, const struct nft_family *family, const char *table,
+                          const struct wire_guest *limit)
 {
-    for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++)
-        add_set(batch, family, table, (enum nft_set_index)i);
+    /* A source that has all of its burst again need not be remembered. */
+    uint64_t seconds = (uint64_t)limit->burst * (limit->is_per_minute ? 60 : 1) / limit->rate + 1;
+    struct nftnl_set *set = nftnl_set_alloc();
+    char name[NFT_LIMIT_NAME_SIZE];
+
+    if (!must(batch, set))
+        return;
+    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, nft_limit_name(limit, name));
+    nftnl_set_set_u32(set, NFTNL_SET_ID, NFT_SET_INDEX_MAX_ + 1); /* they are looked up by their names */
+    nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_LIMIT_SET_FLAGS);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, family->address_type);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, family->address_length);
+    nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE, NFT_LIMIT_SOURCES);
+    nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, seconds * 1000 /* milliseconds */);
+    set_userdata(batch, set, NFT_LIMIT_TYPE, limit, sizeof(*limit));
+    nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWSET, family->nfproto, NLM_F_CREATE,
+                                                "add set %s %s %s", family->name, table, name),
+                                  set);
+    nftnl_set_free(set);
+}
+
+/* The sets of lists are there only with a list. */
+static bool is_wanted(enum nft_set_index set, const struct guest_list *guests)
+{
+    return (set != NFT_SET_LISTED && set != NFT_SET_ALLOWED) || guest_list_count(guests, GUEST_PORTS) > 0;
+}
+
+static void add_objects(struct nft_batch *batch, const struct nft_family *family, const char *table,
+                        const struct network_view *view, const struct guest_list *guests)
+{
+    for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
+        if (is_wanted((enum nft_set_index)i, guests))
+            add_set(batch, family, table, (enum nft_set_index)i);
+    }
+    for (size_t i = 0; i < guests->count; i++) {
+        if (guests->items[i].kind == GUEST_LIMIT)
+            add_limit_set(batch, family, table, &guests->items[i]);
+    }
     for (size_t i = 0; i < NFT_CHAIN_INDEX_MAX_; i++)
         add_chain(batch, family, table, &nft_chains[i]);
-    nft_rules_add(batch, family, table, view);
+    nft_rules_add(batch, family, table, view, guests);
 }
 
 /* --- what should not be there ---------------------------------------------------------------------------- */
@@ -184,6 +227,44 @@ static void remove_intruders(struct nft_batch *batch, const struct nft_family *f
     }
 }
 
+/* Each of the two sets of lists says nothing without the other. */
+static bool has_lists(const struct nft_table_content *content)
+{
+    return content->has_set[NFT_SET_LISTED] && content->has_set[NFT_SET_ALLOWED];
+}
+
+/* Lists and limits that are no more; nothing uses them now that the rules are gone. */
+static void remove_guests(struct nft_batch *batch, const struct nft_family *family,
+                          const struct nft_table_content *content, const struct guest_list *guests)
+{
+    struct nft_intruder set = {.kind = NFT_OBJECT_SET};
+
+    for (enum nft_set_index i = NFT_SET_LISTED; i <= NFT_SET_ALLOWED; i++) {
+        if (content->has_set[i] && !(is_wanted(i, guests) && has_lists(content))) {
+            text_copy_cut(set.name, sizeof(set.name), nft_set_names[i]);
+            delete_intruder(batch, family, &set);
+        }
+    }
+    for (size_t i = 0; i < content->guests.count; i++) {
+        const struct wire_guest *guest = &content->guests.items[i];
+
+        if (guest->kind == GUEST_LIMIT && !guest_list_has(guests, guest)) {
+            (void)nft_limit_name(guest, set.name);
+            delete_intruder(batch, family, &set);
+        }
+    }
+}
+
+/* What is still there of what it held: sets that are made anew hold nothing. */
+static void change_guests(struct nft_batch *batch, const struct nft_family *family,
+                          const struct nft_table_content *content, const struct guest_list *guests)
+{
+    static const struct guest_list nobody;
+
+    if (is_wanted(NFT_SET_LISTED, guests))
+        nft_elements_change_guests(batch, family, has_lists(content) ? &content->guests : &nobody, guests);
+}
+
 /* --- the addresses of `external` ------------------------------------------------------------------------- */
 
 /* Those of `from` in this family that are not in `without`. Returns how many stand in `ret`. */
@@ -222,14 +303,16 @@ static void change_external(struct nft_batch *batch, const struct nft_family *fa
 
 void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
                        const struct nft_table_content *content, const struct network_view *view,
-                       const struct map_difference difference[PROTOCOL_INDEX_MAX_])
+                       const struct map_difference difference[PROTOCOL_INDEX_MAX_], const struct guest_list *guests)
 {
     add_table(batch, family, family->table, 0);
     if (content->exists)
         flush_rules(batch, family);
     remove_intruders(batch, family, content);
-    add_objects(batch, family, family->table, view);
+    remove_guests(batch, family, content, guests);
+    add_objects(batch, family, family->table, view, guests);
     change_external(batch, family, content, view);
+    change_guests(batch, family, content, guests);
     for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
         nft_elements_change_map(batch, family, protocol, &difference[protocol]);
     if (content->has_skeleton)
@@ -241,7 +324,7 @@ void nft_table_wake(struct nft_batch *batch, const struct nft_family *family)
     add_table(batch, family, family->table, 0);
 }
 
-void nft_table_probe(struct nft_batch *batch, const struct nft_family *family)
+void nft_table_probe(struct nft_batch *batch, const struct nft_family *family, const struct guest_list *guests)
 {
     const struct ip_address any = {.family = IP_FAMILY_6, .bytes = {0x20, 0x01, 0x0d, 0xb8}}; /* RFC 3849 */
     const struct network_view view = {
@@ -252,7 +335,7 @@ void nft_table_probe(struct nft_batch *batch, const struct nft_family *family)
     };
 
     add_table(batch, family, PROBE_TABLE, NFT_TABLE_F_DORMANT);
-    add_objects(batch, family, PROBE_TABLE, &view);
+    add_objects(batch, family, PROBE_TABLE, &view, guests);
     delete_table(batch, family, PROBE_TABLE);
 }
 

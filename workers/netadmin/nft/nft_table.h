@@ -15,11 +15,12 @@
 /*
  * Adds to `batch` what makes one family's table right, given what it holds: removes what others put there,
  * ensures table, chains and sets, replaces all rules, and changes the elements of `external` to the view's
- * addresses and those of the maps by `difference`. A skeleton beside it goes in the same transaction.
+ * addresses, those of the maps by `difference` and those of the lists to `guests`, which has the limits, too. A
+ * skeleton beside it goes in the same transaction.
  */
 void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
                        const struct nft_table_content *content, const struct network_view *view,
-                       const struct map_difference difference[PROTOCOL_INDEX_MAX_]);
+                       const struct map_difference difference[PROTOCOL_INDEX_MAX_], const struct guest_list *guests);
 
 /* Wakes a table that somebody made dormant; a transaction of its own, since it cannot get chains in the same. */
 void nft_table_wake(struct nft_batch *batch, const struct nft_family *family);
@@ -27,8 +28,9 @@ void nft_table_wake(struct nft_batch *batch, const struct nft_family *family);
 /*
  * The same objects under a name that nobody uses, and their end: does this kernel know all that we need? No packet
  * passes a dormant table. A dry run would wait for the kernel's grace periods to undo it, 4 to 22 ms (measured).
+ * `guests`: with those lists and limits.
  */
-void nft_table_probe(struct nft_batch *batch, const struct nft_family *family);
+void nft_table_probe(struct nft_batch *batch, const struct nft_family *family, const struct guest_list *guests);
 
 /* delete table ip anchord_v4 */
 void nft_table_remove(struct nft_batch *batch, const struct nft_family *family);

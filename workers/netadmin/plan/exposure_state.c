@@ -27,13 +27,37 @@ static void refuse(struct exposure_state *state, int error, const char *reason)
     desired_state_clear(&state->collected);
 }
 
+/* Counts what every message with items begins with. */
+static int count_items(struct exposure_state *state, const struct message_header *header, uint32_t item_count)
+{
+    if (!state->is_open || header->generation != state->generation || item_count > UINT32_MAX - state->item_count)
+        return -EPROTO;
+    state->item_count += item_count;
+    return 0;
+}
+
+int exposure_state_add_guests(struct exposure_state *state, const struct message_guests *message)
+{
+    struct guest_list *guests = &state->collected.guests;
+    int result = count_items(state, &message->header, message->item_count);
+
+    if (result < 0)
+        return result;
+    for (uint32_t i = 0; i < message->item_count && !state->error; i++) {
+        if (guests->count == 2 * GUEST_SOURCES_MAX + GUEST_LIMITS_MAX)
+            refuse(state, -E2BIG, "more lists and limits than are allowed");
+        else if (guest_list_add(guests, &message->items[i]) < 0)
+            refuse(state, -ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
 int exposure_state_add(struct exposure_state *state, const struct message_exposures *message)
 {
-    if (!state->is_open || message->header.generation != state->generation)
-        return -EPROTO;
-    if (message->item_count > UINT32_MAX - state->item_count)
-        return -EPROTO;
-    state->item_count += message->item_count;
+    int counted = count_items(state, &message->header, message->item_count);
+
+    if (counted < 0)
+        return counted;
     for (uint32_t i = 0; i < message->item_count && !state->error; i++) {
         const struct wire_exposure *item = &message->items[i];
         bool is_open = item->access == EXPOSURE_OPEN;
@@ -78,6 +102,7 @@ static void refuse_duplicates(struct exposure_state *state, const struct map_sta
 int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct desired_state *ret,
                           char reason[REASON_SIZE])
 {
+    const char *broken;
     int result;
 
     if (!state->is_open || message->header.generation != state->generation)
@@ -88,6 +113,9 @@ int exposure_state_commit(struct exposure_state *state, const struct message_com
     map_state_sort(&state->collected.withheld);
     refuse_duplicates(state, &state->collected.open);
     refuse_duplicates(state, &state->collected.withheld);
+    broken = guest_list_check(&state->collected.guests);
+    if (broken)
+        refuse(state, -EINVAL, broken);
     result = state->error;
     if (result < 0) {
         text_copy_cut(reason, REASON_SIZE, state->reason);

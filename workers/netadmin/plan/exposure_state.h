@@ -28,10 +28,14 @@ void exposure_state_begin(struct exposure_state *state, uint64_t generation);
 int exposure_state_add(struct exposure_state *state, const struct message_exposures *message)
     __attribute__((warn_unused_result));
 
+/* The same of lists and limits, which the watcher can only narrow exposures by. */
+int exposure_state_add_guests(struct exposure_state *state, const struct message_guests *message)
+    __attribute__((warn_unused_result));
+
 /*
  * Ends the state. Returns 0 with the sorted maps in *ret (which must be clear); -EPROTO as above; or with
  * `reason` filled: -EBADMSG (another count than travelled), -E2BIG (above MAP_ELEMENTS_MAX), -EEXIST (a port
- * twice), -ENOMEM. Nothing of a refused state is left.
+ * twice), -EINVAL (lists that the kernel would not take), -ENOMEM. Nothing of a refused state is left.
  */
 int exposure_state_commit(struct exposure_state *state, const struct message_commit *message, struct desired_state *ret,
                           char reason[REASON_SIZE]) __attribute__((warn_unused_result));

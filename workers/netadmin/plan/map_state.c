@@ -101,6 +101,7 @@ void desired_state_clear(struct desired_state *state)
 {
     map_state_clear(&state->open);
     map_state_clear(&state->withheld);
+    guest_list_clear(&state->guests);
 }
 
 size_t desired_state_count(const struct desired_state *state)
@@ -127,6 +128,21 @@ void map_state_sort(struct map_state *state)
 {
     for (size_t i = 0; i < MAPS_MAX; i++)
         map_sort(&state->all[i]);
+}
+
+void map_state_close(struct map_state *state, const struct guest_list *guests, enum guest_kind kind)
+{
+    for (size_t i = 0; i < MAPS_MAX; i++) {
+        struct map *map = &state->all[i];
+        uint8_t protocol = protocol_index_to_protocol(i % PROTOCOL_INDEX_MAX_);
+        size_t kept = 0;
+
+        for (size_t j = 0; j < map->count; j++) {
+            if (!guest_list_names(guests, kind, protocol, map->elements[j].port))
+                map->elements[kept++] = map->elements[j];
+        }
+        map->count = kept;
+    }
 }
 
 int map_state_expand(struct map_state *state, const struct wire_exposure *exposure)

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "common/cleanup.h"
-#include "protocol/messages.h"
+#include "protocol/guest_list.h"
 
 #include <stdbool.h>
 
@@ -37,6 +37,7 @@ struct map_state {
 struct desired_state {
     struct map_state open;
     struct map_state withheld;
+    struct guest_list guests; /* who may come in, and how often (GUEST-1, GUEST-3) */
 };
 
 uint8_t family_index_to_family(size_t index);     /* enum ip_family */
@@ -59,6 +60,8 @@ size_t map_state_count(const struct map_state *state);
 void map_state_count_each(const struct map_state *state, uint32_t ret[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]);
 size_t desired_state_count(const struct desired_state *state);
 void map_state_sort(struct map_state *state);
+/* Leaves out the ports that have a list, or a limit. */
+void map_state_close(struct map_state *state, const struct guest_list *guests, enum guest_kind kind);
 
 /*
  * Appends one element per port of a validated exposure. Returns 0, -ENOMEM, or -E2BIG when the state would
