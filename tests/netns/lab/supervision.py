@@ -41,12 +41,13 @@ NAME = {name!r}
 TYPES = {types!r}
 BEHAVIOUR = {behaviour!r}
 HEADER = struct.Struct("=IHHIIQ")
+VERSION = {version}
 
 def tell(**fields):
     print(json.dumps({{"stand_in": NAME, "pid": os.getpid(), **fields}}), flush=True)
 
 def send(channel, name, generation=0, body=b""):
-    channel.send(HEADER.pack(0x616e6368, 1, TYPES[name], HEADER.size + len(body), 0, generation) + body)
+    channel.send(HEADER.pack(0x616e6368, VERSION, TYPES[name], HEADER.size + len(body), 0, generation) + body)
 
 def topology(macs):
     # MACs 02:00:00:00:00:NN of the external and the shared network.
@@ -264,7 +265,7 @@ class Supervision:
     def install_stand_in(self, name, **behaviour):
         path = self.workers / f"anchord-{name}"
         path.unlink(missing_ok=True)
-        path.write_text(STAND_IN.format(name=name, types=message_types(), behaviour=behaviour,
+        path.write_text(STAND_IN.format(name=name, version=messages.VERSION, types=message_types(), behaviour=behaviour,
                                         further_at=messages.LEASE_FURTHER_AT, further_size=messages.FURTHER_SIZE))
         path.chmod(0o755)
 
