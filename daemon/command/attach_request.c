@@ -115,6 +115,34 @@ static int take_arguments(int argc, char **argv, struct attach_request *request)
     return result;
 }
 
+static bool has_option(const char *line, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
+        if (strlen(options[i].variable) == length && strncmp(options[i].variable, line, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Who attaches again, to another address, say, has not asked to open what ANCHORD_ALLOW closes. What has no option
+ * was written into the file by hand; it goes on, and is checked with the rest. */
+static void keep_settings(struct attach_request *request)
+{
+    static char lines[65536];
+    const char *project = attach_request_value(request, "ANCHORD_PROJECT");
+    size_t count = request->count;
+    char *rest = lines, *line;
+
+    if (strchr(project, '/') || attached_projects_load(project, lines, sizeof(lines)) < 0)
+        return; /* no name of a project: it will be said; else there is no such file, or it is not ours to read */
+    while ((line = strsep(&rest, "\n")) && count < ARRAY_LENGTH(request->environment) - 1) {
+        size_t length = strcspn(line, "=");
+
+        if (line[length] == '=' && line[0] != '#' && !has_option(line, length))
+            request->environment[count++] = line;
+    }
+}
+
 int attach_request_parse(int argc, char **argv, struct attach_request *ret)
 {
     const char *named = getenv(ATTACHED_IMAGE);
@@ -131,5 +159,6 @@ int attach_request_parse(int argc, char **argv, struct attach_request *ret)
         return command_complain("attach", "--parent", "is missing: the host's interface on the LAN, such as eth0");
     if (ret->image[0] == '\0')
         text_copy_cut(ret->image, sizeof(ret->image), named && is_image(named) ? named : ANCHORD_IMAGE);
+    keep_settings(ret);
     return EXIT_STATUS_CLEAN;
 }

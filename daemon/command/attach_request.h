@@ -10,6 +10,7 @@
 
 #define REQUEST_VALUE_SIZE    320
 #define REQUEST_VARIABLES_MAX 6
+#define REQUEST_KEPT_MAX      32 /* more than attach knows variables without an option */
 
 struct attach_request {
     bool is_dry_run;
@@ -17,7 +18,8 @@ struct attach_request {
     char image[REQUEST_VALUE_SIZE];
     size_t count;
     char texts[REQUEST_VARIABLES_MAX][REQUEST_VALUE_SIZE];
-    const char *environment[REQUEST_VARIABLES_MAX + 1]; /* of both roles, ending in NULL */
+    /* Of both roles, ending in NULL: of the options, then what the project's file says that no option can. */
+    const char *environment[REQUEST_VARIABLES_MAX + REQUEST_KEPT_MAX + 1];
 };
 
 /* `--option value` and `--option=value`. Returns EXIT_STATUS_CLEAN, or what to end with after it was said. */

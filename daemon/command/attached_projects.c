@@ -211,3 +211,19 @@ void attached_projects_read(const char *project, const char *variable, char *ret
             text_copy_cut(ret, size, line + length + 1);
     }
 }
+
+int attached_projects_load(const char *project, char *ret, size_t size)
+{
+    CLEANUP(close_stream) FILE *stream = fopen(attached_projects_path(project), "re");
+    size_t length;
+
+    if (!stream)
+        return -errno;
+    length = fread(ret, 1, size, stream);
+    if (ferror(stream))
+        return -EIO;
+    if (length == size)
+        return -E2BIG;
+    ret[length] = '\0';
+    return 0;
+}

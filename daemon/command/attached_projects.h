@@ -37,3 +37,7 @@ int attached_projects_each(attached_projects_handler handler, void *userdata) __
 
 /* The value of a variable in the project's file, or "": it is not there. */
 void attached_projects_read(const char *project, const char *variable, char *ret, size_t size);
+
+/* The whole file as text. Returns 0 or a negative errno: -ENOENT, there is none; -E2BIG, it is longer than `size` less
+ * a NUL, which nothing is that attach writes. */
+int attached_projects_load(const char *project, char *ret, size_t size) __attribute__((warn_unused_result));

@@ -111,6 +111,21 @@ def test_host1_what_was_asked_for_is_written_down_with_comments(host):
     assert "  docker compose --env-file /etc/anchord/shop.env --file attach.yaml up --detach" in lines
 
 
+def test_host1_what_has_no_option_outlives_a_second_attach(host):
+    """GUEST-5: who gives the project another address has not opened what a list closes; and a wrong one is said."""
+    allow = "ANCHORD_ALLOW=web: tcp/443 from 10.0.0.0/8, database: tcp/5432 from 10.1.0.0/16"
+    found = host(f"anchord {SHOP_ALONE}", f"echo '{allow}' >> /etc/anchord/shop.env; echo UNKNOWN=1 >> /etc/anchord/shop.env",
+                 f"anchord {SHOP_ALONE.replace('192.0.2.5', '192.0.2.6')} > /dev/null; echo status $?", "grep -v '^#' /etc/anchord/shop.env",
+                 "sed -i 's/tcp.443 from/tcp_443 from/' /etc/anchord/shop.env", f"anchord {SHOP_ALONE} > /dev/null; echo status $?",
+                 "grep -c 192.0.2.6 /etc/anchord/shop.env")
+    assert "status 0" in found.stdout.splitlines(), found.stderr
+    lines = found.stdout.splitlines()[found.stdout.splitlines().index("status 0"):]
+    assert [line for line in lines if line.startswith(("ANCHORD_A", "UNKNOWN"))] == [
+        "ANCHORD_ADDRESS=192.0.2.6/24,2001:db8::5/64", allow]
+    assert lines[-2:] == ["status 1", "1"]
+    assert "ANCHORD_ALLOW" in found.stderr and "position" in found.stderr
+
+
 def test_host1_the_image_is_called_as_it_is_called_here(host):
     found = host(f"ANCHORD_IMAGE=registry:5000/anchord@sha256:ab anchord {SHOP_ALONE}", f"ANCHORD_IMAGE='a;b' anchord {SHOP_ALONE}",
                  f"ANCHORD_IMAGE=other:1 anchord {SHOP_ALONE} --image mine:2")
