@@ -45,6 +45,12 @@ def test_guest1_lists_travel_with_the_exposures(lab, docker):
     assert watcher.guests == sorted_guests(messages.allow("tcp", 22, "10.0.0.0/8", "fd00::/8"), messages.limit("tcp", 22, 10, True))
     found = watcher.findings(lambda kinds: FINDING_EXPOSED in kinds)
     assert found[FINDING_EXPOSED][0][1] == "from 10.0.0.0/8 fd00::/8, 10/minute per source, burst 5"
+    # Of udp/22, which it does not expose, both say that the list is in vain.
+    (name, text), = found[FINDING_MALFORMED]
+    assert name == "backend-1" and text.startswith("its list or limit for udp/22 closes nothing")
+    line = watcher.log("a list or limit names a port that the container does not expose: it closes nothing")
+    assert (line["container"], line["proto"], line["port"]) == ("backend-1", "udp", 22)
+    assert len(watcher.logged("a list or limit names a port")) == 1
     # With the container its lists go, too.
     docker.stop(1)
     watcher.state({})

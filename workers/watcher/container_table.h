@@ -73,6 +73,7 @@ struct container_entry {
     bool is_said_to_lack_health_check;
     bool has_too_many_guests; /* its lists do not fit beside those of others: it is not exposed (GUEST-1) */
     bool is_said_to_have_too_many_guests;
+    bool is_said_to_have_idle_guests;
     bool is_owner_known;
     bool is_in_special_network; /* network_mode: host or none */
     bool must_be_inspected;     /* no list tells all that matters: see container_table_find_to_ask_about() */

@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "workers/watcher/guests.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 
 struct telling {
@@ -128,6 +129,20 @@ static int tell_guests(struct telling *telling, const struct container_table *ta
     return tell(telling, &finding);
 }
 
+static int tell_idle_guests(struct telling *telling, const struct container_entry *entry)
+{
+    struct wire_finding finding = make(FINDING_MALFORMED, entry->name);
+    const struct wire_guest *idle = guests_find_idle(&entry->guests, entry->ranges, entry->range_count);
+
+    if (!idle || entry->range_count == 0)
+        return 0;
+    (void)snprintf(finding.reason, sizeof(finding.reason),
+                   "its list or limit for %s/%u closes nothing: it exposes no such port (what counts is the port that "
+                   "clients use, not the container's own)",
+                   idle->protocol == IPPROTO_TCP ? "tcp" : "udp", (unsigned int)idle->port_first);
+    return tell(telling, &finding);
+}
+
 static int tell_faults(struct telling *telling, const struct container_table *table,
                        const struct container_entry *entry)
 {
@@ -147,6 +162,8 @@ static int tell_faults(struct telling *telling, const struct container_table *ta
     }
     if (result == 0)
         result = tell_guests(telling, table, entry);
+    if (result == 0)
+        result = tell_idle_guests(telling, entry);
     if (!entry->fault.reason || result < 0)
         return result;
     finding = make(FINDING_MALFORMED, entry->name);

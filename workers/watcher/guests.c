@@ -71,6 +71,26 @@ int guests_collect(const struct exposure_result *computed, struct guest_list *re
     return 0;
 }
 
+static bool is_exposed(const struct wire_guest *guest, const struct expose_range *ranges, size_t range_count)
+{
+    for (size_t i = 0; i < range_count; i++) {
+        if (ranges[i].protocol == guest->protocol && ranges[i].port_first <= guest->port_last &&
+            ranges[i].port_last >= guest->port_first)
+            return true;
+    }
+    return false;
+}
+
+const struct wire_guest *guests_find_idle(const struct guest_list *guests, const struct expose_range *ranges,
+                                          size_t range_count)
+{
+    for (size_t i = 0; i < guests->count; i++) {
+        if (!is_exposed(&guests->items[i], ranges, range_count))
+            return &guests->items[i];
+    }
+    return NULL;
+}
+
 /* --- for people ------------------------------------------------------------------------------------------ */
 
 /* Room for "8000-8010: 65535/minute per source, burst 65535", or " and 1023 more". */

@@ -16,6 +16,10 @@
 int guests_collect(const struct exposure_result *computed, struct guest_list *ret, uint32_t *ret_over)
     __attribute__((warn_unused_result));
 
+/* The first list or limit for a port that none of these ranges has: it closes nothing. NULL: there is none. */
+const struct wire_guest *guests_find_idle(const struct guest_list *guests, const struct expose_range *ranges,
+                                          size_t range_count);
+
 /* As wide as a table of status is. */
 #define GUESTS_TEXT_SIZE 190
 

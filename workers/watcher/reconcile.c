@@ -334,6 +334,20 @@ static void leave_out(struct container_entry *entry)
     entry->is_said_to_have_too_many_guests = true;
 }
 
+/* Whoever writes the container's own port where that of its clients belongs would leave the latter open, and not know. */
+static void warn_of_idle_guests(struct container_entry *entry)
+{
+    const struct wire_guest *idle = entry->guests.count > 0 && entry->range_count > 0
+                                        ? guests_find_idle(&entry->guests, entry->ranges, entry->range_count)
+                                        : NULL;
+
+    if (idle && !entry->is_said_to_have_idle_guests)
+        log_warn("a list or limit names a port that the container does not expose: it closes nothing",
+                 LOG_TEXT("container", entry->name), LOG_TEXT("proto", idle->protocol == IPPROTO_TCP ? "tcp" : "udp"),
+                 LOG_NUMBER("port", idle->port_first));
+    entry->is_said_to_have_idle_guests = idle;
+}
+
 /* What of the sources has room for its lists, the oldest first, and those lists. */
 static int compute_guests(struct reconciler *reconciler, struct container_table *table, size_t source_count,
                           struct exposure_result *computed, struct guest_list *guests)
@@ -372,8 +386,10 @@ int reconciler_run(struct reconciler *reconciler, struct container_table *table,
 
     if ((reconciler->shared_id[0] == '\0' && !reconciler->attached) || !peer)
         return 0;
-    HASH_ITER (hh, table->entries, entry, next)
+    HASH_ITER (hh, table->entries, entry, next) {
         entry->has_too_many_guests = false;
+        warn_of_idle_guests(entry);
+    }
     result = fill_sources(reconciler, table, &source_count);
     if (result < 0)
         return result;
