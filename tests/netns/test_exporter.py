@@ -19,7 +19,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 FAMILY, PROTOCOL = ("family", ("v4", "v6")), ("proto", ("tcp", "udp"))
 OUTCOME, RESULT, SOURCE = ("outcome", ("ok", "error")), ("result", ("ok", "error")), ("source", ("event", "poll"))
 WORKER = ("worker", ("supervisor", "watcher", "netadmin", "announcer", "resolver", "control", "exporter", "keeper",
-                     "gate", "way"))
+                     "gate", "way", "bans"))
 SERIES = {
     "anchord_reconcile_duration_seconds": ("histogram",),
     "anchord_reconcile_total": ("counter", RESULT),

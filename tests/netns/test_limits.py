@@ -20,7 +20,7 @@ from netadmin_lab import LAN4, ONE4, outcome
 from netadmin_lab import wait_until as await_condition
 from service_anchor_lab import ANCHOR4, ServiceAnchorLab
 
-LINKS_MAX = 64
+LINKS_MAX = 80
 FILTER_IDS_MAX = 64
 DNS_ADDRESSES_MAX = 16
 CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS = 32, 16
