@@ -72,7 +72,8 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
     const char *journal_stream = getenv("JOURNAL_STREAM");
     const char *name = request->arguments[0];
     char log_format[] = LOG_FORMAT_ENVIRONMENT "=json";
-    char *environment[] = {path, log_format, journal_stream && request->output_fd < 0 ? journal : NULL, NULL};
+    bool is_ours = request->output_fd < 0; /* its output is the log's */
+    char *environment[] = {path, is_ours ? log_format : NULL, is_ours && journal_stream ? journal : NULL, NULL};
     const char *step = "signals";
     int result = reset_signals(request);
 
@@ -98,7 +99,6 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
         log_error("cannot start a worker", LOG_TEXT("name", name), LOG_TEXT("step", step), LOG_ERROR(result));
         _exit(EXIT_STATUS_SANDBOX);
     }
-    /* What the supervisor found: a worker whose output is its log's beginning has the same terminal. */
     (void)snprintf(log_format, sizeof(log_format), LOG_FORMAT_ENVIRONMENT "=%s", log_format_in_use());
     (void)snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", journal_stream ? journal_stream : "");
     (void)execve(request->program, request->arguments, environment);

@@ -182,7 +182,7 @@ def test_an_advertised_address_inside_serves_nobody_and_captures_nothing(lab, tm
 
 
 def test_networks_beyond_what_is_guarded_are_said(lab):
-    """WALL-2: 128 of a family and 64 interfaces; what there is more of is not guarded, and who made it is told."""
+    """WALL-2: 128 of a family and 80 interfaces; what there is more of is not guarded, and who made it is told."""
     for link in range(9):  # with 16 addresses each, which is as many as are read
         lab.anchor.run("ip", "link", "add", f"many{link}", "type", "bridge")
         lab.anchor.run("ip", "-batch", "-", input="".join(
@@ -191,10 +191,10 @@ def test_networks_beyond_what_is_guarded_are_said(lab):
     line, = wait_logged(control, "too many inner networks: the last ones are not guarded against what the LAN names")
     assert (line["family"], line["guarded"], line["left_out"]) == ("v4", 128, 18)
     assert len(lab.inner("-4")) == 128
-    lab.anchor.run("ip", "-batch", "-", input="".join(f"link add more{link} type bridge\n" for link in range(60)))
+    lab.anchor.run("ip", "-batch", "-", input="".join(f"link add more{link} type bridge\n" for link in range(76)))
     links = len(lab.lines("-oneline", "link")) - 1
     wait_logged(control, "too many interfaces: the last ones are not looked at, their networks are not guarded",
-                guarded=64, left_out=links - 64)
+                guarded=80, left_out=links - 80)
 
 
 def test_of_many_addresses_of_a_link_the_first_ones_count_and_that_there_are_more_is_said(lab):
