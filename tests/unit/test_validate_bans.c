@@ -7,8 +7,8 @@ static const struct wire_ban good = {BAN_ALL, IP_FAMILY_4, {192, 0, 2, 7}, 32, 0
 
 static void begin_bans(void)
 {
-    begin(MESSAGE_BANS_ITEMS, sizeof(message.bans));
-    message.bans.message.item_count = 2;
+    begin(MESSAGE_BANS_ITEMS, sizeof(message.bans) + 2 * sizeof(message.bans.items[0]));
+    message.bans.item_count = 2;
     message.bans.items[0] = good;
     message.bans.items[1] = (struct wire_ban){BAN_NEW_ONLY, IP_FAMILY_6, {0x20, 1, 0xd, 0xb8}, 64, 1};
 }
@@ -17,7 +17,7 @@ static const struct rule_case bans_rules[] = {
     PASSES(SET(bans.items[0].is_removed, 1)),
     PASSES(SET(bans.items[0], BAN_ALL, IP_FAMILY_4, {10}, 8, 0)),
     PASSES(SET(bans.items[0], BAN_ALL, IP_FAMILY_6, {0x20, 1}, 16, 0)),
-    BREAKS("reserved field not zero", SET(bans.message.reserved, 1)),
+    BREAKS("reserved field not zero", SET(bans.reserved, 1)),
     BREAKS("ban's family or kind", SET(bans.items[0].family, 5)),
     BREAKS("ban's family or kind", SET(bans.items[0].kind, 0)),
     BREAKS("ban's family or kind", SET(bans.items[1].kind, BAN_KIND_MAX_)),
@@ -95,14 +95,14 @@ static const struct rule_case answer_rules[] = {
 
 static void begin_listed(void)
 {
-    begin(MESSAGE_BANS_LISTED, sizeof(message.bans_listed));
-    message.bans_listed.message.item_count = 1;
+    begin(MESSAGE_BANS_LISTED, sizeof(message.bans_listed) + sizeof(message.bans_listed.items[0]));
+    message.bans_listed.item_count = 1;
     message.bans_listed.items[0].ban = good;
 }
 
 static const struct rule_case listed_rules[] = {
     PASSES(SET(bans_listed.items[0].until, 1)),
-    BREAKS("reserved field not zero", SET(bans_listed.message.reserved, 1)),
+    BREAKS("reserved field not zero", SET(bans_listed.reserved, 1)),
     BREAKS("ban's prefix length", SET(bans_listed.items[0].ban.prefix_length, 33)),
     BREAKS("reason not terminated", FILL(bans_listed.items[0].reason)),
     BREAKS("reserved field not zero", SET(bans_listed.items[0].reserved, 1)),

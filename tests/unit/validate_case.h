@@ -70,18 +70,12 @@ static union room {
     struct message_docker_credential credential;
     struct message_configure_gate gate;
     struct message_gate_listener listener;
-    struct {
-        struct message_bans message;
-        struct wire_ban items[2];
-    } bans;
+    struct message_bans bans;
     struct message_bans_applied bans_applied;
     struct message_configure_bans bans_configuration;
     struct message_ban_request ban_request;
     struct message_ban_answer ban_answer;
-    struct {
-        struct message_bans_listed message;
-        struct wire_listed_ban items[1];
-    } bans_listed;
+    struct message_bans_listed bans_listed;
     uint8_t bytes[MESSAGE_LENGTH_MAX + 8];
 } message;
 

@@ -334,7 +334,7 @@ static void leave_out(struct container_entry *entry)
     entry->is_said_to_have_too_many_guests = true;
 }
 
-/* Whoever writes the container's own port where that of its clients belongs would leave the latter open, and not know. */
+/* Who writes the container's own port where that of its clients belongs leaves the latter open, and does not know. */
 static void warn_of_idle_guests(struct container_entry *entry)
 {
     const struct wire_guest *idle = entry->guests.count > 0 && entry->range_count > 0
