@@ -6,6 +6,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "daemon/command/ban_client.h"
+#include "daemon/command/command_words.h"
 #include "daemon/command/control_client.h"
 #include "daemon/configuration/configuration_parse.h"
 
@@ -48,10 +49,7 @@ struct options {
 
 static int complain(const char *object, const char *text)
 {
-    (void)fputs("anchord ban: ", stderr);
-    (void)text_print_escaped(stderr, object);
-    (void)fprintf(stderr, ": %s\n", text);
-    return EXIT_STATUS_CONFIGURATION;
+    return command_complain("ban", object, text);
 }
 
 static int complain_of_connection(int error)

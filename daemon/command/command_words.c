@@ -65,3 +65,10 @@ void command_quote(const char *text, size_t lines)
         line += strspn(line, "\r\n");
     }
 }
+
+void command_column(const char *text, int width)
+{
+    int length = text_print_escaped(stdout, text);
+
+    (void)printf("%*s ", length < width ? width - length : 0, "");
+}

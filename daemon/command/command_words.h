@@ -1,5 +1,6 @@
 /*
- * What the commands attach, detach and list say: foreign text in it colours no terminal and looks like no other line.
+ * What the commands attach, detach, list, ban and config say: foreign text in it colours no terminal and looks like no
+ * other line.
  */
 #pragma once
 
@@ -13,3 +14,6 @@ void command_say(const char *step, const char *format, ...) __attribute__((forma
 
 /* The last lines of what another program said, on standard error. */
 void command_quote(const char *text, size_t lines);
+
+/* A cell of a table on standard output, and the blank behind it. */
+void command_column(const char *text, int width);

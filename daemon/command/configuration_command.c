@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/sandbox.h"
 #include "common/text.h"
+#include "daemon/command/command_words.h"
 #include "daemon/configuration/configuration_variables.h"
 
 #include <stdio.h>
@@ -28,11 +29,9 @@ static bool is_shown(const struct configuration *configuration, const struct con
 
 static void show_value(const char *name, const char *text, const char *source)
 {
-    int length;
-
     (void)printf("%-32s ", name);
-    length = text_print_escaped(stdout, text ? text : "-");
-    (void)printf("%*s %s\n", length < VALUE_WIDTH ? VALUE_WIDTH - length : 0, "", source);
+    command_column(text ? text : "-", VALUE_WIDTH);
+    (void)puts(source);
 }
 
 static void show_as_text(const struct configuration *configuration)

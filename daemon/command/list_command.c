@@ -14,7 +14,9 @@
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
-#define WHY_SIZE 256
+#define WHY_SIZE      256
+#define PROJECT_WIDTH 24
+#define PARENT_WIDTH  15
 
 DEFINE_POINTER_CLEANUP(struct yajl_gen_t, yajl_gen_free, yajl_gen_freep);
 
@@ -106,7 +108,9 @@ static struct entry read_entry(const struct listing *listing, const char *projec
 
 static void print_entry(const struct entry *entry)
 {
-    (void)printf("%-24s %-9s %-15s ", entry->project, entry->state, entry->parent[0] ? entry->parent : "-");
+    command_column(entry->project, PROJECT_WIDTH);
+    (void)printf("%-9s ", entry->state);
+    command_column(entry->parent[0] ? entry->parent : "-", PARENT_WIDTH);
     (void)text_print_escaped(stdout, entry->addresses[0] ? entry->addresses : entry->address);
     if (entry->reason[0] != '\0') {
         (void)fputs("  ", stdout);

@@ -246,6 +246,19 @@ def test_host1_list_shows_what_runs_without_a_file_and_what_ails_it(host, engine
     assert [line.split()[:3] for line in found.stdout.splitlines()[-2:]] == [["shop", "failed", "-"], ["mail", "starting", "-"]]
 
 
+def test_host1_list_shows_no_foreign_text_raw(host, engine):
+    """HOST-1: neither a label nor a container's environment colours root's terminal, or looks like another line."""
+    with subprocess.Popen(["sleep", "infinity"], env={b"ANCHORD_PARENT": b"\x1b[2Jeth0\n\xc2\x9b"}) as half:
+        for service in ("host", "identity"):
+            engine.add(f"anchord-mail-{service}-1", project="anchord-mail",
+                       labels={"anchord.attach": "\x1b[31mmail\r", "com.docker.compose.service": service})
+            engine.named(f"anchord-mail-{service}-1")["State"]["Pid"] = half.pid
+        found = host("anchord list")
+        half.kill()
+    assert found.stdout.splitlines()[0].startswith(r"\u001b[31mmail\u000d     starting  \u001b[2Jeth0\u000a\u009b dhcp  "), found
+    assert found.stdout.count("\n") == 1 and not set(found.stdout) & set("\x1b\r\x9b")
+
+
 def test_host1_without_docker_nothing_is_guessed(host):
     """HOST-1: who cannot ask neither attaches nor detaches; what is written down is still shown."""
     found = host(f"anchord {SHOP_ALONE} >/dev/null", f"anchord {SHOP}; echo status $?", "anchord detach shop; echo status $?", "anchord list; echo status $?",

@@ -197,6 +197,19 @@ def test_guest2_given_socket_is_open_to_its_directorys_group_and_can_do_nothing_
     assert reaches(anchor)
 
 
+def test_guest2_the_command_shows_no_answer_raw(build, tmp_path):
+    """A hostile anchord-bans writes nothing on the terminal of who bans but its own line."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tmp_path / "ban.sock"))
+        listener.listen()
+        for words in (("add", CLIENT4), ("flush",)):
+            with subprocess.Popen([build / "daemon" / "anchord-under-test", "ban", *words, "--socket", tmp_path / "ban.sock"],
+                                  stderr=subprocess.PIPE, text=True) as command, listener.accept()[0] as connection:
+                connection.recv(messages.LENGTH_MAX)
+                connection.send(messages.message(messages.BAN_ANSWER, struct.pack("=i3I160s", -1, 0, 0, 0, b"\x1b[31mno\nanchord: yes")))
+                assert command.communicate(timeout=10)[1] == f"anchord ban: {words[-1]}: \\u001b[31mno\\u000aanchord: yes\n"
+
+
 def test_guest2_worker_has_nothing_but_its_directory(anchor):
     anchor.ban("list")
     pid = anchor.sealed("bans")
