@@ -1,54 +1,152 @@
 /* Asks an attachment; see attached_status.h. Runs as root, on the host. */
 #include "daemon/command/attached_status.h"
 
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/sandbox.h"
 #include "common/text.h"
+#include "protocol/control_interface.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#define CONNECT_SECONDS 2
+#define ANSWER_TIMEOUT  (5 * MICROSECONDS_PER_SECOND)
+
 void attached_status_clear(struct attached_status *status)
 {
     control_client_clear(&status->status);
-    status->bus = sd_bus_flush_close_unref(status->bus);
+    status->bus = sd_bus_close_unref(status->bus); /* a flush would wait for who does not listen */
 }
 
-/* The container's own file system, by the process: the path is the same in each container. */
-static int connect_to_control(int fd, uint32_t pid)
+/* --- the connection ------------------------------------------------------------------------------------------- */
+
+static int connect_to_control(int fd)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = CONTROL_DIRECTORY "/" CONTROL_SOCKET_NAME};
 
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/%u/root/run/anchord/control.sock",
-                   (unsigned int)pid);
-    return connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
+    (void)alarm(CONNECT_SECONDS + 1); /* the container may have its own file system there, which does not answer */
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return 0;
+    return errno == EAGAIN ? ETIMEDOUT : errno;
 }
 
-/* sd-bus answers nobody whose PID it cannot see, and processes of the host have none in a container: so a child in the
- * container's PID namespace connects the socket, which we go on with. */
+/* All that somebody in the container could make use of who takes the process over; its user stays the host's. */
+static int join_container(uint32_t pid)
+{
+    static const struct {
+        const char *path;
+        int kind;
+    } spaces[] = {
+        {"ns/ipc", CLONE_NEWIPC}, {"ns/net", CLONE_NEWNET}, {"ns/pid", CLONE_NEWPID}, {"ns/mnt", CLONE_NEWNS}};
+    int namespaces[ARRAY_LENGTH(spaces)];
+    char path[32];
+    int process;
+
+    (void)snprintf(path, sizeof(path), "/proc/%u", (unsigned int)pid);
+    process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (process < 0)
+        return -errno;
+    for (size_t i = 0; i < ARRAY_LENGTH(spaces); i++) {
+        namespaces[i] = openat(process, spaces[i].path, O_RDONLY | O_CLOEXEC);
+        if (namespaces[i] < 0)
+            return -errno;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(spaces); i++) {
+        if (setns(namespaces[i], spaces[i].kind) < 0)
+            return -errno;
+        (void)close(namespaces[i]);
+    }
+    (void)close(process);
+    return 0;
+}
+
+/* The container sees its child alone, which has nothing of ours any more but the socket; our terminal stays behind,
+ * too. Ends with an errno, which fits. */
+_Noreturn static void become_intermediate(int fd, int life, uint32_t pid)
+{
+    enum { SOCKET, LIFE, OTHERS };
+    const char *step;
+    int status = 0, result;
+    pid_t child;
+
+    (void)setsid();
+    if (dup2(fd, SOCKET) < 0 || dup2(life, LIFE) < 0)
+        _exit(errno);
+    closefrom(OTHERS);
+    result = join_container(pid);
+    if (result == 0)
+        result = sandbox_drop_privileges(&step);
+    if (result < 0)
+        _exit(-result);
+    child = fork();
+    if (child == 0) {
+        (void)close(LIFE);
+        _exit(connect_to_control(SOCKET));
+    }
+    if (child < 0 || waitpid(child, &status, 0) < 0)
+        _exit(errno);
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : ETIMEDOUT);
+}
+
+/* sd-bus answers nobody whose PID it cannot see, and processes of the host have none in a container: so a process in
+ * the container's PID namespace connects the socket, which we go on with. The container can stop, even trace that one,
+ * so another one stands between, which it cannot see. */
 static int connect_from_within(int fd, uint32_t pid)
 {
-    char path[32];
-    CLEANUP_FD int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-    CLEANUP_FD int other = -1;
+    const struct timeval limit = {.tv_sec = CONNECT_SECONDS};
+    CLEANUP_FD int reader = -1;
+    CLEANUP_FD int writer = -1; /* is closed by its end */
+    struct pollfd life = {0};
+    int ends[2];
     int status = 0;
     pid_t child;
 
-    (void)snprintf(path, sizeof(path), "/proc/%u/ns/pid", (unsigned int)pid);
-    other = open(path, O_RDONLY | O_CLOEXEC);
-    if (own < 0 || other < 0 || setns(other, CLONE_NEWPID) < 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 || pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
+    reader = ends[0];
+    writer = ends[1];
+    life.fd = reader;
     child = fork();
-    if (child == 0)
-        _exit(connect_to_control(fd, pid)); /* an errno fits */
-    if (setns(own, CLONE_NEWPID) < 0 || child < 0)
+    if (child < 0)
         return -errno;
+    if (child == 0)
+        become_intermediate(fd, writer, pid);
+    close_fd(&writer);
+    if (poll(&life, 1, (CONNECT_SECONDS + 1) * 1000) <= 0)
+        (void)kill(-child, SIGKILL); /* the session of both */
     if (waitpid(child, &status, 0) < 0)
         return -errno;
-    return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : -ETIMEDOUT;
+}
+
+/* --- the answer ----------------------------------------------------------------------------------------------- */
+
+/* Until both ends have agreed, which sd-bus by itself lets take a minute and a half. */
+static int await_ready(sd_bus *bus)
+{
+    uint64_t deadline = clock_monotonic_microseconds() + ANSWER_TIMEOUT;
+    int result = sd_bus_is_ready(bus);
+
+    while (result == 0) {
+        uint64_t now = clock_monotonic_microseconds();
+
+        if (now >= deadline)
+            return -ETIMEDOUT;
+        result = sd_bus_process(bus, NULL);
+        if (result == 0)
+            result = sd_bus_wait(bus, deadline - now);
+        if (result >= 0)
+            result = sd_bus_is_ready(bus);
+    }
+    return result < 0 ? result : 0;
 }
 
 int attached_status_read(uint32_t pid, struct attached_status *ret)
@@ -60,6 +158,8 @@ int attached_status_read(uint32_t pid, struct attached_status *ret)
     result = fd < 0 ? -errno : connect_from_within(fd, pid);
     if (result == 0)
         result = control_client_open_connected(TAKE_FD(fd), &ret->bus);
+    if (result == 0)
+        result = await_ready(ret->bus);
     if (result == 0)
         result = control_client_read(ret->bus, &ret->status);
     if (result < 0)

@@ -46,6 +46,33 @@ cat > "$0.file"
 echo "what Compose says"
 case " $* " in *" up "*) exit $(cat "$0.status");; esac
 """
+# A hostile half, the first process of a container: says its PID on the host, and of who comes what he has.
+HOSTILE = """
+import json, os, signal, socket, sys
+from supervision import wait_until
+pid = os.readlink("/proc/self")
+os.system("mount --make-rprivate / && mount -t proc proc /proc && mount -t tmpfs tmpfs /run && mkdir /run/anchord")
+held = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+if sys.argv[1] == "link":
+    os.symlink("/run/anchord-attach/shop/sock", "/run/anchord/control.sock")
+else:
+    held[0].bind("/run/anchord/control.sock")
+    held[0].listen(0)
+if sys.argv[1] == "full":
+    held[1].connect("/run/anchord/control.sock")
+print(pid, flush=True)
+if sys.argv[1] == "full":
+    comer = wait_until(lambda: max((int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"), default=0), 20)
+    other = f"/proc/{comer}"
+    wait_until(lambda: os.listdir(f"{other}/fd") == ["0"], 20)
+    status = dict(line.split(":", 1) for line in open(f"{other}/status"))
+    print(json.dumps({"rights": [status[name].split()[0] for name in ("CapPrm", "CapEff", "CapInh", "CapAmb", "NoNewPrivs")],
+                      "file": os.readlink(f"{other}/fd/0").split(":")[0],
+                      "strange": [name for name in ("ipc", "mnt", "net", "pid")
+                                  if os.readlink(f"{other}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}")],
+                      "session": os.getsid(comer)}), flush=True)
+signal.pause()
+"""
 # The half of a project that is attached, as compose/attach.yaml labels it.
 HALF = {"anchord.attach": "shop"}
 
@@ -257,6 +284,24 @@ def test_host1_list_shows_no_foreign_text_raw(host, engine):
         half.kill()
     assert found.stdout.splitlines()[0].startswith(r"\u001b[31mmail\u000d     starting  \u001b[2Jeth0\u000a\u009b dhcp  "), found
     assert found.stdout.count("\n") == 1 and not set(found.stdout) & set("\x1b\r\x9b")
+
+
+@pytest.mark.parametrize("kind, reason", (("full", "Connection timed out"), ("silent", "Connection timed out"),
+                                          ("link", "No such file or directory")))
+def test_host1_a_hostile_half_neither_holds_the_command_nor_gets_anything_of_it(host, engine, kind, reason):
+    """HOST-1: it takes no connection, says nothing on it, leads out of the container; who connects has no right there."""
+    with subprocess.Popen(["unshare", "--fork", "--kill-child", "--pid", "--mount", "--net", "--ipc", "/usr/bin/python3", "-c", HOSTILE, kind],
+                          stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": os.path.dirname(supervision_module.__file__)}) as container:
+        pid = int(container.stdout.readline())
+        for service in ("host", "identity"):
+            engine.add(f"anchord-shop-{service}-1", project="anchord-shop", labels=HALF | {"com.docker.compose.service": service})
+            engine.named(f"anchord-shop-{service}-1")["State"]["Pid"] = pid
+        found = host(*holding("/run/anchord-attach/shop/sock", 'timeout 20 "$program" list --json;'))
+        seen = json.loads(container.stdout.readline()) if kind == "full" else None
+        container.kill()
+    assert [entry["reason"] for entry in json.loads(found.stdout)] == [f"it does not answer: {reason}"], found
+    if seen:
+        assert seen == {"rights": ["0000000000000000"] * 4 + ["1"], "file": "socket", "strange": [], "session": 0}
 
 
 def test_host1_without_docker_nothing_is_guessed(host):
