@@ -214,6 +214,29 @@ def test_guest1_a_tightened_list_ends_what_is_open(lab, protocol, address, one, 
         assert wait_until(talks, "an answer")
 
 
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+@pytest.mark.parametrize("address, one, client, stranger", FAMILIES)
+def test_guest1_a_tightened_list_ends_what_came_through_two_ports(lab, protocol, address, one, client, stranger):
+    """From one port of the client's to one backend, so that the kernel changes the second flow's source port. A container's
+    own way to the same port goes on."""
+    serve(lab, protocol)
+    netadmin = lab.start()
+    ports = [*exposed(protocol), *exposed(protocol, 81)]
+    netadmin.expose(*ports, guests=messages.allow(protocol, (80, 81), *EVERYBODY))
+    inside, _ = flow_to(lab, protocol, address, 80, lab.two)
+    for port in (80, 81):
+        flow = lab.client.socket(family_of(address), socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+        lab.closing.callback(flow.close)
+        flow.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        flow.bind((client, 4000))
+        flow.connect((address, port))
+        flow.send(b"?")
+        assert flow.recv(100)
+    applied = netadmin.expose(*ports, guests=messages.allow(protocol, (80, 81), f"{stranger}/{128 if ':' in one else 32}"))
+    assert sum(applied.flushed.values()) == 2
+    assert ask_again(inside) == ("?" if protocol == "tcp" else "one")
+
+
 def contents(lab):
     """The ruleset without what passes by itself; a set that is made anew stands last."""
     return sorted(re.sub(r" expires \w+", "", lab.ruleset()).splitlines())

@@ -470,10 +470,10 @@ def pings(namespace, address):
         return subprocess.run(["ping", "-n", "-c", "1", "-W", "1", address], capture_output=True).returncode == 0
 
 
-def flow_to(lab, protocol, address, port):
-    """A client's connected socket that has heard its service once; returns it and the service's name."""
+def flow_to(lab, protocol, address, port, namespace=None):
+    """A connected socket, the client's unless told, that has heard its service once; returns it and the service's name."""
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-    flow = lab.client.socket(family_of(address), kind)
+    flow = (namespace or lab.client).socket(family_of(address), kind)
     lab.closing.callback(flow.close)
     flow.connect((address, port))
     if protocol == "udp":

@@ -224,10 +224,14 @@ static bool is_stale(const struct sweep *sweep, const struct conntrack_flow *flo
            is_stale_by_port(sweep, flow);
 }
 
-/* A flow from outside that a list refuses (GUEST-1). What our containers and we ourselves have begun is exempt. */
+/*
+ * A flow from outside that a list refuses (GUEST-1). What our containers and we ourselves have begun is exempt: we
+ * masquerade theirs. IPS_SRC_NAT would not tell: a client whose port is taken by its own flow through another of our
+ * ports to the same backend has it, too.
+ */
 static bool is_refused(const struct sweep *sweep, const struct conntrack_flow *flow)
 {
-    return flow->status & IPS_DST_NAT && !(flow->status & IPS_SRC_NAT) &&
+    return flow->status & IPS_DST_NAT && ip_address_equal(&flow->reply_destination, &flow->original_source) &&
            ip_address_is_among(&flow->original_destination, sweep->external, sweep->external_count) &&
            !ip_address_is_among(&flow->original_source, sweep->external, sweep->external_count) &&
            guest_list_refuses(&sweep->current->guests, flow->protocol, flow->original_port, &flow->original_source);
