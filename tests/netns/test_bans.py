@@ -1,5 +1,7 @@
 """Bans as a whole: `anchord ban`, its worker, its file and netadmin (GUEST-2)."""
 
+import contextlib
+import errno
 import os
 import signal
 import socket
@@ -165,10 +167,12 @@ ADD, DELETE, FLUSH, LIST = 1, 2, 3, 4
 REQUEST = struct.Struct("=I20sQ64s")
 
 
-def anchor_socket(anchor):
+def anchor_socket(anchor, path=None, closing=None):
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if closing:
+        closing.callback(connection.close)
     connection.settimeout(10)
-    connection.connect(str(anchor.given))
+    connection.connect(str(path or anchor.given))
     return connection
 
 
@@ -208,6 +212,18 @@ def test_guest2_the_command_shows_no_answer_raw(build, tmp_path):
                 connection.recv(messages.LENGTH_MAX)
                 connection.send(messages.message(messages.BAN_ANSWER, struct.pack("=i3I160s", -1, 0, 0, 0, b"\x1b[31mno\nanchord: yes")))
                 assert command.communicate(timeout=10)[1] == f"anchord ban: {words[-1]}: \\u001b[31mno\\u000aanchord: yes\n"
+
+
+def test_guest2_who_crowds_the_given_socket_drops_nobody_from_roots(anchor):
+    """Of 32 clients of one socket the oldest one goes when another comes."""
+    with contextlib.ExitStack() as closing:
+        mine = anchor_socket(anchor, anchor.supervision.runtime / "ban.sock", closing)
+        assert ask(mine, DELETE, "192.0.2.1/32") == -errno.ENOENT
+        crowd = [anchor_socket(anchor, closing=closing) for _ in range(33)]
+        for connection in crowd[1:]:
+            assert ask(connection, DELETE, "192.0.2.1/32") == -errno.ENOENT
+        assert crowd[0].recv(100) == b""
+        assert ask(mine, DELETE, "192.0.2.1/32") == -errno.ENOENT
 
 
 def test_guest2_worker_has_nothing_but_its_directory(anchor):

@@ -223,6 +223,11 @@ def test_guest2_100000_bans_within_a_second(served):
     assert outcome(served.client, "tcp", LAN4, 80) == "one"
     with open(f"/proc/{served.netadmin.pid}/smaps_rollup", encoding="ascii") as rollup:
         memory = next(line.split()[1] for line in rollup if line.startswith("Pss:"))
+    # Flushed, with others banned in the same moment: more changes than there may be bans (131,072).
+    changes = [entry[:-1] + b"\1" for entry in items]
+    changes += [item(f"{ipaddress.ip_address(first4 + (1 << 16) + n)}/32") for n in range(131073 - len(items))]
+    assert served.bans.ban(changes, whole=False) == (0, "")
+    assert outcome(served.client, "tcp", LAN4, 80) == "one"
     print(f"GUEST-2: 100,000 bans in {took * 1000:.0f} ms, {computed * 1000:.0f} of them computing, the rest waiting for a "
           f"processor; one more in {one_more * 1000:.1f} ms, netadmin {memory} kB PSS")
     assert computed < 3  # 1 s on a machine of our own

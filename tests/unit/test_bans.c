@@ -169,6 +169,31 @@ static void differences_lead_from_one_list_to_the_next(void **state)
     assert_null(wrong.items);
 }
 
+/* What was flushed and what was banned meanwhile are one difference: only what comes of it is counted. */
+static void more_bans_than_are_allowed_are_refused_and_more_changes_are_not(void **state)
+{
+    CLEANUP(ban_list_clear) struct ban_list items = {calloc(BANS_MAX + 1, sizeof(struct wire_ban)), BANS_MAX};
+    CLEANUP(ban_list_clear) struct ban_list full = {0};
+    CLEANUP(ban_list_clear) struct ban_list last = {0};
+    const struct ban_list none = {0};
+    const char *reason;
+
+    (void)state;
+    assert_non_null(items.items);
+    for (uint32_t i = 0; i <= BANS_MAX; i++)
+        items.items[i] = (struct wire_ban){.kind = BAN_ALL,
+                                           .family = IP_FAMILY_4,
+                                           .bytes = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i},
+                                           .prefix_length = 32};
+    assert_int_equal(ban_list_merge(&none, &items, &full, &reason), 0);
+    items.count = BANS_MAX + 1;
+    assert_int_equal(ban_list_merge(&none, &items, &last, &reason), -E2BIG);
+    for (uint32_t i = 0; i < BANS_MAX; i++)
+        items.items[i].is_removed = 1;
+    assert_int_equal(ban_list_merge(&full, &items, &last, &reason), 0);
+    assert_int_equal(last.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +202,7 @@ int main(void)
         cmocka_unit_test(a_page_begins_behind_the_last_one),
         cmocka_unit_test(more_prefixes_than_an_interval_set_bears_are_refused),
         cmocka_unit_test(what_looks_like_a_networks_first_address_is_a_prefix),
+        cmocka_unit_test(more_bans_than_are_allowed_are_refused_and_more_changes_are_not),
         cmocka_unit_test(differences_lead_from_one_list_to_the_next),
     };
 

@@ -8,12 +8,13 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
-#define CLIENTS_MAX   32
+#define CLIENTS_MAX   32 /* of each listener: who crowds one of them drops nobody from another */
 #define LISTENERS_MAX 2
 
 struct ban_client {
     struct ban_client *prev, *next; /* the oldest one first */
     struct ban_clients *clients;
+    int listener; /* that it came by */
     struct channel *channel;
     bool is_deferred;    /* no further request until it is answered */
     uint64_t generation; /* 0: not sent yet */
@@ -28,13 +29,11 @@ struct ban_clients {
     sd_event_source *sources[LISTENERS_MAX];
     size_t listener_count;
     struct ban_client *list;
-    size_t count;
 };
 
 static void drop(struct ban_client *client)
 {
     DL_DELETE(client->clients->list, client);
-    client->clients->count--;
     client->channel = channel_free(client->channel);
     free(client);
 }
@@ -61,7 +60,23 @@ static void on_closed(struct channel *channel, int error, const char *reason, vo
     drop(userdata);
 }
 
-static int add_client(struct ban_clients *clients, int fd)
+static void drop_oldest_above_most(struct ban_clients *clients, int listener)
+{
+    struct ban_client *oldest = NULL;
+    struct ban_client *client;
+    size_t count = 0;
+
+    DL_FOREACH (clients->list, client) {
+        if (client->listener != listener)
+            continue;
+        oldest = oldest ? oldest : client;
+        count++;
+    }
+    if (count > CLIENTS_MAX)
+        drop(oldest);
+}
+
+static int add_client(struct ban_clients *clients, int listener, int fd)
 {
     struct ban_client *client = calloc(1, sizeof(*client));
     const struct channel_callbacks callbacks = {on_message, on_closed, client};
@@ -72,22 +87,21 @@ static int add_client(struct ban_clients *clients, int fd)
         return -ENOMEM;
     }
     client->clients = clients;
+    client->listener = listener;
     result = channel_new(clients->event, fd, DIRECTION_BANNER_TO_BANS, &callbacks, &client->channel);
     if (result < 0) {
         free(client);
         return result;
     }
     DL_APPEND(clients->list, client);
-    clients->count++;
-    if (clients->count > CLIENTS_MAX)
-        drop(clients->list);
+    drop_oldest_above_most(clients, listener);
     return 0;
 }
 
 static int on_connection(sd_event_source *source, int listener, uint32_t events, void *userdata)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    int result = fd < 0 ? -errno : add_client(userdata, fd);
+    int result = fd < 0 ? -errno : add_client(userdata, listener, fd);
 
     (void)source;
     (void)events;

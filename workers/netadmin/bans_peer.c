@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* One difference can take away all bans and bring as many others; what it leads to is counted by ban_list_merge(). */
+#define ITEMS_MAX (2 * BANS_MAX)
+
 void bans_peer_prepare(struct bans_peer *peer, sd_event *event, struct ruleset *ruleset,
                        sd_event_source *reconcile_source)
 {
@@ -58,7 +61,7 @@ static void begin(struct bans_peer *peer, const struct message_header *message, 
 static void add(struct bans_peer *peer, const struct message_bans *message)
 {
     if (!peer->is_open || message->header.generation != peer->generation ||
-        peer->incoming.count + message->item_count > BANS_MAX) {
+        peer->incoming.count + message->item_count > ITEMS_MAX) {
         break_off(peer, "ITEMS without BEGIN, or too many");
         return;
     }
