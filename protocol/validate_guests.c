@@ -31,7 +31,7 @@ static const char *check_limit(const struct wire_guest *guest)
                : NULL;
 }
 
-static const char *check_guest(const struct wire_guest *guest)
+const char *check_guest(const struct wire_guest *guest)
 {
     const char *broken;
 

@@ -14,6 +14,7 @@ import pytest
 import messages
 from netadmin_lab import (CLIENT4, CLIENT6, LAN4, LAN6, ONE4, ONE6, TWO4, TWO6, ask_again, family_of, flow_to, outcome,
                           wait_logged, wait_until)
+from table_layout import EVAL, LIMIT_TYPE, TIMEOUT, leave_set
 
 FAMILIES = [pytest.param(LAN4, ONE4, CLIENT4, "10.99.0.77", id="v4"),
             pytest.param(LAN6, ONE6, CLIENT6, "2001:db8:99::77", id="v6")]
@@ -256,6 +257,9 @@ EDITS = ["add element ip anchord_v4 allowed { tcp . 80 . 10.99.0.77 }",
          "add set ip anchord_v4 allowed { type ipv4_addr; }",
          "flush chain ip6 anchord_v6 prerouting_nat\ndelete set ip6 anchord_v6 limit_tcp_22_1_minute_1",
          "add element ip anchord_v4 allowed { tcp . 80 . 10.99.0.10-10.99.0.17 }",
+         # Elements of another kind than ours, that speak for every key or have no end.
+         "add element ip anchord_v4 allowed { * }", "add element ip anchord_v4 listed { * }",
+         "add element ip anchord_v4 external { * }", f"add element ip anchord_v4 dnat_tcp {{ * : {ONE4} . 8080 }}",
          "delete table ip anchord_v4\ndelete table ip6 anchord_v6"]
 
 
@@ -267,6 +271,15 @@ def test_nat15_lists_and_limits_are_repaired(lab, edit):
     lab.nft(edit)
     wait_until(lambda: contents(lab) == before, "repair")
     wait_logged(netadmin, "ruleset repaired")
+
+
+def test_nat15_a_limit_that_allows_nothing_is_nobodys(lab):
+    """It is not adopted: a successor would divide by it."""
+    name = "limit_tcp_22_0_minute_5"
+    limit, = messages.limit("tcp", 22, 0, per_minute=True)
+    leave_set(lab, "ip", struct.pack("=BB", LIMIT_TYPE, len(limit)) + limit, name, TIMEOUT | EVAL)
+    lab.start().expose(*exposed(), guests=STATE)
+    assert name not in lab.ruleset()
 
 
 def test_keep1_a_successor_adopts_lists_and_limits(lab):

@@ -3,6 +3,7 @@
 
 #include "common/array.h"
 #include "common/text.h"
+#include "protocol/validate_guests.h"
 #include "workers/nftables/set_reading.h"
 
 #include <arpa/inet.h>
@@ -131,7 +132,7 @@ static bool is_of_limit(const struct dump *dump, const struct nftnl_set *set, st
     char name[NFT_LIMIT_NAME_SIZE];
 
     read_userdata(set, NFT_LIMIT_TYPE, ret, sizeof(*ret));
-    return ret->kind == GUEST_LIMIT && set_has_shape(set, &shape) &&
+    return ret->kind == GUEST_LIMIT && !check_guest(ret) && set_has_shape(set, &shape) &&
            strcmp(nft_limit_name(ret, name), nftnl_set_get_str(set, NFTNL_SET_NAME)) == 0;
 }
 
@@ -192,13 +193,21 @@ static int on_flowtable(const struct nlmsghdr *message, void *userdata)
 
 /* --- elements ------------------------------------------------------------------------------------------ */
 
+/* What nobody of us can have put there makes the whole set a foreign one, to be made anew. */
+static int disown_set(struct dump *dump)
+{
+    dump->content->has_set[dump->set] = false;
+    return add_intruder(dump, NFT_OBJECT_SET, nft_set_names[dump->set], 0);
+}
+
+/* Of an element that stands for every key nobody tells a key. */
 static int note_external(struct dump *dump, const struct set_element *element)
 {
     struct nft_table_content *content = dump->content;
     struct ip_address *external;
 
     if (!element->key.bytes || element->key.length != dump->family->address_length)
-        return -EBADMSG;
+        return content->has_set[dump->set] ? disown_set(dump) : 0; /* an older one is made anew anyway */
     external = array_grow(content->external, content->external_count, &content->external_capacity, sizeof(*external));
     if (!external)
         return -ENOMEM;
@@ -214,9 +223,13 @@ static int note_map_element(struct dump *dump, const struct set_element *element
     struct map_element noted = {0};
     uint16_t port;
 
+    if (!dump->content->has_set[dump->set])
+        return 0;
     if (!element->key.bytes || !data || element->key.length < sizeof(port) ||
-        element->data.length < dump->family->address_length + sizeof(noted.backend_port))
-        return -EBADMSG;
+        element->data.length < dump->family->address_length + sizeof(noted.backend_port)) {
+        dump->content->maps[protocol].count = 0;
+        return disown_set(dump);
+    }
     memcpy(&port, element->key.bytes, sizeof(port));
     noted.port = ntohs(port);
     memcpy(noted.backend, data, dump->family->address_length);
@@ -242,7 +255,6 @@ static bool is_whole(const struct ip_subnet *subnet, const struct ip_address *la
     return ip_address_equal(&first, &subnet->address) && ip_address_equal(&own_last, last);
 }
 
-/* What nobody of us can have put there makes the whole set a foreign one, to be made anew. */
 static int note_guest(struct dump *dump, const struct set_element *element)
 {
     bool has_source = dump->set == NFT_SET_ALLOWED;
@@ -253,10 +265,10 @@ static int note_guest(struct dump *dump, const struct set_element *element)
     struct ip_address last = {0};
     uint16_t port;
 
-    if (!key || !end || element->key.length < length || element->key_end.length < length)
-        return -EBADMSG;
     if (!dump->content->has_set[dump->set])
         return 0;
+    if (!key || !end || element->key.length < length || element->key_end.length < length)
+        return disown_set(dump);
     guest.protocol = key[0];
     memcpy(&port, key + sizeof(uint32_t), sizeof(port));
     guest.port_first = ntohs(port);
@@ -270,10 +282,8 @@ static int note_guest(struct dump *dump, const struct set_element *element)
         guest.prefix_length = source.prefix_length;
         memcpy(guest.source, source.address.bytes, sizeof(guest.source));
     }
-    if (key[0] != end[0] || (has_source && !is_whole(&source, &last))) {
-        dump->content->has_set[dump->set] = false;
-        return add_intruder(dump, NFT_OBJECT_SET, nft_set_names[dump->set], 0);
-    }
+    if (key[0] != end[0] || (has_source && !is_whole(&source, &last)))
+        return disown_set(dump);
     return guest_list_add(&dump->content->guests, &guest);
 }
 
