@@ -143,13 +143,33 @@ def test_guest2_damaged_file_costs_the_damaged_lines_alone(anchor):
     file = anchor.supervision.runtime / "bans" / "bans"
     lines = file.read_bytes().splitlines(keepends=True)[-3:]  # before them what the tests before have banned
     assert [line.split()[1] for line in lines] == [b"10.99.0.9/32", b"192.0.2.1/32", b"192.0.2.2/32"]
-    file.write_bytes(b"".join([lines[0], b"ban \xff\0/33 all\n", lines[1], b"ban 0.0.0.0/0 all 0 0 \n", lines[2][:-8]]))
+    file.write_bytes(b"".join([lines[0], b"ban \xff\0/33 all\n", lines[1], b"ban 0.0.0.0/0 all 0 0 \n",
+                               b"ban 192.0.2.4/32 all 18446744073710 0 \n", lines[2][:-8]]))
     begin(anchor)
-    assert anchor.process.wait_for(msg="the file of bans was damaged: what could be read of it is in force")["broken_lines"] == 3
+    assert anchor.process.wait_for(msg="the file of bans was damaged: what could be read of it is in force")["broken_lines"] == 4
     anchor.ban("add", "192.0.2.3")
     assert set(anchor.listed()) == {CLIENT4, "192.0.2.1", "192.0.2.3"}
     assert not reaches(anchor)
     assert [line.split()[1] for line in file.read_bytes().splitlines()] == [b"10.99.0.9/32", b"192.0.2.1/32", b"192.0.2.3/32"]
+
+
+def test_guest2_unreadable_file_lifts_nothing(anchor):
+    """What the kernel holds stays as it is until somebody bans; with the file, a successor has all of it again."""
+    anchor.ban("add", CLIENT4)
+    file = anchor.supervision.runtime / "bans" / "bans"
+    file.rename(file.with_name("aside"))
+    file.mkdir()
+    restarted(anchor, "bans")
+    assert anchor.listed() == {} and not reaches(anchor)
+    anchor.process.wait_for(msg="cannot read the file of bans: what is banned stays so until the next ban, then that holds alone")
+    restarted(anchor, "netadmin")
+    assert not reaches(anchor)
+    anchor.ban("add", "192.0.2.1")
+    assert reaches(anchor)
+    file.rmdir()
+    file.with_name("aside").rename(file)
+    restarted(anchor, "bans")
+    assert list(anchor.listed()) == [CLIENT4] and not reaches(anchor)
 
 
 def test_guest2_file_stays_short(anchor):
@@ -228,7 +248,7 @@ def test_guest2_who_crowds_the_given_socket_drops_nobody_from_roots(anchor):
 
 def test_guest2_worker_has_nothing_but_its_directory(anchor):
     anchor.ban("list")
-    pid = anchor.sealed("bans")
+    pid = anchor.sealed("bans", count=len(anchor.process.find(msg="worker started", name="bans")))
     status = status_of(pid)
     assert status["Uid"].split() == [str(BANS_USER)] * 4 and int(status["CapEff"], 16) == 0 == int(status["CapBnd"], 16)
     assert status["NoNewPrivs"] == "1"

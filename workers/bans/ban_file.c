@@ -1,6 +1,7 @@
 /* The file of bans; see ban_file.h. Runs in anchord-bans without any capability. */
 #include "workers/bans/ban_file.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/validate_bans.h"
@@ -59,11 +60,12 @@ static bool parse_place(char **rest, struct wire_ban *ret)
     return !check_ban(ret);
 }
 
+/* No more than a timer bears. */
 static bool parse_seconds(char **rest, uint64_t *ret)
 {
     char *word = next_word(rest);
 
-    return word && text_to_number(word, strlen(word), INT64_MAX, ret) == 0;
+    return word && text_to_number(word, strlen(word), UINT64_MAX / MICROSECONDS_PER_SECOND / 2, ret) == 0;
 }
 
 /* Takes the line apart. Returns whether it is one of ours; what the store has no room for is said. */

@@ -32,6 +32,7 @@ struct bans {
     bool has_sent;              /* on this link */
     bool is_changed;            /* `store` is to be sent */
     bool is_answered;           /* netadmin has answered all that was sent */
+    bool is_unread;             /* the file's list: the kernel may hold it, and is told nothing until somebody bans */
     bool is_lasting;            /* the file outlives the container */
     uint64_t generation;        /* of what was sent last */
     sd_event_source *step;      /* deferred: a burst of requests becomes one difference */
@@ -78,7 +79,7 @@ static int on_step(sd_event_source *source, void *userdata)
     ban_file_sync(&bans->file, &bans->store);
     end = ban_store_next_end(&bans->store);
     event_loop_set_timer(bans->end_timer, end ? end * MICROSECONDS_PER_SECOND : UINT64_MAX);
-    if (!bans->netadmin || !bans->is_answered || !bans->is_changed)
+    if (!bans->netadmin || !bans->is_answered || !bans->is_changed || bans->is_unread)
         return 0;
     result = ban_store_reduce(&bans->store, &next);
     if (result == 0)
@@ -179,6 +180,7 @@ static void refuse(struct ban_client *client, int error, const char *reason)
 static void note_change(struct bans *bans, struct ban_client *client, uint32_t count)
 {
     bans->is_changed = true;
+    bans->is_unread = false;
     ban_client_defer(client, count);
     event_loop_wake(bans->step);
 }
@@ -339,7 +341,9 @@ static void load(struct bans *bans)
     int result = ban_file_load(&bans->file, &bans->store);
 
     if (result < 0)
-        log_error("cannot read the file of bans: they hold until this worker ends", LOG_ERROR(result));
+        log_error("cannot read the file of bans: what is banned stays so until the next ban, then that holds alone",
+                  LOG_ERROR(result));
+    bans->is_unread = result < 0;
     (void)ban_store_expire(&bans->store, now_seconds());
     if (bans->store.count > 0)
         log_info("bans read", LOG_NUMBER("bans", bans->store.count));
