@@ -75,8 +75,19 @@ int ban_client_ask(struct ban_client *client, const struct message_ban_request *
     }
 }
 
-/* Page after page, each behind the last one of the page before: the list may change meanwhile, and is never held
- * whole. */
+/* In the list's order, which knows no kinds. */
+static bool stands_behind(const struct wire_ban *ban, const struct wire_ban *last)
+{
+    struct wire_ban same_kind = *last;
+
+    same_kind.kind = ban->kind;
+    return wire_ban_compare(ban, &same_kind) > 0;
+}
+
+/*
+ * Page after page, each behind the last one of the page before: the list may change meanwhile, and is never held whole.
+ * Who answers with what was there already would have us print for ever.
+ */
 int ban_client_list(struct ban_client *client, ban_client_handler on_ban, void *userdata)
 {
     struct message_ban_request request = {
@@ -98,8 +109,11 @@ int ban_client_list(struct ban_client *client, ban_client_handler on_ban, void *
         default: /* BAN_ANSWER: there are no more */
             return 0;
         }
-        for (uint32_t i = 0; i < listed->item_count; i++)
+        for (uint32_t i = 0; i < listed->item_count; i++) {
+            if (!stands_behind(&listed->items[i].ban, &request.ban))
+                return -EBADMSG;
             on_ban(&listed->items[i], userdata);
-        request.ban = listed->items[listed->item_count - 1].ban;
+            request.ban = listed->items[i].ban;
+        }
     }
 }

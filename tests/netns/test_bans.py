@@ -7,12 +7,13 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
 
 import messages
-from ban_lab import BanAnchor, item
+from ban_lab import ALL, NEW_ONLY, BanAnchor, item
 from netadmin_lab import CLIENT4, CLIENT6, LAN4, LAN6, outcome
 from supervision import BANS_USER, status_of, wait_until
 from whole_anchor import BACKEND_PORT, STEADY_PORT
@@ -284,6 +285,33 @@ def test_guest2_what_is_wrong_is_said_with_the_way_out(anchor):
     anchor.ban("add", "--force", "10.99.0.1")
     assert list(anchor.listed()) == ["10.99.0.1"]
     assert anchor.ban("list", expect=3, RUNTIME_DIRECTORY="/nonexistent").startswith("anchord ban: anchord does not run here")
+
+
+LISTED_BAN = struct.Struct("=20s4xQQ64s")
+
+
+def test_guest2_a_list_that_does_not_go_on_is_no_list(anchor, tmp_path):
+    """Of a worker that was taken over: it would have the command print for ever."""
+    page = messages.message(messages.BANS_LISTED, struct.pack("=2I", 2, 0) + b"".join(
+        LISTED_BAN.pack(item(text, kind), 0, 0, b"") for text, kind in (("192.0.2.1/32", NEW_ONLY), ("192.0.2.2/32", ALL))))
+    end = messages.message(messages.BAN_ANSWER, struct.pack("=iIII160x", 0, 0, 0, 0))
+
+    def answer(*answers):
+        connection, _ = listener.accept()
+        with connection:
+            for datagram in answers:
+                if connection.recv(messages.LENGTH_MAX):
+                    connection.send(datagram)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(tmp_path / "ban.sock"))
+        listener.listen()
+        for answers, expected in (((page, end), 0), ((page, page, end), 1)):
+            worker = threading.Thread(target=answer, args=answers, daemon=True)
+            worker.start()
+            said = anchor.ban("list", "--socket", str(tmp_path / "ban.sock"), expect=expected)
+            assert expected or "192.0.2.2" in said
+            worker.join(5)
 
 
 def status(anchor):
