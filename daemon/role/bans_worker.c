@@ -6,6 +6,7 @@
 #include "daemon/supervise/runtime_directory.h"
 #include "daemon/supervise/users.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -24,9 +25,13 @@ static bool is_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* Root's, so that root gets in without a capability, and the worker's by its group. */
+/*
+ * Root's, so that root gets in without a capability, and the worker's by its group. Changed by its descriptor: where it
+ * stands may be somebody else's, who could put another file in its place. Returns -EPERM without CAP_CHOWN.
+ */
 static int make_directory(const char *path)
 {
+    CLEANUP_FD int fd = -1;
     struct stat status;
     mode_t mask = umask(0007);
     int result = mkdir(path, 0770) < 0 && errno != EEXIST ? -errno : 0;
@@ -34,13 +39,14 @@ static int make_directory(const char *path)
     (void)umask(mask);
     if (result < 0)
         return result;
-    if (lstat(path, &status) < 0)
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0)
         return -errno;
-    if (!S_ISDIR(status.st_mode) || status.st_uid != 0)
+    if (status.st_uid != 0)
         return -EEXIST;
-    if (status.st_gid != BANS_USER && lchown(path, 0, BANS_USER) < 0)
+    if (status.st_gid != BANS_USER && fchown(fd, 0, BANS_USER) < 0)
         return -errno;
-    return chmod(path, 0770) < 0 ? -errno : 0;
+    return fchmod(fd, 0770) < 0 ? -errno : 0;
 }
 
 static int open_root_socket(int *ret)
@@ -54,7 +60,10 @@ static int open_root_socket(int *ret)
     return result < 0 ? result : runtime_directory_listen(&address, &listener, ret);
 }
 
-/* Whoever may enter its directory by that one's group may ban. */
+/*
+ * Whoever may enter its directory by that one's group may ban. Who could write there, or make it another group's, could
+ * put another socket in our place. Returns -EPERM for such a directory.
+ */
 static int open_given_socket(const char *path, int *ret)
 {
     struct runtime_directory_listener listener = {.type = SOCK_SEQPACKET, .waiting_max = CONNECTIONS_WAITING_MAX};
@@ -69,6 +78,8 @@ static int open_given_socket(const char *path, int *ret)
     *strrchr(directory, '/') = '\0';
     if (stat(directory, &status) < 0)
         return -errno;
+    if (status.st_uid != 0 || status.st_mode & (S_IWGRP | S_IWOTH))
+        return -EPERM;
     listener.group = status.st_gid;
     return runtime_directory_listen(&address, &listener, ret);
 }
@@ -98,8 +109,12 @@ void bans_worker_open(const struct configuration *configuration, struct bans_ope
         result = make_place(ret);
     }
     if (result < 0) {
-        log_warn("nobody can be banned; with read_only: true add the line to the service in Compose",
-                 LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
+        if (result == -EPERM && path == ret->directory)
+            log_warn("nobody can be banned; add the capability to the service in Compose", LOG_TEXT("path", path),
+                     LOG_TEXT("capability", "CHOWN"), LOG_TEXT("line", "cap_add: [CHOWN]"));
+        else
+            log_warn("nobody can be banned; with read_only: true add the line to the service in Compose",
+                     LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
         bans_worker_close(ret);
         return;
     }
@@ -107,7 +122,7 @@ void bans_worker_open(const struct configuration *configuration, struct bans_ope
         return;
     result = open_given_socket(given, &ret->listeners[BAN_SOCKET_GIVEN]);
     if (result < 0)
-        log_error("cannot make the ban socket; its directory must be there, and belong to root",
+        log_error("cannot make the ban socket; its directory must be there, root's, and writable by nobody else",
                   LOG_TEXT("variable", "ANCHORD_BAN_SOCKET"), LOG_TEXT("path", given), LOG_ERROR(result));
 }
 

@@ -207,6 +207,25 @@ def test_announcer_gets_the_raw_sockets_again_after_its_death(supervision):
     assert kinds == [struct.pack("=II", kind, 0).hex() for kind in (1, 2)]
 
 
+def test_guest2_without_chown_the_log_names_it(supervision):
+    supervision.install_stand_ins()
+    process = supervision.start_ready(wrap=("unshare", "--net", "setpriv", "--bounding-set=-chown"))
+    said = process.find(msg="nobody can be banned; add the capability to the service in Compose")
+    assert [record["line"] for record in said] == ["cap_add: [CHOWN]"]
+
+
+@pytest.mark.parametrize("mode, is_made", [(0o750, True), (0o770, False), (0o1777, False)])
+def test_guest2_a_further_ban_socket_stands_where_root_alone_writes(supervision, tmp_path, mode, is_made):
+    directory = tmp_path / "given"
+    directory.mkdir()
+    os.chown(directory, 0, 12345)
+    directory.chmod(mode)
+    supervision.install_stand_ins()
+    process = supervision.start_ready(ANCHORD_BAN_SOCKET=str(directory / "ban.sock"))
+    said = process.find(msg="cannot make the ban socket; its directory must be there, root's, and writable by nobody else")
+    assert (directory / "ban.sock").exists() == is_made == (not said)
+
+
 def test_without_net_raw_everything_but_the_announcer_works(supervision):
     """SPEC §11: one warning with the line to add."""
     supervision.install_stand_ins()
