@@ -51,7 +51,9 @@ RULES = [
 RULE6 = ('iifname != "shared0" ip6 daddr @external tcp dport 22 update @limit_tcp_22_10_minute_5 '
          '{ ip6 saddr & ffff:ffff:ffff:ffff:: limit rate 10/minute } dnat ip6 to tcp dport map @dnat_tcp')
 ENDED = ('ct mark & 0x00400000 != 0x00000000 reject with tcp reset comment "connections that a list ended"',
-         'ct mark & 0x00400000 != 0x00000000 drop comment "flows that a list ended"')
+         'ct mark & 0x00400000 != 0x00000000 drop comment "flows that a list ended"',
+         'iifname "shared0" oifname != "shared0" ct state new tcp flags ack reject with tcp reset '
+         'comment "no connection begins in its middle"')
 
 
 def exposed(protocol="tcp", port=80):
@@ -213,6 +215,47 @@ def test_guest1_a_tightened_list_ends_what_is_open(lab, protocol, address, one, 
             except (TimeoutError, ConnectionRefusedError):
                 return None
         assert wait_until(talks, "an answer")
+
+
+@pytest.mark.parametrize("address, one, client, stranger", FAMILIES)
+def test_guest1_nobody_makes_an_ended_connection_an_egress_one(lab, address, one, client, stranger):
+    """With the client's reset and a SYN conntrack forgets that a list ended the flow; the backend, which heard of neither, is
+    heard by nobody, and is reset. What really begins inside goes out."""
+    def from_one_port():
+        flow = lab.client.socket(family_of(address), socket.SOCK_STREAM)
+        lab.closing.callback(flow.close)
+        flow.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        flow.bind((client, 4000))
+        flow.connect((address, 80))
+        return flow
+
+    listener = lab.one.socket(family_of(address), socket.SOCK_STREAM)
+    lab.closing.callback(listener.close)
+    listener.bind((one, 8080))
+    listener.listen()
+    netadmin = lab.start()
+    netadmin.expose(*exposed(), guests=messages.allow("tcp", 80, *EVERYBODY))
+    flow = from_one_port()
+    backend, _ = listener.accept()
+    lab.closing.callback(backend.close)
+    backend.settimeout(5)
+    applied = netadmin.expose(*exposed(), guests=messages.allow("tcp", 80, f"{stranger}/{128 if ':' in one else 32}"))
+    assert sum(applied.flushed.values()) == 1
+    flow.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    flow.close()
+    with pytest.raises(ConnectionRefusedError):
+        from_one_port()
+    with lab.client.socket(family_of(address), socket.SOCK_RAW, socket.IPPROTO_TCP) as everything:
+        backend.send(b"for the listed alone")
+        with pytest.raises(ConnectionResetError):
+            backend.recv(1)
+        everything.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            while b"for the listed alone" not in (packet := everything.recv(2000)):
+                pass
+            pytest.fail(f"the client heard {packet}")
+    lab.serve(lab.client, "outside", "tcp", 9000, client)
+    assert outcome(lab.two, "tcp", client, 9000) == "outside"
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])

@@ -324,6 +324,15 @@ static const struct nft_rule_text table_rules[] = {
     {NFT_CHAIN_FORWARD, LISTS, "connections that a list ended", {ENDED, PROTOCOL(IPPROTO_TCP), RESET}},
     /* ct mark & 0x00400000 != 0x00000000 drop */
     {NFT_CHAIN_FORWARD, LISTS, "flows that a list ended", {ENDED, DROP}},
+    /*
+     * A reset of the client's and its next SYN make conntrack forget the entry with its mark: what the backend sends
+     * then, in the middle of a connection, would begin an egress flow.
+     */
+    /* iifname SHARED oifname != SHARED ct state new tcp flags ack reject with tcp reset */
+    {NFT_CHAIN_FORWARD,
+     LISTS,
+     "no connection begins in its middle",
+     {IIF(SHARED), OIF_NOT(SHARED), CT_STATE(STATE_NEW), TCP_FLAGS(TH_ACK), RESET}},
     /* tcp flags syn / syn,rst tcp option maxseg size set rt mtu */
     {NFT_CHAIN_FORWARD, ALWAYS, "segments fit the path", {TCP_SYN, CLAMP_SEGMENTS}},
     /* iifname EXT oifname SHARED ct state established,related accept */
