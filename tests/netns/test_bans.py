@@ -50,7 +50,7 @@ def begin(anchor):
 
 def test_guest2_no_process_until_somebody_bans(whole):
     begin(whole)
-    assert reaches(whole) and reaches(whole, LAN6)
+    wait_until(lambda: reaches(whole) and reaches(whole, LAN6), 5)
     assert not whole.process.find(msg="worker started", name="bans")
 
 
@@ -344,4 +344,4 @@ def test_guest2_100000_bans_of_the_file_hold_within_a_second(anchor):
     assert len(anchor.listed()) == 100001
     print(f"GUEST-2: listed in {time.monotonic() - start:.2f} s")
     anchor.ban("flush")
-    assert reaches(anchor)
+    wait_until(lambda: reaches(anchor), 10)
