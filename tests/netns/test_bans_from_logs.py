@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -120,6 +121,31 @@ def test_guest2_fail2ban_bans_a_client_within_a_second_of_its_line_and_unbans(an
 def busy():
     """Seconds that a busy machine may add."""
     return os.getloadavg()[0] / os.cpu_count() / 2
+
+
+def unban_by_fail2ban(command, address):
+    """Its action as fail2ban expands it, run by a shell as fail2ban runs it."""
+    text = (PACKAGING / "fail2ban" / "action.d" / "anchord.conf").read_text()
+    action = re.search(r"^actionunban = (.*?)\n\n", text, re.MULTILINE | re.DOTALL)[1]
+    for tag, value in (("<command>", command), ("<options>", ""), ("<ip>", address)):
+        action = action.replace(tag, value)
+    return ["sh", "-c", action]
+
+
+def unban_by_crowdsec(_, address):
+    return [PACKAGING / "crowdsec" / "anchord-bouncer", "del", address, "60", "reason", "{}"]
+
+
+@pytest.mark.parametrize("unban", (unban_by_fail2ban, unban_by_crowdsec))
+@pytest.mark.parametrize("address", ("192.0.2.99", "2001:db8:9::1"))
+def test_guest2_an_unban_that_fails_is_no_success(anchor, unban, address):
+    """Nobody is to believe that a ban was lifted which is in force; what is not banned any more is no failure."""
+    def run(command):
+        return subprocess.run(unban(command, address), env=os.environ | {"ANCHORD": command}, capture_output=True, text=True, check=False)
+
+    assert run(anchor.command).returncode == 0
+    nowhere = run(f"env RUNTIME_DIRECTORY=/nonexistent {anchor.command.split()[-1]}")
+    assert nowhere.returncode != 0 and "anchord does not run here" in nowhere.stderr
 
 
 class LocalApi(http.server.BaseHTTPRequestHandler):
