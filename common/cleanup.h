@@ -8,6 +8,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -36,6 +37,14 @@ static inline void close_fd(int *fd)
     errno = saved_errno;
 }
 
+/* Of one that was read, or whose last fflush() was asked: what closing finds wrong is lost. */
+static inline void close_stream(FILE **stream)
+{
+    if (*stream)
+        (void)fclose(*stream);
+    *stream = NULL;
+}
+
 static inline void free_pointer(void *pointer_to_pointer)
 {
     void **pointer = pointer_to_pointer;
@@ -44,8 +53,9 @@ static inline void free_pointer(void *pointer_to_pointer)
     *pointer = NULL;
 }
 
-#define CLEANUP_FD   CLEANUP(close_fd)
-#define CLEANUP_FREE CLEANUP(free_pointer)
+#define CLEANUP_FD     CLEANUP(close_fd)
+#define CLEANUP_STREAM CLEANUP(close_stream)
+#define CLEANUP_FREE   CLEANUP(free_pointer)
 
 static inline int take_fd(int *fd)
 {

@@ -126,9 +126,14 @@ int wire_ban_compare(const struct wire_ban *a, const struct wire_ban *b)
     return memcmp(a, b, offsetof(struct wire_ban, is_removed));
 }
 
+struct ip_subnet wire_ban_subnet(const struct wire_ban *ban)
+{
+    return (struct ip_subnet){ip_address_from_bytes(ban->family, ban->bytes), ban->prefix_length};
+}
+
 bool wire_ban_contains(const struct wire_ban *outer, const struct wire_ban *inner)
 {
-    struct ip_subnet subnet = {ip_address_from_bytes(outer->family, outer->bytes), outer->prefix_length};
+    const struct ip_subnet subnet = wire_ban_subnet(outer);
     struct ip_address address = ip_address_from_bytes(inner->family, inner->bytes);
 
     return outer->family == inner->family && outer->prefix_length <= inner->prefix_length &&

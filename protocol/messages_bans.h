@@ -114,6 +114,8 @@ static_assert(sizeof(struct message_bans_listed) + BANS_LISTED_MAX * sizeof(stru
 /* Orders by kind, family, bytes, prefix length: <0, 0, >0. */
 int wire_ban_compare(const struct wire_ban *a, const struct wire_ban *b);
 
+struct ip_subnet wire_ban_subnet(const struct wire_ban *ban);
+
 /* Whether `outer` has all addresses of `inner`; the kind is another question. */
 bool wire_ban_contains(const struct wire_ban *outer, const struct wire_ban *inner);
 

@@ -84,9 +84,9 @@ struct wire_finding {
     struct wire_address address6;
     char container[NAME_SIZE];
     char other[NAME_SIZE]; /* of CONFLICT, else empty */
-    char
-        reason[FINDING_REASON_SIZE]; /* of EXPOSED whom the ports answer, and how often (GUEST-1); of MALFORMED and what
-                                         follows WITHHELD, also of one that lacks a health check; else empty */
+    /* Of EXPOSED whom the ports answer, and how often (GUEST-1); of MALFORMED and what follows WITHHELD, also of one
+     * that lacks a health check; else empty. */
+    char reason[FINDING_REASON_SIZE];
 };
 
 struct message_findings { /* FINDINGS_ITEMS */

@@ -25,7 +25,7 @@ const char *check_ban(const struct wire_ban *ban)
         return "ban's prefix length";
     if (!is_zero(ban->bytes + used, sizeof(ban->bytes) - used))
         return "ban's padding not zero";
-    subnet = (struct ip_subnet){ip_address_from_bytes(ban->family, ban->bytes), ban->prefix_length};
+    subnet = wire_ban_subnet(ban);
     first = ip_subnet_first(&subnet);
     if (memcmp(first.bytes, ban->bytes, used) != 0)
         return "host bits of a ban not zero";

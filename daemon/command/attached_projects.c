@@ -15,12 +15,6 @@
 #define SUFFIX    ".env"
 #define PATH_SIZE (sizeof(ATTACHED_DIRECTORY) + NAME_SIZE + sizeof(SUFFIX))
 
-static void close_stream(FILE **stream)
-{
-    if (*stream)
-        (void)fclose(*stream);
-}
-
 const char *attached_projects_path(const char *project)
 {
     static char path[PATH_SIZE];
@@ -71,7 +65,7 @@ int attached_projects_write(const char *project, const char *image, const char *
 {
     char temporary[PATH_SIZE + sizeof(".new")];
     const char *path = attached_projects_path(project);
-    CLEANUP(close_stream) FILE *stream = NULL;
+    CLEANUP_STREAM FILE *stream = NULL;
     int fd, result;
 
     if (mkdir(ATTACHED_DIRECTORY, 0755) < 0 && errno != EEXIST)
@@ -138,7 +132,7 @@ static const char *path_of(char *line)
 /* Anybody can make such a line: for those who may not ask the socket itself. */
 static bool is_listed(const struct sockaddr_un *place)
 {
-    CLEANUP(close_stream) FILE *stream = fopen("/proc/net/unix", "re");
+    CLEANUP_STREAM FILE *stream = fopen("/proc/net/unix", "re");
     char line[512];
 
     if (!stream)
@@ -200,7 +194,7 @@ int attached_projects_each(attached_projects_handler handler, void *userdata)
 
 void attached_projects_read(const char *project, const char *variable, char *ret, size_t size)
 {
-    CLEANUP(close_stream) FILE *stream = fopen(attached_projects_path(project), "re");
+    CLEANUP_STREAM FILE *stream = fopen(attached_projects_path(project), "re");
     size_t length = strlen(variable);
     char line[512];
 
@@ -214,7 +208,7 @@ void attached_projects_read(const char *project, const char *variable, char *ret
 
 int attached_projects_load(const char *project, char *ret, size_t size)
 {
-    CLEANUP(close_stream) FILE *stream = fopen(attached_projects_path(project), "re");
+    CLEANUP_STREAM FILE *stream = fopen(attached_projects_path(project), "re");
     size_t length;
 
     if (!stream)

@@ -10,12 +10,6 @@
 #define LINE_SIZE       512
 #define ADDRESS_DIGITS6 32
 
-static void close_stream(FILE **stream)
-{
-    if (*stream)
-        (void)fclose(*stream);
-}
-
 /* anc0123abcdh: the host's end of the pair to an identity (workers/links/link_names.h). */
 static bool is_host_link(const char *name)
 {
@@ -28,7 +22,7 @@ static bool is_host_link(const char *name)
 static void name_project(const char *link, char project[NAME_SIZE])
 {
     char path[64], line[LINE_SIZE] = "";
-    CLEANUP(close_stream) FILE *stream = NULL;
+    CLEANUP_STREAM FILE *stream = NULL;
     const char *alias = line;
 
     (void)snprintf(path, sizeof(path), "/sys/class/net/%s/ifalias", link);
@@ -69,7 +63,7 @@ static bool is_route6(const char *line, const struct ip_address *address, char l
 bool attached_routes_find(const struct ip_address *address, char project[NAME_SIZE])
 {
     bool is_v4 = address->family == IP_FAMILY_4;
-    CLEANUP(close_stream) FILE *stream = fopen(is_v4 ? "/proc/net/route" : "/proc/net/ipv6_route", "re");
+    CLEANUP_STREAM FILE *stream = fopen(is_v4 ? "/proc/net/route" : "/proc/net/ipv6_route", "re");
     char line[LINE_SIZE], link[INTERFACE_NAME_SIZE] = "";
 
     while (stream && fgets(line, sizeof(line), stream)) {

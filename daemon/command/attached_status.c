@@ -211,8 +211,8 @@ void attached_status_variable(uint32_t pid, const char *name, char *ret, size_t 
 {
     size_t length = strlen(name), capacity = 0;
     char path[32];
-    char *variable = NULL;
-    FILE *stream;
+    CLEANUP_FREE char *variable = NULL;
+    CLEANUP_STREAM FILE *stream = NULL;
 
     ret[0] = '\0';
     (void)snprintf(path, sizeof(path), "/proc/%u/environ", (unsigned int)pid);
@@ -221,7 +221,4 @@ void attached_status_variable(uint32_t pid, const char *name, char *ret, size_t 
         if (strncmp(variable, name, length) == 0 && variable[length] == '=')
             text_copy_cut(ret, size, variable + length + 1);
     }
-    free(variable);
-    if (stream)
-        (void)fclose(stream);
 }

@@ -8,15 +8,12 @@
 #include "daemon/command/ban_client.h"
 #include "daemon/command/command_words.h"
 #include "daemon/command/control_client.h"
+#include "daemon/command/json_output.h"
 #include "daemon/configuration/configuration_parse.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <yajl/yajl_gen.h>
 
-DEFINE_POINTER_CLEANUP(struct yajl_gen_t, yajl_gen_free, yajl_gen_freep);
-
-#define NANOSECONDS_A_SECOND UINT64_C(1000000000)
 #define HELP                                                                                                    \
     "Usage: anchord ban add [--for TIME] [--reason TEXT] [--new-only] [--force] ADDRESS[/PREFIX]…\n"          \
     "       anchord ban del ADDRESS[/PREFIX]…\n"                                                              \
@@ -202,12 +199,10 @@ static const char *judge(const struct wire_ban *ban, const struct status *status
 {
     if (one_is_in(ban, status, STATUS_GATEWAYS, 1))
         return "has the gateway in it: what it sends itself (DHCP, DNS, forwarded ports of a router that rewrites "
-               "them) "
-               "would be dropped; --force bans it all the same";
+               "them) would be dropped; --force bans it all the same";
     if (one_is_in(ban, status, STATUS_EXTERNAL_ADDRESSES, 0))
         return "has the project's own address in it: of a neighbour in the same network ban ADDRESS/32, or /128 of "
-               "IPv6, "
-               "alone; --force bans it all the same";
+               "IPv6, alone; --force bans it all the same";
     return NULL;
 }
 
@@ -285,7 +280,7 @@ static int flush(struct ban_client *client)
 /* An address as people wrote it: without what it stands for anyway. */
 static const char *format_place(const struct wire_ban *ban, char text[IP_SUBNET_TEXT_SIZE])
 {
-    struct ip_subnet subnet = {ip_address_from_bytes(ban->family, ban->bytes), ban->prefix_length};
+    struct ip_subnet subnet = wire_ban_subnet(ban);
 
     return ban->family == IP_FAMILY_4 && ban->prefix_length == 32 ? ip_address_format(&subnet.address, text)
                                                                   : ip_subnet_format(&subnet, text);
@@ -293,7 +288,7 @@ static const char *format_place(const struct wire_ban *ban, char text[IP_SUBNET_
 
 static const char *format_time(uint64_t seconds, char text[CLOCK_TEXT_SIZE])
 {
-    clock_format(seconds * NANOSECONDS_A_SECOND, text);
+    clock_format(seconds * NANOSECONDS_PER_SECOND, text);
     memcpy(text + sizeof("2026-11-30T00:00:00") - 1, "Z", sizeof("Z")); /* without microseconds */
     return text;
 }
@@ -309,15 +304,6 @@ static void print_ban(const struct wire_listed_ban *listed, void *userdata)
                  listed->ban.kind == BAN_NEW_ONLY ? "new-only" : "");
     (void)text_print_escaped(stdout, listed->reason);
     (void)fputc('\n', stdout);
-}
-
-static void generate_text(yajl_gen generator, const char *name, const char *text)
-{
-    (void)yajl_gen_string(generator, (const unsigned char *)name, strlen(name));
-    if (text)
-        (void)yajl_gen_string(generator, (const unsigned char *)text, strlen(text));
-    else
-        (void)yajl_gen_null(generator);
 }
 
 static void print_buffer(yajl_gen generator)
@@ -338,11 +324,11 @@ static void generate_ban(const struct wire_listed_ban *listed, void *userdata)
     char until[CLOCK_TEXT_SIZE];
 
     (void)yajl_gen_map_open(generator);
-    generate_text(generator, "address", format_place(&listed->ban, place));
-    generate_text(generator, "added", format_time(listed->added, added));
-    generate_text(generator, "until", listed->until ? format_time(listed->until, until) : NULL);
-    generate_text(generator, "reason", listed->reason);
-    (void)yajl_gen_string(generator, (const unsigned char *)"new_only", strlen("new_only"));
+    json_member(generator, "address", format_place(&listed->ban, place));
+    json_member(generator, "added", format_time(listed->added, added));
+    json_member(generator, "until", listed->until ? format_time(listed->until, until) : NULL);
+    json_member(generator, "reason", listed->reason);
+    json_text(generator, "new_only");
     (void)yajl_gen_bool(generator, listed->ban.kind == BAN_NEW_ONLY);
     (void)yajl_gen_map_close(generator);
     print_buffer(generator);

@@ -5,15 +5,13 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "daemon/command/command_words.h"
+#include "daemon/command/json_output.h"
 #include "daemon/configuration/configuration_variables.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <yajl/yajl_gen.h>
 
 #define VALUE_WIDTH 32 /* of the column */
-
-DEFINE_POINTER_CLEANUP(struct yajl_gen_t, yajl_gen_free, yajl_gen_freep);
 
 /* "environment", "default" …, or the other variable that the value was taken from. */
 static const char *source_text(const struct configuration_variable *variable, const struct configuration_value *value)
@@ -61,23 +59,14 @@ static void show_as_text(const struct configuration *configuration)
         (void)printf("and %zu more\n", configuration->problems_left_out);
 }
 
-/* yajl_gen keeps its first error and refuses everything after it; show_as_json() asks once, at the end. */
-static void generate_text(yajl_gen generator, const char *text)
-{
-    if (text)
-        (void)yajl_gen_string(generator, (const unsigned char *)text, strlen(text));
-    else
-        (void)yajl_gen_null(generator);
-}
-
 static void generate_value(yajl_gen generator, const char *name, const char *text, const char *source)
 {
-    generate_text(generator, name);
+    json_text(generator, name);
     (void)yajl_gen_map_open(generator);
-    generate_text(generator, "value");
-    generate_text(generator, text);
-    generate_text(generator, "source");
-    generate_text(generator, source);
+    json_text(generator, "value");
+    json_text(generator, text);
+    json_text(generator, "source");
+    json_text(generator, source);
     (void)yajl_gen_map_close(generator);
 }
 
@@ -106,10 +95,10 @@ static void generate_problems(yajl_gen generator, const struct configuration *co
         if (configuration->problems[i].is_error != errors)
             continue;
         (void)yajl_gen_map_open(generator);
-        generate_text(generator, "variable");
-        generate_text(generator, configuration->problems[i].variable);
-        generate_text(generator, "text");
-        generate_text(generator, configuration->problems[i].text);
+        json_text(generator, "variable");
+        json_text(generator, configuration->problems[i].variable);
+        json_text(generator, "text");
+        json_text(generator, configuration->problems[i].text);
         (void)yajl_gen_map_close(generator);
     }
     (void)yajl_gen_array_close(generator);
@@ -128,11 +117,11 @@ static int show_as_json(const struct configuration *configuration)
         !yajl_gen_config(generator, yajl_gen_print_callback, print_piece, stdout))
         return -ENOMEM;
     (void)yajl_gen_map_open(generator);
-    generate_text(generator, "variables");
+    json_text(generator, "variables");
     generate_values(generator, configuration);
-    generate_text(generator, "errors");
+    json_text(generator, "errors");
     generate_problems(generator, configuration, true);
-    generate_text(generator, "warnings");
+    json_text(generator, "warnings");
     generate_problems(generator, configuration, false);
     return yajl_gen_map_close(generator) == yajl_gen_status_ok ? 0 : -EINVAL;
 }

@@ -9,16 +9,14 @@
 #include "daemon/command/attached_status.h"
 #include "daemon/command/command_words.h"
 #include "daemon/command/host_look.h"
+#include "daemon/command/json_output.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <yajl/yajl_gen.h>
 
 #define WHY_SIZE      256
 #define PROJECT_WIDTH 24
 #define PARENT_WIDTH  15
-
-DEFINE_POINTER_CLEANUP(struct yajl_gen_t, yajl_gen_free, yajl_gen_freep);
 
 struct entry {
     const char *project;
@@ -119,21 +117,15 @@ static void print_entry(const struct entry *entry)
     (void)fputc('\n', stdout);
 }
 
-static void generate_pair(yajl_gen generator, const char *name, const char *text)
-{
-    (void)yajl_gen_string(generator, (const unsigned char *)name, strlen(name));
-    (void)yajl_gen_string(generator, (const unsigned char *)text, strlen(text));
-}
-
 static void generate_entry(yajl_gen generator, const struct entry *entry)
 {
     (void)yajl_gen_map_open(generator);
-    generate_pair(generator, "project", entry->project);
-    generate_pair(generator, "state", entry->state);
-    generate_pair(generator, "parent", entry->parent);
-    generate_pair(generator, "address", entry->address);
-    generate_pair(generator, "addresses", entry->addresses);
-    generate_pair(generator, "reason", entry->reason);
+    json_member(generator, "project", entry->project);
+    json_member(generator, "state", entry->state);
+    json_member(generator, "parent", entry->parent);
+    json_member(generator, "address", entry->address);
+    json_member(generator, "addresses", entry->addresses);
+    json_member(generator, "reason", entry->reason);
     (void)yajl_gen_map_close(generator);
 }
 

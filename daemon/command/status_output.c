@@ -3,11 +3,11 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "daemon/command/json_output.h"
 #include "protocol/messages.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <yajl/yajl_gen.h>
 
 #define CELL_SIZE  192
 #define WIDE_TABLE 5 /* columns of the widest table of text */
@@ -331,12 +331,6 @@ void status_output_text(const struct status *status)
 
 /* --- JSON ---------------------------------------------------------------------------------------------- */
 
-/* The generator only fails for want of memory, and then its output, which is asked for at the end, is not complete. */
-static void put_text(yajl_gen generator, const char *text)
-{
-    (void)yajl_gen_string(generator, (const unsigned char *)text, strlen(text));
-}
-
 static void put_row(yajl_gen generator, const struct status *status, enum status_list list, size_t row)
 {
     const struct status_list_definition *definition = &status_lists[list];
@@ -345,20 +339,20 @@ static void put_row(yajl_gen generator, const struct status *status, enum status
     for (size_t column = 0; definition->types[column]; column++) {
         const struct control_client_cell *cell = control_client_cell(status, list, row, column);
 
-        put_text(generator, definition->columns[column]);
+        json_text(generator, definition->columns[column]);
         if (!cell->text)
             (void)yajl_gen_integer(generator, (long long)cell->number);
         else if (cell->text[0] == '\0')
             (void)yajl_gen_null(generator);
         else
-            put_text(generator, cell->text);
+            json_text(generator, cell->text);
     }
     (void)yajl_gen_map_close(generator);
 }
 
 static void put_list(yajl_gen generator, const struct status *status, enum status_list list)
 {
-    put_text(generator, status_lists[list].key);
+    json_text(generator, status_lists[list].key);
     if (list == STATUS_EXTERNAL || list == STATUS_SHARED) {
         put_row(generator, status, list, 0);
         return;
@@ -366,22 +360,16 @@ static void put_list(yajl_gen generator, const struct status *status, enum statu
     (void)yajl_gen_array_open(generator);
     for (size_t row = 0; row < status->lists[list].row_count; row++) {
         if (list == STATUS_UNMET_CONDITIONS)
-            put_text(generator, control_client_cell(status, list, row, 0)->text);
+            json_text(generator, control_client_cell(status, list, row, 0)->text);
         else
             put_row(generator, status, list, row);
     }
     (void)yajl_gen_array_close(generator);
 }
 
-static void free_generator(yajl_gen *generator)
-{
-    if (*generator)
-        yajl_gen_free(*generator);
-}
-
 int status_output_json(const struct status *status)
 {
-    CLEANUP(free_generator) yajl_gen generator = yajl_gen_alloc(NULL);
+    CLEANUP(yajl_gen_freep) yajl_gen generator = yajl_gen_alloc(NULL);
     const unsigned char *text = NULL;
     size_t length = 0;
 
@@ -390,13 +378,13 @@ int status_output_json(const struct status *status)
     (void)yajl_gen_config(generator, yajl_gen_beautify, 1);
     (void)yajl_gen_config(generator, yajl_gen_indent_string, "  ");
     (void)yajl_gen_map_open(generator);
-    put_text(generator, "version");
-    put_text(generator, status->version);
-    put_text(generator, "role");
-    put_text(generator, status->role);
-    put_text(generator, "project");
-    put_text(generator, status->project);
-    put_text(generator, "ready");
+    json_text(generator, "version");
+    json_text(generator, status->version);
+    json_text(generator, "role");
+    json_text(generator, status->role);
+    json_text(generator, "project");
+    json_text(generator, status->project);
+    json_text(generator, "ready");
     (void)yajl_gen_bool(generator, status->is_ready);
     for (size_t list = 0; list < STATUS_LIST_MAX_; list++)
         put_list(generator, status, (enum status_list)list);

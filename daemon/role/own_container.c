@@ -9,12 +9,6 @@
 
 #define ID_DIGITS 64
 
-static void close_file(FILE **file)
-{
-    if (*file)
-        (void)fclose(*file);
-}
-
 /* 36 35 98:0 /docker/containers/8dfa…/hostname /etc/hostname rw,relatime … */
 bool own_container_read_line(const char *line, char id[CONTAINER_ID_SIZE])
 {
@@ -38,7 +32,7 @@ bool own_container_read_line(const char *line, char id[CONTAINER_ID_SIZE])
 
 void own_container_find_id(char id[CONTAINER_ID_SIZE])
 {
-    CLEANUP(close_file) FILE *mounts = fopen("/proc/self/mountinfo", "re");
+    CLEANUP_STREAM FILE *mounts = fopen("/proc/self/mountinfo", "re");
     CLEANUP_FREE char *line = NULL;
     bool is_found = false;
     size_t size = 0;

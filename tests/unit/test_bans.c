@@ -40,8 +40,7 @@ static void expect_reduced(const struct ban_store *store, const char *const *tex
     assert_int_equal(ban_store_reduce(store, &reduced), 0);
     assert_int_equal(reduced.count, count);
     for (size_t i = 0; i < count; i++) {
-        struct ip_subnet subnet = {ip_address_from_bytes(reduced.items[i].family, reduced.items[i].bytes),
-                                   reduced.items[i].prefix_length};
+        struct ip_subnet subnet = wire_ban_subnet(&reduced.items[i]);
 
         assert_string_equal(IP_SUBNET_TEXT(&subnet), texts[i]);
     }

@@ -24,7 +24,7 @@
 
 static const char *format_place(const struct wire_ban *ban, char text[IP_SUBNET_TEXT_SIZE])
 {
-    struct ip_subnet subnet = {ip_address_from_bytes(ban->family, ban->bytes), ban->prefix_length};
+    struct ip_subnet subnet = wire_ban_subnet(ban);
 
     return ip_subnet_format(&subnet, text);
 }

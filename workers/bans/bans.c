@@ -13,8 +13,7 @@
 
 #include <malloc.h>
 
-#define TIMER_ACCURACY       (100 * MICROSECONDS_PER_MILLISECOND)
-#define NANOSECONDS_A_SECOND UINT64_C(1000000000)
+#define TIMER_ACCURACY (100 * MICROSECONDS_PER_MILLISECOND)
 
 static const struct state_form whole_form = {MESSAGE_BANS_BEGIN, MESSAGE_BANS_ITEMS, MESSAGE_BANS_COMMIT,
                                              BANS_PER_MESSAGE, sizeof(struct wire_ban)};
@@ -41,7 +40,7 @@ struct bans {
 
 static uint64_t now_seconds(void)
 {
-    return clock_real_nanoseconds() / NANOSECONDS_A_SECOND;
+    return clock_real_nanoseconds() / NANOSECONDS_PER_SECOND;
 }
 
 static bool is_lasting(const struct bans *bans)
@@ -84,8 +83,8 @@ static int on_step(sd_event_source *source, void *userdata)
     result = ban_store_reduce(&bans->store, &next);
     if (result == 0)
         result = send_list(bans, &next);
-    if (result <
-        0) { /* mostly netadmin has ended just now: its successor gets all of it, else the next change brings it */
+    if (result < 0) {
+        /* Mostly netadmin has ended just now: its successor gets all of it, else the next change brings it. */
         log_warn("cannot tell netadmin who is banned", LOG_ERROR(result));
         bans->has_sent = false;
         bans->is_answered = true;

@@ -137,7 +137,7 @@ void nft_elements_change_external(struct nft_batch *batch, const struct nft_fami
 /* An interval is where it begins, and where the next address is no part of it; the last one of all has no next. */
 static void add_ban(struct element_list *list, const struct nft_family *family, const struct wire_ban *ban)
 {
-    struct ip_subnet subnet = {ip_address_from_bytes(ban->family, ban->bytes), ban->prefix_length};
+    struct ip_subnet subnet = wire_ban_subnet(ban);
     struct ip_address end = ip_subnet_last(&subnet);
     struct nftnl_set_elem *element = list_add(list, ban->bytes, family->address_length, (struct element_rest){0});
     size_t digit = family->address_length;
