@@ -24,6 +24,15 @@ def markdown_variables():
     return dict(re.findall(r"^\| `([A-Z_]+)` \| (\S+) \|", text, re.M))
 
 
+def problems():
+    """(code, severity) of the registry and of docs/problems.md; SEE-1: none is missing, none is left over."""
+    registry = re.findall(r"^(?:PROBLEM|CHECKED)\(\w+, (\d+), (\w+),", (ROOT / "protocol/problem_list.h").read_text(), re.M)
+    paragraphs = re.findall(r"^((?:\*\*ANC\d{4}\*\*(?:, )?)+) \((\w+)\)\.", (ROOT / "docs/problems.md").read_text(), re.M)
+    assert len(registry) > 30, "the registry was not understood"
+    return ({(f"ANC{int(number):04}", severity.lower()) for number, severity in registry},
+            {(code, severity) for codes, severity in paragraphs for code in re.findall(r"ANC\d{4}", codes)})
+
+
 def main():
     expected = variables.of_program(sys.argv[1])
     assert len(expected) >= 11, "the program's help was not understood"
@@ -38,6 +47,10 @@ def main():
         if f".It Cm {command}\n" not in manual:
             status = 1
             print(f"anchord.1 does not have {command}")
+    registry, documented = problems()
+    if registry != documented:
+        status = 1
+        print("docs/problems.md differs from the registry:", registry ^ documented)
     return status
 
 
