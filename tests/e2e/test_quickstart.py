@@ -42,13 +42,17 @@ def test_once_shows_the_main_job_in_a_lab_and_leaves_nothing(own_lab):
     assert own_lab.traces() == []
 
 
-def test_on_the_hosts_own_docker_it_removes_what_it_made(own_lab):
+def test_on_the_hosts_own_docker_it_removes_what_it_made(request, own_lab):
+    """With the archive of the image that this run has, if it has one; the test before builds it."""
+    archive = request.config.getoption("--image")
     own_lab.up()
     environment = own_lab.engine.environment()
     before = own_lab.docker("network", "ls", "--quiet").stdout
     own_lab.image("python:3.11-slim-bookworm")
     result = quickstart("--once", "--parent", "uplink", "--subnet", "10.99.0.0/24", "--gateway", "10.99.0.1",
-                        "--address", "10.99.0.77", "--client-address", "10.99.0.88", environment=environment)
+                        "--address", "10.99.0.77", "--client-address", "10.99.0.88", *(["--image", archive] if archive else []),
+                        environment=environment)
+    assert ("loaded from" in result.stdout) == bool(archive)
     assert result.returncode == 0, result.stdout + result.stderr
     shown = "\n".join(evidence(result))
     assert "✗" not in shown
@@ -86,6 +90,7 @@ def test_ctrl_c_in_the_middle_says_what_is_left(own_lab):
     (["--parent", "eth0", "--subnet", "10.0.0.0/24", "--address", "10.0.0.9", "--gateway", "10.0.0.9"], "an address each"),
     (["--parent", "eth0", "--network", "lan", "--address", "10.0.0.1"], "not both"),
     (["--once", "--network", "lan", "--address", "10.0.0.1"], "needs --client-address"),
+    (["--image", "/nonexistent/image.tar"], "--image: there is no file /nonexistent/image.tar"),
     (["--nonsense"], "unrecognized arguments"),
 ])
 def test_wrong_values_are_named_before_anything_starts(arguments, message):
