@@ -106,6 +106,11 @@ static size_t utf8_sequence_length(const unsigned char *bytes)
     return length;
 }
 
+char text_printable(char byte)
+{
+    return byte >= ' ' && byte <= '~' ? byte : '?';
+}
+
 const char *text_escape_first(const char *text, char target[TEXT_ESCAPED_SIZE])
 {
     const unsigned char *bytes = (const unsigned char *)text;

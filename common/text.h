@@ -43,6 +43,9 @@ size_t text_edit_distance(const char *a, const char *b);
 /* True when the `size` bytes at `text` hold a NUL, i.e. are a string. */
 bool text_is_terminated(const char *text, size_t size);
 
+/* A byte for a comment or a word of an error: itself if it is printable ASCII, else a question mark. */
+char text_printable(char byte);
+
 /* The longest escape with its NUL. */
 #define TEXT_ESCAPED_SIZE 7
 

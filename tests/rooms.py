@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-SHARED = ("workers/dns", "workers/docker", "workers/neighbours", "workers/netlink", "workers/nftables")
+SHARED = ("workers/compose", "workers/dns", "workers/docker", "workers/neighbours", "workers/netlink", "workers/nftables")
 NOT_COUNTED = ("common", "protocol")  # every program has them
 INCLUDE = re.compile(r'^#include "([\w/]+/[\w.]+)"', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

@@ -1,9 +1,9 @@
 /*
- * Fuzz target: the labels anchord.expose and anchord.expose.v6 (workers/watcher/expose_label). What is accepted is
+ * Fuzz target: the labels anchord.expose and anchord.expose.v6 (protocol/expose_label). What is accepted is
  * sorted and claims no port twice; what is refused has a place within the label and a reason.
  */
+#include "protocol/expose_label.h"
 #include "tests/fuzz/target.h"
-#include "workers/watcher/expose_label.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>

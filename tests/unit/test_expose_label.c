@@ -1,7 +1,7 @@
 /*
  * Unit tests of the expose labels: DISC-3's grammar with each error's position, NAT-5's ranges, NAT-7's switch.
  */
-#include "workers/watcher/expose_label.h"
+#include "protocol/expose_label.h"
 
 #include "common/cleanup.h"
 

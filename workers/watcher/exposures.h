@@ -10,9 +10,9 @@
 #pragma once
 
 #include "common/cleanup.h"
+#include "protocol/expose_label.h"
 #include "protocol/guest_list.h"
 #include "protocol/messages.h"
-#include "workers/watcher/expose_label.h"
 
 #include <stdbool.h>
 

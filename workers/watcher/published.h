@@ -10,8 +10,8 @@
  */
 #pragma once
 
+#include "protocol/expose_label.h"
 #include "workers/docker/records.h"
-#include "workers/watcher/expose_label.h"
 
 /* Ports of one address of the host that lead to as many of the container. */
 struct published_binding {

@@ -2,6 +2,7 @@
 #include "workers/commands/wrap/plan.h"
 
 #include "common/cleanup.h"
+#include "common/text.h"
 #include "workers/commands/wrap/plan_internal.h"
 #include "workers/commands/wrap/yaml.h"
 
@@ -24,7 +25,7 @@ int plan_report(struct plan *plan, bool is_problem, const struct project_service
         return -ENOMEM;
     }
     for (char *character = text; *character; character++)
-        *character = yaml_printable(*character);
+        *character = text_printable(*character);
     if (finding)
         finding->text = arena_copy(plan->arena, text, (size_t)length);
     if (!finding || !finding->text)

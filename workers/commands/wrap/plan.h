@@ -8,7 +8,7 @@
 #pragma once
 
 #include "workers/commands/wrap/options.h"
-#include "workers/commands/wrap/project.h"
+#include "workers/compose/project.h"
 
 /* Behind the project's name: transit in Docker. Engines before 28 take the default route of the first by name. */
 #define TRANSIT_SUFFIX "_0-transit"

@@ -1,6 +1,8 @@
 /* Strings from outside as YAML; see yaml.h. Runs in anchord-wrap, pure. */
 #include "workers/commands/wrap/yaml.h"
 
+#include "common/text.h"
+
 #include <stdint.h>
 
 #define REPLACEMENT_CHARACTER UINT32_C(0xfffd)
@@ -65,15 +67,8 @@ void yaml_write_quoted(FILE *stream, const char *text)
     (void)fputc('"', stream);
 }
 
-char yaml_printable(char byte)
-{
-    if (byte >= ' ' && byte <= '~')
-        return byte;
-    return '?';
-}
-
 void yaml_write_plain(FILE *stream, const char *text)
 {
     for (; *text; text++)
-        (void)fputc(yaml_printable(*text), stream);
+        (void)fputc(text_printable(*text), stream);
 }

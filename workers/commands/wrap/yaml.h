@@ -14,8 +14,5 @@
  */
 void yaml_write_quoted(FILE *stream, const char *text);
 
-/* A byte for a comment or a terminal: itself if it is printable ASCII, else a question mark. */
-char yaml_printable(char byte);
-
 /* Writes `text` in printable ASCII without quotes, a question mark for each byte that is not. */
 void yaml_write_plain(FILE *stream, const char *text);

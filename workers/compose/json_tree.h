@@ -2,12 +2,12 @@
  * A JSON document as a tree, and errors that say where in it.
  *
  * Called by project.c with what `docker compose config --format json` printed: anybody may have written the Compose
- * file behind it. Runs in anchord-wrap without any privilege. yajl does the grammar (RFC 8259) and checks UTF-8. A tree
- * is fine here: the command ends when it has printed its answer.
+ * file behind it. Runs in anchord-wrap and anchord-doctor without any privilege. yajl does the grammar (RFC 8259) and
+ * checks UTF-8. A tree is fine here: the command ends when it has printed its answer.
  */
 #pragma once
 
-#include "workers/commands/wrap/arena.h"
+#include "workers/compose/arena.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * The labels `anchord.expose` (DISC-3, NAT-5), `anchord.expose.v6` (NAT-7) and `anchord.expose.when` (DISC-7) as
  * values.
  *
- * Called by container_table.c for each new container. Pure; reads what anybody may write into a Compose file;
- * runs without any privilege. A fuzz target.
+ * Called by the watcher for each new container, and by `anchord doctor files`. Pure; reads what anybody may write into
+ * a Compose file; runs without any privilege. A fuzz target.
  *
  *     label = [ item *( "," item ) ]         white space may stand around every token
  *     item  = ( "tcp" / "udp" ) "/" ports [ ":" ports ]      any case

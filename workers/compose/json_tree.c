@@ -1,9 +1,8 @@
-/* A JSON document as a tree; see json_tree.h. Runs in anchord-wrap, without any privilege. */
-#include "workers/commands/wrap/json_tree.h"
+/* A JSON document as a tree; see json_tree.h. Runs without any privilege. */
+#include "workers/compose/json_tree.h"
 
 #include "common/cleanup.h"
 #include "common/text.h"
-#include "workers/commands/wrap/yaml.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +40,7 @@ static void append(char path[PATH_SIZE], const char *text)
     size_t length = strlen(path);
 
     for (; *text && length < PATH_SIZE - 1; text++)
-        path[length++] = yaml_printable(*text);
+        path[length++] = text_printable(*text);
     path[length] = '\0';
 }
 

@@ -1,5 +1,5 @@
-/* Memory given back as a whole; see arena.h. Runs in anchord-wrap, without any privilege. */
-#include "workers/commands/wrap/arena.h"
+/* Memory given back as a whole; see arena.h. Runs without any privilege. */
+#include "workers/compose/arena.h"
 
 #include "common/cleanup.h"
 

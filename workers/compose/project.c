@@ -1,5 +1,5 @@
-/* A Compose project from its JSON; see project.h. Runs in anchord-wrap, without any privilege. */
-#include "workers/commands/wrap/project.h"
+/* A Compose project from its JSON; see project.h. Runs without any privilege. */
+#include "workers/compose/project.h"
 
 #include "common/cleanup.h"
 #include "common/text.h"

@@ -1,7 +1,8 @@
 /*
  * Memory that a short-lived command takes piece by piece and gives back as a whole.
  *
- * Used by everything in anchord-wrap; no privilege. Pieces are zeroed, aligned for any type and never move.
+ * Used by anchord-wrap and `anchord doctor files`; no privilege. Pieces are zeroed, aligned for any type and never
+ * move.
  */
 #pragma once
 

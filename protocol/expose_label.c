@@ -1,5 +1,5 @@
 /* The expose labels as values; see expose_label.h. Pure, runs without any privilege. */
-#include "workers/watcher/expose_label.h"
+#include "protocol/expose_label.h"
 
 #include "common/cleanup.h"
 #include "common/text.h"
