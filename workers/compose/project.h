@@ -2,8 +2,8 @@
  * A Compose project as `docker compose config --format json` shows it, as far as its network goes.
  *
  * Filled by project.c from the tree (json_tree.h), read by wrap and by doctor's files. Runs without any privilege.
- * Names of services and networks are checked against Compose's own grammar (compose-spec.json: ^[a-zA-Z0-9._-]+$), other texts
- * may hold anything. All pointers live in the tree's arena.
+ * Names of services and networks are checked against Compose's own grammar (compose-spec.json: ^[a-zA-Z0-9._-]+$),
+ * other texts may hold anything. All pointers live in the tree's arena.
  */
 #pragma once
 
