@@ -63,6 +63,18 @@ def test_links_are_brought_up_with_the_next_hop_alone(lab):
     wait_until(lambda: "state UP" in lab.show("ancin0"), "up again")
 
 
+def test_host2_no_container_takes_ipv6_from_a_network_by_claiming_the_next_hop(lab):
+    """HOST-2: what whoever sits on the network answers to the kernel's detection of duplicates is nothing to us."""
+    lab.connect_containers()
+    lab.one.run("ip", "address", "add", f"{INNER_LINK_LOCAL}/64", "dev", "eth0", "nodad")
+    netadmin = lab.start_attached()
+    netadmin.send(shared_links(SUBNETS))
+    netadmin.wait_ready(LINKS_MADE)
+    for name in INNER:
+        wait_until(lambda n=name: INNER_LINK_LOCAL in lab.anchor.run("ip", "-6", "address", "show", "dev", n, "-tentative"),
+                   f"a link-local address of {name} that works")
+
+
 def test_a_container_is_served_as_soon_as_its_link_is_there(lab):
     """HOST-4: what the watcher knows earlier waits, and keeps nobody else waiting; what goes comes back by itself."""
     netadmin = lab.start_attached()

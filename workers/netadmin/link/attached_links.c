@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "workers/netadmin/link/address_change.h"
 #include "workers/netadmin/link/device_settings.h"
+#include "workers/netadmin/link/link_local.h"
 #include "workers/netlink/plan/route_list.h"
 
 #include <linux/rtnetlink.h>
@@ -53,7 +54,9 @@ static int settle(struct network_ground *ground, const struct network_link *link
         result = set_up(ground->rtnetlink, link, true);
         changes++;
     }
-    return result < 0 ? result : changes;
+    if (changes >= 0 && result == 0 && attached_links_is_inner(link))
+        result = link_local_settle(ground->rtnetlink, link);
+    return result < 0 ? result : changes + result;
 }
 
 int attached_links_settle(struct network_ground *ground)

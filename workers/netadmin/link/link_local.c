@@ -12,9 +12,9 @@ int link_local_settle(struct rtnetlink *rtnetlink, const struct network_link *li
         int result;
 
         if (address.address.family != IP_FAMILY_6 || !ip_address_is_link_local(&address.address) ||
-            !(address.flags & IFA_F_TENTATIVE) || address.flags & IFA_F_DADFAILED)
+            !(address.flags & IFA_F_TENTATIVE))
             continue;
-        address.flags |= IFA_F_NODAD;
+        address.flags = (address.flags & ~(uint32_t)(IFA_F_TENTATIVE | IFA_F_DADFAILED)) | IFA_F_NODAD;
         result = address_remove(rtnetlink, link, &address);
         if (result == 0)
             result = address_add(rtnetlink, link, &address, false);
