@@ -62,15 +62,7 @@ struct message_supervision { /* complete; again at each change */
 enum finding_kind {
     FINDING_EXPOSED = 1, /* `container` has these ports */
     FINDING_CONFLICT,    /* `container` was refused them: `other` has them (NAT-6) */
-    FINDING_MALFORMED,   /* a label of `container` is invalid (DISC-3) */
-    FINDING_NO_ADDRESS,  /* `container` has no usable address on the shared network */
-    FINDING_OVER_LIMIT,  /* `container` exposes more than the maps may still take */
-    FINDING_WITHHELD,    /* nothing new reaches the ports of `container`: it is not healthy (DISC-7) */
-    FINDING_RETURN_PATH, /* replies of `container` do not come back through us (DISC-8) */
-    FINDING_UNREPAIRED,  /* `container` needs another network namespace, or help to get it (LIFE-4) */
-    FINDING_DETACHED,    /* `container` is not on the network that it is to stay on (LIFE-5) */
-    FINDING_DOCKER_AWAY, /* Docker, which stands as `container`, cannot be read */
-    FINDING_EXTERNAL,    /* of the external network, our address or interface on it; `container` is ours */
+    FINDING_PROBLEM,     /* what `reason` says of `container`, which may also be Docker or a network */
     FINDING_KIND_MAX_,
 };
 
@@ -79,13 +71,14 @@ struct wire_finding {
     uint8_t protocol; /* of EXPOSED and CONFLICT: IPPROTO_TCP or IPPROTO_UDP; else 0, and so are the ports */
     uint16_t port_first;
     uint16_t port_last;
-    uint16_t backend_port_first;  /* of EXPOSED, else 0 */
+    uint16_t backend_port_first; /* of EXPOSED, else 0 */
+    uint16_t problem;            /* enum problem; of EXPOSED 0 */
+    uint16_t reserved;
     struct wire_address address4; /* of EXPOSED: where its ports lead to; may be none */
     struct wire_address address6;
     char container[NAME_SIZE];
     char other[NAME_SIZE]; /* of CONFLICT, else empty */
-    /* Of EXPOSED whom the ports answer, and how often (GUEST-1); of MALFORMED and what follows WITHHELD, also of one
-     * that lacks a health check; else empty. */
+    /* Of EXPOSED whom the ports answer, and how often (GUEST-1); of PROBLEM what exactly, or empty: as in its title. */
     char reason[FINDING_REASON_SIZE];
 };
 
@@ -188,7 +181,7 @@ static_assert(sizeof(struct message_configure_control) == 24 + 128 + 8, "wire la
 static_assert(sizeof(struct wire_worker) == 40, "wire layout");
 static_assert(sizeof(struct wire_lease_status) == 64 + REASON_SIZE, "wire layout");
 static_assert(sizeof(struct message_supervision) == 24 + 16 + 40 * WORKERS_MAX + 2 * (64 + REASON_SIZE), "wire layout");
-static_assert(sizeof(struct wire_finding) == 8 + 40 + 2 * 128 + FINDING_REASON_SIZE, "wire layout");
+static_assert(sizeof(struct wire_finding) == 12 + 40 + 2 * 128 + FINDING_REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_reported_link) == 128 + 16 + 24 + 24 * LINK_ADDRESSES_MAX, "wire layout");
 static_assert(sizeof(struct wire_network_problem) == 76, "wire layout");
 static_assert(sizeof(struct message_network_report) == 24 + 2 * 552 + 2 * 32 + 16 + 8 + NETWORK_PROBLEMS_MAX * 76,

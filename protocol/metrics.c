@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #define PAGE_MAGIC   UINT32_C(0x616e6d70) /* "anmp" */
-#define PAGE_VERSION UINT32_C(2)
+#define PAGE_VERSION UINT32_C(3)
 
 /* From half a millisecond, the goal, to the five seconds that are promised (DISC-6). */
 const uint64_t metric_bucket_bounds[METRIC_BUCKET_BOUNDS_COUNT] = {
@@ -40,6 +40,13 @@ static const char *const source_values[] = {[METRIC_SOURCE_EVENT] = "event", [ME
 static const char *const version_values[] = {ANCHORD_VERSION};
 static const char *const commit_values[] = {ANCHORD_COMMIT};
 
+#define PROBLEM(name_, number_, severity_, teller_, parent_, visible_after_, title_, remedy_) "ANC0" #number_,
+#define CHECKED(name_, number_, severity_, parent_, visible_after_, title_, remedy_)
+static const char *const code_values[] = {
+#include "protocol/problem_list.h"
+};
+#undef PROBLEM
+
 #define LABEL(variable_, name_, values_)           \
     static const struct metric_label variable_ = { \
         .name = (name_),                           \
@@ -54,6 +61,7 @@ LABEL(source, "source", source_values);
 LABEL(version, "version", version_values);
 LABEL(commit, "commit", commit_values);
 LABEL(worker, "worker", writer_names);
+LABEL(code, "code", code_values); /* what running processes tell; see CHECKED() */
 
 #define DEFINE_OF_TWO(metric_, name_, type_, unit_, writer_, stand_in_, first_, second_, help_) \
     [METRIC_##metric_] = {                                                                      \
@@ -108,6 +116,8 @@ static const struct metric_definition definitions[] = {
            "Containers attached again to what they follow."),
     DEFINE(DOCKER_REACHABLE, "anchord_docker_reachable", GAUGE, NONE, SUPERVISOR, NULL, NULL,
            "1 while Docker can be read."),
+    DEFINE(PROBLEM, "anchord_problem", GAUGE, KNOWN, CONTROL, &code, NULL,
+           "Problems of this code that hold: containers, addresses or workers; see docs/problems.md."),
     DEFINE(PROCESS_CPU, "process_cpu_seconds_total", COUNTER, SECONDS, MAX_, &worker, NULL,
            "User and system time of the process."),
     DEFINE(PROCESS_RESIDENT_MEMORY, "process_resident_memory_bytes", GAUGE, BYTES, MAX_, &worker, NULL,

@@ -39,6 +39,7 @@ enum metric {
     METRIC_DEAD_NETNS_DEPENDENTS,
     METRIC_REBINDS,
     METRIC_DOCKER_REACHABLE,
+    METRIC_PROBLEM, /* by enum problem_told */
     METRIC_PROCESS_CPU,
     METRIC_PROCESS_RESIDENT_MEMORY,
     METRIC_PROCESS_OPEN_FDS,
@@ -54,6 +55,7 @@ enum metric_unit {
     METRIC_UNIT_BYTES,
     METRIC_UNIT_SECONDS,  /* cells in microseconds */
     METRIC_UNIT_DEADLINE, /* cells in microseconds of CLOCK_BOOTTIME; shown as the seconds that are left, or 0 */
+    METRIC_UNIT_KNOWN,    /* cells hold one more than the value; 0: it is not known, and there is no sample */
 };
 
 struct metric_label {

@@ -2,12 +2,12 @@
  * The registry of problems (SEE-1): everything that anchord may find wrong, once. Included with PROBLEM() defined, by
  * problems.h, problems.c and metrics.c; docs/problems.md has a paragraph on each, and a test sees to it.
  *
- * PROBLEM(name, number, severity, parent, visible after, title, remedy)
+ * PROBLEM(name, number, severity, teller, parent, visible after, title, remedy)
  *
- * A number is the code ANC####; it is never given to another one. While `parent` holds it is not shown: that one is
- * the cause. A condition that comes and goes in the ordinary course of things is shown once it has held for `visible
- * after` seconds. The remedy may name a command to paste; empty: what is found says its own, for it depends on engine
- * and network.
+ * A number is the code ANC####; it is never given to another one. The teller is who says whether it holds: before that
+ * nobody knows. While `parent` holds it is not shown: that one is the cause. A condition that comes and goes in the
+ * ordinary course of things is shown once it has held for `visible after` seconds. The remedy may name a command to
+ * paste; empty: what is found says its own, for it depends on engine and network.
  *
  * CHECKED() is the same for what only `anchord doctor` looks for, when it is called: no running process knows it, so
  * that there is no metric of it, which would say 0 where nobody has looked. It comes after all others.
@@ -16,93 +16,112 @@
  * the platform, 07 Compose files, 08 the proof end to end.
  */
 #ifndef CHECKED
-#define CHECKED PROBLEM
+#define CHECKED(name_, number_, severity_, parent_, visible_after_, title_, remedy_) \
+    PROBLEM(name_, number_, severity_, DOCTOR, parent_, visible_after_, title_, remedy_)
 #endif
 
 /* --- labels and ports --- */
-PROBLEM(LABEL_INVALID, 101, ERROR, NONE, 0, "a label is not valid: none of the container's ports is exposed",
+PROBLEM(LABEL_INVALID, 101, ERROR, WATCHER, NONE, 0, "a label is not valid: none of the container's ports is exposed",
         "mend the label, as docs/patterns.md has it, then docker compose up -d")
-PROBLEM(PORT_CONFLICT, 102, ERROR, NONE, 0, "a port is exposed twice: the later container is refused",
+PROBLEM(PORT_CONFLICT, 102, ERROR, WATCHER, NONE, 0, "a port is exposed twice: the later container is refused",
         "take the port out of one of the two labels, then docker compose up -d")
-PROBLEM(TOO_MANY_PORTS, 103, ERROR, NONE, 0, "a container exposes more ports than the maps may still take",
+PROBLEM(TOO_MANY_PORTS, 103, ERROR, WATCHER, NONE, 0, "a container exposes more ports than the maps may still take",
         "expose less: what is in no label costs nothing")
-PROBLEM(NO_ADDRESS, 104, WARNING, NONE, 0, "a container has no usable address on the shared network",
+PROBLEM(NO_ADDRESS, 104, WARNING, WATCHER, NONE, 0, "a container has no usable address on the shared network",
         "name the shared network under networks: of the service, then docker compose up -d")
-PROBLEM(NOT_HEALTHY, 105, WARNING, NONE, 0, "a container is not healthy: its ports take nothing new",
+PROBLEM(NOT_HEALTHY, 105, WARNING, WATCHER, NONE, 0, "a container is not healthy: its ports take nothing new",
         "docker inspect --format '{{json .State.Health}}' CONTAINER tells why")
-PROBLEM(NO_HEALTH_CHECK, 106, ERROR, NONE, 0, "a container's ports wait for its health, and it has no health check",
+PROBLEM(NO_HEALTH_CHECK, 106, ERROR, WATCHER, NONE, 0,
+        "a container's ports wait for its health, and it has no health check",
         "give the service a healthcheck:, or take the label anchord.expose.when away")
-PROBLEM(PUBLISHED_WITHHELD, 107, INFO, NONE, 0, "a published port is not exposed on the LAN", "")
-PROBLEM(LISTS_TOO_LONG, 108, ERROR, NONE, 0, "lists and limits of all containers are too long: one is not exposed",
+PROBLEM(PUBLISHED_WITHHELD, 107, INFO, WATCHER, NONE, 0, "a published port is not exposed on the LAN", "")
+PROBLEM(LISTS_TOO_LONG, 108, ERROR, WATCHER, NONE, 0,
+        "lists and limits of all containers are too long: one is not exposed",
         "write larger networks into the label anchord.allow")
-PROBLEM(NO_LISTS, 109, ERROR, NONE, 0, "this kernel has no lists of sources: ports with one are not exposed",
+PROBLEM(NO_LISTS, 109, ERROR, WATCHER, NONE, 0, "this kernel has no lists of sources: ports with one are not exposed",
         "Linux 5.6 has them; without the label anchord.allow the port answers everybody")
-PROBLEM(LIST_IN_VAIN, 110, WARNING, NONE, 0, "a list or limit names a port that is not exposed: it closes nothing",
+PROBLEM(LIST_IN_VAIN, 110, WARNING, WATCHER, NONE, 0,
+        "a list or limit names a port that is not exposed: it closes nothing",
         "name the port that clients use, not the container's own")
 
 /* --- the project's address --- */
-PROBLEM(DUPLICATE_ADDRESS, 201, ERROR, NO_EXTERNAL_INTERFACE, 0, "another host on the LAN has the project's address",
+PROBLEM(DUPLICATE_ADDRESS, 201, ERROR, NETWORK, NO_EXTERNAL_INTERFACE, 0,
+        "another host on the LAN has the project's address",
         "give the project another address, or take it from the other host; anchord notices by itself")
-PROBLEM(LEASE_REFUSED, 202, ERROR, NO_EXTERNAL_INTERFACE, 0, "a DHCP server's lease is not taken", "")
-PROBLEM(NO_LEASE, 203, ERROR, NO_EXTERNAL_INTERFACE, 20, "no DHCP server gives the project an address",
+PROBLEM(LEASE_REFUSED, 202, ERROR, SUPERVISOR, NO_EXTERNAL_INTERFACE, 0, "a DHCP server's lease is not taken", "")
+PROBLEM(NO_LEASE, 203, ERROR, SUPERVISOR, NO_EXTERNAL_INTERFACE, 20, "no DHCP server gives the project an address",
         "docker logs NETWORK-ANCHOR tells what was asked; is there a DHCP server on this LAN, with addresses left?")
-PROBLEM(INNER_ADDRESS, 204, ERROR, NONE, 0, "an address from the LAN lies in one of the project's own networks",
-        "give that Docker network another subnet")
-PROBLEM(LAN_CONTAINS_INNER, 205, WARNING, NONE, 0, "the LAN contains one of the project's own networks",
+PROBLEM(INNER_ADDRESS, 204, ERROR, NETWORK, NONE, 0,
+        "an address from the LAN lies in one of the project's own networks", "give that Docker network another subnet")
+PROBLEM(LAN_CONTAINS_INNER, 205, WARNING, NETWORK, NONE, 0, "the LAN contains one of the project's own networks",
         "give that Docker network another subnet: the LAN's hosts with its addresses cannot be reached")
-PROBLEM(FIRST_ADDRESS, 206, WARNING, NONE, 0, "the project has the address that is mostly the router's", "")
-PROBLEM(POOL_ADDRESS, 207, WARNING, NONE, 0, "Docker chose the project's address: it may be another one tomorrow", "")
-PROBLEM(IGNORES_ADVERTISEMENTS, 208, ERROR, NONE, 0, "router advertisements are ignored", "")
-PROBLEM(IPV6_DISABLED, 209, ERROR, NONE, 0, "IPv6 is disabled on the interface on the LAN", "")
-PROBLEM(IS_ROUTER, 210, WARNING, NONE, 0, "the neighbours on the LAN take the project for an IPv6 router", "")
-PROBLEM(NO_EXTERNAL_INTERFACE, 211, ERROR, NONE, 5, "the interface on the LAN is not there",
+PROBLEM(FIRST_ADDRESS, 206, WARNING, WATCHER, NONE, 0, "the project has the address that is mostly the router's", "")
+PROBLEM(POOL_ADDRESS, 207, WARNING, WATCHER, NONE, 0,
+        "Docker chose the project's address: it may be another one tomorrow", "")
+PROBLEM(IGNORES_ADVERTISEMENTS, 208, ERROR, WATCHER, NONE, 0, "router advertisements are ignored", "")
+PROBLEM(IPV6_DISABLED, 209, ERROR, WATCHER, NONE, 0, "IPv6 is disabled on the interface on the LAN", "")
+PROBLEM(IS_ROUTER, 210, WARNING, WATCHER, NONE, 0, "the neighbours on the LAN take the project for an IPv6 router", "")
+PROBLEM(NO_EXTERNAL_INTERFACE, 211, ERROR, NETWORK, NO_NETWORK, 5, "the interface on the LAN is not there",
         "docker network inspect the network on the LAN: is the network-anchor on it?")
 
 /* --- ways out and back --- */
-PROBLEM(NO_GATEWAY, 301, ERROR, NO_LEASE, 10, "no gateway is known: nothing leaves",
+PROBLEM(NO_GATEWAY, 301, ERROR, NETWORK, NO_LEASE, 10, "no gateway is known: nothing leaves",
         "set ANCHORD_EXT_GATEWAY_IP to the router's address")
-PROBLEM(NO_GATEWAY_NAMED, 302, WARNING, NONE, 0, "nobody names an IPv4 router", "")
-PROBLEM(ROUTES_NOT_TAKEN, 303, WARNING, NONE, 0, "a router advertises routes that are not taken",
+PROBLEM(NO_GATEWAY_NAMED, 302, WARNING, WATCHER, NONE, 0, "nobody names an IPv4 router", "")
+PROBLEM(ROUTES_NOT_TAKEN, 303, WARNING, NETWORK, NONE, 0, "a router advertises routes that are not taken",
         "set net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128 among the sysctls of the network on the LAN")
-PROBLEM(FORWARDING_OFF, 304, ERROR, NONE, 0, "IPv6 forwarding is off: no IPv6 reaches or leaves the project",
+PROBLEM(FORWARDING_OFF, 304, ERROR, NETWORK, NONE, 0, "IPv6 forwarding is off: no IPv6 reaches or leaves the project",
         "sysctls: {net.ipv6.conf.all.forwarding: \"1\"} for the network-anchor's service, then docker compose up -d")
-PROBLEM(TOO_MANY_INTERFACES, 305, WARNING, NONE, 0, "more interfaces than are looked at: the last are not guarded",
-        "put fewer networks on the network-anchor")
-PROBLEM(TOO_MANY_LINK_ADDRESSES, 306, WARNING, NONE, 0, "more addresses on an interface than are looked at",
+PROBLEM(TOO_MANY_INTERFACES, 305, WARNING, NETWORK, NONE, 0,
+        "more interfaces than are looked at: the last are not guarded", "put fewer networks on the network-anchor")
+PROBLEM(TOO_MANY_LINK_ADDRESSES, 306, WARNING, NETWORK, NONE, 0, "more addresses on an interface than are looked at",
         "take addresses away that are not needed")
-PROBLEM(TOO_MANY_INNER_NETWORKS, 307, WARNING, NONE, 0, "more inner networks than are guarded",
+PROBLEM(TOO_MANY_INNER_NETWORKS, 307, WARNING, NETWORK, NONE, 0, "more inner networks than are guarded",
         "put fewer networks on the network-anchor")
-PROBLEM(NO_SHARED_INTERFACE, 308, ERROR, NONE, 5, "the interface on the shared network is not there",
+PROBLEM(NO_SHARED_INTERFACE, 308, ERROR, NETWORK, NONE, 5, "the interface on the shared network is not there",
         "docker network inspect the shared network: is the network-anchor on it?")
-PROBLEM(OTHER_WAY_BACK, 310, ERROR, NONE, 0, "replies do not come back: another network leads out", "")
-PROBLEM(INTERNAL_NETWORK, 311, ERROR, NONE, 0, "replies do not come back: the shared network is internal", "")
-PROBLEM(NO_WAY_BACK, 312, ERROR, NONE, 0, "replies do not come back: the shared network names no gateway", "")
-PROBLEM(FOREIGN_WAY_BACK, 313, ERROR, NONE, 0, "replies do not come back: the gateway there is not ours", "")
-PROBLEM(SERVICE_ANCHOR_STARTING, 314, INFO, NONE, 0, "a service-anchor is still starting", "")
-PROBLEM(SERVICE_ANCHOR_UNHEALTHY, 315, ERROR, NONE, 0, "a service-anchor is not healthy", "")
+PROBLEM(
+    NO_WAY_OUT, 309, ERROR, SUPERVISOR, NO_GATEWAY, 15, "no route to the gateway is in place: nothing leaves",
+    "docker logs of this container says what is not there; is the gateway's container running, on a network of both?")
+PROBLEM(OTHER_WAY_BACK, 310, ERROR, WATCHER, NONE, 0, "replies do not come back: another network leads out", "")
+PROBLEM(INTERNAL_NETWORK, 311, ERROR, WATCHER, NONE, 0, "replies do not come back: the shared network is internal", "")
+PROBLEM(NO_WAY_BACK, 312, ERROR, WATCHER, NONE, 0, "replies do not come back: the shared network names no gateway", "")
+PROBLEM(FOREIGN_WAY_BACK, 313, ERROR, WATCHER, NONE, 0, "replies do not come back: the gateway there is not ours", "")
+PROBLEM(SERVICE_ANCHOR_STARTING, 314, INFO, WATCHER, NONE, 0, "a service-anchor is still starting", "")
+PROBLEM(SERVICE_ANCHOR_UNHEALTHY, 315, ERROR, WATCHER, NONE, 0, "a service-anchor is not healthy", "")
+PROBLEM(NO_NETWORK, 317, ERROR, SUPERVISOR, NONE, 10, "this network namespace has no interface but lo",
+        "name a network under networks: of the service whose namespace it is, then docker compose up -d")
 
 /* --- what is attached --- */
-PROBLEM(NO_LINK, 321, ERROR, NONE, 0, "there is no link to a network of the project", "")
-PROBLEM(NO_BRIDGE, 322, WARNING, NONE, 0, "a container's default route leads over a network that is no bridge",
+PROBLEM(NO_LINK, 321, ERROR, WATCHER, NONE, 0, "there is no link to a network of the project", "")
+PROBLEM(NO_BRIDGE, 322, WARNING, WATCHER, NONE, 0, "a container's default route leads over a network that is no bridge",
         "give the service a bridge network of a higher gw_priority")
-PROBLEM(INTERNAL_ONLY, 323, INFO, NONE, 0, "a container is on internal networks only", "")
-PROBLEM(NETWORK_UNKNOWN, 324, WARNING, NONE, 0, "Docker does not tell of a network that a container is on", "")
-PROBLEM(NO_OWN_NETWORK, 325, INFO, NONE, 0, "a container has no network of its own", "")
-PROBLEM(NAMESPACE_NOT_SERVED, 326, ERROR, NONE, 0, "a container does not leave by the project's address", "")
-
-PROBLEM(ICC_DISABLED, 327, WARNING, NONE, 0, "a container's network has enable_icc=false: nothing may reach it", "")
-PROBLEM(NOT_GUARDED, 328, ERROR, NONE, 0, "more addresses on shared networks than are guarded", "")
+PROBLEM(INTERNAL_ONLY, 323, INFO, WATCHER, NONE, 0, "a container is on internal networks only", "")
+PROBLEM(NETWORK_UNKNOWN, 324, WARNING, WATCHER, NONE, 0, "Docker does not tell of a network that a container is on", "")
+PROBLEM(NO_OWN_NETWORK, 325, INFO, WATCHER, NONE, 0, "a container has no network of its own", "")
+PROBLEM(NAMESPACE_NOT_SERVED, 326, ERROR, WATCHER, NONE, 0, "a container does not leave by the project's address", "")
+PROBLEM(ICC_DISABLED, 327, WARNING, WATCHER, NONE, 0,
+        "a container's network has enable_icc=false: nothing may reach it", "")
+PROBLEM(NOT_GUARDED, 328, ERROR, WATCHER, NONE, 0, "more addresses on shared networks than are guarded", "")
+PROBLEM(LINKS_NOT_MADE, 329, ERROR, SUPERVISOR, NO_LINK, 10, "the links to the project's networks are not made", "")
+PROBLEM(WAYS_NOT_INSTALLED, 330, ERROR, SUPERVISOR, NAMESPACE_NOT_SERVED, 10,
+        "not every container has its way to the project's address", "")
 
 /* --- Docker and what the keeper repairs --- */
-PROBLEM(DOCKER_AWAY, 401, ERROR, NONE, 0, "Docker cannot be read: what is exposed stays, nothing new is seen", "")
-PROBLEM(NOT_REPAIRED, 402, ERROR, NONE, 0, "a container is pinned to a network namespace that is gone", "")
-PROBLEM(DETACHED, 403, ERROR, NONE, 0, "a container is not on the network that it is to stay on", "")
+PROBLEM(DOCKER_AWAY, 401, ERROR, SUPERVISOR, NONE, 10,
+        "Docker cannot be read: what is exposed stays, nothing new is seen", "")
+PROBLEM(NOT_REPAIRED, 402, ERROR, KEEPER, NONE, 0, "a container is pinned to a network namespace that is gone", "")
+PROBLEM(DETACHED, 403, ERROR, KEEPER, NONE, 0, "a container is not on the network that it is to stay on", "")
 
 /* --- anchord itself --- */
-PROBLEM(WORKER_AWAY, 501, ERROR, NONE, 5, "one of anchord's processes is not there",
+PROBLEM(WORKER_AWAY, 501, ERROR, SUPERVISOR, NONE, 5, "one of anchord's processes is not there",
         "docker logs of this container tells why it ended; it is started again and again")
-PROBLEM(WORKER_RESTARTS, 502, WARNING, WORKER_AWAY, 0, "one of anchord's processes was restarted again and again",
+PROBLEM(WORKER_RESTARTS, 502, WARNING, SUPERVISOR, NONE, 0, "one of anchord's processes was restarted again and again",
         "docker logs of this container tells why it ended; please report it")
+PROBLEM(RULES_NOT_LOADED, 503, ERROR, SUPERVISOR, NONE, 10, "anchord's tables are not in the kernel",
+        "docker logs of this container has what the kernel refused, at \"cannot apply\"")
+PROBLEM(NOTHING_APPLIED, 504, ERROR, SUPERVISOR, NONE, 10, "what Docker told has not become rules yet",
+        "docker logs of this container tells what was refused")
 
 /* --- by doctor alone: the platform (06), Compose files (07), the proof end to end (08) --- */
 

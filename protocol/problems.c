@@ -3,8 +3,14 @@
 
 #include "common/cleanup.h"
 
-#define PROBLEM(name_, number_, severity_, parent_, visible_after_, title_, remedy_) \
-    {PROBLEM_##name_, PROBLEM_SEVERITY_##severity_, PROBLEM_##parent_, (visible_after_), (title_), (remedy_)},
+#define PROBLEM(name_, number_, severity_, teller_, parent_, visible_after_, title_, remedy_) \
+    {PROBLEM_##name_,                                                                         \
+     PROBLEM_SEVERITY_##severity_,                                                            \
+     PROBLEM_TELLER_##teller_,                                                                \
+     PROBLEM_##parent_,                                                                       \
+     (visible_after_),                                                                        \
+     (title_),                                                                                \
+     (remedy_)},
 static const struct problem_definition definitions[PROBLEM_INDEX_MAX_] = {
 #include "protocol/problem_list.h"
 };

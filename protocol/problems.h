@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define PROBLEM(name_, number_, severity_, parent_, visible_after_, title_, remedy_) PROBLEM_##name_ = (number_),
+#define PROBLEM(name_, number_, severity_, teller_, parent_, visible_after_, title_, remedy_) \
+    PROBLEM_##name_ = (number_),
 enum problem {
     PROBLEM_NONE,
 #include "protocol/problem_list.h"
@@ -21,7 +22,7 @@ enum problem {
 #undef PROBLEM
 
 /* Positions in the table, without gaps. */
-#define PROBLEM(name_, number_, severity_, parent_, visible_after_, title_, remedy_) PROBLEM_INDEX_##name_,
+#define PROBLEM(name_, number_, severity_, teller_, parent_, visible_after_, title_, remedy_) PROBLEM_INDEX_##name_,
 enum problem_index {
 #include "protocol/problem_list.h"
     PROBLEM_INDEX_MAX_,
@@ -29,7 +30,7 @@ enum problem_index {
 #undef PROBLEM
 
 /* So many of them, the first, are told by running processes. */
-#define PROBLEM(name_, number_, severity_, parent_, visible_after_, title_, remedy_) PROBLEM_TOLD_##name_,
+#define PROBLEM(name_, number_, severity_, teller_, parent_, visible_after_, title_, remedy_) PROBLEM_TOLD_##name_,
 #define CHECKED(name_, number_, severity_, parent_, visible_after_, title_, remedy_)
 enum problem_told {
 #include "protocol/problem_list.h"
@@ -43,9 +44,19 @@ enum problem_severity {
     PROBLEM_SEVERITY_ERROR,   /* something that is wanted does not work */
 };
 
+/* Who tells control whether it holds. */
+enum problem_teller {
+    PROBLEM_TELLER_WATCHER,
+    PROBLEM_TELLER_KEEPER,
+    PROBLEM_TELLER_NETWORK,    /* netadmin's or way's report */
+    PROBLEM_TELLER_SUPERVISOR, /* of workers and leases */
+    PROBLEM_TELLER_DOCTOR,     /* nobody, but `anchord doctor` when it is called */
+};
+
 struct problem_definition {
     enum problem problem;
     enum problem_severity severity;
+    enum problem_teller teller;
     enum problem parent; /* PROBLEM_NONE: none */
     uint32_t visible_after_seconds;
     const char *title;

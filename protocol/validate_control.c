@@ -75,6 +75,19 @@ const char *check_supervision(const void *message)
                : "unused worker not zero";
 }
 
+static bool is_problem(uint16_t number)
+{
+    switch (number) {
+#define PROBLEM(name_, number_, severity_, teller_, parent_, visible_after_, title_, remedy_) case (number_):
+#define CHECKED(name_, number_, severity_, parent_, visible_after_, title_, remedy_)
+#include "protocol/problem_list.h"
+#undef PROBLEM
+        return true;
+    default:
+        return false;
+    }
+}
+
 static const char *check_finding_ports(const struct wire_finding *finding)
 {
     if (finding->kind != FINDING_EXPOSED && finding->kind != FINDING_CONFLICT)
@@ -95,6 +108,10 @@ static const char *check_finding(const struct wire_finding *finding)
 
     if (finding->kind == 0 || finding->kind >= FINDING_KIND_MAX_)
         return "finding kind";
+    if (finding->kind == FINDING_EXPOSED ? finding->problem != 0 : !is_problem(finding->problem))
+        return "finding problem";
+    if (finding->reserved)
+        return "finding reserved";
     if (!text_is_terminated(finding->container, sizeof(finding->container)) ||
         !text_is_terminated(finding->other, sizeof(finding->other)) ||
         !text_is_terminated(finding->reason, sizeof(finding->reason)))

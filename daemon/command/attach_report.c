@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_SIZE 512
+#define TEXT_SIZE 768
 
 static const struct control_client_cell *row_of(const struct attached_status *status, enum status_list list, size_t row)
 {
@@ -45,25 +45,21 @@ static void print_exposures(const struct attached_status *status)
     }
 }
 
-static void print_undone(const struct attached_status *status)
+/* Conflicts are among the problems. */
+static void print_problems(const struct attached_status *status)
 {
-    size_t conflicts = status->status.lists[STATUS_CONFLICTS].row_count;
-    size_t problems = status->status.lists[STATUS_PROBLEMS].row_count;
-    char ports[32], text[TEXT_SIZE];
+    size_t count = status->status.lists[STATUS_PROBLEMS].row_count;
+    char text[TEXT_SIZE];
 
-    if (conflicts + problems > 0)
+    if (count > 0)
         (void)puts("Not done:");
-    for (size_t i = 0; i < conflicts; i++) {
-        const struct control_client_cell *row = row_of(status, STATUS_CONFLICTS, i);
-
-        format_ports(row, ports, sizeof(ports));
-        (void)snprintf(text, sizeof(text), "not that of %s: %s has it", row[3].text, row[4].text);
-        print_line(ports, text);
-    }
-    for (size_t i = 0; i < problems; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct control_client_cell *row = row_of(status, STATUS_PROBLEMS, i);
 
-        print_line(row[0].text, row[1].text);
+        (void)snprintf(text, sizeof(text), "%s (%s)", row[1].text, row[2].text);
+        print_line(row[0].text, text);
+        if (row[5].text[0] != '\0')
+            (void)printf("    do: %s\n", row[5].text);
     }
 }
 
@@ -74,7 +70,7 @@ void attach_report_print(const char *project, const struct attached_status *stat
     (void)attached_status_addresses(status, addresses, sizeof(addresses));
     (void)printf("\n%s is on the LAN at %s:\n", project, addresses);
     print_exposures(status);
-    print_undone(status);
+    print_problems(status);
     (void)printf("\nMore of it: docker exec anchord-%s-identity-1 anchord status. Undone by: anchord detach %s\n",
                  project, project);
     (void)fflush(stdout);
@@ -124,7 +120,10 @@ void attach_report_unmet(const struct attached_status *status, bool has_dhcp)
     }
     for (size_t i = 0; i < status->status.lists[STATUS_PROBLEMS].row_count; i++) {
         const struct control_client_cell *row = row_of(status, STATUS_PROBLEMS, i);
+        char text[TEXT_SIZE];
 
-        (void)command_complain("attach", row[0].text, row[1].text);
+        (void)snprintf(text, sizeof(text), "%s (%s)%s%s", row[1].text, row[2].text, row[5].text[0] ? "; " : "",
+                       row[5].text);
+        (void)command_complain("attach", row[0].text, text);
     }
 }

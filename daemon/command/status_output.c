@@ -138,23 +138,30 @@ static void print_exposures(const struct status *status)
     end_rows(&rows);
 }
 
-static void print_conflicts(const struct status *status)
+static enum colour colour_of(const char *severity)
 {
-    struct text_rows rows;
-
-    if (!begin_rows(&rows, status, STATUS_CONFLICTS, "Conflicts"))
-        return;
-    for (size_t i = 0; i < rows.count; i++) {
-        const struct control_client_cell *row = control_client_cell(status, STATUS_CONFLICTS, i, 0);
-
-        format_ports(row, rows.cells[i][0]);
-        copy_cell(rows.cells[i][1], row[3].text);
-        (void)snprintf(rows.cells[i][2], CELL_SIZE, "refused: held by %.160s", row[4].text);
-    }
-    end_rows(&rows);
+    return strcmp(severity, "error") == 0 ? COLOUR_BAD : COLOUR_NONE;
 }
 
-/* No cells, which would cut the reason: at its end stands the way out. */
+static void print_padded(const char *text, size_t width)
+{
+    print_foreign(text);
+    (void)printf("%*s  ", (int)(width - strlen(text)), "");
+}
+
+/* ANC0105 warning  web-1  what is wrong, and below it what to do. No cells, which would cut the reason. */
+static void print_problem(const struct control_client_cell *row, size_t width)
+{
+    (void)fputs("  ", stdout);
+    print_coloured(colour_of(row[3].text), row[2].text);
+    (void)printf(" %-7s  ", row[3].text);
+    print_padded(row[0].text, width);
+    print_foreign(row[1].text);
+    (void)puts("");
+    if (row[5].text[0])
+        (void)printf("    do: %s\n", row[5].text);
+}
+
 static void print_problems(const struct status *status)
 {
     size_t count = status->lists[STATUS_PROBLEMS].row_count;
@@ -169,15 +176,8 @@ static void print_problems(const struct status *status)
 
         width = length > width ? length : width;
     }
-    for (size_t i = 0; i < count; i++) {
-        const char *name = control_client_cell(status, STATUS_PROBLEMS, i, 0)->text;
-
-        (void)fputs("  ", stdout);
-        print_foreign(name);
-        (void)printf("%*s  ", (int)(width - strlen(name)), "");
-        print_foreign(control_client_cell(status, STATUS_PROBLEMS, i, 1)->text);
-        (void)puts("");
-    }
+    for (size_t i = 0; i < count; i++)
+        print_problem(control_client_cell(status, STATUS_PROBLEMS, i, 0), width);
 }
 
 static void print_workers(const struct status *status)
@@ -324,7 +324,6 @@ void status_output_text(const struct status *status)
     print_way_out(status);
     print_leases(status);
     print_exposures(status);
-    print_conflicts(status);
     print_problems(status);
     print_workers(status);
 }

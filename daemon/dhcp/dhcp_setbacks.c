@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 
 #include <stdio.h>
 
@@ -18,11 +19,11 @@ static void note_refusal(struct dhcp_family *family, const char *what, const cha
     text_copy_cut(family->refusal.reason, sizeof(family->refusal.reason), why);
     family->refusal.retry = delay ? clock_boottime_microseconds() + delay : 0;
     if (delay)
-        log_warn("lease refused", LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("what", what),
-                 LOG_TEXT("why", why), LOG_NUMBER("retry_in", delay / MICROSECONDS_PER_SECOND));
+        log_warn("lease refused", LOG_PROBLEM(PROBLEM_LEASE_REFUSED), LOG_TEXT("family", dhcp_family_name(family)),
+                 LOG_TEXT("what", what), LOG_TEXT("why", why), LOG_NUMBER("retry_in", delay / MICROSECONDS_PER_SECOND));
     else
-        log_warn("lease refused", LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("what", what),
-                 LOG_TEXT("why", why));
+        log_warn("lease refused", LOG_PROBLEM(PROBLEM_LEASE_REFUSED), LOG_TEXT("family", dhcp_family_name(family)),
+                 LOG_TEXT("what", what), LOG_TEXT("why", why));
 }
 
 /* netadmin keeps nothing of what its policy refuses; what failed otherwise it would try again. */

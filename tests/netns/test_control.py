@@ -86,10 +86,11 @@ def test_status_shows_exposures_conflicts_and_faults(operator):
                      ("tcp", 25, 25): ("mail", "172.30.0.6", 25)}
     assert status["conflicts"] == [{"proto": "tcp", "port_first": 443, "port_last": 443, "container": "mail",
                                     "holder": "web"}]
-    assert [row["container"] for row in status["problems"]] == ["odd"]
-    assert "anchord.expose, position" in status["problems"][0]["reason"]
+    assert [(row["code"], row["severity"], row["container"]) for row in status["problems"]] == [
+        ("ANC0304", "error", "eth1"), ("ANC0102", "error", "mail"), ("ANC0101", "error", "odd")]
+    assert "anchord.expose, position" in status["problems"][2]["reason"]
     text = operator.anchord("status").stdout
-    assert re.search(r"^  tcp/443 +mail +refused: held by web$", text, re.M), text
+    assert re.search(r"^  ANC0102 error    mail  tcp/443 is refused: held by web\n    do: take the port out of", text, re.M), text
     assert "\x1b" not in text
     operator.docker.stop(1)
     status = operator.await_status(lambda status: not status["conflicts"])
@@ -101,12 +102,16 @@ def test_status_shows_what_the_lan_keeps_from_working(operator):
     operator.start_docker()
     operator.start().wait_for(msg="anchord ready")
     operator.anchor.ip("address", "add", "172.20.0.5/12", "dev", "eth1")
-    problem = operator.await_status(lambda status: status["problems"])["problems"]
+    def problems(status):
+        return [(row["container"], row["reason"], row["code"], row["severity"]) for row in status["problems"]
+                if row["code"] == "ANC0205"]
+
+    status = operator.await_status(problems)
     reason = "the LAN, 172.16.0.0/12, contains the inner network 172.30.0.0/16 (eth0): those addresses lead inside"
-    assert problem == [{"container": "eth1", "reason": reason}]
-    assert re.search(rf"^  eth1 +{re.escape(reason)}$", operator.anchord("status").stdout, re.M)
+    assert problems(status) == [("eth1", reason, "ANC0205", "warning")]
+    assert re.search(rf"^  ANC0205 warning  eth1  {re.escape(reason)}$", operator.anchord("status").stdout, re.M)
     operator.anchor.ip("address", "delete", "172.20.0.5/12", "dev", "eth1")
-    operator.await_status(lambda status: not status["problems"])
+    operator.await_status(lambda status: not problems(status))
 
 
 def test_a_problem_is_shown_to_its_end(operator):
@@ -114,7 +119,7 @@ def test_a_problem_is_shown_to_its_end(operator):
     operator.start().wait_for(msg="Docker cannot be read, keeping the last state")
     problem, = operator.await_status(lambda status: status["problems"])["problems"]
     assert len(problem["reason"]) > 192 and problem["reason"].endswith("the socket's directory")
-    assert f"\n  Docker  {problem['reason']}\n" in operator.anchord("status").stdout
+    assert f"\n  ANC0401 error    Docker  {problem['reason']}\n" in operator.anchord("status").stdout
 
 
 def test_no_name_colours_the_terminal(operator):

@@ -41,6 +41,7 @@ SERIES = {
     "anchord_dead_netns_dependents": ("gauge",),
     "anchord_rebinds_total": ("counter", RESULT),
     "anchord_docker_reachable": ("gauge",),
+    "anchord_problem": ("gauge",),  # a sample for each code of which somebody has told (SEE-1)
     "process_cpu_seconds_total": ("counter", WORKER),
     "process_resident_memory_bytes": ("gauge", WORKER),
     "process_open_fds": ("gauge", WORKER),
@@ -57,7 +58,7 @@ def anchord(supervision):
 
 def expected_samples():
     for name, (kind, *labels) in SERIES.items():
-        if kind == "histogram" or name == "anchord_build_info":
+        if kind == "histogram" or name in ("anchord_build_info", "anchord_problem"):
             continue
         sets = [""]
         for label, values in labels:
@@ -74,12 +75,12 @@ def test_every_series_is_there_from_the_start_with_0(anchord):
     body, values = anchord.text(), anchord.values()
     kinds = dict(line.split()[2:] for line in body.splitlines() if line.startswith("# TYPE "))
     assert kinds == {name: kind for name, (kind, *_) in SERIES.items()}
-    plain = {name for name in values if not name.startswith(("anchord_build_info", "anchord_reconcile_duration_seconds_",
+    plain = {name for name in values if not name.startswith(("anchord_build_info", "anchord_problem", "anchord_reconcile_duration_seconds_",
                                                              "anchord_event_to_map_seconds_"))}
     assert plain == set(expected_samples())
     build, = [name for name in values if name.startswith("anchord_build_info{version=")]
     assert ',commit="' in build and values[build] == 1
-    not_zero = {name for name, value in values.items() if value and not name.startswith("process_") and name != build}
+    not_zero = {name for name, value in values.items() if value and not name.startswith(("process_", "anchord_problem")) and name != build}
     assert not_zero <= {'anchord_gateway_route_replaces_total{family="v4"}'}
     for histogram in ("anchord_reconcile_duration_seconds", "anchord_event_to_map_seconds"):
         assert {f'{histogram}_bucket{{le="+Inf"}}', f"{histogram}_sum", f"{histogram}_count"} <= set(values)

@@ -42,13 +42,13 @@ def test_published_ports_are_exposed_and_labels_count_alone(lab, docker):
     watcher.state({("tcp", 8080, 8081): ("172.20.0.2", 80), ("tcp", 8080, 8081, "v6"): ("fd20::2", 80),
                    ("tcp", 443, 443): ("172.20.0.2", 8443), ("udp", 53, 53): ("172.20.0.3", 53),
                    ("udp", 53, 53, "v6"): ("fd20::3", 53)})
-    found = watcher.findings(lambda kinds: len(kinds.get(watcher_lab.FINDING_WITHHELD, ())) == 2)
-    assert sorted(found[watcher_lab.FINDING_WITHHELD]) == [
+    found = watcher.findings(lambda kinds: len(kinds.get(watcher_lab.PUBLISHED_WITHHELD, ())) == 2)
+    assert sorted(found[watcher_lab.PUBLISHED_WITHHELD]) == [
         ("mail-1", "tcp/22 on 10.8.0.1 is not exposed: published on an address that the parent interface does not have"),
         ("mail-1", "udp/5353 on 127.0.0.1 is not exposed: published on the host's loopback address only")]
     assert watcher.logged("port is exposed twice")[0]["container"] == "mail-3"
     parent_addresses(watcher, PARENT, "10.8.0.1")
-    watcher.findings(lambda kinds: len(kinds.get(watcher_lab.FINDING_WITHHELD, ())) == 1)
+    watcher.findings(lambda kinds: len(kinds.get(watcher_lab.PUBLISHED_WITHHELD, ())) == 1)
 
 
 @pytest.mark.parametrize("expose_from, expected", [(LABELS, {("udp", 53, 53): ("172.20.0.2", 53)}),
@@ -78,8 +78,9 @@ def test_the_target_is_on_the_network_of_the_default_route(lab, docker):
     watcher.link_control()
     watcher.state({("tcp", 81, 81): ("172.20.0.2", 81), ("tcp", 82, 82): ("172.21.0.3", 82)})
     half.networks({**MAIL, "proxy": ("proxy0", False)}, [("172.21.0.2", "proxy"), ("172.21.0.3", "proxy")])
-    found = watcher.findings(lambda kinds: len(kinds.get(watcher_lab.FINDING_WITHHELD, ())) == 4)
-    assert [reason[:35] for _, reason in sorted(found[watcher_lab.FINDING_WITHHELD])] == [
+    problems = (watcher_lab.INTERNAL_ONLY, watcher_lab.NO_BRIDGE, watcher_lab.NO_OWN_NETWORK)
+    found = watcher.findings(lambda kinds: sum(len(kinds.get(problem, ())) for problem in problems) == 4)
+    assert [reason[:35] for problem in problems for _, reason in sorted(found[problem])] == [
         "is on internal networks only: nothi", "nothing leads to it, and it leaves ", "is in the host's network (network_m",
         "has no network (network_mode: none)"]
     half.answer_link("proxy", -errno.EPERM, "the bridge is not pinned")
@@ -232,10 +233,10 @@ def test_a_refusal_is_said_once_and_asked_again(lab, docker):
     for _ in range(6):
         half.answer(1, -errno.ENOSPC, "too many containers")
         half.wanted(1)
-    found = watcher.findings(lambda kinds: watcher_lab.FINDING_WITHHELD in kinds)
-    assert found[watcher_lab.FINDING_WITHHELD] == [("mail-1", "does not leave by the project's address: too many containers")]
+    found = watcher.findings(lambda kinds: watcher_lab.NAMESPACE_NOT_SERVED in kinds)
+    assert found[watcher_lab.NAMESPACE_NOT_SERVED] == [("mail-1", "does not leave by the project's address: too many containers")]
     half.answer(1)
-    watcher.findings(lambda kinds: watcher_lab.FINDING_WITHHELD not in kinds)
+    watcher.findings(lambda kinds: watcher_lab.NAMESPACE_NOT_SERVED not in kinds)
     said = [line for line in watcher.lines if line["msg"].startswith("network namespace of a container is not served")]
     assert len(said) == 1, json.dumps(said)
 

@@ -51,7 +51,7 @@ def check(lab, remedies, **configuration):
     """Log and status say these, and nothing else of the external network."""
     watcher = lab.start(**configuration)
     watcher.link_control()
-    found = watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds).get(watcher_lab.FINDING_EXTERNAL, [])
+    found = watcher_lab.of_external(watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds))
     assert [name for name, _ in found] == ["mail-anchord-1"] * len(remedies)
     for (message, remedy), (_, reason) in zip(remedies.items(), found, strict=True):
         assert reason.startswith(message) and remedy in reason

@@ -232,25 +232,25 @@ def test_status_says_that_docker_cannot_be_read(lab, docker):
     watcher = lab.start()
     watcher.link_control()
     found = watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds)
-    assert watcher_lab.FINDING_DOCKER_AWAY not in found
+    assert watcher_lab.DOCKER_AWAY not in found
     docker.misbehave["/"] = stale_proxy
     docker.drop_connections()
-    found = watcher.findings(lambda kinds: any("503" in text for _, text in kinds.get(watcher_lab.FINDING_DOCKER_AWAY, ())))
-    (name, text), = found[watcher_lab.FINDING_DOCKER_AWAY]
+    found = watcher.findings(lambda kinds: any("503" in text for _, text in kinds.get(watcher_lab.DOCKER_AWAY, ())))
+    (name, text), = found[watcher_lab.DOCKER_AWAY]
     assert name == "Docker"
     assert re.match(r"cannot be read since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: .*503.*; what is exposed stays, nothing new is "
                     r"seen; if Docker runs, ", text), text
     assert watcher_lab.FINDING_EXPOSED in found
     docker.misbehave.clear()
-    watcher.findings(lambda kinds: watcher_lab.FINDING_DOCKER_AWAY not in kinds and watcher_lab.FINDING_EXPOSED in kinds)
+    watcher.findings(lambda kinds: watcher_lab.DOCKER_AWAY not in kinds and watcher_lab.FINDING_EXPOSED in kinds)
 
 
 def test_status_says_that_docker_was_never_read(lab, docker):
     docker.misbehave["/version"] = stale_proxy
     watcher = lab.start()
     watcher.link_control()
-    found = watcher.findings(lambda kinds: watcher_lab.FINDING_DOCKER_AWAY in kinds)
-    assert set(found) == {watcher_lab.FINDING_DOCKER_AWAY}
+    found = watcher.findings(lambda kinds: watcher_lab.DOCKER_AWAY in kinds)
+    assert set(found) == {watcher_lab.DOCKER_AWAY}
 
 
 def broken(body, length=None):
@@ -459,10 +459,10 @@ def test_what_the_interface_lacks_is_a_problem_of_status_while_it_lasts(lab, doc
 
     watcher.link(links(flags))
     watcher.link_control()
-    wanted = [("mail-anchord-1", text)] if text else None
-    watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds and kinds.get(watcher_lab.FINDING_EXTERNAL) == wanted)
+    wanted = [("mail-anchord-1", text)] if text else []
+    watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds and watcher_lab.of_external(kinds) == wanted)
     watcher.netadmin.send(*watcher_lab.links(links(watcher_lab.IPV6_ACCEPTS_RA)))
-    watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds and watcher_lab.FINDING_EXTERNAL not in kinds)
+    watcher.findings(lambda kinds: watcher_lab.FINDING_EXPOSED in kinds and not watcher_lab.of_external(kinds))
 
 
 def test_a_new_netadmin_gets_the_whole_state(lab, docker):

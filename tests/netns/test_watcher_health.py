@@ -56,9 +56,8 @@ def test_disc7_a_container_without_a_health_check_is_named(lab, docker):
     docker.put(web("Up 3 seconds (health: starting)", number=2, address="172.30.0.9"))
     watcher = lab.start()
     watcher.link_control()
-    found = watcher.findings(lambda kinds: len(kinds.get(watcher_lab.FINDING_WITHHELD, ())) == 2)
-    assert sorted(found[watcher_lab.FINDING_WITHHELD]) == [
-        ("backend-1", "has no health check: its ports take nothing (anchord.expose.when: healthy)"), ("backend-2", "")]
+    found = watcher.findings(lambda kinds: {watcher_lab.NO_HEALTH_CHECK, watcher_lab.NOT_HEALTHY} <= set(kinds))
+    assert (found[watcher_lab.NO_HEALTH_CHECK], found[watcher_lab.NOT_HEALTHY]) == ([("backend-1", "")], [("backend-2", "")])
     line = watcher.log("container has no health check: it is not exposed")
     assert (line["level"], line["container"]) == ("WARN", "backend-1")
     assert len(watcher.logged("container has no health check")) == 1
@@ -145,13 +144,13 @@ def test_disc8_status_hears_of_findings_with_their_remedy(lab, docker):
     docker.put(container(2, "tcp/25"))
     watcher = lab.start(poll=600)
     watcher.link_control()
-    found = watcher.findings(lambda kinds: watcher_lab.FINDING_RETURN_PATH in kinds)
-    assert ("backend-1", "") in found[watcher_lab.FINDING_WITHHELD]
-    container_name, reason = found[watcher_lab.FINDING_RETURN_PATH][0]
+    found = watcher.findings(lambda kinds: watcher_lab.NO_WAY_BACK in kinds)
+    assert ("backend-1", "") in found[watcher_lab.NOT_HEALTHY]
+    container_name, reason = found[watcher_lab.NO_WAY_BACK][0]
     assert container_name in ("backend-1", "backend-2")
     assert reason.startswith("replies do not come back: the shared network names no gateway")
     assert "(v4); recreate the network transit with `aux_addresses: {DefaultGatewayIPv4:" in reason
     assert [name for name, _ in found[watcher_lab.FINDING_EXPOSED]] == ["backend-2"]
     becomes(docker, web("Up 5 seconds (healthy)"))
-    found = watcher.findings(lambda kinds: watcher_lab.FINDING_WITHHELD not in kinds)
+    found = watcher.findings(lambda kinds: watcher_lab.NOT_HEALTHY not in kinds)
     assert len(found[watcher_lab.FINDING_EXPOSED]) == 2

@@ -26,7 +26,7 @@ def markdown_variables():
 
 def problems():
     """(code, severity) of the registry and of docs/problems.md; SEE-1: none is missing, none is left over."""
-    registry = re.findall(r"^(?:PROBLEM|CHECKED)\(\w+, (\d+), (\w+),", (ROOT / "protocol/problem_list.h").read_text(), re.M)
+    registry = re.findall(r"^(?:PROBLEM|CHECKED)\(\s*\w+, (\d+), (\w+),", (ROOT / "protocol/problem_list.h").read_text(), re.M)
     paragraphs = re.findall(r"^((?:\*\*ANC\d{4}\*\*(?:, )?)+) \((\w+)\)\.", (ROOT / "docs/problems.md").read_text(), re.M)
     assert len(registry) > 30, "the registry was not understood"
     return ({(f"ANC{int(number):04}", severity.lower()) for number, severity in registry},

@@ -98,6 +98,7 @@ static void values_are_shown_in_their_units(void **state)
     assert_non_null(strstr(text, "\nanchord_reconcile_duration_seconds_bucket{le=\"+Inf\"} 35000014\n"));
     assert_non_null(strstr(text, "\nanchord_reconcile_duration_seconds_count 35000014\n"));
     assert_non_null(strstr(text, "\nprocess_resident_memory_bytes{worker=\"netadmin\"} 2500001\n"));
+    assert_non_null(strstr(text, "\nanchord_problem{code=\"ANC0101\"} 2500000\n")); /* 0 is: not known */
 }
 
 static void a_lease_that_ran_out_is_never_below_zero(void **state)

@@ -45,16 +45,23 @@ static void each_problem_has_its_words_once(void **state)
     static const struct {
         enum network_problem_kind kind;
         const char *log;
-        const char *status; /* NULL: only the log tells of it */
+        enum problem problem;
+        const char *status;
     } rows[] = {
-        {NETWORK_PROBLEM_DUPLICATE, "another host on the LAN has this address already", "(MAC: not known)"},
-        {NETWORK_PROBLEM_ROUTES, "a router advertises routes that are not taken", "router 10.0.0.0 advertises"},
-        {NETWORK_PROBLEM_INNER, "address from the LAN refused", "lies in the inner network 10.30.0.0/24 (eth1)"},
-        {NETWORK_PROBLEM_OVERLAP, "\"lan\":\"10.0.0.0/8\"", "the LAN, 10.0.0.0/8, contains the inner network"},
-        {NETWORK_PROBLEM_LINKS, "too many interfaces", NULL},
-        {NETWORK_PROBLEM_LINK_ADDRESSES, "more addresses on an inner interface", NULL},
-        {NETWORK_PROBLEM_INNER_NETWORKS, "\"guarded\":128,\"left_out\":3", NULL},
-        {NETWORK_PROBLEM_FORWARDING6, "IPv6 forwarding is off", NULL},
+        {NETWORK_PROBLEM_DUPLICATE, "another host on the LAN has this address already", PROBLEM_DUPLICATE_ADDRESS,
+         "(MAC: not known)"},
+        {NETWORK_PROBLEM_ROUTES, "a router advertises routes that are not taken", PROBLEM_ROUTES_NOT_TAKEN,
+         "router 10.0.0.0 advertises"},
+        {NETWORK_PROBLEM_INNER, "address from the LAN refused", PROBLEM_INNER_ADDRESS,
+         "lies in the inner network 10.30.0.0/24 (eth1)"},
+        {NETWORK_PROBLEM_OVERLAP, "\"lan\":\"10.0.0.0/8\"", PROBLEM_LAN_CONTAINS_INNER,
+         "the LAN, 10.0.0.0/8, contains the inner network"},
+        {NETWORK_PROBLEM_LINKS, "too many interfaces", PROBLEM_TOO_MANY_INTERFACES, "3 beyond what is looked at"},
+        {NETWORK_PROBLEM_LINK_ADDRESSES, "more addresses on an inner interface", PROBLEM_TOO_MANY_LINK_ADDRESSES,
+         "3 addresses of eth1 beyond"},
+        {NETWORK_PROBLEM_INNER_NETWORKS, "\"guarded\":128,\"left_out\":3", PROBLEM_TOO_MANY_INNER_NETWORKS,
+         "3 beyond what is looked at"},
+        {NETWORK_PROBLEM_FORWARDING6, "IPv6 forwarding is off", PROBLEM_FORWARDING_OFF, ""},
     };
 
     (void)state;
@@ -62,13 +69,17 @@ static void each_problem_has_its_words_once(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct message_network_report now = report_of(rows[i].kind, "10.0.0.0");
         struct network_words words = {0};
-        char line[NETWORK_WORDS_SIZE] = "";
+        char line[NETWORK_WORDS_SIZE] = "left over";
+        char code[PROBLEM_CODE_SIZE];
+        const char *written;
 
-        assert_non_null(strstr(logged(&words, &nothing, &now), rows[i].log));
+        written = logged(&words, &nothing, &now);
+        assert_non_null(strstr(written, rows[i].log));
+        assert_non_null(strstr(written, problem_code(rows[i].problem, code))); /* SEE-1 */
         assert_string_equal(logged(&words, &now, &now), "");
-        assert_int_equal(network_words_describe(&now.problems[0], line), rows[i].status != NULL);
-        if (rows[i].status)
-            assert_non_null(strstr(line, rows[i].status));
+        assert_int_equal(network_words_describe(&now.problems[0], line), rows[i].problem);
+        assert_non_null(strstr(line, rows[i].status));
+        assert_true(rows[i].status[0] != '\0' || line[0] == '\0');
     }
 }
 

@@ -5,6 +5,7 @@
 #include "tests/unit/validate_case.h"
 
 #include "common/log.h"
+#include "protocol/problems.h"
 
 #include <netinet/in.h>
 
@@ -124,6 +125,7 @@ static void begin_finding(enum finding_kind kind)
     begin(MESSAGE_FINDINGS_ITEMS, sizeof(struct message_findings) + sizeof(struct wire_finding));
     message.findings.item_count = 1;
     message.findings.items[0] = (struct wire_finding){.kind = (uint8_t)kind, .container = "mail"};
+    message.findings.items[0].problem = kind == FINDING_EXPOSED ? 0 : PROBLEM_PORT_CONFLICT;
 }
 
 static void begin_exposed(void)
@@ -138,8 +140,13 @@ static const struct rule_case exposed_rules[] = {
     BREAKS("finding kind", SET(findings.items[0].kind, 0)),
     BREAKS("finding kind", SET(findings.items[0].kind, FINDING_KIND_MAX_)),
     BREAKS("finding ports", SET(findings.items[0].backend_port_first, 0)),
-    BREAKS("finding ports", SET(findings.items[0].kind, FINDING_CONFLICT)),
-    PASSES(SET(findings.items[0].kind, FINDING_CONFLICT), SET(findings.items[0].backend_port_first, 0)),
+    BREAKS("finding problem", SET(findings.items[0].kind, FINDING_CONFLICT)),
+    BREAKS("finding problem", SET(findings.items[0].problem, PROBLEM_PORT_CONFLICT)),
+    BREAKS("finding ports", SET(findings.items[0].kind, FINDING_CONFLICT),
+           SET(findings.items[0].problem, PROBLEM_PORT_CONFLICT)),
+    PASSES(SET(findings.items[0].kind, FINDING_CONFLICT), SET(findings.items[0].problem, PROBLEM_PORT_CONFLICT),
+           SET(findings.items[0].backend_port_first, 0)),
+    BREAKS("finding reserved", SET(findings.items[0].reserved, 1)),
     BREAKS("finding ports", SET(findings.items[0].port_last, 24)),
     BREAKS("finding ports", SET(findings.items[0].port_first, 0)),
     PASSES(SET(findings.items[0].port_last, 26)),
@@ -158,7 +165,7 @@ static const struct rule_case exposed_rules[] = {
 
 static void begin_malformed(void)
 {
-    begin_finding(FINDING_MALFORMED);
+    begin_finding(FINDING_PROBLEM);
 }
 
 static const struct rule_case malformed_rules[] = {
@@ -166,15 +173,19 @@ static const struct rule_case malformed_rules[] = {
     BREAKS("finding with ports", SET(findings.items[0].port_first, 25)),
     BREAKS("finding with ports", SET(findings.items[0].port_last, 25)),
     BREAKS("finding with ports", SET(findings.items[0].backend_port_first, 25)),
-    PASSES(SET(findings.items[0].kind, FINDING_KIND_MAX_ - 1)),
+    PASSES(SET(findings.items[0].problem, PROBLEM_DOCKER_AWAY)),
+    BREAKS("finding problem", SET(findings.items[0].problem, 1)),
+    BREAKS("finding problem", SET(findings.items[0].problem, 0)),
 };
 
 static void begin_full_findings(void)
 {
     begin(MESSAGE_FINDINGS_ITEMS, sizeof(struct message_findings) + FINDINGS_PER_MESSAGE * sizeof(struct wire_finding));
     message.findings.item_count = FINDINGS_PER_MESSAGE;
-    for (size_t i = 0; i < FINDINGS_PER_MESSAGE; i++)
-        message.findings.items[i].kind = FINDING_MALFORMED;
+    for (size_t i = 0; i < FINDINGS_PER_MESSAGE; i++) {
+        message.findings.items[i].kind = FINDING_PROBLEM;
+        message.findings.items[i].problem = PROBLEM_LABEL_INVALID;
+    }
 }
 
 static const struct rule_case full_findings_rules[] = {

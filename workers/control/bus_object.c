@@ -4,7 +4,7 @@
 #include "build_information.h"
 #include "common/clock.h"
 #include "protocol/control_interface.h"
-#include "workers/control/network_words.h"
+#include "workers/control/problems.h"
 
 #include <netinet/in.h>
 
@@ -258,21 +258,8 @@ static int append_conflict(sd_bus_message *reply, const struct finding *finding)
                                  finding->port_last, finding->container, finding->other);
 }
 
-/* (container, what is wrong) */
-static int append_problem(sd_bus_message *reply, const struct finding *finding)
-{
-    if (finding->kind == FINDING_NO_ADDRESS)
-        return sd_bus_message_append(reply, "(ss)", finding->container, "no usable address on the shared network");
-    if (finding->kind == FINDING_OVER_LIMIT)
-        return sd_bus_message_append(reply, "(ss)", finding->container, "more ports than the maps may still take");
-    if (finding->kind == FINDING_WITHHELD && finding->reason[0] == '\0')
-        return sd_bus_message_append(reply, "(ss)", finding->container,
-                                     "not healthy: its ports take nothing new (anchord.expose.when)");
-    return sd_bus_message_append(reply, "(ss)", finding->container, finding->reason);
-}
-
 /* Into the array that is open. */
-static int append_findings(sd_bus_message *reply, const struct view *view, uint32_t kinds,
+static int append_findings(sd_bus_message *reply, const struct view *view, enum finding_kind kind,
                            int (*append)(sd_bus_message *reply, const struct finding *finding))
 {
     int result = 0;
@@ -281,7 +268,7 @@ static int append_findings(sd_bus_message *reply, const struct view *view, uint3
         const struct findings *findings = &view->told[source].last;
 
         for (size_t i = 0; i < findings->count && result >= 0; i++) {
-            if (kinds & 1U << findings->items[i]->kind)
+            if (findings->items[i]->kind == kind)
                 result = append(reply, findings->items[i]);
         }
     }
@@ -295,7 +282,7 @@ static int append_findings_array(sd_bus_message *reply, const struct view *view,
     int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, type);
 
     if (result >= 0)
-        result = append_findings(reply, view, 1U << kind, append);
+        result = append_findings(reply, view, kind, append);
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
 
@@ -311,35 +298,24 @@ GETTER(get_conflicts)
     return append_findings_array(reply, userdata, "(sqqss)", FINDING_CONFLICT, append_conflict);
 }
 
-/* Those of the LAN stand under the external interface's name, if it has one. */
-static int append_network_problems(sd_bus_message *reply, const struct view *view)
+/* (object, what is wrong, code, severity, title, remedy or empty) */
+static int append_problem(void *userdata, const struct shown_problem *problem)
 {
-    const char *name = view->report.external.name;
-    int result = 0;
+    const struct problem_definition *definition = problem->definition;
+    char code[PROBLEM_CODE_SIZE];
 
-    for (uint32_t i = 0; i < view->report.problem_count && result >= 0; i++) {
-        char text[NETWORK_WORDS_SIZE];
-
-        if (network_words_describe(&view->report.problems[i], text))
-            result = sd_bus_message_append(reply, "(ss)", name[0] != '\0' ? name : "LAN", text);
-    }
-    return result;
+    return sd_bus_message_append(
+        userdata, "(ssssss)", problem->object, problem->text, problem_code(definition->problem, code),
+        problem_severity_to_string(definition->severity), definition->title, definition->remedy);
 }
 
 GETTER(get_problems)
 {
-    const struct view *view = userdata;
-    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ss)");
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssssss)");
 
     GETTER_UNUSED();
     if (result >= 0)
-        result = append_network_problems(reply, view);
-    if (result >= 0)
-        result = append_findings(reply, view,
-                                 1U << FINDING_MALFORMED | 1U << FINDING_NO_ADDRESS | 1U << FINDING_OVER_LIMIT |
-                                     1U << FINDING_WITHHELD | 1U << FINDING_RETURN_PATH | 1U << FINDING_UNREPAIRED |
-                                     1U << FINDING_DETACHED | 1U << FINDING_DOCKER_AWAY | 1U << FINDING_EXTERNAL,
-                                 append_problem);
+        result = problems_tell(userdata, clock_monotonic_microseconds(), append_problem, reply);
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
 
@@ -365,7 +341,7 @@ static const sd_bus_vtable interface_table[] = {
     READ_PROPERTY("MapElements", "a(ssu)", get_map_elements),
     READ_PROPERTY("Exposures", "a(sqqqssss)", get_exposures),
     READ_PROPERTY("Conflicts", "a(sqqss)", get_conflicts),
-    READ_PROPERTY("Problems", "a(ss)", get_problems),
+    READ_PROPERTY("Problems", "a(ssssss)", get_problems),
     SD_BUS_METHOD_WITH_NAMES("Healthy", NULL, , "bas", SD_BUS_PARAM(ready) SD_BUS_PARAM(unmet), on_healthy,
                              SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,

@@ -1,12 +1,15 @@
 /* The state machine of anchord-control; see control.h. Runs without any privilege. */
 #include "workers/control/control.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
+#include "protocol/event_loop.h"
 #include "protocol/supervised.h"
 #include "workers/control/clients.h"
 #include "workers/control/network_words.h"
+#include "workers/control/problems.h"
 #include "workers/control/view.h"
 
 /* The workers that report here. */
@@ -28,7 +31,27 @@ struct control {
     struct view view;
     struct network_words words;
     struct clients *clients;
+    sd_event_source *problem_timer; /* until a problem has lasted long enough to be shown */
 };
+
+/* --- the view -------------------------------------------------------------------------------------------- */
+
+static void note_change(struct control *control)
+{
+    uint64_t now = clock_monotonic_microseconds();
+
+    event_loop_set_timer(control->problem_timer, problems_note(&control->view, now));
+    problems_count(&control->view, now);
+    clients_announce_change(control->clients);
+}
+
+static int on_problem_lasts(sd_event_source *source, uint64_t time, void *userdata)
+{
+    (void)source;
+    (void)time;
+    note_change(userdata);
+    return 0;
+}
 
 /* --- reporters ------------------------------------------------------------------------------------------- */
 
@@ -102,7 +125,7 @@ static void on_report(struct channel *channel, const struct message_header *mess
         return;
     }
     if (!told || !told->is_incoming)
-        clients_announce_change(control->clients);
+        note_change(control);
 }
 
 static void handle_link(struct control *control, const struct message_link *message, int descriptor)
@@ -150,7 +173,7 @@ static void on_supervisor_message(const struct message_header *message, int desc
         break;
     case MESSAGE_SUPERVISION:
         control->view.supervision = *(const struct message_supervision *)message;
-        clients_announce_change(control->clients);
+        note_change(control);
         break;
     case MESSAGE_STOP:
         (void)sd_event_exit(control->event, EXIT_STATUS_CLEAN); /* there is nothing to tear down */
@@ -168,6 +191,7 @@ struct control *control_free(struct control *control)
     if (!control)
         return NULL;
     (void)clients_free(control->clients);
+    (void)sd_event_source_disable_unref(control->problem_timer);
     for (size_t i = 0; i < ARRAY_LENGTH(reporters); i++)
         (void)channel_free(control->reporters[i]);
     (void)channel_free(control->supervisor);
@@ -184,7 +208,10 @@ int control_new(sd_event *event, struct control **ret)
     if (!control)
         return -ENOMEM;
     control->event = event;
-    result = clients_new(event, &control->view, &control->clients);
+    result = event_loop_add_timer(event, CLOCK_MONOTONIC, MICROSECONDS_PER_SECOND, on_problem_lasts, control,
+                                  &control->problem_timer);
+    if (result >= 0)
+        result = clients_new(event, &control->view, &control->clients);
     if (result >= 0)
         result = supervised_join(event, DIRECTION_SUPERVISOR_TO_CONTROL, on_supervisor_message, control,
                                  &control->supervisor);

@@ -22,46 +22,53 @@ static void format_subnet(const struct wire_address *address, uint8_t prefix_len
 
 /* --- status ---------------------------------------------------------------------------------------------- */
 
-bool network_words_describe(const struct wire_network_problem *problem, char ret[NETWORK_WORDS_SIZE])
+enum problem network_words_describe(const struct wire_network_problem *problem, char ret[NETWORK_WORDS_SIZE])
 {
+    static const enum problem problems[NETWORK_PROBLEM_KIND_MAX_] = {
+        [NETWORK_PROBLEM_DUPLICATE] = PROBLEM_DUPLICATE_ADDRESS,
+        [NETWORK_PROBLEM_ROUTES] = PROBLEM_ROUTES_NOT_TAKEN,
+        [NETWORK_PROBLEM_INNER] = PROBLEM_INNER_ADDRESS,
+        [NETWORK_PROBLEM_OVERLAP] = PROBLEM_LAN_CONTAINS_INNER,
+        [NETWORK_PROBLEM_LINKS] = PROBLEM_TOO_MANY_INTERFACES,
+        [NETWORK_PROBLEM_LINK_ADDRESSES] = PROBLEM_TOO_MANY_LINK_ADDRESSES,
+        [NETWORK_PROBLEM_INNER_NETWORKS] = PROBLEM_TOO_MANY_INNER_NETWORKS,
+        [NETWORK_PROBLEM_FORWARDING6] = PROBLEM_FORWARDING_OFF,
+    };
     struct ip_address address = wire_address_to(&problem->address);
     char mac[MAC_ADDRESS_TEXT_SIZE] = "not known";
     char inner[IP_SUBNET_TEXT_SIZE];
     char lan[IP_SUBNET_TEXT_SIZE];
 
+    ret[0] = '\0';
     if (!mac_address_is_zero(&problem->mac))
         (void)mac_address_format(&problem->mac, mac);
     format_subnet(&problem->inner, problem->inner_length, inner);
     format_subnet(&problem->address, problem->prefix_length, lan);
-    switch (problem->kind) {
-    case NETWORK_PROBLEM_DUPLICATE:
+    if (problem->kind == NETWORK_PROBLEM_DUPLICATE)
         (void)snprintf(ret, NETWORK_WORDS_SIZE, "another host on the LAN has %s already (MAC: %s): it is not used here",
                        IP_ADDRESS_TEXT(&address), mac);
-        return true;
-    case NETWORK_PROBLEM_ROUTES:
-        (void)snprintf(ret, NETWORK_WORDS_SIZE,
-                       "router %s advertises routes that are not taken: set "
-                       "net.ipv6.conf.IFNAME.accept_ra_rt_info_max_plen=128",
+    if (problem->kind == NETWORK_PROBLEM_ROUTES)
+        (void)snprintf(ret, NETWORK_WORDS_SIZE, "router %s advertises routes that are not taken",
                        IP_ADDRESS_TEXT(&address));
-        return true;
-    case NETWORK_PROBLEM_INNER:
+    if (problem->kind == NETWORK_PROBLEM_INNER)
         (void)snprintf(ret, NETWORK_WORDS_SIZE, "%s from the LAN lies in the inner network %s (%s): it is not used",
                        IP_ADDRESS_TEXT(&address), inner, problem->name);
-        return true;
-    case NETWORK_PROBLEM_OVERLAP:
+    if (problem->kind == NETWORK_PROBLEM_OVERLAP)
         (void)snprintf(ret, NETWORK_WORDS_SIZE,
                        "the LAN, %s, contains the inner network %s (%s): those addresses lead inside", lan, inner,
                        problem->name);
-        return true;
-    default:
-        return false;
-    }
+    if (problem->kind == NETWORK_PROBLEM_LINKS || problem->kind == NETWORK_PROBLEM_INNER_NETWORKS)
+        (void)snprintf(ret, NETWORK_WORDS_SIZE, "%u beyond what is looked at are not guarded", problem->number);
+    if (problem->kind == NETWORK_PROBLEM_LINK_ADDRESSES)
+        (void)snprintf(ret, NETWORK_WORDS_SIZE, "%u addresses of %s beyond what is looked at are not guarded",
+                       problem->number, problem->name);
+    return problems[problem->kind];
 }
 
 /* --- the log: links -------------------------------------------------------------------------------------- */
 
-static void log_link(const char *side, bool is_by_network, const struct wire_reported_link *before,
-                     const struct wire_reported_link *now)
+static void log_link(const char *side, enum problem problem, bool is_by_network,
+                     const struct wire_reported_link *before, const struct wire_reported_link *now)
 {
     bool is_said = mac_address_equal(&before->mac, &now->mac) && before->index == now->index;
     char message[64];
@@ -70,7 +77,8 @@ static void log_link(const char *side, bool is_by_network, const struct wire_rep
         return;
     if (now->index == 0) {
         (void)snprintf(message, sizeof(message), "%s interface not there", side);
-        log_warn(message, LOG_TEXT("network", now->network), LOG_TEXT("mac", MAC_ADDRESS_TEXT(&now->mac)));
+        log_warn(message, LOG_PROBLEM(problem), LOG_TEXT("network", now->network),
+                 LOG_TEXT("mac", MAC_ADDRESS_TEXT(&now->mac)));
         return;
     }
     (void)snprintf(message, sizeof(message), "%s interface resolved%s", side, is_by_network ? " by network" : "");
@@ -163,19 +171,21 @@ static void log_address(const struct wire_network_problem *problem, const char *
     format_subnet(&problem->address, problem->prefix_length, lan);
     if (problem->kind == NETWORK_PROBLEM_DUPLICATE)
         log_error("another host on the LAN has this address already, it is not used",
-                  LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("interface", interface));
+                  LOG_PROBLEM(PROBLEM_DUPLICATE_ADDRESS), LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
+                  LOG_TEXT("interface", interface));
     if (problem->kind == NETWORK_PROBLEM_INNER)
-        log_error("address from the LAN refused: it lies in an inner network",
+        log_error("address from the LAN refused: it lies in an inner network", LOG_PROBLEM(PROBLEM_INNER_ADDRESS),
                   LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("inner", inner),
                   LOG_TEXT("interface", problem->name));
     if (problem->kind == NETWORK_PROBLEM_OVERLAP)
         log_warn("the LAN contains an inner network: its hosts with addresses of that one cannot be reached",
-                 LOG_TEXT("lan", lan), LOG_TEXT("inner", inner), LOG_TEXT("interface", problem->name));
+                 LOG_PROBLEM(PROBLEM_LAN_CONTAINS_INNER), LOG_TEXT("lan", lan), LOG_TEXT("inner", inner),
+                 LOG_TEXT("interface", problem->name));
     if (problem->kind == NETWORK_PROBLEM_ROUTES)
         log_warn("a router advertises routes that are not taken: accept_ra_rt_info_max_plen is too small",
-                 LOG_TEXT("gateway", IP_ADDRESS_TEXT(&address)), LOG_TEXT("interface", interface),
-                 LOG_NUMBER("prefix_length", problem->number), LOG_NUMBER("accept_ra_rt_info_max_plen", problem->limit),
-                 LOG_TEXT("compose", ROUTES_REMEDY));
+                 LOG_PROBLEM(PROBLEM_ROUTES_NOT_TAKEN), LOG_TEXT("gateway", IP_ADDRESS_TEXT(&address)),
+                 LOG_TEXT("interface", interface), LOG_NUMBER("prefix_length", problem->number),
+                 LOG_NUMBER("accept_ra_rt_info_max_plen", problem->limit), LOG_TEXT("compose", ROUTES_REMEDY));
 }
 
 /* What is beyond is not guarded (WALL-1). */
@@ -183,19 +193,20 @@ static void log_limit(const struct wire_network_problem *problem)
 {
     if (problem->kind == NETWORK_PROBLEM_LINKS)
         log_warn("too many interfaces: the last ones are not looked at, their networks are not guarded",
-                 LOG_NUMBER("guarded", LINKS_MAX), LOG_NUMBER("left_out", problem->number));
+                 LOG_PROBLEM(PROBLEM_TOO_MANY_INTERFACES), LOG_NUMBER("guarded", LINKS_MAX),
+                 LOG_NUMBER("left_out", problem->number));
     if (problem->kind == NETWORK_PROBLEM_LINK_ADDRESSES)
         log_warn("more addresses on an inner interface than are looked at: networks of the newest are not guarded "
                  "against what the LAN names",
-                 LOG_TEXT("interface", problem->name), LOG_NUMBER("served", LINK_ADDRESSES_MAX),
-                 LOG_NUMBER("left_out", problem->number));
+                 LOG_PROBLEM(PROBLEM_TOO_MANY_LINK_ADDRESSES), LOG_TEXT("interface", problem->name),
+                 LOG_NUMBER("served", LINK_ADDRESSES_MAX), LOG_NUMBER("left_out", problem->number));
     if (problem->kind == NETWORK_PROBLEM_INNER_NETWORKS)
         log_warn("too many inner networks: the last ones are not guarded against what the LAN names",
-                 LOG_TEXT("family", ip_family_to_string(problem->family)), LOG_NUMBER("guarded", problem->limit),
-                 LOG_NUMBER("left_out", problem->number));
+                 LOG_PROBLEM(PROBLEM_TOO_MANY_INNER_NETWORKS), LOG_TEXT("family", ip_family_to_string(problem->family)),
+                 LOG_NUMBER("guarded", problem->limit), LOG_NUMBER("left_out", problem->number));
     if (problem->kind == NETWORK_PROBLEM_FORWARDING6)
         log_error("IPv6 forwarding is off: no IPv6 reaches or leaves the project; add to this service in Compose",
-                  LOG_TEXT("remedy", FORWARDING6_REMEDY));
+                  LOG_PROBLEM(PROBLEM_FORWARDING_OFF), LOG_TEXT("remedy", FORWARDING6_REMEDY));
 }
 
 /* What any router on the LAN can bring again and again is said ever more seldom, its routes once. */
@@ -221,8 +232,9 @@ static void log_problem(struct network_words *words, const struct message_networ
     }
     if (problem->kind == NETWORK_PROBLEM_DUPLICATE && !mac_address_is_zero(&problem->mac) &&
         (!known || !mac_address_equal(&known->mac, &problem->mac)))
-        log_error("the host that has this address", LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
-                  LOG_TEXT("interface", now->external.name), LOG_TEXT("mac", MAC_ADDRESS_TEXT(&problem->mac)));
+        log_error("the host that has this address", LOG_PROBLEM(PROBLEM_DUPLICATE_ADDRESS),
+                  LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("interface", now->external.name),
+                  LOG_TEXT("mac", MAC_ADDRESS_TEXT(&problem->mac)));
 }
 
 /* Given up, it is no problem any more, and not ours either. */
@@ -242,8 +254,9 @@ void network_words_log(struct network_words *words, const struct message_network
                        const struct message_network_report *now)
 {
     /* Only where ANCHORD_EXT_NETWORK decided does the external network have a name here (ADDR-9). */
-    log_link("external", now->external.network[0] != '\0', &before->external, &now->external);
-    log_link("shared", false, &before->shared, &now->shared);
+    log_link("external", PROBLEM_NO_EXTERNAL_INTERFACE, now->external.network[0] != '\0', &before->external,
+             &now->external);
+    log_link("shared", PROBLEM_NO_SHARED_INTERFACE, false, &before->shared, &now->shared);
     log_left_out(&before->external, &now->external);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (now->gateways[i].decision && now->gateways[i].decision != before->gateways[i].decision)

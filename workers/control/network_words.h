@@ -6,6 +6,7 @@
 #pragma once
 
 #include "protocol/messages.h"
+#include "protocol/problems.h"
 
 #include <stdbool.h>
 
@@ -20,5 +21,5 @@ void network_words_log(struct network_words *words, const struct message_network
 
 #define NETWORK_WORDS_SIZE 256
 
-/* One line for status; false for a problem that only the log tells of. */
-bool network_words_describe(const struct wire_network_problem *problem, char ret[NETWORK_WORDS_SIZE]);
+/* One line for status, and which problem that is; of some the registry's title says all, and the line is empty. */
+enum problem network_words_describe(const struct wire_network_problem *problem, char ret[NETWORK_WORDS_SIZE]);

@@ -77,6 +77,7 @@ static int add_finding(struct findings *findings, const struct wire_finding *wir
     finding->port_first = wire->port_first;
     finding->port_last = wire->port_last;
     finding->backend_port_first = wire->backend_port_first;
+    finding->problem = wire->problem;
     finding->address4 = wire->address4;
     finding->address6 = wire->address6;
     finding->container = keep_text(&next, wire->container);
@@ -107,6 +108,7 @@ int view_commit_findings(struct told_findings *told, const struct message_commit
         message->item_count != told->incoming.count)
         return -EPROTO;
     told->last = told->incoming;
+    told->has_told = true;
     told->incoming = previous;
     view_forget_incoming(told);
     (void)malloc_trim(0); /* the two states lay between each other */

@@ -17,6 +17,7 @@ struct finding {
     uint16_t port_first;
     uint16_t port_last;
     uint16_t backend_port_first;
+    uint16_t problem; /* enum problem */
     struct wire_address address4;
     struct wire_address address6;
     const char *container; /* these three in `texts` */
@@ -38,7 +39,25 @@ struct told_findings {
     struct findings last; /* committed */
     struct findings incoming;
     bool is_incoming; /* between BEGIN and COMMIT */
+    bool has_told;    /* there was a COMMIT */
     uint64_t incoming_generation;
+};
+
+/* Conditions of which it counts since when they hold (problems.h); workers come last. */
+enum problem_condition {
+    CONDITION_NO_EXTERNAL_INTERFACE,
+    CONDITION_NO_SHARED_INTERFACE,
+    CONDITION_NO_LEASE,
+    CONDITION_NO_GATEWAY, /* of each family */
+    CONDITION_DOCKER_AWAY = CONDITION_NO_GATEWAY + FAMILY_INDEX_MAX_,
+    CONDITION_RULES_NOT_LOADED,
+    CONDITION_NOTHING_APPLIED,
+    CONDITION_NO_WAY_OUT,
+    CONDITION_NO_NETWORK,
+    CONDITION_LINKS_NOT_MADE,
+    CONDITION_WAYS_NOT_INSTALLED,
+    CONDITION_WORKER,
+    CONDITION_MAX_ = CONDITION_WORKER + WORKERS_MAX,
 };
 
 struct view {
@@ -46,6 +65,7 @@ struct view {
     struct message_supervision supervision;
     struct message_network_report report;
     struct told_findings told[FINDINGS_SOURCE_MAX_];
+    uint64_t conditions_since[CONDITION_MAX_]; /* monotonic microseconds; 0: does not hold */
 };
 
 void view_clear(struct view *view);

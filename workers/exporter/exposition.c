@@ -24,10 +24,8 @@ static const char *const type_names[] = {
 };
 
 static const char *const unit_names[] = {
-    [METRIC_UNIT_NONE] = NULL,
-    [METRIC_UNIT_BYTES] = "bytes",
-    [METRIC_UNIT_SECONDS] = "seconds",
-    [METRIC_UNIT_DEADLINE] = "seconds",
+    [METRIC_UNIT_NONE] = NULL,          [METRIC_UNIT_BYTES] = "bytes", [METRIC_UNIT_SECONDS] = "seconds",
+    [METRIC_UNIT_DEADLINE] = "seconds", [METRIC_UNIT_KNOWN] = NULL,
 };
 
 const char *exposition_content_type(enum exposition exposition)
@@ -93,6 +91,9 @@ static void put_value(struct writer *writer, const struct metrics_view *view, en
     case METRIC_UNIT_DEADLINE:
         put_seconds(writer, cell > view->now ? cell - view->now : 0);
         break;
+    case METRIC_UNIT_KNOWN:
+        put(writer, "%" PRIu64, cell - 1);
+        break;
     case METRIC_UNIT_NONE:
     case METRIC_UNIT_BYTES:
         put(writer, "%" PRIu64, cell);
@@ -155,6 +156,8 @@ static void put_samples(struct writer *writer, const struct metrics_view *view, 
 
         if (definition->stand_in < METRICS_WRITER_MAX_ && value == 0)
             value = cell_of(view, definition->stand_in, metric, cell);
+        if (definition->unit == METRIC_UNIT_KNOWN && value == 0)
+            continue;
         put(writer, "%s", definition->name);
         put_labels(writer, definition, cell);
         put_value(writer, view, definition->unit, value);

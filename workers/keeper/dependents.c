@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 #include "workers/keeper/managed_repairs.h"
 #include "workers/keeper/repairing.h"
 #include "workers/keeper/sibling.h"
@@ -107,7 +108,7 @@ static void report(struct dependents *dependents, const char *message, const cha
 
     (void)snprintf(finding, sizeof(finding), "dependent in dead netns: %s", command);
     if (memory_note_finding(dependents->entry, finding))
-        log_error(message, LOG_TEXT("container", dependents->dependent->name),
+        log_error(message, LOG_PROBLEM(PROBLEM_NOT_REPAIRED), LOG_TEXT("container", dependents->dependent->name),
                   LOG_TEXT("target", dependents->dependent->joined), LOG_TEXT("command", command));
 }
 

@@ -14,6 +14,7 @@
 #include "protocol/event_loop.h"
 #include "protocol/findings_sender.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 #include "workers/keeper/command.h"
 #include "workers/keeper/follow_actions.h"
 #include "workers/keeper/follow_lists.h"
@@ -185,7 +186,7 @@ static void note_failure(struct follow *follow, const char *what, int error, con
     uint64_t now = clock_monotonic_microseconds();
 
     metrics_add(METRIC_REBINDS, METRIC_ERROR, 1);
-    log_error(what, LOG_TEXT("container", follow->follower.name),
+    log_error(what, LOG_PROBLEM(PROBLEM_DETACHED), LOG_TEXT("container", follow->follower.name),
               LOG_TEXT("network", follow->configuration->follow.network), LOG_ERROR_TEXT(text));
     note_problem(follow, text);
     if (command_met_used_address(error, text)) {
@@ -501,7 +502,7 @@ void follow_on_event(struct follow *follow, const struct docker_event *event)
 static int tell_findings(void *userdata, finding_handler handler, void *handler_userdata)
 {
     const struct follow *follow = userdata;
-    struct wire_finding finding = {.kind = FINDING_DETACHED};
+    struct wire_finding finding = {.kind = FINDING_PROBLEM, .problem = PROBLEM_DETACHED};
 
     if (follow->problem[0] == '\0')
         return 0;

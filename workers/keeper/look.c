@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "workers/keeper/known.h"
 
 #include <stdio.h>
@@ -76,7 +77,8 @@ void look_note_failure(struct look *look, const char *message, const char *reaso
 
     (void)snprintf(finding, sizeof(finding), "%s: %s", message, reason);
     if (memory_note_finding(look->subject.entry, finding))
-        log_error(message, LOG_TEXT("container", look->subject.entry->name), LOG_ERROR_TEXT(reason));
+        log_error(message, LOG_PROBLEM(PROBLEM_NOT_REPAIRED), LOG_TEXT("container", look->subject.entry->name),
+                  LOG_ERROR_TEXT(reason));
     else
         log_debug(message, LOG_TEXT("container", look->subject.entry->name), LOG_ERROR_TEXT(reason));
 }

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 
 #include <string.h>
 
@@ -63,7 +64,7 @@ int memory_tell(const struct memory *memory, finding_handler handler, void *user
     int result = 0;
 
     HASH_ITER (hh, memory->entries, entry, next) {
-        struct wire_finding finding = {.kind = FINDING_UNREPAIRED};
+        struct wire_finding finding = {.kind = FINDING_PROBLEM, .problem = PROBLEM_NOT_REPAIRED};
 
         if (entry->finding[0] == '\0' || count == FINDINGS_MAX || result < 0)
             continue;

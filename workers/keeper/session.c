@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "workers/keeper/command.h"
 
 #include <string.h>
@@ -52,8 +53,8 @@ void session_fail(struct session *session, const char *text)
     bool was_connected = session->is_connected;
 
     if (strcmp(session->last_failure, text) != 0)
-        log_error("Docker cannot be reached, trying again", LOG_TEXT("docker_host", session->docker_host),
-                  LOG_ERROR_TEXT(text));
+        log_error("Docker cannot be reached, trying again", LOG_PROBLEM(PROBLEM_DOCKER_AWAY),
+                  LOG_TEXT("docker_host", session->docker_host), LOG_ERROR_TEXT(text));
     text_copy_cut(session->last_failure, sizeof(session->last_failure), text);
     if (was_connected && clock_monotonic_microseconds() - session->connected_at >= STABLE)
         session->backoff = BACKOFF_FIRST;

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 #include "workers/watcher/attachment_findings.h"
 
 struct attachment {
@@ -99,8 +100,8 @@ static void on_link_answer(void *userdata, const struct message_link_answer *ans
         !scope_networks_set_link(&attachment->networks, answer->network_id, answer->error, answer->reason))
         return;
     if (answer->error < 0)
-        log_warn("no link to a network: its containers are not reached", LOG_TEXT("network", answer->network_id),
-                 LOG_TEXT("reason", answer->reason), LOG_ERROR(answer->error));
+        log_warn("no link to a network: its containers are not reached", LOG_PROBLEM(PROBLEM_NO_LINK),
+                 LOG_TEXT("network", answer->network_id), LOG_TEXT("reason", answer->reason), LOG_ERROR(answer->error));
     attachment->callbacks.on_changed(attachment->callbacks.userdata);
 }
 
@@ -111,7 +112,8 @@ static void on_namespace_answer(void *userdata, const struct message_namespace_a
     if (members_take_answer(&attachment->members, answer, clock_monotonic_microseconds())) {
         if (answer->error < 0)
             log_warn("network namespace of a container is not served: it does not leave by the project's address",
-                     LOG_TEXT("container", answer->id), LOG_TEXT("reason", answer->reason), LOG_ERROR(answer->error));
+                     LOG_PROBLEM(PROBLEM_NAMESPACE_NOT_SERVED), LOG_TEXT("container", answer->id),
+                     LOG_TEXT("reason", answer->reason), LOG_ERROR(answer->error));
         attachment->callbacks.on_found(attachment->callbacks.userdata);
     }
     serve(attachment);

@@ -2,6 +2,7 @@
 #include "workers/watcher/attachment_findings.h"
 
 #include "common/text.h"
+#include "protocol/problems.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -16,9 +17,10 @@ struct telling {
 };
 
 /* Of one container; `text` and what follows it, if that is not empty. */
-static int tell(struct telling *telling, const char *container, const char *text, const char *more)
+static int tell(struct telling *telling, enum problem problem, const char *container, const char *text,
+                const char *more)
 {
-    struct wire_finding finding = {.kind = FINDING_WITHHELD};
+    struct wire_finding finding = {.kind = FINDING_PROBLEM, .problem = (uint16_t)problem};
     size_t length;
 
     if (telling->count == TOLD_MAX)
@@ -43,7 +45,7 @@ static int tell_withheld(struct telling *telling, const char *container, const s
     if (length > 0)
         (void)snprintf(text + length, sizeof(text) - (size_t)length,
                        " on %s is not exposed: ", IP_ADDRESS_TEXT(&binding->address));
-    return tell(telling, container, text, published_fault_to_string(withheld->fault));
+    return tell(telling, PROBLEM_PUBLISHED_WITHHELD, container, text, published_fault_to_string(withheld->fault));
 }
 
 /* The same fault in both families is one; a family in which a container has no address is none. */
@@ -63,21 +65,22 @@ static int tell_target(struct telling *telling, const struct container_entry *en
 
     switch (target->fault) {
     case TARGET_NO_ROUTE:
-        return tell(telling, entry->name, "is on internal networks only: nothing leads to it, and it does not leave",
-                    "");
+        return tell(telling, PROBLEM_INTERNAL_ONLY, entry->name,
+                    "is on internal networks only: nothing leads to it, and it does not leave", "");
     case TARGET_NO_BRIDGE:
         (void)snprintf(text, sizeof(text),
                        "nothing leads to it, and it leaves as before: Docker leads its default route over the network "
                        "%s, whose driver is ",
                        target->network->name);
-        return tell(telling, entry->name, text, target->network->driver);
+        return tell(telling, PROBLEM_NO_BRIDGE, entry->name, text, target->network->driver);
     case TARGET_NO_LINK:
         (void)snprintf(text, sizeof(text),
                        "nothing leads to it, and it does not leave: there is no link to the network %s%s%s: ",
                        target->network->name, target->network->bridge[0] ? ", bridge " : "", target->network->bridge);
-        return tell(telling, entry->name, text, target->reason);
+        return tell(telling, PROBLEM_NO_LINK, entry->name, text, target->reason);
     case TARGET_NOT_KNOWN:
-        return tell(telling, entry->name, "nothing leads to it: Docker does not tell of a network that it is on", "");
+        return tell(telling, PROBLEM_NETWORK_UNKNOWN, entry->name,
+                    "nothing leads to it: Docker does not tell of a network that it is on", "");
     case TARGET_FOUND:
         if (!target->network->is_without_icc)
             return 0;
@@ -85,7 +88,7 @@ static int tell_target(struct telling *telling, const struct container_entry *en
                        "its network %s has enable_icc=false: while bridge-nf-call-iptables is 1, as Docker sets it for "
                        "that, nothing leads to it, and it does not leave",
                        target->network->name);
-        return tell(telling, entry->name, text, "");
+        return tell(telling, PROBLEM_ICC_DISABLED, entry->name, text, "");
     default:
         return 0;
     }
@@ -109,13 +112,14 @@ static int tell_member(struct telling *telling, const struct member *member)
     if (!member->is_running)
         return 0;
     if (member->is_in_host_network)
-        return tell(telling, member->name,
+        return tell(telling, PROBLEM_NO_OWN_NETWORK, member->name,
                     "is in the host's network (network_mode: host): it answers and leaves at the host's addresses", "");
     if (member->is_without_network)
-        return tell(telling, member->name,
+        return tell(telling, PROBLEM_NO_OWN_NETWORK, member->name,
                     "has no network (network_mode: none): nothing leads to it, and it does not leave", "");
     if (member_is_refused(member))
-        return tell(telling, member->name, "does not leave by the project's address: ", member->reason);
+        return tell(telling, PROBLEM_NAMESPACE_NOT_SERVED, member->name,
+                    "does not leave by the project's address: ", member->reason);
     return 0;
 }
 
@@ -134,7 +138,7 @@ int attachment_findings_tell(const struct members *members, const struct scope_n
                        "%zu addresses on networks that it shares with others are beyond the %d that are guarded: they "
                        "may leave with the host's address, and not with the project's",
                        networks->unguarded, GUARDED_MAX);
-        result = tell(&telling, networks->project, text, "");
+        result = tell(&telling, PROBLEM_NOT_GUARDED, networks->project, text, "");
     }
     for (member = members->members; member && result == 0; member = member->hh.next)
         result = tell_member(&telling, member);

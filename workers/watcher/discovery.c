@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 #include "workers/watcher/ipv6_advice.h"
 
 #include <stdio.h>
@@ -265,7 +266,7 @@ static void judge_external(struct discovery *discovery, const struct own_network
     for (size_t i = 0; i < EXTERNAL_FAULT_COUNT_; i++) {
         if (advice->is_given[i] && !before.is_given[i])
             log_at(external_fault_level((enum external_fault)i), external_fault_message((enum external_fault)i),
-                   LOG_TEXT("network", advice->network),
+                   LOG_PROBLEM(external_fault_problem((enum external_fault)i)), LOG_TEXT("network", advice->network),
                    LOG_TEXT("address", ip_address_format(&external->address4, address)),
                    LOG_TEXT("compose", advice->remedies[i]));
     }
@@ -353,6 +354,7 @@ static void advise_on_ipv6(struct discovery *discovery, enum ipv6_fault fault, e
 {
     struct external_advice *advice = &discovery->external_advice;
 
+    advice->ipv6_problem = ipv6_fault_problem(fault);
     advice->ipv6[0] = '\0';
     if (fault != IPV6_FAULT_NONE && level > LOG_LEVEL_INFO)
         (void)snprintf(advice->ipv6, sizeof(advice->ipv6), "%s; %s", ipv6_fault_message(fault), remedy);
@@ -373,7 +375,8 @@ static void report_ipv6_fault(struct discovery *discovery, unsigned int api_mino
         return;
     discovery->last_fault = fault;
     if (fault != IPV6_FAULT_NONE)
-        log_at(level, ipv6_fault_message(fault), LOG_TEXT("interface", link->name), LOG_TEXT("network", external->name),
+        log_at(level, ipv6_fault_message(fault), LOG_PROBLEM(ipv6_fault_problem(fault)),
+               LOG_TEXT("interface", link->name), LOG_TEXT("network", external->name),
                LOG_TEXT("compose", ipv6_fault_remedy(fault, api_minor, link->name, external->name, remedy)));
     advise_on_ipv6(discovery, fault, level, remedy);
 }

@@ -106,3 +106,14 @@ enum log_level external_fault_level(enum external_fault fault)
 {
     return fault == EXTERNAL_FAULT_FIRST_ADDRESS ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
 }
+
+enum problem external_fault_problem(enum external_fault fault)
+{
+    static const enum problem problems[EXTERNAL_FAULT_COUNT_] = {
+        [EXTERNAL_FAULT_NO_GATEWAY] = PROBLEM_NO_GATEWAY_NAMED,
+        [EXTERNAL_FAULT_FIRST_ADDRESS] = PROBLEM_FIRST_ADDRESS,
+        [EXTERNAL_FAULT_POOL_ADDRESS] = PROBLEM_POOL_ADDRESS,
+    };
+
+    return problems[fault];
+}

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "common/log.h"
+#include "protocol/problems.h"
 #include "workers/watcher/own_container.h"
 
 #define EXTERNAL_REMEDY_SIZE 256
@@ -24,7 +25,8 @@ struct external_advice {
     char container[NAME_SIZE]; /* ours */
     char network[NAME_SIZE];
     char remedies[EXTERNAL_FAULT_COUNT_][EXTERNAL_REMEDY_SIZE];
-    char ipv6[FINDING_REASON_SIZE]; /* ipv6_advice.h's fault of the interface and its remedy; empty without one */
+    enum problem ipv6_problem; /* ipv6_advice.h's, and below what it is and its remedy; empty without one */
+    char ipv6[FINDING_REASON_SIZE];
 };
 
 /*
@@ -36,4 +38,5 @@ void external_advice_find(const struct message_configure_watcher *configuration,
 
 /* What to log and to show: static storage. */
 const char *external_fault_message(enum external_fault fault);
+enum problem external_fault_problem(enum external_fault fault);
 enum log_level external_fault_level(enum external_fault fault);

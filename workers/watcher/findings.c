@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 #include "workers/watcher/guests.h"
 
 #include <netinet/in.h>
@@ -14,9 +15,9 @@ struct telling {
     size_t count;
 };
 
-static struct wire_finding make(enum finding_kind kind, const char *container)
+static struct wire_finding make(enum finding_kind kind, enum problem problem, const char *container)
 {
-    struct wire_finding finding = {.kind = (uint8_t)kind};
+    struct wire_finding finding = {.kind = (uint8_t)kind, .problem = (uint16_t)problem};
 
     text_copy_cut(finding.container, sizeof(finding.container), container);
     return finding;
@@ -33,7 +34,7 @@ static int tell(struct telling *telling, const struct wire_finding *finding)
 
 static int tell_absence(struct telling *telling, const struct watch_absence *absence)
 {
-    struct wire_finding finding = make(FINDING_DOCKER_AWAY, "Docker");
+    struct wire_finding finding = make(FINDING_PROBLEM, PROBLEM_DOCKER_AWAY, "Docker");
     char since[CLOCK_TEXT_SIZE];
 
     clock_format(absence->since, since);
@@ -62,7 +63,8 @@ static const char *name_of(const struct container_entry *entry)
 static int tell_grant(struct telling *telling, const struct container_table *table, const struct exposure_grant *grant)
 {
     const struct guest_list *guests = grant->source->guests;
-    struct wire_finding finding = make(FINDING_EXPOSED, name_of(container_table_find(table, grant->source->id)));
+    struct wire_finding finding =
+        make(FINDING_EXPOSED, PROBLEM_NONE, name_of(container_table_find(table, grant->source->id)));
 
     if (guests && table->lacks_lists && guest_list_names(guests, GUEST_PORTS, grant->protocol, grant->port_first))
         return 0; /* tell_faults() has said why */
@@ -84,7 +86,7 @@ static int tell_conflict(struct telling *telling, const struct container_table *
                          const struct exposure_conflict *conflict)
 {
     struct wire_finding finding =
-        make(FINDING_CONFLICT, name_of(container_table_find_serial(table, conflict->refused)));
+        make(FINDING_CONFLICT, PROBLEM_PORT_CONFLICT, name_of(container_table_find_serial(table, conflict->refused)));
 
     finding.protocol = conflict->protocol;
     finding.port_first = conflict->port_first;
@@ -95,14 +97,15 @@ static int tell_conflict(struct telling *telling, const struct container_table *
 
 static int tell_over_limit(struct telling *telling, const struct container_table *table, uint32_t serial)
 {
-    struct wire_finding finding = make(FINDING_OVER_LIMIT, name_of(container_table_find_serial(table, serial)));
+    struct wire_finding finding =
+        make(FINDING_PROBLEM, PROBLEM_TOO_MANY_PORTS, name_of(container_table_find_serial(table, serial)));
 
     return tell(telling, &finding);
 }
 
 static int tell_path(struct telling *telling, const struct path_finding *path)
 {
-    struct wire_finding finding = make(FINDING_RETURN_PATH, path->container);
+    struct wire_finding finding = make(FINDING_PROBLEM, return_path_problem(path->fault), path->container);
     const char *families = path->family == IP_FAMILY_NONE ? "" : path->family == IP_FAMILY_4 ? " (v4)" : " (v6)";
     int length = snprintf(finding.reason, sizeof(finding.reason), "%s%s; ", return_path_message(path->fault), families);
 
@@ -115,30 +118,29 @@ static int tell_path(struct telling *telling, const struct path_finding *path)
 static int tell_guests(struct telling *telling, const struct container_table *table,
                        const struct container_entry *entry)
 {
-    struct wire_finding finding = make(FINDING_MALFORMED, entry->name);
     bool is_unlisted = table->lacks_lists && guest_list_count(&entry->guests, GUEST_PORTS) > 0;
+    struct wire_finding finding =
+        make(FINDING_PROBLEM, is_unlisted ? PROBLEM_NO_LISTS : PROBLEM_LISTS_TOO_LONG, entry->name);
 
     if (!entry->has_too_many_guests && !is_unlisted)
         return 0;
-    (void)snprintf(finding.reason, sizeof(finding.reason),
-                   is_unlisted ? "label anchord.allow: this kernel has no lists of sources (Linux 5.6 has): ports with "
-                                 "one are not exposed"
-                               : "labels anchord.allow and anchord.limit: more than %d sources or %d limits in all, "
-                                 "counted for each range of ports: its ports are not exposed",
-                   GUEST_SOURCES_MAX, GUEST_LIMITS_MAX);
+    if (!is_unlisted)
+        (void)snprintf(finding.reason, sizeof(finding.reason),
+                       "labels anchord.allow and anchord.limit: more than %d sources or %d limits in all, counted for "
+                       "each range of ports: its ports are not exposed",
+                       GUEST_SOURCES_MAX, GUEST_LIMITS_MAX);
     return tell(telling, &finding);
 }
 
 static int tell_idle_guests(struct telling *telling, const struct container_entry *entry)
 {
-    struct wire_finding finding = make(FINDING_MALFORMED, entry->name);
+    struct wire_finding finding = make(FINDING_PROBLEM, PROBLEM_LIST_IN_VAIN, entry->name);
     const struct wire_guest *idle = guests_find_idle(&entry->guests, entry->ranges, entry->range_count);
 
     if (!idle || entry->range_count == 0)
         return 0;
     (void)snprintf(finding.reason, sizeof(finding.reason),
-                   "its list or limit for %s/%u closes nothing: it exposes no such port (what counts is the port that "
-                   "clients use, not the container's own)",
+                   "its list or limit for %s/%u closes nothing: it exposes no such port",
                    idle->protocol == IPPROTO_TCP ? "tcp" : "udp", (unsigned int)idle->port_first);
     return tell(telling, &finding);
 }
@@ -150,14 +152,13 @@ static int tell_faults(struct telling *telling, const struct container_table *ta
     int result = 0;
 
     if (entry->is_warned_of) {
-        finding = make(FINDING_NO_ADDRESS, entry->name);
+        finding = make(FINDING_PROBLEM, PROBLEM_NO_ADDRESS, entry->name);
         result = tell(telling, &finding);
     }
     if (result == 0 && entry->range_count > 0 && container_entry_is_withheld(entry)) {
-        finding = make(FINDING_WITHHELD, entry->name);
-        if (container_entry_lacks_health_check(entry))
-            text_copy_cut(finding.reason, sizeof(finding.reason),
-                          "has no health check: its ports take nothing (anchord.expose.when: healthy)");
+        finding = make(FINDING_PROBLEM,
+                       container_entry_lacks_health_check(entry) ? PROBLEM_NO_HEALTH_CHECK : PROBLEM_NOT_HEALTHY,
+                       entry->name);
         result = tell(telling, &finding);
     }
     if (result == 0)
@@ -166,7 +167,7 @@ static int tell_faults(struct telling *telling, const struct container_table *ta
         result = tell_idle_guests(telling, entry);
     if (!entry->fault.reason || result < 0)
         return result;
-    finding = make(FINDING_MALFORMED, entry->name);
+    finding = make(FINDING_PROBLEM, PROBLEM_LABEL_INVALID, entry->name);
     if (entry->fault.position)
         (void)snprintf(finding.reason, sizeof(finding.reason), "label %s, position %zu: %s", entry->fault.label,
                        entry->fault.position, entry->fault.reason);
@@ -180,7 +181,8 @@ static int tell_external(struct telling *telling, const struct external_advice *
     int result = 0;
 
     for (size_t i = 0; i < EXTERNAL_FAULT_COUNT_ && result == 0; i++) {
-        struct wire_finding finding = make(FINDING_EXTERNAL, external->container);
+        struct wire_finding finding =
+            make(FINDING_PROBLEM, external_fault_problem((enum external_fault)i), external->container);
 
         if (!external->is_given[i])
             continue;
@@ -189,7 +191,7 @@ static int tell_external(struct telling *telling, const struct external_advice *
         result = tell(telling, &finding);
     }
     if (external->ipv6[0] && result == 0) {
-        struct wire_finding finding = make(FINDING_EXTERNAL, external->container);
+        struct wire_finding finding = make(FINDING_PROBLEM, external->ipv6_problem, external->container);
 
         text_copy_cut(finding.reason, sizeof(finding.reason), external->ipv6);
         result = tell(telling, &finding);

@@ -99,3 +99,15 @@ const char *ipv6_fault_remedy(enum ipv6_fault fault, unsigned int api, const cha
     }
     return text;
 }
+
+enum problem ipv6_fault_problem(enum ipv6_fault fault)
+{
+    static const enum problem problems[] = {
+        [IPV6_FAULT_NONE] = PROBLEM_NONE,
+        [IPV6_FAULT_IGNORES_RA] = PROBLEM_IGNORES_ADVERTISEMENTS,
+        [IPV6_FAULT_DISABLED] = PROBLEM_IPV6_DISABLED,
+        [IPV6_FAULT_IS_ROUTER] = PROBLEM_IS_ROUTER,
+    };
+
+    return problems[fault];
+}

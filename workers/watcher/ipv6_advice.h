@@ -7,6 +7,7 @@
 #pragma once
 
 #include "common/log.h"
+#include "protocol/problems.h"
 #include "workers/docker/records.h"
 #include "workers/watcher/links.h"
 
@@ -30,6 +31,7 @@ enum ipv6_fault ipv6_fault_find(const struct wire_link *link, const struct wire_
 
 /* What to log: static storage. */
 const char *ipv6_fault_message(enum ipv6_fault fault);
+enum problem ipv6_fault_problem(enum ipv6_fault fault);
 
 /* An error keeps IPv6 from working; a warning only shows; information is what this engine cannot mend. */
 enum log_level ipv6_fault_level(enum ipv6_fault fault, unsigned int api);

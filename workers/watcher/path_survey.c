@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 
 #include <string.h>
 
@@ -410,12 +411,14 @@ static const char *family_text(uint8_t family)
 static void log_finding(const struct path_finding *finding)
 {
     if (finding->fault == RETURN_PATH_ANCHOR_STARTING)
-        log_info(return_path_message(finding->fault), LOG_TEXT("container", finding->container),
-                 LOG_TEXT("id", finding->container_id), LOG_TEXT("other", finding->other));
+        log_info(return_path_message(finding->fault), LOG_PROBLEM(return_path_problem(finding->fault)),
+                 LOG_TEXT("container", finding->container), LOG_TEXT("id", finding->container_id),
+                 LOG_TEXT("other", finding->other));
     else
-        log_warn(return_path_message(finding->fault), LOG_TEXT("container", finding->container),
-                 LOG_TEXT("id", finding->container_id), LOG_TEXT("family", family_text(finding->family)),
-                 LOG_TEXT("other", finding->other), LOG_TEXT("remedy", finding->remedy));
+        log_warn(return_path_message(finding->fault), LOG_PROBLEM(return_path_problem(finding->fault)),
+                 LOG_TEXT("container", finding->container), LOG_TEXT("id", finding->container_id),
+                 LOG_TEXT("family", family_text(finding->family)), LOG_TEXT("other", finding->other),
+                 LOG_TEXT("remedy", finding->remedy));
 }
 
 /* Returns whether there were any. */

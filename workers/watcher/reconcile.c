@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 #include "workers/watcher/guests.h"
 
 #include <netinet/in.h>
@@ -179,8 +180,8 @@ static void fill_source(const struct reconciler *reconciler, struct container_en
         entry->is_warned_of = false;
     } else if (!entry->is_warned_of && entry->range_count > 0 && (!entry->joined_id || entry->is_owner_known)) {
         entry->is_warned_of = true;
-        log_warn("no usable IP for container", LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id),
-                 LOG_TEXT("network", reconciler->shared_name));
+        log_warn("no usable IP for container", LOG_PROBLEM(PROBLEM_NO_ADDRESS), LOG_TEXT("container", entry->name),
+                 LOG_TEXT("id", entry->id), LOG_TEXT("network", reconciler->shared_name));
     }
 }
 
@@ -226,7 +227,7 @@ static void log_conflict(const struct container_table *table, const struct expos
 
     (void)snprintf(ports, sizeof(ports), conflict->port_last > conflict->port_first ? "%u-%u" : "%u",
                    (unsigned int)conflict->port_first, (unsigned int)conflict->port_last);
-    log_error("port is exposed twice: refused until the other container goes",
+    log_error("port is exposed twice: refused until the other container goes", LOG_PROBLEM(PROBLEM_PORT_CONFLICT),
               LOG_TEXT("container", container_name(table, conflict->refused)),
               LOG_TEXT("holder", container_name(table, conflict->holder)),
               LOG_TEXT("proto", conflict->protocol == IPPROTO_TCP ? "tcp" : "udp"), LOG_TEXT("port", ports));
@@ -270,7 +271,7 @@ static int log_over_limit(struct reconciler *reconciler, const struct container_
             is_known = over_limit[i] == reconciler->over_limit[j];
         if (!is_known)
             log_error("container exposes more ports than the maps may still take: none of them is exposed",
-                      LOG_TEXT("container", container_name(table, over_limit[i])),
+                      LOG_PROBLEM(PROBLEM_TOO_MANY_PORTS), LOG_TEXT("container", container_name(table, over_limit[i])),
                       LOG_NUMBER("limit", MAP_ELEMENTS_MAX));
     }
     free(reconciler->over_limit);
@@ -329,8 +330,8 @@ static void leave_out(struct container_entry *entry)
     entry->has_too_many_guests = true;
     if (!entry->is_said_to_have_too_many_guests)
         log_error("lists and limits of all containers are too long: container is not exposed",
-                  LOG_TEXT("container", entry->name), LOG_NUMBER("sources", GUEST_SOURCES_MAX),
-                  LOG_NUMBER("limits", GUEST_LIMITS_MAX));
+                  LOG_PROBLEM(PROBLEM_LISTS_TOO_LONG), LOG_TEXT("container", entry->name),
+                  LOG_NUMBER("sources", GUEST_SOURCES_MAX), LOG_NUMBER("limits", GUEST_LIMITS_MAX));
     entry->is_said_to_have_too_many_guests = true;
 }
 
@@ -343,7 +344,8 @@ static void warn_of_idle_guests(struct container_entry *entry)
 
     if (idle && !entry->is_said_to_have_idle_guests)
         log_warn("a list or limit names a port that the container does not expose: it closes nothing",
-                 LOG_TEXT("container", entry->name), LOG_TEXT("proto", idle->protocol == IPPROTO_TCP ? "tcp" : "udp"),
+                 LOG_PROBLEM(PROBLEM_LIST_IN_VAIN), LOG_TEXT("container", entry->name),
+                 LOG_TEXT("proto", idle->protocol == IPPROTO_TCP ? "tcp" : "udp"),
                  LOG_NUMBER("port", idle->port_first));
     entry->is_said_to_have_idle_guests = idle;
 }

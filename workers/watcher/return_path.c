@@ -204,3 +204,18 @@ const char *return_path_remedy(enum return_path_fault fault, size_t family, cons
     }
     return text;
 }
+
+enum problem return_path_problem(enum return_path_fault fault)
+{
+    static const enum problem problems[] = {
+        [RETURN_PATH_FINE] = PROBLEM_NONE,
+        [RETURN_PATH_OTHER_ROUTE] = PROBLEM_OTHER_WAY_BACK,
+        [RETURN_PATH_INTERNAL] = PROBLEM_INTERNAL_NETWORK,
+        [RETURN_PATH_NO_GATEWAY] = PROBLEM_NO_WAY_BACK,
+        [RETURN_PATH_FOREIGN_GATEWAY] = PROBLEM_FOREIGN_WAY_BACK,
+        [RETURN_PATH_ANCHOR_STARTING] = PROBLEM_SERVICE_ANCHOR_STARTING,
+        [RETURN_PATH_ANCHOR_UNHEALTHY] = PROBLEM_SERVICE_ANCHOR_UNHEALTHY,
+    };
+
+    return problems[fault];
+}

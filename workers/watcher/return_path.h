@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "protocol/problems.h"
 #include "workers/docker/records.h"
 
 /* From API 1.48 (Engine 28.0) on networks of a container have `gw_priority`; older engines ignore it without a word. */
@@ -55,6 +56,7 @@ struct ip_address return_path_gateway(const struct docker_network *network, size
 
 /* What to log: static storage. */
 const char *return_path_message(enum return_path_fault fault);
+enum problem return_path_problem(enum return_path_fault fault);
 
 /*
  * Writes the remedy. `other`: the other network's or the service-anchor's name; `engine` decides what can be written.

@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "protocol/findings_sender.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 
 #include <string.h>
 
@@ -106,7 +107,7 @@ void watch_reconnect_later(struct watch *watch, const char *text)
     uint64_t now = clock_monotonic_microseconds();
 
     if (strcmp(watch->last_failure, text) != 0)
-        log_error("Docker cannot be read, keeping the last state",
+        log_error("Docker cannot be read, keeping the last state", LOG_PROBLEM(PROBLEM_DOCKER_AWAY),
                   LOG_TEXT("docker_host", watch->configuration.docker_host), LOG_ERROR_TEXT(text));
     text_copy_cut(watch->last_failure, sizeof(watch->last_failure), text);
     if (!watch->away_since)

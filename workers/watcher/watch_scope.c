@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 
 #include <string.h>
 
@@ -80,9 +81,9 @@ void watch_scope_on_event(void *userdata, const struct docker_event *event)
 
 static void log_label_fault(const struct docker_container *container, const struct label_fault *fault)
 {
-    log_error("label is invalid: container is not exposed", LOG_TEXT("container", container->name),
-              LOG_TEXT("id", container->id), LOG_TEXT("label", fault->label), LOG_NUMBER("position", fault->position),
-              LOG_ERROR_TEXT(fault->reason));
+    log_error("label is invalid: container is not exposed", LOG_PROBLEM(PROBLEM_LABEL_INVALID),
+              LOG_TEXT("container", container->name), LOG_TEXT("id", container->id), LOG_TEXT("label", fault->label),
+              LOG_NUMBER("position", fault->position), LOG_ERROR_TEXT(fault->reason));
 }
 
 /* Has this been said of the container? From now on it has. */
@@ -127,7 +128,7 @@ static void warn_of_missing_health_check(struct container_entry *entry)
         return;
     entry->is_said_to_lack_health_check = true;
     log_warn("container has no health check: it is not exposed, since anchord.expose.when is healthy",
-             LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id));
+             LOG_PROBLEM(PROBLEM_NO_HEALTH_CHECK), LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id));
 }
 
 static void on_scope_container(void *userdata, const struct docker_container *container)

@@ -49,7 +49,7 @@ class ControlPeer(Netadmin):
         """Those of the LAN, as status shows them."""
         done = subprocess.run(["busctl", f"--address=unix:path={self.path}", "--json=short", "get-property", "org.anchord",
                                OBJECT, INTERFACE, "Problems"], capture_output=True, text=True, timeout=20, check=True)
-        return [text for _, text in json.loads(done.stdout)["data"]]
+        return [row[1] for row in json.loads(done.stdout)["data"]]
 
     def close(self):
         super().close()

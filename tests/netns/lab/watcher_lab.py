@@ -22,11 +22,20 @@ from worker_process import DEADLINE, Connection, WorkerProcess
 
 UID = 24941
 PEER_NETADMIN, PEER_CONTROL = 2, 5
-FINDING_EXPOSED, FINDING_WITHHELD, FINDING_RETURN_PATH, FINDING_DOCKER_AWAY, FINDING_EXTERNAL = 1, 6, 7, 10, 11
-FINDING = struct.Struct("=BBHHH20s20s128s128s448s")
+FINDING_EXPOSED, FINDING_PROBLEM = 1, 3
+FINDING = struct.Struct("=BBHHHHH20s20s128s128s448s")
+# Numbers of protocol/problem_list.h
+NOT_HEALTHY, NO_HEALTH_CHECK, PUBLISHED_WITHHELD, INTERNAL_ONLY, NO_BRIDGE = 105, 106, 107, 323, 322
+NO_OWN_NETWORK, NAMESPACE_NOT_SERVED, NO_WAY_BACK, DOCKER_AWAY = 325, 326, 312, 401
+EXTERNAL_PROBLEMS = (302, 206, 207, 208, 209, 210)  # in the order in which they are told
 IPV6_DISABLED, IPV6_FORWARDS, IPV6_ACCEPTS_RA = 1, 2, 4
 WEB = {("tcp", 80, 80): ("172.30.0.4", 80)}  # what web() exposes
 EXTERNAL_FLAGS = IPV6_ACCEPTS_RA  # a host on its link (ADDR-14)
+
+
+def of_external(found):
+    """What findings() found of the network on the LAN: [(container, reason)]."""
+    return [item for problem in EXTERNAL_PROBLEMS for item in found.get(problem, ())]
 
 
 def configure_watcher(docker_host, project="mail", external="dmz", interface="", shared="", poll=30.0, selector="",
@@ -89,7 +98,7 @@ class Watcher(WorkerProcess):
         self.control.given.close()
 
     def findings(self, condition, deadline=DEADLINE):
-        """The next complete findings that satisfy `condition`: {kind: [(container, reason)]}."""
+        """The next complete findings that satisfy `condition`: {kind or problem: [(container, reason)]}."""
         end = time.monotonic() + deadline
         found = {}
         while True:
@@ -99,8 +108,8 @@ class Watcher(WorkerProcess):
             elif kind == messages.FINDINGS_ITEMS:
                 for offset in range(8, len(body), FINDING.size):
                     fields = FINDING.unpack_from(body, offset)
-                    texts = tuple(text.rstrip(b"\0").decode() for text in (fields[7], fields[9]))
-                    found.setdefault(fields[0], []).append(texts)
+                    texts = tuple(text.rstrip(b"\0").decode() for text in (fields[9], fields[11]))
+                    found.setdefault(fields[5] or fields[0], []).append(texts)
             elif condition(found):
                 return found
 
