@@ -219,6 +219,54 @@ def test_host4_a_container_has_its_way_before_its_first_instruction(lab, life, f
     assert lab.engine.suite == "bookworm" or in_time > 0
 
 
+# --- who may come in --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def let_in(life):
+    """let_in(ANCHORD_ALLOW=…): attached again with these variables. Without them at the end."""
+    def attach_again(**variables):
+        life.attachment.environment.update(variables)
+        life.attachment.attach()
+        life.halves["identity"] = life.attachment.container("identity")
+
+    yield attach_again
+    for name in ("ANCHORD_ALLOW", "ANCHORD_LIMIT"):
+        life.attachment.environment.pop(name, None)
+    attach_again()
+    life.wait_whole()
+
+
+def test_guest5_attached_again_with_a_shorter_list_open_flows_end(life, let_in):
+    """GUEST-1, GUEST-3: from who is not on it any more, of both families and protocols. Who is on it goes on, and who leaves
+    has nothing to do with it."""
+    stays, leaves = life.lab.lanhost2, life.lab.lanhost1
+    with contextlib.ExitStack() as stack:
+        connections = {client: [stack.enter_context(client.connect(address, life.port)) for address in ADDRESSES]
+                       for client in (stays, leaves)}
+        pingers = {client: [stack.enter_context(client.udp_pinger(address, 8443)) for address in ADDRESSES]
+                   for client in (stays, leaves)}
+        for pinger in (*pingers[stays], *pingers[leaves]):
+            wait_until(pinger.last_reply, 5, "an answer")
+        sources = " ".join(stays.addresses)
+        let_in(ANCHORD_ALLOW=f"web: tcp/{life.port - 1}-{life.port} from {sources}, web: udp/8443 from {sources}",
+               ANCHORD_LIMIT=f"web: tcp/{life.port} 1/minute per source burst 2")
+        for address, pinger in zip(ADDRESSES, pingers[stays]):
+            since = time.monotonic()
+            wait_until(lambda pinger=pinger, since=since: pinger.replies_since(since), 10, "an answer to who is on the list")
+            assert stays.probe("tcp", address, life.port).startswith("web ")
+            assert leaves.probe("tcp", address, life.port) == "refused"
+            # The datagrams that still come use up what the kernel says of closed ports in a second.
+            assert leaves.probe("udp", address, 8443, timeout=0.5) in ("refused", "timeout")
+        for pinger in pingers[leaves]:
+            since = pinger.sent
+            wait_until(lambda pinger=pinger, since=since: pinger.sent > since + 50, 10, "more datagrams")
+            assert not [sequence for sequence, _, _ in list(pinger.replies) if sequence >= since]
+        assert not any(connection.alive() for connection in connections[leaves])
+        assert [stays.probe("tcp", ADDRESSES[0], life.port).split()[0] for _ in range(2)] == ["web", "refused"]
+        wait_until(lambda: life.leave_with_its_address("web", "database"), 10, "egress with the project's address")
+
+
 # --- neighbours -------------------------------------------------------------------------------------------------------
 
 
