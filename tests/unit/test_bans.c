@@ -1,6 +1,6 @@
-/* Unit tests of the list of bans (GUEST-2): workers/bans/ban_store, and netadmin's plan/ban_list, which is told. */
+/* Unit tests of the list of bans (GUEST-2): workers/bans/ban_store, and protocol/ban_list, which tells netadmin. */
+#include "protocol/ban_list.h"
 #include "workers/bans/ban_store.h"
-#include "workers/netadmin/plan/ban_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ static int put(struct ban_store *store, const char *text, enum ban_kind kind, ui
 /* What netadmin is told says `texts`, in this order. */
 static void expect_reduced(const struct ban_store *store, const char *const *texts, size_t count)
 {
-    CLEANUP(ban_array_clear) struct ban_array reduced = {0};
+    CLEANUP(ban_list_clear) struct ban_list reduced = {0};
     struct ban_list list = {0};
     const struct ban_list none = {0};
     const char *reason;
@@ -139,9 +139,9 @@ static void what_looks_like_a_networks_first_address_is_a_prefix(void **state)
 static void differences_lead_from_one_list_to_the_next(void **state)
 {
     CLEANUP(ban_store_clear) struct ban_store store = {0};
-    CLEANUP(ban_array_clear) struct ban_array first = {0};
-    CLEANUP(ban_array_clear) struct ban_array second = {0};
-    CLEANUP(ban_array_clear) struct ban_array changes = {0};
+    CLEANUP(ban_list_clear) struct ban_list first = {0};
+    CLEANUP(ban_list_clear) struct ban_list second = {0};
+    CLEANUP(ban_list_clear) struct ban_list changes = {0};
     CLEANUP(ban_list_clear) struct ban_list merged = {0};
     struct ban_list wrong = {0};
     struct wire_ban gone = ban_of("192.0.2.1/32", BAN_ALL);
@@ -155,7 +155,7 @@ static void differences_lead_from_one_list_to_the_next(void **state)
     assert_int_equal(put(&store, "192.0.2.2/32", BAN_NEW_ONLY, 0), 0);
     assert_int_equal(put(&store, "198.51.100.0/24", BAN_ALL, 0), 0);
     assert_int_equal(ban_store_reduce(&store, &second), 0);
-    assert_int_equal(ban_array_compare(&first, &second, &changes), 0);
+    assert_int_equal(ban_list_compare(&first, &second, &changes), 0);
     assert_int_equal(changes.count, 4);
     assert_int_equal(ban_list_merge(&(struct ban_list){first.items, first.count},
                                     &(struct ban_list){changes.items, changes.count}, &merged, &reason),

@@ -134,14 +134,8 @@ size_t ban_store_position_behind(const struct ban_store *store, const struct wir
     return position + is_there;
 }
 
-void ban_array_clear(struct ban_array *array)
-{
-    free(array->items);
-    *array = (struct ban_array){0};
-}
-
 /* The outer one of two stands before the inner one: its address is not greater, and its prefix is shorter. */
-static void reduce_kind(const struct ban_store *store, uint8_t kind, struct ban_array *ret)
+static void reduce_kind(const struct ban_store *store, uint8_t kind, struct ban_list *ret)
 {
     const struct wire_ban *outer = NULL;
 
@@ -155,37 +149,12 @@ static void reduce_kind(const struct ban_store *store, uint8_t kind, struct ban_
     }
 }
 
-int ban_store_reduce(const struct ban_store *store, struct ban_array *ret)
+int ban_store_reduce(const struct ban_store *store, struct ban_list *ret)
 {
     ret->items = calloc(store->count + 1, sizeof(*ret->items));
     if (!ret->items)
         return -ENOMEM;
     reduce_kind(store, BAN_ALL, ret);
     reduce_kind(store, BAN_NEW_ONLY, ret);
-    return 0;
-}
-
-int ban_array_compare(const struct ban_array *last, const struct ban_array *next, struct ban_array *ret)
-{
-    size_t old = 0;
-    size_t new = 0;
-
-    ret->items = calloc(last->count + next->count + 1, sizeof(*ret->items));
-    if (!ret->items)
-        return -ENOMEM;
-    while (old < last->count || new < next->count) {
-        int order = old == last->count   ? 1
-                    : new == next->count ? -1
-                                         : wire_ban_compare(&last->items[old], &next->items[new]);
-
-        if (order < 0) {
-            ret->items[ret->count] = last->items[old];
-            ret->items[ret->count++].is_removed = 1;
-        } else if (order > 0) {
-            ret->items[ret->count++] = next->items[new];
-        }
-        old += order <= 0;
-        new += order >= 0;
-    }
     return 0;
 }

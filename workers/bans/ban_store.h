@@ -7,7 +7,7 @@
 #pragma once
 
 #include "common/cleanup.h"
-#include "protocol/messages.h"
+#include "protocol/ban_list.h"
 
 struct stored_ban {
     struct wire_ban ban;
@@ -45,18 +45,6 @@ uint64_t ban_store_next_end(const struct ban_store *store);
 /* The first one behind `ban`, whether that is there or not; all zero: the first of all. */
 size_t ban_store_position_behind(const struct ban_store *store, const struct wire_ban *ban);
 
-/* What netadmin is told: sorted by wire_ban_compare(), none twice. Zero is empty. */
-struct ban_array {
-    struct wire_ban *items;
-    size_t count;
-};
-
-void ban_array_clear(struct ban_array *array);
-
-/* Without what a prefix of the same kind has in it, too: an interval set takes no overlaps. *ret must be empty. Returns
- * 0 or -ENOMEM. */
-int ban_store_reduce(const struct ban_store *store, struct ban_array *ret) __attribute__((warn_unused_result));
-
-/* What makes `next` of `last`. *ret must be empty. Returns 0 or -ENOMEM. */
-int ban_array_compare(const struct ban_array *last, const struct ban_array *next, struct ban_array *ret)
-    __attribute__((warn_unused_result));
+/* What netadmin is told, without what a prefix of the same kind has in it, too: an interval set takes no overlaps. *ret
+ * must be empty. Returns 0 or -ENOMEM. */
+int ban_store_reduce(const struct ban_store *store, struct ban_list *ret) __attribute__((warn_unused_result));

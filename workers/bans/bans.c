@@ -27,7 +27,7 @@ struct bans {
     struct ban_clients *clients;
     struct ban_store store;
     struct ban_file file;
-    struct ban_array sent;      /* what netadmin has, or is about to, if has_sent */
+    struct ban_list sent;       /* what netadmin has, or is about to, if has_sent */
     bool has_sent;              /* on this link */
     bool is_changed;            /* `store` is to be sent */
     bool is_answered;           /* netadmin has answered all that was sent */
@@ -50,16 +50,16 @@ static bool is_lasting(const struct bans *bans)
 
 /* --- netadmin ------------------------------------------------------------------------------------------------ */
 
-static int send_list(struct bans *bans, const struct ban_array *next)
+static int send_list(struct bans *bans, const struct ban_list *next)
 {
-    CLEANUP(ban_array_clear) struct ban_array changes = {0};
+    CLEANUP(ban_list_clear) struct ban_list changes = {0};
     int result;
 
     if (!bans->has_sent) {
         bans->is_answered = false;
         return state_sender_send(bans->netadmin, &whole_form, ++bans->generation, next->items, next->count);
     }
-    result = ban_array_compare(&bans->sent, next, &changes);
+    result = ban_list_compare(&bans->sent, next, &changes);
     if (result < 0 || changes.count == 0)
         return result;
     bans->is_answered = false;
@@ -70,7 +70,7 @@ static int send_list(struct bans *bans, const struct ban_array *next)
 static int on_step(sd_event_source *source, void *userdata)
 {
     struct bans *bans = userdata;
-    CLEANUP(ban_array_clear) struct ban_array next = {0};
+    CLEANUP(ban_list_clear) struct ban_list next = {0};
     uint64_t end;
     int result;
 
@@ -90,9 +90,9 @@ static int on_step(sd_event_source *source, void *userdata)
         bans->is_answered = true;
         return 0;
     }
-    ban_array_clear(&bans->sent);
+    ban_list_clear(&bans->sent);
     bans->sent = next;
-    next = (struct ban_array){0};
+    next = (struct ban_list){0};
     bans->has_sent = true;
     bans->is_changed = false;
     ban_clients_set_generation(bans->clients, bans->generation);
@@ -329,7 +329,7 @@ struct bans *bans_free(struct bans *bans)
     sd_event_source_disable_unref(bans->step);
     sd_event_source_disable_unref(bans->end_timer);
     ban_store_clear(&bans->store);
-    ban_array_clear(&bans->sent);
+    ban_list_clear(&bans->sent);
     ban_file_close(&bans->file);
     free(bans);
     return NULL;

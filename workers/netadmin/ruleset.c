@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "protocol/metrics.h"
 #include "workers/netadmin/conntrack/conntrack.h"
+#include "workers/netadmin/nft/nft_bans.h"
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/nft/nft_elements.h"
 #include "workers/netadmin/nft/nft_table.h"
@@ -401,7 +402,20 @@ static bool must_add_bans(const struct ruleset *ruleset, const struct nft_table_
     return ruleset->has_bans && (!ruleset->is_installed || !has_sets);
 }
 
-/* Reads what is there and makes everything right in one transaction. */
+/* Before the transaction that makes the table, so that they hold from its first moment; false: they are part of it. */
+static bool fill_bans(struct ruleset *ruleset, const struct nft_family *family)
+{
+    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
+    struct nft_failure unsaid;
+
+    if (!nft_bans_are_many(&ruleset->bans))
+        return false;
+    nft_table_add_bans(&batch, family);
+    return nfnl_socket_commit(ruleset->socket, &batch, &unsaid) == 0 &&
+           nft_bans_replace(ruleset->socket, family, &ruleset->bans, &unsaid) == 0;
+}
+
+/* Reads what is there and makes everything right in one transaction, but for many bans. */
 static int install(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                    struct nft_failure *failure)
 {
@@ -424,7 +438,7 @@ static int install(struct ruleset *ruleset, const struct network_view *view, str
             continue;
         nft_table_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i],
                           want ? &want->guests : &ruleset->guests);
-        if (must_add_bans(ruleset, &content.tables[i]))
+        if (must_add_bans(ruleset, &content.tables[i]) && !fill_bans(ruleset, &nft_families[i]))
             nft_elements_replace_bans(&batch, &nft_families[i], &ruleset->bans);
     }
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
@@ -497,18 +511,16 @@ int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure)
 static int commit_bans(struct ruleset *ruleset, bool is_whole, const struct ban_list *changes,
                        struct nft_failure *failure)
 {
-    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    int result;
+    int result = 0;
 
-    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++) {
+        const struct nft_family *family = &nft_families[i];
+
         if (ruleset->lacks_family[i])
             continue;
-        if (is_whole)
-            nft_elements_replace_bans(&batch, &nft_families[i], &ruleset->bans);
-        else
-            nft_elements_change_bans(&batch, &nft_families[i], changes, &ruleset->bans);
+        result = is_whole ? nft_bans_replace(ruleset->socket, family, &ruleset->bans, failure)
+                          : nft_bans_change(ruleset->socket, family, changes, &ruleset->bans, failure);
     }
-    result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     ruleset->is_installed = result == 0;
     return result;
 }

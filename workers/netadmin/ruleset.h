@@ -7,8 +7,8 @@
  */
 #pragma once
 
+#include "protocol/ban_list.h"
 #include "workers/netadmin/nft/nfnl_socket.h"
-#include "workers/netadmin/plan/ban_list.h"
 #include "workers/netadmin/plan/network_view.h"
 #include "workers/netadmin/plan/newcomers.h"
 

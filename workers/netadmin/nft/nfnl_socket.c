@@ -296,6 +296,8 @@ int nfnl_socket_commit(struct nfnl_socket *socket, struct nft_batch *batch, stru
     size_t limit = socket->send_limit - 2 * (sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg));
     struct transaction transaction = {.batch = batch};
 
+    if (batch->is_in_pieces && limit > NFT_PIECE_LENGTH)
+        limit = NFT_PIECE_LENGTH;
     if (batch->error) {
         *failure = (struct nft_failure){.error = batch->error};
         text_copy_cut(failure->operation, sizeof(failure->operation), "build nftables transaction");

@@ -47,8 +47,8 @@ struct nft_failure {
 };
 
 /*
- * Commits a batch in one transaction. Only when the kernel's socket buffer cannot take it in one sendmsg is
- * it cut at its group boundaries into several, each atomic. Returns 0, or a negative errno with *failure
+ * Commits a batch in one transaction. Only when the kernel's socket buffer cannot take it in one sendmsg, or it is in
+ * pieces, it is cut at its group boundaries into several, each atomic. Returns 0, or a negative errno with *failure
  * filled; after -ENOBUFS and -ETIMEDOUT it is not known whether the batch was committed.
  */
 int nfnl_socket_commit(struct nfnl_socket *socket, struct nft_batch *batch, struct nft_failure *failure)

@@ -301,20 +301,20 @@ static int on_elements(const struct nlmsghdr *message, void *userdata)
     return set_reading_elements(message, on_element, userdata);
 }
 
-static int dump_elements(struct dump *dump, enum nft_set_index index)
+int nft_dump_elements(struct nfnl_socket *socket, const struct nft_family *family, enum nft_set_index index,
+                      nfnl_message_handler on_message, void *userdata)
 {
     _Alignas(8) char buffer[REQUEST_SIZE];
-    struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, dump->family->nfproto, NLM_F_DUMP, 0);
+    struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, family->nfproto, NLM_F_DUMP, 0);
     struct nftnl_set *set = nftnl_set_alloc();
 
     if (!set)
         return -ENOMEM;
-    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, dump->family->table);
+    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, family->table);
     (void)nftnl_set_set_str(set, NFTNL_SET_NAME, nft_set_names[index]);
     nftnl_set_elems_nlmsg_build_payload(request, set);
     nftnl_set_free(set);
-    dump->set = index;
-    return nfnl_socket_request(dump->socket, request, on_elements, dump);
+    return nfnl_socket_request(socket, request, on_message, userdata);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------ */
@@ -353,10 +353,11 @@ static int dump_once(struct dump *dump)
         if (result < 0 && !(kinds[i].may_be_unknown && (result == -EOPNOTSUPP || result == -EINVAL)))
             return result;
     }
-    for (size_t i = 0; i < NFT_SET_BANNED; i++) { /* what is banned is not read: anchord-bans has the list */
+    for (size_t i = 0; i < NFT_SET_BANNED; i++) { /* what is banned: nft_bans.c */
         bool is_readable = dump->content->has_set[i] || (i == NFT_SET_EXTERNAL && dump->content->has_older_external);
 
-        result = is_readable ? dump_elements(dump, (enum nft_set_index)i) : 0;
+        dump->set = (enum nft_set_index)i;
+        result = is_readable ? nft_dump_elements(dump->socket, dump->family, dump->set, on_elements, dump) : 0;
         if (result < 0)
             return result;
     }

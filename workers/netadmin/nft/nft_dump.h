@@ -53,5 +53,10 @@ int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, 
 /* As nft_dump_table(), but only which tables there are, and their flags: an adopted map takes its time to read. */
 int nft_dump_presence(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
     __attribute__((warn_unused_result));
+
+/* Asks once for the elements of one set, for workers/nftables/set_reading.h. -EINTR: somebody's commit came between. */
+int nft_dump_elements(struct nfnl_socket *socket, const struct nft_family *family, enum nft_set_index index,
+                      nfnl_message_handler on_message, void *userdata) __attribute__((warn_unused_result));
+
 void nft_table_content_clear(struct nft_table_content *content);
 DEFINE_POINTER_CLEANUP(struct nft_table_content, nft_table_content_clear, nft_table_content_clearp);

@@ -173,13 +173,13 @@ static void change_bans(struct nft_batch *batch, const struct nft_family *family
                 elements = list_begin(batch, family, set);
             add_ban(&elements, family, ban);
         }
-        if (count > 0)
+        if (count > 0 && !(nft_set_shape_of(family, set).flags & NFT_SET_INTERVAL))
             nft_batch_start_group(batch);
         list_end(&elements, family, set, message_type);
     }
 }
 
-/* flush set ip anchord_v4 banned */
+/* flush set ip anchord_v4 banned: of intervals, which are few, in one transaction with those that come instead */
 static void replace_set(struct nft_batch *batch, const struct nft_family *family, enum nft_set_index set,
                         const struct ban_list *list)
 {
@@ -197,23 +197,25 @@ void nft_elements_replace_bans(struct nft_batch *batch, const struct nft_family 
         replace_set(batch, family, (enum nft_set_index)set, list);
 }
 
-void nft_elements_change_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *changes,
-                              const struct ban_list *list)
+void nft_elements_add_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *changes,
+                           const struct ban_list *list, bool has_foreign_prefixes)
 {
     bool is_changed[NFT_SET_INDEX_MAX_] = {false};
 
     for (size_t i = 0; i < changes->count; i++)
         is_changed[nft_set_of_ban(&changes->items[i])] |= changes->items[i].family == family->family;
-    for (size_t set = NFT_SET_BANNED; set <= NFT_SET_BANNED_NEW_PREFIXES; set++) {
-        bool has_intervals = nft_set_shape_of(family, (enum nft_set_index)set).flags & NFT_SET_INTERVAL;
+    change_bans(batch, family, NFT_SET_BANNED, changes, false);
+    change_bans(batch, family, NFT_SET_BANNED_NEW, changes, false);
+    if (is_changed[NFT_SET_BANNED_PREFIXES] || has_foreign_prefixes)
+        replace_set(batch, family, NFT_SET_BANNED_PREFIXES, list);
+    if (is_changed[NFT_SET_BANNED_NEW_PREFIXES] || has_foreign_prefixes)
+        replace_set(batch, family, NFT_SET_BANNED_NEW_PREFIXES, list);
+}
 
-        if (is_changed[set] && has_intervals) {
-            replace_set(batch, family, (enum nft_set_index)set, list);
-        } else if (is_changed[set]) {
-            change_bans(batch, family, (enum nft_set_index)set, changes, true);
-            change_bans(batch, family, (enum nft_set_index)set, changes, false);
-        }
-    }
+void nft_elements_remove_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *changes)
+{
+    change_bans(batch, family, NFT_SET_BANNED, changes, true);
+    change_bans(batch, family, NFT_SET_BANNED_NEW, changes, true);
 }
 
 /* --- lists ----------------------------------------------------------------------------------------------- */

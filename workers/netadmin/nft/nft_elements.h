@@ -5,9 +5,9 @@
  */
 #pragma once
 
+#include "protocol/ban_list.h"
 #include "workers/netadmin/nft/nft_batch.h"
 #include "workers/netadmin/nft/nft_names.h"
-#include "workers/netadmin/plan/ban_list.h"
 #include "workers/netadmin/plan/map_difference.h"
 
 /* The 16-bit length of a netlink attribute wraps silently above 2047 v4 or 1489 v6 elements (measured). */
@@ -32,6 +32,12 @@ void nft_elements_change_external(struct nft_batch *batch, const struct nft_fami
 /* All that the sets of bans hold, made anew. */
 void nft_elements_replace_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *list);
 
-/* `changes` make `list` of what the sets hold. Sets of intervals are made anew: BAN_PREFIXES_MAX is not much. */
-void nft_elements_change_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *changes,
-                              const struct ban_list *list);
+/*
+ * `changes` make `list` of what the sets hold: first who is added, and the prefixes, whose sets are made anew when
+ * they changed or `has_foreign_prefixes` (BAN_PREFIXES_MAX is not much); then, in another transaction, the single keys
+ * that are removed. In one, whose network is banned in his place would be let in while it is committed: a key is gone
+ * when that begins, an interval is there when it ends (Linux 6.18, measured).
+ */
+void nft_elements_add_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *changes,
+                           const struct ban_list *list, bool has_foreign_prefixes);
+void nft_elements_remove_bans(struct nft_batch *batch, const struct nft_family *family, const struct ban_list *changes);

@@ -319,6 +319,13 @@ void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
         nft_table_remove_skeleton(batch, family);
 }
 
+void nft_table_add_bans(struct nft_batch *batch, const struct nft_family *family)
+{
+    add_table(batch, family, family->table, 0);
+    for (enum nft_set_index set = NFT_SET_BANNED; set <= NFT_SET_BANNED_NEW_PREFIXES; set++)
+        add_set(batch, family, family->table, set);
+}
+
 void nft_table_wake(struct nft_batch *batch, const struct nft_family *family)
 {
     add_table(batch, family, family->table, 0);

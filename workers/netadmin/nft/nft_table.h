@@ -22,6 +22,9 @@ void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
                        const struct nft_table_content *content, const struct network_view *view,
                        const struct map_difference difference[PROTOCOL_INDEX_MAX_], const struct guest_list *guests);
 
+/* The table, if need be, and its sets of bans, for nft_bans_replace() before anything uses them. */
+void nft_table_add_bans(struct nft_batch *batch, const struct nft_family *family);
+
 /* Wakes a table that somebody made dormant; a transaction of its own, since it cannot get chains in the same. */
 void nft_table_wake(struct nft_batch *batch, const struct nft_family *family);
 

@@ -1,5 +1,5 @@
-/* Who is banned, as a value; see ban_list.h. Runs in anchord-netadmin; pure. */
-#include "workers/netadmin/plan/ban_list.h"
+/* Who is banned, as a value; see ban_list.h. Pure. */
+#include "protocol/ban_list.h"
 
 void ban_list_clear(struct ban_list *list)
 {
@@ -79,5 +79,30 @@ int ban_list_merge(const struct ban_list *have, const struct ban_list *changes, 
         return -E2BIG;
     *ret = merged;
     merged = (struct ban_list){0};
+    return 0;
+}
+
+int ban_list_compare(const struct ban_list *have, const struct ban_list *want, struct ban_list *ret)
+{
+    size_t old = 0;
+    size_t new = 0;
+
+    ret->items = calloc(have->count + want->count + 1, sizeof(*ret->items));
+    if (!ret->items)
+        return -ENOMEM;
+    while (old < have->count || new < want->count) {
+        int order = old == have->count   ? 1
+                    : new == want->count ? -1
+                                         : wire_ban_compare(&have->items[old], &want->items[new]);
+
+        if (order < 0) {
+            ret->items[ret->count] = have->items[old];
+            ret->items[ret->count++].is_removed = 1;
+        } else if (order > 0) {
+            ret->items[ret->count++] = want->items[new];
+        }
+        old += order <= 0;
+        new += order >= 0;
+    }
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Who is banned (GUEST-2), as a value: what anchord-bans says, checked and put together.
+ * Who is banned (GUEST-2), as a value: what anchord-bans says, and what netadmin checks and puts together of it.
  *
- * Used by ruleset.c inside anchord-netadmin. Pure: no system call, no privilege.
+ * Used by workers/bans/ and by ruleset.c and nft/ inside anchord-netadmin. Pure: no system call, no privilege.
  */
 #pragma once
 
@@ -23,3 +23,7 @@ void ban_list_clear(struct ban_list *list);
  */
 int ban_list_merge(const struct ban_list *have, const struct ban_list *changes, struct ban_list *ret,
                    const char **ret_reason) __attribute__((warn_unused_result));
+
+/* What makes `want` of `have`, as ban_list_merge() takes it. *ret must be empty. Returns 0 or -ENOMEM. */
+int ban_list_compare(const struct ban_list *have, const struct ban_list *want, struct ban_list *ret)
+    __attribute__((warn_unused_result));
