@@ -1,60 +1,63 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -IS
 """Echo services that say who asked: what the lab's containers and its outside server run.
 
-    services --name web --tcp 80,443 --udp 53
+    services --name web --tcp 80,443 --udp 53,8000-8010
 
 TCP: on connect the line "<name> <peer address> <peer port>", then each line comes back as it is.
 UDP: each datagram is answered with that same line, followed by the datagram's own bytes.
 IPv4 and IPv6 have sockets of their own, so addresses appear in their natural form. Everything is
 logged on stdout. Needs no privilege but that for ports below 1024. SIGTERM: exit 0.
+
+The tests start thousands of these, so it imports little: asyncio and argparse would be four fifths of a start.
 """
 
-import argparse
-import asyncio
+import os
+import selectors
 import signal
 import socket
 import sys
+import threading
 
 
 def log(*words):
-    print(*words, flush=True)
+    os.write(sys.stdout.fileno(), (" ".join(map(str, words)) + "\n").encode())
 
 
 def identity(name, peer):
     return f"{name} {peer[0]} {peer[1]}\n".encode()
 
 
-async def serve_connection(name, port, reader, writer):
-    peer = writer.get_extra_info("peername")
+def serve_connection(name, port, connection, peer):
+    """A thread's: it waits for one peer alone."""
     log(name, f"tcp/{port}", "connect", peer[0], peer[1])
     try:
-        writer.write(identity(name, peer))
-        while line := await reader.readline():
-            log(name, f"tcp/{port}", "line", peer[0], peer[1], len(line))
-            writer.write(line)
-            await writer.drain()
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(identity(name, peer))
+            for line in lines:
+                log(name, f"tcp/{port}", "line", peer[0], peer[1], len(line))
+                connection.sendall(line)
         log(name, f"tcp/{port}", "closed", peer[0], peer[1])
-    except ConnectionError as error:
+    except OSError as error:
         log(name, f"tcp/{port}", "broken", peer[0], peer[1], error.strerror)
-    finally:
-        writer.close()
 
 
-class DatagramService(asyncio.DatagramProtocol):
-    def __init__(self, name, port):
-        self.name = name
-        self.port = port
-        self.transport = None
+def accept(name, port, sock):
+    try:
+        connection, peer = sock.accept()
+    except OSError as error:  # its peer has reset it meanwhile
+        log(name, f"tcp/{port}", "error", error)
+        return
+    connection.setblocking(True)
+    threading.Thread(target=serve_connection, args=(name, port, connection, peer), daemon=True).start()
 
-    def connection_made(self, transport):
-        self.transport = transport
 
-    def datagram_received(self, data, addr):
-        log(self.name, f"udp/{self.port}", "datagram", addr[0], addr[1], len(data))
-        self.transport.sendto(identity(self.name, addr) + data, addr)
-
-    def error_received(self, exc):
-        log(self.name, f"udp/{self.port}", "error", exc)
+def answer(name, port, sock):
+    try:
+        data, peer = sock.recvfrom(65536)
+        log(name, f"udp/{port}", "datagram", peer[0], peer[1], len(data))
+        sock.sendto(identity(name, peer) + data, peer)
+    except OSError as error:
+        log(name, f"udp/{port}", "error", error)
 
 
 def bound_socket(family, kind, port):
@@ -63,26 +66,10 @@ def bound_socket(family, kind, port):
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))
+    if kind == socket.SOCK_STREAM:
+        sock.listen(1024)
+    sock.setblocking(False)
     return sock
-
-
-async def serve(arguments):
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    for family in (socket.AF_INET, socket.AF_INET6):
-        for port in arguments.tcp:
-            async def handler(reader, writer, port=port):
-                await serve_connection(arguments.name, port, reader, writer)
-            await asyncio.start_server(
-                handler, sock=bound_socket(family, socket.SOCK_STREAM, port), backlog=1024)
-        for port in arguments.udp:
-            await loop.create_datagram_endpoint(
-                lambda port=port: DatagramService(arguments.name, port),
-                sock=bound_socket(family, socket.SOCK_DGRAM, port))
-    log(arguments.name, "ready")
-    await stop.wait()
 
 
 def port_list(text):
@@ -92,17 +79,33 @@ def port_list(text):
         first, _, last = part.partition("-")
         ports.extend(range(int(first), int(last or first) + 1))
     if not all(0 < port < 65536 for port in ports):
-        raise argparse.ArgumentTypeError(f"not a port between 1 and 65535 in {text}")
+        sys.exit(f"services: not a port between 1 and 65535 in {text}")
     return ports
 
 
+def parse(words):
+    """Option -> value; each has one."""
+    options = {"--name": socket.gethostname(), "--tcp": "", "--udp": ""} | dict(zip(words[::2], words[1::2]))
+    if len(words) % 2 or len(options) != 3:
+        sys.exit(f"services: {' '.join(words)}:\n{__doc__}")
+    return options["--name"], port_list(options["--tcp"]), port_list(options["--udp"])
+
+
 def main():
-    parser = argparse.ArgumentParser(prog="services", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--name", default=socket.gethostname(), help="what the service calls itself")
-    parser.add_argument("--tcp", type=port_list, default=[], metavar="PORTS", help="80,8000-8010")
-    parser.add_argument("--udp", type=port_list, default=[], metavar="PORTS")
-    asyncio.run(serve(parser.parse_args()))
+    name, tcp, udp = parse(sys.argv[1:])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    selector = selectors.DefaultSelector()
+    for kind, ports, serve in ((socket.SOCK_STREAM, tcp, accept), (socket.SOCK_DGRAM, udp, answer)):
+        for port in ports:
+            for family in (socket.AF_INET, socket.AF_INET6):
+                selector.register(bound_socket(family, kind, port), selectors.EVENT_READ, (serve, port))
+    log(name, "ready")
+    while True:
+        for key, _ in selector.select():
+            serve, port = key.data
+            serve(name, port, key.fileobj)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
