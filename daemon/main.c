@@ -28,6 +28,7 @@
 #include "daemon/role/rebinder.h"
 #include "daemon/role/service_anchor.h"
 #include "daemon/supervise/privileges.h"
+#include "protocol/problems.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -243,8 +244,8 @@ static size_t report_missing_capabilities(void)
         for (char *letter = name; *letter; letter++)
             *letter = (char)toupper((unsigned char)*letter);
         (void)snprintf(line, sizeof(line), "cap_add: [%s]", name + strlen("CAP_"));
-        log_error("a capability is missing, add it to the service in Compose", LOG_TEXT("capability", name),
-                  LOG_TEXT("line", line));
+        log_error("a capability is missing, add it to the service in Compose", LOG_PROBLEM(PROBLEM_CAPABILITY_MISSING),
+                  LOG_TEXT("capability", name), LOG_TEXT("line", line));
     }
     return count;
 }
@@ -254,7 +255,8 @@ static size_t report_missing_dhcp_client(void)
     if (!configuration_has_dhcp_client(&configuration) || dhcp_client_program())
         return 0;
     log_error("dhcpcd is not installed, and ANCHORD_ADDRESS_MODE=dhcp-refresh needs it",
-              LOG_TEXT("package", "dhcpcd-base"), LOG_TEXT("path", "/usr/sbin/dhcpcd"));
+              LOG_PROBLEM(PROBLEM_CONFIGURATION_INVALID), LOG_TEXT("package", "dhcpcd-base"),
+              LOG_TEXT("path", "/usr/sbin/dhcpcd"));
     return 1;
 }
 
@@ -265,7 +267,8 @@ static size_t report_problems(void)
         const struct configuration_problem *problem = &configuration.problems[i];
 
         if (problem->is_error)
-            log_error("invalid configuration", LOG_TEXT("variable", problem->variable), LOG_ERROR_TEXT(problem->text));
+            log_error("invalid configuration", LOG_PROBLEM(PROBLEM_CONFIGURATION_INVALID),
+                      LOG_TEXT("variable", problem->variable), LOG_ERROR_TEXT(problem->text));
         else
             log_warn("questionable configuration", LOG_TEXT("variable", problem->variable),
                      LOG_TEXT("reason", problem->text));
@@ -292,9 +295,11 @@ static void open_raw_sockets(struct raw_sockets *ret)
     if (result == -EPERM)
         log_warn("nothing is announced: neighbours learn a new MAC only when theirs expires; add the capability to the "
                  "service in Compose",
-                 LOG_TEXT("capability", "NET_RAW"), LOG_TEXT("line", "cap_add: [NET_RAW]"));
+                 LOG_PROBLEM(PROBLEM_NOT_ANNOUNCED), LOG_TEXT("capability", "NET_RAW"),
+                 LOG_TEXT("line", "cap_add: [NET_RAW]"));
     else if (result < 0)
-        log_error("cannot open the raw sockets, nothing is announced", LOG_ERROR(result));
+        log_error("cannot open the raw sockets, nothing is announced", LOG_PROBLEM(PROBLEM_NOT_ANNOUNCED),
+                  LOG_ERROR(result));
 }
 
 /* Only root may, and not for long. Returns 0, or a negative errno after it was said. */
@@ -305,12 +310,14 @@ static int make_dhcp_files(int *ret_listener)
 
     if (result == -EROFS || result == -EACCES)
         log_error("no place for the DHCP client's files: add the line to the service in Compose",
-                  LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
+                  LOG_PROBLEM(PROBLEM_NO_PLACE), LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"),
+                  LOG_ERROR(result));
     else if (result == -EEXIST)
         log_error("a directory that the DHCP client needs belongs to somebody else: another dhcpcd runs here",
-                  LOG_TEXT("path", path));
+                  LOG_PROBLEM(PROBLEM_NO_PLACE), LOG_TEXT("path", path));
     else if (result < 0)
-        log_error("cannot make the DHCP client's files", LOG_TEXT("path", path), LOG_ERROR(result));
+        log_error("cannot make the DHCP client's files", LOG_PROBLEM(PROBLEM_NO_PLACE), LOG_TEXT("path", path),
+                  LOG_ERROR(result));
     return result;
 }
 
@@ -322,10 +329,11 @@ static int open_gate_sockets(struct gate_sockets *ret)
     if (result == -EROFS || result == -EACCES || result == -ENOENT)
         log_error("no place for the gate's sockets, through which Docker is asked: add the line to the service in "
                   "Compose",
-                  LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
-    else if (result < 0)
-        log_error("cannot make the gate's sockets, through which Docker is asked", LOG_TEXT("path", path),
+                  LOG_PROBLEM(PROBLEM_NO_PLACE), LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"),
                   LOG_ERROR(result));
+    else if (result < 0)
+        log_error("cannot make the gate's sockets, through which Docker is asked", LOG_PROBLEM(PROBLEM_NO_PLACE),
+                  LOG_TEXT("path", path), LOG_ERROR(result));
     return result;
 }
 
@@ -336,7 +344,7 @@ static int open_meeting(int *ret_listener)
 
     if (result < 0)
         log_error("no place for the two halves to meet: in a container mount the directory from the host",
-                  LOG_TEXT("path", path),
+                  LOG_PROBLEM(PROBLEM_NO_PLACE), LOG_TEXT("path", path),
                   LOG_TEXT("line", "volumes: [/run/anchord-attach/PROJECT:/run/anchord-attach/PROJECT]"),
                   LOG_ERROR(result));
     return result;

@@ -49,12 +49,21 @@ struct wire_lease_status {
     char reason[REASON_SIZE]; /* of REFUSED, else empty */
 };
 
+/* What the supervisor itself cannot do; control has the words. */
+enum supervisor_fault {
+    SUPERVISOR_FAULT_NOT_ANNOUNCED = 1 << 0, /* no raw sockets */
+    SUPERVISOR_FAULT_NO_BANS = 1 << 1,       /* no socket to ban somebody by */
+    SUPERVISOR_FAULT_NO_METRICS = 1 << 2,    /* no listener yet */
+    SUPERVISOR_FAULT_NO_HOST_HALF = 1 << 3,  /* under attach */
+    SUPERVISOR_FAULT_ALL_ = (1 << 4) - 1,
+};
+
 struct message_supervision { /* complete; again at each change */
     struct message_header header;
     uint32_t conditions; /* enum readiness_condition: those that hold */
     uint32_t required;   /* those that must, to be ready */
     uint32_t worker_count;
-    uint32_t reserved;
+    uint32_t faults;                         /* enum supervisor_fault */
     struct wire_worker workers[WORKERS_MAX]; /* unused ones all zero */
     struct wire_lease_status leases[FAMILY_INDEX_MAX_];
 };
@@ -173,7 +182,7 @@ struct message_network_report { /* complete; again at each change */
     struct wire_reported_gateway gateways[FAMILY_INDEX_MAX_];
     uint32_t entries[FAMILY_INDEX_MAX_][PROTOCOL_INDEX_MAX_]; /* map elements in the kernel */
     uint32_t problem_count;
-    uint32_t reserved;
+    uint32_t repairs; /* how often what somebody else changed in our tables was put back */
     struct wire_network_problem problems[NETWORK_PROBLEMS_MAX]; /* unused ones all zero */
 };
 

@@ -43,6 +43,9 @@ PROBLEM(NO_LISTS, 109, ERROR, WATCHER, NONE, 0, "this kernel has no lists of sou
 PROBLEM(LIST_IN_VAIN, 110, WARNING, WATCHER, NONE, 0,
         "a list or limit names a port that is not exposed: it closes nothing",
         "name the port that clients use, not the container's own")
+PROBLEM(LABEL_UNKNOWN, 111, WARNING, LOG, NONE, 0, "a label of anchord's is not known: it does nothing",
+        "mend its name, then docker compose up -d")
+PROBLEM(CONTAINER_NOT_UNDERSTOOD, 112, WARNING, LOG, NONE, 0, "what Docker says of a container is not understood", "")
 
 /* --- the project's address --- */
 PROBLEM(DUPLICATE_ADDRESS, 201, ERROR, NETWORK, NO_EXTERNAL_INTERFACE, 0,
@@ -63,6 +66,11 @@ PROBLEM(IPV6_DISABLED, 209, ERROR, WATCHER, NONE, 0, "IPv6 is disabled on the in
 PROBLEM(IS_ROUTER, 210, WARNING, WATCHER, NONE, 0, "the neighbours on the LAN take the project for an IPv6 router", "")
 PROBLEM(NO_EXTERNAL_INTERFACE, 211, ERROR, NETWORK, NO_NETWORK, 5, "the interface on the LAN is not there",
         "docker network inspect the network on the LAN: is the network-anchor on it?")
+PROBLEM(NOT_ANNOUNCED, 212, WARNING, SUPERVISOR, NONE, 0, "the project's addresses are not announced on the LAN",
+        "cap_add: [NET_RAW] for this service, then docker compose up -d")
+PROBLEM(NO_EXTERNAL_NETWORK, 213, ERROR, LOG, NONE, 0, "this container is not on the network on the LAN", "")
+PROBLEM(GIVEN_ADDRESS_REFUSED, 214, ERROR, LOG, NONE, 0, "the address that was given cannot be used", "")
+PROBLEM(SAME_CLIENT_ID, 215, WARNING, LOG, NONE, 0, "another DHCP client on the LAN has our name", "")
 
 /* --- ways out and back --- */
 PROBLEM(NO_GATEWAY, 301, ERROR, NETWORK, NO_LEASE, 10, "no gateway is known: nothing leaves",
@@ -89,8 +97,21 @@ PROBLEM(NO_WAY_BACK, 312, ERROR, WATCHER, NONE, 0, "replies do not come back: th
 PROBLEM(FOREIGN_WAY_BACK, 313, ERROR, WATCHER, NONE, 0, "replies do not come back: the gateway there is not ours", "")
 PROBLEM(SERVICE_ANCHOR_STARTING, 314, INFO, WATCHER, NONE, 0, "a service-anchor is still starting", "")
 PROBLEM(SERVICE_ANCHOR_UNHEALTHY, 315, ERROR, WATCHER, NONE, 0, "a service-anchor is not healthy", "")
+PROBLEM(ROUTER_SILENT, 316, WARNING, LOG, NONE, 0, "a router does not answer any more", "")
 PROBLEM(NO_NETWORK, 317, ERROR, SUPERVISOR, NONE, 10, "this network namespace has no interface but lo",
         "name a network under networks: of the service whose namespace it is, then docker compose up -d")
+PROBLEM(NO_SHARED_NETWORK, 318, ERROR, WATCHER, NONE, 0, "this container is on no network with the backends",
+        "networks: of this service need a second one, which the services with the label anchord.expose are on")
+PROBLEM(NO_BACKEND_NETWORK, 319, WARNING, WATCHER, NONE, 0, "no backend on any network that could be the shared one",
+        "set ANCHORD_SHARED_NETWORK, or put a service with the label anchord.expose on a network of this container")
+PROBLEM(RULES_CHANGED, 320, WARNING, NETWORK, NONE, 0, "somebody else changes anchord's rules again and again",
+        "docker logs of this container names the process, at \"ruleset repaired\": a second anchor, or a firewall's "
+        "script?")
+PROBLEM(GATEWAY_NOT_CLAIMED, 334, ERROR, LOG, NONE, 0, "somebody else has the gateway address of the shared network",
+        "")
+PROBLEM(TOPOLOGY_REFUSED, 335, ERROR, LOG, NONE, 0,
+        "Docker names an address or subnet that the interface does not have", "")
+PROBLEM(AUXILIARY_GATEWAY_REFUSED, 336, ERROR, LOG, NONE, 0, "an auxiliary gateway address is not usable", "")
 
 /* --- what is attached --- */
 PROBLEM(NO_LINK, 321, ERROR, WATCHER, NONE, 0, "there is no link to a network of the project", "")
@@ -106,12 +127,21 @@ PROBLEM(NOT_GUARDED, 328, ERROR, WATCHER, NONE, 0, "more addresses on shared net
 PROBLEM(LINKS_NOT_MADE, 329, ERROR, SUPERVISOR, NO_LINK, 10, "the links to the project's networks are not made", "")
 PROBLEM(WAYS_NOT_INSTALLED, 330, ERROR, SUPERVISOR, NAMESPACE_NOT_SERVED, 10,
         "not every container has its way to the project's address", "")
+PROBLEM(NO_HOST_HALF, 331, ERROR, SUPERVISOR, NONE, 5, "the host half of attach is not there",
+        "docker ps -a shows its container, whose name ends in -host-1; docker start brings it back")
+PROBLEM(CONTAINER_RULES, 332, WARNING, LOG, NONE, 0, "a container has routing rules of its own, which come before ours",
+        "")
+PROBLEM(NO_HOST_ROUTE, 333, WARNING, LOG, NONE, 0, "the host gets no route to an address of the project", "")
 
 /* --- Docker and what the keeper repairs --- */
-PROBLEM(DOCKER_AWAY, 401, ERROR, SUPERVISOR, NONE, 10,
-        "Docker cannot be read: what is exposed stays, nothing new is seen", "")
+PROBLEM(DOCKER_AWAY, 401, ERROR, WATCHER, NONE, 10, "Docker cannot be read: what is exposed stays, nothing new is seen",
+        "")
 PROBLEM(NOT_REPAIRED, 402, ERROR, KEEPER, NONE, 0, "a container is pinned to a network namespace that is gone", "")
 PROBLEM(DETACHED, 403, ERROR, KEEPER, NONE, 0, "a container is not on the network that it is to stay on", "")
+PROBLEM(OWN_CONTAINER_UNKNOWN, 404, ERROR, LOG, NONE, 0, "Docker does not know the container that anchord runs in", "")
+PROBLEM(NAMESPACE_LOST, 405, ERROR, LOG, NONE, 0, "the network namespace was lost: its owner has another one now",
+        "docker compose up -d")
+PROBLEM(GATE_REFUSED, 406, WARNING, LOG, NONE, 0, "a process of anchord's asked Docker for what it may not", "")
 
 /* --- anchord itself --- */
 PROBLEM(WORKER_AWAY, 501, ERROR, SUPERVISOR, NONE, 5, "one of anchord's processes is not there",
@@ -122,6 +152,21 @@ PROBLEM(RULES_NOT_LOADED, 503, ERROR, SUPERVISOR, NONE, 10, "anchord's tables ar
         "docker logs of this container has what the kernel refused, at \"cannot apply\"")
 PROBLEM(NOTHING_APPLIED, 504, ERROR, SUPERVISOR, NONE, 10, "what Docker told has not become rules yet",
         "docker logs of this container tells what was refused")
+PROBLEM(CAPABILITY_MISSING, 505, ERROR, LOG, NONE, 0, "a capability is missing", "")
+PROBLEM(CONFIGURATION_INVALID, 506, ERROR, LOG, NONE, 0, "the configuration is not valid",
+        "anchord config in this container shows every value, where it comes from and what is wrong")
+PROBLEM(NO_PLACE, 507, ERROR, LOG, NONE, 0, "there is no place for sockets or files", "tmpfs: [/run] for this service")
+PROBLEM(NO_BANS, 508, WARNING, SUPERVISOR, NONE, 0, "nobody can be banned",
+        "docker logs of this container has the line that is missing in Compose, at \"nobody can be banned\"")
+PROBLEM(BANS_NOT_KEPT, 509, WARNING, LOG, NONE, 0, "the file of bans cannot be read or written", "")
+PROBLEM(BANS_NOT_APPLIED, 510, ERROR, LOG, NONE, 0, "bans did not become rules", "")
+PROBLEM(NO_METRICS, 511, WARNING, SUPERVISOR, NONE, 0, "no metrics and no health over HTTP: the port is taken",
+        "set ANCHORD_METRICS_ADDR to a port that is free, or to \"\" for none")
+PROBLEM(KERNEL_TOO_OLD, 512, WARNING, LOG, NONE, 0, "this kernel lacks something that anchord makes use of", "")
+PROBLEM(STATE_REFUSED, 513, ERROR, LOG, NONE, 0, "a new state of the project did not become rules: the last one holds",
+        "docker logs of this container has the reason, at \"refused\"")
+PROBLEM(NO_MACHINE_ID, 514, ERROR, LOG, NONE, 0, "the machine has no ID", "systemd-machine-id-setup")
+PROBLEM(LEFT_OVER, 515, WARNING, LOG, NONE, 0, "a stop did not finish: something of ours may be left", "")
 
 /* --- by doctor alone: the platform (06), Compose files (07), the proof end to end (08) --- */
 

@@ -50,6 +50,7 @@ enum problem_teller {
     PROBLEM_TELLER_KEEPER,
     PROBLEM_TELLER_NETWORK,    /* netadmin's or way's report */
     PROBLEM_TELLER_SUPERVISOR, /* of workers and leases */
+    PROBLEM_TELLER_LOG,        /* nobody: only the log has it, when it happens */
     PROBLEM_TELLER_DOCTOR,     /* nobody, but `anchord doctor` when it is called */
 };
 

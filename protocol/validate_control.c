@@ -59,8 +59,10 @@ const char *check_supervision(const void *message)
         broken_lease = check_lease_status(&supervision->leases[FAMILY_INDEX_6], IP_FAMILY_6);
     if (broken_lease)
         return broken_lease;
-    if ((supervision->conditions | supervision->required) & ~(uint32_t)READINESS_ALL_ || supervision->reserved)
+    if ((supervision->conditions | supervision->required) & ~(uint32_t)READINESS_ALL_)
         return "conditions";
+    if (supervision->faults & ~(uint32_t)SUPERVISOR_FAULT_ALL_)
+        return "faults";
     if (supervision->worker_count > WORKERS_MAX)
         return "worker count";
     for (uint32_t i = 0; i < supervision->worker_count; i++) {
@@ -204,7 +206,7 @@ static const char *check_network_problems(const struct message_network_report *r
     if (!broken && !is_zero((const uint8_t *)(report->problems + report->problem_count),
                             (NETWORK_PROBLEMS_MAX - report->problem_count) * sizeof(report->problems[0])))
         return "unused problem not zero";
-    return broken ? broken : report->reserved ? "report padding not zero" : NULL;
+    return broken;
 }
 
 const char *check_network_report(const void *message)

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 
 #include <string.h>
 #include <time.h>
@@ -220,7 +221,7 @@ static void drop_lease(struct dhcp_family *family, const char *why)
 
     if (!family->lease.is_held)
         return;
-    log_warn("lease lost", LOG_TEXT("family", dhcp_family_name(family)),
+    log_warn("lease lost", LOG_PROBLEM(PROBLEM_NO_LEASE), LOG_TEXT("family", dhcp_family_name(family)),
              LOG_TEXT("address", format(&family->lease.lease.address, address)), LOG_TEXT("why", why));
     dhcp_family_forget_lease(family);
 }
@@ -260,8 +261,8 @@ static void await_another(struct dhcp_family *family)
  * ADDR-7). */
 static void drop_adopted(struct dhcp_family *family)
 {
-    log_warn("lease lost", LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("address", "a predecessor's"),
-             LOG_TEXT("why", "refused by the server"));
+    log_warn("lease lost", LOG_PROBLEM(PROBLEM_NO_LEASE), LOG_TEXT("family", dhcp_family_name(family)),
+             LOG_TEXT("address", "a predecessor's"), LOG_TEXT("why", "refused by the server"));
     dhcp_family_forget_lease(family);
 }
 
@@ -415,9 +416,10 @@ static void log_applied(const struct dhcp_family *family)
 
     if (!family->is_granted) {
         if (family->is_another)
-            log_warn(
-                "no dhcp server answers, going on with the last lease", LOG_TEXT("family", dhcp_family_name(family)),
-                LOG_TEXT("address", format(&lease->address, address)), LOG_NUMBER("seconds", lease->valid_seconds));
+            log_warn("no dhcp server answers, going on with the last lease", LOG_PROBLEM(PROBLEM_NO_LEASE),
+                     LOG_TEXT("family", dhcp_family_name(family)),
+                     LOG_TEXT("address", format(&lease->address, address)),
+                     LOG_NUMBER("seconds", lease->valid_seconds));
         return;
     }
     if (!family->is_another) {

@@ -96,7 +96,7 @@ void dhcp_family_take_twin(struct dhcp_family *family, const struct mac_address 
     if (is_known || (setbacks->twin_said && now - setbacks->twin_said < TWIN_LOG_INTERVAL))
         return;
     setbacks->twin_said = now;
-    log_warn("another dhcp client has our identifier: two projects need two names",
+    log_warn("another dhcp client has our identifier: two projects need two names", LOG_PROBLEM(PROBLEM_SAME_CLIENT_ID),
              LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("client_id", family->configuration->dhcp_name),
              LOG_TEXT("mac", mac_address_format(mac, text)));
 }
@@ -161,7 +161,7 @@ static void ignore_server(struct dhcp_family *family, const struct ip_address *s
     char text[IP_ADDRESS_TEXT_SIZE];
 
     if (!ip_address_equal(server, &setbacks->named))
-        log_warn("a dhcp server refuses each request, not listening to it",
+        log_warn("a dhcp server refuses each request, not listening to it", LOG_PROBLEM(PROBLEM_LEASE_REFUSED),
                  LOG_TEXT("family", dhcp_family_name(family)), LOG_TEXT("server", ip_address_format(server, text)));
     setbacks->named = setbacks->ignored = *server;
     dhcp_client_ignore_server(family->client, server);

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "daemon/lock/lock_table.h"
 #include "daemon/supervise/timer.h"
+#include "protocol/problems.h"
 
 /* What a takeover waits for at most; the kernel routes as before meanwhile. */
 #define LOOK_INTERVAL (500 * MICROSECONDS_PER_MILLISECOND)
@@ -76,7 +77,7 @@ static int use_abstract_lock(struct namespace_lock *lock, int error)
     if (error != -EPERM)
         log_warn("this kernel has no nftables tables that belong to a process (5.12 and later have): whoever is root "
                  "in this network namespace can switch the service-anchor off, or keep its routes after a stop",
-                 LOG_ERROR(error));
+                 LOG_PROBLEM(PROBLEM_KERNEL_TOO_OLD), LOG_ERROR(error));
     close_fd(&lock->fd);
     return abstract_lock_new(lock->event, &lock->callbacks, &lock->abstract);
 }

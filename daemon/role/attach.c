@@ -229,6 +229,7 @@ static void take_welcome(struct attach *attach, const struct message_welcome *we
     }
     attach->welcome = *welcome;
     attach->is_met = true;
+    identity_set_faults(attach->identity, SUPERVISOR_FAULT_NO_HOST_HALF, false);
     log_info("the halves have met", LOG_TEXT("parent", welcome->parent),
              LOG_TEXT("mac", MAC_ADDRESS_TEXT(&welcome->external_mac)));
     if (is_known(&attach->project_addresses.header))
@@ -284,6 +285,7 @@ static void on_meeting_ended(void *userdata)
     struct attach *attach = userdata;
 
     attach->is_met = false;
+    identity_set_faults(attach->identity, SUPERVISOR_FAULT_NO_HOST_HALF, true);
     memset(attach->runs_on_host, 0, sizeof(attach->runs_on_host));
 }
 
@@ -324,6 +326,7 @@ int attach_run(struct configuration *configuration, const struct identity_openin
     }
     if (result < 0)
         return role_cannot_prepare(&step, result);
+    identity_set_faults(attach.identity, SUPERVISOR_FAULT_NO_HOST_HALF, true); /* until there is a WELCOME */
     identity_show(attach.identity);
     return identity_run(attach.identity);
 }

@@ -10,6 +10,7 @@
 #include "daemon/role/role.h"
 #include "daemon/supervise/attached_machine.h"
 #include "daemon/supervise/users.h"
+#include "protocol/problems.h"
 
 #include <linux/capability.h>
 #include <signal.h>
@@ -156,7 +157,8 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
 
     if (host->is_stopping) {
         if (end != WORKER_END_ORDERED && worker == host->workers[LINKS])
-            log_error("detaching did not finish: links, rules or routes of ours may be left on the host");
+            log_error("detaching did not finish: links, rules or routes of ours may be left on the host",
+                      LOG_PROBLEM(PROBLEM_LEFT_OVER));
         continue_stop(host);
         return;
     }
@@ -309,7 +311,7 @@ static int find_identity(struct attach_host *host)
     if (result < 0) {
         log_error("the machine has no ID, from which the project's MAC address is made: systemd-machine-id-setup makes "
                   "one; in a container mount it",
-                  LOG_TEXT("path", "/etc/machine-id"),
+                  LOG_PROBLEM(PROBLEM_NO_MACHINE_ID), LOG_TEXT("path", "/etc/machine-id"),
                   LOG_TEXT("line", "volumes: [/etc/machine-id:/etc/machine-id:ro]"), LOG_ERROR(result));
         return result;
     }

@@ -5,6 +5,7 @@
 #include "daemon/supervise/ban_socket.h"
 #include "daemon/supervise/runtime_directory.h"
 #include "daemon/supervise/users.h"
+#include "protocol/problems.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -110,11 +111,12 @@ void bans_worker_open(const struct configuration *configuration, struct bans_ope
     }
     if (result < 0) {
         if (result == -EPERM && path == ret->directory)
-            log_warn("nobody can be banned; add the capability to the service in Compose", LOG_TEXT("path", path),
-                     LOG_TEXT("capability", "CHOWN"), LOG_TEXT("line", "cap_add: [CHOWN]"));
+            log_warn("nobody can be banned; add the capability to the service in Compose", LOG_PROBLEM(PROBLEM_NO_BANS),
+                     LOG_TEXT("path", path), LOG_TEXT("capability", "CHOWN"), LOG_TEXT("line", "cap_add: [CHOWN]"));
         else
             log_warn("nobody can be banned; with read_only: true add the line to the service in Compose",
-                     LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
+                     LOG_PROBLEM(PROBLEM_NO_BANS), LOG_TEXT("path", path), LOG_TEXT("line", "tmpfs: [/run]"),
+                     LOG_ERROR(result));
         bans_worker_close(ret);
         return;
     }
@@ -123,7 +125,8 @@ void bans_worker_open(const struct configuration *configuration, struct bans_ope
     result = open_given_socket(given, &ret->listeners[BAN_SOCKET_GIVEN]);
     if (result < 0)
         log_error("cannot make the ban socket; its directory must be there, root's, and writable by nobody else",
-                  LOG_TEXT("variable", "ANCHORD_BAN_SOCKET"), LOG_TEXT("path", given), LOG_ERROR(result));
+                  LOG_PROBLEM(PROBLEM_NO_BANS), LOG_TEXT("variable", "ANCHORD_BAN_SOCKET"), LOG_TEXT("path", given),
+                  LOG_ERROR(result));
 }
 
 void bans_worker_close(struct bans_openings *openings)
@@ -207,6 +210,6 @@ void bans_worker_await(sd_event *event, const struct bans_openings *openings, st
     }
     if (result >= 0)
         return;
-    log_error("nobody can be banned", LOG_ERROR(result));
+    log_error("nobody can be banned", LOG_PROBLEM(PROBLEM_NO_BANS), LOG_ERROR(result));
     bans_worker_stop_awaiting(activation);
 }

@@ -6,6 +6,7 @@
 #include "daemon/dhcp/dhcp.h"
 #include "daemon/supervise/control_socket.h"
 #include "daemon/supervise/users.h"
+#include "protocol/problems.h"
 
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct control_worker {
     const struct dhcp *dhcp; /* or NULL */
     uint32_t required;       /* enum readiness_condition */
     uint32_t held;
+    uint32_t faults; /* enum supervisor_fault */
     bool is_stopping;
 };
 
@@ -28,6 +30,7 @@ static void send_supervision(struct control_worker *control)
         .header = message_header_make(MESSAGE_SUPERVISION, sizeof(message), 0),
         .conditions = control->held,
         .required = control->required,
+        .faults = control->faults,
     };
 
     for (size_t i = 0; i < control->other_count; i++)
@@ -119,6 +122,17 @@ void control_worker_on_readiness(struct control_worker *control, uint32_t requir
     send_supervision(control);
 }
 
+void control_worker_set_faults(struct control_worker *control, uint32_t faults, bool do_hold)
+{
+    uint32_t before = control ? control->faults : 0;
+
+    if (!control)
+        return;
+    control->faults = do_hold ? before | faults : before & ~faults;
+    if (control->faults != before)
+        send_supervision(control);
+}
+
 void control_worker_on_stop(struct control_worker *control)
 {
     if (control)
@@ -145,7 +159,7 @@ static int make(sd_event *event, struct control_worker *control)
     if (result < 0) {
         log_warn("no control socket: `anchord status` and `anchord healthcheck` cannot ask; with read_only: true add "
                  "the line to the service in Compose",
-                 LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
+                 LOG_PROBLEM(PROBLEM_NO_PLACE), LOG_TEXT("line", "tmpfs: [/run]"), LOG_ERROR(result));
         return result;
     }
     result = worker_new(event, &control->definition, &callbacks, &control->worker);

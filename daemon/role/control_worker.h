@@ -34,6 +34,8 @@ void control_worker_start(struct control_worker *control);
 void control_worker_on_started(struct control_worker *control, const struct worker *other);
 void control_worker_on_changed(struct control_worker *control);
 void control_worker_on_readiness(struct control_worker *control, uint32_t required, uint32_t held);
+/* Some of enum supervisor_fault holds from now on, or does not any more. */
+void control_worker_set_faults(struct control_worker *control, uint32_t faults, bool do_hold);
 
 /* From here on its end is none to repair; it goes on answering until control_worker_free(). */
 void control_worker_on_stop(struct control_worker *control);

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "protocol/problems.h"
 
 static void send_one(const struct ip_subnet *given, struct worker *netadmin)
 {
@@ -37,6 +38,7 @@ void given_addresses_take_answer(const struct configuration_address *address,
 
     if (answer->error < 0)
         log_error("the address that was given cannot be used: give another one, or free it and start anchord again",
-                  LOG_TEXT("variable", "ANCHORD_ADDRESS"), LOG_TEXT("address", IP_SUBNET_TEXT(given)),
-                  LOG_TEXT("reason", answer->reason), LOG_ERROR(answer->error));
+                  LOG_PROBLEM(PROBLEM_GIVEN_ADDRESS_REFUSED), LOG_TEXT("variable", "ANCHORD_ADDRESS"),
+                  LOG_TEXT("address", IP_SUBNET_TEXT(given)), LOG_TEXT("reason", answer->reason),
+                  LOG_ERROR(answer->error));
 }

@@ -10,6 +10,7 @@
 #include "daemon/role/monitoring.h"
 #include "daemon/supervise/timer.h"
 #include "daemon/supervise/users.h"
+#include "protocol/problems.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -318,10 +319,11 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
     identity->conditions[index_of(identity, worker)] = 0;
     if (identity->is_stopping) {
         if (end != WORKER_END_ORDERED && index_of(identity, worker) == IDENTITY_NETADMIN)
-            log_error("nat teardown did not finish: what is left goes with the network namespace");
+            log_error("nat teardown did not finish: what is left goes with the network namespace",
+                      LOG_PROBLEM(PROBLEM_LEFT_OVER));
         else if (end != WORKER_END_ORDERED && changes_kernel(identity, index_of(identity, worker)))
             log_error("a worker's teardown did not finish: routes and rules of ours may be left in containers",
-                      LOG_TEXT("name", worker_name(worker)));
+                      LOG_PROBLEM(PROBLEM_LEFT_OVER), LOG_TEXT("name", worker_name(worker)));
         continue_stop(identity, worker);
         return;
     }
@@ -490,6 +492,11 @@ static int make_workers(struct identity *identity, struct role_step *step)
                              step);
 }
 
+void identity_set_faults(struct identity *identity, uint32_t faults, bool do_hold)
+{
+    control_worker_set_faults(identity->readiness.control, faults, do_hold);
+}
+
 /* Without it the project answers as well; what is wrong has been said. */
 static void prepare_control(struct identity *identity)
 {
@@ -499,6 +506,8 @@ static void prepare_control(struct identity *identity)
     for (size_t i = 0; i < (gate_worker_is_used(identity->configuration) ? IDENTITY_OWN : IDENTITY_GATE); i++)
         control_worker_add(identity->readiness.control, member(identity, (enum identity_worker)i));
     monitoring_show(identity->monitoring, identity->readiness.control);
+    identity_set_faults(identity, SUPERVISOR_FAULT_NOT_ANNOUNCED, identity->openings->raw_sockets->arp < 0);
+    identity_set_faults(identity, SUPERVISOR_FAULT_NO_BANS, identity->openings->bans->listeners[BAN_SOCKET_ROOT] < 0);
     control_worker_on_readiness(identity->readiness.control, identity->readiness.required, 0);
 }
 

@@ -69,6 +69,9 @@ sd_event *identity_event(const struct identity *identity);
 struct worker *identity_worker(const struct identity *identity, enum identity_worker which);
 bool identity_is_stopping(const struct identity *identity);
 
+/* control_worker_set_faults() */
+void identity_set_faults(struct identity *identity, uint32_t faults, bool do_hold);
+
 /* Lets people ask already: else they can when it is ready, or a moment after the watcher's first start. */
 void identity_show(struct identity *identity);
 

@@ -6,6 +6,7 @@
 #include "daemon/supervise/meeting_place.h"
 #include "daemon/supervise/restart_policy.h"
 #include "daemon/supervise/timer.h"
+#include "protocol/problems.h"
 
 #include <stdlib.h>
 
@@ -43,7 +44,8 @@ static void on_closed(struct channel *channel, int error, const char *reason, vo
 
     client->channel = channel_free(channel);
     log_warn("the host half has gone: what it made goes on, nothing is followed until it is back",
-             LOG_TEXT("path", client->place.sun_path), LOG_TEXT("reason", reason), LOG_ERROR(error));
+             LOG_PROBLEM(PROBLEM_NO_HOST_HALF), LOG_TEXT("path", client->place.sun_path), LOG_TEXT("reason", reason),
+             LOG_ERROR(error));
     client->callbacks.on_ended(client->callbacks.userdata);
     try_later(client);
 }
@@ -89,8 +91,8 @@ static int on_time(sd_event_source *source, uint64_t planned, void *userdata)
         return 0;
     }
     if (!client->is_absence_told)
-        log_warn("the host half of attach is not there yet, waiting for it", LOG_TEXT("path", client->place.sun_path),
-                 LOG_ERROR(result));
+        log_warn("the host half of attach is not there yet, waiting for it", LOG_PROBLEM(PROBLEM_NO_HOST_HALF),
+                 LOG_TEXT("path", client->place.sun_path), LOG_ERROR(result));
     client->is_absence_told = true;
     try_later(client);
     return 0;

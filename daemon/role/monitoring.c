@@ -9,6 +9,7 @@
 #include "daemon/supervise/timer.h"
 #include "daemon/supervise/users.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 
 #include <fcntl.h>
 
@@ -74,12 +75,13 @@ static int on_listen_time(sd_event_source *source, uint64_t planned, void *userd
     int result = metrics_listener_open(address, &monitoring->listener);
 
     (void)planned;
+    control_worker_set_faults(monitoring->control, SUPERVISOR_FAULT_NO_METRICS, result < 0);
     if (result == 0) {
         start_exporter(monitoring);
         return 0;
     }
     if (is_first)
-        log_warn("no metrics and no health over HTTP: cannot listen, trying again",
+        log_warn("no metrics and no health over HTTP: cannot listen, trying again", LOG_PROBLEM(PROBLEM_NO_METRICS),
                  LOG_TEXT("variable", "ANCHORD_METRICS_ADDR"), LOG_NUMBER("port", address->port), LOG_ERROR(result));
     timer_set(source, restart_policy_next_delay(&monitoring->listen_policy, clock_monotonic_microseconds()));
     return 0;

@@ -9,6 +9,7 @@
 #include "daemon/role/identity.h"
 #include "daemon/role/keeper_worker.h"
 #include "daemon/role/namespace_watch.h"
+#include "protocol/problems.h"
 
 #include <string.h>
 
@@ -141,7 +142,8 @@ static void on_namespace_lost(void *userdata)
     if (identity_is_stopping(anchor->identity))
         return;
     log_warn("the network namespace was lost, its holder has another one now: ending, so that the restart policy joins "
-             "that one; after the holder was recreated: docker compose up -d");
+             "that one; after the holder was recreated: docker compose up -d",
+             LOG_PROBLEM(PROBLEM_NAMESPACE_LOST));
     identity_stop(anchor->identity, STOP_KEEP_STATE, EXIT_STATUS_NAMESPACE_LOST);
 }
 

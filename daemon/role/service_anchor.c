@@ -11,6 +11,7 @@
 #include "daemon/role/role.h"
 #include "daemon/role/way_worker.h"
 #include "daemon/supervise/users.h"
+#include "protocol/problems.h"
 
 #include <signal.h>
 #include <string.h>
@@ -120,7 +121,8 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
 
     if (anchor->is_stopping) {
         if (end != WORKER_END_ORDERED && worker == anchor->workers[WAY])
-            log_error("nat teardown did not finish: routes and rules of ours may be left in the namespace");
+            log_error("nat teardown did not finish: routes and rules of ours may be left in the namespace",
+                      LOG_PROBLEM(PROBLEM_LEFT_OVER));
         continue_stop(anchor, worker);
         return;
     }
@@ -152,7 +154,8 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 static void on_namespace_lost(void *userdata)
 {
     log_warn("the network namespace was lost, its owner has another one now: ending, so that the restart policy joins "
-             "that one");
+             "that one",
+             LOG_PROBLEM(PROBLEM_NAMESPACE_LOST));
     stop(userdata, STOP_KEEP_STATE, EXIT_STATUS_NAMESPACE_LOST);
 }
 

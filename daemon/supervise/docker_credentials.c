@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "protocol/problems.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,8 +37,8 @@ static int check_file(const char *path, int descriptor)
     if (!wrong)
         return 0;
     (void)snprintf(mode, sizeof(mode), "%04o", (unsigned int)(status.st_mode & ALLPERMS));
-    log_error("a file of DOCKER_CERT_PATH cannot be used", LOG_TEXT("path", path), LOG_TEXT("mode", mode),
-              LOG_NUMBER("owner", status.st_uid), LOG_ERROR_TEXT(wrong));
+    log_error("a file of DOCKER_CERT_PATH cannot be used", LOG_PROBLEM(PROBLEM_DOCKER_AWAY), LOG_TEXT("path", path),
+              LOG_TEXT("mode", mode), LOG_NUMBER("owner", status.st_uid), LOG_ERROR_TEXT(wrong));
     return -EINVAL;
 }
 
@@ -56,8 +57,9 @@ static int open_file(const char *directory, const char *name)
         result = -errno;
         (void)stat(path, &status); /* zero when it is not there */
         (void)snprintf(mode, sizeof(mode), "%04o", (unsigned int)(status.st_mode & ALLPERMS));
-        log_error("a file of DOCKER_CERT_PATH cannot be opened", LOG_TEXT("path", path), LOG_TEXT("mode", mode),
-                  LOG_NUMBER("owner", status.st_uid), LOG_ERROR(result));
+        log_error("a file of DOCKER_CERT_PATH cannot be opened", LOG_PROBLEM(PROBLEM_DOCKER_AWAY),
+                  LOG_TEXT("path", path), LOG_TEXT("mode", mode), LOG_NUMBER("owner", status.st_uid),
+                  LOG_ERROR(result));
         return result;
     }
     result = check_file(path, descriptor);

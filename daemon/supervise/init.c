@@ -13,6 +13,7 @@
 #include "common/sandbox.h"
 #include "daemon/supervise/metrics_store.h"
 #include "daemon/supervise/restart_policy.h"
+#include "protocol/problems.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -62,7 +63,7 @@ static void start_supervisor(struct init *init)
     restart_policy_started(&init->policy, clock_monotonic_microseconds());
     init->supervisor = fork();
     if (init->supervisor < 0) {
-        log_error("cannot start the supervisor: fork failed", LOG_ERROR(-errno));
+        log_error("cannot start the supervisor: fork failed", LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_ERROR(-errno));
         schedule_restart(init);
         return;
     }
@@ -73,7 +74,8 @@ static void start_supervisor(struct init *init)
     if (!is_role(init->arguments[1]) && sigprocmask(SIG_SETMASK, &init->inherited, NULL) < 0)
         _exit(EXIT_STATUS_CRASH);
     (void)execv(ANCHORD_PROGRAM, init->arguments);
-    log_error("cannot start the supervisor", LOG_TEXT("program", ANCHORD_PROGRAM), LOG_ERROR(-errno));
+    log_error("cannot start the supervisor", LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_TEXT("program", ANCHORD_PROGRAM),
+              LOG_ERROR(-errno));
     _exit(EXIT_STATUS_CONFIGURATION);
 }
 
@@ -86,13 +88,13 @@ static int judge_death(const struct init *init, int wait_status)
         if (init->stop_requested || !is_role(init->arguments[1]) || status == EXIT_STATUS_CLEAN ||
             status == EXIT_STATUS_CONFIGURATION || status == EXIT_STATUS_NAMESPACE_LOST)
             return status;
-        log_error("the supervisor died", LOG_NUMBER("status", status));
+        log_error("the supervisor died", LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_NUMBER("status", status));
         return -1;
     }
     if (init->stop_requested && !is_role(init->arguments[1]))
         return SHELL_STATUS_SIGNALLED + WTERMSIG(wait_status); /* who sent it need not be told */
     log_error(is_role(init->arguments[1]) ? "the supervisor died" : "the command died",
-              LOG_TEXT("signal", sigabbrev_np(WTERMSIG(wait_status))));
+              LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_TEXT("signal", sigabbrev_np(WTERMSIG(wait_status))));
     return init->stop_requested || !is_role(init->arguments[1]) ? EXIT_STATUS_CRASH : -1;
 }
 

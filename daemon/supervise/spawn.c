@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/messages.h"
+#include "protocol/problems.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -96,14 +97,15 @@ _Noreturn static void become_program(const struct spawn_request *request, pid_t 
     if (result == 0)
         result = privileges_become_worker(&request->privileges, parent, &step);
     if (result < 0) {
-        log_error("cannot start a worker", LOG_TEXT("name", name), LOG_TEXT("step", step), LOG_ERROR(result));
+        log_error("cannot start a worker", LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_TEXT("name", name),
+                  LOG_TEXT("step", step), LOG_ERROR(result));
         _exit(EXIT_STATUS_SANDBOX);
     }
     (void)snprintf(log_format, sizeof(log_format), LOG_FORMAT_ENVIRONMENT "=%s", log_format_in_use());
     (void)snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", journal_stream ? journal_stream : "");
     (void)execve(request->program, request->arguments, environment);
-    log_error("cannot start a worker", LOG_TEXT("program", request->program), LOG_TEXT("step", "exec"),
-              LOG_ERROR(-errno));
+    log_error("cannot start a worker", LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_TEXT("program", request->program),
+              LOG_TEXT("step", "exec"), LOG_ERROR(-errno));
     _exit(EXIT_STATUS_CRASH);
 }
 

@@ -11,6 +11,7 @@
 #include "daemon/supervise/timer.h"
 #include "protocol/channel.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -168,7 +169,8 @@ static void on_child_ended(const siginfo_t *info, void *userdata)
     if (end == WORKER_END_ORDERED)
         log_debug("worker ended", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid));
     else
-        log_error("worker died", LOG_TEXT("name", worker_name(worker)), LOG_NUMBER("pid", info->si_pid), how);
+        log_error("worker died", LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_TEXT("name", worker_name(worker)),
+                  LOG_NUMBER("pid", info->si_pid), how);
     worker->channel = channel_free(worker->channel);
     worker->is_stopping = false;
     timer_clear(worker->look_timer);
@@ -218,7 +220,8 @@ static int on_look_time(sd_event_source *source, uint64_t planned, void *userdat
     (void)source;
     (void)planned;
     if (worker->pong_generation != worker->ping_generation && silence >= ANSWER_LIMIT) {
-        log_error("a worker does not answer, killing it", LOG_TEXT("name", worker_name(worker)),
+        log_error("a worker does not answer, killing it", LOG_PROBLEM(PROBLEM_WORKER_AWAY),
+                  LOG_TEXT("name", worker_name(worker)),
                   LOG_NUMBER("silent_seconds", silence / MICROSECONDS_PER_SECOND));
         worker_kill(worker);
         return 0;
@@ -268,7 +271,8 @@ static int grant_docker_socket(struct worker *worker, struct worker_privileges *
     case DOCKER_SOCKET_OPEN_TO_ALL:
         return 0;
     case DOCKER_SOCKET_ABSENT:
-        log_warn("Docker's socket is not there yet, waiting for it", LOG_TEXT("path", socket.path));
+        log_warn("Docker's socket is not there yet, waiting for it", LOG_PROBLEM(PROBLEM_DOCKER_AWAY),
+                 LOG_TEXT("path", socket.path));
         return 0;
     case DOCKER_SOCKET_BY_GROUP:
         if (socket.group_is_root)
@@ -281,8 +285,9 @@ static int grant_docker_socket(struct worker *worker, struct worker_privileges *
     case DOCKER_SOCKET_REFUSED:
         break;
     }
-    log_error("Docker's socket cannot be used", LOG_TEXT("path", socket.path), LOG_TEXT("mode", mode),
-              LOG_NUMBER("owner", socket.owner), LOG_NUMBER("group", socket.group), LOG_ERROR_TEXT(socket.remedy));
+    log_error("Docker's socket cannot be used", LOG_PROBLEM(PROBLEM_DOCKER_AWAY), LOG_TEXT("path", socket.path),
+              LOG_TEXT("mode", mode), LOG_NUMBER("owner", socket.owner), LOG_NUMBER("group", socket.group),
+              LOG_ERROR_TEXT(socket.remedy));
     return -EACCES;
 }
 
@@ -369,7 +374,8 @@ void worker_start(struct worker *worker)
     if (result == 0) {
         result = start_process(worker, &privileges);
         if (result < 0)
-            log_error("cannot start a worker", LOG_TEXT("name", worker_name(worker)), LOG_ERROR(result));
+            log_error("cannot start a worker", LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_TEXT("name", worker_name(worker)),
+                      LOG_ERROR(result));
     }
     if (result < 0) {
         worker->channel = channel_free(worker->channel);

@@ -112,4 +112,5 @@ def test_five_fruitless_rounds_are_said_once(lab, docker):
     assert "ANCHORD_SHARED_NETWORK" in line["msg"] and line["chosen"] == "transit"
     docker.put(on_backend(9))
     watcher.state({("tcp", 9, 9): ("172.31.0.9", 9)})
+    assert line["code"] == "ANC0319"  # SEE-1
     assert len(watcher.logged("no backend on any candidate")) == 1

@@ -25,12 +25,12 @@ def markdown_variables():
 
 
 def problems():
-    """(code, severity) of the registry and of docs/problems.md; SEE-1: none is missing, none is left over."""
-    registry = re.findall(r"^(?:PROBLEM|CHECKED)\(\s*\w+, (\d+), (\w+),", (ROOT / "protocol/problem_list.h").read_text(), re.M)
-    paragraphs = re.findall(r"^((?:\*\*ANC\d{4}\*\*(?:, )?)+) \((\w+)\)\.", (ROOT / "docs/problems.md").read_text(), re.M)
+    """(code, severity, whether the log alone has it) of the registry and of docs/problems.md; SEE-1: none is missing, none is left over."""
+    registry = re.findall(r"^(?:PROBLEM|CHECKED)\(\s*\w+, (\d+), (\w+),\s*(\w+),", (ROOT / "protocol/problem_list.h").read_text(), re.M)
+    paragraphs = re.findall(r"^((?:\*\*ANC\d{4}\*\*(?:, )?)+) \((\w+)\)\.(?: \*(Log)\.\*)?", (ROOT / "docs/problems.md").read_text(), re.M)
     assert len(registry) > 30, "the registry was not understood"
-    return ({(f"ANC{int(number):04}", severity.lower()) for number, severity in registry},
-            {(code, severity) for codes, severity in paragraphs for code in re.findall(r"ANC\d{4}", codes)})
+    return ({(f"ANC{int(number):04}", severity.lower(), "Log" if teller == "LOG" else "") for number, severity, teller in registry},
+            {(code, severity, log) for codes, severity, log in paragraphs for code in re.findall(r"ANC\d{4}", codes)})
 
 
 def main():

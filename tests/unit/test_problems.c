@@ -193,6 +193,42 @@ static void restarts_are_shown_for_ten_minutes(void **state)
     assert_string_equal(at(&view, SECOND), "");
 }
 
+/* Three within ten minutes, counted from what the first report says. */
+static void repairs_that_repeat_are_shown(void **state)
+{
+    static struct view view;
+
+    (void)state;
+    view_clear(&view);
+    view.report.header.type = MESSAGE_NETWORK_REPORT;
+    view.report.repairs = 7;
+    assert_int_equal(problems_note(&view, SECOND), UINT64_MAX);
+    view.report.repairs = 8;
+    (void)problems_note(&view, 100 * SECOND);
+    view.report.repairs = 9;
+    (void)problems_note(&view, 200 * SECOND);
+    assert_string_equal(at(&view, 200 * SECOND), "");
+    view.report.repairs = 10;
+    assert_int_equal(problems_note(&view, 699 * SECOND), 700 * SECOND);
+    assert_string_equal(at(&view, 699 * SECOND), "320 anchord|");
+    assert_string_equal(at(&view, 700 * SECOND), "");
+    view.report.repairs = 2; /* another netadmin */
+    assert_int_equal(problems_note(&view, 701 * SECOND), 1299 * SECOND);
+    assert_string_equal(at(&view, 701 * SECOND), "320 anchord|");
+}
+
+static void the_supervisor_tells_what_it_lacks(void **state)
+{
+    static struct view view;
+
+    (void)state;
+    view_clear(&view);
+    view.supervision.faults = SUPERVISOR_FAULT_ALL_;
+    (void)problems_note(&view, SECOND);
+    assert_string_equal(at(&view, SECOND), "212 anchord|508 anchord|511 anchord|");
+    assert_string_equal(at(&view, 10 * SECOND), "331 anchord|212 anchord|508 anchord|511 anchord|");
+}
+
 static int refuse(void *userdata, const struct shown_problem *problem)
 {
     (void)userdata;
@@ -250,7 +286,8 @@ static void the_metric_says_nothing_where_nobody_has_told(void **state)
     assert_int_equal(metrics_read(page, METRIC_PROBLEM, PROBLEM_TOLD_LABEL_INVALID), 1);
     assert_int_equal(metrics_read(page, METRIC_PROBLEM, PROBLEM_TOLD_LEASE_REFUSED), 2);
     assert_int_equal(metrics_read(page, METRIC_PROBLEM, PROBLEM_TOLD_RULES_NOT_LOADED), 1);
-    assert_int_equal(metrics_read(page, METRIC_PROBLEM, PROBLEM_TOLD_DOCKER_AWAY), 0); /* not asked in this role */
+    assert_int_equal(metrics_read(page, METRIC_PROBLEM, PROBLEM_TOLD_DOCKER_AWAY), 1);
+    assert_int_equal(metrics_read(page, METRIC_PROBLEM, PROBLEM_TOLD_NO_WAY_OUT), 0); /* not asked in this role */
     assert_int_equal(metrics_read(page, METRIC_PROBLEM, PROBLEM_TOLD_DUPLICATE_ADDRESS), 0); /* no report yet */
     view_clear(&view);
 }
@@ -264,6 +301,8 @@ int main(void)
         cmocka_unit_test(what_is_missing_to_be_ready_is_a_problem),
         cmocka_unit_test(a_break_begins_anew),
         cmocka_unit_test(restarts_are_shown_for_ten_minutes),
+        cmocka_unit_test(repairs_that_repeat_are_shown),
+        cmocka_unit_test(the_supervisor_tells_what_it_lacks),
         cmocka_unit_test(findings_and_the_network_have_codes),
         cmocka_unit_test(the_metric_says_nothing_where_nobody_has_told),
     };

@@ -49,7 +49,8 @@ static const struct rule_case worker_rules[] = {
     BREAKS("conditions", SET(supervision.required, READINESS_ALL_ + 1)),
     BREAKS("conditions", SET(supervision.conditions, READINESS_ALL_ + 1)),
     PASSES(SET(supervision.conditions, READINESS_ALL_), SET(supervision.required, READINESS_ALL_)),
-    BREAKS("conditions", SET(supervision.reserved, 1)),
+    BREAKS("faults", SET(supervision.faults, SUPERVISOR_FAULT_ALL_ + 1)),
+    PASSES(SET(supervision.faults, SUPERVISOR_FAULT_ALL_)),
 };
 
 static void begin_full_supervision(void)
@@ -224,7 +225,6 @@ static const struct rule_case report_rules[] = {
     BREAKS("string not terminated", FILL(report.shared.name)),
     BREAKS("string not terminated", FILL(report.external.network)),
     BREAKS("link padding not zero", SET(report.shared.reserved[1], 1)),
-    BREAKS("report padding not zero", SET(report.reserved, 1)),
     BREAKS("unused problem not zero", SET(report.problems[0].kind, 1)),
     BREAKS("unused problem not zero", SET(report.problems[NETWORK_PROBLEMS_MAX - 1].name[0], 'x')),
     BREAKS("problem count", SET(report.problem_count, NETWORK_PROBLEMS_MAX + 1)),

@@ -6,6 +6,7 @@
 #include "common/sandbox.h"
 #include "protocol/channel.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "protocol/supervised.h"
 #include "workers/announcer/announcements.h"
 #include "workers/announcer/held_state.h"
@@ -181,7 +182,7 @@ static void log_conflict(const struct wire_held *held, const struct ip_address *
         (void)snprintf(said, sizeof(said), "another host wants to take it");
     else
         (void)snprintf(said, sizeof(said), is_probe ? "wanted by MAC %s" : "held by MAC %s", mac);
-    log_at(is_probe ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "address conflict",
+    log_at(is_probe ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "address conflict", LOG_PROBLEM(PROBLEM_DUPLICATE_ADDRESS),
            LOG_TEXT("address", ip_address_format(address, address_text)), LOG_TEXT("interface", held->name),
            LOG_ERROR_TEXT(said), LOG_NUMBER("unlogged", unlogged));
 }

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 #include "protocol/validate_bans.h"
 
 #include <fcntl.h>
@@ -94,7 +95,8 @@ static bool take_line(char *line, struct ban_store *store)
     ban.ban.kind = strcmp(kind, "all") == 0 ? BAN_ALL : BAN_NEW_ONLY;
     ban.reason = rest && strlen(rest) < BAN_REASON_SIZE ? rest : NULL;
     if (ban_store_put(store, &ban, &reason) < 0)
-        log_error("a ban of the file is left out", LOG_TEXT("line", line), LOG_ERROR_TEXT(reason));
+        log_error("a ban of the file is left out", LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_TEXT("line", line),
+                  LOG_ERROR_TEXT(reason));
     return true;
 }
 
@@ -112,7 +114,8 @@ static void take(struct reading *reading, char *line)
     if (line[0] == '\0' || take_line(line, reading->store))
         return;
     if (reading->broken++ < BROKEN_SAID_MAX)
-        log_warn("a line of the file of bans cannot be read, left out", LOG_NUMBER("line", reading->lines));
+        log_warn("a line of the file of bans cannot be read, left out", LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT),
+                 LOG_NUMBER("line", reading->lines));
 }
 
 /* Line by line; what is longer than any, or does not end, is broken. */
@@ -215,7 +218,8 @@ static int write_anew(struct ban_file *file, const struct ban_store *store)
 
 static void give_up(struct ban_file *file, int error)
 {
-    log_error("cannot write the file of bans: they hold, and are forgotten when this worker ends", LOG_ERROR(error));
+    log_error("cannot write the file of bans: they hold, and are forgotten when this worker ends",
+              LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_ERROR(error));
     ban_file_close(file);
 }
 
@@ -277,7 +281,8 @@ int ban_file_load(struct ban_file *file, struct ban_store *store)
     file->lines = reading.lines;
     if (result == 0 && reading.broken > 0) {
         log_error("the file of bans was damaged: what could be read of it is in force",
-                  LOG_NUMBER("broken_lines", reading.broken), LOG_NUMBER("bans", store->count));
+                  LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_NUMBER("broken_lines", reading.broken),
+                  LOG_NUMBER("bans", store->count));
         result = write_anew(file, store);
     }
     return result;

@@ -6,6 +6,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "protocol/state_sender.h"
 #include "protocol/supervised.h"
 #include "workers/bans/ban_clients.h"
@@ -108,7 +109,8 @@ static void take_applied(struct bans *bans, const struct message_bans_applied *a
         return;
     bans->is_answered = true;
     if (applied->error < 0) {
-        log_error("netadmin did not apply the bans", LOG_ERROR_TEXT(applied->reason));
+        log_error("netadmin did not apply the bans", LOG_PROBLEM(PROBLEM_BANS_NOT_APPLIED),
+                  LOG_ERROR_TEXT(applied->reason));
         bans->has_sent = false; /* the next change brings all of it */
     }
     ban_clients_answer(bans->clients, applied->header.generation, is_lasting(bans), applied->error, applied->reason);
@@ -341,7 +343,7 @@ static void load(struct bans *bans)
 
     if (result < 0)
         log_error("cannot read the file of bans: what is banned stays so until the next ban, then that holds alone",
-                  LOG_ERROR(result));
+                  LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_ERROR(result));
     bans->is_unread = result < 0;
     (void)ban_store_expire(&bans->store, now_seconds());
     if (bans->store.count > 0)

@@ -2,6 +2,7 @@
 #include "workers/control/network_words.h"
 
 #include "common/log.h"
+#include "protocol/problems.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,8 +94,8 @@ static void log_left_out(const struct wire_reported_link *before, const struct w
     if (now->left_out > 0 && before->left_out == 0)
         log_warn("more addresses on the interface than anchord serves: temporary, deprecated and advertised ones are "
                  "left out, then the newest",
-                 LOG_TEXT("interface", now->name), LOG_NUMBER("served", LINK_ADDRESSES_MAX),
-                 LOG_NUMBER("left_out", now->left_out));
+                 LOG_PROBLEM(PROBLEM_TOO_MANY_LINK_ADDRESSES), LOG_TEXT("interface", now->name),
+                 LOG_NUMBER("served", LINK_ADDRESSES_MAX), LOG_NUMBER("left_out", now->left_out));
 }
 
 /* --- the log: gateways ----------------------------------------------------------------------------------- */
@@ -130,8 +131,8 @@ static void log_gateway(const struct message_network_report *report, size_t fami
 
     if (address.family == IP_FAMILY_NONE)
         log_at(gateway->is_expected ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
-               "unreachable: no external gateway, nothing leaves", LOG_TEXT("family", families[family_index]),
-               LOG_TEXT("reason", why_no_gateway(report, gateway)));
+               "unreachable: no external gateway, nothing leaves", LOG_PROBLEM(PROBLEM_NO_GATEWAY),
+               LOG_TEXT("family", families[family_index]), LOG_TEXT("reason", why_no_gateway(report, gateway)));
     else
         log_info("external gateway chosen", LOG_TEXT("family", families[family_index]),
                  LOG_TEXT("gateway", IP_ADDRESS_TEXT(&address)), LOG_TEXT("source", sources[gateway->source]),

@@ -32,6 +32,7 @@ static enum problem problem_of(size_t condition)
         [CONDITION_NO_NETWORK] = PROBLEM_NO_NETWORK,
         [CONDITION_LINKS_NOT_MADE] = PROBLEM_LINKS_NOT_MADE,
         [CONDITION_WAYS_NOT_INSTALLED] = PROBLEM_WAYS_NOT_INSTALLED,
+        [CONDITION_NO_HOST_HALF] = PROBLEM_NO_HOST_HALF,
     };
 
     return condition < CONDITION_WORKER ? problems[condition] : PROBLEM_WORKER_AWAY;
@@ -140,6 +141,8 @@ static bool holds(const struct view *view, size_t condition)
     case CONDITION_LINKS_NOT_MADE:
     case CONDITION_WAYS_NOT_INSTALLED:
         return lacks_readiness(view, condition);
+    case CONDITION_NO_HOST_HALF:
+        return view->supervision.faults & SUPERVISOR_FAULT_NO_HOST_HALF;
     default:
         return is_away(view, condition - CONDITION_WORKER);
     }
@@ -167,6 +170,38 @@ static uint64_t restarts_last_for(const struct wire_worker *worker)
     return (RESTARTS_REMEMBERED - age) / (NANOSECONDS_PER_SECOND / MICROSECONDS_PER_SECOND) + 1;
 }
 
+/* For how long it is shown yet that somebody changes our tables again and again; 0: it is not. */
+static uint64_t repairs_last_for(const struct view *view, uint64_t now)
+{
+    uint64_t first = view->repaired_at[REPAIRS_TOO_MANY - 1];
+    uint64_t memory = RESTARTS_REMEMBERED / (NANOSECONDS_PER_SECOND / MICROSECONDS_PER_SECOND);
+
+    return first && now < first + memory ? first + memory - now : 0;
+}
+
+/* When those were that a first report counts nobody knows; another netadmin counts from 0 on. */
+static void note_repairs(struct view *view, uint64_t now)
+{
+    uint32_t seen = view->report.repairs < view->repairs_seen ? 0 : view->repairs_seen;
+
+    if (view->report.header.type == MESSAGE_INVALID)
+        return;
+    if (!view->has_seen_repairs)
+        seen = view->report.repairs;
+    view->has_seen_repairs = true;
+    for (uint32_t i = 0; i < view->report.repairs - seen && i < REPAIRS_TOO_MANY; i++) {
+        memmove(view->repaired_at + 1, view->repaired_at, sizeof(view->repaired_at) - sizeof(view->repaired_at[0]));
+        view->repaired_at[0] = now;
+    }
+    view->repairs_seen = view->report.repairs;
+}
+
+static void sooner(uint64_t *next, uint64_t now, uint64_t lasts)
+{
+    if (lasts && now + lasts < *next)
+        *next = now + lasts;
+}
+
 uint64_t problems_note(struct view *view, uint64_t now)
 {
     uint64_t next = UINT64_MAX;
@@ -179,12 +214,10 @@ uint64_t problems_note(struct view *view, uint64_t now)
         if (view->conditions_since[i] && visible_at(view, i) > now && visible_at(view, i) < next)
             next = visible_at(view, i);
     }
-    for (uint32_t i = 0; i < view->supervision.worker_count; i++) {
-        uint64_t lasts = restarts_last_for(&view->supervision.workers[i]);
-
-        if (lasts && now + lasts < next)
-            next = now + lasts;
-    }
+    note_repairs(view, now);
+    sooner(&next, now, repairs_last_for(view, now));
+    for (uint32_t i = 0; i < view->supervision.worker_count; i++)
+        sooner(&next, now, restarts_last_for(&view->supervision.workers[i]));
     return next;
 }
 
@@ -346,9 +379,42 @@ static int tell_findings(struct telling *telling)
     return result;
 }
 
+static int tell_repairs(struct telling *telling)
+{
+    char text[96];
+
+    if (repairs_last_for(telling->view, telling->now) == 0)
+        return 0;
+    (void)snprintf(text, sizeof(text), "somebody else changed anchord's rules %u times; they were put back",
+                   telling->view->report.repairs);
+    return tell(telling, PROBLEM_RULES_CHANGED, "anchord", text);
+}
+
+static int tell_supervisor_faults(struct telling *telling)
+{
+    static const struct {
+        enum supervisor_fault fault;
+        enum problem problem;
+    } rows[] = {
+        {SUPERVISOR_FAULT_NOT_ANNOUNCED, PROBLEM_NOT_ANNOUNCED},
+        {SUPERVISOR_FAULT_NO_BANS, PROBLEM_NO_BANS},
+        {SUPERVISOR_FAULT_NO_METRICS, PROBLEM_NO_METRICS},
+    };
+    int result = 0;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && result >= 0; i++) {
+        if (telling->view->supervision.faults & (uint32_t)rows[i].fault)
+            result = tell(telling, rows[i].problem, "anchord", "");
+    }
+    return result;
+}
+
 static int tell_all(struct telling *telling)
 {
     int result = tell_conditions(telling);
+
+    if (result >= 0)
+        result = tell_supervisor_faults(telling);
 
     if (result >= 0)
         result = tell_refused_leases(telling);
@@ -356,6 +422,8 @@ static int tell_all(struct telling *telling)
         result = tell_network(telling);
     if (result >= 0)
         result = tell_findings(telling);
+    if (result >= 0)
+        result = tell_repairs(telling);
     if (result >= 0)
         result = tell_restarts(telling);
     return result;
@@ -377,8 +445,12 @@ int problems_tell(const struct view *view, uint64_t now, problem_handler handler
 static bool is_judged(const struct view *view, const struct problem_definition *definition)
 {
     for (size_t i = 0; i < CONDITION_WORKER; i++) {
-        if (readiness_of(i) && problem_of(i) == definition->problem)
-            return view->supervision.required & readiness_of(i);
+        if (!readiness_of(i) || problem_of(i) != definition->problem)
+            continue;
+        if (view->supervision.required & readiness_of(i))
+            return true;
+        if (definition->teller == PROBLEM_TELLER_SUPERVISOR)
+            return false;
     }
     switch (definition->teller) {
     case PROBLEM_TELLER_WATCHER:
@@ -389,6 +461,7 @@ static bool is_judged(const struct view *view, const struct problem_definition *
         return view->report.header.type != MESSAGE_INVALID;
     case PROBLEM_TELLER_SUPERVISOR:
         return view->supervision.header.type != MESSAGE_INVALID;
+    case PROBLEM_TELLER_LOG:
     case PROBLEM_TELLER_DOCTOR:
         break;
     }

@@ -56,9 +56,12 @@ enum problem_condition {
     CONDITION_NO_NETWORK,
     CONDITION_LINKS_NOT_MADE,
     CONDITION_WAYS_NOT_INSTALLED,
+    CONDITION_NO_HOST_HALF,
     CONDITION_WORKER,
     CONDITION_MAX_ = CONDITION_WORKER + WORKERS_MAX,
 };
+
+#define REPAIRS_TOO_MANY 3 /* within some time; see problems.c */
 
 struct view {
     struct message_configure_control configuration; /* header.type MESSAGE_INVALID: not there yet, as with the others */
@@ -66,6 +69,9 @@ struct view {
     struct message_network_report report;
     struct told_findings told[FINDINGS_SOURCE_MAX_];
     uint64_t conditions_since[CONDITION_MAX_]; /* monotonic microseconds; 0: does not hold */
+    uint64_t repaired_at[REPAIRS_TOO_MANY];    /* of the last repairs, the newest first; likewise */
+    uint32_t repairs_seen;                     /* of report.repairs */
+    bool has_seen_repairs;
 };
 
 void view_clear(struct view *view);

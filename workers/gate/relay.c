@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 #include "workers/gate/request.h"
 
 #include <stdio.h>
@@ -79,8 +80,8 @@ static bool fill(int fd, struct gate_buffer *buffer)
 
 static void note_refusal(const struct listener *listener, const char *reason)
 {
-    log_warn("refused what a process asked of Docker", LOG_NUMBER("client_user", listener->user),
-             LOG_TEXT("reason", reason));
+    log_warn("refused what a process asked of Docker", LOG_PROBLEM(PROBLEM_GATE_REFUSED),
+             LOG_NUMBER("client_user", listener->user), LOG_TEXT("reason", reason));
 }
 
 /* The gate's own answer, and the end of the connection. `text` is printable and without quotation marks. */

@@ -243,7 +243,7 @@ static bool has_given_up(struct follow *follow)
     }
     if (is_news(follow, NOTICE_GIVEN_UP))
         log_error("giving up until an endpoint comes or goes: the follower's address is in use",
-                  LOG_TEXT("container", follow->follower.name),
+                  LOG_PROBLEM(PROBLEM_DETACHED), LOG_TEXT("container", follow->follower.name),
                   LOG_TEXT("network", follow->configuration->follow.network), LOG_NUMBER("tries", ADDRESS_TRIES));
     note_problem(follow, "not on the network that it is to stay on: its address there is in use");
     return true;
@@ -376,7 +376,8 @@ static void on_network(void *userdata, int error, const char *text)
         error = endpoint_read_network(&follow->network, name, follow->follower.id, &reason);
     if (error < 0) {
         if (is_news(follow, NOTICE_ODD_NETWORK))
-            log_error("the network cannot be looked at", LOG_TEXT("network", name), LOG_ERROR_TEXT(reason));
+            log_error("the network cannot be looked at", LOG_PROBLEM(PROBLEM_DETACHED), LOG_TEXT("network", name),
+                      LOG_ERROR_TEXT(reason));
         end_look(follow);
         return;
     }
@@ -413,8 +414,8 @@ static void on_follower(void *userdata, int error, const char *text)
             log_info("waiting for the follower", LOG_TEXT("target", follow->configuration->follow.target));
     } else if (error < 0) {
         if (is_news(follow, NOTICE_ODD_FOLLOWER))
-            log_error("the follower cannot be looked at", LOG_TEXT("target", follow->configuration->follow.target),
-                      LOG_ERROR_TEXT(reason));
+            log_error("the follower cannot be looked at", LOG_PROBLEM(PROBLEM_DETACHED),
+                      LOG_TEXT("target", follow->configuration->follow.target), LOG_ERROR_TEXT(reason));
     } else {
         memcpy(follow->follower_id, follow->follower.id, sizeof(follow->follower_id));
         session_check_sent(follow->session, docker_client_inspect_network_whole(

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "protocol/problems.h"
 #include "protocol/supervised.h"
 #include "workers/docker/seal.h"
 #include "workers/keeper/dependents.h"
@@ -101,7 +102,8 @@ static void configure(struct keeper *keeper, const struct message_configure_keep
     keeper->managed.repairs_dependents = configuration->repairs_dependents == 1;
     log_set_level((enum log_level)configuration->log_level);
     if (docker_host_parse(configuration->asked_at, &host, &reason) < 0) {
-        log_error("DOCKER_HOST is invalid", LOG_TEXT("docker_host", configuration->asked_at), LOG_ERROR_TEXT(reason));
+        log_error("DOCKER_HOST is invalid", LOG_PROBLEM(PROBLEM_CONFIGURATION_INVALID),
+                  LOG_TEXT("docker_host", configuration->asked_at), LOG_ERROR_TEXT(reason));
         end(keeper, EXIT_STATUS_CONFIGURATION);
         return;
     }
@@ -147,7 +149,8 @@ static void take_credential(struct keeper *keeper, const struct message_docker_c
 
     if (result == 0)
         return;
-    log_error("a file of DOCKER_CERT_PATH cannot be read", LOG_NUMBER("kind", message->kind), LOG_ERROR(result));
+    log_error("a file of DOCKER_CERT_PATH cannot be read", LOG_PROBLEM(PROBLEM_DOCKER_AWAY),
+              LOG_NUMBER("kind", message->kind), LOG_ERROR(result));
     end(keeper, EXIT_STATUS_CONFIGURATION);
 }
 

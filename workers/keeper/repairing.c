@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 
 #include <stdio.h>
 
@@ -42,7 +43,7 @@ void repairing_report_order(struct dependents *dependents)
                    "network, docker restart %s",
                    dependents->dependent->name);
     if (memory_note_finding(dependents->entry, finding))
-        log_warn("start times in the future prove nothing: was the clock set back?",
+        log_warn("start times in the future prove nothing: was the clock set back?", LOG_PROBLEM(PROBLEM_NOT_REPAIRED),
                  LOG_TEXT("container", dependents->dependent->name), LOG_TEXT("target", dependents->target.name));
 }
 

@@ -2,6 +2,7 @@
 #include "workers/links/guard.h"
 
 #include "common/log.h"
+#include "protocol/problems.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 
@@ -177,7 +178,7 @@ bool guard_hear(struct guard *guard)
     }
     if (!was_sent || guard->sent[GUARD_BRIDGES].size > 0 || guard->sent[GUARD_PORTS].size > 0)
         return false;
-    log_warn("the guard was changed by somebody else, putting it back");
+    log_warn("the guard was changed by somebody else, putting it back", LOG_PROBLEM(PROBLEM_RULES_CHANGED));
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include "workers/links/host_routes.h"
 
 #include "common/log.h"
+#include "protocol/problems.h"
 
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -206,8 +207,8 @@ static void remove_unwanted(struct rtnetlink *rtnetlink, const struct survey *su
 static void say(struct host_routes *routes, size_t which, const struct ip_address *address, const char *reason)
 {
     if (reason && routes->said[which] != reason)
-        log_warn("the host gets no route to an address of the project", LOG_TEXT("address", IP_ADDRESS_TEXT(address)),
-                 LOG_TEXT("reason", reason));
+        log_warn("the host gets no route to an address of the project", LOG_PROBLEM(PROBLEM_NO_HOST_ROUTE),
+                 LOG_TEXT("address", IP_ADDRESS_TEXT(address)), LOG_TEXT("reason", reason));
     routes->said[which] = reason;
 }
 

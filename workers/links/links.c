@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "protocol/channel.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "protocol/supervised.h"
 #include "workers/links/identity_links.h"
 #include "workers/netlink/handed/handed_sockets.h"
@@ -50,7 +51,7 @@ static void tell(const struct links *links, const struct link_outcome *outcome)
 static void say(const struct link_outcome *outcome)
 {
     if (outcome->error < 0)
-        log_warn("refused to make a link", LOG_TEXT("network", outcome->network_id),
+        log_warn("refused to make a link", LOG_PROBLEM(PROBLEM_NO_LINK), LOG_TEXT("network", outcome->network_id),
                  LOG_TEXT("reason", outcome->reason), LOG_ERROR(outcome->error));
     else
         log_info("link made", LOG_TEXT("network", outcome->network_id), LOG_TEXT("interface", outcome->name));

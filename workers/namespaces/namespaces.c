@@ -5,6 +5,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/channel.h"
+#include "protocol/problems.h"
 #include "protocol/supervised.h"
 #include "workers/namespaces/container_process.h"
 #include "workers/namespaces/handing.h"
@@ -181,8 +182,9 @@ static void handle_wanted(struct namespaces *namespaces, const struct message_co
     if (number < 0) {
         answer.error = (int32_t)number;
         text_copy_cut(answer.reason, sizeof(answer.reason), reason);
-        log_warn("refused to hand out a network namespace", LOG_TEXT("container", wanted->id),
-                 LOG_NUMBER("pid", wanted->pid), LOG_TEXT("reason", reason), LOG_ERROR((int)number));
+        log_warn("refused to hand out a network namespace", LOG_PROBLEM(PROBLEM_NAMESPACE_NOT_SERVED),
+                 LOG_TEXT("container", wanted->id), LOG_NUMBER("pid", wanted->pid), LOG_TEXT("reason", reason),
+                 LOG_ERROR((int)number));
     } else {
         answer.number = (uint32_t)number;
         answer.inode = namespaces->places[number].inode;

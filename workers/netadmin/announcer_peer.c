@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "protocol/state_sender.h"
 
 #include <string.h>
@@ -140,13 +141,13 @@ static void report_holder(const struct announcer_peer *peer, const struct messag
     if (peer->ground->is_attached) {
         log_error("the address that was given is not taken, another host on the LAN has it; trying again until it is "
                   "free: free it there, or give another one",
-                  LOG_TEXT("variable", "ANCHORD_ADDRESS"), LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
-                  LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
+                  LOG_PROBLEM(PROBLEM_DUPLICATE_ADDRESS), LOG_TEXT("variable", "ANCHORD_ADDRESS"),
+                  LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
         return;
     }
     log_error("gateway address not claimed, somebody else has it; trying again until it is free",
-              LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("network", peer->ground->topology.shared.name),
-              LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
+              LOG_PROBLEM(PROBLEM_GATEWAY_NOT_CLAIMED), LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
+              LOG_TEXT("network", peer->ground->topology.shared.name), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
 }
 
 static void handle_probed(struct announcer_peer *peer, const struct message_probed *answer)

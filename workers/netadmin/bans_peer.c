@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -99,7 +100,8 @@ static void commit(struct bans_peer *peer, const struct message_commit *message)
     answer(peer, result, result < 0 ? reason : "");
     if (result == 0)
         return;
-    log_error("bans not applied", LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+    log_error("bans not applied", LOG_PROBLEM(PROBLEM_BANS_NOT_APPLIED), LOG_TEXT("operation", failure.operation),
+              LOG_ERROR(result));
     event_loop_wake(peer->reconcile_source); /* it may be the kernel that refused, and what it holds is not known */
 }
 

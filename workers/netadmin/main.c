@@ -5,6 +5,7 @@
  * 3. It reads nothing but our own fixed-size messages and netlink: no file, no inet socket, no exec (DESIGN §1).
  */
 #include "common/log.h"
+#include "protocol/problems.h"
 #include "protocol/supervised.h"
 #include "workers/netadmin/closing.h"
 #include "workers/netadmin/netadmin.h"
@@ -32,18 +33,20 @@ static int check_kernel(struct ruleset *ruleset)
     int result = ruleset_check_kernel(ruleset, FAMILY_INDEX_4, &failure);
 
     if (result < 0) {
-        log_error("the kernel lacks nftables support that IPv4 NAT needs", LOG_TEXT("operation", failure.operation),
-                  LOG_ERROR(result));
+        log_error("the kernel lacks nftables support that IPv4 NAT needs", LOG_PROBLEM(PROBLEM_KERNEL_TOO_OLD),
+                  LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
         return result;
     }
     result = ruleset_check_kernel(ruleset, FAMILY_INDEX_6, &failure);
     if (result < 0)
         log_error("the kernel lacks nftables support that IPv6 NAT needs, going on with IPv4 alone",
-                  LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+                  LOG_PROBLEM(PROBLEM_KERNEL_TOO_OLD), LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
     if (ruleset_lacks(ruleset, GUEST_PORTS))
-        log_error("the kernel has no lists of sources (Linux 5.6 has): a port with a list is not exposed");
+        log_error("the kernel has no lists of sources (Linux 5.6 has): a port with a list is not exposed",
+                  LOG_PROBLEM(PROBLEM_NO_LISTS));
     if (ruleset_lacks(ruleset, GUEST_LIMIT))
-        log_error("the kernel has no limits per source: a port with a limit is not exposed");
+        log_error("the kernel has no limits per source: a port with a limit is not exposed",
+                  LOG_PROBLEM(PROBLEM_NO_LISTS));
     return 0;
 }
 
@@ -55,12 +58,14 @@ static int run(sd_event *event)
     int result = ruleset_new(&ruleset, &failure);
 
     if (result == -EPERM) {
-        log_error(CAPABILITY_REMEDY, LOG_TEXT("operation", failure.operation), LOG_ERROR(result));
+        log_error(CAPABILITY_REMEDY, LOG_PROBLEM(PROBLEM_CAPABILITY_MISSING), LOG_TEXT("operation", failure.operation),
+                  LOG_ERROR(result));
         return EXIT_STATUS_CONFIGURATION;
     }
     if (result == -EPROTONOSUPPORT) {
         log_error("the tables are a newer anchord's, nothing was changed; start that one again, or remove them",
-                  LOG_TEXT("operation", failure.operation), LOG_TEXT("remedy", LAYOUT_REMEDY));
+                  LOG_PROBLEM(PROBLEM_RULES_NOT_LOADED), LOG_TEXT("operation", failure.operation),
+                  LOG_TEXT("remedy", LAYOUT_REMEDY));
         return EXIT_STATUS_CONFIGURATION;
     }
     if (result < 0) {

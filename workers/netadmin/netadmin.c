@@ -15,6 +15,7 @@
 #include "protocol/event_loop.h"
 #include "protocol/metrics.h"
 #include "protocol/network_reporter.h"
+#include "protocol/problems.h"
 #include "protocol/supervised.h"
 #include "workers/netadmin/bans_peer.h"
 #include "workers/netadmin/closing.h"
@@ -59,10 +60,8 @@ struct netadmin {
     bool failure_was_said; /* to the watcher, about desired_generation */
     struct nft_failure last_failure;
     struct nft_failure last_sweep_failure;
-    struct nft_change foreign_change;
-    bool needs_repair;
-    uint64_t last_repair; /* CLOCK_MONOTONIC, microseconds */
-    uint32_t conditions;  /* enum readiness_condition */
+    struct nft_repairs repairs;
+    uint32_t conditions; /* enum readiness_condition */
     uint64_t links_generation;
     struct message_external_link external_link; /* as last sent */
     struct message_project_addresses told_addresses;
@@ -105,7 +104,8 @@ static void send_applied(struct netadmin *netadmin, uint64_t generation, int err
 static void refuse_state(struct netadmin *netadmin, uint64_t generation, int error, const char *reason)
 {
     send_applied(netadmin, generation, error, NULL, reason);
-    log_error("desired state refused", LOG_NUMBER("generation", generation), LOG_ERROR_TEXT(reason));
+    log_error("desired state refused", LOG_PROBLEM(PROBLEM_STATE_REFUSED), LOG_NUMBER("generation", generation),
+              LOG_ERROR_TEXT(reason));
 }
 
 /* --- comparing and applying ------------------------------------------------------------------------------ */
@@ -171,14 +171,6 @@ static void check_desired(struct netadmin *netadmin)
     netadmin->failure_was_said = netadmin->failure_was_said || result < 0;
 }
 
-static void log_repair(struct netadmin *netadmin)
-{
-    nft_change_log_repair(&netadmin->foreign_change);
-    netadmin->needs_repair = false;
-    netadmin->foreign_change = (struct nft_change){0};
-    netadmin->last_repair = clock_monotonic_microseconds();
-}
-
 static bool may_apply_desired(const struct netadmin *netadmin)
 {
     return netadmin->has_desired && !netadmin->desired_waits && is_settled_for(netadmin);
@@ -194,8 +186,8 @@ static void report_success(struct netadmin *netadmin, const uint32_t flushed[FAM
         log_info("ruleset applied again");
     map_report_count(ruleset_held(netadmin->ruleset));
     netadmin->last_failure = (struct nft_failure){0};
-    if (netadmin->needs_repair)
-        log_repair(netadmin);
+    if (netadmin->repairs.is_needed)
+        nft_repairs_note(&netadmin->repairs);
     if (may_apply_desired(netadmin)) {
         conditions |= READINESS_RECONCILED;
         send_applied(netadmin, netadmin->desired_generation, 0, flushed, "");
@@ -218,8 +210,8 @@ static void report_failure(struct netadmin *netadmin, const struct nft_failure *
 
     (void)snprintf(reason, sizeof(reason), "%s: %s", failure->operation, log_errno_text(failure->error));
     if (is_new)
-        log_error("cannot apply the ruleset, retrying", LOG_TEXT("operation", failure->operation),
-                  LOG_ERROR(failure->error));
+        log_error("cannot apply the ruleset, retrying", LOG_PROBLEM(PROBLEM_RULES_NOT_LOADED),
+                  LOG_TEXT("operation", failure->operation), LOG_ERROR(failure->error));
     netadmin->last_failure = *failure;
     if (netadmin->has_desired && !netadmin->failure_was_said) {
         netadmin->failure_was_said = true;
@@ -231,9 +223,9 @@ static void report_failure(struct netadmin *netadmin, const struct nft_failure *
 /* Somebody changed our tables a moment ago, and they were repaired another moment ago: comes again by itself. */
 static bool must_rest(struct netadmin *netadmin)
 {
-    uint64_t since = clock_monotonic_microseconds() - netadmin->last_repair;
+    uint64_t since = clock_monotonic_microseconds() - netadmin->repairs.last;
 
-    if (!netadmin->needs_repair || !netadmin->last_repair || since >= REPAIR_INTERVAL)
+    if (!netadmin->repairs.is_needed || !netadmin->repairs.last || since >= REPAIR_INTERVAL)
         return false;
     event_loop_start_timer(netadmin->retry_timer, REPAIR_INTERVAL - since);
     return true;
@@ -242,11 +234,11 @@ static bool must_rest(struct netadmin *netadmin)
 /* There is no telling what the tables should be; what others changed must not open the namespace (WALL-3). */
 static void keep_closed(struct netadmin *netadmin)
 {
-    if (!netadmin->needs_repair || must_rest(netadmin))
+    if (!netadmin->repairs.is_needed || must_rest(netadmin))
         return;
     ruleset_invalidate(netadmin->ruleset);
     closing_begin(netadmin->ruleset);
-    log_repair(netadmin);
+    nft_repairs_note(&netadmin->repairs);
 }
 
 static int on_reconcile(sd_event_source *source, void *userdata)
@@ -264,7 +256,7 @@ static int on_reconcile(sd_event_source *source, void *userdata)
     check_desired(netadmin);
     if (must_rest(netadmin))
         return 0;
-    if (netadmin->needs_repair)
+    if (netadmin->repairs.is_needed)
         ruleset_invalidate(netadmin->ruleset);
     if (ruleset_apply(netadmin->ruleset, &view, may_apply_desired(netadmin) ? &netadmin->desired : NULL, flushed,
                       &failure) < 0) {
@@ -314,8 +306,7 @@ static void on_foreign_change(const struct nft_change *change, void *userdata)
 {
     struct netadmin *netadmin = userdata;
 
-    nft_change_add(&netadmin->foreign_change, change);
-    netadmin->needs_repair = true;
+    nft_repairs_want(&netadmin->repairs, change);
     event_loop_wake(netadmin->reconcile_source);
 }
 
@@ -568,6 +559,7 @@ static bool describe(struct message_network_report *ret, void *userdata)
     const struct netadmin *netadmin = userdata;
 
     network_describe(netadmin->network, ret);
+    ret->repairs = netadmin->repairs.count;
     map_state_count_each(ruleset_held(netadmin->ruleset), ret->entries);
     return true;
 }

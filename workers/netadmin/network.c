@@ -12,6 +12,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "protocol/state_sender.h"
 #include "workers/netadmin/address/lease_taking.h"
 #include "workers/netadmin/link/attached_links.h"
@@ -371,8 +372,9 @@ static void report_refused_claims(const struct wire_network *shared)
         const char *reason = gateway_claim_check(&shared->subnets[i]);
 
         if (reason)
-            log_error("auxiliary gateway address refused", LOG_TEXT("network", shared->name),
-                      LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_ERROR_TEXT(reason));
+            log_error("auxiliary gateway address refused", LOG_PROBLEM(PROBLEM_AUXILIARY_GATEWAY_REFUSED),
+                      LOG_TEXT("network", shared->name), LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
+                      LOG_ERROR_TEXT(reason));
     }
 }
 

@@ -4,6 +4,7 @@
  * predecessor died, changes nothing.
  */
 #include "common/log.h"
+#include "protocol/problems.h"
 #include "workers/netadmin/address/lease_taking.h"
 #include "workers/netadmin/link/attached_links.h"
 #include "workers/netadmin/link/claimed_addresses.h"
@@ -78,8 +79,8 @@ static int remove_trespassers(struct network_ground *ground, const struct networ
         (*ever)++;
         if ((*ever & (*ever - 1)) == 0)
             log_warn("a router on the LAN advertises a subnet of the shared network; the route was removed",
-                     LOG_TEXT("interface", external->name), LOG_TEXT("network", ground->topology.shared.name),
-                     LOG_NUMBER("removed", *ever));
+                     LOG_PROBLEM(PROBLEM_INNER_ADDRESS), LOG_TEXT("interface", external->name),
+                     LOG_TEXT("network", ground->topology.shared.name), LOG_NUMBER("removed", *ever));
     }
     return network_ground_report(ground, NETWORK_STEP_TRESPASSERS, count);
 }

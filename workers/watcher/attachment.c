@@ -70,7 +70,8 @@ static void send_networks(struct attachment *attachment)
     if (attachment->networks.unguarded > attachment->told_unguarded)
         log_warn("more addresses on networks shared with others than are guarded: what is left out may leave with the "
                  "host's address, and not with the project's",
-                 LOG_NUMBER("guarded", GUARDED_MAX), LOG_NUMBER("left_out", attachment->networks.unguarded));
+                 LOG_PROBLEM(PROBLEM_NOT_GUARDED), LOG_NUMBER("guarded", GUARDED_MAX),
+                 LOG_NUMBER("left_out", attachment->networks.unguarded));
     attachment->told_unguarded = attachment->networks.unguarded;
     host_half_send_networks(attachment->host_half, &attachment->bridges, &attachment->guarded);
 }

@@ -137,11 +137,18 @@ void discovery_set_links(struct discovery *discovery, const struct link_table *l
     discovery->must_list = true;
 }
 
+static void set_missing(struct discovery *discovery, enum problem missing)
+{
+    discovery->external_advice.missing = missing;
+    text_copy_cut(discovery->external_advice.container, sizeof(discovery->external_advice.container),
+                  discovery->own.name);
+}
+
 /*
  * Something is missing that may still come: said once, fatal when patience is over. `is_fatal` problems end the
  * worker then, the others stay. A link may come before Docker's list knows its endpoint (20.10).
  */
-static void problem(struct discovery *discovery, const char *text, const char *wanted, bool is_fatal)
+static void problem(struct discovery *discovery, enum problem code, const char *text, const char *wanted, bool is_fatal)
 {
     uint64_t now = clock_monotonic_microseconds();
     uint64_t age = now - discovery->first_answer;
@@ -153,16 +160,17 @@ static void problem(struct discovery *discovery, const char *text, const char *w
     if (is_fatal && age < ATTACH_PATIENCE_MICROSECONDS)
         return;
     if (discovery->last_problem != text)
-        log_error(text, LOG_TEXT("wanted", wanted), LOG_TEXT("container", discovery->own.name),
+        log_error(text, LOG_PROBLEM(code), LOG_TEXT("wanted", wanted), LOG_TEXT("container", discovery->own.name),
                   LOG_TEXT("attached", topology_network_names(&discovery->own, names)));
     discovery->last_problem = text;
+    set_missing(discovery, code);
     if (is_fatal)
         discovery->callbacks.on_fatal(discovery->callbacks.userdata);
 }
 
 static void report_own_container_missing(struct discovery *discovery)
 {
-    problem(discovery,
+    problem(discovery, PROBLEM_OWN_CONTAINER_UNKNOWN,
             discovery->search.is_ambiguous
                 ? "several containers have the MAC addresses of our interfaces: own container not found"
                 : "no running container has the MAC addresses of our interfaces: own container not found; is "
@@ -178,11 +186,12 @@ static bool find_external(struct discovery *discovery)
     if (topology_find_external(configuration, &discovery->own, &discovery->links, &discovery->external) == 0)
         return true;
     if (by_network)
-        problem(discovery, "external network is not attached to this container (ANCHORD_EXT_NETWORK)",
+        problem(discovery, PROBLEM_NO_EXTERNAL_NETWORK,
+                "external network is not attached to this container (ANCHORD_EXT_NETWORK)",
                 configuration->external_network, true);
     else
-        problem(discovery, "external interface does not exist (ANCHORD_EXT_IFACE)", configuration->external_interface,
-                true);
+        problem(discovery, PROBLEM_NO_EXTERNAL_NETWORK, "external interface does not exist (ANCHORD_EXT_IFACE)",
+                configuration->external_interface, true);
     return false;
 }
 
@@ -212,7 +221,7 @@ static void count_fruitless_round(struct discovery *discovery)
     if (++discovery->rounds == FRUITLESS_ROUNDS_MAX)
         log_warn("no backend on any candidate for the shared network: check the label anchord.expose and that the "
                  "services join a network of this container, or set ANCHORD_SHARED_NETWORK",
-                 LOG_TEXT("chosen", discovery->chosen_name));
+                 LOG_PROBLEM(PROBLEM_NO_BACKEND_NETWORK), LOG_TEXT("chosen", discovery->chosen_name));
 }
 
 static bool choose_shared(struct discovery *discovery, const struct container_table *table)
@@ -227,14 +236,18 @@ static bool choose_shared(struct discovery *discovery, const struct container_ta
         return false; /* the backends are not known yet */
     if (!discovery->is_final)
         count_fruitless_round(discovery);
+    set_missing(discovery, !discovery->is_final && discovery->rounds >= FRUITLESS_ROUNDS_MAX
+                               ? PROBLEM_NO_BACKEND_NETWORK
+                               : PROBLEM_NONE);
     discovery->shared =
         topology_choose_shared(&discovery->own, &discovery->external, &discovery->links, pinned, backends);
     if (discovery->shared >= 0)
         return true;
     if (pinned[0] != '\0')
-        problem(discovery, "shared network is not attached to this container (ANCHORD_SHARED_NETWORK)", pinned, true);
+        problem(discovery, PROBLEM_NO_SHARED_NETWORK,
+                "shared network is not attached to this container (ANCHORD_SHARED_NETWORK)", pinned, true);
     else
-        problem(discovery,
+        problem(discovery, PROBLEM_NO_SHARED_NETWORK,
                 "this container is only on the external network: a project-internal network is needed that the "
                 "backends share with it",
                 "a second network", false);

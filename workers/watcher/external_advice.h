@@ -25,6 +25,7 @@ struct external_advice {
     char container[NAME_SIZE]; /* ours */
     char network[NAME_SIZE];
     char remedies[EXTERNAL_FAULT_COUNT_][EXTERNAL_REMEDY_SIZE];
+    enum problem missing;      /* NO_SHARED_NETWORK, NO_BACKEND_NETWORK or none: discovery.c knows it */
     enum problem ipv6_problem; /* ipv6_advice.h's, and below what it is and its remedy; empty without one */
     char ipv6[FINDING_REASON_SIZE];
 };

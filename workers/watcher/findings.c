@@ -176,9 +176,16 @@ static int tell_faults(struct telling *telling, const struct container_table *ta
     return tell(telling, &finding);
 }
 
+static int tell_missing(struct telling *telling, const struct external_advice *external)
+{
+    struct wire_finding finding = make(FINDING_PROBLEM, external->missing, external->container);
+
+    return external->missing == PROBLEM_NONE ? 0 : tell(telling, &finding);
+}
+
 static int tell_external(struct telling *telling, const struct external_advice *external)
 {
-    int result = 0;
+    int result = tell_missing(telling, external);
 
     for (size_t i = 0; i < EXTERNAL_FAULT_COUNT_ && result == 0; i++) {
         struct wire_finding finding =

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 
 struct host_half {
     sd_event *event;
@@ -65,7 +66,7 @@ static void on_closed(struct channel *channel, int error, const char *reason, vo
     struct host_half *half = userdata;
     bool is_links = channel == half->links;
 
-    log_warn("connection to the host half ended, waiting for the next one",
+    log_warn("connection to the host half ended, waiting for the next one", LOG_PROBLEM(PROBLEM_NO_HOST_HALF),
              LOG_TEXT("worker", is_links ? "links" : "namespaces"), LOG_TEXT("reason", reason), LOG_ERROR(error));
     if (is_links) {
         half->links = channel_free(channel);

@@ -449,8 +449,9 @@ void reconciler_on_applied(struct reconciler *reconciler, const struct message_a
 
     count_answer(reconciler, applied);
     if (applied->error) {
-        log_error("netadmin refused the desired state", LOG_NUMBER("generation", applied->header.generation),
-                  LOG_TEXT("reason", applied->reason), LOG_ERROR(applied->error));
+        log_error("netadmin refused the desired state", LOG_PROBLEM(PROBLEM_STATE_REFUSED),
+                  LOG_NUMBER("generation", applied->header.generation), LOG_TEXT("reason", applied->reason),
+                  LOG_ERROR(applied->error));
         reconciler->must_send = true; /* the next poll tries again */
         return;
     }

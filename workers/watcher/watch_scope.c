@@ -116,9 +116,9 @@ static void warn_of_unknown_label(struct watch *watch, const struct docker_conta
             }
         }
     }
-    log_warn("label is unknown, probably misspelt: it does nothing", LOG_TEXT("container", container->name),
-             LOG_TEXT("id", container->id), LOG_TEXT("label", container->unknown_label),
-             LOG_TEXT("did_you_mean", nearest));
+    log_warn("label is unknown, probably misspelt: it does nothing", LOG_PROBLEM(PROBLEM_LABEL_UNKNOWN),
+             LOG_TEXT("container", container->name), LOG_TEXT("id", container->id),
+             LOG_TEXT("label", container->unknown_label), LOG_TEXT("did_you_mean", nearest));
 }
 
 /* DISC-7: it would wait for ever, and looks like one that is still starting. Said once. */
@@ -165,8 +165,8 @@ static void on_odd_container(void *userdata, const char *id, const char *name, c
     if (watch->attachment)
         attachment_keep(watch->attachment, id);
     if (!is_said(&watch->odd, id))
-        log_warn("odd container in Docker's list, ignoring", LOG_TEXT("container", name), LOG_TEXT("id", id),
-                 LOG_ERROR_TEXT(reason));
+        log_warn("odd container in Docker's list, ignoring", LOG_PROBLEM(PROBLEM_CONTAINER_NOT_UNDERSTOOD),
+                 LOG_TEXT("container", name), LOG_TEXT("id", id), LOG_ERROR_TEXT(reason));
 }
 
 /* The table is as Docker says: who has joined whose namespace, and what follows. */
@@ -271,7 +271,8 @@ static void on_inspected(void *userdata, int error, const char *text)
     if (error < 0 && error != -ENOENT && !is_said(&watch->not_inspected, entry->id))
         log_warn(entry->waits_for_health ? "health of a container is not known: it is withheld"
                                          : "namespace of a container is not known",
-                 LOG_TEXT("container", entry->name), LOG_TEXT("id", entry->id), LOG_ERROR_TEXT(text));
+                 LOG_PROBLEM(PROBLEM_CONTAINER_NOT_UNDERSTOOD), LOG_TEXT("container", entry->name),
+                 LOG_TEXT("id", entry->id), LOG_ERROR_TEXT(text));
     warn_of_missing_health_check(entry);
     if (has_changed)
         tell_changes(watch, 0);

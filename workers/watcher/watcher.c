@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/findings_sender.h"
+#include "protocol/problems.h"
 #include "protocol/supervised.h"
 #include "workers/docker/seal.h"
 #include "workers/watcher/findings.h"
@@ -269,7 +270,8 @@ static void configure(struct watcher *watcher, const struct message_configure_wa
     }
     log_set_level((enum log_level)configuration->log_level);
     if (docker_host_parse(configuration->asked_at, &host, &reason) < 0) {
-        log_error("DOCKER_HOST is invalid", LOG_TEXT("docker_host", configuration->asked_at), LOG_ERROR_TEXT(reason));
+        log_error("DOCKER_HOST is invalid", LOG_PROBLEM(PROBLEM_CONFIGURATION_INVALID),
+                  LOG_TEXT("docker_host", configuration->asked_at), LOG_ERROR_TEXT(reason));
         end(watcher, EXIT_STATUS_CONFIGURATION);
         return;
     }
@@ -300,7 +302,8 @@ static void take_credential(struct watcher *watcher, const struct message_docker
 
     if (result == 0)
         return;
-    log_error("a file of DOCKER_CERT_PATH cannot be read", LOG_NUMBER("kind", message->kind), LOG_ERROR(result));
+    log_error("a file of DOCKER_CERT_PATH cannot be read", LOG_PROBLEM(PROBLEM_DOCKER_AWAY),
+              LOG_NUMBER("kind", message->kind), LOG_ERROR(result));
     end(watcher, EXIT_STATUS_CONFIGURATION);
 }
 

@@ -6,6 +6,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "workers/netlink/handed/handed_sockets.h"
 #include "workers/netlink/network/link_reading.h"
 #include "workers/netlink/network/route_requests.h"
@@ -42,7 +43,8 @@ static void report_gateway(const struct served_namespace *served, const struct f
     char gateway[IP_ADDRESS_TEXT_SIZE];
 
     if (family->link_index == 0) {
-        log_warn("unreachable: no gateway, nothing leaves", LOG_TEXT("family", ip_family_to_string(family->own.family)),
+        log_warn("unreachable: no gateway, nothing leaves", LOG_PROBLEM(PROBLEM_NO_GATEWAY),
+                 LOG_TEXT("family", ip_family_to_string(family->own.family)),
                  LOG_TEXT("reason", link ? "the interface towards the gateway is down" : nowhere),
                  LOG_TEXT("gateway", ip_address_format(&family->answers.addresses[0], gateway)),
                  LOG_TEXT("source", source), LOG_NUMBER("namespace", served->number));
@@ -148,8 +150,8 @@ static void report_others(const struct served_namespace *served, struct family_w
     if (others > 0 && !family->reported_others)
         log_warn("a container has routing rules of its own, which come before ours: what they lead elsewhere, answers "
                  "among it, does not leave by the project's address",
-                 LOG_TEXT("family", ip_family_to_string(family->own.family)), LOG_NUMBER("rules", others),
-                 LOG_NUMBER("namespace", served->number));
+                 LOG_PROBLEM(PROBLEM_CONTAINER_RULES), LOG_TEXT("family", ip_family_to_string(family->own.family)),
+                 LOG_NUMBER("rules", others), LOG_NUMBER("namespace", served->number));
     if (others >= 0)
         family->reported_others = others > 0;
 }

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "workers/netadmin/link/address_change.h"
 #include "workers/netadmin/plan/map_state.h"
 #include "workers/netadmin/route/route_table.h"
@@ -100,8 +101,8 @@ static void report_put(const struct address_plan *before, const struct network_l
         log_debug("lifetimes of an external address written", LOG_TEXT("interface", link->name),
                   LOG_TEXT("address", text), LOG_TEXT("origin", origin));
     else if (was_serving(before, wanted))
-        log_warn("external address was removed by somebody else, put back", LOG_TEXT("interface", link->name),
-                 LOG_TEXT("address", text), LOG_TEXT("origin", origin));
+        log_warn("external address was removed by somebody else, put back", LOG_PROBLEM(PROBLEM_RULES_CHANGED),
+                 LOG_TEXT("interface", link->name), LOG_TEXT("address", text), LOG_TEXT("origin", origin));
     else
         log_info("external address added", LOG_TEXT("interface", link->name), LOG_TEXT("address", text),
                  LOG_TEXT("origin", origin));
@@ -282,7 +283,7 @@ static int remove_surplus(struct external_addresses *addresses, size_t family_in
                  LOG_TEXT("origin", address_is_leased(address) ? "lease" : "Docker"));
         if (addresses->ground->is_attached && plan->wanted_count == 0)
             log_warn("no address is left: nothing comes in or leaves before there is another lease",
-                     LOG_TEXT("family", ip_family_to_string(address->address.family)));
+                     LOG_PROBLEM(PROBLEM_NO_LEASE), LOG_TEXT("family", ip_family_to_string(address->address.family)));
         plan->surplus_count--;
     }
     return 0;

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 #include "workers/netadmin/plan/inner_prefixes.h"
 #include "workers/netadmin/plan/map_state.h"
 
@@ -13,7 +14,8 @@ static void on_refused(const char *object, const char *reason, void *userdata)
 {
     const struct external_addresses *addresses = userdata;
 
-    log_warn("lease: address, gateway, route or MTU refused, the rest of it is used", LOG_TEXT("refused", object),
+    log_warn("lease: address, gateway, route or MTU refused, the rest of it is used",
+             LOG_PROBLEM(PROBLEM_LEASE_REFUSED), LOG_TEXT("refused", object),
              LOG_TEXT("network", addresses->ground->topology.external.name), LOG_TEXT("reason", reason));
 }
 
@@ -136,8 +138,9 @@ static const struct network_link *find_reason(const struct inner_guard *guard, c
     const struct network_link *link = inner_guard_find_around(guard, address, ret);
 
     if (link)
-        log_error("leased address given up: it lies in an inner network", LOG_TEXT("address", IP_ADDRESS_TEXT(address)),
-                  LOG_TEXT("inner", IP_SUBNET_TEXT(ret)), LOG_TEXT("interface", link->name));
+        log_error("leased address given up: it lies in an inner network", LOG_PROBLEM(PROBLEM_INNER_ADDRESS),
+                  LOG_TEXT("address", IP_ADDRESS_TEXT(address)), LOG_TEXT("inner", IP_SUBNET_TEXT(ret)),
+                  LOG_TEXT("interface", link->name));
     return link;
 }
 

@@ -12,6 +12,7 @@
 #include "workers/netadmin/link/witness.h"
 
 #include "common/log.h"
+#include "protocol/problems.h"
 #include "workers/netadmin/plan/address_plan.h"
 
 #include <linux/if_addr.h>
@@ -66,8 +67,9 @@ static void witness_own(struct own_witness *own, const struct network_ground *gr
     if (!has_family || own->has_reported || ip_address_equal(&own->address.address, &named))
         return;
     own->has_reported = true;
-    log_error("own address refused: the interface does not have it", LOG_TEXT("interface", external->name),
-              LOG_TEXT("address", IP_ADDRESS_TEXT(&named)), LOG_TEXT("network", ground->topology.external.name));
+    log_error("own address refused: the interface does not have it", LOG_PROBLEM(PROBLEM_TOPOLOGY_REFUSED),
+              LOG_TEXT("interface", external->name), LOG_TEXT("address", IP_ADDRESS_TEXT(&named)),
+              LOG_TEXT("network", ground->topology.external.name));
 }
 
 /* --- the shared link's subnets -------------------------------------------------------------------------- */
@@ -101,8 +103,8 @@ static void report_subnet(struct witness *witness, const struct wire_network *na
         return;
     witness->has_reported_subnet[index] = true;
     log_error("subnet of the shared network refused: the interface has no address in it",
-              LOG_TEXT("interface", link->name), LOG_TEXT("subnet", IP_SUBNET_TEXT(subnet)),
-              LOG_TEXT("network", named->name));
+              LOG_PROBLEM(PROBLEM_TOPOLOGY_REFUSED), LOG_TEXT("interface", link->name),
+              LOG_TEXT("subnet", IP_SUBNET_TEXT(subnet)), LOG_TEXT("network", named->name));
 }
 
 /* What was borne out stays so while the link is there: IPv6 addresses go when it is down. */

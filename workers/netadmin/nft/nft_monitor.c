@@ -1,9 +1,11 @@
 /* Notices foreign changes of our tables; see nft_monitor.h. Runs in anchord-netadmin with CAP_NET_ADMIN. */
 #include "workers/netadmin/nft/nft_monitor.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 #include "workers/netadmin/nft/nfnl_socket.h"
 #include "workers/netlink/rtnetlink.h"
 
@@ -190,8 +192,11 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
     return 0;
 }
 
-void nft_change_add(struct nft_change *known, const struct nft_change *change)
+void nft_repairs_want(struct nft_repairs *repairs, const struct nft_change *change)
 {
+    struct nft_change *known = &repairs->change;
+
+    repairs->is_needed = true;
     if (known->messages == 0) {
         *known = *change;
     } else {
@@ -201,14 +206,21 @@ void nft_change_add(struct nft_change *known, const struct nft_change *change)
     }
 }
 
-void nft_change_log_repair(const struct nft_change *change)
+void nft_repairs_note(struct nft_repairs *repairs)
 {
+    const struct nft_change *change = &repairs->change;
+
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
         metrics_add(METRIC_RULESET_REPAIRS, family, change->families[family]);
     if (change->messages == 0)
         log_warn("ruleset checked after lost notifications");
     else
-        log_warn("ruleset repaired", LOG_TEXT("table", change->table), LOG_TEXT("changed", change->what),
-                 LOG_TEXT("object", change->object), LOG_NUMBER("changes", change->messages),
-                 LOG_TEXT("process", change->process), LOG_NUMBER("process_id", change->process_id));
+        log_warn("ruleset repaired", LOG_PROBLEM(PROBLEM_RULES_CHANGED), LOG_TEXT("table", change->table),
+                 LOG_TEXT("changed", change->what), LOG_TEXT("object", change->object),
+                 LOG_NUMBER("changes", change->messages), LOG_TEXT("process", change->process),
+                 LOG_NUMBER("process_id", change->process_id));
+    repairs->count += change->messages > 0;
+    repairs->change = (struct nft_change){0};
+    repairs->is_needed = false;
+    repairs->last = clock_monotonic_microseconds();
 }

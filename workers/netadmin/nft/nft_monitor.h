@@ -33,8 +33,16 @@ int nft_monitor_new(sd_event *event, uint32_t own_port, nft_monitor_handler on_c
 struct nft_monitor *nft_monitor_free(struct nft_monitor *monitor);
 DEFINE_POINTER_CLEANUP(struct nft_monitor, (void)nft_monitor_free, nft_monitor_freep);
 
-/* Says and counts that what it changed has been put right. */
-void nft_change_log_repair(const struct nft_change *change);
+/* What others changed since it was put right last, and how often it was. */
+struct nft_repairs {
+    struct nft_change change;
+    bool is_needed;
+    uint64_t last;  /* CLOCK_MONOTONIC, microseconds; 0: never */
+    uint32_t count; /* without those that only lost notifications called for */
+};
 
 /* Of several changes the first one is told of, and all are counted. */
-void nft_change_add(struct nft_change *known, const struct nft_change *change);
+void nft_repairs_want(struct nft_repairs *repairs, const struct nft_change *change);
+
+/* Says and counts that all has been put right. */
+void nft_repairs_note(struct nft_repairs *repairs);

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "protocol/event_loop.h"
+#include "protocol/problems.h"
 #include "workers/netadmin/link/neighbours.h"
 
 #include <errno.h>
@@ -49,7 +50,7 @@ static void note_silent(struct router_watch *watch, const struct ip_address *rou
     watch->silent[watch->silent_count++] = *router;
     watch->probe_at = clock_monotonic_microseconds() + PROBE_INTERVAL;
     log_warn("a router does not answer any more; what leaves takes another one while there is one",
-             LOG_TEXT("gateway", IP_ADDRESS_TEXT(router)));
+             LOG_PROBLEM(PROBLEM_ROUTER_SILENT), LOG_TEXT("gateway", IP_ADDRESS_TEXT(router)));
 }
 
 static void note_answer(struct router_watch *watch, const struct ip_address *router)

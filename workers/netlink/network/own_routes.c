@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "protocol/metrics.h"
+#include "protocol/problems.h"
 #include "workers/netlink/network/route_requests.h"
 
 #include <linux/rtnetlink.h>
@@ -49,13 +50,13 @@ static void report_shadowing(struct own_routes *own)
     own->reported_shadowing = true;
     log_warn("the kernel has no policy routing: routes of ours in the main table, more specific than its default "
              "route, shadow that one instead of replacing it, which Docker needs unchanged",
-             LOG_TEXT("family", ip_family_to_string(own->family)),
+             LOG_PROBLEM(PROBLEM_KERNEL_TOO_OLD), LOG_TEXT("family", ip_family_to_string(own->family)),
              LOG_TEXT("routes", own->family == IP_FAMILY_4 ? "0.0.0.0/1, 128.0.0.0/1" : "::/1, 8000::/1"));
 }
 
 void own_routes_report_repair(uint8_t family, int changes)
 {
-    log_warn("routes or rules of ours were changed by somebody else, put back",
+    log_warn("routes or rules of ours were changed by somebody else, put back", LOG_PROBLEM(PROBLEM_RULES_CHANGED),
              LOG_TEXT("family", ip_family_to_string(family)), LOG_NUMBER("changes", changes));
 }
 
