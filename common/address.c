@@ -206,6 +206,22 @@ struct ip_address ip_subnet_last(const struct ip_subnet *subnet)
     return address;
 }
 
+bool ip_subnet_from_range(const struct ip_address *first, const struct ip_address *last, struct ip_subnet *ret)
+{
+    struct ip_address own;
+    uint8_t bits = 0;
+
+    while (bits < ip_family_bits(first->family) &&
+           !((first->bytes[bits / 8] ^ last->bytes[bits / 8]) & 0x80 >> bits % 8))
+        bits++;
+    *ret = (struct ip_subnet){*first, bits};
+    own = ip_subnet_first(ret);
+    if (!ip_address_equal(&own, first))
+        return false;
+    own = ip_subnet_last(ret);
+    return ip_address_equal(&own, last);
+}
+
 bool ip_address_is_unspecified(const struct ip_address *address)
 {
     static const uint8_t zero[16];

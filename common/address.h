@@ -91,6 +91,9 @@ bool ip_subnet_contains(const struct ip_subnet *subnet, const struct ip_address 
 struct ip_address ip_subnet_first(const struct ip_subnet *subnet);
 struct ip_address ip_subnet_last(const struct ip_subnet *subnet);
 
+/* The subnet that has all from `first` to `last`, and no other address. Returns whether there is one. */
+bool ip_subnet_from_range(const struct ip_address *first, const struct ip_address *last, struct ip_subnet *ret);
+
 /* 0.0.0.0 or :: */
 bool ip_address_is_unspecified(const struct ip_address *address);
 /* 127.0.0.0/8 (RFC 1122 §3.2.1.3), ::1 (RFC 4291 §2.5.3) */

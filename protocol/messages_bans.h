@@ -2,8 +2,9 @@
  * Who is banned (GUEST-2): the part of messages.h about anchord-bans. Included by messages.h, which is the one to
  * include.
  *
- * Two conversations. With whoever bans, over the ban sockets: one request, one answer. With netadmin: the whole list
- * at LINK, differences from then on; the next one travels when APPLIED has answered the last.
+ * Two conversations. With whoever bans, over the ban sockets: one request, one answer. With netadmin: at LINK it says
+ * what it holds, the whole list answers, and differences from then on; the next one travels when APPLIED has answered
+ * the last. With each change it says (PROJECT_ADDRESSES) which addresses nobody should ban: the gateways', and our own.
  */
 #pragma once
 
@@ -57,6 +58,8 @@ struct message_configure_bans {
 
 struct message_ban_listener { /* BAN_LISTENER; one descriptor travels with it: a listening unix socket */
     struct message_header header;
+    uint32_t is_roots; /* 0 or 1: nobody but root may open it */
+    uint32_t reserved;
 };
 
 enum ban_operation {
@@ -64,6 +67,7 @@ enum ban_operation {
     BAN_OPERATION_DELETE,
     BAN_OPERATION_FLUSH,
     BAN_OPERATION_LIST, /* those behind `ban`, or from the first on without one; ordered by family, bytes, prefix */
+    BAN_OPERATION_ADD_FORCED, /* also what has the gateway or an address of ours in it; over root's socket alone */
     BAN_OPERATION_MAX_,
 };
 
@@ -102,6 +106,7 @@ struct message_bans_listed { /* the answer to LIST, while there are more; then B
 static_assert(sizeof(struct wire_ban) == 20, "wire layout");
 static_assert(offsetof(struct message_bans, items) == 32, "wire layout");
 static_assert(sizeof(struct message_bans_applied) == 32 + REASON_SIZE, "wire layout");
+static_assert(sizeof(struct message_ban_listener) == 32, "wire layout");
 static_assert(sizeof(struct message_ban_request) == 24 + 24 + 8 + BAN_REASON_SIZE, "wire layout");
 static_assert(sizeof(struct message_ban_answer) == 40 + REASON_SIZE, "wire layout");
 static_assert(sizeof(struct wire_listed_ban) == 24 + 16 + BAN_REASON_SIZE, "wire layout");

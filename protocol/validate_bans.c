@@ -11,6 +11,13 @@ const char *check_configure_bans(const void *message)
     return configuration->is_lasting > 1 || configuration->log_level >= LOG_LEVEL_MAX_ ? "log level" : NULL;
 }
 
+const char *check_ban_listener(const void *message)
+{
+    const struct message_ban_listener *listener = message;
+
+    return listener->is_roots > 1 || listener->reserved ? "whose listener it is" : NULL;
+}
+
 const char *check_ban(const struct wire_ban *ban)
 {
     uint8_t bits = ip_family_bits(ban->family);

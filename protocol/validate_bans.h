@@ -7,6 +7,7 @@
 const char *check_ban(const struct wire_ban *ban);
 
 const char *check_configure_bans(const void *message);
+const char *check_ban_listener(const void *message);
 const char *check_bans(const void *message);
 const char *check_bans_applied(const void *message);
 const char *check_ban_request(const void *message);

@@ -26,7 +26,7 @@
     "  --for TIME      until then: 10m, 4h, 1h30m, or plain seconds (for good)\n"                               \
     "  --reason TEXT   for ban list; 63 characters\n"                                                           \
     "  --new-only      what is open may go on\n"                                                                \
-    "  --force         also the gateway, or an address of the project itself\n"                                 \
+    "  --force         also the gateway, or an address of the project itself (root, here)\n"                    \
     "  --json          as a JSON array\n"                                                                       \
     "  --socket PATH   another ban socket (ANCHORD_BAN_SOCKET; else that in /run/anchord)\n"                    \
     "\n"                                                                                                        \
@@ -84,7 +84,7 @@ static int parse_operation(const char *word, enum ban_operation *ret)
         [BAN_OPERATION_LIST] = "list",
     };
 
-    for (size_t i = BAN_OPERATION_ADD; word && i < BAN_OPERATION_MAX_; i++) {
+    for (size_t i = BAN_OPERATION_ADD; word && i < ARRAY_LENGTH(words); i++) {
         if (strcmp(word, words[i]) == 0) {
             *ret = (enum ban_operation)i;
             return 0;
@@ -194,7 +194,7 @@ static bool one_is_in(const struct wire_ban *ban, const struct status *status, e
     return false;
 }
 
-/* As far as the anchord that runs here says what these are; over another socket nobody says it. */
+/* As far as the anchord that runs here says what these are; anchord-bans looks, too, and says it in fewer words. */
 static const char *judge(const struct wire_ban *ban, const struct status *status)
 {
     if (one_is_in(ban, status, STATUS_GATEWAYS, 1))
@@ -223,6 +223,8 @@ static int change_one(struct ban_client *client, const struct options *options, 
         wrong = judge(&request.ban, status);
     if (wrong)
         return complain(text, wrong);
+    if (options->operation == BAN_OPERATION_ADD && options->is_forced)
+        request.operation = BAN_OPERATION_ADD_FORCED;
     request.ban.kind = options->is_new_only ? BAN_NEW_ONLY : BAN_ALL;
     request.seconds = options->seconds;
     text_copy_cut(request.reason, sizeof(request.reason), options->reason ? options->reason : "");
@@ -375,6 +377,7 @@ int ban_command(int argc, char **argv)
     case BAN_OPERATION_FLUSH:
         return flush(&client);
     case BAN_OPERATION_LIST:
+    case BAN_OPERATION_ADD_FORCED:
     case BAN_OPERATION_MAX_:
         break;
     }

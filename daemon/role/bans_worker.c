@@ -165,11 +165,11 @@ void bans_worker_configure(struct worker *worker, const struct configuration *co
         .log_level = configuration->log_level,
         .is_lasting = openings->is_lasting,
     };
-    const struct message_ban_listener listener = {.header =
-                                                      message_header_make(MESSAGE_BAN_LISTENER, sizeof(listener), 0)};
+    struct message_ban_listener listener = {.header = message_header_make(MESSAGE_BAN_LISTENER, sizeof(listener), 0)};
 
     worker_send(worker, &message.header, -1);
     for (size_t i = 0; i < BAN_SOCKET_MAX_; i++) {
+        listener.is_roots = i == BAN_SOCKET_ROOT;
         if (openings->listeners[i] >= 0)
             worker_send(worker, &listener.header, openings->listeners[i]);
     }

@@ -184,7 +184,7 @@ def test_guest2_file_stays_short(anchor):
 
 
 # messages_bans.h
-ADD, DELETE, FLUSH, LIST = 1, 2, 3, 4
+ADD, DELETE, FLUSH, LIST, ADD_FORCED = 1, 2, 3, 4, 5
 REQUEST = struct.Struct("=I20sQ64s")
 
 
@@ -220,6 +220,39 @@ def test_guest2_given_socket_is_open_to_its_directorys_group_and_can_do_nothing_
         connection.send(messages.message(messages.BAN_REQUEST, REQUEST.pack(ADD, bytes(20), 0, b"")))
         assert connection.recv(100) == b""
     assert reaches(anchor)
+
+
+def test_guest2_over_the_given_socket_nobody_bans_the_gateway_or_the_project(anchor):
+    """Not by force, either; a neighbour alone he does, and what else he asks holds."""
+    wait_until(lambda: "10.99.0.1" in status(anchor), 10)
+    anchor.ban("list")
+    with anchor_socket(anchor) as connection:
+        for network in ("10.99.0.1/32", "10.99.0.0/24", f"{LAN4}/32", "2001:db8:99::/64", f"{LAN6}/128"):
+            assert [ask(connection, operation, network) for operation in (ADD, ADD_FORCED)] == [-errno.EPERM] * 2, network
+        assert ask(connection, ADD, f"{CLIENT6}/128") == 0
+    said = anchor.ban("add", CLIENT4, "10.99.0.1", "192.0.2.1", "--force", "--socket", str(anchor.given), expect=1)
+    assert ("anchord ban: 10.99.0.1: has the gateway or an address of the project in it: of a neighbour in the same network "
+            "ban ADDRESS/32, or /128 of IPv6, alone\n") in said
+    assert set(anchor.listed()) == {CLIENT4, f"{CLIENT6}/128", "192.0.2.1"} and not reaches(anchor)
+
+
+def test_guest2_without_its_file_the_next_ban_lifts_nothing(anchor):
+    """As under a holder, whose namespace outlives the network-anchor's container and what was in it."""
+    anchor.ban("add", CLIENT4, "10.128.0.0/9", f"{CLIENT6}/128", "2001:db8:7::/64", "--for", "1h")
+    anchor.ban("add", "--new-only", "192.0.2.0/25")
+    places = set(anchor.listed())
+    anchor.kill_all()
+    (anchor.supervision.runtime / "bans" / "bans").unlink()
+    begin(anchor)
+    assert not reaches(anchor) and not reaches(anchor, LAN6)
+    anchor.ban("add", "192.0.2.200")
+    assert not reaches(anchor) and not reaches(anchor, LAN6)
+    rows = anchor.listed()
+    assert set(rows) == places | {"192.0.2.200"}
+    assert rows[CLIENT4]["until"] is None and rows[CLIENT4]["reason"] == "kept from before, without its end"
+    assert rows["192.0.2.0/25"]["new_only"] and rows["192.0.2.200"]["reason"] == ""
+    anchor.ban("del", CLIENT4, f"{CLIENT6}/128")
+    assert reaches(anchor) and reaches(anchor, LAN6)
 
 
 def test_guest2_the_command_shows_no_answer_raw(build, tmp_path):

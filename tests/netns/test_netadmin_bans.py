@@ -6,7 +6,6 @@ import errno
 import ipaddress
 import re
 import socket
-import struct
 import threading
 
 import pytest
@@ -144,10 +143,25 @@ def test_guest2_list_that_came_before_the_tables_is_in_them_from_their_first_mom
     netadmin.ping(1)
     netadmin.send(lab.topology())
     netadmin.wait_ready(messages.TABLES_INSTALLED)
-    kind, generation, body = messages.split(peer.channel.recv(messages.LENGTH_MAX))
-    assert (kind, generation, struct.unpack_from("=i", body)[0]) == (messages.BANS_APPLIED, 1, 0)
+    assert peer.answer() == (0, "")
     assert CLIENT4 in lab.ruleset()
     peer.close()
+
+
+def test_guest2_a_worker_hears_what_is_held_and_whom_nobody_should_ban(served):
+    """At LINK, whoever put it there: of both kinds, keys and prefixes; what is no ban of ours is left out."""
+    items = sorted([item(f"{CLIENT4}/32"), item("10.128.0.0/9"), item("10.0.0.0/9"), item("255.0.0.0/8"), item("2001:db8:7::/64"),
+                    item("2001:db8:7::/128"), item("2001:db8:99::9/128"), item("2001:db8:8000::/33"), item("fe00::/16"),
+                    item("192.0.2.1/32", NEW_ONLY), item("192.0.2.0/25", NEW_ONLY), item("2001:db8:9::/64", NEW_ONLY)])
+    assert served.bans.ban(items) == (0, "")
+    assert set(served.bans.protected) >= {LAN4, LAN6}
+    served.netadmin.kill()
+    netadmin = served.start()
+    served.nft("add element ip anchord_v4 banned_prefixes { 198.51.100.7-198.51.100.9 }")
+    served.bans.close()
+    served.bans = BansPeer(netadmin)
+    assert served.bans.ban(items) == (0, "")
+    assert sorted(served.bans.kept) == items
 
 
 WRONG = {

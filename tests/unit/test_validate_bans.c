@@ -50,6 +50,7 @@ static void begin_request(void)
 static const struct rule_case request_rules[] = {
     PASSES(SET(ban_request.seconds, BAN_SECONDS_MAX)),
     PASSES(SET(ban_request.operation, BAN_OPERATION_LIST)),
+    PASSES(SET(ban_request.operation, BAN_OPERATION_ADD_FORCED)),
     PASSES(SET(ban_request.operation, BAN_OPERATION_LIST), SET(ban_request.ban, 0)),
     PASSES(SET(ban_request.operation, BAN_OPERATION_FLUSH), SET(ban_request.ban, 0)),
     BREAKS("operation", SET(ban_request.operation, 0)),
@@ -120,6 +121,17 @@ static const struct rule_case configuration_rules[] = {
     BREAKS("log level", SET(bans_configuration.log_level, LOG_LEVEL_MAX_)),
 };
 
+static void begin_listener(void)
+{
+    begin(MESSAGE_BAN_LISTENER, sizeof(message.ban_listener));
+}
+
+static const struct rule_case listener_rules[] = {
+    PASSES(SET(ban_listener.is_roots, 1)),
+    BREAKS("whose listener it is", SET(ban_listener.is_roots, 2)),
+    BREAKS("whose listener it is", SET(ban_listener.reserved, 1)),
+};
+
 static void answers_are_checked(void **state)
 {
     (void)state;
@@ -127,6 +139,7 @@ static void answers_are_checked(void **state)
     EXPECT_EACH(BANS_TO_BANNER, 0, begin_answer, answer_rules);
     EXPECT_EACH(BANS_TO_BANNER, 0, begin_listed, listed_rules);
     EXPECT_EACH(SUPERVISOR_TO_BANS, 0, begin_configuration, configuration_rules);
+    EXPECT_EACH(SUPERVISOR_TO_BANS, 1, begin_listener, listener_rules);
 }
 
 int main(void)

@@ -73,6 +73,7 @@ static union room {
     struct message_bans bans;
     struct message_bans_applied bans_applied;
     struct message_configure_bans bans_configuration;
+    struct message_ban_listener ban_listener;
     struct message_ban_request ban_request;
     struct message_ban_answer ban_answer;
     struct message_bans_listed bans_listed;

@@ -26,6 +26,7 @@ struct ban_clients {
     ban_request_handler on_request;
     void *userdata;
     int listeners[LISTENERS_MAX];
+    int roots_listener; /* -1: there is none */
     sd_event_source *sources[LISTENERS_MAX];
     size_t listener_count;
     struct ban_client *list;
@@ -130,12 +131,13 @@ int ban_clients_new(sd_event *event, ban_request_handler on_request, void *userd
 
     if (!clients)
         return -ENOMEM;
-    *clients = (struct ban_clients){.event = event, .on_request = on_request, .userdata = userdata};
+    *clients =
+        (struct ban_clients){.event = event, .on_request = on_request, .userdata = userdata, .roots_listener = -1};
     *ret = clients;
     return 0;
 }
 
-int ban_clients_listen(struct ban_clients *clients, int listener)
+int ban_clients_listen(struct ban_clients *clients, int listener, bool is_roots)
 {
     CLEANUP_FD int owned = listener;
     int result;
@@ -146,8 +148,15 @@ int ban_clients_listen(struct ban_clients *clients, int listener)
                              clients);
     if (result < 0)
         return result;
+    if (is_roots)
+        clients->roots_listener = owned;
     clients->listeners[clients->listener_count++] = TAKE_FD(owned);
     return 0;
+}
+
+bool ban_client_is_root(const struct ban_client *client)
+{
+    return client->listener == client->clients->roots_listener;
 }
 
 void ban_client_send(struct ban_client *client, const struct message_header *message)

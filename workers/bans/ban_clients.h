@@ -20,8 +20,11 @@ int ban_clients_new(sd_event *event, ban_request_handler on_request, void *userd
 struct ban_clients *ban_clients_free(struct ban_clients *clients);
 DEFINE_POINTER_CLEANUP(struct ban_clients, (void)ban_clients_free, ban_clients_freep);
 
-/* Accepts on this socket, too, and owns it. Returns 0 or a negative errno. */
-int ban_clients_listen(struct ban_clients *clients, int listener) __attribute__((warn_unused_result));
+/* Accepts on this socket, too, and owns it; whether nobody but root may open it. Returns 0 or a negative errno. */
+int ban_clients_listen(struct ban_clients *clients, int listener, bool is_roots) __attribute__((warn_unused_result));
+
+/* Whether it came by root's socket. */
+bool ban_client_is_root(const struct ban_client *client);
 
 void ban_client_send(struct ban_client *client, const struct message_header *message);
 

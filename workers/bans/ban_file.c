@@ -274,7 +274,10 @@ int ban_file_load(struct ban_file *file, struct ban_store *store)
     struct reading reading = {.store = store};
     int result;
 
-    file->fd = open(FILE_NAME, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    file->fd = open(FILE_NAME, O_RDWR | O_APPEND | O_CLOEXEC);
+    file->is_new = file->fd < 0 && errno == ENOENT;
+    if (file->is_new)
+        file->fd = open(FILE_NAME, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (file->fd < 0)
         return -errno;
     result = read_lines(file->fd, &reading);

@@ -17,6 +17,7 @@ struct ban_file {
     int fd; /* at its end; -1: it cannot be written, which was said */
     size_t lines;
     bool is_unsynced;
+    bool is_new; /* there was none: what the kernel holds, if anything, somebody else was told */
 };
 
 /* Reads what is there into an empty store; what is no line of ours is said and left out. Returns 0 or a negative errno:

@@ -85,6 +85,14 @@ static void let_go(struct ban_store *store, struct stored_ban *ban)
     free(ban->reason);
 }
 
+bool ban_store_has(const struct ban_store *store, const struct wire_ban *ban)
+{
+    bool is_there;
+
+    (void)find(store, ban, &is_there);
+    return is_there;
+}
+
 bool ban_store_remove(struct ban_store *store, const struct wire_ban *ban)
 {
     bool is_there;

@@ -33,6 +33,9 @@ void ban_store_clear(struct ban_store *store);
 int ban_store_put(struct ban_store *store, const struct stored_ban *ban, const char **ret_reason)
     __attribute__((warn_unused_result));
 
+/* Whatever its kind. */
+bool ban_store_has(const struct ban_store *store, const struct wire_ban *ban);
+
 /* Whatever its kind. Returns whether it was there. */
 bool ban_store_remove(struct ban_store *store, const struct wire_ban *ban);
 

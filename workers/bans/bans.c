@@ -28,15 +28,17 @@ struct bans {
     struct ban_clients *clients;
     struct ban_store store;
     struct ban_file file;
-    struct ban_list sent;       /* what netadmin has, or is about to, if has_sent */
-    bool has_sent;              /* on this link */
-    bool is_changed;            /* `store` is to be sent */
-    bool is_answered;           /* netadmin has answered all that was sent */
-    bool is_unread;             /* the file's list: the kernel may hold it, and is told nothing until somebody bans */
-    bool is_lasting;            /* the file outlives the container */
-    uint64_t generation;        /* of what was sent last */
-    sd_event_source *step;      /* deferred: a burst of requests becomes one difference */
-    sd_event_source *end_timer; /* CLOCK_REALTIME: the next ban ends */
+    struct ban_list sent; /* what netadmin has, or is about to, if has_sent */
+    bool has_sent;        /* on this link */
+    bool is_changed;      /* `store` is to be sent */
+    bool is_answered;     /* netadmin has answered all that was sent */
+    bool is_unread;       /* the file's list: the kernel may hold it, and is told nothing until somebody bans */
+    bool is_lasting;      /* the file outlives the container */
+    bool awaits_kept;     /* there was no file: what netadmin says that it holds is part of the list */
+    struct message_project_addresses protected; /* nobody bans these by accident, and over a given socket at all */
+    uint64_t generation;                        /* of what was sent last */
+    sd_event_source *step;                      /* deferred: a burst of requests becomes one difference */
+    sd_event_source *end_timer;                 /* CLOCK_REALTIME: the next ban ends */
 };
 
 static uint64_t now_seconds(void)
@@ -79,7 +81,7 @@ static int on_step(sd_event_source *source, void *userdata)
     ban_file_sync(&bans->file, &bans->store);
     end = ban_store_next_end(&bans->store);
     event_loop_set_timer(bans->end_timer, end ? end * MICROSECONDS_PER_SECOND : UINT64_MAX);
-    if (!bans->netadmin || !bans->is_answered || !bans->is_changed || bans->is_unread)
+    if (!bans->netadmin || !bans->is_answered || !bans->is_changed || bans->is_unread || bans->awaits_kept)
         return 0;
     result = ban_store_reduce(&bans->store, &next);
     if (result == 0)
@@ -118,12 +120,51 @@ static void take_applied(struct bans *bans, const struct message_bans_applied *a
         event_loop_wake(bans->step);
 }
 
+/* Without an end, which nobody knows any more; what was banned anew meanwhile is as it was said then. */
+static void keep(struct bans *bans, const struct message_bans *kept)
+{
+    char reason_text[] = "kept from before, without its end";
+
+    for (uint32_t i = 0; i < kept->item_count && bans->awaits_kept; i++) {
+        struct stored_ban ban = {.ban = kept->items[i], .added = now_seconds(), .reason = reason_text};
+        const char *reason = "";
+
+        if (ban_store_has(&bans->store, &ban.ban))
+            continue;
+        if (ban_store_put(&bans->store, &ban, &reason) < 0)
+            log_error("a ban of before is not kept", LOG_ERROR_TEXT(reason));
+        else
+            ban_file_note_ban(&bans->file, &ban);
+    }
+}
+
+static void finish_keeping(struct bans *bans)
+{
+    if (!bans->awaits_kept)
+        return;
+    bans->awaits_kept = false;
+    if (bans->store.count > 0)
+        log_info("bans kept", LOG_NUMBER("bans", bans->store.count));
+    event_loop_wake(bans->step);
+}
+
 static void on_netadmin_message(struct channel *channel, const struct message_header *message, int descriptor,
                                 void *userdata)
 {
     switch (message->type) {
     case MESSAGE_BANS_APPLIED:
         take_applied(userdata, (const struct message_bans_applied *)message);
+        break;
+    case MESSAGE_PROJECT_ADDRESSES:
+        ((struct bans *)userdata)->protected = *(const struct message_project_addresses *)message;
+        break;
+    case MESSAGE_BANS_BEGIN:
+        break;
+    case MESSAGE_BANS_ITEMS:
+        keep(userdata, (const struct message_bans *)message);
+        break;
+    case MESSAGE_BANS_COMMIT:
+        finish_keeping(userdata);
         break;
     default:
         channel_refuse(channel, message, descriptor);
@@ -186,6 +227,21 @@ static void note_change(struct bans *bans, struct ban_client *client, uint32_t c
     event_loop_wake(bans->step);
 }
 
+static bool is_protected(const struct bans *bans, const struct ban_client *client,
+                         const struct message_ban_request *request)
+{
+    bool has_one = false;
+
+    for (uint32_t i = 0; i < bans->protected.count; i++) {
+        const struct wire_address *address = &bans->protected.items[i];
+        struct wire_ban other = {.family = address->family, .prefix_length = ip_family_bits(address->family)};
+
+        memcpy(other.bytes, address->bytes, sizeof(other.bytes));
+        has_one |= wire_ban_contains(&request->ban, &other);
+    }
+    return has_one && !(request->operation == BAN_OPERATION_ADD_FORCED && ban_client_is_root(client));
+}
+
 static void handle_add(struct bans *bans, struct ban_client *client, const struct message_ban_request *request)
 {
     char reason_text[BAN_REASON_SIZE];
@@ -193,6 +249,12 @@ static void handle_add(struct bans *bans, struct ban_client *client, const struc
     const char *reason;
     int result;
 
+    if (is_protected(bans, client, request)) {
+        refuse(client, -EPERM,
+               "has the gateway or an address of the project in it: of a neighbour in the same network ban ADDRESS/32, "
+               "or /128 of IPv6, alone");
+        return;
+    }
     memcpy(reason_text, request->reason, sizeof(reason_text));
     for (char *character = reason_text; *character; character++) {
         if ((unsigned char)*character < ' ' || *character == 0x7f) /* a line of the file, and of a terminal */
@@ -260,6 +322,7 @@ static void on_request(struct ban_client *client, const struct message_ban_reque
 
     switch (request->operation) { /* the protocol's gate knows these alone */
     case BAN_OPERATION_ADD:
+    case BAN_OPERATION_ADD_FORCED:
         handle_add(bans, client, request);
         break;
     case BAN_OPERATION_DELETE:
@@ -302,7 +365,8 @@ static void on_supervisor_message(const struct message_header *message, int desc
         handle_link(bans, (const struct message_link *)message, descriptor);
         break;
     case MESSAGE_BAN_LISTENER:
-        result = ban_clients_listen(bans->clients, descriptor);
+        result =
+            ban_clients_listen(bans->clients, descriptor, ((const struct message_ban_listener *)message)->is_roots);
         if (result < 0)
             log_error("cannot use a ban socket", LOG_ERROR(result));
         break;
@@ -345,6 +409,7 @@ static void load(struct bans *bans)
         log_error("cannot read the file of bans: what is banned stays so until the next ban, then that holds alone",
                   LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_ERROR(result));
     bans->is_unread = result < 0;
+    bans->awaits_kept = bans->file.is_new;
     (void)ban_store_expire(&bans->store, now_seconds());
     if (bans->store.count > 0)
         log_info("bans read", LOG_NUMBER("bans", bans->store.count));

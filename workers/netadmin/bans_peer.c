@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "protocol/event_loop.h"
 #include "protocol/problems.h"
+#include "protocol/state_sender.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ void bans_peer_close(struct bans_peer *peer)
 {
     peer->channel = channel_free(peer->channel);
     peer->waits = false;
+    peer->told = (struct message_project_addresses){0};
     forget_incoming(peer);
 }
 
@@ -137,6 +139,27 @@ static void on_closed(struct channel *channel, int error, const char *reason, vo
     bans_peer_close(userdata);
 }
 
+static const struct state_form kept_form = {MESSAGE_BANS_BEGIN, MESSAGE_BANS_ITEMS, MESSAGE_BANS_COMMIT,
+                                            BANS_PER_MESSAGE, sizeof(struct wire_ban)};
+
+/* What the kernel holds, which a worker without a file knows from nobody else: a predecessor's, under a holder. */
+static int tell_kept(struct bans_peer *peer)
+{
+    size_t count = 0;
+    int result = state_sender_begin(peer->channel, &kept_form, 0);
+
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++) {
+        CLEANUP(ban_list_clear) struct ban_list kept = {0};
+        int reading = ruleset_read_bans(peer->ruleset, i, &kept);
+
+        if (reading < 0 && reading != -ENOENT)
+            log_error("cannot read who is banned", LOG_ERROR(reading));
+        result = state_sender_add(peer->channel, &kept_form, 0, kept.items, kept.count);
+        count += kept.count;
+    }
+    return result < 0 ? result : state_sender_commit(peer->channel, &kept_form, 0, count);
+}
+
 void bans_peer_link(struct bans_peer *peer, int descriptor)
 {
     const struct channel_callbacks callbacks = {on_message, on_closed, peer};
@@ -144,12 +167,40 @@ void bans_peer_link(struct bans_peer *peer, int descriptor)
 
     bans_peer_close(peer);
     result = channel_new(peer->event, descriptor, DIRECTION_BANS_TO_NETADMIN, &callbacks, &peer->channel);
+    if (result == 0)
+        result = tell_kept(peer);
     if (result < 0)
         log_error("cannot use the link to bans", LOG_ERROR(result));
+    event_loop_wake(peer->reconcile_source); /* then it is told the addresses */
 }
 
-void bans_peer_tell_applied(struct bans_peer *peer)
+static void add_address(struct message_project_addresses *message, const struct wire_address *address)
 {
+    if (address->family && message->count < PROJECT_ADDRESSES_MAX)
+        message->items[message->count++] = *address;
+}
+
+static void tell_addresses(struct bans_peer *peer, const struct network *network)
+{
+    struct message_network_report report = {0};
+    struct message_project_addresses message = {
+        .header = message_header_make(MESSAGE_PROJECT_ADDRESSES, sizeof(message), 0),
+    };
+
+    network_describe(network, &report);
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++)
+        add_address(&message, &report.gateways[i].address);
+    for (size_t i = 0; i < report.external.address_count; i++)
+        add_address(&message, &report.external.addresses[i].address);
+    if (!peer->channel || memcmp(&message, &peer->told, sizeof(message)) == 0)
+        return;
+    peer->told = message;
+    (void)channel_send_message(peer->channel, &message);
+}
+
+void bans_peer_tell_applied(struct bans_peer *peer, const struct network *network)
+{
+    tell_addresses(peer, network);
     if (!peer->waits)
         return;
     peer->waits = false;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "protocol/channel.h"
+#include "workers/netadmin/network.h"
 #include "workers/netadmin/ruleset.h"
 
 struct bans_peer {
@@ -19,7 +20,8 @@ struct bans_peer {
     bool is_open; /* between BEGIN and COMMIT */
     bool is_whole;
     uint64_t generation;
-    bool waits; /* for the next ruleset_apply() */
+    bool waits;                            /* for the next ruleset_apply() */
+    struct message_project_addresses told; /* header all zero: on this link nothing yet */
 };
 
 /* What it works with, all of it the caller's. */
@@ -30,5 +32,6 @@ void bans_peer_prepare(struct bans_peer *peer, sd_event *event, struct ruleset *
 void bans_peer_link(struct bans_peer *peer, int descriptor);
 void bans_peer_close(struct bans_peer *peer);
 
-/* After each successful ruleset_apply(). */
-void bans_peer_tell_applied(struct bans_peer *peer);
+/* After each successful ruleset_apply(). Also tells which addresses nobody should ban: the gateways', and the external
+ * link's. */
+void bans_peer_tell_applied(struct bans_peer *peer, const struct network *network);

@@ -263,7 +263,7 @@ static int on_reconcile(sd_event_source *source, void *userdata)
         report_failure(netadmin, &failure);
         return 0;
     }
-    bans_peer_tell_applied(&netadmin->bans);
+    bans_peer_tell_applied(&netadmin->bans, netadmin->network);
     network_forget_neighbours(netadmin->network, ruleset_newcomers(netadmin->ruleset));
     report_success(netadmin, flushed);
     lease_exchange_tell_addresses(netadmin->supervisor, netadmin->network, &view, &netadmin->told_addresses);

@@ -514,12 +514,9 @@ static int commit_bans(struct ruleset *ruleset, bool is_whole, const struct ban_
     int result = 0;
 
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++) {
-        const struct nft_family *family = &nft_families[i];
-
-        if (ruleset->lacks_family[i])
-            continue;
-        result = is_whole ? nft_bans_replace(ruleset->socket, family, &ruleset->bans, failure)
-                          : nft_bans_change(ruleset->socket, family, changes, &ruleset->bans, failure);
+        if (!ruleset->lacks_family[i])
+            result = is_whole ? nft_bans_replace(ruleset->socket, &nft_families[i], &ruleset->bans, failure)
+                              : nft_bans_change(ruleset->socket, &nft_families[i], changes, &ruleset->bans, failure);
     }
     ruleset->is_installed = result == 0;
     return result;
@@ -542,6 +539,11 @@ int ruleset_change_bans(struct ruleset *ruleset, bool is_whole, const struct ban
     ruleset->bans = next;
     ruleset->has_bans = true;
     return ruleset->is_installed ? commit_bans(ruleset, is_whole, changes, failure) : 1;
+}
+
+int ruleset_read_bans(const struct ruleset *ruleset, size_t family_index, struct ban_list *ret)
+{
+    return nft_bans_read(ruleset->socket, &nft_families[family_index], ret);
 }
 
 /* --- closing and going ----------------------------------------------------------------------------------- */

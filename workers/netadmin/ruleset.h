@@ -74,6 +74,11 @@ int ruleset_apply(struct ruleset *ruleset, const struct network_view *view, stru
 int ruleset_change_bans(struct ruleset *ruleset, bool is_whole, const struct ban_list *changes,
                         struct nft_failure *failure) __attribute__((warn_unused_result));
 
+/* Who is banned in one family, whoever put that into the kernel; *ret must be empty. Returns 0, or a negative errno:
+ * -ENOENT before there are tables. */
+int ruleset_read_bans(const struct ruleset *ruleset, size_t family_index, struct ban_list *ret)
+    __attribute__((warn_unused_result));
+
 /* Whether something was changed since the last ruleset_sweep_again(). */
 bool ruleset_wants_second_sweep(const struct ruleset *ruleset);
 

@@ -40,6 +40,8 @@ class BansPeer:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.channel.settimeout(5)
         self.generation = 0
+        self.kept = []  # what netadmin says that it holds, at LINK
+        self.protected = []  # whom nobody should ban
         netadmin.send(messages.message(messages.LINK, struct.pack("=2I", PEER_BANS, 0)), [theirs.fileno()])
         theirs.close()
 
@@ -51,13 +53,33 @@ class BansPeer:
     def ban(self, items, whole=True):
         """Returns netadmin's error, 0 or a negative errno, and its reason."""
         self.send(items, whole)
+        return self.answer()
+
+    def answer(self):
+        """Of the last one; what else netadmin says is noted."""
+        while True:
+            kind, generation, body = messages.split(self.hear())
+            if kind == messages.BANS_APPLIED:
+                assert generation == self.generation
+                error, _, reason = struct.unpack("=iI160s", body)
+                return error, reason.rstrip(b"\0").decode()
+            self.note(kind, body)
+
+    def hear(self):
         datagram = self.channel.recv(messages.LENGTH_MAX)
         if not datagram:
             raise EOFError("netadmin ended the connection")
-        kind, generation, body = messages.split(datagram)
-        assert (kind, generation) == (messages.BANS_APPLIED, self.generation)
-        error, _, reason = struct.unpack("=iI160s", body)
-        return error, reason.rstrip(b"\0").decode()
+        return datagram
+
+    def note(self, kind, body):
+        if kind == messages.BANS_ITEMS:
+            self.kept += [body[at:at + BAN.size] for at in range(8, len(body), BAN.size)]
+        elif kind == messages.PROJECT_ADDRESSES:
+            count, = struct.unpack_from("=I", body)
+            found = [body[8 + n * 20:28 + n * 20] for n in range(count)]
+            self.protected = [str(ipaddress.ip_address(one[4:8] if one[0] == 4 else one[4:20])) for one in found]
+        else:
+            assert kind in (messages.BANS_BEGIN, messages.BANS_COMMIT), kind
 
     def close(self):
         self.channel.close()

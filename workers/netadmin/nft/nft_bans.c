@@ -2,6 +2,7 @@
 #include "workers/netadmin/nft/nft_bans.h"
 
 #include "common/array.h"
+#include "protocol/validate_bans.h"
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/nft/nft_elements.h"
 #include "workers/nftables/set_reading.h"
@@ -45,26 +46,33 @@ struct reading {
     size_t capacity;
 };
 
-/* An element that is none of ours, such as one that stands for every key, or one too many, ends it: -EBADMSG. */
+static int add(struct reading *reading, const struct wire_ban *ban)
+{
+    struct wire_ban *items = array_grow(reading->list.items, reading->list.count, &reading->capacity, sizeof(*items));
+
+    if (!items)
+        return -ENOMEM;
+    reading->list.items = items;
+    items[reading->list.count++] = *ban;
+    return 0;
+}
+
+/* An element that is none of ours, such as one that stands for every key, or one too many, ends it: -EBADMSG. Of an
+ * interval the first address counts, and the next one behind it as `is_removed`. */
 static int note_element(const struct set_element *element, void *userdata)
 {
     struct reading *reading = userdata;
     struct wire_ban ban = {.kind = (uint8_t)reading->kind, .family = reading->family->family};
-    struct wire_ban *items;
 
     if (!element->key.bytes || element->key.length != reading->family->address_length || element->key_end.bytes ||
         reading->list.count >= READ_MAX)
         return -EBADMSG;
-    items = array_grow(reading->list.items, reading->list.count, &reading->capacity, sizeof(*items));
-    if (!items)
-        return -ENOMEM;
-    reading->list.items = items;
     memcpy(ban.bytes, element->key.bytes, element->key.length);
     ban.prefix_length = ip_family_bits(ban.family);
     if (!wire_ban_is_single(&ban)) /* it stands for the /64 whose first address it looks like */
         ban.prefix_length = BAN_NETWORK6;
-    items[reading->list.count++] = ban;
-    return 0;
+    ban.is_removed = (element->flags & NFT_SET_ELEM_INTERVAL_END) != 0;
+    return add(reading, &ban);
 }
 
 static int on_elements(const struct nlmsghdr *message, void *userdata)
@@ -88,6 +96,76 @@ static int read_singles(struct nfnl_socket *socket, struct reading *reading)
     }
     if (result == 0 && reading->list.count > 0)
         qsort(reading->list.items, reading->list.count, sizeof(*reading->list.items), compare_bans);
+    return result;
+}
+
+/* --- prefixes -------------------------------------------------------------------------------------------- */
+
+/* What begins where another one ends stands behind that end. */
+static int compare_boundaries(const void *a, const void *b)
+{
+    const struct wire_ban *one = a, *other = b;
+    int order = memcmp(one->bytes, other->bytes, sizeof(one->bytes));
+
+    return order ? order : other->is_removed - one->is_removed;
+}
+
+/* An interval without an end goes on to the last address of all. */
+static struct ip_address find_last(const struct wire_ban *begin, const struct wire_ban *end)
+{
+    const struct ip_subnet all = {.address.family = begin->family};
+    struct ip_address last = ip_subnet_last(&all);
+    size_t digit = ip_family_length(begin->family);
+
+    if (!end)
+        return last;
+    memcpy(last.bytes, end->bytes, sizeof(last.bytes));
+    while (digit > 0 && last.bytes[digit - 1]-- == 0)
+        digit--;
+    return last;
+}
+
+static int read_prefixes(struct nfnl_socket *socket, const struct nft_family *family, enum ban_kind kind,
+                         struct reading *ret)
+{
+    const struct wire_ban any = {.kind = (uint8_t)kind, .family = IP_FAMILY_4, .prefix_length = BAN_PREFIX4_LEAST};
+    struct reading boundaries = {.family = family, .kind = kind};
+    int result = nft_dump_elements(socket, family, nft_set_of_ban(&any), on_elements, &boundaries);
+    const struct wire_ban *items = boundaries.list.items;
+
+    if (boundaries.list.count > 0)
+        qsort(boundaries.list.items, boundaries.list.count, sizeof(*items), compare_boundaries);
+    for (size_t i = 0; i < boundaries.list.count && result == 0; i++) {
+        const bool has_end = i + 1 < boundaries.list.count;
+        const struct ip_address first = ip_address_from_bytes(family->family, items[i].bytes);
+        const struct ip_address last = find_last(&items[i], has_end ? &items[i + 1] : NULL);
+        struct wire_ban ban = {.kind = (uint8_t)kind, .family = family->family};
+        struct ip_subnet subnet;
+
+        if (items[i].is_removed || !ip_subnet_from_range(&first, &last, &subnet))
+            continue;
+        memcpy(ban.bytes, items[i].bytes, sizeof(ban.bytes));
+        ban.prefix_length = subnet.prefix_length;
+        result = add(ret, &ban);
+    }
+    ban_list_clear(&boundaries.list);
+    return result;
+}
+
+int nft_bans_read(struct nfnl_socket *socket, const struct nft_family *family, struct ban_list *ret)
+{
+    struct reading reading = {.family = family};
+    int result = read_singles(socket, &reading);
+
+    for (enum ban_kind kind = BAN_ALL; kind <= BAN_NEW_ONLY && result == 0; kind++)
+        result = read_prefixes(socket, family, kind, &reading);
+    for (size_t i = 0; i < reading.list.count && result == 0; i++) {
+        if (!check_ban(&reading.list.items[i])) /* what others put there may be anything */
+            reading.list.items[ret->count++] = reading.list.items[i];
+    }
+    if (result < 0)
+        ban_list_clear(&reading.list);
+    ret->items = reading.list.items;
     return result;
 }
 

@@ -13,6 +13,11 @@
 /* Whether it is worth that: a shorter list is part of the transaction that makes the table. */
 bool nft_bans_are_many(const struct ban_list *list);
 
+/* What the sets hold, as far as it is bans; *ret must be empty. Returns 0, -ENOENT where no such sets are, or another
+ * negative errno. */
+int nft_bans_read(struct nfnl_socket *socket, const struct nft_family *family, struct ban_list *ret)
+    __attribute__((warn_unused_result));
+
 /* `changes` make `list` of what the sets hold. Returns 0, or a negative errno with *failure filled: then nobody knows
  * what they hold. */
 int nft_bans_change(struct nfnl_socket *socket, const struct nft_family *family, const struct ban_list *changes,

@@ -238,23 +238,6 @@ static int note_map_element(struct dump *dump, const struct set_element *element
     return map_add(&dump->content->maps[protocol], &noted);
 }
 
-/* How many bits two addresses have in common at their beginning. */
-static uint8_t count_common_bits(const struct ip_address *a, const struct ip_address *b)
-{
-    uint8_t bits = 0;
-
-    while (bits < ip_family_bits(a->family) && !((a->bytes[bits / 8] ^ b->bytes[bits / 8]) & 0x80 >> bits % 8))
-        bits++;
-    return bits;
-}
-
-static bool is_whole(const struct ip_subnet *subnet, const struct ip_address *last)
-{
-    const struct ip_address first = ip_subnet_first(subnet), own_last = ip_subnet_last(subnet);
-
-    return ip_address_equal(&first, &subnet->address) && ip_address_equal(&own_last, last);
-}
-
 static int note_guest(struct dump *dump, const struct set_element *element)
 {
     bool has_source = dump->set == NFT_SET_ALLOWED;
@@ -262,7 +245,7 @@ static int note_guest(struct dump *dump, const struct set_element *element)
     const uint8_t *key = element->key.bytes, *end = element->key_end.bytes;
     struct wire_guest guest = {.kind = has_source ? GUEST_SOURCE : GUEST_PORTS};
     struct ip_subnet source = {0};
-    struct ip_address last = {0};
+    bool is_subnet = true;
     uint16_t port;
 
     if (!dump->content->has_set[dump->set])
@@ -275,14 +258,15 @@ static int note_guest(struct dump *dump, const struct set_element *element)
     memcpy(&port, end + sizeof(uint32_t), sizeof(port));
     guest.port_last = ntohs(port);
     if (has_source) {
-        source.address = ip_address_from_bytes(dump->family->family, key + source_at);
-        last = ip_address_from_bytes(dump->family->family, end + source_at);
-        source.prefix_length = count_common_bits(&source.address, &last);
+        const struct ip_address first = ip_address_from_bytes(dump->family->family, key + source_at);
+        const struct ip_address last = ip_address_from_bytes(dump->family->family, end + source_at);
+
+        is_subnet = ip_subnet_from_range(&first, &last, &source);
         guest.family = dump->family->family;
         guest.prefix_length = source.prefix_length;
         memcpy(guest.source, source.address.bytes, sizeof(guest.source));
     }
-    if (key[0] != end[0] || (has_source && !is_whole(&source, &last)))
+    if (key[0] != end[0] || !is_subnet)
         return disown_set(dump);
     return guest_list_add(&dump->content->guests, &guest);
 }
