@@ -169,5 +169,43 @@ PROBLEM(NO_MACHINE_ID, 514, ERROR, LOG, NONE, 0, "the machine has no ID", "syste
 PROBLEM(LEFT_OVER, 515, WARNING, LOG, NONE, 0, "a stop did not finish: something of ours may be left", "")
 
 /* --- by doctor alone: the platform (06), Compose files (07), the proof end to end (08) --- */
+CHECKED(ENGINE_TOO_OLD, 601, ERROR, NONE, 0, "the Docker Engine is too old for anchord",
+        "install Docker Engine 20.10 or newer: https://docs.docker.com/engine/install/")
+CHECKED(ROOTLESS, 602, ERROR, NONE, 0, "Docker runs rootless: its containers cannot have an address on the LAN",
+        "install Docker as root: https://docs.docker.com/engine/install/")
+CHECKED(USER_NAMESPACES, 603, WARNING, NONE, 0,
+        "Docker maps users (userns-remap): anchord was tried with attach there, and not as a container",
+        "userns_mode: host   # in the network-anchor's service, then: docker compose up -d")
+CHECKED(CAPABILITY_NOT_GIVEN, 604, WARNING, NONE, 0,
+        "the network-anchor's container was not given a capability that anchord needs", "")
+CHECKED(MACVLAN_WITHOUT_GATEWAY, 605, ERROR, NONE, 0,
+        "the network on the LAN names no IPv4 gateway, and nothing else does",
+        "ANCHORD_EXT_GATEWAY_IP: \"192.168.1.1\"   # your router, in the network-anchor's environment, then: docker "
+        "compose up -d")
+CHECKED(BRIDGE_NF, 606, ERROR, NONE, 0, "the host drops what comes from the LAN on an internal network",
+        "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0")
+CHECKED(LINK_DOWN, 621, ERROR, NO_EXTERNAL_INTERFACE, 0, "the interface on the LAN is down",
+        "ip -br link   # on the host: is the parent of the macvlan UP?")
+CHECKED(SMALL_MTU, 622, WARNING, NO_EXTERNAL_INTERFACE, 0,
+        "the interface on the LAN takes smaller packets than IPv6 allows", "")
+CHECKED(NO_PROJECT_ADDRESS, 623, ERROR, NO_LEASE, 0, "the project has no address on the LAN",
+        "docker network inspect the network on the LAN: is the network-anchor on it?")
+CHECKED(RENEWAL_FAILS, 624, WARNING, NONE, 0, "the lease of the project's address is not renewed",
+        "docker logs NETWORK-ANCHOR tells what was asked; does the DHCP server run?")
+CHECKED(TABLES_MISSING, 641, ERROR, NONE, 0, "anchord's tables are not in the kernel", "docker restart NETWORK-ANCHOR")
+CHECKED(TABLES_EDITED, 642, ERROR, NONE, 0, "somebody else has put a rule into anchord's tables",
+        "docker restart NETWORK-ANCHOR")
+CHECKED(ELEMENT_MISSING, 643, ERROR, TABLES_MISSING, 0, "a port that the anchor exposes is not in the kernel's map",
+        "docker restart NETWORK-ANCHOR")
+CHECKED(FOREIGN_TABLE, 644, ERROR, NONE, 0, "somebody else's table drops packets in the anchor's namespace", "")
+CHECKED(FORWARDING4_OFF, 645, ERROR, NONE, 0, "IPv4 forwarding is off: nothing reaches or leaves the project",
+        "docker restart NETWORK-ANCHOR")
+CHECKED(OTHER_DEFAULT_ROUTE, 646, WARNING, NONE, 0, "a default route leads past the LAN",
+        "networks:   # take the network of that interface off the network-anchor's service, then: docker compose up -d")
+CHECKED(NO_ANSWER, 661, ERROR, NONE, 0, "the anchor does not answer", "docker restart NETWORK-ANCHOR")
+CHECKED(NOT_READY, 662, ERROR, NONE, 0, "the anchor is not ready", "docker logs NETWORK-ANCHOR")
+CHECKED(PRIVILEGES, 663, ERROR, NONE, 0, "one of anchord's processes may do more than it should",
+        "please report it, with the line above: see SECURITY.md")
+CHECKED(SAID_BY_ANCHOR, 664, WARNING, NONE, 0, "the anchor tells a problem without a code", "anchord status")
 
 #undef CHECKED

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,12 +52,21 @@ int program_command_doctor(const struct configuration *configuration, char **arg
 {
     char host[ASSIGNMENT_SIZE];
     char directory[ASSIGNMENT_SIZE];
-    char *const environment[] = {host, configuration->docker_tls_verify ? directory : NULL, NULL};
+    char runtime[ASSIGNMENT_SIZE];
+    const char *runtime_directory = getenv("RUNTIME_DIRECTORY");
+    char *environment[4] = {host};
+    size_t count = 1;
 
     if (!knows_docker(configuration))
         return DOCTOR_STATUS_FAILED;
     (void)snprintf(host, sizeof(host), "DOCKER_HOST=%s", configuration->docker_host);
     (void)snprintf(directory, sizeof(directory), "DOCKER_CERT_PATH=%s", configuration->docker_cert_path);
+    (void)snprintf(runtime, sizeof(runtime), "RUNTIME_DIRECTORY=%.*s", DOCKER_HOST_SIZE - 2,
+                   runtime_directory ? runtime_directory : "");
+    if (configuration->docker_tls_verify)
+        environment[count++] = directory;
+    if (runtime_directory)
+        environment[count++] = runtime;
     become("doctor", ANCHORD_LIBEXEC_DIRECTORY "/anchord-doctor", argv, environment);
     return DOCTOR_STATUS_FAILED;
 }

@@ -4,6 +4,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "common/text.h"
+#include "daemon/command/attached_status.h"
 #include "daemon/command/status_output.h"
 #include "protocol/control_interface.h"
 
@@ -121,6 +123,20 @@ static int watch_status(bool as_json)
 
 /* --- the commands -------------------------------------------------------------------------------------- */
 
+/* Of the anchor in whose container a process lives, by its PID here; for anchord-doctor, as root on the host. */
+static int print_status_of(const char *process)
+{
+    CLEANUP(attached_status_clear) struct attached_status status = {0};
+    uint64_t pid = 0;
+    int result = text_to_number(process, strlen(process), INT32_MAX, &pid);
+
+    if (result == 0)
+        result = attached_status_read((uint32_t)pid, &status);
+    if (result == 0)
+        result = status_output_json(&status.status);
+    return result < 0 ? report_failure("status", result) : EXIT_STATUS_CLEAN;
+}
+
 int status_command(int argc, char **argv)
 {
     CLEANUP(control_client_closep) sd_bus *bus = NULL;
@@ -128,6 +144,8 @@ int status_command(int argc, char **argv)
     bool watches = false;
     int result;
 
+    if (argc == 3 && strcmp(argv[0], "--json") == 0 && strcmp(argv[1], "--pid") == 0)
+        return print_status_of(argv[2]);
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             as_json = true;

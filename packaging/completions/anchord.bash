@@ -15,7 +15,7 @@ _anchord()
         ban) words="add del flush list --for --force --help --json --new-only --reason --socket" ;;
         config) words="--json --help" ;;
         detach) words="--help" ;;
-        doctor) words="stale-netns --json --help" ;;
+        doctor) words="platform files address rules path workers stale-netns --anchor --from-lan --json --list --suppress --threshold --help" ;;
         healthcheck) words="--help" ;;
         list) words="--json --help" ;;
         ruleset) words="--help" ;;

@@ -465,3 +465,9 @@ int docker_client_inspect_network_whole(struct docker_client *client, const char
 {
     return inspect_whole(client, "/networks/", reference, "", document, on_done, userdata);
 }
+
+int docker_client_inspect_engine(struct docker_client *client, struct docker_document *document,
+                                 docker_done_handler on_done, void *userdata)
+{
+    return inspect_whole(client, "/info", "", "", document, on_done, userdata);
+}

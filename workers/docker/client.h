@@ -102,6 +102,10 @@ int docker_client_inspect_network_whole(struct docker_client *client, const char
                                         struct docker_document *document, docker_done_handler on_done, void *userdata)
     __attribute__((warn_unused_result));
 
+/* GET /info, whole: what the engine is, and how it was set up. */
+int docker_client_inspect_engine(struct docker_client *client, struct docker_document *document,
+                                 docker_done_handler on_done, void *userdata) __attribute__((warn_unused_result));
+
 /*
  * Which events: of containers with certain labels, of certain containers or networks, or of everybody. Docker compares
  * labels with those of whatever an event is of, and everything must match, so that whoever wants two kinds follows two

@@ -63,6 +63,7 @@ class FakeDocker:
     def __init__(self, listener):
         self.lock = threading.RLock()
         self.containers = {}
+        self.info = None  # of GET /info
         self.versions = {"Version": "28.5.2", "ApiVersion": "1.51", "MinAPIVersion": "1.24"}
         self.networks = {
             DMZ_ID: network(DMZ_ID, "dmz", "macvlan", {"Subnet": "192.0.2.0/24", "Gateway": "192.0.2.1"}),
@@ -204,6 +205,8 @@ class FakeDocker:
             return
         if parsed.path == "/version":
             send(connection, 200, json.dumps(self.versions).encode())
+        elif resource == "/info" and self.info is not None:
+            send(connection, 200, json.dumps(self.info).encode())
         elif resource == "/containers/json":
             send(connection, 200, self.list(filters))
         elif resource.startswith("/containers/") and resource.split("/")[2] in self.containers:

@@ -1,188 +1,103 @@
 /*
- * anchord-doctor: looks for what is wrong with the containers of a host, and says how to mend it (SPEC §9).
+ * anchord-doctor: looks for what is wrong with anchors and their host, and says how to mend it (SEE-2, SPEC §9).
  *
  * The command `anchord doctor` becomes this program, as whoever types it, with DOCKER_HOST and, for TLS,
- * DOCKER_CERT_PATH in its environment. It opens the files of TLS, gives up every capability, lets the kernel take its
- * other system calls away, and only then asks Docker. It only reads, and needs no anchord that runs.
+ * DOCKER_CERT_PATH in its environment. This process reads records of one size and its arguments; what Docker, an anchor
+ * or the LAN say is read by children that have given up every privilege. Nothing is changed.
  */
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/log.h"
-#include "common/sandbox.h"
-#include "common/text.h"
-#include "workers/commands/doctor/report.h"
-#include "workers/commands/doctor/survey.h"
-#include "workers/docker/seal.h"
+#include "workers/commands/doctor/gather.h"
+#include "workers/commands/doctor/options.h"
+#include "workers/commands/doctor/report_text.h"
+#include "workers/commands/doctor/runner.h"
+#include "workers/commands/doctor/stale_netns.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-/* Of this command (SPEC §9): not those of the roles. */
 enum doctor_status {
     DOCTOR_WELL = 0,
-    DOCTOR_FOUND = 1,  /* something is wrong */
-    DOCTOR_FAILED = 2, /* wrong usage, or not everything could be looked at */
+    DOCTOR_FOUND = 1, /* something is wrong */
+    DOCTOR_USAGE = 2,
+    DOCTOR_BLIND = 3, /* nothing could be looked at */
 };
 
-struct options {
-    bool has_check; /* `stale-netns` was asked for */
-    bool as_json;
-    bool show_help;
-};
-
-/* Foreign text in it colours no terminal and looks like no other line. */
-static void say(const char *text)
+static int fail(const char *what, const char *why)
 {
-    (void)text_print_escaped(stderr, text);
+    (void)fputs("anchord doctor: ", stderr);
+    (void)text_print_escaped(stderr, what);
+    (void)fprintf(stderr, ": %s\n", why);
+    return DOCTOR_BLIND;
 }
 
-static int fail(const char *what, const char *why, const char *way_out)
+static bool is_called(const struct anchor *anchor, const char *name)
 {
-    say("anchord doctor: ");
-    say(what);
-    say(": ");
-    say(why);
-    say(way_out);
-    (void)fputc('\n', stderr);
-    return DOCTOR_FAILED;
+    return strcmp(anchor->name, name) == 0 || strcmp(anchor->project, name) == 0 ||
+           (strlen(name) >= 12 && strncmp(anchor->id, name, strlen(name)) == 0);
 }
 
-static void print_help(FILE *stream)
+/* Leaves the anchors of that name alone. */
+static bool choose(struct scene *scene, const char *name)
 {
-    (void)fputs(
-        "Usage: anchord doctor stale-netns [--json]\n"
-        "\n"
-        "Checks (this build has one):\n"
-        "  stale-netns  which containers of this host live in the dead network namespace of another one that was\n"
-        "               removed, stopped or started again, and the command that brings each back\n"
-        "\n"
-        "Options:\n"
-        "  --json       the same as JSON\n"
-        "  --help       this text\n"
-        "\n"
-        "It needs to read Docker's API, at DOCKER_HOST, and nothing else; it changes nothing:\n"
-        "  docker run --rm -v /var/run/docker.sock:/var/run/docker.sock anchord:dev doctor stale-netns\n"
-        "\n"
-        "Exit status 0: nothing is wrong; 1: something is; 2: wrong usage, or not everything could be looked at.\n",
-        stream);
-}
+    size_t kept = 0;
 
-/* False: it was said what is wrong. */
-static bool parse_options(char **arguments, struct options *options)
-{
-    for (; *arguments; arguments++) {
-        if (strcmp(*arguments, "--json") == 0) {
-            options->as_json = true;
-        } else if (strcmp(*arguments, "--help") == 0) {
-            options->show_help = true;
-        } else if (strcmp(*arguments, "stale-netns") == 0) {
-            options->has_check = true;
-        } else {
-            (void)fail(*arguments, "unknown argument", "; see anchord doctor --help");
-            return false;
-        }
+    for (size_t i = 0; i < scene->anchor_count; i++) {
+        struct anchor other = scene->anchors[i];
+
+        if (!is_called(&other, name))
+            continue;
+        scene->anchors[i] = scene->anchors[kept]; /* is released at its place */
+        scene->anchors[kept++] = other;
     }
-    if (!options->has_check && !options->show_help)
-        print_help(stderr);
-    return options->has_check || options->show_help;
+    if (kept > 0)
+        scene_release_anchors(scene, kept);
+    return kept > 0;
 }
 
-/* --- Docker ---------------------------------------------------------------------------------------------- */
-
-/* Docker's names for them: https://docs.docker.com/engine/security/protect-access/ */
-static int read_credentials(const char *directory, struct docker_credentials *credentials)
+static int no_such_anchor(const struct scene *scene, const char *name)
 {
-    static const char *const names[DOCKER_CREDENTIAL_MAX_] = {
-        [DOCKER_CREDENTIAL_CA] = "ca.pem",
-        [DOCKER_CREDENTIAL_CERTIFICATE] = "cert.pem",
-        [DOCKER_CREDENTIAL_KEY] = "key.pem",
-    };
+    char names[512] = "";
+    size_t length = 0;
 
-    for (enum docker_credential kind = DOCKER_CREDENTIAL_CA; kind < DOCKER_CREDENTIAL_MAX_; kind++) {
-        char path[DOCKER_HOST_SIZE + sizeof("/cert.pem")];
-        CLEANUP_FD int file = -1;
-        int result;
-
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, names[kind]);
-        file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        result = file < 0 ? -errno : docker_credentials_read(credentials, kind, file);
-        if (result < 0)
-            return fail(path, log_errno_text(result), "; it is in DOCKER_CERT_PATH, and TLS needs it");
+    for (size_t i = 0; i < scene->anchor_count && length < sizeof(names); i++)
+        length += (size_t)snprintf(names + length, sizeof(names) - length, " %s", scene->anchors[i].name);
+    (void)fail(name,
+               length > 0 ? "no network-anchor of that name runs here; there are:" : "no network-anchor runs here");
+    if (length > 0) {
+        (void)text_print_escaped(stderr, names);
+        (void)fputc('\n', stderr);
     }
-    return DOCTOR_WELL;
+    return DOCTOR_BLIND;
 }
 
-#define MOUNT_IT                                                                                                        \
-    "mount Docker's socket (docker run -v /var/run/docker.sock:/var/run/docker.sock …), or say in DOCKER_HOST where " \
-    "Docker listens"
-
-/* What to do when Docker cannot be reached. */
-static const char *way_out(const struct docker_host *host, int error)
+static int judge(const struct report *report, const struct options *options)
 {
-    if (host->kind == DOCKER_HOST_TCP)
-        return "; is DOCKER_HOST right? A socket proxy must allow VERSION=1 and CONTAINERS=1";
-    if (error == -ECONNREFUSED || error == -ENOTSOCK)
-        return "; start Docker, " MOUNT_IT;
-    if (error == -ENOENT || error == -ENOTDIR)
-        return "; " MOUNT_IT;
-    if (error == -EACCES || error == -EPERM)
-        return "; run it as root, or with the group of Docker's socket (--group-add)";
-    return "";
-}
+    struct report_summary summary = report_summarise(report);
 
-static int report(const struct findings *findings, const struct options *options)
-{
-    int result = options->as_json ? report_print_json(findings) : report_print_text(findings);
-
-    if (result < 0)
-        return fail("cannot write", log_errno_text(result), "");
-    for (size_t i = 0; i < findings->unread_count && !options->as_json; i++)
-        (void)fail(findings->unread[i].name, findings->unread[i].reason, "; it was left out");
-    if (findings->dependent_count > 0)
+    if (summary.counts[VERDICT_FAIL] > 0 || (summary.counts[VERDICT_WARN] > 0 && !options->fails_only))
         return DOCTOR_FOUND;
-    return findings->unread_count > 0 ? DOCTOR_FAILED : DOCTOR_WELL;
+    return summary.counts[VERDICT_OK] + summary.counts[VERDICT_WARN] > 0 ? DOCTOR_WELL : DOCTOR_BLIND;
 }
 
-static int examine(sd_event *event, struct docker_client *client, const struct docker_host *host,
-                   const struct options *options)
+static int examine(const struct options *options)
 {
-    CLEANUP(findings_release) struct findings findings = {0};
-    struct survey_failure failure;
-    int result = survey_run(event, client, &findings, &failure);
-    int status = DOCTOR_FAILED;
+    CLEANUP(scene_release) struct scene scene = {0};
+    CLEANUP(report_release) struct report report = {0};
+    uint64_t begin = clock_monotonic_microseconds();
+    int result = gather_scene(&scene);
 
-    if (result == 0 || findings.dependent_count > 0)
-        status = report(&findings, options);
-    if (result < 0 && failure.is_connecting)
-        (void)fail(host->kind == DOCKER_HOST_UNIX ? host->path : "Docker", failure.text, way_out(host, result));
-    else if (result < 0)
-        (void)fail("not every container could be looked at", failure.text, "");
-    return status;
-}
-
-/* Everything that opens files comes before the seal, every foreign byte after it. */
-static int run(const struct docker_host *host, const struct options *options)
-{
-    static char output[BUFSIZ];
-    CLEANUP(sd_event_unrefp) sd_event *event = NULL;
-    CLEANUP(docker_client_freep) struct docker_client *client = NULL;
-    const char *step = NULL;
-    int result = sd_event_new(&event);
-
-    if (result >= 0)
-        result = docker_client_new(event, host, &client);
-    if (result < 0)
-        return fail("cannot start", log_errno_text(result), "");
-    (void)setvbuf(stdout, output, _IOFBF, sizeof(output)); /* else stdio asks fstat(2) for a size, which is forbidden */
-    tzset(); /* timegm(3) of Docker's times opens the time zone's file when it was not read before */
-    result = sandbox_drop_privileges(&step);
+    if (result == 0 && options->anchor && !choose(&scene, options->anchor))
+        return no_such_anchor(&scene, options->anchor);
     if (result == 0)
-        result = docker_seal(host, &step);
+        result = runner_run(&scene, options, &report);
     if (result < 0)
-        return fail(step, log_errno_text(result), "");
-    return examine(event, client, host, options);
+        return fail("cannot look", log_errno_text(result));
+    report.milliseconds = (clock_monotonic_microseconds() - begin) / MICROSECONDS_PER_MILLISECOND;
+    result = options->as_json ? report_print_json(&report, &scene) : report_print_text(&report, &scene);
+    return result < 0 ? fail("cannot write", log_errno_text(result)) : judge(&report, options);
 }
 
 /* anchord-init blocks them for its children (daemon/supervise/init.c); nothing here needs an order when it ends. */
@@ -198,26 +113,18 @@ static void allow_stop_signals(void)
 
 int main(int argc, char **argv)
 {
-    CLEANUP(docker_credentials_release) struct docker_credentials credentials = {0};
-    const char *docker_host = getenv("DOCKER_HOST");
-    const char *directory = getenv("DOCKER_CERT_PATH");
-    struct options options = {0};
-    struct docker_host host;
-    const char *reason = "it is not set";
+    struct options options;
 
     allow_stop_signals();
-    if (argc < 1 || !parse_options(argv + 1, &options))
-        return DOCTOR_FAILED;
-    if (options.show_help) {
-        print_help(stdout);
-        return DOCTOR_WELL;
-    }
-    if (!docker_host || docker_host_parse(docker_host, &host, &reason) < 0)
-        return fail("DOCKER_HOST", reason, "");
-    if (directory) {
-        if (read_credentials(directory, &credentials) != DOCTOR_WELL)
-            return DOCTOR_FAILED;
-        host.credentials = &credentials;
-    }
-    return run(&host, &options);
+    if (argc > 1 && strcmp(argv[1], "stale-netns") == 0)
+        return stale_netns_command(argv + 1);
+    if (argc < 1 || !options_parse(argv + 1, &options))
+        return DOCTOR_USAGE;
+    if (options.shows_help)
+        options_print_help();
+    else if (options.lists)
+        options_print_list();
+    else
+        return examine(&options);
+    return DOCTOR_WELL;
 }

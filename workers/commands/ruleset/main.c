@@ -4,9 +4,11 @@
  * The command `anchord ruleset` becomes this program, as root with CAP_NET_ADMIN in the anchor's network namespace. It
  * asks the kernel through one netlink socket, which it opens before it gives up everything else; it sends dump
  * requests only, reads nobody's input and believes nothing that another of our processes thinks of the tables.
+ * With --hooks, for anchord-doctor, it prints everybody's chains in place of our tables (chain_list.h).
  */
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "workers/commands/ruleset/chain_list.h"
 #include "workers/commands/ruleset/table_text.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
@@ -15,6 +17,7 @@
 #include <linux/netlink.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <string.h>
 
 #define OPEN_FILES_MAX 8
 /* A dump that somebody's commit interrupts starts over, at most this often. */
@@ -60,7 +63,18 @@ static int show(struct mnl_socket *socket, struct table *table)
     return result;
 }
 
-int main(void)
+static int show_chains(struct mnl_socket *socket)
+{
+    int result = -EINTR;
+
+    for (int attempt = 0; attempt < ATTEMPTS_MAX && result == -EINTR; attempt++)
+        result = chain_list_print(socket);
+    if (result < 0)
+        return fail("cannot read the chains", result);
+    return fflush(stdout) == 0 ? EXIT_STATUS_CLEAN : fail("cannot write", -errno);
+}
+
+int main(int argc, char **argv)
 {
     struct table tables[] = {
         {.nfproto = NFPROTO_IPV4, .family = "ip", .name = "anchord_skeleton"},
@@ -78,6 +92,8 @@ int main(void)
     result = sandbox_seal(&profile, &step);
     if (result < 0)
         return fail(step, result);
+    if (argc > 1 && strcmp(argv[1], "--hooks") == 0)
+        return show_chains(socket);
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         result = show(socket, &tables[i]);
         if (result < 0)

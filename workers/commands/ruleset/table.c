@@ -58,11 +58,16 @@ static int request(struct mnl_socket *socket, struct nlmsghdr *message, mnl_cb_t
     return result == MNL_CB_ERROR ? (errno > 0 ? -errno : -EBADMSG) : 0;
 }
 
-static int dump(struct mnl_socket *socket, struct table *table, uint16_t type, mnl_cb_t on_message)
+int table_dump(struct mnl_socket *socket, uint8_t nfproto, uint16_t type, mnl_cb_t on_message, void *userdata)
 {
     _Alignas(8) char buffer[REQUEST_SIZE];
 
-    return request(socket, nftnl_nlmsg_build_hdr(buffer, type, table->nfproto, NLM_F_DUMP, 0), on_message, table);
+    return request(socket, nftnl_nlmsg_build_hdr(buffer, type, nfproto, NLM_F_DUMP, 0), on_message, userdata);
+}
+
+static int dump(struct mnl_socket *socket, struct table *table, uint16_t type, mnl_cb_t on_message)
+{
+    return table_dump(socket, table->nfproto, type, on_message, table);
 }
 
 static bool is_wanted(const struct table *table, const char *name)

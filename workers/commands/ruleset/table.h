@@ -32,3 +32,8 @@ struct table {
  */
 int table_read(struct mnl_socket *socket, struct table *ret) __attribute__((warn_unused_result));
 void table_clear(struct table *table);
+
+/* The messages of a dump of `type` (NFT_MSG_GET…) of `nfproto`, all families with NFPROTO_UNSPEC, each to `on_message`,
+ * which returns MNL_CB_OK or MNL_CB_ERROR with errno. Returns as table_read(). */
+int table_dump(struct mnl_socket *socket, uint8_t nfproto, uint16_t type, mnl_cb_t on_message, void *userdata)
+    __attribute__((warn_unused_result));

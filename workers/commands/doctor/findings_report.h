@@ -9,7 +9,7 @@
 #include "workers/commands/doctor/findings.h"
 
 /* For people. Returns 0 or a negative errno. */
-int report_print_text(const struct findings *findings) __attribute__((warn_unused_result));
+int findings_print_text(const struct findings *findings) __attribute__((warn_unused_result));
 
 /* The same as one JSON object, with what could not be looked at (packaging/man/anchord.1). */
-int report_print_json(const struct findings *findings) __attribute__((warn_unused_result));
+int findings_print_json(const struct findings *findings) __attribute__((warn_unused_result));

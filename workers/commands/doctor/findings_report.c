@@ -1,5 +1,5 @@
 /* What `anchord doctor stale-netns` prints; see report.h. No privilege. */
-#include "workers/commands/doctor/report.h"
+#include "workers/commands/doctor/findings_report.h"
 
 #include "common/text.h"
 #include "workers/commands/doctor/remedy.h"
@@ -65,7 +65,7 @@ static int print_remedies(const struct owner_findings *owner)
     return 0;
 }
 
-int report_print_text(const struct findings *findings)
+int findings_print_text(const struct findings *findings)
 {
     bool is_first = true;
 
@@ -93,7 +93,7 @@ int report_print_text(const struct findings *findings)
 
 DEFINE_POINTER_CLEANUP(struct yajl_gen_t, yajl_gen_free, yajl_gen_freep);
 
-/* yajl_gen keeps its first error and refuses everything after it; report_print_json() asks once, at the end. */
+/* yajl_gen keeps its first error and refuses everything after it; findings_print_json() asks once, at the end. */
 static void generate_text(yajl_gen generator, const char *text)
 {
     if (text)
@@ -173,7 +173,7 @@ static void print_piece(void *stream, const char *text, size_t length)
     (void)fwrite(text, 1, length, stream);
 }
 
-int report_print_json(const struct findings *findings)
+int findings_print_json(const struct findings *findings)
 {
     CLEANUP(yajl_gen_freep) yajl_gen generator = yajl_gen_alloc(NULL);
 

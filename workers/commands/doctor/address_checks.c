@@ -1,0 +1,234 @@
+/*
+ * `anchord doctor address`: whether the project has its address on the LAN, and will keep it.
+ *
+ * Run by runner.c behind the seal, in the anchor's network namespace. Reads the anchor's status, and the kernel's links
+ * and addresses by a socket that may only ask; no privilege.
+ */
+#include "workers/commands/doctor/address_checks.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "workers/commands/doctor/heard.h"
+#include "workers/netlink/network/link_reading.h"
+
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* --- the link ------------------------------------------------------------------------------------------------ */
+
+static int read_links(struct link_table *ret)
+{
+    CLEANUP(rtnetlink_freep) struct rtnetlink *rtnetlink = NULL;
+    int result = rtnetlink_new(&rtnetlink);
+
+    return result < 0 ? result : link_table_read(rtnetlink, NULL, ret);
+}
+
+static const struct network_link *find_link(const struct link_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->links[i].name, name) == 0)
+            return &table->links[i];
+    }
+    return NULL;
+}
+
+/* RFC 8200 §5: the least that IPv6 works with. */
+#define MTU_LEAST 1280
+
+static const char *inside(const struct check_run *run)
+{
+    return run->anchor->is_here ? "" : check_text("nsenter -t %d -n ", (int)run->anchor->pid);
+}
+
+void address_check_link(struct check_run *run)
+{
+    struct link_table table = {0};
+    const struct network_link *link;
+    char name[HEARD_TEXT_SIZE];
+    int result = read_links(&table);
+
+    heard_interface(run->anchor, "external", name);
+    if (result < 0) {
+        check_is_unknown(run, NULL, NULL, "the kernel's links cannot be read: %s", log_errno_text(result));
+        return;
+    }
+    link = find_link(&table, name);
+    if (!link)
+        check_found(run, PROBLEM_NO_EXTERNAL_INTERFACE, &(struct finding_texts){0});
+    else if (!link->is_up)
+        check_found(
+            run, PROBLEM_LINK_DOWN,
+            &(struct finding_texts){.sentence = check_text("the interface on the LAN, %s, is switched off", name),
+                                    .remedy = check_text("%sip link set %s up", inside(run), name)});
+    else if (!link->is_running)
+        check_found(
+            run, PROBLEM_LINK_DOWN,
+            &(struct finding_texts){.sentence = check_text("the interface on the LAN, %s, has no carrier", name),
+                                    .why = "the host's interface that it stands on is down, or its cable is out",
+                                    .remedy = "ip -br link   # on the host: is the parent of the macvlan UP?"});
+    else if (link->mtu < MTU_LEAST)
+        check_found(
+            run, PROBLEM_SMALL_MTU,
+            &(struct finding_texts){.sentence = check_text("%s takes packets of %u bytes at most", name, link->mtu),
+                                    .remedy = check_text("%sip link set %s mtu 1500", inside(run), name)});
+    else
+        check_is_well(run, NULL, "%s is up, with an MTU of %u", name, link->mtu);
+}
+
+/* --- its addresses -------------------------------------------------------------------------------------------- */
+
+/* Those that the anchor tells, and that the kernel still has. */
+void address_check_addresses(struct check_run *run)
+{
+    struct json_walk walk = heard_list(heard(&run->anchor->status), "external_addresses");
+    struct json_slice row;
+    char list[HEARD_TEXT_SIZE] = "", address[HEARD_TEXT_SIZE], origin[HEARD_TEXT_SIZE];
+    size_t length = 0;
+
+    while (json_walk_element(&walk, &row) && length < sizeof(list)) {
+        heard_text(row, "address", address);
+        heard_text(row, "origin", origin);
+        if (strncmp(address, "fe80:", strlen("fe80:")) != 0)
+            length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s (%s)", length > 0 ? ", " : "",
+                                       address, origin);
+    }
+    if (length == 0)
+        check_found(run, PROBLEM_NO_PROJECT_ADDRESS, &(struct finding_texts){0});
+    else
+        check_is_well(run, NULL, "%s", list);
+}
+
+/* --- the lease ------------------------------------------------------------------------------------------------ */
+
+struct lifetime {
+    struct ip_address address;
+    bool is_there;
+    uint32_t valid;   /* seconds from now */
+    uint32_t updated; /* hundredths of a second since the kernel's start */
+};
+
+static void on_address(const struct nlmsghdr *message, void *userdata)
+{
+    struct lifetime *lifetime = userdata;
+    const struct nlattr *attributes[IFA_MAX + 1] = {NULL};
+    struct link_address address;
+
+    if (message->nlmsg_type != RTM_NEWADDR || link_address_parse(message, &address) == 0 ||
+        !ip_address_equal(&address.address, &lifetime->address))
+        return;
+    rtnetlink_attributes(message, sizeof(struct ifaddrmsg), attributes, IFA_MAX);
+    if (attributes[IFA_CACHEINFO] &&
+        mnl_attr_get_payload_len(attributes[IFA_CACHEINFO]) >= sizeof(struct ifa_cacheinfo)) {
+        struct ifa_cacheinfo information;
+
+        memcpy(&information, mnl_attr_get_payload(attributes[IFA_CACHEINFO]), sizeof(information));
+        lifetime->is_there = true;
+        lifetime->valid = information.ifa_valid;
+        lifetime->updated = information.tstamp;
+    }
+}
+
+static int read_lifetime(const char *address, struct lifetime *ret)
+{
+    CLEANUP(rtnetlink_freep) struct rtnetlink *rtnetlink = NULL;
+    struct ifaddrmsg *header;
+    int result = ip_address_parse(address, &ret->address);
+
+    if (result == 0)
+        result = rtnetlink_new(&rtnetlink);
+    if (result < 0)
+        return result;
+    header = rtnetlink_begin(rtnetlink, "read addresses", RTM_GETADDR, 0, sizeof(*header));
+    header->ifa_family = ret->address.family == IP_FAMILY_4 ? AF_INET : AF_INET6;
+    return rtnetlink_dump(rtnetlink, on_address, ret);
+}
+
+/* RFC 2131 §4.4.5: asked again at half of it. When three fifths are over, the server has not answered. */
+static bool is_late(const struct lifetime *lifetime, uint32_t *ret_age)
+{
+    struct timespec now;
+
+    if (!lifetime->is_there || lifetime->valid == UINT32_MAX || clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+        return false;
+    *ret_age = ((uint32_t)now.tv_sec * 100 + (uint32_t)(now.tv_nsec / 10000000) - lifetime->updated) / 100;
+    return (uint64_t)*ret_age * 5 > ((uint64_t)*ret_age + lifetime->valid) * 3;
+}
+
+static void judge_held(struct check_run *run, const char *family, const char *address, const char *server)
+{
+    struct lifetime lifetime = {0};
+    uint32_t age = 0;
+    int result = read_lifetime(address, &lifetime);
+
+    if (result < 0 || !lifetime.is_there)
+        check_is_unknown(run, NULL, "", "the kernel does not tell how long %s is still valid", address);
+    else if (lifetime.valid == UINT32_MAX)
+        check_is_well(run, NULL, "%s: %s is leased for ever", family, address);
+    else if (is_late(&lifetime, &age))
+        check_found(run, PROBLEM_RENEWAL_FAILS,
+                    &(struct finding_texts){
+                        .sentence = check_text("the lease of %s was not renewed for %u s, and ends in %u s", address,
+                                               age, lifetime.valid),
+                        .why = check_text("%s was asked since half of its time was over, and does not answer",
+                                          server[0] != '\0' ? server : "the server")});
+    else
+        check_is_well(run, NULL, "%s: %s, renewed %u s ago, valid for %u s", family, address, age, lifetime.valid);
+}
+
+void address_check_lease(struct check_run *run)
+{
+    struct json_walk walk = heard_list(heard(&run->anchor->status), "leases");
+    struct json_slice row;
+    size_t seen = 0;
+
+    while (json_walk_element(&walk, &row)) {
+        char family[HEARD_TEXT_SIZE], state[HEARD_TEXT_SIZE], address[HEARD_TEXT_SIZE], server[HEARD_TEXT_SIZE],
+            reason[HEARD_TEXT_SIZE];
+
+        heard_text(row, "family", family);
+        heard_text(row, "state", state);
+        heard_text(row, "address", address);
+        heard_text(row, "server", server);
+        heard_text(row, "reason", reason);
+        if (strcmp(state, "held") == 0)
+            judge_held(run, family, address, server);
+        else if (strcmp(state, "refused") == 0)
+            check_found(
+                run, PROBLEM_LEASE_REFUSED,
+                &(struct finding_texts){.sentence = check_text("the lease of %s is not taken: %s", server, reason)});
+        else if (strcmp(state, "searching") == 0)
+            check_found(run, PROBLEM_NO_LEASE, &(struct finding_texts){0});
+        else
+            continue;
+        seen++;
+    }
+    if (seen == 0)
+        check_skip(run, NULL, "no address is leased");
+}
+
+/* --- the gateway ---------------------------------------------------------------------------------------------- */
+
+void address_check_gateway(struct check_run *run)
+{
+    struct json_walk walk = heard_list(heard(&run->anchor->status), "gateways");
+    struct json_slice row;
+    char list[HEARD_TEXT_SIZE] = "";
+    size_t length = 0;
+
+    while (json_walk_element(&walk, &row) && length < sizeof(list)) {
+        char address[HEARD_TEXT_SIZE], source[HEARD_TEXT_SIZE];
+
+        heard_text(row, "address", address);
+        heard_text(row, "source", source);
+        if (address[0] != '\0')
+            length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s (%s)", length > 0 ? ", " : "",
+                                       address, source);
+    }
+    if (length == 0)
+        check_found(run, PROBLEM_NO_GATEWAY, &(struct finding_texts){0});
+    else
+        check_is_well(run, NULL, "%s", list);
+}

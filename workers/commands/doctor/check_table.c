@@ -1,0 +1,42 @@
+/* All checks; see check_table.h. */
+#include "workers/commands/doctor/check_table.h"
+
+#include "common/cleanup.h"
+#include "workers/commands/doctor/address_checks.h"
+#include "workers/commands/doctor/platform_checks.h"
+#include "workers/commands/doctor/rule_checks.h"
+#include "workers/commands/doctor/worker_checks.h"
+
+#define OF_ANCHOR   CHECK_OF_ANCHOR
+#define WITH_STATUS (CHECK_OF_ANCHOR | CHECK_READS_STATUS)
+#define WITH_RULES  (CHECK_OF_ANCHOR | CHECK_READS_RULES)
+
+const struct check check_table[] = {
+    {GROUP_PLATFORM, "engine", "Docker answers, and is new enough", CHECK_OWN_ANSWERS, 0, NULL, platform_check_engine},
+    {GROUP_PLATFORM, "engine-setup", "Docker is set up so that containers reach the LAN", CHECK_READS_DOCKER, 0, NULL,
+     platform_check_setup},
+    {GROUP_PLATFORM, "bridge-nf", "the host does not drop what its bridges carry", CHECK_READS_DOCKER | CHECK_ON_HOST,
+     0, NULL, platform_check_bridge_nf},
+    {GROUP_PLATFORM, "capabilities", "the container was given what anchord needs", OF_ANCHOR, 0, NULL,
+     platform_check_capabilities},
+    {GROUP_PLATFORM, "macvlan-gateway", "the network on the LAN has a gateway", WITH_STATUS | CHECK_READS_DOCKER, 0,
+     NULL, platform_check_macvlan_gateway},
+    {GROUP_ADDRESS, "link", "the interface on the LAN is there and up", WITH_STATUS, 0, NULL, address_check_link},
+    {GROUP_ADDRESS, "addresses", "the project has an address on the LAN", WITH_STATUS, 0, NULL,
+     address_check_addresses},
+    {GROUP_ADDRESS, "lease", "the lease is renewed in time", WITH_STATUS, 0, NULL, address_check_lease},
+    {GROUP_ADDRESS, "gateway", "a gateway is known", WITH_STATUS, 0, NULL, address_check_gateway},
+    {GROUP_RULES, "tables", "anchord's tables are in the kernel, whole", WITH_RULES, 0, NULL, rule_check_tables},
+    {GROUP_RULES, "foreign-tables", "nobody else's table drops what anchord lets pass", WITH_RULES, 0, NULL,
+     rule_check_foreign},
+    {GROUP_RULES, "forwarding", "the kernel forwards", WITH_STATUS, 0, NULL, rule_check_forwarding},
+    {GROUP_RULES, "routes", "no default route leads past the LAN", WITH_STATUS, 0, NULL, rule_check_routing},
+    {GROUP_WORKERS, "answers", "the anchor answers", OF_ANCHOR | CHECK_OWN_ANSWERS, 0, NULL, worker_check_answers},
+    {GROUP_WORKERS, "ready", "it is ready", WITH_STATUS, 0, NULL, worker_check_ready},
+    {GROUP_WORKERS, "problems", "it knows of no problem", WITH_STATUS, 0, NULL, worker_check_problems},
+    {GROUP_WORKERS, "privileges", "its processes may do what they need, and nothing else", OF_ANCHOR, 0, NULL,
+     worker_check_privileges},
+    {GROUP_WORKERS, "restarts", "none of its processes dies again and again", WITH_STATUS, 0, NULL,
+     worker_check_restarts},
+};
+const size_t check_count = ARRAY_LENGTH(check_table);

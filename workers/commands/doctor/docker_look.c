@@ -1,0 +1,271 @@
+/* Asks Docker; see docker_look.h. Reads foreign bytes, runs without any privilege. */
+#include "workers/commands/doctor/docker_look.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "workers/commands/doctor/docker_access.h"
+#include "workers/docker/client.h"
+#include "workers/docker/json_slice.h"
+#include "workers/docker/seal.h"
+
+#include <string.h>
+#include <time.h>
+
+#define NETWORKS_MAX 128
+
+struct look {
+    sd_event *event;
+    struct docker_client *client;
+    const struct docker_look_order *order;
+    size_t next_anchor, next_network, network_count;
+    char networks[NETWORKS_MAX][SCENE_ID_SIZE];
+    struct docker_document document;
+    int output;
+    int error;
+    char text[SCENE_REASON_SIZE];
+};
+
+enum { LABEL_PROJECT, LABEL_SERVICE };
+
+static const struct docker_label_names labels = {
+    .names = {[LABEL_PROJECT] = "com.docker.compose.project", [LABEL_SERVICE] = "com.docker.compose.service"},
+    .count = 2,
+};
+
+static void end(struct look *look, int error, const char *text)
+{
+    if (look->error == 0) {
+        look->error = error;
+        text_copy_cut(look->text, sizeof(look->text), error < 0 ? text : "");
+    }
+    (void)sd_event_exit(look->event, 0); /* fails on a loop that has ended alone */
+}
+
+static int write_all(int output, const void *bytes, size_t length)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t written = write(output, (const char *)bytes + done, length - done);
+
+        if (written < 0 && errno != EINTR)
+            return -errno;
+        done += written > 0 ? (size_t)written : 0;
+    }
+    return 0;
+}
+
+/* With the document, if there is one. */
+static void tell(struct look *look, struct docker_word *word, const struct docker_document *document)
+{
+    int result;
+
+    word->length = document && document->length <= DOCKER_LOOK_DOCUMENT_MAX ? document->length : 0;
+    result = write_all(look->output, word, sizeof(*word));
+    if (result == 0 && word->length > 0)
+        result = write_all(look->output, document->bytes, document->length);
+    if (result < 0)
+        end(look, result, "cannot be handed on");
+}
+
+/* --- networks ------------------------------------------------------------------------------------------- */
+
+static void ask_for_next_network(struct look *look);
+
+static void on_network(void *userdata, int error, const char *text)
+{
+    struct look *look = userdata;
+    struct docker_word word = {.kind = DOCKER_WORD_NETWORK};
+
+    (void)text; /* one that cannot be asked for concerns itself: it is missing where it is looked for */
+    if (error == 0) {
+        struct json_slice root = json_slice_of(look->document.bytes, look->document.length);
+
+        text_copy_cut(word.id, sizeof(word.id), look->networks[look->next_network - 1]);
+        if (json_slice_copy(json_slice_member(root, "Name"), word.name, sizeof(word.name)) == 0)
+            tell(look, &word, &look->document);
+    }
+    ask_for_next_network(look);
+}
+
+static void ask_for_next_network(struct look *look)
+{
+    int result;
+
+    if (look->error < 0 || look->next_network == look->network_count) {
+        end(look, 0, "");
+        return;
+    }
+    result = docker_client_inspect_network_whole(look->client, look->networks[look->next_network++], &look->document,
+                                                 on_network, look);
+    if (result < 0)
+        end(look, result, log_errno_text(result));
+}
+
+/* --- the anchors' containers ------------------------------------------------------------------------------ */
+
+static void ask_for_next_anchor(struct look *look);
+
+static void on_anchor(void *userdata, int error, const char *text)
+{
+    struct look *look = userdata;
+    struct docker_word word = {.kind = DOCKER_WORD_ANCHOR};
+
+    (void)text;
+    if (error == 0) {
+        text_copy_cut(word.id, sizeof(word.id), look->order->ids[look->next_anchor - 1]);
+        tell(look, &word, &look->document);
+    }
+    ask_for_next_anchor(look);
+}
+
+static void ask_for_next_anchor(struct look *look)
+{
+    int result;
+
+    if (look->error < 0 || look->next_anchor == look->order->count) {
+        ask_for_next_network(look);
+        return;
+    }
+    result = docker_client_inspect_whole(look->client, look->order->ids[look->next_anchor++], &look->document,
+                                         on_anchor, look);
+    if (result < 0)
+        end(look, result, log_errno_text(result));
+}
+
+/* --- everybody, and the engine ---------------------------------------------------------------------------- */
+
+static void copy_label(char target[NAME_SIZE], const struct docker_container *container, size_t index)
+{
+    if (container->labels[index].is_present && text_copy(target, NAME_SIZE, container->labels[index].text) < 0)
+        target[0] = '\0';
+}
+
+static void add_network(struct look *look, const char *id)
+{
+    for (size_t i = 0; i < look->network_count; i++) {
+        if (strcmp(look->networks[i], id) == 0)
+            return;
+    }
+    if (look->network_count < NETWORKS_MAX)
+        text_copy_cut(look->networks[look->network_count++], SCENE_ID_SIZE, id);
+}
+
+static void on_container(void *userdata, const struct docker_container *container)
+{
+    struct docker_word word = {.kind = DOCKER_WORD_CONTAINER};
+
+    text_copy_cut(word.id, sizeof(word.id), container->id);
+    text_copy_cut(word.name, sizeof(word.name), container->name);
+    copy_label(word.project, container, LABEL_PROJECT);
+    copy_label(word.service, container, LABEL_SERVICE);
+    for (size_t i = 0; i < container->endpoint_count; i++) {
+        if (container->endpoints[i].network_id[0] != '\0')
+            add_network(userdata, container->endpoints[i].network_id);
+    }
+    tell(userdata, &word, NULL);
+}
+
+/* One that is odd has no name to give. */
+static void on_odd(void *userdata, const char *id, const char *name, const char *reason)
+{
+    (void)userdata;
+    (void)id;
+    (void)name;
+    (void)reason;
+}
+
+static void on_listed(void *userdata, int error, const char *text)
+{
+    struct look *look = userdata;
+
+    if (error < 0)
+        end(look, error, text);
+    else
+        ask_for_next_anchor(look);
+}
+
+/* A proxy may forbid it: then what it tells is unknown, and nothing else. */
+static void on_engine(void *userdata, int error, const char *text)
+{
+    static const struct docker_container_query everybody = {.in_any_state = true};
+    struct look *look = userdata;
+    const struct docker_version *version = docker_client_version(look->client);
+    const struct docker_container_handlers handlers = {on_container, on_odd, on_listed, look};
+    struct docker_word word = {.kind = DOCKER_WORD_ENGINE,
+                               .error = error,
+                               .numbers = {version->api, version->api_minimum, version->is_podman}};
+    int result;
+
+    text_copy_cut(word.name, sizeof(word.name), version->engine);
+    text_copy_cut(word.project, sizeof(word.project), error < 0 ? text : "");
+    tell(look, &word, error == 0 ? &look->document : NULL);
+    result = docker_client_list(look->client, &everybody, &labels, &handlers);
+    if (result < 0)
+        end(look, result, log_errno_text(result));
+}
+
+static void on_connected(void *userdata, int error, const char *text)
+{
+    struct look *look = userdata;
+    int result = error;
+
+    if (result == 0) {
+        text = "GET /info cannot be sent";
+        result = docker_client_inspect_engine(look->client, &look->document, on_engine, look);
+    }
+    if (result < 0)
+        end(look, result, text);
+}
+
+/* --- the whole -------------------------------------------------------------------------------------------- */
+
+static void look_clear(struct look *look)
+{
+    docker_document_release(&look->document);
+    look->client = docker_client_free(look->client);
+    look->event = sd_event_unref(look->event);
+}
+
+/* Everything that opens files comes before the seal, every foreign byte after it. */
+static int prepare(struct look *look, struct docker_access *access)
+{
+    char text[DOCKER_ACCESS_TEXT_SIZE] = "";
+    const char *step = NULL;
+    int result = docker_access_read(access, &step, text);
+
+    if (result == 0)
+        result = sd_event_new(&look->event);
+    if (result >= 0)
+        result = docker_client_new(look->event, &access->host, &look->client);
+    tzset();
+    if (result >= 0)
+        result = sandbox_drop_privileges(&step);
+    if (result >= 0)
+        result = docker_seal(&access->host, &step);
+    if (result < 0)
+        (void)snprintf(look->text, sizeof(look->text), "%s: %s", step ? step : "Docker",
+                       text[0] != '\0' ? text : log_errno_text(result));
+    return result;
+}
+
+int docker_look(void *order, int output)
+{
+    CLEANUP(look_clear) struct look look = {.order = order, .output = output};
+    CLEANUP(docker_access_release) struct docker_access access = {0};
+    struct docker_word word = {.kind = DOCKER_WORD_END};
+
+    look.error = prepare(&look, &access);
+    if (look.error == 0) {
+        int result = docker_client_connect(look.client, on_connected, &look);
+
+        if (result == 0)
+            result = sd_event_loop(look.event);
+        if (result < 0 && look.error == 0) {
+            look.error = result;
+            text_copy_cut(look.text, sizeof(look.text), log_errno_text(result));
+        }
+    }
+    word.error = look.error;
+    text_copy_cut(word.name, sizeof(word.name), look.text);
+    return write_all(output, &word, sizeof(word)) == 0 ? EXIT_STATUS_CLEAN : EXIT_STATUS_CRASH;
+}

@@ -1,0 +1,228 @@
+/*
+ * `anchord doctor rules`: whether the kernel holds what anchord wants, and nothing else stands in its way.
+ *
+ * Run by runner.c behind the seal, in the anchor's network namespace. Reads what anchord-ruleset printed, the anchor's
+ * status and /proc/sys; no privilege.
+ */
+#include "workers/commands/doctor/rule_checks.h"
+
+#include "common/cleanup.h"
+#include "workers/commands/doctor/heard.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- our own ------------------------------------------------------------------------------------------------ */
+
+static bool holds(const struct said *said, const char *text)
+{
+    return said->bytes && memmem(said->bytes, said->length, text, strlen(text));
+}
+
+/* "80 : 172.30.0.10 . 8080", the element of a map as `anchord ruleset` prints it. */
+static bool holds_backend(const struct said *rules, uint64_t port, const char *address, uint64_t backend)
+{
+    return holds(rules, check_text("%llu : %s . %llu", (unsigned long long)port, address, (unsigned long long)backend));
+}
+
+/* Each exposure that the anchor tells, in the kernel's maps; a range by its first port. */
+static size_t tell_missing(struct check_run *run, size_t *ret_seen)
+{
+    struct json_walk walk = heard_list(heard(&run->anchor->status), "exposures");
+    struct json_slice row;
+    size_t missing = 0;
+
+    while (json_walk_element(&walk, &row)) {
+        static const char *const keys[] = {"address4", "address6"};
+        char proto[HEARD_TEXT_SIZE], container[HEARD_TEXT_SIZE], address[HEARD_TEXT_SIZE];
+        uint64_t port = heard_number(row, "port_first"), backend = heard_number(row, "backend_port_first");
+
+        heard_text(row, "proto", proto);
+        heard_text(row, "container", container);
+        for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+            heard_text(row, keys[i], address);
+            if (address[0] == '\0')
+                continue;
+            ++*ret_seen;
+            if (holds_backend(&run->anchor->rules, port, address, backend))
+                continue;
+            missing++;
+            check_found(run, PROBLEM_ELEMENT_MISSING,
+                        &(struct finding_texts){
+                            .object = container,
+                            .sentence = check_text("%s/%llu of %s is not in the kernel's map: nothing reaches it",
+                                                   proto, (unsigned long long)port, address)});
+        }
+    }
+    return missing;
+}
+
+void rule_check_tables(struct check_run *run)
+{
+    const struct said *rules = &run->anchor->rules;
+    size_t wrong = 0, seen = 0;
+
+    if (rules->error < 0 && !strstr(rules->reason, "no table of anchord")) {
+        check_is_unknown(run, NULL, NULL, "its tables cannot be read: %s", rules->reason);
+        return;
+    }
+    if (!holds(rules, "table ip anchord_v4 {") && ++wrong)
+        check_found(
+            run, PROBLEM_TABLES_MISSING,
+            &(struct finding_texts){.sentence = holds(rules, "anchord_skeleton")
+                                                    ? "only the skeleton is there, which keeps everything closed"
+                                                    : "the table ip anchord_v4 is not in the kernel"});
+    if (holds(rules, "is not one of anchord's") && ++wrong)
+        check_found(run, PROBLEM_TABLES_EDITED, &(struct finding_texts){0});
+    if (wrong == 0 && run->anchor->status.bytes)
+        wrong += tell_missing(run, &seen);
+    if (wrong == 0)
+        check_is_well(run, NULL, "both tables are there, with %zu exposed ports in their maps", seen);
+}
+
+/* --- others' ------------------------------------------------------------------------------------------------ */
+
+/* A line of anchord-ruleset --hooks. */
+struct chain {
+    char family[16], table[128], name[128], hook[16], policy[16];
+    int priority;
+    unsigned int drops;
+};
+
+static bool read_chain(const char *line, struct chain *ret)
+{
+    return sscanf(line, "%15s %127s %127s %15s %d %15s drops %u", ret->family, ret->table, ret->name, ret->hook,
+                  &ret->priority, ret->policy, &ret->drops) == 7;
+}
+
+/* WALL-9 */
+static bool is_own(const char *table)
+{
+    return strncmp(table, "anchord_", strlen("anchord_")) == 0;
+}
+
+static bool may_drop(const struct chain *chain)
+{
+    return !is_own(chain->table) && (strcmp(chain->policy, "drop") == 0 || chain->drops > 0) &&
+           strcmp(chain->family, "netdev") != 0;
+}
+
+void rule_check_foreign(struct check_run *run)
+{
+    const struct said *hooks = &run->anchor->hooks;
+    size_t wrong = 0, others = 0, place = 0;
+    char last[256] = "";
+
+    while (place < hooks->length) {
+        const char *start = hooks->bytes + place;
+        const char *end = memchr(start, '\n', hooks->length - place);
+        size_t length = end ? (size_t)(end - start) : hooks->length - place;
+        char line[512], table[256];
+        struct chain chain;
+
+        place += length + 1;
+        (void)snprintf(line, sizeof(line), "%.*s", (int)(length < sizeof(line) ? length : sizeof(line) - 1), start);
+        if (!read_chain(line, &chain))
+            continue;
+        others += !is_own(chain.table);
+        (void)snprintf(table, sizeof(table), "%s %s", chain.family, chain.table);
+        if (!may_drop(&chain) || strcmp(table, last) == 0) /* one finding a table */
+            continue;
+        text_copy_cut(last, sizeof(last), table);
+        wrong++;
+        check_found(
+            run, PROBLEM_FOREIGN_TABLE,
+            &(struct finding_texts){
+                .object = check_text("%s", table),
+                .sentence = check_text("the table %s is not anchord's and drops packets (chain %s)", table, chain.name),
+                .why = "every table must let a packet pass, whatever anchord's own says",
+                .remedy = check_text("%snft delete table %s   # if it is nobody's; else mend its rules",
+                                     run->anchor->is_here ? "" : check_text("nsenter -t %d -n ", (int)run->anchor->pid),
+                                     table)});
+    }
+    if (wrong == 0)
+        check_is_well(run, NULL, "none of %zu chains that are not anchord's drops anything", others);
+}
+
+/* --- settings ----------------------------------------------------------------------------------------------- */
+
+/* -1: it is not there. */
+static int read_setting(const char *path)
+{
+    CLEANUP_STREAM FILE *stream = fopen(path, "re");
+    int value = -1;
+
+    if (stream && fscanf(stream, "%d", &value) != 1) /* NOLINT(cert-err34-c): the kernel's own */
+        value = -1;
+    return value;
+}
+
+static bool has_address6(const struct anchor *anchor, const char *list)
+{
+    struct json_walk walk = heard_list(heard(&anchor->status), list);
+    struct json_slice row;
+    char address[HEARD_TEXT_SIZE];
+
+    while (json_walk_element(&walk, &row)) {
+        heard_text(row, "address", address);
+        if (strchr(address, ':') && strncmp(address, "fe80", strlen("fe80")) != 0)
+            return true;
+    }
+    return false;
+}
+
+void rule_check_forwarding(struct check_run *run)
+{
+    static const char *const sides[] = {"external", "shared"};
+    bool needs6 = has_address6(run->anchor, "external_addresses") && has_address6(run->anchor, "shared_addresses");
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(sides); i++) {
+        char name[HEARD_TEXT_SIZE];
+
+        heard_interface(run->anchor, sides[i], name);
+        if (name[0] == '\0' || read_setting(check_text("/proc/sys/net/ipv4/conf/%s/forwarding", name)) != 0)
+            continue;
+        wrong++;
+        check_found(
+            run, PROBLEM_FORWARDING4_OFF,
+            &(struct finding_texts){
+                .object = name, .sentence = check_text("IPv4 is not forwarded from %s: its packets go nowhere", name)});
+    }
+    if (needs6 && read_setting("/proc/sys/net/ipv6/conf/all/forwarding") == 0 && ++wrong)
+        check_found(run, PROBLEM_FORWARDING_OFF, &(struct finding_texts){0});
+    if (wrong == 0)
+        check_is_well(run, NULL, needs6 ? "IPv4 and IPv6 are forwarded" : "IPv4 is forwarded; IPv6 is not in use");
+}
+
+/* --- routes ------------------------------------------------------------------------------------------------- */
+
+/* Two default routes of the same metric, or one by an interface that is neither on the LAN nor the project's. */
+void rule_check_routing(struct check_run *run)
+{
+    CLEANUP_STREAM FILE *stream = fopen("/proc/net/route", "re");
+    char line[256], external[HEARD_TEXT_SIZE], shared[HEARD_TEXT_SIZE];
+    size_t seen = 0, wrong = 0;
+
+    heard_interface(run->anchor, "external", external);
+    heard_interface(run->anchor, "shared", shared);
+    while (stream && fgets(line, sizeof(line), stream)) {
+        char name[32];
+        unsigned int destination, mask;
+
+        if (sscanf(line, "%31s %x %*x %*x %*u %*u %*u %x", name, &destination, &mask) != 3 || destination != 0 ||
+            mask != 0)
+            continue;
+        seen++;
+        if (strcmp(name, external) == 0 || strcmp(name, shared) == 0 || external[0] == '\0')
+            continue;
+        wrong++;
+        check_found(
+            run, PROBLEM_OTHER_DEFAULT_ROUTE,
+            &(struct finding_texts){
+                .object = name,
+                .sentence = check_text("%s has a default route, too, and is not the interface on the LAN", name)});
+    }
+    if (wrong == 0)
+        check_is_well(run, NULL, "no default route leads past the LAN (%zu in the main table)", seen);
+}

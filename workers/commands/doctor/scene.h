@@ -1,0 +1,70 @@
+/*
+ * What there is for the checks of `anchord doctor` to look at: the anchors that run, and what Docker, each anchor and
+ * the kernel said of them.
+ *
+ * gather.c makes it, as whoever typed the command; checks read it, without privilege. The bytes are what others have
+ * said, as it came: the process that gathers does not look into them.
+ */
+#pragma once
+
+#include "common/text.h"
+#include "protocol/messages_parts.h"
+
+#include <sys/types.h>
+
+#define ANCHORS_MAX       32
+#define SCENE_ID_SIZE     65
+#define SCENE_REASON_SIZE 256
+
+struct said {
+    char *bytes; /* not terminated; NULL: nothing */
+    size_t length;
+    int error; /* a negative errno: why there is nothing */
+    char reason[SCENE_REASON_SIZE];
+};
+
+/* A network-anchor, or what attaches a project: who has netadmin among his processes. */
+struct anchor {
+    pid_t pid;              /* of its netadmin, as we see it */
+    bool is_here;           /* we are in its network namespace */
+    char id[SCENE_ID_SIZE]; /* of its container; empty: none, or not to be seen */
+    char name[NAME_SIZE];   /* of the container, or of its project, else of its ID */
+    char project[NAME_SIZE];
+    struct said status;     /* anchord status --json */
+    struct said rules;      /* anchord-ruleset: our tables */
+    struct said hooks;      /* anchord-ruleset --hooks: everybody's chains */
+    struct said inspection; /* Docker's of its container */
+};
+
+struct docker_object {
+    char id[SCENE_ID_SIZE];
+    char name[NAME_SIZE];
+    char project[NAME_SIZE]; /* of a container: Compose's */
+    char service[NAME_SIZE];
+    struct said inspection; /* of a network */
+};
+
+struct docker_objects {
+    struct docker_object *list;
+    size_t count, capacity;
+};
+
+struct scene {
+    bool is_root;
+    bool is_in_container; /* PID 1 is no host's */
+    struct anchor anchors[ANCHORS_MAX];
+    size_t anchor_count;
+    int docker_error; /* 0: it has answered */
+    char docker_reason[SCENE_REASON_SIZE];
+    char docker_host[192];
+    char engine[NAME_SIZE]; /* "28.5.2" */
+    unsigned int api, api_minimum;
+    bool is_podman;
+    struct said info;                 /* GET /info */
+    struct docker_objects networks;   /* that containers are on */
+    struct docker_objects containers; /* all of the host, without inspections */
+};
+
+void scene_release(struct scene *scene);
+/* Of the anchors from `kept` on. */
+void scene_release_anchors(struct scene *scene, size_t kept);
