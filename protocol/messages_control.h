@@ -72,6 +72,7 @@ enum finding_kind {
     FINDING_EXPOSED = 1, /* `container` has these ports */
     FINDING_CONFLICT,    /* `container` was refused them: `other` has them (NAT-6) */
     FINDING_PROBLEM,     /* what `reason` says of `container`, which may also be Docker or a network */
+    FINDING_LINK, /* attach: to the network `container` leads our interface `other`; empty: not made yet, or why not */
     FINDING_KIND_MAX_,
 };
 
@@ -86,8 +87,9 @@ struct wire_finding {
     struct wire_address address4; /* of EXPOSED: where its ports lead to; may be none */
     struct wire_address address6;
     char container[NAME_SIZE];
-    char other[NAME_SIZE]; /* of CONFLICT, else empty */
-    /* Of EXPOSED whom the ports answer, and how often (GUEST-1); of PROBLEM what exactly, or empty: as in its title. */
+    char other[NAME_SIZE]; /* of CONFLICT and LINK, else empty */
+    /* Of EXPOSED whom the ports answer, and how often (GUEST-1); of PROBLEM what exactly, or empty: as in its title;
+     * of a LINK why it could not be made, or empty. */
     char reason[FINDING_REASON_SIZE];
 };
 

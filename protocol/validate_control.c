@@ -110,7 +110,8 @@ static const char *check_finding(const struct wire_finding *finding)
 
     if (finding->kind == 0 || finding->kind >= FINDING_KIND_MAX_)
         return "finding kind";
-    if (finding->kind == FINDING_EXPOSED ? finding->problem != 0 : !is_problem(finding->problem))
+    if (finding->kind == FINDING_EXPOSED || finding->kind == FINDING_LINK ? finding->problem != 0
+                                                                          : !is_problem(finding->problem))
         return "finding problem";
     if (finding->reserved)
         return "finding reserved";

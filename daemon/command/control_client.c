@@ -15,6 +15,7 @@
 const struct status_list_definition status_lists[STATUS_LIST_MAX_] = {
     [STATUS_EXTERNAL] = {"ExternalNetwork", "external", "ss", {"network", "interface"}},
     [STATUS_SHARED] = {"SharedNetwork", "shared", "ss", {"network", "interface"}},
+    [STATUS_SHARED_LINKS] = {"SharedLinks", "shared_links", "ssss", {"network", "interface", "state", "reason"}},
     [STATUS_EXTERNAL_ADDRESSES] = {"ExternalAddresses",
                                    "external_addresses",
                                    "sys",

@@ -36,6 +36,7 @@ struct status_table {
 enum status_list {
     STATUS_EXTERNAL, /* one row: Docker network, interface */
     STATUS_SHARED,
+    STATUS_SHARED_LINKS, /* attach's: one into each network of the project's containers */
     STATUS_EXTERNAL_ADDRESSES,
     STATUS_SHARED_ADDRESSES,
     STATUS_GATEWAYS,

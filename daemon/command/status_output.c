@@ -138,6 +138,19 @@ static void print_exposures(const struct status *status)
     end_rows(&rows);
 }
 
+static void print_links(const struct status *status)
+{
+    struct text_rows rows;
+
+    if (!begin_rows(&rows, status, STATUS_SHARED_LINKS, "Links into networks"))
+        return;
+    for (size_t i = 0; i < rows.count; i++) {
+        for (size_t j = 0; j < strlen(status_lists[STATUS_SHARED_LINKS].types); j++)
+            copy_cell(rows.cells[i][j], control_client_cell(status, STATUS_SHARED_LINKS, i, 0)[j].text);
+    }
+    end_rows(&rows);
+}
+
 static enum colour colour_of(const char *severity)
 {
     return strcmp(severity, "error") == 0 ? COLOUR_BAD : COLOUR_NONE;
@@ -323,6 +336,7 @@ void status_output_text(const struct status *status)
     (void)puts("");
     print_way_out(status);
     print_leases(status);
+    print_links(status);
     print_exposures(status);
     print_problems(status);
     print_workers(status);

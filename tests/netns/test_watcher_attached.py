@@ -85,6 +85,8 @@ def test_the_target_is_on_the_network_of_the_default_route(lab, docker):
         "has no network (network_mode: none)"]
     half.answer_link("proxy", -errno.EPERM, "the bridge is not pinned")
     watcher.state({("tcp", 81, 81): ("172.20.0.2", 81)})
+    found = watcher.findings(lambda kinds: ("proxy", "the bridge is not pinned") in kinds.get(watcher_lab.FINDING_LINK, ()))
+    assert sorted(found[watcher_lab.FINDING_LINK]) == [("mail_default", ""), ("proxy", "the bridge is not pinned")]
     half.answer_link("proxy")
     watcher.state({("tcp", 81, 81): ("172.20.0.2", 81), ("tcp", 82, 82): ("172.21.0.3", 82)})
 

@@ -222,6 +222,7 @@ static void ports_lead_to_the_network_of_the_default_route(void **state)
 static void what_no_link_leads_to_is_no_target(void **state)
 {
     struct container_endpoint endpoints[2];
+    struct scope_link link;
     struct target target;
 
     (void)state;
@@ -232,14 +233,21 @@ static void what_no_link_leads_to_is_no_target(void **state)
     assert_target(endpoints, 2, FAMILY_INDEX_4, TARGET_NO_BRIDGE, "-");
     endpoints[1].gateway_priority = 0;
     assert_target(endpoints, 2, FAMILY_INDEX_4, TARGET_FOUND, "172.20.0.2");
-    assert_true(scope_networks_set_link(&networks, ids[0], -EPERM, "refused"));
-    assert_false(scope_networks_set_link(&networks, ids[0], -EPERM, "refused"));
-    assert_false(scope_networks_set_link(&networks, ids[5], -EPERM, "refused"));
+    assert_true(scope_networks_set_link(&networks, ids[0], "", -EPERM, "refused"));
+    assert_false(scope_networks_set_link(&networks, ids[0], "", -EPERM, "refused"));
+    assert_false(scope_networks_set_link(&networks, ids[5], "", -EPERM, "refused"));
     target = scope_networks_find_target(&networks, endpoints, 2, FAMILY_INDEX_4);
     assert_int_equal(target.fault, TARGET_NO_LINK);
     assert_string_equal(target.reason, "refused");
     assert_string_equal(target.network->name, "b");
-    assert_true(scope_networks_set_link(&networks, ids[0], 0, ""));
+    assert_true(scope_networks_link_at(&networks, 0, &link));
+    assert_string_equal(link.interface, "");
+    assert_string_equal(link.reason, "refused");
+    assert_true(scope_networks_set_link(&networks, ids[0], "ancin0", 0, ""));
+    assert_true(scope_networks_link_at(&networks, 0, &link));
+    assert_string_equal(link.network, "b");
+    assert_string_equal(link.interface, "ancin0");
+    assert_false(scope_networks_link_at(&networks, 1, &link));
     assert_target(endpoints, 2, FAMILY_INDEX_4, TARGET_FOUND, "172.20.0.2");
     endpoints[1] = endpoint(2, "172.25.0.2", NULL, 0); /* of which nothing is known */
     assert_target(endpoints, 2, FAMILY_INDEX_4, TARGET_NOT_KNOWN, "-");

@@ -286,6 +286,20 @@ static int append_findings_array(sd_bus_message *reply, const struct view *view,
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
 
+/* (Docker network, interface or empty, state, why there is none or empty) */
+static int append_link(sd_bus_message *reply, const struct finding *finding)
+{
+    const char *state = finding->other[0] ? "made" : finding->reason[0] ? "failed" : "waiting";
+
+    return sd_bus_message_append(reply, "(ssss)", finding->container, finding->other, state, finding->reason);
+}
+
+GETTER(get_links)
+{
+    GETTER_UNUSED();
+    return append_findings_array(reply, userdata, "(ssss)", FINDING_LINK, append_link);
+}
+
 GETTER(get_exposures)
 {
     GETTER_UNUSED();
@@ -334,6 +348,7 @@ static const sd_bus_vtable interface_table[] = {
     READ_PROPERTY("Workers", "a(ssutt)", get_workers),
     READ_PROPERTY("ExternalNetwork", "(ss)", get_network),
     READ_PROPERTY("SharedNetwork", "(ss)", get_network),
+    READ_PROPERTY("SharedLinks", "a(ssss)", get_links),
     READ_PROPERTY("ExternalAddresses", "a(sys)", get_addresses),
     READ_PROPERTY("SharedAddresses", "a(sys)", get_addresses),
     READ_PROPERTY("Gateways", "a(sss)", get_gateways),

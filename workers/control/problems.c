@@ -354,7 +354,7 @@ static int tell_finding(struct telling *telling, const struct finding *finding)
     char text[NAME_SIZE + 64];
     char last[8] = "";
 
-    if (finding->kind == FINDING_EXPOSED)
+    if (finding->kind == FINDING_EXPOSED || finding->kind == FINDING_LINK)
         return 0;
     if (finding->kind == FINDING_PROBLEM)
         return tell(telling, finding->problem, finding->container, finding->reason);

@@ -98,7 +98,8 @@ static void on_link_answer(void *userdata, const struct message_link_answer *ans
     struct attachment *attachment = userdata;
 
     if (answer->network_id[0] == '\0' || /* the macvlan: the supervisor knows */
-        !scope_networks_set_link(&attachment->networks, answer->network_id, answer->error, answer->reason))
+        !scope_networks_set_link(&attachment->networks, answer->network_id, answer->name, answer->error,
+                                 answer->reason))
         return;
     if (answer->error < 0)
         log_warn("no link to a network: its containers are not reached", LOG_PROBLEM(PROBLEM_NO_LINK),

@@ -123,15 +123,31 @@ static int tell_member(struct telling *telling, const struct member *member)
     return 0;
 }
 
+static int tell_links(const struct scope_networks *networks, finding_handler handler, void *userdata)
+{
+    struct scope_link link;
+    int result = 0;
+
+    for (size_t place = 0; result == 0 && scope_networks_link_at(networks, place, &link); place++) {
+        struct wire_finding finding = {.kind = FINDING_LINK};
+
+        text_copy_cut(finding.container, sizeof(finding.container), link.network);
+        text_copy_cut(finding.other, sizeof(finding.other), link.interface);
+        text_copy_cut(finding.reason, sizeof(finding.reason), link.reason);
+        result = handler(userdata, &finding);
+    }
+    return result;
+}
+
 int attachment_findings_tell(const struct members *members, const struct scope_networks *networks,
                              const struct container_table *table, finding_handler handler, void *userdata)
 {
     struct telling telling = {handler, userdata, 0};
     const struct member *member;
     const struct container_entry *entry;
-    int result = 0;
+    int result = tell_links(networks, handler, userdata);
 
-    if (networks->unguarded > 0) {
+    if (result == 0 && networks->unguarded > 0) {
         char text[FINDING_REASON_SIZE];
 
         (void)snprintf(text, sizeof(text),

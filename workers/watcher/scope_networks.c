@@ -23,6 +23,7 @@ struct scope_network {
     bool must_look; /* at who is on it */
     int link_error;
     char link_reason[REASON_SIZE];
+    char link_interface[INTERFACE_NAME_SIZE];
     struct docker_network record;
     struct ip_address *guarded; /* of containers in scope */
     size_t guarded_count, guarded_capacity;
@@ -232,14 +233,17 @@ bool scope_networks_are_settled(const struct scope_networks *networks)
     return true;
 }
 
-bool scope_networks_set_link(struct scope_networks *networks, const char *id, int error, const char *reason)
+bool scope_networks_set_link(struct scope_networks *networks, const char *id, const char *interface, int error,
+                             const char *reason)
 {
     struct scope_network *network = find(networks, id);
 
-    if (!network || (network->link_error == error && strcmp(network->link_reason, reason) == 0))
+    if (!network || (network->link_error == error && strcmp(network->link_reason, reason) == 0 &&
+                     strcmp(network->link_interface, interface) == 0))
         return false;
     network->link_error = error;
     text_copy_cut(network->link_reason, sizeof(network->link_reason), reason);
+    text_copy_cut(network->link_interface, sizeof(network->link_interface), interface);
     return true;
 }
 
@@ -337,8 +341,20 @@ static size_t add_guarded_of(const struct scope_network *network, uint32_t bridg
 static void leave_out(struct scope_network *network)
 {
     network->link_error = -E2BIG;
+    network->link_interface[0] = '\0';
     (void)snprintf(network->link_reason, sizeof(network->link_reason),
                    "the project has more networks than the %d that get a link", BRIDGES_MAX);
+}
+
+bool scope_networks_link_at(const struct scope_networks *networks, size_t place, struct scope_link *ret)
+{
+    const struct scope_network *network = networks->networks;
+
+    while (network && (!is_linked(network) || place-- > 0))
+        network = network->hh.next;
+    if (network)
+        *ret = (struct scope_link){network->record.name, network->link_interface, network->link_reason};
+    return network != NULL;
 }
 
 void scope_networks_fill(struct scope_networks *networks, struct message_bridges *bridges,

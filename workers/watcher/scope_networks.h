@@ -49,8 +49,19 @@ void scope_networks_end_inspection(struct scope_networks *networks, const char *
 /* Is everything known that can be? Before that nobody can say where a container's default route goes. */
 bool scope_networks_are_settled(const struct scope_networks *networks);
 
-/* What the host half says of the link to a network; *reason* is empty when it is there. Returns whether that is new. */
-bool scope_networks_set_link(struct scope_networks *networks, const char *id, int error, const char *reason);
+/* What the host half says of the link to a network; *reason* is empty when it is there, `interface` when it is not.
+ * Returns whether that is new. */
+bool scope_networks_set_link(struct scope_networks *networks, const char *id, const char *interface, int error,
+                             const char *reason);
+
+struct scope_link { /* without interface and reason: not answered yet */
+    const char *network;
+    const char *interface;
+    const char *reason;
+};
+
+/* The link at a place, of those that are asked for; false behind the last. */
+bool scope_networks_link_at(const struct scope_networks *networks, size_t place, struct scope_link *ret);
 
 enum target_fault {
     TARGET_FOUND,
