@@ -101,10 +101,14 @@ class Project:
         return self.compose("down", "--volumes", "--remove-orphans", *limit, **options)
 
     def discard(self):
-        """Remove everything of the project without asking its processes to end."""
+        """Remove everything of the project without asking its processes to end; as Compose would, whose start costs more than
+        all of this."""
         for identifier in sorted((container["Id"] for container in self.containers()), key=self._owns_namespace):
             self.lab.engine.api("DELETE", f"/containers/{identifier}?force=true&v=true")
-        self.down(timeout=0)
+        for network in self._labelled("networks"):
+            self.lab.engine.api("DELETE", f"/networks/{network['Id']}")
+        for volume in self._labelled("volumes")["Volumes"] or ():
+            self.lab.engine.api("DELETE", f"/volumes/{volume['Name']}")
 
     def _owns_namespace(self, identifier):
         """Podman does not remove a container before those that are in its namespace."""
@@ -114,11 +118,13 @@ class Project:
 
     def containers(self, service=None):
         """The project's containers in any state, as /containers/json shows them."""
-        labels = [f"com.docker.compose.project={self.name}"]
-        if service:
-            labels.append(f"com.docker.compose.service={service}")
+        return self._labelled("containers/json?all=true", *([f"service={service}"] if service else []))
+
+    def _labelled(self, path, *labels):
+        """What a list of the API holds of this project."""
+        labels = [f"com.docker.compose.{label}" for label in (f"project={self.name}", *labels)]
         filters = urllib.parse.quote(json.dumps({"label": labels}))
-        return self.lab.engine.api("GET", f"/containers/json?all=true&filters={filters}")
+        return self.lab.engine.api("GET", f"/{path}{'&' if '?' in path else '?'}filters={filters}")
 
     def container(self, service):
         """The ID of the service's only container."""
