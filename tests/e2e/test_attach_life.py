@@ -99,11 +99,12 @@ class Life:
         return found
 
     def kill(self, half, *names):
-        """With SIGKILL; in how many seconds all have successors."""
+        """With SIGKILL; in how many seconds all have successors. Its parent's end may have taken one along by then."""
         before = self.processes(half)
         start = time.monotonic()
         for name in names:
-            os.kill(before[name], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(before[name], signal.SIGKILL)
 
         def all_there():
             now = self.processes(half)
