@@ -110,12 +110,23 @@ def test_only_the_project_answers_to_its_address_on_the_link(lab, mail):
     assert len(answers) == 1 and answers <= set(links)
 
 
+def assert_exactly_the_exposed(client, address, ports):
+    tcp = client.scan_tcp(address, ports)
+    assert tcp.open == EXPOSED_TCP
+    assert len(tcp.refused) == len(ports) - len(EXPOSED_TCP)
+
+
+@pytest.mark.not_on("bookworm", "no closed port gets as far as to what is the engine's: the test below has them")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_of_all_65535_tcp_ports_exactly_the_exposed_ones_are_open(lab, mail, family):
+    """NAT-11: refused elsewhere, none silent."""
+    assert_exactly_the_exposed(lab.lanhost1, mail.at(family), range(1, 65536))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_projects_address_shows_exactly_the_exposed_ports(lab, mail, each_bridge_filter, family):
-    """NAT-11: all 65535 TCP ports: open where exposed, refused elsewhere, none silent."""
-    tcp = lab.lanhost1.scan_tcp(mail.at(family), range(1, 65536))
-    assert tcp.open == EXPOSED_TCP
-    assert len(tcp.refused) == 65535 - len(EXPOSED_TCP)
+    """NAT-11: open where exposed, refused elsewhere, none silent."""
+    assert_exactly_the_exposed(lab.lanhost1, mail.at(family), sorted({*range(1, 1024), *INNER_PORTS, 7700, *range(32768, 33000)}))
     udp = lab.lanhost1.scan_udp(mail.at(family), (*range(1, 200), 443, 8443, 9090), timeout=0.5)
     assert udp.open == EXPOSED_UDP
     assert not udp.unreachable
