@@ -188,6 +188,12 @@ bool ip_subnet_contains(const struct ip_subnet *subnet, const struct ip_address 
            !((subnet->address.bytes[whole] ^ address->bytes[whole]) & prefix_mask_byte(subnet->prefix_length, whole));
 }
 
+bool ip_subnet_overlaps(const struct ip_subnet *a, const struct ip_subnet *b)
+{
+    return ip_subnet_contains(a->prefix_length <= b->prefix_length ? a : b,
+                              a->prefix_length <= b->prefix_length ? &b->address : &a->address);
+}
+
 struct ip_address ip_subnet_first(const struct ip_subnet *subnet)
 {
     struct ip_address address = subnet->address;

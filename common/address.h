@@ -86,6 +86,7 @@ bool mac_address_is_host(const struct mac_address *address);
 
 bool ip_subnet_equal(const struct ip_subnet *a, const struct ip_subnet *b); /* host bits count */
 bool ip_subnet_contains(const struct ip_subnet *subnet, const struct ip_address *address);
+bool ip_subnet_overlaps(const struct ip_subnet *a, const struct ip_subnet *b); /* one has all of the other in it */
 
 /* The subnet's first address (all host bits 0) and last one (all 1: v4's directed broadcast). */
 struct ip_address ip_subnet_first(const struct ip_subnet *subnet);

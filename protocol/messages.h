@@ -133,6 +133,8 @@ enum anchor_role {
     ANCHOR_ROLE_MAX_,
 };
 
+#define VIA_HOST_MAX 16
+
 struct message_configure_netadmin {
     struct message_header header;
     struct wire_address pinned_gateway4; /* ANCHORD_EXT_GATEWAY_IP; may be none */
@@ -142,7 +144,8 @@ struct message_configure_netadmin {
     uint32_t log_level;           /* enum log_level */
     uint32_t is_attached;         /* 0 or 1: shared links come by SHARED_LINKS, no bootstrap address (HOST-2) */
     struct wire_address next_hop; /* IPv4, of every inner link; none unless attached */
-    uint32_t reserved;
+    uint32_t via_host_count;      /* 0 unless attached */
+    struct wire_link_address via_host[VIA_HOST_MAX]; /* ANCHORD_VIA_HOST (HOST-7), no host bits; unused ones all zero */
 };
 
 /*
@@ -292,7 +295,7 @@ static_assert(sizeof(struct message_docker_credential) == 32, "wire layout");
 static_assert(sizeof(struct message_configure_watcher) ==
                   24 + 2 * DOCKER_HOST_SIZE + 128 + LABEL_SELECTOR_SIZE + 128 + 16 + 128 + 20 + 20,
               "wire layout");
-static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16 + 24, "wire layout");
+static_assert(sizeof(struct message_configure_netadmin) == 24 + 40 + 16 + 24 + 24 * VIA_HOST_MAX, "wire layout");
 static_assert(sizeof(struct message_topology) == 24 + 2 * 436 + 8, "wire layout");
 static_assert(offsetof(struct message_exposures, items) == 32, "wire layout");
 static_assert(sizeof(struct message_applied) == 32 + 16 + 8 + REASON_SIZE, "wire layout");

@@ -132,6 +132,9 @@ PROBLEM(NO_HOST_HALF, 331, ERROR, SUPERVISOR, NONE, 5, "the host half of attach 
 PROBLEM(CONTAINER_RULES, 332, WARNING, LOG, NONE, 0, "a container has routing rules of its own, which come before ours",
         "")
 PROBLEM(NO_HOST_ROUTE, 333, WARNING, LOG, NONE, 0, "the host gets no route to an address of the project", "")
+PROBLEM(VIA_HOST_INNER, 340, WARNING, NETWORK, NONE, 0,
+        "what is to go by the host lies in a network of the project: it stays there",
+        "take it out of ANCHORD_VIA_HOST in /etc/anchord/PROJECT.env, then anchord detach and attach")
 
 /* --- Docker and what the keeper repairs --- */
 PROBLEM(DOCKER_AWAY, 401, ERROR, WATCHER, NONE, 10, "Docker cannot be read: what is exposed stays, nothing new is seen",

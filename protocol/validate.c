@@ -178,7 +178,10 @@ static const char *check_configure_netadmin(const void *message)
     if (configuration->is_attached > 1 || check_address(&configuration->next_hop, true) ||
         configuration->next_hop.family != (configuration->is_attached ? IP_FAMILY_4 : IP_FAMILY_NONE))
         return "attachment";
-    return configuration->log_level >= LOG_LEVEL_MAX_ || configuration->reserved ? "log level" : NULL;
+    if (configuration->log_level >= LOG_LEVEL_MAX_)
+        return "log level";
+    return check_subnets(configuration->via_host, configuration->via_host_count,
+                         configuration->is_attached ? VIA_HOST_MAX : 0);
 }
 
 static const char *check_exposure(const struct wire_exposure *exposure)

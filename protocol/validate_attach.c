@@ -218,14 +218,12 @@ const char *check_meeting_link(const void *message)
                : "peer";
 }
 
-static const char *check_shared_link(const struct wire_shared_link *item)
+const char *check_subnets(const struct wire_link_address *subnets, uint32_t count, uint32_t maximum)
 {
-    if (item->number >= SHARED_LINKS_MAX || !is_interface_name(item->name) || !is_container_id(item->network_id))
-        return "link";
-    if (item->subnet_count > SUBNETS_MAX)
+    if (count > maximum)
         return "number of subnets";
-    for (uint32_t i = 0; i < item->subnet_count; i++) {
-        const struct wire_link_address *subnet = &item->subnets[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct wire_link_address *subnet = &subnets[i];
         const char *broken = check_address(&subnet->address, false);
 
         if (broken)
@@ -234,10 +232,14 @@ static const char *check_shared_link(const struct wire_shared_link *item)
             !is_zero(subnet->reserved, sizeof(subnet->reserved)))
             return "prefix length";
     }
-    return is_zero((const uint8_t *)&item->subnets[item->subnet_count],
-                   (SUBNETS_MAX - item->subnet_count) * sizeof(item->subnets[0]))
-               ? NULL
-               : "padding not zero";
+    return is_zero((const uint8_t *)&subnets[count], (maximum - count) * sizeof(*subnets)) ? NULL : "padding not zero";
+}
+
+static const char *check_shared_link(const struct wire_shared_link *item)
+{
+    if (item->number >= SHARED_LINKS_MAX || !is_interface_name(item->name) || !is_container_id(item->network_id))
+        return "link";
+    return check_subnets(item->subnets, item->subnet_count, SUBNETS_MAX);
 }
 
 const char *check_shared_links(const void *message)

@@ -1,6 +1,11 @@
 /* Rules of the messages of messages_attach.h; see validate.c. Pure, runs in every process. */
 #pragma once
 
+#include "protocol/messages.h"
+
+/* Of several messages: `count` subnets of at most `maximum`, and zero behind them. */
+const char *check_subnets(const struct wire_link_address *subnets, uint32_t count, uint32_t maximum);
+
 /* Each returns NULL, or the rule that the message breaks. */
 const char *check_configure_namespaces(const void *message);
 const char *check_namespace_wanted(const void *message);

@@ -257,6 +257,20 @@ static size_t check_addresses(const struct host_look *look, bool is_started, boo
     return errors == 0 && is_started && count > 0 ? ask_lan(given, count, is_dry_run, plan) : errors;
 }
 
+static size_t check_via_host(void)
+{
+    char problem[PARENT_PROBLEM_SIZE];
+    size_t errors = 0;
+
+    for (size_t i = 0; i < VIA_HOST_MAX && identity.via_host[i].address.family != IP_FAMILY_NONE; i++) {
+        if (parent_check_behind(host.parent, &identity.via_host[i], problem))
+            continue;
+        (void)command_complain("attach", attach_request_name("ANCHORD_VIA_HOST"), problem);
+        errors++;
+    }
+    return errors;
+}
+
 /* --- everything ------------------------------------------------------------------------------------------- */
 
 static size_t check_values(const struct attach_request *request)
@@ -289,5 +303,6 @@ size_t attach_checks_run(const struct attach_request *request, bool is_started, 
         (void)command_complain("attach", "--parent", problem);
         return errors + 1;
     }
+    errors += check_via_host();
     return errors + check_addresses(&look, is_started, request->is_dry_run, ret);
 }

@@ -8,6 +8,7 @@
 #include "daemon/command/attach_start.h"
 #include "daemon/command/attached_projects.h"
 #include "daemon/command/command_words.h"
+#include "daemon/command/host_forwarding.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ static int write_alone(const struct attach_request *request, const struct attach
         return command_complain("attach", attached_projects_path(project), log_errno_text(result));
     print_file(request, project);
     print_way(project);
+    host_forwarding_print(plan->identity);
     return EXIT_STATUS_CLEAN;
 }
 

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Says more, and takes nothing back when it is not there: kept like what has no option. */
+#define VIA_HOST "ANCHORD_VIA_HOST"
+
 /* What an option sets; of the image no role knows. */
 static const struct {
     const char *option;
@@ -18,7 +21,7 @@ static const struct {
 } options[] = {
     {"--address", "ANCHORD_ADDRESS"}, {"--from", "ANCHORD_EXPOSE_FROM"}, {"--gateway", "ANCHORD_EXT_GATEWAY_IP"},
     {"--mac", "ANCHORD_MAC"},         {"--parent", "ANCHORD_PARENT"},    {"PROJECT", "ANCHORD_PROJECT"},
-    {"--image", ATTACHED_IMAGE},
+    {"--image", ATTACHED_IMAGE},      {"--via-host", VIA_HOST},
 };
 
 static const char *variable_of(const char *option, size_t length)
@@ -115,11 +118,17 @@ static int take_arguments(int argc, char **argv, struct attach_request *request)
     return result;
 }
 
-static bool has_option(const char *line, size_t length)
+static bool is_named(const char *variable, const char *line, size_t length)
+{
+    return strlen(variable) == length && strncmp(variable, line, length) == 0;
+}
+
+/* By an option that was given, or that counts also when it is not. */
+static bool is_decided(const struct attach_request *request, const char *line, size_t length)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
-        if (strlen(options[i].variable) == length && strncmp(options[i].variable, line, length) == 0)
-            return true;
+        if (is_named(options[i].variable, line, length))
+            return strcmp(options[i].variable, VIA_HOST) != 0 || attach_request_value(request, VIA_HOST);
     }
     return false;
 }
@@ -138,7 +147,7 @@ static void keep_settings(struct attach_request *request)
     while ((line = strsep(&rest, "\n")) && count < ARRAY_LENGTH(request->environment) - 1) {
         size_t length = strcspn(line, "=");
 
-        if (line[length] == '=' && line[0] != '#' && !has_option(line, length))
+        if (line[length] == '=' && line[0] != '#' && !is_decided(request, line, length))
             request->environment[count++] = line;
     }
 }

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define REQUEST_VALUE_SIZE    320
-#define REQUEST_VARIABLES_MAX 6
+#define REQUEST_VALUE_SIZE    1024
+#define REQUEST_VARIABLES_MAX 7
 #define REQUEST_KEPT_MAX      32 /* more than attach knows variables without an option */
 
 struct attach_request {

@@ -10,6 +10,7 @@
 #include "daemon/command/attached_projects.h"
 #include "daemon/command/attached_status.h"
 #include "daemon/command/command_words.h"
+#include "daemon/command/host_forwarding.h"
 #include "daemon/command/host_look.h"
 #include "daemon/command/interruption.h"
 
@@ -240,5 +241,6 @@ int attach_start_run(const struct attach_request *request, const struct attach_p
     (void)interruption_wait(FINDINGS_MILLISECONDS);
     if (attached_status_read(start.pid, &start.status) == 0)
         attach_report_print(start.project, &start.status);
+    host_forwarding_print(plan->identity);
     return EXIT_STATUS_CLEAN;
 }

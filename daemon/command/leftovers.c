@@ -2,52 +2,17 @@
 #include "daemon/command/leftovers.h"
 
 #include "common/cleanup.h"
+#include "daemon/command/nft_question.h"
 #include "daemon/supervise/attached_machine.h"
 
 #include <inttypes.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define TABLE_NAME_SIZE (sizeof("anchord_host_01234567"))
-
-/* GETTABLE of one name: nftables' libraries are netadmin's and the command ruleset's (DESIGN §3). */
-struct table_question {
-    struct nlmsghdr header;
-    struct nfgenmsg family;
-    struct nlattr name;
-    char text[NLA_ALIGN(TABLE_NAME_SIZE)];
-};
-
-static bool is_table(const char *name, uint8_t family)
-{
-    CLEANUP_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-    struct table_question question = {
-        .header = {.nlmsg_len = sizeof(question),
-                   .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
-                   .nlmsg_flags = NLM_F_REQUEST},
-        .family = {.nfgen_family = family, .version = NFNETLINK_V0},
-        .name = {.nla_len = NLA_HDRLEN + TABLE_NAME_SIZE, .nla_type = NFTA_TABLE_NAME},
-    };
-    const struct timeval limit = {.tv_sec = 5};
-    struct {
-        struct nlmsghdr header;
-        char rest[1024];
-    } answer;
-
-    memcpy(question.text, name, TABLE_NAME_SIZE);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
-        send(fd, &question, sizeof(question), 0) < 0 ||
-        recv(fd, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer.header))
-        return false;
-    return answer.header.nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE);
-}
 
 static size_t find_links(uint32_t tag, leftover_handler handler, void *userdata)
 {
@@ -87,7 +52,7 @@ size_t leftovers_find(const char *project, leftover_handler handler, void *userd
     count = find_links(identity.tag, handler, userdata);
     (void)snprintf(table, sizeof(table), "anchord_host_%08" PRIx32, identity.tag);
     for (size_t i = 0; i < ARRAY_LENGTH(families); i++) {
-        if (!is_table(table, families[i].number))
+        if (nft_question_table(families[i].number, table) <= 0)
             continue;
         (void)snprintf(what, sizeof(what), "the table %s %s", families[i].name, table);
         (void)snprintf(remedy, sizeof(remedy), "nft delete table %s %s", families[i].name, table);

@@ -150,3 +150,25 @@ bool parent_check_address(const char *name, const struct ip_subnet *given, char 
                        IP_SUBNET_TEXT(given), name, IP_SUBNET_TEXT(&seen));
     return false;
 }
+
+bool parent_check_behind(const char *name, const struct ip_subnet *network, char problem[PARENT_PROBLEM_SIZE])
+{
+    CLEANUP(free_addresses) struct ifaddrs *addresses = NULL;
+
+    if (getifaddrs(&addresses) < 0)
+        return true; /* the lease that it would keep from being taken says it */
+    for (const struct ifaddrs *entry = addresses; entry; entry = entry->ifa_next) {
+        struct ip_address mask = address_of(entry->ifa_netmask);
+        struct ip_subnet lan = {address_of(entry->ifa_addr), prefix_length_of(&mask)};
+
+        if (strcmp(entry->ifa_name, name) != 0 || lan.address.family == IP_FAMILY_NONE ||
+            ip_address_is_link_local(&lan.address) || !ip_subnet_overlaps(&lan, network))
+            continue;
+        lan.address = ip_subnet_first(&lan);
+        (void)snprintf(problem, PARENT_PROBLEM_SIZE,
+                       "%s: has a part of the LAN in it, which the project reaches itself; %s is on %s",
+                       IP_SUBNET_TEXT(network), name, IP_SUBNET_TEXT(&lan));
+        return false;
+    }
+    return true;
+}

@@ -16,3 +16,6 @@ bool parent_check_interface(const char *name, char problem[PARENT_PROBLEM_SIZE])
 
 /* `given` is to be inside one of its networks, and not the host's own. */
 bool parent_check_address(const char *name, const struct ip_subnet *given, char problem[PARENT_PROBLEM_SIZE]);
+
+/* `network`, which is to be reached by the host, is to have nothing of the LAN in it. */
+bool parent_check_behind(const char *name, const struct ip_subnet *network, char problem[PARENT_PROBLEM_SIZE]);

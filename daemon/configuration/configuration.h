@@ -50,7 +50,7 @@ struct configuration_problem {
 };
 
 /* At least the number of variables in the table; configuration_variables.c asserts it. */
-#define CONFIGURATION_VARIABLES_MAX 48
+#define CONFIGURATION_VARIABLES_MAX 52
 
 /* NAME_2 … of all variables that take numbers, as they are shown. */
 #define CONFIGURATION_NUMBERED_MAX (6 * MANAGED_TARGETS_MAX)
@@ -117,6 +117,7 @@ struct configuration {
     struct mac_address external_mac; /* zero: made up (HOST-2) */
     bool is_guarded;                 /* HOST-6 */
     char named_bridges[NAMED_BRIDGES_MAX][INTERFACE_NAME_SIZE];
+    struct ip_subnet via_host[VIA_HOST_MAX]; /* HOST-7; without host bits; the first of no family is the end */
     struct configuration_gateways external_gateways;
     char dhcp_name[DHCP_NAME_SIZE]; /* ADDR-5: what identifiers are made of; not empty with dhcp-refresh */
     bool dhcp_name_is_given;        /* by ANCHORD_DHCP_HOSTNAME; else it is made up, and under attach made longer */

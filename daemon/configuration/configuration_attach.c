@@ -148,6 +148,54 @@ const char *configuration_attach_bridges(const char *text, void *target)
     return NULL;
 }
 
+static bool is_other_kind(const struct ip_subnet *subnet)
+{
+    return ip_address_is_loopback(&subnet->address) || ip_address_is_multicast(&subnet->address) ||
+           ip_address_is_link_local(&subnet->address) || ip_address_is_unspecified(&subnet->address);
+}
+
+static const char *check_via_host(const struct item *item, const struct ip_subnet *subnet,
+                                  const struct ip_subnet earlier[])
+{
+    struct ip_address first = ip_subnet_first(subnet);
+
+    if (subnet->prefix_length == 0)
+        return wrong(item,
+                     "is everything: what is not named goes by the LAN's router; name the networks behind the host");
+    if (!ip_address_equal(&first, &subnet->address))
+        return wrong(item, "has bits behind its prefix: the network's first address is meant, as in 10.8.0.0/24");
+    if (is_other_kind(subnet))
+        return wrong(item, "is no network that a host routes to");
+    for (size_t i = 0; i + 1 < item->position; i++) {
+        if (ip_subnet_overlaps(&earlier[i], subnet))
+            return wrong(item, "lies in another entry, or has one in it: one of the two is enough");
+    }
+    return NULL;
+}
+
+const char *configuration_attach_via_host(const char *text, void *target)
+{
+    struct ip_subnet networks[VIA_HOST_MAX] = {0};
+    struct item item = {0};
+    const char *rest = text;
+
+    while (rest) {
+        bool is_whole = take_item(&rest, &item);
+        struct ip_subnet *network = &networks[item.position - 1];
+        const char *broken;
+
+        if (item.position > VIA_HOST_MAX)
+            return wrong(&item, "is one too many: 16 at most");
+        if (!is_whole || ip_subnet_parse(item.text, network) < 0)
+            return wrong(&item, "is no network, as in 10.8.0.0/24 or fd08::/64");
+        broken = check_via_host(&item, network, networks);
+        if (broken)
+            return broken;
+    }
+    memcpy(target, networks, sizeof(networks));
+    return NULL;
+}
+
 const char *configuration_attach_expose_from(const char *text, void *target)
 {
     static const struct {
@@ -244,9 +292,24 @@ void configuration_attach_check_project(struct configuration *configuration)
                                   ATTACHED_PROJECT_LENGTH_MAX);
 }
 
+/* The LAN itself is nearer than by the host, and what it leads to the project from there is refused. */
+static void check_via_host_beside(struct configuration *configuration, const struct ip_subnet *given)
+{
+    for (size_t i = 0; i < VIA_HOST_MAX; i++) {
+        const struct ip_subnet *network = &configuration->via_host[i];
+
+        if (given->address.family != IP_FAMILY_NONE && ip_subnet_overlaps(network, given))
+            configuration_problem_add(configuration, true, "ANCHORD_VIA_HOST",
+                                      "\"%s\": has a part of the LAN of %s in it: name less", IP_SUBNET_TEXT(network),
+                                      IP_SUBNET_TEXT(given));
+    }
+}
+
 void configuration_attach_check(struct configuration *configuration)
 {
     configuration_attach_check_project(configuration);
+    check_via_host_beside(configuration, &configuration->attach_address.given4);
+    check_via_host_beside(configuration, &configuration->attach_address.given6);
     configuration->address_mode = configuration->attach_address.mode;
     check_gateway(configuration, &configuration->attach_address.given4, &configuration->external_gateways.v4);
     check_gateway(configuration, &configuration->attach_address.given6, &configuration->external_gateways.v6);

@@ -14,6 +14,7 @@ const char *configuration_attach_mac(const char *text, void *target);     /* str
 const char *configuration_attach_guard(const char *text, void *target);   /* bool: on is true */
 const char *configuration_attach_bridges(const char *text,
                                          void *target); /* char[NAMED_BRIDGES_MAX][INTERFACE_NAME_SIZE] */
+const char *configuration_attach_via_host(const char *text, void *target);    /* struct ip_subnet[VIA_HOST_MAX] */
 const char *configuration_attach_expose_from(const char *text, void *target); /* uint32_t: enum expose_from */
 const char *configuration_attach_allow(const char *text, void *target);       /* const char *: the text, as given */
 const char *configuration_attach_limit(const char *text, void *target);

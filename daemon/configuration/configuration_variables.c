@@ -64,6 +64,12 @@ static const struct configuration_variable variables[] = {
      .parse = configuration_attach_limit,
      .offset = IN(guest_texts[GUEST_TEXT_LIMIT]),
      .help = "how often a source may connect, as anchord.limit: ssh: tcp/22 10/minute per source"},
+    {.name = "ANCHORD_VIA_HOST",
+     .roles = ATTACH,
+     .parse = configuration_attach_via_host,
+     .offset = IN(via_host),
+     .help = "networks that the host alone can route, as a VPN, which the project reaches by the host: "
+             "10.8.0.0/24,fd08::/64"},
     {.name = "ANCHORD_PARENT",
      .roles = ATTACH_HOST,
      .parse = configuration_parse_interface,

@@ -64,6 +64,12 @@ static void write_netadmin(struct message_configure_netadmin *message, void *use
     message->is_attached = true;
     message->next_hop = attach->welcome.next_hop;
     message->claim_gateway = false;
+    for (size_t i = 0; i < VIA_HOST_MAX && attach->configuration->via_host[i].address.family != IP_FAMILY_NONE; i++) {
+        const struct ip_subnet *network = &attach->configuration->via_host[i];
+
+        message->via_host[message->via_host_count++] =
+            (struct wire_link_address){wire_address_from(&network->address), network->prefix_length, {0}};
+    }
 }
 
 static void configure_way(struct worker *way, void *userdata)

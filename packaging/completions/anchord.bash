@@ -11,7 +11,7 @@ _anchord()
         words="$roles $commands --help --version"
     else
         case ${COMP_WORDS[1]} in
-        attach) words="--address --dry-run --from --gateway --help --image --mac --no-start --parent" ;;
+        attach) words="--address --dry-run --from --gateway --help --image --mac --no-start --parent --via-host" ;;
         ban) words="add del flush list --for --force --help --json --new-only --reason --socket" ;;
         config) words="--json --help" ;;
         detach) words="--help" ;;

@@ -153,6 +153,36 @@ def test_host1_what_has_no_option_outlives_a_second_attach(host):
     assert "ANCHORD_ALLOW" in found.stderr and "position" in found.stderr
 
 
+def test_host7_networks_behind_the_host_are_kept_and_looked_at(host):
+    """HOST-7: an option that counts also when it is not given again; none that has a part of the LAN in it."""
+    found = host(f"anchord {SHOP_ALONE} --via-host 10.8.0.0/24,fd08::/64 > /dev/null; grep VIA_HOST /etc/anchord/shop.env",
+                 f"anchord {SHOP_ALONE} > /dev/null; grep VIA_HOST /etc/anchord/shop.env",
+                 f"anchord {SHOP_ALONE} --via-host=10.9.0.0/24 > /dev/null; grep VIA_HOST /etc/anchord/shop.env")
+    kept = "ANCHORD_VIA_HOST=10.8.0.0/24,fd08::/64"
+    assert found.stdout.splitlines() == [kept, kept, "ANCHORD_VIA_HOST=10.9.0.0/24"], found.stderr
+    found = host("anchord attach shop --parent eth0 --no-start --via-host 192.0.0.0/8; echo status $?", "ls /etc/anchord")
+    assert found.stdout.splitlines() == ["status 1"]
+    assert "--via-host: 192.0.0.0/8: has a part of the LAN in it" in found.stderr
+
+
+def test_host7_what_the_host_does_not_forward_is_said_with_the_lines_that_change_it(host):
+    """HOST-7, WALL-9: Docker's own firewall drops it, and is not ours to change; what was pasted is not asked for again."""
+    command = f"anchord {SHOP_ALONE} --via-host 10.8.0.0/24,fd08::/64 | sed '1,/attach.yaml up/d'"
+    found = host("echo 0123456789abcdef0123456789abcdef > /etc/machine-id", "mount -t proc proc /proc",
+                 "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=1", command, "echo and now",
+                 "sysctl -qw net.ipv4.ip_forward=1; iptables-nft -P FORWARD DROP; iptables-nft -N DOCKER-USER",
+                 "iptables-nft -I FORWARD -j DOCKER-USER; ip6tables-nft -P FORWARD DROP", f"{command} | tee /run/said", "echo and now",
+                 "sed -En 's/^  (ip6?tables)/\\1-nft/p' /run/said | sh -e", command)
+    first, second, third = found.stdout.split("and now\n")
+    assert "By the host IPv4: it forwards nothing." in first and "  sysctl -w net.ipv4.ip_forward=1\n" in first and "tables" not in first
+    link, = set(re.findall("anc[0-9a-f]{8}h", second))
+    for program, chain in (("iptables", "DOCKER-USER"), ("ip6tables", "FORWARD")):
+        assert f"  {program} -I {chain} -i {link} -j ACCEPT\n" in second
+        assert f"  {program} -I {chain} -o {link} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n" in second
+    assert "drops what it does not know" in second and "sysctl" not in second
+    assert third == "", found.stderr
+
+
 def test_host1_the_image_is_called_as_it_is_called_here(host):
     found = host(f"ANCHORD_IMAGE=registry:5000/anchord@sha256:ab anchord {SHOP_ALONE}", f"ANCHORD_IMAGE='a;b' anchord {SHOP_ALONE}",
                  f"ANCHORD_IMAGE=other:1 anchord {SHOP_ALONE} --image mine:2")

@@ -174,10 +174,14 @@ def test_adr13_a_given_address_that_somebody_has_is_not_taken_until_it_is_free(l
 # --- the data path
 
 
+VPN4, VPN6 = "10.8.0.7", "fd08::7"
+VIA_HOST = ("10.8.0.0/24", "fd08::/64", "172.31.0.64/26", "172.30.0.0/16")
+
+
 @pytest.fixture
 def served(lab):
-    """Both networks, the host, addresses of both families; `one` and `other` answer."""
-    netadmin = lab.start_attached()
+    """Both networks, the host and what it alone routes, addresses of both families; `one` and `other` answer."""
+    netadmin = lab.start_attached(VIA_HOST)
     lab.connect_containers()
     netadmin.send(shared_links(SUBNETS))
     netadmin.send(host_addresses(HOST4, HOST6))
@@ -227,6 +231,43 @@ def test_host_and_project_reach_each_other(served):
         assert ASK["tcp"](served.one, address, 53)[1][0] == project
     served.client.run("ip", "route", "add", HOST4, "via", LAN4)
     assert outcome(served.client, "tcp", HOST4, 53, 0.3) == "silence"
+
+
+@pytest.mark.parametrize("protocol", ASK)
+def test_host7_what_the_host_alone_routes_is_reached_by_it(served, protocol):
+    """HOST-7: a VPN behind the host and the project reach each other, with the project's address; no LAN reaches it by us."""
+    for address, project, bits in ((VPN4, LAN4, 32), (VPN6, LAN6, 128)):
+        served.host.run("ip", "address", "add", f"{address}/{bits}", "dev", "lo")
+        served.serve(served.host, "vpn", protocol, 53, address)
+        answered, source, _ = ASK[protocol](served.one, address, 53)
+        assert (answered, source[0]) == ("vpn", project)
+    routed = served.anchor.run("ip", "route", "get", VPN4, "from", ONE4, "iif", "ancin0")
+    assert f"via {HOST4} dev anchost" in routed
+    # From there to an exposed port, with its own source.
+    with served.host.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.settimeout(5)
+        client.bind((VPN4, 0))
+        client.connect((LAN4, 80))
+    # Neither the LAN to it, nor as if from it.
+    served.client.run("ip", "route", "add", VPN4, "via", LAN4)
+    assert outcome(served.client, protocol, VPN4, 53, 0.3) == "silence"
+    served.client.run("ip", "address", "add", "10.8.0.9/32", "dev", "lo")
+    with served.client.socket(socket.AF_INET, socket.SOCK_STREAM) as forged:
+        forged.settimeout(0.3)
+        forged.bind(("10.8.0.9", 0))
+        with pytest.raises(TimeoutError):
+            forged.connect((LAN4, 80))
+
+
+def test_host7_a_network_of_the_projects_stays_the_projects(served):
+    """HOST-7: the one that lies in it is named; a wider one takes nothing of it."""
+    assert "172.31.0.64" not in routes_inside(served)
+    assert f"172.30.0.0/16 via {HOST4} dev anchost" in routes_inside(served)
+    for address, port, name in ((LAN4, 80, "one"), (LAN4, 81, "other")):
+        assert ASK["tcp"](served.client, address, port)[0] == name
+    served.netadmin.send(host_addresses())
+    wait_until(lambda: "10.8.0.0" not in routes_inside(served), "without an IPv4 address of the host's no way by it")
+    assert "fd08::/64" in routes_inside(served)
 
 
 def test_host2_as_many_networks_as_there_may_be_beside_what_the_kernel_puts_there(lab):

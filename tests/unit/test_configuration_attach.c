@@ -80,6 +80,22 @@ static void attach_takes_addresses(void **state)
     assert_int_equal(configuration.problem_count, 0);
 }
 
+/* HOST-7 */
+static void attach_takes_networks_behind_the_host(void **state)
+{
+    (void)state;
+    ATTACH_OF("ANCHORD_ADDRESS=192.0.2.5/24,2001:db8::5/64", "ANCHORD_EXT_GATEWAY_IP=192.0.2.1",
+              "ANCHORD_VIA_HOST= 10.8.0.0/24 ,fd08::/64");
+    assert_int_equal(configuration.problem_count, 0);
+    assert_int_equal(configuration.via_host[0].prefix_length, 24);
+    assert_int_equal(configuration.via_host[1].address.family, IP_FAMILY_6);
+    assert_int_equal(configuration.via_host[2].address.family, IP_FAMILY_NONE);
+    ATTACH_OF("ANCHORD_ADDRESS=192.0.2.5/24", "ANCHORD_EXT_GATEWAY_IP=192.0.2.1", "ANCHORD_VIA_HOST=192.0.0.0/8");
+    assert_problem("ANCHORD_VIA_HOST", true, "\"192.0.0.0/8\": has a part of the LAN of 192.0.2.5/24 in it");
+    ATTACH_OF("ANCHORD_ADDRESS=192.0.2.5/24", "ANCHORD_EXT_GATEWAY_IP=192.0.2.1", "ANCHORD_VIA_HOST=192.0.2.128/25");
+    assert_problem("ANCHORD_VIA_HOST", true, "\"192.0.2.128/25\": has a part of the LAN of 192.0.2.5/24 in it");
+}
+
 /* With the position and the way out. */
 static void wrong_values_of_attach_are_fatal(void **state)
 {
@@ -100,6 +116,20 @@ static void wrong_values_of_attach_are_fatal(void **state)
         {"ANCHORD_ADDRESS=127.0.0.5/24", "is no address that a host on the LAN can have"},
         {"ANCHORD_ADDRESS=fe80::5/64", "is no address that a host on the LAN can have"},
         {"ANCHORD_ADDRESS=239.0.0.5/24", "is no address that a host on the LAN can have"},
+        {"ANCHORD_VIA_HOST=10.8.0.0", "entry 1, \"10.8.0.0\": is no network, as in 10.8.0.0/24"},
+        {"ANCHORD_VIA_HOST=10.8.0.0/24,", "entry 2, \"\": is no network"},
+        {"ANCHORD_VIA_HOST=10.8.0.5/24", "has bits behind its prefix"},
+        {"ANCHORD_VIA_HOST=0.0.0.0/0", "is everything: what is not named goes by the LAN's router"},
+        {"ANCHORD_VIA_HOST=::/0", "is everything"},
+        {"ANCHORD_VIA_HOST=169.254.0.0/16", "is no network that a host routes to"},
+        {"ANCHORD_VIA_HOST=fe80::/64", "is no network that a host routes to"},
+        {"ANCHORD_VIA_HOST=127.0.0.0/8", "is no network that a host routes to"},
+        {"ANCHORD_VIA_HOST=239.0.0.0/8", "is no network that a host routes to"},
+        {"ANCHORD_VIA_HOST=10.8.0.0/24,10.0.0.0/8", "entry 2, \"10.0.0.0/8\": lies in another entry, or has one in it"},
+        {"ANCHORD_VIA_HOST=10.0.0.0/8,10.8.0.0/24", "entry 2, \"10.8.0.0/24\": lies in another entry"},
+        {"ANCHORD_VIA_HOST=1.0.0.0/8,2.0.0.0/8,3.0.0.0/8,4.0.0.0/8,5.0.0.0/8,6.0.0.0/8,7.0.0.0/8,8.0.0.0/8,9.0.0.0/8,"
+         "10.0.0.0/8,11.0.0.0/8,12.0.0.0/8,13.0.0.0/8,14.0.0.0/8,15.0.0.0/8,16.0.0.0/8,17.0.0.0/8",
+         "entry 17, \"17.0.0.0/8\": is one too many"},
         {"ANCHORD_EXPOSE_FROM=labels,ports", "entry 2, \"ports\": is neither labels nor published"},
         {"ANCHORD_EXPOSE_FROM=labels,,published", "entry 2, \"\": is neither"},
         {"ANCHORD_ALLOW=web: tcp/80 from home", "position 18: is no address and no network"},
@@ -138,6 +168,7 @@ int main(void)
         cmocka_unit_test(the_host_half_listens_when_it_is_told_to_alone),
         cmocka_unit_test(the_host_half_knows_its_parent),
         cmocka_unit_test(attach_takes_addresses),
+        cmocka_unit_test(attach_takes_networks_behind_the_host),
         cmocka_unit_test(wrong_values_of_attach_are_fatal),
     };
 

@@ -62,6 +62,8 @@ static void each_problem_has_its_words_once(void **state)
         {NETWORK_PROBLEM_INNER_NETWORKS, "\"guarded\":128,\"left_out\":3", PROBLEM_TOO_MANY_INNER_NETWORKS,
          "3 beyond what is looked at"},
         {NETWORK_PROBLEM_FORWARDING6, "IPv6 forwarding is off", PROBLEM_FORWARDING_OFF, ""},
+        {NETWORK_PROBLEM_VIA_HOST, "\"variable\":\"ANCHORD_VIA_HOST\"", PROBLEM_VIA_HOST_INNER,
+         "10.0.0.0/8 lies in 10.30.0.0/24 (eth1)"},
     };
 
     (void)state;

@@ -140,6 +140,10 @@ static void begin_configure_netadmin(void)
     message.netadmin.pinned_gateway4 = (struct wire_address){LAN4};
 }
 
+#define ATTACHED_BY_HOST                                                                         \
+    SET(netadmin.is_attached, 1), SET(netadmin.next_hop, LAN4), SET(netadmin.via_host_count, 1), \
+        SET(netadmin.via_host[0].address, LAN4)
+
 static const struct rule_case netadmin_rules[] = {
     PASSES(SET(netadmin.pinned_gateway6, LAN6)),
     PASSES(SET(netadmin.is_attached, 1), SET(netadmin.next_hop, LAN4)),
@@ -160,7 +164,11 @@ static const struct rule_case netadmin_rules[] = {
     PASSES(SET(netadmin.address_mode, ADDRESS_MODE_MAX_ - 1)),
     PASSES(SET(netadmin.claim_gateway, 1)),
     BREAKS("claim_gateway", SET(netadmin.claim_gateway, 2)),
-    BREAKS("log level", SET(netadmin.reserved, 1)),
+    BREAKS("number of subnets", SET(netadmin.via_host_count, 1), SET(netadmin.via_host[0].address, LAN4)),
+    PASSES(ATTACHED_BY_HOST),
+    BREAKS("number of subnets", ATTACHED_BY_HOST, SET(netadmin.via_host_count, VIA_HOST_MAX + 1)),
+    BREAKS("prefix length", ATTACHED_BY_HOST, SET(netadmin.via_host[0].prefix_length, 33)),
+    BREAKS("padding not zero", ATTACHED_BY_HOST, SET(netadmin.via_host_count, 0)),
     BREAKS("log level", SET(netadmin.log_level, LOG_LEVEL_MAX_)),
     PASSES(SET(netadmin.log_level, LOG_LEVEL_MAX_ - 1)),
 };

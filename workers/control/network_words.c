@@ -34,6 +34,7 @@ enum problem network_words_describe(const struct wire_network_problem *problem, 
         [NETWORK_PROBLEM_LINK_ADDRESSES] = PROBLEM_TOO_MANY_LINK_ADDRESSES,
         [NETWORK_PROBLEM_INNER_NETWORKS] = PROBLEM_TOO_MANY_INNER_NETWORKS,
         [NETWORK_PROBLEM_FORWARDING6] = PROBLEM_FORWARDING_OFF,
+        [NETWORK_PROBLEM_VIA_HOST] = PROBLEM_VIA_HOST_INNER,
     };
     struct ip_address address = wire_address_to(&problem->address);
     char mac[MAC_ADDRESS_TEXT_SIZE] = "not known";
@@ -63,6 +64,8 @@ enum problem network_words_describe(const struct wire_network_problem *problem, 
     if (problem->kind == NETWORK_PROBLEM_LINK_ADDRESSES)
         (void)snprintf(ret, NETWORK_WORDS_SIZE, "%u addresses of %s beyond what is looked at are not guarded",
                        problem->number, problem->name);
+    if (problem->kind == NETWORK_PROBLEM_VIA_HOST)
+        (void)snprintf(ret, NETWORK_WORDS_SIZE, "%s lies in %s (%s)", lan, inner, problem->name);
     return problems[problem->kind];
 }
 
@@ -182,6 +185,10 @@ static void log_address(const struct wire_network_problem *problem, const char *
         log_warn("the LAN contains an inner network: its hosts with addresses of that one cannot be reached",
                  LOG_PROBLEM(PROBLEM_LAN_CONTAINS_INNER), LOG_TEXT("lan", lan), LOG_TEXT("inner", inner),
                  LOG_TEXT("interface", problem->name));
+    if (problem->kind == NETWORK_PROBLEM_VIA_HOST)
+        log_warn("what is to go by the host lies in a network of the project: it stays there",
+                 LOG_PROBLEM(PROBLEM_VIA_HOST_INNER), LOG_TEXT("variable", "ANCHORD_VIA_HOST"),
+                 LOG_TEXT("network", lan), LOG_TEXT("inner", inner), LOG_TEXT("interface", problem->name));
     if (problem->kind == NETWORK_PROBLEM_ROUTES)
         log_warn("a router advertises routes that are not taken: accept_ra_rt_info_max_plen is too small",
                  LOG_PROBLEM(PROBLEM_ROUTES_NOT_TAKEN), LOG_TEXT("gateway", IP_ADDRESS_TEXT(&address)),

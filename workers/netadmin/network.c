@@ -46,7 +46,8 @@ static int read_links(struct network_ground *ground, bool *ret_differs)
     link_table_clear(&ground->links);
     ground->links = fresh;
     if (ground->is_attached)
-        subnets_behind_list(&ground->shared_links, &ground->host_addresses, &ground->next_hop, &ground->behind);
+        subnets_behind_list(&ground->shared_links, &ground->host_addresses, &ground->via_host, &ground->next_hop,
+                            &ground->behind);
     ground->links.behind = ground->behind.items;
     ground->links.behind_count = ground->behind.count;
     return 0;
@@ -328,6 +329,10 @@ void network_configure(struct network *network, const struct message_configure_n
     network->ground.address_mode = (enum address_mode)configuration->address_mode;
     network->ground.is_attached = configuration->is_attached != 0;
     network->ground.next_hop = wire_address_to(&configuration->next_hop);
+    network->ground.via_host.count = configuration->via_host_count;
+    for (uint32_t i = 0; i < configuration->via_host_count; i++)
+        network->ground.via_host.subnets[i] = (struct ip_subnet){wire_address_to(&configuration->via_host[i].address),
+                                                                 configuration->via_host[i].prefix_length};
 }
 
 void network_set_shared_links(struct network *network, const struct message_shared_links *links)

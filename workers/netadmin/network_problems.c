@@ -85,6 +85,25 @@ static void add_left_out(const struct network_ground *ground, uint32_t external_
     }
 }
 
+/* HOST-7: only now the project's networks are known. */
+static void add_via_host(const struct network_ground *ground, struct message_network_report *ret)
+{
+    for (size_t i = 0; i < ground->via_host.count; i++) {
+        const struct ip_subnet *subnet = &ground->via_host.subnets[i];
+        const struct subnet_behind *shared = subnets_behind_find_shared(&ground->behind, subnet);
+        struct wire_network_problem problem = {.kind = NETWORK_PROBLEM_VIA_HOST,
+                                               .address = wire_address_from(&subnet->address),
+                                               .prefix_length = subnet->prefix_length};
+
+        if (!shared)
+            continue;
+        problem.inner = wire_address_from(&shared->subnet.address);
+        problem.inner_length = shared->subnet.prefix_length;
+        text_copy_cut(problem.name, sizeof(problem.name), shared->link);
+        add(ret, &problem);
+    }
+}
+
 void network_problems_list(const struct problem_sources *sources, struct message_network_report *ret)
 {
     const struct network_ground *ground = sources->guard->ground;
@@ -103,4 +122,5 @@ void network_problems_list(const struct problem_sources *sources, struct message
     for (uint32_t i = 0; external && i < external->address_count; i++)
         add_inner(sources->guard, &external->addresses[i], ret);
     add_left_out(ground, external ? external->index : 0, ret);
+    add_via_host(ground, ret);
 }

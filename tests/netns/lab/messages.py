@@ -123,11 +123,12 @@ def docker_credential(kind):
 
 
 def configure_netadmin(gateway4=None, gateway6=None, claim=True, log_level=LOG_INFO, mode=MODE_BOOTSTRAP,
-                       next_hop=None):
+                       next_hop=None, via_host=()):
     """With a next hop: under attach."""
+    networks = b"".join(address(text.split("/")[0]) + struct.pack("=B3x", int(text.split("/")[1])) for text in via_host)
     return message(CONFIGURE_NETADMIN,
                    address(gateway4) + address(gateway6) + struct.pack("=4I", mode, claim, log_level, next_hop is not None) +
-                   address(next_hop) + bytes(4))
+                   address(next_hop) + struct.pack("=I", len(via_host)) + networks.ljust(16 * 24, b"\0"))
 
 
 def configure_control(project="", role=ROLE_NETWORK, log_level=LOG_INFO):

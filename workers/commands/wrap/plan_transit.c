@@ -92,8 +92,7 @@ static const struct project_network *overlapping(const struct plan *plan, const 
 {
     for (const struct project_network *network = plan->project->networks; network; network = network->next) {
         for (size_t i = 0; i < network->subnet_count; i++) {
-            if (ip_subnet_contains(&network->subnets[i], &subnet->address) ||
-                ip_subnet_contains(subnet, &network->subnets[i].address))
+            if (ip_subnet_overlaps(&network->subnets[i], subnet))
                 return network;
         }
     }

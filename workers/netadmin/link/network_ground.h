@@ -49,7 +49,8 @@ struct network_ground {
     struct ip_address next_hop; /* IPv4, that of containers and of the host, on each inner link */
     struct message_shared_links shared_links;     /* type MESSAGE_INVALID until they came */
     struct message_host_addresses host_addresses; /* the same */
-    struct subnets_behind behind;                 /* listed of both at each reading */
+    struct via_host via_host;
+    struct subnets_behind behind; /* listed of the three at each reading */
     sd_event_source *wake_source; /* deferred and off: what comes in one turn of the loop is one reading */
     bool must_tell;               /* in that turn, the other half, whatever the reading shows */
     char failures[NETWORK_STEP_MAX_][REQUEST_FAILURE_SIZE];

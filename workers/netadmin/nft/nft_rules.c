@@ -253,8 +253,8 @@ static const struct nft_rule_text table_rules[] = {
     /* oifname EXT ip6 saddr != fe80::/10 snat to <global> */
     {NFT_CHAIN_POSTROUTING_NAT, IP6_EGRESS, "egress", {OIF(EXTERNAL), FROM_NOT(link_local6), SNAT(GLOBAL)}},
     /*
-     * HOST-7: and the host sees the project as others do. What is routed there are the host's addresses, nothing else
-     * (table 24943).
+     * HOST-7: and the host sees the project as others do. What is routed there are the host's addresses and what
+     * ANCHORD_VIA_HOST names, nothing else (table 24943).
      */
     /* oifname "anchost" snat to <address> */
     {NFT_CHAIN_POSTROUTING_NAT, HOST | IP, "egress to the host", {OIF(HOST), SNAT(GLOBAL)}},

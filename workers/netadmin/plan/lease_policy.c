@@ -28,11 +28,6 @@ struct examination {
     char *inner_text; /* INNER_REASON_SIZE, of the last reason that names a network */
 };
 
-static bool overlaps(const struct ip_subnet *a, const struct ip_subnet *b)
-{
-    return ip_subnet_contains(a, &b->address) || ip_subnet_contains(b, &a->address);
-}
-
 /* NULL, or why nothing from the LAN may name `subnet`, all of which lies within the shared network or another one of
  * ours (WALL-2). */
 static const char *why_inner(const struct examination *examination, const struct ip_subnet *subnet)
@@ -216,7 +211,7 @@ static const char *check_destination(const struct examination *examination, cons
     if (inner)
         return inner;
     for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
-        if (overlaps(&forbidden[i], destination))
+        if (ip_subnet_overlaps(&forbidden[i], destination))
             return "covers loopback or multicast addresses";
     }
     for (size_t i = 0; i < lease->route_count; i++) {

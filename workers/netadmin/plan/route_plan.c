@@ -104,6 +104,7 @@ static struct route inner_route(uint8_t family, const struct inner_prefix *prefi
         return route;
     route.index = prefix->link_index;
     route.gateway = prefix->gateway;
+    route.is_on_link = prefix->gateway.family != IP_FAMILY_NONE; /* on a link that has no address of its network */
     if (family == IP_FAMILY_4) {
         route.scope = prefix->gateway.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
         route.source = prefix->source;

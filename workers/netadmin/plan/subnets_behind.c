@@ -30,15 +30,60 @@ static void list_host_address(const struct ip_address *address, const struct mac
         behind->gateway = ip_address_link_local_of(host_mac);
 }
 
-void subnets_behind_list(const struct message_shared_links *shared, const struct message_host_addresses *host,
-                         const struct ip_address *next_hop, struct subnets_behind *ret)
+/* The one on the parent, which there is as long as there is a LAN; else any: the host answers for all. */
+static struct ip_address find_host4(const struct message_host_addresses *host)
 {
+    struct ip_address found = {0};
+
+    for (uint32_t i = 0; i < host->count; i++) {
+        struct ip_address address = wire_address_to(&host->items[i].address);
+
+        if (address.family == IP_FAMILY_4 && (host->items[i].is_on_parent || found.family == IP_FAMILY_NONE))
+            found = address;
+        if (found.family != IP_FAMILY_NONE && host->items[i].is_on_parent)
+            break;
+    }
+    return found;
+}
+
+const struct subnet_behind *subnets_behind_find_shared(const struct subnets_behind *behind,
+                                                       const struct ip_subnet *subnet)
+{
+    for (size_t i = 0; i < behind->count; i++) {
+        const struct subnet_behind *item = &behind->items[i];
+
+        if (strcmp(item->link, IDENTITY_HOST_LINK) != 0 && item->subnet.prefix_length <= subnet->prefix_length &&
+            ip_subnet_contains(&item->subnet, &subnet->address))
+            return item;
+    }
+    return NULL;
+}
+
+static void list_via_host(const struct ip_subnet *subnet, const struct message_host_addresses *host,
+                          struct subnets_behind *ret)
+{
+    struct ip_address gateway =
+        subnet->address.family == IP_FAMILY_4 ? find_host4(host) : ip_address_link_local_of(&host->host_mac);
+
+    if (gateway.family == IP_FAMILY_NONE || subnets_behind_find_shared(ret, subnet))
+        return;
+    ret->items[ret->count] = (struct subnet_behind){.link = IDENTITY_HOST_LINK, .subnet = *subnet, .gateway = gateway};
+    ret->count++;
+}
+
+void subnets_behind_list(const struct message_shared_links *shared, const struct message_host_addresses *host,
+                         const struct via_host *via_host, const struct ip_address *next_hop, struct subnets_behind *ret)
+{
+    bool has_host = !mac_address_is_zero(&host->host_mac);
+
     ret->count = 0;
     for (uint32_t i = 0; i < shared->count; i++)
         list_network(&shared->items[i], next_hop, ret);
-    for (uint32_t i = 0; i < host->count && !mac_address_is_zero(&host->host_mac); i++) {
+    for (uint32_t i = 0; i < host->count && has_host; i++) {
         struct ip_address address = wire_address_to(&host->items[i].address);
 
         list_host_address(&address, &host->host_mac, ret);
     }
+    for (size_t i = 0; i < via_host->count && has_host; i++)
+        list_via_host(&via_host->subnets[i], host, ret);
 }
