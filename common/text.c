@@ -108,7 +108,9 @@ static size_t utf8_sequence_length(const unsigned char *bytes)
 
 char text_printable(char byte)
 {
-    return byte >= ' ' && byte <= '~' ? byte : '?';
+    if (byte >= ' ' && byte <= '~')
+        return byte;
+    return '?';
 }
 
 const char *text_escape_first(const char *text, char target[TEXT_ESCAPED_SIZE])
