@@ -164,6 +164,22 @@ def test_guest2_a_worker_hears_what_is_held_and_whom_nobody_should_ban(served):
     assert sorted(served.bans.kept) == items
 
 
+def test_guest2_a_ban_that_the_kernel_could_not_take_is_said_and_made_good(lab, build):
+    """What is exposed stays so; the ban holds as soon as the kernel can."""
+    lab.environment = {"REFUSE_NETLINK": "banned ENOMEM 1 7", "LD_PRELOAD": f"{build}/tests/netns/refuse_netlink.so"}
+    netadmin = lab.start()
+    peer = BansPeer(netadmin)
+    lab.closing.callback(peer.close)
+    lab.serve(lab.one, "one", "tcp", 8080, ONE4)
+    netadmin.expose(messages.exposure("tcp", 80, ONE4, 8080))
+    said = [peer.ban([item(f"192.0.2.{number}/32")], whole=number == 1) for number in range(1, 9)]
+    refused = [answer for answer in said if answer != (0, "")]
+    assert refused == [(-errno.ENOMEM, "begin nftables transaction: Cannot allocate memory")]
+    wait_logged(netadmin, "bans not applied")
+    assert outcome(lab.client, "tcp", LAN4, 80) == "one"
+    wait_until(lambda: len(held(lab)) == len(said), "what was refused")
+
+
 WRONG = {
     "overlap": ([item("10.0.0.0/9"), item("10.0.0.0/10")], True),
     "twice": ([item("192.0.2.1/32"), item("192.0.2.1/32")], True),

@@ -3,6 +3,7 @@
 The client has addresses on the list and beside it; `one` is a container behind the port.
 """
 
+import errno
 import ipaddress
 import re
 import socket
@@ -279,6 +280,37 @@ def test_guest1_a_tightened_list_ends_what_came_through_two_ports(lab, protocol,
     applied = netadmin.expose(*ports, guests=messages.allow(protocol, (80, 81), f"{stranger}/{128 if ':' in one else 32}"))
     assert sum(applied.flushed.values()) == 2
     assert ask_again(inside) == ("?" if protocol == "tcp" else "one")
+
+
+def refusing(lab, build, what):
+    lab.environment = {"REFUSE_NETLINK": what, "LD_PRELOAD": f"{build}/tests/netns/refuse_netlink.so"}
+    return lab.start()
+
+
+def test_guest1_a_kernel_without_lists_exposes_no_port_that_has_one(lab, build):
+    """Below Linux 5.6 it refuses such sets. The ports without a list answer, and it is said."""
+    netadmin = refusing(lab, build, "allowed EINVAL 100000")
+    serve(lab, "tcp")
+    netadmin.expose(*exposed(), *exposed(port=81), guests=messages.allow("tcp", 80, *EVERYBODY))
+    wait_logged(netadmin, "the kernel has no lists of sources (Linux 5.6 has): a port with a list is not exposed")
+    for address in (LAN4, LAN6):
+        assert outcome(lab.client, "tcp", address, 80) == "refused"
+        assert outcome(lab.client, "tcp", address, 81) == "one"
+
+
+def test_guest1_a_list_that_the_kernel_could_not_take_leaves_all_as_it_was(lab, build):
+    """The state is refused whole and said, what was exposed stays so, and the state is there as soon as the kernel can."""
+    netadmin = refusing(lab, build, "allowed ENOMEM 1 2")  # two are the trials at the start
+    serve(lab, "tcp")
+    netadmin.expose(*exposed(port=81))
+    before = lab.ruleset()
+    applied = netadmin.apply(*exposed(port=82), *exposed(), guests=messages.allow("tcp", 80, "10.99.0.77/32"))
+    assert applied.error == -errno.ENOMEM and lab.ruleset() == before
+    wait_logged(netadmin, "cannot apply the ruleset, retrying", err="Cannot allocate memory")
+    assert outcome(lab.client, "tcp", LAN4, 81) == "one"
+    wait_until(lambda: outcome(lab.client, "tcp", LAN4, 82) == "one", "the state after all")
+    assert outcome(lab.client, "tcp", LAN4, 80) == "refused"
+    wait_logged(netadmin, "ruleset applied again")
 
 
 def contents(lab):
