@@ -8,6 +8,28 @@
 
 #include <string.h>
 
+static uint32_t read_bans(const struct message_header *header)
+{
+    uint32_t sum = 0;
+
+    if (header->type == MESSAGE_BANS_ITEMS) {
+        const struct message_bans *bans = (const void *)header;
+
+        for (uint32_t i = 0; i < bans->item_count; i++)
+            sum += wire_ban_is_single(&bans->items[i]) + wire_ban_subnet(&bans->items[i]).prefix_length;
+    } else if (header->type == MESSAGE_BANS_LISTED) {
+        const struct message_bans_listed *listed = (const void *)header;
+
+        for (uint32_t i = 0; i < listed->item_count; i++)
+            sum += (uint32_t)strlen(listed->items[i].reason);
+    } else if (header->type == MESSAGE_BAN_REQUEST) {
+        sum += (uint32_t)strlen(((const struct message_ban_request *)(const void *)header)->reason);
+    } else if (header->type == MESSAGE_BAN_ANSWER) {
+        sum += (uint32_t)strlen(((const struct message_ban_answer *)(const void *)header)->reason);
+    }
+    return sum;
+}
+
 static uint32_t read_all(const struct message_header *header)
 {
     uint32_t sum = 0;
@@ -91,7 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     memcpy(datagram, bytes + 1, length - 1);
     if (message_validate((enum message_direction)((bytes[0] & 0x3f) % DIRECTION_MAX_), datagram, length - 1,
                          bytes[0] >> 6, &reason) == 0)
-        sum += read_all((const struct message_header *)(const void *)datagram);
+        sum += read_all((const struct message_header *)(const void *)datagram) +
+               read_bans((const struct message_header *)(const void *)datagram);
     (void)sum;
     return 0;
 }
