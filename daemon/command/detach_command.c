@@ -67,9 +67,12 @@ static bool is_complete(const struct detach *detach)
 static void name_leftover(const char *what, const char *remedy, void *userdata)
 {
     const struct detach *detach = userdata;
-    char why[160];
+    char why[256];
 
-    (void)snprintf(why, sizeof(why), "%s is left: %s", what, remedy);
+    if (remedy)
+        (void)snprintf(why, sizeof(why), "%s is left: %s", what, remedy);
+    else
+        (void)snprintf(why, sizeof(why), "whether something is left could not be looked at: %s", what);
     (void)complain(detach, why);
 }
 
@@ -118,8 +121,10 @@ static int bring_back(struct detach *detach)
 
 static int finish(const struct detach *detach)
 {
-    if (leftovers_find(detach->project, name_leftover, (void *)(uintptr_t)detach) > 0)
-        return EXIT_STATUS_CONFIGURATION;
+    struct leftovers left = leftovers_find(detach->project, name_leftover, (void *)(uintptr_t)detach);
+
+    if (left.found + left.unseen > 0)
+        return EXIT_STATUS_CONFIGURATION; /* the file says of whom it is */
     if (unlink(attached_projects_path(detach->project)) == 0)
         command_say("removed", "%s", attached_projects_path(detach->project));
     else if (errno != ENOENT)
@@ -150,18 +155,20 @@ static int take_down(struct detach *detach)
 /* No container of it is there. */
 static int tidy(struct detach *detach)
 {
-    bool is_left = leftovers_find(detach->project, NULL, NULL) > 0;
+    struct leftovers left = leftovers_find(detach->project, NULL, NULL);
 
     if (attached_projects_is_running(detach->project))
         return complain(detach,
                         "its half on the host runs, but no container of this Docker: end it where it was started");
-    if (is_left && has_file(detach))
+    if (left.found > 0 && has_file(detach))
         return take_down(detach);
-    if (is_left && leftovers_find(detach->project, name_leftover, detach) > 0)
+    if (left.found == 0 && (left.unseen > 0 || has_file(detach)))
+        return finish(detach);
+    if (left.found > 0) {
+        (void)leftovers_find(detach->project, name_leftover, detach);
         return complain(detach, "has neither containers nor a file: anchord attach it once more, then detach it, which "
                                 "finds what is left in its containers, too");
-    if (has_file(detach))
-        return finish(detach);
+    }
     command_say("nothing", "to do: %s is not attached; anchord list shows what is", detach->project);
     return EXIT_STATUS_CLEAN;
 }

@@ -7,9 +7,14 @@
 
 #include <stddef.h>
 
-/* "the link anc0123abcdb0", and the line for a shell that takes it away. */
+struct leftovers {
+    size_t found;
+    size_t unseen; /* kinds of it that could not be looked for */
+};
+
+/* "the link anc0123abcdb0", and the line for a shell that takes it away; NULL: `what` could not be looked for, and why
+ * stands in it. */
 typedef void (*leftover_handler)(const char *what, const char *remedy, void *userdata);
 
-/* Calls it for each, unless it is NULL. Returns their number. A machine without an ID (machine-id(5)), which all of
- * their names are made of, has none. */
-size_t leftovers_find(const char *project, leftover_handler handler, void *userdata);
+/* Calls it for each, unless it is NULL. */
+struct leftovers leftovers_find(const char *project, leftover_handler handler, void *userdata);

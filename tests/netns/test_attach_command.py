@@ -22,6 +22,7 @@ mount --make-rprivate /
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /etc
 mount -t tmpfs tmpfs /run
+echo 0123456789abcdef0123456789abcdef > /etc/machine-id
 ip link set lo up
 ip link add eth0 type veth peer name far0
 ip link add eth1 type veth peer name far1
@@ -168,7 +169,7 @@ def test_host7_networks_behind_the_host_are_kept_and_looked_at(host):
 def test_host7_what_the_host_does_not_forward_is_said_with_the_lines_that_change_it(host):
     """HOST-7, WALL-9: Docker's own firewall drops it, and is not ours to change; what was pasted is not asked for again."""
     command = f"anchord {SHOP_ALONE} --via-host 10.8.0.0/24,fd08::/64 | sed '1,/attach.yaml up/d'"
-    found = host("echo 0123456789abcdef0123456789abcdef > /etc/machine-id", "mount -t proc proc /proc",
+    found = host("mount -t proc proc /proc",
                  "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=1", command, "echo and now",
                  "sysctl -qw net.ipv4.ip_forward=1; iptables-nft -P FORWARD DROP; iptables-nft -N DOCKER-USER",
                  "iptables-nft -I FORWARD -j DOCKER-USER; ip6tables-nft -P FORWARD DROP", f"{command} | tee /run/said", "echo and now",
@@ -265,7 +266,7 @@ def test_host1_a_dry_run_says_and_writes_nothing(host):
     ("list --x", "--x: unknown argument; there are --json and --help"),
 ])
 def test_host1_what_is_wrong_is_said_with_the_way_out_and_nothing_is_written(host, words, said):
-    found = host(f"anchord {words}; echo status $?", "find /etc /run -type f")
+    found = host(f"anchord {words}; echo status $?", "find /etc /run -type f ! -name machine-id")
     assert f"anchord {words.split()[0]}: {said}" in found.stderr
     assert found.stdout == "status 1\n"
 
@@ -397,6 +398,19 @@ def test_host1_an_address_of_this_hosts_own_projects_is_refused(host, engine):
         "192.0.2.7: is the address of blog, which is attached: choose another one",
         "2001:db8::7: is the address of blog, which is attached: choose another one",
         "192.0.2.8: is the address of the container web: choose another one")]
+
+
+def test_host8_detach_says_what_it_could_not_look_at(host):
+    """HOST-8: without the machine's ID, or where nftables may not be asked, nobody knows whether nothing is left; the file stays."""
+    as_nobody = 'unshare --user --map-root-user "$program" detach shop; echo status $?'
+    found = host(f"anchord {SHOP_ALONE} >/dev/null", as_nobody, "mv /etc/machine-id /run", "anchord detach shop; echo status $?", "ls /etc/anchord",
+                 "mv /run/machine-id /etc", "anchord detach shop; echo status $?", "rm /etc/machine-id", "anchord detach shop; echo status $?")
+    said = [line for line in found.stderr.splitlines() if line.startswith("anchord detach: shop: whether something is left could not be looked at: ")]
+    assert [line.rsplit(": ", 2)[1].split(" anchord_host")[0] for line in said] == [
+        "the table inet", "the table bridge", *["its links and tables, whose names are made of the machine's ID, /etc/machine-id"] * 2], found.stderr
+    assert "Operation not permitted" in said[0]
+    assert found.stdout.splitlines() == ["status 1", "status 1", "shop.env", "removed   /etc/anchord/shop.env",
+                                         "detached  shop: nothing of it is left on this host", "status 0", "status 1"]
 
 
 def test_host1_wireless_is_refused(host):
