@@ -135,6 +135,7 @@ PROBLEM(NO_HOST_ROUTE, 333, WARNING, LOG, NONE, 0, "the host gets no route to an
 PROBLEM(VIA_HOST_INNER, 340, WARNING, NETWORK, NONE, 0,
         "what is to go by the host lies in a network of the project: it stays there",
         "take it out of ANCHORD_VIA_HOST in /etc/anchord/PROJECT.env, then anchord detach and attach")
+PROBLEM(TOO_MANY_HOST_ADDRESSES, 341, WARNING, LOG, NONE, 0, "the host has more addresses than the project reaches", "")
 
 /* --- Docker and what the keeper repairs --- */
 PROBLEM(DOCKER_AWAY, 401, ERROR, WATCHER, NONE, 10, "Docker cannot be read: what is exposed stays, nothing new is seen",

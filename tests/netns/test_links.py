@@ -170,6 +170,14 @@ def test_host7_the_hosts_addresses_are_told_and_followed(host, links):
     links.heard(lambda _, told: told[1] == {})
 
 
+def test_host7_more_addresses_than_are_told_is_said_and_the_parents_come_first(host, links):
+    """HOST-7: what is left out is never silent, and never what the project needs most."""
+    host.run("ip", "-batch", "-", input="".join(f"address add 10.98.1.{n}/32 dev lo\n" for n in range(1, 67)))
+    host.run("ip", "address", "add", "10.99.0.1/24", "dev", "eth0")
+    links.heard(lambda _, told: len(told[1]) == 64 and told[1].get("10.99.0.1"))
+    wait_until(lambda: links.logged("the host has more addresses than the project reaches", left_out=3), "that it was said")
+
+
 def routes_of(host):
     """The host's routes by host0, with the IPv6 ones of the kernel's own left out."""
     lines = host.run("ip", "route", "show", "dev", HOST0) + host.run("ip", "-6", "route", "show", "dev", HOST0)

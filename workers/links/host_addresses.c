@@ -13,9 +13,12 @@ static void on_address(const struct nlmsghdr *message, void *userdata)
     struct seen_address *seen = &snapshot->addresses[snapshot->count];
     uint8_t family;
 
-    if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
-        snapshot->count == SEEN_ADDRESSES_MAX)
+    if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
         return;
+    if (snapshot->count == SEEN_ADDRESSES_MAX) {
+        snapshot->left_out++;
+        return;
+    }
     family = ip_family_from_kernel(header->ifa_family);
     rtnetlink_attributes(message, sizeof(*header), attributes, IFA_MAX);
     own = attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
@@ -35,7 +38,7 @@ int host_addresses_read(struct rtnetlink *rtnetlink, struct address_snapshot *re
     int result = -EINTR;
 
     for (int i = 0; i < LINK_READ_ATTEMPTS && result == -EINTR; i++) {
-        ret->count = 0;
+        ret->count = ret->left_out = 0;
         (void)rtnetlink_begin(rtnetlink, "list addresses", RTM_GETADDR, 0, sizeof(struct ifaddrmsg));
         result = rtnetlink_dump(rtnetlink, on_address, ret);
     }
@@ -54,16 +57,19 @@ void host_addresses_fill_subnets(const struct address_snapshot *snapshot, uint32
     }
 }
 
-void host_addresses_describe(const struct address_snapshot *snapshot, uint32_t parent,
-                             struct message_host_addresses *ret)
+size_t host_addresses_describe(const struct address_snapshot *snapshot, uint32_t parent,
+                               struct message_host_addresses *ret)
 {
     ret->count = 0;
-    for (size_t i = 0; i < snapshot->count && ret->count < HOST_ADDRESSES_MAX; i++) {
-        const struct seen_address *seen = &snapshot->addresses[i];
+    for (size_t i = 0; i < 2 * snapshot->count && ret->count < HOST_ADDRESSES_MAX; i++) {
+        const struct seen_address *seen = &snapshot->addresses[i % snapshot->count];
+        bool is_on_parent = parent > 0 && seen->index == parent;
 
-        ret->items[ret->count++] = (struct wire_host_address){
-            .address = wire_address_from(&seen->subnet.address),
-            .is_on_parent = parent > 0 && seen->index == parent,
-        };
+        if (is_on_parent == (i < snapshot->count))
+            ret->items[ret->count++] = (struct wire_host_address){
+                .address = wire_address_from(&seen->subnet.address),
+                .is_on_parent = is_on_parent,
+            };
     }
+    return snapshot->count - ret->count + snapshot->left_out;
 }

@@ -20,6 +20,7 @@ struct seen_address {
 struct address_snapshot {
     struct seen_address addresses[SEEN_ADDRESSES_MAX];
     size_t count;
+    size_t left_out;
 };
 
 /* Returns 0 or a negative errno. */
@@ -28,6 +29,7 @@ int host_addresses_read(struct rtnetlink *rtnetlink, struct address_snapshot *re
 /* The subnets of the link `index`, as many as there is room for. */
 void host_addresses_fill_subnets(const struct address_snapshot *snapshot, uint32_t index, struct wire_shared_link *ret);
 
-/* But for the header and host_mac. `parent`: index of the parent, 0: none. */
-void host_addresses_describe(const struct address_snapshot *snapshot, uint32_t parent,
-                             struct message_host_addresses *ret);
+/* But for the header and host_mac; those on the parent first. `parent`: its index, 0: none. Returns how many more there
+ * are. */
+size_t host_addresses_describe(const struct address_snapshot *snapshot, uint32_t parent,
+                               struct message_host_addresses *ret);

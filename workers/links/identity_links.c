@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/text.h"
+#include "protocol/problems.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -362,6 +363,15 @@ static void share(struct identity_links *links, uint32_t item, const char *name)
     host_addresses_fill_subnets(&links->addresses, bridge->index, shared);
 }
 
+static void say_left_out(struct identity_links *links, size_t left_out)
+{
+    if (left_out > 0 && left_out != links->left_out)
+        log_warn("the host has more addresses than the project reaches: those on the parent come first",
+                 LOG_PROBLEM(PROBLEM_TOO_MANY_HOST_ADDRESSES), LOG_NUMBER("reached", HOST_ADDRESSES_MAX),
+                 LOG_NUMBER("left_out", left_out));
+    links->left_out = left_out;
+}
+
 static int read_addresses(struct identity_links *links)
 {
     const struct seen_link *parent = link_snapshot_find(&links->seen_host, links->configuration.parent);
@@ -374,7 +384,7 @@ static int read_addresses(struct identity_links *links)
         (struct message_shared_links){.header = message_header_make(MESSAGE_SHARED_LINKS, sizeof(links->shared), 0)};
     links->host_addresses = (struct message_host_addresses){
         .header = message_header_make(MESSAGE_HOST_ADDRESSES, sizeof(links->host_addresses), 0)};
-    host_addresses_describe(&links->addresses, parent ? parent->index : 0, &links->host_addresses);
+    say_left_out(links, host_addresses_describe(&links->addresses, parent ? parent->index : 0, &links->host_addresses));
     if (outer) /* a successor, which has no identity yet, tells what its predecessor told: else the routes would go */
         links->host_addresses.host_mac = outer->mac;
     return result;

@@ -28,6 +28,7 @@ struct identity_links {
     struct message_bridges bridges;
     struct link_snapshot seen_host, seen_identity;
     struct address_snapshot addresses; /* the host's */
+    size_t left_out;                   /* of those, as last said */
     struct host_routes routes;
     struct guard guard;
     /* What stands behind a turn, for the identity; of the host also without one. */
