@@ -10,6 +10,7 @@ import pytest
 import messages
 from attached_identity import (HOST4, HOST6, LINKS_MADE, NEXT_HOP, ONE4, ONE6, OTHER4, SUBNETS, AttachedLab, host_addresses,
                                shared_links)
+from control_peer import ControlPeer
 from network_lab import AnnouncerPeer
 from netadmin_lab import ASK, CLIENT4, CLIENT6, LAN4, LAN6, outcome, wait_logged, wait_until
 
@@ -169,6 +170,21 @@ def test_adr13_a_given_address_that_somebody_has_is_not_taken_until_it_is_free(l
         lab.give_address(address, family)
         netadmin.ping(1)
         assert len(announcer.asked(text)) == count
+
+
+@pytest.mark.parametrize("gateway, levels", [("10.99.0.254", ["INFO"]), ("192.0.2.1", ["INFO", "WARN"])], ids=("on link", "off link"))
+def test_host12_no_gateway_is_missed_before_there_is_an_address(lab, gateway, levels):
+    """HOST-12: the given gateway is on no link until the address is there; afterwards it is missed as ever."""
+    netadmin = lab.start_attached(gateway4=gateway)
+    control = ControlPeer(netadmin)
+    netadmin.send(shared_links(SUBNETS))
+    wait_logged(control, "unreachable: no external gateway", family="v4")
+    lab.give_address()
+    wait_until(lambda: f"inet {LAN4}/24" in lab.show("ancext"), "the address")
+    if len(levels) == 1:
+        wait_logged(control, "external gateway chosen", gateway=gateway)
+    wait_until(lambda: [line["level"] for line in control.logged("unreachable: no external gateway") if line["family"] == "v4"] == levels,
+               "what was said of it")
 
 
 # --- the data path

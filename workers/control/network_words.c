@@ -267,7 +267,10 @@ void network_words_log(struct network_words *words, const struct message_network
     log_link("shared", PROBLEM_NO_SHARED_INTERFACE, false, &before->shared, &now->shared);
     log_left_out(&before->external, &now->external);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
-        if (now->gateways[i].decision && now->gateways[i].decision != before->gateways[i].decision)
+        const struct wire_reported_gateway *known = &before->gateways[i], *gateway = &now->gateways[i];
+        bool is_missed = gateway->is_expected && !known->is_expected && gateway->address.family == IP_FAMILY_NONE;
+
+        if (gateway->decision && (gateway->decision != known->decision || is_missed))
             log_gateway(now, i);
     }
     for (uint32_t i = 0; i < now->problem_count; i++)

@@ -77,7 +77,7 @@ void network_describe(const struct network *network, struct message_network_repo
             .source = family->choice.source,
             .decision = family->decisions,
             .router_count = (uint8_t)family->choice.count,
-            .is_expected = family_routes_expect_gateway(family, external),
+            .is_expected = family_routes_expect_gateway(&network->ground, family),
             .is_link_up = external && external->is_up,
         };
         if (family->link_index && family->choice.count > 0)

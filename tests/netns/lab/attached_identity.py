@@ -75,12 +75,12 @@ class AttachedLab(Lab):
     def topology(self):
         return messages.topology(messages.network("ancext", EXTERNAL_MAC, []), bytes(len(messages.network("", EXTERNAL_MAC, []))))
 
-    def start_attached(self, via_host=()):
+    def start_attached(self, via_host=(), gateway4=None):
         """Started and configured as the identity's supervisor does it, without links told of yet."""
         netadmin = Netadmin(self.program, self.anchor, {})
         self.closing.callback(netadmin.close)
         self.netadmin = netadmin
-        netadmin.send(messages.configure_netadmin(claim=False, mode=messages.MODE_DHCP_REFRESH, next_hop=NEXT_HOP,
+        netadmin.send(messages.configure_netadmin(gateway4, claim=False, mode=messages.MODE_DHCP_REFRESH, next_hop=NEXT_HOP,
                                                   via_host=via_host))
         netadmin.links, netadmin.reported = netadmin.link()
         netadmin.send(self.topology())

@@ -6,9 +6,12 @@
 
 #include <linux/rtnetlink.h>
 
-bool family_routes_expect_gateway(const struct family_state *family, const struct network_link *external)
+bool family_routes_expect_gateway(const struct network_ground *ground, const struct family_state *family)
 {
-    if (family->family == IP_FAMILY_4 || family->pin.family || family->choice.source != GATEWAY_SOURCE_NONE)
+    const struct network_link *external = network_ground_find(ground, DEVICE_SIDE_EXTERNAL);
+
+    if (!ground->is_attached &&
+        (family->family == IP_FAMILY_4 || family->pin.family || family->choice.source != GATEWAY_SOURCE_NONE))
         return true;
     for (uint32_t i = 0; external && i < external->address_count; i++) {
         const struct ip_address *address = &external->addresses[i].address;

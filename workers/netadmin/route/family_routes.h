@@ -36,8 +36,9 @@ struct family_inputs {
 int family_routes_apply(struct network_ground *ground, struct family_state *family, const struct family_inputs *inputs,
                         const struct gateway_choice *choice) __attribute__((warn_unused_result));
 
-/* A LAN without IPv6 is nothing to warn of. */
-bool family_routes_expect_gateway(const struct family_state *family, const struct network_link *external);
+/* A LAN without IPv6 is nothing to warn of; nor is, under attach, a family that has no address yet, or none any more:
+ * that is said. */
+bool family_routes_expect_gateway(const struct network_ground *ground, const struct family_state *family);
 
 /* Removes rules and routes of one family. Returns 0 or the first failure, reported. */
 int family_routes_remove(struct network_ground *ground, struct family_state *family)
