@@ -76,6 +76,8 @@ static int read_subnets(struct reader *reader, const struct json_tree_value *con
         network->subnet_count += text != NULL;
         if (json_tree_member(json_tree_member(each, "aux_addresses"), "DefaultGatewayIPv4"))
             network->has_gateway = true;
+        if (json_tree_member(json_tree_member(each, "aux_addresses"), "DefaultGatewayIPv6"))
+            network->has_gateway6 = true;
         if (text && !json_tree_member(each, "gateway"))
             network->lacks_gateway = true;
     }
@@ -85,11 +87,13 @@ static int read_subnets(struct reader *reader, const struct json_tree_value *con
 static int read_network(struct reader *reader, const struct json_tree_value *value, struct project_network *network)
 {
     const struct json_tree_value *configurations = NULL;
+    bool has_ipv4 = true;
     int result = check_name(reader, value, value->key);
 
     network->key = value->key;
     network->name = value->key;
     network->driver = "";
+    network->value = value;
     if (result == 0 && value->type != JSON_TREE_NULL)
         result = json_tree_container(reader->tree, value, JSON_TREE_OBJECT, reader->error);
     if (result == 0)
@@ -100,6 +104,11 @@ static int read_network(struct reader *reader, const struct json_tree_value *val
         result = read_boolean(reader, value, "internal", &network->is_internal);
     if (result == 0)
         result = read_boolean(reader, value, "external", &network->is_external);
+    if (result == 0)
+        result = read_boolean(reader, value, "enable_ipv6", &network->has_ipv6);
+    if (result == 0)
+        result = read_boolean(reader, value, "enable_ipv4", &has_ipv4);
+    network->lacks_ipv4 = !has_ipv4;
     if (result == 0)
         result = read_container(reader, json_tree_member(value, "ipam"), "config", JSON_TREE_ARRAY, &configurations);
     return result == 0 ? read_subnets(reader, configurations, network) : result;
@@ -214,6 +223,7 @@ static int read_attachments(struct reader *reader, const struct json_tree_value 
         if (result == 0)
             result = read_text(reader, each, "interface_name", &attachment->interface_name);
         attachment->gateway_priority = (int32_t)priority;
+        attachment->value = each;
         *end = attachment;
         end = &attachment->next;
     }
@@ -306,6 +316,7 @@ static int read_service(struct reader *reader, const struct json_tree_value *val
     int result = check_name(reader, value, value->key);
 
     service->name = value->key;
+    service->value = value;
     service->network_mode = "";
     service->container_name = "";
     if (result == 0)

@@ -27,26 +27,32 @@ struct project_network {
     const char *driver;
     bool is_internal;
     bool is_external;
-    bool has_gateway;   /* an auxiliary address DefaultGatewayIPv4: a transit network (SPEC §1, Direct) */
+    bool has_gateway;  /* an auxiliary address DefaultGatewayIPv4: a transit network (SPEC §1, Direct) */
+    bool has_gateway6; /* likewise DefaultGatewayIPv6 */
+    bool has_ipv6;
+    bool lacks_ipv4;    /* enable_ipv4: false */
     bool lacks_gateway; /* names a subnet without `gateway:` */
     const struct ip_subnet *subnets;
     size_t subnet_count;
+    const struct json_tree_value *value; /* as it stands there: with `driver_opts` and more; may be null */
     struct project_network *next;
 };
 
 struct project_attachment {
     const struct project_network *network;
-    const char *interface_name; /* in the container, or NULL */
+    const struct json_tree_value *value; /* may be null */
+    const char *interface_name;          /* in the container, or NULL */
     int32_t gateway_priority;
     struct project_attachment *next;
 };
 
 struct project_service {
     const char *name;
-    const char *network_mode;   /* "" for networks of its own */
-    const char *container_name; /* "" when Compose makes one */
-    const char *expose_label;   /* anchord.expose, or NULL */
-    const char *host_gateway;   /* what extra_hosts: calls the Docker host (host-gateway), or NULL */
+    const struct json_tree_value *value; /* as it stands there */
+    const char *network_mode;            /* "" for networks of its own */
+    const char *container_name;          /* "" when Compose makes one */
+    const char *expose_label;            /* anchord.expose, or NULL */
+    const char *host_gateway;            /* what extra_hosts: calls the Docker host (host-gateway), or NULL */
     struct project_port *ports;
     size_t port_count;
     struct project_attachment *attachments;

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "workers/commands/doctor/address_checks.h"
+#include "workers/commands/doctor/files_check.h"
 #include "workers/commands/doctor/platform_checks.h"
 #include "workers/commands/doctor/rule_checks.h"
 #include "workers/commands/doctor/worker_checks.h"
@@ -21,6 +22,8 @@ const struct check check_table[] = {
      platform_check_capabilities},
     {GROUP_PLATFORM, "macvlan-gateway", "the network on the LAN has a gateway", WITH_STATUS | CHECK_READS_DOCKER, 0,
      NULL, platform_check_macvlan_gateway},
+    {GROUP_FILES, "compose", "a finished Compose file on standard input says what anchord needs", CHECK_WHEN_NAMED, 0,
+     files_check_prepare, files_check},
     {GROUP_ADDRESS, "link", "the interface on the LAN is there and up", WITH_STATUS, 0, NULL, address_check_link},
     {GROUP_ADDRESS, "addresses", "the project has an address on the LAN", WITH_STATUS, 0, NULL,
      address_check_addresses},

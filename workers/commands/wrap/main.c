@@ -10,6 +10,7 @@
 #include "common/sandbox.h"
 #include "workers/commands/wrap/check.h"
 #include "workers/commands/wrap/override.h"
+#include "workers/compose/whole.h"
 
 #include <fcntl.h>
 #include <seccomp.h>
@@ -36,39 +37,6 @@ static int fail(const char *what, const char *why)
 {
     (void)fprintf(stderr, "anchord wrap: %s: %s\n", what, why);
     return WRAP_FAILED;
-}
-
-/* Reads all of `file` with a NUL behind it. Returns its length, -EFBIG above `maximum`, or another negative errno. */
-static ssize_t read_whole(int file, size_t maximum, char **ret)
-{
-    CLEANUP_FREE char *bytes = NULL;
-    size_t capacity = 0;
-    size_t length = 0;
-
-    for (;;) {
-        ssize_t count;
-
-        if (length + 1 >= capacity) {
-            char *grown;
-
-            capacity = capacity ? 2 * capacity : (size_t)64 * 1024;
-            grown = realloc(bytes, capacity);
-            if (!grown)
-                return -ENOMEM;
-            bytes = grown;
-        }
-        count = read(file, bytes + length, capacity - length - 1);
-        if (count < 0 && errno != EINTR)
-            return -errno;
-        if (count == 0)
-            break;
-        length += count > 0 ? (size_t)count : 0;
-        if (length > maximum)
-            return -EFBIG;
-    }
-    bytes[length] = '\0';
-    *ret = TAKE_POINTER(bytes);
-    return (ssize_t)length;
 }
 
 static int write_whole(const char *bytes, size_t length)
@@ -117,7 +85,7 @@ static int print_override(const struct plan *plan)
 static int print_changes(const struct plan *plan, int file)
 {
     CLEANUP_FREE char *old = NULL;
-    ssize_t length = read_whole(file, CHECK_FILE_BYTES_MAX, &old);
+    ssize_t length = whole_read(file, CHECK_FILE_BYTES_MAX, &old);
     int result;
 
     if (length < 0)
@@ -136,7 +104,7 @@ static int print_changes(const struct plan *plan, int file)
 static int wrap(const struct wrap_options *options, struct arena *arena, int file)
 {
     CLEANUP_FREE char *input = NULL;
-    ssize_t length = read_whole(STDIN_FILENO, JSON_TREE_BYTES_MAX, &input);
+    ssize_t length = whole_read(STDIN_FILENO, JSON_TREE_BYTES_MAX, &input);
     struct json_tree_error error = {""};
     struct json_tree tree;
     struct project project;
