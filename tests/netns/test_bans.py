@@ -236,6 +236,17 @@ def test_guest2_over_the_given_socket_nobody_bans_the_gateway_or_the_project(anc
     assert set(anchor.listed()) == {CLIENT4, f"{CLIENT6}/128", "192.0.2.1"} and not reaches(anchor)
 
 
+def test_guest2_over_the_given_socket_the_first_of_all_requests_bans_no_gateway(anchor):
+    """It starts the worker, which does not know yet whom nobody bans."""
+    anchor.kill_all()
+    (anchor.supervision.runtime / "bans" / "bans").unlink()
+    begin(anchor)
+    wait_until(lambda: "10.99.0.1" in status(anchor), 10)
+    assert not anchor.process.find(msg="worker started", name="bans")
+    with anchor_socket(anchor) as connection:
+        assert ask(connection, ADD, "10.99.0.1/32") == -errno.EPERM
+
+
 def test_guest2_without_its_file_the_next_ban_lifts_nothing(anchor):
     """As under a holder, whose namespace outlives the network-anchor's container and what was in it."""
     anchor.ban("add", CLIENT4, "10.128.0.0/9", f"{CLIENT6}/128", "2001:db8:7::/64", "--for", "1h")

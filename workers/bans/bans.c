@@ -35,6 +35,7 @@ struct bans {
     bool is_unread;       /* the file's list: the kernel may hold it, and is told nothing until somebody bans */
     bool is_lasting;      /* the file outlives the container */
     bool awaits_kept;     /* there was no file: what netadmin says that it holds is part of the list */
+    int given_listener;   /* -1: none that waits for these */
     struct message_project_addresses protected; /* nobody bans these by accident, and over a given socket at all */
     uint64_t generation;                        /* of what was sent last */
     sd_event_source *step;                      /* deferred: a burst of requests becomes one difference */
@@ -148,6 +149,32 @@ static void finish_keeping(struct bans *bans)
     event_loop_wake(bans->step);
 }
 
+static void listen_to_clients(struct bans *bans, int listener, bool is_roots)
+{
+    int result = ban_clients_listen(bans->clients, listener, is_roots);
+
+    if (result < 0)
+        log_error("cannot use a ban socket", LOG_ERROR(result));
+}
+
+static void take_protected(struct bans *bans, const struct message_project_addresses *addresses)
+{
+    bans->protected = *addresses;
+    if (bans->given_listener >= 0)
+        listen_to_clients(bans, TAKE_FD(bans->given_listener), false);
+}
+
+/* Who may not ban everybody is heard as soon as it is known whom. */
+static void take_listener(struct bans *bans, int listener, bool is_roots)
+{
+    if (is_roots || bans->protected.header.type != MESSAGE_INVALID) {
+        listen_to_clients(bans, listener, is_roots);
+        return;
+    }
+    close_fd(&bans->given_listener);
+    bans->given_listener = listener;
+}
+
 static void on_netadmin_message(struct channel *channel, const struct message_header *message, int descriptor,
                                 void *userdata)
 {
@@ -156,7 +183,7 @@ static void on_netadmin_message(struct channel *channel, const struct message_he
         take_applied(userdata, (const struct message_bans_applied *)message);
         break;
     case MESSAGE_PROJECT_ADDRESSES:
-        ((struct bans *)userdata)->protected = *(const struct message_project_addresses *)message;
+        take_protected(userdata, (const struct message_project_addresses *)message);
         break;
     case MESSAGE_BANS_BEGIN:
         break;
@@ -358,17 +385,13 @@ static int on_end_time(sd_event_source *source, uint64_t planned, void *userdata
 static void on_supervisor_message(const struct message_header *message, int descriptor, void *userdata)
 {
     struct bans *bans = userdata;
-    int result;
 
     switch (message->type) { /* the protocol's gate lets only the first two carry a descriptor */
     case MESSAGE_LINK:
         handle_link(bans, (const struct message_link *)message, descriptor);
         break;
     case MESSAGE_BAN_LISTENER:
-        result =
-            ban_clients_listen(bans->clients, descriptor, ((const struct message_ban_listener *)message)->is_roots);
-        if (result < 0)
-            log_error("cannot use a ban socket", LOG_ERROR(result));
+        take_listener(bans, descriptor, ((const struct message_ban_listener *)message)->is_roots);
         break;
     case MESSAGE_CONFIGURE_BANS:
         log_set_level((enum log_level)((const struct message_configure_bans *)message)->log_level);
@@ -391,6 +414,7 @@ struct bans *bans_free(struct bans *bans)
         return NULL;
     bans->netadmin = channel_free(bans->netadmin);
     (void)ban_clients_free(bans->clients);
+    close_fd(&bans->given_listener);
     (void)channel_free(bans->supervisor);
     sd_event_source_disable_unref(bans->step);
     sd_event_source_disable_unref(bans->end_timer);
@@ -424,7 +448,7 @@ int bans_new(sd_event *event, struct bans **ret)
     if (!bans)
         return -ENOMEM;
     bans->event = event;
-    bans->file.fd = -1;
+    bans->file.fd = bans->given_listener = -1;
     bans->is_changed = bans->is_answered = true;
     load(bans);
     result = ban_clients_new(event, on_request, bans, &bans->clients);
