@@ -188,6 +188,12 @@ CHECKED(MACVLAN_WITHOUT_GATEWAY, 605, ERROR, NONE, 0,
         "compose up -d")
 CHECKED(BRIDGE_NF, 606, ERROR, NONE, 0, "the host drops what comes from the LAN on an internal network",
         "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0")
+CHECKED(REVERSE_PATH, 607, ERROR, NONE, 0,
+        "the host's firewall drops IPv6 from the LAN on its bridges: a reverse-path filter",
+        "sed -i 's/^IPv6_rpfilter=.*/IPv6_rpfilter=no/' /etc/firewalld/firewalld.conf && systemctl restart firewalld")
+CHECKED(OLD_FIREWALL, 608, WARNING, NONE, 0, "Docker's rules stand twice: those of an older iptables are left",
+        "iptables-legacy -F && iptables-legacy -X && iptables-legacy -t nat -F && iptables-legacy -t nat -X\n"
+        "systemctl restart docker")
 CHECKED(LINK_DOWN, 621, ERROR, NO_EXTERNAL_INTERFACE, 0, "the interface on the LAN is down",
         "ip -br link   # on the host: is the parent of the macvlan UP?")
 CHECKED(SMALL_MTU, 622, WARNING, NO_EXTERNAL_INTERFACE, 0,
@@ -196,6 +202,8 @@ CHECKED(NO_PROJECT_ADDRESS, 623, ERROR, NO_LEASE, 0, "the project has no address
         "docker network inspect the network on the LAN: is the network-anchor on it?")
 CHECKED(RENEWAL_FAILS, 624, WARNING, NONE, 0, "the lease of the project's address is not renewed",
         "docker logs NETWORK-ANCHOR tells what was asked; does the DHCP server run?")
+CHECKED(GATEWAY_SILENT, 625, ERROR, LINK_DOWN, 0, "the gateway does not answer: nothing leaves",
+        "ip neighbour   # on the router: does it see the project? Else set ANCHORD_EXT_GATEWAY_IP to the right address")
 CHECKED(TABLES_MISSING, 641, ERROR, NONE, 0, "anchord's tables are not in the kernel", "docker restart NETWORK-ANCHOR")
 CHECKED(TABLES_EDITED, 642, ERROR, NONE, 0, "somebody else has put a rule into anchord's tables",
         "docker restart NETWORK-ANCHOR")

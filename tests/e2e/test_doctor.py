@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from direct import DOCKER_SOCKET, IMAGE
+from direct import ANCHOR, DOCKER_SOCKET, IMAGE, mail_services
 from lab import compose, images
 from lab.machine import run
 
@@ -91,3 +91,32 @@ def test_printed_commands_mend_other_containers(lab, plain, anchord_image):
     mend(lab, prefix)
     assert not findings(lab, prefix)
     assert all(namespace(lab, pinned[i]) == namespace(lab, owners[i]) for i in range(2))
+
+
+# --- all the other checks ---------------------------------------------------------------------------------------
+
+
+def verdicts(result):
+    assert result.returncode in (0, 1) and not result.stderr, result
+    found = json.loads(result.stdout)
+    return found, {(one["check"], one["code"]): one for one in found["results"] if one["verdict"] in ("WARN", "FAIL")}
+
+
+def on_host(lab, anchor, *words):
+    """The line that doctor prints in a container for what is to be seen on the host alone."""
+    return lab.docker("run", "--rm", "--privileged", "--pid", "host", "--network", "host", "--volume", DOCKER_SOCKET, IMAGE,
+                      "doctor", "--json", "--anchor", anchor, *words, check=False)
+
+
+@pytest.mark.not_on("podman", "its projects read Docker through a proxy")
+def test_a_healthy_project(lab, shared_direct):
+    """SEE-2: no FAIL and no WARN, in its container and on the host; what only the host shows is UNKNOWN inside, with the line."""
+    direct = shared_direct(mail_services()).ready()
+    anchor = f"{direct.name}-{ANCHOR}-1"
+    found, wrong = verdicts(lab.docker("exec", anchor, "anchord", "doctor", "--json", check=False))
+    assert not wrong and found["milliseconds"] < 10000, wrong
+    unknown = {one["check"]: one["do"] for one in found["results"] if one["verdict"] == "UNKNOWN"}
+    assert "--pid host" in unknown["bridge-nf"] and "anchord:dev doctor" in unknown["bridge-nf"], unknown
+    found, wrong = verdicts(on_host(lab, anchor))
+    assert not wrong and not [(one["check"], one["sentence"]) for one in found["results"] if one["verdict"] == "UNKNOWN"]
+    print(lab.docker("exec", anchor, "anchord", "doctor", check=False).stdout)

@@ -3,14 +3,17 @@ each fault is made for real, is found by its code, and is gone after what was pr
 """
 
 import json
+import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 
 import pytest
 
 import whole_anchor
+from fake_docker import DMZ_ID
 from supervision import wait_until
 
 PROGRAM = "workers/commands/doctor/anchord-doctor-under-test"
@@ -52,6 +55,9 @@ def whole(build):
     subprocess.run([*made.wrap(), "sysctl", "-qw", "net.ipv6.conf.ext0.accept_ra=2",
                     "net.ipv6.conf.ext0.forwarding=0"], check=True,
                    pass_fds=[made.lab.anchor.descriptor])
+    made.docker.networks[DMZ_ID]["IPAM"]["Config"][1]["Gateway"] = "2001:db8:99::1"
+    for gateway in ("10.99.0.1/32", "2001:db8:99::1/128"):
+        made.lab.client.run("ip", "address", "add", gateway, "dev", "eth0", *["nodad"] * (":" in gateway))
     made.start()
     yield made
     made.close()
@@ -63,7 +69,7 @@ def doctor(build, whole):
 
 
 def wrong(found):
-    return [one for one in found["results"] if one["verdict"] in ("WARN", "FAIL")]
+    return [(one["check"], one["code"], one["sentence"]) for one in found["results"] if one["verdict"] in ("WARN", "FAIL")]
 
 
 def test_healthy(doctor):
@@ -190,9 +196,86 @@ def test_a_dead_control_socket(doctor):
     assert found["privileges"] == {("OK", None)} and found["foreign-tables"] == {("OK", None)}, found
 
 
+def test_duplicate_address(doctor, whole):
+    """SEE-2: another host on the LAN answers for the project's address."""
+    whole.lab.client.run("ip", "address", "add", f"{whole_anchor.LAN4}/32", "dev", "lo")
+    try:
+        finding = broken(doctor, "duplicate", "ANC0201", lambda: None)
+        assert whole_anchor.LAN4 in finding["sentence"] and re.search("(..:){5}..", finding["sentence"])
+    finally:
+        whole.lab.client.run("ip", "address", "del", f"{whole_anchor.LAN4}/32", "dev", "lo")
+    assert doctor.verdicts("duplicate") == {"duplicate": {("OK", None)}}
+
+
+def test_gateway_gone(doctor, whole):
+    """SEE-2: nobody has the gateway's address any more."""
+    assert doctor.verdicts("gateway") == {"gateway": {("OK", None)}}
+    whole.lab.client.run("ip", "address", "del", "10.99.0.1/32", "dev", "eth0")
+    try:
+        assert "10.99.0.1" in broken(doctor, "gateway", "ANC0625", lambda: None)["sentence"]
+    finally:
+        whole.lab.client.run("ip", "address", "add", "10.99.0.1/32", "dev", "eth0")
+    assert doctor.verdicts("gateway") == {"gateway": {("OK", None)}}
+
+
+def test_another_default_route(doctor):
+    """SEE-2: WARN, by the interface that it leads out of."""
+    finding = broken(doctor, "routes", "ANC0646",
+                     lambda: doctor.inside("ip link add elsewhere type veth peer name otherend && ip link set otherend up && ip address add 203.0.113.1/24 dev elsewhere && "
+                                           "ip link set elsewhere up && ip route add default via 203.0.113.2 dev elsewhere onlink metric 7"),
+                     verdict="WARN")
+    assert finding["object"] == "elsewhere"
+    doctor.inside("ip link del elsewhere")
+    assert doctor.verdicts("routes") == {"routes": {("OK", None)}}
+
+
+def test_reverse_path_filter(doctor):
+    """SEE-2: firewalld's rule for IPv6, beside bridge-nf-call-ip6tables=1; the printed line mends it. The namespace is host and
+    anchor in one here."""
+    setting = "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+    if not pathlib.Path(setting).exists():
+        pytest.skip("this kernel has no br_netfilter")
+    finding = broken(doctor, "firewall", "ANC0607", lambda: doctor.inside(
+        f"echo 1 > {setting}; nft 'add table inet wall; add chain inet wall p {{ type filter hook prerouting priority -300; }}; "
+        "add rule inet wall p meta nfproto ipv6 fib saddr . mark . iif oif missing drop'"))
+    mend(doctor, finding)
+    assert doctor.verdicts("firewall") == {"firewall": {("OK", None)}}
+    doctor.inside("nft delete table inet wall")
+
+
+def test_a_worker_that_dies_again_and_again(doctor, whole):
+    """SEE-2: WARN with its name; the others have what docs/security.md says."""
+    for count in range(1, 4):
+        os.kill(whole.sealed("exporter", count), signal.SIGKILL)
+    whole.sealed("exporter", 4)
+    assert "exporter" in broken(doctor, "restarts", "ANC0502", lambda: None, verdict="WARN")["sentence"]
+    assert doctor.verdicts("privileges") == {"privileges": {("OK", None)}}
+
+
+def test_an_anchor_that_does_not_answer(doctor, whole):
+    """SEE-2: FAIL within the time limit; what needs its answer is UNKNOWN, what does not is looked at."""
+    control = whole.process.find(msg="worker started", name="control")[-1]["pid"]
+    os.kill(control, signal.SIGSTOP)
+    try:
+        status, found = doctor.look()
+    finally:
+        os.kill(control, signal.SIGCONT)
+    verdicts = {one["check"]: (one["verdict"], one["code"]) for one in found["results"]}
+    assert status == 1 and verdicts["answers"] == ("FAIL", "ANC0661") and verdicts["link"] == ("UNKNOWN", None), verdicts
+    assert verdicts["foreign-tables"] == ("OK", None) and found["milliseconds"] < 20000
+    assert doctor.verdicts("answers") == {"answers": {("OK", None)}}
+
+
 def test_small_mtu(doctor):
     """SEE-2: WARN, which --threshold fail lets pass. The last one here: IPv6 addresses go with it."""
     finding = broken(doctor, "link", "ANC0622", lambda: doctor.inside("ip link set ext0 mtu 1000"), verdict="WARN")
     assert doctor.run("link", "--threshold", "fail").returncode == 0
     mend(doctor, finding)
     assert doctor.verdicts("link") == {"link": {("OK", None)}}
+
+
+def test_link_down(doctor):
+    """SEE-2: FAIL, and what follows from it does not hide it; the printed line mends it."""
+    finding = broken(doctor, "link", "ANC0621", lambda: doctor.inside("ip link set ext0 down"))
+    mend(doctor, finding)
+    wait_until(lambda: doctor.verdicts("link") == {"link": {("OK", None)}}, 10)

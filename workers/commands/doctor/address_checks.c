@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "workers/commands/doctor/heard.h"
+#include "workers/neighbours/holder_search.h"
 #include "workers/netlink/network/link_reading.h"
 
 #include <linux/rtnetlink.h>
@@ -209,26 +210,126 @@ void address_check_lease(struct check_run *run)
         check_skip(run, NULL, "no address is leased");
 }
 
+/* --- asked on the LAN ------------------------------------------------------------------------------------------ */
+
+enum { FILE_ARP, FILE_ICMP6 };
+
+int address_prepare_lan(struct check_run *run, const char **ret_why)
+{
+    struct holder_search search;
+    int result = holder_search_open(&search);
+
+    *ret_why = "the LAN cannot be asked, which needs the capability NET_RAW";
+    if (result < 0) {
+        holder_search_close(&search);
+        return result;
+    }
+    run->files.files[FILE_ARP] = search.arp;
+    run->files.files[FILE_ICMP6] = search.icmp6;
+    return 0;
+}
+
+/* Only of IPv4, or of both families. */
+static void collect(const struct check_run *run, const char *list, bool is_only_4, struct holder_search *search)
+{
+    struct json_walk walk = heard_list(heard(&run->anchor->status), list);
+    struct json_slice row;
+    char text[HEARD_TEXT_SIZE];
+
+    while (json_walk_element(&walk, &row) && search->count < HOLDER_SEARCH_MAX) {
+        struct ip_address *address = &search->addresses[search->count];
+
+        heard_text(row, "address", text);
+        if (ip_address_parse(text, address) == 0 && (address->family == IP_FAMILY_4 || !is_only_4))
+            search->count++;
+    }
+}
+
+/* What the anchor lists, asked for on its link. False: it was said why it could not be. */
+static bool ask_lan(struct check_run *run, const char *list, bool is_as_neighbour, struct holder_search *search)
+{
+    struct holder_search own = {0};
+    struct link_table table = {0};
+    const struct network_link *link;
+    char name[HEARD_TEXT_SIZE];
+    int result = read_links(&table);
+
+    heard_interface(run->anchor, "external", name);
+    link = find_link(&table, name);
+    *search = (struct holder_search){.arp = run->files.files[FILE_ARP], .icmp6 = run->files.files[FILE_ICMP6]};
+    if (result < 0 || !link || !link->is_running) {
+        check_skip(run, NULL, "the interface on the LAN is not up");
+        return false;
+    }
+    search->index = link->index;
+    search->mac = link->mac;
+    collect(run, list, is_as_neighbour, search);
+    collect(run, "external_addresses", true, &own);
+    if (is_as_neighbour && own.count > 0)
+        search->sender = own.addresses[0];
+    if (search->count == 0 || (is_as_neighbour && own.count == 0)) {
+        check_skip(run, NULL, "there is no address to ask for");
+        return false;
+    }
+    result = holder_search_begin(search);
+    if (result == 0)
+        result = holder_search_run(search);
+    if (result < 0)
+        check_is_unknown(run, NULL, NULL, "the LAN cannot be asked: %s", log_errno_text(result));
+    return result == 0;
+}
+
+static const char *holder_name(const struct holder_search *search, size_t index)
+{
+    return mac_address_is_zero(&search->holders[index]) ? "who did not say his MAC address"
+                                                        : check_text("%s", MAC_ADDRESS_TEXT(&search->holders[index]));
+}
+
+void address_check_duplicate(struct check_run *run)
+{
+    struct holder_search search;
+    size_t wrong = 0;
+
+    if (!ask_lan(run, "external_addresses", false, &search))
+        return;
+    for (size_t i = 0; i < search.count; i++) {
+        const char *address = IP_ADDRESS_TEXT(&search.addresses[i]);
+
+        if (!search.is_held[i])
+            continue;
+        wrong++;
+        check_found(run, PROBLEM_DUPLICATE_ADDRESS,
+                    &(struct finding_texts){.object = address,
+                                            .sentence = check_text("%s belongs to another host on the LAN, too: %s",
+                                                                   address, holder_name(&search, i))});
+    }
+    if (wrong == 0)
+        check_is_well(run, NULL, "nobody else answers for %zu addresses, asked three times", search.count);
+}
+
 /* --- the gateway ---------------------------------------------------------------------------------------------- */
 
+/* Of IPv4, and as any neighbour asks: a question of whoever wants an address would make a router that has just come up
+ * and asks itself give that up. */
 void address_check_gateway(struct check_run *run)
 {
-    struct json_walk walk = heard_list(heard(&run->anchor->status), "gateways");
-    struct json_slice row;
-    char list[HEARD_TEXT_SIZE] = "";
-    size_t length = 0;
+    struct holder_search search;
+    size_t wrong = 0;
 
-    while (json_walk_element(&walk, &row) && length < sizeof(list)) {
-        char address[HEARD_TEXT_SIZE], source[HEARD_TEXT_SIZE];
+    if (!ask_lan(run, "gateways", true, &search))
+        return;
+    for (size_t i = 0; i < search.count; i++) {
+        const char *address = IP_ADDRESS_TEXT(&search.addresses[i]);
 
-        heard_text(row, "address", address);
-        heard_text(row, "source", source);
-        if (address[0] != '\0')
-            length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s (%s)", length > 0 ? ", " : "",
-                                       address, source);
+        if (search.is_held[i])
+            continue;
+        wrong++;
+        check_found(run, PROBLEM_GATEWAY_SILENT,
+                    &(struct finding_texts){
+                        .object = address,
+                        .sentence = check_text("the gateway %s does not answer: nothing leaves by it", address),
+                        .why = "it was asked for its MAC address three times"});
     }
-    if (length == 0)
-        check_found(run, PROBLEM_NO_GATEWAY, &(struct finding_texts){0});
-    else
-        check_is_well(run, NULL, "%s", list);
+    if (wrong == 0)
+        check_is_well(run, NULL, "the IPv4 gateway %s answers", IP_ADDRESS_TEXT(&search.addresses[0]));
 }

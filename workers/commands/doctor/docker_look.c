@@ -243,7 +243,7 @@ static int prepare(struct look *look, struct docker_access *access)
     if (result >= 0)
         result = docker_seal(&access->host, &step);
     if (result < 0)
-        (void)snprintf(look->text, sizeof(look->text), "%s: %s", step ? step : "Docker",
+        (void)snprintf(look->text, sizeof(look->text), "%.60s: %.180s", step ? step : "Docker",
                        text[0] != '\0' ? text : log_errno_text(result));
     return result;
 }

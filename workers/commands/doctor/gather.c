@@ -25,8 +25,8 @@
 
 #define SECONDS      6
 #define SAID_MAX     ((size_t)16 * 1024 * 1024)
-#define QUESTIONS    3 /* to each anchor */
-#define CHILDREN_MAX (1 + QUESTIONS * ANCHORS_MAX)
+#define QUESTIONS    3                             /* to each anchor */
+#define CHILDREN_MAX (2 + QUESTIONS * ANCHORS_MAX) /* Docker, our namespace, the anchors */
 
 void scene_release_anchors(struct scene *scene, size_t kept)
 {
@@ -50,14 +50,15 @@ void scene_release(struct scene *scene)
         free(objects[i]->list);
     }
     free(scene->info.bytes);
+    free(scene->hooks.bytes);
     *scene = (struct scene){0};
 }
 
 /* --- what an anchor and the kernel say -------------------------------------------------------------------- */
 
 struct question {
-    const struct anchor *anchor;
-    int kind; /* enum question_kind */
+    const struct anchor *anchor; /* NULL: of the namespace that we are in */
+    int kind;                    /* enum question_kind */
 };
 
 enum question_kind { ASK_STATUS, ASK_RULES, ASK_HOOKS };
@@ -74,7 +75,7 @@ static bool shares_files(pid_t pid)
 
 static void run_status(const struct question *question)
 {
-    char pid[16], runtime[128] = "";
+    char pid[16], runtime[128] = "", option[] = "--pid";
     const char *directory = getenv("RUNTIME_DIRECTORY");
     char *const environment[] = {runtime, NULL};
     char *arguments[] = {(char[]){"anchord"}, (char[]){"status"}, (char[]){"--json"}, NULL, NULL, NULL};
@@ -83,7 +84,7 @@ static void run_status(const struct question *question)
         (void)snprintf(runtime, sizeof(runtime), "RUNTIME_DIRECTORY=%s", directory);
     if (!shares_files(question->anchor->pid)) {
         (void)snprintf(pid, sizeof(pid), "%d", (int)question->anchor->pid);
-        arguments[3] = (char[]){"--pid"};
+        arguments[3] = option;
         arguments[4] = pid;
     }
     (void)execve(DOCTOR_ANCHORD, arguments, directory ? environment : environment + 1);
@@ -96,8 +97,8 @@ static void run_ruleset(const struct question *question)
     char *arguments[] = {(char[]){"anchord-ruleset"}, question->kind == ASK_HOOKS ? (char[]){"--hooks"} : NULL, NULL};
     CLEANUP_FD int namespace = -1;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)question->anchor->pid);
-    if (!question->anchor->is_here) {
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", question->anchor ? (int)question->anchor->pid : 0);
+    if (question->anchor && !question->anchor->is_here) {
         namespace = open(path, O_RDONLY | O_CLOEXEC);
         if (namespace < 0 || setns(namespace, CLONE_NEWNET) < 0) {
             (void)fprintf(stderr, "its network namespace: %s\n", log_errno_text(-errno));
@@ -308,14 +309,19 @@ int gather_scene(struct scene *ret)
         if (ret->anchors[i].id[0] != '\0')
             text_copy_cut(order.ids[order.count++], SCENE_ID_SIZE, ret->anchors[i].id);
     }
-    count = 1 + ret->anchor_count * QUESTIONS;
+    count = 2 + ret->anchor_count * QUESTIONS;
     result = child_start(&children[0], docker_look, &order, SECONDS, DOCKER_LOOK_LIMIT);
     if (result < 0)
         mark_failed(&children[0], result);
-    start_questions(ret, questions, children + 1);
+    questions[0] = (struct question){.kind = ASK_HOOKS};
+    result = child_start(&children[1], ask, &questions[0], SECONDS, SAID_MAX);
+    if (result < 0)
+        mark_failed(&children[1], result);
+    start_questions(ret, questions + 1, children + 2);
     children_finish(children, count);
     take_docker(ret, &children[0]);
-    take_answers(ret, children + 1);
+    take(&ret->hooks, &children[1]);
+    take_answers(ret, children + 2);
     for (size_t i = 0; i < count; i++)
         child_release(&children[i]);
     return 0;

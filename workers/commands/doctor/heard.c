@@ -1,6 +1,7 @@
 /* Reads what was said; see heard.h. Foreign bytes, no privilege. */
 #include "workers/commands/doctor/heard.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct json_slice heard(const struct said *said)
@@ -43,4 +44,34 @@ const struct docker_object *heard_network(const struct scene *scene, const char 
             return &scene->networks.list[i];
     }
     return NULL;
+}
+
+static bool read_chain(const char *line, struct heard_chain *ret)
+{
+    return sscanf(line, "%15s %127s %127s %15s %d %15s drops %u fib %u", ret->family, ret->table, ret->name, ret->hook,
+                  &ret->priority, ret->policy, &ret->drops, &ret->reverse_paths) == 8;
+}
+
+bool heard_next_chain(const struct said *hooks, size_t *place, struct heard_chain *ret)
+{
+    while (hooks->bytes && *place < hooks->length) {
+        const char *start = hooks->bytes + *place;
+        const char *end = memchr(start, '\n', hooks->length - *place);
+        size_t length = end ? (size_t)(end - start) : hooks->length - *place;
+        char line[512];
+
+        *place += length + 1;
+        if (length >= sizeof(line))
+            continue;
+        memcpy(line, start, length);
+        line[length] = '\0';
+        if (read_chain(line, ret))
+            return true;
+    }
+    return false;
+}
+
+bool heard_is_own(const struct heard_chain *chain)
+{
+    return strncmp(chain->table, "anchord_", strlen("anchord_")) == 0;
 }

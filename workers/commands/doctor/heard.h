@@ -26,3 +26,16 @@ void heard_interface(const struct anchor *anchor, const char *key, char ret[HEAR
 
 /* The network of that name or ID among those that the anchors are on; NULL: Docker has not told. */
 const struct docker_object *heard_network(const struct scene *scene, const char *name);
+
+/* A line of anchord-ruleset --hooks. */
+struct heard_chain {
+    char family[16], table[128], name[128], hook[16], policy[16];
+    int priority;
+    unsigned int drops, reverse_paths;
+};
+
+/* The next one from *place on, which moves behind it; false: there is no more. */
+bool heard_next_chain(const struct said *hooks, size_t *place, struct heard_chain *ret);
+
+/* Of a table of anchord's (WALL-9). */
+bool heard_is_own(const struct heard_chain *chain);

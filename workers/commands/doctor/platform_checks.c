@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "workers/commands/doctor/heard.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,8 +29,8 @@ void platform_check_engine(struct check_run *run)
         check_is_unknown(run, NULL,
                          scene->docker_error == -EACCES ? "sudo anchord doctor"
                          : scene->is_in_container       ? NULL
-                                                        : "systemctl start docker",
-                         "Docker cannot be asked: %s", scene->docker_reason);
+                                                  : "systemctl start docker   # or say in DOCKER_HOST where it listens",
+                         "Docker cannot be asked at %s: %s", scene->docker_host, scene->docker_reason);
         return;
     }
     if (scene->api < OLDEST_ENGINE_API) {
@@ -254,4 +255,55 @@ void platform_check_bridge_nf(struct check_run *run)
         check_is_well(run, NULL,
                       calls ? "bridges are filtered on this host, and no network minds"
                             : "bridges are not filtered on this host");
+}
+
+/* --- the host's firewall ------------------------------------------------------------------------------------ */
+
+/* Root alone may read it; without ip_tables it is not there. */
+int platform_prepare_legacy(struct check_run *run, const char **ret_why)
+{
+    (void)ret_why;
+    run->files.files[0] = open("/proc/net/ip_tables_names", O_RDONLY | O_CLOEXEC);
+    return 0;
+}
+
+/* Tables of iptables-legacy in this namespace: it makes one when it first looks at it, so that two tell little. */
+static bool has_legacy_nat(const struct check_run *run)
+{
+    char names[256];
+    ssize_t length = run->files.files[0] < 0 ? 0 : read(run->files.files[0], names, sizeof(names) - 1);
+
+    names[length > 0 ? length : 0] = '\0';
+    return strstr(names, "nat\n") != NULL;
+}
+
+void platform_check_firewall(struct check_run *run)
+{
+    bool calls6 = is_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables");
+    bool has_new_docker = false;
+    size_t place = 0, wrong = 0;
+    struct heard_chain chain;
+
+    if (run->scene->hooks.error < 0) {
+        check_is_unknown(run, NULL, NULL, "the host's rules cannot be read: %s", run->scene->hooks.reason);
+        return;
+    }
+    while (heard_next_chain(&run->scene->hooks, &place, &chain)) {
+        has_new_docker = has_new_docker || strncmp(chain.name, "DOCKER", strlen("DOCKER")) == 0 ||
+                         strcmp(chain.table, "docker-bridges") == 0;
+        if (chain.reverse_paths == 0 || !calls6 || heard_is_own(&chain) || strcmp(chain.family, "ip") == 0 || wrong > 0)
+            continue;
+        wrong++;
+        check_found(run, PROBLEM_REVERSE_PATH,
+                    &(struct finding_texts){
+                        .object = check_text("%s %s", chain.family, chain.table),
+                        .why = "net.bridge.bridge-nf-call-ip6tables is 1, so that it is asked for packets of bridges",
+                        .remedy = strcmp(chain.table, "firewalld") == 0
+                                      ? NULL
+                                      : "sysctl -w net.bridge.bridge-nf-call-ip6tables=0"});
+    }
+    if (has_new_docker && has_legacy_nat(run) && ++wrong)
+        check_found(run, PROBLEM_OLD_FIREWALL, &(struct finding_texts){0});
+    if (wrong == 0)
+        check_is_well(run, NULL, "no filter of the host's is known to stop an anchor");
 }

@@ -82,49 +82,20 @@ void rule_check_tables(struct check_run *run)
 
 /* --- others' ------------------------------------------------------------------------------------------------ */
 
-/* A line of anchord-ruleset --hooks. */
-struct chain {
-    char family[16], table[128], name[128], hook[16], policy[16];
-    int priority;
-    unsigned int drops;
-};
-
-static bool read_chain(const char *line, struct chain *ret)
+static bool may_drop(const struct heard_chain *chain)
 {
-    return sscanf(line, "%15s %127s %127s %15s %d %15s drops %u", ret->family, ret->table, ret->name, ret->hook,
-                  &ret->priority, ret->policy, &ret->drops) == 7;
-}
-
-/* WALL-9 */
-static bool is_own(const char *table)
-{
-    return strncmp(table, "anchord_", strlen("anchord_")) == 0;
-}
-
-static bool may_drop(const struct chain *chain)
-{
-    return !is_own(chain->table) && (strcmp(chain->policy, "drop") == 0 || chain->drops > 0) &&
+    return !heard_is_own(chain) && (strcmp(chain->policy, "drop") == 0 || chain->drops > 0) &&
            strcmp(chain->family, "netdev") != 0;
 }
 
 void rule_check_foreign(struct check_run *run)
 {
-    const struct said *hooks = &run->anchor->hooks;
     size_t wrong = 0, others = 0, place = 0;
-    char last[256] = "";
+    char last[256] = "", table[256];
+    struct heard_chain chain;
 
-    while (place < hooks->length) {
-        const char *start = hooks->bytes + place;
-        const char *end = memchr(start, '\n', hooks->length - place);
-        size_t length = end ? (size_t)(end - start) : hooks->length - place;
-        char line[512], table[256];
-        struct chain chain;
-
-        place += length + 1;
-        (void)snprintf(line, sizeof(line), "%.*s", (int)(length < sizeof(line) ? length : sizeof(line) - 1), start);
-        if (!read_chain(line, &chain))
-            continue;
-        others += !is_own(chain.table);
+    while (heard_next_chain(&run->anchor->hooks, &place, &chain)) {
+        others += !heard_is_own(&chain);
         (void)snprintf(table, sizeof(table), "%s %s", chain.family, chain.table);
         if (!may_drop(&chain) || strcmp(table, last) == 0) /* one finding a table */
             continue;

@@ -54,7 +54,8 @@ struct scene {
     bool is_in_container; /* PID 1 is no host's */
     struct anchor anchors[ANCHORS_MAX];
     size_t anchor_count;
-    int docker_error; /* 0: it has answered */
+    struct said hooks; /* anchord-ruleset --hooks where we are */
+    int docker_error;  /* 0: it has answered */
     char docker_reason[SCENE_REASON_SIZE];
     char docker_host[192];
     char engine[NAME_SIZE]; /* "28.5.2" */

@@ -16,6 +16,7 @@
 struct chain_entry {
     struct nftnl_chain *chain;
     unsigned int drops;
+    unsigned int reverse_paths; /* of those */
 };
 
 struct chain_list {
@@ -59,18 +60,25 @@ static int on_chain(const struct nlmsghdr *message, void *userdata)
     return MNL_CB_OK;
 }
 
+struct found {
+    bool drops;
+    bool asks_for_route;
+};
+
 static int on_expression(struct nftnl_expr *expression, void *userdata)
 {
-    bool *drops = userdata;
+    struct found *found = userdata;
     const char *name = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
 
     if (!name)
         return 0;
+    if (strcmp(name, "fib") == 0)
+        found->asks_for_route = true;
     if (strcmp(name, "reject") == 0)
-        *drops = true;
+        found->drops = true;
     if (strcmp(name, "immediate") == 0 && nftnl_expr_is_set(expression, NFTNL_EXPR_IMM_VERDICT) &&
         nftnl_expr_get_u32(expression, NFTNL_EXPR_IMM_VERDICT) == NF_DROP)
-        *drops = true;
+        found->drops = true;
     return 0;
 }
 
@@ -89,15 +97,17 @@ static int on_rule(const struct nlmsghdr *message, void *userdata)
 {
     struct chain_list *list = userdata;
     struct nftnl_rule *rule = nftnl_rule_alloc();
-    bool drops = false;
+    struct found found = {0};
 
     if (!rule)
         return fail(ENOMEM);
     if (set_reading_names_rule_expressions(message) && nftnl_rule_nlmsg_parse(message, rule) == 0)
-        (void)nftnl_expr_foreach(rule, on_expression, &drops);
-    for (size_t i = 0; i < list->count && drops; i++) {
-        if (is_of(rule, list->entries[i].chain))
-            list->entries[i].drops++;
+        (void)nftnl_expr_foreach(rule, on_expression, &found);
+    for (size_t i = 0; i < list->count && found.drops; i++) {
+        if (!is_of(rule, list->entries[i].chain))
+            continue;
+        list->entries[i].drops++;
+        list->entries[i].reverse_paths += found.asks_for_route;
     }
     nftnl_rule_free(rule);
     return MNL_CB_OK;
@@ -142,10 +152,11 @@ static void print_entry(const struct chain_entry *entry)
     (void)printf("%s ", family_name(family));
     print_name(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE));
     print_name(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
-    (void)printf(
-        "%s %d %s drops %u\n", is_base ? hook_name(family, nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM)) : "-",
-        is_base ? nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) : 0,
-        is_base && nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop" : "accept", entry->drops);
+    (void)printf("%s %d %s drops %u fib %u\n",
+                 is_base ? hook_name(family, nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM)) : "-",
+                 is_base ? nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) : 0,
+                 is_base && nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop" : "accept", entry->drops,
+                 entry->reverse_paths);
 }
 
 int chain_list_print(struct mnl_socket *socket)

@@ -10,9 +10,9 @@
 /*
  * A line each on standard output, names in characters that need no quotes, `-` and 0 of a chain without a hook:
  *
- *     inet firewalld filter_PREROUTING prerouting 10 accept drops 1
+ *     inet firewalld filter_PREROUTING prerouting 10 accept drops 1 fib 1
  *
- * `drops` counts the rules that drop or reject. Returns 0 or a negative errno, with nothing printed; -EINTR when
- * somebody changed something meanwhile: ask again.
+ * `drops` counts the rules that drop or reject, `fib` those of them that ask where the source is routed. Returns 0 or a
+ * negative errno, with nothing printed; -EINTR when somebody changed something meanwhile: ask again.
  */
 int chain_list_print(struct mnl_socket *socket) __attribute__((warn_unused_result));
