@@ -7,7 +7,7 @@ import pytest
 
 from direct import ANCHOR, DOCKER_SOCKET, IMAGE, mail_services
 from lab import compose, images
-from lab.machine import run
+from lab.machine import run, wait_until
 
 
 def doctor(lab, *options):
@@ -119,4 +119,20 @@ def test_a_healthy_project(lab, shared_direct):
     assert "--pid host" in unknown["bridge-nf"] and "anchord:dev doctor" in unknown["bridge-nf"], unknown
     found, wrong = verdicts(on_host(lab, anchor))
     assert not wrong and not [(one["check"], one["sentence"]) for one in found["results"] if one["verdict"] == "UNKNOWN"]
-    print(lab.docker("exec", anchor, "anchord", "doctor", check=False).stdout)
+
+
+@pytest.mark.not_on("podman", "its projects read Docker through a proxy")
+def test_an_internal_network_on_a_host_that_filters_bridges(lab, shared_direct, bridge_filter):
+    """SEE-2, SPEC 11: found on the host alone, by its code; the printed line mends it."""
+    direct = shared_direct(mail_services(), networks={"transit": {"internal": True}}).up()
+    anchor = f"{direct.name}-{ANCHOR}-1"
+    wait_until(lambda: f"{direct.name}_transit" in lab.docker("exec", anchor, "anchord", "status", check=False).stdout, 20,
+               "the shared network in the status")
+    try:
+        lab.set_bridge_filter(1)
+        finding = verdicts(on_host(lab, anchor, "platform"))[1]["bridge-nf", "ANC0606"]
+        assert finding["object"] == f"{direct.name}_transit" and finding["verdict"] == "FAIL", finding
+        lab.host("engine").run(finding["do"].split())
+        assert ("bridge-nf", "ANC0606") not in verdicts(on_host(lab, anchor, "platform"))[1]
+    finally:
+        lab.set_bridge_filter(bridge_filter)

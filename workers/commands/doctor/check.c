@@ -119,8 +119,9 @@ const char *check_text(const char *format, ...)
 
 const char *check_on_host(const struct check_run *run)
 {
-    const struct anchor *anchor =
-        run->anchor ? run->anchor : run->scene->anchor_count == 1 ? &run->scene->anchors[0] : NULL;
+    const struct anchor *anchor = run->anchor                     ? run->anchor
+                                  : run->scene->anchor_count == 1 ? &run->scene->anchors[0]
+                                                                  : NULL;
     const char *name = anchor && anchor->id[0] != '\0' ? anchor->name : NULL;
     const char *option = name ? " --anchor " : "";
 

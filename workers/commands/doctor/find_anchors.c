@@ -63,10 +63,10 @@ static void read_id(const char *process, char ret[SCENE_ID_SIZE])
     }
 }
 
-static bool is_known(const struct scene *scene, const ino_t *namespaces, ino_t namespace)
+static bool is_known(const struct scene *scene, const ino_t *namespaces, ino_t net)
 {
     for (size_t i = 0; i < scene->anchor_count; i++) {
-        if (namespaces[i] == namespace)
+        if (namespaces[i] == net)
             return true;
     }
     return false;
@@ -77,22 +77,22 @@ static bool is_known(const struct scene *scene, const ino_t *namespaces, ino_t n
 static void add(struct scene *scene, const char *process, ino_t *namespaces)
 {
     ino_t own = namespace_of("self", "net");
-    ino_t namespace = namespace_of(process, "net");
+    ino_t net = namespace_of(process, "net");
     struct anchor *anchor = &scene->anchors[scene->anchor_count];
 
-    if (namespace == 0 && !scene->is_in_container)
+    if (net == 0 && !scene->is_in_container)
         return;
-    if (namespace == 0)
-    namespace = own;
-    if (is_known(scene, namespaces, namespace))
+    if (net == 0)
+        net = own;
+    if (is_known(scene, namespaces, net))
         return;
-    *anchor = (struct anchor){.pid = (pid_t)strtol(process, NULL, 10), .is_here = namespace == own};
+    *anchor = (struct anchor){.pid = (pid_t)strtol(process, NULL, 10), .is_here = net == own};
     read_id(scene->is_in_container ? "self" : process, anchor->id);
     text_copy_cut(anchor->name, sizeof(anchor->name), anchor->id);
     anchor->name[12] = '\0'; /* Docker's short form */
     if (anchor->id[0] == '\0')
         (void)snprintf(anchor->name, sizeof(anchor->name), "process %.20s", process);
-    namespaces[scene->anchor_count++] = namespace;
+    namespaces[scene->anchor_count++] = net;
 }
 
 /* Whoever is in an anchor's network namespace, by docker exec or ip netns exec, means that one. */

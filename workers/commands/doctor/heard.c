@@ -46,11 +46,13 @@ const struct docker_object *heard_network(const struct scene *scene, const char 
     return NULL;
 }
 
+/* NOLINTBEGIN(cert-err34-c): anchord-ruleset wrote it */
 static bool read_chain(const char *line, struct heard_chain *ret)
 {
     return sscanf(line, "%15s %127s %127s %15s %d %15s drops %u fib %u", ret->family, ret->table, ret->name, ret->hook,
                   &ret->priority, ret->policy, &ret->drops, &ret->reverse_paths) == 8;
 }
+/* NOLINTEND(cert-err34-c) */
 
 bool heard_next_chain(const struct said *hooks, size_t *place, struct heard_chain *ret)
 {

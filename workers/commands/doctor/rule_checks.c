@@ -181,6 +181,7 @@ void rule_check_routing(struct check_run *run)
         char name[32];
         unsigned int destination, mask;
 
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote it */
         if (sscanf(line, "%31s %x %*x %*x %*u %*u %*u %x", name, &destination, &mask) != 3 || destination != 0 ||
             mask != 0)
             continue;

@@ -158,6 +158,7 @@ struct held {
     bool has_no_new_privileges;
 };
 
+/* NOLINTBEGIN(cert-err34-c): the kernel wrote it */
 /* A line of /proc/PID/status. */
 static void read_field(const char *line, struct held *held)
 {
@@ -173,6 +174,7 @@ static void read_field(const char *line, struct held *held)
     else if (strncmp(line, "CapEff:", strlen("CapEff:")) == 0)
         held->capabilities = strtoull(line + strlen("CapEff:"), NULL, 16);
 }
+/* NOLINTEND(cert-err34-c) */
 
 static bool read_held(const char *process, struct held *ret)
 {
