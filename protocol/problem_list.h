@@ -43,7 +43,7 @@ PROBLEM(NO_LISTS, 109, ERROR, WATCHER, NONE, 0, "this kernel has no lists of sou
 PROBLEM(LIST_IN_VAIN, 110, WARNING, WATCHER, NONE, 0,
         "a list or limit names a port that is not exposed: it closes nothing",
         "name the port that clients use, not the container's own")
-PROBLEM(LABEL_UNKNOWN, 111, WARNING, LOG, NONE, 0, "a label of anchord's is not known: it does nothing",
+PROBLEM(LABEL_UNKNOWN, 111, WARNING, WATCHER, NONE, 0, "a label of anchord's is not known: it does nothing",
         "mend its name, then docker compose up -d")
 PROBLEM(CONTAINER_NOT_UNDERSTOOD, 112, WARNING, LOG, NONE, 0, "what Docker says of a container is not understood", "")
 
@@ -167,7 +167,8 @@ PROBLEM(BANS_NOT_APPLIED, 510, ERROR, LOG, NONE, 0, "bans did not become rules",
 PROBLEM(NO_METRICS, 511, WARNING, SUPERVISOR, NONE, 0, "no metrics and no health over HTTP: the port is taken",
         "set ANCHORD_METRICS_ADDR to a port that is free, or to \"\" for none")
 PROBLEM(KERNEL_TOO_OLD, 512, WARNING, LOG, NONE, 0, "this kernel lacks something that anchord makes use of", "")
-PROBLEM(STATE_REFUSED, 513, ERROR, LOG, NONE, 0, "a new state of the project did not become rules: the last one holds",
+PROBLEM(STATE_REFUSED, 513, ERROR, WATCHER, NONE, 0,
+        "a new state of the project did not become rules: the last one holds",
         "docker logs of this container has the reason, at \"refused\"")
 PROBLEM(NO_MACHINE_ID, 514, ERROR, LOG, NONE, 0, "the machine has no ID", "systemd-machine-id-setup")
 PROBLEM(LEFT_OVER, 515, WARNING, LOG, NONE, 0, "a stop did not finish: something of ours may be left", "")

@@ -88,6 +88,12 @@ def list_in_vain(anchor):
     anchor.docker.stop(1)
 
 
+def misspelt(anchor):
+    anchor.docker.start(container(1, "tcp/25", name="web", labels={"anchord.allows": "tcp/25 from 10.0.0.0/8"}))
+    yield "web"
+    anchor.docker.stop(1)
+
+
 def lan_contains_inner(anchor):
     anchor.anchor.ip("address", "add", "172.20.0.5/12", "dev", "eth1")
     yield "eth1"
@@ -109,7 +115,8 @@ def docker_away(anchor):
 
 @pytest.mark.parametrize("code, fault", [
     ("ANC0101", label), ("ANC0102", conflict), ("ANC0104", no_address), ("ANC0106", no_health_check),
-    ("ANC0110", list_in_vain), ("ANC0205", lan_contains_inner), ("ANC0211", interface_away), ("ANC0401", docker_away),
+    ("ANC0110", list_in_vain), ("ANC0111", misspelt),
+    ("ANC0205", lan_contains_inner), ("ANC0211", interface_away), ("ANC0401", docker_away),
 ], ids=lambda value: value if isinstance(value, str) else value.__name__)
 def test_see1_a_fault_is_shown_by_its_code_until_it_is_mended(anchor, code, fault):
     anchor.start_ready()

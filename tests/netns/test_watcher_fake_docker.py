@@ -477,12 +477,19 @@ def test_a_new_netadmin_gets_the_whole_state(lab, docker):
 
 
 def test_a_refused_state_is_sent_again_at_the_poll(lab, docker):
+    """SEE-1: and it is shown until one is taken."""
     docker.put(web())
     watcher = lab.start(poll=0.3)
+    watcher.link_control()
     generation, _ = watcher.next_state()
     watcher.netadmin.send(watcher_lab.applied(generation, -1, b"outside the shared network"))
     assert watcher.log("netadmin refused the desired state")["reason"] == "outside the shared network"
-    assert watcher.next_state()[0] == generation + 1
+    found = watcher.findings(lambda kinds: watcher_lab.STATE_REFUSED in kinds)
+    assert found[watcher_lab.STATE_REFUSED][0][1].endswith("holds: outside the shared network")
+    sent, _ = watcher.next_state()
+    assert sent == generation + 1
+    watcher.netadmin.send(watcher_lab.applied(sent))
+    watcher.findings(lambda kinds: kinds and watcher_lab.STATE_REFUSED not in kinds)
 
 
 def test_stop_and_a_lost_supervisor_end_it(lab, docker):

@@ -41,6 +41,7 @@ static void free_entry(struct container_entry *entry)
     free(entry->name);
     free(entry->ranges);
     free(entry->endpoints);
+    free(entry->unknown_label);
     free(entry->joined_id);
     free(entry->owner);
     free(entry);
@@ -358,6 +359,11 @@ static int add_entry(struct container_table *table, const struct docker_containe
         if (!entry->joined_id)
             return -ENOMEM;
         table->has_joined = true;
+    }
+    if (container->unknown_label[0] != '\0') {
+        entry->unknown_label = strdup(container->unknown_label);
+        if (!entry->unknown_label)
+            return -ENOMEM;
     }
     result = read_labels(table, entry, container, ret_fault);
     entry->fault = *ret_fault;

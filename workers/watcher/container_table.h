@@ -89,7 +89,8 @@ struct container_entry {
     struct container_endpoint *endpoints;
     struct guest_list guests; /* whom its ports answer, and how often; none: everybody */
     struct label_fault fault;
-    char *joined_id; /* the container whose network namespace it has joined, or NULL (DISC-5) */
+    char *unknown_label; /* one of anchord's that it does not know, or NULL */
+    char *joined_id;     /* the container whose network namespace it has joined, or NULL (DISC-5) */
     /* Of one that has joined another; NULL until namespace_owners_resolve() sets it, and the endpoints with it. */
     struct container_owner *owner;
 };
@@ -104,6 +105,7 @@ struct container_table {
     size_t parent_count;
     char *guest_texts[GUEST_TEXT_MAX_]; /* ANCHORD_ALLOW, ANCHORD_LIMIT (GUEST-5); NULL: not set; owned */
     bool lacks_lists;                   /* the kernel has none: ports with one are not exposed */
+    char refusal[REASON_SIZE];          /* why netadmin refused the last state; empty: it did not */
 };
 
 void container_table_release(struct container_table *table);

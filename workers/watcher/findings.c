@@ -145,6 +145,28 @@ static int tell_idle_guests(struct telling *telling, const struct container_entr
     return tell(telling, &finding);
 }
 
+static int tell_unknown_label(struct telling *telling, const struct container_entry *entry)
+{
+    struct wire_finding finding = make(FINDING_PROBLEM, PROBLEM_LABEL_UNKNOWN, entry->name);
+
+    if (!entry->unknown_label)
+        return 0;
+    (void)snprintf(finding.reason, sizeof(finding.reason), "label %s does nothing: anchord has none of that name",
+                   entry->unknown_label);
+    return tell(telling, &finding);
+}
+
+static int tell_refusal(struct telling *telling, const char *reason)
+{
+    struct wire_finding finding = make(FINDING_PROBLEM, PROBLEM_STATE_REFUSED, "anchord");
+
+    if (reason[0] == '\0')
+        return 0;
+    (void)snprintf(finding.reason, sizeof(finding.reason),
+                   "a new state of the project did not become rules, the last one holds: %s", reason);
+    return tell(telling, &finding);
+}
+
 static int tell_faults(struct telling *telling, const struct container_table *table,
                        const struct container_entry *entry)
 {
@@ -165,6 +187,8 @@ static int tell_faults(struct telling *telling, const struct container_table *ta
         result = tell_guests(telling, table, entry);
     if (result == 0)
         result = tell_idle_guests(telling, entry);
+    if (result == 0)
+        result = tell_unknown_label(telling, entry);
     if (!entry->fault.reason || result < 0)
         return result;
     finding = make(FINDING_PROBLEM, PROBLEM_LABEL_INVALID, entry->name);
@@ -216,6 +240,8 @@ int findings_tell(const struct container_table *table, const struct exposure_res
     const struct container_entry *entry, *next;
     int result = absence->since ? tell_absence(&telling, absence) : 0;
 
+    if (result == 0)
+        result = tell_refusal(&telling, table->refusal);
     if (result == 0)
         result = tell_external(&telling, external);
     for (size_t i = 0; i < computed->conflict_count && result == 0; i++)

@@ -46,6 +46,11 @@ void watch_set_lacks_lists(struct watch *watch, bool lacks_lists)
     watch->table.lacks_lists = lacks_lists;
 }
 
+void watch_set_refusal(struct watch *watch, const char *reason)
+{
+    text_copy_cut(watch->table.refusal, sizeof(watch->table.refusal), reason);
+}
+
 void watch_set_parent(struct watch *watch, const struct ip_address *addresses, size_t count)
 {
     int result = container_table_set_parent(&watch->table, addresses, count);

@@ -42,6 +42,8 @@ void watch_set_attachment(struct watch *watch, struct attachment *attachment);
 void watch_take_guest_texts(struct watch *watch, char *texts[GUEST_TEXT_MAX_]);
 /* Whether the kernel has no lists of sources (GUEST-1): findings say it. */
 void watch_set_lacks_lists(struct watch *watch, bool lacks_lists);
+/* Why netadmin refused the last state; empty: it took it. Findings say it. */
+void watch_set_refusal(struct watch *watch, const char *reason);
 /* The parent has other addresses (HOST-3); on_changed follows. */
 void watch_set_parent(struct watch *watch, const struct ip_address *addresses, size_t count);
 

@@ -165,6 +165,7 @@ static void on_applied(void *userdata, const struct message_applied *applied, ui
 
     reconciler_on_applied(watcher->reconciler, applied, event_time);
     watch_set_lacks_lists(watcher->watch, applied->lacks_lists);
+    watch_set_refusal(watcher->watch, applied->error ? applied->reason : "");
     findings_sender_schedule(watcher->control);
 }
 
