@@ -37,7 +37,10 @@ static size_t examine(const uint8_t *bytes, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-    if (examine(bytes, length) != examine(bytes, length))
+    size_t first = examine(bytes, length);
+    size_t second = examine(bytes, length);
+
+    if (first != second)
         abort();
     return 0;
 }
