@@ -221,7 +221,8 @@ static int restrict_by_landlock(const struct sandbox_profile *profile)
     attributes.handled_access_fs =
         (UINT64_C(1) << landlock_file_system_bits[(size_t)abi < known ? (size_t)abi : known]) - 1;
     if (abi >= 4) {
-        attributes.handled_access_net = LANDLOCK_NET_BIND_TCP_;
+        if (!profile->may_bind_tcp)
+            attributes.handled_access_net |= LANDLOCK_NET_BIND_TCP_;
         if (!profile->may_connect_tcp)
             attributes.handled_access_net |= LANDLOCK_NET_CONNECT_TCP_;
         size = offsetof(struct landlock_ruleset_attributes, scoped);

@@ -70,6 +70,8 @@ struct sandbox_profile {
     rlim_t file_size;
     /* Leave connect(2) of TCP sockets out of Landlock's denials (the watcher with a TCP Docker). */
     bool may_connect_tcp;
+    /* And bind(2) of them: a source address, or a port that is listened on. */
+    bool may_bind_tcp;
     /* Directory hierarchies that may still be read; NULL-terminated or NULL. */
     const char *const *readable_paths;
     /*

@@ -12,6 +12,7 @@
 #include "daemon/command/attach_command.h"
 #include "daemon/command/ban_command.h"
 #include "daemon/command/configuration_command.h"
+#include "daemon/command/path_command.h"
 #include "daemon/command/program_command.h"
 #include "daemon/command/status_command.h"
 #include "daemon/configuration/configuration_load.h"
@@ -118,7 +119,8 @@ static int show_configuration(int argc, char **argv)
 /* Also where no anchord runs, and whatever else the environment holds. */
 static int run_doctor(int argc, char **argv)
 {
-    (void)argc;
+    if (argc > 0 && strcmp(argv[0], "--path-answers") == 0)
+        return path_command(argc - 1, argv + 1);
     configuration_load("network-anchor", (const char *const *)environ, &configuration);
     return program_command_doctor(&configuration, argv);
 }

@@ -271,4 +271,25 @@ CHECKED(FILE_NAME_TOO_LONG, 746, WARNING, NONE, 0, "a name is too long for DNS",
 CHECKED(FILE_VARIABLE_WRONG, 747, ERROR, NONE, 0, "a variable is wrong", "")
 CHECKED(FILE_VARIABLE_IGNORED, 748, WARNING, NONE, 0, "a variable is ignored", "")
 
+/* --- the proof end to end --- */
+CHECKED(CLOSED_PORT, 801, ERROR, NONE, 0, "nobody listens in the container at a port that is exposed",
+        "docker logs CONTAINER tells why; docker exec CONTAINER ss -ltnu shows who listens")
+CHECKED(LOOPBACK_ONLY, 802, ERROR, NONE, 0, "a service listens on 127.0.0.1 in its container alone",
+        "let the application listen on 0.0.0.0 and ::, mostly a setting called bind or listen")
+CHECKED(NO_ANSWER_INSIDE, 803, ERROR, NONE, 0, "a container does not answer the network-anchor", "")
+CHECKED(ANSWER_ELSEWHERE, 804, ERROR, NONE, 0, "a container's answers to the LAN do not come back to anchord", "")
+CHECKED(BRIDGE_FILTER, 805, ERROR, NONE, 0, "the host's firewall drops what goes over the project's own bridge",
+        "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0")
+CHECKED(REVERSE_FILTER, 806, ERROR, NONE, 0, "the host's IPv6 reverse-path filter drops bridged packets",
+        "sysctl -w net.bridge.bridge-nf-call-ip6tables=0")
+CHECKED(FOREIGN_DROP, 807, ERROR, NONE, 0, "packets between the LAN and a container vanish on their way", "")
+CHECKED(NO_HAIRPIN, 808, ERROR, NONE, 0, "the project does not reach its own address", "")
+CHECKED(LEAVES_ELSEWHERE, 809, ERROR, NONE, 0, "a container does not leave by the project's address", "")
+CHECKED(NOTHING_BEYOND, 810, ERROR, NONE, 0, "what a container sends does not get beyond the network-anchor", "")
+CHECKED(PATH_MTU, 811, ERROR, NONE, 0, "large packets vanish on their way out", "")
+CHECKED(RESOLVER_SILENT, 812, ERROR, NONE, 0, "Docker's resolver does not answer in a container",
+        "docker restart CONTAINER puts its rules back; until then no name is found there")
+CHECKED(NOT_FROM_LAN, 813, ERROR, NONE, 0, "a port does not answer from the LAN, though it does from inside", "")
+CHECKED(SOURCE_LOST, 814, WARNING, NONE, 0, "a service does not see its clients' own addresses", "")
+
 #undef CHECKED

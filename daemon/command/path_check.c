@@ -1,0 +1,413 @@
+/* The group `path` of anchord doctor; see path_check.h. Runs as root. */
+#include "daemon/command/path_check.h"
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#include "daemon/command/host_look.h"
+#include "daemon/command/path_check_internal.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define READY_MILLISECONDS     3000
+#define WALLS_MILLISECONDS     1000
+#define LAN_READY_MILLISECONDS 7000
+#define TRIED_MILLISECONDS     9000
+#define FURTHER_MILLISECONDS   5000
+/* Nothing is begun later. */
+#define WHOLE_SECONDS 10
+
+/* Columns of protocol/control_interface.h's lists, as control_client.c has them. */
+enum exposure_column {
+    EXPOSURE_PROTO,
+    EXPOSURE_FIRST,
+    EXPOSURE_LAST,
+    EXPOSURE_BACKEND,
+    EXPOSURE_NAME,
+    EXPOSURE_4,
+    EXPOSURE_6,
+    EXPOSURE_GUESTS
+};
+
+static void path_check_release(struct path_check *check)
+{
+    path_prober_end(&check->anchor);
+    path_prober_end(&check->lan);
+    for (size_t i = 0; i < check->container_count; i++)
+        path_prober_end(&check->inside[i]);
+    path_places_release(&check->places);
+    close_fd(&check->anchor_namespace);
+    attached_status_clear(&check->status);
+}
+
+__attribute__((format(printf, 4, 5))) static void tell_unknown(struct path_check *check, const char *object,
+                                                               const char *remedy, const char *format, ...)
+{
+    struct answer answer = {.verdict = VERDICT_UNKNOWN};
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(answer.sentence, sizeof(answer.sentence), format, arguments);
+    va_end(arguments);
+    text_copy_cut(answer.object, sizeof(answer.object), object);
+    text_copy_cut(answer.remedy, sizeof(answer.remedy), remedy);
+    check->report(&answer, check->userdata);
+}
+
+/* --- what anchord says ----------------------------------------------------------------------------------------- */
+
+static bool is_in_our_mounts(uint32_t pid)
+{
+    char path[32];
+    struct stat ours, theirs;
+
+    (void)snprintf(path, sizeof(path), "/proc/%u/ns/mnt", (unsigned int)pid);
+    return stat("/proc/self/ns/mnt", &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino;
+}
+
+static int read_status(struct path_check *check)
+{
+    uint32_t pid = check->options->pid;
+    int result;
+
+    if (pid > 0 && !is_in_our_mounts(pid))
+        return attached_status_read(pid, &check->status);
+    result = control_client_open(&check->status.bus);
+    return result < 0 ? result : control_client_read(check->status.bus, &check->status.status);
+}
+
+static const char *text_of(const struct path_check *check, enum status_list list, size_t row, size_t column)
+{
+    return control_client_cell(&check->status.status, list, row, column)->text;
+}
+
+static uint16_t port_of(const struct path_check *check, size_t row, enum exposure_column column)
+{
+    return (uint16_t)control_client_cell(&check->status.status, STATUS_EXPOSURES, row, (size_t)column)->number;
+}
+
+static size_t rows_of(const struct path_check *check, enum status_list list)
+{
+    return check->status.status.lists[list].row_count;
+}
+
+static void take_addresses(struct path_check *check)
+{
+    for (size_t i = 0; i < rows_of(check, STATUS_EXTERNAL_ADDRESSES); i++) {
+        struct ip_address address;
+        struct ip_address *own;
+
+        if (ip_address_parse(text_of(check, STATUS_EXTERNAL_ADDRESSES, i, 0), &address) < 0 ||
+            ip_address_is_link_local(&address))
+            continue;
+        own = &check->scene.own[address.family == IP_FAMILY_6 ? 1 : 0];
+        if (own->family == IP_FAMILY_NONE)
+            *own = address;
+    }
+    for (size_t i = 0; i < rows_of(check, STATUS_GATEWAYS); i++) {
+        struct ip_address address;
+
+        if (ip_address_parse(text_of(check, STATUS_GATEWAYS, i, 1), &address) == 0)
+            check->scene.gateways[address.family == IP_FAMILY_6 ? 1 : 0] = address;
+    }
+}
+
+static const char *finding_of(const struct path_check *check, const char *container)
+{
+    for (size_t i = 0; i < rows_of(check, STATUS_PROBLEMS); i++) {
+        if (strcmp(text_of(check, STATUS_PROBLEMS, i, 0), container) == 0)
+            return text_of(check, STATUS_PROBLEMS, i, 1);
+    }
+    return "";
+}
+
+/* NULL: there are too many. */
+static struct path_container *find_container(struct path_check *check, const char *name)
+{
+    for (size_t i = 0; i < check->container_count; i++) {
+        if (strcmp(check->containers[i].name, name) == 0)
+            return &check->containers[i];
+    }
+    if (check->container_count == PATH_CONTAINERS_MAX)
+        return NULL;
+    check->inside[check->container_count] = (struct path_prober){.channel = -1, .is_over = true};
+    check->containers[check->container_count] =
+        (struct path_container){.name = name, .finding = finding_of(check, name), .namespace = -1};
+    return &check->containers[check->container_count++];
+}
+
+static void add_port(struct path_check *check, size_t row, struct path_container *container,
+                     const struct ip_address *backend)
+{
+    size_t family = backend->family == IP_FAMILY_6 ? 1 : 0;
+
+    if (check->scene.own[family].family == IP_FAMILY_NONE)
+        return;
+    if (check->port_count == ARRAY_LENGTH(check->ports)) {
+        check->is_cut = true;
+        return;
+    }
+    check->ports[check->port_count++] = (struct path_port){
+        .protocol =
+            strcmp(text_of(check, STATUS_EXPOSURES, row, EXPOSURE_PROTO), "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP,
+        .family = backend->family,
+        .port = port_of(check, row, EXPOSURE_FIRST),
+        .last = port_of(check, row, EXPOSURE_LAST),
+        .backend_port = port_of(check, row, EXPOSURE_BACKEND),
+        .has_guests = text_of(check, STATUS_EXPOSURES, row, EXPOSURE_GUESTS)[0] != '\0',
+        .container = container,
+        .own = check->scene.own[family],
+        .backend = *backend,
+    };
+}
+
+static void take_exposures(struct path_check *check)
+{
+    for (size_t i = 0; i < rows_of(check, STATUS_EXPOSURES); i++) {
+        struct path_container *container = find_container(check, text_of(check, STATUS_EXPOSURES, i, EXPOSURE_NAME));
+
+        check->is_cut = check->is_cut || !container;
+        for (size_t column = EXPOSURE_4; column <= EXPOSURE_6 && container; column++) {
+            struct ip_address address;
+
+            if (ip_address_parse(text_of(check, STATUS_EXPOSURES, i, column), &address) < 0)
+                continue;
+            container->addresses[column - EXPOSURE_4] = address;
+            add_port(check, i, container, &address);
+        }
+    }
+}
+
+/* --- where it is tried ----------------------------------------------------------------------------------------- */
+
+static bool is_switched_on(const char *path)
+{
+    CLEANUP_FD int file = open(path, O_RDONLY | O_CLOEXEC);
+    char digit = '0';
+
+    return file >= 0 && read(file, &digit, 1) == 1 && digit == '1';
+}
+
+/* Of iptables-legacy, which nftables does not know of. */
+static bool has_old_tables(const char *path)
+{
+    CLEANUP_FD int file = open(path, O_RDONLY | O_CLOEXEC);
+    char first;
+
+    return file >= 0 && read(file, &first, 1) == 1;
+}
+
+/* The chains of a firewall that drop, into scene.walls, as many as it holds. */
+static void read_walls(struct path_check *check, const char *const *arguments, int namespace)
+{
+    struct path_prober prober;
+    struct probe_wall wall;
+    size_t length = strlen(check->scene.walls);
+
+    path_prober_start(&prober, namespace, arguments);
+    while (path_prober_read_wall(&prober, &wall, WALLS_MILLISECONDS) && wall.kind != PROBE_WALL_END) {
+        if (wall.kind == PROBE_WALL_REVERSE_PATH)
+            check->scene.has_reverse_path = true;
+        if (length < sizeof(check->scene.walls))
+            length += (size_t)snprintf(check->scene.walls + length, sizeof(check->scene.walls) - length, "%s%s %s %s",
+                                       length > 0 ? ", " : "", wall.family, wall.table, wall.chain);
+    }
+    path_prober_end(&prober);
+    check->scene.has_walls =
+        length > 0 || has_old_tables("/proc/net/ip_tables_names") || has_old_tables("/proc/net/ip6_tables_names");
+}
+
+static void find_places(struct path_check *check)
+{
+    check->anchor_namespace =
+        check->options->pid > 0 ? path_places_open(check->options->pid) : path_places_open((uint32_t)getpid());
+    if (check->anchor_namespace >= 0)
+        check->scene.anchor_count = path_places_addresses(check->anchor_namespace, check->anchor_addresses);
+    check->scene.anchor = check->anchor_addresses;
+    if (path_places_read(&check->places) < 0)
+        return; /* what cannot be looked into is told to be so */
+    for (size_t i = 0; i < check->container_count; i++) {
+        struct path_container *container = &check->containers[i];
+        const struct path_place *place = NULL;
+
+        for (size_t j = 0; j < 2 && !place; j++) {
+            if (container->addresses[j].family != IP_FAMILY_NONE)
+                place = path_places_find(&check->places, &container->addresses[j]);
+        }
+        if (place)
+            container->namespace = place->namespace;
+        check->scene.is_on_host = check->scene.is_on_host || place;
+    }
+    if (check->scene.is_on_host)
+        read_walls(check, (const char *const[]){"walls", NULL}, -1);
+    check->scene.filters_bridges[0] = is_switched_on("/proc/sys/net/bridge/bridge-nf-call-iptables");
+    check->scene.filters_bridges[1] = is_switched_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables");
+}
+
+static size_t start_probers(struct path_check *check, struct path_prober *ret[PATH_CONTAINERS_MAX + 1])
+{
+    static const char *const in_namespace[] = {"namespace", NULL};
+    size_t count = 0;
+
+    path_prober_start(&check->anchor, check->anchor_namespace, in_namespace);
+    ret[count++] = &check->anchor;
+    for (size_t i = 0; i < check->container_count; i++) {
+        if (check->containers[i].namespace < 0)
+            continue;
+        path_prober_start(&check->inside[i], check->containers[i].namespace, in_namespace);
+        ret[count++] = &check->inside[i];
+    }
+    path_prober_await_ready(ret, count, READY_MILLISECONDS);
+    return count;
+}
+
+/* --- the throw-away host on the LAN ---------------------------------------------------------------------------- */
+
+/* The addresses that were given, as words for the prober and, in scene.lan, for us. False: they are none. */
+static bool read_lan_addresses(struct path_check *check, char *text, const char *words[2], size_t *count)
+{
+    char *rest = NULL;
+
+    for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        struct ip_subnet address;
+
+        if (*count == 2 || ip_subnet_parse(word, &address) < 0 || !ip_address_is_host(&address.address))
+            return false;
+        check->scene.lan[address.address.family == IP_FAMILY_6 ? 1 : 0] = address.address;
+        words[(*count)++] = word;
+    }
+    return true;
+}
+
+/* Nobody on the LAN may have it. False: it was said why not. */
+static bool is_free(struct path_check *check, const char *parent)
+{
+    CLEANUP(host_look_release) struct host_look look = {0};
+    struct ip_address addresses[2];
+    size_t count = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        if (check->scene.lan[i].family != IP_FAMILY_NONE)
+            addresses[count++] = check->scene.lan[i];
+    }
+    if (count == 0)
+        return true;
+    if (host_look_lan(parent, addresses, count, &look) < 0) {
+        tell_unknown(check, parent, "", "who has the address of --from-lan cannot be asked on the LAN: %s",
+                     look.reason);
+        return false;
+    }
+    for (size_t i = 0; i < look.count; i++) {
+        if (look.records[i].kind == LOOK_HOLDER) {
+            tell_unknown(check, parent, "",
+                         "a host on the LAN, %s, has an address of --from-lan: give one that is free",
+                         MAC_ADDRESS_TEXT(&look.records[i].mac));
+            return false;
+        }
+    }
+    return true;
+}
+
+static void start_lan(struct path_check *check)
+{
+    const char *arguments[6] = {"lan"};
+    char text[2 * IP_SUBNET_TEXT_SIZE];
+    char parent[IF_NAMESIZE];
+    struct path_prober *const prober = &check->lan;
+    size_t count = 0;
+    bool is_given, awaits_router;
+
+    text_copy_cut(text, sizeof(text), check->options->lan_addresses);
+    is_given = read_lan_addresses(check, text, arguments + 2, &count);
+    if (!is_given || path_places_parent(check->anchor_namespace, text_of(check, STATUS_EXTERNAL, 0, 1), parent) < 0) {
+        memset(check->scene.lan, 0, sizeof(check->scene.lan));
+        tell_unknown(check, "--from-lan",
+                     is_given ? "as root on the host: anchord doctor path --from-lan=ADDRESS/LENGTH" : "",
+                     is_given ? "the project's interface on the LAN is no macvlan of an interface that is here"
+                              : "--from-lan takes ADDRESS/LENGTH, of each family one with a comma between them");
+        return;
+    }
+    awaits_router = check->scene.own[1].family != IP_FAMILY_NONE && check->scene.lan[1].family == IP_FAMILY_NONE;
+    if (awaits_router)
+        arguments[2 + count] = "router";
+    if (is_free(check, parent)) {
+        arguments[1] = parent;
+        path_prober_start(prober, -1, arguments);
+        path_prober_await_ready(&(struct path_prober *){prober}, 1, LAN_READY_MILLISECONDS);
+        if (prober->is_over)
+            tell_unknown(check, parent, "", "no throw-away host can be made on the LAN: %s",
+                         log_errno_text(prober->error));
+        else if (awaits_router)
+            check->scene.lan[1] = prober->address6;
+    }
+    if (prober->is_over)
+        memset(check->scene.lan, 0, sizeof(check->scene.lan));
+}
+
+/* --- together -------------------------------------------------------------------------------------------------- */
+
+static void judge_all(struct path_check *check)
+{
+    for (size_t i = 0; i < check->port_count; i++)
+        path_judge_port(&check->scene, &check->ports[i], check->report, check->userdata);
+    for (size_t i = 0; i < check->container_count; i++)
+        path_judge_container(&check->scene, &check->containers[i], check->report, check->userdata);
+    for (size_t i = 0; i < check->way_count; i++)
+        path_judge_way_out(&check->scene, &check->ways[i], check->report, check->userdata);
+    if (check->is_cut)
+        tell_unknown(check, "", "", "there are more ports or containers than are tried at once");
+    if (check->port_count == 0)
+        tell_unknown(check, "", "anchord status",
+                     "no port is exposed, or the project has no address: nothing to prove");
+}
+
+static int run(struct path_check *check)
+{
+    struct path_prober *probers[PATH_CONTAINERS_MAX + 2];
+    uint64_t deadline = clock_monotonic_microseconds() + WHOLE_SECONDS * MICROSECONDS_PER_SECOND;
+    size_t count;
+    int result = read_status(check);
+
+    if (result < 0)
+        return result;
+    take_addresses(check);
+    take_exposures(check);
+    find_places(check);
+    count = start_probers(check, probers);
+    if (check->anchor.is_over)
+        return check->anchor.error;
+    if (check->options->from_lan)
+        start_lan(check);
+    if (!check->lan.is_over)
+        probers[count++] = &check->lan;
+    path_ask_all(check);
+    path_prober_collect(probers, count, TRIED_MILLISECONDS);
+    while (path_ask_further(check) && clock_monotonic_microseconds() < deadline)
+        path_prober_collect(probers, count, FURTHER_MILLISECONDS);
+    judge_all(check);
+    return 0;
+}
+
+int path_check_run(const struct path_options *options, path_reporter report, void *userdata)
+{
+    CLEANUP_FREE struct path_check *check = calloc(1, sizeof(*check));
+    int result;
+
+    if (!check)
+        return -ENOMEM;
+    check->options = options;
+    check->report = report;
+    check->userdata = userdata;
+    check->anchor_namespace = -1;
+    check->anchor.channel = -1;
+    check->lan = (struct path_prober){.channel = -1, .is_over = true};
+    result = run(check);
+    path_check_release(check);
+    return result;
+}

@@ -1,0 +1,34 @@
+/* What path_check.c and path_ask.c share: the whole of one run. */
+#pragma once
+
+#include "daemon/command/attached_status.h"
+#include "daemon/command/path_check.h"
+#include "daemon/command/path_places.h"
+#include "daemon/command/path_prober.h"
+
+#define PATH_WAYS_MAX 2
+
+struct path_check {
+    const struct path_options *options;
+    path_reporter report;
+    void *userdata;
+    struct attached_status status;
+    struct path_places places;
+    struct path_scene scene;
+    int anchor_namespace; /* -1: ours */
+    struct ip_address anchor_addresses[PLACE_ADDRESSES_MAX];
+    struct path_container containers[PATH_CONTAINERS_MAX];
+    size_t container_count;
+    struct path_port ports[2 * PATH_PORTS_MAX];
+    size_t port_count;
+    bool is_cut; /* there are more */
+    struct path_way_out ways[PATH_WAYS_MAX];
+    size_t way_count;
+    struct path_prober anchor;
+    struct path_prober inside[PATH_CONTAINERS_MAX]; /* by container */
+    struct path_prober lan;
+};
+
+/* path_ask.c: everything that is to be tried, at once; then, what hangs on what was told. False: nothing more. */
+void path_ask_all(struct path_check *check);
+bool path_ask_further(struct path_check *check);

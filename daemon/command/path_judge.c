@@ -1,0 +1,536 @@
+/* What came of the group `path`, put into words; see path_plan.h. Pure; runs as root in the command. */
+#include "daemon/command/path_plan.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ON_THE_HOST "as root on the host: anchord doctor path"
+
+struct judging {
+    const struct path_scene *scene;
+    path_reporter report;
+    void *userdata;
+    struct answer answer;
+};
+
+static size_t index_of(uint8_t family)
+{
+    return family == IP_FAMILY_6 ? 1 : 0;
+}
+
+__attribute__((format(printf, 3, 4))) static void write_text(char *target, size_t size, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(target, size, format, arguments); /* for people: cut */
+    va_end(arguments);
+}
+
+#define SENTENCE(judging_, ...) write_text((judging_)->answer.sentence, ANSWER_SENTENCE_SIZE, __VA_ARGS__)
+#define WHY(judging_, ...)      write_text((judging_)->answer.why, ANSWER_WHY_SIZE, __VA_ARGS__)
+#define REMEDY(judging_, ...)   write_text((judging_)->answer.remedy, ANSWER_REMEDY_SIZE, __VA_ARGS__)
+
+static void tell(struct judging *judging, enum verdict verdict, enum problem problem)
+{
+    judging->answer.verdict = verdict;
+    judging->answer.problem = problem;
+    judging->report(&judging->answer, judging->userdata);
+    memset(judging->answer.sentence, 0, sizeof(judging->answer.sentence));
+    memset(judging->answer.why, 0, sizeof(judging->answer.why));
+    memset(judging->answer.remedy, 0, sizeof(judging->answer.remedy));
+}
+
+static const char *name_of(uint8_t protocol)
+{
+    return protocol == IPPROTO_TCP ? "tcp" : "udp";
+}
+
+/* "192.0.2.5:80", "[2001:db8::5]:80" */
+#define PLACE_SIZE (IP_ADDRESS_TEXT_SIZE + sizeof("[]:65535"))
+static const char *place_of(const struct ip_address *address, uint16_t port, char text[PLACE_SIZE])
+{
+    (void)snprintf(text, PLACE_SIZE, address->family == IP_FAMILY_6 ? "[%s]:%u" : "%s:%u", IP_ADDRESS_TEXT(address),
+                   (unsigned int)port);
+    return text;
+}
+#define PLACE(address_, port_) place_of(address_, port_, (char[PLACE_SIZE]){0})
+
+static const char *how(path_result result)
+{
+    switch (path_outcome(result)) {
+    case PROBE_REFUSED:
+        return "refused";
+    case PROBE_UNREACHABLE:
+        return result->error < 0 ? log_errno_text(result->error) : "an ICMP error";
+    case PROBE_FAILED:
+        return log_errno_text(result->error);
+    case PROBE_ANSWERED:
+        return "answered";
+    case PROBE_TOO_BIG:
+        return "too big for the path";
+    case PROBE_EXPIRED:
+        return "lost in a loop of routes";
+    case PROBE_SILENT:
+    case PROBE_LOOPBACK:
+    case PROBE_ELSEWHERE:
+    case PROBE_HALF_OPEN:
+    case PROBE_OUTCOME_MAX_:
+        break;
+    }
+    return "no answer";
+}
+
+/* --- by which way -------------------------------------------------------------------------------------------- */
+
+enum way {
+    WAY_UNKNOWN,
+    WAY_OURS,
+    WAY_FOREIGN,
+    WAY_NONE,
+};
+
+static enum way way_of(const struct path_scene *scene, path_result route)
+{
+    struct ip_address gateway;
+
+    if (path_outcome(route) == PROBE_FAILED)
+        return route->error == -ENETUNREACH || route->error == -EHOSTUNREACH ? WAY_NONE : WAY_UNKNOWN;
+    if (path_outcome(route) != PROBE_ANSWERED)
+        return WAY_UNKNOWN;
+    gateway = wire_address_to(&route->address);
+    return ip_address_is_among(&gateway, scene->anchor, scene->anchor_count) ? WAY_OURS : WAY_FOREIGN;
+}
+
+/* Why the container's packets do not come to us; the finding of anchord itself says what helps. */
+static void say_foreign_way(struct judging *judging, const struct path_container *container, uint8_t family)
+{
+    path_result route = container->routes[index_of(family)];
+    struct ip_address gateway = route ? wire_address_to(&route->address) : (struct ip_address){0};
+    bool has_finding = container->finding[0] != '\0';
+
+    if (way_of(judging->scene, route) == WAY_NONE)
+        WHY(judging, "%s has no IPv%u route that leads out%s%s", container->name, (unsigned int)family,
+            has_finding ? ": " : "", container->finding);
+    else
+        WHY(judging, "its route leads to %s, which is not the network-anchor%s%s",
+            gateway.family == IP_FAMILY_NONE ? "its own network alone" : IP_ADDRESS_TEXT(&gateway),
+            has_finding ? ": " : "", container->finding);
+    REMEDY(judging,
+           "anchord status names what is missing for %s; with a service-anchor: docker start it, or docker "
+           "compose up -d; else the networks need gw_priority and a DefaultGateway (docs/patterns.md)",
+           container->name);
+}
+
+/* It came no further than the bridge, or its answer did not. */
+static void tell_dropped(struct judging *judging, const struct path_port *port, const char *what)
+{
+    const struct path_scene *scene = judging->scene;
+    size_t family = index_of(port->family);
+
+    SENTENCE(judging, "%s for %s: %s", PLACE(&port->own, port->port), port->container->name, what);
+    if (scene->filters_bridges[family] && port->family == IP_FAMILY_6 && scene->has_reverse_path) {
+        WHY(judging, "the host passes bridged packets to its firewall (bridge-nf-call-ip6tables is 1), whose reverse "
+                     "path filter takes a client's address on this bridge for forged (firewalld: IPv6_rpfilter=yes)");
+        REMEDY(judging, "sysctl -w net.bridge.bridge-nf-call-ip6tables=0\n"
+                        "# or, with firewalld: sed -i 's/^IPv6_rpfilter=.*/IPv6_rpfilter=no/' "
+                        "/etc/firewalld/firewalld.conf && systemctl restart firewalld");
+        tell(judging, VERDICT_FAIL, PROBLEM_REVERSE_FILTER);
+    } else if (scene->filters_bridges[family] && scene->has_walls) {
+        WHY(judging,
+            "the host passes bridged packets to its firewall (bridge-nf-call-ip%stables is 1), and that drops "
+            "those of hosts on the LAN, as Docker's rules do on a network that is internal: true%s%s",
+            port->family == IP_FAMILY_6 ? "6" : "", scene->walls[0] ? "; chains that drop: " : "", scene->walls);
+        REMEDY(judging,
+               "sysctl -w net.bridge.bridge-nf-call-ip%stables=0\n"
+               "# or take `internal: true` from the network and set its driver_opts "
+               "com.docker.network.bridge.enable_ip_masquerade: \"false\"",
+               port->family == IP_FAMILY_6 ? "6" : "");
+        tell(judging, VERDICT_FAIL, PROBLEM_BRIDGE_FILTER);
+    } else {
+        WHY(judging,
+            "neither is the application closed nor does its answer take another way: a firewall in between "
+            "drops it%s%s",
+            scene->walls[0] ? "; chains that drop: " : "", scene->walls);
+        REMEDY(judging, "nft list ruleset # on the host, and in the container's network namespace: nsenter -t PID -n");
+        tell(judging, VERDICT_FAIL, PROBLEM_FOREIGN_DROP);
+    }
+}
+
+/* --- one port ------------------------------------------------------------------------------------------------ */
+
+static void tell_closed(struct judging *judging, const struct path_port *port)
+{
+    const char *name = port->container->name;
+    const char *protocol = name_of(port->protocol);
+    struct ip_address elsewhere;
+
+    SENTENCE(judging, "%s refuses %s/%u at %s", name, protocol, (unsigned int)port->backend_port,
+             PLACE(&port->backend, port->backend_port));
+    REMEDY(judging, "docker logs %s; docker exec %s ss -ltnu", name, name);
+    switch (path_outcome(port->listeners)) {
+    case PROBE_LOOPBACK:
+        WHY(judging, "the application listens on the container's loopback alone");
+        REMEDY(judging, "let the application in %s listen on 0.0.0.0 and ::, mostly a setting called bind or listen",
+               name);
+        tell(judging, VERDICT_FAIL, PROBLEM_LOOPBACK_ONLY);
+        return;
+    case PROBE_ELSEWHERE:
+        elsewhere = wire_address_to(&port->listeners->address);
+        WHY(judging, "the application listens on %s alone", IP_ADDRESS_TEXT(&elsewhere));
+        break;
+    case PROBE_REFUSED:
+        WHY(judging, "nobody in the container listens there: is the application up, and is this its port?");
+        break;
+    case PROBE_ANSWERED:
+        WHY(judging, "somebody listens at that port, of the other family or behind a firewall in the container");
+        break;
+    case PROBE_SILENT:
+    case PROBE_UNREACHABLE:
+    case PROBE_TOO_BIG:
+    case PROBE_EXPIRED:
+    case PROBE_HALF_OPEN:
+    case PROBE_FAILED:
+    case PROBE_OUTCOME_MAX_:
+    default:
+        WHY(judging, "nobody listens there, or on the container's loopback alone");
+        break;
+    }
+    tell(judging, VERDICT_FAIL, PROBLEM_CLOSED_PORT);
+}
+
+/* Whether the container answers the anchor; false: what comes after it cannot work. */
+static bool judge_inside(struct judging *judging, const struct path_port *port)
+{
+    const char *place = PLACE(&port->backend, port->backend_port);
+    enum probe_outcome outcome = path_outcome(port->inside);
+    enum probe_outcome listeners = path_outcome(port->listeners);
+    bool is_udp = port->protocol == IPPROTO_UDP;
+
+    if (outcome == PROBE_ANSWERED) {
+        SENTENCE(judging, "%s answers at %s", port->container->name, place);
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        return true;
+    }
+    if (outcome == PROBE_REFUSED || (is_udp && outcome == PROBE_SILENT && listeners != 0 &&
+                                     listeners != PROBE_ANSWERED && listeners != PROBE_FAILED)) {
+        tell_closed(judging, port);
+        return false;
+    }
+    if (is_udp && outcome == PROBE_SILENT && listeners == PROBE_ANSWERED) {
+        SENTENCE(judging, "%s listens at %s, and does not answer a datagram of one byte, as is usual",
+                 port->container->name, place);
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        return true;
+    }
+    if (outcome == 0 || (is_udp && outcome == PROBE_SILENT)) {
+        SENTENCE(judging, "nothing tells whether %s listens at udp %s: silence is usual there", port->container->name,
+                 place);
+        if (outcome == 0)
+            SENTENCE(judging, "%s at %s could not be tried", port->container->name, place);
+        REMEDY(judging, ON_THE_HOST);
+        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+        return outcome != 0;
+    }
+    SENTENCE(judging, "%s does not answer the network-anchor at %s: %s", port->container->name, place,
+             how(port->inside));
+    WHY(judging, "the container is not there at that address, or a firewall in it or on the host drops%s%s",
+        judging->scene->walls[0] ? "; chains that drop: " : "", judging->scene->walls);
+    REMEDY(judging, "docker inspect %s; docker exec %s ip address", port->container->name, port->container->name);
+    tell(judging, VERDICT_FAIL, PROBLEM_NO_ANSWER_INSIDE);
+    return false;
+}
+
+/* Whether what has a client's address comes in, and its answer back; false: what comes after it cannot work. */
+static bool judge_as_client(struct judging *judging, const struct path_port *port)
+{
+    size_t family = index_of(port->family);
+    enum way way = way_of(judging->scene, port->container->routes[family]);
+
+    if (path_outcome(port->as_client) == 0 || port->protocol == IPPROTO_UDP)
+        return true; /* of UDP silence says nothing; TCP goes the same way */
+    if (path_outcome(port->as_client) == PROBE_ANSWERED) {
+        SENTENCE(judging, "what has an address of the LAN reaches %s, and the answer comes back",
+                 port->container->name);
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        return true;
+    }
+    if (way == WAY_FOREIGN || way == WAY_NONE) {
+        SENTENCE(judging, "the answers of %s to %s do not come back", port->container->name,
+                 PLACE(&port->own, port->port));
+        say_foreign_way(judging, port->container, port->family);
+        tell(judging, VERDICT_FAIL, PROBLEM_ANSWER_ELSEWHERE);
+    } else if (path_outcome(port->client_seen) == PROBE_HALF_OPEN) {
+        tell_dropped(judging, port, "what comes in arrives, and the answer is lost");
+    } else if (judging->scene->is_on_host && way == WAY_OURS) {
+        tell_dropped(judging, port, "what comes in does not arrive");
+    } else {
+        SENTENCE(judging, "%s answers the network-anchor, and does not when the client is on the LAN",
+                 port->container->name);
+        WHY(judging, "either its answers take another way, or the host's firewall drops them%s%s",
+            port->container->finding[0] ? ": " : "", port->container->finding);
+        REMEDY(judging, ON_THE_HOST " # tells which");
+        tell(judging, VERDICT_FAIL, PROBLEM_ANSWER_ELSEWHERE);
+    }
+    return false;
+}
+
+static void judge_hairpin(struct judging *judging, const struct path_port *port)
+{
+    const char *place = PLACE(&port->own, port->port);
+    bool is_udp = port->protocol == IPPROTO_UDP;
+
+    if (path_outcome(port->hairpin) == PROBE_ANSWERED) {
+        SENTENCE(judging, "the project reaches %s from inside", place);
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+    } else if (path_outcome(port->hairpin) != 0 && !(is_udp && path_outcome(port->hairpin) == PROBE_SILENT)) {
+        SENTENCE(judging, "%s does not answer the project's own containers: %s", place, how(port->hairpin));
+        WHY(judging, "the container answers at its own address: the rules, or the way from containers to the "
+                     "network-anchor, are not as they should be");
+        REMEDY(judging, "anchord doctor rules");
+        tell(judging, VERDICT_FAIL, PROBLEM_NO_HAIRPIN);
+    }
+}
+
+static void judge_source(struct judging *judging, const struct path_port *port)
+{
+    const struct ip_address *lan = &judging->scene->lan[index_of(port->family)];
+
+    if (port->lan_seen && path_outcome(port->lan_seen) != PROBE_ANSWERED) {
+        SENTENCE(judging, "%s answers the LAN, and %s does not see the client's address", PLACE(&port->own, port->port),
+                 port->container->name);
+        WHY(judging,
+            "no connection from %s is there in the container: something in between translates, as a proxy or "
+            "the engine's own masquerading does",
+            IP_ADDRESS_TEXT(lan));
+        REMEDY(judging, "anchord doctor rules");
+        tell(judging, VERDICT_WARN, PROBLEM_SOURCE_LOST);
+        return;
+    }
+    SENTENCE(judging,
+             path_outcome(port->lan_seen) == PROBE_ANSWERED
+                 ? "%s answers the LAN, and the application sees the client's own address, %s"
+                 : "%s answers the LAN, to %s",
+             PLACE(&port->own, port->port), IP_ADDRESS_TEXT(lan));
+    tell(judging, VERDICT_OK, PROBLEM_NONE);
+}
+
+static void judge_from_lan(struct judging *judging, const struct path_port *port)
+{
+    const char *place = PLACE(&port->own, port->port);
+    enum probe_outcome outcome = path_outcome(port->from_lan);
+
+    if (outcome == 0)
+        return;
+    if (outcome == PROBE_ANSWERED) {
+        if (port->protocol == IPPROTO_TCP)
+            judge_source(judging, port);
+    } else if (port->has_guests) {
+        SENTENCE(judging, "%s does not answer %s: a list says who may come in", place,
+                 IP_ADDRESS_TEXT(&judging->scene->lan[index_of(port->family)]));
+        REMEDY(judging, "anchord doctor path --from-lan=ADDRESS/LENGTH with an address on that list");
+        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+    } else if (outcome == PROBE_SILENT && port->protocol == IPPROTO_UDP) {
+        SENTENCE(judging, "nothing tells whether udp %s answers the LAN: silence is usual there", place);
+        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+    } else {
+        SENTENCE(judging, "%s does not answer the LAN: %s", place, how(port->from_lan));
+        WHY(judging, path_outcome(port->lan_seen) == PROBE_HALF_OPEN
+                         ? "what comes in arrives in the container, and the answer is lost"
+                         : "from inside everything answers: a ban, a rule, the address or what is between the LAN and "
+                           "the network-anchor");
+        REMEDY(judging, "anchord doctor address rules; anchord ban list");
+        tell(judging, VERDICT_FAIL, PROBLEM_NOT_FROM_LAN);
+    }
+}
+
+void path_judge_port(const struct path_scene *scene, const struct path_port *port, path_reporter report, void *userdata)
+{
+    struct judging judging = {.scene = scene, .report = report, .userdata = userdata};
+
+    write_text(judging.answer.object, sizeof(judging.answer.object), "%s/%u v%u", name_of(port->protocol),
+               (unsigned int)port->port, (unsigned int)port->family);
+    if (!judge_inside(&judging, port) || !judge_as_client(&judging, port)) {
+        SENTENCE(&judging, "%s from outside and from the project's own containers: see above",
+                 PLACE(&port->own, port->port));
+        tell(&judging, VERDICT_SKIP, PROBLEM_NONE);
+        return;
+    }
+    judge_hairpin(&judging, port);
+    judge_from_lan(&judging, port);
+}
+
+/* --- containers ---------------------------------------------------------------------------------------------- */
+
+static void judge_route(struct judging *judging, const struct path_container *container, uint8_t family)
+{
+    path_result route = container->routes[index_of(family)];
+
+    switch (way_of(judging->scene, route)) {
+    case WAY_UNKNOWN:
+        return;
+    case WAY_OURS:
+        SENTENCE(judging, "%s leaves by the network-anchor, IPv%u", container->name, (unsigned int)family);
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        return;
+    case WAY_FOREIGN:
+    case WAY_NONE:
+        break;
+    }
+    SENTENCE(judging, "%s does not leave by the project's address, IPv%u", container->name, (unsigned int)family);
+    say_foreign_way(judging, container, family);
+    tell(judging, VERDICT_FAIL, PROBLEM_LEAVES_ELSEWHERE);
+}
+
+void path_judge_container(const struct path_scene *scene, const struct path_container *container, path_reporter report,
+                          void *userdata)
+{
+    struct judging judging = {.scene = scene, .report = report, .userdata = userdata};
+
+    write_text(judging.answer.object, sizeof(judging.answer.object), "%s", container->name);
+    if (container->namespace < 0) {
+        SENTENCE(&judging, "by which way %s leaves, and its resolver, cannot be seen from here", container->name);
+        REMEDY(&judging, ON_THE_HOST);
+        tell(&judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+        return;
+    }
+    judge_route(&judging, container, IP_FAMILY_4);
+    judge_route(&judging, container, IP_FAMILY_6);
+    if (path_outcome(container->resolver) != PROBE_ANSWERED)
+        return; /* it has none, as on Docker's default network */
+    if (path_outcome(container->question) == PROBE_ANSWERED) {
+        SENTENCE(&judging, "%s gets answers of Docker's resolver", container->name);
+        tell(&judging, VERDICT_OK, PROBLEM_NONE);
+        return;
+    }
+    SENTENCE(&judging, "Docker's resolver at 127.0.0.11 does not answer in %s: %s", container->name,
+             how(container->question));
+    WHY(&judging, "it is there: somebody took Docker's own rules out of the container's network namespace, or Docker "
+                  "hangs");
+    REMEDY(&judging, "docker restart %s", container->name);
+    tell(&judging, VERDICT_FAIL, PROBLEM_RESOLVER_SILENT);
+}
+
+/* --- the way out --------------------------------------------------------------------------------------------- */
+
+/* Some answer came from beyond the network-anchor. */
+static bool is_from_beyond(const struct path_scene *scene, path_result result)
+{
+    struct ip_address speaker;
+
+    if (path_outcome(result) == PROBE_ANSWERED)
+        return true;
+    if (!result || (result->outcome != PROBE_EXPIRED && result->outcome != PROBE_REFUSED &&
+                    result->outcome != PROBE_UNREACHABLE && result->outcome != PROBE_TOO_BIG))
+        return false;
+    speaker = wire_address_to(&result->address);
+    return speaker.family != IP_FAMILY_NONE && !ip_address_is_among(&speaker, scene->anchor, scene->anchor_count);
+}
+
+static bool is_lost(const struct path_ladder *ladder)
+{
+    return path_outcome(ladder->large) == PROBE_SILENT && path_outcome(ladder->again) == PROBE_SILENT;
+}
+
+static path_result too_big(const struct path_ladder *ladder)
+{
+    return path_outcome(ladder->large) == PROBE_TOO_BIG ? ladder->large : NULL;
+}
+
+static void judge_sizes(struct judging *judging, const struct path_way_out *way)
+{
+    path_result told = too_big(&way->near) ? too_big(&way->near) : too_big(&way->far);
+
+    if (is_lost(&way->near) || is_lost(&way->far)) {
+        SENTENCE(judging, "packets of %u bytes from %s vanish %s the first router, smaller ones get through, IPv%u",
+                 PATH_LARGE, way->container->name, is_lost(&way->near) ? "before" : "behind",
+                 (unsigned int)way->family);
+        WHY(judging, "a link on the way takes less, and nobody says so (ICMP too big): large answers hang");
+        REMEDY(judging,
+               "docker network inspect the project's networks: their driver_opts "
+               "com.docker.network.driver.mtu must be what the narrowest link takes, %u or less; then docker "
+               "compose down && docker compose up -d",
+               PATH_SMALL);
+        tell(judging, VERDICT_FAIL, PROBLEM_PATH_MTU);
+    } else if (told) {
+        SENTENCE(judging, "the way out takes packets of %u bytes, and senders are told so, IPv%u",
+                 (unsigned int)told->mtu, (unsigned int)way->family);
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+    } else if (is_from_beyond(judging->scene, way->near.large)) {
+        SENTENCE(judging, "the way out takes packets of %u bytes, IPv%u", PATH_LARGE, (unsigned int)way->family);
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+    }
+}
+
+static bool is_ladder_from_beyond(const struct path_scene *scene, const struct path_ladder *ladder)
+{
+    return is_from_beyond(scene, ladder->large) || is_from_beyond(scene, ladder->small);
+}
+
+static bool is_refused_by_us(const struct path_scene *scene, path_result result)
+{
+    return path_outcome(result) == PROBE_UNREACHABLE && !is_from_beyond(scene, result);
+}
+
+/* The throw-away host has seen who came. */
+static bool judge_lan_seen(struct judging *judging, const struct path_way_out *way)
+{
+    const struct ip_address *own = &judging->scene->own[index_of(way->family)];
+    struct ip_address seen;
+
+    if (path_outcome(way->lan_seen) != PROBE_ANSWERED)
+        return false;
+    seen = wire_address_to(&way->lan_seen->address);
+    if (ip_address_is_among(&seen, judging->scene->anchor, judging->scene->anchor_count)) {
+        SENTENCE(judging, "what %s sends to the LAN carries the project's address, %s", way->container->name,
+                 IP_ADDRESS_TEXT(&seen));
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+    } else {
+        SENTENCE(judging, "what %s sends to the LAN carries %s, not the project's address, %s", way->container->name,
+                 IP_ADDRESS_TEXT(&seen), IP_ADDRESS_TEXT(own));
+        WHY(judging, "it leaves by another way than the network-anchor");
+        REMEDY(judging, "anchord status names what is missing for %s", way->container->name);
+        tell(judging, VERDICT_FAIL, PROBLEM_LEAVES_ELSEWHERE);
+    }
+    return true;
+}
+
+static void judge_beyond(struct judging *judging, const struct path_way_out *way)
+{
+    const struct path_scene *scene = judging->scene;
+
+    if (is_ladder_from_beyond(scene, &way->near) || is_ladder_from_beyond(scene, &way->far) ||
+        path_outcome(way->router) == PROBE_REFUSED || path_outcome(way->router) == PROBE_ANSWERED) {
+        SENTENCE(judging, "what %s sends gets beyond the network-anchor, and the answer comes back, IPv%u",
+                 way->container->name, (unsigned int)way->family);
+        tell(judging, VERDICT_OK, PROBLEM_NONE);
+    } else if (is_refused_by_us(scene, way->near.large)) {
+        SENTENCE(judging, "what %s sends ends at the network-anchor: %s, IPv%u", way->container->name,
+                 how(way->near.large), (unsigned int)way->family);
+        WHY(judging, "it knows no gateway, or that one does not answer");
+        REMEDY(judging, "anchord status; anchord doctor address");
+        tell(judging, VERDICT_FAIL, PROBLEM_NOTHING_BEYOND);
+    } else {
+        SENTENCE(judging, "no router behind the network-anchor answers what %s sends: some never do, IPv%u",
+                 way->container->name, (unsigned int)way->family);
+        REMEDY(judging, "anchord doctor path --from-lan=ADDRESS/LENGTH # a free address of the LAN: proves it");
+        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+    }
+}
+
+void path_judge_way_out(const struct path_scene *scene, const struct path_way_out *way, path_reporter report,
+                        void *userdata)
+{
+    struct judging judging = {.scene = scene, .report = report, .userdata = userdata};
+
+    write_text(judging.answer.object, sizeof(judging.answer.object), "%s v%u", way->container->name,
+               (unsigned int)way->family);
+    if (!judge_lan_seen(&judging, way))
+        judge_beyond(&judging, way);
+    judge_sizes(&judging, way);
+}

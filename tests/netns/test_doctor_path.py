@@ -1,0 +1,214 @@
+"""The group `path` of `anchord doctor` (SEE-2): each cause is made for real, said, mended as it was said, and not said any more."""
+
+import contextlib
+import os
+import signal
+import socket
+
+import pytest
+
+from netadmin_lab import GATEWAY4, ONE4, ONE6, TWO4
+from path_lab import PathLab, number_of
+from supervision import status_of, wait_until
+from whole_anchor import BACKEND_PORT
+
+PROTOCOLS = ("tcp", "udp")
+BOTH = (ONE4, ONE6)
+
+
+@pytest.fixture(scope="module")
+def path(build):
+    """One anchord for all: what a test makes, it takes away."""
+    made = PathLab(build)
+    made.start()
+    yield made
+    made.close()
+
+
+@contextlib.contextmanager
+def serving(path, *addresses, protocols=PROTOCOLS):
+    services = [path.lab.serve(path.lab.one, "steady", protocol, BACKEND_PORT, address)
+                for protocol in protocols for address in addresses]
+    try:
+        yield
+    finally:
+        for service in services:
+            service.close()
+            service.thread.join()
+
+
+def faults(answers):
+    """{(problem, object)} of what is wrong."""
+    return {(answer.problem, answer.object) for answer in answers if answer.verdict in ("WARN", "FAIL")}
+
+
+def of(answers, problem, family=None):
+    found = [answer for answer in answers if answer.problem == number_of(problem) and (not family or family in answer.object)]
+    assert found, (problem, answers)
+    return found[0]
+
+
+def test_see2_a_healthy_project(path):
+    """Nothing is wrong or unknown, on the host; within seconds."""
+    with serving(path, *BOTH):
+        wait_until(path.serves_steady, 10)
+        answers, seconds = path.doctor()
+    print(f"SEE-2: path of 4 ports in {seconds:.1f} s:", *answers, sep="\n")
+    assert {answer.verdict for answer in answers} == {"OK"}
+    said = "\n".join(answer.sentence for answer in answers)
+    for words in ("answers at 172.30.0.5:8080", "has an address of the LAN reaches backend-1", "reaches 10.99.0.50:80 from inside",
+                  "leaves by the network-anchor, IPv6", "gets beyond the network-anchor", "takes packets of 1500 bytes"):
+        assert words in said
+
+
+def test_see2_in_the_network_anchors_container(path):
+    """Its own backend, the way back and hairpin; the rest is unknown, with the line to run on the host."""
+    with serving(path, *BOTH):
+        answers, _ = path.doctor(inside=True)
+    assert {answer.verdict for answer in answers} == {"OK", "UNKNOWN"}
+    unknown, = (answer for answer in answers if answer.verdict == "UNKNOWN")
+    assert (unknown.object, unknown.remedy) == ("backend-1", "as root on the host: anchord doctor path")
+    assert sum("from inside" in answer.sentence for answer in answers) == 4
+
+
+def test_see2_a_closed_application(path):
+    """Nobody listens; then on the loopback alone; what depends on it is left out."""
+    answers, _ = path.doctor()
+    assert faults(answers) == {(number_of("CLOSED_PORT"), f"{protocol}/80 v{family}") for protocol in PROTOCOLS for family in (4, 6)}
+    assert {answer.verdict for answer in answers if answer.object == "tcp/80 v4"} == {"FAIL", "SKIP"}
+    closed = of(answers, "CLOSED_PORT")
+    assert closed.why.startswith("nobody in the container listens") and closed.remedy.startswith("docker logs backend-1")
+    with serving(path, "127.0.0.1", "::1"):
+        answers, _ = path.doctor()
+        assert {problem for problem, _ in faults(answers)} == {number_of("LOOPBACK_ONLY")}
+    inside, _ = path.doctor(inside=True)
+    assert "or on the container's loopback alone" in of(inside, "CLOSED_PORT", "tcp").why
+
+
+def test_see2_the_way_back_is_missing(path):
+    """No default route, as without gateway and service-anchor; in IPv6 a stranger's table in the container drops."""
+    one = path.lab.one
+    with serving(path, *BOTH):
+        one.run("ip", "route", "del", "default")
+        one.run("nft", "-f", "-", input="table ip6 stranger { chain in { type filter hook input priority 0\n"
+                                        "ip6 saddr fd99::/64 tcp dport 8080 drop\n}\n}")
+        answers, _ = path.doctor()
+        one.run("ip", "route", "add", "default", "via", GATEWAY4)
+        one.run("nft", "delete", "table", "ip6", "stranger")
+        assert faults(answers) == {(number_of("ANSWER_ELSEWHERE"), "tcp/80 v4"), (number_of("LEAVES_ELSEWHERE"), "backend-1"),
+                                   (number_of("NO_HAIRPIN"), "udp/80 v4"), (number_of("FOREIGN_DROP"), "tcp/80 v6")}
+        assert "has no IPv4 route" in of(answers, "ANSWER_ELSEWHERE").why
+        assert not faults(path.doctor()[0])
+
+
+def test_see2_another_way_back(path):
+    """The default route is another network's; in IPv6 the container does not reach the project's own address."""
+    one = path.lab.one
+    with serving(path, *BOTH):
+        one.run("ip", "route", "replace", "default", "via", TWO4)
+        one.run("nft", "-f", "-", input="table ip6 stranger { chain out { type filter hook output priority 0\n"
+                                        "ip6 daddr fd99::50 tcp dport 80 drop\n}\n}")
+        answers, _ = path.doctor()
+        one.run("ip", "route", "replace", "default", "via", GATEWAY4)
+        one.run("nft", "delete", "table", "ip6", "stranger")
+        assert faults(answers) == {(number_of("ANSWER_ELSEWHERE"), "tcp/80 v4"), (number_of("LEAVES_ELSEWHERE"), "backend-1"),
+                                   (number_of("NO_HAIRPIN"), "tcp/80 v6")}
+        assert f"leads to {TWO4}" in of(answers, "ANSWER_ELSEWHERE").why
+        assert not faults(path.doctor()[0])
+
+
+# As Docker writes it for a network that is internal, and firewalld for IPv6_rpfilter=yes.
+WALLS = """table ip filter { chain FORWARD { type filter hook forward priority filter
+oifname "br0" ip saddr != 172.30.0.0/24 drop
+iifname "br0" ip daddr != 172.30.0.0/24 drop
+}
+}
+table inet firewalld { chain filter_PREROUTING { type filter hook prerouting priority filter + 10
+meta nfproto ipv6 fib saddr . mark . iif oif missing drop
+}
+}
+"""
+
+
+def test_see2_the_hosts_firewall_sees_bridged_packets(path):
+    """What is said mends it when it is pasted, while the rules are still there."""
+    host = path.lab.bridge
+    for address in ("172.30.0.1/24", "fd30::1/64"):  # as Docker has it: what is inside has a way back
+        host.run("ip", "address", "replace", address, "dev", "br0", "nodad")
+    for setting in ("iptables", "ip6tables"):
+        host.sysctl(f"bridge/bridge-nf-call-{setting}", 1)
+    host.run("nft", "-f", "-", input=WALLS)
+    with serving(path, *BOTH):
+        answers, _ = path.doctor()
+        internal, firewalld = of(answers, "BRIDGE_FILTER"), of(answers, "REVERSE_FILTER")
+        assert (internal.object, firewalld.object) == ("tcp/80 v4", "tcp/80 v6"), answers
+        assert "ip filter FORWARD, inet firewalld filter_PREROUTING" in internal.why
+        for answer in (internal, firewalld):
+            name, value = answer.remedy.splitlines()[0].removeprefix("sysctl -w net.").split("=")
+            host.sysctl(name.replace(".", "/"), value)
+        assert not faults(path.doctor()[0])
+    host.run("nft", "flush", "ruleset")
+
+
+@pytest.fixture
+def resolver(path):
+    """A socket as Docker's resolver has it; nobody leads questions to it."""
+    docker = path.lab.one.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    docker.bind(("127.0.0.11", 0))
+    yield docker
+    docker.close()
+
+
+@pytest.mark.parametrize("where", ["before", "behind"])
+def test_see2_large_packets_vanish(path, where, resolver):
+    """A link takes 1400 bytes, drops what is larger and says nothing: both families. Docker's resolver does not answer."""
+    namespace, link = {"before": (path.lab.bridge, "anchor"), "behind": (path.lab.other, "beyond")}[where]
+    with serving(path, *BOTH):
+        namespace.run("ip", "link", "set", link, "mtu", "1400")
+        answers, _ = path.doctor()
+        namespace.run("ip", "link", "set", link, "mtu", "1500")
+        assert faults(answers) == {(number_of("RESOLVER_SILENT"), "backend-1"),
+                                   *((number_of("PATH_MTU"), f"backend-1 v{family}") for family in (4, 6))}
+        assert f"{where} the first router" in of(answers, "PATH_MTU").sentence
+
+
+def test_see2_a_narrow_link_that_says_so_is_well(path, resolver):
+    """And so is a resolver that answers, whatever it says."""
+    path.lab.one.run("nft", "-f", "-", input="table ip docker { chain out { type nat hook output priority 0\n"
+                                             f"ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:{resolver.getsockname()[1]}\n}}\n}}")
+    path.lab.anchor.run("ip", "link", "set", "ext0", "mtu", "1400")
+    with serving(path, *BOTH):
+        process = path.begin_doctor()
+        question, peer = resolver.recvfrom(512)
+        resolver.sendto(question[:2] + b"\x81\x83" + question[4:], peer)
+        answers = path.finish(process)
+    path.lab.anchor.run("ip", "link", "set", "ext0", "mtu", "1500")
+    path.lab.one.run("nft", "delete", "table", "ip", "docker")
+    said = "\n".join(answer.sentence for answer in answers)
+    assert not faults(answers) and "gets answers of Docker's resolver" in said
+    assert said.count("takes packets of 1400 bytes, and senders are told so") == 2
+
+
+def probers():
+    found = []
+    for directory in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if directory.isdigit() and status_of(int(directory))["Name"] == "anchord-probe":
+                found.append(int(directory))
+    return found
+
+
+def test_see2_a_prober_has_no_right_and_goes_with_the_command(path):
+    path.lab.one.run("ip", "route", "del", "default")  # so that it takes its time
+    with serving(path, *BOTH):
+        before = set(probers())
+        process = path.begin_doctor()
+        mine = wait_until(lambda: [pid for pid in probers() if pid not in before and status_of(pid)["Seccomp"] == "2"], 10)
+        for pid in mine:
+            status = status_of(pid)
+            assert status["Uid"].split() == ["65534"] * 4 and status["NoNewPrivs"] == "1"
+            assert status["CapPrm"] == status["CapEff"] == "0" * 16
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        wait_until(lambda: not set(probers()) - before, 10)
+    path.lab.one.run("ip", "route", "add", "default", "via", GATEWAY4)

@@ -1,0 +1,195 @@
+/* What the kernel of a namespace knows of its sockets and routes; see prober.h. Runs in anchord-probe without any
+ * privilege: the kernel tells both to everybody (sock_diag(7), rtnetlink(7)). */
+#include "workers/commands/probe/prober.h"
+
+#include <linux/inet_diag.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct look {
+    struct probe *probe;
+    bool is_found;
+    bool is_half_open;
+    bool is_on_loopback;
+    bool is_elsewhere;
+    struct ip_address elsewhere;
+};
+
+static bool is_mapped(const uint8_t bytes[16])
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291 §2.5.5.2 */
+
+    return memcmp(bytes, prefix, sizeof(prefix)) == 0;
+}
+
+/* An address of a socket as one of its own family: v4 in v6 is v4. */
+static struct ip_address address_of(uint8_t family, const uint32_t words[4])
+{
+    uint8_t bytes[16];
+
+    memcpy(bytes, words, sizeof(bytes));
+    if (family == AF_INET)
+        return ip_address_from_bytes(IP_FAMILY_4, bytes);
+    return is_mapped(bytes) ? ip_address_from_bytes(IP_FAMILY_4, bytes + 12)
+                            : ip_address_from_bytes(IP_FAMILY_6, bytes);
+}
+
+static int dump_sockets(struct prober *prober, int family, uint8_t protocol, uint32_t states, rtnetlink_handler handler,
+                        struct look *look)
+{
+    struct inet_diag_req_v2 *request;
+
+    if (!prober->diagnosis)
+        return -EOPNOTSUPP;
+    request = rtnetlink_begin(prober->diagnosis, "list sockets", SOCK_DIAG_BY_FAMILY, 0, sizeof(*request));
+    request->sdiag_family = (uint8_t)family;
+    request->sdiag_protocol = protocol;
+    request->idiag_states = states;
+    return rtnetlink_dump(prober->diagnosis, handler, look);
+}
+
+/* --- who is connected ---------------------------------------------------------------------------------------- */
+
+static void on_connection(const struct nlmsghdr *message, void *userdata)
+{
+    const struct inet_diag_msg *socket = mnl_nlmsg_get_payload(message);
+    struct look *look = userdata;
+    struct ip_address wanted = wire_address_to(&look->probe->request.target);
+    struct ip_address peer;
+
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket) ||
+        ntohs(socket->id.idiag_sport) != look->probe->request.port)
+        return;
+    peer = address_of(socket->idiag_family, socket->id.idiag_dst);
+    if (!ip_address_equal(&peer, &wanted))
+        return;
+    if (socket->idiag_state == TCP_SYN_RECV)
+        look->is_half_open = true;
+    else
+        look->is_found = true;
+    look->probe->result.port = ntohs(socket->id.idiag_dport);
+}
+
+bool kernel_look_at_peer(struct prober *prober, struct probe *probe)
+{
+    const uint32_t states = ~(UINT32_C(1) << TCP_LISTEN) & ~(UINT32_C(1) << TCP_CLOSE) & 0xfff;
+    /* TCP_NEW_SYN_RECV (12) is what the kernel calls requests inside; they are told as TCP_SYN_RECV. */
+    struct look look = {.probe = probe};
+    int result = 0;
+
+    if (probe->request.target.family == IP_FAMILY_4)
+        result = dump_sockets(prober, AF_INET, IPPROTO_TCP, states, on_connection, &look);
+    if (result == 0)
+        result = dump_sockets(prober, AF_INET6, IPPROTO_TCP, states, on_connection, &look);
+    if (result < 0 && result != -EINTR && result != -EAGAIN) {
+        probe->result.outcome = PROBE_FAILED;
+        probe->result.error = result;
+        return true;
+    }
+    if (look.is_half_open)
+        probe->result.outcome = PROBE_HALF_OPEN; /* until it is confirmed, or time is over */
+    if (look.is_found)
+        probe->result.outcome = PROBE_ANSWERED;
+    if (look.is_found || look.is_half_open)
+        probe->result.address = probe->request.target;
+    return look.is_found;
+}
+
+/* --- who listens --------------------------------------------------------------------------------------------- */
+
+static void on_listener(const struct nlmsghdr *message, void *userdata)
+{
+    const struct inet_diag_msg *socket = mnl_nlmsg_get_payload(message);
+    struct look *look = userdata;
+    struct ip_address wanted = wire_address_to(&look->probe->request.target);
+    struct ip_address own;
+
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket) ||
+        (look->probe->request.port > 0 && ntohs(socket->id.idiag_sport) != look->probe->request.port))
+        return;
+    own = address_of(socket->idiag_family, socket->id.idiag_src);
+    /* An unspecified v6 one takes v4, too, unless IPV6_V6ONLY says otherwise: then the connection is refused, and that
+     * is what is told. */
+    if (ip_address_is_unspecified(&own) && (own.family == wanted.family || own.family == IP_FAMILY_6))
+        look->is_found = true;
+    else if (ip_address_equal(&own, &wanted))
+        look->is_found = true;
+    else if (ip_address_is_loopback(&own))
+        look->is_on_loopback = true;
+    else if (!ip_address_is_unspecified(&own)) {
+        look->is_elsewhere = true;
+        look->elsewhere = own;
+    }
+}
+
+void kernel_look_at_listeners(struct prober *prober, struct probe *probe)
+{
+    uint8_t protocol = probe->request.protocol;
+    uint32_t states = UINT32_C(1) << (protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE);
+    struct look look = {.probe = probe};
+    int result = dump_sockets(prober, AF_INET, protocol, states, on_listener, &look);
+
+    if (result == 0)
+        result = dump_sockets(prober, AF_INET6, protocol, states, on_listener, &look);
+    if (result < 0) {
+        probe->result.outcome = PROBE_FAILED;
+        probe->result.error = result;
+    } else if (look.is_found) {
+        probe->result.outcome = PROBE_ANSWERED;
+    } else if (look.is_on_loopback) {
+        probe->result.outcome = PROBE_LOOPBACK;
+    } else if (look.is_elsewhere) {
+        probe->result.outcome = PROBE_ELSEWHERE;
+        probe->result.address = wire_address_from(&look.elsewhere);
+    } else {
+        probe->result.outcome = PROBE_REFUSED;
+    }
+}
+
+/* --- by which way -------------------------------------------------------------------------------------------- */
+
+static void on_route(const struct nlmsghdr *message, void *userdata)
+{
+    const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+    const struct nlattr *attributes[RTA_MAX + 1];
+    struct probe *probe = userdata;
+    size_t length = ip_family_length(probe->request.target.family);
+
+    if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*route))
+        return;
+    rtnetlink_attributes(message, sizeof(*route), attributes, RTA_MAX);
+    probe->result.outcome = PROBE_ANSWERED;
+    if (attributes[RTA_GATEWAY] && mnl_attr_get_payload_len(attributes[RTA_GATEWAY]) == length) {
+        struct ip_address gateway =
+            ip_address_from_bytes(probe->request.target.family, mnl_attr_get_payload(attributes[RTA_GATEWAY]));
+
+        probe->result.address = wire_address_from(&gateway);
+    }
+}
+
+void kernel_look_at_route(struct prober *prober, struct probe *probe)
+{
+    const struct probe_request *request = &probe->request;
+    size_t length = ip_family_length(request->target.family);
+    struct rtmsg *route = rtnetlink_begin(prober->routes, "get route", RTM_GETROUTE, 0, sizeof(*route));
+    struct nlmsghdr *message = rtnetlink_message(prober->routes);
+    int result;
+
+    route->rtm_family = (uint8_t)ip_family_to_kernel(request->target.family);
+    route->rtm_dst_len = (uint8_t)(8 * length);
+    mnl_attr_put(message, RTA_DST, length, request->target.bytes);
+    if (request->source.family != IP_FAMILY_NONE) {
+        route->rtm_src_len = (uint8_t)(8 * length);
+        mnl_attr_put(message, RTA_SRC, length, request->source.bytes);
+    }
+    message->nlmsg_flags |= NLM_F_ACK;
+    result = rtnetlink_ask(prober->routes, message, on_route, probe);
+    if (result < 0) {
+        probe->result.outcome = PROBE_FAILED;
+        probe->result.error = result;
+    }
+}
