@@ -39,11 +39,6 @@ static const struct network_link *find_link(const struct link_table *table, cons
 /* RFC 8200 §5: the least that IPv6 works with. */
 #define MTU_LEAST 1280
 
-static const char *inside(const struct check_run *run)
-{
-    return run->anchor->is_here ? "" : check_text("nsenter -t %d -n ", (int)run->anchor->pid);
-}
-
 void address_check_link(struct check_run *run)
 {
     struct link_table table = {0};
@@ -63,7 +58,7 @@ void address_check_link(struct check_run *run)
         check_found(
             run, PROBLEM_LINK_DOWN,
             &(struct finding_texts){.sentence = check_text("the interface on the LAN, %s, is switched off", name),
-                                    .remedy = check_text("%sip link set %s up", inside(run), name)});
+                                    .remedy = check_inside(run, check_text("ip link set %s up", name))});
     else if (!link->is_running)
         check_found(
             run, PROBLEM_LINK_DOWN,
@@ -74,7 +69,7 @@ void address_check_link(struct check_run *run)
         check_found(
             run, PROBLEM_SMALL_MTU,
             &(struct finding_texts){.sentence = check_text("%s takes packets of %u bytes at most", name, link->mtu),
-                                    .remedy = check_text("%sip link set %s mtu 1500", inside(run), name)});
+                                    .remedy = check_inside(run, check_text("ip link set %s mtu 1500", name))});
     else
         check_is_well(run, NULL, "%s is up, with an MTU of %u", name, link->mtu);
 }

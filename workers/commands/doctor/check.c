@@ -131,3 +131,13 @@ const char *check_on_host(const struct check_run *run)
                           ANCHORD_IMAGE, option, name ? name : "");
     return check_text("sudo anchord doctor%s%s", option, name ? name : "");
 }
+
+const char *check_inside(const struct check_run *run, const char *command)
+{
+    const struct anchor *anchor = run->anchor;
+
+    if (anchor->id[0] != '\0') /* the image has neither ip nor nft */
+        return check_text("nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n %s   # on the host", anchor->name,
+                          command);
+    return anchor->is_here ? command : check_text("nsenter -t %d -n %s", (int)anchor->pid, command);
+}

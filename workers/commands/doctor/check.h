@@ -44,14 +44,15 @@ struct check_run {
 };
 
 enum check_flags {
-    CHECK_OF_ANCHOR = 1 << 0,    /* once for each anchor, in its network namespace; else once */
-    CHECK_READS_STATUS = 1 << 1, /* without an answer of the anchor it is UNKNOWN */
-    CHECK_READS_RULES = 1 << 2,  /* likewise without its tables */
-    CHECK_READS_DOCKER = 1 << 3, /* likewise without Docker's answers */
-    CHECK_ON_HOST = 1 << 4,      /* in a container it is UNKNOWN */
-    CHECK_WHEN_NAMED = 1 << 5,   /* by itself or by its group alone */
-    CHECK_KEEPS_RIGHTS = 1 << 6, /* reads nothing that anybody but the kernel says, and keeps its privileges */
-    CHECK_OWN_ANSWERS = 1 << 7,  /* says itself what it cannot know; the flags above only tell what it looks at */
+    CHECK_OF_ANCHOR = 1 << 0,     /* once for each anchor, in its network namespace; else once */
+    CHECK_READS_STATUS = 1 << 1,  /* without an answer of the anchor it is UNKNOWN */
+    CHECK_READS_RULES = 1 << 2,   /* likewise without its tables */
+    CHECK_READS_DOCKER = 1 << 3,  /* likewise without Docker's answers */
+    CHECK_ON_HOST = 1 << 4,       /* in a container it is UNKNOWN */
+    CHECK_WHEN_NAMED = 1 << 5,    /* by itself or by its group alone */
+    CHECK_KEEPS_RIGHTS = 1 << 6,  /* reads nothing that anybody but the kernel says, and keeps its privileges */
+    CHECK_STAYS_OUTSIDE = 1 << 8, /* goes into no namespace */
+    CHECK_OWN_ANSWERS = 1 << 7,   /* says itself what it cannot know; the flags above only tell what it looks at */
 };
 
 struct check {
@@ -90,6 +91,9 @@ void check_found(struct check_run *run, enum problem problem, const struct findi
 
 /* A text that lives until the end of the process. */
 const char *check_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* `command` as it is to be typed on the host, or here, so that it happens in the anchor's network namespace. */
+const char *check_inside(const struct check_run *run, const char *command);
 
 /* Where everything can be looked at: a line to paste on the host. */
 const char *check_on_host(const struct check_run *run);

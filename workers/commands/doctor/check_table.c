@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "workers/commands/doctor/address_checks.h"
 #include "workers/commands/doctor/files_check.h"
+#include "workers/commands/doctor/path_group.h"
 #include "workers/commands/doctor/platform_checks.h"
 #include "workers/commands/doctor/rule_checks.h"
 #include "workers/commands/doctor/worker_checks.h"
@@ -38,6 +39,8 @@ const struct check check_table[] = {
      rule_check_foreign},
     {GROUP_RULES, "forwarding", "the kernel forwards", WITH_STATUS, 0, NULL, rule_check_forwarding},
     {GROUP_RULES, "routes", "no default route leads past the LAN", WITH_STATUS, 0, NULL, rule_check_routing},
+    {GROUP_PATH, "path", "what is exposed is reached, and its replies come back",
+     OF_ANCHOR | CHECK_OWN_ANSWERS | CHECK_KEEPS_RIGHTS | CHECK_STAYS_OUTSIDE, 14, NULL, path_group_check},
     {GROUP_WORKERS, "answers", "the anchor answers", OF_ANCHOR | CHECK_OWN_ANSWERS, 0, NULL, worker_check_answers},
     {GROUP_WORKERS, "ready", "it is ready", WITH_STATUS, 0, NULL, worker_check_ready},
     {GROUP_WORKERS, "problems", "it knows of no problem", WITH_STATUS, 0, NULL, worker_check_problems},

@@ -1,27 +1,19 @@
 /* Makes the scene; see gather.h. As whoever typed the command. */
 #include "workers/commands/doctor/gather.h"
 
-#include "build_information.h"
 #include "common/array.h"
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "workers/commands/doctor/child.h"
 #include "workers/commands/doctor/docker_look.h"
 #include "workers/commands/doctor/find_anchors.h"
+#include "workers/commands/doctor/programs.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* What is installed knows its own directory alone; the tests' build is told others. */
-#ifndef DOCTOR_RULESET
-#define DOCTOR_RULESET ANCHORD_LIBEXEC_DIRECTORY "/anchord-ruleset"
-#endif
-#ifndef DOCTOR_ANCHORD
-#define DOCTOR_ANCHORD ANCHORD_BINARY
-#endif
 
 #define SECONDS      6
 #define SAID_MAX     ((size_t)16 * 1024 * 1024)

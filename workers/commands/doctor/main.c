@@ -91,6 +91,7 @@ static int examine(const struct options *options)
 
     if (result == 0 && options->anchor && !choose(&scene, options->anchor))
         return no_such_anchor(&scene, options->anchor);
+    scene.from_lan = options->from_lan;
     if (result == 0)
         result = runner_run(&scene, options, &report);
     if (result < 0)

@@ -107,9 +107,7 @@ void rule_check_foreign(struct check_run *run)
                 .object = check_text("%s", table),
                 .sentence = check_text("the table %s is not anchord's and drops packets (chain %s)", table, chain.name),
                 .why = "every table must let a packet pass, whatever anchord's own says",
-                .remedy = check_text("%snft delete table %s   # if it is nobody's; else mend its rules",
-                                     run->anchor->is_here ? "" : check_text("nsenter -t %d -n ", (int)run->anchor->pid),
-                                     table)});
+                .remedy = check_inside(run, check_text("nft delete table %s", table))});
     }
     if (wrong == 0)
         check_is_well(run, NULL, "none of %zu chains that are not anchord's drops anything", others);

@@ -82,7 +82,7 @@ static int run_check(void *userdata, int output)
     run->output = output;
     for (size_t i = 0; i < CHECK_FILES_MAX; i++)
         run->files.files[i] = -1;
-    result = enter_namespace(run->anchor);
+    result = task->check->flags & CHECK_STAYS_OUTSIDE ? 0 : enter_namespace(run->anchor);
     if (result == 0 && task->check->prepare)
         result = task->check->prepare(run, &why);
     if (result < 0) {

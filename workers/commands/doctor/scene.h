@@ -52,6 +52,7 @@ struct docker_objects {
 struct scene {
     bool is_root;
     bool is_in_container; /* PID 1 is no host's */
+    const char *from_lan; /* the option as it was typed; NULL: none */
     struct anchor anchors[ANCHORS_MAX];
     size_t anchor_count;
     struct said hooks; /* anchord-ruleset --hooks where we are */
