@@ -1,0 +1,40 @@
+"""`anchord doctor files` as a program (SEE-2): no Docker, exit statuses, what stands in the JSON, what is said of YAML."""
+
+import json
+import pathlib
+import subprocess
+
+FILES = pathlib.Path(__file__).resolve().parent.parent / "unit" / "compose_files"
+NOWHERE = {"DOCKER_HOST": "unix:///nonexistent"}
+
+
+def files(build, text, *options):
+    return subprocess.run([build / "workers/commands/doctor/anchord-doctor", "files", *options], input=text,
+                          capture_output=True, text=True, env=NOWHERE, timeout=30)
+
+
+def test_what_is_wrong_has_place_code_and_lines(build):
+    text = (FILES / "bad" / "second-network.json").read_text()
+    result = files(build, text, "--json")
+    found = {row["code"]: row for row in json.loads(result.stdout)["results"]}
+    assert result.returncode == 1 and set(found) == {"ANC0310", "ANC0703", "ANC0707"}
+    assert found["ANC0310"]["object"] == "services.web.networks.transit" and found["ANC0310"]["verdict"] == "FAIL"
+    assert found["ANC0707"]["verdict"] == "WARN"
+    assert files(build, text, "--threshold", "fail", "--suppress", "ANC0310").returncode == 0
+
+
+def test_what_is_well_is_said_to_be(build):
+    result = files(build, (FILES / "good" / "example.json").read_text())
+    assert result.returncode == 0 and "6 services, and nothing is wrong" in result.stdout
+
+
+def test_what_is_no_finished_file_is_unknown(build):
+    for text, words in (("services:\n  web: {}\n", "docker compose config --format json"), ("", "it is empty"),
+                        ('{"name": "x", "services": {"a": {"ports": ["80:80"]}}}', "services.a.ports[0]")):
+        result = files(build, text)
+        assert result.returncode == 3 and "UNKNOWN" in result.stdout and words in result.stdout, (text, result)
+
+
+def test_foreign_text_colours_no_terminal(build):
+    result = files(build, json.dumps({"name": "x", "services": {"a": {"labels": {"anchord.\x1b[31m": "x\r\ny"}}}}))
+    assert result.returncode == 1 and "\x1b" not in result.stdout and "\r" not in result.stdout
