@@ -183,11 +183,11 @@ const struct path_place *path_places_find(const struct path_places *places, cons
 
 /* --- a link's parent ------------------------------------------------------------------------------------------- */
 
-static bool is_macvlan(const struct rtattr *information)
+static bool is_macvlan(struct rtattr *information)
 {
     int length = (int)RTA_PAYLOAD(information);
 
-    for (const struct rtattr *part = RTA_DATA(information); RTA_OK(part, length); part = RTA_NEXT(part, length)) {
+    for (struct rtattr *part = RTA_DATA(information); RTA_OK(part, length); part = RTA_NEXT(part, length)) {
         if (part->rta_type == IFLA_INFO_KIND && RTA_PAYLOAD(part) == sizeof("macvlan"))
             return memcmp(RTA_DATA(part), "macvlan", sizeof("macvlan")) == 0;
     }
@@ -207,7 +207,7 @@ static unsigned int ask_for_parent(const char *link)
         .link = {.ifi_index = (int)if_nametoindex(link)},
     };
     _Alignas(struct nlmsghdr) uint8_t answer[16384];
-    const struct nlmsghdr *header = (const struct nlmsghdr *)answer;
+    struct nlmsghdr *header = (struct nlmsghdr *)answer;
     bool is_of_kind = false, is_elsewhere = false;
     uint32_t parent = 0;
     ssize_t length;
@@ -220,7 +220,7 @@ static unsigned int ask_for_parent(const char *link)
     if (length < 0 || !NLMSG_OK(header, (uint32_t)length) || header->nlmsg_type != RTM_NEWLINK)
         return 0;
     rest = (int)IFLA_PAYLOAD(header);
-    for (const struct rtattr *part = IFLA_RTA(NLMSG_DATA(header)); RTA_OK(part, rest); part = RTA_NEXT(part, rest)) {
+    for (struct rtattr *part = IFLA_RTA(NLMSG_DATA(header)); RTA_OK(part, rest); part = RTA_NEXT(part, rest)) {
         if (part->rta_type == IFLA_LINK && RTA_PAYLOAD(part) == sizeof(parent))
             memcpy(&parent, RTA_DATA(part), sizeof(parent));
         is_of_kind = is_of_kind || (part->rta_type == IFLA_LINKINFO && is_macvlan(part));
