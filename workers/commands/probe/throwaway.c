@@ -21,18 +21,15 @@
 #define LOOK_MILLISECONDS 50
 
 /* ip link add anclan link PARENT netns NEW type macvlan mode bridge */
-static int add_link(struct rtnetlink *host, const char *parent, int namespace)
+static int add_link(struct rtnetlink *host, uint32_t parent, int namespace)
 {
     struct nlmsghdr *message = rtnetlink_message(host);
-    uint32_t index = if_nametoindex(parent);
     struct nlattr *info;
     struct nlattr *data;
 
-    if (index == 0)
-        return -errno;
     (void)rtnetlink_begin(host, "add link", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(message, IFLA_IFNAME, LINK);
-    mnl_attr_put_u32(message, IFLA_LINK, index);
+    mnl_attr_put_u32(message, IFLA_LINK, parent);
     mnl_attr_put_u32(message, IFLA_NET_NS_FD, (uint32_t) namespace);
     info = mnl_attr_nest_start(message, IFLA_LINKINFO);
     mnl_attr_put_strz(message, IFLA_INFO_KIND, "macvlan");
@@ -106,8 +103,9 @@ int throwaway_make(const struct throwaway *throwaway, struct ip_address *ret_add
     CLEANUP(rtnetlink_freep) struct rtnetlink *host = NULL;
     CLEANUP(rtnetlink_freep) struct rtnetlink *inside = NULL;
     CLEANUP_FD int namespace = -1;
+    uint32_t parent = if_nametoindex(throwaway->parent); /* while we are where it is */
     uint32_t index;
-    int result = rtnetlink_new(&host);
+    int result = parent > 0 ? rtnetlink_new(&host) : -errno;
 
     if (result == 0 && unshare(CLONE_NEWNET) < 0)
         result = -errno;
@@ -116,7 +114,7 @@ int throwaway_make(const struct throwaway *throwaway, struct ip_address *ret_add
     namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     if (namespace < 0)
         return -errno;
-    result = add_link(host, throwaway->parent, namespace);
+    result = add_link(host, parent, namespace);
     if (result == 0)
         result = rtnetlink_new(&inside);
     if (result < 0)
