@@ -2,6 +2,7 @@
 each fault is made for real, is found by its code, and is gone after what was printed was done.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -259,7 +260,8 @@ def test_an_anchor_that_does_not_answer(doctor, whole):
     try:
         status, found = doctor.look()
     finally:
-        os.kill(control, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # replaced already, as one that hangs is
+            os.kill(control, signal.SIGCONT)
     verdicts = {one["check"]: (one["verdict"], one["code"]) for one in found["results"]}
     assert status == 1 and verdicts["answers"] == ("FAIL", "ANC0661") and verdicts["link"] == ("UNKNOWN", None), verdicts
     assert verdicts["foreign-tables"] == ("OK", None) and found["milliseconds"] < 20000
