@@ -156,7 +156,7 @@ def test_foreign_table(doctor):
                      lambda: doctor.inside("nft 'add table inet evil; add chain inet evil f { type filter hook forward priority 0; }; "
                                            "add rule inet evil f tcp dport 8080 drop'"))
     assert "inet evil" in finding["sentence"]
-    assert doctor.run("foreign-tables", "--suppress", "ANC0644=inet evil").returncode != 1
+    assert doctor.run("foreign-tables", "--suppress", "ANC0644=inet evil").returncode == 0
     assert doctor.run("foreign-tables", "--suppress", "ANC0644=inet other").returncode == 1
     mend(doctor, finding)
     assert doctor.verdicts("foreign-tables") == {"foreign-tables": {("OK", None)}}

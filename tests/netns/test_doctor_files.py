@@ -23,6 +23,12 @@ def test_what_is_wrong_has_place_code_and_lines(build):
     assert files(build, text, "--threshold", "fail", "--suppress", "ANC0310").returncode == 0
 
 
+def test_what_is_left_out_was_looked_at(build):
+    text = (FILES / "bad" / "managed.json").read_text()
+    result = files(build, text, "--suppress", "ANC0742")
+    assert files(build, text).returncode == 1 and result.returncode == 0 and "1 left out" in result.stdout, result
+
+
 def test_what_is_well_is_said_to_be(build):
     result = files(build, (FILES / "good" / "example.json").read_text())
     assert result.returncode == 0 and "6 services, and nothing is wrong" in result.stdout

@@ -79,7 +79,8 @@ static int judge(const struct report *report, const struct options *options)
 
     if (summary.counts[VERDICT_FAIL] > 0 || (summary.counts[VERDICT_WARN] > 0 && !options->fails_only))
         return DOCTOR_FOUND;
-    return summary.counts[VERDICT_OK] + summary.counts[VERDICT_WARN] > 0 ? DOCTOR_WELL : DOCTOR_BLIND;
+    return summary.counts[VERDICT_OK] + summary.counts[VERDICT_WARN] + report->suppressed > 0 ? DOCTOR_WELL
+                                                                                              : DOCTOR_BLIND;
 }
 
 static int examine(const struct options *options)

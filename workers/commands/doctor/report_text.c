@@ -81,8 +81,10 @@ static void print_summary(const struct report *report)
     else
         (void)printf("\n%zu FAIL, %zu WARN, %zu OK", summary.counts[VERDICT_FAIL], summary.counts[VERDICT_WARN],
                      summary.counts[VERDICT_OK]);
-    (void)printf(", %zu SKIP, %zu UNKNOWN, in %u.%u s.\n", summary.counts[VERDICT_SKIP],
-                 summary.counts[VERDICT_UNKNOWN], (unsigned int)(report->milliseconds / 1000),
+    (void)printf(", %zu SKIP, %zu UNKNOWN", summary.counts[VERDICT_SKIP], summary.counts[VERDICT_UNKNOWN]);
+    if (report->suppressed > 0)
+        (void)printf(", %zu left out (--suppress)", report->suppressed);
+    (void)printf(", in %u.%u s.\n", (unsigned int)(report->milliseconds / 1000),
                  (unsigned int)(report->milliseconds % 1000 / 100));
 }
 

@@ -281,6 +281,7 @@ static void leave_out(struct report *report, const struct options *options)
         if (!is_suppressed(options, &report->list[i]))
             report->list[kept++] = report->list[i];
     }
+    report->suppressed = report->count - kept;
     report->count = kept;
 }
 

@@ -10,6 +10,7 @@
 struct report {
     struct answer *list; /* in the order of the table, then of the anchors */
     size_t count, capacity;
+    size_t suppressed; /* of what was found, and is not in the list */
     uint64_t milliseconds;
 };
 
