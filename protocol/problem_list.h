@@ -30,7 +30,7 @@ PROBLEM(TOO_MANY_PORTS, 103, ERROR, WATCHER, NONE, 0, "a container exposes more 
 PROBLEM(NO_ADDRESS, 104, WARNING, WATCHER, NONE, 0, "a container has no usable address on the shared network",
         "name the shared network under networks: of the service, then docker compose up -d")
 PROBLEM(NOT_HEALTHY, 105, WARNING, WATCHER, NONE, 0, "a container is not healthy: its ports take nothing new",
-        "docker inspect --format '{{json .State.Health}}' CONTAINER tells why")
+        "docker inspect --format '{{json .State.Health}}' CONTAINER   # tells why")
 PROBLEM(NO_HEALTH_CHECK, 106, ERROR, WATCHER, NONE, 0,
         "a container's ports wait for its health, and it has no health check",
         "give the service a healthcheck:, or take the label anchord.expose.when away")
@@ -53,7 +53,7 @@ PROBLEM(DUPLICATE_ADDRESS, 201, ERROR, NETWORK, NO_EXTERNAL_INTERFACE, 0,
         "give the project another address, or take it from the other host; anchord notices by itself")
 PROBLEM(LEASE_REFUSED, 202, ERROR, SUPERVISOR, NO_EXTERNAL_INTERFACE, 0, "a DHCP server's lease is not taken", "")
 PROBLEM(NO_LEASE, 203, ERROR, SUPERVISOR, NO_EXTERNAL_INTERFACE, 20, "no DHCP server gives the project an address",
-        "docker logs NETWORK-ANCHOR tells what was asked; is there a DHCP server on this LAN, with addresses left?")
+        "docker logs NETWORK-ANCHOR   # what was asked; is there a DHCP server on this LAN, with addresses left?")
 PROBLEM(INNER_ADDRESS, 204, ERROR, NETWORK, NONE, 0,
         "an address from the LAN lies in one of the project's own networks", "give that Docker network another subnet")
 PROBLEM(LAN_CONTAINS_INNER, 205, WARNING, NETWORK, NONE, 0, "the LAN contains one of the project's own networks",
@@ -65,7 +65,7 @@ PROBLEM(IGNORES_ADVERTISEMENTS, 208, ERROR, WATCHER, NONE, 0, "router advertisem
 PROBLEM(IPV6_DISABLED, 209, ERROR, WATCHER, NONE, 0, "IPv6 is disabled on the interface on the LAN", "")
 PROBLEM(IS_ROUTER, 210, WARNING, WATCHER, NONE, 0, "the neighbours on the LAN take the project for an IPv6 router", "")
 PROBLEM(NO_EXTERNAL_INTERFACE, 211, ERROR, NETWORK, NO_NETWORK, 5, "the interface on the LAN is not there",
-        "docker network inspect the network on the LAN: is the network-anchor on it?")
+        "docker network inspect NETWORK   # that on the LAN: is the network-anchor on it?")
 PROBLEM(NOT_ANNOUNCED, 212, WARNING, SUPERVISOR, NONE, 0, "the project's addresses are not announced on the LAN",
         "cap_add: [NET_RAW] for this service, then docker compose up -d")
 PROBLEM(NO_EXTERNAL_NETWORK, 213, ERROR, LOG, NONE, 0, "this container is not on the network on the LAN", "")
@@ -87,7 +87,7 @@ PROBLEM(TOO_MANY_LINK_ADDRESSES, 306, WARNING, NETWORK, NONE, 0, "more addresses
 PROBLEM(TOO_MANY_INNER_NETWORKS, 307, WARNING, NETWORK, NONE, 0, "more inner networks than are guarded",
         "put fewer networks on the network-anchor")
 PROBLEM(NO_SHARED_INTERFACE, 308, ERROR, NETWORK, NONE, 5, "the interface on the shared network is not there",
-        "docker network inspect the shared network: is the network-anchor on it?")
+        "docker network inspect NETWORK   # the shared one: is the network-anchor on it?")
 PROBLEM(
     NO_WAY_OUT, 309, ERROR, SUPERVISOR, NO_GATEWAY, 15, "no route to the gateway is in place: nothing leaves",
     "docker logs of this container says what is not there; is the gateway's container running, on a network of both?")
@@ -134,7 +134,7 @@ PROBLEM(CONTAINER_RULES, 332, WARNING, LOG, NONE, 0, "a container has routing ru
 PROBLEM(NO_HOST_ROUTE, 333, WARNING, LOG, NONE, 0, "the host gets no route to an address of the project", "")
 PROBLEM(VIA_HOST_INNER, 340, WARNING, NETWORK, NONE, 0,
         "what is to go by the host lies in a network of the project: it stays there",
-        "take it out of ANCHORD_VIA_HOST in /etc/anchord/PROJECT.env, then anchord detach and attach")
+        "anchord detach PROJECT, then attach it with a --via-host that does not name that network")
 PROBLEM(TOO_MANY_HOST_ADDRESSES, 341, WARNING, LOG, NONE, 0, "the host has more addresses than the project reaches", "")
 
 /* --- Docker and what the keeper repairs --- */
@@ -158,7 +158,7 @@ PROBLEM(NOTHING_APPLIED, 504, ERROR, SUPERVISOR, NONE, 10, "what Docker told has
         "docker logs of this container tells what was refused")
 PROBLEM(CAPABILITY_MISSING, 505, ERROR, LOG, NONE, 0, "a capability is missing", "")
 PROBLEM(CONFIGURATION_INVALID, 506, ERROR, LOG, NONE, 0, "the configuration is not valid",
-        "anchord config in this container shows every value, where it comes from and what is wrong")
+        "docker compose run --rm SERVICE config   # every value, where it comes from and what is wrong")
 PROBLEM(NO_PLACE, 507, ERROR, LOG, NONE, 0, "there is no place for sockets or files", "tmpfs: [/run] for this service")
 PROBLEM(NO_BANS, 508, WARNING, SUPERVISOR, NONE, 0, "nobody can be banned",
         "docker logs of this container has the line that is missing in Compose, at \"nobody can be banned\"")
@@ -200,9 +200,9 @@ CHECKED(LINK_DOWN, 621, ERROR, NO_EXTERNAL_INTERFACE, 0, "the interface on the L
 CHECKED(SMALL_MTU, 622, WARNING, NO_EXTERNAL_INTERFACE, 0,
         "the interface on the LAN takes smaller packets than IPv6 allows", "")
 CHECKED(NO_PROJECT_ADDRESS, 623, ERROR, NO_LEASE, 0, "the project has no address on the LAN",
-        "docker network inspect the network on the LAN: is the network-anchor on it?")
+        "docker network inspect NETWORK   # that on the LAN: is the network-anchor on it?")
 CHECKED(RENEWAL_FAILS, 624, WARNING, NONE, 0, "the lease of the project's address is not renewed",
-        "docker logs NETWORK-ANCHOR tells what was asked; does the DHCP server run?")
+        "docker logs NETWORK-ANCHOR   # what was asked; does the DHCP server run?")
 CHECKED(GATEWAY_SILENT, 625, ERROR, LINK_DOWN, 0, "the gateway does not answer: nothing leaves",
         "ip neighbour   # on the router: does it see the project? Else set ANCHORD_EXT_GATEWAY_IP to the right address")
 CHECKED(TABLES_MISSING, 641, ERROR, NONE, 0, "anchord's tables are not in the kernel", "docker restart NETWORK-ANCHOR")
@@ -218,8 +218,9 @@ CHECKED(OTHER_DEFAULT_ROUTE, 646, WARNING, NONE, 0, "a default route leads past 
 CHECKED(NO_ANSWER, 661, ERROR, NONE, 0, "the anchor does not answer", "docker restart NETWORK-ANCHOR")
 CHECKED(NOT_READY, 662, ERROR, NONE, 0, "the anchor is not ready", "docker logs NETWORK-ANCHOR")
 CHECKED(PRIVILEGES, 663, ERROR, NONE, 0, "one of anchord's processes may do more than it should",
-        "please report it, with the line above: see SECURITY.md")
-CHECKED(SAID_BY_ANCHOR, 664, WARNING, NONE, 0, "the anchor tells a problem without a code", "anchord status")
+        "please report it in private, with the line above, as docs/security.md has it")
+CHECKED(SAID_BY_ANCHOR, 664, WARNING, NONE, 0, "the anchor tells a problem without a code",
+        "docker exec NETWORK-ANCHOR anchord status")
 
 /* --- Compose files --- */
 CHECKED(FILE_PORTS_LEFT, 702, WARNING, NONE, 0, "a port is still published on the host", "")
@@ -273,7 +274,7 @@ CHECKED(FILE_VARIABLE_IGNORED, 748, WARNING, NONE, 0, "a variable is ignored", "
 
 /* --- the proof end to end --- */
 CHECKED(CLOSED_PORT, 801, ERROR, NONE, 0, "nobody listens in the container at a port that is exposed",
-        "docker logs CONTAINER tells why; docker exec CONTAINER ss -ltnu shows who listens")
+        "docker logs CONTAINER\nnsenter -t $(docker inspect -f '{{.State.Pid}}' CONTAINER) -n ss -ltnu   # who listens")
 CHECKED(LOOPBACK_ONLY, 802, ERROR, NONE, 0, "a service listens on 127.0.0.1 in its container alone",
         "let the application listen on 0.0.0.0 and ::, mostly a setting called bind or listen")
 CHECKED(NO_ANSWER_INSIDE, 803, ERROR, NONE, 0, "a container does not answer the network-anchor", "")
@@ -288,7 +289,7 @@ CHECKED(LEAVES_ELSEWHERE, 809, ERROR, NONE, 0, "a container does not leave by th
 CHECKED(NOTHING_BEYOND, 810, ERROR, NONE, 0, "what a container sends does not get beyond the network-anchor", "")
 CHECKED(PATH_MTU, 811, ERROR, NONE, 0, "large packets vanish on their way out", "")
 CHECKED(RESOLVER_SILENT, 812, ERROR, NONE, 0, "Docker's resolver does not answer in a container",
-        "docker restart CONTAINER puts its rules back; until then no name is found there")
+        "docker restart CONTAINER   # puts its rules back; until then no name is found there")
 CHECKED(NOT_FROM_LAN, 813, ERROR, NONE, 0, "a port does not answer from the LAN, though it does from inside", "")
 CHECKED(SOURCE_LOST, 814, WARNING, NONE, 0, "a service does not see its clients' own addresses", "")
 

@@ -328,7 +328,7 @@ static void start_lan(struct path_check *check)
     if (!is_given || path_places_parent(check->anchor_namespace, text_of(check, STATUS_EXTERNAL, 0, 1), parent) < 0) {
         memset(check->scene.lan, 0, sizeof(check->scene.lan));
         tell_unknown(check, "--from-lan",
-                     is_given ? "as root on the host: anchord doctor path --from-lan=ADDRESS/LENGTH" : "",
+                     is_given ? "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # on the host" : "",
                      is_given ? "the project's interface on the LAN is no macvlan of an interface that is here"
                               : "--from-lan takes ADDRESS/LENGTH, of each family one with a comma between them");
         return;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ON_THE_HOST "as root on the host: anchord doctor path"
+#define ON_THE_HOST "sudo anchord doctor path   # on the host"
 
 struct judging {
     const struct path_scene *scene;
@@ -172,7 +172,9 @@ static void tell_closed(struct judging *judging, const struct path_port *port)
 
     SENTENCE(judging, "%s refuses %s/%u at %s", name, protocol, (unsigned int)port->backend_port,
              PLACE(&port->backend, port->backend_port));
-    REMEDY(judging, "docker logs %s; docker exec %s ss -ltnu", name, name);
+    /* few images have ss(8) */
+    REMEDY(judging, "docker logs %s\nnsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n ss -ltnu   # on the host",
+           name, name);
     switch (path_outcome(port->listeners)) {
     case PROBE_LOOPBACK:
         WHY(judging, "the application listens on the container's loopback alone");
@@ -241,7 +243,9 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
              how(port->inside));
     WHY(judging, "the container is not there at that address, or a firewall in it or on the host drops%s%s",
         judging->scene->walls[0] ? "; chains that drop: " : "", judging->scene->walls);
-    REMEDY(judging, "docker inspect %s; docker exec %s ip address", port->container->name, port->container->name);
+    REMEDY(judging,
+           "docker inspect %s\nnsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n ip address   # on the host",
+           port->container->name, port->container->name);
     tell(judging, VERDICT_FAIL, PROBLEM_NO_ANSWER_INSIDE);
     return false;
 }
@@ -274,7 +278,7 @@ static bool judge_as_client(struct judging *judging, const struct path_port *por
                  port->container->name);
         WHY(judging, "either its answers take another way, or the host's firewall drops them%s%s",
             port->container->finding[0] ? ": " : "", port->container->finding);
-        REMEDY(judging, ON_THE_HOST " # tells which");
+        REMEDY(judging, ON_THE_HOST ": tells which");
         tell(judging, VERDICT_FAIL, PROBLEM_ANSWER_ELSEWHERE);
     }
     return false;
@@ -333,7 +337,7 @@ static void judge_from_lan(struct judging *judging, const struct path_port *port
     } else if (port->has_guests) {
         SENTENCE(judging, "%s does not answer %s: a list says who may come in", place,
                  IP_ADDRESS_TEXT(&judging->scene->lan[index_of(port->family)]));
-        REMEDY(judging, "anchord doctor path --from-lan=ADDRESS/LENGTH with an address on that list");
+        REMEDY(judging, "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # an address on that list, on the host");
         tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
     } else if (outcome == PROBE_SILENT && port->protocol == IPPROTO_UDP) {
         SENTENCE(judging, "nothing tells whether udp %s answers the LAN: silence is usual there", place);
@@ -518,7 +522,9 @@ static void judge_beyond(struct judging *judging, const struct path_way_out *way
     } else {
         SENTENCE(judging, "no router behind the network-anchor answers what %s sends: some never do, IPv%u",
                  way->container->name, (unsigned int)way->family);
-        REMEDY(judging, "anchord doctor path --from-lan=ADDRESS/LENGTH # a free address of the LAN: proves it");
+        REMEDY(
+            judging,
+            "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # a free address of the LAN, on the host: proves it");
         tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
     }
 }

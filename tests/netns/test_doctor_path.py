@@ -67,7 +67,7 @@ def test_see2_in_the_network_anchors_container(path):
         answers, _ = path.doctor(inside=True)
     assert {answer.verdict for answer in answers} == {"OK", "UNKNOWN"}
     unknown, = (answer for answer in answers if answer.verdict == "UNKNOWN")
-    assert (unknown.object, unknown.remedy) == ("backend-1", "as root on the host: anchord doctor path")
+    assert (unknown.object, unknown.remedy) == ("backend-1", "sudo anchord doctor path   # on the host")
     assert sum("from inside" in answer.sentence for answer in answers) == 4
 
 
