@@ -223,11 +223,17 @@ static void read_walls(struct path_check *check, const char *const *arguments, i
         length > 0 || has_old_tables("/proc/net/ip_tables_names") || has_old_tables("/proc/net/ip6_tables_names");
 }
 
+/* In the network-anchor's namespace: in its container nobody may enter one, not even the one that he is in. */
+static bool is_here(const struct path_check *check)
+{
+    return check->options->pid == 0;
+}
+
 static void find_places(struct path_check *check)
 {
-    check->anchor_namespace =
-        check->options->pid > 0 ? path_places_open(check->options->pid) : path_places_open((uint32_t)getpid());
-    if (check->anchor_namespace >= 0)
+    if (check->options->pid > 0)
+        check->anchor_namespace = path_places_open(check->options->pid);
+    if (check->anchor_namespace >= 0 || is_here(check))
         check->scene.anchor_count = path_places_addresses(check->anchor_namespace, check->anchor_addresses);
     check->scene.anchor = check->anchor_addresses;
     if (path_places_read(&check->places) < 0)
@@ -252,10 +258,11 @@ static void find_places(struct path_check *check)
 
 static size_t start_probers(struct path_check *check, struct path_prober *ret[PATH_CONTAINERS_MAX + 1])
 {
+    static const char *const here[] = {"here", NULL};
     static const char *const in_namespace[] = {"namespace", NULL};
     size_t count = 0;
 
-    path_prober_start(&check->anchor, check->anchor_namespace, in_namespace);
+    path_prober_start(&check->anchor, check->anchor_namespace, is_here(check) ? here : in_namespace);
     ret[count++] = &check->anchor;
     for (size_t i = 0; i < check->container_count; i++) {
         if (check->containers[i].namespace < 0)

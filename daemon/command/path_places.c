@@ -70,9 +70,12 @@ static size_t read_addresses(struct ip_address ret[PLACE_ADDRESSES_MAX])
 
 size_t path_places_addresses(int namespace, struct ip_address ret[PLACE_ADDRESSES_MAX])
 {
-    CLEANUP_FD int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    CLEANUP_FD int home = -1;
     size_t count;
 
+    if (namespace < 0)
+        return read_addresses(ret);
+    home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     if (home < 0 || setns(namespace, CLONE_NEWNET) < 0)
         return 0;
     count = read_addresses(ret);
@@ -231,9 +234,12 @@ static unsigned int ask_for_parent(const char *link)
 
 int path_places_parent(int namespace, const char *link, char ret[IF_NAMESIZE])
 {
-    CLEANUP_FD int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    CLEANUP_FD int home = -1;
     unsigned int parent;
 
+    if (namespace < 0)
+        return -ENODEV;
+    home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     if (home < 0 || setns(namespace, CLONE_NEWNET) < 0)
         return -errno;
     parent = ask_for_parent(link);

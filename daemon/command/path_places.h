@@ -39,9 +39,10 @@ int path_places_open(uint32_t pid);
 /* The one that has this address; of several the one that ours leads to. NULL: none, or nobody knows which. */
 const struct path_place *path_places_find(const struct path_places *places, const struct ip_address *address);
 
-/* The addresses of a namespace, without the loopback's. Returns their number, 0 when it cannot be looked into. */
+/* The addresses of a namespace (-1: ours), without the loopback's. Returns their number, 0 when it cannot be looked
+ * into. */
 size_t path_places_addresses(int namespace, struct ip_address ret[PLACE_ADDRESSES_MAX]);
 
 /* The interface here that the macvlan `link` of a namespace lies on. Returns 0 or a negative errno;
- * -ENODEV: it is no macvlan, or on another host's interface. */
+ * -ENODEV: it is no macvlan, or on another host's interface, as that of our own namespace always is. */
 int path_places_parent(int namespace, const char *link, char ret[IF_NAMESIZE]) __attribute__((warn_unused_result));

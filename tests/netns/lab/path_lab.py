@@ -78,8 +78,9 @@ class PathLab(WholeAnchor):
         return json.loads(status)["exposures"]
 
     def begin_doctor(self, *words, inside=False):
-        """inside: in the network-anchor's container, which sees no process of others."""
-        wrap = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] if inside else []
+        """inside: in the network-anchor's container, which sees no process of others and may enter no namespace."""
+        wrap = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child",
+                "setpriv", "--bounding-set=-sys_admin,-sys_ptrace", "--inh-caps=-sys_admin,-sys_ptrace"] if inside else []
         with (self.lab.anchor if inside else self.lab.bridge).entered():
             return subprocess.Popen([*wrap, self.supervision.build / "daemon" / "anchord-under-test", "doctor", "--path-answers",
                                      *words, *([] if inside else [str(self.netadmin_pid)])], stdout=subprocess.PIPE,
