@@ -1,4 +1,4 @@
-/* ARP frames built and read; see arp_packet.h. Pure; runs in anchord-announcer, anchord-look and their tests. */
+/* ARP frames built and read; see arp_packet.h. Pure; runs where raw_sockets.c does, and in tests. */
 #include "workers/neighbours/arp_packet.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /*
  * ARP for IPv4 over Ethernet (RFC 826): the announcement and the probe of RFC 5227, and what others say.
  *
- * Pure functions without privilege, used by announcer.c, `anchord attach`, the unit tests and a fuzz target. What is
+ * Pure functions without privilege, used by announcer.c, holder_search.c, the unit tests and a fuzz target. What is
  * parsed comes from anybody on the link.
  */
 #pragma once

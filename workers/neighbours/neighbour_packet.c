@@ -1,5 +1,5 @@
-/* Neighbour discovery built and read; see neighbour_packet.h. Pure; runs in anchord-announcer, anchord-look and
- * their tests. */
+/* Neighbour discovery built and read; see neighbour_packet.h. Pure; runs where raw_sockets.c does, and in
+ * tests. */
 #include "workers/neighbours/neighbour_packet.h"
 
 #include <errno.h>

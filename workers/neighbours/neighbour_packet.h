@@ -1,7 +1,7 @@
 /*
  * IPv6 neighbour discovery (RFC 4861): the unsolicited advertisement and the probe, and what others say.
  *
- * Pure functions without privilege, used by announcer.c, `anchord attach`, the unit tests and a fuzz target. What is
+ * Pure functions without privilege, used by announcer.c, holder_search.c, the unit tests and a fuzz target. What is
  * parsed comes from anybody on the link.
  */
 #pragma once

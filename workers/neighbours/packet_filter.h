@@ -1,7 +1,7 @@
 /*
  * Which received packets wake the announcer: programs of the classic packet filter (BPF) for its two sockets.
  *
- * Pure, used by announcer.c, `anchord attach` and the tests. On a busy or hostile link the kernel drops everything
+ * Pure, used by announcer.c, holder_search.c and the tests. On a busy or hostile link the kernel drops everything
  * that is not about one of the given addresses before anybody wakes; what passes is still checked in full (arp_parse,
  * neighbour_parse).
  */

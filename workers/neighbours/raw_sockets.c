@@ -1,4 +1,5 @@
-/* The inherited raw sockets; see raw_sockets.h. Runs in anchord-announcer and anchord-look, without privilege. */
+/* The inherited raw sockets; see raw_sockets.h. Runs in anchord-announcer, anchord-look and anchord-doctor, without
+ * privilege. */
 #include "workers/neighbours/raw_sockets.h"
 
 #include <arpa/inet.h>

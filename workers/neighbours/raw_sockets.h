@@ -1,7 +1,7 @@
 /*
- * The two raw sockets that the supervisor opened: prepared, read and written.
+ * Two raw sockets that somebody else opened: prepared, read and written.
  *
- * Used by announcer.c and `anchord attach`; needs no privilege, since the capability was asked for when they were
+ * Used by announcer.c and holder_search.c; needs no privilege, since the capability was asked for when they were
  * opened (facts of packet(7) and raw(7); tests/netns/test_announcer.py). Frames of both families leave by the packet
  * socket, whole; neighbour messages come in by the ICMPv6 socket, which knows the groups that the kernel has joined.
  */

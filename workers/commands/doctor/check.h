@@ -51,8 +51,8 @@ enum check_flags {
     CHECK_ON_HOST = 1 << 4,       /* in a container it is UNKNOWN */
     CHECK_WHEN_NAMED = 1 << 5,    /* by itself or by its group alone */
     CHECK_KEEPS_RIGHTS = 1 << 6,  /* reads nothing that anybody but the kernel says, and keeps its privileges */
-    CHECK_STAYS_OUTSIDE = 1 << 8, /* goes into no namespace */
-    CHECK_OWN_ANSWERS = 1 << 7,   /* says itself what it cannot know; the flags above only tell what it looks at */
+    CHECK_STAYS_OUTSIDE = 1 << 7, /* goes into no namespace */
+    CHECK_OWN_ANSWERS = 1 << 8,   /* says itself what it cannot know; the flags above only tell what it looks at */
 };
 
 struct check {
