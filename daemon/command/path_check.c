@@ -158,7 +158,6 @@ static void add_port(struct path_check *check, size_t row, struct path_container
             strcmp(text_of(check, STATUS_EXPOSURES, row, EXPOSURE_PROTO), "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP,
         .family = backend->family,
         .port = port_of(check, row, EXPOSURE_FIRST),
-        .last = port_of(check, row, EXPOSURE_LAST),
         .backend_port = port_of(check, row, EXPOSURE_BACKEND),
         .has_guests = text_of(check, STATUS_EXPOSURES, row, EXPOSURE_GUESTS)[0] != '\0',
         .container = container,

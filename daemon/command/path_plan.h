@@ -35,8 +35,7 @@ struct path_container {
 struct path_port {
     uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
     uint8_t family;
-    uint16_t port;         /* the first one, of the project's address */
-    uint16_t last;         /* of a range; only the first is tried */
+    uint16_t port;         /* of the project's address; of a range the first, which alone is tried */
     uint16_t backend_port; /* in the container */
     bool has_guests;       /* a list says who may come in */
     const struct path_container *container;
@@ -70,8 +69,7 @@ struct path_way_out {
     struct path_ladder near; /* to the first router behind the network-anchor */
     struct path_ladder far;  /* to the second */
     path_result router;      /* TCP to the gateway itself, where it has more than a link-local address */
-    path_result lan;         /* to the throw-away host on the LAN */
-    path_result lan_seen;    /* what that one has seen */
+    path_result lan_seen;    /* what the throw-away host on the LAN has seen of it */
 };
 
 /* What else there is to know. */

@@ -17,8 +17,7 @@
 struct look {
     sd_event *event;
     struct docker_client *client;
-    const struct docker_look_order *order;
-    size_t next_anchor, next_network, network_count;
+    size_t next_network, network_count;
     char networks[NETWORKS_MAX][SCENE_ID_SIZE];
     struct docker_document document;
     int output;
@@ -26,11 +25,9 @@ struct look {
     char text[SCENE_REASON_SIZE];
 };
 
-enum { LABEL_PROJECT, LABEL_SERVICE };
-
 static const struct docker_label_names labels = {
-    .names = {[LABEL_PROJECT] = "com.docker.compose.project", [LABEL_SERVICE] = "com.docker.compose.service"},
-    .count = 2,
+    .names = {"com.docker.compose.project"},
+    .count = 1,
 };
 
 static void end(struct look *look, int error, const char *text)
@@ -101,44 +98,7 @@ static void ask_for_next_network(struct look *look)
         end(look, result, log_errno_text(result));
 }
 
-/* --- the anchors' containers ------------------------------------------------------------------------------ */
-
-static void ask_for_next_anchor(struct look *look);
-
-static void on_anchor(void *userdata, int error, const char *text)
-{
-    struct look *look = userdata;
-    struct docker_word word = {.kind = DOCKER_WORD_ANCHOR};
-
-    (void)text;
-    if (error == 0) {
-        text_copy_cut(word.id, sizeof(word.id), look->order->ids[look->next_anchor - 1]);
-        tell(look, &word, &look->document);
-    }
-    ask_for_next_anchor(look);
-}
-
-static void ask_for_next_anchor(struct look *look)
-{
-    int result;
-
-    if (look->error < 0 || look->next_anchor == look->order->count) {
-        ask_for_next_network(look);
-        return;
-    }
-    result = docker_client_inspect_whole(look->client, look->order->ids[look->next_anchor++], &look->document,
-                                         on_anchor, look);
-    if (result < 0)
-        end(look, result, log_errno_text(result));
-}
-
 /* --- everybody, and the engine ---------------------------------------------------------------------------- */
-
-static void copy_label(char target[NAME_SIZE], const struct docker_container *container, size_t index)
-{
-    if (container->labels[index].is_present && text_copy(target, NAME_SIZE, container->labels[index].text) < 0)
-        target[0] = '\0';
-}
 
 static void add_network(struct look *look, const char *id)
 {
@@ -156,8 +116,8 @@ static void on_container(void *userdata, const struct docker_container *containe
 
     text_copy_cut(word.id, sizeof(word.id), container->id);
     text_copy_cut(word.name, sizeof(word.name), container->name);
-    copy_label(word.project, container, LABEL_PROJECT);
-    copy_label(word.service, container, LABEL_SERVICE);
+    if (container->labels[0].is_present && text_copy(word.project, NAME_SIZE, container->labels[0].text) < 0)
+        word.project[0] = '\0';
     for (size_t i = 0; i < container->endpoint_count; i++) {
         if (container->endpoints[i].network_id[0] != '\0')
             add_network(userdata, container->endpoints[i].network_id);
@@ -181,7 +141,7 @@ static void on_listed(void *userdata, int error, const char *text)
     if (error < 0)
         end(look, error, text);
     else
-        ask_for_next_anchor(look);
+        ask_for_next_network(look);
 }
 
 /* A proxy may forbid it: then what it tells is unknown, and nothing else. */
@@ -191,9 +151,8 @@ static void on_engine(void *userdata, int error, const char *text)
     struct look *look = userdata;
     const struct docker_version *version = docker_client_version(look->client);
     const struct docker_container_handlers handlers = {on_container, on_odd, on_listed, look};
-    struct docker_word word = {.kind = DOCKER_WORD_ENGINE,
-                               .error = error,
-                               .numbers = {version->api, version->api_minimum, version->is_podman}};
+    struct docker_word word = {
+        .kind = DOCKER_WORD_ENGINE, .error = error, .numbers = {version->api, version->is_podman}};
     int result;
 
     text_copy_cut(word.name, sizeof(word.name), version->engine);
@@ -248,12 +207,13 @@ static int prepare(struct look *look, struct docker_access *access)
     return result;
 }
 
-int docker_look(void *order, int output)
+int docker_look(void *nothing, int output)
 {
-    CLEANUP(look_clear) struct look look = {.order = order, .output = output};
+    CLEANUP(look_clear) struct look look = {.output = output};
     CLEANUP(docker_access_release) struct docker_access access = {0};
     struct docker_word word = {.kind = DOCKER_WORD_END};
 
+    (void)nothing;
     look.error = prepare(&look, &access);
     if (look.error == 0) {
         int result = docker_client_connect(look.client, on_connected, &look);

@@ -95,7 +95,7 @@ bool files_list_has(const struct json_tree_value *list, const char *word)
     return false;
 }
 
-struct files_service *files_find(const struct files_model *model, const char *name)
+static struct files_service *find(const struct files_model *model, const char *name)
 {
     for (struct files_service *each = model->services; each; each = each->next) {
         if (strcmp(each->service->name, name) == 0)
@@ -119,14 +119,6 @@ const struct project_attachment *files_attachment(const struct files_service *se
     while (each && each->network != network)
         each = each->next;
     return each;
-}
-
-const struct json_tree_value *files_attachment_value(const struct files_service *service,
-                                                     const struct project_network *network)
-{
-    const struct project_attachment *attachment = files_attachment(service, network);
-
-    return attachment ? attachment->value : NULL;
 }
 
 bool files_is_own_bridge(const struct project_network *network)
@@ -361,7 +353,7 @@ static struct files_service *find_joined(const struct files_model *model, const 
     struct files_service *joined;
 
     if (text_skip(&mode, "service:")) {
-        joined = files_find(model, mode);
+        joined = find(model, mode);
         *place = joined ? FILES_PLACE_JOINED : FILES_PLACE_NOWHERE;
         return joined;
     }
@@ -439,8 +431,9 @@ static bool is_selected(struct files_model *model, const char *text, const struc
     return matched == label_selector_all(selector);
 }
 
-bool files_is_in_scope(struct files_model *model, const struct files_service *anchor,
-                       const struct files_service *service)
+/* Does this network-anchor look after the service? */
+static bool is_in_scope(struct files_model *model, const struct files_service *anchor,
+                        const struct files_service *service)
 {
     if (anchor->settings.selector[0])
         return is_selected(model, anchor->settings.selector, service);
@@ -450,7 +443,7 @@ bool files_is_in_scope(struct files_model *model, const struct files_service *an
 struct files_service *files_anchor_of(struct files_model *model, const struct files_service *service)
 {
     for (struct files_service *each = model->services; each; each = each->next) {
-        if (files_is(each, ROLE_NETWORK_ANCHOR) && files_is_in_scope(model, each, service))
+        if (files_is(each, ROLE_NETWORK_ANCHOR) && is_in_scope(model, each, service))
             return each;
     }
     return NULL;
@@ -463,7 +456,7 @@ static size_t count_backends(struct files_model *model, const struct files_servi
 
     for (const struct files_service *each = model->services; each; each = each->next)
         count += files_label(model, each, "anchord.expose") && files_attachment(each, network) &&
-                 files_is_in_scope(model, anchor, each);
+                 is_in_scope(model, anchor, each);
     return count;
 }
 

@@ -102,15 +102,11 @@ const char *files_member_text(struct files_model *model, const struct json_tree_
 /* Of a list of strings; any case when `any_case`. */
 bool files_list_has(const struct json_tree_value *list, const char *word);
 
-struct files_service *files_find(const struct files_model *model, const char *name);
 const char *files_label(struct files_model *model, const struct files_service *service, const char *name);
 
 /* The place on a network of the service that owns its namespace; NULL: not there. */
 const struct project_attachment *files_attachment(const struct files_service *service,
                                                   const struct project_network *network);
-/* Its value in the file; NULL when there is nothing behind the name. */
-const struct json_tree_value *files_attachment_value(const struct files_service *service,
-                                                     const struct project_network *network);
 
 static inline bool files_is(const struct files_service *service, enum role role)
 {
@@ -122,10 +118,6 @@ static inline bool files_runs(const struct files_service *service)
 {
     return service->service->replicas > 0;
 }
-
-/* Does this network-anchor look after the service? */
-bool files_is_in_scope(struct files_model *model, const struct files_service *anchor,
-                       const struct files_service *service);
 
 /* The network-anchor of the project that looks after the service: the first, or NULL. */
 struct files_service *files_anchor_of(struct files_model *model, const struct files_service *service);

@@ -26,21 +26,16 @@ void scene_release_anchors(struct scene *scene, size_t kept)
         free(scene->anchors[i].status.bytes);
         free(scene->anchors[i].rules.bytes);
         free(scene->anchors[i].hooks.bytes);
-        free(scene->anchors[i].inspection.bytes);
     }
     scene->anchor_count = kept;
 }
 
 void scene_release(struct scene *scene)
 {
-    struct docker_objects *objects[] = {&scene->networks, &scene->containers};
-
     scene_release_anchors(scene, 0);
-    for (size_t i = 0; i < ARRAY_LENGTH(objects); i++) {
-        for (size_t j = 0; j < objects[i]->count; j++)
-            free(objects[i]->list[j].inspection.bytes);
-        free(objects[i]->list);
-    }
+    for (size_t i = 0; i < scene->network_count; i++)
+        free(scene->networks[i].inspection.bytes);
+    free(scene->networks);
     free(scene->info.bytes);
     free(scene->hooks.bytes);
     *scene = (struct scene){0};
@@ -146,21 +141,20 @@ static void take(struct said *said, struct child *child)
 
 /* --- what Docker says ------------------------------------------------------------------------------------- */
 
-static int add_object(struct docker_objects *objects, const struct docker_word *word, struct said *inspection)
+static int add_network(struct scene *scene, const struct docker_word *word, struct said *inspection)
 {
-    struct docker_object *object =
-        array_grow(objects->list, objects->count, &objects->capacity, sizeof(*objects->list));
+    struct told_network *networks =
+        array_grow(scene->networks, scene->network_count, &scene->network_capacity, sizeof(*scene->networks));
+    struct told_network *network;
 
-    if (!object)
+    if (!networks)
         return -ENOMEM;
-    objects->list = object;
-    object += objects->count++;
-    *object = (struct docker_object){.inspection = *inspection};
+    scene->networks = networks;
+    network = &networks[scene->network_count++];
+    *network = (struct told_network){.inspection = *inspection};
     *inspection = (struct said){0};
-    text_copy_cut(object->id, sizeof(object->id), word->id);
-    text_copy_cut(object->name, sizeof(object->name), word->name);
-    text_copy_cut(object->project, sizeof(object->project), word->project);
-    text_copy_cut(object->service, sizeof(object->service), word->service);
+    text_copy_cut(network->id, sizeof(network->id), word->id);
+    text_copy_cut(network->name, sizeof(network->name), word->name);
     return 0;
 }
 
@@ -174,25 +168,13 @@ static void name_anchor(struct scene *scene, const struct docker_word *word)
     }
 }
 
-static struct anchor *find_by_id(struct scene *scene, const char *id)
-{
-    for (size_t i = 0; i < scene->anchor_count; i++) {
-        if (strcmp(scene->anchors[i].id, id) == 0)
-            return &scene->anchors[i];
-    }
-    return NULL;
-}
-
 static int take_word(struct scene *scene, const struct docker_word *word, struct said *said)
 {
-    struct anchor *anchor;
-
     switch (word->kind) {
     case DOCKER_WORD_ENGINE:
         text_copy_cut(scene->engine, sizeof(scene->engine), word->name);
         scene->api = word->numbers[0];
-        scene->api_minimum = word->numbers[1];
-        scene->is_podman = word->numbers[2] != 0;
+        scene->is_podman = word->numbers[1] != 0;
         said->error = word->error;
         text_copy_cut(said->reason, sizeof(said->reason), word->project);
         scene->info = *said;
@@ -200,16 +182,9 @@ static int take_word(struct scene *scene, const struct docker_word *word, struct
         return 0;
     case DOCKER_WORD_CONTAINER:
         name_anchor(scene, word);
-        return add_object(&scene->containers, word, said);
-    case DOCKER_WORD_ANCHOR:
-        anchor = find_by_id(scene, word->id);
-        if (anchor && !anchor->inspection.bytes) {
-            anchor->inspection = *said;
-            *said = (struct said){0};
-        }
         return 0;
     case DOCKER_WORD_NETWORK:
-        return add_object(&scene->networks, word, said);
+        return add_network(scene, word, said);
     case DOCKER_WORD_END:
         scene->docker_error = word->error;
         text_copy_cut(scene->docker_reason, sizeof(scene->docker_reason), word->name);
@@ -223,8 +198,7 @@ static bool is_valid(const struct docker_word *word, size_t left)
 {
     return word->length <= left && text_is_terminated(word->id, sizeof(word->id)) && word->error <= 0 &&
            text_is_terminated(word->name, sizeof(word->name)) &&
-           text_is_terminated(word->project, sizeof(word->project)) &&
-           text_is_terminated(word->service, sizeof(word->service));
+           text_is_terminated(word->project, sizeof(word->project));
 }
 
 /* Until its last word Docker has not answered. */
@@ -289,7 +263,6 @@ int gather_scene(struct scene *ret)
 {
     static struct child children[CHILDREN_MAX];
     static struct question questions[CHILDREN_MAX];
-    struct docker_look_order order = {0};
     const char *docker_host = getenv("DOCKER_HOST");
     size_t count;
     int result;
@@ -297,12 +270,8 @@ int gather_scene(struct scene *ret)
     *ret = (struct scene){0};
     text_copy_cut(ret->docker_host, sizeof(ret->docker_host), docker_host ? docker_host : "");
     find_anchors(ret);
-    for (size_t i = 0; i < ret->anchor_count; i++) {
-        if (ret->anchors[i].id[0] != '\0')
-            text_copy_cut(order.ids[order.count++], SCENE_ID_SIZE, ret->anchors[i].id);
-    }
     count = 2 + ret->anchor_count * QUESTIONS;
-    result = child_start(&children[0], docker_look, &order, SECONDS, DOCKER_LOOK_LIMIT);
+    result = child_start(&children[0], docker_look, NULL, SECONDS, DOCKER_LOOK_LIMIT);
     if (result < 0)
         mark_failed(&children[0], result);
     questions[0] = (struct question){.kind = ASK_HOOKS};

@@ -37,11 +37,11 @@ void heard_interface(const struct anchor *anchor, const char *key, char ret[HEAR
     heard_text(json_slice_member(heard(&anchor->status), key), "interface", ret);
 }
 
-const struct docker_object *heard_network(const struct scene *scene, const char *name)
+const struct told_network *heard_network(const struct scene *scene, const char *name)
 {
-    for (size_t i = 0; i < scene->networks.count; i++) {
-        if (strcmp(scene->networks.list[i].name, name) == 0 || strcmp(scene->networks.list[i].id, name) == 0)
-            return &scene->networks.list[i];
+    for (size_t i = 0; i < scene->network_count; i++) {
+        if (strcmp(scene->networks[i].name, name) == 0 || strcmp(scene->networks[i].id, name) == 0)
+            return &scene->networks[i];
     }
     return NULL;
 }

@@ -25,7 +25,7 @@ struct json_walk heard_list(struct json_slice object, const char *key);
 void heard_interface(const struct anchor *anchor, const char *key, char ret[HEARD_TEXT_SIZE]);
 
 /* The network of that name or ID among those that the anchors are on; NULL: Docker has not told. */
-const struct docker_object *heard_network(const struct scene *scene, const char *name);
+const struct told_network *heard_network(const struct scene *scene, const char *name);
 
 /* A line of anchord-ruleset --hooks. */
 struct heard_chain {

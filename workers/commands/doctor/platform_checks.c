@@ -162,12 +162,12 @@ void platform_check_capabilities(struct check_run *run)
 
 /* --- networks ----------------------------------------------------------------------------------------------- */
 
-static struct json_walk ipam(const struct docker_object *network)
+static struct json_walk ipam(const struct told_network *network)
 {
     return heard_list(json_slice_member(heard(&network->inspection), "IPAM"), "Config");
 }
 
-static bool names_gateway(const struct docker_object *network)
+static bool names_gateway(const struct told_network *network)
 {
     struct json_walk walk = ipam(network);
     struct json_slice row;
@@ -200,7 +200,7 @@ static bool knows_gateway(const struct anchor *anchor)
 void platform_check_macvlan_gateway(struct check_run *run)
 {
     char name[HEARD_TEXT_SIZE], driver[HEARD_TEXT_SIZE];
-    const struct docker_object *network;
+    const struct told_network *network;
 
     heard_text(json_slice_member(heard(&run->anchor->status), "external"), "network", name);
     network = heard_network(run->scene, name);
@@ -237,7 +237,7 @@ void platform_check_bridge_nf(struct check_run *run)
     size_t wrong = 0;
 
     for (size_t i = 0; i < run->scene->anchor_count && calls; i++) {
-        const struct docker_object *network;
+        const struct told_network *network;
         char name[HEARD_TEXT_SIZE];
 
         heard_text(json_slice_member(heard(&run->scene->anchors[i].status), "shared"), "network", name);

@@ -30,23 +30,15 @@ struct anchor {
     char id[SCENE_ID_SIZE]; /* of its container; empty: none, or not to be seen */
     char name[NAME_SIZE];   /* of the container, or of its project, else of its ID */
     char project[NAME_SIZE];
-    struct said status;     /* anchord status --json */
-    struct said rules;      /* anchord-ruleset: our tables */
-    struct said hooks;      /* anchord-ruleset --hooks: everybody's chains */
-    struct said inspection; /* Docker's of its container */
+    struct said status; /* anchord status --json */
+    struct said rules;  /* anchord-ruleset: our tables */
+    struct said hooks;  /* anchord-ruleset --hooks: everybody's chains */
 };
 
-struct docker_object {
+struct told_network {
     char id[SCENE_ID_SIZE];
     char name[NAME_SIZE];
-    char project[NAME_SIZE]; /* of a container: Compose's */
-    char service[NAME_SIZE];
-    struct said inspection; /* of a network */
-};
-
-struct docker_objects {
-    struct docker_object *list;
-    size_t count, capacity;
+    struct said inspection;
 };
 
 struct scene {
@@ -60,11 +52,11 @@ struct scene {
     char docker_reason[SCENE_REASON_SIZE];
     char docker_host[192];
     char engine[NAME_SIZE]; /* "28.5.2" */
-    unsigned int api, api_minimum;
+    unsigned int api;
     bool is_podman;
-    struct said info;                 /* GET /info */
-    struct docker_objects networks;   /* that containers are on */
-    struct docker_objects containers; /* all of the host, without inspections */
+    struct said info;              /* GET /info */
+    struct told_network *networks; /* that containers are on */
+    size_t network_count, network_capacity;
 };
 
 void scene_release(struct scene *scene);
