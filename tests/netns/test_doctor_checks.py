@@ -140,6 +140,7 @@ def test_schema(doctor):
 def test_usage(doctor):
     for words, complaint in ((("--nonsense",), "unknown argument"), (("nonsense",), "neither a check nor a group"),
                              (("--threshold", "x"), "warn or fail"), (("--suppress", "ANC9999"), "is no code"),
+                             (("--suppress",), "the code is missing"), (("files", "compose.json"), "standard input"),
                              (("--anchor",), "is missing")):
         result = doctor.run(*words)
         assert result.returncode == 2 and complaint in result.stderr and not result.stdout, result

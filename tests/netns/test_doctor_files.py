@@ -38,7 +38,7 @@ def test_what_is_no_finished_file_is_unknown(build):
     for text, words in (("services:\n  web: {}\n", "docker compose config --format json"), ("", "it is empty"),
                         ('{"name": "x", "services": {"a": {"ports": ["80:80"]}}}', "services.a.ports[0]")):
         result = files(build, text)
-        assert result.returncode == 3 and "UNKNOWN" in result.stdout and words in result.stdout, (text, result)
+        assert result.returncode == 3 and "\nNothing could be looked at: " in result.stdout and words in result.stdout, (text, result)
 
 
 def test_foreign_text_colours_no_terminal(build):

@@ -164,6 +164,7 @@ static void what_is_no_compose_file_is_told_where(void **state)
         {"services:\n  web: {}\n", "is it YAML?"},
         {"[]", "no JSON object"},
         {"{", "parse error"},
+        {"{\"services\": {}}", "the project's name is missing"},
         {"{\"name\": \"x\"}", "no services"},
         {"{\"name\": \"x\", \"services\": {\"a\": {\"ports\": [\"80:80\"]}}}", "services.a.ports[0]"},
         {"{\"name\": \"x\", \"services\": {\"a\": {\"networks\": {\"n\": null}}}}", "services.a.networks.n"},

@@ -385,9 +385,9 @@ int project_read(const struct json_tree *tree, struct project *ret, struct json_
     if (result == 0)
         result = read_text(&reader, tree->root, "name", &ret->name);
     if (result == 0)
-        result = check_name(&reader,
-                            json_tree_member(tree->root, "name") ? json_tree_member(tree->root, "name") : tree->root,
-                            ret->name);
+        result = json_tree_member(tree->root, "name")
+                     ? check_name(&reader, json_tree_member(tree->root, "name"), ret->name)
+                     : fail(&reader, tree->root, "the project's name is missing, which `docker compose config` prints");
     if (result == 0)
         result = read_networks(&reader);
     return result == 0 ? read_services(&reader) : result;

@@ -17,10 +17,8 @@ static bool is_no_object(const char *bytes, size_t length, struct json_tree_erro
         at++;
     if (at < length && bytes[at] == '{')
         return false;
-    (void)snprintf(ret_error->text, sizeof(ret_error->text),
-                   "%s; it takes what Compose makes of all files: docker compose config --format json | anchord doctor "
-                   "files",
-                   at == length ? "it is empty" : "line 1: no JSON object begins here: is it YAML?");
+    (void)snprintf(ret_error->text, sizeof(ret_error->text), "%s; it takes what Compose makes of all files",
+                   at == length ? "it is empty" : "no JSON object begins here: is it YAML?");
     return true;
 }
 

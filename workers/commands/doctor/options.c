@@ -18,23 +18,27 @@ static bool complain(const char *what, const char *why)
 void options_print_help(void)
 {
     (void)puts(
-        "Usage: anchord doctor [CHECK…] [--anchor NAME] [--from-lan[=ADDRESS/PREFIX]] [--json] [--list]\n"
+        "Usage: anchord doctor [CHECK…] [--anchor NAME] [--from-lan[=ADDRESSES]] [--json] [--list]\n"
         "       [--suppress CODE[=OBJECT]] [--threshold warn|fail]\n"
         "       anchord doctor stale-netns [--json]\n"
         "\n"
         "Looks for what is wrong, and says why and what to do; it changes nothing and takes at most 20 seconds.\n"
         "CHECK is a check or a group of --list; without one it looks at everything that can be seen from here:\n"
         "as root on the host all of it, in a network-anchor's container (docker exec) most, and says what to run\n"
-        "for the rest. `files` reads a finished Compose file:\n"
+        "for the rest. `path` tries a connection to each exposed port. `files` reads one finished Compose file, from\n"
+        "standard input alone:\n"
         "  docker compose config --format json | anchord doctor files\n"
         "\n"
         "Options:\n"
         "  --anchor NAME       this network-anchor alone, by its container or its project\n"
-        "  --from-lan          with path: proves it from outside, by a second address on the LAN for some seconds\n"
+        "  --from-lan[=ADDRESS/PREFIX[,ADDRESS6/PREFIX]]\n"
+        "                      with path, as root on the host: proves it from outside, by a host of its own on the "
+        "LAN\n"
+        "                      for some seconds, with free addresses; without any by SLAAC, for IPv6 alone\n"
         "  --json              the same as JSON (doctor.schema.json in the documentation)\n"
         "  --list              the checks that there are\n"
         "  --suppress CODE[=OBJECT]\n"
-        "                      leave this finding out, ANC0101, everywhere or of one object\n"
+        "                      leave this finding out, ANC0101, everywhere or of one object; may be repeated\n"
         "  --threshold warn|fail\n"
         "                      from what on the exit status is 1 (warn)\n"
         "  --help              this text\n"
@@ -82,6 +86,8 @@ static bool add_suppression(struct options *options, const char *word)
 
     if (options->suppression_count == OPTION_WORDS_MAX)
         return complain("--suppress", "is given too often");
+    if (word[0] == '\0')
+        return complain("--suppress", "the code is missing");
     digits = text_skip(&rest, "ANC") ? rest : "";
     if (text_to_number(digits, strcspn(digits, "="), 9999, &number) < 0 || problem_find((uint32_t)number, &index) < 0)
         return complain(word, "is no code; those that there are stand in docs/problems.md: ANC0101");
@@ -132,8 +138,10 @@ static bool parse_word(char ***arguments, struct options *options)
         return value[0] != '\0' || complain("--anchor", "the name of a container or project is missing");
     }
     if (word[0] == '-' || !is_check_or_group(word))
-        return complain(word, word[0] == '-' ? "unknown argument; see anchord doctor --help"
-                                             : "is neither a check nor a group; see anchord doctor --list");
+        return complain(
+            word, word[0] == '-'
+                      ? "unknown argument; see anchord doctor --help"
+                      : "is neither a check nor a group; see anchord doctor --list (a file comes by standard input)");
     if (options->name_count == OPTION_WORDS_MAX)
         return complain(word, "is one name too many");
     options->names[options->name_count++] = word;

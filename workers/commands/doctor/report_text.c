@@ -77,7 +77,10 @@ static void print_summary(const struct report *report)
     struct report_summary summary = report_summarise(report);
 
     if (summary.counts[VERDICT_FAIL] + summary.counts[VERDICT_WARN] == 0)
-        (void)printf("\nNothing is wrong of what could be looked at: %zu OK", summary.counts[VERDICT_OK]);
+        (void)printf("\n%s: %zu OK",
+                     summary.counts[VERDICT_OK] + report->suppressed > 0 ? "Nothing is wrong of what could be looked at"
+                                                                         : "Nothing could be looked at",
+                     summary.counts[VERDICT_OK]);
     else
         (void)printf("\n%zu FAIL, %zu WARN, %zu OK", summary.counts[VERDICT_FAIL], summary.counts[VERDICT_WARN],
                      summary.counts[VERDICT_OK]);
