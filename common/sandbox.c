@@ -302,6 +302,9 @@ int sandbox_seal(const struct sandbox_profile *profile, const char **ret_step)
     result = limit_resources(profile);
     if (result < 0)
         return result;
+    *ret_step = "PR_SET_NO_NEW_PRIVS"; /* else Landlock and seccomp ask for CAP_SYS_ADMIN, which no container has */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+        return -errno;
     *ret_step = "Landlock";
     result = restrict_by_landlock(profile);
     if (result < 0)
