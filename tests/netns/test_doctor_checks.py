@@ -2,6 +2,7 @@
 each fault is made for real, is found by its code, and is gone after what was printed was done.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import pytest
 
 import whole_anchor
 from fake_docker import DMZ_ID
-from supervision import wait_until
+from supervision import status_of, wait_until
 
 PROGRAM = "workers/commands/doctor/anchord-doctor-under-test"
 
@@ -23,12 +24,16 @@ class Doctor:
     def __init__(self, build, whole):
         self.build, self.whole = build, whole
 
+    def command(self, *words):
+        return [*self.whole.wrap(), self.build / PROGRAM, *words]
+
+    def environment(self):
+        return {"DOCKER_HOST": f"unix://{self.whole.supervision.docker_socket}",
+                "RUNTIME_DIRECTORY": str(self.whole.supervision.runtime)}
+
     def run(self, *words, timeout=30, **environment):
-        command = [*self.whole.wrap(), self.build / PROGRAM, *words]
-        return subprocess.run(command, text=True, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, cwd="/",
-                              pass_fds=[self.whole.lab.anchor.descriptor],
-                              env={"DOCKER_HOST": f"unix://{self.whole.supervision.docker_socket}",
-                                   "RUNTIME_DIRECTORY": str(self.whole.supervision.runtime)} | environment)
+        return subprocess.run(self.command(*words), text=True, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, cwd="/",
+                              pass_fds=[self.whole.lab.anchor.descriptor], env=self.environment() | environment)
 
     def look(self, *words, **environment):
         result = self.run("--json", *words, **environment)
@@ -135,6 +140,27 @@ def test_schema(doctor):
     del found["results"][1]["code"]
     found["anchors"] = [1]
     assert len(list(violations(found, schema))) == 3
+
+
+def sealed_checks():
+    """The status of each check's process, once it has its filter: its parent is an anchord-doctor, too."""
+    doctors = {}
+    for directory in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            status = status_of(int(directory.name))
+            if status["Name"].startswith("anchord-doctor"):
+                doctors[directory.name] = status
+    return [status for status in doctors.values() if status["PPid"] in doctors and status["Seccomp"] == "2"]
+
+
+def test_a_check_has_no_right_while_it_hears_the_lan(doctor):
+    """SEE-2: its raw sockets are open by then; the first byte comes after the seal."""
+    with subprocess.Popen(doctor.command("duplicate", "gateway"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          pass_fds=[doctor.whole.lab.anchor.descriptor], env=doctor.environment()) as process:
+        checks = wait_until(sealed_checks, 10)
+        assert process.wait(20) == 0
+    for status in checks:
+        assert status["CapPrm"] == status["CapEff"] == "0" * 16 and status["NoNewPrivs"] == "1"
 
 
 def test_usage(doctor):
