@@ -194,13 +194,26 @@ static void line_append_field(struct line *line, const struct log_field *field)
         line->length = length_before;
 }
 
+/* systemd sets JOURNAL_STREAM for services whose output is the journal; it reads the prefix as the priority. */
+static bool journal_is_reader(void)
+{
+    static int known = -1;
+
+    if (known < 0)
+        known = getenv("JOURNAL_STREAM") != NULL;
+    return known > 0;
+}
+
 /* 2026-11-22 15:04:05Z WARN  watcher: message */
 static void line_begin_text(struct line *line, const char *time_text, enum log_level level, const char *message)
 {
     char start[64];
 
-    (void)snprintf(start, sizeof(start), "%.10s %.8sZ %-5s %s: ", time_text, time_text + sizeof("2026-11-22"),
-                   level_names[level], process_name);
+    if (journal_is_reader()) /* which has the time, and the level in the prefix */
+        (void)snprintf(start, sizeof(start), "%s: ", process_name);
+    else
+        (void)snprintf(start, sizeof(start), "%.10s %.8sZ %-5s %s: ", time_text, time_text + sizeof("2026-11-22"),
+                       level_names[level], process_name);
     (void)line_append_text(line, start);
     (void)line_append_text(line, message);
 }
@@ -212,17 +225,6 @@ static void line_begin_object(struct line *line, const char *time_text, enum log
     line_append_field(line, &LOG_TEXT("level", level_names[level]));
     line_append_field(line, &LOG_TEXT("msg", message));
     line_append_field(line, &LOG_TEXT("worker", process_name));
-}
-
-/* systemd sets JOURNAL_STREAM for services whose output is the journal; it reads the prefix as the priority.
- */
-static bool journal_is_reader(void)
-{
-    static int known = -1;
-
-    if (known < 0)
-        known = getenv("JOURNAL_STREAM") != NULL;
-    return known > 0;
 }
 
 static void line_send(struct line *line)

@@ -151,6 +151,21 @@ static void on_started(enum identity_worker which, void *userdata)
     }
 }
 
+/* "at 192.0.2.5, 2001:db8::5" */
+static void show_place(const struct attach *attach)
+{
+    char place[READINESS_PLACE_SIZE] = "without an address";
+    size_t length = 0;
+
+    for (uint32_t i = 0; i < attach->project_addresses.count && length < sizeof(place); i++) {
+        struct ip_address address = wire_address_to(&attach->project_addresses.items[i]);
+
+        length += (size_t)snprintf(place + length, sizeof(place) - length, "%s%s", i == 0 ? "at " : ", ",
+                                   IP_ADDRESS_TEXT(&address));
+    }
+    readiness_set_place(place);
+}
+
 static void on_netadmin_message(struct worker *netadmin, const struct message_header *message, void *userdata)
 {
     struct attach *attach = userdata;
@@ -158,6 +173,7 @@ static void on_netadmin_message(struct worker *netadmin, const struct message_he
     switch (message->type) {
     case MESSAGE_PROJECT_ADDRESSES:
         attach->project_addresses = *(const struct message_project_addresses *)message;
+        show_place(attach);
         meeting_client_send(attach->meeting, message, -1);
         break;
     default:

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "daemon/role/closed_networks.h"
 #include "daemon/role/container_home.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/role/meeting_server.h"
@@ -37,6 +38,7 @@ struct attach_host {
     struct message_shared_links shared_links;
     struct message_host_addresses host_addresses;
     struct message_project_addresses project_addresses;
+    struct message_bridges closed;
     enum stop_mode stop_mode;
     bool is_stopping;
     int exit_status;
@@ -72,6 +74,8 @@ static void configure_links(const struct attach_host *host)
     memcpy(message.parent, configuration->parent, sizeof(message.parent));
     memcpy(message.named_bridges, configuration->named_bridges, sizeof(message.named_bridges));
     worker_send(host->workers[LINKS], &message.header, -1);
+    if (is_known(&host->closed.header))
+        worker_send(host->workers[LINKS], &host->closed.header, -1);
     if (is_known(&host->project_addresses.header))
         worker_send(host->workers[LINKS], &host->project_addresses.header, -1);
 }
@@ -120,9 +124,15 @@ static void on_links_message(struct worker *links, const struct message_header *
         meeting_server_send(host->meeting, message);
         break;
     case MESSAGE_HOST_ADDRESSES:
+        if (!is_known(&host->host_addresses.header)) /* its first turn: what was closed before a boot is so again */
+            role_tell_configured();
         host->host_addresses = *(const struct message_host_addresses *)message;
         meeting_server_send(host->meeting, message);
         readiness_update(&host->readiness, READINESS_LINKS_MADE);
+        break;
+    case MESSAGE_BRIDGES:
+        host->closed = *(const struct message_bridges *)message;
+        closed_networks_write(&host->closed);
         break;
     default:
         worker_refuse(links, message);
@@ -179,6 +189,7 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
             worker_kill(host->workers[i]);
         return sd_event_exit(host->event, host->exit_status);
     }
+    host->stop_mode = role_choose_stop_mode(host->stop_mode, info);
     log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)),
              LOG_BOOLEAN("state_stays", host->stop_mode != STOP_TEAR_DOWN));
     stop(host, EXIT_STATUS_CLEAN);
@@ -343,9 +354,10 @@ int attach_host_run(const struct configuration *configuration, int listener)
     if (result < 0)
         return role_cannot_prepare(&step, result);
     prepare_control(&host);
+    (void)closed_networks_read(&host.closed);
     for (size_t i = 0; i < WORKER_COUNT; i++)
         worker_start(host.workers[i]);
-    result = role_run(host.event);
+    result = role_run_untold(host.event);
     meeting_server_leave(configuration->project);
     return result;
 }

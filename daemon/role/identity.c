@@ -409,6 +409,7 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
             worker_kill(identity->workers[i]);
         return sd_event_exit(identity->event, identity->exit_status);
     }
+    identity->stop_mode = role_choose_stop_mode(identity->stop_mode, info);
     log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)),
              LOG_BOOLEAN("state_stays", identity->stop_mode == STOP_KEEP_STATE));
     begin_stop(identity, EXIT_STATUS_CLEAN);

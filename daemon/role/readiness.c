@@ -9,6 +9,10 @@
 
 #define UNMET_TEXT_SIZE 128 /* all names of conditions together */
 
+/* Of a process, which is in one place and has one readiness. */
+static char place[READINESS_PLACE_SIZE];
+static const struct readiness *shown;
+
 /* "route_installed: false" of all conditions that do not hold, separated by commas. */
 static const char *format_unmet(uint32_t unmet, char text[UNMET_TEXT_SIZE])
 {
@@ -23,22 +27,47 @@ static const char *format_unmet(uint32_t unmet, char text[UNMET_TEXT_SIZE])
     return text;
 }
 
+/* Without a NOTIFY_SOCKET nobody reads it. */
+static void show_state(const struct readiness *readiness)
+{
+    const char *separator = place[0] != '\0' ? " " : "";
+    char unmet[UNMET_TEXT_SIZE];
+
+    if (readiness->is_ready)
+        (void)sd_notifyf(false, "STATUS=Ready%s%s", separator, place);
+    else
+        (void)sd_notifyf(false, "STATUS=Not ready%s%s: %s", separator, place,
+                         format_unmet(readiness->required & ~readiness->held, unmet));
+}
+
+void readiness_set_place(const char *text)
+{
+    (void)snprintf(place, sizeof(place), "%s", text);
+    if (shown)
+        show_state(shown);
+}
+
 void readiness_update(struct readiness *readiness, uint32_t held)
 {
-    bool is_ready = (held & readiness->required) == readiness->required;
-    char unmet[UNMET_TEXT_SIZE];
+    bool was_ready = readiness->is_ready;
+    uint32_t unmet = readiness->required & ~held;
+    bool is_other = unmet != (readiness->required & ~readiness->held);
+    char text[UNMET_TEXT_SIZE];
 
     metrics_set_readiness(readiness->required, held);
     metrics_set(METRIC_DOCKER_REACHABLE, 0, held & READINESS_DOCKER_CONNECTED ? 1 : 0);
     control_worker_on_readiness(readiness->control, readiness->required, held);
-    if (is_ready == readiness->is_ready)
+    readiness->is_ready = unmet == 0;
+    readiness->held = held;
+    shown = readiness;
+    if (is_other || readiness->is_ready != was_ready)
+        show_state(readiness);
+    if (readiness->is_ready == was_ready)
         return;
-    readiness->is_ready = is_ready;
-    if (!is_ready) {
-        log_warn("anchord is not ready any more", LOG_TEXT("unmet", format_unmet(readiness->required & ~held, unmet)));
+    if (!readiness->is_ready) {
+        log_warn("anchord is not ready any more", LOG_TEXT("unmet", format_unmet(unmet, text)));
         return;
     }
     readiness->was_ready = true;
     log_info("anchord ready");
-    (void)sd_notify(false, "READY=1\nSTATUS=ready"); /* without a NOTIFY_SOCKET nobody waits for it */
 }

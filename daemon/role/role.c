@@ -10,11 +10,12 @@
 #include <linux/capability.h>
 #include <malloc.h>
 #include <signal.h>
+#include <systemd/sd-daemon.h>
 
 static const struct {
     int number;
     const char *name;
-} stop_signals[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}};
+} stop_signals[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGUSR1, "SIGUSR1"}};
 
 static int add_stop_signals(sd_event *event, sd_event_signal_handler_t on_stop_signal, void *userdata,
                             struct role_step *step)
@@ -56,6 +57,11 @@ int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata
     }
     *ret = event;
     return 0;
+}
+
+enum stop_mode role_choose_stop_mode(enum stop_mode configured, const struct signalfd_siginfo *info)
+{
+    return info->ssi_signo == SIGUSR1 ? STOP_TEAR_DOWN : configured;
 }
 
 int role_make_workers(sd_event *event, const struct worker_definition *definitions, size_t count,
@@ -110,7 +116,12 @@ static int run_once(sd_event *event)
     return result > 0 ? sd_event_dispatch(event) : result;
 }
 
-int role_run(sd_event *event)
+void role_tell_configured(void)
+{
+    (void)sd_notify(false, "READY=1\nSTATUS=Starting");
+}
+
+int role_run_untold(sd_event *event)
 {
     int status = EXIT_STATUS_CRASH;
     int result;
@@ -126,4 +137,10 @@ int role_run(sd_event *event)
         return EXIT_STATUS_CRASH;
     }
     return status;
+}
+
+int role_run(sd_event *event)
+{
+    role_tell_configured();
+    return role_run_untold(event);
 }

@@ -22,11 +22,14 @@ struct role_step {
 };
 
 /*
- * Blocks SIGCHLD, SIGTERM and SIGINT and makes a loop that hears of the latter two. Returns 0 or a negative errno;
- * *step is what it did last.
+ * Blocks SIGCHLD, SIGTERM, SIGINT and SIGUSR1 and makes a loop that hears of the latter three, which all ask for an
+ * end. Returns 0 or a negative errno; *step is what it did last.
  */
 int role_event_loop_new(sd_event_signal_handler_t on_stop_signal, void *userdata, sd_event **ret,
                         struct role_step *step) __attribute__((warn_unused_result));
+
+/* SIGUSR1 takes everything away, whatever ANCHORD_ON_STOP says: a unit's last stop, when its project is detached. */
+enum stop_mode role_choose_stop_mode(enum stop_mode configured, const struct signalfd_siginfo *info);
 
 /* Makes each worker of its definition and its callbacks. Returns and tells as role_event_loop_new(). */
 int role_make_workers(sd_event *event, const struct worker_definition *definitions, size_t count,
@@ -46,5 +49,10 @@ struct worker_definition role_netadmin_definition(void);
 bool role_restart(const struct readiness *readiness, struct worker *worker, enum worker_end end, bool is_needed)
     __attribute__((warn_unused_result));
 
-/* The loop to its end. Returns the exit status. */
+/* PKG-2: to systemd the unit has started: its configuration is in order. Without a NOTIFY_SOCKET nobody waits. */
+void role_tell_configured(void);
+
+/* The loop to its end, after that was told. Returns the exit status. */
 int role_run(sd_event *event);
+/* The same for who tells it himself, later. */
+int role_run_untold(sd_event *event);

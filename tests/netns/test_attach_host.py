@@ -180,6 +180,15 @@ def test_host4_host8_what_a_stop_leaves(half, host, inside, meet, environment, s
     assert stays or not differences(before, settled(host))
 
 
+def test_host8_a_dismissal_takes_everything_away(half, host, inside, meet):
+    """HOST-8: SIGUSR1, by which detach ends a unit that would leave everything."""
+    process, _, _, before = attached(half, host, inside, meet, ANCHORD_ON_STOP="keep")
+    process.process.send_signal(signal.SIGUSR1)
+    assert process.wait() == 0
+    assert {"ancext", "ancin0", "anchost"} & links_of(inside) == set()
+    assert not differences(before, settled(host))
+
+
 def test_host6_off_closes_nobody_in(half, host, inside, meet):
     process = half.start_ready(ANCHORD_GUARD="off")
     identity = meet()
@@ -188,3 +197,23 @@ def test_host6_off_closes_nobody_in(half, host, inside, meet):
     wait_until(lambda: "ancin0" in links_of(inside), "the link in the identity")
     assert "table inet anchord_host" not in host.run("nft", "list", "tables")  # that of HOST-2 is another one
     assert process.stop()[0] == 0
+
+
+def test_host6_what_was_closed_is_closed_again_after_a_boot(half, host, inside, meet, tmp_path):
+    """HOST-6: before anybody has told what is on which network, where the host half has a state directory, as its unit does."""
+    process, identity, network, _ = attached(half, host, inside, meet, STATE_DIRECTORY=str(tmp_path))
+    wait_until(lambda: (tmp_path / "closed-networks").exists(), "the file of what is closed")
+    wait_until(lambda: network[2] in host.run("nft", "list", "set", "inet", guard_of(identity), "owned"), "a guard that names it")
+    process.process.kill()
+    process.wait()
+    host.run("nft", "flush", "ruleset")
+    half.start_ready(STATE_DIRECTORY=str(tmp_path))
+    wait_until(lambda: network[2] in host.run("nft", "list", "set", "inet", guard_of(identity), "owned", check=False), "the guard again")
+
+
+def test_host6_a_file_of_what_was_closed_that_is_none_closes_nothing(half, host, tmp_path):
+    """HOST-6: it is said, and the host half works."""
+    (tmp_path / "closed-networks").write_bytes(b"closed" * 5000)
+    process = half.start_ready(STATE_DIRECTORY=str(tmp_path))
+    assert process.find(msg="what the guard closes after a boot is not kept: it closes when Docker has told")
+    assert "anchord_host_" not in host.run("nft", "list", "tables")

@@ -481,8 +481,9 @@ def test_systemd_hears_ready_watchdog_and_stopping(supervision):
         notify.settimeout(5)
         process = supervision.start(NOTIFY_SOCKET=str(address), WATCHDOG_USEC="500000")
         heard = ""
-        while "READY=1" not in heard or "WATCHDOG=1" not in heard:
+        while "READY=1" not in heard or "WATCHDOG=1" not in heard or "STATUS=Ready" not in heard:
             heard += notify.recv(4096).decode()
+        assert heard.index("READY=1") < heard.index("STATUS=Ready")  # PKG-2: configured is not yet on the LAN
         process.wait_for(msg="anchord ready")
         process.process.send_signal(signal.SIGTERM)
         while "STOPPING=1" not in heard:

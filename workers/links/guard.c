@@ -213,3 +213,19 @@ int guard_remove(struct guard *guard, enum guard_table which)
     say(guard, which, "remove", result);
     return result;
 }
+
+bool guard_stands(struct guard *guard, enum guard_table which)
+{
+    _Alignas(8) unsigned char request[128];
+    char name[sizeof(GUARD_TABLE)] = GUARD_TABLE;
+    struct nlmsghdr *message = mnl_nlmsg_put_header(request);
+    struct nfgenmsg *header;
+
+    name_table((unsigned char *)name, sizeof(name), guard->tag);
+    message->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
+    message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+    header->nfgen_family = shapes[which].family;
+    mnl_attr_put_strz(message, NFTA_TABLE_NAME, name);
+    return rtnetlink_ask(guard->netfilter, message, NULL, NULL) == 0;
+}

@@ -90,3 +90,6 @@ void guard_apply(struct guard *guard, enum guard_table which, const struct messa
 
 /* Returns 0, also when it was not there, or a negative errno (logged). */
 int guard_remove(struct guard *guard, enum guard_table which);
+
+/* Whether the kernel has such a table of this project's; not when it cannot be asked. */
+bool guard_stands(struct guard *guard, enum guard_table which);

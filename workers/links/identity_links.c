@@ -285,17 +285,36 @@ static void apply_guard(struct identity_links *links)
     struct guard_names bridges = {{NULL}}, ports = {{NULL}};
     const char *reason;
 
+    links->closed = (struct message_bridges){.header = links->bridges.header};
     for (uint32_t i = 0; i < links->bridges.count; i++) {
         const struct wire_bridge *wanted = &links->bridges.items[i];
         const struct seen_link *outer = find_outer(links, wanted->network_id);
         int judged = judge_bridge(links, i, &reason);
 
         bridges.names[i] = judged != -EPERM ? wanted->bridge : NULL;
+        if (judged != -EPERM)
+            links->closed.items[links->closed.count++] = *wanted;
         ports.names[i] = judged == 0 && outer ? outer->name : NULL;
     }
     if (links->configuration.is_guarded)
         guard_apply(&links->guard, GUARD_BRIDGES, &links->bridges, &bridges);
     guard_apply(&links->guard, GUARD_PORTS, &links->bridges, &ports);
+}
+
+void identity_links_remember(struct identity_links *links, const struct message_bridges *remembered)
+{
+    struct guard_names names = {{NULL}};
+    const char *reason;
+
+    if (links->bridges.header.type == MESSAGE_BRIDGES || !links->configuration.is_guarded ||
+        guard_stands(&links->guard, GUARD_BRIDGES))
+        return;
+    links->bridges = *remembered; /* to be judged as all others */
+    for (uint32_t i = 0; i < links->bridges.count; i++)
+        names.names[i] = judge_bridge(links, i, &reason) != -EPERM ? links->bridges.items[i].bridge : NULL;
+    guard_apply(&links->guard, GUARD_BRIDGES, &links->bridges, &names);
+    log_info("closed the networks that were closed before", LOG_NUMBER("count", links->bridges.count));
+    links->bridges = (struct message_bridges){0};
 }
 
 static bool is_wanted(const struct identity_links *links, const struct seen_link *outer)

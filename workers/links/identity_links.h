@@ -34,6 +34,7 @@ struct identity_links {
     /* What stands behind a turn, for the identity; of the host also without one. */
     struct message_shared_links shared;
     struct message_host_addresses host_addresses;
+    struct message_bridges closed;                 /* those of `bridges` that the guard names */
     struct link_outcome outcomes[BRIDGES_MAX + 1]; /* the macvlan's, then those of the bridges */
     size_t outcome_count;
 };
@@ -41,6 +42,10 @@ struct identity_links {
 /* One turn: `outcomes` tells what became of each. Without an identity no link is touched, but the guard is.
  * Returns 0, or a negative errno when nothing could be read. */
 int identity_links_apply(struct identity_links *links) __attribute__((warn_unused_result));
+
+/* After a boot, before anybody tells what is on which network: the guard closes the networks that it closed before
+ * (HOST-6). Where it stands still, or something was told, nothing happens. */
+void identity_links_remember(struct identity_links *links, const struct message_bridges *remembered);
 
 /* Removes what is this project's, also what an earlier process made. Goes on after an error; returns the first. */
 int identity_links_undo(struct identity_links *links) __attribute__((warn_unused_result));

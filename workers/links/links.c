@@ -30,6 +30,7 @@ struct links {
     size_t said_count;
     struct message_shared_links sent_links; /* to the supervisor */
     struct message_host_addresses sent_addresses;
+    struct message_bridges sent_closed;
 };
 
 /* --- turns ----------------------------------------------------------------------------------------------- */
@@ -78,6 +79,11 @@ static void tell_supervisor(struct links *links)
     if (memcmp(&links->sent_addresses, &links->identity.host_addresses, sizeof(links->sent_addresses)) != 0) {
         links->sent_addresses = links->identity.host_addresses;
         (void)channel_send_message(links->supervisor, &links->sent_addresses);
+    }
+    if (links->identity.closed.header.type == MESSAGE_BRIDGES &&
+        memcmp(links->sent_closed.items, links->identity.closed.items, sizeof(links->sent_closed.items)) != 0) {
+        links->sent_closed = links->identity.closed;
+        (void)channel_send_message(links->supervisor, &links->sent_closed);
     }
 }
 
@@ -271,6 +277,9 @@ static void on_supervisor_message(const struct message_header *message, int desc
     case MESSAGE_PROJECT_ADDRESSES:
         links->identity.routes.wanted = *(const struct message_project_addresses *)message;
         ask_for_turn(links);
+        break;
+    case MESSAGE_BRIDGES:
+        identity_links_remember(&links->identity, (const struct message_bridges *)message);
         break;
     case MESSAGE_LINK:
         handle_link(links, (const struct message_link *)message, descriptor);
