@@ -17,14 +17,15 @@ import re
 import shutil
 import signal
 
-from . import engine, images, podman, topology
+from . import booted, engine, images, podman, topology
 from .machine import (HERE, NAMED_NAMESPACES, LabError, Namespace, locked, mount_points_below, run,
                       wait_until)
 
 STATE = pathlib.Path("/run/anchord-lab")
 DATA = pathlib.Path("/var/lib/anchord-lab")
-# Debian's Docker Engine by its suite, and Podman.
-ENGINES = {suite: engine.Engine for suite in engine.ROOTS} | {"podman": podman.Podman}
+# Debian's Docker Engine by its suite, Podman, and whole hosts.
+ENGINES = ({suite: engine.Engine for suite in engine.ROOTS} | {"podman": podman.Podman}
+           | {suite: booted.Booted for suite in booted.ROOTS})
 DEFAULT_SUITE = "forky"
 OUTSIDE_PORT = 80  # TCP and UDP echo on the outside server, for what leaves the LAN
 BRIDGE_FILTER = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
@@ -157,6 +158,16 @@ class Lab:
             self._record(engine=self.engine.suite, daemon_pid=daemon.pid)
             holder.kill()
             holder.wait()
+
+    def power_cycle(self):
+        """A booted host loses its power and boots again; its disk stays."""
+        self.engine.cut_power(self.daemon_pid(), self.host("engine"))
+        booted_again = self.engine.start(self.host("engine"))
+        self._record(engine=self.engine.suite, daemon_pid=booted_again.pid)
+
+    def run_on_host(self, *command, **options):
+        """Run a program on a booted host, as its root would."""
+        return self.engine.run_in(self.daemon_pid(), command, **options)
 
     def _kill_all_but(self, kept):
         """Those that still ran."""
