@@ -29,6 +29,7 @@
 #include "daemon/role/rebinder.h"
 #include "daemon/role/service_anchor.h"
 #include "daemon/supervise/privileges.h"
+#include "daemon/supervise/runtime_directory.h"
 #include "protocol/problems.h"
 
 #include <ctype.h>
@@ -88,6 +89,7 @@ static int print_help(int argc, char **argv)
                "\n"
                "Options:\n"
                "  --help             this text\n"
+               "  --project PROJECT  before status, healthcheck or ban: of a project attached by units\n"
                "  --version          as version");
     return EXIT_STATUS_CLEAN;
 }
@@ -488,8 +490,29 @@ static int run_role_of(char **words)
     return run_role(word ? *word : NULL, words);
 }
 
+/* Where the units of an attached project have their sockets. Returns how many words it took, or a negative errno. */
+static int take_project(int argc, char **argv)
+{
+    int result;
+
+    if (argc < 2 || strcmp(argv[1], "--project") != 0)
+        return 0;
+    result = argc < 4 ? -EINVAL : runtime_directory_use_project(argv[2]);
+    if (result < 0)
+        (void)fputs("anchord: --project needs the name of an attached project, as anchord list shows it, and a command "
+                    "behind it\n",
+                    stderr);
+    return result < 0 ? result : 2;
+}
+
 int main(int argc, char **argv)
 {
+    int taken = take_project(argc, argv);
+
+    if (taken < 0)
+        return EXIT_STATUS_CONFIGURATION;
+    argc -= taken;
+    argv += taken;
     if (argc < 2)
         return run_role(NULL, argv + argc);
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {

@@ -44,3 +44,7 @@ static inline bool look_record_is_valid(const struct look_record *record)
 
 /* The label of compose/attach.yaml by which its containers are known: whom they attach. */
 #define LOOK_LABEL_ATTACHED "anchord.attach"
+
+/* What its services are called, by which its two halves are told apart; the units of a host have the same. */
+#define HALF_HOST     "host"
+#define HALF_IDENTITY "identity"

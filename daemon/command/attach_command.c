@@ -9,13 +9,16 @@
 #include "daemon/command/attached_projects.h"
 #include "daemon/command/command_words.h"
 #include "daemon/command/host_forwarding.h"
+#include "daemon/command/host_units.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 static void print_file(const struct attach_request *request, const char *project)
 {
-    (void)printf("%s:\n  " ATTACHED_IMAGE "=%s\n", attached_projects_path(project), request->image);
+    (void)printf("%s:\n", attached_projects_path(project));
+    if (!request->is_units)
+        (void)printf("  " ATTACHED_IMAGE "=%s\n", request->image);
     for (size_t i = 0; i < request->count; i++) {
         (void)fputs("  ", stdout);
         (void)text_print_escaped(stdout, request->environment[i]);
@@ -38,8 +41,14 @@ static void say_seen(const struct attach_plan *plan)
 }
 
 /* Whole lines for a shell. The file is not everybody's to read. */
-static void print_way(const char *project)
+static void print_way(const struct attach_request *request, const char *project)
 {
+    if (request->is_units) {
+        (void)printf("Nothing runs yet. As root:\n"
+                     "  systemctl enable --now " UNIT_HOST_PREFIX "%s " UNIT_IDENTITY_PREFIX "%s\n",
+                     project, project);
+        return;
+    }
     (void)printf("Nothing runs yet. As root, with anchord's compose/attach.yaml:\n"
                  "  docker compose --env-file %s --file attach.yaml up --detach\n",
                  attached_projects_path(project));
@@ -48,12 +57,12 @@ static void print_way(const char *project)
 static int write_alone(const struct attach_request *request, const struct attach_plan *plan)
 {
     const char *project = plan->identity->project;
-    int result = attached_projects_write(project, request->image, request->environment);
+    int result = attached_projects_write(project, request->is_units ? NULL : request->image, request->environment);
 
     if (result < 0)
         return command_complain("attach", attached_projects_path(project), log_errno_text(result));
     print_file(request, project);
-    print_way(project);
+    print_way(request, project);
     host_forwarding_print(plan->identity);
     return EXIT_STATUS_CLEAN;
 }

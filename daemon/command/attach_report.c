@@ -63,7 +63,7 @@ static void print_problems(const struct attached_status *status)
     }
 }
 
-void attach_report_print(const char *project, const struct attached_status *status)
+void attach_report_print(const char *project, bool is_units, const struct attached_status *status)
 {
     char addresses[TEXT_SIZE];
 
@@ -71,40 +71,48 @@ void attach_report_print(const char *project, const struct attached_status *stat
     (void)printf("\n%s is on the LAN at %s:\n", project, addresses);
     print_exposures(status);
     print_problems(status);
-    (void)printf("\nMore of it: docker exec anchord-%s-identity-1 anchord status. Undone by: anchord detach %s\n",
-                 project, project);
+    (void)printf(is_units ? "\nMore of it: anchord --project %s status."
+                          : "\nMore of it: docker exec anchord-%s-identity-1 anchord status.",
+                 project);
+    (void)printf(" Undone by: anchord detach %s\n", project);
     (void)fflush(stdout);
 }
 
 /* What has to be there before a condition can hold. */
-static const char *remedy_of(const char *condition)
+static const char *remedy_of(const char *condition, bool is_units)
 {
-    static const char *const remedies[][2] = {
-        {"links_made", "the links on the host are not made: docker logs of its half on the host says why"},
-        {"ways_installed", "the containers' way out is not installed yet"},
-        {"tables_installed", "its rules are not installed: docker logs of its other half says why"},
-        {"reconciled", "Docker has not told of the containers: may its socket be read?"},
+    static const char *const remedies[][3] = {
+        {"links_made", "the links on the host are not made: docker logs of its half on the host says why",
+         "the links on the host are not made: journalctl --unit 'anchord-host@*' says why"},
+        {"ways_installed", "the containers' way out is not installed yet",
+         "the containers' way out is not installed yet"},
+        {"tables_installed", "its rules are not installed: docker logs of its other half says why",
+         "its rules are not installed: journalctl --unit 'anchord@*' says why"},
+        {"reconciled", "Docker has not told of the containers: may its socket be read?",
+         "Docker has not told of the containers: may its socket be read?"},
     };
 
     for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
         if (strcmp(remedies[i][0], condition) == 0)
-            return remedies[i][1];
+            return remedies[i][is_units ? 2 : 1];
     }
     return "is not so";
 }
 
-void attach_report_unmet(const struct attached_status *status, bool has_dhcp)
+void attach_report_unmet(const struct attached_status *status, bool is_units, bool has_dhcp)
 {
     char addresses[TEXT_SIZE];
 
     if (!status->bus) {
-        (void)command_complain("attach", "its other half", "does not answer: docker logs says why");
+        (void)command_complain("attach", "its other half",
+                               is_units ? "does not answer: journalctl says why"
+                                        : "does not answer: docker logs says why");
         return;
     }
     for (size_t i = 0; i < status->status.lists[STATUS_UNMET_CONDITIONS].row_count; i++) {
         const char *condition = row_of(status, STATUS_UNMET_CONDITIONS, i)[0].text;
 
-        (void)command_complain("attach", condition, remedy_of(condition));
+        (void)command_complain("attach", condition, remedy_of(condition, is_units));
     }
     if (attached_status_addresses(status, addresses, sizeof(addresses)) == 0)
         (void)command_complain("attach", "no address",

@@ -8,7 +8,7 @@
 #include "daemon/command/attached_status.h"
 
 /* On standard output: the address, each port with its container, what was refused or withheld. */
-void attach_report_print(const char *project, const struct attached_status *status);
+void attach_report_print(const char *project, bool is_units, const struct attached_status *status);
 
 /* On standard error: what is missing, and what helps. */
-void attach_report_unmet(const struct attached_status *status, bool has_dhcp);
+void attach_report_unmet(const struct attached_status *status, bool is_units, bool has_dhcp);

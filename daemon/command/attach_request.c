@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "daemon/command/attached_projects.h"
 #include "daemon/command/command_words.h"
+#include "daemon/command/host_units.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,8 +167,11 @@ int attach_request_parse(int argc, char **argv, struct attach_request *ret)
                                 "is missing: the Compose project's name, as docker compose ls shows it");
     if (!attach_request_value(ret, "ANCHORD_PARENT"))
         return command_complain("attach", "--parent", "is missing: the host's interface on the LAN, such as eth0");
+    if (ret->image[0] == '\0' && named && is_image(named))
+        text_copy_cut(ret->image, sizeof(ret->image), named);
+    ret->is_units = ret->image[0] == '\0' && host_units_are_installed();
     if (ret->image[0] == '\0')
-        text_copy_cut(ret->image, sizeof(ret->image), named && is_image(named) ? named : ANCHORD_IMAGE);
+        text_copy_cut(ret->image, sizeof(ret->image), ANCHORD_IMAGE);
     keep_settings(ret);
     return EXIT_STATUS_CLEAN;
 }

@@ -15,6 +15,7 @@
 struct attach_request {
     bool is_dry_run;
     bool is_no_start;
+    bool is_units; /* no image was asked for, and the host has the units */
     char image[REQUEST_VALUE_SIZE];
     size_t count;
     char texts[REQUEST_VARIABLES_MAX][REQUEST_VALUE_SIZE];

@@ -1,10 +1,12 @@
-/* Runs the halves by Compose; see attach_runner.h. Runs as root, on the host. */
+/* Runs the halves; see attach_runner.h. Runs as root, on the host. */
 #include "daemon/command/attach_runner.h"
 
 #include "common/cleanup.h"
 #include "common/text.h"
+#include "daemon/command/attach_units.h"
 #include "daemon/command/attached_projects.h"
 #include "daemon/command/host_look.h"
+#include "daemon/command/host_units.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -99,7 +101,7 @@ static void read_version(const struct attach_runner *runner, char ret[32])
     }
 }
 
-bool attach_runner_find(struct attach_runner *ret, char problem[RUNNER_PROBLEM_SIZE])
+static bool find_compose(struct attach_runner *ret, char problem[RUNNER_PROBLEM_SIZE])
 {
     static const char *const names[] = {"docker", "docker-compose"};
     char version[32] = "";
@@ -119,6 +121,17 @@ bool attach_runner_find(struct attach_runner *ret, char problem[RUNNER_PROBLEM_S
                        "`docker compose` is not there: install Docker's plugin compose, or take --no-start and run the "
                        "two containers of compose/attach.yaml by other means");
     return false;
+}
+
+bool attach_runner_find(enum attach_home home, struct attach_runner *ret, char problem[RUNNER_PROBLEM_SIZE])
+{
+    ret->is_units = home == ATTACH_HOME_UNITS || (home == ATTACH_HOME_ANY && host_units_are_installed());
+    return ret->is_units || find_compose(ret, problem);
+}
+
+const char *attach_runner_name(const struct attach_runner *runner)
+{
+    return runner->is_units ? "systemd" : "Compose";
 }
 
 /* --- what it is told -------------------------------------------------------------------------------------- */
@@ -155,6 +168,8 @@ int attach_runner_up(const struct attach_runner *runner, const char *project, co
 {
     static const char *const words[] = {"up", "--detach", NULL};
 
+    if (runner->is_units)
+        return attach_units_up(project, output);
     return run(runner, project, image, words, false, output);
 }
 
@@ -162,6 +177,8 @@ int attach_runner_start(const struct attach_runner *runner, const char *project,
 {
     static const char *const words[] = {"start", NULL};
 
+    if (runner->is_units)
+        return attach_units_start(project, output);
     return run(runner, project, "anchord", words, false, output);
 }
 
@@ -169,13 +186,15 @@ int attach_runner_down(const struct attach_runner *runner, const char *project, 
 {
     static const char *const words[] = {"down", NULL};
 
+    if (runner->is_units)
+        return attach_units_down(project, output);
     return run(runner, project, "anchord", words, true, output);
 }
 
-int attach_runner_log(const struct attach_runner *runner, const char *container, struct child_output *output)
+int attach_runner_log(const struct attach_runner *runner, const char *half, struct child_output *output)
 {
     struct environment environment;
-    const char *const arguments[] = {"docker", "logs", "--tail", "4", container, NULL};
+    const char *const arguments[] = {"docker", "logs", "--tail", "4", half, NULL};
     const struct child_process process = {
         .program = runner->program,
         .arguments = arguments,
@@ -185,6 +204,8 @@ int attach_runner_log(const struct attach_runner *runner, const char *container,
         .seconds = VERSION_SECONDS,
     };
 
+    if (runner->is_units)
+        return attach_units_log(half, output);
     environment_make(&environment, "", "");
     if (!runner->is_plugin) /* docker-compose has no word for a container */
         return -ENOSYS;

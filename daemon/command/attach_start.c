@@ -12,6 +12,7 @@
 #include "daemon/command/command_words.h"
 #include "daemon/command/host_forwarding.h"
 #include "daemon/command/host_look.h"
+#include "daemon/command/host_units.h"
 #include "daemon/command/interruption.h"
 
 #include <signal.h>
@@ -56,10 +57,10 @@ static int undo(struct start *start, bool was_run)
     int result = was_run ? attach_runner_down(&start->runner, start->project, &output) : 0;
 
     if (result < 0) {
-        (void)command_complain("attach", "the containers could not be taken away again", log_errno_text(result));
+        (void)command_complain("attach", "both halves could not be taken away again", log_errno_text(result));
         command_quote(output.bytes ? output.bytes : "", QUOTED_LINES);
     } else if (was_run) {
-        command_say("undone", "both containers and all that they made");
+        command_say("undone", "both halves and all that they made");
     }
     result = attached_projects_restore(start->project);
     if (result < 0)
@@ -95,7 +96,7 @@ static int look_at_halves(struct start *start)
     if (start->failed_looks < FAILED_LOOKS_MAX)
         return 0;
     if (!identity || !host)
-        return fail(start, -ECHILD, "its containers have gone");
+        return fail(start, -ECHILD, "its halves have gone");
     (void)snprintf(start->reason, sizeof(start->reason), "%s does not keep running",
                    host->is_running ? identity->name : host->name);
     return -ECHILD;
@@ -164,7 +165,7 @@ static int wait_ready(struct start *start)
 
 /* --- the whole -------------------------------------------------------------------------------------------- */
 
-/* The last words of the half that failed: Docker has them. */
+/* The last words of the half that failed: Docker or the journal has them. */
 static void quote_log(const struct start *start)
 {
     CLEANUP(host_look_release) struct host_look look = {0};
@@ -188,7 +189,7 @@ static int give_up(struct start *start, int error)
 {
     (void)command_complain("attach", start->project, start->reason);
     if (error == -ETIME)
-        attach_report_unmet(&start->status, configuration_has_dhcp(start->plan->identity));
+        attach_report_unmet(&start->status, start->runner.is_units, configuration_has_dhcp(start->plan->identity));
     else if (error != -EINTR)
         quote_log(start);
     return undo(start, true);
@@ -197,17 +198,23 @@ static int give_up(struct start *start, int error)
 static int run_halves(struct start *start)
 {
     CLEANUP(child_output_release) struct child_output output = {0};
+    char why[64];
     int result;
 
-    command_say("starting", "both halves, from the image %s", start->request->image);
+    if (start->runner.is_units)
+        command_say("starting", UNIT_HOST_PREFIX "%s and " UNIT_IDENTITY_PREFIX "%s", start->project, start->project);
+    else
+        command_say("starting", "both halves, from the image %s", start->request->image);
     result = attach_runner_up(&start->runner, start->project, start->request->image, &output);
     if (result == 0)
         return 0;
     if (result == -EINTR)
         return fail(start, result, "was asked to end");
     command_quote(output.bytes ? output.bytes : "", QUOTED_LINES);
-    return fail(start, result,
-                result == -ETIME ? "Compose did not come to an end" : "Compose could not start it, see above");
+    (void)snprintf(why, sizeof(why),
+                   result == -ETIME ? "%s did not come to an end" : "%s could not start it, see above",
+                   attach_runner_name(&start->runner));
+    return fail(start, result, why);
 }
 
 int attach_start_run(const struct attach_request *request, const struct attach_plan *plan)
@@ -217,11 +224,12 @@ int attach_start_run(const struct attach_request *request, const struct attach_p
     int result;
 
     interruption_begin();
-    if (!attach_runner_find(&start.runner, problem))
+    if (!attach_runner_find(request->is_units ? ATTACH_HOME_UNITS : ATTACH_HOME_COMPOSE, &start.runner, problem))
         return command_complain("attach", "Docker", problem);
     result = attached_projects_keep(start.project);
     if (result == 0)
-        result = attached_projects_write(start.project, request->image, request->environment);
+        result =
+            attached_projects_write(start.project, request->is_units ? NULL : request->image, request->environment);
     if (result < 0) {
         attached_projects_forget(start.project);
         return command_complain("attach", attached_projects_path(start.project), log_errno_text(result));
@@ -240,7 +248,7 @@ int attach_start_run(const struct attach_request *request, const struct attach_p
     attached_projects_forget(start.project);
     (void)interruption_wait(FINDINGS_MILLISECONDS);
     if (attached_status_read(start.pid, &start.status) == 0)
-        attach_report_print(start.project, &start.status);
+        attach_report_print(start.project, start.runner.is_units, &start.status);
     host_forwarding_print(plan->identity);
     return EXIT_STATUS_CLEAN;
 }

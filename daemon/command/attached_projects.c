@@ -77,7 +77,8 @@ int attached_projects_write(const char *project, const char *image, const char *
         return -errno;
     (void)fprintf(stream,
                   "# An attached project, written by `anchord attach`. Lines that begin with # hold defaults.\n");
-    (void)fprintf(stream, "\n# the image of both halves\n" ATTACHED_IMAGE "=%s\n", image);
+    if (image)
+        (void)fprintf(stream, "\n# the image of both halves\n" ATTACHED_IMAGE "=%s\n", image);
     write_variables(stream, environment);
     result = fflush(stream) == 0 && fsync(fd) == 0 && rename(temporary, path) == 0 ? 0 : -errno;
     if (result < 0)

@@ -14,8 +14,8 @@
 /* "/etc/anchord/PROJECT.env"; valid until the next call. The project's name is one that the configuration takes. */
 const char *attached_projects_path(const char *project);
 
-/* The image and each variable that attach knows with a comment; those of `environment`, "NAME=value" and ending in
- * NULL, with their value. Whole or not at all, mode 0640. Returns 0 or a negative errno. */
+/* The image (NULL: none, for units) and each variable that attach knows with a comment; those of `environment`,
+ * "NAME=value" and ending in NULL, with their value. Whole or not at all, mode 0640. Returns 0 or a negative errno. */
 int attached_projects_write(const char *project, const char *image, const char *const environment[])
     __attribute__((warn_unused_result));
 

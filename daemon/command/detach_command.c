@@ -10,6 +10,7 @@
 #include "daemon/command/attached_status.h"
 #include "daemon/command/command_words.h"
 #include "daemon/command/host_look.h"
+#include "daemon/command/host_units.h"
 #include "daemon/command/interruption.h"
 #include "daemon/command/leftovers.h"
 #include "daemon/configuration/configuration.h"
@@ -134,12 +135,26 @@ static int finish(const struct detach *detach)
     return EXIT_STATUS_CLEAN;
 }
 
+/* Where a half of it is; without one, where it would be started. */
+static enum attach_home choose_home(const struct detach *detach)
+{
+    static const char *const services[] = {HALF_HOST, HALF_IDENTITY};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(services); i++) {
+        const struct look_record *half = host_look_find_half(&detach->look, detach->project, services[i]);
+
+        if (half)
+            return host_units_is_unit(half) ? ATTACH_HOME_UNITS : ATTACH_HOME_COMPOSE;
+    }
+    return ATTACH_HOME_ANY;
+}
+
 static int take_down(struct detach *detach)
 {
     char problem[RUNNER_PROBLEM_SIZE];
     int result;
 
-    if (!attach_runner_find(&detach->runner, problem))
+    if (!attach_runner_find(choose_home(detach), &detach->runner, problem))
         return complain(detach, problem);
     result = bring_back(detach);
     if (result < 0)
@@ -147,7 +162,8 @@ static int take_down(struct detach *detach)
     child_output_release(&detach->output);
     result = attach_runner_down(&detach->runner, detach->project, &detach->output);
     if (result < 0)
-        return fail(detach, result, "Compose could not take it down");
+        return fail(detach, result,
+                    detach->runner.is_units ? "systemd could not take it down" : "Compose could not take it down");
     command_say("stopped", "both halves");
     return finish(detach);
 }

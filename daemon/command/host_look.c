@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "daemon/command/child_process.h"
+#include "daemon/command/host_units.h"
 #include "daemon/supervise/spawn.h"
 
 #include <string.h>
@@ -70,11 +71,28 @@ static int run(const char *const *arguments, struct host_look *ret)
     return result < 0 ? fail(ret, result, log_errno_text(result)) : take_records(ret, &output);
 }
 
+static int add_unit(const struct look_record *half, void *userdata)
+{
+    struct host_look *look = userdata;
+    struct look_record *records = reallocarray(look->records, look->count + 1, sizeof(*records));
+
+    if (!records)
+        return -ENOMEM;
+    look->records = records;
+    look->bytes = (char *)records;
+    records[look->count++] = *half;
+    return 0;
+}
+
 int host_look_docker(struct host_look *ret)
 {
     const char *const arguments[] = {"anchord-look", "docker", host_look_docker_host(), NULL};
+    int result = run(arguments, ret);
 
-    return run(arguments, ret);
+    if (result < 0)
+        return result;
+    result = host_units_each(add_unit, ret);
+    return result < 0 ? fail(ret, result, "systemd does not tell of its units") : 0;
 }
 
 int host_look_lan(const char *parent, const struct ip_address *addresses, size_t count, struct host_look *ret)

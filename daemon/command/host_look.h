@@ -19,15 +19,12 @@ void host_look_release(struct host_look *look);
 /* Where Docker listens: DOCKER_HOST, if there is one, else as Docker does by itself. */
 const char *host_look_docker_host(void);
 
-/* Everything in `ret`, which is released first. Returns 0, or a negative errno with `reason` filled. */
+/* Containers, and the units that attach projects (host_units.h).
+ * Everything in `ret`, which is released first. Returns 0, or a negative errno with `reason` filled. */
 int host_look_docker(struct host_look *ret) __attribute__((warn_unused_result));
 /* Who on the LAN of `parent` has one of `addresses`, two at most; that takes a second, and needs CAP_NET_RAW. */
 int host_look_lan(const char *parent, const struct ip_address *addresses, size_t count, struct host_look *ret)
     __attribute__((warn_unused_result));
 
-/* The container of this service that attaches the project, one that runs first; NULL: there is none. */
+/* The container or unit of this service that attaches the project, one that runs first; NULL: there is none. */
 const struct look_record *host_look_find_half(const struct host_look *look, const char *project, const char *service);
-
-/* Its services, compose/attach.yaml. */
-#define HALF_HOST     "host"
-#define HALF_IDENTITY "identity"

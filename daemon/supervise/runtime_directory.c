@@ -19,6 +19,17 @@ const char *runtime_directory_path(void)
     return given && given[0] == '/' && !strchr(given, ':') ? given : CONTROL_DIRECTORY;
 }
 
+int runtime_directory_use_project(const char *project)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-"; /* of Compose's names */
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+    if (project[0] == '\0' || project[strspn(project, letters)] != '\0' ||
+        snprintf(path, sizeof(path), CONTROL_DIRECTORY "/%s", project) >= (int)sizeof(path))
+        return -EINVAL;
+    return setenv("RUNTIME_DIRECTORY", path, 1) < 0 ? -errno : 0;
+}
+
 int runtime_directory_make(void)
 {
     const char *path = runtime_directory_path();

@@ -12,6 +12,9 @@
 
 const char *runtime_directory_path(void);
 
+/* For commands: that of the units of an attached project (packaging/systemd). Returns 0, or -EINVAL: it is no name. */
+int runtime_directory_use_project(const char *project) __attribute__((warn_unused_result));
+
 /* Makes it if need be; nobody but root may write there. Returns 0 or a negative errno. */
 int runtime_directory_make(void) __attribute__((warn_unused_result));
 

@@ -8,7 +8,7 @@ _anchord()
     local words=""
 
     if ((COMP_CWORD == 1)); then
-        words="$roles $commands --help --version"
+        words="$roles $commands --help --project --version"
     else
         case ${COMP_WORDS[1]} in
         attach) words="--address --dry-run --from --gateway --help --image --mac --no-start --parent --via-host" ;;

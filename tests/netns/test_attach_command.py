@@ -425,7 +425,7 @@ def test_host1_what_does_not_start_is_undone_and_so_is_the_file(host, docker, be
     found = host(*known, f"anchord {LEASED} --image mine:2; echo status $?", "cat /etc/anchord/*", ANCHORD_GUARD="off", COMPOSE_FILE="/x")
     lines = found.stdout.splitlines()
     assert lines[2:7] == ["written   /etc/anchord/shop.env", "starting  both halves, from the image mine:2",
-                          "undone    both containers and all that they made", "undone    /etc/anchord/shop.env is as it was before", "status 1"]
+                          "undone    both halves and all that they made", "undone    /etc/anchord/shop.env is as it was before", "status 1"]
     assert "\n".join(lines[7:]) == before.strip()
     assert "  | what Compose says\nanchord attach: shop: Compose could not start it, see above\n" in found.stderr
     assert docker.with_suffix(".said").read_text().splitlines() == [
@@ -439,7 +439,7 @@ def test_host1_halves_that_go_again_are_undone(host, docker, scratch):
     """HOST-1: Compose has started them, and nothing of them stays."""
     (scratch / "docker.status").write_text("0", encoding="ascii")
     found = host(f"anchord {LEASED}; echo status $?", "ls /etc/anchord")
-    assert "anchord attach: shop: its containers have gone\n" in found.stderr
+    assert "anchord attach: shop: its halves have gone\n" in found.stderr
     assert found.stdout.splitlines()[-2:] == ["undone    /etc/anchord/shop.env is as it was before", "status 1"]
 
 

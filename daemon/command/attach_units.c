@@ -1,0 +1,129 @@
+/* Runs the halves by systemd; see attach_units.h. Runs as root, on the host. */
+#include "daemon/command/attach_units.h"
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "daemon/command/host_units.h"
+#include "daemon/supervise/spawn.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define UP_SECONDS   60
+#define DOWN_SECONDS 45
+#define LOG_SECONDS  10
+#define TURN         50 /* milliseconds */
+#define NAMESPACE    ANCHORD_WORKER_DIRECTORY "/attached-namespace"
+
+struct unit_names {
+    char host[UNIT_NAME_SIZE];
+    char identity[UNIT_NAME_SIZE];
+};
+
+static void make_names(const char *project, struct unit_names *ret)
+{
+    (void)snprintf(ret->host, sizeof(ret->host), UNIT_HOST_PREFIX "%s" UNIT_SUFFIX, project);
+    (void)snprintf(ret->identity, sizeof(ret->identity), UNIT_IDENTITY_PREFIX "%s" UNIT_SUFFIX, project);
+}
+
+static int run(const char *program, const char *const *arguments, unsigned int seconds, bool is_undo,
+               struct child_output *output)
+{
+    static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C.UTF-8";
+    static char *const environment[] = {path, locale, NULL};
+    const struct child_process process = {
+        .program = program,
+        .arguments = arguments,
+        .environment = environment,
+        .keeps_errors = true,
+        .is_undo = is_undo,
+        .seconds = seconds,
+    };
+    int result = child_process_run(&process, output);
+
+    return result > 0 ? -ECHILD : result;
+}
+
+static int systemctl(const char *const *arguments, unsigned int seconds, bool is_undo, struct child_output *output)
+{
+    return run("/usr/bin/systemctl", arguments, seconds, is_undo, output);
+}
+
+int attach_units_start(const char *project, struct child_output *output)
+{
+    struct unit_names names;
+    const char *const forget[] = {"systemctl", "reset-failed", names.host, names.identity, NULL};
+    const char *const start[] = {"systemctl", "start", names.host, names.identity, NULL};
+    CLEANUP(child_output_release) struct child_output unheard = {0};
+
+    make_names(project, &names);
+    /* They may have failed so often that systemd would refuse; of units that it does not know it complains. */
+    (void)systemctl(forget, UP_SECONDS, false, &unheard);
+    return systemctl(start, UP_SECONDS, false, output);
+}
+
+int attach_units_up(const char *project, struct child_output *output)
+{
+    struct unit_names names;
+    const char *const enable[] = {"systemctl", "--quiet", "enable", names.host, names.identity, NULL};
+    int result;
+
+    make_names(project, &names);
+    result = systemctl(enable, UP_SECONDS, false, output);
+    return result < 0 ? result : attach_units_start(project, output);
+}
+
+/* A process that is alive has the answer to a signal before it; one that has ended needs none. */
+static bool has_ended(const char *unit)
+{
+    CLEANUP(child_output_release) struct child_output output = {0};
+    const char *const show[] = {"systemctl", "show", "--property=ActiveState", "--value", unit, NULL};
+
+    if (systemctl(show, LOG_SECONDS, true, &output) < 0 || !output.bytes)
+        return false;
+    return strcmp(output.bytes, "inactive\n") == 0 || strcmp(output.bytes, "failed\n") == 0;
+}
+
+/* SIGUSR1 is the order to take everything away (role.h); an ordinary stop would leave it. */
+static int dismiss(const char *unit, struct child_output *output)
+{
+    const char *const dismissal[] = {"systemctl", "kill", "--kill-who=main", "--signal=SIGUSR1", unit, NULL};
+    const char *const stop[] = {"systemctl", "stop", unit, NULL};
+    uint64_t deadline = clock_monotonic_microseconds() + DOWN_SECONDS * MICROSECONDS_PER_SECOND;
+
+    if (has_ended(unit))
+        return 0;
+    if (systemctl(dismissal, LOG_SECONDS, true, output) == 0) {
+        while (!has_ended(unit) && clock_monotonic_microseconds() < deadline)
+            (void)poll(NULL, 0, TURN);
+    }
+    return systemctl(stop, DOWN_SECONDS, true, output);
+}
+
+int attach_units_down(const char *project, struct child_output *output)
+{
+    struct unit_names names;
+    const char *const disable[] = {"systemctl", "--quiet", "disable", names.identity, names.host, NULL};
+    const char *const forget[] = {"systemctl", "reset-failed", names.host, names.identity, NULL};
+    const char *const remove[] = {"attached-namespace", "remove", project, NULL};
+    CLEANUP(child_output_release) struct child_output unheard = {0};
+    int result, further;
+
+    make_names(project, &names);
+    result = dismiss(names.identity, output); /* while the other half is there, which it undoes things by */
+    further = dismiss(names.host, output);
+    result = result < 0 ? result : further;
+    further = systemctl(disable, DOWN_SECONDS, true, output);
+    result = result < 0 ? result : further;
+    (void)systemctl(forget, LOG_SECONDS, true, &unheard);
+    further = run(NAMESPACE, remove, DOWN_SECONDS, true, output);
+    return result < 0 ? result : further;
+}
+
+int attach_units_log(const char *unit, struct child_output *output)
+{
+    const char *const arguments[] = {"journalctl", "--unit", unit, "--lines=4", "--output=cat", "--no-pager", NULL};
+
+    return run("/usr/bin/journalctl", arguments, LOG_SECONDS, true, output);
+}
