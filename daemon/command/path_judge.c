@@ -2,6 +2,7 @@
 #include "daemon/command/path_plan.h"
 
 #include "common/log.h"
+#include "common/shell_word.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -124,7 +125,7 @@ static void say_foreign_way(struct judging *judging, const struct path_container
     REMEDY(judging,
            "anchord status names what is missing for %s; with a service-anchor: docker start it, or docker "
            "compose up -d; else the networks need gw_priority and a DefaultGateway (docs/patterns.md)",
-           container->name);
+           SHELL_WORD(container->name));
 }
 
 /* It came no further than the bridge, or its answer did not. */
@@ -174,12 +175,12 @@ static void tell_closed(struct judging *judging, const struct path_port *port)
              PLACE(&port->backend, port->backend_port));
     /* few images have ss(8) */
     REMEDY(judging, "docker logs %s\nnsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n ss -ltnu   # on the host",
-           name, name);
+           SHELL_WORD(name), SHELL_WORD(name));
     switch (path_outcome(port->listeners)) {
     case PROBE_LOOPBACK:
         WHY(judging, "the application listens on the container's loopback alone");
         REMEDY(judging, "let the application in %s listen on 0.0.0.0 and ::, mostly a setting called bind or listen",
-               name);
+               SHELL_WORD(name));
         tell(judging, VERDICT_FAIL, PROBLEM_LOOPBACK_ONLY);
         return;
     case PROBE_ELSEWHERE:
@@ -245,7 +246,7 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
         judging->scene->walls[0] ? "; chains that drop: " : "", judging->scene->walls);
     REMEDY(judging,
            "docker inspect %s\nnsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n ip address   # on the host",
-           port->container->name, port->container->name);
+           SHELL_WORD(port->container->name), SHELL_WORD(port->container->name));
     tell(judging, VERDICT_FAIL, PROBLEM_NO_ANSWER_INSIDE);
     return false;
 }
@@ -416,7 +417,7 @@ void path_judge_container(const struct path_scene *scene, const struct path_cont
              how(container->question));
     WHY(&judging, "it is there: somebody took Docker's own rules out of the container's network namespace, or Docker "
                   "hangs");
-    REMEDY(&judging, "docker restart %s", container->name);
+    REMEDY(&judging, "docker restart %s", SHELL_WORD(container->name));
     tell(&judging, VERDICT_FAIL, PROBLEM_RESOLVER_SILENT);
 }
 
@@ -498,7 +499,7 @@ static bool judge_lan_seen(struct judging *judging, const struct path_way_out *w
         SENTENCE(judging, "what %s sends to the LAN carries %s, not the project's address, %s", way->container->name,
                  IP_ADDRESS_TEXT(&seen), IP_ADDRESS_TEXT(own));
         WHY(judging, "it leaves by another way than the network-anchor");
-        REMEDY(judging, "anchord status names what is missing for %s", way->container->name);
+        REMEDY(judging, "anchord status names what is missing for %s", SHELL_WORD(way->container->name));
         tell(judging, VERDICT_FAIL, PROBLEM_LEAVES_ELSEWHERE);
     }
     return true;

@@ -165,14 +165,23 @@ static void print_padded(const char *text, size_t width)
 /* ANC0105 warning  web-1  what is wrong, and below it what to do. No cells, which would cut the reason. */
 static void print_problem(const struct control_client_cell *row, size_t width)
 {
+    char code[CELL_SIZE], severity[CELL_SIZE];
+
+    copy_cell(code, row[2].text);
+    copy_cell(severity, row[3].text);
+    make_printable(code);
+    make_printable(severity);
     (void)fputs("  ", stdout);
-    print_coloured(colour_of(row[3].text), row[2].text);
-    (void)printf(" %-7s  ", row[3].text);
+    print_coloured(colour_of(row[3].text), code);
+    (void)printf(" %-7s  ", severity);
     print_padded(row[0].text, width);
     print_foreign(row[1].text);
     (void)puts("");
-    if (row[5].text[0])
-        (void)printf("    do: %s\n", row[5].text);
+    if (row[5].text[0]) {
+        (void)fputs("    do: ", stdout);
+        print_foreign(row[5].text);
+        (void)puts("");
+    }
 }
 
 static void print_problems(const struct status *status)

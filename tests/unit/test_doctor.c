@@ -1,8 +1,8 @@
 /* Unit tests of the pure parts of `anchord doctor stale-netns`: what is read, who is judged dead, the commands (SPEC
  * 9). */
+#include "common/shell_word.h"
 #include "common/text.h"
 #include "workers/commands/doctor/remedy.h"
-#include "workers/commands/doctor/shell_word.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -234,7 +234,23 @@ static void a_word_is_quoted_when_it_has_to_be(void **state)
         shell_word_write(stream, cases[i].text);
         assert_int_equal(fclose(stream), 0);
         assert_string_equal(text, cases[i].word);
+        assert_string_equal(SHELL_WORD(cases[i].text), cases[i].word);
     }
+}
+
+static void a_word_is_whole_and_no_option(void **state)
+{
+    char text[SHELL_WORD_SIZE] = {0};
+
+    (void)state;
+    assert_string_equal(SHELL_WORD("-v/:/host"), "''");
+    memset(text, ' ', sizeof(text) - 2);
+    assert_string_equal(SHELL_WORD(text), "''");
+    text[sizeof(text) - 3] = '\0';
+    assert_int_equal(strlen(SHELL_WORD(text)), sizeof(text) - 1);
+    memset(text, '-', sizeof(text) - 1);
+    text[0] = 'a';
+    assert_string_equal(SHELL_WORD(text), text);
 }
 
 static void findings_are_kept_by_owner(void **state)
@@ -270,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_project_without_a_file_is_said_to_have_none),
         cmocka_unit_test(an_owner_that_is_still_there_needs_a_restart_only),
         cmocka_unit_test(a_word_is_quoted_when_it_has_to_be),
+        cmocka_unit_test(a_word_is_whole_and_no_option),
         cmocka_unit_test(findings_are_kept_by_owner),
     };
 

