@@ -41,6 +41,16 @@ static void print_lines(const char *label, const char *text)
     }
 }
 
+/* One line: what a name brings along makes no second one. */
+static void print_why(const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    (void)printf("             %-5s", "why:");
+    (void)text_print_escaped(stdout, text);
+    (void)fputc('\n', stdout);
+}
+
 /* Green, yellow, red, where it is a terminal: the words say it, too. */
 static void print_verdict(enum verdict verdict)
 {
@@ -68,7 +78,7 @@ static void print_answer(const struct answer *answer, const struct scene *scene,
     }
     (void)text_print_escaped(stdout, answer->sentence);
     (void)fputc('\n', stdout);
-    print_lines("why:", answer->why);
+    print_why(answer->why);
     print_lines("do:", answer->remedy);
 }
 
@@ -110,13 +120,41 @@ int report_print_text(const struct report *report, const struct scene *scene)
 
 /* --- JSON ----------------------------------------------------------------------------------------------------- */
 
+#define TEXT_SIZE         ANSWER_REMEDY_SIZE /* the longest one of an answer */
+#define REPLACEMENT       "\xef\xbf\xbd"
+#define IS_C0(character_) ((unsigned char)(character_) < ' ')
+
+/* RFC 8259 §8.1: what is no UTF-8, as a name that was cut, would make the whole report one that no program reads. yajl
+ * escapes C0 alone; DEL and C1, which some terminals obey, are replaced, too. */
+static void make_valid(const char *text, char ret[3 * TEXT_SIZE])
+{
+    size_t length = 0;
+
+    while (*text && length + TEXT_ESCAPED_SIZE < (size_t)3 * TEXT_SIZE) {
+        char first[TEXT_ESCAPED_SIZE];
+        const char *next = text_escape_first(text, first);
+        bool is_escaped = strncmp(first, text, strlen(first)) != 0;
+
+        if (is_escaped && IS_C0(*text))
+            length += (size_t)snprintf(ret + length, 2, "%c", *text);
+        else
+            length += (size_t)snprintf(ret + length, TEXT_ESCAPED_SIZE, "%s", is_escaped ? REPLACEMENT : first);
+        text = next;
+    }
+    ret[length] = '\0';
+}
+
 /* yajl keeps its first error and refuses everything after it. */
 static void put_text(yajl_gen generator, const char *text)
 {
-    if (text && text[0] != '\0')
-        (void)yajl_gen_string(generator, (const unsigned char *)text, strlen(text));
-    else
+    char valid[3 * TEXT_SIZE];
+
+    if (!text || text[0] == '\0') {
         (void)yajl_gen_null(generator);
+        return;
+    }
+    make_valid(text, valid);
+    (void)yajl_gen_string(generator, (const unsigned char *)valid, strlen(valid));
 }
 
 static void put_member(yajl_gen generator, const char *name, const char *text)
