@@ -8,6 +8,7 @@
 #include "common/process_usage.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <malloc.h>
@@ -146,6 +147,20 @@ int sandbox_drop_privileges(const char **ret_step)
     if (syscall(SYS_capset, &header, none) < 0)
         return -errno;
     return 0;
+}
+
+int sandbox_become_nobody(const char **ret_step)
+{
+    enum { NOBODY = 65534 };
+
+    *ret_step = "user";
+    if (geteuid() == 0 &&
+        (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
+        return -errno;
+    *ret_step = "PR_SET_PDEATHSIG"; /* another user has lost it */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) < 0)
+        return -errno;
+    return sandbox_drop_privileges(ret_step);
 }
 
 void sandbox_keep_heap_small(void)

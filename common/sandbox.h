@@ -44,6 +44,12 @@ int sandbox_enter(uint64_t capabilities, const char **ret_step) __attribute__((w
 int sandbox_drop_privileges(const char **ret_step) __attribute__((warn_unused_result));
 
 /*
+ * The same, and no longer root: nobody, who owns no file, no socket and no process of anybody's. Who is not root stays
+ * who he is. Dies with its parent.
+ */
+int sandbox_become_nobody(const char **ret_step) __attribute__((warn_unused_result));
+
+/*
  * Blocks SIGTERM and SIGINT: the supervisor stops its workers by a message, and a signal to the whole process group
  * must not beat it (NAT-14). Returns 0 or a negative errno.
  */

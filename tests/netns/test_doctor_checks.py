@@ -260,7 +260,7 @@ def test_a_name_that_is_no_text(doctor):
     """SEE-2: what is no UTF-8, and what a terminal would obey, leaves a report that programs read."""
     name = "$(printf 'no\\377\\302\\2331\\177')"
     finding = broken(doctor, "routes", "ANC0646",
-                     lambda: doctor.inside(f"ip link add \"{name}\" type dummy && ip link set \"{name}\" up && "
+                     lambda: doctor.inside(f"ip link add \"{name}\" type veth peer name otherend && ip link set otherend up && ip link set \"{name}\" up && "
                                            f"ip route add default dev \"{name}\" metric 9"), verdict="WARN")
     assert finding["object"] == "no\ufffd\ufffd1\ufffd"
     doctor.inside(f"ip link del \"{name}\"")

@@ -1,8 +1,11 @@
 """`anchord doctor files` as a program (SEE-2): no Docker, exit statuses, what stands in the JSON, what is said of YAML."""
 
 import json
+import os
 import pathlib
 import subprocess
+
+from supervision import wait_until
 
 FILES = pathlib.Path(__file__).resolve().parent.parent / "unit" / "compose_files"
 NOWHERE = {"DOCKER_HOST": "unix:///nonexistent"}
@@ -44,3 +47,22 @@ def test_what_is_no_finished_file_is_unknown(build):
 def test_foreign_text_colours_no_terminal(build):
     result = files(build, json.dumps({"name": "x", "services": {"a": {"labels": {"anchord.\x1b[31m": "x\r\ny"}}}}))
     assert result.returncode == 1 and "\x1b" not in result.stdout and "\r" not in result.stdout
+
+
+def test_who_reads_foreign_text_is_nobody(build):
+    """SEE-2: the check's process is not root, who owns Docker's socket without any capability, and nobody can debug it."""
+    command = [build / "workers/commands/doctor/anchord-doctor", "files"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=NOWHERE, text=True) as doctor:
+        def nobodies():
+            children = pathlib.Path(f"/proc/{doctor.pid}/task/{doctor.pid}/children").read_text().split()
+            status = [dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+                      for pid in children]
+            return [one for one in status if one["NoNewPrivs"] == "1" and one["Uid"].split() == ["65534"] * 4]
+
+        try:
+            (check,) = wait_until(nobodies, 10)
+        finally:
+            doctor.communicate((FILES / "good" / "example.json").read_text())
+    assert doctor.returncode == 0 and os.geteuid() == 0
+    assert check["Gid"].split() == ["65534"] * 4 and not check["Groups"].strip()
+    assert {int(check[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")} == {0}

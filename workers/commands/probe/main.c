@@ -19,17 +19,14 @@
 #include "workers/commands/probe/throwaway.h"
 #include "workers/commands/probe/walls.h"
 
-#include <grp.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
-#define NOBODY         65534
 #define OPEN_FILES_MAX 512
 
 static const int system_calls[] = {
@@ -104,18 +101,6 @@ static int open_netlink(struct prober *prober)
     return rtnetlink_new(&prober->routes);
 }
 
-/* Who is no root, as in a test of a user's, stays who he is. */
-static int become_nobody(const char **step)
-{
-    *step = "user";
-    if (geteuid() == 0 &&
-        (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
-        return -errno;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) < 0)
-        return -errno;
-    return sandbox_drop_privileges(step);
-}
-
 static int probe(int argc, char **argv)
 {
     struct prober prober = {.channel = STDIN_FILENO};
@@ -129,7 +114,7 @@ static int probe(int argc, char **argv)
         result = open_netlink(&prober);
     }
     if (result == 0)
-        result = become_nobody(&step);
+        result = sandbox_become_nobody(&step);
     if (result == 0)
         result = sandbox_seal(&profile, &step);
     if (result < 0)
