@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -70,7 +71,7 @@ static int join_container(uint32_t pid)
 
 /* The container sees its child alone, which has nothing of ours any more but the socket; our terminal stays behind,
  * too. Ends with an errno, which fits. */
-_Noreturn static void become_intermediate(int fd, int life, uint32_t pid)
+_Noreturn static void become_intermediate(int fd, int life, uint32_t pid, pid_t parent)
 {
     enum { SOCKET, LIFE, OTHERS };
     const char *step;
@@ -78,6 +79,9 @@ _Noreturn static void become_intermediate(int fd, int life, uint32_t pid)
     pid_t child;
 
     (void)setsid();
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) < 0 ||
+        getppid() != parent) /* no group's end reaches us any more */
+        _exit(ECHILD);
     if (dup2(fd, SOCKET) < 0 || dup2(life, LIFE) < 0)
         _exit(errno);
     closefrom(OTHERS);
@@ -89,6 +93,8 @@ _Noreturn static void become_intermediate(int fd, int life, uint32_t pid)
     child = fork();
     if (child == 0) {
         (void)close(LIFE);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) < 0)
+            _exit(errno);
         _exit(connect_to_control(SOCKET));
     }
     if (child < 0 || waitpid(child, &status, 0) < 0)
@@ -107,6 +113,7 @@ static int connect_from_within(int fd, uint32_t pid)
     struct pollfd life = {0};
     int ends[2];
     int status = 0;
+    pid_t parent = getpid();
     pid_t child;
 
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 || pipe2(ends, O_CLOEXEC) < 0)
@@ -118,7 +125,7 @@ static int connect_from_within(int fd, uint32_t pid)
     if (child < 0)
         return -errno;
     if (child == 0)
-        become_intermediate(fd, writer, pid);
+        become_intermediate(fd, writer, pid, parent);
     close_fd(&writer);
     if (poll(&life, 1, (CONNECT_SECONDS + 1) * 1000) <= 0)
         (void)kill(-child, SIGKILL); /* the session of both */
@@ -149,15 +156,22 @@ static int await_ready(sd_bus *bus)
     return result < 0 ? result : 0;
 }
 
-int attached_status_read(uint32_t pid, struct attached_status *ret)
+int attached_status_connect(uint32_t pid, int *ret_fd)
 {
     CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int result = fd < 0 ? -errno : connect_from_within(fd, pid);
+
+    if (result == 0)
+        *ret_fd = TAKE_FD(fd);
+    return result;
+}
+
+int attached_status_take(int fd, struct attached_status *ret)
+{
     int result;
 
     attached_status_clear(ret);
-    result = fd < 0 ? -errno : connect_from_within(fd, pid);
-    if (result == 0)
-        result = control_client_open_connected(TAKE_FD(fd), &ret->bus);
+    result = control_client_open_connected(fd, &ret->bus);
     if (result == 0)
         result = await_ready(ret->bus);
     if (result == 0)
@@ -165,6 +179,16 @@ int attached_status_read(uint32_t pid, struct attached_status *ret)
     if (result < 0)
         attached_status_clear(ret);
     return result;
+}
+
+int attached_status_read(uint32_t pid, struct attached_status *ret)
+{
+    int fd = -1;
+    int result;
+
+    attached_status_clear(ret);
+    result = attached_status_connect(pid, &fd);
+    return result < 0 ? result : attached_status_take(fd, ret);
 }
 
 bool attached_status_has_unmet(const struct attached_status *status, const char *condition)

@@ -1,7 +1,7 @@
 /*
  * What an attachment says of itself: asked at the control socket in the container of its identity half.
  *
- * Used by the commands attach, detach and list, as root.
+ * Used by the commands attach, detach, list, status --pid and doctor, as root.
  */
 #pragma once
 
@@ -19,6 +19,11 @@ void attached_status_clear(struct attached_status *status);
 /* By the PID of the container's first process, as the host has it. Returns 0, or a negative errno: nobody listens
  * yet, it has gone, it does not answer. *ret is cleared first. */
 int attached_status_read(uint32_t pid, struct attached_status *ret) __attribute__((warn_unused_result));
+
+/* Its two halves, for who reads as nobody: the first one has root's rights and reads nothing, the second one needs
+ * none, and takes the connection over, also on failure. */
+int attached_status_connect(uint32_t pid, int *ret_fd) __attribute__((warn_unused_result));
+int attached_status_take(int fd, struct attached_status *ret) __attribute__((warn_unused_result));
 
 bool attached_status_has_unmet(const struct attached_status *status, const char *condition);
 

@@ -10,10 +10,9 @@
 
 #include <fcntl.h>
 #include <net/if.h>
-#include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define READY_MILLISECONDS     3000
 #define WALLS_MILLISECONDS     1000
@@ -23,18 +22,6 @@
 /* Nothing is begun later. */
 #define WHOLE_SECONDS 10
 
-/* Columns of protocol/control_interface.h's lists, as control_client.c has them. */
-enum exposure_column {
-    EXPOSURE_PROTO,
-    EXPOSURE_FIRST,
-    EXPOSURE_LAST,
-    EXPOSURE_BACKEND,
-    EXPOSURE_NAME,
-    EXPOSURE_4,
-    EXPOSURE_6,
-    EXPOSURE_GUESTS
-};
-
 static void path_check_release(struct path_check *check)
 {
     path_prober_end(&check->anchor);
@@ -43,7 +30,6 @@ static void path_check_release(struct path_check *check)
         path_prober_end(&check->inside[i]);
     path_places_release(&check->places);
     close_fd(&check->anchor_namespace);
-    attached_status_clear(&check->status);
 }
 
 __attribute__((format(printf, 4, 5))) static void tell_unknown(struct path_check *check, const char *object,
@@ -62,87 +48,35 @@ __attribute__((format(printf, 4, 5))) static void tell_unknown(struct path_check
 
 /* --- what anchord says ----------------------------------------------------------------------------------------- */
 
-static bool is_in_our_mounts(uint32_t pid)
+/* The first one of each family. */
+static void take_address(struct path_check *check, const struct ip_address *address)
 {
-    char path[32];
-    struct stat ours, theirs;
+    struct ip_address *own = &check->scene.own[address->family == IP_FAMILY_6 ? 1 : 0];
 
-    (void)snprintf(path, sizeof(path), "/proc/%u/ns/mnt", (unsigned int)pid);
-    return stat("/proc/self/ns/mnt", &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino;
-}
-
-static int read_status(struct path_check *check)
-{
-    uint32_t pid = check->options->pid;
-    int result;
-
-    if (pid > 0 && !is_in_our_mounts(pid))
-        return attached_status_read(pid, &check->status);
-    result = control_client_open(&check->status.bus);
-    return result < 0 ? result : control_client_read(check->status.bus, &check->status.status);
-}
-
-static const char *text_of(const struct path_check *check, enum status_list list, size_t row, size_t column)
-{
-    return control_client_cell(&check->status.status, list, row, column)->text;
-}
-
-static uint16_t port_of(const struct path_check *check, size_t row, enum exposure_column column)
-{
-    return (uint16_t)control_client_cell(&check->status.status, STATUS_EXPOSURES, row, (size_t)column)->number;
-}
-
-static size_t rows_of(const struct path_check *check, enum status_list list)
-{
-    return check->status.status.lists[list].row_count;
-}
-
-static void take_addresses(struct path_check *check)
-{
-    for (size_t i = 0; i < rows_of(check, STATUS_EXTERNAL_ADDRESSES); i++) {
-        struct ip_address address;
-        struct ip_address *own;
-
-        if (ip_address_parse(text_of(check, STATUS_EXTERNAL_ADDRESSES, i, 0), &address) < 0 ||
-            ip_address_is_link_local(&address))
-            continue;
-        own = &check->scene.own[address.family == IP_FAMILY_6 ? 1 : 0];
-        if (own->family == IP_FAMILY_NONE)
-            *own = address;
-    }
-    for (size_t i = 0; i < rows_of(check, STATUS_GATEWAYS); i++) {
-        struct ip_address address;
-
-        if (ip_address_parse(text_of(check, STATUS_GATEWAYS, i, 1), &address) == 0)
-            check->scene.gateways[address.family == IP_FAMILY_6 ? 1 : 0] = address;
-    }
-}
-
-static const char *finding_of(const struct path_check *check, const char *container)
-{
-    for (size_t i = 0; i < rows_of(check, STATUS_PROBLEMS); i++) {
-        if (strcmp(text_of(check, STATUS_PROBLEMS, i, 0), container) == 0)
-            return text_of(check, STATUS_PROBLEMS, i, 1);
-    }
-    return "";
+    if (!ip_address_is_link_local(address) && own->family == IP_FAMILY_NONE)
+        *own = *address;
 }
 
 /* NULL: there are too many. */
-static struct path_container *find_container(struct path_check *check, const char *name)
+static struct path_container *find_container(struct path_check *check, const struct path_word *word)
 {
-    for (size_t i = 0; i < check->container_count; i++) {
-        if (strcmp(check->containers[i].name, name) == 0)
+    size_t count = check->container_count;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(check->containers[i].name, word->name) == 0)
             return &check->containers[i];
     }
-    if (check->container_count == PATH_CONTAINERS_MAX)
+    if (count == PATH_CONTAINERS_MAX)
         return NULL;
-    check->inside[check->container_count] = (struct path_prober){.channel = -1, .is_over = true};
-    check->containers[check->container_count] =
-        (struct path_container){.name = name, .finding = finding_of(check, name), .namespace = -1};
+    memcpy(check->words[count].name, word->name, sizeof(word->name));
+    memcpy(check->words[count].finding, word->finding, sizeof(word->finding));
+    check->inside[count] = (struct path_prober){.channel = -1, .is_over = true};
+    check->containers[count] = (struct path_container){
+        .name = check->words[count].name, .finding = check->words[count].finding, .namespace = -1};
     return &check->containers[check->container_count++];
 }
 
-static void add_port(struct path_check *check, size_t row, struct path_container *container,
+static void add_port(struct path_check *check, const struct path_word *word, struct path_container *container,
                      const struct ip_address *backend)
 {
     size_t family = backend->family == IP_FAMILY_6 ? 1 : 0;
@@ -154,32 +88,54 @@ static void add_port(struct path_check *check, size_t row, struct path_container
         return;
     }
     check->ports[check->port_count++] = (struct path_port){
-        .protocol =
-            strcmp(text_of(check, STATUS_EXPOSURES, row, EXPOSURE_PROTO), "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP,
+        .protocol = word->protocol,
         .family = backend->family,
-        .port = port_of(check, row, EXPOSURE_FIRST),
-        .backend_port = port_of(check, row, EXPOSURE_BACKEND),
-        .has_guests = text_of(check, STATUS_EXPOSURES, row, EXPOSURE_GUESTS)[0] != '\0',
+        .port = word->first,
+        .backend_port = word->backend,
+        .has_guests = word->has_guests,
         .container = container,
         .own = check->scene.own[family],
         .backend = *backend,
     };
 }
 
-static void take_exposures(struct path_check *check)
+static void take_exposure(struct path_check *check, const struct path_word *word)
 {
-    for (size_t i = 0; i < rows_of(check, STATUS_EXPOSURES); i++) {
-        struct path_container *container = find_container(check, text_of(check, STATUS_EXPOSURES, i, EXPOSURE_NAME));
+    struct path_container *container = find_container(check, word);
 
-        check->is_cut = check->is_cut || !container;
-        for (size_t column = EXPOSURE_4; column <= EXPOSURE_6 && container; column++) {
-            struct ip_address address;
+    check->is_cut = check->is_cut || !container;
+    for (size_t i = 0; i < ARRAY_LENGTH(word->addresses) && container; i++) {
+        struct ip_address address = wire_address_to(&word->addresses[i]);
 
-            if (ip_address_parse(text_of(check, STATUS_EXPOSURES, i, column), &address) < 0)
-                continue;
-            container->addresses[column - EXPOSURE_4] = address;
-            add_port(check, i, container, &address);
-        }
+        if (address.family == IP_FAMILY_NONE)
+            continue;
+        container->addresses[i] = address;
+        add_port(check, word, container, &address);
+    }
+}
+
+/* Exposures come after the addresses. */
+static void take_word(const struct path_word *word, void *userdata)
+{
+    struct path_check *check = userdata;
+    struct ip_address address = wire_address_to(&word->addresses[0]);
+
+    switch ((enum path_word_kind)word->kind) {
+    case PATH_WORD_EXTERNAL:
+        memcpy(check->external, word->name, sizeof(check->external));
+        break;
+    case PATH_WORD_ADDRESS:
+        take_address(check, &address);
+        break;
+    case PATH_WORD_GATEWAY:
+        check->scene.gateways[address.family == IP_FAMILY_6 ? 1 : 0] = address;
+        break;
+    case PATH_WORD_EXPOSURE:
+        take_exposure(check, word);
+        break;
+    case PATH_WORD_END:
+    case PATH_WORD_KIND_MAX_:
+        break;
     }
 }
 
@@ -331,7 +287,7 @@ static void start_lan(struct path_check *check)
 
     text_copy_cut(text, sizeof(text), check->options->lan_addresses);
     is_given = read_lan_addresses(check, text, arguments + 2, &count);
-    if (!is_given || path_places_parent(check->anchor_namespace, text_of(check, STATUS_EXTERNAL, 0, 1), parent) < 0) {
+    if (!is_given || path_places_parent(check->anchor_namespace, check->external, parent) < 0) {
         memset(check->scene.lan, 0, sizeof(check->scene.lan));
         tell_unknown(check, "--from-lan",
                      is_given ? "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # on the host" : "",
@@ -378,12 +334,10 @@ static int run(struct path_check *check)
     struct path_prober *probers[PATH_CONTAINERS_MAX + 2];
     uint64_t deadline = clock_monotonic_microseconds() + WHOLE_SECONDS * MICROSECONDS_PER_SECOND;
     size_t count;
-    int result = read_status(check);
+    int result = path_status_read(check->options->pid, take_word, check);
 
     if (result < 0)
         return result;
-    take_addresses(check);
-    take_exposures(check);
     find_places(check);
     count = start_probers(check, probers);
     if (check->anchor.is_over)

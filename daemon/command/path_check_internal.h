@@ -1,10 +1,10 @@
 /* What path_check.c and path_ask.c share: the whole of one run. */
 #pragma once
 
-#include "daemon/command/attached_status.h"
 #include "daemon/command/path_check.h"
 #include "daemon/command/path_places.h"
 #include "daemon/command/path_prober.h"
+#include "daemon/command/path_status.h"
 
 #define PATH_WAYS_MAX 2
 
@@ -12,12 +12,16 @@ struct path_check {
     const struct path_options *options;
     path_reporter report;
     void *userdata;
-    struct attached_status status;
+    char external[NAME_SIZE]; /* the interface on the LAN */
     struct path_places places;
     struct path_scene scene;
     int anchor_namespace; /* -1: ours */
     struct ip_address anchor_addresses[PLACE_ADDRESSES_MAX];
     struct path_container containers[PATH_CONTAINERS_MAX];
+    struct {
+        char name[NAME_SIZE];
+        char finding[PATH_FINDING_SIZE];
+    } words[PATH_CONTAINERS_MAX]; /* of each container */
     size_t container_count;
     struct path_port ports[2 * PATH_PORTS_MAX];
     size_t port_count;

@@ -123,15 +123,22 @@ static int watch_status(bool as_json)
 
 /* --- the commands -------------------------------------------------------------------------------------- */
 
-/* Of the anchor in whose container a process lives, by its PID here; for anchord-doctor, as root on the host. */
+/* Of the anchor in whose container a process lives, by its PID here; for anchord-doctor, as root on the host. What a
+ * container says nobody reads who is root. */
 static int print_status_of(const char *process)
 {
     CLEANUP(attached_status_clear) struct attached_status status = {0};
+    CLEANUP_FD int fd = -1;
+    const char *step;
     uint64_t pid = 0;
     int result = text_to_number(process, strlen(process), INT32_MAX, &pid);
 
     if (result == 0)
-        result = attached_status_read((uint32_t)pid, &status);
+        result = attached_status_connect((uint32_t)pid, &fd);
+    if (result == 0 && sandbox_become_nobody(&step) < 0)
+        return EXIT_STATUS_SANDBOX;
+    if (result == 0)
+        result = attached_status_take(TAKE_FD(fd), &status);
     if (result == 0)
         result = status_output_json(&status.status);
     return result < 0 ? report_failure("status", result) : EXIT_STATUS_CLEAN;
