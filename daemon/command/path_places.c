@@ -110,6 +110,16 @@ static bool is_linked(int socket_fd, int namespace)
     return answer.header.nlmsg_type == RTM_NEWNSID && answer.attribute.nla_type == NETNSA_NSID && answer.id >= 0;
 }
 
+/* Of the process `name` below /proc; 0: it cannot be looked at. */
+static ino_t inode_of(const char *name)
+{
+    char path[32];
+    struct stat status;
+
+    (void)snprintf(path, sizeof(path), "/proc/%s/ns/net", name);
+    return stat(path, &status) < 0 ? 0 : status.st_ino;
+}
+
 static bool is_listed(const struct path_places *places, ino_t inode)
 {
     for (size_t i = 0; i < places->count; i++) {
@@ -120,15 +130,15 @@ static bool is_listed(const struct path_places *places, ino_t inode)
 }
 
 /* What cannot be opened is none: the process has gone, or it is not ours to look at. */
-static int add_place(struct path_places *places, int socket_fd, uint32_t pid)
+static int add_place(struct path_places *places, int socket_fd, uint32_t pid, const ino_t hosts[2])
 {
     CLEANUP_FD int namespace = path_places_open(pid);
     struct path_place *grown;
     struct path_place place = {0};
     struct stat status;
 
-    if (namespace < 0 || fstat(namespace, &status) < 0 || is_listed(places, status.st_ino) ||
-        places->count == PLACES_MAX)
+    if (namespace < 0 || fstat(namespace, &status) < 0 || status.st_ino == hosts[0] || status.st_ino == hosts[1] ||
+        is_listed(places, status.st_ino) || places->count == PLACES_MAX)
         return 0;
     grown = array_grow(places->places, places->count, &places->capacity, sizeof(place));
     if (!grown)
@@ -147,6 +157,7 @@ int path_places_read(struct path_places *ret)
     const struct timeval limit = {.tv_sec = ANSWER_SECONDS};
     CLEANUP_FD int socket_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     CLEANUP(close_directory) DIR *processes = opendir("/proc");
+    const ino_t hosts[] = {inode_of("self"), inode_of("1")};
     const struct dirent *entry;
     int result = 0;
 
@@ -156,7 +167,7 @@ int path_places_read(struct path_places *ret)
         uint64_t pid;
 
         if (text_to_number(entry->d_name, strlen(entry->d_name), INT32_MAX, &pid) == 0)
-            result = add_place(ret, socket_fd, (uint32_t)pid);
+            result = add_place(ret, socket_fd, (uint32_t)pid, hosts);
     }
     return result;
 }

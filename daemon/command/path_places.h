@@ -30,7 +30,9 @@ struct path_places {
 
 void path_places_release(struct path_places *places);
 
-/* Returns 0 or a negative errno; who may look at nothing finds nothing. */
+/* Without our own namespace and that of process 1: no container is there, and an anchor that was taken over could have
+ * connections tried from it that the host alone may make. Returns 0 or a negative errno; who may look at nothing finds
+ * nothing. */
 int path_places_read(struct path_places *ret) __attribute__((warn_unused_result));
 
 /* The namespace of a process; -1: it cannot be opened. */
