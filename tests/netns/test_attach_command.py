@@ -15,6 +15,7 @@ import pytest
 
 import fake_engine
 import supervision as supervision_module
+from supervision import status_of, wait_until
 
 # eth0 is on the LAN, eth1 a bridge's port, eth2 down.
 HOST = """set -e
@@ -333,6 +334,29 @@ def test_host1_a_hostile_half_neither_holds_the_command_nor_gets_anything_of_it(
     assert [entry["reason"] for entry in json.loads(found.stdout)] == [f"it does not answer: {reason}"], found
     if seen:
         assert seen == {"rights": ["0000000000000000"] * 4 + ["1"], "file": "socket", "strange": [], "session": 0}
+
+
+def is_nobody(pid):
+    status = status_of(pid)
+    return status["Uid"].split() == ["65534"] * 4 and {int(status[name], 16) for name in ("CapPrm", "CapEff")} == {0}
+
+
+def children_of(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+@pytest.mark.parametrize("words", (("status", "--json", "--pid"), ("doctor", "--path-answers")))
+def test_see2_who_reads_what_a_container_says_is_nobody(build, words):
+    """SEE-2: neither anchord status --pid nor the group path reads a hostile container's D-Bus as root."""
+    with subprocess.Popen(["unshare", "--fork", "--kill-child", "--pid", "--mount", "--net", "--ipc", "/usr/bin/python3", "-c", HOSTILE, "silent"],
+                          stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": os.path.dirname(supervision_module.__file__)}) as container:
+        pid = container.stdout.readline().strip()
+        with subprocess.Popen([build / "daemon" / "anchord-under-test", *words, pid], stderr=subprocess.DEVNULL) as reader:
+            try:
+                wait_until(lambda: any(is_nobody(one) for one in (reader.pid, *children_of(reader.pid))), 4)
+            finally:
+                reader.kill()
+                container.kill()
 
 
 def test_host1_without_docker_nothing_is_guessed(host):
