@@ -66,3 +66,16 @@ def test_who_reads_foreign_text_is_nobody(build):
     assert doctor.returncode == 0 and os.geteuid() == 0
     assert check["Gid"].split() == ["65534"] * 4 and not check["Groups"].strip()
     assert {int(check[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")} == {0}
+
+
+def test_who_only_calls_himself_netadmin_is_no_anchor(build):
+    """SEE-2: a user of the host has root ask nobody, by a process of that name."""
+    program = "open('/proc/self/comm', 'w').write('anchord-netadmin'); print(flush=True); input()"
+    decoy = subprocess.Popen(["unshare", "--net", "setpriv", "--reuid", "65534", "/usr/bin/python3", "-c", program],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with decoy:
+        decoy.stdout.readline()
+        done = subprocess.run([build / "workers/commands/doctor/anchord-doctor", "engine", "--json"], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, env=NOWHERE, timeout=60)
+        decoy.kill()
+    assert f"process {decoy.pid}" not in json.loads(done.stdout)["anchors"]
