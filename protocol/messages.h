@@ -73,7 +73,7 @@ enum readiness_condition {
     READINESS_ROUTE_INSTALLED = 1 << 3,  /* way: one family is enough */
     READINESS_LINKS_PRESENT = 1 << 4,    /* way: the namespace has more than lo (SA-6) */
     READINESS_LINKS_MADE = 1 << 5,       /* netadmin under attach: the links that it was told of (HOST-12) */
-    READINESS_WAYS_INSTALLED = 1 << 6,   /* way under attach: in every namespace that it was handed (HOST-12) */
+    READINESS_WAYS_INSTALLED = 1 << 6,   /* way under attach: in every namespace, once all were handed out (HOST-12) */
     READINESS_ALL_ = (1 << 7) - 1,
 };
 

@@ -120,7 +120,7 @@ enum message_type {
     /* watcher -> namespaces */
     MESSAGE_NAMESPACE_WANTED,
     MESSAGE_NAMESPACE_LEFT,    /* the container has ended, or left the scope */
-    MESSAGE_NAMESPACES_COMMIT, /* all that are wanted were named since the LINK: the others are left */
+    MESSAGE_NAMESPACES_COMMIT, /* all that are wanted were named since the LINK: leave the others; to way: handed out */
     /* namespaces -> watcher */
     MESSAGE_NAMESPACE_ANSWER,
     /* namespaces -> way */

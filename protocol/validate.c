@@ -402,6 +402,7 @@ static const struct message_rule rules[] = {
 
     RULE_WITH_DESCRIPTOR(NAMESPACES_TO_WAY, WAY_SOCKET, message_way_socket, check_way_socket),
     RULE(NAMESPACES_TO_WAY, NAMESPACE_GONE, message_namespace_gone, check_namespace_gone),
+    RULE(NAMESPACES_TO_WAY, NAMESPACES_COMMIT, message_ping, NULL),
 
     RULE(SUPERVISOR_TO_LINKS, PING, message_ping, NULL),
     RULE(SUPERVISOR_TO_LINKS, STOP, message_stop, check_stop),

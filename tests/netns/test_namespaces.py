@@ -225,6 +225,12 @@ def test_host10_successors_of_watcher_and_way_find_everything(host, groups, insi
     gone = [namespaces.receive_way() for _ in range(NAMESPACES_MAX - 1)]
     assert {message[1] for message in gone} == set(range(NAMESPACES_MAX)) - {number} and {message[0] for message in gone} == {
         messages.NAMESPACE_GONE}
+    # Behind all of it way hears that this is all (HOST-12), and a successor of way hears so, too.
+    assert namespaces.receive_way()[0] == messages.NAMESPACES_COMMIT
+    namespaces.link_way()
+    for descriptor in namespaces.sockets(number):
+        os.close(descriptor)
+    assert namespaces.receive_way()[0] == messages.NAMESPACES_COMMIT
     namespaces.ping(1)
     assert namespaces.namespaces_held() == sorted([inode_of(host), inode_of(inside)])
     other.close()

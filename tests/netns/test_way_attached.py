@@ -152,6 +152,7 @@ def network():
 
 def start(build, network):
     made = Way(build / "workers/way/anchord-way", network.host, NEXT_HOP[4], NEXT_HOP[6], INNER_MAC)
+    made.commit()
     made.wait_ready(WAYS_INSTALLED)
     return made
 
@@ -170,6 +171,19 @@ def services(network):
     yield
     for service in made:
         service.close()
+
+
+def test_host12_ready_is_said_when_all_were_handed_out(build, network):
+    """HOST-12: not before; a project of which nothing runs has all of its ways, too."""
+    with contextlib.closing(Way(build / "workers/way/anchord-way", network.host, NEXT_HOP[4], NEXT_HOP[6], INNER_MAC)) as way:
+        way.ping(1)
+        assert not way.readiness
+        way.serve(0, network.container)
+        wait_until(network.has_way, "rules and routes")
+        way.ping(2)
+        assert not way.readiness
+        way.commit()
+        way.wait_ready(WAYS_INSTALLED)
 
 
 def test_replies_go_back_where_the_flow_came_in(build, way, network, services):

@@ -39,6 +39,7 @@ struct namespaces {
     struct place places[WAY_NAMESPACES_MAX];
     struct served_container containers[CONTAINERS_SERVED_MAX];
     size_t container_count;
+    bool has_all; /* a watcher has named everybody once: what was handed out is all that is wanted */
 };
 
 /* --- places ---------------------------------------------------------------------------------------------- */
@@ -95,6 +96,15 @@ static void hand_over_all(struct namespaces *namespaces)
         if (result < 0)
             log_error("cannot hand out a network namespace", LOG_NUMBER("number", i), LOG_ERROR(result));
     }
+}
+
+/* Behind the sockets of all of them (HOST-12). */
+static void tell_all_handed_out(const struct namespaces *namespaces)
+{
+    const struct message_ping all = {message_header_make(MESSAGE_NAMESPACES_COMMIT, sizeof(all), 0)};
+
+    if (namespaces->way && namespaces->has_all)
+        (void)channel_send_message(namespaces->way, &all); /* on_way_closed follows its end */
 }
 
 /* --- containers ------------------------------------------------------------------------------------------ */
@@ -212,6 +222,8 @@ static void handle_commit(struct namespaces *namespaces)
         if (namespaces->places[i].descriptor < 0)
             tell_gone(namespaces, i);
     }
+    namespaces->has_all = true;
+    tell_all_handed_out(namespaces);
 }
 
 static void on_watcher_message(struct channel *channel, const struct message_header *message, int descriptor,
@@ -279,9 +291,11 @@ static int link_way(struct namespaces *namespaces, int descriptor)
 
     namespaces->way = channel_free(namespaces->way);
     result = channel_new(namespaces->event, descriptor, DIRECTION_WAY_TO_NAMESPACES, &callbacks, &namespaces->way);
-    if (result == 0)
-        hand_over_all(namespaces);
-    return result;
+    if (result < 0)
+        return result;
+    hand_over_all(namespaces);
+    tell_all_handed_out(namespaces);
+    return 0;
 }
 
 static void handle_link(struct namespaces *namespaces, const struct message_link *message, int descriptor)

@@ -29,19 +29,22 @@ struct way {
     uint32_t conditions; /* enum readiness_condition, as last sent */
     bool is_configured;
     bool is_attached;
+    bool has_all; /* under attach: everything that is wanted was handed out once */
     struct mac_address inner_mac;
     struct place places[WAY_NAMESPACES_MAX];
 };
 
 /* --- what others are told -------------------------------------------------------------------------------- */
 
-/* Those that hold in every namespace that is served. */
+/* Those that hold in every namespace that is served. Under attach that says nothing before all of them are known. */
 static void send_readiness(struct way *way)
 {
     uint32_t routed = way->is_attached ? READINESS_WAYS_INSTALLED : READINESS_ROUTE_INSTALLED;
     uint32_t conditions = routed | (way->is_attached ? 0 : READINESS_LINKS_PRESENT);
     struct message_readiness message = {.header = message_header_make(MESSAGE_READINESS, sizeof(message), 0)};
 
+    if (way->is_attached && !way->has_all)
+        return;
     for (size_t i = 0; i < WAY_NAMESPACES_MAX; i++) {
         const struct served_namespace *served = way->places[i].served;
 
@@ -185,6 +188,12 @@ static void handle_gone(struct way *way, const struct message_namespace_gone *me
     send_readiness(way);
 }
 
+static void handle_commit(struct way *way)
+{
+    way->has_all = true;
+    send_readiness(way);
+}
+
 static void on_namespaces_message(struct channel *channel, const struct message_header *message, int descriptor,
                                   void *userdata)
 {
@@ -194,6 +203,9 @@ static void on_namespaces_message(struct channel *channel, const struct message_
         break;
     case MESSAGE_NAMESPACE_GONE:
         handle_gone(userdata, (const struct message_namespace_gone *)message);
+        break;
+    case MESSAGE_NAMESPACES_COMMIT:
+        handle_commit(userdata);
         break;
     default:
         channel_refuse(channel, message, descriptor);
@@ -251,8 +263,6 @@ static void handle_configuration(struct way *way, const struct message_configure
     way->is_configured = true;
     way->is_attached = message->is_attached;
     way->inner_mac = message->inner_mac;
-    if (way->is_attached)
-        send_readiness(way); /* in all namespaces that there are: none */
 }
 
 static void handle_stop(struct way *way, const struct message_stop *message)

@@ -199,9 +199,11 @@ class NamespacesProcess(Netadmin):
         self.watcher.send(messages.message(messages.NAMESPACES_COMMIT))
 
     def receive_way(self):
-        """The next message to way: (kind, number, kind of socket or None, descriptor or None)."""
+        """The next message to way: (kind, number or None, kind of socket or None, descriptor or None)."""
         datagram, descriptors, _, _ = socket.recv_fds(self.way, messages.LENGTH_MAX, 4)
         kind, _, body = messages.split(datagram)
+        if kind == messages.NAMESPACES_COMMIT:
+            return kind, None, None, None
         number, what = struct.unpack("=2I", body)
         if kind == messages.NAMESPACE_GONE:
             return kind, number, None, None

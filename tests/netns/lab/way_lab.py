@@ -46,6 +46,10 @@ class Way(Netadmin):
         if not self.is_attached:
             self.ping(number)
 
+    def commit(self):
+        """All that is wanted was handed out."""
+        self.namespaces.send(messages.message(messages.NAMESPACES_COMMIT))
+
     def leave(self, number):
         self.namespaces.send(messages.message(messages.NAMESPACE_GONE, struct.pack("=2I", number, 0)))
 
