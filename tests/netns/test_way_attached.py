@@ -26,6 +26,7 @@ from way_lab import WAYS_INSTALLED, Way
 
 FAMILIES = (4, 6)
 INNER_MAC = "02:00:00:00:18:94"
+STRANGER_MAC = "02:00:00:00:99:99"
 NEXT_HOP = {4: "169.254.24.94", 6: "fe80::ff:fe00:1894"}
 CLIENT = {4: "203.0.113.9", 6: "2001:db8:113::9"}
 HOST = {4: "10.1.0.1", 6: "2001:db8:1::1"}
@@ -67,6 +68,12 @@ def marks(namespace):
     # What nft 1.0 writes `or` and `and` for, later ones `|` and `&`.
     text = namespace.run("nft", "list", "table", "inet", "anchord_way", check=False)
     return text.replace(" or 0x", " | 0x").replace(" and 0x", " & 0x")
+
+
+def pinned(namespace):
+    """The neighbours that nobody is asked for: (address, interface, MAC)."""
+    lines = [line.split() for line in namespace.run("ip", "neighbour", "show", "nud", "permanent").splitlines()]
+    return sorted((line[0], line[2], line[4]) for line in lines if "lladdr" in line)
 
 
 class Network:
@@ -222,6 +229,45 @@ def test_replies_go_back_where_the_flow_came_in(build, way, network, services):
     successor.close()
 
 
+@contextlib.contextmanager
+def other_identity(network):
+    """Another project's, on the same Docker network, with the same next hop by chance; or a container that says so."""
+    with contextlib.closing(Namespace()) as stranger:
+        network.cable(network.host, "other0", stranger, "ancin0", STRANGER_MAC)
+        network.host.run("ip", "link", "set", "other0", "master", "br0")
+        network.address(stranger, "ancin0", f"{NEXT_HOP[4]}/32")
+        network.address(stranger, "ancin0", f"{NEXT_HOP[6]}/64")
+        for family in FAMILIES:
+            stranger.run("ip", f"-{family}", "route", "add", SUBNET[family], "dev", "ancin0", "src", NEXT_HOP[family])
+        yield stranger
+
+
+def solicitations(namespace):
+    """How many have come, of the kernel's counters."""
+    return int(namespace.run("cat", "/proc/net/snmp6").split("Icmp6InNeighborSolicits")[1].split()[0])
+
+
+def test_host2_two_projects_with_one_next_hop_on_one_network_keep_their_ways(way, network, services):
+    """HOST-2: the other one's questions for its own containers name its MAC as that of the next hop, to all on the network."""
+    way.serve(0, network.container)
+    wait_until(network.has_way, "rules and routes")
+    with other_identity(network) as stranger:
+        for family, kind in ((4, socket.AF_INET), (6, socket.AF_INET6)):
+            assert network.ask("udp", PROJECT, 80, family)[0] == "container"  # so our identity has no more to ask itself
+            asked = solicitations(network.container)
+            with stranger.socket(kind, socket.SOCK_DGRAM) as question:
+                question.sendto(b"?", (CONTAINER[family], 9))
+            if family == 4:
+                wait_until(lambda: "lladdr" in stranger.run("ip", "neighbour", "show", CONTAINER[4], "dev", "ancin0"), "the answer")
+            else:  # which goes by IPv6, so not to the one who asked
+                wait_until(lambda before=asked: solicitations(network.container) > before, "the question to have come")
+            for protocol in ASK:
+                assert network.ask(protocol, PROJECT, 80, family)[0] == "container"
+            with contextlib.closing(Service(network.client, "client", "tcp", 99, CLIENT[family])):
+                assert ASK["tcp"](network.container, CLIENT[family], 99)[1][0] == PROJECT[family]
+    assert pinned(network.container) == sorted((NEXT_HOP[family], "eth0", INNER_MAC) for family in FAMILIES)
+
+
 def test_other_peoples_bits_stay(way, network, services):
     """HOST-5: of each mark one bit is ours."""
     network.container.run("nft", "-f", "-", input="""
@@ -266,6 +312,7 @@ def test_the_way_follows_dockers_default_route(way, network):
     network.container.run("ip", "route", "replace", "default", "via", "172.19.0.1", "dev", "eth1")
     other = WAY[4].replace("eth0", "eth1")
     wait_until(lambda: routes(network.container, 4) == [other, UNREACHABLE[4]], "the other interface")
+    assert (NEXT_HOP[4], "eth1", INNER_MAC) in pinned(network.container)
     assert routes(network.container, 6) == [WAY[6], UNREACHABLE[6]]
     network.container.run("ip", "link", "del", "eth1")
     wait_until(lambda: routes(network.container, 4) == [UNREACHABLE[4]], "nothing leaves")
@@ -297,6 +344,7 @@ def test_a_default_route_over_no_bridge_is_left_alone(way, network):
     wait_until(network.has_way, "Docker's default route")
     network.container.run("ip", "route", "replace", "default", "via", "192.0.2.1", "dev", "lan0")
     wait_until(lambda: not rules(network.container, 4) and not routes(network.container, 4), "left alone again")
+    wait_until(lambda: pinned(network.container) == [(NEXT_HOP[6], "eth0", INNER_MAC)], "the neighbour, too")
     assert len(way.logged("the default route of a container leads over no bridge")) == 2
 
 
@@ -329,10 +377,12 @@ def test_detach_gives_dockers_routes_back_a_stop_does_not(way, network, mode):
     assert way.stop(mode) == 0
     if mode == messages.STOP_KEEP_STATE:
         assert network.has_way() and marks(network.container) == TABLE_TEXT
+        assert len(pinned(network.container)) == 2
         return
     assert [network.container.run("ip", f"-{family}", what, check=False) for family in FAMILIES
             for what in ("rule", "route")] == before
     assert network.container.run("nft", "list", "ruleset") == ruleset and not routes(network.container, 4)
+    assert not pinned(network.container)
 
 
 def test_a_namespace_that_is_gone_is_let_go(way, network):

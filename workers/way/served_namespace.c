@@ -12,6 +12,7 @@
 #include "workers/netlink/network/route_requests.h"
 #include "workers/way/link_kind.h"
 #include "workers/way/mark_table.h"
+#include "workers/way/pinned_neighbour.h"
 
 #include <linux/rtnetlink.h>
 
@@ -101,6 +102,27 @@ static bool is_default_route(const struct route *route, const void *userdata)
     return route->destination_length == 0 && route->type == RTN_UNICAST && route->protocol != RTPROT_RA;
 }
 
+/* Before the route by it. On a link that it does not lead by any more it stays until the end: it is as true there. */
+static int pin_next_hop(struct served_namespace *served, struct family_way *family, const struct network_link *link)
+{
+    int result = 0;
+
+    if (served->filter && family->link_index != 0)
+        result = pinned_neighbour_put(served->rtnetlink, link, &family->gateway, served->inner_mac);
+    return request_failure_report(family->neighbour_failure, served->rtnetlink, result);
+}
+
+static int remove_way(struct served_namespace *served, struct family_way *family)
+{
+    int result = own_routes_remove(&family->own, served->rtnetlink);
+    int removed = 0;
+
+    if (served->filter && family->answers.count > 0 && !family->own.is_absent)
+        removed = pinned_neighbour_remove(served->rtnetlink, &served->links, &family->answers.addresses[0]);
+    (void)request_failure_report(family->neighbour_failure, served->rtnetlink, removed);
+    return result < 0 ? result : removed;
+}
+
 /* A container that is on the LAN by a macvlan, or whose VPN has the default route, leaves as it did: the project's
  * address is not to be had that way. */
 static int leave_alone(struct served_namespace *served, struct family_way *family, const struct network_link *link)
@@ -112,7 +134,7 @@ static int leave_alone(struct served_namespace *served, struct family_way *famil
     family->is_left_alone = true;
     family->is_known = family->own.is_settled = false;
     family->link_index = 0;
-    return own_routes_remove(&family->own, served->rtnetlink);
+    return remove_way(served, family);
 }
 
 /* Under attach the gateway is behind the interface of Docker's default route, on no subnet (HOST-4). */
@@ -185,6 +207,7 @@ static int apply_family(struct served_namespace *served, struct family_way *fami
     way.is_on_link = served->filter && own->family == IP_FAMILY_4; /* v6: a link-local address is on every link */
     wanted = (struct route_list){.family = own->family, .table = own->table};
     route_list_add_defaults(&wanted, &way, wish.has_gateway ? 1 : 0);
+    wish.failure = pin_next_hop(served, family, answer.link);
     result = own_routes_apply(own, served->rtnetlink, &wish);
     if (result == 0 && served->filter)
         report_others(served, family);
@@ -397,7 +420,7 @@ int served_namespace_tear_down(struct served_namespace *served)
     if (served->filter_source)
         (void)sd_event_source_set_enabled(served->filter_source, SD_EVENT_OFF);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
-        int result = own_routes_remove(&served->families[i].own, served->rtnetlink);
+        int result = remove_way(served, &served->families[i]);
 
         first = first < 0 ? first : result;
     }

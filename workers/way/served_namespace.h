@@ -1,6 +1,7 @@
 /*
  * One network namespace that is served: its links, and per family the gateway, the routes and rules that lead there,
- * put back whoever takes them away (SA-2); under attach the marks of published ports, too (HOST-4, HOST-5).
+ * put back whoever takes them away (SA-2); under attach the gateway's MAC address and the marks of published ports, too
+ * (HOST-2, HOST-4, HOST-5).
  *
  * Owned by way.c inside anchord-way with CAP_NET_ADMIN. Each namespace has its own sockets and its own struct; there is
  * nothing that two share. It says its decisions in the log.
@@ -32,6 +33,7 @@ struct family_way {
     bool is_known;             /* the two below were decided once */
     struct ip_address gateway; /* of no family: none is on link */
     uint32_t link_index;       /* that leads there, if it is up; else 0 */
+    char neighbour_failure[REQUEST_FAILURE_SIZE];
 };
 
 struct served_namespace;
