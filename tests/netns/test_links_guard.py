@@ -6,6 +6,7 @@
                                 --- eth0 stranger
 """
 
+import json
 import os
 import re
 import socket
@@ -21,11 +22,13 @@ LAN = {4: "192.0.2.9", 6: "2001:db8::9"}
 HOST = {4: "192.0.2.1", 6: "2001:db8::1"}
 CONTAINER, NEIGHBOUR = ({4: f"172.30.0.{last}", 6: f"fd30::{last}"} for last in (5, 6))
 MEMBER, STRANGER = ({4: f"172.31.0.{last}", 6: f"fd31::{last}"} for last in (5, 6))
+VPN, FAR = ({4: f"10.{net}.0.9", 6: f"fd0{net}::9"} for net in (8, 9))
+PROJECT = {4: "192.0.2.5", 6: "2001:db8::5"}
 KINDS = {4: socket.AF_INET, 6: socket.AF_INET6}
 LENGTHS = {4: 24, 6: 64}
 BOTH = pytest.mark.parametrize("family", (4, 6), ids=("v4", "v6"))
 GATEWAY_MAC = "02:00:00:00:18:01"
-TABLE = "anchord_host_0123abcd"
+TABLE, HOST0 = "anchord_host_0123abcd", "anc0123abcdh"
 PORTS = f"table bridge {TABLE}"
 IDENTITY = tuple({4: f"172.{net}.0.9", 6: f"fd{net}::9"} for net in (30, 31))
 STRAYS = (forge.ACK, forge.RST, forge.RST | forge.ACK, forge.FIN | forge.ACK, forge.SYN | forge.ACK)
@@ -64,7 +67,7 @@ def batch(namespace, *lines):
 
 class Host:
     def __init__(self):
-        self.network, self.namespaces = Namespace(), []
+        self.network, self.namespaces, self.counted = Namespace(), [], "dockers"
         self.run = self.network.run
         self.lan = self.reach("eth0", LAN)
         batch(self.network, "link set lo up", *addresses_of("eth0", HOST))
@@ -99,11 +102,11 @@ class Host:
 
     def counts(self):
         """{"left" and "wanted": how many packets}"""
-        text = self.run("nft", "list", "counters", "table", "inet", "dockers")
+        text = self.run("nft", "list", "counters", "table", "inet", self.counted)
         return {name: int(number) for name, number in re.findall(r"counter (\w+) \{\s+packets (\d+)", text)}
 
     def leaves(self, namespace, packet):
-        """Whether it goes to the LAN: it is sent by the container's gateway, and the host has looked at it."""
+        """Whether it goes to the LAN, or where it is counted: it is sent by the container's gateway, and the host has looked at it."""
         before = self.counts()
         with namespace.entered():
             forge.send("eth0", GATEWAY_MAC, packet)
@@ -201,17 +204,79 @@ def test_host6_the_table_is_what_the_watcher_has_told(host, links):
     lines = [" ".join(line.split()) for line in host.table().splitlines()]
     chain = lines[lines.index("chain forward {"):]
     assert chain == ["chain forward {", "type filter hook forward priority filter - 1; policy accept;",
-                     "oifname @bridges accept", "ct status dnat accept", "ct direction reply accept", "iifname @owned drop",
-                     "iifname . ip saddr @guarded4 drop", "iifname . ip6 saddr @guarded6 drop", "}", "}"]
+                     f'oifname "{HOST0}" fib saddr type local drop', "oifname @bridges accept", "ct status dnat accept",
+                     "ct direction reply accept", f'iifname @parent oifname "{HOST0}" drop', "iifname @owned drop", "iifname . ip saddr @guarded4 drop", "iifname . ip6 saddr @guarded6 drop", "}", "}"]
     assert f'elements = {{ "{shared}" . {MEMBER[4]} }}' in lines and f'elements = {{ "{shared}" . {MEMBER[6]} }}' in lines
-    assert f'elements = {{ "{own}" }}' in lines
+    assert f'elements = {{ "{own}" }}' in lines and 'elements = { "eth0" }' in lines
     assert sorted(re.findall(r'"(br-\w+)"', host.run("nft", "list", "set", "inet", TABLE, "bridges"))) == sorted((own, shared))
     host.run("ip", "link", "add", "docker0", "type", "bridge")
     links.offer(host.shared, (new_id(), "x", "docker0"), (new_id(), "x", own), (new_id(), "x", "eth0"))
     wait_until(lambda: f'"{own}"' not in host.table(), "the other state")
-    assert set(re.findall(r'"([\w-]+)"', host.table())) == {shared}
+    assert set(re.findall(r'"([\w-]+)"', host.table())) == {shared, "eth0", HOST0}
     assert host.leaves(host.container, forge.udp(CONTAINER[4], 1, LAN[4], 53))
     assert not host.leaves(host.stranger, forge.udp(STRANGER[4], 1, LAN[4], 53))
+
+
+# What goes by host0, counted before and behind the guard.
+TO_THE_PROJECT = """
+table inet to_the_project {
+    counter wanted { }
+    counter left { }
+    chain before { type filter hook forward priority filter - 10
+        oifname "anc0123abcdh" counter name wanted
+    }
+    chain behind { type filter hook forward priority filter + 10
+        oifname "anc0123abcdh" counter name left
+    }
+}
+"""
+
+
+@pytest.fixture
+def beside(host, links):
+    """A host whose project is there: what `host` has, a VPN of its own, a network behind the LAN, and host0."""
+    for name in ("all", "eth0", "default"):
+        host.network.sysctl(f"ipv4/conf/{name}/rp_filter", 0)
+    host.network.sysctl("ipv4/conf/all/accept_local", 1)  # else the kernel itself drops the host's own source, in IPv4
+    host.vpn = host.reach("tun0", VPN, "address", GATEWAY_MAC)
+    host.identity = Namespace()
+    host.namespaces.append(host.identity)
+    batch(host.network, f"link set eth0 address {GATEWAY_MAC}",
+          *(f"route add {VPN[family]} dev tun0" for family in KINDS), *(f"route add {FAR[family]} via {LAN[family]}" for family in KINDS))
+    links.give_identity(host.identity)
+    guarded(host, links)
+    links.send(messages.message(messages.PROJECT_ADDRESSES, messages.project_addresses(*PROJECT.values())))
+    wait_until(lambda: all(f"{PROJECT[family]} via" in host.run("ip", f"-{family}", "route") for family in KINDS), "the routes")
+    batch(host.identity, "link set anchost up")
+    host.run("nft", "-f", "-", input=TO_THE_PROJECT)
+    host.counted = "to_the_project"
+    return host
+
+
+@BOTH
+def test_host7_the_host_alone_comes_from_the_host(beside, family):
+    """Nobody sends the project by the host what is from the host, nor the LAN what is from a network that the host alone routes."""
+    def begins(namespace, source, ports=(1001, 53)):
+        return beside.leaves(namespace, forge.udp(source[family], ports[0], PROJECT[family], ports[1]))
+
+    def ask(target):
+        """By the project, over host0; what comes back is a reply."""
+        link, = json.loads(beside.run("ip", "-json", "link", "show", HOST0))
+        with beside.identity.entered():
+            forge.send("anchost", link["address"], forge.udp(PROJECT[family], 1002, target[family], 53))
+
+    assert begins(beside.vpn, VPN)
+    for namespace in (beside.lan, beside.vpn, beside.container):
+        assert not begins(namespace, HOST), namespace
+    assert not begins(beside.lan, VPN)
+    assert not begins(beside.lan, FAR, (53, 1002))
+    ask(FAR)
+    wait_until(lambda: begins(beside.lan, FAR, (53, 1002)), "the reply")
+    with beside.network.socket(KINDS[family], socket.SOCK_DGRAM) as resolver:
+        resolver.bind((HOST[family], 53))
+        ask(HOST)
+        resolver.recv(100)
+        assert not begins(beside.lan, HOST, (53, 1002))
 
 
 def test_host6_a_network_that_is_made_later_is_closed_before_its_bridge_is_there(host, links):

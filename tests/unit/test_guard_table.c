@@ -16,6 +16,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter_ipv4.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -66,6 +67,37 @@ static void decide(struct nftnl_rule *rule, uint32_t verdict)
     nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
     nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_VERDICT, verdict);
     nftnl_rule_add_expr(rule, expression);
+}
+
+/* To the project, by the link that it has with the host. */
+static void goes_by_host_link(struct nftnl_rule *rule)
+{
+    static const char name[IFNAMSIZ] = GUARD_HOST_LINK;
+
+    move(rule, "meta", NFTNL_EXPR_META_KEY, NFT_META_OIFNAME, NFTNL_EXPR_META_DREG);
+    compare(rule, NFT_CMP_EQ, name, sizeof(name));
+}
+
+static void drop_forged_host(struct nftnl_rule *rule)
+{
+    static const uint32_t local = RTN_LOCAL;
+    struct nftnl_expr *expression = nftnl_expr_alloc("fib");
+
+    goes_by_host_link(rule);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
+    nftnl_rule_add_expr(rule, expression);
+    compare(rule, NFT_CMP_EQ, &local, sizeof(local));
+    decide(rule, NF_DROP);
+}
+
+static void drop_from_parent(struct nftnl_rule *rule)
+{
+    move(rule, "meta", NFTNL_EXPR_META_KEY, NFT_META_IIFNAME, NFTNL_EXPR_META_DREG);
+    look_up(rule, "parent");
+    goes_by_host_link(rule);
+    decide(rule, NF_DROP);
 }
 
 static void pass_between_containers(struct nftnl_rule *rule)
@@ -124,14 +156,17 @@ static void keep_in_addresses6(struct nftnl_rule *rule)
 static void build(struct nft_batch *batch)
 {
     begin_table(batch);
+    add_set(batch, "parent", 0, 0);
     add_set(batch, "bridges", 0, 0);
     add_set(batch, "owned", 0, 0);
     add_set(batch, "guarded4", TYPE_IPV4, sizeof(struct in_addr));
     add_set(batch, "guarded6", TYPE_IPV6, sizeof(struct in6_addr));
     add_chain(batch, "forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER - 1);
+    add_rule(batch, "forward", "oifname \"" GUARD_HOST_LINK "\" fib saddr type local drop", drop_forged_host);
     add_rule(batch, "forward", "oifname @bridges accept", pass_between_containers);
     add_rule(batch, "forward", "ct status dnat accept", pass_published);
     add_rule(batch, "forward", "ct direction reply accept", pass_replies);
+    add_rule(batch, "forward", "iifname @parent oifname \"" GUARD_HOST_LINK "\" drop", drop_from_parent);
     add_rule(batch, "forward", "iifname @owned drop", keep_in_bridges);
     add_rule(batch, "forward", "iifname . ip saddr @guarded4 drop", keep_in_addresses4);
     add_rule(batch, "forward", "iifname . ip6 saddr @guarded6 drop", keep_in_addresses6);
@@ -268,7 +303,7 @@ static void places_are_named_rightly(void **state)
     build(&batch);
     assert_int_equal(GUARD_BATCH_REMOVAL, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 1));
     assert_int_equal(GUARD_BATCH_ADDITION, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 2));
-    assert_int_equal(GUARD_BATCH_RULES, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 7));
+    assert_int_equal(GUARD_BATCH_RULES, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 8));
     nft_batch_clear(&batch);
     build_ports(&batch);
     assert_int_equal(GUARD_BATCH_ADDITION, GUARD_BATCH_EDGE_SIZE + nft_batch_offset(&batch, 2));

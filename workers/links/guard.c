@@ -31,13 +31,13 @@ static_assert(BRIDGES_MAX <= 64 && BRIDGES_MAX <= GUARDED_MAX, "a bit and a key 
 /* What the two tables differ in. */
 static const struct guard_shape {
     uint8_t family;
-    bool has_bridges; /* the set of all of them */
+    bool has_bridges; /* the set of all of them, and that of the parent */
     size_t rules, size;
     const unsigned char *batch;
     const char *risk;
 } shapes[GUARD_TABLE_MAX_] = {
     [GUARD_BRIDGES] = {NFPROTO_INET, true, GUARD_BATCH_RULES, GUARD_BATCH_SIZE, guard_batch,
-                       "containers may leave with the host's address"},
+                       "containers may leave with the host's address, and others come with it"},
     [GUARD_PORTS] = {NFPROTO_BRIDGE, false, GUARD_PORT_RULES, GUARD_PORT_BATCH_SIZE, guard_port_batch,
                      "who shares a network with the project may leave with its address"},
 };
@@ -93,14 +93,17 @@ static size_t put_elements(unsigned char *at, uint8_t family, const struct keys 
 static size_t build(const struct guard *guard, const struct guard_shape *shape, const struct message_bridges *bridges,
                     const struct guard_names *names, unsigned char *batch)
 {
+    struct keys parent = {.set = "parent", .size = INTERFACE_NAME_SIZE};
     struct keys all = {.set = "bridges", .size = INTERFACE_NAME_SIZE};
     struct keys owned = {.set = "owned", .size = INTERFACE_NAME_SIZE};
     struct keys guarded4 = {.set = "guarded4", .size = INTERFACE_NAME_SIZE + sizeof(struct in_addr)};
     struct keys guarded6 = {.set = "guarded6", .size = INTERFACE_NAME_SIZE + sizeof(struct in6_addr)};
-    const struct keys *const sets[] = {&all, &owned, &guarded4, &guarded6};
+    const struct keys *const sets[] = {&parent, &all, &owned, &guarded4, &guarded6};
     bool is_told = guard->guarded.header.generation == bridges->header.generation;
     size_t size = shape->rules;
 
+    if (shape->has_bridges)
+        add_key(&parent, guard->parent, NULL);
     for (uint32_t i = 0; i < bridges->count; i++) {
         if (names->names[i] && shape->has_bridges)
             add_key(&all, names->names[i], NULL);

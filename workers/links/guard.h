@@ -1,17 +1,22 @@
 /*
  * Two tables of one name. Closed from birth (HOST-6): no container of the project leaves with the host's address, also
- * while anchord is down.
+ * while anchord is down. And nobody comes to the project as if he were the host (HOST-7): where the host forwards,
+ * whoever sends it a packet with its own address as the source comes by the link between the two; a kernel drops that
+ * by itself in IPv4 alone. Nor does the LAN come as what the host alone routes.
  *
  *     table inet anchord_host_0123abcd {
+ *         set parent   { type ifname; }
  *         set bridges  { type ifname; }              of all networks on which the identity has a link
  *         set owned    { type ifname; }              those of them that are the project's own
  *         set guarded4 { type ifname . ipv4_addr; }  its containers on the other ones
  *         set guarded6 { type ifname . ipv6_addr; }
  *         chain forward {
  *             type filter hook forward priority filter - 1; policy accept;
+ *             oifname "anc0123abcdh" fib saddr type local drop
  *             oifname @bridges accept                containers among themselves, and the identity (br_netfilter)
  *             ct status dnat accept                  published ports, also those of others
  *             ct direction reply accept
+ *             iifname @parent oifname "anc0123abcdh" drop
  *             iifname @owned drop                    what begins inside, and what belongs to no connection
  *             iifname . ip saddr @guarded4 drop
  *             iifname . ip6 saddr @guarded6 drop
@@ -48,11 +53,14 @@
 #include "workers/links/guard_batch.h"
 #include "workers/netlink/rtnetlink.h"
 
-/* Beside what is constant: four headers of lists, and each element with its attributes. */
-#define GUARD_SENT_MAX (GUARD_PORT_BATCH_SIZE + 4 * 128 + 2 * 28 * BRIDGES_MAX + 44 * GUARDED_MAX)
+#include <assert.h>
+
+/* Beside what is constant: five headers of lists, and each element with its attributes. */
+#define GUARD_SENT_MAX (GUARD_BATCH_SIZE + 5 * 128 + 28 * (2 * BRIDGES_MAX + 1) + 44 * GUARDED_MAX)
+static_assert(GUARD_BATCH_SIZE >= GUARD_PORT_BATCH_SIZE, "room for both");
 
 enum guard_table {
-    GUARD_BRIDGES, /* of the family inet: what leaves bridges */
+    GUARD_BRIDGES, /* of the family inet: what leaves bridges, and what comes by host0 */
     GUARD_PORTS,   /* of the family bridge: what comes to our pairs */
     GUARD_TABLE_MAX_,
 };
@@ -66,6 +74,7 @@ struct guard_sent {
 
 struct guard {
     uint32_t tag; /* of the project */
+    const char *parent;
     struct rtnetlink *netfilter;
     struct mnl_socket *monitor;     /* of all changes of nftables */
     struct message_guarded guarded; /* counts with the bridges of its generation */

@@ -206,6 +206,7 @@ static void handle_configuration(struct links *links, const struct message_confi
     links->identity.configuration = *message;
     links->is_configured = true;
     links->identity.guard.tag = message->tag;
+    links->identity.guard.parent = links->identity.configuration.parent;
     if (!message->is_guarded)
         (void)guard_remove(&links->identity.guard, GUARD_BRIDGES); /* said */
     ask_for_turn(links);
