@@ -14,6 +14,7 @@ enum look_kind {
     LOOK_CONTAINER = 1, /* one that Docker has, in any state: name, project, service, attached, is_running, pid */
     LOOK_ENDPOINT,      /* what a container has on one network: name, project, addresses */
     LOOK_HOLDER,        /* who has an address on the LAN: address4 or address6, mac (zero: it did not say) */
+    LOOK_ENGINE,        /* what answers, where that is not Docker Engine: name */
     LOOK_END,           /* the last one: error, text; without it not everything was seen */
     LOOK_KIND_MAX_,
 };

@@ -78,6 +78,24 @@ static void name_projects(const struct host_look *look, char why[WHY_SIZE])
         (void)snprintf(why + length, WHY_SIZE - length, ", nor of any other");
 }
 
+/* Before anything is started: with another engine the halves never get ready. */
+static size_t check_engine(const struct host_look *look)
+{
+    char why[WHY_SIZE];
+
+    for (size_t i = 0; i < look->count; i++) {
+        if (look->records[i].kind != LOOK_ENGINE)
+            continue;
+        (void)snprintf(why, sizeof(why),
+                       "attach needs Docker Engine, this is %s: give the project a network-anchor, as docs/engines.md "
+                       "says for Podman",
+                       look->records[i].name);
+        (void)command_complain("attach", "Docker", why);
+        return 1;
+    }
+    return 0;
+}
+
 static size_t check_project(const struct host_look *look, struct attach_plan *plan)
 {
     char why[WHY_SIZE];
@@ -296,6 +314,8 @@ size_t attach_checks_run(const struct attach_request *request, bool is_started, 
     result = is_started ? host_look_docker(&look) : 0;
     if (result < 0)
         errors += complain_of_docker(&look, result, request->is_dry_run);
+    else if (check_engine(&look) > 0)
+        return errors + 1;
     else if (is_started)
         errors += check_project(&look, ret);
     errors += check_attached(&look);

@@ -372,6 +372,20 @@ def test_host1_without_docker_nothing_is_guessed(host):
     assert "is no unix socket: the Docker that a project is attached in is this host's" in other.stderr
 
 
+def test_host1_podman_is_refused_before_anything_is_started(host, engine, docker):
+    """HOST-1: both halves would start and never get ready; detach and list work, for whoever has tried it before."""
+    engine.versions |= {"Version": "5.8.6", "Components": [{"Name": "Podman Engine", "Version": "5.8.6"}]}
+    engine.add("shop-host-1", project="anchord-shop", labels=HALF | {"com.docker.compose.service": "host"}, running=False)
+    found = host(f"anchord {SHOP}; echo status $?", f"anchord {SHOP} --dry-run; echo status $?", "ls /etc/anchord", "anchord list; anchord detach shop; echo status $?")
+    said = "anchord attach: Docker: attach needs Docker Engine, this is Podman 5.8.6: give the project a network-anchor, as docs/engines.md says for Podman"
+    lines = found.stdout.splitlines()
+    assert found.stderr.count(f"{said}\n") == 2, found.stderr
+    assert lines[:2] == ["status 1", "status 1"]
+    assert "No such file" in found.stderr
+    assert re.search(r"^shop +failed", found.stdout, re.MULTILINE) and lines[-1] == "status 0", found.stdout
+    assert "up" not in pathlib.Path(f"{docker}.said").read_text(encoding="ascii").split()
+
+
 def test_host1_a_project_that_is_not_there_is_named_with_those_that_are(host, engine):
     engine.add("imap", project="mail")
     engine.add("anchord-web-host-1", project="anchord-web", labels={"anchord.attach": "web"})

@@ -9,6 +9,8 @@
 #include "workers/docker/client.h"
 #include "workers/docker/seal.h"
 
+#include <stdio.h>
+
 /* Beside each record of an attachment's container, what it is asked by. */
 struct attachment {
     struct look_record record;
@@ -155,12 +157,27 @@ static void on_listed(void *userdata, int error, const char *text)
         inspect_next(look);
 }
 
+/* Podman answers as Docker does, but attach needs the other one (docs/engines.md). */
+static int report_engine(const struct docker_version *version)
+{
+    struct look_record record = {.kind = LOOK_ENGINE};
+
+    if (!version->is_podman)
+        return 0;
+    (void)snprintf(record.name, sizeof(record.name), "Podman %.32s", version->engine);
+    return look_report(&record);
+}
+
 static void on_connected(void *userdata, int error, const char *text)
 {
     struct look *look = userdata;
     const struct docker_container_query everybody = {.in_any_state = true};
     const struct docker_container_handlers handlers = {on_container, on_odd, on_listed, look};
 
+    if (error == 0) {
+        error = report_engine(docker_client_version(look->client));
+        text = error < 0 ? log_errno_text(error) : "";
+    }
     if (error == 0) {
         error = docker_client_list(look->client, &everybody, &labels, &handlers);
         text = error < 0 ? log_errno_text(error) : "";
