@@ -129,11 +129,11 @@ int nft_question_chain(uint8_t family, const char *table, const char *chain, boo
 }
 
 /* The name as a rule holds it, with its NUL; what else stands in a rule need not be understood for that. */
-static int look_for(const void *answer, size_t length, const char *interface)
+static int look_for(void *answer, size_t length, const char *interface)
 {
     size_t rest = length;
 
-    for (const struct nlmsghdr *header = answer; NLMSG_OK(header, rest); header = NLMSG_NEXT(header, rest)) {
+    for (struct nlmsghdr *header = answer; NLMSG_OK(header, rest); header = NLMSG_NEXT(header, rest)) {
         int result = judge(header, NFT_MSG_NEWRULE);
 
         if (result <= 0)

@@ -62,10 +62,11 @@ size_t host_addresses_describe(const struct address_snapshot *snapshot, uint32_t
 {
     ret->count = 0;
     for (size_t i = 0; i < 2 * snapshot->count && ret->count < HOST_ADDRESSES_MAX; i++) {
-        const struct seen_address *seen = &snapshot->addresses[i % snapshot->count];
+        bool is_first_pass = i < snapshot->count;
+        const struct seen_address *seen = &snapshot->addresses[is_first_pass ? i : i - snapshot->count];
         bool is_on_parent = parent > 0 && seen->index == parent;
 
-        if (is_on_parent == (i < snapshot->count))
+        if (is_on_parent == is_first_pass)
             ret->items[ret->count++] = (struct wire_host_address){
                 .address = wire_address_from(&seen->subnet.address),
                 .is_on_parent = is_on_parent,

@@ -58,7 +58,7 @@ static void tell(struct look *look, struct docker_word *word, const struct docke
 
     word->length = document && document->length <= DOCKER_LOOK_DOCUMENT_MAX ? document->length : 0;
     result = write_all(look->output, word, sizeof(*word));
-    if (result == 0 && word->length > 0)
+    if (result == 0 && document && word->length > 0)
         result = write_all(look->output, document->bytes, document->length);
     if (result < 0)
         end(look, result, "cannot be handed on");

@@ -128,7 +128,7 @@ static void keep_own(struct scene *scene)
 
 void find_anchors(struct scene *scene)
 {
-    ino_t namespaces[ANCHORS_MAX];
+    ino_t namespaces[ANCHORS_MAX] = {0};
     char first[32] = "";
     struct dirent *entry;
     DIR *directory = opendir("/proc");

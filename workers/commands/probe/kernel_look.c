@@ -114,9 +114,8 @@ static void on_listener(const struct nlmsghdr *message, void *userdata)
     own = address_of(socket->idiag_family, socket->id.idiag_src);
     /* An unspecified v6 one takes v4, too, unless IPV6_V6ONLY says otherwise: then the connection is refused, and that
      * is what is told. */
-    if (ip_address_is_unspecified(&own) && (own.family == wanted.family || own.family == IP_FAMILY_6))
-        look->is_found = true;
-    else if (ip_address_equal(&own, &wanted))
+    if (ip_address_equal(&own, &wanted) ||
+        (ip_address_is_unspecified(&own) && (own.family == wanted.family || own.family == IP_FAMILY_6)))
         look->is_found = true;
     else if (ip_address_is_loopback(&own))
         look->is_on_loopback = true;
@@ -154,14 +153,13 @@ void kernel_look_at_listeners(struct prober *prober, struct probe *probe)
 
 static void on_route(const struct nlmsghdr *message, void *userdata)
 {
-    const struct rtmsg *route = mnl_nlmsg_get_payload(message);
     const struct nlattr *attributes[RTA_MAX + 1];
     struct probe *probe = userdata;
     size_t length = ip_family_length(probe->request.target.family);
 
-    if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*route))
+    if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(struct rtmsg))
         return;
-    rtnetlink_attributes(message, sizeof(*route), attributes, RTA_MAX);
+    rtnetlink_attributes(message, sizeof(struct rtmsg), attributes, RTA_MAX);
     probe->result.outcome = PROBE_ANSWERED;
     if (attributes[RTA_GATEWAY] && mnl_attr_get_payload_len(attributes[RTA_GATEWAY]) == length) {
         struct ip_address gateway =
