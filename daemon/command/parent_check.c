@@ -2,14 +2,18 @@
 #include "daemon/command/parent_check.h"
 
 #include "common/cleanup.h"
+#include "common/text.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <libgen.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void free_addresses(struct ifaddrs **addresses)
 {
@@ -33,21 +37,6 @@ static uint8_t prefix_length_of(const struct ip_address *mask)
     while (length < ip_family_bits(mask->family) && mask->bytes[length / 8] & (0x80 >> length % 8))
         length++;
     return length;
-}
-
-/* With the names of the others behind it, for a person who has mistyped one. */
-static void name_others(const char *name, const char *what, char text[PARENT_PROBLEM_SIZE])
-{
-    struct if_nameindex *interfaces = if_nameindex();
-    const size_t size = PARENT_PROBLEM_SIZE;
-    size_t length = (size_t)snprintf(text, size, "%s: %s; there are", name, what);
-
-    for (const struct if_nameindex *interface = interfaces; interface && interface->if_index > 0; interface++) {
-        if (strcmp(interface->if_name, "lo") != 0 && length < size)
-            length += (size_t)snprintf(text + length, size - length, " %s", interface->if_name);
-    }
-    if (interfaces)
-        if_freenameindex(interfaces);
 }
 
 /* The bridge that it is a port of, or false. */
@@ -77,6 +66,61 @@ static bool is_wireless(const char *name)
             return true;
     }
     return false;
+}
+
+/* A macvlan needs one. */
+static bool is_ethernet(const char *name)
+{
+    CLEANUP(close_stream) FILE *file = NULL;
+    char path[64];
+    char type[8] = ""; /* a number of linux/if_arp.h, and the end of the line */
+
+    (void)snprintf(path, sizeof(path), "/sys/class/net/%s/type", name);
+    file = fopen(path, "re");
+    return file && fgets(type, sizeof(type), file) && strtoul(type, NULL, 10) == ARPHRD_ETHER;
+}
+
+/* How many digits stand behind the prefix; none without it. */
+static size_t digits_behind(const char *name, const char *prefix)
+{
+    return text_skip(&name, prefix) ? strspn(name, "0123456789abcdef") : 0;
+}
+
+/* By the names that Docker gives its bridges itself, and anchord its links on the host (workers/links/link_names.h). */
+static bool is_made_here(const char *name)
+{
+    static const char ours[] = "anc01234567";
+    size_t length = strlen(name);
+
+    return strcmp(name, "docker0") == 0 || strcmp(name, "docker_gwbridge") == 0 ||
+           (length == strlen("br-0123456789ab") && digits_behind(name, "br-") == 12) ||
+           (length > strlen(ours) && digits_behind(name, "anc") >= 8 && strchr("bh", name[strlen(ours)]));
+}
+
+static bool can_be_parent(const char *name)
+{
+    char bridge[IF_NAMESIZE];
+
+    return is_ethernet(name) && !find_bridge(name, bridge) && !is_wireless(name) && !is_made_here(name);
+}
+
+/* With the names of those that can be a parent behind it, for a person who has mistyped one. */
+static void name_others(const char *name, const char *what, char text[PARENT_PROBLEM_SIZE])
+{
+    struct if_nameindex *interfaces = if_nameindex();
+    const size_t size = PARENT_PROBLEM_SIZE;
+    size_t length = (size_t)snprintf(text, size, "%s: %s", name, what);
+    size_t count = 0;
+
+    for (const struct if_nameindex *interface = interfaces; interface && interface->if_index > 0; interface++) {
+        if (can_be_parent(interface->if_name) && length < size)
+            length += (size_t)snprintf(text + length, size - length, "%s %s", count++ == 0 ? "; there are" : "",
+                                       interface->if_name);
+    }
+    if (interfaces)
+        if_freenameindex(interfaces);
+    if (count == 0 && length < size)
+        (void)snprintf(text + length, size - length, "; there is none that can be a parent");
 }
 
 bool parent_check_interface(const char *name, char problem[PARENT_PROBLEM_SIZE])

@@ -239,10 +239,10 @@ def test_host1_a_dry_run_says_and_writes_nothing(host):
     ("attach Shop.x --parent eth0", 'PROJECT: "Shop.x": is no name of a Compose project: lower-case letters, digits and, not at the '
      'beginning, - and _; docker compose ls shows them'),
     ("attach 'a b' --parent eth0", 'PROJECT: "a b": must not contain white space or control characters'),
-    ("attach shop --parent eth9", "--parent: eth9: there is no such interface; there are far0 eth0 far1 eth1"),
+    ("attach shop --parent eth9", "--parent: eth9: there is no such interface; there are far0 eth0 far1 far2 eth2 br0\n"),
     ("attach shop --parent eth1", "--parent: eth1: is a port of the bridge br0, and can have no further links: take --parent br0"),
     ("attach shop --parent eth2", "--parent: eth2: is down: ip link set eth2 up"),
-    ("attach shop --parent lo", "--parent: lo: is no interface on a LAN; there are far0 eth0 far1 eth1"),
+    ("attach shop --parent lo", "--parent: lo: is no interface on a LAN; there are far0 eth0 far1 far2 eth2 br0\n"),
     ("attach shop --parent eth0 --address 198.51.100.5/24 --gateway 198.51.100.1",
      "--address: 198.51.100.5/24: is outside of the network of eth0, which has 192.0.2.2/24"),
     ("attach shop --parent eth0 --address 192.0.2.5/16 --gateway 192.0.2.1",
@@ -357,6 +357,19 @@ def test_see2_who_reads_what_a_container_says_is_nobody(build, words):
             finally:
                 reader.kill()
                 container.kill()
+
+
+def test_host1_only_what_can_be_a_parent_is_offered(host):
+    """Neither Docker's bridges and their ports, nor the links of an attachment, nor what is no Ethernet or Wi-Fi."""
+    made = ["add docker0 type bridge", "add docker_gwbridge type bridge", "add br-0123456789ab type bridge", "add br-lan type bridge",
+            "add veth1 type veth peer name ancestor", "set veth1 master br-0123456789ab", "add anc0123abcdh type veth peer name anc0123abcdb12",
+            "add anc0123abcdx type bridge"]
+    found = host(*(f"ip link {words}" for words in made), "ip tuntap add tun0 mode tun", "anchord attach shop --parent eth9; echo status $?",
+                 "for link in $(ls /sys/class/net); do ip link delete $link 2>/dev/null; done; anchord attach shop --parent eth9; echo status $?")
+    assert found.stdout.splitlines() == ["status 1"] * 2
+    assert re.findall("^anchord attach: --parent: (.*)", found.stderr, re.MULTILINE) == [
+        "eth9: there is no such interface; there are far0 eth0 far1 far2 eth2 br0 br-lan ancestor anc0123abcdx",
+        "eth9: there is no such interface; there is none that can be a parent"], found.stderr
 
 
 def test_host1_without_docker_nothing_is_guessed(host):
