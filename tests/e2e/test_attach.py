@@ -102,7 +102,7 @@ def test_host1_status_tells_of_each_port_and_of_no_problem(attached):
     assert {each["address"] for each in status["external_addresses"]} == set(ADDRESSES)
     assert status["problems"] == []
     network, = status["shared_links"]
-    assert network == {"network": f"{attached[0].name}_default", "interface": "ancin0", "state": "made", "reason": ""}
+    assert network == {"network": f"{attached[0].name}_default", "interface": "ancin0", "state": "made", "reason": None}
 
 
 @by_family
