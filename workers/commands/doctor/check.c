@@ -106,16 +106,30 @@ void check_found(struct check_run *run, enum problem problem, const struct findi
     say(run, answer_verdict_of(definition->severity), &answer, texts->object);
 }
 
+/* Until the process ends, which is soon; where it can be seen that nothing is lost. */
+struct kept_text {
+    struct kept_text *next;
+    char *text;
+};
+
 const char *check_text(const char *format, ...)
 {
-    char *text = NULL;
+    static struct kept_text *kept_texts;
+    struct kept_text *kept = malloc(sizeof(*kept));
     va_list arguments;
-    int length;
+    int length = -1;
 
     va_start(arguments, format);
-    length = vasprintf(&text, format, arguments);
+    if (kept)
+        length = vasprintf(&kept->text, format, arguments);
     va_end(arguments);
-    return length < 0 ? "" : text; /* the process ends soon */
+    if (length < 0) {
+        free(kept);
+        return "";
+    }
+    kept->next = kept_texts;
+    kept_texts = kept;
+    return kept->text;
 }
 
 const char *check_on_host(const struct check_run *run)
