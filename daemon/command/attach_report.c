@@ -81,20 +81,20 @@ void attach_report_print(const char *project, bool is_units, const struct attach
 /* What has to be there before a condition can hold. */
 static const char *remedy_of(const char *condition, bool is_units)
 {
-    static const char *const remedies[][3] = {
+    static const struct {
+        const char *condition, *remedy, *of_units; /* NULL: the same */
+    } remedies[] = {
         {"links_made", "the links on the host are not made: docker logs of its half on the host says why",
          "the links on the host are not made: journalctl --unit 'anchord-host@*' says why"},
-        {"ways_installed", "the containers' way out is not installed yet",
-         "the containers' way out is not installed yet"},
+        {"ways_installed", "the containers' way out is not installed yet", NULL},
         {"tables_installed", "its rules are not installed: docker logs of its other half says why",
          "its rules are not installed: journalctl --unit 'anchord@*' says why"},
-        {"reconciled", "Docker has not told of the containers: may its socket be read?",
-         "Docker has not told of the containers: may its socket be read?"},
+        {"reconciled", "Docker has not told of the containers: may its socket be read?", NULL},
     };
 
     for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
-        if (strcmp(remedies[i][0], condition) == 0)
-            return remedies[i][is_units ? 2 : 1];
+        if (strcmp(remedies[i].condition, condition) == 0)
+            return is_units && remedies[i].of_units ? remedies[i].of_units : remedies[i].remedy;
     }
     return "is not so";
 }

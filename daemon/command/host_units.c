@@ -75,8 +75,7 @@ static int take_unit(sd_bus *bus, const char *name, const char *state, const cha
 
     if (strcmp(state, "inactive") == 0 || !read_name(name, &record))
         return 0;
-    record.is_running = strcmp(state, "failed") != 0;
-    if (record.is_running &&
+    if (strcmp(state, "failed") != 0 &&
         sd_bus_get_property_trivial(bus, SYSTEMD, path, SYSTEMD_SERVICE, "MainPID", NULL, 'u', &pid) >= 0)
         record.pid = pid;
     record.is_running = record.pid > 0; /* between two starts it does not */

@@ -62,11 +62,14 @@ void closed_networks_write(const struct message_bridges *message)
 {
     char path[PATH_MAX], temporary[PATH_MAX];
     CLEANUP_FD int fd = -1;
+    ssize_t written;
 
     if (!make_path("", path) || !make_path(".new", temporary))
         return;
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || write(fd, message, sizeof(*message)) != (ssize_t)sizeof(*message) || fsync(fd) < 0 ||
-        rename(temporary, path) < 0)
+    written = fd < 0 ? -1 : write(fd, message, sizeof(*message));
+    if (written >= 0 && (size_t)written != sizeof(*message))
+        say("write", path, -ENOSPC);
+    else if (written < 0 || fsync(fd) < 0 || rename(temporary, path) < 0)
         say("write", path, -errno);
 }

@@ -18,7 +18,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from lab import compose, images  # noqa: E402
+from lab import images  # noqa: E402
 from lab.instance import Lab, remove_abandoned  # noqa: E402
 from lab.machine import CHECKOUT, LabError  # noqa: E402
 
@@ -89,21 +89,6 @@ def installed(lab, package):
     copy.write_bytes(package.read_bytes())
     lab.run_on_host("apt-get", "install", "--yes", "--no-install-recommends", copy)
     return lab
-
-
-@pytest.fixture
-def project(request, lab):
-    """project(definition) makes a Compose project and brings it up; it goes with the test."""
-    made = []
-
-    def factory(definition, name=None):
-        made.append(compose.Project(lab, definition, name=name or compose.unique_name(request.node.originalname)))
-        made[-1].up()
-        return made[-1]
-
-    yield factory
-    for instance in reversed(made):
-        instance.discard()
 
 
 @pytest.fixture
