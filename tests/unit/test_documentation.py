@@ -25,12 +25,15 @@ def markdown_variables():
 
 
 def problems():
-    """(code, severity, whether the log alone has it) of the registry and of docs/problems.md; SEE-1: none is missing, none is left over."""
+    """(code, severity, whether the log alone has it) of the registry and of docs/problems.md; SEE-1: none is missing, none is left over,
+    and each can be linked to (SEE-5)."""
     registry = re.findall(r"^(?:PROBLEM|CHECKED)\(\s*\w+, (\d+), (\w+),\s*(\w+),", (ROOT / "protocol/problem_list.h").read_text(), re.M)
-    paragraphs = re.findall(r"^((?:\*\*ANC\d{4}\*\*(?:, )?)+) \((\w+)\)\.(?: \*(Log)\.\*)?", (ROOT / "docs/problems.md").read_text(), re.M)
+    paragraphs = re.findall(r'^((?:<a id="anc\d{4}"></a>)+)((?:\*\*ANC\d{4}\*\*(?:, )?)+) \((\w+)\)\.(?: \*(Log)\.\*)?',
+                            (ROOT / "docs/problems.md").read_text(), re.M)
     assert len(registry) > 30, "the registry was not understood"
     return ({(f"ANC{int(number):04}", severity.lower(), "Log" if teller == "LOG" else "") for number, severity, teller in registry},
-            {(code, severity, log) for codes, severity, log in paragraphs for code in re.findall(r"ANC\d{4}", codes)})
+            {(code, severity, log) for anchors, codes, severity, log in paragraphs for code in re.findall(r"ANC\d{4}", codes)
+             if f'"{code.lower()}"' in anchors})
 
 
 def main():
