@@ -73,9 +73,9 @@ static void configure_links(const struct attach_host *host)
     memcpy(message.project, configuration->project, sizeof(message.project));
     memcpy(message.parent, configuration->parent, sizeof(message.parent));
     memcpy(message.named_bridges, configuration->named_bridges, sizeof(message.named_bridges));
-    worker_send(host->workers[LINKS], &message.header, -1);
-    if (is_known(&host->closed.header))
+    if (is_known(&host->closed.header)) /* first: once configured it says that it is there, and systemd starts Docker */
         worker_send(host->workers[LINKS], &host->closed.header, -1);
+    worker_send(host->workers[LINKS], &message.header, -1);
     if (is_known(&host->project_addresses.header))
         worker_send(host->workers[LINKS], &host->project_addresses.header, -1);
 }

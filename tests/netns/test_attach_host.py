@@ -10,7 +10,7 @@ import pytest
 
 import messages
 from attach_host_lab import LINKS, NAMESPACES, HostHalf, Identity
-from attach_lab import ControlGroups, bridge_of, differences, new_id, run_container, settled
+from attach_lab import ControlGroups, bridge_of, bridges_message, differences, new_id, run_container, settled
 from netadmin_lab import Namespace, wait_until
 from supervision import is_gone
 
@@ -209,6 +209,14 @@ def test_host6_what_was_closed_is_closed_again_after_a_boot(half, host, inside, 
     host.run("nft", "flush", "ruleset")
     half.start_ready(STATE_DIRECTORY=str(tmp_path))
     wait_until(lambda: network[2] in host.run("nft", "list", "set", "inet", guard_of(identity), "owned", check=False), "the guard again")
+
+
+def test_host6_links_hears_of_what_was_closed_before_it_may_speak(half, supervision, tmp_path):
+    """HOST-6: it speaks once it is configured, and by its first word the unit has started."""
+    (tmp_path / "closed-networks").write_bytes(bridges_message([(new_id(), "default", "br-1")]))
+    supervision.install_stand_in("links", host_address="192.0.2.1")
+    process = half.start_ready(STATE_DIRECTORY=str(tmp_path))
+    assert [line["type"] for line in process.find(stand_in="links", event="message")] == ["BRIDGES", "CONFIGURE_LINKS"]
 
 
 def test_host6_a_file_of_what_was_closed_that_is_none_closes_nothing(half, host, tmp_path):

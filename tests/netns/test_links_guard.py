@@ -317,6 +317,15 @@ def test_host6_it_stays_while_anchord_is_away_and_an_undo_takes_it(program, host
     assert re.sub(counters, "", host.run("nft", "list", "ruleset")) == re.sub(counters, "", before)
 
 
+def test_host6_what_was_closed_before_a_boot_is_so_before_a_word_is_said(program, host):
+    """HOST-6: by its first word systemd takes the host half for started, and starts Docker."""
+    made = LinksProcess(program, host.network, remembered=[host.own])
+    kind, _, _ = made.receive()
+    rules = host.run("nft", "list", "set", "inet", TABLE, "owned", check=False)
+    made.close()
+    assert kind == messages.HOST_ADDRESSES and host.own[2] in rules
+
+
 @pytest.mark.parametrize("change", ("delete table inet", "flush table inet", "delete table bridge", "flush set inet", "flush ruleset"))
 def test_host6_what_others_change_is_back_at_once(host, links, change):
     """Whatever it is: the kernel tells of each change, and nothing else has to happen."""

@@ -30,7 +30,7 @@ struct links {
     size_t said_count;
     struct message_shared_links sent_links; /* to the supervisor */
     struct message_host_addresses sent_addresses;
-    struct message_bridges sent_closed;
+    struct message_bridges known_closed; /* which it knows, from us or from its file */
 };
 
 /* --- turns ----------------------------------------------------------------------------------------------- */
@@ -81,9 +81,9 @@ static void tell_supervisor(struct links *links)
         (void)channel_send_message(links->supervisor, &links->sent_addresses);
     }
     if (links->identity.closed.header.type == MESSAGE_BRIDGES &&
-        memcmp(links->sent_closed.items, links->identity.closed.items, sizeof(links->sent_closed.items)) != 0) {
-        links->sent_closed = links->identity.closed;
-        (void)channel_send_message(links->supervisor, &links->sent_closed);
+        memcmp(links->known_closed.items, links->identity.closed.items, sizeof(links->known_closed.items)) != 0) {
+        links->known_closed = links->identity.closed;
+        (void)channel_send_message(links->supervisor, &links->known_closed);
     }
 }
 
@@ -209,6 +209,8 @@ static void handle_configuration(struct links *links, const struct message_confi
     links->identity.guard.parent = links->identity.configuration.parent;
     if (!message->is_guarded)
         (void)guard_remove(&links->identity.guard, GUARD_BRIDGES); /* said */
+    else if (links->known_closed.header.type == MESSAGE_BRIDGES)
+        identity_links_remember(&links->identity, &links->known_closed); /* before a turn tells that we are there */
     ask_for_turn(links);
 }
 
@@ -279,8 +281,8 @@ static void on_supervisor_message(const struct message_header *message, int desc
         links->identity.routes.wanted = *(const struct message_project_addresses *)message;
         ask_for_turn(links);
         break;
-    case MESSAGE_BRIDGES:
-        identity_links_remember(&links->identity, (const struct message_bridges *)message);
+    case MESSAGE_BRIDGES: /* the configuration follows */
+        links->known_closed = *(const struct message_bridges *)message;
         break;
     case MESSAGE_LINK:
         handle_link(links, (const struct message_link *)message, descriptor);

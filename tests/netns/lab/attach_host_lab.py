@@ -11,7 +11,7 @@ import struct
 import subprocess
 
 import messages
-from attach_lab import BRIDGES_MAX
+from attach_lab import bridges_message
 from netadmin_lab import DEADLINE, wait_until
 
 PLACE = pathlib.Path("/run/anchord-attach")
@@ -87,9 +87,8 @@ class Identity:
         watcher = self.peers[LINKS, messages.PEER_WATCHER]
         if guarded:
             watcher.send(messages.guarded(guarded, self.generation))
-        items = b"".join(struct.pack("=72s128s16sI", *(text.encode() for text in network), is_owned) for network in networks)
-        watcher.send(messages.message(messages.BRIDGES, struct.pack("=2I", len(networks), 0) +
-                                      items.ljust(BRIDGES_MAX * 220, b"\0"), self.generation))
+        own, shared = (networks, ()) if is_owned else ((), networks)
+        watcher.send(bridges_message(own, shared, self.generation))
 
     def receive_answer(self, network):
         """When links has told what became of it."""

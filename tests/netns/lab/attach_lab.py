@@ -244,15 +244,26 @@ def bridge_of(network_id):
     return f"br-{network_id[:12]}"
 
 
+def bridges_message(networks, shared=(), generation=0):
+    """BRIDGES, of (network ID, name, bridge): the project's own, and those that are shared with others."""
+    items = b"".join(struct.pack("=72s128s16sI", *(text.encode() for text in network), is_owned)
+                     for is_owned, some in ((True, networks), (False, shared)) for network in some)
+    return messages.message(messages.BRIDGES, struct.pack("=2I", len(networks) + len(shared), 0) +
+                            items.ljust(BRIDGES_MAX * 220, b"\0"), generation)
+
+
 class LinksProcess(Netadmin):
     """anchord-links for one project, with the test as its supervisor and watcher."""
 
     user = LINKS_USER
 
-    def __init__(self, program, namespace, project="mail", tag=0x0123ABCD, parent="eth0", named=(), is_guarded=True):
+    def __init__(self, program, namespace, project="mail", tag=0x0123ABCD, parent="eth0", named=(), is_guarded=True, remembered=()):
+        """remembered: what the supervisor knows from before a boot, as offer() takes it."""
         super().__init__(program, namespace, {})
         self.shared_links, self.host_addresses = {}, (None, {})
         macs = b"".join(bytes.fromhex(mac.replace(":", "")) for mac in (EXTERNAL_MAC, INNER_MAC))
+        if remembered:
+            self.send(bridges_message(remembered))
         self.send(messages.message(messages.CONFIGURE_LINKS, struct.pack("=128s16s256s12sI20s3I", project.encode(), parent.encode(),
                                    b"".join(name.encode().ljust(16, b"\0") for name in named), macs, tag,
                                    messages.address(NEXT_HOP), is_guarded, messages.LOG_INFO, 0)))
@@ -291,12 +302,9 @@ class LinksProcess(Netadmin):
     def offer(self, *networks, shared=(), guarded=()):
         """GUARDED, of (address, number of its network), and the state BRIDGES, of (network ID, name, bridge): the
         project's own, and behind them those that are shared with others."""
-        items = b"".join(struct.pack("=72s128s16sI", *(text.encode() for text in network), network in networks)
-                         for network in (*networks, *shared))
         self.generation += 1
         self.watcher.send(messages.guarded(guarded, self.generation))
-        self.watcher.send(messages.message(messages.BRIDGES, struct.pack("=2I", len(networks) + len(shared), 0) +
-                                           items.ljust(BRIDGES_MAX * 220, b"\0"), self.generation))
+        self.watcher.send(bridges_message(networks, shared, self.generation))
 
     def receive_answer(self):
         kind, generation, body = self.receive_watcher()
