@@ -70,7 +70,7 @@ static int print_help(int argc, char **argv)
                "                     the effective configuration, where it comes from, all errors; every variable\n"
                "  detach PROJECT [--help]\n"
                "                     the same, undone\n"
-               "  doctor [CHECK…] [--anchor NAME] [--from-lan] [--help] [--json] [--list]\n"
+               "  doctor [CHECK…] [files [FILE…]] [--anchor NAME] [--from-lan] [--help] [--json] [--list]\n"
                "       [--suppress CODE[=OBJECT]] [--threshold warn|fail]\n"
                "                     what is wrong, why, and what to do; stale-netns: containers of this host in a\n"
                "                     dead network namespace\n"

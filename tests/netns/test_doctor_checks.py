@@ -166,7 +166,7 @@ def test_a_check_has_no_right_while_it_hears_the_lan(doctor):
 def test_usage(doctor):
     for words, complaint in ((("--nonsense",), "unknown argument"), (("nonsense",), "neither a check nor a group"),
                              (("--threshold", "x"), "warn or fail"), (("--suppress", "ANC9999"), "is no code"),
-                             (("--suppress",), "the code is missing"), (("files", "compose.json"), "standard input"),
+                             (("--suppress",), "the code is missing"), (("compose.json",), "stands behind `files`"),
                              (("--anchor",), "is missing")):
         result = doctor.run(*words)
         assert result.returncode == 2 and complaint in result.stderr and not result.stdout, result

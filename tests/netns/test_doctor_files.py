@@ -26,6 +26,28 @@ def test_what_is_wrong_has_place_code_and_lines(build):
     assert files(build, text, "--threshold", "fail", "--suppress", "ANC0310").returncode == 0
 
 
+def test_several_files(build, tmp_path):
+    """Each by its name: what is wrong, what is well, what cannot be read; from a pipe as a shell makes it."""
+    long = tmp_path / ("x" * 60)
+    long.mkdir()
+    (long / "web.json").write_text((FILES / "bad" / "second-network.json").read_text())
+    (tmp_path / "good.json").write_text((FILES / "good" / "example.json").read_text())
+    (tmp_path / "yaml.yaml").write_text("services: {}\n")
+    doctor = f"{build}/workers/commands/doctor/anchord-doctor"
+
+    def look(words):
+        done = subprocess.run(["bash", "-c", f"{doctor} files {words} --json"], cwd=tmp_path, env=NOWHERE | {"PATH": "/usr/bin:/bin"},
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+        assert not done.stderr, done
+        return done.returncode, [(row["verdict"], row["object"]) for row in json.loads(done.stdout)["results"]]
+
+    status, found = look(f"good.json {long.name}/web.json")
+    assert status == 1 and found[0] == ("OK", "good.json")
+    assert {object for _, object in found[1:]} >= {"…" + "x" * 39 + "/web.json: services.web.networks.transit"}, found
+    assert look("good.json <(cat good.json)") == (0, [("OK", "good.json"), ("OK", "/dev/fd/63")])
+    assert look("good.json nope.json yaml.yaml .") == (3, [("OK", "good.json"), *(("UNKNOWN", name) for name in ("nope.json", "yaml.yaml", "."))])
+
+
 def test_what_is_left_out_was_looked_at(build):
     text = (FILES / "bad" / "managed.json").read_text()
     result = files(build, text, "--suppress", "ANC0742")

@@ -35,7 +35,11 @@ static void say(struct check_run *run, enum verdict verdict, struct answer *answ
     answer->check = run->check;
     answer->anchor = run->anchor_index;
     answer->verdict = verdict;
-    text_copy_cut(answer->object, sizeof(answer->object), object ? object : run->anchor ? run->anchor->name : "");
+    text_copy_cut(answer->object, sizeof(answer->object),
+                  object        ? object
+                  : run->anchor ? run->anchor->name
+                  : run->file   ? run->file
+                                : "");
     run->answered++;
     if (write(run->output, answer, sizeof(*answer)) != (ssize_t)sizeof(*answer)) /* below PIPE_BUF: whole or not */
         _exit(EXIT_FAILURE);

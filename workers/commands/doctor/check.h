@@ -38,6 +38,7 @@ struct check_run {
     const struct scene *scene;
     const struct anchor *anchor; /* NULL: it is of the host */
     struct check_files files;
+    const char *file; /* of the check of files: as it was named; NULL: standard input */
     uint32_t check, anchor_index;
     int output;
     size_t answered;
@@ -52,6 +53,7 @@ enum check_flags {
     CHECK_WHEN_NAMED = 1 << 5,    /* by itself or by its group alone */
     CHECK_KEEPS_RIGHTS = 1 << 6,  /* reads nothing that anybody but the kernel says, and keeps its privileges */
     CHECK_STAYS_OUTSIDE = 1 << 7, /* goes into no namespace */
+    CHECK_OF_FILE = 1 << 9,       /* once for each file that was named */
     CHECK_OWN_ANSWERS = 1 << 8,   /* says itself what it cannot know; the flags above only tell what it looks at */
 };
 

@@ -25,7 +25,7 @@ const struct check check_table[] = {
      platform_check_capabilities},
     {GROUP_PLATFORM, "macvlan-gateway", "the network on the LAN has a gateway", WITH_STATUS | CHECK_READS_DOCKER, 0,
      NULL, platform_check_macvlan_gateway},
-    {GROUP_FILES, "compose", "a finished Compose file on standard input says what anchord needs", CHECK_WHEN_NAMED, 0,
+    {GROUP_FILES, "compose", "a finished Compose file says what anchord needs", CHECK_OF_FILE | CHECK_WHEN_NAMED, 0,
      files_check_prepare, files_check},
     {GROUP_ADDRESS, "link", "the interface on the LAN is there and up", WITH_STATUS, 0, NULL, address_check_link},
     {GROUP_ADDRESS, "addresses", "the project has an address on the LAN", WITH_STATUS, 0, NULL,

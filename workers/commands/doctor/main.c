@@ -73,12 +73,24 @@ static int no_such_anchor(const struct scene *scene, const char *name)
     return DOCTOR_BLIND;
 }
 
+/* Nobody takes what was not read for well because another file was. */
+static bool has_unread_file(const struct report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->list[i].anchor >= FILES_BEGIN && report->list[i].verdict == VERDICT_UNKNOWN)
+            return true;
+    }
+    return false;
+}
+
 static int judge(const struct report *report, const struct options *options)
 {
     struct report_summary summary = report_summarise(report);
 
     if (summary.counts[VERDICT_FAIL] > 0 || (summary.counts[VERDICT_WARN] > 0 && !options->fails_only))
         return DOCTOR_FOUND;
+    if (has_unread_file(report))
+        return DOCTOR_BLIND;
     return summary.counts[VERDICT_OK] + summary.counts[VERDICT_WARN] + report->suppressed > 0 ? DOCTOR_WELL
                                                                                               : DOCTOR_BLIND;
 }
@@ -93,6 +105,8 @@ static int examine(const struct options *options)
     if (result == 0 && options->anchor && !choose(&scene, options->anchor))
         return no_such_anchor(&scene, options->anchor);
     scene.from_lan = options->from_lan;
+    scene.files = options->files;
+    scene.file_count = options->file_count;
     if (result == 0)
         result = runner_run(&scene, options, &report);
     if (result < 0)

@@ -18,15 +18,16 @@ static bool complain(const char *what, const char *why)
 void options_print_help(void)
 {
     (void)puts(
-        "Usage: anchord doctor [CHECK…] [--anchor NAME] [--from-lan[=ADDRESSES]] [--json] [--list]\n"
+        "Usage: anchord doctor [CHECK…] [files [FILE…]] [--anchor NAME] [--from-lan[=ADDRESSES]] [--json] [--list]\n"
         "       [--suppress CODE[=OBJECT]] [--threshold warn|fail]\n"
         "       anchord doctor stale-netns [--json]\n"
         "\n"
         "Looks for what is wrong, and says why and what to do; it changes nothing and takes at most 20 seconds.\n"
         "CHECK is a check or a group of --list; without one it looks at everything that can be seen from here:\n"
         "as root on the host all of it, in a network-anchor's container (docker exec) most, and says what to run\n"
-        "for the rest. `path` tries a connection to each exposed port. `files` reads one finished Compose file, from\n"
-        "standard input alone:\n"
+        "for the rest. `path` tries a connection to each exposed port. `files` reads finished Compose files, those "
+        "that\n"
+        "are named behind it, or one from standard input:\n"
         "  docker compose config --format json | anchord doctor files\n"
         "\n"
         "Options:\n"
@@ -45,7 +46,8 @@ void options_print_help(void)
         "\n"
         "stale-netns is by itself: the containers of this host that live in a dead network namespace.\n"
         "\n"
-        "Exit status 0: nothing is wrong; 1: something is; 2: wrong usage; 3: nothing could be looked at.");
+        "Exit status 0: nothing is wrong; 1: something is; 2: wrong usage; 3: nothing could be looked at, or not all\n"
+        "the files that were named.");
 }
 
 void options_print_list(void)
@@ -120,6 +122,24 @@ static const char *value_of(char ***arguments, const char *name)
     return *++*arguments;
 }
 
+/* What is named behind it and is no check is a file. */
+static bool wants_files(const struct options *options)
+{
+    for (size_t i = 0; i < check_count; i++) {
+        if ((check_table[i].flags & CHECK_OF_FILE) && options_want(options, &check_table[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool add_file(struct options *options, const char *word)
+{
+    if (options->file_count == FILES_MAX)
+        return complain(word, "is one file too many");
+    options->files[options->file_count++] = word;
+    return true;
+}
+
 static bool parse_word(char ***arguments, struct options *options)
 {
     const char *word = **arguments;
@@ -137,11 +157,13 @@ static bool parse_word(char ***arguments, struct options *options)
         options->anchor = value;
         return value[0] != '\0' || complain("--anchor", "the name of a container or project is missing");
     }
-    if (word[0] == '-' || !is_check_or_group(word))
-        return complain(
-            word, word[0] == '-'
-                      ? "unknown argument; see anchord doctor --help"
-                      : "is neither a check nor a group; see anchord doctor --list (a file comes by standard input)");
+    if (word[0] == '-')
+        return complain(word, "unknown argument; see anchord doctor --help");
+    if (!is_check_or_group(word) && wants_files(options))
+        return add_file(options, word);
+    if (!is_check_or_group(word))
+        return complain(word,
+                        "is neither a check nor a group; see anchord doctor --list (a file stands behind `files`)");
     if (options->name_count == OPTION_WORDS_MAX)
         return complain(word, "is one name too many");
     options->names[options->name_count++] = word;

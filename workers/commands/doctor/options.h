@@ -20,7 +20,9 @@ struct options {
     size_t name_count;
     struct suppression suppressions[OPTION_WORDS_MAX];
     size_t suppression_count;
-    const char *anchor; /* NULL: all */
+    const char *anchor;           /* NULL: all */
+    const char *files[FILES_MAX]; /* finished Compose files */
+    size_t file_count;
     bool as_json, lists, shows_help, fails_only;
     const char *from_lan; /* the word as it was typed; NULL: none */
 };

@@ -119,7 +119,7 @@ static int add_unknown(struct report *report, const struct check_run *run, enum 
 {
     struct answer answer = {.check = run->check, .anchor = run->anchor_index, .verdict = verdict};
 
-    text_copy_cut(answer.object, sizeof(answer.object), run->anchor ? run->anchor->name : "");
+    text_copy_cut(answer.object, sizeof(answer.object), run->anchor ? run->anchor->name : run->file ? run->file : "");
     text_copy_cut(answer.sentence, sizeof(answer.sentence), sentence);
     text_copy_cut(answer.remedy, sizeof(answer.remedy), remedy);
     return add(report, &answer);
@@ -180,8 +180,9 @@ static void tasks_release(struct tasks *tasks)
     free(tasks->children);
 }
 
+/* `place`: an anchor's, ANCHORS_MAX for what is of the host, FILES_BEGIN and above: of a file. */
 static int add_task(struct tasks *tasks, struct report *report, const struct scene *scene, uint32_t check,
-                    uint32_t anchor)
+                    uint32_t place)
 {
     const struct check *definition = &check_table[check];
     struct task *task = &tasks->list[tasks->count];
@@ -190,9 +191,10 @@ static int add_task(struct tasks *tasks, struct report *report, const struct sce
     *task = (struct task){
         .check = definition,
         .run = {.scene = scene,
-                .anchor = anchor < scene->anchor_count ? &scene->anchors[anchor] : NULL,
+                .anchor = place < scene->anchor_count ? &scene->anchors[place] : NULL,
+                .file = place >= FILES_BEGIN ? scene->files[place - FILES_BEGIN] : NULL,
                 .check = check,
-                .anchor_index = anchor},
+                .anchor_index = place},
     };
     result = judge_before(report, definition, &task->run);
     if (result <= 0)
@@ -215,6 +217,10 @@ static int start_all(struct tasks *tasks, struct report *report, const struct sc
         const struct check_run nobody = {.scene = scene, .check = check, .anchor_index = ANCHORS_MAX};
 
         if (!options_want(options, &check_table[check]))
+            continue;
+        for (uint32_t i = 0; i < scene->file_count && (check_table[check].flags & CHECK_OF_FILE) && result == 0; i++)
+            result = add_task(tasks, report, scene, check, FILES_BEGIN + i);
+        if (scene->file_count > 0 && (check_table[check].flags & CHECK_OF_FILE))
             continue;
         if (!(check_table[check].flags & CHECK_OF_ANCHOR))
             result = add_task(tasks, report, scene, check, ANCHORS_MAX);
@@ -336,7 +342,7 @@ static void mark_consequences(struct report *report)
 
 int runner_run(const struct scene *scene, const struct options *options, struct report *ret)
 {
-    size_t size = check_count * (scene->anchor_count + 1);
+    size_t size = check_count * (scene->anchor_count + 1) + scene->file_count;
     CLEANUP(tasks_release)
     struct tasks tasks = {
         .list = calloc(size, sizeof(*tasks.list)),

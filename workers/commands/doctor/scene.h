@@ -12,7 +12,11 @@
 
 #include <sys/types.h>
 
-#define ANCHORS_MAX       32
+#define ANCHORS_MAX 32
+/* Where an answer names its anchor's place: ANCHORS_MAX is the host, files come behind. A finding depends on those of
+ * the same place, and of the host. */
+#define FILES_BEGIN       (ANCHORS_MAX + 1)
+#define FILES_MAX         64
 #define SCENE_ID_SIZE     65
 #define SCENE_REASON_SIZE 256
 
@@ -43,8 +47,10 @@ struct told_network {
 
 struct scene {
     bool is_root;
-    bool is_in_container; /* PID 1 is no host's */
-    const char *from_lan; /* the option as it was typed; NULL: none */
+    bool is_in_container;     /* PID 1 is no host's */
+    const char *from_lan;     /* the option as it was typed; NULL: none */
+    const char *const *files; /* likewise */
+    size_t file_count;
     struct anchor anchors[ANCHORS_MAX];
     size_t anchor_count;
     struct said hooks; /* anchord-ruleset --hooks where we are */
