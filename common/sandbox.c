@@ -149,18 +149,50 @@ int sandbox_drop_privileges(const char **ret_step)
     return 0;
 }
 
-int sandbox_become_nobody(const char **ret_step)
+/* Who is not root stays who he is. */
+static int change_user_to_nobody(void)
 {
     enum { NOBODY = 65534 };
 
+    return geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+                              setresuid(NOBODY, NOBODY, NOBODY) < 0)
+               ? -errno
+               : 0;
+}
+
+int sandbox_become_nobody(const char **ret_step)
+{
+    int result = change_user_to_nobody();
+
     *ret_step = "user";
-    if (geteuid() == 0 &&
-        (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
-        return -errno;
+    if (result < 0)
+        return result;
     *ret_step = "PR_SET_PDEATHSIG"; /* another user has lost it */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) < 0)
         return -errno;
     return sandbox_drop_privileges(ret_step);
+}
+
+int sandbox_become_nobody_with(uint64_t capabilities, const char **ret_step)
+{
+    int result;
+
+    *ret_step = "PR_SET_KEEPCAPS"; /* another user would have none */
+    if (prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) < 0)
+        return -errno;
+    *ret_step = "user";
+    result = change_user_to_nobody();
+    if (result < 0 && result != -EPERM && result != -EINVAL)
+        return result;
+    *ret_step = SANDBOX_STEP_CAPABILITIES;
+    result = drop_inherited_capabilities(capabilities);
+    if (result < 0)
+        return result;
+    *ret_step = "PR_SET_NO_NEW_PRIVS";
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+        return -errno;
+    *ret_step = "PR_SET_DUMPABLE";
+    return prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ? -errno : 0;
 }
 
 void sandbox_keep_heap_small(void)

@@ -50,6 +50,13 @@ int sandbox_drop_privileges(const char **ret_step) __attribute__((warn_unused_re
 int sandbox_become_nobody(const char **ret_step) __attribute__((warn_unused_result));
 
 /*
+ * The same for what needs these capabilities (1 << CAP_…) as long as it runs: nobody, with them alone. Who may not
+ * change his user, as in a user namespace without anybody else, stays who he is. It outlives its parent: that of
+ * `docker exec` ends at once. Returns as sandbox_enter().
+ */
+int sandbox_become_nobody_with(uint64_t capabilities, const char **ret_step) __attribute__((warn_unused_result));
+
+/*
  * Blocks SIGTERM and SIGINT: the supervisor stops its workers by a message, and a signal to the whole process group
  * must not beat it (NAT-14). Returns 0 or a negative errno.
  */

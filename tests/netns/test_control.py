@@ -378,3 +378,17 @@ def test_ruleset_without_the_capability_says_so(operator):
     program = operator.supervision.build / "workers" / "commands" / "ruleset" / "anchord-ruleset"
     done = operator.anchor.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", program)
     assert done.returncode == 1 and "cap_add: [NET_ADMIN]" in done.stderr
+
+
+def test_ruleset_is_nobody_who_may_only_ask_nftables(operator):
+    """SPEC 4: as root on the host, too, whose doctor runs it in the namespaces of others; seen while nobody takes what it says."""
+    operator.anchor.run("nft", "-f", "-", input="add table ip anchord_v4\nadd chain ip anchord_v4 many\n" + "".join(
+        f'add rule ip anchord_v4 many tcp dport {port} accept comment "{"x" * 100}"\n' for port in range(1, 2000)))
+    program = operator.supervision.build / "workers" / "commands" / "ruleset" / "anchord-ruleset"
+    process = subprocess.Popen([*operator.anchor.wrap, program], stdout=subprocess.PIPE)
+    wait_until(lambda: status_of(process.pid)["Seccomp"] == "2", 10)
+    status = status_of(process.pid)
+    assert status["Uid"].split() == ["65534"] * 4 == status["Gid"].split() and not status["Groups"].strip()
+    assert {status[name] for name in ("CapPrm", "CapEff")} == {f"{1 << 12:016x}"}
+    assert {int(status[name], 16) for name in ("CapInh", "CapAmb")} == {0} and status["NoNewPrivs"] == "1"
+    assert process.communicate(timeout=20)[0].count(b" accept") >= 1999 and process.returncode == 0

@@ -1,9 +1,11 @@
 /*
  * anchord-ruleset: our nftables tables as they stand in the kernel, in nft's own syntax (SPEC §9).
  *
- * The command `anchord ruleset` becomes this program, as root with CAP_NET_ADMIN in the anchor's network namespace. It
- * asks the kernel through one netlink socket, which it opens before it gives up everything else; it sends dump
- * requests only, reads nobody's input and believes nothing that another of our processes thinks of the tables.
+ * The command `anchord ruleset` becomes this program, as root with CAP_NET_ADMIN in the anchor's network namespace; so
+ * does a child of anchord-doctor. It asks the kernel through one netlink socket, and before the first answer it is
+ * nobody, with CAP_NET_ADMIN alone, which each request needs: what it reads are names and user data that whoever may
+ * write tables there has chosen. It sends dump requests only, and believes nothing that another of our processes
+ * thinks of the tables.
  * With --hooks, for anchord-doctor, it prints everybody's chains in place of our tables (chain_list.h).
  */
 #include "common/log.h"
@@ -13,6 +15,7 @@
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 
+#include <linux/capability.h>
 #include <linux/netfilter.h>
 #include <linux/netlink.h>
 #include <seccomp.h>
@@ -89,7 +92,9 @@ int main(int argc, char **argv)
 
     if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return fail("cannot ask the kernel", -errno);
-    result = sandbox_seal(&profile, &step);
+    result = sandbox_become_nobody_with(UINT64_C(1) << CAP_NET_ADMIN, &step);
+    if (result == 0)
+        result = sandbox_seal(&profile, &step);
     if (result < 0)
         return fail(step, result);
     if (argc > 1 && strcmp(argv[1], "--hooks") == 0)
