@@ -1,12 +1,14 @@
 /* Reads the environment; see configuration_load.h. Pure apart from the environment given; no privilege. */
 #include "daemon/configuration/configuration_load.h"
 
+#include "common/cleanup.h"
 #include "common/text.h"
 #include "daemon/configuration/configuration_attach.h"
 #include "daemon/configuration/configuration_managed.h"
 #include "daemon/configuration/configuration_parse.h"
 #include "daemon/configuration/configuration_problem.h"
 #include "daemon/configuration/configuration_variables.h"
+#include "protocol/managed_target.h"
 
 #include <string.h>
 
@@ -241,6 +243,26 @@ static const char *nearest_name(const char *name)
     return nearest;
 }
 
+/* The label that was written as a variable, ANCHORD_EXPOSE for anchord.expose, or NULL. */
+static const char *label_meant(const char *name)
+{
+    static const struct {
+        const char *name;
+        const char *label;
+    } labels[] = {
+        {PREFIX "EXPOSE", "anchord.expose"},
+        {PREFIX "EXPOSE_V6", "anchord.expose.v6"},
+        {PREFIX "EXPOSE_WHEN", "anchord.expose.when"},
+        {PREFIX "TARGET", LABEL_TARGET},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(labels); i++) {
+        if (strcmp(labels[i].name, name) == 0)
+            return labels[i].label;
+    }
+    return NULL;
+}
+
 /* The number of NAME_2 … of a variable that takes numbers; 0: it is no such name. */
 static uint32_t number_of(const struct configuration_variable *variable, const char *name)
 {
@@ -284,6 +306,7 @@ static void check_name(struct configuration *configuration, const char *name, co
 {
     size_t count;
     const struct configuration_variable *variables = configuration_variables(&count);
+    const char *label = label_meant(name);
     const char *nearest;
 
     for (size_t i = 0; i < count; i++) {
@@ -297,7 +320,12 @@ static void check_name(struct configuration *configuration, const char *name, co
         }
     }
     nearest = nearest_name(name);
-    if (nearest)
+    if (label)
+        configuration_problem_add(configuration, false, name,
+                                  "no variable: %s is a label, and stands under `labels:` of the service that it is "
+                                  "for; ignoring",
+                                  label);
+    else if (nearest)
         configuration_problem_add(configuration, false, name, "unknown, probably misspelt: did you mean %s? ignoring",
                                   nearest);
     else

@@ -273,7 +273,7 @@ def test_life6_a_start_in_the_future_proves_nothing(lab, live_restore, project, 
 
 def test_without_permission_to_write_it_says_so(lab, project, anchord_image):
     """LIFE-6, SPEC 11: a proxy with POST=0. Named with the remedy; nothing is half-done."""
-    proxy = {"image": "tecnativa/docker-socket-proxy:latest", "volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"],
+    proxy = {"image": images.SOCKET_PROXY, "volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"],
              "environment": {"CONTAINERS": 1, "EVENTS": 1, "VERSION": 1, "POST": 0}}
     sidecar = {key: value for key, value in SIDECAR.items() if key != "volumes"} | {"depends_on": ["proxy"]}
     sidecar["environment"] = sidecar["environment"] | {"DOCKER_HOST": "tcp://proxy:2375"}

@@ -5,7 +5,7 @@ configuration below, given to `docker import`. The names are those that our exam
 so that the same file runs here and, with the real images, anywhere:
 
     python:3.11-slim-bookworm             Python, ip and ping; `services` and `probe` in PATH
-    tecnativa/docker-socket-proxy:latest  haproxy, configured from the same variables
+    tecnativa/docker-socket-proxy:v0.4.2  haproxy, configured from the same variables
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from . import roots
 from .machine import HERE, LabError, locked, run
 
 SERVICES = "python:3.11-slim-bookworm"
-SOCKET_PROXY = "tecnativa/docker-socket-proxy:latest"
+SOCKET_PROXY = "tecnativa/docker-socket-proxy:v0.4.2"
 
 _BASE = ("base-files", "libc-bin", "dash", "coreutils", "grep", "sed", "procps", "iproute2")
 ACCOUNTS = {

@@ -240,6 +240,9 @@ def test_usage(build, scratch):
         assert result.returncode == 0 and "stale-netns" in result.stdout and not result.stderr
     result = doctor(build, scratch, "stale-netns", "everything")
     assert result.returncode == 2 and "unknown argument" in result.stderr
+    result = doctor(build, scratch, "stale-netns", DOCKER_HOST="unix:///nonexistent")
+    assert result.returncode == 2 and "/nonexistent: " in result.stderr and "No such file" in result.stderr, result.stderr
+    assert "port 80" not in result.stderr, "no TCP is involved"
     result = doctor(build, scratch, "doctor", "stale-netns", program="daemon/anchord", DOCKER_HOST="http://x",
                     ANCHORD_MODE="service-anchor")
     assert result.returncode == 2 and result.stderr.startswith("anchord doctor: DOCKER_HOST: "), result.stderr

@@ -336,6 +336,20 @@ static void misspelt_names_are_pointed_out(void **state)
     assert_problem("ANCHORD_SOMETHING_ENTIRELY_DIFFERENT", false, "unknown, probably misspelt, ignoring");
 }
 
+/* The nearest variable of ANCHORD_EXPOSE is ANCHORD_MODE, which helps nobody. */
+static void labels_are_no_variables(void **state)
+{
+    (void)state;
+    load(NULL, ENVIRONMENT("ANCHORD_PROJECT=mail", "ANCHORD_EXPOSE=tcp/25", "ANCHORD_EXPOSE_V6=off",
+                           "ANCHORD_EXPOSE_WHEN=healthy", "ANCHORD_TARGET=web"));
+    assert_int_equal(configuration.error_count, 0);
+    assert_int_equal(configuration.problem_count, 4);
+    assert_problem("ANCHORD_EXPOSE", false, "anchord.expose is a label, and stands under `labels:`");
+    assert_problem("ANCHORD_EXPOSE_V6", false, "anchord.expose.v6 is a label");
+    assert_problem("ANCHORD_EXPOSE_WHEN", false, "anchord.expose.when is a label");
+    assert_problem("ANCHORD_TARGET", false, "anchord.target is a label");
+}
+
 static void tls_to_docker_needs_its_files(void **state)
 {
     (void)state;
@@ -488,6 +502,7 @@ int main(void)
         cmocka_unit_test(network_wins_over_interface_with_a_warning),
         cmocka_unit_test(one_network_cannot_be_both),
         cmocka_unit_test(misspelt_names_are_pointed_out),
+        cmocka_unit_test(labels_are_no_variables),
         cmocka_unit_test(tls_to_docker_needs_its_files),
         cmocka_unit_test(managed_targets_are_read_by_their_numbers),
         cmocka_unit_test(what_is_wrong_with_managed_targets_is_said),

@@ -55,6 +55,7 @@ def test_every_name_is_a_string():
 def test_bad_input_says_where():
     for text, words in (("", "is empty"), ("{", "byte 1"), ("[]", "object is expected"), ("\n\n{\"a\" 1}", "line 3"),
                         ("services:\n  a: {}\n", "lexical error"), (project(), "no services"),
+                        ("{}", "name is missing"), ('{"services": {}}', "name is missing"),
                         (project(a={"ports": ["80:80"]}), "services.a.ports[0]"),
                         (b"{\"name\": \"\xff\"}", b"UTF8"), ("[" * 1000, "deeper")):
         result = run(text)
