@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shlex
 import socket
 import threading
 import time
@@ -90,11 +91,19 @@ exec "$@"
             lab.docker("cp", f"{container}:{path}", self.directory)
         lab.docker("rm", container)
 
+    def _command(self):
+        machine = f"/proc/{self.lab.daemon_pid()}/root/etc/machine-id"
+        return ["unshare", "--mount", "sh", "-c", self.SCRIPT, "sh", str(self.directory), machine, str(self.directory / "anchord")]
+
     def __call__(self, *words):
         """The CompletedProcess."""
-        machine = f"/proc/{self.lab.daemon_pid()}/root/etc/machine-id"
-        return self.lab.host("engine").run(["unshare", "--mount", "sh", "-c", self.SCRIPT, "sh", self.directory, machine,
-                                            self.directory / "anchord", *words], check=False, environment=self.lab.engine.environment())
+        return self.lab.host("engine").run([*self._command(), *words], check=False, environment=self.lab.engine.environment())
+
+    def install(self, directory):
+        """As the program `anchord` of that directory, for a shell on the engine's host."""
+        program = directory / "anchord"
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(self._command())} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
 
 
 class CommandAttachment(Attachment):
