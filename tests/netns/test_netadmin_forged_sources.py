@@ -124,7 +124,7 @@ def test_wall1_a_forged_source_leaves_no_flow_behind(exposed, family):
     (4, "172.29.7.5", "172.29.7.1/24", "172.29.7.0/24"), (6, "fd29:7::5", "fd29:7::1/64", "fd29:7::/64")))
 def test_wall1_a_network_that_is_connected_later_counts_from_then_on(exposed, family, forged, mine, subnet):
     def listed():
-        return f"saddr {subnet} drop" in exposed.ruleset()
+        return f"saddr {subnet} goto refuse_forged" in exposed.ruleset()
 
     with listening(exposed) as captures:
         send(exposed, *datagram(forged, OWN[family]))

@@ -42,11 +42,12 @@ LIMIT = """	set limit_tcp_22_10_minute_5 {
 	}
 """
 RULES = [
-    'iifname != "shared0" ip daddr @external meta l4proto . th dport @listed meta l4proto . th dport . ip saddr != @allowed accept '
-    'comment "not on the port\'s list"',
+    'iifname != "shared0" ip daddr @external meta l4proto . th dport @listed meta l4proto . th dport . ip saddr != @allowed '
+    'counter name "refused_list" ct mark set ct mark | 0x00400000 accept comment "not on the port\'s list"',
     'iifname != "shared0" ip daddr @external tcp dport 22 update @limit_tcp_22_10_minute_5 { ip saddr limit rate 10/minute } '
     'dnat ip to tcp dport map @dnat_tcp comment "within the port\'s limit"',
-    'iifname != "shared0" ip daddr @external tcp dport 22 accept comment "above the port\'s limit"',
+    'iifname != "shared0" ip daddr @external tcp dport 22 counter name "refused_limit" ct mark set ct mark | 0x00400000 accept '
+    'comment "above the port\'s limit"',
     'ip daddr @external dnat ip to tcp dport map @dnat_tcp comment "exposed tcp ports"',
 ]
 RULE6 = ('iifname != "shared0" ip6 daddr @external tcp dport 22 update @limit_tcp_22_10_minute_5 '
@@ -94,7 +95,7 @@ def test_guest1_what_a_person_reads_of_lists_and_limits(lab):
     netadmin.expose(*exposed(), *exposed(port=22), guests=[
         *messages.allow("tcp", (80, 81), "10.0.0.0/8", "2001:db8::/32"), *messages.allow("udp", 80, f"{CLIENT4}/32"),
         *messages.limit("tcp", 22, 10, per_minute=True)])
-    text = lab.anchor.run("nft", "list", "table", "ip", "anchord_v4")
+    text = lab.anchor.run("nft", "-s", "list", "table", "ip", "anchord_v4")
     for part in (LISTED, ALLOWED, LIMIT):
         assert part in text, text
     nat = [line.strip() for line in text.split("chain prerouting_nat")[1].split("}\n\n")[0].splitlines()][2:]

@@ -75,7 +75,7 @@ def installed(lab):
 
 def tables(lab):
     """The listing of our two tables and that of everybody else's."""
-    ours = "".join(lab.anchor.run("nft", "list", "table", *table, check=False)
+    ours = "".join(lab.anchor.run("nft", "--stateless", "list", "table", *table, check=False)
                    for table in (("ip", "anchord_v4"), ("ip6", "anchord_v6")))
     return ours, lab.anchor.run("nft", "list", "table", "ip", "docker_dns", check=False)
 
@@ -99,7 +99,7 @@ def test_ruleset_reads_as_it_is_documented(installed):
 def test_ruleset_can_be_loaded_by_nft_itself(installed):
     """nft understands every word of it and lists the same again."""
     installed.other.run("nft", "-f", "-", input=tables(installed)[0])
-    reloaded = installed.other.run("nft", "list", "ruleset")
+    reloaded = installed.other.run("nft", "--stateless", "list", "ruleset")
     assert reloaded == GOLDEN.read_text(encoding="utf-8")
 
 
@@ -145,11 +145,11 @@ def test_nat15_flush_ruleset_is_repaired(installed):
 
 
 def test_nat15_changes_of_other_tables_are_none_of_our_business(installed):
-    handles = installed.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4")
+    handles = installed.anchor.run("nft", "-sa", "list", "table", "ip", "anchord_v4")
     installed.nft("add table ip more\nadd chain ip more c\nadd rule ip more c drop\n")
     installed.nft("delete table ip more\n")
     installed.netadmin.ping(1)
-    assert installed.anchor.run("nft", "-a", "list", "table", "ip", "anchord_v4") == handles
+    assert installed.anchor.run("nft", "-sa", "list", "table", "ip", "anchord_v4") == handles
     assert installed.netadmin.logged("ruleset repaired") == []
 
 

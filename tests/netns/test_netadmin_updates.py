@@ -20,7 +20,7 @@ OTHERS = [[messages.exposure(protocol, (7000, 7003), backend) for protocol in ("
 
 def handles(lab):
     """Both tables as nft lists them with every object's handle: what is replaced gets another."""
-    return [lab.anchor.run("nft", "-a", "list", "table", *table) for table in TABLES]
+    return [lab.anchor.run("nft", "-sa", "list", "table", *table) for table in TABLES]
 
 
 @pytest.fixture

@@ -148,11 +148,12 @@ static int build_ruleset(void *context)
     struct wire_guest guests[] = {{.kind = GUEST_PORTS, .protocol = IPPROTO_TCP, .port_first = 80, .port_last = 80},
                                   {.kind = GUEST_LIMIT, .protocol = IPPROTO_TCP, .port_first = 80, .rate = 1}};
     const struct guest_list lists = {.items = guests, .count = ARRAY_LENGTH(guests)};
+    static const struct packet_count refused[REFUSAL_MAX_];
     struct nft_batch batch = {0};
     int result;
 
     difference[PROTOCOL_INDEX_TCP].added = (struct map){.elements = &element, .count = 1};
-    nft_table_install(&batch, context, &nothing, &view, difference, &lists);
+    nft_table_install(&batch, context, &nothing, &view, difference, &lists, refused);
     result = batch.error;
     nft_batch_clear(&batch);
     return result;

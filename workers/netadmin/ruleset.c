@@ -5,12 +5,11 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "protocol/metrics.h"
-#include "workers/netadmin/conntrack/conntrack.h"
-#include "workers/netadmin/nft/nft_bans.h"
 #include "workers/netadmin/nft/nft_dump.h"
 #include "workers/netadmin/nft/nft_elements.h"
 #include "workers/netadmin/nft/nft_table.h"
 #include "workers/netadmin/plan/guest_rules.h"
+#include "workers/netadmin/ruleset_internal.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -27,25 +26,6 @@
 #define SWEEP_ALLOWANCE_MAX (200 * MICROSECONDS_PER_MILLISECOND)
 /* No more changes than these wait. */
 #define RECENT_CHANGES_MAX ((size_t)2 * MAP_ELEMENTS_MAX)
-
-struct ruleset {
-    struct nfnl_socket *socket;
-    bool lacks_family[FAMILY_INDEX_MAX_]; /* this kernel does not have what the family's rules need */
-    bool lacks_kind[GUEST_KIND_MAX_];
-    bool is_installed;  /* `view` and `held` are what the kernel holds */
-    bool was_installed; /* by this process: `view` is the last one applied */
-    struct network_view view;
-    struct map_state held;
-    struct guest_list guests;                         /* as `held` */
-    struct map_state withheld;                        /* as `held`, but not in the kernel */
-    struct backend_list newcomers[FAMILY_INDEX_MAX_]; /* of the last ruleset_apply() */
-    struct ban_list bans;                             /* if has_bans; until then the sets are a predecessor's */
-    bool has_bans;
-    struct conntrack_changes recent;     /* since the last second sweep */
-    uint32_t flushed[FAMILY_INDEX_MAX_]; /* not reported yet */
-    int64_t sweep_allowance;             /* microseconds */
-    uint64_t allowance_time;             /* CLOCK_MONOTONIC, microseconds: when that was true */
-};
 
 /* A prepared transition of the four maps. */
 struct transition {
@@ -68,7 +48,7 @@ static void transition_clear(struct transition *transition)
     clear_newcomers(transition->newcomers);
 }
 
-static int fail(struct nft_failure *failure, int error, const char *operation)
+int ruleset_fail(struct nft_failure *failure, int error, const char *operation)
 {
     failure->error = error;
     text_copy_cut(failure->operation, sizeof(failure->operation), operation);
@@ -88,6 +68,15 @@ static void content_clear(struct content *content)
         nft_table_content_clear(&content->tables[i]);
 }
 
+/* A counter that somebody took away, or made anew, goes on where it was (SEE-4). */
+static void note_refused(struct ruleset *ruleset, size_t family_index, const struct packet_count read[REFUSAL_MAX_])
+{
+    for (size_t i = 0; i < REFUSAL_MAX_; i++) {
+        if (read[i].packets > ruleset->refused[family_index][i].packets)
+            ruleset->refused[family_index][i] = read[i];
+    }
+}
+
 static int read_content(struct ruleset *ruleset, struct content *content, struct nft_failure *failure)
 {
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
@@ -96,7 +85,8 @@ static int read_content(struct ruleset *ruleset, struct content *content, struct
         if (!ruleset->lacks_family[i])
             result = nft_dump_table(ruleset->socket, &nft_families[i], &content->tables[i]);
         if (result < 0)
-            return fail(failure, result, i == FAMILY_INDEX_4 ? "read table ip" : "read table ip6");
+            return ruleset_fail(failure, result, i == FAMILY_INDEX_4 ? "read table ip" : "read table ip6");
+        note_refused(ruleset, i, content->tables[i].refused);
     }
     return 0;
 }
@@ -170,10 +160,10 @@ int ruleset_new(struct ruleset **ret, struct nft_failure *failure)
     int result;
 
     if (!ruleset)
-        return fail(failure, -ENOMEM, "allocate");
+        return ruleset_fail(failure, -ENOMEM, "allocate");
     result = nfnl_socket_new(&ruleset->socket);
     if (result < 0)
-        return fail(failure, result, "open netfilter netlink socket");
+        return ruleset_fail(failure, result, "open netfilter netlink socket");
     result = read_content(ruleset, &content, failure);
     if (result == 0)
         result = check_layout(&content, failure);
@@ -181,7 +171,7 @@ int ruleset_new(struct ruleset **ret, struct nft_failure *failure)
         return result;
     take_maps(&content, &ruleset->held);
     if (take_guests(&content, &ruleset->guests) < 0)
-        return fail(failure, -ENOMEM, "allocate");
+        return ruleset_fail(failure, -ENOMEM, "allocate");
     *ret = TAKE_POINTER(ruleset);
     return 0;
 }
@@ -351,7 +341,7 @@ static int update(struct ruleset *ruleset, const struct network_view *view, stru
     int result = prepare(ruleset, &ruleset->held, want, &transition);
 
     if (result < 0)
-        return fail(failure, result, "allocate");
+        return ruleset_fail(failure, result, "allocate");
     if (map_state_difference_is_empty(&transition.difference) &&
         (!want || guest_list_equal(&ruleset->guests, &want->guests))) {
         if (!map_state_difference_is_empty(&transition.withheld_difference))
@@ -392,29 +382,6 @@ static void count_adopted(const struct ruleset *ruleset, const struct content *c
         metrics_add(METRIC_ADOPTED, i, !ruleset->was_installed && content->tables[i].exists);
 }
 
-/* What the kernel has of the bans is what we put there, unless somebody came between, or took a set away. */
-static bool must_add_bans(const struct ruleset *ruleset, const struct nft_table_content *content)
-{
-    bool has_sets = true;
-
-    for (size_t set = NFT_SET_BANNED; set <= NFT_SET_BANNED_NEW_PREFIXES; set++)
-        has_sets = has_sets && content->has_set[set];
-    return ruleset->has_bans && (!ruleset->is_installed || !has_sets);
-}
-
-/* Before the transaction that makes the table, so that they hold from its first moment; false: they are part of it. */
-static bool fill_bans(struct ruleset *ruleset, const struct nft_family *family)
-{
-    CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
-    struct nft_failure unsaid;
-
-    if (!nft_bans_are_many(&ruleset->bans))
-        return false;
-    nft_table_add_bans(&batch, family);
-    return nfnl_socket_commit(ruleset->socket, &batch, &unsaid) == 0 &&
-           nft_bans_replace(ruleset->socket, family, &ruleset->bans, &unsaid) == 0;
-}
-
 /* Reads what is there and makes everything right in one transaction, but for many bans. */
 static int install(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                    struct nft_failure *failure)
@@ -432,13 +399,13 @@ static int install(struct ruleset *ruleset, const struct network_view *view, str
     take_maps(&content, &have);
     result = prepare(ruleset, &have, want, &transition);
     if (result < 0)
-        return fail(failure, result, "allocate");
+        return ruleset_fail(failure, result, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (ruleset->lacks_family[i])
             continue;
         nft_table_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i],
-                          want ? &want->guests : &ruleset->guests);
-        if (must_add_bans(ruleset, &content.tables[i]) && !fill_bans(ruleset, &nft_families[i]))
+                          want ? &want->guests : &ruleset->guests, ruleset->refused[i]);
+        if (ruleset_must_add_bans(ruleset, &content.tables[i]) && !ruleset_fill_bans(ruleset, &nft_families[i]))
             nft_elements_replace_bans(&batch, &nft_families[i], &ruleset->bans);
     }
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
@@ -506,46 +473,6 @@ int ruleset_sweep_again(struct ruleset *ruleset, struct nft_failure *failure)
     return result;
 }
 
-/* --- bans ------------------------------------------------------------------------------------------------ */
-
-static int commit_bans(struct ruleset *ruleset, bool is_whole, const struct ban_list *changes,
-                       struct nft_failure *failure)
-{
-    int result = 0;
-
-    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++) {
-        if (!ruleset->lacks_family[i])
-            result = is_whole ? nft_bans_replace(ruleset->socket, &nft_families[i], &ruleset->bans, failure)
-                              : nft_bans_change(ruleset->socket, &nft_families[i], changes, &ruleset->bans, failure);
-    }
-    ruleset->is_installed = result == 0;
-    return result;
-}
-
-int ruleset_change_bans(struct ruleset *ruleset, bool is_whole, const struct ban_list *changes,
-                        struct nft_failure *failure)
-{
-    static const struct ban_list none;
-    struct ban_list next = {0};
-    const char *reason = NULL;
-    int result;
-
-    if (!is_whole && !ruleset->has_bans)
-        return fail(failure, -EBADMSG, "changes of a list of bans that was never sent");
-    result = ban_list_merge(is_whole ? &none : &ruleset->bans, changes, &next, &reason);
-    if (result < 0)
-        return fail(failure, result, reason);
-    ban_list_clear(&ruleset->bans);
-    ruleset->bans = next;
-    ruleset->has_bans = true;
-    return ruleset->is_installed ? commit_bans(ruleset, is_whole, changes, failure) : 1;
-}
-
-int ruleset_read_bans(const struct ruleset *ruleset, size_t family_index, struct ban_list *ret)
-{
-    return nft_bans_read(ruleset->socket, &nft_families[family_index], ret);
-}
-
 /* --- closing and going ----------------------------------------------------------------------------------- */
 
 /* Only which tables there are. */
@@ -555,7 +482,7 @@ static int read_presence(struct ruleset *ruleset, struct content *content, struc
         int result = nft_dump_presence(ruleset->socket, &nft_families[i], &content->tables[i]);
 
         if (result < 0)
-            return fail(failure, result, i == FAMILY_INDEX_4 ? "list tables ip" : "list tables ip6");
+            return ruleset_fail(failure, result, i == FAMILY_INDEX_4 ? "list tables ip" : "list tables ip6");
     }
     return 0;
 }

@@ -2,9 +2,11 @@
 #include "workers/nftables/set_reading.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <string.h>
 
 /* --- names of expressions -------------------------------------------------------------------------------- */
 
@@ -53,6 +55,70 @@ bool set_reading_names_rule_expressions(const struct nlmsghdr *rule)
     return mnl_attr_parse(rule, sizeof(struct nfgenmsg), require_named_rule_expressions, NULL) >= 0;
 }
 
+/* --- counters -------------------------------------------------------------------------------------------- */
+
+/* NFTA_COUNTER_BYTES, NFTA_COUNTER_PACKETS */
+static int read_counter(const struct nlattr *attribute, void *userdata)
+{
+    struct set_counter *counter = userdata;
+    uint16_t type = mnl_attr_get_type(attribute);
+    uint64_t number;
+
+    if (type != NFTA_COUNTER_BYTES && type != NFTA_COUNTER_PACKETS)
+        return MNL_CB_OK;
+    if (mnl_attr_validate(attribute, MNL_TYPE_U64) < 0)
+        return MNL_CB_ERROR;
+    number = be64toh(mnl_attr_get_u64(attribute));
+    counter->is_there = true;
+    if (type == NFTA_COUNTER_BYTES)
+        counter->bytes = number;
+    else
+        counter->packets = number;
+    return MNL_CB_OK;
+}
+
+static int read_object(const struct nlattr *attribute, void *userdata)
+{
+    return mnl_attr_get_type(attribute) == NFTA_OBJ_DATA ? mnl_attr_parse_nested(attribute, read_counter, userdata)
+                                                         : MNL_CB_OK;
+}
+
+int set_reading_named_counter(const struct nlmsghdr *object, struct set_counter *ret)
+{
+    *ret = (struct set_counter){0};
+    return mnl_attr_parse(object, sizeof(struct nfgenmsg), read_object, ret) < 0 ? -EBADMSG : 0;
+}
+
+struct expression {
+    bool is_counter;
+    const struct nlattr *data;
+};
+
+static int read_expression(const struct nlattr *attribute, void *userdata)
+{
+    struct expression *expression = userdata;
+
+    if (mnl_attr_get_type(attribute) == NFTA_EXPR_DATA)
+        expression->data = attribute;
+    if (mnl_attr_get_type(attribute) != NFTA_EXPR_NAME)
+        return MNL_CB_OK;
+    if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0)
+        return MNL_CB_ERROR;
+    expression->is_counter = strcmp(mnl_attr_get_str(attribute), "counter") == 0;
+    return MNL_CB_OK;
+}
+
+/* NFTA_SET_ELEM_EXPR { NFTA_EXPR_NAME, NFTA_EXPR_DATA { … } } */
+static int read_element_expression(const struct nlattr *nest, struct set_counter *counter)
+{
+    struct expression expression = {0};
+
+    if (mnl_attr_parse_nested(nest, read_expression, &expression) < 0)
+        return MNL_CB_ERROR;
+    return expression.is_counter && expression.data ? mnl_attr_parse_nested(expression.data, read_counter, counter)
+                                                    : MNL_CB_OK;
+}
+
 /* --- elements -------------------------------------------------------------------------------------------- */
 
 struct reading {
@@ -85,6 +151,8 @@ static int read_element(const struct nlattr *attribute, void *userdata)
         return mnl_attr_parse_nested(attribute, read_value, &element->key_end);
     case NFTA_SET_ELEM_DATA:
         return mnl_attr_parse_nested(attribute, read_value, &element->data);
+    case NFTA_SET_ELEM_EXPR:
+        return read_element_expression(attribute, &element->counter);
     default:
         return MNL_CB_OK;
     }

@@ -17,11 +17,18 @@ struct set_value {
     size_t length;
 };
 
+struct set_counter {
+    bool is_there;
+    uint64_t packets;
+    uint64_t bytes;
+};
+
 struct set_element {
     uint32_t flags; /* NFT_SET_ELEM_…; linux/netfilter/nf_tables.h */
     struct set_value key;
     struct set_value key_end; /* of a range of concatenated keys */
     struct set_value data;
+    struct set_counter counter;
 };
 
 /* libnftnl takes it for granted that each expression of a set or rule has a name (nftnl_expr_parse), and ends without.
@@ -31,6 +38,10 @@ bool set_reading_names_rule_expressions(const struct nlmsghdr *rule);
 
 /* Returns 0, or a negative errno, which ends the reading. */
 typedef int (*set_reading_handler)(const struct set_element *element, void *userdata);
+
+/* What an NFT_MSG_NEWOBJ of a counter says; none if it says nothing. Returns 0 or -EBADMSG. */
+int set_reading_named_counter(const struct nlmsghdr *object, struct set_counter *ret)
+    __attribute__((warn_unused_result));
 
 /*
  * Hands each element of an NFT_MSG_NEWSETELEM to the handler, in order. Returns 0, -EBADMSG for what is no list of

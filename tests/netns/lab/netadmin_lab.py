@@ -417,7 +417,7 @@ class Lab:
         return self.anchor.run("nft", "-f", "-", input=text)
 
     def ruleset(self):
-        return self.anchor.run("nft", "list", "ruleset")
+        return self.anchor.run("nft", "--stateless", "list", "ruleset")
 
     def close(self):
         self.closing.close()

@@ -186,10 +186,25 @@ static bool compare_ct_bits(struct rule_writer *writer, uint32_t operation, cons
     return true;
 }
 
+/* ct mark & 0x00400000 != 0x00000000 */
+static bool compare_mark(struct rule_writer *writer, uint32_t operation, const uint8_t *data, uint32_t length)
+{
+    uint32_t mask, value;
+
+    if (length != sizeof(value) || !writer->operand.is_masked || operation != NFT_CMP_NEQ)
+        return false;
+    memcpy(&mask, writer->operand.mask, sizeof(mask));
+    memcpy(&value, data, sizeof(value));
+    PUT(writer, "ct mark & 0x%08x != 0x%08x", mask, value);
+    return true;
+}
+
 static bool compare_ct(struct rule_writer *writer, uint32_t operation, const uint8_t *data, uint32_t length)
 {
     if (writer->operand.key == NFT_CT_STATUS || writer->operand.key == NFT_CT_STATE)
         return compare_ct_bits(writer, operation, data, length);
+    if (writer->operand.key == NFT_CT_MARK)
+        return compare_mark(writer, operation, data, length);
     if (writer->operand.key != NFT_CT_DIRECTION || length != 1 || writer->operand.is_masked || data[0] > 1 ||
         (operation != NFT_CMP_EQ && operation != NFT_CMP_NEQ))
         return false;

@@ -124,13 +124,31 @@ bool rule_load_payload(struct rule_writer *writer, const struct nftnl_expr *expr
     return rule_uses_register_1(expression, NFTNL_EXPR_PAYLOAD_DREG);
 }
 
+/* ct mark set ct mark | 0x00400000: (old & ffbfffff) ^ 00400000 */
+static bool write_mark(struct rule_writer *writer, const struct nftnl_expr *expression)
+{
+    const struct operand *operand = &writer->operand;
+    uint32_t mask, change;
+
+    memcpy(&mask, operand->mask, sizeof(mask));
+    memcpy(&change, operand->change, sizeof(change));
+    if (operand->kind != OPERAND_CT || operand->key != NFT_CT_MARK || !operand->is_masked || mask != ~change ||
+        nftnl_expr_get_u32(expression, NFTNL_EXPR_CT_KEY) != NFT_CT_MARK ||
+        !rule_uses_register_1(expression, NFTNL_EXPR_CT_SREG))
+        return false;
+    PUT(writer, "ct mark set ct mark | 0x%08x", change);
+    return true;
+}
+
 bool rule_load_ct(struct rule_writer *writer, const struct nftnl_expr *expression)
 {
+    if (nftnl_expr_is_set(expression, NFTNL_EXPR_CT_SREG))
+        return write_mark(writer, expression);
     writer->operand.kind = OPERAND_CT;
     writer->operand.key = nftnl_expr_get_u32(expression, NFTNL_EXPR_CT_KEY);
     if (nftnl_expr_is_set(expression, NFTNL_EXPR_CT_DIR))
         writer->operand.direction = nftnl_expr_get_u8(expression, NFTNL_EXPR_CT_DIR);
-    return !nftnl_expr_is_set(expression, NFTNL_EXPR_CT_SREG) && rule_uses_register_1(expression, NFTNL_EXPR_CT_DREG);
+    return rule_uses_register_1(expression, NFTNL_EXPR_CT_DREG);
 }
 
 bool rule_load_fib(struct rule_writer *writer, const struct nftnl_expr *expression)

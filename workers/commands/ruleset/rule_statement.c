@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ct original ip daddr @external; ip daddr @external; ip6 saddr & ffff:ffff:ffff:ffff:: == @banned */
+/* ct original ip daddr @external; ct original proto-dst @traffic_tcp; ip daddr @external;
+ * ip6 saddr & ffff:ffff:ffff:ffff:: == @banned */
 static bool write_set_lookup(struct rule_writer *writer, const char *set)
 {
     const struct operand *operand = &writer->operand;
@@ -22,6 +23,11 @@ static bool write_set_lookup(struct rule_writer *writer, const char *set)
         (operand->key == NFT_CT_DST_IP || operand->key == NFT_CT_DST_IP6)) {
         PUT(writer, "ct %s %s daddr @%s", operand->direction == IP_CT_DIR_REPLY ? "reply" : "original",
             rule_family_name(writer), set);
+        return true;
+    }
+    if (operand->kind == OPERAND_CT && operand->key == NFT_CT_PROTO_DST && operand->direction == IP_CT_DIR_ORIGINAL &&
+        !operand->is_masked) {
+        PUT(writer, "ct original proto-dst @%s", set);
         return true;
     }
     if (operand->kind != OPERAND_PAYLOAD || operand->key != NFT_PAYLOAD_NETWORK_HEADER || !field ||
@@ -58,6 +64,17 @@ bool rule_write_lookup(struct rule_writer *writer, const struct nftnl_expr *expr
     *operand = (struct operand){.kind = OPERAND_MAP};
     (void)snprintf(operand->word, sizeof(operand->word), "%s dport map @%.100s", protocol, set);
     writer->protocol = 0;
+    return true;
+}
+
+/* counter name "refused_closed" */
+bool rule_write_object(struct rule_writer *writer, const struct nftnl_expr *expression)
+{
+    const char *name = nftnl_expr_get_str(expression, NFTNL_EXPR_OBJREF_IMM_NAME);
+
+    if (!name || nftnl_expr_get_u32(expression, NFTNL_EXPR_OBJREF_IMM_TYPE) != NFT_OBJECT_COUNTER)
+        return false;
+    PUT(writer, "counter name \"%s\"", name);
     return true;
 }
 

@@ -18,25 +18,20 @@ static const struct {
     bool (*write)(struct rule_writer *writer, const struct nftnl_expr *expression);
     bool is_load; /* begins a new value */
 } expressions[] = {
-    {"meta", rule_load_meta, true},
-    {"payload", rule_load_payload, false},
-    {"ct", rule_load_ct, true},
-    {"fib", rule_load_fib, true},
-    {"rt", rule_load_route, true},
-    {"byteorder", rule_swap_bytes, false},
-    {"bitwise", rule_change_bits, false},
-    {"immediate", rule_load_immediate, false},
-    {"cmp", rule_write_comparison, false},
-    {"lookup", rule_write_lookup, false},
-    {"nat", rule_write_nat, false},
-    {"masq", rule_write_masquerade, false},
-    {"reject", rule_write_reject, false},
-    {"exthdr", rule_write_option, false},
+    {"meta", rule_load_meta, true},        {"payload", rule_load_payload, false},
+    {"ct", rule_load_ct, false},           {"fib", rule_load_fib, true},
+    {"rt", rule_load_route, true},         {"byteorder", rule_swap_bytes, false},
+    {"bitwise", rule_change_bits, false},  {"immediate", rule_load_immediate, false},
+    {"cmp", rule_write_comparison, false}, {"lookup", rule_write_lookup, false},
+    {"nat", rule_write_nat, false},        {"masq", rule_write_masquerade, false},
+    {"reject", rule_write_reject, false},  {"exthdr", rule_write_option, false},
+    {"objref", rule_write_object, false},
 };
 
 static bool begins_value(const struct nftnl_expr *expression, const char *name, bool is_load)
 {
     return is_load || (strcmp(name, "payload") == 0 && !nftnl_expr_is_set(expression, NFTNL_EXPR_PAYLOAD_SREG)) ||
+           (strcmp(name, "ct") == 0 && !nftnl_expr_is_set(expression, NFTNL_EXPR_CT_SREG)) ||
            (strcmp(name, "immediate") == 0);
 }
 

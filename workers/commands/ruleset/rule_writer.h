@@ -89,4 +89,5 @@ bool rule_write_lookup(struct rule_writer *writer, const struct nftnl_expr *expr
 bool rule_write_nat(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_write_masquerade(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_write_reject(struct rule_writer *writer, const struct nftnl_expr *expression);
+bool rule_write_object(struct rule_writer *writer, const struct nftnl_expr *expression);
 bool rule_write_option(struct rule_writer *writer, const struct nftnl_expr *expression);

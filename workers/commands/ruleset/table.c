@@ -5,7 +5,7 @@
 #include "workers/nftables/set_reading.h"
 
 #include <libnftnl/common.h>
-#include <libnftnl/object.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
@@ -22,6 +22,8 @@ void table_clear(struct table *table)
         nftnl_chain_list_free(table->chains);
     if (table->rules)
         nftnl_rule_list_free(table->rules);
+    if (table->counters)
+        nftnl_obj_list_free(table->counters);
     *table = (struct table){.nfproto = table->nfproto, .family = table->family, .name = table->name};
 }
 
@@ -156,8 +158,14 @@ static int on_object(const struct nlmsghdr *message, void *userdata)
 
     if (!object)
         return out_of_memory();
-    if (nftnl_obj_nlmsg_parse(message, object) == 0 && is_wanted(table, nftnl_obj_get_str(object, NFTNL_OBJ_TABLE)))
+    if (nftnl_obj_nlmsg_parse(message, object) == 0 && is_wanted(table, nftnl_obj_get_str(object, NFTNL_OBJ_TABLE))) {
+        if (nftnl_obj_get_u32(object, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER &&
+            nftnl_obj_get_str(object, NFTNL_OBJ_NAME)) {
+            nftnl_obj_list_add_tail(object, table->counters);
+            return MNL_CB_OK;
+        }
         table->other_objects++;
+    }
     nftnl_obj_free(object);
     return MNL_CB_OK;
 }
@@ -166,6 +174,18 @@ static int on_object(const struct nlmsghdr *message, void *userdata)
 static bool fits(const struct set_value *value)
 {
     return value->length <= NFT_DATA_VALUE_MAXLEN;
+}
+
+static int add_counter(struct nftnl_set_elem *element, const struct set_counter *counter)
+{
+    struct nftnl_expr *expression = nftnl_expr_alloc("counter");
+
+    if (!expression)
+        return -ENOMEM;
+    nftnl_expr_set_u64(expression, NFTNL_EXPR_CTR_PACKETS, counter->packets);
+    nftnl_expr_set_u64(expression, NFTNL_EXPR_CTR_BYTES, counter->bytes);
+    nftnl_set_elem_add_expr(element, expression); /* whose it is then */
+    return 0;
 }
 
 static int add_element(const struct set_element *element, void *userdata)
@@ -180,7 +200,8 @@ static int add_element(const struct set_element *element, void *userdata)
     if ((element->key.bytes &&
          nftnl_set_elem_set(added, NFTNL_SET_ELEM_KEY, element->key.bytes, (uint32_t)element->key.length) < 0) ||
         (element->data.bytes &&
-         nftnl_set_elem_set(added, NFTNL_SET_ELEM_DATA, element->data.bytes, (uint32_t)element->data.length) < 0)) {
+         nftnl_set_elem_set(added, NFTNL_SET_ELEM_DATA, element->data.bytes, (uint32_t)element->data.length) < 0) ||
+        (element->counter.is_there && add_counter(added, &element->counter) < 0)) {
         nftnl_set_elem_free(added);
         return -ENOMEM;
     }
@@ -226,7 +247,8 @@ int table_read(struct mnl_socket *socket, struct table *ret)
     ret->sets = nftnl_set_list_alloc();
     ret->chains = nftnl_chain_list_alloc();
     ret->rules = nftnl_rule_list_alloc();
-    if (!ret->sets || !ret->chains || !ret->rules)
+    ret->counters = nftnl_obj_list_alloc();
+    if (!ret->sets || !ret->chains || !ret->rules || !ret->counters)
         return -ENOMEM;
     result = dump(socket, ret, NFT_MSG_GETSET, on_set);
     if (result == 0)

@@ -9,6 +9,7 @@
 
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
+#include <libnftnl/object.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <stdbool.h>
@@ -23,7 +24,8 @@ struct table {
     struct nftnl_set_list *sets; /* with their elements */
     struct nftnl_chain_list *chains;
     struct nftnl_rule_list *rules;
-    size_t other_objects; /* counters, quotas, flowtables …: not ours */
+    struct nftnl_obj_list *counters;
+    size_t other_objects; /* quotas, flowtables …: not ours */
 };
 
 /*

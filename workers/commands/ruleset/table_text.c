@@ -7,6 +7,8 @@
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 
+#include <inttypes.h>
+#include <libnftnl/expr.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
@@ -51,7 +53,37 @@ static unsigned int port_at(const uint8_t *bytes)
     return (unsigned int)bytes[0] << 8 | bytes[1];
 }
 
-/* 10.99.0.50, or 80 : 172.30.0.5 . 8080 */
+/* A set of ports, whose elements do nothing but count. */
+static bool is_port_set(const struct nftnl_set *set)
+{
+    return nftnl_set_get_u32(set, NFTNL_SET_FLAGS) == 0 &&
+           nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE) == TYPE_INET_SERVICE;
+}
+
+static int print_counter(struct nftnl_expr *expression, void *userdata)
+{
+    (void)userdata;
+    if (strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), "counter") == 0)
+        (void)printf(" counter packets %" PRIu64 " bytes %" PRIu64,
+                     nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS),
+                     nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES));
+    return 0;
+}
+
+/* 80 counter packets 3 bytes 180 */
+static bool print_port(struct nftnl_set_elem *element)
+{
+    uint32_t length = 0;
+    const uint8_t *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &length);
+
+    if (!key || length < 2)
+        return false;
+    (void)printf("%u", port_at(key));
+    (void)nftnl_set_elem_expr_foreach(element, print_counter, NULL);
+    return true;
+}
+
+/* 10.99.0.50, or 80 counter packets 3 bytes 180 : 172.30.0.5 . 8080 */
 static bool print_element(const struct table *table, const struct nftnl_set_elem *element, bool is_map)
 {
     struct nftnl_set_elem *readable = (struct nftnl_set_elem *)(uintptr_t)element; /* libnftnl's getter is not const */
@@ -68,8 +100,8 @@ static bool print_element(const struct table *table, const struct nftnl_set_elem
         (is_map && data_length < address_length + REGISTER_LENGTH))
         return false;
     address = ip_address_from_bytes(family, data);
-    if (is_map)
-        (void)printf("%u : %s . %u", port_at(key), ip_address_format(&address, text), port_at(data + address_length));
+    if (is_map && print_port(readable))
+        (void)printf(" : %s . %u", ip_address_format(&address, text), port_at(data + address_length));
     else
         (void)printf("%s", ip_address_format(&address, text));
     return true;
@@ -162,7 +194,7 @@ static void print_elements(const struct table *table, const struct nftnl_set *se
 
     while (iterator && (element = nftnl_set_elems_iter_next(iterator))) {
         (void)printf("%s", count++ == 0 ? "\t\telements = { " : ",\n\t\t\t     ");
-        if (!print_element(table, element, is_map))
+        if (!(is_port_set(set) ? print_port(element) : print_element(table, element, is_map)))
             skipped++;
     }
     if (count > 0)
@@ -173,12 +205,20 @@ static void print_elements(const struct table *table, const struct nftnl_set *se
         nftnl_set_elems_iter_destroy(iterator);
 }
 
+static int print_set_expression(struct nftnl_expr *expression, void *userdata)
+{
+    (void)userdata;
+    (void)printf("\t\t%s\n", nftnl_expr_get_str(expression, NFTNL_EXPR_NAME)); /* of ours `counter` alone */
+    return 0;
+}
+
 static void print_set(const struct table *table, const struct nftnl_set *set)
 {
     const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
     bool is_map = is_port_map(table, set);
+    bool is_ports = is_port_set(set);
 
-    if (!is_map && !is_address_set(table, set)) {
+    if (!is_map && !is_ports && !is_address_set(table, set)) {
         if (!(nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS)) /* else part of a rule, said there */
             (void)printf("\t# set or map %s is not one of anchord's\n\n", name);
         return;
@@ -187,7 +227,8 @@ static void print_set(const struct table *table, const struct nftnl_set *set)
     if (is_map)
         (void)printf("inet_service : %s . inet_service\n", address_type_name(table));
     else
-        (void)printf("%s\n", address_type_name(table));
+        (void)printf("%s\n", is_ports ? "inet_service" : address_type_name(table));
+    (void)nftnl_set_expr_foreach(set, print_set_expression, NULL);
     if (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_INTERVAL) {
         (void)puts("\t\tflags interval");
         print_intervals(table, set);
@@ -235,6 +276,21 @@ static void print_chain(const struct table *table, const struct nftnl_chain *cha
     (void)puts("\t}");
 }
 
+static void print_counters(const struct table *table)
+{
+    struct nftnl_obj_list_iter *iterator = nftnl_obj_list_iter_create(table->counters);
+    struct nftnl_obj *counter;
+
+    while (iterator && (counter = nftnl_obj_list_iter_next(iterator)))
+        (void)printf("\tcounter %s {\n\t\tpackets %" PRIu64 " bytes %" PRIu64 "\n\t}\n\n",
+                     nftnl_obj_get_str(counter, NFTNL_OBJ_NAME), nftnl_obj_get_u64(counter, NFTNL_OBJ_CTR_PKTS),
+                     nftnl_obj_get_u64(counter, NFTNL_OBJ_CTR_BYTES));
+    if (!iterator)
+        (void)puts("\t# out of memory");
+    else
+        nftnl_obj_list_iter_destroy(iterator);
+}
+
 void table_text_print(const struct table *table)
 {
     struct nftnl_set_list_iter *sets;
@@ -250,6 +306,7 @@ void table_text_print(const struct table *table)
         (void)puts("\tflags dormant\n");
     if (table->other_objects > 0)
         (void)printf("\t# %zu stateful objects are not anchord's\n\n", table->other_objects);
+    print_counters(table);
     sets = nftnl_set_list_iter_create(table->sets);
     while (sets && (set = nftnl_set_list_iter_next(sets)))
         print_set(table, set);

@@ -79,10 +79,13 @@ static bool chain_is_wanted(const struct nftnl_chain *chain)
     const char *type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
 
     for (size_t i = 0; i < NFT_CHAIN_INDEX_MAX_; i++) {
-        if (name && strcmp(nft_chains[i].name, name) == 0)
-            return type && strcmp(nft_chains[i].type, type) == 0 &&
-                   nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == nft_chains[i].hook &&
-                   nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) == nft_chains[i].priority;
+        if (!name || strcmp(nft_chains[i].name, name) != 0)
+            continue;
+        if (!nft_chains[i].type)
+            return !type && !nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM);
+        return type && strcmp(nft_chains[i].type, type) == 0 &&
+               nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == nft_chains[i].hook &&
+               nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) == nft_chains[i].priority;
     }
     return false;
 }
@@ -178,10 +181,22 @@ static int on_set(const struct nlmsghdr *message, void *userdata)
 
 static int on_object(const struct nlmsghdr *message, void *userdata)
 {
+    struct dump *dump = userdata;
+    const char *name = nfnl_socket_read_text(message, NFTA_OBJ_NAME);
+    uint32_t type = nfnl_socket_read_u32(message, NFTA_OBJ_TYPE);
+    struct set_counter counter;
+
     if (!is_ours(userdata, nfnl_socket_read_text(message, NFTA_OBJ_TABLE)))
         return 0;
-    return add_intruder(userdata, NFT_OBJECT_STATEFUL, nfnl_socket_read_text(message, NFTA_OBJ_NAME),
-                        nfnl_socket_read_u32(message, NFTA_OBJ_TYPE));
+    for (size_t i = 0; i < REFUSAL_MAX_; i++) {
+        if (!name || type != NFT_OBJECT_COUNTER || strcmp(name, nft_counter_names[i]) != 0)
+            continue;
+        if (set_reading_named_counter(message, &counter) < 0)
+            return -EBADMSG;
+        dump->content->refused[i] = (struct packet_count){counter.packets, counter.bytes};
+        return 0;
+    }
+    return add_intruder(userdata, NFT_OBJECT_STATEFUL, name, type);
 }
 
 static int on_flowtable(const struct nlmsghdr *message, void *userdata)

@@ -9,13 +9,14 @@
 #include "workers/netadmin/nft/nfnl_socket.h"
 #include "workers/netadmin/nft/nft_names.h"
 #include "workers/netadmin/plan/map_state.h"
+#include "workers/netadmin/plan/packet_count.h"
 
 #include <linux/netfilter/nf_tables.h>
 
 enum nft_object_kind {
     NFT_OBJECT_SET,
     NFT_OBJECT_CHAIN,
-    NFT_OBJECT_STATEFUL, /* counter, quota … */
+    NFT_OBJECT_STATEFUL, /* a counter of another name, quota … */
     NFT_OBJECT_FLOWTABLE,
 };
 
@@ -34,7 +35,8 @@ struct nft_table_content {
     /* True for the sets that exist with our shape and layout: the others are made anew. */
     bool has_set[NFT_SET_INDEX_MAX_];
     bool has_older_external; /* with our shape, and of an older layout, whose elements meant the same: they are read */
-    struct nft_intruder *intruders; /* any number: what is left out could hold what shall go */
+    struct packet_count refused[REFUSAL_MAX_]; /* zero: or not there */
+    struct nft_intruder *intruders;            /* any number: what is left out could hold what shall go */
     size_t intruder_count;
     size_t intruder_capacity;
     struct map maps[PROTOCOL_INDEX_MAX_]; /* sorted */

@@ -35,6 +35,15 @@ const struct nft_chain nft_chains[NFT_CHAIN_INDEX_MAX_] = {
     [NFT_CHAIN_FORWARD] = {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, NF_DROP},
     [NFT_CHAIN_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, NF_DROP},
     [NFT_CHAIN_OUTPUT] = {"output", "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER, NF_ACCEPT},
+    [NFT_CHAIN_REFUSE_BANNED] = {.name = "refuse_banned"},
+    [NFT_CHAIN_REFUSE_FORGED] = {.name = "refuse_forged"},
+};
+
+const char *const nft_counter_names[REFUSAL_MAX_] = {
+    [REFUSAL_CLOSED] = "refused_closed",       [REFUSAL_LIST] = "refused_list",
+    [REFUSAL_LIMIT] = "refused_limit",         [REFUSAL_BAN] = "refused_ban",
+    [REFUSAL_FORGED] = "refused_forged",       [REFUSAL_STRAY] = "refused_stray",
+    [REFUSAL_ISOLATION] = "refused_isolation", [REFUSAL_EGRESS] = "refused_egress",
 };
 
 const char *const nft_set_names[NFT_SET_INDEX_MAX_] = {

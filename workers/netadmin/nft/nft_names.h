@@ -7,6 +7,7 @@
 #pragma once
 
 #include "protocol/guest_list.h"
+#include "protocol/refusals.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +40,7 @@ extern const struct nft_family nft_families[FAMILY_INDEX_MAX_];
 
 struct nft_chain {
     const char *name;
-    const char *type;
+    const char *type; /* NULL: no base chain, and nothing of the below; rules go to it */
     uint32_t hook;    /* NF_INET_… */
     int32_t priority; /* NF_IP_PRI_… and offsets from them */
     uint32_t policy;  /* NF_ACCEPT, NF_DROP */
@@ -55,9 +56,14 @@ enum nft_chain_index {
     NFT_CHAIN_FORWARD,
     NFT_CHAIN_INPUT,
     NFT_CHAIN_OUTPUT,
+    NFT_CHAIN_REFUSE_BANNED,
+    NFT_CHAIN_REFUSE_FORGED,
     NFT_CHAIN_INDEX_MAX_,
 };
 extern const struct nft_chain nft_chains[NFT_CHAIN_INDEX_MAX_];
+
+/* The counters of the tables (SEE-4), which stay with their values when the rules are replaced. */
+extern const char *const nft_counter_names[REFUSAL_MAX_];
 
 enum nft_set_index {
     NFT_SET_EXTERNAL,

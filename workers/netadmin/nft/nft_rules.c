@@ -6,7 +6,7 @@
  */
 #include "workers/netadmin/nft/nft_rules.h"
 
-#include "workers/netadmin/nft/nft_statement.h"
+#include "workers/netadmin/nft/nft_rule_words.h"
 #include "workers/netadmin/plan/map_state.h"
 
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
@@ -58,56 +58,8 @@ enum {
     EACH_UDP_LIMIT,
     /* Beside one of these: with a link to the host, and an address to show it (HOST-7). */
     HOST = 1 << 8,
+    GUESTS = 1 << 9, /* likewise: where a port has a list, or a limit */
 };
-
-/* The statements as they read in the rules below. */
-#define STATEMENT(name_, value_, last_, prefix_)            \
-    {                                                       \
-        nft_statement_##name_, (value_), (last_), (prefix_) \
-    }
-#define IIF(interface_)                  STATEMENT(input, NFT_INTERFACE_##interface_, 0, NULL)
-#define IIF_NOT(interface_)              STATEMENT(not_input, NFT_INTERFACE_##interface_, 0, NULL)
-#define OIF_NOT(interface_)              STATEMENT(not_output, NFT_INTERFACE_##interface_, 0, NULL)
-#define LISTED                           STATEMENT(listed, 0, 0, NULL)
-#define NOT_ALLOWED                      STATEMENT(not_allowed, 0, 0, NULL)
-#define LIMITED_PORT                     STATEMENT(limited_port, 0, 0, NULL)
-#define WITHIN_LIMIT                     STATEMENT(within_limit, 0, 0, NULL)
-#define ENDED                            STATEMENT(ended, 0, 0, NULL)
-#define OIF(interface_)                  STATEMENT(output, NFT_INTERFACE_##interface_, 0, NULL)
-#define FROM(prefix_)                    STATEMENT(from_prefix, NFT_CMP_EQ, 0, &(prefix_))
-#define FROM_NOT(prefix_)                STATEMENT(from_prefix, NFT_CMP_NEQ, 0, &(prefix_))
-#define FROM_INNER                       STATEMENT(from_inner, 0, 0, NULL)
-#define FROM_TYPE(type_)                 STATEMENT(address_type, NFTA_FIB_F_SADDR, type_, NULL)
-#define TO(prefix_)                      STATEMENT(to_prefix, NFT_CMP_EQ, 0, &(prefix_))
-#define TO_TYPE(type_)                   STATEMENT(address_type, NFTA_FIB_F_DADDR, type_, NULL)
-#define NO_WAY_BACK                      STATEMENT(no_way_back, 0, 0, NULL)
-#define TO_LOCAL_ON_IIF                  STATEMENT(address_type, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF, RTN_LOCAL, NULL)
-#define TO_EXTERNAL                      STATEMENT(to_external, 0, 0, NULL)
-#define FROM_SET(set_)                   STATEMENT(from_set, NFT_SET_##set_, 0, NULL)
-#define FROM_NETWORK_IN(set_)            STATEMENT(from_network_in_set, NFT_SET_##set_, 0, NULL)
-#define TO_SET(set_)                     STATEMENT(to_set, NFT_SET_##set_, 0, NULL)
-#define TO_NETWORK_IN(set_)              STATEMENT(to_network_in_set, NFT_SET_##set_, 0, NULL)
-#define TO_EXTERNAL_AT_FIRST             STATEMENT(originally_to_external, 0, 0, NULL)
-#define PROTOCOL(protocol_)              STATEMENT(protocol, protocol_, 0, NULL)
-#define ICMP                             STATEMENT(icmp, 0, 0, NULL)
-#define ICMP_TYPES(first_, last_)        STATEMENT(icmp_types, first_, last_, NULL)
-#define UDP_PORTS(source_, destination_) STATEMENT(ports, source_, destination_, NULL)
-#define UDP_TO(port_)                    STATEMENT(destination_port, port_, 0, NULL)
-#define TCP_SYN                          STATEMENT(tcp_syn, 0, 0, NULL)
-#define TCP_FLAGS(flags_)                STATEMENT(tcp_flags, flags_, 0, NULL)
-#define TTL(value_)                      STATEMENT(time_to_live, value_, 0, NULL)
-#define CT_STATE(bits_)                  STATEMENT(state, bits_, 0, NULL)
-#define CT_STATUS(bits_)                 STATEMENT(status, bits_, 0, NULL)
-#define CT_REPLY                         STATEMENT(reply, 0, 0, NULL)
-#define DNAT(protocol_)                  STATEMENT(dnat_by_map, PROTOCOL_INDEX_##protocol_, 0, NULL)
-#define SNAT(scope_)                     STATEMENT(snat, NFT_EGRESS_##scope_, 0, NULL)
-#define MASQUERADE                       STATEMENT(masquerade, 0, 0, NULL)
-#define SET_TTL(value_)                  STATEMENT(set_time_to_live, value_, 0, NULL)
-#define CLAMP_SEGMENTS                   STATEMENT(clamp_segments, 0, 0, NULL)
-#define ACCEPT                           STATEMENT(verdict, NF_ACCEPT, 0, NULL)
-#define DROP                             STATEMENT(verdict, NF_DROP, 0, NULL)
-#define RESET                            STATEMENT(reject, NFT_REJECT_TCP_RST, 0, NULL)
-#define REJECT(code_)                    STATEMENT(reject, NFT_REJECT_ICMP_UNREACH, code_, NULL)
 
 static const struct ip_subnet unspecified4 = {{IP_FAMILY_4, {0}}, 32};
 static const struct ip_subnet multicast4 = {{IP_FAMILY_4, {224}}, 4};
@@ -144,41 +96,53 @@ static const struct nft_rule_text table_rules[] = {
      */
     {NFT_CHAIN_PREROUTING_RAW, IP6, "hosts without an address", {IIF(EXTERNAL), FROM(unspecified6), ACCEPT}},
     /*
-     * iifname EXT ip6 saddr ::ffff:0.0.0.0/96 drop
+     * iifname EXT ip6 saddr ::ffff:0.0.0.0/96 goto refuse_forged
      * A socket for both families shows an IPv4 peer as such an address: what came from the LAN with one looked like a
      * sibling, or like 127.0.0.1 (measured); RFC 6890 §2.2.3 allows none as a source.
      */
-    {NFT_CHAIN_PREROUTING_RAW, IP6, "no IPv4 address in an IPv6 packet", {IIF(EXTERNAL), FROM(mapped6), DROP}},
+    {NFT_CHAIN_PREROUTING_RAW,
+     IP6,
+     "no IPv4 address in an IPv6 packet",
+     {IIF(EXTERNAL), FROM(mapped6), GO_TO(REFUSE_FORGED)}},
     /* iifname EXT icmpv6 type 133-137 ip6 hoplimit 255 accept: no router passed it on (RFC 4861 §3.1) */
     {NFT_CHAIN_PREROUTING_RAW,
      IP6,
      "neighbours on the link",
      {IIF(EXTERNAL), ICMP_TYPES(ROUTER_SOLICITATION_TYPE, NEIGHBOUR_REDIRECT_TYPE), TTL(ON_LINK_HOP_LIMIT), ACCEPT}},
-    /* iifname EXT fib saddr type local drop */
+    /* iifname EXT fib saddr type local goto refuse_forged */
     {NFT_CHAIN_PREROUTING_RAW,
      ALWAYS,
      "our own address comes from nobody else",
-     {IIF(EXTERNAL), FROM_TYPE(RTN_LOCAL), DROP}},
-    /* iifname EXT ip saddr 172.30.0.0/24 drop */
-    {NFT_CHAIN_PREROUTING_RAW, EACH_INNER, "inner sources come from inside", {IIF(EXTERNAL), FROM_INNER, DROP}},
+     {IIF(EXTERNAL), FROM_TYPE(RTN_LOCAL), GO_TO(REFUSE_FORGED)}},
+    /* iifname EXT ip saddr 172.30.0.0/24 goto refuse_forged */
+    {NFT_CHAIN_PREROUTING_RAW,
+     EACH_INNER,
+     "inner sources come from inside",
+     {IIF(EXTERNAL), FROM_INNER, GO_TO(REFUSE_FORGED)}},
     /*
      * Under attach each shared link is another Docker network's, and what the host routes to us may come from anybody:
      * a source is believed where its answer would go.
      */
-    /* iifname "ancin*" fib saddr . iif oif missing drop */
-    {NFT_CHAIN_PREROUTING_RAW, HOST | ALWAYS, "each network by its own link", {IIF(SHARED), NO_WAY_BACK, DROP}},
-    /* iifname "anchost" fib saddr . iif oif missing drop */
-    {NFT_CHAIN_PREROUTING_RAW, HOST | ALWAYS, "the host alone comes from the host", {IIF(HOST), NO_WAY_BACK, DROP}},
+    /* iifname "ancin*" fib saddr . iif oif missing goto refuse_forged */
+    {NFT_CHAIN_PREROUTING_RAW,
+     HOST | ALWAYS,
+     "each network by its own link",
+     {IIF(SHARED), NO_WAY_BACK, GO_TO(REFUSE_FORGED)}},
+    /* iifname "anchost" fib saddr . iif oif missing goto refuse_forged */
+    {NFT_CHAIN_PREROUTING_RAW,
+     HOST | ALWAYS,
+     "the host alone comes from the host",
+     {IIF(HOST), NO_WAY_BACK, GO_TO(REFUSE_FORGED)}},
     /*
      * GUEST-2: nothing comes from who is banned. In IPv6 one client has a whole /64, and both keys stand in the same
      * set. Who is inside is no guest.
      */
-    /* iifname != SHARED ip saddr @banned drop */
-    {NFT_CHAIN_PREROUTING_RAW, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED), DROP}},
-    /* iifname != SHARED ip6 saddr & ffff:ffff:ffff:ffff:: == @banned drop */
-    {NFT_CHAIN_PREROUTING_RAW, IP6, "banned", {IIF_NOT(SHARED), FROM_NETWORK_IN(BANNED), DROP}},
-    /* iifname != SHARED ip saddr @banned_prefixes drop */
-    {NFT_CHAIN_PREROUTING_RAW, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_PREFIXES), DROP}},
+    /* iifname != SHARED ip saddr @banned goto refuse_banned */
+    {NFT_CHAIN_PREROUTING_RAW, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED), GO_TO(REFUSE_BANNED)}},
+    /* iifname != SHARED ip6 saddr & ffff:ffff:ffff:ffff:: == @banned goto refuse_banned */
+    {NFT_CHAIN_PREROUTING_RAW, IP6, "banned", {IIF_NOT(SHARED), FROM_NETWORK_IN(BANNED), GO_TO(REFUSE_BANNED)}},
+    /* iifname != SHARED ip saddr @banned_prefixes goto refuse_banned */
+    {NFT_CHAIN_PREROUTING_RAW, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_PREFIXES), GO_TO(REFUSE_BANNED)}},
 
     /*
      * chain prerouting_nat, chain output_nat
@@ -186,25 +150,29 @@ static const struct nft_rule_text table_rules[] = {
      * project (hairpin), and in `output` from the anchor itself.
      */
     /* GUEST-2, --new-only: this chain sees the first packet of each flow alone. */
-    /* iifname != SHARED ip saddr @banned_new drop */
-    {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_NEW), DROP}},
-    /* iifname != SHARED ip6 saddr & ffff:ffff:ffff:ffff:: == @banned_new drop */
-    {NFT_CHAIN_PREROUTING_NAT, IP6, "banned", {IIF_NOT(SHARED), FROM_NETWORK_IN(BANNED_NEW), DROP}},
-    /* iifname != SHARED ip saddr @banned_new_prefixes drop */
-    {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_NEW_PREFIXES), DROP}},
+    /* iifname != SHARED ip saddr @banned_new goto refuse_banned */
+    {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "banned", {IIF_NOT(SHARED), FROM_SET(BANNED_NEW), GO_TO(REFUSE_BANNED)}},
+    /* iifname != SHARED ip6 saddr & ffff:ffff:ffff:ffff:: == @banned_new goto refuse_banned */
+    {NFT_CHAIN_PREROUTING_NAT, IP6, "banned", {IIF_NOT(SHARED), FROM_NETWORK_IN(BANNED_NEW), GO_TO(REFUSE_BANNED)}},
+    /* iifname != SHARED ip saddr @banned_new_prefixes goto refuse_banned */
+    {NFT_CHAIN_PREROUTING_NAT,
+     ALWAYS,
+     "banned",
+     {IIF_NOT(SHARED), FROM_SET(BANNED_NEW_PREFIXES), GO_TO(REFUSE_BANNED)}},
     /*
      * GUEST-1, GUEST-3: whoever is not translated meets a closed port, in its very answer; the project's own containers
-     * are exempt. A limit lets pass by translating: a source that its set has no room for is refused like one that
-     * comes too often.
+     * are exempt. The mark tells `input` that it is counted already. A limit lets pass by translating: a source that
+     * its set has no room for is refused like one that comes too often.
      */
     /*
      * iifname != SHARED ip daddr @external meta l4proto . th dport @listed
-     *     meta l4proto . th dport . ip saddr != @allowed accept
+     *     meta l4proto . th dport . ip saddr != @allowed counter name "refused_list" ct mark set ct mark | 0x00400000
+     *     accept
      */
     {NFT_CHAIN_PREROUTING_NAT,
      LISTS,
      "not on the port's list",
-     {IIF_NOT(SHARED), TO_EXTERNAL, LISTED, NOT_ALLOWED, ACCEPT}},
+     {IIF_NOT(SHARED), TO_EXTERNAL, LISTED, NOT_ALLOWED, COUNT(LIST), END, ACCEPT}},
     /*
      * iifname != SHARED ip daddr @external tcp dport 22
      *     update @limit_tcp_22_10_minute_5 { ip saddr limit rate 10/minute }
@@ -219,11 +187,14 @@ static const struct nft_rule_text table_rules[] = {
      EACH_UDP_LIMIT,
      "within the port's limit",
      {IIF_NOT(SHARED), TO_EXTERNAL, LIMITED_PORT, WITHIN_LIMIT, DNAT(UDP)}},
-    /* iifname != SHARED ip daddr @external tcp dport 22 accept */
+    /*
+     * iifname != SHARED ip daddr @external tcp dport 22 counter name "refused_limit" ct mark set ct mark | 0x00400000
+     *     accept
+     */
     {NFT_CHAIN_PREROUTING_NAT,
      EACH_LIMIT,
      "above the port's limit",
-     {IIF_NOT(SHARED), TO_EXTERNAL, LIMITED_PORT, ACCEPT}},
+     {IIF_NOT(SHARED), TO_EXTERNAL, LIMITED_PORT, COUNT(LIMIT), END, ACCEPT}},
     /* ip daddr @external dnat ip to tcp dport map @dnat_tcp */
     {NFT_CHAIN_PREROUTING_NAT, ALWAYS, "exposed tcp ports", {TO_EXTERNAL, DNAT(TCP)}},
     /* ip daddr @external dnat ip to udp dport map @dnat_udp */
@@ -284,10 +255,16 @@ static const struct nft_rule_text table_rules[] = {
      ALWAYS,
      "one machine is one hop",
      {IIF(EXTERNAL), CT_STATUS(IPS_SRC_NAT | IPS_DST_NAT), SET_TTL(OWN_TIME_TO_LIVE), ACCEPT}},
-    /* iifname EXT fib daddr type unicast drop */
-    {NFT_CHAIN_PREROUTING_FILTER, ALWAYS, "one machine is no router", {IIF(EXTERNAL), TO_TYPE(RTN_UNICAST), DROP}},
-    /* iifname EXT fib daddr type unreachable drop */
-    {NFT_CHAIN_PREROUTING_FILTER, IP6, "one machine is no router", {IIF(EXTERNAL), TO_TYPE(RTN_UNREACHABLE), DROP}},
+    /* iifname EXT fib daddr type unicast counter name "refused_isolation" drop */
+    {NFT_CHAIN_PREROUTING_FILTER,
+     ALWAYS,
+     "one machine is no router",
+     {IIF(EXTERNAL), TO_TYPE(RTN_UNICAST), COUNT(ISOLATION), DROP}},
+    /* iifname EXT fib daddr type unreachable counter name "refused_isolation" drop */
+    {NFT_CHAIN_PREROUTING_FILTER,
+     IP6,
+     "one machine is no router",
+     {IIF(EXTERNAL), TO_TYPE(RTN_UNREACHABLE), COUNT(ISOLATION), DROP}},
     /* iifname SHARED oifname EXT ct direction reply ip ttl set 64 */
     {NFT_CHAIN_FORWARD_TTL,
      ALWAYS,
@@ -361,17 +338,28 @@ static const struct nft_rule_text table_rules[] = {
      "egress to the host",
      {IIF(SHARED), OIF(HOST), CT_STATE(REPLIES | STATE_NEW), ACCEPT}},
     {NFT_CHAIN_FORWARD, HOST | NO_EGRESS, "egress to the host", {IIF(SHARED), OIF(HOST), CT_STATE(REPLIES), ACCEPT}},
+    /* What begins and is in none of these: segments of no connection are no news. */
+    /* iifname SHARED oifname != SHARED ct state new counter name "refused_egress" drop */
+    {NFT_CHAIN_FORWARD,
+     NO_EGRESS,
+     "no address to leave with",
+     {IIF(SHARED), OIF_NOT(SHARED), CT_STATE(STATE_NEW), COUNT(EGRESS), DROP}},
+    /* ct state new counter name "refused_isolation" */
+    {NFT_CHAIN_FORWARD, ALWAYS, "no way of ours", {CT_STATE(STATE_NEW), COUNT(ISOLATION)}},
 
     /* chain input, policy drop, behind own_rules */
     /*
-     * ct state invalid tcp flags rst,ack drop
+     * ct state invalid tcp flags rst,ack counter name "refused_stray" drop
      * WALL-4: a segment outside the window of a connection belongs, for conntrack, to none: it is not translated and
      * ends here, where a reset would end the connection at its other side, inbound and egress. A host would answer
      * with an ACK. What carries neither ACK nor RST (FIN, NULL, Xmas) can be no segment of an open connection: as a
      * probe of a closed port it gets its reset below. In conntrack's eyes a SYN-ACK and a FIN-ACK without a connection
      * are invalid, too: a host would reset them, we are silent.
      */
-    {NFT_CHAIN_INPUT, ALWAYS, "stray segments", {CT_STATE(STATE_INVALID), TCP_FLAGS(TH_RST | TH_ACK), DROP}},
+    {NFT_CHAIN_INPUT,
+     ALWAYS,
+     "stray segments",
+     {CT_STATE(STATE_INVALID), TCP_FLAGS(TH_RST | TH_ACK), COUNT(STRAY), DROP}},
     /*
      * NAT-10's exceptions: what a host on a LAN hears besides its own address. ADDR-14: router advertisements from
      * inner interfaces are dropped (the policy).
@@ -419,11 +407,22 @@ static const struct nft_rule_text table_rules[] = {
      */
     /* ip daddr @external meta l4proto icmp accept */
     {NFT_CHAIN_INPUT, ALWAYS, "ping", {TO_EXTERNAL, ICMP, ACCEPT}},
-    /* ip daddr @external meta l4proto tcp reject with tcp reset */
-    {NFT_CHAIN_INPUT, ALWAYS, "closed tcp ports", {TO_EXTERNAL, PROTOCOL(IPPROTO_TCP), RESET}},
-    /* ip daddr @external meta l4proto udp reject */
-    {NFT_CHAIN_INPUT, IP, "closed udp ports", {TO_EXTERNAL, PROTOCOL(IPPROTO_UDP), REJECT(ICMP_PORT_UNREACH)}},
-    {NFT_CHAIN_INPUT, IP6, "closed udp ports", {TO_EXTERNAL, PROTOCOL(IPPROTO_UDP), REJECT(ICMPV6_PORT_UNREACH)}},
+    /* ip daddr @external ct mark & 0x00400000 != 0x00000000 reject with tcp reset: what a list or a limit counted */
+    {NFT_CHAIN_INPUT, GUESTS, "refused guests", {TO_EXTERNAL, ENDED, PROTOCOL(IPPROTO_TCP), RESET}},
+    /* ip daddr @external ct mark & 0x00400000 != 0x00000000 reject */
+    {NFT_CHAIN_INPUT, GUESTS | IP, "refused guests", {TO_EXTERNAL, ENDED, REJECT(ICMP_PORT_UNREACH)}},
+    {NFT_CHAIN_INPUT, GUESTS | IP6, "refused guests", {TO_EXTERNAL, ENDED, REJECT(ICMPV6_PORT_UNREACH)}},
+    /* ip daddr @external meta l4proto tcp counter name "refused_closed" reject with tcp reset */
+    {NFT_CHAIN_INPUT, ALWAYS, "closed tcp ports", {TO_EXTERNAL, PROTOCOL(IPPROTO_TCP), COUNT(CLOSED), RESET}},
+    /* ip daddr @external meta l4proto udp counter name "refused_closed" reject */
+    {NFT_CHAIN_INPUT,
+     IP,
+     "closed udp ports",
+     {TO_EXTERNAL, PROTOCOL(IPPROTO_UDP), COUNT(CLOSED), REJECT(ICMP_PORT_UNREACH)}},
+    {NFT_CHAIN_INPUT,
+     IP6,
+     "closed udp ports",
+     {TO_EXTERNAL, PROTOCOL(IPPROTO_UDP), COUNT(CLOSED), REJECT(ICMPV6_PORT_UNREACH)}},
     /* ip daddr @external reject with icmp prot-unreachable */
     {NFT_CHAIN_INPUT, IP, "no such protocol", {TO_EXTERNAL, REJECT(ICMP_PROT_UNREACH)}},
     /* ip6 daddr @external reject */
@@ -449,6 +448,14 @@ static const struct nft_rule_text table_rules[] = {
      IP6,
      "one machine is no router",
      {ICMP_TYPES(NEIGHBOUR_REDIRECT_TYPE, NEIGHBOUR_REDIRECT_TYPE), DROP}},
+
+    /* chain refuse_banned, chain refuse_forged: what was not for the project is not counted (SEE-4) */
+    /* ip daddr @external counter name "refused_ban" */
+    {NFT_CHAIN_REFUSE_BANNED, ALWAYS, "of the project", {TO_EXTERNAL, COUNT(BAN)}},
+    {NFT_CHAIN_REFUSE_BANNED, ALWAYS, "nothing comes in", {DROP}},
+    /* ip daddr @external counter name "refused_forged" */
+    {NFT_CHAIN_REFUSE_FORGED, ALWAYS, "of the project", {TO_EXTERNAL, COUNT(FORGED)}},
+    {NFT_CHAIN_REFUSE_FORGED, ALWAYS, "nothing comes in", {DROP}},
 };
 
 /*
@@ -473,7 +480,9 @@ static bool is_there(const struct nft_rule_context *context, uint32_t when)
 
     if (when & HOST && (context->view->host_name[0] == '\0' || (is_v4 && !context->view->egress4.family)))
         return false;
-    switch (when & ~(uint32_t)HOST) {
+    if (when & GUESTS && context->guests->count == 0)
+        return false;
+    switch (when & ~(uint32_t)(HOST | GUESTS)) {
     case IP:
         return is_v4;
     case IP6:

@@ -1,6 +1,8 @@
 /* The statements that rules are made of; see nft_statement.h. Runs in anchord-netadmin. */
 #include "workers/netadmin/nft/nft_statement.h"
 
+#include "workers/netadmin/nft/nft_expression.h"
+
 #include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
 
 #include <arpa/inet.h>
@@ -36,41 +38,6 @@ static void set_comment(struct nft_rule *rule, const char *comment)
         nftnl_udata_buf_free(buffer);
 }
 
-/* What an expression says, in libnftnl's terms: a number, or `length` bytes. Of no type: the end. */
-struct attribute {
-    uint16_t type; /* NFTNL_EXPR_… */
-    uint32_t number;
-    const void *bytes;
-    uint32_t length;
-};
-#define NUMBER(type_, number_)        ((struct attribute){.type = (type_), .number = (uint32_t)(number_)})
-#define BYTES(type_, bytes_, length_) ((struct attribute){.type = (type_), .bytes = (bytes_), .length = (length_)})
-#define TEXT(type_, text_)            BYTES(type_, text_, (uint32_t)strlen(text_) + 1)
-#define APPEND(rule_, name_, ...)     append(rule_, name_, (const struct attribute[]){__VA_ARGS__, {0}})
-
-/* Appends an expression, unless an allocation failed, now or before. */
-static void append(struct nft_rule *rule, const char *name, const struct attribute *attributes)
-{
-    struct nftnl_expr *expression;
-
-    if (!rule->nftnl)
-        return;
-    expression = nftnl_expr_alloc(name);
-    if (!expression) {
-        nft_batch_fail(rule->context->batch, -ENOMEM);
-        nftnl_rule_free(rule->nftnl);
-        rule->nftnl = NULL;
-        return;
-    }
-    for (; attributes->type; attributes++) {
-        if (attributes->bytes)
-            (void)nftnl_expr_set(expression, attributes->type, attributes->bytes, attributes->length);
-        else
-            nftnl_expr_set_u32(expression, attributes->type, attributes->number);
-    }
-    nftnl_rule_add_expr(rule->nftnl, expression);
-}
-
 /* --- loads into register 1 and comparisons with it ------------------------------------------------------ */
 
 static void load_meta(struct nft_rule *rule, uint32_t key)
@@ -89,11 +56,6 @@ static void load_payload(struct nft_rule *rule, uint32_t base, uint32_t offset, 
     load_payload_to(rule, base, offset, length, NFT_REG_1);
 }
 
-static void load_conntrack(struct nft_rule *rule, uint32_t key)
-{
-    APPEND(rule, "ct", NUMBER(NFTNL_EXPR_CT_KEY, key), NUMBER(NFTNL_EXPR_CT_DREG, NFT_REG_1));
-}
-
 static void load_immediate(struct nft_rule *rule, const void *data, uint32_t length)
 {
     APPEND(rule, "immediate", NUMBER(NFTNL_EXPR_IMM_DREG, NFT_REG_1), BYTES(NFTNL_EXPR_IMM_DATA, data, length));
@@ -105,19 +67,11 @@ static void compare(struct nft_rule *rule, uint32_t operation, const void *data,
            BYTES(NFTNL_EXPR_CMP_DATA, data, length));
 }
 
-/* register 1 = (register 1 & mask) ^ change */
-static void mask_bits(struct nft_rule *rule, const void *mask, const void *change, uint32_t length)
-{
-    APPEND(rule, "bitwise", NUMBER(NFTNL_EXPR_BITWISE_SREG, NFT_REG_1), NUMBER(NFTNL_EXPR_BITWISE_DREG, NFT_REG_1),
-           NUMBER(NFTNL_EXPR_BITWISE_LEN, length), BYTES(NFTNL_EXPR_BITWISE_MASK, mask, length),
-           BYTES(NFTNL_EXPR_BITWISE_XOR, change, length));
-}
-
 static void any_bit_of(struct nft_rule *rule, uint32_t bits)
 {
     const uint32_t zero = 0;
 
-    mask_bits(rule, &bits, &zero, sizeof(bits));
+    nft_expression_mask_bits(rule, &bits, &zero, sizeof(bits));
     compare(rule, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
@@ -215,7 +169,7 @@ static void network_is_in_set(struct nft_rule *rule, uint32_t offset, uint32_t s
     static const uint8_t no_change[16];
 
     load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, sizeof(mask));
-    mask_bits(rule, mask, no_change, sizeof(mask));
+    nft_expression_mask_bits(rule, mask, no_change, sizeof(mask));
     is_in_set(rule, set);
 }
 
@@ -294,7 +248,7 @@ static void match_tcp_flags(struct nft_rule *rule, uint8_t mask, uint32_t operat
 
     match_protocol(rule, IPPROTO_TCP);
     load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof(mask));
-    mask_bits(rule, &mask, &no_change, sizeof(mask));
+    nft_expression_mask_bits(rule, &mask, &no_change, sizeof(mask));
     compare(rule, operation, &wanted, sizeof(wanted));
 }
 
@@ -311,13 +265,13 @@ void nft_statement_tcp_flags(struct nft_rule *rule, const struct nft_statement *
 
 void nft_statement_status(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    load_conntrack(rule, NFT_CT_STATUS);
+    nft_expression_load_conntrack(rule, NFT_CT_STATUS);
     any_bit_of(rule, statement->value);
 }
 
 void nft_statement_state(struct nft_rule *rule, const struct nft_statement *statement)
 {
-    load_conntrack(rule, NFT_CT_STATE);
+    nft_expression_load_conntrack(rule, NFT_CT_STATE);
     any_bit_of(rule, statement->value);
 }
 
@@ -326,7 +280,7 @@ void nft_statement_reply(struct nft_rule *rule, const struct nft_statement *stat
     const uint8_t direction = IP_CT_DIR_REPLY;
 
     (void)statement;
-    load_conntrack(rule, NFT_CT_DIRECTION);
+    nft_expression_load_conntrack(rule, NFT_CT_DIRECTION);
     compare(rule, NFT_CMP_EQ, &direction, sizeof(direction));
 }
 
@@ -365,7 +319,7 @@ static void match_prefix(struct nft_rule *rule, uint32_t offset, uint32_t operat
         return;
     }
     load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, length);
-    mask_bits(rule, mask.bytes, zero, length);
+    nft_expression_mask_bits(rule, mask.bytes, zero, length);
     compare(rule, operation, first.bytes, length);
 }
 
@@ -448,7 +402,7 @@ void nft_statement_within_limit(struct nft_rule *rule, const struct nft_statemen
     }
     load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, family->source_offset, family->address_length);
     if (family->family == IP_FAMILY_6)
-        mask_bits(rule, network6, zero, sizeof(network6));
+        nft_expression_mask_bits(rule, network6, zero, sizeof(network6));
     APPEND(rule, "dynset", NUMBER(NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1),
            NUMBER(NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE),
            TEXT(NFTNL_EXPR_DYNSET_SET_NAME, nft_limit_name(rule->limit, name)),
@@ -460,7 +414,7 @@ void nft_statement_within_limit(struct nft_rule *rule, const struct nft_statemen
 void nft_statement_ended(struct nft_rule *rule, const struct nft_statement *statement)
 {
     (void)statement;
-    load_conntrack(rule, NFT_CT_MARK);
+    nft_expression_load_conntrack(rule, NFT_CT_MARK);
     any_bit_of(rule, NFT_ENDED_MARK);
 }
 
@@ -498,7 +452,7 @@ void nft_statement_snat(struct nft_rule *rule, const struct nft_statement *state
 void nft_statement_masquerade(struct nft_rule *rule, const struct nft_statement *statement)
 {
     (void)statement;
-    append(rule, "masq", &(const struct attribute){0});
+    nft_expression_append(rule, "masq", &(const struct attribute){0});
 }
 
 static void store_payload(struct nft_rule *rule, uint32_t offset, uint32_t length, uint32_t checksum_type)
@@ -525,7 +479,7 @@ void nft_statement_set_time_to_live(struct nft_rule *rule, const struct nft_stat
         return;
     }
     load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, IPV4_TTL_OFFSET, sizeof(change));
-    mask_bits(rule, keep_protocol, change, sizeof(change));
+    nft_expression_mask_bits(rule, keep_protocol, change, sizeof(change));
     store_payload(rule, IPV4_TTL_OFFSET, sizeof(change), NFT_PAYLOAD_CSUM_INET);
 }
 

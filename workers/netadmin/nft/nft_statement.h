@@ -6,33 +6,13 @@
  */
 #pragma once
 
-#include "workers/netadmin/nft/nft_batch.h"
 #include "workers/netadmin/nft/nft_names.h"
-#include "workers/netadmin/plan/network_view.h"
+#include "workers/netadmin/nft/nft_rule.h"
 
 #include <linux/netfilter/nf_tables.h>
 
 /* No rule has more. */
-#define NFT_STATEMENTS_MAX 5
-
-struct nftnl_rule;
-
-/* Where rules go, and what they mean by their interfaces and addresses. */
-struct nft_rule_context {
-    struct nft_batch *batch;
-    const struct nft_family *family;
-    const char *table;               /* the family's own, or another name for the probe */
-    const struct network_view *view; /* empty for the skeleton, which names nothing of it */
-    const struct guest_list *guests;
-};
-
-/* A rule that is being built. */
-struct nft_rule {
-    const struct nft_rule_context *context;
-    const struct ip_subnet *inner;  /* what nft_statement_from_inner means */
-    const struct wire_guest *limit; /* what nft_statement_limited_port and _within_limit mean */
-    struct nftnl_rule *nftnl;       /* NULL after an allocation failed: statements then do nothing */
-};
+#define NFT_STATEMENTS_MAX 7
 
 enum nft_interface { NFT_INTERFACE_EXTERNAL, NFT_INTERFACE_SHARED, NFT_INTERFACE_HOST, NFT_INTERFACE_LOOPBACK };
 enum nft_egress { NFT_EGRESS_GLOBAL, NFT_EGRESS_UNIQUE_LOCAL };
@@ -91,6 +71,9 @@ NFT_STATEMENT(not_allowed);            /* meta l4proto . th dport . ip saddr != 
 NFT_STATEMENT(limited_port);           /* tcp dport LIMIT */
 NFT_STATEMENT(within_limit);           /* update @limit_… { ip saddr limit rate … }; ip6: of the source's /64 */
 NFT_STATEMENT(ended);                  /* ct mark & NFT_ENDED_MARK != 0 */
+NFT_STATEMENT(count);                  /* counter name "refused_…"; value: enum refusal */
+NFT_STATEMENT(end);                    /* ct mark set ct mark | NFT_ENDED_MARK */
+NFT_STATEMENT(go_to);                  /* goto CHAIN; value: enum nft_chain_index */
 NFT_STATEMENT(dnat_by_map);            /* dnat ip to tcp dport map @dnat_tcp; value: PROTOCOL_INDEX_… */
 NFT_STATEMENT(snat);                   /* snat to ADDRESS; value: enum nft_egress, the other where there is none */
 NFT_STATEMENT(masquerade);             /* masquerade */

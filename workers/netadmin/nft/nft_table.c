@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <libnftnl/chain.h>
+#include <libnftnl/object.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
@@ -55,14 +56,38 @@ static void add_chain(struct nft_batch *batch, const struct nft_family *family, 
         return;
     (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, table);
     (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, wanted->name);
-    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, wanted->type);
-    nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, wanted->hook);
-    nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, wanted->priority);
-    nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, wanted->policy);
+    if (wanted->type) {
+        (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, wanted->type);
+        nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, wanted->hook);
+        nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, wanted->priority);
+        nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, wanted->policy);
+    }
     nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWCHAIN, family->nfproto, NLM_F_CREATE,
                                                   "add chain %s %s %s", family->name, table, wanted->name),
                                     chain);
     nftnl_chain_free(chain);
+}
+
+/*
+ * counter refused_closed { packets 7 bytes 420 }
+ * One that is there keeps what it has counted.
+ */
+static void add_counter(struct nft_batch *batch, const struct nft_family *family, const char *table, const char *name,
+                        const struct packet_count *initial)
+{
+    struct nftnl_obj *counter = nftnl_obj_alloc();
+
+    if (!must(batch, counter))
+        return;
+    nftnl_obj_set_str(counter, NFTNL_OBJ_TABLE, table);
+    nftnl_obj_set_str(counter, NFTNL_OBJ_NAME, name);
+    nftnl_obj_set_u32(counter, NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
+    nftnl_obj_set_u64(counter, NFTNL_OBJ_CTR_PKTS, initial->packets);
+    nftnl_obj_set_u64(counter, NFTNL_OBJ_CTR_BYTES, initial->bytes);
+    nftnl_obj_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWOBJ, family->nfproto, NLM_F_CREATE,
+                                                "add counter %s %s %s", family->name, table, name),
+                                  counter);
+    nftnl_obj_free(counter);
 }
 
 static void set_userdata(struct nft_batch *batch, struct nftnl_set *set, uint8_t type, const void *bytes,
@@ -146,8 +171,11 @@ static bool is_wanted(enum nft_set_index set, const struct guest_list *guests)
 }
 
 static void add_objects(struct nft_batch *batch, const struct nft_family *family, const char *table,
-                        const struct network_view *view, const struct guest_list *guests)
+                        const struct network_view *view, const struct guest_list *guests,
+                        const struct packet_count refused[REFUSAL_MAX_])
 {
+    for (size_t i = 0; i < REFUSAL_MAX_; i++)
+        add_counter(batch, family, table, nft_counter_names[i], &refused[i]);
     for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
         if (is_wanted((enum nft_set_index)i, guests))
             add_set(batch, family, table, (enum nft_set_index)i);
@@ -303,14 +331,15 @@ static void change_external(struct nft_batch *batch, const struct nft_family *fa
 
 void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
                        const struct nft_table_content *content, const struct network_view *view,
-                       const struct map_difference difference[PROTOCOL_INDEX_MAX_], const struct guest_list *guests)
+                       const struct map_difference difference[PROTOCOL_INDEX_MAX_], const struct guest_list *guests,
+                       const struct packet_count refused[REFUSAL_MAX_])
 {
     add_table(batch, family, family->table, 0);
     if (content->exists)
         flush_rules(batch, family);
     remove_intruders(batch, family, content);
     remove_guests(batch, family, content, guests);
-    add_objects(batch, family, family->table, view, guests);
+    add_objects(batch, family, family->table, view, guests, refused);
     change_external(batch, family, content, view);
     change_guests(batch, family, content, guests);
     for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
@@ -341,8 +370,10 @@ void nft_table_probe(struct nft_batch *batch, const struct nft_family *family, c
         .egress6_unique_local = any,
     };
 
+    static const struct packet_count nothing[REFUSAL_MAX_];
+
     add_table(batch, family, PROBE_TABLE, NFT_TABLE_F_DORMANT);
-    add_objects(batch, family, PROBE_TABLE, &view, guests);
+    add_objects(batch, family, PROBE_TABLE, &view, guests, nothing);
     delete_table(batch, family, PROBE_TABLE);
 }
 

@@ -15,12 +15,13 @@
 /*
  * Adds to `batch` what makes one family's table right, given what it holds: removes what others put there,
  * ensures table, chains and sets, replaces all rules, and changes the elements of `external` to the view's
- * addresses, those of the maps by `difference` and those of the lists to `guests`, which has the limits, too. A
- * skeleton beside it goes in the same transaction.
+ * addresses, those of the maps by `difference` and those of the lists to `guests`, which has the limits, too. Counters
+ * that are not there begin with `refused`. A skeleton beside it goes in the same transaction.
  */
 void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
                        const struct nft_table_content *content, const struct network_view *view,
-                       const struct map_difference difference[PROTOCOL_INDEX_MAX_], const struct guest_list *guests);
+                       const struct map_difference difference[PROTOCOL_INDEX_MAX_], const struct guest_list *guests,
+                       const struct packet_count refused[REFUSAL_MAX_]);
 
 /* The table, if need be, and its sets of bans, for nft_bans_replace() before anything uses them. */
 void nft_table_add_bans(struct nft_batch *batch, const struct nft_family *family);
