@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The variables of the program, of anchord(7) and of docs/configuration.md are the same, with the same defaults.
+"""The variables of the program, of anchord(7) and of docs/configuration.md are the same, with the same defaults; so are the
+problems of the registry and of docs/problems.md, and there is an alert for each error.
 
 Called by meson with the program `anchord` that was just built; the program's own table is what counts.
 """
@@ -36,6 +37,17 @@ def problems():
              if f'"{code.lower()}"' in anchors})
 
 
+def alerted():
+    """The codes that the alerts of packaging/monitoring name: SEE-5, each error that a running process tells, once."""
+    text = (ROOT / "packaging/monitoring/alerts.yaml").read_text()
+    return [code for expression in re.findall(r'code=~?"([^"]*)"', text) for code in expression.split("|")]
+
+
+def errors():
+    registry = re.findall(r"^PROBLEM\(\s*\w+, (\d+), ERROR,\s*(\w+),", (ROOT / "protocol/problem_list.h").read_text(), re.M)
+    return {f"ANC{int(number):04}" for number, teller in registry if teller != "LOG"}
+
+
 def main():
     expected = variables.of_program(sys.argv[1])
     assert len(expected) >= 11, "the program's help was not understood"
@@ -54,6 +66,11 @@ def main():
     if registry != documented:
         status = 1
         print("docs/problems.md differs from the registry:", registry ^ documented)
+    named, warnings = alerted(), {"ANC0105"}  # warnings that somebody wants to be woken for
+    if sorted(named) != sorted(errors() | warnings):
+        status = 1
+        print("packaging/monitoring/alerts.yaml names others than the registry's errors, or one twice; AnchordProblem has the rest:",
+              set(named) ^ (errors() | warnings))
     return status
 
 
