@@ -359,10 +359,9 @@ def test_refusals_are_asked_about_ever_more_slowly(lab):
     """ADDR-6: also those of a lease that could not even be read."""
     process = lab.start(netadmin={"refuse_lease": "nonsense", "refuse_address": "10.77.0.9"}, ANCHORD_DHCP_BACKOFF_MAX="35s")
     lab.client_pid("v4")
-    for number in (90, 91):
-        lab.tell(lease_event(address=f"10.77.0.{number}"))
-    for number in (3, 4):
-        lab.tell(lease_event(kind=UNUSABLE, problem="new_dhcp_lease_time is zero"))
+    for number, told in enumerate([lease_event(address=f"10.77.0.{last}") for last in (90, 91)] +
+                                  [lease_event(kind=UNUSABLE, problem="new_dhcp_lease_time is zero")] * 2, start=1):
+        lab.tell(told)
         process.wait_for(msg="lease refused", family="v4", count=number)
     refused = [(record["what"], record["why"], record["retry_in"]) for record in process.find(msg="lease refused")]
     assert refused == [("10.77.0.90", "nonsense", 10), ("10.77.0.91", "nonsense", 20),
