@@ -148,6 +148,13 @@ static void continue_stop(struct attach_host *host)
         (void)sd_event_exit(host->event, host->exit_status);
 }
 
+/* Between two starts of links there would be nobody to take away what it has made. */
+static bool must_start_to_undo(const struct attach_host *host)
+{
+    return host->stop_mode == STOP_TEAR_DOWN && host->exit_status == EXIT_STATUS_CLEAN &&
+           !worker_is_running(host->workers[LINKS]);
+}
+
 static void stop(struct attach_host *host, int exit_status)
 {
     if (host->is_stopping)
@@ -157,6 +164,8 @@ static void stop(struct attach_host *host, int exit_status)
     (void)sd_notify(false, "STOPPING=1");
     control_worker_on_stop(host->readiness.control);
     worker_stop(host->workers[NAMESPACES], host->stop_mode, READERS_STOP_DEADLINE);
+    if (must_start_to_undo(host))
+        worker_start(host->workers[LINKS]);
     worker_stop(host->workers[LINKS], host->stop_mode, CHANGERS_STOP_DEADLINE);
     continue_stop(host);
 }
@@ -170,6 +179,10 @@ static void on_worker_ended(struct worker *worker, enum worker_end end, void *us
             log_error("detaching did not finish: links, rules or routes of ours may be left on the host",
                       LOG_PROBLEM(PROBLEM_LEFT_OVER));
         continue_stop(host);
+        return;
+    }
+    if (worker == host->workers[LINKS] && end == WORKER_END_ORDERED) {
+        worker_start(worker); /* on_parted(): for the next identity half, which is on its way already */
         return;
     }
     if (worker == host->workers[LINKS])

@@ -189,6 +189,32 @@ def test_host8_a_dismissal_takes_everything_away(half, host, inside, meet):
     assert not differences(before, settled(host))
 
 
+def test_host8_a_dismissal_takes_everything_away_while_links_is_between_two_starts(half, host, inside, meet):
+    """HOST-8: nobody else could. The macvlan goes with the identity's namespace, which the new one does not know."""
+    process, identity, _, before = attached(half, host, inside, meet, ANCHORD_ON_STOP="keep")
+    os.kill(half.pid_of(process, "links"), signal.SIGKILL)  # of the first one the successor is there at once
+    identity.receive_until(lambda: identity.started.count(LINKS) == 2)
+    os.kill(half.pid_of(process, "links"), signal.SIGKILL)
+    process.wait_for(msg="starting a worker again", name="links", delay_seconds=1)
+    process.process.send_signal(signal.SIGUSR1)
+    assert process.wait() == 0
+    assert {"ancin0", "anchost"} & links_of(inside) == set()
+    assert not differences(before, settled(host))
+
+
+def test_keep1_each_identity_half_finds_the_host_half_at_work(half, host, inside, meet):
+    """KEEP-1: however often it is started anew; that is no crash of links, which would have to wait longer each time."""
+    process, identity, network, _ = attached(half, host, inside, meet)
+    for number in range(4):
+        identity.close()
+        wait_until(lambda number=number: len(process.find(msg="worker started", name="links")) == number + 2, "another links")
+        identity = meet()
+        identity.receive_until(lambda identity=identity: len(identity.started) == 2)
+        identity.offer(network)
+        identity.receive_answer(network)
+    assert not process.find(msg="starting a worker again", name="links")
+
+
 def test_host6_off_closes_nobody_in(half, host, inside, meet):
     process = half.start_ready(ANCHORD_GUARD="off")
     identity = meet()
