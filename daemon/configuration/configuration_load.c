@@ -64,6 +64,16 @@ static void report_unconcerned(struct configuration *configuration, const char *
                               configuration_role_to_string(configuration->role));
 }
 
+/* The units of attach's halves read one file; where each has variables of its own, as in Compose, it is a mistake. */
+static bool is_for_the_other_half(const struct configuration_variable *variable, const char *const environment[],
+                                  enum role role)
+{
+    const unsigned int halves = 1 << ROLE_ATTACH | 1 << ROLE_ATTACH_HOST;
+
+    return halves & 1U << role && halves & variable->roles && !configuration_variables_concern(variable, role) &&
+           find_in_environment(environment, "INVOCATION_ID"); /* systemd.exec(5) */
+}
+
 static void apply_value(struct configuration *configuration, const struct configuration_variable *variable,
                         struct configuration_value *value)
 {
@@ -361,7 +371,8 @@ void configuration_load(const char *role_argument, const char *const environment
         ret->values[i] = find_value(&variables[i], environment, ret->role); /* the role is the first one */
         if (variables[i].parse == configuration_parse_role && role_argument)
             ret->values[i] = (struct configuration_value){role_argument, CONFIGURATION_SOURCE_ARGUMENT};
-        apply_value(ret, &variables[i], &ret->values[i]);
+        if (!is_for_the_other_half(&variables[i], environment, ret->role))
+            apply_value(ret, &variables[i], &ret->values[i]);
     }
     if (ret->role == ROLE_NETWORK_ANCHOR)
         check_network_anchor(ret, environment);

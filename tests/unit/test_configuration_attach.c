@@ -39,6 +39,21 @@ static void the_host_half_listens_when_it_is_told_to_alone(void **state)
     assert_false(configuration.metrics.is_enabled);
 }
 
+/* PKG-2: its journal does not complain of the file that `anchord attach` has written. */
+static void units_of_both_halves_read_one_file(void **state)
+{
+    (void)state;
+    load("attach-host", ENVIRONMENT("ANCHORD_PROJECT=shop", "ANCHORD_PARENT=eth0", "ANCHORD_ALLOW=10.0.0.0/8"));
+    assert_problem("ANCHORD_ALLOW", false, "does not concern the role attach-host");
+    load("attach-host", ENVIRONMENT("INVOCATION_ID=1", "ANCHORD_PROJECT=shop", "ANCHORD_PARENT=eth0",
+                                    "ANCHORD_ADDRESS=dhcp", "ANCHORD_ALLOW=10.0.0.0/8"));
+    assert_int_equal(configuration.problem_count, 0);
+    load("attach", ENVIRONMENT("INVOCATION_ID=1", "ANCHORD_PROJECT=shop", "ANCHORD_PARENT=eth0"));
+    assert_int_equal(configuration.problem_count, 0);
+    load("attach", ENVIRONMENT("INVOCATION_ID=1", "ANCHORD_PROJECT=shop", "ANCHORD_MANAGED_SA_TARGET=web"));
+    assert_problem("ANCHORD_MANAGED_SA_TARGET", false, "does not concern the role attach");
+}
+
 static void the_host_half_knows_its_parent(void **state)
 {
     (void)state;
@@ -166,6 +181,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(attach_has_its_defaults),
         cmocka_unit_test(the_host_half_listens_when_it_is_told_to_alone),
+        cmocka_unit_test(units_of_both_halves_read_one_file),
         cmocka_unit_test(the_host_half_knows_its_parent),
         cmocka_unit_test(attach_takes_addresses),
         cmocka_unit_test(attach_takes_networks_behind_the_host),
