@@ -6,11 +6,14 @@ Used by every test in this directory, as root, with Debian's pytest. Options:
     --lab NAME                      use this lab, boot it if needed, leave it up (one release only)
     --package FILE                  this package of the release, instead of building one
 
-The host is one for the session: what a test attaches it detaches.
+    --nightly                       also what is marked nightly
+
+The host is one for the session, and so is the project `shop` on it; a test that needs it attached says so.
 """
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -20,7 +23,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from lab import images  # noqa: E402
 from lab.instance import Lab, remove_abandoned  # noqa: E402
-from lab.machine import CHECKOUT, LabError  # noqa: E402
+from lab.machine import CHECKOUT, HERE, LabError, run, wait_until  # noqa: E402
+from shop import SERVER_PORT, Shop  # noqa: E402
 
 BUILD = CHECKOUT / "packaging" / "debian" / "build"
 
@@ -31,10 +35,12 @@ def pytest_addoption(parser):
     group.addoption("--lab", default=None, metavar="NAME", help="use the lab of this name and leave it up")
     group.addoption("--package", type=pathlib.Path, default=None, metavar="FILE",
                     help="this checkout's package, instead of building it")
+    group.addoption("--nightly", action="store_true", help="also the tests that are marked nightly")
 
 
 def pytest_configure(config):
     config.figures = []
+    config.addinivalue_line("markers", "nightly: takes too long for each run; only with --nightly")
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -44,8 +50,12 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.line(text)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """A host's tests go as they are written, since what one leaves the next finds."""
+    if not config.getoption("--nightly"):
+        nightly = [item for item in items if item.get_closest_marker("nightly")]
+        items[:] = [item for item in items if item not in nightly]
+        config.hook.pytest_deselected(items=nightly)
     items.sort(key=lambda item: (item.callspec.params.get("suite", ""), item.path, item.function.__code__.co_firstlineno))
 
 
@@ -68,27 +78,69 @@ def package(request, suite, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def newer_package(package, tmp_path_factory):
+    """The same as the next version, as an upgrade brings it."""
+    place = tmp_path_factory.mktemp("newer")
+    run(["dpkg-deb", "--raw-extract", package, place / "tree"])
+    control = place / "tree" / "DEBIAN" / "control"
+    text, count = re.subn(r"(?m)^Version: .*$", r"\g<0>.1", control.read_text())
+    assert count == 1
+    control.write_text(text)
+    run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", place / "tree", place / "anchord_newer.deb"])
+    return place / "anchord_newer.deb"
+
+
+@pytest.fixture(scope="session")
 def lab(request, suite):
-    """A lab whose engine is the Docker of a booted host."""
+    """A lab whose engine is the Docker of a booted host; on its LAN a server that containers ask."""
     kept = request.config.getoption("--lab")
     remove_abandoned(f"host-{suite}")
     instance = Lab(kept or f"host-{suite}-{os.getpid()}", f"host-{suite}")
     try:
         instance.up()
         instance.image(images.SERVICES)
+        log = instance.state / "lanhost2.log"
+        server = instance.spawn("lanhost2", ["/usr/bin/python3", HERE / "services.py", "--name", "lanhost2", "--tcp", SERVER_PORT,
+                                             "--udp", SERVER_PORT], log)
+        wait_until(lambda: log.read_text().endswith("lanhost2 ready\n"), 10, "the server of the LAN")
         yield instance
+        server.kill()
     finally:
         if not kept:
             instance.down()
 
 
-@pytest.fixture(scope="session")
-def installed(lab, package):
-    """The lab, with the package installed as a person would: apt takes what it depends on."""
+def install(lab, package):
+    """As a person would: apt takes what it depends on. A kept lab may have a newer one."""
     copy = lab.state / package.name
     copy.write_bytes(package.read_bytes())
-    lab.run_on_host("apt-get", "install", "--yes", "--no-install-recommends", copy)
+    lab.run_on_host("apt-get", "install", "--yes", "--no-install-recommends", "--allow-downgrades",
+                        "--reinstall", copy, timeout=300)
+
+
+@pytest.fixture(scope="session")
+def installed(lab, package):
+    """The lab, with the package installed."""
+    install(lab, package)
     return lab
+
+
+@pytest.fixture(scope="session")
+def shop(installed):
+    """A project that is up, with nothing attached."""
+    instance = Shop(installed)
+    instance.project.up()
+    instance.detach()  # a kept lab's
+    yield instance
+    instance.discard()
+
+
+@pytest.fixture
+def attached(shop):
+    """The same, on the LAN."""
+    if not shop.is_active():
+        shop.attach()
+    return shop
 
 
 @pytest.fixture

@@ -78,6 +78,11 @@ class Booted(engine.Engine):
         return ["nsenter", f"--target={pid}", "--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--root", "--wd", "--",
                 *map(str, command)]
 
+    @staticmethod
+    def processes_seen_by(pid):
+        """Its own, whose processes have numbers of their own."""
+        return pathlib.Path(f"/proc/{pid}/root/proc")
+
     def run_in(self, pid, command, **options):
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root", "TERM": "dumb"}
         return run(self.enter_command(pid, command), environment=environment, **options)

@@ -247,7 +247,7 @@ class Lab:
         details = self.engine.inspect(container)
         if not details["State"]["Running"]:
             raise LabError(f"container {container} is {details['State']['Status']}")
-        return topology.Host(f"/proc/{details['State']['Pid']}/ns/net")
+        return topology.Host(self.engine.processes_seen_by(self.daemon_pid()) / str(details["State"]["Pid"]) / "ns" / "net")
 
     def enter_engine_command(self, command):
         """The command line that runs a program in the engine's own root and network."""

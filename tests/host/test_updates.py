@@ -1,0 +1,31 @@
+"""What is open goes on while units and package are replaced (KEEP-1, KEEP-2): TCP and a hundred datagrams a second, of both
+families, in and out.
+"""
+
+import pytest
+
+# What is done, and whose process is another one afterwards.
+UPDATES = {
+    "restart": (("systemctl", "restart", "anchord@shop"), ("identity",)),
+    "kill": (("systemctl", "kill", "--signal", "KILL", "anchord@shop"), ("identity",)),
+    "restart of the host half": (("systemctl", "restart", "anchord-host@shop"), ("host", "identity")),
+    "kill of the host half": (("systemctl", "kill", "--signal", "KILL", "anchord-host@shop"), ("host",)),
+    "newer package": (("apt-get", "install", "--yes"), ("host", "identity")),
+}
+
+
+@pytest.mark.parametrize("how", UPDATES)
+def test_keep1_nothing_is_lost(attached, newer_package, how, figure):
+    command, halves = UPDATES[how]
+    units = [unit for half, unit in zip(("host", "identity"), attached.units) if half in halves]
+    if how == "newer package":
+        copy = attached.lab.state / newer_package.name
+        copy.write_bytes(newer_package.read_bytes())
+        command = (*command, copy)
+    before = attached.pids()
+    with attached.traffic() as longest:
+        attached.run(*command, timeout=300)
+        attached.wait_replaced(before, *units)
+    figure(f"longest time without an answer {longest[0] * 1000:.0f} ms")
+    if how == "newer package":
+        assert attached.run("dpkg-query", "--show", "--showformat", "${Version}", "anchord").stdout.endswith(".1")
