@@ -79,7 +79,7 @@ static int print_help(int argc, char **argv)
                "  list [--json] [--help]\n"
                "                     the projects of this host that are attached, and what ails those that are not\n"
                "  ruleset [--help]   our nftables tables as they stand in the kernel, as nft prints them\n"
-               "  status [--json] [--watch] [--help]\n"
+               "  status [--html] [--json] [--watch] [--help]\n"
                "                     addresses, gateways, exposed ports, conflicts, workers; exit 3: none runs\n"
                "  version [--help]   version and commit\n"
                "  wrap [--address IPV4[,IPV6]] [--bridge NETWORK] [--check FILE] [--dhcp] [--engine VERSION]\n"
@@ -191,11 +191,12 @@ static const struct command {
      "\n"
      "Exit status 0; 1: they cannot be read; 3: none is here."},
     {"status", status_command, true,
-     "Usage: anchord status [--json] [--watch]\n"
+     "Usage: anchord status [--html | --json] [--watch]\n"
      "\n"
      "Prints addresses and where they come from, gateways, exposed ports, conflicts and workers of the anchord\n"
      "that runs here. Only root may ask.\n"
      "\n"
+     "  --html   one static page without script, to standard output; goes with no other option\n"
      "  --json   the same as one JSON object\n"
      "  --watch  draws again at each change and each second, until Ctrl-C\n"
      "\n"

@@ -6,6 +6,7 @@
 #include "common/sandbox.h"
 #include "common/text.h"
 #include "daemon/command/attached_status.h"
+#include "daemon/command/status_html.h"
 #include "daemon/command/status_output.h"
 #include "protocol/control_interface.h"
 
@@ -28,16 +29,24 @@ static int report_failure(const char *command, int error)
     return nothing_runs ? EXIT_STATUS_NOTHING_RUNS : EXIT_STATUS_CONFIGURATION;
 }
 
-static int print_status(sd_bus *bus, bool as_json)
+enum form { FORM_TEXT, FORM_JSON, FORM_HTML };
+
+static int print_status(sd_bus *bus, enum form form)
 {
     CLEANUP(control_client_clear) struct status status = {0};
     int result = control_client_read(bus, &status);
 
     if (result < 0)
         return result;
-    if (as_json)
+    switch (form) {
+    case FORM_JSON:
         return status_output_json(&status);
-    status_output_text(&status);
+    case FORM_HTML:
+        return status_html_print(&status, clock_real_nanoseconds());
+    case FORM_TEXT:
+        status_output_text(&status);
+        break;
+    }
     return 0;
 }
 
@@ -47,7 +56,7 @@ struct watch {
     sd_event *event;
     sd_bus *bus; /* NULL while anchord does not run */
     sd_event_source *timer;
-    bool as_json;
+    enum form form;
 };
 
 static void watch_clear(struct watch *watch)
@@ -87,7 +96,7 @@ static int on_draw(sd_event_source *source, uint64_t planned, void *userdata)
     if (isatty(STDOUT_FILENO))
         (void)fputs("\033[H\033[2J", stdout); /* ECMA-48: cursor home, erase the page */
     if (result == 0)
-        result = print_status(watch->bus, watch->as_json);
+        result = print_status(watch->bus, watch->form);
     if (result < 0) {
         (void)report_failure("status", result);
         watch->bus = sd_bus_flush_close_unref(watch->bus);
@@ -98,9 +107,9 @@ static int on_draw(sd_event_source *source, uint64_t planned, void *userdata)
     return result < 0 ? result : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static int watch_status(bool as_json)
+static int watch_status(enum form form)
 {
-    CLEANUP(watch_clear) struct watch watch = {.as_json = as_json};
+    CLEANUP(watch_clear) struct watch watch = {.form = form};
     sigset_t signals;
     int result;
 
@@ -147,28 +156,35 @@ static int print_status_of(const char *process)
 int status_command(int argc, char **argv)
 {
     CLEANUP(control_client_closep) sd_bus *bus = NULL;
-    bool as_json = false;
-    bool watches = false;
+    enum form form = FORM_TEXT;
+    bool watches = false, is_page = false;
     int result;
 
     if (argc == 3 && strcmp(argv[0], "--json") == 0 && strcmp(argv[1], "--pid") == 0)
         return print_status_of(argv[2]);
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
-            as_json = true;
+            form = FORM_JSON;
+        } else if (strcmp(argv[i], "--html") == 0) {
+            form = FORM_HTML;
+            is_page = true;
         } else if (strcmp(argv[i], "--watch") == 0) {
             watches = true;
         } else {
-            (void)fprintf(stderr, "anchord status: unknown argument %s; there are --json, --watch and --help\n",
+            (void)fprintf(stderr, "anchord status: unknown argument %s; there are --html, --json, --watch and --help\n",
                           argv[i]);
             return EXIT_STATUS_CONFIGURATION;
         }
     }
+    if (is_page && argc > 1) {
+        (void)fputs("anchord status: --html is one page, and goes with nothing else\n", stderr);
+        return EXIT_STATUS_CONFIGURATION;
+    }
     if (watches)
-        return watch_status(as_json);
+        return watch_status(form);
     result = control_client_open(&bus);
     if (result == 0)
-        result = print_status(bus, as_json);
+        result = print_status(bus, form);
     return result < 0 ? report_failure("status", result) : EXIT_STATUS_CLEAN;
 }
 

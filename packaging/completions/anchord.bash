@@ -19,7 +19,7 @@ _anchord()
         healthcheck) words="--help" ;;
         list) words="--json --help" ;;
         ruleset) words="--help" ;;
-        status) words="--json --watch --help" ;;
+        status) words="--html --json --watch --help" ;;
         version) words="--help" ;;
         wrap) words="--address --bridge --check --dhcp --engine --help --host-address --image --lan --output --ports-only --subnet" ;;
         esac

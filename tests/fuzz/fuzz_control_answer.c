@@ -1,8 +1,10 @@
 /*
  * Fuzz target: what `anchord status` makes of the control worker's answer (daemon/command/control_client,
- * status_output). The bytes are properties with their values, right or of another type; D-Bus's own encoding is
- * libsystemd's. No control character of a hostile worker gets into root's terminal, and the JSON is JSON.
+ * status_output, status_html). The bytes are properties with their values, right or of another type; D-Bus's own
+ * encoding is libsystemd's. No control character of a hostile worker gets into root's terminal, the JSON is JSON, and
+ * no name is an element of the page.
  */
+#include "daemon/command/status_html.h"
 #include "daemon/command/status_output.h"
 #include "protocol/control_interface.h"
 #include "tests/fuzz/target.h"
@@ -196,7 +198,55 @@ static void check_json(const char *text, size_t length)
     yajl_free(parser);
 }
 
-static void print(const struct status *status, bool as_json)
+/* Of a page: every element is one that it is made of, whatever the names are. */
+static void check_page(const char *text, size_t length)
+{
+    static const char *const elements[] = {"!DOCTYPE html>",
+                                           "html",
+                                           "head",
+                                           "meta ",
+                                           "title",
+                                           "style",
+                                           "body",
+                                           "h1",
+                                           "h2",
+                                           "h3",
+                                           "p",
+                                           "bdi",
+                                           "article",
+                                           "strong",
+                                           "pre",
+                                           "dl",
+                                           "dt",
+                                           "dd",
+                                           "br",
+                                           "table",
+                                           "thead",
+                                           "tbody",
+                                           "tr",
+                                           "th",
+                                           "td",
+                                           "span"};
+
+    check_text(text, length);
+    for (const char *element = text; (element = strchr(element, '<'));) {
+        bool is_known = false;
+
+        element++;
+        element += *element == '/';
+        for (size_t i = 0; i < sizeof(elements) / sizeof(elements[0]); i++) {
+            size_t name = strlen(elements[i]);
+
+            is_known |= strncmp(element, elements[i], name) == 0 && (element[-1] != '/' || element[name] == '>');
+        }
+        if (!is_known)
+            abort();
+    }
+}
+
+enum form { TEXT, JSON, PAGE };
+
+static void print(const struct status *status, enum form form)
 {
     FILE *terminal = stdout;
     char *text = NULL;
@@ -205,14 +255,16 @@ static void print(const struct status *status, bool as_json)
     stdout = open_memstream(&text, &length);
     if (!stdout)
         abort();
-    if (!as_json)
+    if (form == TEXT)
         status_output_text(status);
     else
-        check(status_output_json(status));
+        check(form == JSON ? status_output_json(status) : status_html_print(status, 0));
     (void)fclose(stdout);
     stdout = terminal;
-    if (as_json)
+    if (form == JSON)
         check_json(text, length);
+    else if (form == PAGE)
+        check_page(text, length);
     else
         check_text(text, length);
     free(text);
@@ -240,8 +292,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         bus = open_bus();
     answer = make_answer(bus, &input);
     if (control_client_read(bus, &status) == 0) {
-        print(&status, false);
-        print(&status, true);
+        print(&status, TEXT);
+        print(&status, JSON);
+        print(&status, PAGE);
     }
     control_client_clear(&status);
     sd_bus_message_unref(answer);

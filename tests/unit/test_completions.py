@@ -23,7 +23,7 @@ WRONG_WORDS = {
     ("network-anchor", "--x", "x"): "anchord: unknown argument x; see anchord --help\n",
     ("version", "x"): "anchord version: unknown argument x; see anchord --help\n",
     ("healthcheck", "--x"): "anchord healthcheck: unknown argument --x; see anchord --help\n",
-    ("status", "--x"): "anchord status: unknown argument --x; there are --json, --watch and --help\n",
+    ("status", "--x"): "anchord status: unknown argument --x; there are --html, --json, --watch and --help\n",
     ("config", "--x"): "anchord config: unknown argument --x; there are --json and --help\n",
 }
 
