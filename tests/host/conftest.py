@@ -24,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from lab import images  # noqa: E402
 from lab.instance import Lab, remove_abandoned  # noqa: E402
 from lab.machine import CHECKOUT, HERE, LabError, run, wait_until  # noqa: E402
-from shop import SERVER_PORT, Shop  # noqa: E402
+from shop import SERVER_PORT, Shop, install  # noqa: E402
 
 BUILD = CHECKOUT / "packaging" / "debian" / "build"
 
@@ -108,14 +108,6 @@ def lab(request, suite):
     finally:
         if not kept:
             instance.down()
-
-
-def install(lab, package):
-    """As a person would: apt takes what it depends on. A kept lab may have a newer one."""
-    copy = lab.state / package.name
-    copy.write_bytes(package.read_bytes())
-    lab.run_on_host("apt-get", "install", "--yes", "--no-install-recommends", "--allow-downgrades",
-                        "--reinstall", copy, timeout=300)
 
 
 @pytest.fixture(scope="session")

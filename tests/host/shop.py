@@ -118,6 +118,19 @@ class Shop:
         longest.append(max(map(assert_nothing_lost, (one, other))))
 
 
+def copy_to_host(lab, package):
+    """Its path there."""
+    copy = lab.state / package.name
+    copy.write_bytes(package.read_bytes())
+    return copy
+
+
+def install(lab, package):
+    """As a person would: apt takes what it depends on. A kept lab may have a newer one."""
+    lab.run_on_host("apt-get", "install", "--yes", "--no-install-recommends", "--allow-downgrades", "--reinstall",
+                    copy_to_host(lab, package), timeout=300)
+
+
 def sources(seen):
     """Who has sent something to the server outside."""
     return {packet.source for packet in list(seen.packets) if packet.destination == topology.OUTSIDE[0]}

@@ -4,6 +4,8 @@ families, in and out.
 
 import pytest
 
+from shop import copy_to_host
+
 # What is done, and whose process is another one afterwards.
 UPDATES = {
     "restart": (("systemctl", "restart", "anchord@shop"), ("identity",)),
@@ -19,9 +21,7 @@ def test_keep1_nothing_is_lost(attached, newer_package, how, figure):
     command, halves = UPDATES[how]
     units = [unit for half, unit in zip(("host", "identity"), attached.units) if half in halves]
     if how == "newer package":
-        copy = attached.lab.state / newer_package.name
-        copy.write_bytes(newer_package.read_bytes())
-        command = (*command, copy)
+        command = (*command, copy_to_host(attached.lab, newer_package))
     before = attached.pids()
     with attached.traffic() as longest:
         attached.run(*command, timeout=300)

@@ -1,7 +1,8 @@
 """A whole host of the lab: a Debian that booted its own systemd, with Docker Engine as its unit.
 
-Called by instance.py, as root, in the place of engine.py for the engines "host-bookworm" and "host-trixie". What is
-installed there, /etc and /var live through power_cycle(); /run, the kernel's links, rules and routes do not.
+Called by instance.py, as root, in the place of engine.py for the engines "host-bookworm" and "host-trixie", and for
+"bare-bookworm" and "bare-trixie", whose Docker is still to be installed. What is installed there, /etc and /var live through
+power_cycle(); /run, the kernel's links, rules and routes do not.
 """
 
 import json
@@ -16,14 +17,24 @@ BOOT_SECONDS = 90
 END_SECONDS = 30
 
 # Of anchord's package what it depends on, since the lab has no mirror: tests install the package alone.
-COMMON = ("systemd", "systemd-sysv", "dbus", "dhcpcd-base", "curl", "libc-ares2", "libmicrohttpd12", "libmnl0", "libnftnl11",
-          "libyajl2", *engine.COMMON)
+DEPENDENCIES = ("dhcpcd-base", "iproute2", "libc-ares2", "libcurl4", "libmicrohttpd12", "libmnl0", "libnftnl11", "libyajl2")
+SYSTEM = ("systemd", "systemd-sysv", "dbus")
+COMMON = (*SYSTEM, "dhcpcd-base", "curl", "libc-ares2", "libmicrohttpd12", "libmnl0", "libnftnl11", "libyajl2", *engine.COMMON)
+IN_TRIXIE = {"libmicrohttpd12": "libmicrohttpd12t64", "libcurl4": "libcurl4t64"}
+
+
+def _in_trixie(names):
+    return (IN_TRIXIE.get(name, name) for name in names)
+
+
 ROOTS = {
     # Engine 20.10.24, systemd 252, dhcpcd 9.4.1.
     "host-bookworm": roots.Root("host", "bookworm", ("docker.io", *COMMON)),
     # Engine 26.1.5, systemd 257, dhcpcd 10.1.0.
-    "host-trixie": roots.Root("host", "trixie", ("docker.io", "docker-cli", *(
-        {"libmicrohttpd12": "libmicrohttpd12t64"}.get(name, name) for name in COMMON))),
+    "host-trixie": roots.Root("host", "trixie", ("docker.io", "docker-cli", *_in_trixie(COMMON))),
+    # A host on which nothing of it is installed yet; its apt has downloaded what it needs.
+    "bare-bookworm": roots.Root("bare", "bookworm", SYSTEM, downloaded=("docker.io", *DEPENDENCIES)),
+    "bare-trixie": roots.Root("bare", "trixie", SYSTEM, downloaded=("docker.io", *_in_trixie(DEPENDENCIES))),
 }
 LINKS_OF_A_BOOT = ("bridge", "veth", "macvlan", "dummy")
 
@@ -41,7 +52,7 @@ class Booted(engine.Engine):
         return False
 
     def start(self, namespace):
-        """Boots it. Returns what has the PID of its systemd once its Docker answers."""
+        """Boots it. Returns what has the PID of its systemd once its Docker answers, if it has one."""
         self._settings().mkdir(parents=True, exist_ok=True)
         for directory in ("docker", "upper", "work"):
             (self.paths.data / directory).mkdir(parents=True, exist_ok=True)
@@ -54,7 +65,8 @@ class Booted(engine.Engine):
         booted = wait_until(lambda: self._find_systemd(parent), BOOT_SECONDS, f"a process of systemd, {self.paths.log}")
         wait_until(lambda: self.run_in(booted.pid, ["systemctl", "is-system-running"], check=False).stdout.strip()
                    in ("running", "degraded"), BOOT_SECONDS, f"a booted systemd, {self.paths.log}")
-        wait_until(lambda: self._answers(parent), BOOT_SECONDS, "Docker of the booted host")
+        if self.run_in(booted.pid, ["systemctl", "is-enabled", "docker"], check=False).returncode == 0:
+            wait_until(lambda: self._answers(parent), BOOT_SECONDS, "Docker of the booted host")
         return booted
 
     def _settings(self):

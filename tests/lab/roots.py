@@ -35,9 +35,11 @@ class Root:
     packages: tuple
     variant: str = "minbase"
     excluded: tuple = ()
+    downloaded: tuple = ()  # what its apt can install without a mirror, with what is recommended
 
     def directory(self):
-        recipe = json.dumps([RECIPES[self.variant], dataclasses.asdict(self)], sort_keys=True)
+        fields = {name: value for name, value in dataclasses.asdict(self).items() if value or name != "downloaded"}
+        recipe = json.dumps([RECIPES[self.variant], fields], sort_keys=True)
         key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
         return CACHE / f"{self.name}-{self.suite}-{key}"
 
@@ -62,6 +64,9 @@ def _build(root, directory):
                '--aptopt=Acquire::Check-Valid-Until "false"',
                f"--include={','.join(root.packages)}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in root.excluded]
+    if root.downloaded:
+        command += ["--skip=cleanup/apt", "--customize-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --download-only "
+                    f"--option APT::Install-Recommends=true install {' '.join(root.downloaded)}"]
     command += [root.suite, partial]
     try:
         run(command, timeout=1200)
