@@ -27,8 +27,8 @@ PROBLEM(PORT_CONFLICT, 102, ERROR, WATCHER, NONE, 0, "a port is exposed twice: t
         "take the port out of one of the two labels, then docker compose up -d")
 PROBLEM(TOO_MANY_PORTS, 103, ERROR, WATCHER, NONE, 0, "a container exposes more ports than the maps may still take",
         "expose less: what is in no label costs nothing")
-PROBLEM(NO_ADDRESS, 104, WARNING, WATCHER, NONE, 0, "a container has no usable address on the shared network",
-        "name the shared network under networks: of the service, then docker compose up -d")
+PROBLEM(NO_ADDRESS, 104, WARNING, WATCHER, NONE, 0, "a container has no usable address on transit",
+        "name the transit network under networks: of the service, then docker compose up -d")
 PROBLEM(NOT_HEALTHY, 105, WARNING, WATCHER, NONE, 0, "a container is not healthy: its ports take nothing new",
         "docker inspect --format '{{json .State.Health}}' CONTAINER   # tells why")
 PROBLEM(NO_HEALTH_CHECK, 106, ERROR, WATCHER, NONE, 0,
@@ -86,14 +86,14 @@ PROBLEM(TOO_MANY_LINK_ADDRESSES, 306, WARNING, NETWORK, NONE, 0, "more addresses
         "take addresses away that are not needed")
 PROBLEM(TOO_MANY_INNER_NETWORKS, 307, WARNING, NETWORK, NONE, 0, "more inner networks than are guarded",
         "put fewer networks on the network-anchor")
-PROBLEM(NO_SHARED_INTERFACE, 308, ERROR, NETWORK, NONE, 5, "the interface on the shared network is not there",
+PROBLEM(NO_SHARED_INTERFACE, 308, ERROR, NETWORK, NONE, 5, "the interface on transit is not there",
         "docker network inspect NETWORK   # the shared one: is the network-anchor on it?")
 PROBLEM(
     NO_WAY_OUT, 309, ERROR, SUPERVISOR, NO_GATEWAY, 15, "no route to the gateway is in place: nothing leaves",
     "docker logs of this container says what is not there; is the gateway's container running, on a network of both?")
 PROBLEM(OTHER_WAY_BACK, 310, ERROR, WATCHER, NONE, 0, "replies do not come back: another network leads out", "")
-PROBLEM(INTERNAL_NETWORK, 311, ERROR, WATCHER, NONE, 0, "replies do not come back: the shared network is internal", "")
-PROBLEM(NO_WAY_BACK, 312, ERROR, WATCHER, NONE, 0, "replies do not come back: the shared network names no gateway", "")
+PROBLEM(INTERNAL_NETWORK, 311, ERROR, WATCHER, NONE, 0, "replies do not come back: transit is internal", "")
+PROBLEM(NO_WAY_BACK, 312, ERROR, WATCHER, NONE, 0, "replies do not come back: transit names no gateway", "")
 PROBLEM(FOREIGN_WAY_BACK, 313, ERROR, WATCHER, NONE, 0, "replies do not come back: the gateway there is not ours", "")
 PROBLEM(SERVICE_ANCHOR_STARTING, 314, INFO, WATCHER, NONE, 0, "a service-anchor is still starting", "")
 PROBLEM(SERVICE_ANCHOR_UNHEALTHY, 315, ERROR, WATCHER, NONE, 0, "a service-anchor is not healthy", "")
@@ -107,8 +107,7 @@ PROBLEM(NO_BACKEND_NETWORK, 319, WARNING, WATCHER, NONE, 0, "no backend on any n
 PROBLEM(RULES_CHANGED, 320, WARNING, NETWORK, NONE, 0, "somebody else changes anchord's rules again and again",
         "docker logs of this container names the process, at \"ruleset repaired\": a second anchor, or a firewall's "
         "script?")
-PROBLEM(GATEWAY_NOT_CLAIMED, 334, ERROR, LOG, NONE, 0, "somebody else has the gateway address of the shared network",
-        "")
+PROBLEM(GATEWAY_NOT_CLAIMED, 334, ERROR, LOG, NONE, 0, "somebody else has the gateway address of transit", "")
 PROBLEM(TOPOLOGY_REFUSED, 335, ERROR, LOG, NONE, 0,
         "Docker names an address or subnet that the interface does not have", "")
 PROBLEM(AUXILIARY_GATEWAY_REFUSED, 336, ERROR, LOG, NONE, 0, "an auxiliary gateway address is not usable", "")

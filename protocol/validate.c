@@ -88,7 +88,7 @@ static const char *check_topology(const void *message)
     if (!broken && (topology->is_final > 1 || topology->reserved))
         broken = "finality";
     if (!broken && mac_address_equal(&topology->external.mac, &topology->shared.mac))
-        return "external and shared network have the same MAC address";
+        return "the LAN's network and transit have the same MAC address";
     return broken;
 }
 

@@ -186,10 +186,9 @@ static void check_network_anchor(struct configuration *configuration, const char
         configuration_problem_add(configuration, false, "ANCHORD_EXT_IFACE",
                                   "ANCHORD_EXT_NETWORK is set too and wins, ignoring");
     if (configuration->shared_network[0] && strcmp(configuration->shared_network, configuration->external_network) == 0)
-        configuration_problem_add(
-            configuration, true, "ANCHORD_SHARED_NETWORK",
-            "\"%s\": is ANCHORD_EXT_NETWORK too; the shared network is the project's internal one",
-            configuration->shared_network);
+        configuration_problem_add(configuration, true, "ANCHORD_SHARED_NETWORK",
+                                  "\"%s\": is ANCHORD_EXT_NETWORK too; transit is the project's inner one",
+                                  configuration->shared_network);
     check_dhcp_name(configuration, environment);
 }
 

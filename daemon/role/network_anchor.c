@@ -76,8 +76,7 @@ static void refuse_topology(struct network_anchor *anchor, const struct message_
  */
 static void replace_topology(struct network_anchor *anchor)
 {
-    log_warn("the shared network is another one, starting netadmin afresh",
-             LOG_TEXT("shared", anchor->topology.shared.name));
+    log_warn("transit is another network, starting netadmin afresh", LOG_TEXT("shared", anchor->topology.shared.name));
     worker_stop(identity_worker(anchor->identity, IDENTITY_NETADMIN), STOP_LEAVE_CLOSED, CHANGERS_STOP_DEADLINE);
 }
 

@@ -73,7 +73,7 @@ def address_cut_short(project, request, own):
 
 NO_HOST = "new_dhcp6_ia_na1_ia_addr1 is an address that no host can have"
 NOT_UNICAST = "neither a global nor a unique local address"
-TRANSIT = "in a subnet of the shared network"
+TRANSIT = "in a subnet of transit"
 # No address is taken from these answers: why, as the log says it; None: dhcpcd throws it away.
 REFUSED = {
     "address-unspecified": (offered("::"), NO_HOST),

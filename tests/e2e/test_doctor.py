@@ -127,7 +127,7 @@ def test_an_internal_network_on_a_host_that_filters_bridges(lab, shared_direct, 
     direct = shared_direct(mail_services(), networks={"transit": {"internal": True}}).up()
     anchor = f"{direct.name}-{ANCHOR}-1"
     wait_until(lambda: f"{direct.name}_transit" in lab.docker("exec", anchor, "anchord", "status", check=False).stdout, 20,
-               "the shared network in the status")
+               "transit in the status")
     try:
         lab.set_bridge_filter(1)
         finding = verdicts(on_host(lab, anchor, "platform"))[1]["bridge-nf", "ANC0606"]

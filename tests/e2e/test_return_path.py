@@ -114,7 +114,7 @@ def test_transit_without_a_gateway_and_a_service_anchor_as_remedy(direct):
     """A service-anchor that joins the backend's namespace ends the finding."""
     project = without_gateways(direct(web(), proxy=False)).up()
     wait_silent(project)
-    remedy = wait_named(project, "replies do not come back: the shared network names no gateway")
+    remedy = wait_named(project, "replies do not come back: transit names no gateway")
     assert "aux_addresses: {DefaultGatewayIPv4: " in remedy and "service-anchor" in remedy
     gateways = [project.address(ANCHOR, "transit", family) for family in FAMILIES]
     change(project, lambda definition: definition["services"].update({"web-anchor": joined_anchor(gateways)}))
@@ -127,8 +127,8 @@ def test_transit_without_a_gateway_and_the_auxiliary_address_as_remedy(direct):
     """The lines of the remedy, put into the file as they stand."""
     project = without_gateways(direct(web())).up()
     wait_silent(project)
-    wait_named(project, "replies do not come back: the shared network names no gateway")
-    remedies = [record["remedy"] for record in project.records("replies do not come back: the shared network names")]
+    wait_named(project, "replies do not come back: transit names no gateway")
+    remedies = [record["remedy"] for record in project.records("replies do not come back: transit names")]
     proposed = dict(remedy.split("{")[1].split("}")[0].replace('"', "").split(": ") for remedy in remedies)
     project.down()
 

@@ -307,9 +307,9 @@ def test_restarted_netadmin_is_told_the_leases(lab):
 
 def test_lease_that_netadmin_refuses_is_named(lab):
     lab.serve()
-    process = lab.start(netadmin={"refuse_lease": "inside the shared network"}, real=("control", "exporter"))
+    process = lab.start(netadmin={"refuse_lease": "inside transit"}, real=("control", "exporter"))
     refused = process.wait_for(msg="lease refused", family="v4")
-    assert refused["what"].startswith("10.77.0.1") and refused["why"] == "inside the shared network"
+    assert refused["what"].startswith("10.77.0.1") and refused["why"] == "inside transit"
     assert refused["retry_in"] == 10
     assert lab.metric('anchord_dhcp_acquired_total{family="v4",outcome="error"}') >= 1
     assert lab.metric('anchord_dhcp_lease_remaining_seconds{family="v4"}') == 0
@@ -317,7 +317,7 @@ def test_lease_that_netadmin_refuses_is_named(lab):
     wait_until(lambda: [row["state"] for row in lab.status()["leases"]] == ["refused", "refused"])
     row = lab.status()["leases"][0]
     assert (row["address"], row["reason"]) == (refused["what"], refused["why"]) and 0 < row["retry_seconds"] <= 10
-    assert f"v4 refused {refused['what']}/24 (inside the shared network, asked again in " in lab.status_text()
+    assert f"v4 refused {refused['what']}/24 (inside transit, asked again in " in lab.status_text()
 
 
 def test_lease_that_netadmin_takes_back_is_held_no_longer(lab):
@@ -341,7 +341,7 @@ def test_lease_that_netadmin_takes_back_is_held_no_longer(lab):
 def test_refused_lease_is_given_back_and_asked_for_anew(lab):
     """ADDR-6: not at its T1, after a minute here; whoever answers better then is believed at once."""
     lab.serve(range4="10.77.0.150,10.77.0.159")
-    process = lab.start(netadmin={"refuse_lease": "inside the shared network", "refuse_address": "10.77.0.15"},
+    process = lab.start(netadmin={"refuse_lease": "inside transit", "refuse_address": "10.77.0.15"},
                         real=("control",), ANCHORD_DHCP_BACKOFF_MAX="1s")
     process.wait_for(msg="lease refused", family="v4", count=3)
     lab.acquired("v6")

@@ -86,7 +86,7 @@ def test_a_container_is_served_as_soon_as_its_link_is_there(lab):
     assert exposed(lab) == []
     netadmin.send(shared_links({"ancin0": SUBNETS["ancin0"]}))
     wait_until(lambda: exposed(lab) == ["80"], "what has its link")
-    wait_logged(netadmin, "not exposed for now", reason=f"backend {OTHER4} of port 81 is outside the shared network")
+    wait_logged(netadmin, "not exposed for now", reason=f"backend {OTHER4} of port 81 is outside transit")
     netadmin.send(shared_links(SUBNETS))
     wait_until(lambda: exposed(lab) == ["80", "81"], "the other one, too")
     netadmin.send(shared_links({"ancin1": SUBNETS["ancin1"]}))

@@ -52,19 +52,19 @@ def test_a_subnet_that_the_interface_does_not_have_is_refused(lab, subnet):
     before = [line for line in lab.inner_addresses() if ":" not in line]
     auxiliary = "192.0.2.2" if subnet.startswith("192") else GATEWAY4
     netadmin = lab.start(topology=lab.named(shared=[(subnet, None, auxiliary)]))
-    wait_logged(netadmin, "subnet of the shared network refused: the interface has no address in it", subnet=subnet,
+    wait_logged(netadmin, "subnet of transit refused: the interface has no address in it", subnet=subnet,
                 interface="shared0")
     netadmin.ping(3)
     assert [line for line in lab.inner_addresses() if ":" not in line] == before
     assert "dev shared0" not in lab.route_to("-4", "172.200.0.1")
     applied = netadmin.apply(messages.exposure("tcp", 80, "192.0.2.5" if subnet.startswith("192") else ONE4))
-    assert applied.error < 0 and "outside the shared network" in applied.reason
+    assert applied.error < 0 and "outside transit" in applied.reason
     assert applied.entries["v4"]["tcp"] == 0
 
 
 def test_a_v6_subnet_that_the_interface_does_not_have_is_refused(lab):
     netadmin = lab.start(topology=lab.named(shared=[SHARED[0], ("fd00::/8", None, GATEWAY6)]))
-    wait_logged(netadmin, "subnet of the shared network refused: the interface has no address in it", subnet="fd00::/8")
+    wait_logged(netadmin, "subnet of transit refused: the interface has no address in it", subnet="fd00::/8")
     assert f"{GATEWAY6}/8" not in lab.inner_addresses()
     assert netadmin.apply(messages.exposure("tcp", 80, ONE6)).error < 0
     assert netadmin.expose(messages.exposure("tcp", 80, ONE4)).entries["v4"]["tcp"] == 1
@@ -76,7 +76,7 @@ def test_what_comes_before_its_interfaces_address_waits(lab):
     lab.anchor.run("ip", "address", "add", "fd77::3/64", "dev", "shared0", "nodad")
     netadmin = lab.start(topology=lab.named())
     applied = netadmin.apply(messages.exposure("tcp", 80, ONE4), messages.exposure("tcp", 80, ONE6))
-    assert applied.error < 0 and "outside the shared network" in applied.reason
+    assert applied.error < 0 and "outside transit" in applied.reason
     lab.anchor.run("ip", "address", "add", "fd30::3/64", "dev", "shared0", "nodad")
     applied = netadmin.receive_applied()
     assert (applied.error, applied.entries["v4"]["tcp"], applied.entries["v6"]["tcp"]) == (0, 1, 1)
@@ -97,7 +97,7 @@ def test_what_an_interface_without_ipv6_did_not_bear_out_is_not_believed_later(l
     netadmin.ping(3)
     lab.anchor.sysctl("ipv6/conf/shared0/disable_ipv6", 0)
     lab.anchor.run("ip", "address", "add", "fd30::3/64", "dev", "shared0", "nodad")
-    wait_logged(netadmin, "subnet of the shared network refused: the interface has no address in it", subnet="fd00::/8")
+    wait_logged(netadmin, "subnet of transit refused: the interface has no address in it", subnet="fd00::/8")
     netadmin.ping(4)
     assert f"{GATEWAY6}/8" not in lab.inner_addresses()
     assert netadmin.apply(messages.exposure("tcp", 80, ONE6)).error < 0
@@ -155,5 +155,5 @@ def test_what_the_host_serves_on_its_bridge_cannot_be_published(lab, family, gat
     shared = [(subnet, gateway, auxiliary) for (subnet, _, auxiliary), gateway in zip(SHARED, gateways)]
     netadmin = lab.start(topology=lab.named(shared=shared))
     applied = netadmin.apply(messages.exposure("tcp", 22, bridge))
-    assert applied.error < 0 and "is the gateway of the shared network" in applied.reason
+    assert applied.error < 0 and "is the gateway of transit" in applied.reason
     assert outcome(lab.client, "tcp", external, 22, 2) == "refused"

@@ -61,7 +61,7 @@ def test_disc7_udp_flows_are_dropped_at_once(lab, address, one, two):
 def test_disc7_a_withheld_backend_is_held_to_the_policy(lab):
     netadmin = lab.start()
     applied = netadmin.apply(withheld("tcp", LAN4))
-    assert applied.error < 0 and "outside the shared network" in applied.reason
+    assert applied.error < 0 and "outside transit" in applied.reason
 
 
 def test_disc7_a_new_watcher_learns_who_is_withheld(lab):

@@ -295,7 +295,7 @@ def test_wall6_alternating_topologies_do_not_restart_netadmin_without_end(superv
     process.wait_for(stand_in="watcher", event="sent all", timeout=60)
     os.kill(started(process, "watcher"), signal.SIGKILL)  # the next one floods as well
     process.wait_for(msg="starting a worker again", name="netadmin", delay_seconds=1, timeout=30)
-    assert len(process.find(msg="the shared network is another one, starting netadmin afresh")) < 200
+    assert len(process.find(msg="transit is another network, starting netadmin afresh")) < 200
     assert process.stop()[0] == 0
 
 

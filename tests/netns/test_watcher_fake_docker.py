@@ -482,10 +482,10 @@ def test_a_refused_state_is_sent_again_at_the_poll(lab, docker):
     watcher = lab.start(poll=0.3)
     watcher.link_control()
     generation, _ = watcher.next_state()
-    watcher.netadmin.send(watcher_lab.applied(generation, -1, b"outside the shared network"))
-    assert watcher.log("netadmin refused the desired state")["reason"] == "outside the shared network"
+    watcher.netadmin.send(watcher_lab.applied(generation, -1, b"outside transit"))
+    assert watcher.log("netadmin refused the desired state")["reason"] == "outside transit"
     found = watcher.findings(lambda kinds: watcher_lab.STATE_REFUSED in kinds)
-    assert found[watcher_lab.STATE_REFUSED][0][1].endswith("holds: outside the shared network")
+    assert found[watcher_lab.STATE_REFUSED][0][1].endswith("holds: outside transit")
     sent, _ = watcher.next_state()
     assert sent == generation + 1
     watcher.netadmin.send(watcher_lab.applied(sent))

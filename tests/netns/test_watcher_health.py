@@ -148,7 +148,7 @@ def test_disc8_status_hears_of_findings_with_their_remedy(lab, docker):
     assert ("backend-1", "") in found[watcher_lab.NOT_HEALTHY]
     container_name, reason = found[watcher_lab.NO_WAY_BACK][0]
     assert container_name in ("backend-1", "backend-2")
-    assert reason.startswith("replies do not come back: the shared network names no gateway")
+    assert reason.startswith("replies do not come back: transit names no gateway")
     assert "(v4); recreate the network transit with `aux_addresses: {DefaultGatewayIPv4:" in reason
     assert [name for name, _ in found[watcher_lab.FINDING_EXPOSED]] == ["backend-2"]
     becomes(docker, web("Up 5 seconds (healthy)"))

@@ -12,7 +12,7 @@ from fake_docker import (BACKEND_ID, BACKEND_MAC, DMZ_ID, EXTERNAL_MAC, SHARED_M
 from netadmin_lab import wait_until
 from watcher_lab import link_item
 
-NO_GATEWAY = "replies do not come back: the shared network names no gateway"
+NO_GATEWAY = "replies do not come back: transit names no gateway"
 OTHER_ROUTE = "replies do not come back: another network gives"
 FOREIGN_GATEWAY = "replies do not come back: this anchor does not hold"
 UNHEALTHY = "replies do not come back: the container's service-anchor is unhealthy"

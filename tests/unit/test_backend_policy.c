@@ -219,7 +219,7 @@ static void a_bridge_address_that_is_not_named_is_worked_out(void **state)
 
         assert_int_equal(map_add(&wanted.open.maps[i][PROTOCOL_INDEX_TCP], elements[i]), 0);
         assert_int_equal(backend_policy_check(&policy, &wanted, reason), -EPERM);
-        assert_non_null(strstr(reason, "is the gateway of the shared network"));
+        assert_non_null(strstr(reason, "is the gateway of transit"));
         desired_state_clear(&wanted);
     }
 }

@@ -181,11 +181,11 @@ static void an_address_that_no_host_can_have_is_refused(void **state)
 static void an_inner_address_is_refused(void **state)
 {
     (void)state;
-    expect_whole_refusal("172.30.0.77", 24, "in a subnet of the shared network");
-    expect_whole_refusal("172.30.0.77", 16, "in a subnet of the shared network");
-    expect_whole_refusal("172.30.0.3", 32, "in a subnet of the shared network");
+    expect_whole_refusal("172.30.0.77", 24, "in a subnet of transit");
+    expect_whole_refusal("172.30.0.77", 16, "in a subnet of transit");
+    expect_whole_refusal("172.30.0.3", 32, "in a subnet of transit");
     expect_whole_refusal("10.99.0.200", 24, "the address of another interface");
-    expect_whole_refusal("fd30::77", 128, "in a subnet of the shared network");
+    expect_whole_refusal("fd30::77", 128, "in a subnet of transit");
 }
 
 static void lifetimes_must_make_sense(void **state)
@@ -250,7 +250,7 @@ static void further_addresses_are_judged_each_for_itself(void **state)
     assert_int_equal(fixture.lease.further[0].valid_seconds, 600);
     assert_int_equal(fixture.lease.further[0].preferred_seconds, 300);
     assert_string_equal(ip_address_format(&fixture.lease.further[1].address, text), "2001:db8::78");
-    EXPECT_REFUSALS(&fixture, "fd30::77: in a subnet of the shared network");
+    EXPECT_REFUSALS(&fixture, "fd30::77: in a subnet of transit");
 }
 
 static void further_addresses_that_make_no_sense_are_left_out(void **state)
@@ -315,7 +315,7 @@ static void a_senseless_router_is_left_out_and_the_address_taken(void **state)
         {"10.99.0.0", "10.99.0.0: the subnet's network or broadcast address"},
         {"10.99.0.200", "10.99.0.200: our own address"},
         {"172.30.0.3", "172.30.0.3: our own address"},
-        {"172.30.0.1", "172.30.0.1: in a subnet of the shared network"},
+        {"172.30.0.1", "172.30.0.1: in a subnet of transit"},
     };
 
     (void)state;
@@ -413,7 +413,7 @@ static void senseless_routes_are_left_out_one_by_one(void **state)
     assert_int_equal(fixture.lease.route_count, 2); /* 172.16.0.0/12 contains the shared network, no more */
     EXPECT_REFUSALS(&fixture, "192.0.2.0/24 via 10.99.0.2: named twice",
                     "198.51.100.1/24 via 10.99.0.1: host bits are set", "198.51.100.0/24 via 10.98.0.1: not on link",
-                    "172.30.0.0/25 via 10.99.0.1: in a subnet of the shared network",
+                    "172.30.0.0/25 via 10.99.0.1: in a subnet of transit",
                     "127.0.0.0/8 via 10.99.0.1: covers loopback or multicast addresses",
                     "128.0.0.0/1 via 10.99.0.1: covers loopback or multicast addresses");
 }
@@ -514,7 +514,7 @@ static void a_route_to_a_whole_inner_subnet_is_refused(void **state)
     add_route(&fixture, "172.30.0.0", 24, "10.99.0.1");
     assert_int_equal(check(&fixture), 0);
     assert_int_equal(fixture.lease.route_count, 0);
-    EXPECT_REFUSALS(&fixture, "172.30.0.0/24 via 10.99.0.1: in a subnet of the shared network");
+    EXPECT_REFUSALS(&fixture, "172.30.0.0/24 via 10.99.0.1: in a subnet of transit");
 }
 
 /* Behind a link's last address, the network's last subnet and the last router stands what was there once. */

@@ -253,7 +253,7 @@ static void begin_topology(void)
 }
 
 static const struct rule_case topology_rules[] = {
-    BREAKS("external and shared network have the same MAC address", SET(topology.shared.mac.bytes[5], 1)),
+    BREAKS("the LAN's network and transit have the same MAC address", SET(topology.shared.mac.bytes[5], 1)),
     BREAKS("MAC address zero", SET(topology.external.mac.bytes[5], 0)),
     BREAKS("network name not terminated", FILL(topology.external.name)),
     BREAKS("network padding not zero", SET(topology.shared.reserved[1], 1)),

@@ -115,9 +115,9 @@ static void on_listed(void *userdata, int error, const char *text)
     if (error < 0) {
         session_fail(search->session, text);
     } else if (search->endpoint_id[0] == '\0') {
-        fail(search, "no container on the shared network has our MAC address");
+        fail(search, "no container on transit has our MAC address");
     } else if (search->found.address4.family == IP_FAMILY_NONE && search->found.address6.family == IP_FAMILY_NONE) {
-        fail(search, "we have no address on the shared network");
+        fail(search, "we have no address on transit");
     } else if (search->is_held) {
         list_guests(search);
     } else {

@@ -78,7 +78,7 @@ static int remove_trespassers(struct network_ground *ground, const struct networ
     for (int i = 0; i < count; i++) {
         (*ever)++;
         if ((*ever & (*ever - 1)) == 0)
-            log_warn("a router on the LAN advertises a subnet of the shared network; the route was removed",
+            log_warn("a router on the LAN advertises a subnet of transit; the route was removed",
                      LOG_PROBLEM(PROBLEM_INNER_ADDRESS), LOG_TEXT("interface", external->name),
                      LOG_TEXT("network", ground->topology.shared.name), LOG_NUMBER("removed", *ever));
     }

@@ -219,7 +219,7 @@ static void count_fruitless_round(struct discovery *discovery)
     if (!discovery->is_round || discovery->rounds >= FRUITLESS_ROUNDS_MAX)
         return;
     if (++discovery->rounds == FRUITLESS_ROUNDS_MAX)
-        log_warn("no backend on any candidate for the shared network: check the label anchord.expose and that the "
+        log_warn("no backend on any candidate for transit: check the label anchord.expose and that the "
                  "services join a network of this container, or set ANCHORD_SHARED_NETWORK",
                  LOG_PROBLEM(PROBLEM_NO_BACKEND_NETWORK), LOG_TEXT("chosen", discovery->chosen_name));
 }

@@ -91,11 +91,11 @@ const char *return_path_message(enum return_path_fault fault)
     case RETURN_PATH_OTHER_ROUTE:
         return "replies do not come back: another network gives the container its default route";
     case RETURN_PATH_INTERNAL:
-        return "replies do not come back: the shared network is internal and the container has no service-anchor";
+        return "replies do not come back: transit is internal and the container has no service-anchor";
     case RETURN_PATH_NO_GATEWAY:
-        return "replies do not come back: the shared network names no gateway and the container has no service-anchor";
+        return "replies do not come back: transit names no gateway and the container has no service-anchor";
     case RETURN_PATH_FOREIGN_GATEWAY:
-        return "replies do not come back: this anchor does not hold the gateway that the shared network names";
+        return "replies do not come back: this anchor does not hold the gateway that transit names";
     case RETURN_PATH_ANCHOR_STARTING:
         return "replies do not come back yet: the container's service-anchor is still starting";
     case RETURN_PATH_ANCHOR_UNHEALTHY:
@@ -187,7 +187,7 @@ const char *return_path_remedy(enum return_path_fault fault, size_t family, cons
     case RETURN_PATH_FOREIGN_GATEWAY:
         (void)snprintf(
             text, RETURN_PATH_REMEDY_SIZE,
-            "one shared network per network-anchor: give this project a network of its own in place of %s, or "
+            "one transit network per network-anchor: give this project a network of its own in place of %s, or "
             "remove `ANCHORD_CLAIM_GATEWAY: off`",
             shared->name);
         break;

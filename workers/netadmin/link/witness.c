@@ -102,9 +102,9 @@ static void report_subnet(struct witness *witness, const struct wire_network *na
     if (witness->has_reported_subnet[index])
         return;
     witness->has_reported_subnet[index] = true;
-    log_error("subnet of the shared network refused: the interface has no address in it",
-              LOG_PROBLEM(PROBLEM_TOPOLOGY_REFUSED), LOG_TEXT("interface", link->name),
-              LOG_TEXT("subnet", IP_SUBNET_TEXT(subnet)), LOG_TEXT("network", named->name));
+    log_error("subnet of transit refused: the interface has no address in it", LOG_PROBLEM(PROBLEM_TOPOLOGY_REFUSED),
+              LOG_TEXT("interface", link->name), LOG_TEXT("subnet", IP_SUBNET_TEXT(subnet)),
+              LOG_TEXT("network", named->name));
 }
 
 /* What was borne out stays so while the link is there: IPv6 addresses go when it is down. */

@@ -49,8 +49,8 @@ static void add_subnet(struct judge *judge, const struct wire_subnet *wire)
         refuse(judge, &first, "is the subnet's network address");
     if (has_ends && subnet.address.family == IP_FAMILY_4)
         refuse(judge, &last, "is the subnet's broadcast address");
-    refuse(judge, &gateway, "is the gateway of the shared network, the host's");
-    refuse(judge, &auxiliary_gateway, "is the auxiliary gateway of the shared network");
+    refuse(judge, &gateway, "is the gateway of transit, the host's");
+    refuse(judge, &auxiliary_gateway, "is the auxiliary gateway of transit");
 }
 
 static bool is_on_shared_network(const struct judge *judge, const struct ip_address *address)
@@ -67,7 +67,7 @@ static const char *check_backend(const struct judge *judge, const struct ip_addr
     if (!ip_address_is_host(address))
         return "is no host's address";
     if (!is_on_shared_network(judge, address))
-        return "is outside the shared network";
+        return "is outside transit";
     for (size_t i = 0; i < judge->refused_count; i++) {
         if (ip_address_equal(&judge->refused[i].address, address))
             return judge->refused[i].reason;

@@ -41,7 +41,7 @@ static const char *why_inner(const struct examination *examination, const struct
 
         inner = (struct ip_subnet){wire_address_to(&wire->address), wire->prefix_length};
         if (subnet->prefix_length >= inner.prefix_length && ip_subnet_contains(&inner, &subnet->address))
-            return "in a subnet of the shared network";
+            return "in a subnet of transit";
     }
     link = inner_prefixes_find_around(policy->links, policy->external_index, subnet, &inner);
     return link ? inner_prefix_reason(&inner, link, examination->inner_text) : NULL;
