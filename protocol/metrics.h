@@ -17,6 +17,8 @@
 
 #define METRICS_PAGE_SIZE 4096
 #define METRICS_CELLS_MAX 256
+/* Series of exposed ports: what is exposed beyond them is not told (SEE-4). */
+#define METRICS_PORTS_MAX 1024
 
 enum metric {
     METRIC_RECONCILE_DURATION,

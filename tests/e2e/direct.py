@@ -184,7 +184,7 @@ class Direct(compose.Project):
         if result.returncode != 0:
             return None
         listing = next(item["map"] for item in json.loads(result.stdout)["nftables"] if "map" in item)
-        return {port: "{} {}".format(*value["concat"]) for port, value in listing.get("elem", [])}
+        return {port["elem"]["val"]: "{} {}".format(*value["concat"]) for port, value in listing.get("elem", [])}
 
     def programs(self, service=ANCHOR):
         """An anchor's processes: pairs of program name and PID (this machine's numbering)."""

@@ -354,7 +354,7 @@ def test_ruleset_equals_nfts_listing(operator):
     assert (done.returncode, done.stderr) == (0, "")
     listed = "".join(operator.anchor.run("nft", "list", "table", *table).stdout
                      for table in (("ip", "anchord_v4"), ("ip6", "anchord_v6")))
-    assert "443 : 172.30.0.5 . 8443" in done.stdout
+    assert "443 counter packets 0 bytes 0 : 172.30.0.5 . 8443" in done.stdout
     assert words(done.stdout) == words(listed)
     checked = operator.anchor.run("nft", "-c", "-f", "-", input=done.stdout)
     assert checked.returncode == 0, checked.stderr

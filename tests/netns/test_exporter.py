@@ -211,7 +211,7 @@ def test_a_taken_port_is_a_warning_and_harms_nothing(anchord):
         warning = process.wait_for(msg="no metrics and no health over HTTP: cannot listen, trying again")
         assert (warning["level"], warning["port"], warning["err"]) == ("WARN", 9090, "Address already in use")
         anchord.docker.start(container(1, "tcp/80"))
-        wait_until(lambda: "80 : 172.30.0.4 . 80" in anchord.anchor.run("nft", "list map ip anchord_v4 dnat_tcp").stdout)
+        wait_until(lambda: "80 counter : 172.30.0.4 . 80" in anchord.anchor.run("nft", "-s", "list map ip anchord_v4 dnat_tcp").stdout)
         assert not process.find(msg="worker started", name="exporter")
     anchord.await_exporter()
     assert anchord.values()['anchord_dnat_entries{family="v4",proto="tcp"}'] == 1

@@ -27,7 +27,7 @@ def lab(build):
 
 
 def exposed(lab):
-    return [port for port in ("80", "81") if f"{port} : " in lab.anchor.run("nft", "list", "map", "ip", "anchord_v4", "dnat_tcp")]
+    return [port for port in ("80", "81") if f"{port} counter : " in lab.anchor.run("nft", "-s", "list", "map", "ip", "anchord_v4", "dnat_tcp")]
 
 
 def offer(lab, *items):

@@ -232,7 +232,7 @@ def test_disc4_nothing_is_exposed_before_the_topology_is_final(lab):
     assert "80 : " not in lab.ruleset()
     netadmin.send(lab.topology())
     assert netadmin.receive_applied().generation == 2
-    assert "80 : 172.30.0.5 . 8080" in lab.ruleset()
+    assert "80 counter : 172.30.0.5 . 8080" in lab.ruleset()
 
 
 def test_disc4_a_provisional_network_judges_no_state(lab):

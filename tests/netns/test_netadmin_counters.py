@@ -1,13 +1,14 @@
 """SEE-4 at the kernel: what is counted, by real packets, and that no counter ever goes back."""
 
 import json
+import socket
 
 import pytest
 
 import messages
 from ban_lab import BansPeer, item
 from lab import forge
-from netadmin_lab import (CLIENT4, CLIENT6, EXTERNAL_MAC, LAN4, LAN6, LAN_UNIQUE_LOCAL, ONE4, ONE6, OTHER4, outcome,
+from netadmin_lab import (CLIENT4, CLIENT6, EXTERNAL_MAC, LAN4, LAN6, LAN_UNIQUE_LOCAL, ONE4, ONE6, OTHER4, TWO4, TWO6, outcome,
                           wait_until)
 
 TABLES = {4: ("ip", "anchord_v4"), 6: ("ip6", "anchord_v6")}
@@ -111,3 +112,118 @@ def test_see4_refusals_stay_counted(served, family):
     assert refused(served, family) == {"closed": 3}
     assert outcome(served.client, "tcp", OWN[family], 80) == "refused"
     assert refused(served, family) == {"closed": 4}
+
+
+# --- exposed ports
+
+
+def counted(lab, family, name):
+    """(packets, bytes) by port, as the elements of a map or set of ours say."""
+    kind = "map" if name.startswith("dnat") else "set"
+    listed = json.loads(lab.anchor.run("nft", "-j", "list", kind, *TABLES[family], name))["nftables"]
+    elements = next(entry[kind] for entry in listed if kind in entry).get("elem", [])
+    keys = [element[0] if kind == "map" else element for element in elements]
+    return {key["elem"]["val"]: (key["elem"]["counter"]["packets"], key["elem"]["counter"]["bytes"]) for key in keys}
+
+
+def flows(lab, family, protocol="tcp"):
+    return {port: packets for port, (packets, _) in counted(lab, family, f"dnat_{protocol}").items()}
+
+
+def traffic(lab, family, protocol="tcp"):
+    return counted(lab, family, f"traffic_{protocol}")
+
+
+HEADERS = {4: 20 + 8, 6: 40 + 8}  # of a datagram
+
+
+def converse(lab, family, port, times, size=100):
+    """One flow of datagrams and answers; returns how many bytes it had on the wire."""
+    total = 0
+    with lab.client.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as flow:
+        flow.connect((OWN[family], port))
+        for _ in range(times):
+            flow.send(bytes(size))
+            total += 2 * HEADERS[family] + size + len(flow.recv(2048))
+    return total
+
+
+@FAMILIES
+def test_see4_flows_packets_and_bytes_are_what_a_client_counted(served, family):
+    """A flow once; packets of both directions, also those of the project's own containers; nothing of other ports."""
+    served.netadmin.expose(*exposures("udp"), *exposures("udp", (90, 92)), *exposures("tcp"))
+    total = converse(served, family, 80, 7) + converse(served, family, 80, 1, 1000)
+    assert flows(served, family, "udp")[80] == 2
+    assert traffic(served, family, "udp")[80] == (2 * 8, total)
+    assert outcome(served.two, "tcp", OWN[family], 80) == "one"
+    wait_until(lambda: traffic(served, family)[80][0] >= 6, "the packets of a connection of a container")
+    assert flows(served, family) == {80: 1}
+    assert {port: count for port, count in traffic(served, family, "udp").items() if port != 80} == {
+        90: (0, 0), 91: (0, 0), 92: (0, 0)}
+
+
+@FAMILIES
+def test_see4_counters_are_kept_over_changes_of_others_and_of_their_own(served, family):
+    """Another backend, a port that goes and comes back, a repair of an element and of a map, a successor."""
+    own, other = exposures("udp"), [messages.exposure("udp", 80, backend, 8080) for backend in (TWO4, TWO6)]
+    for backend in (TWO4, TWO6):
+        served.serve(served.two, "two", "udp", 8080, backend)
+    served.netadmin.expose(*own)
+    total = converse(served, family, 80, 5)
+    want = 1, (10, total)
+
+    def kept():
+        """What a port has counted while it was there is carried over, in either family."""
+        both = [traffic(served, each, "udp").get(80, (0, 0)) for each in TABLES]
+        return (sum(flows(served, each, "udp").get(80, 0) for each in TABLES), tuple(map(sum, zip(*both)))) == want
+
+    assert kept()
+    served.netadmin.expose(*own, *exposures("udp", (100, 9000)))
+    assert kept(), "after ports were added"
+    served.netadmin.expose(*other)
+    assert kept(), "after another backend came"
+    served.netadmin.expose()
+    served.netadmin.expose(*own)
+    assert kept(), "after the port went and came back"
+    table = " ".join(TABLES[family])
+    served.nft(f"flush chain {table} forward\n")
+    wait_until(lambda: served.netadmin.logged("ruleset repaired"), "the repair")
+    assert kept(), "after a repair"
+    served.netadmin.kill()
+    served.start().expose(*own)
+    assert kept(), "after a crash"
+    total += converse(served, family, 80, 1)
+    want = 2, (12, total)
+    assert kept()
+
+
+def test_see4_ten_thousand_changes_of_others_lose_no_count(served):
+    """While a client talks: each datagram is counted, and no reading is less than the one before."""
+    served.netadmin.expose(*exposures("udp"))
+    total, packets, last = 0, 0, (0, 0)
+    for number in range(1000):
+        for port in range(1000 + number % 2, 1020, 2):
+            served.netadmin.generation += 1
+            for datagram in messages.state([*exposures("udp"), *exposures("tcp", port)], served.netadmin.generation):
+                served.netadmin.watcher.send(datagram)
+            while served.netadmin.receive_applied().generation != served.netadmin.generation:
+                pass
+        if number % 100 == 0:
+            total, packets = total + converse(served, 4, 80, 3), packets + 6
+            now = traffic(served, 4, "udp")[80]
+            assert now >= last
+            last = now
+    assert traffic(served, 4, "udp")[80] == (packets, total)
+    assert flows(served, 4, "udp")[80] == 10
+
+
+def test_see4_a_kernel_without_counters_of_elements_counts_refusals_alone(lab, build):
+    """Below Linux 5.7: the ports answer, and nothing is said of what goes through them."""
+    lab.environment = {"REFUSE_NETLINK": "traffic EINVAL 100000", "LD_PRELOAD": f"{build}/tests/netns/refuse_netlink.so"}
+    netadmin = lab.start()
+    lab.serve(lab.one, "one", "tcp", 8080, ONE4)
+    netadmin.expose(*exposures())
+    assert outcome(lab.client, "tcp", LAN4, 80) == "one"
+    assert outcome(lab.client, "tcp", LAN4, 81) == "refused"
+    assert refused(lab, 4) == {"closed": 1}
+    assert "traffic" not in lab.ruleset() and "80 : 172.30.0.5 . 8080" in lab.ruleset()

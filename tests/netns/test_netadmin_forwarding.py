@@ -183,7 +183,7 @@ def test_nat5_shifted_range_is_exact_port_by_port(lab):
     assert elapsed < 0.5
     listed = json.loads(lab.anchor.run("nft", "-j", "list", "map", "ip", "anchord_v4", "dnat_udp"))
     elements = next(entry["map"]["elem"] for entry in listed["nftables"] if "map" in entry)
-    assert {key: value["concat"] for key, value in elements} == {
+    assert {key["elem"]["val"]: value["concat"] for key, value in elements} == {
         port: [ONE4, port + shift] for port in range(first, last + 1)}
     for port in (first, first + 1, 12345, last):
         lab.serve(lab.one, f"port{port + shift}", "udp", port + shift, ONE4)

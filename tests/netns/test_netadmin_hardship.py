@@ -126,4 +126,4 @@ def test_a_state_that_the_kernel_keeps_refusing_takes_no_more_memory(lab):
     wait_logged(netadmin, "ruleset applied again")
     netadmin.wait_ready(messages.RECONCILED)
     assert len(netadmin.logged("cannot apply the ruleset, retrying")) == 1
-    assert "20000 : 172.30.0.5 . 20000" in lab.anchor.run("nft", "list", "map", "ip", "anchord_v4", "dnat_udp")
+    assert "20000 counter : 172.30.0.5 . 20000" in lab.anchor.run("nft", "-s", "list", "map", "ip", "anchord_v4", "dnat_udp")

@@ -68,7 +68,7 @@ def test_half_a_state_is_dropped_by_the_next_begin(exposed):
         netadmin.watcher.send(datagram)
     applied = netadmin.receive_applied()
     assert (applied.generation, applied.error) == (8, 0)
-    assert "25 :" not in exposed.ruleset() and "26 : 172.30.0.6 . 26" in exposed.ruleset()
+    assert "25 counter :" not in exposed.ruleset() and "26 counter : 172.30.0.6 . 26" in exposed.ruleset()
 
 
 def broken_exposure(**changes):

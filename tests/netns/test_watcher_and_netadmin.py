@@ -70,7 +70,7 @@ class Anchor:
             name = item.get("map", {}).get("name", "")
             for key, value in item["map"].get("elem", []) if name in ("dnat_tcp", "dnat_udp") else []:
                 address, backend_port = value["concat"]
-                found[name.removeprefix("dnat_"), key, str(ipaddress.ip_address(address))] = backend_port
+                found[name.removeprefix("dnat_"), key["elem"]["val"], str(ipaddress.ip_address(address))] = backend_port
         return found
 
     def marker(self):

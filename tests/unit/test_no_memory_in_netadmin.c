@@ -144,7 +144,9 @@ static int build_ruleset(void *context)
         .egress6_global = {.family = IP_FAMILY_6, .bytes = {0x20, 0x01, [15] = 1}},
     };
     struct map_element element = {.port = 80, .backend_port = 8080, .backend = {0xfd, [15] = 2}};
-    struct map_difference difference[PROTOCOL_INDEX_MAX_] = {0};
+    struct map_state_difference differences[PORT_COUNTER_MAX_] = {0};
+    struct port_value value = {{7, 420}, 80, 0, PORT_FLOWS};
+    const struct port_values carried = {.items = &value, .count = 1};
     struct wire_guest guests[] = {{.kind = GUEST_PORTS, .protocol = IPPROTO_TCP, .port_first = 80, .port_last = 80},
                                   {.kind = GUEST_LIMIT, .protocol = IPPROTO_TCP, .port_first = 80, .rate = 1}};
     const struct guest_list lists = {.items = guests, .count = ARRAY_LENGTH(guests)};
@@ -152,8 +154,10 @@ static int build_ruleset(void *context)
     struct nft_batch batch = {0};
     int result;
 
-    difference[PROTOCOL_INDEX_TCP].added = (struct map){.elements = &element, .count = 1};
-    nft_table_install(&batch, context, &nothing, &view, difference, &lists, refused);
+    for (size_t i = 0; i < PORT_COUNTER_MAX_; i++)
+        differences[i].maps[FAMILY_INDEX_4][PROTOCOL_INDEX_TCP].added = (struct map){.elements = &element, .count = 1};
+    nft_table_install(&batch, context, &nothing, &(struct nft_table_wish){&view, &lists, true}, differences, &carried,
+                      refused);
     result = batch.error;
     nft_batch_clear(&batch);
     return result;

@@ -33,6 +33,8 @@ int offered_state_select(struct offered_state *offered, const struct network *ne
     result = backend_policy_select(&policy, &offered->state, ret, reason);
     if (result == 0)
         result = guest_list_add_all(&ret->guests, &offered->state.guests);
+    if (result == 0)
+        result = port_ranges_add_all(&ret->ranges, &offered->state.ranges);
     if (result < 0) {
         desired_state_clear(ret);
         return result;

@@ -29,9 +29,11 @@
 
 /* A prepared transition of the four maps. */
 struct transition {
-    struct desired_state *next; /* becomes what is held; NULL: that stays as it is */
-    struct map_state_difference difference;
+    struct desired_state *next;                                 /* becomes what is held; NULL: that stays as it is */
+    struct map_state_difference differences[PORT_COUNTER_MAX_]; /* of the maps, and of the sets of traffic */
     struct map_state_difference withheld_difference;
+    struct port_values values;  /* what the elements that go have counted */
+    struct port_values carried; /* and what those that come begin with */
     struct backend_list newcomers[FAMILY_INDEX_MAX_];
 };
 
@@ -43,7 +45,10 @@ static void clear_newcomers(struct backend_list newcomers[FAMILY_INDEX_MAX_])
 
 static void transition_clear(struct transition *transition)
 {
-    map_state_difference_clear(&transition->difference);
+    for (size_t i = 0; i < PORT_COUNTER_MAX_; i++)
+        map_state_difference_clear(&transition->differences[i]);
+    port_values_clear(&transition->values);
+    port_values_clear(&transition->carried);
     map_state_difference_clear(&transition->withheld_difference);
     clear_newcomers(transition->newcomers);
 }
@@ -68,15 +73,6 @@ static void content_clear(struct content *content)
         nft_table_content_clear(&content->tables[i]);
 }
 
-/* A counter that somebody took away, or made anew, goes on where it was (SEE-4). */
-static void note_refused(struct ruleset *ruleset, size_t family_index, const struct packet_count read[REFUSAL_MAX_])
-{
-    for (size_t i = 0; i < REFUSAL_MAX_; i++) {
-        if (read[i].packets > ruleset->refused[family_index][i].packets)
-            ruleset->refused[family_index][i] = read[i];
-    }
-}
-
 static int read_content(struct ruleset *ruleset, struct content *content, struct nft_failure *failure)
 {
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
@@ -86,7 +82,7 @@ static int read_content(struct ruleset *ruleset, struct content *content, struct
             result = nft_dump_table(ruleset->socket, &nft_families[i], &content->tables[i]);
         if (result < 0)
             return ruleset_fail(failure, result, i == FAMILY_INDEX_4 ? "read table ip" : "read table ip6");
-        note_refused(ruleset, i, content->tables[i].refused);
+        ruleset_note_refused(ruleset, i, content->tables[i].refused);
     }
     return 0;
 }
@@ -146,6 +142,7 @@ struct ruleset *ruleset_free(struct ruleset *ruleset)
     map_state_clear(&ruleset->held);
     map_state_clear(&ruleset->withheld);
     guest_list_clear(&ruleset->guests);
+    port_ledger_clear(&ruleset->ledger);
     clear_newcomers(ruleset->newcomers);
     ban_list_clear(&ruleset->bans);
     conntrack_changes_clear(&ruleset->recent);
@@ -176,12 +173,12 @@ int ruleset_new(struct ruleset **ret, struct nft_failure *failure)
     return 0;
 }
 
-static int probe(struct ruleset *ruleset, size_t family_index, const struct guest_list *guests,
+static int probe(struct ruleset *ruleset, size_t family_index, const struct guest_list *guests, bool counts_ports,
                  struct nft_failure *failure)
 {
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
 
-    nft_table_probe(&batch, &nft_families[family_index], guests);
+    nft_table_probe(&batch, &nft_families[family_index], guests, counts_ports);
     return nfnl_socket_commit(ruleset->socket, &batch, failure);
 }
 
@@ -189,16 +186,23 @@ int ruleset_check_kernel(struct ruleset *ruleset, size_t family_index, struct nf
 {
     struct wire_guest samples[] = {{.kind = GUEST_PORTS}, {.kind = GUEST_LIMIT, .protocol = IPPROTO_TCP, .rate = 1}};
     struct nft_failure unsaid;
-    int result = probe(ruleset, family_index, &(struct guest_list){0}, failure);
+    int result = probe(ruleset, family_index, &(struct guest_list){0}, false, failure);
 
     ruleset->lacks_family[family_index] = result < 0;
     for (size_t i = 0; i < ARRAY_LENGTH(samples) && result == 0; i++) {
         const struct guest_list guests = {.items = &samples[i], .count = 1};
 
-        if (probe(ruleset, family_index, &guests, &unsaid) < 0)
+        if (probe(ruleset, family_index, &guests, false, &unsaid) < 0)
             ruleset->lacks_kind[samples[i].kind] = true;
     }
+    if (result == 0 && probe(ruleset, family_index, &(struct guest_list){0}, true, &unsaid) < 0)
+        ruleset->lacks_counting = true;
     return result;
+}
+
+bool ruleset_lacks_counting(const struct ruleset *ruleset)
+{
+    return ruleset->lacks_counting;
 }
 
 bool ruleset_lacks(const struct ruleset *ruleset, enum guest_kind kind)
@@ -246,13 +250,13 @@ static int prepare(struct ruleset *ruleset, const struct map_state *have, struct
     transition->next = want;
     if (want)
         guest_rules_leave_out(want, ruleset->lacks_kind);
-    result = map_state_difference_compute(have, next, &transition->difference);
+    result = map_state_difference_compute(have, next, &transition->differences[PORT_FLOWS]);
     if (result == 0 && want)
         result = map_state_difference_compute(&ruleset->withheld, &want->withheld, &transition->withheld_difference);
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++)
-        result = newcomers_list(&ruleset->held, &transition->difference, i, &transition->newcomers[i]);
+        result = newcomers_list(&ruleset->held, &transition->differences[PORT_FLOWS], i, &transition->newcomers[i]);
     if (result == 0)
-        result = conntrack_changes_add(&ruleset->recent, &transition->difference);
+        result = conntrack_changes_add(&ruleset->recent, &transition->differences[PORT_FLOWS]);
     return result < 0 ? result : conntrack_changes_add_withheld(&ruleset->recent, &transition->withheld_difference);
 }
 
@@ -282,7 +286,7 @@ static int sweep(struct ruleset *ruleset, struct nft_failure *failure)
     uint64_t start = clock_processor_microseconds();
     uint32_t before[FAMILY_INDEX_MAX_] = {ruleset->flushed[FAMILY_INDEX_4], ruleset->flushed[FAMILY_INDEX_6]};
     int result = conntrack_sweep(ruleset->socket, &ruleset->recent,
-                                 &(struct desired_state){ruleset->held, ruleset->withheld, ruleset->guests},
+                                 &(struct desired_state){ruleset->held, ruleset->withheld, ruleset->guests, {0}},
                                  ruleset->view.external, ruleset->view.external_count, ruleset->flushed, failure);
 
     for (size_t family = 0; family < FAMILY_INDEX_MAX_; family++)
@@ -310,6 +314,8 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
     struct nft_failure unsaid;
     bool is_full;
 
+    port_ledger_carried(&ruleset->ledger, transition->differences, &transition->values,
+                        transition->next ? &transition->next->ranges : NULL);
     if (transition->next) {
         map_state_clear(&ruleset->held);
         map_state_clear(&ruleset->withheld);
@@ -318,6 +324,7 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
         ruleset->recent.are_guests_others |= !guest_list_equal(&ruleset->guests, &transition->next->guests);
         guest_list_clear(&ruleset->guests);
         ruleset->guests = transition->next->guests;
+        port_ranges_clear(&transition->next->ranges);
         *transition->next = (struct desired_state){0};
     }
     memcpy(ruleset->newcomers, transition->newcomers, sizeof(ruleset->newcomers));
@@ -332,6 +339,21 @@ static void finish(struct ruleset *ruleset, const struct network_view *view, str
         conntrack_changes_clear(&ruleset->recent);
 }
 
+/* The sets of traffic have the maps' ports. */
+static int prepare_counting(struct ruleset *ruleset, struct transition *transition)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < MAPS_MAX && result == 0 && !ruleset->lacks_counting; i++)
+        result = map_difference_of_ports(&transition->differences[PORT_FLOWS].all[i],
+                                         &transition->differences[PORT_TRAFFIC].all[i]);
+    if (result == 0)
+        result = ruleset_read_removed(ruleset, transition->differences, &transition->values);
+    return result < 0 ? result
+                      : ruleset_carry(ruleset, transition->next, transition->differences, &transition->values,
+                                      &transition->carried);
+}
+
 /* Only elements differ. */
 static int update(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                   struct nft_failure *failure)
@@ -340,12 +362,16 @@ static int update(struct ruleset *ruleset, const struct network_view *view, stru
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
     int result = prepare(ruleset, &ruleset->held, want, &transition);
 
+    if (result == 0)
+        result = prepare_counting(ruleset, &transition);
     if (result < 0)
         return ruleset_fail(failure, result, "allocate");
-    if (map_state_difference_is_empty(&transition.difference) &&
+    if (map_state_difference_is_empty(&transition.differences[PORT_FLOWS]) &&
         (!want || guest_list_equal(&ruleset->guests, &want->guests))) {
         if (!map_state_difference_is_empty(&transition.withheld_difference))
             finish(ruleset, view, &transition);
+        else if (want)
+            port_ledger_carried(&ruleset->ledger, transition.differences, &transition.values, &want->ranges);
         return 0;
     }
     for (size_t i = 0; i < FAMILY_INDEX_MAX_ && want; i++) {
@@ -354,7 +380,7 @@ static int update(struct ruleset *ruleset, const struct network_view *view, stru
     }
     for (size_t i = 0; i < MAPS_MAX; i++)
         nft_elements_change_map(&batch, &nft_families[i / PROTOCOL_INDEX_MAX_], i % PROTOCOL_INDEX_MAX_,
-                                &transition.difference.all[i]);
+                                transition.differences, &transition.carried);
     result = nfnl_socket_commit(ruleset->socket, &batch, failure);
     if (result < 0) {
         ruleset->is_installed = false;
@@ -382,6 +408,43 @@ static void count_adopted(const struct ruleset *ruleset, const struct content *c
         metrics_add(METRIC_ADOPTED, i, !ruleset->was_installed && content->tables[i].exists);
 }
 
+/* To a map that is made anew all elements are added, which is no change of what it says. */
+static int refill(const struct map *want, struct map_difference *difference)
+{
+    map_difference_clear(difference);
+    return map_difference_compute(&(const struct map){0}, want, difference);
+}
+
+/* The sets of traffic, which others may have changed, get the ports of the maps. */
+static int prepare_install(struct ruleset *ruleset, const struct content *content, const struct nft_table_wish *wish,
+                           struct transition *transition)
+{
+    const struct map_state *next = transition->next ? &transition->next->open : &ruleset->held;
+    int result = 0;
+
+    for (size_t i = 0; i < MAPS_MAX && result == 0; i++) {
+        const struct nft_table_content *table = &content->tables[i / PROTOCOL_INDEX_MAX_];
+
+        if (!nft_table_keeps_map(table, wish, nft_map_of_protocol(i % PROTOCOL_INDEX_MAX_)))
+            result = refill(&next->all[i], &transition->differences[PORT_FLOWS].all[i]);
+    }
+    for (size_t i = 0; i < MAPS_MAX && result == 0 && !ruleset->lacks_counting; i++) {
+        const struct nft_table_content *table = &content->tables[i / PROTOCOL_INDEX_MAX_];
+        CLEANUP(map_clear) struct map ports = {0};
+
+        result = map_copy_ports(&next->all[i], &ports);
+        if (result == 0)
+            result = map_difference_compute(&table->traffic[i % PROTOCOL_INDEX_MAX_], &ports,
+                                            &transition->differences[PORT_TRAFFIC].all[i]);
+    }
+    for (size_t i = 0; i < FAMILY_INDEX_MAX_ && result == 0; i++)
+        result = port_values_add_all(&transition->values, &content->tables[i].values);
+    port_values_sort(&transition->values);
+    return result < 0 ? result
+                      : ruleset_carry(ruleset, transition->next, transition->differences, &transition->values,
+                                      &transition->carried);
+}
+
 /* Reads what is there and makes everything right in one transaction, but for many bans. */
 static int install(struct ruleset *ruleset, const struct network_view *view, struct desired_state *want,
                    struct nft_failure *failure)
@@ -390,21 +453,26 @@ static int install(struct ruleset *ruleset, const struct network_view *view, str
     CLEANUP(nft_batch_clear) struct nft_batch batch = {0};
     CLEANUP(content_clear) struct content content = {0};
     CLEANUP(map_state_clear) struct map_state have = {0};
+    const struct nft_table_wish wish = {view, want ? &want->guests : &ruleset->guests, !ruleset->lacks_counting};
     int result = read_content(ruleset, &content, failure);
 
     if (result == 0)
         result = wake_tables(ruleset, &content, failure);
     if (result < 0)
         return result;
+    result = ruleset_settle(ruleset, content.tables);
     take_maps(&content, &have);
-    result = prepare(ruleset, &have, want, &transition);
+    if (result == 0)
+        result = prepare(ruleset, &have, want, &transition);
+    if (result == 0)
+        result = prepare_install(ruleset, &content, &wish, &transition);
     if (result < 0)
         return ruleset_fail(failure, result, "allocate");
     for (size_t i = 0; i < FAMILY_INDEX_MAX_; i++) {
         if (ruleset->lacks_family[i])
             continue;
-        nft_table_install(&batch, &nft_families[i], &content.tables[i], view, transition.difference.maps[i],
-                          want ? &want->guests : &ruleset->guests, ruleset->refused[i]);
+        nft_table_install(&batch, &nft_families[i], &content.tables[i], &wish, transition.differences,
+                          &transition.carried, ruleset->refused[i]);
         if (ruleset_must_add_bans(ruleset, &content.tables[i]) && !ruleset_fill_bans(ruleset, &nft_families[i]))
             nft_elements_replace_bans(&batch, &nft_families[i], &ruleset->bans);
     }

@@ -8,9 +8,11 @@
 #pragma once
 
 #include "protocol/ban_list.h"
+#include "protocol/refusals.h"
 #include "workers/netadmin/nft/nfnl_socket.h"
 #include "workers/netadmin/plan/network_view.h"
 #include "workers/netadmin/plan/newcomers.h"
+#include "workers/netadmin/plan/port_ledger.h"
 
 struct ruleset;
 
@@ -39,6 +41,18 @@ int ruleset_close(struct ruleset *ruleset, size_t family_index, struct nft_failu
 
 /* Whether the kernel has no lists (GUEST_PORTS) or limits (GUEST_LIMIT); ports that want one are left out then. */
 bool ruleset_lacks(const struct ruleset *ruleset, enum guest_kind kind);
+
+/* Whether the kernel does not count by port (SEE-4). */
+bool ruleset_lacks_counting(const struct ruleset *ruleset);
+
+/*
+ * Reads what was counted, which raises what is told (plan/port_ledger.h). Returns 0 or a negative errno: what was told
+ * stays.
+ */
+int ruleset_read_counters(struct ruleset *ruleset) __attribute__((warn_unused_result));
+/* What is told: by port, and of each reason the packets that were refused. */
+const struct port_ledger *ruleset_ledger(const struct ruleset *ruleset);
+uint64_t ruleset_refused(const struct ruleset *ruleset, enum refusal reason);
 
 /* The netlink port under which our changes are announced. */
 uint32_t ruleset_port(const struct ruleset *ruleset);

@@ -6,8 +6,8 @@
  *     REFUSE_NETLINK="allowed ENOMEM 1 2"     of transactions the third one, behind two that do not
  *
  * Of conntrack there are dump, delete, count and answer: there the kernel does its work, and what it says is lost;
- * unclaim is the removal of the gateway address that the tests claim; banned and allowed are transactions that name the
- * set of that name, or one that begins so.
+ * unclaim is the removal of the gateway address that the tests claim; banned, allowed and traffic are transactions that
+ * name the set of that name, or one that begins so.
  *
  * libmnl sends with sendto(2) only, and nfnl_socket.c transactions with sendmsg(2); it receives with recvfrom(2).
  */
@@ -27,11 +27,11 @@
 
 static const uint8_t claimed_address[] = {172, 30, 0, 2}; /* GATEWAY4 in netadmin_lab.py */
 
-enum kind { NONE, DUMP, DELETE, COUNT, ANSWER, UNCLAIM, BANNED, ALLOWED };
+enum kind { NONE, DUMP, DELETE, COUNT, ANSWER, UNCLAIM, BANNED, ALLOWED, TRAFFIC };
 
 static const char *const kinds[] = {
     [DUMP] = "dump",       [DELETE] = "delete", [COUNT] = "count",     [ANSWER] = "answer",
-    [UNCLAIM] = "unclaim", [BANNED] = "banned", [ALLOWED] = "allowed",
+    [UNCLAIM] = "unclaim", [BANNED] = "banned", [ALLOWED] = "allowed", [TRAFFIC] = "traffic",
 };
 
 static struct {
@@ -52,7 +52,7 @@ static void read_environment(void)
     refused.is_read = true;
     if (!text || sscanf(text, "%7s %7s %d %d", kind, error, &refused.left, &refused.spared) < 3)
         return;
-    for (int i = DUMP; i <= ALLOWED; i++)
+    for (int i = DUMP; i <= TRAFFIC; i++)
         refused.kind = strcmp(kind, kinds[i]) == 0 ? (enum kind)i : refused.kind;
     refused.error = strcmp(error, "ENOMEM") == 0 ? ENOMEM : strcmp(error, "EINVAL") == 0 ? EINVAL : ENOBUFS;
 }
@@ -111,7 +111,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
     if (!refused.is_read)
         read_environment();
-    name = refused.kind == BANNED || refused.kind == ALLOWED ? kinds[refused.kind] : NULL;
+    name = refused.kind >= BANNED ? kinds[refused.kind] : NULL;
     if (name && refused.left > 0 && message->msg_iovlen == 3 &&
         memmem(message->msg_iov[1].iov_base, message->msg_iov[1].iov_len, name, strlen(name))) {
         if (refused.spared-- <= 0) {

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
@@ -31,8 +32,11 @@ void nft_table_content_clear(struct nft_table_content *content)
     content->intruders = NULL;
     content->external = NULL;
     guest_list_clear(&content->guests);
-    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++)
+    port_values_clear(&content->values);
+    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++) {
         free(content->maps[i].elements);
+        free(content->traffic[i].elements);
+    }
     memset(content, 0, sizeof(*content));
 }
 
@@ -114,6 +118,21 @@ static bool set_has_shape(const struct nftnl_set *set, const struct nft_set_shap
            nftnl_set_get_u32(set, NFTNL_SET_DATA_LEN) == shape->data_length;
 }
 
+static int note_expression(struct nftnl_expr *expression, void *userdata)
+{
+    bool *counts = userdata;
+
+    *counts = strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), "counter") == 0;
+    return *counts ? 0 : -1;
+}
+
+/* Whether its elements count, and do nothing else; *ret stays false for those that do nothing. */
+static bool counts_or_nothing(const struct nftnl_set *set, bool *ret)
+{
+    *ret = false;
+    return nftnl_set_expr_foreach(set, note_expression, ret) == 0;
+}
+
 /* Of TLVs with a byte for the type and one for the length; *ret stays as it is when none of them says it. */
 static void read_userdata(const struct nftnl_set *set, uint8_t type, void *ret, size_t length)
 {
@@ -143,6 +162,7 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
 {
     const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME);
     struct wire_guest limit = {0};
+    bool counts;
 
     if (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS)
         return 0; /* part of somebody's rule; goes with it */
@@ -153,8 +173,10 @@ static int note_set(struct dump *dump, const struct nftnl_set *set)
             continue;
         if (i == NFT_SET_EXTERNAL)
             read_userdata(set, NFT_LAYOUT_TYPE, &dump->content->layout, sizeof(dump->content->layout));
-        if (!set_has_shape(set, &shape))
+        if (!set_has_shape(set, &shape) || !counts_or_nothing(set, &counts) || counts > shape.counts ||
+            (!counts && (i == NFT_SET_TRAFFIC_TCP || i == NFT_SET_TRAFFIC_UDP)))
             continue;
+        dump->content->counts[i] = counts;
         dump->content->has_set[i] = i != NFT_SET_EXTERNAL || dump->content->layout == NFT_LAYOUT;
         dump->content->has_older_external |= i == NFT_SET_EXTERNAL && dump->content->layout < NFT_LAYOUT;
         if (dump->content->has_set[i])
@@ -231,12 +253,47 @@ static int note_external(struct dump *dump, const struct set_element *element)
     return 0;
 }
 
+/* Where a map or set of this protocol and family stands in map_state.all. */
+static uint8_t place_of(const struct nft_family *family, size_t protocol)
+{
+    return (uint8_t)(family_index_from_family(family->family) * PROTOCOL_INDEX_MAX_ + protocol);
+}
+
+static int note_counted(struct dump *dump, uint16_t port, size_t protocol, enum port_counter counter,
+                        const struct set_element *element)
+{
+    const struct port_value value = {
+        {element->counter.packets, element->counter.bytes}, port, place_of(dump->family, protocol), (uint8_t)counter};
+
+    return port_values_add(&dump->content->values, &value);
+}
+
+static int note_traffic(struct dump *dump, const struct set_element *element)
+{
+    size_t protocol = dump->set == NFT_SET_TRAFFIC_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP;
+    struct map_element noted = {0};
+    uint16_t port;
+    int result;
+
+    if (!dump->content->has_set[dump->set])
+        return 0;
+    if (!element->key.bytes || element->key.length < sizeof(port)) {
+        dump->content->traffic[protocol].count = 0;
+        return disown_set(dump);
+    }
+    memcpy(&port, element->key.bytes, sizeof(port));
+    noted.port = ntohs(port);
+    result = map_add(&dump->content->traffic[protocol], &noted);
+    return result < 0 ? result : note_counted(dump, noted.port, protocol, PORT_TRAFFIC, element);
+}
+
 static int note_map_element(struct dump *dump, const struct set_element *element)
 {
     size_t protocol = dump->set == NFT_SET_DNAT_TCP ? PROTOCOL_INDEX_TCP : PROTOCOL_INDEX_UDP;
     const uint8_t *data = element->data.bytes;
     struct map_element noted = {0};
     uint16_t port;
+    int result;
 
     if (!dump->content->has_set[dump->set])
         return 0;
@@ -250,7 +307,8 @@ static int note_map_element(struct dump *dump, const struct set_element *element
     memcpy(noted.backend, data, dump->family->address_length);
     memcpy(&port, data + dump->family->address_length, sizeof(port));
     noted.backend_port = ntohs(port);
-    return map_add(&dump->content->maps[protocol], &noted);
+    result = map_add(&dump->content->maps[protocol], &noted);
+    return result < 0 ? result : note_counted(dump, noted.port, protocol, PORT_FLOWS, element);
 }
 
 static int note_guest(struct dump *dump, const struct set_element *element)
@@ -292,6 +350,8 @@ static int on_element(const struct set_element *element, void *userdata)
 
     if (dump->set == NFT_SET_LISTED || dump->set == NFT_SET_ALLOWED)
         return note_guest(dump, element);
+    if (dump->set == NFT_SET_TRAFFIC_TCP || dump->set == NFT_SET_TRAFFIC_UDP)
+        return note_traffic(dump, element);
     return dump->set == NFT_SET_EXTERNAL ? note_external(dump, element) : note_map_element(dump, element);
 }
 
@@ -316,8 +376,6 @@ int nft_dump_elements(struct nfnl_socket *socket, const struct nft_family *famil
     return nfnl_socket_request(socket, request, on_message, userdata);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------ */
-
 static int dump_objects(struct dump *dump, uint16_t message_type, nfnl_message_handler on_message)
 {
     _Alignas(8) char buffer[REQUEST_SIZE];
@@ -325,6 +383,101 @@ static int dump_objects(struct dump *dump, uint16_t message_type, nfnl_message_h
 
     return nfnl_socket_request(dump->socket, request, on_message, dump);
 }
+
+/* --- what was counted ------------------------------------------------------------------------------------ */
+
+/* So many keys are asked for one by one, each with an answer of its own; more cost less by reading everything. */
+#define ASKED_KEYS_MAX 32
+
+struct counted_dump {
+    struct port_value sample;
+    int (*on_value)(const struct port_value *value, void *userdata);
+    void *userdata;
+};
+
+static int on_counted(const struct set_element *element, void *userdata)
+{
+    const struct counted_dump *dump = userdata;
+    struct port_value value = dump->sample;
+    uint16_t port;
+
+    if (!element->key.bytes || element->key.length < sizeof(port))
+        return 0; /* nobody of us put it there */
+    memcpy(&port, element->key.bytes, sizeof(port));
+    value.port = ntohs(port);
+    value.count = (struct packet_count){element->counter.packets, element->counter.bytes};
+    return dump->on_value(&value, dump->userdata);
+}
+
+static int on_counted_elements(const struct nlmsghdr *message, void *userdata)
+{
+    return set_reading_elements(message, on_counted, userdata);
+}
+
+/* get element ip anchord_v4 dnat_tcp { 25 } */
+static int ask_for_port(struct nfnl_socket *socket, const struct nft_family *family, enum nft_set_index index,
+                        uint16_t port, struct counted_dump *dump)
+{
+    _Alignas(8) char buffer[REQUEST_SIZE];
+    struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, family->nfproto, 0, 0);
+    const uint16_t key = htons(port);
+    struct nlattr *list, *element, *data;
+
+    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, family->table);
+    mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, nft_set_names[index]);
+    list = mnl_attr_nest_start(request, NFTA_SET_ELEM_LIST_ELEMENTS);
+    element = mnl_attr_nest_start(request, NFTA_LIST_ELEM);
+    data = mnl_attr_nest_start(request, NFTA_SET_ELEM_KEY);
+    mnl_attr_put(request, NFTA_DATA_VALUE, sizeof(key), &key);
+    mnl_attr_nest_end(request, data);
+    mnl_attr_nest_end(request, element);
+    mnl_attr_nest_end(request, list);
+    return nfnl_socket_request(socket, request, on_counted_elements, dump);
+}
+
+int nft_dump_counted(struct nfnl_socket *socket, const struct nft_family *family, size_t protocol_index,
+                     enum port_counter counter, const struct map *ports,
+                     int (*on_value)(const struct port_value *value, void *userdata), void *userdata)
+{
+    enum nft_set_index index = nft_counting_set(protocol_index, counter);
+    struct counted_dump dump = {
+        .sample = {.map = place_of(family, protocol_index), .counter = (uint8_t)counter},
+        .on_value = on_value,
+        .userdata = userdata,
+    };
+    int result = 0;
+
+    if (!ports || ports->count > ASKED_KEYS_MAX)
+        return nft_dump_elements(socket, family, index, on_counted_elements, &dump);
+    for (size_t i = 0; i < ports->count && result == 0; i++) {
+        result = ask_for_port(socket, family, index, ports->elements[i].port, &dump);
+        if (result == -ENOENT)
+            result = 0;
+    }
+    return result;
+}
+
+static int on_refused(const struct nlmsghdr *message, void *userdata)
+{
+    struct dump *dump = userdata;
+    size_t before = dump->content->intruder_count;
+    int result = on_object(message, dump);
+
+    dump->content->intruder_count = before;
+    return result;
+}
+
+int nft_dump_refused(struct nfnl_socket *socket, const struct nft_family *family, struct packet_count ret[REFUSAL_MAX_])
+{
+    CLEANUP(nft_table_content_clear) struct nft_table_content content = {0};
+    struct dump dump = {.socket = socket, .family = family, .content = &content};
+    int result = dump_objects(&dump, NFT_MSG_GETOBJ, on_refused);
+
+    memcpy(ret, content.refused, sizeof(content.refused));
+    return result;
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------ */
 
 static int dump_tables(struct dump *dump)
 {
@@ -360,8 +513,11 @@ static int dump_once(struct dump *dump)
         if (result < 0)
             return result;
     }
-    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++)
+    for (size_t i = 0; i < PROTOCOL_INDEX_MAX_; i++) {
         map_sort(&dump->content->maps[i]);
+        map_sort(&dump->content->traffic[i]);
+    }
+    port_values_sort(&dump->content->values);
     guest_list_sort(&dump->content->guests);
     return 0;
 }

@@ -34,14 +34,17 @@ struct nft_table_content {
     uint32_t layout; /* NFT_LAYOUT of whoever made the table; 0: before there was one, or no table */
     /* True for the sets that exist with our shape and layout: the others are made anew. */
     bool has_set[NFT_SET_INDEX_MAX_];
+    bool counts[NFT_SET_INDEX_MAX_]; /* of those: whether their elements do */
     bool has_older_external; /* with our shape, and of an older layout, whose elements meant the same: they are read */
     struct packet_count refused[REFUSAL_MAX_]; /* zero: or not there */
     struct nft_intruder *intruders;            /* any number: what is left out could hold what shall go */
     size_t intruder_count;
     size_t intruder_capacity;
-    struct map maps[PROTOCOL_INDEX_MAX_]; /* sorted */
-    struct guest_list guests;             /* sorted */
-    struct ip_address *external;          /* others may have added any number; of an older layout, too */
+    struct map maps[PROTOCOL_INDEX_MAX_];    /* sorted */
+    struct map traffic[PROTOCOL_INDEX_MAX_]; /* likewise; ports alone */
+    struct port_values values;               /* what the elements of all these have counted; sorted */
+    struct guest_list guests;                /* sorted */
+    struct ip_address *external;             /* others may have added any number; of an older layout, too */
     size_t external_count;
     size_t external_capacity;
 };
@@ -54,6 +57,16 @@ int nft_dump_table(struct nfnl_socket *socket, const struct nft_family *family, 
     __attribute__((warn_unused_result));
 /* As nft_dump_table(), but only which tables there are, and their flags: an adopted map takes its time to read. */
 int nft_dump_presence(struct nfnl_socket *socket, const struct nft_family *family, struct nft_table_content *ret)
+    __attribute__((warn_unused_result));
+
+/* Hands on what the elements of these ports have counted, or of all with `ports` NULL; one that is not there is no
+ * error. Returns 0 or a negative errno; -EINTR: somebody's commit came between. */
+int nft_dump_counted(struct nfnl_socket *socket, const struct nft_family *family, size_t protocol_index,
+                     enum port_counter counter, const struct map *ports,
+                     int (*on_value)(const struct port_value *value, void *userdata), void *userdata)
+    __attribute__((warn_unused_result));
+/* Likewise the counters of refusals. */
+int nft_dump_refused(struct nfnl_socket *socket, const struct nft_family *family, struct packet_count ret[REFUSAL_MAX_])
     __attribute__((warn_unused_result));
 
 /* Asks once for the elements of one set, for workers/nftables/set_reading.h. -EINTR: somebody's commit came between. */

@@ -2,6 +2,7 @@
 #include "workers/netadmin/nft/nft_elements.h"
 
 #include <arpa/inet.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
@@ -66,58 +67,111 @@ static void list_end(struct element_list *list, const struct nft_family *family,
     nftnl_set_free(list->set);
 }
 
+/* One set in the making of a transaction: which of the ports' two, and what its elements begin with. */
+struct counting_set {
+    const struct nft_family *family;
+    enum nft_set_index index;
+    enum port_counter counter;
+    size_t map; /* its place in map_state.all */
+    const struct port_values *carried;
+};
+
+static void set_counter(struct nft_batch *batch, struct nftnl_set_elem *element, const struct packet_count *count)
+{
+    struct nftnl_expr *counter = nftnl_expr_alloc("counter");
+
+    if (!counter) {
+        nft_batch_fail(batch, -ENOMEM);
+        return;
+    }
+    nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_PACKETS, count->packets);
+    nftnl_expr_set_u64(counter, NFTNL_EXPR_CTR_BYTES, count->bytes);
+    nftnl_set_elem_add_expr(element, counter); /* whose it is then */
+}
+
 /*
- * add element ip anchord_v4 dnat_tcp { 25 : 172.30.0.5 . 25, … }
+ * add element ip anchord_v4 dnat_tcp { 25 counter packets 7 bytes 420 : 172.30.0.5 . 25, … }
+ * add element ip anchord_v4 traffic_tcp { 25 counter packets 90 bytes 6000, … }
  * delete element ip anchord_v4 dnat_tcp { 25, … }
  * Key: the port in network order. Value: the address, then the port in a 32-bit register of its own.
  */
-static void change_elements(struct nft_batch *batch, const struct nft_family *family, enum nft_set_index set,
-                            uint16_t message_type, const struct map *map, size_t first, size_t last)
+static void change_elements(struct nft_batch *batch, const struct counting_set *set, uint16_t message_type,
+                            const struct map *map, size_t first, size_t last)
 {
+    const uint32_t value_length = set->family->address_length + (uint32_t)sizeof(uint32_t);
+    bool adds = message_type == NFT_MSG_NEWSETELEM;
     struct element_list list;
 
     if (first == last)
         return;
-    list = list_begin(batch, family, set);
+    list = list_begin(batch, set->family, set->index);
     for (size_t i = first; i < last; i++) {
         const struct map_element *element = &map->elements[i];
+        const struct packet_count *count =
+            adds ? port_values_find(set->carried, set->counter, set->map, element->port) : NULL;
         uint16_t key = htons(element->port);
         uint16_t backend_port = htons(element->backend_port);
         uint8_t value[16 + sizeof(uint32_t)] = {0};
-        bool adds = message_type == NFT_MSG_NEWSETELEM;
+        struct nftnl_set_elem *added;
 
-        memcpy(value, element->backend, family->address_length);
-        memcpy(value + family->address_length, &backend_port, sizeof(backend_port));
-        (void)list_add(&list, &key, sizeof(key),
-                       (struct element_rest){.data = adds ? value : NULL,
-                                             .data_length = family->address_length + (uint32_t)sizeof(uint32_t)});
+        memcpy(value, element->backend, set->family->address_length);
+        memcpy(value + set->family->address_length, &backend_port, sizeof(backend_port));
+        added = list_add(&list, &key, sizeof(key),
+                         (struct element_rest){.data = adds && set->counter == PORT_FLOWS ? value : NULL,
+                                               .data_length = value_length});
+        if (added && count)
+            set_counter(batch, added, count);
     }
-    list_end(&list, family, set, message_type);
+    list_end(&list, set->family, set->index, message_type);
+}
+
+/* Where the next ports of a difference begin. */
+struct walk {
+    size_t removed;
+    size_t added;
+};
+
+/* As many ports as a message takes. */
+static void walk_on(const struct map_difference *difference, struct walk *walk)
+{
+    for (size_t ports = 0; ports < NFT_COUNTING_PER_MESSAGE; ports++) {
+        const struct map *removed = &difference->removed, *added = &difference->added;
+        unsigned int old_port = walk->removed < removed->count ? removed->elements[walk->removed].port : UINT32_MAX;
+        unsigned int new_port = walk->added < added->count ? added->elements[walk->added].port : UINT32_MAX;
+        unsigned int port = old_port < new_port ? old_port : new_port;
+
+        if (port == UINT32_MAX)
+            break;
+        walk->removed += old_port == port;
+        walk->added += new_port == port;
+    }
+}
+
+static void change_set(struct nft_batch *batch, const struct counting_set *set, const struct map_difference *difference)
+{
+    struct walk next = {0};
+
+    while (next.removed < difference->removed.count || next.added < difference->added.count) {
+        struct walk from = next;
+
+        walk_on(difference, &next);
+        nft_batch_start_group(batch);
+        change_elements(batch, set, NFT_MSG_DELSETELEM, &difference->removed, from.removed, next.removed);
+        change_elements(batch, set, NFT_MSG_NEWSETELEM, &difference->added, from.added, next.added);
+    }
 }
 
 void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *family, size_t protocol_index,
-                             const struct map_difference *difference)
+                             const struct map_state_difference difference[PORT_COUNTER_MAX_],
+                             const struct port_values *carried)
 {
-    const struct map *removed = &difference->removed;
-    const struct map *added = &difference->added;
-    enum nft_set_index set = nft_map_of_protocol(protocol_index);
-    size_t next_removed = 0;
-    size_t next_added = 0;
+    const size_t family_index = family_index_from_family(family->family);
 
-    while (next_removed < removed->count || next_added < added->count) {
-        size_t first_removed = next_removed;
-        size_t first_added = next_added;
+    for (enum port_counter counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
+        const struct counting_set set = {family, nft_counting_set(protocol_index, counter), counter,
+                                         family_index * PROTOCOL_INDEX_MAX_ + protocol_index, carried};
 
-        for (size_t ports = 0; ports < NFT_ELEMENTS_PER_MESSAGE; ports++) {
-            unsigned int old_port = next_removed < removed->count ? removed->elements[next_removed].port : UINT32_MAX;
-            unsigned int new_port = next_added < added->count ? added->elements[next_added].port : UINT32_MAX;
-
-            next_removed += old_port <= new_port && old_port != UINT32_MAX;
-            next_added += new_port <= old_port && new_port != UINT32_MAX;
-        }
-        nft_batch_start_group(batch);
-        change_elements(batch, family, set, NFT_MSG_DELSETELEM, removed, first_removed, next_removed);
-        change_elements(batch, family, set, NFT_MSG_NEWSETELEM, added, first_added, next_added);
+        change_set(batch, &set, &difference[counter].maps[family_index][protocol_index]);
     }
 }
 

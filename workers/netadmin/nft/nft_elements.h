@@ -12,14 +12,18 @@
 
 /* The 16-bit length of a netlink attribute wraps silently above 2047 v4 or 1489 v6 elements (measured). */
 #define NFT_ELEMENTS_PER_MESSAGE 500
+/* Of those that count: with what they begin with 92 bytes each. */
+#define NFT_COUNTING_PER_MESSAGE 300
 #define NFT_GUESTS_PER_MESSAGE   250 /* of intervals, with 68 bytes each */
 
 /*
- * Deletes and adds the elements of one map. A port's deletion and addition stay in one group, so that they are
- * one transaction even when a batch is too long for one.
+ * Deletes and adds the elements of one map and of the set that counts its traffic, `difference` by enum port_counter;
+ * of a kernel that does not count the latter is empty. Elements begin with what `carried` has of them. A port's
+ * deletion and addition stay in one group, so that they are one transaction even when a batch is too long for one.
  */
 void nft_elements_change_map(struct nft_batch *batch, const struct nft_family *family, size_t protocol_index,
-                             const struct map_difference *difference);
+                             const struct map_state_difference difference[PORT_COUNTER_MAX_],
+                             const struct port_values *carried);
 
 /* From the lists that the sets `listed` and `allowed` hold, both sorted, to those that they shall hold. */
 void nft_elements_change_guests(struct nft_batch *batch, const struct nft_family *family, const struct guest_list *have,

@@ -50,6 +50,8 @@ const char *const nft_set_names[NFT_SET_INDEX_MAX_] = {
     [NFT_SET_EXTERNAL] = "external",
     [NFT_SET_DNAT_TCP] = "dnat_tcp",
     [NFT_SET_DNAT_UDP] = "dnat_udp",
+    [NFT_SET_TRAFFIC_TCP] = "traffic_tcp",
+    [NFT_SET_TRAFFIC_UDP] = "traffic_udp",
     [NFT_SET_BANNED] = "banned",
     [NFT_SET_BANNED_PREFIXES] = "banned_prefixes",
     [NFT_SET_BANNED_NEW] = "banned_new",
@@ -84,7 +86,10 @@ struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_
             .key_type = family->address_type,
             .key_length = family->address_length,
         };
+    if (set == NFT_SET_TRAFFIC_TCP || set == NFT_SET_TRAFFIC_UDP)
+        return (struct nft_set_shape){.key_type = TYPE_INET_SERVICE, .key_length = sizeof(uint16_t), .counts = true};
     return (struct nft_set_shape){
+        .counts = true,
         .flags = NFT_SET_MAP,
         .key_type = TYPE_INET_SERVICE,
         .key_length = sizeof(uint16_t),
@@ -111,4 +116,11 @@ const char *nft_limit_name(const struct wire_guest *limit, char name[NFT_LIMIT_N
 enum nft_set_index nft_map_of_protocol(size_t protocol_index)
 {
     return protocol_index == PROTOCOL_INDEX_TCP ? NFT_SET_DNAT_TCP : NFT_SET_DNAT_UDP;
+}
+
+enum nft_set_index nft_counting_set(size_t protocol_index, enum port_counter counter)
+{
+    if (counter == PORT_FLOWS)
+        return nft_map_of_protocol(protocol_index);
+    return protocol_index == PROTOCOL_INDEX_TCP ? NFT_SET_TRAFFIC_TCP : NFT_SET_TRAFFIC_UDP;
 }

@@ -8,6 +8,7 @@
 
 #include "protocol/guest_list.h"
 #include "protocol/refusals.h"
+#include "workers/netadmin/plan/port_ledger.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,6 +70,8 @@ enum nft_set_index {
     NFT_SET_EXTERNAL,
     NFT_SET_DNAT_TCP,
     NFT_SET_DNAT_UDP,
+    NFT_SET_TRAFFIC_TCP, /* the same ports, to count what goes through them (SEE-4) */
+    NFT_SET_TRAFFIC_UDP,
     NFT_SET_LISTED,  /* the ports that have lists; these two only where there are lists (GUEST-1) */
     NFT_SET_ALLOWED, /* and the sources on them */
     NFT_SET_BANNED,  /* from here on: bans; the order of enum ban_kind, singles before prefixes */
@@ -88,6 +91,7 @@ struct nft_set_shape {
     uint32_t data_length;
     uint8_t fields[3]; /* lengths of a concatenation's, as far as intervals are concerned */
     uint8_t field_count;
+    bool counts; /* its elements do, where the kernel has that: Linux 5.7 */
 };
 struct nft_set_shape nft_set_shape_of(const struct nft_family *family, enum nft_set_index set);
 
@@ -105,3 +109,5 @@ const char *nft_limit_name(const struct wire_guest *limit, char name[NFT_LIMIT_N
 
 /* The map of PROTOCOL_INDEX_… */
 enum nft_set_index nft_map_of_protocol(size_t protocol_index);
+/* What counts for one map of it, enum port_counter. */
+enum nft_set_index nft_counting_set(size_t protocol_index, enum port_counter counter);

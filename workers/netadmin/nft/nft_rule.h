@@ -18,6 +18,7 @@ struct nft_rule_context {
     const char *table;               /* the family's own, or another name for the probe */
     const struct network_view *view; /* empty for the skeleton, which names nothing of it */
     const struct guest_list *guests;
+    bool counts_ports;
 };
 
 /* A rule that is being built. */

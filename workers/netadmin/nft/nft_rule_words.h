@@ -49,6 +49,7 @@
 #define SET_TTL(value_)                  STATEMENT(set_time_to_live, value_, 0, NULL)
 #define CLAMP_SEGMENTS                   STATEMENT(clamp_segments, 0, 0, NULL)
 #define COUNT(refusal_)                  STATEMENT(count, REFUSAL_##refusal_, 0, NULL)
+#define ORIGINAL_PORT_IN(set_)           STATEMENT(original_port_in, NFT_SET_##set_, 0, NULL)
 #define END                              STATEMENT(end, 0, 0, NULL)
 #define GO_TO(chain_)                    STATEMENT(go_to, NFT_CHAIN_##chain_, 0, NULL)
 #define ACCEPT                           STATEMENT(verdict, NF_ACCEPT, 0, NULL)

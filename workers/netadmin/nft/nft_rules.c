@@ -51,6 +51,7 @@ enum {
     NO_EGRESS,    /* they may not */
     IP6_EGRESS,   /* ip6 with one address of either scope */
     IP6_EGRESSES, /* ip6 with both */
+    COUNTED,      /* where the kernel counts by port */
     EACH_INNER,   /* once for each inner subnet */
     LISTS,        /* where a port has a list of sources */
     EACH_LIMIT,   /* once for each limit */
@@ -312,6 +313,20 @@ static const struct nft_rule_text table_rules[] = {
      {IIF(SHARED), OIF_NOT(SHARED), CT_STATE(STATE_NEW), TCP_FLAGS(TH_ACK), RESET}},
     /* tcp flags syn / syn,rst tcp option maxseg size set rt mtu */
     {NFT_CHAIN_FORWARD, ALWAYS, "segments fit the path", {TCP_SYN, CLAMP_SEGMENTS}},
+    /*
+     * SEE-4: in both directions, by the port that was asked for. Nobody but our maps translates what is forwarded
+     * here. These end nothing, and errors about a flow (related) are no traffic of it.
+     */
+    /* meta l4proto tcp ct status dnat ct original proto-dst @traffic_tcp */
+    {NFT_CHAIN_FORWARD,
+     COUNTED,
+     "traffic of exposed tcp ports",
+     {PROTOCOL(IPPROTO_TCP), CT_STATUS(IPS_DST_NAT), ORIGINAL_PORT_IN(TRAFFIC_TCP)}},
+    /* meta l4proto udp ct status dnat ct original proto-dst @traffic_udp */
+    {NFT_CHAIN_FORWARD,
+     COUNTED,
+     "traffic of exposed udp ports",
+     {PROTOCOL(IPPROTO_UDP), CT_STATUS(IPS_DST_NAT), ORIGINAL_PORT_IN(TRAFFIC_UDP)}},
     /* iifname EXT oifname SHARED ct state established,related accept */
     {NFT_CHAIN_FORWARD, ALWAYS, "replies to egress", {IIF(EXTERNAL), OIF(SHARED), CT_STATE(REPLIES), ACCEPT}},
     /* iifname EXT oifname SHARED ct status dnat accept */
@@ -495,6 +510,8 @@ static bool is_there(const struct nft_rule_context *context, uint32_t when)
         return !is_v4 && (has_global || has_unique_local);
     case IP6_EGRESSES:
         return !is_v4 && has_global && has_unique_local;
+    case COUNTED:
+        return context->counts_ports;
     case LISTS:
         return guest_list_count(context->guests, GUEST_PORTS) > 0;
     default: /* ALWAYS, EACH_… */
@@ -528,9 +545,9 @@ static void add_rules(const struct nft_rule_context *context, const struct nft_r
 }
 
 void nft_rules_add(struct nft_batch *batch, const struct nft_family *family, const char *table,
-                   const struct network_view *view, const struct guest_list *guests)
+                   const struct network_view *view, const struct guest_list *guests, bool counts_ports)
 {
-    const struct nft_rule_context context = {batch, family, table, view, guests};
+    const struct nft_rule_context context = {batch, family, table, view, guests, counts_ports};
 
     add_rules(&context, own_rules, ARRAY_LENGTH(own_rules));
     add_rules(&context, table_rules, ARRAY_LENGTH(table_rules));
@@ -540,7 +557,7 @@ void nft_rules_add_skeleton(struct nft_batch *batch, const struct nft_family *fa
 {
     static const struct network_view nothing;
     static const struct guest_list nobody;
-    const struct nft_rule_context context = {batch, family, NFT_SKELETON_TABLE, &nothing, &nobody};
+    const struct nft_rule_context context = {batch, family, NFT_SKELETON_TABLE, &nothing, &nobody, false};
 
     add_rules(&context, own_rules, ARRAY_LENGTH(own_rules));
     add_rules(&context, skeleton_rules, ARRAY_LENGTH(skeleton_rules));

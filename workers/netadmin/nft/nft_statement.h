@@ -71,6 +71,7 @@ NFT_STATEMENT(not_allowed);            /* meta l4proto . th dport . ip saddr != 
 NFT_STATEMENT(limited_port);           /* tcp dport LIMIT */
 NFT_STATEMENT(within_limit);           /* update @limit_… { ip saddr limit rate … }; ip6: of the source's /64 */
 NFT_STATEMENT(ended);                  /* ct mark & NFT_ENDED_MARK != 0 */
+NFT_STATEMENT(original_port_in);       /* ct original proto-dst @SET; value: enum nft_set_index */
 NFT_STATEMENT(count);                  /* counter name "refused_…"; value: enum refusal */
 NFT_STATEMENT(end);                    /* ct mark set ct mark | NFT_ENDED_MARK */
 NFT_STATEMENT(go_to);                  /* goto CHAIN; value: enum nft_chain_index */

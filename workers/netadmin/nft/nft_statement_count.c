@@ -2,7 +2,20 @@
 #include "workers/netadmin/nft/nft_expression.h"
 #include "workers/netadmin/nft/nft_statement.h"
 
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
+
+/* Its element counts by being looked up. */
+void nft_statement_original_port_in(struct nft_rule *rule, const struct nft_statement *statement)
+{
+    const uint8_t direction = IP_CT_DIR_ORIGINAL;
+
+    APPEND(rule, "ct", NUMBER(NFTNL_EXPR_CT_KEY, NFT_CT_PROTO_DST), NUMBER(NFTNL_EXPR_CT_DREG, NFT_REG_1),
+           BYTES(NFTNL_EXPR_CT_DIR, &direction, sizeof(direction)));
+    APPEND(rule, "lookup", NUMBER(NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1),
+           TEXT(NFTNL_EXPR_LOOKUP_SET, nft_set_names[statement->value]),
+           NUMBER(NFTNL_EXPR_LOOKUP_SET_ID, statement->value + 1));
+}
 
 void nft_statement_count(struct nft_rule *rule, const struct nft_statement *statement)
 {

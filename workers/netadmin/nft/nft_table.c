@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <libnftnl/chain.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/object.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
@@ -102,13 +103,22 @@ static void set_userdata(struct nft_batch *batch, struct nftnl_set *set, uint8_t
         nftnl_udata_buf_free(buffer);
 }
 
+static void let_count(struct nft_batch *batch, struct nftnl_set *set)
+{
+    struct nftnl_expr *counter = nftnl_expr_alloc("counter");
+
+    if (must(batch, counter))
+        nftnl_set_add_expr(set, counter); /* whose it is then */
+}
+
 /*
  * set external { type ipv4_addr; }
- * map dnat_tcp { type inet_service : ipv4_addr . inet_service; }
+ * map dnat_tcp { type inet_service : ipv4_addr . inet_service; counter; }
+ * set traffic_tcp { type inet_service; counter; }
  * set banned_prefixes { type ipv4_addr; flags interval; }
  */
 static void add_set(struct nft_batch *batch, const struct nft_family *family, const char *table,
-                    enum nft_set_index index)
+                    enum nft_set_index index, bool counts_ports)
 {
     const struct nft_set_shape shape = nft_set_shape_of(family, index);
     const uint32_t layout = NFT_LAYOUT;
@@ -131,6 +141,8 @@ static void add_set(struct nft_batch *batch, const struct nft_family *family, co
         nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, shape.data_type);
         nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, shape.data_length);
     }
+    if (shape.counts && counts_ports)
+        let_count(batch, set);
     nftnl_set_nlmsg_build_payload(nft_batch_add(batch, NFT_MSG_NEWSET, family->nfproto, NLM_F_CREATE, "add %s %s %s %s",
                                                 shape.data_length ? "map" : "set", family->name, table,
                                                 nft_set_names[index]),
@@ -165,28 +177,35 @@ static void add_limit_set(struct nft_batch *batch, const struct nft_family *fami
 }
 
 /* The sets of lists are there only with a list. */
-static bool is_wanted(enum nft_set_index set, const struct guest_list *guests)
+static bool is_wanted(enum nft_set_index set, const struct nft_table_wish *wish)
 {
-    return (set != NFT_SET_LISTED && set != NFT_SET_ALLOWED) || guest_list_count(guests, GUEST_PORTS) > 0;
+    if (set == NFT_SET_TRAFFIC_TCP || set == NFT_SET_TRAFFIC_UDP)
+        return wish->counts_ports;
+    return (set != NFT_SET_LISTED && set != NFT_SET_ALLOWED) || guest_list_count(wish->guests, GUEST_PORTS) > 0;
+}
+
+bool nft_table_keeps_map(const struct nft_table_content *content, const struct nft_table_wish *wish,
+                         enum nft_set_index map)
+{
+    return content->has_set[map] && content->counts[map] == wish->counts_ports;
 }
 
 static void add_objects(struct nft_batch *batch, const struct nft_family *family, const char *table,
-                        const struct network_view *view, const struct guest_list *guests,
-                        const struct packet_count refused[REFUSAL_MAX_])
+                        const struct nft_table_wish *wish, const struct packet_count refused[REFUSAL_MAX_])
 {
     for (size_t i = 0; i < REFUSAL_MAX_; i++)
         add_counter(batch, family, table, nft_counter_names[i], &refused[i]);
     for (size_t i = 0; i < NFT_SET_INDEX_MAX_; i++) {
-        if (is_wanted((enum nft_set_index)i, guests))
-            add_set(batch, family, table, (enum nft_set_index)i);
+        if (is_wanted((enum nft_set_index)i, wish))
+            add_set(batch, family, table, (enum nft_set_index)i, wish->counts_ports);
     }
-    for (size_t i = 0; i < guests->count; i++) {
-        if (guests->items[i].kind == GUEST_LIMIT)
-            add_limit_set(batch, family, table, &guests->items[i]);
+    for (size_t i = 0; i < wish->guests->count; i++) {
+        if (wish->guests->items[i].kind == GUEST_LIMIT)
+            add_limit_set(batch, family, table, &wish->guests->items[i]);
     }
     for (size_t i = 0; i < NFT_CHAIN_INDEX_MAX_; i++)
         add_chain(batch, family, table, &nft_chains[i]);
-    nft_rules_add(batch, family, table, view, guests);
+    nft_rules_add(batch, family, table, wish->view, wish->guests, wish->counts_ports);
 }
 
 /* --- what should not be there ---------------------------------------------------------------------------- */
@@ -263,12 +282,12 @@ static bool has_lists(const struct nft_table_content *content)
 
 /* Lists and limits that are no more; nothing uses them now that the rules are gone. */
 static void remove_guests(struct nft_batch *batch, const struct nft_family *family,
-                          const struct nft_table_content *content, const struct guest_list *guests)
+                          const struct nft_table_content *content, const struct nft_table_wish *wish)
 {
     struct nft_intruder set = {.kind = NFT_OBJECT_SET};
 
     for (enum nft_set_index i = NFT_SET_LISTED; i <= NFT_SET_ALLOWED; i++) {
-        if (content->has_set[i] && !(is_wanted(i, guests) && has_lists(content))) {
+        if (content->has_set[i] && !(is_wanted(i, wish) && has_lists(content))) {
             text_copy_cut(set.name, sizeof(set.name), nft_set_names[i]);
             delete_intruder(batch, family, &set);
         }
@@ -276,7 +295,7 @@ static void remove_guests(struct nft_batch *batch, const struct nft_family *fami
     for (size_t i = 0; i < content->guests.count; i++) {
         const struct wire_guest *guest = &content->guests.items[i];
 
-        if (guest->kind == GUEST_LIMIT && !guest_list_has(guests, guest)) {
+        if (guest->kind == GUEST_LIMIT && !guest_list_has(wish->guests, guest)) {
             (void)nft_limit_name(guest, set.name);
             delete_intruder(batch, family, &set);
         }
@@ -285,12 +304,26 @@ static void remove_guests(struct nft_batch *batch, const struct nft_family *fami
 
 /* What is still there of what it held: sets that are made anew hold nothing. */
 static void change_guests(struct nft_batch *batch, const struct nft_family *family,
-                          const struct nft_table_content *content, const struct guest_list *guests)
+                          const struct nft_table_content *content, const struct nft_table_wish *wish)
 {
     static const struct guest_list nobody;
 
-    if (is_wanted(NFT_SET_LISTED, guests))
-        nft_elements_change_guests(batch, family, has_lists(content) ? &content->guests : &nobody, guests);
+    if (is_wanted(NFT_SET_LISTED, wish))
+        nft_elements_change_guests(batch, family, has_lists(content) ? &content->guests : &nobody, wish->guests);
+}
+
+/* Maps that do not count and shall, or the other way round; and what counts traffic where nothing shall. */
+static void remove_maps(struct nft_batch *batch, const struct nft_family *family,
+                        const struct nft_table_content *content, const struct nft_table_wish *wish)
+{
+    struct nft_intruder set = {.kind = NFT_OBJECT_SET};
+
+    for (enum nft_set_index i = NFT_SET_DNAT_TCP; i <= NFT_SET_TRAFFIC_UDP; i++) {
+        if (!content->has_set[i] || (is_wanted(i, wish) && nft_table_keeps_map(content, wish, i)))
+            continue;
+        text_copy_cut(set.name, sizeof(set.name), nft_set_names[i]);
+        delete_intruder(batch, family, &set);
+    }
 }
 
 /* --- the addresses of `external` ------------------------------------------------------------------------- */
@@ -330,20 +363,21 @@ static void change_external(struct nft_batch *batch, const struct nft_family *fa
 /* --- whole transactions ---------------------------------------------------------------------------------- */
 
 void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
-                       const struct nft_table_content *content, const struct network_view *view,
-                       const struct map_difference difference[PROTOCOL_INDEX_MAX_], const struct guest_list *guests,
-                       const struct packet_count refused[REFUSAL_MAX_])
+                       const struct nft_table_content *content, const struct nft_table_wish *wish,
+                       const struct map_state_difference difference[PORT_COUNTER_MAX_],
+                       const struct port_values *carried, const struct packet_count refused[REFUSAL_MAX_])
 {
     add_table(batch, family, family->table, 0);
     if (content->exists)
         flush_rules(batch, family);
     remove_intruders(batch, family, content);
-    remove_guests(batch, family, content, guests);
-    add_objects(batch, family, family->table, view, guests, refused);
-    change_external(batch, family, content, view);
-    change_guests(batch, family, content, guests);
+    remove_guests(batch, family, content, wish);
+    remove_maps(batch, family, content, wish);
+    add_objects(batch, family, family->table, wish, refused);
+    change_external(batch, family, content, wish->view);
+    change_guests(batch, family, content, wish);
     for (size_t protocol = 0; protocol < PROTOCOL_INDEX_MAX_; protocol++)
-        nft_elements_change_map(batch, family, protocol, &difference[protocol]);
+        nft_elements_change_map(batch, family, protocol, difference, carried);
     if (content->has_skeleton)
         nft_table_remove_skeleton(batch, family);
 }
@@ -352,7 +386,7 @@ void nft_table_add_bans(struct nft_batch *batch, const struct nft_family *family
 {
     add_table(batch, family, family->table, 0);
     for (enum nft_set_index set = NFT_SET_BANNED; set <= NFT_SET_BANNED_NEW_PREFIXES; set++)
-        add_set(batch, family, family->table, set);
+        add_set(batch, family, family->table, set, false);
 }
 
 void nft_table_wake(struct nft_batch *batch, const struct nft_family *family)
@@ -360,7 +394,8 @@ void nft_table_wake(struct nft_batch *batch, const struct nft_family *family)
     add_table(batch, family, family->table, 0);
 }
 
-void nft_table_probe(struct nft_batch *batch, const struct nft_family *family, const struct guest_list *guests)
+void nft_table_probe(struct nft_batch *batch, const struct nft_family *family, const struct guest_list *guests,
+                     bool counts_ports)
 {
     const struct ip_address any = {.family = IP_FAMILY_6, .bytes = {0x20, 0x01, 0x0d, 0xb8}}; /* RFC 3849 */
     const struct network_view view = {
@@ -370,10 +405,11 @@ void nft_table_probe(struct nft_batch *batch, const struct nft_family *family, c
         .egress6_unique_local = any,
     };
 
+    const struct nft_table_wish wish = {&view, guests, counts_ports};
     static const struct packet_count nothing[REFUSAL_MAX_];
 
     add_table(batch, family, PROBE_TABLE, NFT_TABLE_F_DORMANT);
-    add_objects(batch, family, PROBE_TABLE, &view, guests, nothing);
+    add_objects(batch, family, PROBE_TABLE, &wish, nothing);
     delete_table(batch, family, PROBE_TABLE);
 }
 

@@ -62,10 +62,14 @@ int exposure_state_add(struct exposure_state *state, const struct message_exposu
         const struct wire_exposure *item = &message->items[i];
         bool is_open = item->access == EXPOSURE_OPEN;
         size_t ports = (size_t)item->port_last - item->port_first + 1;
+        const struct port_range range = {item->port_first, item->port_last,
+                                         (uint8_t)protocol_index_from_protocol(item->protocol)};
         int result = -E2BIG;
 
         if (desired_state_count(&state->collected) + ports <= MAP_ELEMENTS_MAX)
             result = map_state_expand(is_open ? &state->collected.open : &state->collected.withheld, item);
+        if (result == 0)
+            result = port_ranges_add(&state->collected.ranges, &range);
         if (result == -E2BIG)
             refuse(state, result, "more map elements than are allowed");
         else if (result < 0)
@@ -111,6 +115,7 @@ int exposure_state_commit(struct exposure_state *state, const struct message_com
         refuse(state, -EBADMSG, "COMMIT names another number of items than travelled");
     map_state_sort(&state->collected.open);
     map_state_sort(&state->collected.withheld);
+    port_ranges_sort(&state->collected.ranges);
     refuse_duplicates(state, &state->collected.open);
     refuse_duplicates(state, &state->collected.withheld);
     broken = guest_list_check(&state->collected.guests);

@@ -46,6 +46,31 @@ int map_difference_compute(const struct map *have, const struct map *want, struc
     return result;
 }
 
+/* Those of `from` that `without` does not have. */
+static int copy_ports(const struct map *from, const struct map *without, struct map *ret)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < from->count && result == 0; i++) {
+        const struct map_element port = {.port = from->elements[i].port};
+
+        if (!map_find(without, port.port))
+            result = map_add(ret, &port);
+    }
+    return result;
+}
+
+int map_difference_of_ports(const struct map_difference *difference, struct map_difference *ret)
+{
+    int result = copy_ports(&difference->removed, &difference->added, &ret->removed);
+
+    if (result == 0)
+        result = copy_ports(&difference->added, &difference->removed, &ret->added);
+    if (result < 0)
+        map_difference_clear(ret);
+    return result;
+}
+
 int map_state_difference_compute(const struct map_state *have, const struct map_state *want,
                                  struct map_state_difference *ret)
 {

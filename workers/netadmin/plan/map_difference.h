@@ -22,6 +22,10 @@ int map_difference_compute(const struct map *have, const struct map *want, struc
 void map_difference_clear(struct map_difference *difference);
 bool map_difference_is_empty(const struct map_difference *difference);
 
+/* Of the ports alone: a port whose backend changes is in neither. As map_difference_compute(). */
+int map_difference_of_ports(const struct map_difference *difference, struct map_difference *ret)
+    __attribute__((warn_unused_result));
+
 /* The same over all four maps. */
 struct map_state_difference {
     union {

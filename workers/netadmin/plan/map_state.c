@@ -51,6 +51,21 @@ int map_add(struct map *map, const struct map_element *element)
     return 0;
 }
 
+void map_clear(struct map *map)
+{
+    free(map->elements);
+    *map = (struct map){0};
+}
+
+int map_copy_ports(const struct map *map, struct map *ret)
+{
+    int result = map_reserve(ret, map->count);
+
+    for (size_t i = 0; i < map->count && result == 0; i++)
+        ret->elements[ret->count++] = (struct map_element){.port = map->elements[i].port};
+    return result;
+}
+
 static int compare_ports(const void *a, const void *b)
 {
     const struct map_element *first = a;
@@ -102,6 +117,7 @@ void desired_state_clear(struct desired_state *state)
     map_state_clear(&state->open);
     map_state_clear(&state->withheld);
     guest_list_clear(&state->guests);
+    port_ranges_clear(&state->ranges);
 }
 
 size_t desired_state_count(const struct desired_state *state)

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "protocol/guest_list.h"
+#include "workers/netadmin/plan/port_ranges.h"
 
 #include <stdbool.h>
 
@@ -37,7 +38,8 @@ struct map_state {
 struct desired_state {
     struct map_state open;
     struct map_state withheld;
-    struct guest_list guests; /* who may come in, and how often (GUEST-1, GUEST-3) */
+    struct guest_list guests;  /* who may come in, and how often (GUEST-1, GUEST-3) */
+    struct port_ranges ranges; /* of all exposures, also those that are withheld; sorted */
 };
 
 uint8_t family_index_to_family(size_t index);     /* enum ip_family */
@@ -47,7 +49,10 @@ size_t protocol_index_from_protocol(uint8_t protocol);
 
 /* Appends; the map is not sorted afterwards. Returns 0 or -ENOMEM. */
 int map_add(struct map *map, const struct map_element *element) __attribute__((warn_unused_result));
+void map_clear(struct map *map);
 void map_sort(struct map *map);
+/* The map's ports alone: what a set of ports holds. Returns 0 or -ENOMEM with *ret clear. */
+int map_copy_ports(const struct map *map, struct map *ret) __attribute__((warn_unused_result));
 /* In a sorted map; NULL if there is none. */
 const struct map_element *map_find(const struct map *map, uint16_t port);
 bool map_element_equal(const struct map_element *a, const struct map_element *b);
