@@ -14,7 +14,7 @@
 #define PROBES_MAX 1024 /* of one prober */
 
 enum probe_kind {
-    PROBE_TCP = 1,   /* connects; what is open stays so until the director has gone */
+    PROBE_TCP = 1,   /* connects; what is open stays so for as long as it might have taken */
     PROBE_UDP,       /* a datagram of `size` bytes of IP, 0: a short one; hop_limit 0: the usual one */
     PROBE_DNS,       /* a question that nobody but the resolver asked can answer, by UDP */
     PROBE_ACCEPT,    /* a TCP listener at `target`: who connects */

@@ -9,6 +9,8 @@
 #define HOP_MILLISECONDS 1000
 /* A router gives one error a second, Linux one in two of those that say that there is no way. */
 #define REST_MILLISECONDS 2200
+/* Until a watch has begun. */
+#define AGAIN_MILLISECONDS 500
 /* As long as both attempts of another prober take. */
 #define WATCH_MILLISECONDS 3000
 /* A port of the throw-away host, where nobody else listens. */
@@ -177,10 +179,29 @@ static bool climb(struct path_check *check, const struct path_way_out *way, stru
     return true;
 }
 
+/* Who looks may have had no turn while the connection stood: what is told has failed twice. */
+static bool look_again(struct path_check *check, struct path_port *port)
+{
+    struct path_prober *inside = &check->inside[index_of(check, port->container)];
+    struct probe_request request = request_make(PROBE_TCP, &port->own, port->port);
+
+    if (port->is_seen_twice || path_outcome(port->from_lan) != PROBE_ANSWERED || !port->lan_seen ||
+        path_outcome(port->lan_seen) == PROBE_ANSWERED)
+        return false;
+    port->is_seen_twice = true;
+    request.delay = AGAIN_MILLISECONDS;
+    request.milliseconds = WATCH_MILLISECONDS; /* and stays that long */
+    port->lan_seen = watch(inside, &check->scene.lan[port->family == IP_FAMILY_6 ? 1 : 0], port->backend_port);
+    port->from_lan = path_prober_ask(&check->lan, &request);
+    return true;
+}
+
 bool path_ask_further(struct path_check *check)
 {
     bool is_asked = false;
 
+    for (size_t i = 0; i < check->port_count; i++)
+        is_asked = look_again(check, &check->ports[i]) || is_asked;
     for (size_t i = 0; i < check->way_count; i++) {
         struct path_way_out *way = &check->ways[i];
 

@@ -19,6 +19,7 @@
 #define LAN_READY_MILLISECONDS 7000
 #define TRIED_MILLISECONDS     9000
 #define FURTHER_MILLISECONDS   5000
+#define GIVE_ADDRESS           "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # a free one, on the host"
 /* Nothing is begun later. */
 #define WHOLE_SECONDS 10
 
@@ -289,8 +290,7 @@ static void start_lan(struct path_check *check)
     is_given = read_lan_addresses(check, text, arguments + 2, &count);
     if (!is_given || path_places_parent(check->anchor_namespace, check->external, parent) < 0) {
         memset(check->scene.lan, 0, sizeof(check->scene.lan));
-        tell_unknown(check, "--from-lan",
-                     is_given ? "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # on the host" : "",
+        tell_unknown(check, "--from-lan", is_given ? GIVE_ADDRESS : "",
                      is_given ? "the project's interface on the LAN is no macvlan of an interface that is here"
                               : "--from-lan takes ADDRESS/LENGTH, of each family one with a comma between them");
         return;
@@ -298,6 +298,11 @@ static void start_lan(struct path_check *check)
     awaits_router = check->scene.own[1].family != IP_FAMILY_NONE && check->scene.lan[1].family == IP_FAMILY_NONE;
     if (awaits_router)
         arguments[2 + count] = "router";
+    if (count == 0 && !awaits_router) {
+        tell_unknown(check, "--from-lan", GIVE_ADDRESS,
+                     "without an address it proves IPv6 alone, and the project has none");
+        return;
+    }
     if (is_free(check, parent)) {
         arguments[1] = parent;
         path_prober_start(prober, -1, arguments);
@@ -307,6 +312,8 @@ static void start_lan(struct path_check *check)
                          log_errno_text(prober->error));
         else if (awaits_router)
             check->scene.lan[1] = prober->address6;
+        if (!prober->is_over && count == 0 && check->scene.lan[1].family == IP_FAMILY_NONE)
+            tell_unknown(check, "--from-lan", GIVE_ADDRESS, "no router on the LAN gives an IPv6 address");
     }
     if (prober->is_over)
         memset(check->scene.lan, 0, sizeof(check->scene.lan));
@@ -362,6 +369,7 @@ int path_check_run(const struct path_options *options, path_reporter report, voi
     if (!check)
         return -ENOMEM;
     check->options = options;
+    check->scene.name = options->name;
     check->report = report;
     check->userdata = userdata;
     check->anchor_namespace = -1;

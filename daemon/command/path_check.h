@@ -11,6 +11,7 @@
 
 struct path_options {
     uint32_t pid;              /* a process of the anchord that is asked; 0: the one that runs here */
+    const char *name;          /* of its container, for lines to paste; NULL: none */
     bool from_lan;             /* with a throw-away host on the LAN */
     const char *lan_addresses; /* "192.0.2.9/24,2001:db8::9/64"; of the families that are not in it: a router's */
 };

@@ -20,6 +20,8 @@ static bool parse(int argc, char **argv, struct path_options *options)
         if (text_skip(&word, "--from-lan")) {
             options->from_lan = true;
             options->lan_addresses = text_skip(&word, "=") ? word : "";
+        } else if (text_skip(&word, "--name=")) {
+            options->name = word;
         } else if (text_to_number(word, strlen(word), INT32_MAX, &pid) == 0) {
             options->pid = (uint32_t)pid;
         } else {

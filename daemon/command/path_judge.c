@@ -1,6 +1,7 @@
 /* What came of the group `path`, put into words; see path_plan.h. Pure; runs as root in the command. */
 #include "daemon/command/path_plan.h"
 
+#include "common/cleanup.h"
 #include "common/log.h"
 #include "common/shell_word.h"
 
@@ -108,6 +109,21 @@ static enum way way_of(const struct path_scene *scene, path_result route)
     return ip_address_is_among(&gateway, scene->anchor, scene->anchor_count) ? WAY_OURS : WAY_FOREIGN;
 }
 
+/* An anchord's own command, as it is typed here. */
+#define ANCHORD_SIZE (sizeof("docker exec ") + SHELL_WORD_SIZE)
+static const char *in_anchor(const struct path_scene *scene, char text[ANCHORD_SIZE])
+{
+    if (scene->name && scene->name[0] != '\0')
+        (void)snprintf(text, ANCHORD_SIZE, "docker exec %s ", SHELL_WORD(scene->name));
+    return text;
+}
+#define IN_ANCHOR(judging_) in_anchor((judging_)->scene, (char[ANCHORD_SIZE]){""})
+
+/* Starts what has stopped of those that share the container's network namespace, as its service-anchor does. */
+#define START_SERVICE_ANCHOR                                                                       \
+    "docker inspect -f '{{.HostConfig.NetworkMode}} {{.Name}}' $(docker ps -aqf status=exited) | " \
+    "sed -n \"s,^container:$(docker inspect -f '{{.Id}}' %s) /,,p\" | xargs -r docker start"
+
 /* Why the container's packets do not come to us; the finding of anchord itself says what helps. */
 static void say_foreign_way(struct judging *judging, const struct path_container *container, uint8_t family)
 {
@@ -123,9 +139,11 @@ static void say_foreign_way(struct judging *judging, const struct path_container
             gateway.family == IP_FAMILY_NONE ? "its own network alone" : IP_ADDRESS_TEXT(&gateway),
             has_finding ? ": " : "", container->finding);
     REMEDY(judging,
-           "anchord status names what is missing for %s; with a service-anchor: docker start it, or docker "
-           "compose up -d; else the networks need gw_priority and a DefaultGateway (docs/patterns.md)",
-           SHELL_WORD(container->name));
+           START_SERVICE_ANCHOR "   # its service-anchor, if that has stopped\n"
+                                "%sanchord status   # else: under Problems, what it lacks\n"
+                                "# most often gw_priority: 1 for this network under networks: of the service, or "
+                                "DefaultGatewayIPv%u under aux_addresses: of the network (docs/patterns.md)",
+           SHELL_WORD(container->name), IN_ANCHOR(judging), (unsigned int)family);
 }
 
 /* It came no further than the bridge, or its answer did not. */
@@ -158,7 +176,10 @@ static void tell_dropped(struct judging *judging, const struct path_port *port, 
             "neither is the application closed nor does its answer take another way: a firewall in between "
             "drops it%s%s",
             scene->walls[0] ? "; chains that drop: " : "", scene->walls);
-        REMEDY(judging, "nft list ruleset # on the host, and in the container's network namespace: nsenter -t PID -n");
+        REMEDY(judging,
+               "nft list ruleset | grep -w -e drop -e reject   # on the host; and in the container:\n"
+               "nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n nft list ruleset",
+               SHELL_WORD(port->container->name));
         tell(judging, VERDICT_FAIL, PROBLEM_FOREIGN_DROP);
     }
 }
@@ -179,8 +200,11 @@ static void tell_closed(struct judging *judging, const struct path_port *port)
     switch (path_outcome(port->listeners)) {
     case PROBE_LOOPBACK:
         WHY(judging, "the application listens on the container's loopback alone");
-        REMEDY(judging, "let the application in %s listen on 0.0.0.0 and ::, mostly a setting called bind or listen",
-               SHELL_WORD(name));
+        REMEDY(
+            judging,
+            "nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n ss -l%cnp 'sport = :%u'   # on the host: who\n"
+            "# let it listen on 0.0.0.0 and ::, mostly a setting called bind, host or listen; then docker restart %s",
+            SHELL_WORD(name), protocol[0], (unsigned int)port->backend_port, SHELL_WORD(name));
         tell(judging, VERDICT_FAIL, PROBLEM_LOOPBACK_ONLY);
         return;
     case PROBE_ELSEWHERE:
@@ -242,11 +266,15 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
     }
     SENTENCE(judging, "%s does not answer the network-anchor at %s: %s", port->container->name, place,
              how(port->inside));
-    WHY(judging, "the container is not there at that address, or a firewall in it or on the host drops%s%s",
-        judging->scene->walls[0] ? "; chains that drop: " : "", judging->scene->walls);
-    REMEDY(judging,
-           "docker inspect %s\nnsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n ip address   # on the host",
-           SHELL_WORD(port->container->name), SHELL_WORD(port->container->name));
+    WHY(judging, "%s%s%s",
+        port->container->namespace >= 0
+            ? "it has that address: a firewall in it or on the host drops"
+            : "the container is not there at that address, or a firewall in it or on the host drops",
+        judging->scene->walls[0] ? "; chains of the host that drop: " : "", judging->scene->walls);
+    REMEDY(
+        judging,
+        "nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n sh -c 'ip address; nft list ruleset'   # on the host",
+        SHELL_WORD(port->container->name));
     tell(judging, VERDICT_FAIL, PROBLEM_NO_ANSWER_INSIDE);
     return false;
 }
@@ -297,7 +325,7 @@ static void judge_hairpin(struct judging *judging, const struct path_port *port)
         SENTENCE(judging, "%s does not answer the project's own containers: %s", place, how(port->hairpin));
         WHY(judging, "the container answers at its own address: the rules, or the way from containers to the "
                      "network-anchor, are not as they should be");
-        REMEDY(judging, "anchord doctor rules");
+        REMEDY(judging, "%sanchord doctor rules", IN_ANCHOR(judging));
         tell(judging, VERDICT_FAIL, PROBLEM_NO_HAIRPIN);
     }
 }
@@ -306,14 +334,19 @@ static void judge_source(struct judging *judging, const struct path_port *port)
 {
     const struct ip_address *lan = &judging->scene->lan[index_of(port->family)];
 
-    if (port->lan_seen && path_outcome(port->lan_seen) != PROBE_ANSWERED) {
+    if (port->is_seen_twice && path_outcome(port->lan_seen) != PROBE_ANSWERED) {
         SENTENCE(judging, "%s answers the LAN, and %s does not see the client's address", PLACE(&port->own, port->port),
                  port->container->name);
         WHY(judging,
             "no connection from %s is there in the container: something in between translates, as a proxy or "
             "the engine's own masquerading does",
             IP_ADDRESS_TEXT(lan));
-        REMEDY(judging, "anchord doctor rules");
+        REMEDY(
+            judging,
+            "for pid in 1 $(docker inspect -f '{{.State.Pid}}' %s %s); do nsenter -t $pid -n nft list ruleset; done | "
+            "grep -w -e ^table -e masquerade -e snat   # on the host: which of them is no \"hairpin\" or \"egress\" of "
+            "anchord's",
+            judging->scene->name ? SHELL_WORD(judging->scene->name) : "", SHELL_WORD(port->container->name));
         tell(judging, VERDICT_WARN, PROBLEM_SOURCE_LOST);
         return;
     }
@@ -335,6 +368,11 @@ static void judge_from_lan(struct judging *judging, const struct path_port *port
     if (outcome == PROBE_ANSWERED) {
         if (port->protocol == IPPROTO_TCP)
             judge_source(judging, port);
+    } else if (outcome == PROBE_FAILED && port->from_lan->error == -ENETUNREACH) {
+        SENTENCE(judging, "%s is not on the network of %s, which has no router", place,
+                 IP_ADDRESS_TEXT(&judging->scene->lan[index_of(port->family)]));
+        REMEDY(judging, "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # of the same network, on the host");
+        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
     } else if (port->has_guests) {
         SENTENCE(judging, "%s does not answer %s: a list says who may come in", place,
                  IP_ADDRESS_TEXT(&judging->scene->lan[index_of(port->family)]));
@@ -349,7 +387,7 @@ static void judge_from_lan(struct judging *judging, const struct path_port *port
                          ? "what comes in arrives in the container, and the answer is lost"
                          : "from inside everything answers: a ban, a rule, the address or what is between the LAN and "
                            "the network-anchor");
-        REMEDY(judging, "anchord doctor address rules; anchord ban list");
+        REMEDY(judging, "%sanchord ban list\n%sanchord doctor address rules", IN_ANCHOR(judging), IN_ANCHOR(judging));
         tell(judging, VERDICT_FAIL, PROBLEM_NOT_FROM_LAN);
     }
 }
@@ -437,9 +475,11 @@ static bool is_from_beyond(const struct path_scene *scene, path_result result)
     return speaker.family != IP_FAMILY_NONE && !ip_address_is_among(&speaker, scene->anchor, scene->anchor_count);
 }
 
-static bool is_lost(const struct path_ladder *ladder)
+/* What a small one brought back from the network-anchor itself is no way out for small ones. */
+static bool is_lost(const struct path_scene *scene, const struct path_ladder *ladder)
 {
-    return path_outcome(ladder->large) == PROBE_SILENT && path_outcome(ladder->again) == PROBE_SILENT;
+    return path_outcome(ladder->large) == PROBE_SILENT && path_outcome(ladder->again) == PROBE_SILENT &&
+           is_from_beyond(scene, ladder->small);
 }
 
 static path_result too_big(const struct path_ladder *ladder)
@@ -451,16 +491,18 @@ static void judge_sizes(struct judging *judging, const struct path_way_out *way)
 {
     path_result told = too_big(&way->near) ? too_big(&way->near) : too_big(&way->far);
 
-    if (is_lost(&way->near) || is_lost(&way->far)) {
+    if (is_lost(judging->scene, &way->near) || is_lost(judging->scene, &way->far)) {
         SENTENCE(judging, "packets of %u bytes from %s vanish %s the first router, smaller ones get through, IPv%u",
-                 PATH_LARGE, way->container->name, is_lost(&way->near) ? "before" : "behind",
+                 PATH_LARGE, way->container->name, is_lost(judging->scene, &way->near) ? "before" : "behind",
                  (unsigned int)way->family);
         WHY(judging, "a link on the way takes less, and nobody says so (ICMP too big): large answers hang");
         REMEDY(judging,
-               "docker network inspect the project's networks: their driver_opts "
-               "com.docker.network.driver.mtu must be what the narrowest link takes, %u or less; then docker "
-               "compose down && docker compose up -d",
-               PATH_SMALL);
+               "docker inspect -f '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' %s   # its "
+               "networks\n"
+               "# each of them in the Compose file: driver_opts: {com.docker.network.driver.mtu: \"%u\"}, or what the "
+               "narrowest link takes\n"
+               "docker compose down && docker compose up -d",
+               SHELL_WORD(way->container->name), PATH_SMALL);
         tell(judging, VERDICT_FAIL, PROBLEM_PATH_MTU);
     } else if (told) {
         SENTENCE(judging, "the way out takes packets of %u bytes, and senders are told so, IPv%u",
@@ -477,9 +519,16 @@ static bool is_ladder_from_beyond(const struct path_scene *scene, const struct p
     return is_from_beyond(scene, ladder->large) || is_from_beyond(scene, ladder->small);
 }
 
-static bool is_refused_by_us(const struct path_scene *scene, path_result result)
+/* NULL: it refused none. That a gateway does not answer, it says after three seconds: to the second or third. */
+static path_result refused_by_us(const struct path_scene *scene, const struct path_ladder *ladder)
 {
-    return path_outcome(result) == PROBE_UNREACHABLE && !is_from_beyond(scene, result);
+    path_result told[] = {ladder->large, ladder->small, ladder->again};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(told); i++) {
+        if (path_outcome(told[i]) == PROBE_UNREACHABLE && !is_from_beyond(scene, told[i]))
+            return told[i];
+    }
+    return NULL;
 }
 
 /* The throw-away host has seen who came. */
@@ -499,7 +548,8 @@ static bool judge_lan_seen(struct judging *judging, const struct path_way_out *w
         SENTENCE(judging, "what %s sends to the LAN carries %s, not the project's address, %s", way->container->name,
                  IP_ADDRESS_TEXT(&seen), IP_ADDRESS_TEXT(own));
         WHY(judging, "it leaves by another way than the network-anchor");
-        REMEDY(judging, "anchord status names what is missing for %s", SHELL_WORD(way->container->name));
+        REMEDY(judging, "%sanchord status   # under Problems: what %s lacks", IN_ANCHOR(judging),
+               SHELL_WORD(way->container->name));
         tell(judging, VERDICT_FAIL, PROBLEM_LEAVES_ELSEWHERE);
     }
     return true;
@@ -514,11 +564,11 @@ static void judge_beyond(struct judging *judging, const struct path_way_out *way
         SENTENCE(judging, "what %s sends gets beyond the network-anchor, and the answer comes back, IPv%u",
                  way->container->name, (unsigned int)way->family);
         tell(judging, VERDICT_OK, PROBLEM_NONE);
-    } else if (is_refused_by_us(scene, way->near.large)) {
+    } else if (refused_by_us(scene, &way->near)) {
         SENTENCE(judging, "what %s sends ends at the network-anchor: %s, IPv%u", way->container->name,
-                 how(way->near.large), (unsigned int)way->family);
+                 how(refused_by_us(scene, &way->near)), (unsigned int)way->family);
         WHY(judging, "it knows no gateway, or that one does not answer");
-        REMEDY(judging, "anchord status; anchord doctor address");
+        REMEDY(judging, "%sanchord doctor address", IN_ANCHOR(judging));
         tell(judging, VERDICT_FAIL, PROBLEM_NOTHING_BEYOND);
     } else {
         SENTENCE(judging, "no router behind the network-anchor answers what %s sends: some never do, IPv%u",

@@ -48,6 +48,7 @@ struct path_port {
     path_result hairpin;       /* from a container, or from the network-anchor, to the project's address */
     path_result from_lan;
     path_result lan_seen;
+    bool is_seen_twice; /* both were tried again: what is not seen then is not there */
 };
 
 /* Bytes of IP: what Ethernet takes, and what every tunnel takes. */
@@ -74,6 +75,7 @@ struct path_way_out {
 
 /* What else there is to know. */
 struct path_scene {
+    const char *name;                /* of the network-anchor's container; NULL or empty: none, or we are in it */
     bool is_on_host;                 /* containers can be looked into */
     bool filters_bridges[2];         /* bridge-nf-call-iptables, -ip6tables of the host */
     bool has_walls;                  /* the host's firewall drops something, or cannot be read */

@@ -212,3 +212,104 @@ def test_see2_a_prober_has_no_right_and_goes_with_the_command(path):
         process.communicate()
         wait_until(lambda: not set(probers()) - before, 10)
     path.lab.one.run("ip", "route", "add", "default", "via", GATEWAY4)
+
+
+# --- the rest of what can be wrong with a port -------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def table(namespace, text):
+    """Somebody's table, `stranger`, in both families."""
+    namespace.run("nft", "-f", "-", input=f"table inet stranger {{\n{text}\n}}\n")
+    try:
+        yield
+    finally:
+        namespace.run("nft", "delete", "table", "inet", "stranger")
+
+
+def test_see2_a_container_that_does_not_answer(path):
+    """803: its own firewall drops what comes from the network-anchor; or it is not at its address any more."""
+    with serving(path, *BOTH, protocols=["tcp"]), serving(path, *BOTH, protocols=["udp"]):
+        with table(path.lab.one, "chain in { type filter hook input priority 0; tcp dport 8080 drop; }"):
+            answers, _ = path.doctor()
+        assert {found for found in faults(answers) if "tcp" in found[1]} == {(number_of("NO_ANSWER_INSIDE"), f"tcp/80 v{family}") for family in (4, 6)}
+        silent = of(answers, "NO_ANSWER_INSIDE")
+        assert silent.why.startswith("it has that address") and "nft list ruleset" in silent.remedy
+        assert not faults(path.doctor()[0])
+
+
+def test_see2_nothing_gets_beyond(path):
+    """810: the gateway does not answer any more, and the network-anchor says so to who sends."""
+    with serving(path, *BOTH):
+        with table(path.lab.client, "chain out { type filter hook output priority 0; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } drop; }"):
+            path.lab.client.run("nft", "-f", "-", input="table arp stranger {\nchain out { type filter hook output priority 0; policy drop; }\n}\n")
+            path.lab.anchor.run("ip", "neigh", "flush", "dev", "ext0")
+            answers, _ = path.doctor()
+            path.lab.client.run("nft", "delete", "table", "arp", "stranger")
+        assert {(number_of("NOTHING_BEYOND"), f"backend-1 v{family}") for family in (4, 6)} == faults(answers), answers
+        assert of(answers, "NOTHING_BEYOND").remedy == "anchord doctor address"
+        path.lab.anchor.run("ip", "neigh", "flush", "dev", "ext0")
+        assert not faults(path.doctor()[0])
+
+
+FROM_LAN = "--from-lan=10.99.0.77/24,fd99::77/64"
+
+
+def links(path):
+    return path.lab.bridge.run("ip", "-brief", "link"), path.lab.anchor.run("ip", "-brief", "link")
+
+
+def test_see2_from_the_lan(path):
+    """From outside, and the application sees the client's own address; what a container sends there has the project's."""
+    with serving(path, *BOTH):
+        before = links(path)
+        answers, seconds = path.doctor(FROM_LAN)
+        print(f"SEE-2: with --from-lan in {seconds:.1f} s:", *answers, sep="\n")
+        assert {answer.verdict for answer in answers} == {"OK"}
+        said = "\n".join(answer.sentence for answer in answers)
+        for words in ("10.99.0.50:80 answers the LAN, and the application sees the client's own address, 10.99.0.77",
+                      "[fd99::50]:80 answers the LAN, and the application sees the client's own address, fd99::77",
+                      "sends to the LAN carries the project's address, 10.99.0.50"):
+            assert words in said
+        assert links(path) == before
+        elsewhere = [answer.sentence for answer in path.doctor("--from-lan=2001:db8:99::77/64")[0] if answer.verdict != "OK"]
+        assert elsewhere and all(sentence.endswith("is not on the network of 2001:db8:99::77, which has no router") for sentence in elsewhere)
+        taken, _ = path.doctor("--from-lan=10.99.0.9/24")
+        assert [answer.sentence for answer in taken if answer.verdict == "UNKNOWN"][0].endswith("has an address of --from-lan: give one that is free")
+
+
+def test_see2_closed_to_the_lan_alone(path):
+    """813: a stranger's table in the network-anchor's namespace drops what the LAN sends; from inside all is well."""
+    with serving(path, *BOTH):
+        with table(path.lab.anchor, "chain in { type filter hook prerouting priority -200; iifname ext0 ip saddr 10.99.0.77 drop; iifname ext0 ip6 saddr fd99::77 drop; }"):
+            answers, _ = path.doctor(FROM_LAN)
+        assert {(number_of("NOT_FROM_LAN"), f"tcp/80 v{family}") for family in (4, 6)} == faults(answers), answers
+        assert of(answers, "NOT_FROM_LAN").remedy.splitlines() == ["anchord ban list", "anchord doctor address rules"]
+        assert not faults(path.doctor(FROM_LAN)[0])
+
+
+def test_see2_a_client_that_is_not_seen(path):
+    """814: somebody masquerades what goes to the containers."""
+    with serving(path, *BOTH):
+        with table(path.lab.anchor, "chain out { type nat hook postrouting priority 50; oifname shared0 masquerade; }"):
+            answers, _ = path.doctor(FROM_LAN)
+            assert {(number_of("SOURCE_LOST"), f"tcp/80 v{family}") for family in (4, 6)} == faults(answers), answers
+        assert not faults(path.doctor(FROM_LAN)[0])
+
+
+def answers_pings(namespace, address):
+    return namespace.run("ping", "-n", "-c", "1", "-W", "1", address, check=False).count("1 received")
+
+
+def test_see2_what_the_lan_saw_goes_with_the_command(path):
+    """SIGKILL in the middle: the host on the LAN is gone, with its link and address."""
+    path.lab.one.run("ip", "route", "del", "default")  # so that it takes its time
+    with serving(path, *BOTH):
+        before, mine = links(path), set(probers())
+        process = path.begin_doctor(FROM_LAN)
+        wait_until(lambda: answers_pings(path.lab.client, "10.99.0.77"), 10)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        wait_until(lambda: not set(probers()) - mine and not answers_pings(path.lab.client, "10.99.0.77"), 10)
+        assert links(path) == before
+    path.lab.one.run("ip", "route", "add", "default", "via", GATEWAY4)

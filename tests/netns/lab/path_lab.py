@@ -6,10 +6,11 @@ and behind it there is another one.
 """
 
 import json
+import os
 import subprocess
 import time
 
-from netadmin_lab import CLIENT4, CLIENT6
+from netadmin_lab import CLIENT4, CLIENT6, CLIENT_UNIQUE_LOCAL, EXTERNAL_MAC, LAN4, LAN6, LAN_UNIQUE_LOCAL
 from supervision import ROOT, wait_until
 from whole_anchor import WholeAnchor
 
@@ -42,9 +43,11 @@ class Answer:
 class PathLab(WholeAnchor):
     def __init__(self, build):
         super().__init__(build)
-        probe = self.supervision.workers / "anchord-probe"
-        probe.unlink(missing_ok=True)
-        probe.symlink_to(build / "workers" / "commands" / "probe" / "anchord-probe")
+        for name in ("probe", "look"):
+            program = self.supervision.workers / f"anchord-{name}"
+            program.unlink(missing_ok=True)
+            program.symlink_to(build / "workers" / "commands" / name / f"anchord-{name}")
+        self.put_on_macvlan()
         self.lab.client.sysctl("ipv4/ip_forward", 1)
         self.lab.client.sysctl("ipv6/conf/all/forwarding", 1)
         self.build_beyond()
@@ -52,6 +55,19 @@ class PathLab(WholeAnchor):
         for namespace in (self.lab.one, self.lab.two):
             with namespace.entered():
                 self.sleepers.append(subprocess.Popen(["sleep", "infinity"]))
+
+    def put_on_macvlan(self):
+        """As Docker has it: the anchor's interface is a macvlan on one of the host's, on which --from-lan makes another."""
+        lab = self.lab
+        lab.anchor.run("ip", "link", "del", "ext0")
+        lab.cable(lab.bridge, "lan0", lab.client, "eth0")
+        lab.bridge.run("ip", "link", "add", "ext0", "link", "lan0", "address", EXTERNAL_MAC, "netns",
+                       f"/proc/{os.getpid()}/fd/{lab.anchor.descriptor}", "type", "macvlan", "mode", "bridge")
+        for namespace, link, addresses in ((lab.anchor, "ext0", (f"{LAN4}/24", f"{LAN6}/64", f"{LAN_UNIQUE_LOCAL}/64")),
+                                           (lab.client, "eth0", (f"{CLIENT4}/24", f"{CLIENT6}/64", f"{CLIENT_UNIQUE_LOCAL}/64"))):
+            for address in addresses:
+                namespace.run("ip", "address", "add", address, "dev", link, *["nodad"] * (":" in address))
+            namespace.run("ip", "link", "set", link, "up")
 
     def build_beyond(self):
         """A second router, behind the client."""

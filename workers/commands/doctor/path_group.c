@@ -14,13 +14,17 @@
 
 void path_group_check(struct check_run *run)
 {
-    char pid[16], from_lan[256];
-    char *arguments[6] = {(char[]){"anchord"}, (char[]){"doctor"}, (char[]){"--path-answers"}};
+    char pid[16], from_lan[256], name[NAME_SIZE + sizeof("--name=")];
+    char *arguments[7] = {(char[]){"anchord"}, (char[]){"doctor"}, (char[]){"--path-answers"}};
     size_t count = 3;
 
     if (run->scene->from_lan) {
         text_copy_cut(from_lan, sizeof(from_lan), run->scene->from_lan);
         arguments[count++] = from_lan;
+    }
+    if (!run->anchor->is_here && run->anchor->id[0] != '\0') {
+        (void)snprintf(name, sizeof(name), "--name=%s", run->anchor->name);
+        arguments[count++] = name;
     }
     if (!run->anchor->is_here) {
         (void)snprintf(pid, sizeof(pid), "%d", (int)run->anchor->pid);

@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 
 struct look {
-    struct probe *probe;
+    const struct prober *prober; /* of all that watch */
+    struct probe *probe;         /* or of one */
     bool is_found;
-    bool is_half_open;
     bool is_on_loopback;
     bool is_elsewhere;
     struct ip_address elsewhere;
@@ -54,49 +54,55 @@ static int dump_sockets(struct prober *prober, int family, uint8_t protocol, uin
 
 /* --- who is connected ---------------------------------------------------------------------------------------- */
 
-static void on_connection(const struct nlmsghdr *message, void *userdata)
+static void note_connection(struct probe *probe, const struct inet_diag_msg *socket)
 {
-    const struct inet_diag_msg *socket = mnl_nlmsg_get_payload(message);
-    struct look *look = userdata;
-    struct ip_address wanted = wire_address_to(&look->probe->request.target);
-    struct ip_address peer;
+    struct ip_address wanted = wire_address_to(&probe->request.target);
+    struct ip_address peer = address_of(socket->idiag_family, socket->id.idiag_dst);
 
-    if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket) ||
-        ntohs(socket->id.idiag_sport) != look->probe->request.port)
+    if (probe->request.kind != PROBE_PEER || probe->state != PROBE_STATE_RUNNING ||
+        probe->result.outcome == PROBE_ANSWERED || ntohs(socket->id.idiag_sport) != probe->request.port ||
+        !ip_address_equal(&peer, &wanted))
         return;
-    peer = address_of(socket->idiag_family, socket->id.idiag_dst);
-    if (!ip_address_equal(&peer, &wanted))
-        return;
-    if (socket->idiag_state == TCP_SYN_RECV)
-        look->is_half_open = true;
-    else
-        look->is_found = true;
-    look->probe->result.port = ntohs(socket->id.idiag_dport);
+    /* half open: until it is confirmed, or time is over */
+    probe->result.outcome = socket->idiag_state == TCP_SYN_RECV ? PROBE_HALF_OPEN : PROBE_ANSWERED;
+    probe->result.port = ntohs(socket->id.idiag_dport);
+    probe->result.address = probe->request.target;
 }
 
-bool kernel_look_at_peer(struct prober *prober, struct probe *probe)
+static void on_connection(const struct nlmsghdr *message, void *userdata)
+{
+    const struct look *look = userdata;
+
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(struct inet_diag_msg))
+        return;
+    for (size_t i = 0; i < look->prober->count; i++)
+        note_connection(&look->prober->probes[i], mnl_nlmsg_get_payload(message));
+}
+
+static bool is_watching(const struct probe *probe)
+{
+    return probe->request.kind == PROBE_PEER && probe->state == PROBE_STATE_RUNNING;
+}
+
+void kernel_look_at_peers(struct prober *prober)
 {
     const uint32_t states = ~(UINT32_C(1) << TCP_LISTEN) & ~(UINT32_C(1) << TCP_CLOSE) & 0xfff;
     /* TCP_NEW_SYN_RECV (12) is what the kernel calls requests inside; they are told as TCP_SYN_RECV. */
-    struct look look = {.probe = probe};
-    int result = 0;
+    struct look look = {.prober = prober};
+    bool is_wanted = false;
+    int result;
 
-    if (probe->request.target.family == IP_FAMILY_4)
-        result = dump_sockets(prober, AF_INET, IPPROTO_TCP, states, on_connection, &look);
-    if (result == 0)
+    for (size_t i = 0; i < prober->count && !is_wanted; i++)
+        is_wanted = is_watching(&prober->probes[i]);
+    if (!is_wanted)
+        return;
+    result = dump_sockets(prober, AF_INET, IPPROTO_TCP, states, on_connection, &look);
+    if (result == 0) /* a socket of both families has v4 peers, too */
         result = dump_sockets(prober, AF_INET6, IPPROTO_TCP, states, on_connection, &look);
-    if (result < 0 && result != -EINTR && result != -EAGAIN) {
-        probe->result.outcome = PROBE_FAILED;
-        probe->result.error = result;
-        return true;
+    for (size_t i = 0; i < prober->count && result < 0 && result != -EINTR && result != -EAGAIN; i++) {
+        if (is_watching(&prober->probes[i]))
+            prober->probes[i].result = (struct probe_result){.outcome = PROBE_FAILED, .error = result};
     }
-    if (look.is_half_open)
-        probe->result.outcome = PROBE_HALF_OPEN; /* until it is confirmed, or time is over */
-    if (look.is_found)
-        probe->result.outcome = PROBE_ANSWERED;
-    if (look.is_found || look.is_half_open)
-        probe->result.address = probe->request.target;
-    return look.is_found;
 }
 
 /* --- who listens --------------------------------------------------------------------------------------------- */

@@ -12,9 +12,8 @@
 #define ATTEMPTS_MAX 2
 /* At once: what is open is a descriptor each. */
 #define RUNNING_MAX 200
-/* Between two attempts, and as long as a connection that stands is looked at. */
+/* Between two attempts. */
 #define PAUSE (200 * MICROSECONDS_PER_MILLISECOND)
-#define HOLD  (500 * MICROSECONDS_PER_MILLISECOND)
 /* Between two looks at the kernel's sockets. */
 #define LOOK_INTERVAL (40 * MICROSECONDS_PER_MILLISECOND)
 #define TURN          (20 * MICROSECONDS_PER_MILLISECOND)
@@ -47,7 +46,7 @@ static int complete(struct prober *prober, struct probe *probe, uint64_t now)
         return 0;
     }
     probe->state = is_held ? PROBE_STATE_HELD : PROBE_STATE_OVER;
-    probe->due = now + HOLD;
+    probe->due = now + probe->request.milliseconds * MICROSECONDS_PER_MILLISECOND;
     if (!is_held) {
         close_fd(&probe->fd);
         close_fd(&probe->accepted);
@@ -72,7 +71,7 @@ static bool begin(struct prober *prober, struct probe *probe, uint64_t now)
     probe->due = now + probe->request.milliseconds * MICROSECONDS_PER_MILLISECOND;
     probe->result = (struct probe_result){.outcome = PROBE_SILENT};
     if (probe->request.kind == PROBE_PEER)
-        return kernel_look_at_peer(prober, probe);
+        return false; /* look() */
     if (probe->request.kind == PROBE_LISTENERS)
         kernel_look_at_listeners(prober, probe);
     else if (probe->request.kind == PROBE_ROUTE)
@@ -98,12 +97,10 @@ static int turn(struct prober *prober, struct probe *probe, bool is_woken, uint6
         is_complete = begin(prober, probe, now);
         break;
     case PROBE_STATE_RUNNING:
-        if (probe->request.kind == PROBE_PEER && now >= probe->next_look) {
-            is_complete = kernel_look_at_peer(prober, probe);
-            probe->next_look = now + LOOK_INTERVAL;
-        } else if (is_woken) {
+        if (probe->request.kind == PROBE_PEER)
+            is_complete = probe->result.outcome == PROBE_ANSWERED || probe->result.outcome == PROBE_FAILED;
+        else if (is_woken)
             is_complete = connection_go_on(probe);
-        }
         is_complete = is_complete || is_overdue(probe, now);
         break;
     case PROBE_STATE_HELD:
@@ -118,19 +115,19 @@ static int turn(struct prober *prober, struct probe *probe, bool is_woken, uint6
     return is_complete ? complete(prober, probe, now) : tell_half_open(prober, probe);
 }
 
-/* One request, or the end of them. */
+/* One request, or the end of them. Returns 1 when there may be more. */
 static int take_request(struct prober *prober)
 {
     struct probe_request request;
     struct probe *probes;
-    ssize_t length = recv(prober->channel, &request, sizeof(request), MSG_TRUNC);
+    ssize_t length = recv(prober->channel, &request, sizeof(request), MSG_TRUNC | MSG_DONTWAIT);
 
     if (length == 0) {
         prober->has_all = true;
         return 0;
     }
     if (length < 0)
-        return -errno;
+        return errno == EAGAIN ? 0 : -errno;
     if (length != sizeof(request) || !probe_request_is_valid(&request) || prober->count == PROBES_MAX)
         return -EBADMSG;
     probes = array_grow(prober->probes, prober->count, &prober->capacity, sizeof(*probes));
@@ -143,7 +140,17 @@ static int take_request(struct prober *prober)
         .accepted = -1,
         .due = clock_monotonic_microseconds() + request.delay * MICROSECONDS_PER_MILLISECOND,
     };
-    return 0;
+    return 1;
+}
+
+/* All that are there: who watches has begun before others connect, also where each turn takes its time. */
+static int take_requests(struct prober *prober)
+{
+    int result = 1;
+
+    while (result > 0)
+        result = take_request(prober);
+    return result;
 }
 
 /* polled[0] is the channel, polled[1 + i] belongs to running[i]. */
@@ -165,6 +172,19 @@ static size_t collect(struct prober *prober, struct pollfd *polled, struct probe
     return count;
 }
 
+/* For all that watch at once: the kernel goes through the sockets of every namespace each time, 10 ms with half a
+ * million buckets. At most half of the time. */
+static void look(struct prober *prober, uint64_t now)
+{
+    uint64_t end;
+
+    if (now < prober->next_look)
+        return;
+    kernel_look_at_peers(prober);
+    end = clock_monotonic_microseconds();
+    prober->next_look = end + (end - now > LOOK_INTERVAL ? end - now : LOOK_INTERVAL);
+}
+
 int prober_run(struct prober *prober)
 {
     struct pollfd polled[1 + RUNNING_MAX];
@@ -177,12 +197,13 @@ int prober_run(struct prober *prober)
 
         if (result < 0)
             return -errno;
+        look(prober, now);
         for (size_t i = 0; i < count; i++) {
             result = turn(prober, running[i], polled[1 + i].revents != 0, now);
             if (result < 0)
                 return result;
         }
-        result = polled[0].revents ? take_request(prober) : 0;
+        result = polled[0].revents ? take_requests(prober) : 0;
         if (result < 0)
             return result;
     }

@@ -21,11 +21,10 @@ struct probe {
     struct probe_result result;
     enum probe_state state;
     unsigned int attempts;
-    int fd;             /* -1: none */
-    int accepted;       /* of PROBE_ACCEPT */
-    uint64_t due;       /* when it is to be begun, or over */
-    uint64_t next_look; /* of PROBE_PEER */
-    bool is_told;       /* that it is half open */
+    int fd;       /* -1: none */
+    int accepted; /* of PROBE_ACCEPT */
+    uint64_t due; /* when it is to be begun, or over */
+    bool is_told; /* that it is half open */
 };
 
 struct prober {
@@ -35,7 +34,8 @@ struct prober {
     struct probe *probes;
     size_t count;
     size_t capacity;
-    bool has_all; /* the director sends nothing more */
+    uint64_t next_look; /* at the peers of sockets */
+    bool has_all;       /* the director sends nothing more */
 };
 
 /* Until the director has gone. Returns 0 or a negative errno. */
@@ -47,7 +47,7 @@ bool connection_go_on(struct probe *probe);
 /* What poll(2) is to wait for. */
 short connection_events(const struct probe *probe);
 
-/* kernel_look.c: what the kernel of this namespace knows. The same. */
-bool kernel_look_at_peer(struct prober *prober, struct probe *probe);
+/* kernel_look.c: what the kernel of this namespace knows. Into the results of all that watch, or of one. */
+void kernel_look_at_peers(struct prober *prober);
 void kernel_look_at_listeners(struct prober *prober, struct probe *probe);
 void kernel_look_at_route(struct prober *prober, struct probe *probe);
