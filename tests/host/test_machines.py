@@ -2,6 +2,8 @@
 (HOST-2, HOST-9).
 """
 
+import time
+
 import pytest
 
 from lab import beside, images
@@ -48,5 +50,7 @@ def test_host9_two_hosts_reach_each_others_project_and_one_loses_power(attached,
     with neighbour.traffic() as longest:
         attached.lab.power_cycle()
     figure(f"longest time without an answer of the other {longest[0] * 1000:.0f} ms")
-    attached.wait_answered()
+    answered = attached.wait_answered()
+    started = time.monotonic()
     wait_reached((attached, neighbour), (neighbour, attached))
+    figure(f"answered {answered:.1f} s after Docker of the booted host, and {time.monotonic() - started:.1f} s later by each other")
