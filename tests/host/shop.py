@@ -13,17 +13,18 @@ from lab.streams import assert_nothing_lost, streaming
 PORT, UDP_PORT = 8001, 8443
 SERVER_PORT = 80  # of the servers that containers ask: lanhost2 and outside
 
-# A datagram each 5 ms to the server outside, from its first moment on.
+# A datagram each 5 ms to each address of the server outside, from its first moment on.
 FIRST_ACT = f"""
 import socket
 while True:
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(0.005)
-            sock.sendto(b"first", ("{topology.OUTSIDE[0]}", 80))
-            sock.recv(1)
-    except OSError:
-        pass
+    for family, address in ((socket.AF_INET, "{topology.OUTSIDE[0]}"), (socket.AF_INET6, "{topology.OUTSIDE[1]}")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(0.005)
+                sock.sendto(b"first", (address, 80))
+                sock.recv(1)
+        except OSError:
+            pass
 """
 
 
@@ -133,4 +134,9 @@ def install(lab, package):
 
 def sources(seen):
     """Who has sent something to the server outside."""
-    return {packet.source for packet in list(seen.packets) if packet.destination == topology.OUTSIDE[0]}
+    return {packet.source for packet in list(seen.packets) if packet.destination in topology.OUTSIDE}
+
+
+def strays(seen):
+    """Those among them that no container may leave with: the host's addresses, and those of Docker's networks."""
+    return {source for source in sources(seen) if source in topology.ENGINE or source.startswith(("10.41.", "fd41:"))}

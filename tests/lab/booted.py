@@ -78,11 +78,11 @@ class Booted(engine.Engine):
             raise LabError(f"the host did not boot:\n{self.paths.log.read_text(errors='replace')[-3000:]}")
         try:
             children = pathlib.Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
-        except FileNotFoundError:
-            return None
-        for pid in map(int, children):
-            if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
-                return Systemd(pid, parent)
+            for pid in map(int, children):
+                if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                    return Systemd(pid, parent)
+        except (FileNotFoundError, ProcessLookupError):  # host-boot's own children come and go before
+            pass
         return None
 
     @staticmethod
