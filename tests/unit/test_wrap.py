@@ -8,6 +8,7 @@ Called by meson with the program that was just built.
 import json
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,57 @@ def test_options_reach_the_file():
     assert found["networks"]["transit"]["ipam"]["config"] == [
         {"subnet": "10.31.7.0/24", "gateway": "10.31.7.1", "aux_addresses": {"DefaultGatewayIPv4": "10.31.7.2"}},
         {"subnet": "fd31:7::/64", "gateway": "fd31:7::1", "aux_addresses": {"DefaultGatewayIPv6": "fd31:7::2"}}]
+
+
+def test_ipv4_alone_leaves_nothing_of_ipv6(directory):
+    """USE-2: a host without IPv6 stumbles over any of it. An option that names IPv6 brings it all back, as does none."""
+    text = project(web={"networks": {"default": None}, "ports": [PORT | {"host_ip": "0.0.0.0"}]})
+    for options in (["--address", "192.0.2.5"], ["--subnet", "10.31.7.0/24"], ["--address", "192.0.2.5", "--engine", "20.10"],
+                    ["--dhcp", "--subnet", "10.31.7.0/24", "--engine", "29"]):
+        result = run(text, *options)
+        found = override.read(result.stdout)
+        anchor, transit = found["services"]["network-anchor"], found["networks"]["transit"]
+        assert result.returncode == 0 and "note: IPv4 alone" in result.stderr and "exposed for both" not in result.stderr
+        assert "sysctls" not in anchor and "enable_ipv6" not in transit and len(transit["ipam"]["config"]) == 1
+        assert set(anchor["networks"]["lan"] or {}) <= {"ipv4_address"}
+        rest = result.stdout.replace("an address or a subnet of it adds it", "").replace("name no IPv6", "")
+        assert not re.search("ipv6|accept_ra|_V6|fd[0-9a-f]{2}:", rest, re.I), rest
+    for options in ([], ["--address", "192.0.2.5,2001:db8::5"], ["--address", "192.0.2.5", "--subnet", "fd31:7::/64"]):
+        result = run(text, *options)
+        found = override.read(result.stdout)
+        assert found["networks"]["transit"]["enable_ipv6"] and "note: IPv4 alone" not in result.stderr
+        assert "net.ipv6.conf.all.forwarding=1" in found["services"]["network-anchor"]["sysctls"]
+    project_with_ipv6 = json.loads(text) | {"networks": {"default": {"name": "demo_default", "enable_ipv6": True}}}
+    result = run(json.dumps(project_with_ipv6), "--address", "192.0.2.5")
+    assert override.read(result.stdout)["networks"]["transit"]["enable_ipv6"], "the project leaves by IPv6 with the host's address"
+    assert "note: transit has IPv6, though" in result.stderr and "network default has it" in result.stderr
+
+
+def test_the_engine_gets_what_it_takes():
+    """USE-2: sysctls of an endpoint are there from 27 on; before, a sysctl of the container, which newer engines refuse."""
+    for engine, is_old in (("20.10.24+dfsg1", True), ("26.1", True), ("27.0", False), ("29.10", False)):
+        result = run(project(web={"networks": {"default": None}, "ports": [PORT]}), "--engine", engine)
+        anchor = override.read(result.stdout)["services"]["network-anchor"]
+        assert ("net.ipv6.conf.eth0.accept_ra=2" in anchor["sysctls"]) == is_old
+        assert ("driver_opts" in (anchor["networks"]["lan"] or {})) != is_old
+        assert "Engines before 27" not in result.stdout
+
+
+def test_each_command_is_printed(directory):
+    """USE-2: the network, too; on standard error as in the file. None where nothing is to be run."""
+    text = project(web={"networks": {"default": None}, "ports": [PORT]})
+    target = directory / "anchord.yaml"
+    for options, create in ((["--address", "192.0.2.5"], "--gateway ROUTER home"),
+                            (["--address", "192.0.2.5,2001:db8::5"], "--gateway ROUTER --ipv6 --subnet SUBNET_V6 --gateway ROUTER_V6 home")):
+        result = run(text, "--lan", "home", "--output", target, *options)
+        for command in (f"docker network create -d macvlan -o parent=INTERFACE --subnet SUBNET {create}",
+                        f"docker compose -f compose.yaml -f {target} up -d",
+                        f"docker compose -f compose.yaml -f {target} exec network-anchor anchord status",
+                        "docker compose -f compose.yaml up -d --remove-orphans"):
+            assert f"{command}\n" in result.stderr and f"{command}\n" in target.read_text(), command
+    odd = run(text, "--output", directory / "a; reboot\n.yaml")
+    assert odd.returncode == 0 and "reboot" not in odd.stderr and "-f THIS_FILE up" in odd.stderr
+    assert "docker" not in run(project(a={})).stderr
 
 
 def test_the_output_file_survives_bad_input(directory):

@@ -34,7 +34,7 @@ class Wrapped:
 
     def __init__(self, services, *options, networks=None):
         text = json.dumps({"name": "demo", "services": services, "networks": networks or NETWORKS})
-        result = subprocess.run([PROGRAM, "--address", "192.0.2.9", *options], input=text, capture_output=True, text=True,
+        result = subprocess.run([PROGRAM, "--address", "192.0.2.9,2001:db8::9", *options], input=text, capture_output=True, text=True,
                                 timeout=20)
         assert result.returncode in (0, 1), result.stderr
         self.status = result.returncode

@@ -74,6 +74,8 @@ static int print_override(const struct plan *plan)
     if (fclose(stream) != 0)
         return fail("cannot write", log_errno_text(-ENOMEM));
     say_findings(plan);
+    if (override_adds(plan))
+        override_commands(stderr, plan, "anchord wrap: note: ");
     if (plan->options->output && ftruncate(STDOUT_FILENO, 0) < 0 && errno != EINVAL) /* EINVAL: no regular file */
         return fail(plan->options->output, log_errno_text(-errno));
     result = write_whole(text, length);

@@ -9,6 +9,20 @@
 
 /* --- the comment on top ---------------------------------------------------------------------------------- */
 
+static bool changes_nothing(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->service_count; i++) {
+        if (plan_changes(&plan->services[i]))
+            return false;
+    }
+    return true;
+}
+
+bool override_adds(const struct plan *plan)
+{
+    return !plan->is_wrapped && !changes_nothing(plan);
+}
+
 static void write_findings(FILE *stream, const struct plan *plan, bool are_problems, const char *title)
 {
     bool has_title = false;
@@ -26,21 +40,48 @@ static void write_findings(FILE *stream, const struct plan *plan, bool are_probl
     }
 }
 
+/* Its own name, where that can stand in a line that is pasted. */
+static const char *file_name(const struct plan *plan)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+    const char *name = plan->options->output;
+
+    return name && name[0] && name[0] != '-' && name[strspn(name, plain)] == '\0' ? name : "THIS_FILE";
+}
+
+void override_commands(FILE *stream, const struct plan *plan, const char *start)
+{
+    const char *file = file_name(plan);
+    bool is_named = plan->options->addresses[OPTIONS_IPV6].family != IP_FAMILY_NONE;
+
+    (void)fprintf(stream, "%sTo be run, with your own values for what is in capitals, the first once per host:\n",
+                  start);
+    (void)fprintf(stream,
+                  "%s  docker network create -d macvlan -o parent=INTERFACE --subnet SUBNET --gateway ROUTER%s %s\n",
+                  start, is_named ? " --ipv6 --subnet SUBNET_V6 --gateway ROUTER_V6" : "", plan->options->lan);
+    (void)fprintf(stream, "%s  docker compose -f compose.yaml -f %s up -d\n", start, file);
+    (void)fprintf(stream, "%s  docker compose -f compose.yaml -f %s exec %s anchord status\n", start, file,
+                  plan->names.network_anchor);
+    (void)fprintf(stream, "%sAnd to undo it: docker compose -f compose.yaml up -d --remove-orphans\n", start);
+}
+
 static void write_head(FILE *stream, const struct plan *plan)
 {
     (void)fprintf(stream,
                   "# Puts the Compose project %s behind anchord, as one machine on the LAN. Made by anchord wrap %s\n"
-                  "# from `docker compose config`; belongs behind the project's own files (Compose 2.24 or newer):\n"
-                  "#   docker compose -f compose.yaml -f THIS_FILE up -d\n"
-                  "# After an update of the project, `anchord wrap --check THIS_FILE` says what has changed.\n",
-                  plan->project->name, ANCHORD_VERSION);
-    if (!plan->is_wrapped)
+                  "# from `docker compose config`; belongs behind the project's own files (Compose 2.24 or newer).\n"
+                  "# After an update of the project, `anchord wrap --check %s` says what has changed.\n",
+                  plan->project->name, ANCHORD_VERSION, file_name(plan));
+    if (override_adds(plan)) {
+        override_commands(stream, plan, "# ");
         (void)fprintf(stream,
-                      "# The network %s is made once per host, for all projects. Fill in what is in capital letters;\n"
-                      "# without --gateway an engine from 29 on gives it no way out, and the router's address away:\n"
-                      "#   docker network create -d macvlan -o parent=INTERFACE --subnet SUBNET --gateway ROUTER %s\n"
-                      "# with IPv6: --ipv6 --subnet SUBNET_V6 --gateway ROUTER_V6\n",
-                      plan->options->lan, plan->options->lan);
+                      "# The network %s is for all projects. Without --gateway an engine from 29 on gives it no way\n"
+                      "# out, and the router's address away.%s\n",
+                      plan->options->lan,
+                      plan->has_ipv6 && !plan->options->addresses[OPTIONS_IPV6].family
+                          ? " With IPv6: --ipv6 --subnet SUBNET_V6 --gateway ROUTER_V6"
+                          : "");
+    }
     write_findings(stream, plan, true, "Could not be done:");
     write_findings(stream, plan, false, "To know:");
     (void)fputc('\n', stream);
@@ -128,18 +169,47 @@ static void write_lan_attachment(FILE *stream, const struct plan *plan)
     static const char *const keys[OPTIONS_FAMILIES] = {"ipv4_address", "ipv6_address"};
     char text[IP_ADDRESS_TEXT_SIZE];
 
-    (void)fprintf(stream, "      %s:\n", plan->names.lan);
+    bool has_options = plan->has_ipv6 && !options_engine_is_before(plan->options, 27, 0);
+
+    (void)fprintf(stream, "      %s:%s\n", plan->names.lan,
+                  has_options || plan->options->addresses[OPTIONS_IPV4].family ||
+                          plan->options->addresses[OPTIONS_IPV6].family
+                      ? ""
+                      : " {}");
     for (size_t i = 0; i < OPTIONS_FAMILIES; i++) {
         if (plan->options->addresses[i].family)
             (void)fprintf(stream, "        %s: \"%s\"\n", keys[i],
                           ip_address_format(&plan->options->addresses[i], text));
     }
-    (void)fputs(
-        "        driver_opts:\n"
-        "          # On the LAN a host, which hears routers; what it forwards is the whole namespace's matter.\n"
-        "          com.docker.network.endpoint.sysctls: "
-        "net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2\n",
-        stream);
+    if (has_options)
+        (void)fputs(
+            "        driver_opts:\n"
+            "          # On the LAN a host, which hears routers; what it forwards is the whole namespace's matter.\n"
+            "          com.docker.network.endpoint.sysctls: "
+            "net.ipv6.conf.IFNAME.forwarding=0,net.ipv6.conf.IFNAME.accept_ra=2\n",
+            stream);
+}
+
+/* Of IPv6; for IPv4 nothing is to be said, since anchord switches forwarding on where it is needed. */
+static void write_sysctls(FILE *stream, const struct plan *plan)
+{
+    const char *mark = plan->has_ipv6 ? "" : "# ";
+
+    (void)fprintf(stream, "    %ssysctls:\n", mark);
+    if (plan->has_ipv6)
+        (void)fputs("      - net.ipv6.conf.all.forwarding=1\n", stream);
+    if (plan->has_ipv6 && options_engine_is_before(plan->options, 27, 0))
+        (void)fputs("      - net.ipv6.conf.eth0.accept_ra=2 # eth0: the interface on the LAN\n", stream);
+    else if (plan->has_ipv6 && plan->options->engine[0] == 0)
+        (void)fputs("      # Engines before 27 read the next line in place of the driver_opts below (eth0: the\n"
+                    "      # interface on the LAN); newer engines refuse it. --engine writes what yours takes.\n"
+                    "      # - net.ipv6.conf.eth0.accept_ra=2\n",
+                    stream);
+    (void)fputs("      # With this line the applications themselves answer a segment outside a connection's\n"
+                "      # window, which is dropped otherwise. Where the host has not loaded nf_conntrack yet\n"
+                "      # the container does not start with it.\n"
+                "      # - net.netfilter.nf_conntrack_tcp_be_liberal=1\n",
+                stream);
 }
 
 static void write_network_anchor(FILE *stream, const struct plan *plan)
@@ -159,21 +229,13 @@ static void write_network_anchor(FILE *stream, const struct plan *plan)
                   "    environment:\n"
                   "      COMPOSE_PROJECT_NAME: ${COMPOSE_PROJECT_NAME}\n"
                   "      ANCHORD_EXT_NETWORK: \"%s\"\n"
-                  "%s"
-                  "    sysctls:\n"
-                  "      - net.ipv6.conf.all.forwarding=1\n"
-                  "      # Engines before 27 read the next line in place of the driver_opts below (eth0: the\n"
-                  "      # interface on the LAN); newer engines refuse it.\n"
-                  "      # - net.ipv6.conf.eth0.accept_ra=2\n"
-                  "      # With this line the applications themselves answer a segment outside a connection's\n"
-                  "      # window, which is dropped otherwise. Where the host has not loaded nf_conntrack yet\n"
-                  "      # the container does not start with it.\n"
-                  "      # - net.netfilter.nf_conntrack_tcp_be_liberal=1\n"
-                  "    networks:\n",
+                  "%s",
                   plan->names.network_anchor,
                   plan->options->image ? plan->options->image : "${ANCHORD_IMAGE:-anchord:dev}",
                   plan->options->use_dhcp ? " NET_BIND_SERVICE," : "", plan->options->lan,
                   plan->options->use_dhcp ? "      ANCHORD_ADDRESS_MODE: dhcp-refresh\n" : "");
+    write_sysctls(stream, plan);
+    (void)fputs("    networks:\n", stream);
     write_lan_attachment(stream, plan);
     (void)fprintf(stream, "      %s: {}\n\n", plan->names.transit);
 }
@@ -189,7 +251,7 @@ static void write_networks(FILE *stream, const struct plan *plan)
         "  %s:\n"
         "    # Engines before 28 take the way out from the network whose name is the first in the alphabet.\n"
         "    name: \"${COMPOSE_PROJECT_NAME}" TRANSIT_SUFFIX "\"\n"
-        "    enable_ipv6: true\n"
+        "%s"
         "    driver_opts:\n"
         "      # Not internal, and without masquerading: what comes from the LAN passes, nothing else leaves.\n"
         "      com.docker.network.bridge.enable_ip_masquerade: \"false\"\n"
@@ -197,8 +259,8 @@ static void write_networks(FILE *stream, const struct plan *plan)
         "      config:\n"
         "        # Docker keeps these addresses free and gives its containers a default route to them; the\n"
         "        # network-anchor claims them. Without it nothing leaves.\n",
-        plan->names.lan, plan->options->lan, plan->names.transit);
-    for (size_t i = 0; i < OPTIONS_FAMILIES; i++) {
+        plan->names.lan, plan->options->lan, plan->names.transit, plan->has_ipv6 ? "    enable_ipv6: true\n" : "");
+    for (size_t i = 0; i < (plan->has_ipv6 ? OPTIONS_FAMILIES : OPTIONS_IPV6); i++) {
         char subnet[IP_SUBNET_TEXT_SIZE];
         char bridge[IP_ADDRESS_TEXT_SIZE];
         char gateway[IP_ADDRESS_TEXT_SIZE];
@@ -263,15 +325,6 @@ static void write_records(FILE *stream, const struct plan *plan)
 }
 
 /* --- the whole file -------------------------------------------------------------------------------------- */
-
-static bool changes_nothing(const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->service_count; i++) {
-        if (plan_changes(&plan->services[i]))
-            return false;
-    }
-    return true;
-}
 
 void override_write(FILE *stream, const struct plan *plan)
 {

@@ -12,6 +12,12 @@
 /* Writes the whole file. Whether that worked says ferror(3) of the stream. */
 void override_write(FILE *stream, const struct plan *plan);
 
+/* Whether the override adds a network-anchor. */
+bool override_adds(const struct plan *plan);
+
+/* Writes what is to be run around the file, each line behind `start`. */
+void override_commands(FILE *stream, const struct plan *plan, const char *start);
+
 /*
  * What was decided about one service, in one line of printable ASCII without its end: what check.c compares.
  * Returns NULL without memory.

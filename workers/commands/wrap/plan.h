@@ -59,6 +59,7 @@ struct plan {
     struct planned_service *services;
     size_t service_count;
     bool is_wrapped; /* the project holds a network-anchor already */
+    bool has_ipv6;   /* transit has it; else the project is of IPv4 alone */
     struct plan_names names;
     struct ip_subnet subnets[OPTIONS_FAMILIES];
     struct ip_address bridges[OPTIONS_FAMILIES];

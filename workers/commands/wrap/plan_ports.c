@@ -339,7 +339,7 @@ static int remark_families(struct plan *plan, const struct planned_service *plan
                first[count].target == first->target + count)
             count++;
         (void)run_text(first->is_udp ? "udp" : "tcp", first->port, first->target, count, text);
-        if (first->families == 1 << OPTIONS_IPV4)
+        if (first->families == 1 << OPTIONS_IPV4 && plan->has_ipv6)
             result = PLAN_NOTE(plan, planned->service,
                                "%s was published for IPv4 alone and is exposed for both; the label "
                                "anchord.expose.v6: off undoes that",

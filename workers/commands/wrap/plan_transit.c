@@ -157,11 +157,53 @@ static int adopt_names(struct plan *plan)
     return -EINVAL;
 }
 
+static bool is_named(const struct wrap_options *options, size_t family)
+{
+    return options->addresses[family].family || options->subnets[family].address.family;
+}
+
+/* The first network of the project that has IPv6, or NULL. */
+static const struct project_network *network_with_ipv6(const struct plan *plan)
+{
+    for (const struct project_network *network = plan->project->networks; network; network = network->next) {
+        if (network->has_ipv6)
+            return network;
+        for (size_t i = 0; i < network->subnet_count; i++) {
+            if (network->subnets[i].address.family == IP_FAMILY_6)
+                return network;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Options that name IPv4 and no IPv6 make a project of IPv4 alone, without a leftover of IPv6 that a host without it
+ * would stumble over. Unless a network of the project has it: then what leaves by that would have the host's address.
+ */
+static int choose_families(struct plan *plan)
+{
+    const struct project_network *network = network_with_ipv6(plan);
+
+    plan->has_ipv6 = is_named(plan->options, OPTIONS_IPV6) || !is_named(plan->options, OPTIONS_IPV4) || network;
+    if (plan->is_wrapped || is_named(plan->options, OPTIONS_IPV6) || !is_named(plan->options, OPTIONS_IPV4))
+        return 0;
+    if (network)
+        return PLAN_NOTE(plan, NULL,
+                         "transit has IPv6, though the options name none, since the network %s has it: what leaves by "
+                         "IPv6 would have the host's address otherwise",
+                         network->key);
+    return PLAN_NOTE(plan, NULL, "IPv4 alone, since the options name no IPv6: an address or a subnet of it adds it");
+}
+
 int plan_transit(struct plan *plan)
 {
     int result = plan->is_wrapped ? adopt_names(plan) : choose_names(plan);
 
+    if (result == 0)
+        result = choose_families(plan);
     for (size_t family = 0; family < OPTIONS_FAMILIES && result == 0 && !plan->is_wrapped; family++) {
+        if (family == OPTIONS_IPV6 && !plan->has_ipv6)
+            continue;
         result = choose_subnet(plan, family);
         plan->bridges[family] = address_in(&plan->subnets[family], 1);
         plan->gateways[family] = address_in(&plan->subnets[family], 2);
