@@ -10,14 +10,17 @@
 #include "workers/commands/doctor/programs.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#define MOMENT_MILLISECONDS 300
+
 #define SECONDS      6
 #define SAID_MAX     ((size_t)16 * 1024 * 1024)
-#define QUESTIONS    3                             /* to each anchor */
+#define QUESTIONS    4                             /* to each anchor */
 #define CHILDREN_MAX (2 + QUESTIONS * ANCHORS_MAX) /* Docker, our namespace, the anchors */
 
 void scene_release_anchors(struct scene *scene, size_t kept)
@@ -25,6 +28,7 @@ void scene_release_anchors(struct scene *scene, size_t kept)
     for (size_t i = kept; i < scene->anchor_count; i++) {
         free(scene->anchors[i].status.bytes);
         free(scene->anchors[i].rules.bytes);
+        free(scene->anchors[i].again.bytes);
         free(scene->anchors[i].hooks.bytes);
     }
     scene->anchor_count = kept;
@@ -48,7 +52,7 @@ struct question {
     int kind;                    /* enum question_kind */
 };
 
-enum question_kind { ASK_STATUS, ASK_RULES, ASK_HOOKS };
+enum question_kind { ASK_STATUS, ASK_RULES, ASK_RULES_AGAIN, ASK_HOOKS };
 
 /* In another mount namespace there is another control socket. */
 static bool shares_files(pid_t pid)
@@ -102,6 +106,8 @@ static int ask(void *userdata, int output)
 
     if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
         return EXIT_FAILURE;
+    if (question->kind == ASK_RULES_AGAIN)
+        (void)poll(NULL, 0, MOMENT_MILLISECONDS);
     if (question->kind == ASK_STATUS)
         run_status(question);
     else
@@ -255,6 +261,7 @@ static void take_answers(struct scene *scene, struct child *children)
     for (size_t i = 0; i < scene->anchor_count; i++) {
         take(&scene->anchors[i].status, &children[i * QUESTIONS + ASK_STATUS]);
         take(&scene->anchors[i].rules, &children[i * QUESTIONS + ASK_RULES]);
+        take(&scene->anchors[i].again, &children[i * QUESTIONS + ASK_RULES_AGAIN]);
         take(&scene->anchors[i].hooks, &children[i * QUESTIONS + ASK_HOOKS]);
     }
 }

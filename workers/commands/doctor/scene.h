@@ -36,6 +36,7 @@ struct anchor {
     char project[NAME_SIZE];
     struct said status; /* anchord status --json */
     struct said rules;  /* anchord-ruleset: our tables */
+    struct said again;  /* the same a moment later: a dump of a table that grows may miss elements */
     struct said hooks;  /* anchord-ruleset --hooks: everybody's chains */
 };
 
