@@ -16,6 +16,7 @@ from exporter_lab import Anchord
 from fake_docker import container
 from supervision import ROOT, wait_until
 
+TAKEN = "2001:db8::10"  # another host's
 # alert: (series while it is to fire, the same while it is not), a value each minute from 0 on.
 CASES = {
     "AnchordExporterDown": ({"up": "1 0x20"}, {"up": "1x20"}),
@@ -161,26 +162,36 @@ def test_see5_alerts_fire_on_faults_and_on_nothing_else(anchord, tmp_path):
     with contextlib.closing(prometheus.Prometheus(anchord.anchor, tmp_path)) as made:
         wait_until(lambda: made.query("count_over_time(anchord_build_info[1m]) >= 4"), 20)
         assert made.firing() == set()
-        # A label, a health check that is missing, somebody who changes the tables.
+        # A label, a health check that is missing, a backend that netadmin refuses, a host that has our address, somebody who
+        # changes the tables.
         anchord.docker.start(container(3, "tcp/0", name="odd"))
         anchord.docker.start(container(4, "tcp/25", name="mail", labels={"anchord.expose.when": "healthy"}))
+        anchord.docker.start(container(5, "tcp/81", name="elsewhere", address6="fd30::5"))
+        anchord.client.ip("address", "add", f"{TAKEN}/64", "dev", "lan0", "nodad")
+        anchord.anchor.ip("address", "add", f"{TAKEN}/64", "dev", "eth1")
         anchord.anchor.run("nft", "flush", "chain", "ip", "anchord_v4", "forward")
         foreign, restarting = ("AnchordRulesForeign", "v4"), ("AnchordWorkerRestarting", "announcer")  # they last an hour, a quarter
-        made.await_firing({("AnchordProblem", "ANC0101"), ("AnchordBackendUnhealthy", "ANC0106"), foreign})
+        made.await_firing({("AnchordProblem", "ANC0101"), ("AnchordProblem", "ANC0312"), ("AnchordBackendUnhealthy", "ANC0106"), ("AnchordNotConverged", "ANC0513"),
+                           ("AnchordDuplicateAddress", "ANC0201"), foreign})
         rendered = made.alerts()
         # These are mended; a process dies again and again, and Docker does not answer.
         anchord.docker.stop(3)
         anchord.docker.stop(4)
+        anchord.docker.stop(5)
+        anchord.client.ip("address", "delete", f"{TAKEN}/64", "dev", "lan0")
+        anchord.anchor.ip("address", "delete", f"{TAKEN}/64", "dev", "eth1")
+        anchord.anchor.ip("address", "add", f"{TAKEN}/64", "dev", "eth1")
+        made.await_firing({foreign})
         for count in range(1, 4):
             kill(anchord, "announcer", count)
         anchord.docker.misbehave["/"] = lambda connection: connection.close()
         anchord.docker.drop_connections()
-        made.await_firing({("AnchordDockerStale", "ANC0401"), restarting, foreign}, 40)
+        made.await_firing({("AnchordDockerStale", "ANC0401"), restarting, foreign}, 90)
         rendered += made.alerts()
         # It does; the interface on the LAN goes.
         anchord.docker.misbehave.clear()
         anchord.anchor.ip("link", "set", "eth1", "netns", anchord.client.process.pid)
-        made.await_firing({("AnchordAddressLost", "ANC0211"), restarting, foreign}, 40)
+        made.await_firing({("AnchordAddressLost", "ANC0211"), restarting, foreign}, 90)
         rendered += made.alerts()
         anchord.process.stop()
         wait_until(lambda: ("AnchordExporterDown", "") in made.firing(), 20)
