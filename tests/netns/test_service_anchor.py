@@ -367,6 +367,25 @@ def test_links_that_come_back_soon_are_no_loss(lab):
 
 # --- the application in the namespace (WALL-8) ---
 
+def bind_metrics_port(lab):
+    """As Prometheus, Cockpit or MinIO's console would, for all addresses."""
+    with lab.app.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("0.0.0.0", 9090))
+        listener.listen()
+
+
+def test_the_application_has_port_9090_for_itself(lab):
+    """USE-6: the service-anchor starts first, and its exporter would have taken the port; it does where it is told to."""
+    process = lab.start_ready(ANCHORD_METRICS_ADDR=None)
+    bind_metrics_port(lab)
+    process.stop()
+    lab.start_ready(ANCHORD_METRICS_ADDR="127.0.0.1:9090")
+    wait_until(lambda: "127.0.0.1:9090" in lab.app.run("ss", "-Hltn"), "the exporter that was asked for")
+    with pytest.raises(OSError, match="Address already in use"):
+        bind_metrics_port(lab)
+
+
 LOCK = "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); name = '\\0anchord/service-anchor'; "
 BIND = "s.bind(name); s.listen()"
 CONNECT = "s.settimeout(5); s.connect_ex(name)"

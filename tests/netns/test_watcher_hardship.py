@@ -79,6 +79,19 @@ def test_fields_that_an_api_removed_are_not_missed(lab, docker):
     lab.start().state(WEB)
 
 
+def test_events_without_the_fields_that_an_api_removed(lab, docker):
+    """USE-7: from API 1.52 on an event has neither `status` nor `id`; a stop is followed all the same, and no poll helps."""
+    docker.versions = {"Version": "29.0.0", "ApiVersion": "1.52", "MinAPIVersion": "1.44"}
+    docker.put(container(1, "tcp/80"))
+    watcher = lab.start(poll=3600)
+    watcher.state(WEB)
+    docker.stop(1)
+    assert not {"status", "id"} & docker.history[-1][1].keys(), "the event is an old one"
+    watcher.state({})
+    docker.start(container(1, "tcp/80"))
+    watcher.state(WEB)
+
+
 class Chaos:
     """Lets a seeded dice decide about each event: lost, doubled, late, torn apart; if it may cut, now and then all
     connections end."""

@@ -142,7 +142,9 @@ class FakeDocker:
         self.tell_endpoint(action, record, network_id)
 
     def event(self, kind, action, record):
-        self.send_event({"status": action, "id": record["Id"], "Type": kind, "Action": action, "scope": "local",
+        minor = int(self.versions["ApiVersion"].split(".")[1])
+        old = {"status": action, "id": record["Id"]} if minor < 52 else {}  # gone from API 1.52 on
+        self.send_event({**old, "Type": kind, "Action": action, "scope": "local",
                          "time": int(time.time()), "timeNano": time.time_ns(),
                          "Actor": {"ID": record["Id"],
                                    "Attributes": {**record["Labels"], "name": record["Names"][0][1:]}}})
