@@ -56,6 +56,15 @@ def test_no_requirement_is_named():
     assert not found, "\n".join(found)
 
 
+def test_each_code_that_a_page_names_is_there():
+    codes = {f"ANC{int(number):04}" for number in re.findall(
+        r"^(?:PROBLEM|CHECKED)\(\s*\w+, (\d+),", (ROOT / "protocol/problem_list.h").read_text(encoding="utf-8"), re.M)}
+    assert len(codes) > 100, "the registry was not understood"
+    for where, line in lines(page for page in FOR_USERS if page.name != "problems.md"):
+        unknown = set(re.findall(r"\bANC\d{4}\b", line)) - codes
+        assert not unknown, f"{where}: {unknown}"
+
+
 def test_the_manual_has_each_label():
     """The same labels as docs/configuration.md, in the same order."""
     labels = re.findall(r"^\| `(anchord\.[a-z0-9.]+)` \|", (ROOT / "docs/configuration.md").read_text(encoding="utf-8"), re.M)
