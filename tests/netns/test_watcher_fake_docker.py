@@ -278,6 +278,16 @@ def test_garbage_keeps_the_last_state(lab, docker, answer):
     watcher.state(WEB | {("tcp", 25, 25): ("172.30.0.5", 25)})
 
 
+def test_a_first_list_that_failed_is_asked_for_at_the_reconnect(lab, docker):
+    """DISC-1: not at the poll, which is 30 s away; nothing is exposed before."""
+    docker.put(web())
+    docker.misbehave["/containers/json"] = broken(b"<html>502</html>")
+    watcher = lab.start()
+    watcher.log("Docker cannot be read")
+    docker.misbehave.clear()
+    watcher.state(WEB)
+
+
 def test_garbage_events_are_passed_over(lab, docker):
     watcher = lab.start()
     watcher.state({})

@@ -364,6 +364,8 @@ static void follow(struct watch *watch)
              LOG_TEXT("engine", version->engine), LOG_NUMBER("api_minor", version->api_negotiated));
     watch->is_connected = true;
     watch->connected_at = clock_monotonic_microseconds();
+    if (!discovery_is_done(watch->discovery))
+        discovery_look_again(watch->discovery); /* the list that was asked for may have failed */
     error = follow_containers(watch);
     if (error == 0)
         error = watch_follow_networks(watch);
