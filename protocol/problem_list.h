@@ -192,7 +192,8 @@ CHECKED(REVERSE_PATH, 607, ERROR, NONE, 0,
         "the host's firewall drops IPv6 from the LAN on its bridges: a reverse-path filter",
         "sed -i 's/^IPv6_rpfilter=.*/IPv6_rpfilter=no/' /etc/firewalld/firewalld.conf && systemctl restart firewalld")
 CHECKED(OLD_FIREWALL, 608, WARNING, NONE, 0, "Docker's rules stand twice: those of an older iptables are left",
-        "iptables-legacy -F && iptables-legacy -X && iptables-legacy -t nat -F && iptables-legacy -t nat -X\n"
+        "iptables-legacy -P FORWARD ACCEPT && iptables-legacy -F && iptables-legacy -X && iptables-legacy -t nat -F && "
+        "iptables-legacy -t nat -X\n"
         "systemctl restart docker")
 CHECKED(LINK_DOWN, 621, ERROR, NO_EXTERNAL_INTERFACE, 0, "the interface on the LAN is down",
         "ip -br link   # on the host: is the parent of the macvlan UP?")

@@ -57,6 +57,9 @@ class Server:
             raise LabError(f"{self.name} ended with status {self._process.returncode}:\n{self.log()[-3000:]}")
         return self.log().count(self.ready_text) > before
 
+    def is_running(self):
+        return self._process is not None and self._process.poll() is None
+
     def stop(self, number=signal.SIGTERM):
         """End it; what it wrote stays."""
         with contextlib.suppress(ProcessLookupError):

@@ -14,55 +14,13 @@ import subprocess
 import pytest
 
 import whole_anchor
-from fake_docker import DMZ_ID
+from doctor_lab import Doctor, broken, healthy_anchor, mend, wrong
 from supervision import status_of, wait_until
-
-PROGRAM = "workers/commands/doctor/anchord-doctor-under-test"
-
-
-class Doctor:
-    def __init__(self, build, whole):
-        self.build, self.whole = build, whole
-
-    def command(self, *words):
-        return [*self.whole.wrap(), self.build / PROGRAM, *words]
-
-    def environment(self):
-        return {"DOCKER_HOST": f"unix://{self.whole.supervision.docker_socket}",
-                "RUNTIME_DIRECTORY": str(self.whole.supervision.runtime)}
-
-    def run(self, *words, timeout=30, **environment):
-        return subprocess.run(self.command(*words), text=True, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, cwd="/",
-                              pass_fds=[self.whole.lab.anchor.descriptor], env=self.environment() | environment)
-
-    def look(self, *words, **environment):
-        result = self.run("--json", *words, **environment)
-        assert result.stdout, result
-        return result.returncode, json.loads(result.stdout)
-
-    def verdicts(self, *words, **environment):
-        """{check: {(verdict, code)}}"""
-        found = {}
-        for one in self.look(*words, **environment)[1]["results"]:
-            found.setdefault(one["check"], set()).add((one["verdict"], one["code"]))
-        return found
-
-    def inside(self, command):
-        """What a person types in the anchor's namespace."""
-        return subprocess.run([*self.whole.wrap(), "sh", "-c", command], check=True, text=True, capture_output=True,
-                              pass_fds=[self.whole.lab.anchor.descriptor]).stdout
 
 
 @pytest.fixture(scope="module")
 def whole(build):
-    made = whole_anchor.WholeAnchor(build)
-    made.docker.info = {"SecurityOptions": ["name=seccomp,profile=builtin"]}
-    subprocess.run([*made.wrap(), "sysctl", "-qw", "net.ipv6.conf.ext0.accept_ra=2",
-                    "net.ipv6.conf.ext0.forwarding=0"], check=True,
-                   pass_fds=[made.lab.anchor.descriptor])
-    made.docker.networks[DMZ_ID]["IPAM"]["Config"][1]["Gateway"] = "2001:db8:99::1"
-    for gateway in ("10.99.0.1/32", "2001:db8:99::1/128"):
-        made.lab.client.run("ip", "address", "add", gateway, "dev", "eth0", *["nodad"] * (":" in gateway))
+    made = healthy_anchor(build)
     made.start()
     yield made
     made.close()
@@ -73,36 +31,11 @@ def doctor(build, whole):
     return Doctor(build, whole)
 
 
-def wrong(found):
-    return [(one["check"], one["code"], one["sentence"]) for one in found["results"] if one["verdict"] in ("WARN", "FAIL")]
-
-
 def test_healthy(doctor):
     """SEE-2: no FAIL, no WARN, exit 0, in far less than 20 s."""
     status, found = doctor.look()
     assert not wrong(found) and status == 0
     assert found["milliseconds"] < 8000
-
-
-def broken(doctor, check, code, make, *, verdict="FAIL", await_it=True):
-    """The finding that a fault makes."""
-    make()
-    found = {}
-
-    def is_found():
-        found.clear()
-        found.update({one["code"]: one for one in doctor.look(check)[1]["results"]})
-        return code in found
-
-    assert is_found() or (await_it and wait_until(is_found, 10) is None), (code, found)
-    assert found[code]["verdict"] == verdict and found[code]["sentence"], found
-    assert doctor.run(check).returncode == 1
-    return found[code]
-
-
-def mend(doctor, finding):
-    """What was printed, pasted."""
-    doctor.inside(finding["do"])
 
 
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}

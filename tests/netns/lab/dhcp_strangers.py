@@ -104,6 +104,30 @@ class TwoServers(Stranger):
         return refusal + ([] if self.is_alone else [self._reply(request, dhcp.ACK, self.server)])
 
 
+class OneServer(Stranger):
+    """A DHCPv4 server that gives `address`, or is silent while that is None; `lease_seconds` may be fewer than dnsmasq's least."""
+
+    def __init__(self, lab, server, lease_seconds):
+        super().__init__(lab)
+        self.server, self.lease_seconds, self.address = server, lease_seconds, None
+        self._port = lab.server.socket(socket.AF_INET, socket.SOCK_DGRAM)  # or the kernel would refuse what comes unicast
+        self._port.bind((server, dhcp.SERVER4))
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self._port.close()
+
+    def answer(self, frame):
+        request = dhcp_request(frame)
+        kind = request and {dhcp.DISCOVER: dhcp.OFFER, dhcp.REQUEST: dhcp.ACK}.get(request.kind)
+        if not kind or not self.address:
+            return []
+        options = [(dhcp.SERVER, dhcp.addresses(self.server)), (dhcp.LEASE_TIME, dhcp.seconds(self.lease_seconds)),
+                   (dhcp.MASK, dhcp.addresses("255.255.255.0")), (dhcp.ROUTER, dhcp.addresses(self.server))]
+        payload = dhcp.reply4(request, kind, self.address, options, self.server)
+        return [udp_frame(self.mac, self.server, dhcp.SERVER4, dhcp.CLIENT4, payload)]
+
+
 def discover(name, mac=STRANGER):
     """The DISCOVER of a dhcpcd whose client identifier is a name (RFC 2132, 9.14: type 0)."""
     identifier = b"\0" + name.encode()

@@ -57,5 +57,6 @@ class LeasedAnchor(WholeAnchor):
         return self.process.wait_for(msg="lease acquired", family="v4", timeout=20)["address"]
 
     def close(self):
-        self.server.stop()
+        if self.server.is_running():
+            self.server.stop()
         super().close()

@@ -77,22 +77,53 @@ void address_check_link(struct check_run *run)
 
 /* --- its addresses -------------------------------------------------------------------------------------------- */
 
+/* Where the kernel cannot be asked, the anchor is believed. */
+static bool has_address(const struct link_table *table, const char *text)
+{
+    struct ip_address address;
+
+    if (ip_address_parse(text, &address) < 0 || table->count == 0)
+        return true;
+    for (size_t i = 0; i < table->count; i++) {
+        for (size_t j = 0; j < table->links[i].address_count; j++) {
+            if (ip_address_equal(&table->links[i].addresses[j].address, &address))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Those that the anchor tells, and that the kernel still has. */
 void address_check_addresses(struct check_run *run)
 {
     struct json_walk walk = heard_list(heard(&run->anchor->status), "external_addresses");
     struct json_slice row;
-    char list[HEARD_TEXT_SIZE] = "", address[HEARD_TEXT_SIZE], origin[HEARD_TEXT_SIZE];
-    size_t length = 0;
+    struct link_table table = {0};
+    char address[HEARD_TEXT_SIZE], origin[HEARD_TEXT_SIZE];
+    const char *list = "", *gone = "";
 
-    while (json_walk_element(&walk, &row) && length < sizeof(list)) {
+    if (read_links(&table) < 0)
+        table.count = 0;
+    while (json_walk_element(&walk, &row)) {
         heard_text(row, "address", address);
         heard_text(row, "origin", origin);
-        if (strncmp(address, "fe80:", strlen("fe80:")) != 0)
-            length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s (%s)", length > 0 ? ", " : "",
-                                       address, origin);
+        if (strncmp(address, "fe80:", strlen("fe80:")) == 0)
+            continue;
+        if (has_address(&table, address))
+            list = check_text("%s%s%s (%s)", list, list[0] != '\0' ? ", " : "", address, origin);
+        else
+            gone = check_text("%s%s%s", gone, gone[0] != '\0' ? ", " : "", address);
     }
-    if (length == 0)
+    if (gone[0] != '\0')
+        check_found(
+            run, PROBLEM_NO_PROJECT_ADDRESS,
+            &(struct finding_texts){
+                .sentence = list[0] != '\0'
+                                ? check_text("the kernel has lost addresses of the project on the LAN: %s", gone)
+                                : NULL,
+                .why = check_text("somebody took %s away, and anchord did not put it back", gone),
+                .remedy = "docker restart NETWORK-ANCHOR"});
+    else if (list[0] == '\0')
         check_found(run, PROBLEM_NO_PROJECT_ADDRESS, &(struct finding_texts){0});
     else
         check_is_well(run, NULL, "%s", list);
@@ -175,6 +206,21 @@ static void judge_held(struct check_run *run, const char *family, const char *ad
         check_is_well(run, NULL, "%s: %s, renewed %u s ago, valid for %u s", family, address, age, lifetime.valid);
 }
 
+/* A LAN without a server of the other family is ordinary (ADDR-4). */
+static bool has_answered_lease(const struct anchor *anchor)
+{
+    struct json_walk walk = heard_list(heard(&anchor->status), "leases");
+    struct json_slice row;
+    char state[HEARD_TEXT_SIZE];
+
+    while (json_walk_element(&walk, &row)) {
+        heard_text(row, "state", state);
+        if (strcmp(state, "held") == 0 || strcmp(state, "refused") == 0)
+            return true;
+    }
+    return false;
+}
+
 void address_check_lease(struct check_run *run)
 {
     struct json_walk walk = heard_list(heard(&run->anchor->status), "leases");
@@ -195,7 +241,12 @@ void address_check_lease(struct check_run *run)
         else if (strcmp(state, "refused") == 0)
             check_found(
                 run, PROBLEM_LEASE_REFUSED,
-                &(struct finding_texts){.sentence = check_text("the lease of %s is not taken: %s", server, reason)});
+                &(struct finding_texts){
+                    .sentence = check_text("the DHCP server's address%s%s is not taken: %s",
+                                           address[0] != '\0' ? " " : "", address, reason),
+                    .remedy = "docker logs NETWORK-ANCHOR   # which server gave what; let it give another address"});
+        else if (strcmp(state, "searching") == 0 && has_answered_lease(run->anchor))
+            check_is_well(run, NULL, "%s: no DHCP server has answered, which is ordinary", family);
         else if (strcmp(state, "searching") == 0)
             check_found(run, PROBLEM_NO_LEASE, &(struct finding_texts){0});
         else

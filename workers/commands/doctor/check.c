@@ -86,7 +86,7 @@ static void copy_remedy(const struct check_run *run, const char *remedy, char re
 {
     const char *place = strstr(remedy, PLACEHOLDER);
 
-    if (!place || !run->anchor || run->anchor->name[0] == '\0') {
+    if (!place || !run->anchor || run->anchor->id[0] == '\0') { /* in no container, so Docker knows no such name */
         text_copy_cut(ret, ANSWER_REMEDY_SIZE, remedy);
         return;
     }

@@ -9,8 +9,10 @@
 #include "workers/commands/doctor/heard.h"
 
 #include <fcntl.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* --- the engine --------------------------------------------------------------------------------------------- */
 
@@ -259,22 +261,32 @@ void platform_check_bridge_nf(struct check_run *run)
 
 /* --- the host's firewall ------------------------------------------------------------------------------------ */
 
-/* Root alone may read it; without ip_tables it is not there. */
-int platform_prepare_legacy(struct check_run *run, const char **ret_why)
+/* More than what an empty table of iptables-legacy has: a policy for each of its hooks, and an end. The kernel makes a
+ * table when it is first asked for, so that it is asked for those that are there alone. */
+static bool has_legacy_rules(int question, const char *table, unsigned int entries_when_empty)
 {
-    (void)ret_why;
-    run->files.files[0] = open("/proc/net/ip_tables_names", O_RDONLY | O_CLOEXEC);
-    return 0;
+    struct ipt_getinfo information = {0};
+    socklen_t length = sizeof(information);
+
+    (void)snprintf(information.name, sizeof(information.name), "%s", table);
+    return getsockopt(question, IPPROTO_IP, IPT_SO_GET_INFO, &information, &length) == 0 &&
+           information.num_entries > entries_when_empty;
 }
 
-/* Tables of iptables-legacy in this namespace: it makes one when it first looks at it, so that two tell little. */
-static bool has_legacy_nat(const struct check_run *run)
+/* Root alone may ask. Without ip_tables the list is not there; it is handed on when one of its tables has rules. */
+int platform_prepare_legacy(struct check_run *run, const char **ret_why)
 {
+    CLEANUP_FD int list = open("/proc/net/ip_tables_names", O_RDONLY | O_CLOEXEC);
+    CLEANUP_FD int question = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     char names[256];
-    ssize_t length = run->files.files[0] < 0 ? 0 : read(run->files.files[0], names, sizeof(names) - 1);
+    ssize_t length = list < 0 || question < 0 ? 0 : read(list, names, sizeof(names) - 1);
 
+    (void)ret_why;
     names[length > 0 ? length : 0] = '\0';
-    return strstr(names, "nat\n") != NULL;
+    if ((strstr(names, "nat\n") && has_legacy_rules(question, "nat", 5)) ||
+        (strstr(names, "filter\n") && has_legacy_rules(question, "filter", 4)))
+        run->files.files[0] = TAKE_FD(list);
+    return 0;
 }
 
 void platform_check_firewall(struct check_run *run)
@@ -302,7 +314,7 @@ void platform_check_firewall(struct check_run *run)
                                       ? NULL
                                       : "sysctl -w net.bridge.bridge-nf-call-ip6tables=0"});
     }
-    if (has_new_docker && has_legacy_nat(run) && ++wrong)
+    if (has_new_docker && run->files.files[0] >= 0 && ++wrong)
         check_found(run, PROBLEM_OLD_FIREWALL, &(struct finding_texts){0});
     if (wrong == 0)
         check_is_well(run, NULL, "no filter of the host's is known to stop an anchor");

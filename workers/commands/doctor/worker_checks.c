@@ -39,6 +39,21 @@ void worker_check_answers(struct check_run *run)
     check_is_well(run, NULL, "%s %s answers", role, version);
 }
 
+/* One of severity error: a warning is no reason for not being ready. */
+static bool tells_error(const struct anchor *anchor)
+{
+    struct json_walk walk = heard_list(heard(&anchor->status), "problems");
+    struct json_slice row;
+    char severity[HEARD_TEXT_SIZE];
+
+    while (json_walk_element(&walk, &row)) {
+        heard_text(row, "severity", severity);
+        if (strcmp(severity, "error") == 0)
+            return true;
+    }
+    return false;
+}
+
 void worker_check_ready(struct check_run *run)
 {
     struct json_walk walk = heard_list(heard(&run->anchor->status), "unmet_conditions");
@@ -52,7 +67,7 @@ void worker_check_ready(struct check_run *run)
     }
     if (heard_is_true(heard(&run->anchor->status), "ready"))
         check_is_well(run, NULL, "it is ready");
-    else if (!json_slice_is_empty(json_slice_member(heard(&run->anchor->status), "problems")))
+    else if (tells_error(run->anchor))
         check_skip(run, NULL, "it is not ready (%s); the check problems tells why", list);
     else
         check_found(run, PROBLEM_NOT_READY,
