@@ -15,7 +15,7 @@ COMPOSE = sorted((ROOT / "compose").glob("*.yaml"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "packaging/man").glob("anchord*.[0-9]")])
 # Of those who change anchord; the others are of those who use it.
 FOR_BUILDERS = ("architecture.md", "testing.md")
-FOR_USERS = [page for page in PAGES if page.name not in FOR_BUILDERS] + COMPOSE + [ROOT / "CHANGELOG.md", ROOT / "compose/quickstart"]
+FOR_USERS = [page for page in PAGES if page.name not in FOR_BUILDERS] + COMPOSE + [ROOT / name for name in ("CHANGELOG.md", "SECURITY.md", "compose/quickstart")]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 # Log messages that are kept, word by word, from the program that came before.
 KEPT = ("discovered shared network", "shared network re-picked", "shared network is not attached", "ANCHORD_SHARED_NETWORK")
@@ -63,6 +63,13 @@ def test_each_code_that_a_page_names_is_there():
     for where, line in lines(page for page in FOR_USERS if page.name != "problems.md"):
         unknown = set(re.findall(r"\bANC\d{4}\b", line)) - codes
         assert not unknown, f"{where}: {unknown}"
+
+
+def test_the_versions_that_get_fixes_are_those_that_there_are():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    version = re.search(r"version: '(\d+\.\d+)\.", (ROOT / "meson.build").read_text(encoding="utf-8"))[1]
+    holder = (ROOT / "workers/hold/version").read_text(encoding="utf-8").split()[0]
+    assert f"| {version}, the newest commit | yes |" in text and f"a version of its own, {holder}," in text, (version, holder)
 
 
 def test_the_manual_has_each_label():
