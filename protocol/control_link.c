@@ -6,8 +6,16 @@
 static void on_control_message(struct channel *channel, const struct message_header *message, int descriptor,
                                void *userdata)
 {
-    (void)userdata;
-    channel_refuse(channel, message, descriptor); /* control only listens */
+    const struct control_link *link = userdata;
+
+    switch (message->type) {
+    case MESSAGE_COUNTERS_WANTED: /* netadmin alone is asked, says validate.c */
+        link->on_counters_wanted(link->userdata);
+        break;
+    default:
+        channel_refuse(channel, message, descriptor);
+        break;
+    }
 }
 
 static void on_control_closed(struct channel *channel, int error, const char *reason, void *userdata)

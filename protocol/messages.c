@@ -82,6 +82,10 @@ static const char *const type_names[] = {
     [MESSAGE_ADVERTISED] = "ADVERTISED",
     [MESSAGE_CONFIGURE_GATE] = "CONFIGURE_GATE",
     [MESSAGE_GATE_LISTENER] = "GATE_LISTENER",
+    [MESSAGE_COUNTERS_BEGIN] = "COUNTERS_BEGIN",
+    [MESSAGE_COUNTERS_ITEMS] = "COUNTERS_ITEMS",
+    [MESSAGE_COUNTERS_COMMIT] = "COUNTERS_COMMIT",
+    [MESSAGE_COUNTERS_WANTED] = "COUNTERS_WANTED",
 };
 static_assert(sizeof(type_names) / sizeof(type_names[0]) == MESSAGE_TYPE_MAX_, "every type has a name");
 

@@ -28,7 +28,7 @@
 
 /* --- supervisor and workers ------------------------------------------------------------------------- */
 
-struct message_ping { /* PING, PONG, whose generation is echoed; KEEPER_WANTED, NAMESPACES_COMMIT */
+struct message_ping { /* PING, PONG, whose generation is echoed; KEEPER_WANTED, NAMESPACES_COMMIT, COUNTERS_WANTED */
     struct message_header header;
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "protocol/messages_parts.h"
+#include "protocol/refusals.h"
 
 /* --- control: what `anchord status` shows --------------------------------------------------------------- */
 
@@ -189,6 +190,29 @@ struct message_network_report { /* complete; again at each change */
     struct wire_network_problem problems[NETWORK_PROBLEMS_MAX]; /* unused ones all zero */
 };
 
+/* What went through one exposed port or range, or what was refused for one reason. */
+struct wire_counter {
+    uint8_t protocol;    /* IPPROTO_TCP, IPPROTO_UDP; 0: refusals */
+    uint8_t refusal;     /* enum refusal_reason, of these; else 0 */
+    uint16_t port_first; /* of a port; else 0, as the last, flows and bytes */
+    uint16_t port_last;
+    uint16_t reserved;
+    uint64_t flows;
+    uint64_t packets;
+    uint64_t bytes;
+};
+
+struct message_counters { /* COUNTERS_ITEMS; every refusal first, then the ports in order */
+    struct message_header header;
+    uint32_t item_count; /* 1 … COUNTERS_PER_MESSAGE */
+    uint32_t reserved;
+    struct wire_counter items[];
+};
+
+static_assert(sizeof(struct wire_counter) == 32, "wire layout");
+static_assert(sizeof(struct message_counters) + COUNTERS_PER_MESSAGE * sizeof(struct wire_counter) <=
+                  MESSAGE_LENGTH_MAX,
+              "a full message of counters fits");
 static_assert(sizeof(struct message_configure_control) == 24 + 128 + 8, "wire layout");
 static_assert(sizeof(struct wire_worker) == 40, "wire layout");
 static_assert(sizeof(struct wire_lease_status) == 64 + REASON_SIZE, "wire layout");

@@ -38,7 +38,9 @@
 #define WORKERS_MAX           10  /* that a supervisor runs, DHCP clients included */
 #define FINDING_REASON_SIZE   448
 #define FINDINGS_PER_MESSAGE  20
-#define FINDINGS_MAX          4096  /* that status shows; so many fit into a channel's queue */
+#define FINDINGS_MAX          4096 /* that status shows; so many fit into a channel's queue */
+#define COUNTED_PORTS_MAX     1024 /* ports and ranges of which it is told what went through them (SEE-4) */
+#define COUNTERS_PER_MESSAGE  500
 #define MAP_ELEMENTS_MAX      65536 /* over both families and protocols (DESIGN §1) */
 
 enum message_type {
@@ -158,6 +160,11 @@ enum message_type {
     /* who may come in; see messages_guests.h */
     MESSAGE_EXPOSURES_GUESTS, /* watcher -> netadmin, beside EXPOSURES_ITEMS */
     MESSAGE_GUEST_TEXT,       /* supervisor -> watcher */
+    /* netadmin -> control: what was counted (SEE-4) */
+    MESSAGE_COUNTERS_BEGIN,
+    MESSAGE_COUNTERS_ITEMS,
+    MESSAGE_COUNTERS_COMMIT,
+    MESSAGE_COUNTERS_WANTED, /* control -> netadmin; exporter -> supervisor -> netadmin */
     MESSAGE_TYPE_MAX_,
 };
 
@@ -181,7 +188,7 @@ enum message_direction {
     DIRECTION_CONTROL_TO_SUPERVISOR,
     DIRECTION_WATCHER_TO_CONTROL,
     DIRECTION_NETADMIN_TO_CONTROL,
-    DIRECTION_CONTROL_TO_WATCHER, /* nothing travels in these two: control only listens */
+    DIRECTION_CONTROL_TO_WATCHER, /* nothing travels here: control only listens */
     DIRECTION_CONTROL_TO_NETADMIN,
     DIRECTION_SUPERVISOR_TO_EXPORTER,
     DIRECTION_EXPORTER_TO_SUPERVISOR,

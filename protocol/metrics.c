@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #define PAGE_MAGIC   UINT32_C(0x616e6d70) /* "anmp" */
-#define PAGE_VERSION UINT32_C(3)
+#define PAGE_VERSION UINT32_C(4)
 
 /* From half a millisecond, the goal, to the five seconds that are promised (DISC-6). */
 const uint64_t metric_bucket_bounds[METRIC_BUCKET_BOUNDS_COUNT] = {
@@ -37,6 +37,13 @@ static const char *const family_values[] = {[FAMILY_INDEX_4] = "v4", [FAMILY_IND
 static const char *const protocol_values[] = {[PROTOCOL_INDEX_TCP] = "tcp", [PROTOCOL_INDEX_UDP] = "udp"};
 static const char *const result_values[] = {[METRIC_OK] = "ok", [METRIC_ERROR] = "error"};
 static const char *const source_values[] = {[METRIC_SOURCE_EVENT] = "event", [METRIC_SOURCE_POLL] = "poll"};
+static const char *const refusal_values[] = {
+    [REFUSAL_CLOSED] = "closed",       [REFUSAL_LIST] = "list",
+    [REFUSAL_LIMIT] = "limit",         [REFUSAL_BAN] = "ban",
+    [REFUSAL_FORGED] = "forged",       [REFUSAL_STRAY] = "stray",
+    [REFUSAL_ISOLATION] = "isolation", [REFUSAL_EGRESS] = "egress",
+};
+static_assert(ARRAY_LENGTH(refusal_values) == REFUSAL_MAX_, "every reason has a name");
 static const char *const version_values[] = {ANCHORD_VERSION};
 static const char *const commit_values[] = {ANCHORD_COMMIT};
 
@@ -55,6 +62,9 @@ static const char *const code_values[] = {
     }
 LABEL(family, "family", family_values);
 LABEL(protocol, "proto", protocol_values);
+/* Its values are the exposed ports, of which no cell is kept. */
+static const struct metric_label port = {.name = "port"};
+LABEL(reason, "reason", refusal_values);
 LABEL(outcome, "outcome", result_values);
 LABEL(result_label, "result", result_values);
 LABEL(source, "source", source_values);
@@ -116,6 +126,14 @@ static const struct metric_definition definitions[] = {
            "Containers attached again to what they follow."),
     DEFINE(DOCKER_REACHABLE, "anchord_docker_reachable", GAUGE, NONE, SUPERVISOR, NULL, NULL,
            "1 while Docker can be read."),
+    DEFINE(PORT_FLOWS, "anchord_port_flows_total", COUNTER, NONE, NETADMIN, &protocol, &port,
+           "New flows to an exposed port or range."),
+    DEFINE(PORT_PACKETS, "anchord_port_packets_total", COUNTER, NONE, NETADMIN, &protocol, &port,
+           "Packets through an exposed port or range, in both directions."),
+    DEFINE(PORT_BYTES, "anchord_port_bytes_total", COUNTER, BYTES, NETADMIN, &protocol, &port,
+           "Bytes of these packets, with their IP headers."),
+    DEFINE(REFUSED, "anchord_refused_total", COUNTER, NONE, NETADMIN, &reason, NULL,
+           "Packets that were refused, by reason; see docs/operations.md."),
     DEFINE(PROBLEM, "anchord_problem", GAUGE, KNOWN, CONTROL, &code, NULL,
            "Problems of this code that hold: containers, addresses or workers; see docs/problems.md."),
     DEFINE(PROCESS_CPU, "process_cpu_seconds_total", COUNTER, SECONDS, MAX_, &worker, NULL,
@@ -134,6 +152,11 @@ const struct metric_definition *metric_definition(enum metric metric)
     return &definitions[metric];
 }
 
+const char *metrics_refusal_to_string(enum refusal_reason refusal)
+{
+    return refusal_values[refusal];
+}
+
 const char *metrics_writer_to_string(enum metrics_writer writer)
 {
     return writer_names[writer];
@@ -149,6 +172,11 @@ static size_t count_cells(const struct metric_definition *definition)
     for (size_t i = 0; i < METRIC_LABELS_MAX && definition->labels[i]; i++)
         count *= definition->labels[i]->count;
     return count;
+}
+
+bool metric_is_of_ports(enum metric metric)
+{
+    return definitions[metric].labels[1] == &port;
 }
 
 static size_t first_cell(enum metric metric)
@@ -190,7 +218,7 @@ int metrics_open(int descriptor, enum metrics_writer writer)
     if (!page)
         return -errno;
     if (!is_page_of(page, writer)) {
-        memset(page, 0, METRICS_PAGE_SIZE);
+        memset(page, 0, offsetof(struct metrics_page, ports)); /* behind it nothing counts without port_count */
         page->magic = PAGE_MAGIC;
         page->version = PAGE_VERSION;
         page->writer = writer;
@@ -216,6 +244,28 @@ void metrics_set(enum metric metric, size_t cell, uint64_t value)
 {
     if (own_page)
         atomic_store_explicit(&own_page->cells[first_cell(metric) + cell], value, memory_order_relaxed);
+}
+
+void metrics_set_ports(const struct metrics_port *ports, size_t count)
+{
+    if (!own_page)
+        return;
+    (void)atomic_fetch_or_explicit(&own_page->ports_version, 1, memory_order_acq_rel);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (count > 0)
+        memcpy(own_page->ports, ports, count * sizeof(*ports));
+    atomic_store_explicit(&own_page->port_count, (uint32_t)count, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&own_page->ports_version, 1, memory_order_release);
+}
+
+uint64_t metrics_own(enum metric metric, size_t cell)
+{
+    return own_page ? metrics_read(own_page, metric, cell) : 0;
+}
+
+size_t metrics_own_ports(struct metrics_port ret[COUNTED_PORTS_MAX])
+{
+    return own_page ? metrics_read_ports(own_page, ret) : 0;
 }
 
 void metrics_add(enum metric metric, size_t cell, uint64_t amount)
@@ -273,4 +323,24 @@ int metrics_map(int descriptor, enum metrics_writer writer, const struct metrics
 uint64_t metrics_read(const struct metrics_page *page, enum metric metric, size_t cell)
 {
     return atomic_load_explicit(&page->cells[first_cell(metric) + cell], memory_order_relaxed);
+}
+
+/* The writer needs microseconds; it may have died meanwhile. */
+#define READ_ATTEMPTS 1000
+
+size_t metrics_read_ports(const struct metrics_page *page, struct metrics_port ret[COUNTED_PORTS_MAX])
+{
+    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+        uint32_t before = atomic_load_explicit(&page->ports_version, memory_order_acquire);
+        size_t count = atomic_load_explicit(&page->port_count, memory_order_relaxed);
+
+        if (before & 1 || count > COUNTED_PORTS_MAX)
+            continue;
+        if (count > 0)
+            memcpy(ret, page->ports, count * sizeof(*ret));
+        atomic_thread_fence(memory_order_seq_cst);
+        if (atomic_load_explicit(&page->ports_version, memory_order_relaxed) == before)
+            return count;
+    }
+    return 0;
 }

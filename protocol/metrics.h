@@ -12,13 +12,13 @@
 #pragma once
 
 #include "protocol/messages.h"
+#include "protocol/refusals.h"
 
 #include <stdatomic.h>
 
-#define METRICS_PAGE_SIZE 4096
+/* Memory that nobody touches costs nothing: of most pages that is all but the first 4 KiB. */
+#define METRICS_PAGE_SIZE 40960
 #define METRICS_CELLS_MAX 256
-/* Series of exposed ports: what is exposed beyond them is not told (SEE-4). */
-#define METRICS_PORTS_MAX 1024
 
 enum metric {
     METRIC_RECONCILE_DURATION,
@@ -41,6 +41,10 @@ enum metric {
     METRIC_DEAD_NETNS_DEPENDENTS,
     METRIC_REBINDS,
     METRIC_DOCKER_REACHABLE,
+    METRIC_PORT_FLOWS, /* of exposed ports, which have places of their own on the page: see metrics_port */
+    METRIC_PORT_PACKETS,
+    METRIC_PORT_BYTES,
+    METRIC_REFUSED, /* by enum refusal_reason */
     METRIC_PROBLEM, /* by enum problem_told */
     METRIC_PROCESS_CPU,
     METRIC_PROCESS_RESIDENT_MEMORY,
@@ -89,10 +93,25 @@ extern const uint64_t metric_bucket_bounds[METRIC_BUCKET_BOUNDS_COUNT];
 #define METRIC_HISTOGRAM_SUM   (METRIC_BUCKET_BOUNDS_COUNT + 1)
 #define METRIC_HISTOGRAM_CELLS (METRIC_BUCKET_BOUNDS_COUNT + 2)
 
+/* Whether its samples are one for each exposed port, as they stand on the page. */
+bool metric_is_of_ports(enum metric metric);
+
 const struct metric_definition *metric_definition(enum metric metric);
 
+/* Values of the label `reason`. */
+const char *metrics_refusal_to_string(enum refusal_reason refusal);
 /* Values of the label `worker`: "supervisor", "watcher" … */
 const char *metrics_writer_to_string(enum metrics_writer writer);
+
+/* What went through an exposed port or range (SEE-4); the label `proto` by PROTOCOL_INDEX_…. */
+struct metrics_port {
+    uint16_t first;
+    uint16_t last;
+    uint32_t protocol;
+    uint64_t flows;
+    uint64_t packets;
+    uint64_t bytes;
+};
 
 struct metrics_page {
     uint32_t magic;
@@ -101,6 +120,9 @@ struct metrics_page {
     uint32_t cell_count;
     _Atomic uint64_t readiness; /* supervisor: enum readiness_condition, required << 32 | held */
     _Atomic uint64_t cells[METRICS_CELLS_MAX];
+    _Atomic uint32_t ports_version; /* odd while `ports` is being written */
+    _Atomic uint32_t port_count;
+    struct metrics_port ports[COUNTED_PORTS_MAX]; /* netadmin */
 };
 static_assert(sizeof(struct metrics_page) <= METRICS_PAGE_SIZE, "a page fits into its memory");
 
@@ -122,6 +144,12 @@ void metrics_set(enum metric metric, size_t cell, uint64_t value);
 /* Adds one observation to a histogram. */
 void metrics_observe(enum metric metric, uint64_t microseconds);
 
+/* All of them, at most COUNTED_PORTS_MAX. */
+void metrics_set_ports(const struct metrics_port *ports, size_t count);
+/* What this page has, from a predecessor; 0 without one. */
+uint64_t metrics_own(enum metric metric, size_t cell);
+size_t metrics_own_ports(struct metrics_port ret[COUNTED_PORTS_MAX]);
+
 /* The supervisor's view of /readyz (SPEC §8): masks of enum readiness_condition. */
 void metrics_set_readiness(uint32_t required, uint32_t held);
 
@@ -142,5 +170,8 @@ static inline size_t metric_cell(size_t first, size_t second)
  */
 int metrics_map(int descriptor, enum metrics_writer writer, const struct metrics_page **ret)
     __attribute__((warn_unused_result));
+
+/* Returns how many stand in `ret`; 0 also while the writer has died in the middle. */
+size_t metrics_read_ports(const struct metrics_page *page, struct metrics_port ret[COUNTED_PORTS_MAX]);
 
 uint64_t metrics_read(const struct metrics_page *page, enum metric metric, size_t cell);

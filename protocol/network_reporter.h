@@ -2,7 +2,8 @@
  * Tells control what the network is: interfaces, addresses, gateways, problems, for `anchord status` (SPEC §9).
  *
  * Embedded in netadmin and way; no privilege. It looks after every turn of the event loop and sends when something
- * differs from what was sent, so no other part has to think of it. Nothing ever comes back from control.
+ * differs from what was sent, so no other part has to think of it. Nothing comes back from control but the question
+ * of control_link.h.
  */
 #pragma once
 

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-enum refusal {
+enum refusal_reason {
     REFUSAL_CLOSED,    /* to a port of the project's address that nobody exposes (NAT-11) */
     REFUSAL_LIST,      /* not on the port's list (GUEST-1) */
     REFUSAL_LIMIT,     /* above the port's limit (GUEST-3) */

@@ -497,6 +497,13 @@ static const struct message_rule rules[] = {
                     check_findings),
     RULE(KEEPER_TO_CONTROL, FINDINGS_COMMIT, message_commit, check_commit),
 
+    RULE(CONTROL_TO_NETADMIN, COUNTERS_WANTED, message_ping, NULL),
+    RULE(SUPERVISOR_TO_NETADMIN, COUNTERS_WANTED, message_ping, NULL),
+    RULE(EXPORTER_TO_SUPERVISOR, COUNTERS_WANTED, message_ping, NULL),
+    RULE(NETADMIN_TO_CONTROL, COUNTERS_BEGIN, message_begin, NULL),
+    RULE_WITH_ITEMS(NETADMIN_TO_CONTROL, COUNTERS_ITEMS, message_counters, wire_counter, COUNTERS_PER_MESSAGE,
+                    check_counters),
+    RULE(NETADMIN_TO_CONTROL, COUNTERS_COMMIT, message_commit, check_commit),
     RULE(NETADMIN_TO_CONTROL, NETWORK_REPORT, message_network_report, check_network_report),
     RULE(WAY_TO_CONTROL, NETWORK_REPORT, message_network_report, check_network_report),
 
@@ -521,6 +528,7 @@ static_assert(offsetof(struct message_exposures, item_count) == offsetof(struct 
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_bans, item_count) &&
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_bans_listed, item_count) &&
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_guests, item_count) &&
+                  offsetof(struct message_exposures, item_count) == offsetof(struct message_counters, item_count) &&
                   offsetof(struct message_exposures, item_count) == offsetof(struct message_findings, item_count),
               "item_count stands at one offset");
 

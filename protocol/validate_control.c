@@ -226,3 +226,34 @@ const char *check_network_report(const void *message)
     }
     return broken ? broken : check_network_problems(report);
 }
+
+static const char *check_counter(const struct wire_counter *counter)
+{
+    bool is_port = counter->protocol == IPPROTO_TCP || counter->protocol == IPPROTO_UDP;
+
+    if (counter->reserved)
+        return "counter reserved";
+    if (!is_port && counter->protocol)
+        return "counter protocol";
+    if (counter->refusal >= REFUSAL_MAX_ || (is_port && counter->refusal))
+        return "counter refusal";
+    if (is_port ? counter->port_first == 0 || counter->port_last < counter->port_first
+                : counter->port_first || counter->port_last || counter->flows || counter->bytes)
+        return "counter ports";
+    return NULL;
+}
+
+const char *check_counters(const void *message)
+{
+    const struct message_counters *counters = message;
+
+    if (counters->reserved)
+        return "reserved field not zero";
+    for (uint32_t i = 0; i < counters->item_count; i++) {
+        const char *broken = check_counter(&counters->items[i]);
+
+        if (broken)
+            return broken;
+    }
+    return NULL;
+}

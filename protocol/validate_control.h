@@ -11,3 +11,4 @@ const char *check_configure_control(const void *message);
 const char *check_supervision(const void *message);
 const char *check_findings(const void *message);
 const char *check_network_report(const void *message);
+const char *check_counters(const void *message);

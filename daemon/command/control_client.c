@@ -32,6 +32,8 @@ const struct status_list_definition status_lists[STATUS_LIST_MAX_] = {
                           "sqqqssss",
                           {"proto", "port_first", "port_last", "backend_port_first", "container", "address4",
                            "address6", "guests"}},
+    [STATUS_PORTS] = {"Ports", "ports", "sqqttt", {"proto", "port_first", "port_last", "flows", "packets", "bytes"}},
+    [STATUS_REFUSED] = {"Refused", "refused", "st", {"reason", "packets"}},
     [STATUS_CONFLICTS] = {"Conflicts",
                           "conflicts",
                           "sqqss",
@@ -84,6 +86,11 @@ const struct control_client_cell *control_client_cell(const struct status *statu
                                                       size_t column)
 {
     return &status->lists[list].cells[row * strlen(status_lists[list].types) + column];
+}
+
+void control_client_read_counters(sd_bus *bus)
+{
+    (void)sd_bus_call_method(bus, NULL, CONTROL_OBJECT, CONTROL_INTERFACE, "ReadCounters", NULL, NULL, "");
 }
 
 void control_client_clear(struct status *status)

@@ -42,6 +42,8 @@ enum status_list {
     STATUS_GATEWAYS,
     STATUS_LEASES,
     STATUS_EXPOSURES,
+    STATUS_PORTS,   /* what went through those exposures */
+    STATUS_REFUSED, /* packets, by reason */
     STATUS_CONFLICTS,
     STATUS_PROBLEMS,
     STATUS_MAP_ELEMENTS,
@@ -75,6 +77,9 @@ struct status {
  */
 int control_client_read(sd_bus *bus, struct status *ret) __attribute__((warn_unused_result));
 void control_client_clear(struct status *status);
+
+/* Has the counters read before control_client_read() shows them; nobody who cannot need know. */
+void control_client_read_counters(sd_bus *bus);
 
 /* The cell of a list; row and column must exist. */
 const struct control_client_cell *control_client_cell(const struct status *status, enum status_list list, size_t row,

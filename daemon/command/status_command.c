@@ -34,8 +34,10 @@ enum form { FORM_TEXT, FORM_JSON, FORM_HTML };
 static int print_status(sd_bus *bus, enum form form)
 {
     CLEANUP(control_client_clear) struct status status = {0};
-    int result = control_client_read(bus, &status);
+    int result;
 
+    control_client_read_counters(bus);
+    result = control_client_read(bus, &status);
     if (result < 0)
         return result;
     switch (form) {

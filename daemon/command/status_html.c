@@ -113,6 +113,8 @@ static const struct view ports[] = {
     {STATUS_EXPOSURES,
      "Exposed ports",
      {"Port", HIDDEN, HIDDEN, HIDDEN, "Container", "IPv4", "IPv6", "Who may come in"}},
+    {STATUS_PORTS, "Traffic", {"Port", HIDDEN, HIDDEN, "New flows", "Packets", "Bytes"}},
+    {STATUS_REFUSED, "Refused packets", {"Reason", "Packets"}},
     {STATUS_CONFLICTS, "Refused ports", {"Port", HIDDEN, HIDDEN, "Refused", "Held by"}},
 };
 static const struct view kernel[] = {

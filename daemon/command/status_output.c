@@ -138,6 +138,64 @@ static void print_exposures(const struct status *status)
     end_rows(&rows);
 }
 
+/* 1234 B, 12.3 kB, … of 1000 */
+static void format_bytes(uint64_t bytes, char text[CELL_SIZE])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double number = (double)bytes;
+    size_t unit = 0;
+
+    while (number >= 10000 && unit < ARRAY_LENGTH(units) - 1) {
+        number /= 1000;
+        unit++;
+    }
+    (void)snprintf(text, CELL_SIZE, unit == 0 ? "%.0f %s" : "%.1f %s", number, units[unit]);
+}
+
+/* What went through the exposed ports, as last read. */
+static void print_traffic(const struct status *status)
+{
+    struct text_rows rows;
+
+    if (status->lists[STATUS_EXPOSURES].row_count > 0 && status->lists[STATUS_REFUSED].row_count > 0 &&
+        status->lists[STATUS_PORTS].row_count == 0) {
+        print_coloured(COLOUR_TITLE, "Traffic ");
+        (void)puts("  not known: this kernel does not count by port");
+        return;
+    }
+    if (!begin_rows(&rows, status, STATUS_PORTS, "Traffic"))
+        return;
+    for (size_t i = 0; i < rows.count; i++) {
+        const struct control_client_cell *row = control_client_cell(status, STATUS_PORTS, i, 0);
+
+        format_ports(row, rows.cells[i][0]);
+        (void)snprintf(rows.cells[i][1], CELL_SIZE, "%llu flows", (unsigned long long)row[3].number);
+        (void)snprintf(rows.cells[i][2], CELL_SIZE, "%llu packets", (unsigned long long)row[4].number);
+        format_bytes(row[5].number, rows.cells[i][3]);
+    }
+    end_rows(&rows);
+}
+
+/* One line, and none where nothing was refused. */
+static void print_refused(const struct status *status)
+{
+    size_t printed = 0;
+
+    for (size_t i = 0; i < status->lists[STATUS_REFUSED].row_count; i++) {
+        const struct control_client_cell *row = control_client_cell(status, STATUS_REFUSED, i, 0);
+
+        if (row[1].number == 0)
+            continue;
+        if (printed++ == 0)
+            print_coloured(COLOUR_TITLE, "Refused ");
+        (void)printf("%s ", printed > 1 ? "," : " ");
+        print_foreign(row[0].text);
+        (void)printf(" %llu", (unsigned long long)row[1].number);
+    }
+    if (printed > 0)
+        (void)puts(" packets");
+}
+
 static void print_links(const struct status *status)
 {
     struct text_rows rows;
@@ -347,6 +405,8 @@ void status_output_text(const struct status *status)
     print_leases(status);
     print_links(status);
     print_exposures(status);
+    print_traffic(status);
+    print_refused(status);
     print_problems(status);
     print_workers(status);
 }

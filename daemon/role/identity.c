@@ -506,7 +506,7 @@ static void prepare_control(struct identity *identity)
         return;
     for (size_t i = 0; i < (gate_worker_is_used(identity->configuration) ? IDENTITY_OWN : IDENTITY_GATE); i++)
         control_worker_add(identity->readiness.control, member(identity, (enum identity_worker)i));
-    monitoring_show(identity->monitoring, identity->readiness.control);
+    monitoring_show(identity->monitoring, identity->readiness.control, identity->workers[IDENTITY_NETADMIN]);
     identity_set_faults(identity, SUPERVISOR_FAULT_NOT_ANNOUNCED, identity->openings->raw_sockets->arp < 0);
     identity_set_faults(identity, SUPERVISOR_FAULT_NO_BANS, identity->openings->bans->listeners[BAN_SOCKET_ROOT] < 0);
     control_worker_on_readiness(identity->readiness.control, identity->readiness.required, 0);

@@ -19,6 +19,7 @@ struct monitoring {
     const struct configuration *configuration;
     struct worker_definition definition;
     struct worker *exporter;
+    struct worker *netadmin;        /* or NULL */
     struct control_worker *control; /* that lists it, or NULL */
     sd_event_source *listen_timer;  /* the next try to listen */
     struct restart_policy listen_policy;
@@ -58,6 +59,22 @@ static void on_exporter_ended(struct worker *exporter, enum worker_end end, void
     (void)end;
     worker_restart(exporter);
     control_worker_on_changed(monitoring->control);
+}
+
+/* Whoever scrapes wants to know what was counted. */
+static void on_exporter_message(struct worker *exporter, const struct message_header *message, void *userdata)
+{
+    const struct monitoring *monitoring = userdata;
+
+    switch (message->type) {
+    case MESSAGE_COUNTERS_WANTED:
+        if (monitoring->netadmin && worker_is_running(monitoring->netadmin))
+            worker_send(monitoring->netadmin, message, -1);
+        break;
+    default:
+        worker_refuse(exporter, message);
+        break;
+    }
 }
 
 static void start_exporter(const struct monitoring *monitoring)
@@ -119,7 +136,7 @@ static int open_pages(void)
 
 static int prepare(struct monitoring *monitoring, sd_event *event)
 {
-    const struct worker_callbacks callbacks = {on_exporter_started, NULL, on_exporter_ended, monitoring};
+    const struct worker_callbacks callbacks = {on_exporter_started, on_exporter_message, on_exporter_ended, monitoring};
     int result = open_pages();
 
     if (result == 0)
@@ -172,11 +189,12 @@ void monitoring_start(struct monitoring *monitoring)
     start_exporter(monitoring);
 }
 
-void monitoring_show(struct monitoring *monitoring, struct control_worker *control)
+void monitoring_show(struct monitoring *monitoring, struct control_worker *control, struct worker *netadmin)
 {
     if (!monitoring)
         return;
     monitoring->control = control;
+    monitoring->netadmin = netadmin;
     control_worker_add(control, (struct join_member){.worker = monitoring->exporter}); /* nobody is joined to it */
 }
 

@@ -17,8 +17,9 @@ struct monitoring;
  */
 struct monitoring *monitoring_new(sd_event *event, const struct configuration *configuration, uint32_t required);
 
-/* Has `control` list the exporter among the workers; either may be NULL. Before control_worker_start(). */
-void monitoring_show(struct monitoring *monitoring, struct control_worker *control);
+/* Has `control` list the exporter among the workers, and `netadmin` asked for what it counts when the exporter is; each
+ * may be NULL. Before control_worker_start(). */
+void monitoring_show(struct monitoring *monitoring, struct control_worker *control, struct worker *netadmin);
 
 /* Starts the exporter, when there is a listener: who asks before that waits. Once is enough; NULL: there is none. */
 void monitoring_start(struct monitoring *monitoring);

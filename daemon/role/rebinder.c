@@ -161,7 +161,7 @@ static void prepare_control(struct rebinder *rebinder)
     if (gate_worker_is_used(rebinder->configuration))
         control_worker_add(rebinder->readiness.control, (struct join_member){.worker = rebinder->gate});
     control_worker_add(rebinder->readiness.control, (struct join_member){rebinder->keeper, LINK_PEER_KEEPER});
-    monitoring_show(rebinder->monitoring, rebinder->readiness.control);
+    monitoring_show(rebinder->monitoring, rebinder->readiness.control, NULL);
     control_worker_on_readiness(rebinder->readiness.control, rebinder->readiness.required, 0);
     control_worker_start(rebinder->readiness.control);
 }

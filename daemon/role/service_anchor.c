@@ -221,7 +221,7 @@ static void prepare_control(struct service_anchor *anchor)
     if (anchor->needs_resolver)
         control_worker_add(anchor->readiness.control,
                            (struct join_member){anchor->workers[RESOLVER], LINK_PEER_RESOLVER});
-    monitoring_show(anchor->monitoring, anchor->readiness.control);
+    monitoring_show(anchor->monitoring, anchor->readiness.control, NULL);
     control_worker_on_readiness(anchor->readiness.control, anchor->readiness.required, 0);
     control_worker_start(anchor->readiness.control);
 }

@@ -335,6 +335,18 @@ def test_who_does_not_read_is_dropped(operator):
     assert operator.status()["ready"] and operator.control_pid() == pid
 
 
+def test_see4_status_shows_what_was_counted(operator):
+    """In the same way for people and for programs; what is counted is shown in test_netadmin_counters.py."""
+    operator.start_docker()
+    expose(operator)
+    operator.start().wait_for(msg="anchord ready")
+    status = operator.await_status(lambda status: len(status["ports"]) == 3)
+    assert status["ports"] == [{"proto": proto, "port_first": first, "port_last": last, "flows": 0, "packets": 0, "bytes": 0}
+                               for proto, first, last in (("tcp", 25, 25), ("tcp", 443, 443), ("udp", 5000, 5002))]
+    assert {row["reason"] for row in status["refused"]} == {"closed", "list", "limit", "ban", "forged", "stray", "isolation", "egress"}
+    assert re.search(r"\nTraffic\n  tcp/25 +0 flows +0 packets +0 B\n", operator.anchord("status").stdout)
+
+
 # --- ruleset ---
 
 def words(listing):

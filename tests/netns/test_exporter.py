@@ -1,9 +1,12 @@
 """Metrics and health over HTTP, with the real programs (SPEC §7, §8)."""
 
+import contextlib
+import itertools
 import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -20,6 +23,8 @@ FAMILY, PROTOCOL = ("family", ("v4", "v6")), ("proto", ("tcp", "udp"))
 OUTCOME, RESULT, SOURCE = ("outcome", ("ok", "error")), ("result", ("ok", "error")), ("source", ("event", "poll"))
 WORKER = ("worker", ("supervisor", "watcher", "netadmin", "announcer", "resolver", "control", "exporter", "keeper",
                      "gate", "way", "bans"))
+PORT = ("port", ())  # an exposed one, or a range of them: from then on (SEE-4)
+REASON = ("reason", ("closed", "list", "limit", "ban", "forged", "stray", "isolation", "egress"))
 SERIES = {
     "anchord_reconcile_duration_seconds": ("histogram",),
     "anchord_reconcile_total": ("counter", RESULT),
@@ -41,6 +46,10 @@ SERIES = {
     "anchord_dead_netns_dependents": ("gauge",),
     "anchord_rebinds_total": ("counter", RESULT),
     "anchord_docker_reachable": ("gauge",),
+    "anchord_port_flows_total": ("counter", PORT),
+    "anchord_port_packets_total": ("counter", PORT),
+    "anchord_port_bytes_total": ("counter", PORT),
+    "anchord_refused_total": ("counter", REASON),
     "anchord_problem": ("gauge",),  # a sample for each code of which somebody has told (SEE-1)
     "process_cpu_seconds_total": ("counter", WORKER),
     "process_resident_memory_bytes": ("gauge", WORKER),
@@ -84,6 +93,42 @@ def test_every_series_is_there_from_the_start_with_0(anchord):
     assert not_zero <= {'anchord_gateway_route_replaces_total{family="v4"}'}
     for histogram in ("anchord_reconcile_duration_seconds", "anchord_event_to_map_seconds"):
         assert {f'{histogram}_bucket{{le="+Inf"}}', f"{histogram}_sum", f"{histogram}_count"} <= set(values)
+
+
+def test_see4_exposed_ports_and_refusals_are_series_that_never_go_back(anchord):
+    """With 0 from the exposure on; over netadmin's death, also when the tables die with it."""
+    process = anchord.start_ready()
+    anchord.docker.start(container(1, "tcp/80, udp/100-200"))
+    flows, closed = 'anchord_port_flows_total{proto="tcp",port="80"}', 'anchord_refused_total{reason="closed"}'
+    wait_until(lambda: flows in anchord.values())
+    values = anchord.values()
+    assert {name: value for name, value in values.items() if name.startswith("anchord_port_") and "{" in name} == {
+        f'anchord_port_{what}_total{{proto="{proto}",port="{port}"}}': 0
+        for what in ("flows", "packets", "bytes") for proto, port in (("tcp", "80"), ("udp", "100-200"))}
+
+    def knock(port):
+        """A new flow: that nobody answers it is another matter."""
+        with contextlib.suppress(OSError):
+            anchord.client.socket(lambda: socket.create_connection((EXTERNAL, port), 0.2)).close()
+
+    knock(80)
+    knock(81)
+    wait_until(lambda: (anchord.values()[flows], anchord.values()[closed]) == (1, 1), 10)
+    os.kill(process.find(msg="worker started", name="netadmin")[0]["pid"], signal.SIGKILL)
+    anchord.anchor.run("nft", "delete table ip anchord_v4")
+    process.wait_for(msg="worker started", name="netadmin", count=2)
+    wait_until(lambda: "80 counter packets 1 " in anchord.anchor.run("nft", "list", "map", "ip", "anchord_v4", "dnat_tcp").stdout, 10)
+    knock(80)
+    knock(81)
+    seen = [(1, 1)]
+
+    def has_counted_on():
+        values = anchord.values()
+        seen.append((values[flows], values[closed]))
+        return seen[-1] == (2, 2)
+
+    wait_until(has_counted_on, 10)
+    assert all(now[0] >= before[0] and now[1] >= before[1] for before, now in itertools.pairwise(seen)), seen
 
 
 def test_each_process_reports_its_own_use(anchord):

@@ -2,11 +2,14 @@
 
 import json
 import socket
+import subprocess
 
 import pytest
 
+import control_peer
 import messages
 from ban_lab import BansPeer, item
+from control_peer import ControlPeer
 from lab import forge
 from netadmin_lab import (CLIENT4, CLIENT6, EXTERNAL_MAC, LAN4, LAN6, LAN_UNIQUE_LOCAL, ONE4, ONE6, OTHER4, TWO4, TWO6, outcome,
                           wait_until)
@@ -227,3 +230,83 @@ def test_see4_a_kernel_without_counters_of_elements_counts_refusals_alone(lab, b
     assert outcome(lab.client, "tcp", LAN4, 81) == "refused"
     assert refused(lab, 4) == {"closed": 1}
     assert "traffic" not in lab.ruleset() and "80 : 172.30.0.5 . 8080" in lab.ruleset()
+
+
+# --- what is told
+
+
+class Told:
+    """What netadmin tells control, which shows it on the operator's interface."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.control = ControlPeer(lab.netadmin)
+
+    def property(self, name):
+        done = subprocess.run(["busctl", f"--address=unix:path={self.control.path}", "--json=short", "get-property", "org.anchord",
+                               control_peer.OBJECT, control_peer.INTERFACE, name], capture_output=True, text=True, timeout=20,
+                              check=True)
+        return json.loads(done.stdout)["data"]
+
+    def read(self):
+        """As of now: (flows, packets, bytes) by port, and packets by reason."""
+        subprocess.run(["busctl", f"--address=unix:path={self.control.path}", "call", "org.anchord", control_peer.OBJECT,
+                        control_peer.INTERFACE, "ReadCounters"], capture_output=True, timeout=20, check=True)
+        return ({(proto, first, last): tuple(counts) for proto, first, last, *counts in self.property("Ports")},
+                {reason: packets for reason, packets in self.property("Refused") if packets})
+
+    def wait(self, ports, refusals):
+        wait_until(lambda: self.read() == (ports, refusals), f"{ports} and {refusals}, not {self.read()}")
+
+
+def test_see4_what_is_told_is_both_families_and_ranges_as_they_were_exposed(served):
+    """80 and 81 are neighbours of one backend, and two series; 90 to 92 are one."""
+    told = Told(served)
+    served.netadmin.expose(*exposures("udp"), messages.exposure("udp", 81, ONE4, 8081), *exposures("udp", (90, 92)))
+    total = converse(served, 4, 80, 2) + converse(served, 6, 80, 3)
+    assert outcome(served.client, "udp", LAN6, 93) == "refused"
+    rest = {("udp", 81, 81): (0, 0, 0), ("udp", 90, 92): (0, 0, 0)}
+    told.wait({("udp", 80, 80): (2, 10, total), **rest}, {"closed": 1})
+
+
+def test_see4_a_table_that_is_made_anew_goes_on_where_it_was(served):
+    """Deleted by somebody else, with all that it counted: what was told comes back in the new elements and counters."""
+    told = Told(served)
+    served.netadmin.expose(*exposures("udp"))
+    total = converse(served, 4, 80, 5)
+    assert outcome(served.client, "tcp", LAN4, 93) == "refused"
+    told.wait({("udp", 80, 80): (1, 10, total)}, {"closed": 1})
+    served.nft("delete table ip anchord_v4\n")
+    wait_until(lambda: served.netadmin.logged("ruleset repaired"), "the repair")
+    assert told.read() == ({("udp", 80, 80): (1, 10, total)}, {"closed": 1})
+    total += converse(served, 4, 80, 1)
+    assert outcome(served.client, "tcp", LAN4, 93) == "refused"
+    told.wait({("udp", 80, 80): (2, 12, total)}, {"closed": 2})
+    assert traffic(served, 4, "udp")[80] == (12, total)
+
+
+def test_see4_a_port_that_is_away_for_a_while_goes_on_where_it_was(served):
+    told = Told(served)
+    served.netadmin.expose(*exposures("udp"))
+    total = converse(served, 4, 80, 5)
+    served.netadmin.expose()
+    assert told.read()[0] == {}
+    served.netadmin.expose(*exposures("udp"))
+    told.wait({("udp", 80, 80): (1, 10, total)}, {})
+
+
+def test_see4_reading_ten_thousand_ports_is_rare(served):
+    """However often it is asked for: within a five-hundredth of the time."""
+    served.netadmin.expose(*exposures("udp", (10000, 19999)))
+
+    def processor():
+        with open(f"/proc/{served.netadmin.pid}/stat", encoding="ascii") as file:
+            return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+
+    served.netadmin.ping(1)
+    before = processor()
+    for number in range(200):
+        served.netadmin.send(messages.message(messages.COUNTERS_WANTED))
+        served.netadmin.ping(number)
+    print(f"SEE-4: asked 200 times, with 20,000 elements: {(processor() - before) * 10} ms of processor time")
+    assert processor() - before <= 20  # hundredths of a second; each time it would be ten times as much

@@ -36,6 +36,10 @@ static void fill_cells(uint64_t value)
     for (size_t i = 0; i < METRICS_WRITER_MAX_; i++) {
         for (size_t cell = 0; cell < METRICS_CELLS_MAX; cell++)
             pages[i].cells[cell] = value;
+        pages[i].port_count = COUNTED_PORTS_MAX;
+        for (size_t port = 0; port < COUNTED_PORTS_MAX; port++)
+            pages[i].ports[port] =
+                (struct metrics_port){UINT16_MAX - 1, UINT16_MAX, PROTOCOL_INDEX_UDP, value, value, value};
     }
 }
 
@@ -99,6 +103,28 @@ static void values_are_shown_in_their_units(void **state)
     assert_non_null(strstr(text, "\nanchord_reconcile_duration_seconds_count 35000014\n"));
     assert_non_null(strstr(text, "\nprocess_resident_memory_bytes{worker=\"netadmin\"} 2500001\n"));
     assert_non_null(strstr(text, "\nanchord_problem{code=\"ANC0101\"} 2500000\n")); /* 0 is: not known */
+}
+
+static void each_exposed_port_or_range_is_one_series(void **state)
+{
+    struct metrics_page *page = &pages[METRICS_WRITER_NETADMIN];
+
+    (void)state;
+    page->ports[0] = (struct metrics_port){443, 443, PROTOCOL_INDEX_TCP, 1, 2, 3};
+    page->ports[1] = (struct metrics_port){10000, 20000, PROTOCOL_INDEX_UDP, 4, 5, UINT64_MAX};
+    page->ports[2] = (struct metrics_port){1, 1, PROTOCOL_INDEX_MAX_, 0, 0, 0}; /* of nobody */
+    page->port_count = 3;
+    pages[METRICS_WRITER_WATCHER].ports[0] = page->ports[0];
+    pages[METRICS_WRITER_WATCHER].port_count = 1;
+    assert_true(exposition_write_metrics(&view, EXPOSITION_TEXT, text, sizeof(text)) > 0);
+    assert_non_null(strstr(text, "anchord_port_flows_total counter\n"
+                                 "anchord_port_flows_total{proto=\"tcp\",port=\"443\"} 1\n"
+                                 "anchord_port_flows_total{proto=\"udp\",port=\"10000-20000\"} 4\n#"));
+    assert_non_null(strstr(text, "\nanchord_port_packets_total{proto=\"tcp\",port=\"443\"} 2\n"));
+    assert_non_null(strstr(text, "{proto=\"udp\",port=\"10000-20000\"} 18446744073709551615\n"));
+    page->port_count = COUNTED_PORTS_MAX + 1; /* no writer of ours */
+    assert_true(exposition_write_metrics(&view, EXPOSITION_TEXT, text, sizeof(text)) > 0);
+    assert_null(strstr(text, "port=\""));
 }
 
 static void a_lease_that_ran_out_is_never_below_zero(void **state)
@@ -172,6 +198,7 @@ int main(int argc, char **argv)
         WITH_VIEW(pages_that_are_missing_are_zero),
         WITH_VIEW(the_largest_values_fit),
         WITH_VIEW(values_are_shown_in_their_units),
+        WITH_VIEW(each_exposed_port_or_range_is_one_series),
         WITH_VIEW(a_lease_that_ran_out_is_never_below_zero),
         WITH_VIEW(readiness_names_each_unmet_condition),
         WITH_VIEW(openmetrics_comes_only_when_asked_for),

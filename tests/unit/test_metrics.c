@@ -50,10 +50,12 @@ static void all_cells_begin_with_zero(void **state)
 static void no_two_metrics_share_a_cell(void **state)
 {
     (void)state;
+    for (enum metric metric = 0; metric < METRIC_MAX_; metric++) {
+        if (!metric_is_of_ports(metric))
+            metrics_set(metric, 0, 1000 + (uint64_t)metric);
+    }
     for (enum metric metric = 0; metric < METRIC_MAX_; metric++)
-        metrics_set(metric, 0, 1000 + (uint64_t)metric);
-    for (enum metric metric = 0; metric < METRIC_MAX_; metric++)
-        assert_int_equal(metrics_read(view, metric, 0), 1000 + (uint64_t)metric);
+        assert_true(metric_is_of_ports(metric) || metrics_read(view, metric, 0) == 1000 + (uint64_t)metric);
 }
 
 static void cells_of_two_labels_count_the_second_first(void **state)
@@ -63,6 +65,39 @@ static void cells_of_two_labels_count_the_second_first(void **state)
     metrics_set(METRIC_DNAT_ENTRIES, metric_cell(FAMILY_INDEX_6, PROTOCOL_INDEX_TCP), 2);
     assert_int_equal(metrics_read(view, METRIC_DNAT_ENTRIES, 1), 1);
     assert_int_equal(metrics_read(view, METRIC_DNAT_ENTRIES, 2), 2);
+}
+
+static void ports_stand_on_the_page_as_they_were_told(void **state)
+{
+    static struct metrics_port ports[COUNTED_PORTS_MAX], seen[COUNTED_PORTS_MAX];
+
+    (void)state;
+    assert_int_equal(metrics_read_ports(view, seen), 0);
+    for (size_t i = 0; i < COUNTED_PORTS_MAX; i++)
+        ports[i] = (struct metrics_port){(uint16_t)i, (uint16_t)i, PROTOCOL_INDEX_UDP, i, 2 * i, 3 * i};
+    metrics_set_ports(ports, COUNTED_PORTS_MAX);
+    assert_int_equal(metrics_read_ports(view, seen), COUNTED_PORTS_MAX);
+    assert_memory_equal(seen, ports, sizeof(ports));
+    assert_int_equal(metrics_open(again(), METRICS_WRITER_NETADMIN), 0);
+    assert_int_equal(metrics_own_ports(seen), COUNTED_PORTS_MAX);
+    metrics_set_ports(NULL, 0);
+    assert_int_equal(metrics_read_ports(view, seen), 0);
+}
+
+/* A writer that died in the middle: nothing is told until its successor writes. */
+static void half_written_ports_are_not_read(void **state)
+{
+    static struct metrics_port port = {80, 80, PROTOCOL_INDEX_TCP, 1, 2, 3}, seen[COUNTED_PORTS_MAX];
+    struct metrics_page *raw = mmap(NULL, METRICS_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, page, 0);
+
+    (void)state;
+    assert_true(raw != MAP_FAILED);
+    metrics_set_ports(&port, 1);
+    raw->ports_version++;
+    assert_int_equal(metrics_read_ports(view, seen), 0);
+    metrics_set_ports(&port, 1);
+    assert_int_equal(metrics_read_ports(view, seen), 1);
+    (void)munmap(raw, METRICS_PAGE_SIZE);
 }
 
 static void an_observation_counts_in_its_bucket_alone(void **state)
@@ -131,6 +166,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PAGE(all_cells_begin_with_zero),
         WITH_PAGE(no_two_metrics_share_a_cell),
+        WITH_PAGE(ports_stand_on_the_page_as_they_were_told),
+        WITH_PAGE(half_written_ports_are_not_read),
         WITH_PAGE(cells_of_two_labels_count_the_second_first),
         WITH_PAGE(an_observation_counts_in_its_bucket_alone),
         WITH_PAGE(a_successor_goes_on_counting),

@@ -218,14 +218,14 @@ static void more_ports_than_are_told_are_left_out(void **state)
     struct port_ranges ranges = {0};
 
     (void)state;
-    for (uint16_t port = 1; port <= METRICS_PORTS_MAX + 1; port++)
+    for (uint16_t port = 1; port <= COUNTED_PORTS_MAX + 1; port++)
         assert_int_equal(port_ranges_add(&ranges, &(struct port_range){port, port, PROTOCOL_INDEX_TCP}), 0);
     port_ledger_carried(&ledger, differences, &removed, &(struct port_ranges){0}); /* nothing is exposed any more */
     assert_int_equal(port_ledger_open(&ledger, &ranges), 0);
-    assert_int_equal(ledger.count, METRICS_PORTS_MAX);
-    read_one(PORT_FLOWS, TCP4, METRICS_PORTS_MAX + 1, 5);
-    read_one(PORT_FLOWS, TCP4, METRICS_PORTS_MAX, 5);
-    assert_int_equal(ledger.series[METRICS_PORTS_MAX - 1].told[PORT_FLOWS].packets, 5);
+    assert_int_equal(ledger.count, COUNTED_PORTS_MAX);
+    read_one(PORT_FLOWS, TCP4, COUNTED_PORTS_MAX + 1, 5);
+    read_one(PORT_FLOWS, TCP4, COUNTED_PORTS_MAX, 5);
+    assert_int_equal(ledger.series[COUNTED_PORTS_MAX - 1].told[PORT_FLOWS].packets, 5);
     port_ranges_clear(&ranges);
 }
 

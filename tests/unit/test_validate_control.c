@@ -271,6 +271,40 @@ static void the_network_report_is_checked(void **state)
     EXPECT_EACH(NETADMIN_TO_CONTROL, 0, begin_troubled_report, troubled_report_rules);
 }
 
+static void begin_counters(void)
+{
+    begin(MESSAGE_COUNTERS_ITEMS, sizeof(struct message_counters) + 2 * sizeof(struct wire_counter));
+    message.counters.item_count = 2;
+    message.counters.items[0] = (struct wire_counter){.refusal = REFUSAL_MAX_ - 1, .packets = 7};
+    message.counters.items[1] = (struct wire_counter){.protocol = IPPROTO_UDP,
+                                                      .port_first = 10000,
+                                                      .port_last = 20000,
+                                                      .flows = 1,
+                                                      .packets = 2,
+                                                      .bytes = UINT64_MAX};
+}
+
+static const struct rule_case counter_rules[] = {
+    PASSES(SET(counters.items[1].port_first, 20000)),
+    PASSES(SET(counters.items[1].protocol, IPPROTO_TCP)),
+    BREAKS("counter ports", SET(counters.items[1].port_first, 20001)),
+    BREAKS("counter ports", SET(counters.items[1].port_first, 0)),
+    BREAKS("counter protocol", SET(counters.items[1].protocol, IPPROTO_ICMP)),
+    BREAKS("counter refusal", SET(counters.items[1].refusal, 1)),
+    BREAKS("counter refusal", SET(counters.items[0].refusal, REFUSAL_MAX_)),
+    BREAKS("counter ports", SET(counters.items[0].port_last, 1)),
+    BREAKS("counter ports", SET(counters.items[0].flows, 1)),
+    BREAKS("counter ports", SET(counters.items[0].bytes, 1)),
+    BREAKS("counter reserved", SET(counters.items[0].reserved, 1)),
+    BREAKS("reserved field not zero", SET(counters.reserved, 1)),
+};
+
+static void counters_are_checked_item_by_item(void **state)
+{
+    (void)state;
+    EXPECT_EACH(NETADMIN_TO_CONTROL, 0, begin_counters, counter_rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +312,7 @@ int main(void)
         cmocka_unit_test(what_control_is_told_of_leases_is_checked),
         cmocka_unit_test(findings_are_checked_item_by_item),
         cmocka_unit_test(the_network_report_is_checked),
+        cmocka_unit_test(counters_are_checked_item_by_item),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

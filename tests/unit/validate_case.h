@@ -60,6 +60,7 @@ static union room {
     struct message_supervision supervision;
     struct message_findings findings;
     struct message_network_report report;
+    struct message_counters counters;
     struct message_metrics_page metrics_page;
     struct message_configure_exporter exporter;
     struct message_lease_event lease_event;

@@ -4,6 +4,8 @@
 #include "build_information.h"
 #include "common/clock.h"
 #include "protocol/control_interface.h"
+#include "protocol/metrics.h"
+#include "workers/control/counter_readers.h"
 #include "workers/control/problems.h"
 
 #include <netinet/in.h>
@@ -333,6 +335,51 @@ GETTER(get_problems)
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
 
+/* --- counters ------------------------------------------------------------------------------------------- */
+
+/* (protocol, first port, last port, new flows, packets, bytes) */
+GETTER(get_ports)
+{
+    const struct told_counters *counters = &((const struct view *)userdata)->counters;
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(sqqttt)");
+
+    GETTER_UNUSED();
+    for (size_t i = 0; i < counters->count && result >= 0; i++) {
+        const struct wire_counter *counter = &counters->items[i];
+
+        if (counter->protocol)
+            result = sd_bus_message_append(reply, "(sqqttt)", protocol_text(counter->protocol), counter->port_first,
+                                           counter->port_last, counter->flows, counter->packets, counter->bytes);
+    }
+    return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+/* (reason, packets) */
+GETTER(get_refused)
+{
+    const struct told_counters *counters = &((const struct view *)userdata)->counters;
+    int result = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(st)");
+
+    GETTER_UNUSED();
+    for (size_t i = 0; i < counters->count && result >= 0; i++) {
+        const struct wire_counter *counter = &counters->items[i];
+
+        if (!counter->protocol)
+            result =
+                sd_bus_message_append(reply, "(st)", metrics_refusal_to_string(counter->refusal), counter->packets);
+    }
+    return result < 0 ? result : sd_bus_message_close_container(reply);
+}
+
+/* Then what Ports and Refused say is as it is now. */
+static int on_read_counters(sd_bus_message *call, void *userdata, sd_bus_error *ret_error)
+{
+    const struct view *view = userdata;
+
+    (void)ret_error;
+    return counter_readers_add(view->counter_readers, call);
+}
+
 /* --- the table ----------------------------------------------------------------------------------------- */
 
 #define READ_PROPERTY(name_, type_, getter_) \
@@ -355,10 +402,13 @@ static const sd_bus_vtable interface_table[] = {
     READ_PROPERTY("Leases", "a(sssystst)", get_leases),
     READ_PROPERTY("MapElements", "a(ssu)", get_map_elements),
     READ_PROPERTY("Exposures", "a(sqqqssss)", get_exposures),
+    READ_PROPERTY("Ports", "a(sqqttt)", get_ports),
+    READ_PROPERTY("Refused", "a(st)", get_refused),
     READ_PROPERTY("Conflicts", "a(sqqss)", get_conflicts),
     READ_PROPERTY("Problems", "a(ssssss)", get_problems),
     SD_BUS_METHOD_WITH_NAMES("Healthy", NULL, , "bas", SD_BUS_PARAM(ready) SD_BUS_PARAM(unmet), on_healthy,
                              SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ReadCounters", NULL, NULL, on_read_counters, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };
 

@@ -8,6 +8,7 @@
 #include "protocol/event_loop.h"
 #include "protocol/supervised.h"
 #include "workers/control/clients.h"
+#include "workers/control/counter_readers.h"
 #include "workers/control/network_words.h"
 #include "workers/control/problems.h"
 #include "workers/control/view.h"
@@ -23,6 +24,8 @@ static const struct {
     {LINK_PEER_NETADMIN, DIRECTION_NETADMIN_TO_CONTROL, FINDINGS_SOURCE_MAX_},
     {LINK_PEER_WAY, DIRECTION_WAY_TO_CONTROL, FINDINGS_SOURCE_MAX_},
 };
+
+#define NETADMIN 2 /* its place there */
 
 struct control {
     sd_event *event;
@@ -99,6 +102,14 @@ static void judge_findings(struct told_findings *told, int result)
     }
 }
 
+static void judge_counters(struct control *control, int result)
+{
+    if (result < 0) {
+        log_error("counters of netadmin refused", LOG_ERROR(result));
+        view_begin_counters(&control->view, 0);
+    }
+}
+
 /* Only netadmin or way reports the network, and only the others have findings: the direction of each channel says so,
  * and the protocol's gate has seen to it. */
 static void on_report(struct channel *channel, const struct message_header *message, int descriptor, void *userdata)
@@ -111,6 +122,16 @@ static void on_report(struct channel *channel, const struct message_header *mess
         network_words_log(&control->words, &control->view.report, (const struct message_network_report *)message);
         control->view.report = *(const struct message_network_report *)message;
         break;
+    case MESSAGE_COUNTERS_BEGIN:
+        view_begin_counters(&control->view, message->generation);
+        return;
+    case MESSAGE_COUNTERS_ITEMS:
+        judge_counters(control, view_add_counters(&control->view, (const struct message_counters *)message));
+        return;
+    case MESSAGE_COUNTERS_COMMIT:
+        judge_counters(control, view_commit_counters(&control->view, (const struct message_commit *)message));
+        counter_readers_answer(control->view.counter_readers);
+        return; /* no change that anybody has to hear of: who wants to know asks */
     case MESSAGE_FINDINGS_BEGIN:
         view_begin_findings(told, message->generation);
         break;
@@ -192,6 +213,7 @@ struct control *control_free(struct control *control)
         return NULL;
     (void)clients_free(control->clients);
     (void)sd_event_source_disable_unref(control->problem_timer);
+    (void)counter_readers_free(control->view.counter_readers);
     for (size_t i = 0; i < ARRAY_LENGTH(reporters); i++)
         (void)channel_free(control->reporters[i]);
     (void)channel_free(control->supervisor);
@@ -210,6 +232,8 @@ int control_new(sd_event *event, struct control **ret)
     control->event = event;
     result = event_loop_add_timer(event, CLOCK_MONOTONIC, MICROSECONDS_PER_SECOND, on_problem_lasts, control,
                                   &control->problem_timer);
+    if (result >= 0)
+        result = counter_readers_new(event, &control->reporters[NETADMIN], &control->view.counter_readers);
     if (result >= 0)
         result = clients_new(event, &control->view, &control->clients);
     if (result >= 0)

@@ -115,6 +115,33 @@ int view_commit_findings(struct told_findings *told, const struct message_commit
     return 0;
 }
 
+void view_begin_counters(struct view *view, uint64_t generation)
+{
+    view->incoming_counters.count = 0;
+    view->incoming_counters_generation = generation;
+}
+
+int view_add_counters(struct view *view, const struct message_counters *message)
+{
+    struct told_counters *incoming = &view->incoming_counters;
+
+    if (message->header.generation != view->incoming_counters_generation ||
+        message->item_count > ARRAY_LENGTH(incoming->items) - incoming->count)
+        return -EPROTO;
+    memcpy(&incoming->items[incoming->count], message->items, message->item_count * sizeof(message->items[0]));
+    incoming->count += message->item_count;
+    return 0;
+}
+
+int view_commit_counters(struct view *view, const struct message_commit *message)
+{
+    if (message->header.generation != view->incoming_counters_generation ||
+        message->item_count != view->incoming_counters.count)
+        return -EPROTO;
+    view->counters = view->incoming_counters;
+    return 0;
+}
+
 bool view_is_ready(const struct view *view)
 {
     const struct message_supervision *supervision = &view->supervision;

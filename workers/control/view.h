@@ -63,10 +63,22 @@ enum problem_condition {
 
 #define REPAIRS_TOO_MANY 3 /* within some time; see problems.c */
 
+struct counter_readers;
+
+/* What netadmin counted; in the order of the message. */
+struct told_counters {
+    struct wire_counter items[REFUSAL_MAX_ + COUNTED_PORTS_MAX];
+    size_t count;
+};
+
 struct view {
     struct message_configure_control configuration; /* header.type MESSAGE_INVALID: not there yet, as with the others */
     struct message_supervision supervision;
     struct message_network_report report;
+    struct counter_readers *counter_readers;
+    struct told_counters counters;
+    struct told_counters incoming_counters;
+    uint64_t incoming_counters_generation; /* 0: none */
     struct told_findings told[FINDINGS_SOURCE_MAX_];
     uint64_t conditions_since[CONDITION_MAX_]; /* monotonic microseconds; 0: does not hold */
     uint64_t repaired_at[REPAIRS_TOO_MANY];    /* of the last repairs, the newest first; likewise */
@@ -86,6 +98,11 @@ int view_add_findings(struct told_findings *told, const struct message_findings 
 /* Swaps the state. Returns 0, or -EPROTO when it is not complete. */
 int view_commit_findings(struct told_findings *told, const struct message_commit *message)
     __attribute__((warn_unused_result));
+
+/* As the findings: begin, items, commit, which returns 0, or -EPROTO when it is not complete. */
+void view_begin_counters(struct view *view, uint64_t generation);
+int view_add_counters(struct view *view, const struct message_counters *message) __attribute__((warn_unused_result));
+int view_commit_counters(struct view *view, const struct message_commit *message) __attribute__((warn_unused_result));
 
 /* Whether everything that must hold holds, as `anchord healthcheck` says (SPEC §8). */
 bool view_is_ready(const struct view *view);

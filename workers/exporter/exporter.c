@@ -1,6 +1,7 @@
 /* The exporter as a whole; see exporter.h. Runs in anchord-exporter without any privilege. */
 #include "workers/exporter/exporter.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "protocol/channel.h"
@@ -20,6 +21,9 @@ static const int system_calls[] = {
     SCMP_SYS(shutdown),
 };
 
+/* However many scrape. */
+#define ASK_INTERVAL (500 * MICROSECONDS_PER_MILLISECOND)
+
 static const struct sandbox_profile profile = {
     .system_calls = system_calls,
     .system_call_count = ARRAY_LENGTH(system_calls),
@@ -31,12 +35,26 @@ struct exporter {
     struct channel *supervisor;
     struct server *server; /* NULL until CONFIGURE_EXPORTER */
     struct metrics_view view;
+    uint64_t asked_at; /* for counters; CLOCK_MONOTONIC, microseconds */
 };
 
 /* The loop ends with an exit status; sd_event_exit() can only fail on a loop that has ended. */
 static void end(struct exporter *exporter, enum exit_status status)
 {
     (void)sd_event_exit(exporter->event, (int)status);
+}
+
+/* Netadmin reads what it counts only when somebody wants to know; the next scrape has it. */
+static void on_metrics(void *userdata)
+{
+    struct exporter *exporter = userdata;
+    const struct message_ping wanted = {.header = message_header_make(MESSAGE_COUNTERS_WANTED, sizeof(wanted), 0)};
+    uint64_t now = clock_monotonic_microseconds();
+
+    if (now - exporter->asked_at < ASK_INTERVAL)
+        return;
+    exporter->asked_at = now;
+    (void)channel_send_message(exporter->supervisor, &wanted); /* on_supervisor_closed tells of a failure */
 }
 
 static void configure(struct exporter *exporter, const struct message_configure_exporter *configuration, int listener)
@@ -50,7 +68,7 @@ static void configure(struct exporter *exporter, const struct message_configure_
         return;
     }
     log_set_level((enum log_level)configuration->log_level);
-    result = server_new(exporter->event, listener, &exporter->view, &exporter->server);
+    result = server_new(exporter->event, listener, &exporter->view, on_metrics, exporter, &exporter->server);
     if (result < 0) {
         log_error("cannot serve HTTP", LOG_ERROR(result));
         end(exporter, EXIT_STATUS_CRASH);

@@ -164,6 +164,28 @@ static void put_samples(struct writer *writer, const struct metrics_view *view, 
     }
 }
 
+static uint64_t value_of(const struct metrics_port *port, enum metric metric)
+{
+    return metric == METRIC_PORT_FLOWS ? port->flows : metric == METRIC_PORT_PACKETS ? port->packets : port->bytes;
+}
+
+/* anchord_port_flows_total{proto="udp",port="10000-20000"} 7 */
+static void put_ports(struct writer *writer, const struct metrics_port *ports, size_t count, enum metric metric)
+{
+    const struct metric_definition *definition = metric_definition(metric);
+    const struct metric_label *protocol = definition->labels[0];
+
+    for (size_t i = 0; i < count; i++) {
+        if (ports[i].protocol >= protocol->count)
+            continue;
+        put(writer, "%s{%s=\"%s\",%s=\"%u", definition->name, protocol->name, protocol->values[ports[i].protocol],
+            definition->labels[1]->name, (unsigned int)ports[i].first);
+        if (ports[i].last != ports[i].first)
+            put(writer, "-%u", (unsigned int)ports[i].last);
+        put(writer, "\"} %" PRIu64 "\n", value_of(&ports[i], metric));
+    }
+}
+
 /* OpenMetrics names a counter's family without the ending of its sample. */
 static void put_head(struct writer *writer, const struct metric_definition *definition, enum exposition exposition)
 {
@@ -185,6 +207,9 @@ static void put_head(struct writer *writer, const struct metric_definition *defi
 
 int exposition_write_metrics(const struct metrics_view *view, enum exposition exposition, char *text, size_t size)
 {
+    static struct metrics_port ports[COUNTED_PORTS_MAX]; /* one thread */
+    const struct metrics_page *page = view->pages[METRICS_WRITER_NETADMIN];
+    size_t port_count = page ? metrics_read_ports(page, ports) : 0;
     struct writer writer = {.text = text, .size = size};
 
     for (enum metric metric = 0; metric < METRIC_MAX_; metric++) {
@@ -193,6 +218,8 @@ int exposition_write_metrics(const struct metrics_view *view, enum exposition ex
         put_head(&writer, definition, exposition);
         if (definition->type == METRIC_HISTOGRAM)
             put_histogram(&writer, view, exposition, metric);
+        else if (metric_is_of_ports(metric))
+            put_ports(&writer, ports, port_count, metric);
         else
             put_samples(&writer, view, metric);
     }

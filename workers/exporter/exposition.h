@@ -16,7 +16,7 @@ enum exposition {
 };
 
 /* All series with the largest values fit; a unit test makes sure. */
-#define EXPOSITION_SIZE 32768
+#define EXPOSITION_SIZE (32768 + 3 * COUNTED_PORTS_MAX * 96)
 
 struct metrics_view {
     const struct metrics_page *pages[METRICS_WRITER_MAX_]; /* NULL: nothing known, all 0 */

@@ -15,6 +15,8 @@ struct connection {
 };
 
 struct server {
+    server_metrics_handler on_metrics;
+    void *userdata;
     struct MHD_Daemon *daemon;
     struct metrics_view *view;
     struct connection connections[SERVER_CONNECTIONS_MAX];
@@ -63,6 +65,7 @@ static enum MHD_Result answer_metrics(struct server *server, struct MHD_Connecti
         exposition_negotiate(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
     int length;
 
+    server->on_metrics(server->userdata);
     metrics_report_process();
     server->view->now = clock_boottime_microseconds();
     length = exposition_write_metrics(server->view, exposition, server->text, sizeof(server->text));
@@ -230,7 +233,8 @@ static int add_sources(struct server *server, sd_event *event)
     return result < 0 ? result : 0;
 }
 
-int server_new(sd_event *event, int listener, struct metrics_view *view, struct server **ret)
+int server_new(sd_event *event, int listener, struct metrics_view *view, server_metrics_handler on_metrics,
+               void *userdata, struct server **ret)
 {
     CLEANUP_FD int owned = listener;
     CLEANUP(server_freep) struct server *server = calloc(1, sizeof(*server));
@@ -239,6 +243,8 @@ int server_new(sd_event *event, int listener, struct metrics_view *view, struct 
     if (!server)
         return -ENOMEM;
     server->view = view;
+    server->on_metrics = on_metrics;
+    server->userdata = userdata;
     errno = 0;
     server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, owned,
                                       MHD_OPTION_CONNECTION_LIMIT, (unsigned int)SERVER_CONNECTIONS_MAX,

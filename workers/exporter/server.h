@@ -21,11 +21,14 @@
 
 struct server;
 
+/* Somebody reads metrics. */
+typedef void (*server_metrics_handler)(void *userdata);
+
 /*
  * Serves `view`, the caller's, on the listening socket `listener`, which it owns from now on. To be called before the
  * sandbox is sealed: it opens descriptors. Returns 0 or a negative errno; *ret is untouched on failure.
  */
-int server_new(sd_event *event, int listener, struct metrics_view *view, struct server **ret)
-    __attribute__((warn_unused_result));
+int server_new(sd_event *event, int listener, struct metrics_view *view, server_metrics_handler on_metrics,
+               void *userdata, struct server **ret) __attribute__((warn_unused_result));
 struct server *server_free(struct server *server);
 DEFINE_POINTER_CLEANUP(struct server, (void)server_free, server_freep);

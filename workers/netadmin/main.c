@@ -47,6 +47,8 @@ static int check_kernel(struct ruleset *ruleset)
     if (ruleset_lacks(ruleset, GUEST_LIMIT))
         log_error("the kernel has no limits per source: a port with a limit is not exposed",
                   LOG_PROBLEM(PROBLEM_NO_LISTS));
+    if (ruleset_lacks_counting(ruleset))
+        log_warn("the kernel does not count by port (Linux 5.7 does): what goes through exposed ports is not known");
     return 0;
 }
 

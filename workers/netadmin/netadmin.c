@@ -19,6 +19,7 @@
 #include "protocol/supervised.h"
 #include "workers/netadmin/bans_peer.h"
 #include "workers/netadmin/closing.h"
+#include "workers/netadmin/counters_peer.h"
 #include "workers/netadmin/lease_exchange.h"
 #include "workers/netadmin/map_report.h"
 #include "workers/netadmin/nft/nft_monitor.h"
@@ -47,6 +48,7 @@ struct netadmin {
     struct nft_monitor *monitor;
     struct network_reporter control;
     struct bans_peer bans;
+    struct counters_peer counters;
     sd_event_source *reconcile_source; /* deferred: a burst of reasons becomes one comparison */
     sd_event_source *retry_timer;
     sd_event_source *sweep_timer;
@@ -264,6 +266,7 @@ static int on_reconcile(sd_event_source *source, void *userdata)
         return 0;
     }
     bans_peer_tell_applied(&netadmin->bans, netadmin->network);
+    counters_peer_tell(&netadmin->counters);
     network_forget_neighbours(netadmin->network, ruleset_newcomers(netadmin->ruleset));
     report_success(netadmin, flushed);
     lease_exchange_tell_addresses(netadmin->supervisor, netadmin->network, &view, &netadmin->told_addresses);
@@ -474,6 +477,7 @@ static void handle_configuration(struct netadmin *netadmin, const struct message
 {
     log_set_level((enum log_level)message->log_level);
     network_configure(netadmin->network, message);
+    counters_peer_restore(&netadmin->counters);
     /* Also when there is nothing: a namespace that was lost before we began changes no more (SA-6). */
     lease_exchange_tell_link(netadmin->supervisor, netadmin->network, &netadmin->external_link);
 }
@@ -488,6 +492,9 @@ static void on_supervisor_message(const struct message_header *message, int desc
         break;
     case MESSAGE_CONFIGURE_NETADMIN:
         handle_configuration(netadmin, (const struct message_configure_netadmin *)message);
+        break;
+    case MESSAGE_COUNTERS_WANTED:
+        counters_peer_look(&netadmin->counters, false);
         break;
     case MESSAGE_TOPOLOGY:
         handle_topology(netadmin, (const struct message_topology *)message);
@@ -580,6 +587,7 @@ int netadmin_new(sd_event *event, struct ruleset *ruleset, struct netadmin **ret
         log_error("cannot join the event loop", LOG_ERROR(result));
         return result;
     }
+    counters_peer_prepare(&netadmin->counters, ruleset, &netadmin->control.control);
     bans_peer_prepare(&netadmin->bans, event, ruleset, netadmin->reconcile_source);
     result = network_new(event, &(struct network_callbacks){on_network_changed, on_lease_applied, netadmin},
                          &netadmin->network);

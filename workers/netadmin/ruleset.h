@@ -8,6 +8,7 @@
 #pragma once
 
 #include "protocol/ban_list.h"
+#include "protocol/metrics.h"
 #include "protocol/refusals.h"
 #include "workers/netadmin/nft/nfnl_socket.h"
 #include "workers/netadmin/plan/network_view.h"
@@ -46,13 +47,16 @@ bool ruleset_lacks(const struct ruleset *ruleset, enum guest_kind kind);
 bool ruleset_lacks_counting(const struct ruleset *ruleset);
 
 /*
- * Reads what was counted, which raises what is told (plan/port_ledger.h). Returns 0 or a negative errno: what was told
- * stays.
+ * Reads what was counted, which raises what is told (plan/port_ledger.h). What cannot be read at the moment stays as it
+ * was told.
  */
-int ruleset_read_counters(struct ruleset *ruleset) __attribute__((warn_unused_result));
+void ruleset_read_counters(struct ruleset *ruleset);
+/* What a predecessor told, before the first ruleset_apply(). Returns 0 or -ENOMEM. */
+int ruleset_restore_counters(struct ruleset *ruleset, const struct metrics_port *ports, size_t count,
+                             const uint64_t refused[REFUSAL_MAX_]) __attribute__((warn_unused_result));
 /* What is told: by port, and of each reason the packets that were refused. */
 const struct port_ledger *ruleset_ledger(const struct ruleset *ruleset);
-uint64_t ruleset_refused(const struct ruleset *ruleset, enum refusal reason);
+uint64_t ruleset_refused(const struct ruleset *ruleset, enum refusal_reason reason);
 
 /* The netlink port under which our changes are announced. */
 uint32_t ruleset_port(const struct ruleset *ruleset);

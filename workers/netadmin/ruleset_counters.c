@@ -89,7 +89,7 @@ static int read_family(struct ruleset *ruleset, size_t family_index)
     return result;
 }
 
-int ruleset_read_counters(struct ruleset *ruleset)
+void ruleset_read_counters(struct ruleset *ruleset)
 {
     int result = -EAGAIN;
 
@@ -105,6 +105,31 @@ int ruleset_read_counters(struct ruleset *ruleset)
     }
     if (result == 0)
         port_ledger_end(&ruleset->ledger);
+}
+
+int ruleset_restore_counters(struct ruleset *ruleset, const struct metrics_port *ports, size_t count,
+                             const uint64_t refused[REFUSAL_MAX_])
+{
+    int result = 0;
+
+    for (size_t i = 0; i < count && result == 0; i++) {
+        const struct port_range range = {ports[i].first, ports[i].last, (uint8_t)ports[i].protocol};
+        const struct packet_count told[PORT_COUNTER_MAX_] = {
+            [PORT_FLOWS] = {.packets = ports[i].flows},
+            [PORT_TRAFFIC] = {ports[i].packets, ports[i].bytes},
+        };
+
+        if (range.protocol < PROTOCOL_INDEX_MAX_)
+            result = port_ledger_restore(&ruleset->ledger, &range, told);
+    }
+    for (size_t i = 0; i < REFUSAL_MAX_; i++) {
+        uint64_t known = ruleset_refused(ruleset, (enum refusal_reason)i);
+        /* What is missing went with a table: the one that has nothing begins with it. */
+        size_t family = ruleset->refused[FAMILY_INDEX_6][i].packets ? FAMILY_INDEX_4 : FAMILY_INDEX_6;
+
+        if (refused[i] > known)
+            ruleset->refused[family][i].packets += refused[i] - known;
+    }
     return result;
 }
 
@@ -113,7 +138,7 @@ const struct port_ledger *ruleset_ledger(const struct ruleset *ruleset)
     return &ruleset->ledger;
 }
 
-uint64_t ruleset_refused(const struct ruleset *ruleset, enum refusal reason)
+uint64_t ruleset_refused(const struct ruleset *ruleset, enum refusal_reason reason)
 {
     return ruleset->refused[FAMILY_INDEX_4][reason].packets + ruleset->refused[FAMILY_INDEX_6][reason].packets;
 }

@@ -72,7 +72,7 @@ NFT_STATEMENT(limited_port);           /* tcp dport LIMIT */
 NFT_STATEMENT(within_limit);           /* update @limit_… { ip saddr limit rate … }; ip6: of the source's /64 */
 NFT_STATEMENT(ended);                  /* ct mark & NFT_ENDED_MARK != 0 */
 NFT_STATEMENT(original_port_in);       /* ct original proto-dst @SET; value: enum nft_set_index */
-NFT_STATEMENT(count);                  /* counter name "refused_…"; value: enum refusal */
+NFT_STATEMENT(count);                  /* counter name "refused_…"; value: enum refusal_reason */
 NFT_STATEMENT(end);                    /* ct mark set ct mark | NFT_ENDED_MARK */
 NFT_STATEMENT(go_to);                  /* goto CHAIN; value: enum nft_chain_index */
 NFT_STATEMENT(dnat_by_map);            /* dnat ip to tcp dport map @dnat_tcp; value: PROTOCOL_INDEX_… */

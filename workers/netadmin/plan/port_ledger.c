@@ -130,7 +130,7 @@ static struct port_series *open_series(struct port_ledger *ledger, const struct 
     *error = 0;
     if (place < ledger->count && port_range_compare(&ledger->series[place].range, range) == 0)
         return &ledger->series[place];
-    if (ledger->count == METRICS_PORTS_MAX) {
+    if (ledger->count == COUNTED_PORTS_MAX) {
         if (!drop_one(ledger))
             return NULL;
         place = place_of(ledger, range);

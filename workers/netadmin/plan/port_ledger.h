@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "protocol/metrics.h"
+#include "protocol/messages.h"
 #include "workers/netadmin/plan/map_difference.h"
 #include "workers/netadmin/plan/packet_count.h"
 #include "workers/netadmin/plan/port_ranges.h"
@@ -61,7 +61,7 @@ struct port_ledger {
 
 void port_ledger_clear(struct port_ledger *ledger);
 
-/* Before a transaction: opens what is not there yet, as many as METRICS_PORTS_MAX. Returns 0 or -ENOMEM. */
+/* Before a transaction: opens what is not there yet, as many as COUNTED_PORTS_MAX. Returns 0 or -ENOMEM. */
 int port_ledger_open(struct port_ledger *ledger, const struct port_ranges *ranges) __attribute__((warn_unused_result));
 /* A series of before this process, with what was told of it. */
 int port_ledger_restore(struct port_ledger *ledger, const struct port_range *range,
