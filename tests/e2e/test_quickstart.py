@@ -1,11 +1,13 @@
 """compose/quickstart, run as a newcomer runs it: in its own lab, and on "the host's own Docker" (a lab's engine)."""
 
 import os
+import shlex
 import signal
 import subprocess
 
 import pytest
 
+from lab import pages
 from lab.instance import Lab
 from lab.machine import CHECKOUT
 
@@ -77,6 +79,19 @@ def test_ctrl_c_in_the_middle_says_what_is_left(own_lab):
         f"What was started is still there for a look; ANCHORD_LAB={own_lab.name} compose/quickstart --down removes it."]
     assert quickstart("--down", environment=environment).returncode == 0
     assert own_lab.traces() == []
+
+
+def test_readmes_command_for_the_hosts_own_docker_is_understood():
+    """As it stands there; with a parent that exists it is run by the test above."""
+    line, = (command for block in pages.blocks("README.md", "sh") for command in pages.commands(block) if "--parent" in command
+             and "quickstart" in command)
+    program = ("import importlib.machinery, importlib.util, sys; path = sys.argv[1]; sys.argv[:1] = [];"
+               "loader = importlib.machinery.SourceFileLoader('quickstart', path);"
+               "module = importlib.util.module_from_spec(importlib.util.spec_from_loader('quickstart', loader));"
+               "loader.exec_module(module); print(module.parse().address)")
+    said = subprocess.run(["/usr/bin/python3", "-c", program, QUICKSTART, *shlex.split(line)[1:]], capture_output=True, text=True,
+                          check=False)
+    assert said.stdout == "192.168.1.50\n", said
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 
+import yaml
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPOSE = sorted((ROOT / "compose").glob("*.yaml"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "packaging/man").glob("anchord*.[0-9]")])
@@ -57,6 +59,7 @@ def test_no_requirement_is_named():
 
 
 def test_each_code_that_a_page_names_is_there():
+    """USE-4: docs/platforms.md goes by them; docs/problems.md is compared by test_documentation."""
     codes = {f"ANC{int(number):04}" for number in re.findall(
         r"^(?:PROBLEM|CHECKED)\(\s*\w+, (\d+),", (ROOT / "protocol/problem_list.h").read_text(encoding="utf-8"), re.M)}
     assert len(codes) > 100, "the registry was not understood"
@@ -84,6 +87,50 @@ def test_transit_has_one_name():
         for kept in KEPT:
             line = line.replace(kept, "")
         assert not re.search(r"\b(the|one|project's|its) (shared|inside) network\b", line, re.I), f"{where}: {line.strip()}"
+
+
+def commands(anchord):
+    """Command -> its options, as `anchord --help` has them; roles have none."""
+    usage = subprocess.run([anchord, "--help"], check=True, capture_output=True, text=True).stdout
+    known = {"help": set()}
+    for title in ("Roles", "Commands"):
+        part = re.search(rf"^{title}.*?:\n(.*?)\n\n", usage, re.M | re.S)[1]
+        known |= {entry[1]: set(re.findall(r"--[a-z0-9-]+", entry[2]))
+                  for entry in re.finditer(r"^  ([a-z-]+)((?: .*)(?:\n {7,}.*)*)", part, re.M)}
+    return known
+
+
+def test_each_command_of_the_pages_is_there(anchord):
+    """As it stands on the page: the command, and each of its options. README's are typed by e2e test_first_minutes."""
+    known, seen = commands(anchord), 0
+    assert len(known) > 12 and len(known["wrap"]) > 8, "the help was not understood"
+    for page in (page for page in FOR_USERS if page.suffix in (".md", ".yaml", "")):
+        text = re.sub(r"\\\n\s*", " ", page.read_text(encoding="utf-8"))
+        for place in re.finditer(r"(?<![\w/.-])anchord(?::dev)?(?: --project \w+)? ([a-z-]+)(?![\w:])([^`|;&>#\"(\n]*)", text):
+            where = f"{page.relative_to(ROOT)}: {place[0].strip()}"
+            before = text[:place.start()].rpartition("\n")[2]
+            is_typed = before.endswith("`") or re.fullmatch(r" {4,}(\$ )?((sudo|docker|[A-Z_]+=\S+) .*)?", before)
+            assert place[1] in known or not is_typed, where
+            for option in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", place[2] if place[1] in known else ""):
+                assert option in known[place[1]] | {"--help", "--project"}, f"{where}: {option}"
+                seen += 1
+    assert seen > 20, f"{seen}: the pages were not understood"
+
+
+def test_what_is_to_be_typed_and_pasted_can_be():
+    """Shell that a shell reads, YAML that is YAML, and no file of ours that is not there."""
+    fences = [(page, *fence) for page in PAGES if page.suffix == ".md"
+              for fence in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)]
+    assert len(fences) > 15, "the pages were not understood"
+    for page, language, text in fences:
+        if language == "sh":
+            read = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
+            assert not read.stderr, f"{page.name}: {read.stderr}"
+        if language == "yaml":
+            yaml.safe_load(text)
+    for where, line in lines(FOR_USERS):
+        for name in re.findall(r"(?:-f|--file) ((?:example|one-file|attach|podman)[\w-]*\.yaml)", line):
+            assert (ROOT / "compose" / name).is_file(), f"{where}: {name}"
 
 
 def glossary():
