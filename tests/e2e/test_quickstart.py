@@ -55,6 +55,7 @@ def test_on_the_hosts_own_docker_it_removes_what_it_made(request, own_lab):
                         "--address", "10.99.0.77", "--client-address", "10.99.0.88", *(["--image", archive] if archive else []),
                         environment=environment)
     assert ("loaded from" in result.stdout) == bool(archive)
+    assert "installing" not in result.stdout, "somebody's own host is not a lab"
     assert result.returncode == 0, result.stdout + result.stderr
     shown = "\n".join(evidence(result))
     assert "✗" not in shown
