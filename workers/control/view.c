@@ -138,7 +138,9 @@ int view_commit_counters(struct view *view, const struct message_commit *message
     if (message->header.generation != view->incoming_counters_generation ||
         message->item_count != view->incoming_counters.count)
         return -EPROTO;
-    view->counters = view->incoming_counters;
+    /* The rest of both is memory that nobody has touched. */
+    view->counters.count = view->incoming_counters.count;
+    memcpy(view->counters.items, view->incoming_counters.items, view->counters.count * sizeof(view->counters.items[0]));
     return 0;
 }
 
