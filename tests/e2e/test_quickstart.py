@@ -39,7 +39,10 @@ def test_once_shows_the_main_job_in_a_lab_and_leaves_nothing(own_lab):
     for expected in ("tcp/25  of 10.99.0.10   → smtp  saw the client as 10.99.0.11",
                      "tcp/80  of fd99::10     → web   saw the client as fd99::11",
                      "smtp  → 203.0.113.9 (behind the router): seen as 10.99.0.10",
-                     "web   → 2001:db8:99::9 (behind the router): seen as fd99::10"):
+                     "web   → 2001:db8:99::9 (behind the router): seen as fd99::10",
+                     "tcp/8080 of 10.99.0.20 → web saw the client as 10.99.0.11",
+                     "web → 203.0.113.9 (behind the router): seen as 10.99.0.20",
+                     "not restarted"):
         assert expected in shown
     assert own_lab.traces() == []
 
