@@ -8,6 +8,7 @@ from shop import copy_to_host
 
 # What is done, and whose process is another one afterwards.
 UPDATES = {
+    "nothing": (("true",), ()),  # what the machine does to the times by itself
     "restart": (("systemctl", "restart", "anchord@shop"), ("identity",)),
     "kill": (("systemctl", "kill", "--signal", "KILL", "anchord@shop"), ("identity",)),
     "restart of the host half": (("systemctl", "restart", "anchord-host@shop"), ("host", "identity")),
