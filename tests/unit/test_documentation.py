@@ -2,11 +2,12 @@
 """The variables of the program, of anchord(7) and of docs/configuration.md are the same, with the same defaults; so are the
 problems of the registry and of docs/problems.md, and there is an alert for each error.
 
-Called by meson with the program `anchord` that was just built; the program's own table is what counts.
+Called by meson with the program `anchord` and anchord-problems(7), just built; the program's own table is what counts.
 """
 
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -63,6 +64,15 @@ def main():
             status = 1
             print(f"anchord.1 does not have {command}")
     registry, documented = problems()
+    page = pathlib.Path(sys.argv[2]).read_text(encoding="utf-8")
+    of_page = set(re.findall(r"^\.It Sy (ANC\d{4}) Pq (\w+)\n\S", page, re.M))
+    if of_page != {(code, severity) for code, severity, _ in registry}:
+        status = 1
+        print("anchord-problems(7) differs from the registry:", of_page ^ {(code, severity) for code, severity, _ in registry})
+    lint = shutil.which("mandoc") and subprocess.run(["mandoc", "-T", "lint", "-W", "warning", sys.argv[2]], capture_output=True, text=True)
+    if lint and lint.stdout:
+        status = 1
+        print(lint.stdout)
     if registry != documented:
         status = 1
         print("docs/problems.md differs from the registry:", registry ^ documented)
