@@ -12,6 +12,7 @@
 #include "daemon/command/attach_command.h"
 #include "daemon/command/ban_command.h"
 #include "daemon/command/configuration_command.h"
+#include "daemon/command/explain_command.h"
 #include "daemon/command/path_command.h"
 #include "daemon/command/program_command.h"
 #include "daemon/command/status_command.h"
@@ -74,6 +75,8 @@ static int print_help(int argc, char **argv)
                "       [--suppress CODE[=OBJECT]] [--threshold warn|fail]\n"
                "                     what is wrong, why, and what to do; stale-netns: containers of this host in a\n"
                "                     dead network namespace\n"
+               "  explain in|out|container … [--help] [--json] [--live [SECONDS]]\n"
+               "                     why a connection reaches what it is meant for, or what stops it first\n"
                "  healthcheck [--help]\n"
                "                     exit 0 when ready, else 1 and what is missing\n"
                "  list [--json] [--help]\n"
@@ -89,7 +92,7 @@ static int print_help(int argc, char **argv)
                "\n"
                "Options:\n"
                "  --help             this text\n"
-               "  --project PROJECT  before status, healthcheck or ban: of a project attached by units\n"
+               "  --project PROJECT  before status, explain, healthcheck or ban: of a project attached by units\n"
                "  --version          as version");
     return EXIT_STATUS_CLEAN;
 }
@@ -167,6 +170,7 @@ static const struct command {
      "\n"
      "Exit status 0, also when it is not attached; 1: something is left, and is named with what helps."},
     {"doctor", run_doctor, true, NULL},
+    {"explain", explain_command, true, NULL},
     {"healthcheck", status_command_healthcheck, false,
      "Usage: anchord healthcheck\n"
      "\n"

@@ -9,11 +9,12 @@
  * ordinary course of things is shown once it has held for `visible after` seconds. The remedy may name a command to
  * paste; empty: what is found says its own, for it depends on engine and network.
  *
- * CHECKED() is the same for what only `anchord doctor` looks for, when it is called: no running process knows it, so
- * that there is no metric of it, which would say 0 where nobody has looked. It comes after all others.
+ * CHECKED() is the same for what only `anchord doctor` or `anchord explain` looks for, when it is called: no running
+ * process knows it, so that there is no metric of it, which would say 0 where nobody has looked. It comes after all
+ * others.
  *
  * Numbers: 01 labels and ports, 02 the address, 03 ways, 04 Docker and repairs, 05 anchord itself; by doctor alone 06
- * the platform, 07 Compose files, 08 the proof end to end.
+ * the platform, 07 Compose files, 08 the proof end to end; by explain alone 09.
  */
 #ifndef CHECKED
 #define CHECKED(name_, number_, severity_, parent_, visible_after_, title_, remedy_) \
@@ -292,5 +293,17 @@ CHECKED(RESOLVER_SILENT, 812, ERROR, NONE, 0, "Docker's resolver does not answer
         "docker restart CONTAINER   # puts its rules back; until then no name is found there")
 CHECKED(NOT_FROM_LAN, 813, ERROR, NONE, 0, "a port does not answer from the LAN, though it does from inside", "")
 CHECKED(SOURCE_LOST, 814, WARNING, NONE, 0, "a service does not see its clients' own addresses", "")
+
+/* --- what explain finds to stop a connection, as it is meant to --- */
+CHECKED(NOT_EXPOSED, 901, ERROR, NONE, 0, "no container's label exposes the port: clients are refused",
+        "labels: {anchord.expose: \"tcp/25\"}   # of the service that is meant, then: docker compose up -d")
+CHECKED(SOURCE_BANNED, 902, ERROR, NONE, 0, "the other end is banned", "anchord ban list   # until when, and why")
+CHECKED(SOURCE_NOT_ALLOWED, 903, ERROR, NONE, 0, "the port answers some sources alone, and this is none of them",
+        "put its network into the label anchord.allow of the service, then: docker compose up -d")
+CHECKED(ISOLATED, 904, ERROR, NONE, 0, "only exposed ports lead in, and only the LAN is led out to",
+        "ask for the project's own address, and expose the port by the label anchord.expose")
+CHECKED(FORGED_SOURCE, 905, ERROR, NONE, 0, "a source of the project's own comes from outside", "")
+CHECKED(UNTRACED_DROP, 906, ERROR, NONE, 0, "a packet comes in and is not sent on, and no rule drops it",
+        "anchord doctor   # looks at routes and addresses")
 
 #undef CHECKED

@@ -134,6 +134,11 @@ static void take_word(const struct path_word *word, void *userdata)
     case PATH_WORD_EXPOSURE:
         take_exposure(check, word);
         break;
+    case PATH_WORD_SHARED:
+    case PATH_WORD_GUESTS:
+    case PATH_WORD_CONFLICT:
+    case PATH_WORD_PROBLEM:
+    case PATH_WORD_WITHHELD:
     case PATH_WORD_END:
     case PATH_WORD_KIND_MAX_:
         break;

@@ -29,10 +29,11 @@ static void give_up(struct path_prober *prober, int error)
         prober->error = error;
 }
 
-_Noreturn static void become(int channel, int namespace, pid_t parent, const char *const *arguments)
+_Noreturn static void become(const char *program, int channel, int namespace, pid_t parent,
+                             const char *const *arguments)
 {
     static char *const no_environment[] = {NULL};
-    const char *words[ARGUMENTS_MAX + 2] = {"anchord-probe"};
+    const char *words[ARGUMENTS_MAX + 2] = {strrchr(program, '/') + 1};
     char number[16];
     size_t count = 1;
     sigset_t none;
@@ -48,31 +49,43 @@ _Noreturn static void become(int channel, int namespace, pid_t parent, const cha
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) == 0 && getppid() == parent && chdir("/") == 0 &&
         dup2(channel, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
         (namespace < 0 || fcntl(namespace, F_SETFD, 0) == 0))
-        (void)execve(PROGRAM, (char *const *)(uintptr_t)words, no_environment);
+        (void)execve(program, (char *const *)(uintptr_t)words, no_environment);
     _exit(EXIT_STATUS_CRASH);
 }
 
-void path_prober_start(struct path_prober *prober, int namespace, const char *const *arguments)
+int path_prober_spawn(const char *program, int namespace, const char *const *arguments, pid_t *ret_pid)
 {
+    CLEANUP_FD int ours = -1;
     CLEANUP_FD int theirs = -1;
     pid_t parent = getpid();
     int ends[2];
 
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    ours = ends[0];
+    theirs = ends[1];
+    *ret_pid = fork();
+    if (*ret_pid < 0)
+        return -errno;
+    if (*ret_pid == 0)
+        become(program, theirs, namespace, parent, arguments);
+    return TAKE_FD(ours);
+}
+
+void path_prober_start(struct path_prober *prober, int namespace, const char *const *arguments)
+{
+    int result = -ENOMEM;
+
     *prober = (struct path_prober){.channel = -1};
     prober->results = calloc(PROBES_MAX, sizeof(*prober->results));
     prober->is_watch = calloc(PROBES_MAX, sizeof(*prober->is_watch));
-    if (!prober->results || !prober->is_watch || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-        give_up(prober, -errno);
-        return;
-    }
-    prober->channel = ends[0];
-    theirs = ends[1];
-    prober->pid = fork();
-    if (prober->pid == 0)
-        become(theirs, namespace, parent, arguments);
-    if (prober->pid < 0) {
+    if (prober->results && prober->is_watch)
+        result = path_prober_spawn(PROGRAM, namespace, arguments, &prober->pid);
+    if (result >= 0) {
+        prober->channel = result;
+    } else {
         prober->pid = 0;
-        give_up(prober, -errno);
+        give_up(prober, result);
     }
 }
 

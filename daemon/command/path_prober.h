@@ -1,7 +1,7 @@
 /*
  * Starts anchord-probe in a namespace, asks it, and keeps what it tells (protocol/probe_records.h).
  *
- * Used by path_check.c as root; the prober drops everything before it reads a request.
+ * Used by path_check.c and explain_kernel.c as root; the prober drops everything before it reads a request.
  */
 #pragma once
 
@@ -22,6 +22,11 @@ struct path_prober {
     int error;    /* why it is over before it was ready */
     struct ip_address address6;
 };
+
+/* Starts a program of ours with a socket of SOCK_SEQPACKET as its standard input, and with the arguments as below; it
+ * ends with us. Returns our end, or a negative errno. */
+int path_prober_spawn(const char *program, int namespace, const char *const *arguments, pid_t *ret_pid)
+    __attribute__((warn_unused_result));
 
 /* `arguments`, behind the program's name, ending in NULL: "namespace" gets the number of `namespace`, -1: it has none.
  * What fails is told by is_over and error. */

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -35,10 +36,18 @@ enum exposure_column {
     EXPOSURE_GUESTS
 };
 
+enum conflict_column { CONFLICT_PROTO, CONFLICT_FIRST, CONFLICT_LAST, CONFLICT_NAME, CONFLICT_HOLDER };
+enum problem_column { PROBLEM_NAME, PROBLEM_REASON, PROBLEM_CODE };
+
+static bool has_ports(const struct path_word *word)
+{
+    return word->kind == PATH_WORD_EXPOSURE || word->kind == PATH_WORD_CONFLICT || word->kind == PATH_WORD_WITHHELD;
+}
+
 bool path_word_is_valid(const struct path_word *word)
 {
     return word->kind > 0 && word->kind < PATH_WORD_KIND_MAX_ && word->error <= 0 && word->error > -4096 &&
-           (word->kind != PATH_WORD_EXPOSURE || word->protocol == IPPROTO_TCP || word->protocol == IPPROTO_UDP) &&
+           (!has_ports(word) || word->protocol == IPPROTO_TCP || word->protocol == IPPROTO_UDP) &&
            word->has_guests <= 1 && probe_address_is_valid(&word->addresses[0]) &&
            probe_address_is_valid(&word->addresses[1]) && word->addresses[1].family != IP_FAMILY_4 &&
            (word->kind != PATH_WORD_EXPOSURE || word->addresses[0].family != IP_FAMILY_6) &&
@@ -59,9 +68,14 @@ static const char *text_of(const struct status *status, enum status_list list, s
     return control_client_cell(status, list, row, column)->text;
 }
 
-static uint16_t port_of(const struct status *status, size_t row, enum exposure_column column)
+static uint16_t port_of(const struct status *status, enum status_list list, size_t row, size_t column)
 {
-    return (uint16_t)control_client_cell(status, STATUS_EXPOSURES, row, (size_t)column)->number;
+    return (uint16_t)control_client_cell(status, list, row, column)->number;
+}
+
+static uint8_t protocol_of(const char *text)
+{
+    return strcmp(text, "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP;
 }
 
 static void tell_address(int output, enum path_word_kind kind, const char *text)
@@ -72,6 +86,15 @@ static void tell_address(int output, enum path_word_kind kind, const char *text)
     if (ip_address_parse(text, &address) < 0)
         return;
     word.addresses[0] = wire_address_from(&address);
+    tell(output, &word);
+}
+
+static void tell_text(int output, enum path_word_kind kind, const char *name, const char *finding)
+{
+    struct path_word word = {.kind = kind};
+
+    text_copy_cut(word.name, sizeof(word.name), name);
+    text_copy_cut(word.finding, sizeof(word.finding), finding);
     tell(output, &word);
 }
 
@@ -89,12 +112,11 @@ static void tell_exposure(int output, const struct status *status, size_t row)
     const char *name = text_of(status, STATUS_EXPOSURES, row, EXPOSURE_NAME);
     struct path_word word = {
         .kind = PATH_WORD_EXPOSURE,
-        .protocol =
-            strcmp(text_of(status, STATUS_EXPOSURES, row, EXPOSURE_PROTO), "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP,
+        .protocol = protocol_of(text_of(status, STATUS_EXPOSURES, row, EXPOSURE_PROTO)),
         .has_guests = text_of(status, STATUS_EXPOSURES, row, EXPOSURE_GUESTS)[0] != '\0',
-        .first = port_of(status, row, EXPOSURE_FIRST),
-        .last = port_of(status, row, EXPOSURE_LAST),
-        .backend = port_of(status, row, EXPOSURE_BACKEND),
+        .first = port_of(status, STATUS_EXPOSURES, row, EXPOSURE_FIRST),
+        .last = port_of(status, STATUS_EXPOSURES, row, EXPOSURE_LAST),
+        .backend = port_of(status, STATUS_EXPOSURES, row, EXPOSURE_BACKEND),
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(word.addresses); i++) {
@@ -107,20 +129,76 @@ static void tell_exposure(int output, const struct status *status, size_t row)
     text_copy_cut(word.name, sizeof(word.name), name);
     text_copy_cut(word.finding, sizeof(word.finding), finding_of(status, name));
     tell(output, &word);
+    if (word.has_guests)
+        tell_text(output, PATH_WORD_GUESTS, "", text_of(status, STATUS_EXPOSURES, row, EXPOSURE_GUESTS));
+}
+
+static void tell_conflict(int output, const struct status *status, size_t row)
+{
+    struct path_word word = {
+        .kind = PATH_WORD_CONFLICT,
+        .protocol = protocol_of(text_of(status, STATUS_CONFLICTS, row, CONFLICT_PROTO)),
+        .first = port_of(status, STATUS_CONFLICTS, row, CONFLICT_FIRST),
+        .last = port_of(status, STATUS_CONFLICTS, row, CONFLICT_LAST),
+    };
+
+    text_copy_cut(word.name, sizeof(word.name), text_of(status, STATUS_CONFLICTS, row, CONFLICT_NAME));
+    text_copy_cut(word.finding, sizeof(word.finding), text_of(status, STATUS_CONFLICTS, row, CONFLICT_HOLDER));
+    tell(output, &word);
+}
+
+/* The ports that a problem's reason names, as status writes them: tcp/25, udp/10000-20000. */
+static void tell_withheld(int output, const char *reason)
+{
+    for (const char *at = reason; (at = strpbrk(at, "tu")); at++) {
+        struct path_word word = {.kind = PATH_WORD_WITHHELD};
+        const char *rest = at;
+        char *end;
+        unsigned long first, last;
+
+        if (!text_skip(&rest, "tcp/") && !text_skip(&rest, "udp/"))
+            continue;
+        first = strtoul(rest, &end, 10);
+        last = *end == '-' ? strtoul(end + 1, NULL, 10) : first;
+        if (first == 0 || first > last || last > UINT16_MAX)
+            continue;
+        word.protocol = *at == 'u' ? IPPROTO_UDP : IPPROTO_TCP;
+        word.first = (uint16_t)first;
+        word.last = (uint16_t)last;
+        tell(output, &word);
+    }
+}
+
+static void tell_problem(int output, const struct status *status, size_t row)
+{
+    const char *code = text_of(status, STATUS_PROBLEMS, row, PROBLEM_CODE);
+    const char *reason = text_of(status, STATUS_PROBLEMS, row, PROBLEM_REASON);
+    struct path_word word = {.kind = PATH_WORD_PROBLEM};
+    uint64_t number = 0;
+
+    if (!text_skip(&code, "ANC") || text_to_number(code, strlen(code), UINT16_MAX, &number) < 0)
+        return;
+    word.problem = (uint16_t)number;
+    text_copy_cut(word.name, sizeof(word.name), text_of(status, STATUS_PROBLEMS, row, PROBLEM_NAME));
+    text_copy_cut(word.finding, sizeof(word.finding), reason);
+    tell(output, &word);
+    tell_withheld(output, reason);
 }
 
 static void tell_all(int output, const struct status *status)
 {
-    struct path_word external = {.kind = PATH_WORD_EXTERNAL};
-
-    text_copy_cut(external.name, sizeof(external.name), text_of(status, STATUS_EXTERNAL, 0, 1));
-    tell(output, &external);
+    tell_text(output, PATH_WORD_EXTERNAL, text_of(status, STATUS_EXTERNAL, 0, 1), "");
+    tell_text(output, PATH_WORD_SHARED, text_of(status, STATUS_SHARED, 0, 1), "");
     for (size_t i = 0; i < status->lists[STATUS_EXTERNAL_ADDRESSES].row_count; i++)
         tell_address(output, PATH_WORD_ADDRESS, text_of(status, STATUS_EXTERNAL_ADDRESSES, i, 0));
     for (size_t i = 0; i < status->lists[STATUS_GATEWAYS].row_count; i++)
         tell_address(output, PATH_WORD_GATEWAY, text_of(status, STATUS_GATEWAYS, i, 1));
     for (size_t i = 0; i < status->lists[STATUS_EXPOSURES].row_count; i++)
         tell_exposure(output, status, i);
+    for (size_t i = 0; i < status->lists[STATUS_CONFLICTS].row_count; i++)
+        tell_conflict(output, status, i);
+    for (size_t i = 0; i < status->lists[STATUS_PROBLEMS].row_count; i++)
+        tell_problem(output, status, i);
 }
 
 static bool is_in_our_mounts(uint32_t pid)

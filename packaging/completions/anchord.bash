@@ -4,7 +4,7 @@ _anchord()
 {
     local current=${COMP_WORDS[COMP_CWORD]}
     local roles="network-anchor service-anchor external-rebinder wrap-rebinder attach-host"
-    local commands="attach ban config detach doctor healthcheck list ruleset status version wrap"
+    local commands="attach ban config detach doctor explain healthcheck list ruleset status version wrap"
     local words=""
 
     if ((COMP_CWORD == 1)); then
@@ -16,6 +16,7 @@ _anchord()
         config) words="--json --help" ;;
         detach) words="--help" ;;
         doctor) words="platform files address rules path workers stale-netns --anchor --from-lan --json --list --suppress --threshold --help" ;;
+        explain) words="in out container from to --help --json --live" ;;
         healthcheck) words="--help" ;;
         list) words="--json --help" ;;
         ruleset) words="--help" ;;

@@ -13,7 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OTHER_PROGRAMS = {"doctor", "wrap"}  # where they are installed; they have tests of their own
 THERE_ARE = ("  roles: network-anchor service-anchor external-rebinder wrap-rebinder attach attach-host\n"
-             "  commands: attach ban config detach doctor healthcheck list ruleset status version wrap help\n"
+             "  commands: attach ban config detach doctor explain healthcheck list ruleset status version wrap help\n"
              "  see anchord --help\n")
 WRONG_WORDS = {
     ("stauts",): f"anchord: stauts is neither a role nor a command; did you mean status?\n{THERE_ARE}",

@@ -95,11 +95,36 @@ static int tell_conflict(struct telling *telling, const struct container_table *
     return tell(telling, &finding);
 }
 
+/* `what`, and the ports that it keeps from being exposed, as many as there is room for. */
+static void say_of_ports(struct wire_finding *finding, const char *what, const struct container_entry *entry)
+{
+    size_t size = sizeof(finding->reason);
+    size_t length = (size_t)snprintf(finding->reason, size, "%s", what);
+
+    for (uint32_t i = 0; i < entry->range_count && length < size; i++) {
+        const struct expose_range *range = &entry->ranges[i];
+        char text[32];
+        int added = snprintf(text, sizeof(text), "%s%s/%u", i == 0 ? ": " : ", ",
+                             range->protocol == IPPROTO_TCP ? "tcp" : "udp", (unsigned int)range->port_first);
+
+        if (range->port_last > range->port_first)
+            added += snprintf(text + added, sizeof(text) - (size_t)added, "-%u", (unsigned int)range->port_last);
+        if (length + (size_t)added + sizeof(" …") > size) {
+            text_copy_cut(finding->reason + length, size - length, " …");
+            return;
+        }
+        text_copy_cut(finding->reason + length, size - length, text);
+        length += (size_t)added;
+    }
+}
+
 static int tell_over_limit(struct telling *telling, const struct container_table *table, uint32_t serial)
 {
-    struct wire_finding finding =
-        make(FINDING_PROBLEM, PROBLEM_TOO_MANY_PORTS, name_of(container_table_find_serial(table, serial)));
+    const struct container_entry *entry = container_table_find_serial(table, serial);
+    struct wire_finding finding = make(FINDING_PROBLEM, PROBLEM_TOO_MANY_PORTS, name_of(entry));
 
+    if (entry)
+        say_of_ports(&finding, "more ports than the maps may still take", entry);
     return tell(telling, &finding);
 }
 
@@ -175,12 +200,17 @@ static int tell_faults(struct telling *telling, const struct container_table *ta
 
     if (entry->is_warned_of) {
         finding = make(FINDING_PROBLEM, PROBLEM_NO_ADDRESS, entry->name);
+        say_of_ports(&finding, "has no usable address on transit", entry);
         result = tell(telling, &finding);
     }
     if (result == 0 && entry->range_count > 0 && container_entry_is_withheld(entry)) {
-        finding = make(FINDING_PROBLEM,
-                       container_entry_lacks_health_check(entry) ? PROBLEM_NO_HEALTH_CHECK : PROBLEM_NOT_HEALTHY,
-                       entry->name);
+        bool lacks_check = container_entry_lacks_health_check(entry);
+
+        finding = make(FINDING_PROBLEM, lacks_check ? PROBLEM_NO_HEALTH_CHECK : PROBLEM_NOT_HEALTHY, entry->name);
+        say_of_ports(&finding,
+                     lacks_check ? "has no health check, and its ports wait for its health"
+                                 : "is not healthy: nothing new is taken at its ports",
+                     entry);
         result = tell(telling, &finding);
     }
     if (result == 0)
