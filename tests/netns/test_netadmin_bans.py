@@ -166,7 +166,7 @@ def test_guest2_a_worker_hears_what_is_held_and_whom_nobody_should_ban(served):
 
 def test_guest2_a_ban_that_the_kernel_could_not_take_is_said_and_made_good(lab, build):
     """What is exposed stays so; the ban holds as soon as the kernel can."""
-    lab.environment = {"REFUSE_NETLINK": "banned ENOMEM 1 7", "LD_PRELOAD": f"{build}/tests/netns/refuse_netlink.so"}
+    lab.environment = {"REFUSE_NETLINK": "banned ENOMEM 1 9", "LD_PRELOAD": f"{build}/tests/netns/refuse_netlink.so"}
     netadmin = lab.start()
     peer = BansPeer(netadmin)
     lab.closing.callback(peer.close)

@@ -60,8 +60,9 @@ def serving(anchor):
 
 def without_rules(tables):
     """Sets, maps and their elements, chains, each line as often as it stands there: a version may have rules and sets of its own,
-    which come in the transaction of adoption. A set that is made anew, for the layout that stands in it, is listed last."""
-    return collections.Counter(line for line in tables.splitlines() if " comment \"" not in line)
+    which come in the transaction of adoption, and its elements may count. A set that is made anew, for the layout that stands in it, is
+    listed last."""
+    return collections.Counter(line.replace(" counter", "") for line in tables.splitlines() if " comment \"" not in line)
 
 
 def state(anchor):
