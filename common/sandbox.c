@@ -43,6 +43,7 @@ static const int common_system_calls[] = {
     SCMP_SYS(close),
     SCMP_SYS(epoll_ctl),
     SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2), /* sd_event_wait(3) of newer systemds: seen with 257 */
     SCMP_SYS(epoll_wait),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
@@ -318,6 +319,8 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox_profile *profi
     if (result == 0 && profile->looks_into_processes)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+    if (result == 0 && profile->is_refused_files)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0);
     if (result == 0 && profile->looks_into_processes)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setns), 1, SCMP_A1(SCMP_CMP_EQ, CLONE_NEWNET, 0));
     /* A SIGSTOP and a debugger's question about a missing terminal are no attacks. */

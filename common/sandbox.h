@@ -93,6 +93,11 @@ struct sandbox_profile {
      * (security/landlock/task.c, hook_ptrace_access_check).
      */
     bool looks_into_processes;
+    /*
+     * Where openat(2) is refused by EACCES instead of ending the process: sd-bus 257 asks for the groups of whoever
+     * connects, and sysconf(3) looks into /proc how many there may be. It takes the limit that it knows then.
+     */
+    bool is_refused_files;
 };
 
 /* A violation kills the process (SIGSYS). Landlock is used when the kernel has it, at its best ABI. */

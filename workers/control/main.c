@@ -17,14 +17,16 @@
 
 /* Besides what every process needs (common/sandbox.c): accepting, and what sd-bus asks of an accepted socket. */
 static const int system_calls[] = {
-    SCMP_SYS(accept4),    SCMP_SYS(fcntl),   SCMP_SYS(fstat),  SCMP_SYS(getsockname), SCMP_SYS(getsockopt),
-    SCMP_SYS(newfstatat), SCMP_SYS(geteuid), SCMP_SYS(getuid), SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),
+    SCMP_SYS(accept4),     SCMP_SYS(fcntl),      SCMP_SYS(fstat),      SCMP_SYS(getpeername),
+    SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(newfstatat), SCMP_SYS(geteuid),
+    SCMP_SYS(getuid),      SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
 };
 
 static const struct sandbox_profile profile = {
     .system_calls = system_calls,
     .system_call_count = ARRAY_LENGTH(system_calls),
     .open_files = OPEN_FILES_MAX,
+    .is_refused_files = true,
 };
 
 static int limit_memory(void)
