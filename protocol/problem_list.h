@@ -280,9 +280,9 @@ CHECKED(LOOPBACK_ONLY, 802, ERROR, NONE, 0, "a service listens on 127.0.0.1 in i
         "let the application listen on 0.0.0.0 and ::, mostly a setting called bind or listen")
 CHECKED(NO_ANSWER_INSIDE, 803, ERROR, NONE, 0, "a container does not answer the network-anchor", "")
 CHECKED(ANSWER_ELSEWHERE, 804, ERROR, NONE, 0, "a container's answers to the LAN do not come back to anchord", "")
-CHECKED(BRIDGE_FILTER, 805, ERROR, NONE, 0, "the host's firewall drops what goes over the project's own bridge",
+CHECKED(BRIDGE_FILTER, 805, ERROR, BRIDGE_NF, 0, "the host's firewall drops what goes over the project's own bridge",
         "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0")
-CHECKED(REVERSE_FILTER, 806, ERROR, NONE, 0, "the host's IPv6 reverse-path filter drops bridged packets",
+CHECKED(REVERSE_FILTER, 806, ERROR, REVERSE_PATH, 0, "the host's IPv6 reverse-path filter drops bridged packets",
         "sysctl -w net.bridge.bridge-nf-call-ip6tables=0")
 CHECKED(FOREIGN_DROP, 807, ERROR, NONE, 0, "packets between the LAN and a container vanish on their way", "")
 CHECKED(NO_HAIRPIN, 808, ERROR, NONE, 0, "the project does not reach its own address", "")

@@ -171,7 +171,7 @@ def test_other_holder_is_named_once_and_answered_once(lab, announcer, address):
     assert lab.wire.wait(ANNOUNCEMENTS[address], count=3) - before < AT_ONCE
     record = announcer.wait_log("address conflict")
     assert (record["level"], record["address"], record["interface"]) == ("ERROR", address, "eth0")
-    assert record["err"] == f"held by MAC {STRANGER}"
+    assert (record["err"], record["code"]) == (f"held by MAC {STRANGER}", "ANC0201")
     lab.wire.send(claim_by(SECOND_STRANGER)[address])
     lab.wire.never(ANNOUNCEMENTS[address], 0.5, count=3)
     assert len(announcer.logged("address conflict")) == 1

@@ -115,7 +115,7 @@ def met(host, supervision, *datagrams, **environment):
 def test_host11_nothing_but_control_runs_before_the_halves_have_met(supervision, host):
     process = supervision.start(**STATIC)
     started(process, "control")
-    process.wait_for(msg="the host half of attach is not there yet, waiting for it")
+    process.wait_for(msg="the host half of attach is not there yet, waiting for it", code="ANC0331")
     host.appear()
     host.meet()
     assert not process.find(event="started", stand_in="gate") and not process.find(event="started", stand_in="netadmin")

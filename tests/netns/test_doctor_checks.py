@@ -103,6 +103,8 @@ def test_usage(doctor):
                              (("--anchor",), "is missing")):
         result = doctor.run(*words)
         assert result.returncode == 2 and complaint in result.stderr and not result.stdout, result
+    for word, meant in (("duplicatez", "duplicate"), ("workerz", "workers"), ("firewallz", "firewall")):
+        assert f"{word}: is neither a check nor a group; did you mean {meant}?" in doctor.run(word).stderr
     assert doctor.run("--anchor", "nobody").returncode == 3
     listed = doctor.run("--list")
     assert listed.returncode == 0 and re.search(r"^rules +tables ", listed.stdout, re.M), listed.stdout

@@ -282,7 +282,8 @@ def test_a_proxy_that_denies_something_is_named(joined):
     keeper.log("the network cannot be looked at", count=2)  # it is news again
     engine.denied = ("POST",)
     stop_peers(engine)
-    assert "denied by the socket proxy (403): allow NETWORKS=1 and POST=1" in keeper.log("the network cannot be left")["err"]
+    line = keeper.log("the network cannot be left")
+    assert "denied by the socket proxy (403): allow NETWORKS=1 and POST=1" in line["err"] and line["code"] == "ANC0403"
     assert engine.is_on(FOLLOWER, BUS) and not engine.writes
     engine.denied = ()
     keeper.log("network left")

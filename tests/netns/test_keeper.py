@@ -102,7 +102,7 @@ def test_a_proxy_that_allows_no_writing_is_named(pinned):
     keeper.log("connected to Docker")
     pinned.engine.recreate(TARGET)
     line = keeper.log("container cannot be recreated")
-    assert "denied by the socket proxy (403): allow CONTAINERS=1 and POST=1" in line["err"]
+    assert "denied by the socket proxy (403): allow CONTAINERS=1 and POST=1" in line["err"] and line["code"] == "ANC0402"
     assert list(pinned.engine.of_project()) == [NAME]
     pinned.engine.denied = ()
     keeper.log("container recreated")

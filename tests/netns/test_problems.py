@@ -156,6 +156,18 @@ def test_see1_a_worker_that_dies_again_and_again(anchor):
     assert len(anchor.logged("ANC0501")) == 3
 
 
+def test_see1_a_worker_that_does_not_come_back(anchor):
+    """ANC0501: after 5 seconds, until it is there again."""
+    anchor.start_ready()
+    program = anchor.supervision.workers / "anchord-announcer"
+    program.unlink()
+    os.kill(anchor.process.wait_for(msg="worker started", name="announcer")["pid"], signal.SIGKILL)
+    row = anchor.await_problem("ANC0501")
+    assert row["container"] == "announcer" and anchor.metric("ANC0501") == 1
+    program.symlink_to(anchor.supervision.build / "workers" / "announcer" / "anchord-announcer")
+    anchor.await_none("ANC0501")
+
+
 @pytest.mark.parametrize("code, launcher", [("ANC0212", BLIND), ("ANC0508", NO_OWNER)])
 def test_see1_a_missing_capability(anchor, code, launcher):
     anchor.start_ready(launcher=launcher)

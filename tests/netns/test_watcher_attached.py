@@ -87,8 +87,38 @@ def test_the_target_is_on_the_network_of_the_default_route(lab, docker):
     watcher.state({("tcp", 81, 81): ("172.20.0.2", 81)})
     found = watcher.findings(lambda kinds: ("proxy", "the bridge is not pinned") in kinds.get(watcher_lab.FINDING_LINK, ()))
     assert sorted(found[watcher_lab.FINDING_LINK]) == [("mail_default", ""), ("proxy", "the bridge is not pinned")]
+    (who, reason), = found[watcher_lab.NO_LINK]
+    assert who == "mail-2" and reason.endswith("there is no link to the network proxy, bridge proxy0: the bridge is not pinned")
     half.answer_link("proxy")
     watcher.state({("tcp", 81, 81): ("172.20.0.2", 81), ("tcp", 82, 82): ("172.21.0.3", 82)})
+    watcher.findings(lambda kinds: kinds and watcher_lab.NO_LINK not in kinds)
+
+
+def test_networks_that_docker_hides_or_that_let_nobody_in(lab, docker):
+    """SEE-1, ANC0324, ANC0327: each of the container that it concerns, until the container has gone."""
+    docker.networks["6" * 64] = owned("6" * 64, "mail_alone", "172.26.0.0/16") | {
+        "Options": {"com.docker.network.bridge.enable_icc": "false"}}
+    docker.put(member(1, networks={"gone": endpoint("7" * 64, "172.27.0.2")}, mode="gone"))
+    docker.put(member(2, networks={"mail_alone": endpoint("6" * 64, "172.26.0.3")}, mode="mail_alone"))
+    watcher, _ = lab.start_attached()
+    watcher.link_control()
+    found = watcher.findings(lambda kinds: {watcher_lab.NETWORK_UNKNOWN, watcher_lab.ICC_DISABLED} <= set(kinds))
+    assert [found[problem][0][0] for problem in (watcher_lab.NETWORK_UNKNOWN, watcher_lab.ICC_DISABLED)] == ["mail-1", "mail-2"]
+    docker.stop(1)
+    docker.stop(2)
+    watcher.findings(lambda kinds: not {watcher_lab.NETWORK_UNKNOWN, watcher_lab.ICC_DISABLED} & set(kinds))
+
+
+def test_more_addresses_than_are_guarded(lab, docker):
+    """SEE-1, ANC0328: 512 are."""
+    for number in range(1, 515):
+        docker.put(member(number, networks={"proxy": endpoint(OUTSIDE_ID, f"172.21.{number // 250}.{number % 250 + 2}")}, mode="proxy"))
+    watcher, _ = lab.start_attached()
+    watcher.link_control()
+    watcher.findings(lambda kinds: watcher_lab.NOT_GUARDED in kinds)
+    for number in (1, 2):
+        docker.stop(number)
+    watcher.findings(lambda kinds: kinds and watcher_lab.NOT_GUARDED not in kinds)
 
 
 def test_a_namespace_is_wanted_from_connect_on(lab, docker):

@@ -69,6 +69,39 @@ static bool is_check_or_group(const char *word)
     return false;
 }
 
+/* The nearest check or group, when it is near enough to be meant. */
+static const char *find_meant(const char *word)
+{
+    size_t best = TEXT_MISSPELT_LETTERS_MAX + 1;
+    const char *meant = NULL;
+
+    for (size_t i = 0; i < check_count; i++) {
+        const char *const names[] = {check_table[i].name, check_group_to_string(check_table[i].group)};
+
+        for (size_t j = 0; j < ARRAY_LENGTH(names); j++) {
+            size_t distance = text_edit_distance(word, names[j]);
+
+            if (distance < best && distance * 2 <= strlen(names[j])) {
+                best = distance;
+                meant = names[j];
+            }
+        }
+    }
+    return meant;
+}
+
+static bool complain_of_name(const char *word)
+{
+    const char *meant = find_meant(word);
+    char text[128];
+
+    if (!meant)
+        return complain(word,
+                        "is neither a check nor a group; see anchord doctor --list (a file stands behind `files`)");
+    (void)snprintf(text, sizeof(text), "is neither a check nor a group; did you mean %s?", meant);
+    return complain(word, text);
+}
+
 bool options_want(const struct options *options, const struct check *check)
 {
     for (size_t i = 0; i < options->name_count; i++) {
@@ -162,8 +195,7 @@ static bool parse_word(char ***arguments, struct options *options)
     if (!is_check_or_group(word) && wants_files(options))
         return add_file(options, word);
     if (!is_check_or_group(word))
-        return complain(word,
-                        "is neither a check nor a group; see anchord doctor --list (a file stands behind `files`)");
+        return complain_of_name(word);
     if (options->name_count == OPTION_WORDS_MAX)
         return complain(word, "is one name too many");
     options->names[options->name_count++] = word;
