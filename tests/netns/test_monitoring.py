@@ -134,7 +134,8 @@ def test_see5_every_expression_finds_series_of_the_exporter(anchord, tmp_path):
     anchord.docker.start(container(1, "tcp/80", name="web"))
     anchord.await_value('anchord_dnat_entries{family="v4",proto="tcp"}', 1)
     with contextlib.closing(prometheus.Prometheus(anchord.anchor, tmp_path)) as made:
-        wait_until(lambda: made.query("count_over_time(anchord_build_info[1m]) >= 3"), 20)
+        for series in ("anchord_build_info", "anchord_port_flows_total"):
+            wait_until(lambda series=series: made.query(f"count_over_time({series}[1m]) >= 3"), 20)
         for title, expression in prometheus.board_expressions():
             assert made.query(expression), f"{title}: {expression}"
         for name, rule in prometheus.rules().items():
