@@ -352,6 +352,9 @@ int status_html_print(const struct status *status, uint64_t now)
         (void)fputs("</dl>\n", stdout);
     }
     put_tables(status, ports, ARRAY_LENGTH(ports));
+    if (status->lists[STATUS_EXPOSURES].row_count > 0 && status->lists[STATUS_REFUSED].row_count > 0 &&
+        status->lists[STATUS_PORTS].row_count == 0)
+        (void)fputs("<p class=\"quiet\">Traffic by port is not known: this kernel does not count it.</p>\n", stdout);
     if (has_network)
         put_tables(status, networks, ARRAY_LENGTH(networks));
     put_tables(status, kernel, ARRAY_LENGTH(kernel));
