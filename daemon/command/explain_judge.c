@@ -516,11 +516,9 @@ void explain_judge(const struct explain_model *model, const struct explain_flow 
 {
     struct judging judging = {model, flow, NULL, report, userdata};
 
-    if (!flow->is_out)
-        (void)judge_in(&judging);
-    else if (!explain_is_own(model, &flow->to))
+    if (flow->is_out && !explain_is_own(model, &flow->to))
         (void)judge_out(&judging);
-    else if (judge_container_way(&judging))
+    else if (!flow->is_out || judge_container_way(&judging))
         (void)judge_in(&judging);
 }
 

@@ -267,6 +267,29 @@ def test_see3_the_reader_alone_is_killed(lab):
     assert process.returncode == 3 and "cannot be followed" in said and "anchord_trace" not in lab.tables()
 
 
+def test_see3_a_kernel_without_owners(lab, build):
+    """Before 5.12 the command takes the table away; what is left of one that is killed goes when netadmin starts."""
+    program = lab.supervision.workers / "anchord-explain"
+    program.unlink()
+    program.write_text(f"#!/bin/sh\nLD_PRELOAD={build}/tests/netns/without_owned_tables.so exec "
+                       f"{build}/workers/commands/explain/anchord-explain \"$@\"\n")
+    program.chmod(0o755)
+    try:
+        assert "no such packet came" in lab.ask("in", "tcp/4711", "from", CLIENT4, "--live", "1").stdout
+        assert "anchord_trace" not in lab.tables()
+        process = lab.begin_live(f"in tcp/{STEADY_PORT} from {CLIENT4}")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        assert "table ip anchord_trace" in lab.tables(), "nobody owns it"
+        os.kill(lab.pid_of("netadmin"), signal.SIGKILL)
+        lab.comes_back("netadmin")
+        wait_until(lambda: "anchord_trace" not in lab.tables(), 5)
+    finally:
+        program.unlink()
+        program.symlink_to(build / "workers" / "commands" / "explain" / "anchord-explain")
+
+
 def test_see3_usage_and_nobody_there(lab):
     for words in ((), ("in",), ("in", "25"), ("in", "tcp/0"), ("in", "tcp/25", "from"), ("in", "tcp/25", "from", "x"),
                   ("in", "tcp/25", "from", CLIENT4, "to", LAN6), ("out", "web"), ("out", "web", "to", LAN4),

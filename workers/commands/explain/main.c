@@ -9,8 +9,7 @@
  *
  * For a look it is nobody, with CAP_NET_ADMIN alone, which nftables and conntrack ask for at each request. For a trace
  * it joins the kernel's group of traces and makes the table that traces, and both need that capability; then it has
- * none
- * either, and only then reads of rules and packets. It ends with the command, and the table with it.
+ * none either, and only then reads of rules and packets. It ends with the command, and the table with it.
  */
 #include "common/sandbox.h"
 #include "common/text.h"

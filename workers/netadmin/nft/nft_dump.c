@@ -73,6 +73,8 @@ static int on_table(const struct nlmsghdr *message, void *userdata)
         content->exists = true;
         content->flags = nfnl_socket_read_u32(message, NFTA_TABLE_FLAGS);
     }
+    if (name && strcmp(name, NFT_TRACE_TABLE) == 0)
+        content->has_left_trace = !(nfnl_socket_read_u32(message, NFTA_TABLE_FLAGS) & NFT_TABLE_F_OWNER);
     content->has_skeleton = content->has_skeleton || (name && strcmp(name, NFT_SKELETON_TABLE) == 0);
     return 0;
 }

@@ -29,7 +29,8 @@ struct nft_intruder {
 
 struct nft_table_content {
     bool exists;
-    bool has_skeleton; /* NFT_SKELETON_TABLE beside it */
+    bool has_skeleton;   /* NFT_SKELETON_TABLE beside it */
+    bool has_left_trace; /* NFT_TRACE_TABLE, which nobody owns */
     uint32_t flags;
     uint32_t layout; /* NFT_LAYOUT of whoever made the table; 0: before there was one, or no table */
     /* True for the sets that exist with our shape and layout: the others are made anew. */

@@ -28,6 +28,8 @@ struct nft_family {
 
 /* Of both families: what keeps the namespace closed while those tables are not there (WALL-3). */
 #define NFT_SKELETON_TABLE "anchord_skeleton"
+/* Of anchord-explain, which owns it; a kernel before 5.12 knows no owner, and keeps it when that is killed. */
+#define NFT_TRACE_TABLE "anchord_trace"
 
 /*
  * The layout of both tables: raised with every change that a program of before would misread when it adopts them

@@ -380,6 +380,8 @@ void nft_table_install(struct nft_batch *batch, const struct nft_family *family,
         nft_elements_change_map(batch, family, protocol, difference, carried);
     if (content->has_skeleton)
         nft_table_remove_skeleton(batch, family);
+    if (content->has_left_trace)
+        delete_table(batch, family, NFT_TRACE_TABLE);
 }
 
 void nft_table_add_bans(struct nft_batch *batch, const struct nft_family *family)
