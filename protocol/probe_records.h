@@ -33,7 +33,7 @@ struct probe_request {
     uint8_t hop_limit;
     uint8_t protocol;           /* of PROBE_LISTENERS: IPPROTO_TCP or IPPROTO_UDP */
     uint16_t delay;             /* milliseconds before it is begun */
-    struct wire_address source; /* none: the kernel's choice */
+    struct wire_address source; /* none: the kernel's choice; of PROBE_DNS: whose name is asked for, v4 */
     struct wire_address target;
 };
 

@@ -114,7 +114,7 @@ static void ask_container(struct path_check *check, struct path_container *conta
             container->routes[i] = ask_from(inside, PROBE_ROUTE, &container->addresses[i], &nowhere, 0);
     }
     container->resolver = ask_listeners(inside, IPPROTO_UDP, &resolver, 0);
-    container->question = ask(inside, PROBE_DNS, &resolver, DNS_PORT);
+    container->question = ask_from(inside, PROBE_DNS, &container->addresses[0], &resolver, DNS_PORT);
 }
 
 /* --- the way out --------------------------------------------------------------------------------------------- */

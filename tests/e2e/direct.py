@@ -40,6 +40,16 @@ def service(name, *, tcp="", udp="", expose=None, networks=("transit",), labels=
             "labels": labels} | more
 
 
+def doctor_on_host(lab, *words):
+    """The line that doctor prints in a container for what is to be seen on the host alone. runc of old engines gives no
+    capability that the lab's machine has not: there the ones that doctor uses."""
+    used = [word for name in ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE") for word in ("--cap-add", name)]
+    unconfined = [word for kind in ("seccomp", "apparmor") for word in ("--security-opt", f"{kind}=unconfined")]
+    rights = [*used, *unconfined] if lab.engine.suite == "bookworm" else ["--privileged"]
+    return lab.docker("run", "--rm", *rights, "--pid", "host", "--network", "host", "--volume", DOCKER_SOCKET, IMAGE, "doctor", "--json",
+                      *words, check=False)
+
+
 def mail_services():
     """A small mail server: what most tests run against."""
     return {

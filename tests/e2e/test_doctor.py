@@ -5,9 +5,10 @@ import os
 
 import pytest
 
-from direct import ANCHOR, DOCKER_SOCKET, IMAGE, mail_services
+from direct import ANCHOR, DOCKER_SOCKET, FAMILIES, IMAGE, Direct, doctor_on_host, mail_services, service
 from lab import compose, images
 from lab.machine import run, wait_until
+from service_anchors import ServiceAnchors, service_anchor
 
 
 def doctor(lab, *options):
@@ -103,9 +104,7 @@ def verdicts(result):
 
 
 def on_host(lab, anchor, *words):
-    """The line that doctor prints in a container for what is to be seen on the host alone."""
-    return lab.docker("run", "--rm", "--privileged", "--pid", "host", "--network", "host", "--volume", DOCKER_SOCKET, IMAGE,
-                      "doctor", "--json", "--anchor", anchor, *words, check=False)
+    return doctor_on_host(lab, "--anchor", anchor, *words)
 
 
 @pytest.mark.not_on("podman", "its projects read Docker through a proxy")
@@ -119,6 +118,60 @@ def test_a_healthy_project(lab, shared_direct):
     assert "--pid host" in unknown["bridge-nf"] and "anchord:dev doctor" in unknown["bridge-nf"], unknown
     found, wrong = verdicts(on_host(lab, anchor))
     assert not wrong and not [(one["check"], one["sentence"]) for one in found["results"] if one["verdict"] == "UNKNOWN"]
+
+
+FROM_LAN = ("10.99.0.250", "fd99::fa:1")
+
+
+@pytest.mark.not_on("podman", "its projects read Docker through a proxy")
+def test_the_path_from_the_lan(lab, shared_direct, plain):
+    """SEE-2: each TCP port from a host of its own on the LAN, whose address the application sees; then a closed application."""
+    direct = shared_direct(mail_services()).ready()
+    anchor = f"{direct.name}-{ANCHOR}-1"
+    words = ("path", f"--from-lan={FROM_LAN[0]}/24,{FROM_LAN[1]}/64")
+    found, wrong = verdicts(on_host(lab, anchor, *words))
+    print(f"path of {len(found['results'])} results with --from-lan: {found['milliseconds']} ms")
+    assert not wrong and not [one for one in found["results"] if one["verdict"] == "UNKNOWN" and "udp" not in one["object"]], found
+    sentences = [one["sentence"] for one in found["results"]]
+    for address in FROM_LAN:
+        assert sum(one.endswith(f"the application sees the client's own address, {address}") for one in sentences) == 3, sentences
+    closed = plain("closed", "--network", f"{direct.name}_transit", "--label", "anchord.expose=tcp/9999",
+                   "--label", f"com.docker.compose.project={direct.name}")
+    wait_until(lambda: closed in lab.docker("exec", anchor, "anchord", "status", check=False).stdout, 20, "the closed one in the status")
+    wrong = verdicts(on_host(lab, anchor, "path"))[1]
+    finding = wrong["path", "ANC0801"]
+    assert set(wrong) == {("path", "ANC0801")} and closed in finding["sentence"], wrong
+    assert finding["do"].splitlines()[0] == f"docker logs {closed}"
+    lab.docker("rm", "--force", closed)
+    wait_until(lambda: closed not in lab.docker("exec", anchor, "anchord", "status", check=False).stdout, 20, "its end in the status")
+    assert not verdicts(on_host(lab, anchor, "path"))[1]
+
+
+class Sidecars(ServiceAnchors):
+    """A service-anchor in the namespace of its service, which has the network and the label (docs/patterns.md)."""
+
+    def __init__(self, lab, **options):
+        services = {"web": service("web", tcp="8080", expose="tcp/80:8080"),
+                    "web-anchor": service_anchor(network_mode="service:web", labels={"anchord.target": "web"})}
+        Direct.__init__(self, lab, services, **options)
+
+
+@pytest.mark.not_on("podman", "its projects read Docker through a proxy")
+def test_a_service_anchor_that_is_down(request, lab, anchord_image):
+    """SEE-2: no way back, and which one is missing; the printed line starts it."""
+    project = Sidecars(lab, name=compose.unique_name("sidecars"))
+    with compose.discarded_afterwards(request, project):
+        project.up()
+        for family in FAMILIES:
+            project.wait_answer("tcp", 80, "web", family=family, deadline=20)
+        anchor = f"{project.name}-{ANCHOR}-1"
+        wait_until(lambda: not verdicts(on_host(lab, anchor))[1], 20, "that it is well, once its service-anchor has begun")
+        lab.docker("stop", f"{project.name}-web-anchor-1")
+        found, wrong = verdicts(on_host(lab, anchor, "path"))
+        print(*[one for one in found["results"] if one["verdict"] != "OK"], sep="\n")
+        finding = wrong["path", "ANC0804"]
+        run(["bash", "-c", finding["do"].splitlines()[0]], environment=lab.engine.environment(), cwd="/")
+        wait_until(lambda: not verdicts(on_host(lab, anchor, "path"))[1], 20, "no finding")
 
 
 @pytest.mark.not_on("podman", "its projects read Docker through a proxy")

@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(probe_result_is_valid(&result) && result.outcome != PROBE_ANSWERED);
     else
         assert(result.outcome == PROBE_SILENT);
-    assert(answer_make_question(1, question) <= sizeof(question));
+    assert(answer_make_question(1, &(struct ip_address){IP_FAMILY_4, {255, 255, 255, 255}}, question) <=
+           sizeof(question));
     (void)answer_is_of_resolver(data, size, 1);
     return 0;
 }

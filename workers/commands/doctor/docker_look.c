@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "protocol/look_records.h"
 #include "workers/commands/doctor/docker_access.h"
 #include "workers/docker/client.h"
 #include "workers/docker/json_slice.h"
@@ -26,8 +27,8 @@ struct look {
 };
 
 static const struct docker_label_names labels = {
-    .names = {"com.docker.compose.project"},
-    .count = 1,
+    .names = {"com.docker.compose.project", LOOK_LABEL_ATTACHED},
+    .count = 2,
 };
 
 static void end(struct look *look, int error, const char *text)
@@ -113,10 +114,12 @@ static void add_network(struct look *look, const char *id)
 static void on_container(void *userdata, const struct docker_container *container)
 {
     struct docker_word word = {.kind = DOCKER_WORD_CONTAINER};
+    /* What attaches a project is of no Compose project, and is asked for by the name of that one. */
+    const struct docker_label *project = &container->labels[container->labels[1].is_present ? 1 : 0];
 
     text_copy_cut(word.id, sizeof(word.id), container->id);
     text_copy_cut(word.name, sizeof(word.name), container->name);
-    if (container->labels[0].is_present && text_copy(word.project, NAME_SIZE, container->labels[0].text) < 0)
+    if (project->is_present && text_copy(word.project, NAME_SIZE, project->text) < 0)
         word.project[0] = '\0';
     for (size_t i = 0; i < container->endpoint_count; i++) {
         if (container->endpoints[i].network_id[0] != '\0')

@@ -1,6 +1,8 @@
 /* ICMP errors and DNS answers; see answer.h. Runs in anchord-probe without any privilege. */
 #include "workers/commands/probe/answer.h"
 
+#include "common/address.h"
+
 #include <errno.h>
 #include <time.h> /* before linux/errqueue.h, which needs a timespec */
 
@@ -8,6 +10,7 @@
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 /* RFC 1035 §4.1.1: identifier, flags, four counts. */
@@ -15,13 +18,34 @@
 #define DNS_IS_ANSWER   0x80
 #define DNS_RECURSION   0x01
 
-size_t answer_make_question(uint16_t identifier, uint8_t question[DNS_QUERY_SIZE])
+/* RFC 1035 §3.5: 5.0.30.172.in-addr.arpa, type PTR, class IN. Docker's resolver knows the addresses of its containers
+ * itself; what it does not know 20.10 asks others for, and says nothing when those do not. */
+static size_t put_name_of(const struct ip_address *address, uint8_t *ret)
+{
+    static const uint8_t rest[] = "\7in-addr\4arpa\0\0\14\0\1";
+    size_t length = 0;
+
+    for (size_t i = ip_family_length(IP_FAMILY_4); i > 0; i--) {
+        char text[8];
+        int digits = snprintf(text, sizeof(text), "%u", (unsigned int)address->bytes[i - 1]);
+
+        ret[length++] = (uint8_t)digits;
+        memcpy(ret + length, text, (size_t)digits);
+        length += (size_t)digits;
+    }
+    memcpy(ret + length, rest, sizeof(rest) - 1);
+    return length + sizeof(rest) - 1;
+}
+
+size_t answer_make_question(uint16_t identifier, const struct ip_address *address, uint8_t question[DNS_QUERY_SIZE])
 {
     /* anchord.invalid (RFC 6761 §6.4): no name of anybody's; type A, class IN */
     static const uint8_t asked[] = "\7anchord\7invalid\0\0\1\0\1";
     const uint8_t header[DNS_HEADER_SIZE] = {(uint8_t)(identifier >> 8), (uint8_t)identifier, DNS_RECURSION, 0, 0, 1};
 
     memcpy(question, header, sizeof(header));
+    if (address->family == IP_FAMILY_4)
+        return sizeof(header) + put_name_of(address, question + sizeof(header));
     memcpy(question + sizeof(header), asked, sizeof(asked) - 1);
     return sizeof(header) + sizeof(asked) - 1;
 }

@@ -11,7 +11,7 @@
 #define DNS_QUERY_SIZE 64
 
 /* A question about a name that is nobody's. Returns its length. */
-size_t answer_make_question(uint16_t identifier, uint8_t question[DNS_QUERY_SIZE]);
+size_t answer_make_question(uint16_t identifier, const struct ip_address *address, uint8_t question[DNS_QUERY_SIZE]);
 
 /* Whether these bytes answer the question with this identifier, whatever the answer is (RFC 1035 §4.1.1). */
 bool answer_is_of_resolver(const uint8_t *bytes, size_t length, uint16_t identifier);

@@ -108,7 +108,7 @@ static int open_socket(struct probe *probe, int type)
     if (probe->fd < 0)
         return -errno;
     result = set_options(probe);
-    if (result < 0 || probe->request.source.family == IP_FAMILY_NONE)
+    if (result < 0 || probe->request.source.family == IP_FAMILY_NONE || probe->request.kind == PROBE_DNS)
         return result;
     length = make_address(&probe->request.source, 0, &source);
     return bind(probe->fd, &source.any, length) < 0 ? -errno : 0;
@@ -138,6 +138,7 @@ static bool read_error(struct probe *probe)
 static bool send_datagram(struct probe *probe)
 {
     static const uint8_t nothing[DATAGRAM_MAX];
+    const struct ip_address asked = wire_address_to(&probe->request.source);
     uint8_t question[DNS_QUERY_SIZE];
     size_t headers = probe->request.target.family == IP_FAMILY_6 ? HEADERS_6 : HEADERS_4;
     size_t length = SHORT_DATAGRAM;
@@ -147,7 +148,7 @@ static bool send_datagram(struct probe *probe)
     if (probe->request.size > headers)
         length = probe->request.size - headers < DATAGRAM_MAX ? probe->request.size - headers : DATAGRAM_MAX;
     if (probe->request.kind == PROBE_DNS)
-        sent = send(probe->fd, question, answer_make_question((uint16_t)probe->request.number, question), 0);
+        sent = send(probe->fd, question, answer_make_question((uint16_t)probe->request.number, &asked, question), 0);
     else
         sent = send(probe->fd, nothing, length, 0);
     if (sent >= 0)
