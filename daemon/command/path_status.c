@@ -185,10 +185,19 @@ static void tell_problem(int output, const struct status *status, size_t row)
     tell_withheld(output, reason);
 }
 
+/* Attach has a link into each network of its containers; the first one stands for all of them. */
+static const char *shared_of(const struct status *status)
+{
+    const char *name = text_of(status, STATUS_SHARED, 0, 1);
+
+    return !name[0] && status->lists[STATUS_SHARED_LINKS].row_count > 0 ? text_of(status, STATUS_SHARED_LINKS, 0, 1)
+                                                                        : name;
+}
+
 static void tell_all(int output, const struct status *status)
 {
     tell_text(output, PATH_WORD_EXTERNAL, text_of(status, STATUS_EXTERNAL, 0, 1), "");
-    tell_text(output, PATH_WORD_SHARED, text_of(status, STATUS_SHARED, 0, 1), "");
+    tell_text(output, PATH_WORD_SHARED, shared_of(status), "");
     for (size_t i = 0; i < status->lists[STATUS_EXTERNAL_ADDRESSES].row_count; i++)
         tell_address(output, PATH_WORD_ADDRESS, text_of(status, STATUS_EXTERNAL_ADDRESSES, i, 0));
     for (size_t i = 0; i < status->lists[STATUS_GATEWAYS].row_count; i++)

@@ -57,7 +57,9 @@ def test_disc7_a_container_without_a_health_check_is_named(lab, docker):
     watcher = lab.start()
     watcher.link_control()
     found = watcher.findings(lambda kinds: {watcher_lab.NO_HEALTH_CHECK, watcher_lab.NOT_HEALTHY} <= set(kinds))
-    assert (found[watcher_lab.NO_HEALTH_CHECK], found[watcher_lab.NOT_HEALTHY]) == ([("backend-1", "")], [("backend-2", "")])
+    assert (found[watcher_lab.NO_HEALTH_CHECK], found[watcher_lab.NOT_HEALTHY]) == (
+        [("backend-1", "has no health check, and its ports wait for its health: tcp/80")],
+        [("backend-2", "is not healthy: nothing new is taken at its ports: tcp/80")])
     line = watcher.log("container has no health check: it is not exposed")
     assert (line["level"], line["container"]) == ("WARN", "backend-1")
     assert len(watcher.logged("container has no health check")) == 1
@@ -145,7 +147,7 @@ def test_disc8_status_hears_of_findings_with_their_remedy(lab, docker):
     watcher = lab.start(poll=600)
     watcher.link_control()
     found = watcher.findings(lambda kinds: watcher_lab.NO_WAY_BACK in kinds)
-    assert ("backend-1", "") in found[watcher_lab.NOT_HEALTHY]
+    assert ("backend-1", "is not healthy: nothing new is taken at its ports: tcp/80") in found[watcher_lab.NOT_HEALTHY]
     container_name, reason = found[watcher_lab.NO_WAY_BACK][0]
     assert container_name in ("backend-1", "backend-2")
     assert reason.startswith("replies do not come back: transit names no gateway")

@@ -373,7 +373,8 @@ static void look_at_forwarding(const struct look *look, struct explain_facts *fa
     header->ncm_family = (uint8_t)ip_family_to_kernel(look->request->destinations[0].family);
     mnl_attr_put_u32(rtnetlink_message(look->routes), NETCONFA_IFINDEX,
                      is_v6(look) ? (uint32_t)NETCONFA_IFINDEX_ALL : look->input);
-    (void)ask(look->routes, on_settings, facts);
+    if (ask(look->routes, on_settings, facts) < 0)
+        facts->forwards = true; /* nobody knows that it does not */
 }
 
 void look_at_kernel(struct look *look, struct explain_facts *ret)
