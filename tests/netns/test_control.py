@@ -377,11 +377,12 @@ def test_foreign_rules_are_named_not_hidden(operator):
     operator.anchor.run("nft", "-f", "-", input="add table ip anchord_v4\n"
                         "add chain ip anchord_v4 input { type filter hook input priority 0; policy drop; }\n"
                         "add rule ip anchord_v4 input iifname \"lo\" accept\n"
+                        "add rule ip anchord_v4 input iifname \"ancin*\" ip saddr 192.0.2.1 drop\n"
                         "add rule ip anchord_v4 input counter drop\n"
                         "add rule ip anchord_v4 input tcp dport { 1, 2 } accept\n")
     done = operator.ruleset()
     assert done.returncode == 0
-    assert 'iifname "lo" accept' in done.stdout
+    assert 'iifname "lo" accept' in done.stdout and 'iifname "ancin*" ip saddr 192.0.2.1 drop' in done.stdout
     assert re.findall(r"# rule with handle \d+ is not one of anchord's: (\w+)", done.stdout) == ["counter", "lookup"]
     assert operator.anchor.run("nft", "-c", "-f", "-", input=done.stdout).returncode == 0
 

@@ -33,7 +33,13 @@ static bool compare_meta(struct rule_writer *writer, uint32_t operation, const u
         writer->protocol = data[0];
         return true;
     }
-    if (!field || length != 16 || data[length - 1] != '\0') /* IFNAMSIZ; shorter ones are `eth*` */
+    if (!field || length > 16 || length == 0)
+        return false;
+    if (length < 16 && !memchr(data, '\0', length)) { /* shorter than IFNAMSIZ: whatever begins so */
+        PUT(writer, "%s %s\"%.*s*\"", field, operator_text(operation), (int)length, (const char *)data);
+        return true;
+    }
+    if (length != 16 || data[length - 1] != '\0')
         return false;
     PUT(writer, "%s %s\"%s\"", field, operator_text(operation), (const char *)data);
     return true;
@@ -219,6 +225,11 @@ static bool compare_fib(struct rule_writer *writer, uint32_t operation, const ui
     const char *type;
     uint32_t value;
 
+    if (length == 1 && flags == (NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT) && data[0] == 0 &&
+        operation == NFT_CMP_EQ && !writer->operand.is_masked) {
+        PUT(writer, "fib saddr . iif oif missing");
+        return true;
+    }
     if (length != sizeof(value) || writer->operand.is_masked || (operation != NFT_CMP_EQ && operation != NFT_CMP_NEQ))
         return false;
     memcpy(&value, data, sizeof(value));

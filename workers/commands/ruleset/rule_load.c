@@ -155,7 +155,8 @@ bool rule_load_fib(struct rule_writer *writer, const struct nftnl_expr *expressi
 {
     writer->operand.kind = OPERAND_FIB;
     writer->operand.key = nftnl_expr_get_u32(expression, NFTNL_EXPR_FIB_FLAGS);
-    return nftnl_expr_get_u32(expression, NFTNL_EXPR_FIB_RESULT) == NFT_FIB_RESULT_ADDRTYPE &&
+    return nftnl_expr_get_u32(expression, NFTNL_EXPR_FIB_RESULT) ==
+               (writer->operand.key & NFTA_FIB_F_PRESENT ? NFT_FIB_RESULT_OIF : NFT_FIB_RESULT_ADDRTYPE) &&
            rule_uses_register_1(expression, NFTNL_EXPR_FIB_DREG);
 }
 
