@@ -20,7 +20,7 @@
 
 #define SECONDS      6
 #define SAID_MAX     ((size_t)16 * 1024 * 1024)
-#define QUESTIONS    4                             /* to each anchor */
+#define QUESTIONS    5                             /* to each anchor */
 #define CHILDREN_MAX (2 + QUESTIONS * ANCHORS_MAX) /* Docker, our namespace, the anchors */
 
 void scene_release_anchors(struct scene *scene, size_t kept)
@@ -29,6 +29,7 @@ void scene_release_anchors(struct scene *scene, size_t kept)
         free(scene->anchors[i].status.bytes);
         free(scene->anchors[i].rules.bytes);
         free(scene->anchors[i].again.bytes);
+        free(scene->anchors[i].after.bytes);
         free(scene->anchors[i].hooks.bytes);
     }
     scene->anchor_count = kept;
@@ -52,7 +53,7 @@ struct question {
     int kind;                    /* enum question_kind */
 };
 
-enum question_kind { ASK_STATUS, ASK_RULES, ASK_RULES_AGAIN, ASK_HOOKS };
+enum question_kind { ASK_STATUS, ASK_RULES, ASK_RULES_AGAIN, ASK_STATUS_AFTER, ASK_HOOKS };
 
 /* In another mount namespace there is another control socket. */
 static bool shares_files(pid_t pid)
@@ -106,9 +107,9 @@ static int ask(void *userdata, int output)
 
     if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
         return EXIT_FAILURE;
-    if (question->kind == ASK_RULES_AGAIN)
-        (void)poll(NULL, 0, MOMENT_MILLISECONDS);
-    if (question->kind == ASK_STATUS)
+    if (question->kind == ASK_RULES_AGAIN || question->kind == ASK_STATUS_AFTER)
+        (void)poll(NULL, 0, question->kind == ASK_RULES_AGAIN ? MOMENT_MILLISECONDS : 2 * MOMENT_MILLISECONDS);
+    if (question->kind == ASK_STATUS || question->kind == ASK_STATUS_AFTER)
         run_status(question);
     else
         run_ruleset(question);
@@ -262,6 +263,7 @@ static void take_answers(struct scene *scene, struct child *children)
         take(&scene->anchors[i].status, &children[i * QUESTIONS + ASK_STATUS]);
         take(&scene->anchors[i].rules, &children[i * QUESTIONS + ASK_RULES]);
         take(&scene->anchors[i].again, &children[i * QUESTIONS + ASK_RULES_AGAIN]);
+        take(&scene->anchors[i].after, &children[i * QUESTIONS + ASK_STATUS_AFTER]);
         take(&scene->anchors[i].hooks, &children[i * QUESTIONS + ASK_HOOKS]);
     }
 }

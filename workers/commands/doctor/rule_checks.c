@@ -85,9 +85,9 @@ static bool read_elements(const struct said *rules, struct words *ret)
     return true;
 }
 
-/* What the kernel held at both looks, or at one of them. */
+/* What the kernel held at both looks, or at one of them, and what was exposed before and after them. */
 struct looks {
-    struct words first, second, wanted;
+    struct words first, second, wanted, after;
     size_t missing, strangers;
 };
 
@@ -96,6 +96,32 @@ static void looks_release(struct looks *looks)
     words_release(&looks->first);
     words_release(&looks->second);
     words_release(&looks->wanted);
+    words_release(&looks->after);
+}
+
+/* What a status exposes; sorted. */
+static bool read_exposed(const struct said *status, struct words *ret)
+{
+    static const char *const keys[] = {"address4", "address6"};
+    struct json_walk walk = heard_list(heard(status), "exposures");
+    char proto[HEARD_TEXT_SIZE], address[HEARD_TEXT_SIZE];
+    struct json_slice row;
+
+    while (json_walk_element(&walk, &row)) {
+        uint64_t first = heard_number(row, "port_first"), backend = heard_number(row, "backend_port_first");
+
+        heard_text(row, "proto", proto);
+        for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+            heard_text(row, keys[i], address);
+            for (uint64_t port = first;
+                 address[0] != '\0' && port <= heard_number(row, "port_last") && port <= UINT16_MAX; port++) {
+                if (!words_add(ret, backend_word(proto, port, address, backend + (port - first))))
+                    return false;
+            }
+        }
+    }
+    words_sort(ret);
+    return true;
 }
 
 static void tell_exposure(struct check_run *run, struct looks *looks, struct json_slice row, const char *key)
@@ -110,8 +136,7 @@ static void tell_exposure(struct check_run *run, struct looks *looks, struct jso
     for (uint64_t port = first; address[0] != '\0' && port <= last && port <= UINT16_MAX; port++) {
         const char *word = backend_word(proto, port, address, backend + (port - first));
 
-        (void)words_add(&looks->wanted, word);
-        if (words_have(&looks->first, word) || words_have(&looks->second, word))
+        if (words_have(&looks->first, word) || words_have(&looks->second, word) || !words_have(&looks->after, word))
             continue;
         lost_first = lost++ == 0 ? port : lost_first;
     }
@@ -127,10 +152,11 @@ static void tell_exposure(struct check_run *run, struct looks *looks, struct jso
                                            address)});
 }
 
-/* An element at both looks that nobody exposes. */
+/* An element at both looks that nobody exposes, neither before nor after them. */
 static void tell_stranger(struct check_run *run, struct looks *looks, const char *word)
 {
-    if (words_have(&looks->wanted, word) || !words_have(&looks->second, word) || looks->strangers++ >= DIFFERENCES_MAX)
+    if (words_have(&looks->wanted, word) || words_have(&looks->after, word) || !words_have(&looks->second, word) ||
+        looks->strangers++ >= DIFFERENCES_MAX)
         return;
     check_found(run, PROBLEM_TABLES_EDITED,
                 &(struct finding_texts){.sentence = check_text("nobody exposes what a map has: %s", word)});
@@ -141,17 +167,19 @@ static void tell_stranger(struct check_run *run, struct looks *looks, const char
 static size_t compare_elements(struct check_run *run, size_t *ret_seen)
 {
     CLEANUP(looks_release) struct looks looks = {0};
-    struct json_walk walk = heard_list(heard(&run->anchor->status), "exposures");
+    const struct anchor *anchor = run->anchor;
+    struct json_walk walk = heard_list(heard(&anchor->status), "exposures");
     struct json_slice row;
 
-    if (!read_elements(&run->anchor->rules, &looks.first) || !read_elements(&run->anchor->again, &looks.second))
+    if (!read_elements(&anchor->rules, &looks.first) || !read_elements(&anchor->again, &looks.second) ||
+        !read_exposed(&anchor->status, &looks.wanted) ||
+        !read_exposed(anchor->after.bytes ? &anchor->after : &anchor->status, &looks.after))
         return 0;
     while (json_walk_element(&walk, &row)) {
         tell_exposure(run, &looks, row, "address4");
         tell_exposure(run, &looks, row, "address6");
     }
     *ret_seen = looks.wanted.count;
-    words_sort(&looks.wanted);
     for (size_t i = 0; i < looks.first.count; i++)
         tell_stranger(run, &looks, looks.first.items[i]);
     return looks.missing + looks.strangers;

@@ -37,6 +37,7 @@ struct anchor {
     struct said status; /* anchord status --json */
     struct said rules;  /* anchord-ruleset: our tables */
     struct said again;  /* the same a moment later: a dump of a table that grows may miss elements */
+    struct said after;  /* its status after both: what is told of exposures and what the kernel holds change together */
     struct said hooks;  /* anchord-ruleset --hooks: everybody's chains */
 };
 
