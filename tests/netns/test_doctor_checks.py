@@ -130,49 +130,6 @@ def test_a_table_that_only_counts_is_none(doctor):
     doctor.inside("nft delete table inet counts")
 
 
-@pytest.fixture
-def no_repair(doctor, whole):
-    """netadmin would take everything out again within a second, as it does after each of these."""
-    wait_until(lambda: doctor.verdicts("tables") == {"tables": {("OK", None)}}, 20)
-    supervisor = whole.pid_of("supervisor")
-    netadmin = whole.process.find(msg="worker started", name="netadmin")[-1]["pid"]
-    for pid in (supervisor, netadmin):
-        os.kill(pid, signal.SIGSTOP)
-    yield
-    for pid in (netadmin, supervisor):
-        os.kill(pid, signal.SIGCONT)
-
-
-def tables(doctor):
-    return sorted((one["code"], one["sentence"]) for one in doctor.look("tables")[1]["results"])
-
-
-@pytest.mark.parametrize("command, found", [
-    ("delete table ip anchord_v4", [("ANC0641", "the table ip anchord_v4 is not in the kernel")]),
-    ("insert rule ip anchord_v4 forward tcp dport 8080 accept",
-     [("ANC0642", "ip anchord_v4 forward: a rule is not anchord's: tcp dport 8080 accept")]),
-    ("add rule ip6 anchord_v6 input counter comment ourselves", [("ANC0642", r"ip6 anchord_v6 input: rule with handle \d+ is not one of anchord's: counter")]),
-    ("flush chain ip6 anchord_v6 prerouting_raw", [("ANC0642", "ip6 anchord_v6: the chain prerouting_raw has no rule")]),
-    ("add element ip anchord_v4 dnat_udp { 5353 : 172.30.0.6 . 53 }",
-     [("ANC0642", "nobody exposes what a map has: ip anchord_v4 dnat_udp 5353 : 172.30.0.6 . 53")]),
-    ("delete element ip6 anchord_v6 dnat_tcp { 80 }",
-     [("ANC0643", "tcp/80 of fd30::5 is not in the kernel's map: nothing reaches it")]),
-])
-def test_tables(doctor, no_repair, command, found):
-    """SEE-2: what differs from what the anchor has made, in one line; anchord mends it itself as soon as it can."""
-    doctor.inside(f"nft '{command}'")
-    differences = tables(doctor)
-    assert len(differences) == len(found), differences
-    for (code, sentence), (wanted, pattern) in zip(differences, found):
-        assert code == wanted and re.fullmatch(pattern.replace("{", "\\{"), sentence), differences
-
-
-def test_tables_are_mended(doctor):
-    """SEE-2: and green after it."""
-    wait_until(lambda: doctor.verdicts("tables") == {"tables": {("OK", None)}}, 20)
-    assert "with 4 exposed ports in their maps and nothing else" in doctor.run("tables").stdout
-
-
 def test_docker_that_hangs_or_lies(doctor, whole, tmp_path):
     """SEE-2: neither holds up nor breaks the checks that do not need it."""
     tmp_path.chmod(0o755)
@@ -298,3 +255,48 @@ def test_link_down(doctor):
     finding = broken(doctor, "link", "ANC0621", lambda: doctor.inside("ip link set ext0 down"))
     mend(doctor, finding)
     wait_until(lambda: doctor.verdicts("link") == {"link": {("OK", None)}}, 10)
+
+
+# The last ones: anchord itself warns of rules that were put back again and again.
+
+@pytest.fixture
+def no_repair(doctor, whole):
+    """netadmin would take everything out again within a second, as it does after each of these."""
+    wait_until(lambda: doctor.verdicts("tables") == {"tables": {("OK", None)}}, 20)
+    supervisor = whole.pid_of("supervisor")
+    netadmin = whole.process.find(msg="worker started", name="netadmin")[-1]["pid"]
+    for pid in (supervisor, netadmin):
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for pid in (netadmin, supervisor):
+        os.kill(pid, signal.SIGCONT)
+
+
+def tables(doctor):
+    return sorted((one["code"], one["sentence"]) for one in doctor.look("tables")[1]["results"])
+
+
+@pytest.mark.parametrize("command, found", [
+    ("delete table ip anchord_v4", [("ANC0641", "the table ip anchord_v4 is not in the kernel")]),
+    ("insert rule ip anchord_v4 forward tcp dport 8080 accept",
+     [("ANC0642", "ip anchord_v4 forward: a rule is not anchord's: tcp dport 8080 accept")]),
+    ("add rule ip6 anchord_v6 input counter comment ourselves", [("ANC0642", r"ip6 anchord_v6 input: rule with handle \d+ is not one of anchord's: counter")]),
+    ("flush chain ip6 anchord_v6 prerouting_raw", [("ANC0642", "ip6 anchord_v6: the chain prerouting_raw has no rule")]),
+    ("add element ip anchord_v4 dnat_udp { 5353 : 172.30.0.6 . 53 }",
+     [("ANC0642", "nobody exposes what a map has: ip anchord_v4 dnat_udp 5353 : 172.30.0.6 . 53")]),
+    ("delete element ip6 anchord_v6 dnat_tcp { 80 }",
+     [("ANC0643", "tcp/80 of fd30::5 is not in the kernel's map: nothing reaches it")]),
+])
+def test_tables(doctor, no_repair, command, found):
+    """SEE-2: what differs from what the anchor has made, in one line; anchord mends it itself as soon as it can."""
+    doctor.inside(f"nft '{command}'")
+    differences = tables(doctor)
+    assert len(differences) == len(found), differences
+    for (code, sentence), (wanted, pattern) in zip(differences, found):
+        assert code == wanted and re.fullmatch(pattern.replace("{", "\\{"), sentence), differences
+
+
+def test_tables_are_mended(doctor):
+    """SEE-2: and green after it."""
+    wait_until(lambda: doctor.verdicts("tables") == {"tables": {("OK", None)}}, 20)
+    assert "with 4 exposed ports in their maps and nothing else" in doctor.run("tables").stdout
