@@ -142,7 +142,7 @@ static int take_option(int count, char **words, struct explain_words *ret)
 
 bool explain_words_parse(int argc, char **argv, struct explain_words *ret)
 {
-    const char *words[WORDS_MAX];
+    const char *words[WORDS_MAX] = {NULL};
     size_t count = 0;
 
     *ret = (struct explain_words){.container = ""};

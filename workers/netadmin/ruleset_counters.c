@@ -15,7 +15,7 @@ int ruleset_read_removed(struct ruleset *ruleset, const struct map_state_differe
                          struct port_values *ret)
 {
     for (size_t i = 0; i < (size_t)PORT_COUNTER_MAX_ * MAPS_MAX && !ruleset->lacks_counting; i++) {
-        enum port_counter counter = i / MAPS_MAX;
+        enum port_counter counter = (enum port_counter)(i / MAPS_MAX);
         size_t map = i % MAPS_MAX;
         const struct map *removed = &differences[counter].all[map].removed;
 
@@ -83,8 +83,8 @@ static int read_family(struct ruleset *ruleset, size_t family_index)
         size_t protocol = i % PROTOCOL_INDEX_MAX_;
 
         if (result == 0 && ruleset->held.maps[family_index][protocol].count > 0)
-            result = nft_dump_counted(ruleset->socket, family, protocol, i / PROTOCOL_INDEX_MAX_, NULL, note_value,
-                                      &ruleset->ledger);
+            result = nft_dump_counted(ruleset->socket, family, protocol, (enum port_counter)(i / PROTOCOL_INDEX_MAX_),
+                                      NULL, note_value, &ruleset->ledger);
     }
     return result;
 }

@@ -212,7 +212,7 @@ void port_ledger_end(struct port_ledger *ledger)
     for (size_t i = 0; i < ledger->count; i++) {
         struct port_series *series = &ledger->series[i];
 
-        for (size_t counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
+        for (enum port_counter counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
             struct packet_count sum = series->retired[counter];
 
             add_count(&sum, &series->read[counter]);
@@ -260,7 +260,7 @@ int port_ledger_carry(struct port_ledger *ledger, const struct map_state_differe
 
     for (size_t i = 0; i < ledger->count; i++)
         ledger->series[i].is_used = 0;
-    for (size_t counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
+    for (enum port_counter counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
         for (size_t map = 0; map < MAPS_MAX; map++) {
             const struct map *added = &difference[counter].all[map].added;
 
@@ -300,13 +300,13 @@ void port_ledger_carried(struct port_ledger *ledger, const struct map_state_diff
     for (size_t i = 0; i < ledger->count; i++) {
         struct port_series *series = &ledger->series[i];
 
-        for (size_t counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
+        for (enum port_counter counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
             if (series->is_used & 1U << counter)
                 series->retired[counter] = (struct packet_count){0};
         }
         series->is_used = 0;
     }
-    for (size_t counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
+    for (enum port_counter counter = 0; counter < PORT_COUNTER_MAX_; counter++) {
         for (size_t map = 0; map < MAPS_MAX; map++)
             retire(ledger, counter, map, &difference[counter].all[map], values);
     }
