@@ -15,14 +15,17 @@ import pytest
 
 import whole_anchor
 from doctor_lab import Doctor, broken, healthy_anchor, mend, wrong
+from newcomers import served_by_a_process
 from supervision import status_of, wait_until
 
 
 @pytest.fixture(scope="module")
 def whole(build):
     made = healthy_anchor(build)
-    made.start()
-    yield made
+    with served_by_a_process(made.lab.one, "steady", whole_anchor.BACKEND_PORT):
+        made.start()
+        wait_until(made.serves_steady, 10)
+        yield made
     made.close()
 
 
