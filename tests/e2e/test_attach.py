@@ -5,7 +5,7 @@ import json
 import pytest
 
 from attached import CommandAttachment, WhoIsIt, differences, ordinary, settled_snapshot
-from direct import FAMILIES
+from direct import FAMILIES, doctor_on_host
 from lab import compose, topology
 from lab.dhcp import Dnsmasq
 from lab.machine import wait_until
@@ -128,6 +128,35 @@ def test_host1_one_command_does_it_and_says_what_answers(attached):
                                     "addresses": ", ".join(ADDRESSES), "reason": ""}
     again = attachment.command("attach", project.name, *attachment.options)
     assert again.returncode == 1 and f"anchord attach: {project.name}: is attached already" in again.stderr
+
+
+@pytest.mark.every_engine
+def test_see2_doctor_finds_nothing_wrong(lab, attached):
+    """SEE-2: of an attached project doctor on the host proves the path, too; no FAIL and no WARN."""
+    project, *_ = attached
+    result = doctor_on_host(lab, "--anchor", project.name)
+    assert result.returncode == 0 and not result.stderr, result
+    results = json.loads(result.stdout)["results"]
+    assert not [(one["check"], one["code"], one["sentence"]) for one in results if one["verdict"] in ("WARN", "FAIL")]
+    assert {"tables", "path"} <= {one["check"] for one in results if one["verdict"] == "OK"}
+
+
+@pytest.mark.every_engine
+def test_see3_explain_knows_the_ways_of_an_attached_project(lab, attached):
+    """SEE-3: in through a published port, out as the project, and a port that nobody publishes."""
+    project, attachment, port = attached[:3]
+
+    def explain(*words):
+        found = lab.docker("exec", attachment.container("identity"), "anchord", "explain", *words, check=False)
+        return found.returncode, found.stdout
+
+    client = topology.LAN_HOSTS["lanhost1"][0]
+    status, said = explain("in", f"tcp/{port}", "from", client)
+    assert status == 0 and "reaches" in said, said
+    status, said = explain("in", "tcp/9", "from", client)
+    assert status == 1 and "ANC0901" in said, said
+    status, said = explain("out", f"{project.name}-web-1", "to", f"{topology.OUTSIDE[0]}:80")
+    assert status == 0 and ADDRESSES[0] in said, said
 
 
 @pytest.mark.every_engine
