@@ -162,6 +162,10 @@ def _text_of(lab, *command):
         return str(error)
 
 
+def _services(project):
+    return {container["Labels"]["com.docker.compose.service"] for container in project.containers()}
+
+
 def snapshot(lab, *projects):
     """All that HOST-8 names, of the host and of these projects: {what: text}."""
     looks = {" ".join(command): _text_of(lab, *command) for command in (
@@ -173,16 +177,21 @@ def snapshot(lab, *projects):
         for network in lab.engine.api("GET", "/networks"):
             if network["Name"].startswith(f"{project.name}_"):
                 looks[network["Name"]] = json.dumps(lab.engine.api("GET", f"/networks/{network['Id']}"), indent=1, sort_keys=True)
-            for service in {container["Labels"]["com.docker.compose.service"] for container in project.containers()}:
-                box = project.namespace(service)
-                for command in (("ip", "rule"), ("ip", "route", "show", "table", "all"), ("nft", "list", "ruleset")):
-                    looks[f"{service}: {' '.join(command)}"] = VOLATILE.sub("", box.run(command).stdout)
+        for service in _services(project):
+            box = project.namespace(service)
+            for command in (("ip", "rule"), ("ip", "route", "show", "table", "all"), ("nft", "list", "ruleset")):
+                looks[f"{service}: {' '.join(command)}"] = VOLATILE.sub("", box.run(command).stdout)
     return looks
 
 
 def settled_snapshot(lab, *projects):
-    """When no address is being looked for any more, which the kernel does for a second."""
-    wait_until(lambda: "tentative" not in _text_of(lab, "ip", "address"), 10, "addresses that are complete")
+    """When no address is being looked for any more, which the kernel does for a second: neither on the host nor in a
+    container, whose link-local address has its route only then."""
+    def is_settled():
+        places = [_text_of(lab, "ip", "address")]
+        places += [project.namespace(service).run(("ip", "address")).stdout for project in projects for service in _services(project)]
+        return not any("tentative" in place for place in places)
+    wait_until(is_settled, 10, "addresses that are complete")
     return snapshot(lab, *projects)
 
 
