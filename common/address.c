@@ -119,6 +119,13 @@ const char *ip_subnet_format(const struct ip_subnet *subnet, char text[IP_SUBNET
     return text;
 }
 
+const char *ip_place_format(const struct ip_address *address, uint16_t port, char text[IP_PLACE_TEXT_SIZE])
+{
+    (void)snprintf(text, IP_PLACE_TEXT_SIZE, address->family == IP_FAMILY_6 ? "[%s]:%u" : "%s:%u",
+                   IP_ADDRESS_TEXT(address), (unsigned int)port);
+    return text;
+}
+
 const char *mac_address_format(const struct mac_address *address, char text[MAC_ADDRESS_TEXT_SIZE])
 {
     const uint8_t *b = address->bytes;

@@ -35,6 +35,7 @@ struct mac_address {
 #define IP_ADDRESS_TEXT_SIZE  46 /* INET6_ADDRSTRLEN */
 #define IP_SUBNET_TEXT_SIZE   50
 #define MAC_ADDRESS_TEXT_SIZE 18
+#define IP_PLACE_TEXT_SIZE    (IP_ADDRESS_TEXT_SIZE + sizeof("[]:65535"))
 
 /* 4 or 16; 0 for IP_FAMILY_NONE. */
 size_t ip_family_length(uint8_t family);
@@ -61,14 +62,17 @@ int ip_subnet_parse(const char *text, struct ip_subnet *ret) __attribute__((warn
 /* Parses `aa:bb:cc:dd:ee:ff`. Returns 0 or -EINVAL. */
 int mac_address_parse(const char *text, struct mac_address *ret) __attribute__((warn_unused_result));
 
-/* Both return `text`; an address of no family prints as "-". */
+/* All return `text`; an address of no family prints as "-". */
 const char *ip_address_format(const struct ip_address *address, char text[IP_ADDRESS_TEXT_SIZE]);
 const char *ip_subnet_format(const struct ip_subnet *subnet, char text[IP_SUBNET_TEXT_SIZE]);
 const char *mac_address_format(const struct mac_address *address, char text[MAC_ADDRESS_TEXT_SIZE]);
+/* "192.0.2.5:80", "[2001:db8::5]:80" */
+const char *ip_place_format(const struct ip_address *address, uint16_t port, char text[IP_PLACE_TEXT_SIZE]);
 /* The same, in memory that lasts as long as the block around it: for a line of log, say. */
-#define IP_ADDRESS_TEXT(address_)  ip_address_format(address_, (char[IP_ADDRESS_TEXT_SIZE]){0})
-#define IP_SUBNET_TEXT(subnet_)    ip_subnet_format(subnet_, (char[IP_SUBNET_TEXT_SIZE]){0})
-#define MAC_ADDRESS_TEXT(address_) mac_address_format(address_, (char[MAC_ADDRESS_TEXT_SIZE]){0})
+#define IP_ADDRESS_TEXT(address_)      ip_address_format(address_, (char[IP_ADDRESS_TEXT_SIZE]){0})
+#define IP_SUBNET_TEXT(subnet_)        ip_subnet_format(subnet_, (char[IP_SUBNET_TEXT_SIZE]){0})
+#define MAC_ADDRESS_TEXT(address_)     mac_address_format(address_, (char[MAC_ADDRESS_TEXT_SIZE]){0})
+#define IP_PLACE_TEXT(address_, port_) ip_place_format(address_, port_, (char[IP_PLACE_TEXT_SIZE]){0})
 
 /* Orders by family, then bytes: <0, 0, >0 as memcmp. */
 int ip_address_compare(const struct ip_address *a, const struct ip_address *b);

@@ -46,17 +46,9 @@ static void note(struct explaining *explaining, enum explain_end end)
         explaining->status = STATUS_BLIND;
 }
 
-static const char *place_of(const struct ip_address *address, uint16_t port, char *text, size_t size)
-{
-    (void)snprintf(text, size, address->family == IP_FAMILY_6 ? "[%s]:%u" : "%s:%u", IP_ADDRESS_TEXT(address),
-                   (unsigned int)port);
-    return text;
-}
-
 static void print_title(struct explaining *explaining, const struct explain_flow *flow)
 {
     char title[NAME_SIZE + 3 * IP_ADDRESS_TEXT_SIZE + 64];
-    char place[IP_ADDRESS_TEXT_SIZE + sizeof("[]:65535")];
     bool is_anybody = flow->from.family == IP_FAMILY_NONE;
 
     (void)snprintf(title, sizeof(title), "%s from %s%s%s to %s", flow->protocol == IPPROTO_UDP ? "udp" : "tcp",
@@ -64,7 +56,7 @@ static void print_title(struct explaining *explaining, const struct explain_flow
                    !is_anybody    ? IP_ADDRESS_TEXT(&flow->from)
                    : flow->is_out ? "(no address known)"
                                   : "anybody",
-                   place_of(&flow->to, flow->port, place, sizeof(place)));
+                   IP_PLACE_TEXT(&flow->to, flow->port));
     explain_output_title(&explaining->output, title);
 }
 

@@ -53,16 +53,6 @@ static const char *name_of(uint8_t protocol)
     return protocol == IPPROTO_TCP ? "tcp" : "udp";
 }
 
-/* "192.0.2.5:80", "[2001:db8::5]:80" */
-#define PLACE_SIZE (IP_ADDRESS_TEXT_SIZE + sizeof("[]:65535"))
-static const char *place_of(const struct ip_address *address, uint16_t port, char text[PLACE_SIZE])
-{
-    (void)snprintf(text, PLACE_SIZE, address->family == IP_FAMILY_6 ? "[%s]:%u" : "%s:%u", IP_ADDRESS_TEXT(address),
-                   (unsigned int)port);
-    return text;
-}
-#define PLACE(address_, port_) place_of(address_, port_, (char[PLACE_SIZE]){0})
-
 static const char *how(path_result result)
 {
     switch (path_outcome(result)) {
@@ -152,7 +142,7 @@ static void tell_dropped(struct judging *judging, const struct path_port *port, 
     const struct path_scene *scene = judging->scene;
     size_t family = index_of(port->family);
 
-    SENTENCE(judging, "%s for %s: %s", PLACE(&port->own, port->port), port->container->name, what);
+    SENTENCE(judging, "%s for %s: %s", IP_PLACE_TEXT(&port->own, port->port), port->container->name, what);
     if (scene->filters_bridges[family] && port->family == IP_FAMILY_6 && scene->has_reverse_path) {
         WHY(judging, "the host passes bridged packets to its firewall (bridge-nf-call-ip6tables is 1), whose reverse "
                      "path filter takes a client's address on this bridge for forged (firewalld: IPv6_rpfilter=yes)");
@@ -193,7 +183,7 @@ static void tell_closed(struct judging *judging, const struct path_port *port)
     struct ip_address elsewhere;
 
     SENTENCE(judging, "%s refuses %s/%u at %s", name, protocol, (unsigned int)port->backend_port,
-             PLACE(&port->backend, port->backend_port));
+             IP_PLACE_TEXT(&port->backend, port->backend_port));
     /* few images have ss(8) */
     REMEDY(judging, "docker logs %s\nnsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n ss -ltnu   # on the host",
            SHELL_WORD(name), SHELL_WORD(name));
@@ -234,7 +224,7 @@ static void tell_closed(struct judging *judging, const struct path_port *port)
 /* Whether the container answers the anchor; false: what comes after it cannot work. */
 static bool judge_inside(struct judging *judging, const struct path_port *port)
 {
-    const char *place = PLACE(&port->backend, port->backend_port);
+    const char *place = IP_PLACE_TEXT(&port->backend, port->backend_port);
     enum probe_outcome outcome = path_outcome(port->inside);
     enum probe_outcome listeners = path_outcome(port->listeners);
     bool is_udp = port->protocol == IPPROTO_UDP;
@@ -295,7 +285,7 @@ static bool judge_as_client(struct judging *judging, const struct path_port *por
     }
     if (way == WAY_FOREIGN || way == WAY_NONE) {
         SENTENCE(judging, "the answers of %s to %s do not come back", port->container->name,
-                 PLACE(&port->own, port->port));
+                 IP_PLACE_TEXT(&port->own, port->port));
         say_foreign_way(judging, port->container, port->family);
         tell(judging, VERDICT_FAIL, PROBLEM_ANSWER_ELSEWHERE);
     } else if (path_outcome(port->client_seen) == PROBE_HALF_OPEN) {
@@ -315,7 +305,7 @@ static bool judge_as_client(struct judging *judging, const struct path_port *por
 
 static void judge_hairpin(struct judging *judging, const struct path_port *port)
 {
-    const char *place = PLACE(&port->own, port->port);
+    const char *place = IP_PLACE_TEXT(&port->own, port->port);
     bool is_udp = port->protocol == IPPROTO_UDP;
 
     if (path_outcome(port->hairpin) == PROBE_ANSWERED) {
@@ -335,8 +325,8 @@ static void judge_source(struct judging *judging, const struct path_port *port)
     const struct ip_address *lan = &judging->scene->lan[index_of(port->family)];
 
     if (port->is_seen_twice && path_outcome(port->lan_seen) != PROBE_ANSWERED) {
-        SENTENCE(judging, "%s answers the LAN, and %s does not see the client's address", PLACE(&port->own, port->port),
-                 port->container->name);
+        SENTENCE(judging, "%s answers the LAN, and %s does not see the client's address",
+                 IP_PLACE_TEXT(&port->own, port->port), port->container->name);
         WHY(judging,
             "no connection from %s is there in the container: something in between translates, as a proxy or "
             "the engine's own masquerading does",
@@ -354,13 +344,13 @@ static void judge_source(struct judging *judging, const struct path_port *port)
              path_outcome(port->lan_seen) == PROBE_ANSWERED
                  ? "%s answers the LAN, and the application sees the client's own address, %s"
                  : "%s answers the LAN, to %s",
-             PLACE(&port->own, port->port), IP_ADDRESS_TEXT(lan));
+             IP_PLACE_TEXT(&port->own, port->port), IP_ADDRESS_TEXT(lan));
     tell(judging, VERDICT_OK, PROBLEM_NONE);
 }
 
 static void judge_from_lan(struct judging *judging, const struct path_port *port)
 {
-    const char *place = PLACE(&port->own, port->port);
+    const char *place = IP_PLACE_TEXT(&port->own, port->port);
     enum probe_outcome outcome = path_outcome(port->from_lan);
 
     if (outcome == 0)
@@ -400,7 +390,7 @@ void path_judge_port(const struct path_scene *scene, const struct path_port *por
                (unsigned int)port->port, (unsigned int)port->family);
     if (!judge_inside(&judging, port) || !judge_as_client(&judging, port)) {
         SENTENCE(&judging, "%s from outside and from the project's own containers: see above",
-                 PLACE(&port->own, port->port));
+                 IP_PLACE_TEXT(&port->own, port->port));
         tell(&judging, VERDICT_SKIP, PROBLEM_NONE);
         return;
     }

@@ -221,9 +221,7 @@ def test_host4_a_stop_leaves_what_it_is_told_to(supervision, host, environment, 
 def test_guest2_an_attached_identity_bans_as_a_network_anchor_does(supervision, host):
     """The same worker and the same command. netadmin, here a stand-in, is given its end of their connection, and closes it:
     that does not end the worker."""
-    path = supervision.workers / "anchord-bans"
-    path.unlink(missing_ok=True)
-    path.symlink_to(supervision.build / "workers" / "bans" / "anchord-bans")
+    supervision.install_real("bans")
     process, _ = met(host, supervision)
     program = supervision.build / "daemon" / "anchord-under-test"
     listed = subprocess.run([program, "ban", "list", "--json"], capture_output=True, text=True, check=True,

@@ -14,13 +14,12 @@ import pytest
 
 import whole_anchor
 from dhcp_strangers import OneServer
-from doctor_lab import Doctor, broken, healthy_anchor, mend
+from doctor_lab import HEALTHY_INFO, Doctor, broken, healthy_anchor, mend
 from fake_docker import DMZ_ID
 from leased_anchor import LeasedAnchor
 from supervision import wait_until
 from whole_anchor import LAN4, LAN6, SUPERVISOR
 
-HEALTHY_INFO = {"SecurityOptions": ["name=seccomp,profile=builtin"]}
 OK = {("OK", None)}
 
 

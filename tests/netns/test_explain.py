@@ -48,10 +48,7 @@ class Explained:
 class ExplainLab(BanAnchor):
     def __init__(self, build):
         super().__init__(build)
-        for name in ("probe", "explain"):
-            program = self.supervision.workers / f"anchord-{name}"
-            program.unlink(missing_ok=True)
-            program.symlink_to(build / "workers" / "commands" / name / f"anchord-{name}")
+        self.supervision.install_real("probe", "explain", below="workers/commands")
         for container in CONTAINERS:
             self.docker.put(container)
         for protocol in ("tcp", "udp"):

@@ -147,6 +147,17 @@ static void addresses_order_by_family_then_bytes(void **state)
     assert_true(ip_address_equal(&six, &six));
 }
 
+static void a_place_of_ipv6_has_brackets(void **state)
+{
+    struct ip_address address;
+
+    (void)state;
+    assert_int_equal(ip_address_parse("192.0.2.5", &address), 0);
+    assert_string_equal(IP_PLACE_TEXT(&address, 80), "192.0.2.5:80");
+    assert_int_equal(ip_address_parse("2001:db8:1111:2222:3333:4444:5555:6666", &address), 0);
+    assert_string_equal(IP_PLACE_TEXT(&address, UINT16_MAX), "[2001:db8:1111:2222:3333:4444:5555:6666]:65535");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +165,7 @@ int main(void)
         cmocka_unit_test(malformed_subnets_are_refused),  cmocka_unit_test(mac_addresses_parse_exactly),
         cmocka_unit_test(containment_follows_the_prefix), cmocka_unit_test(first_and_last_of_a_subnet),
         cmocka_unit_test(only_host_addresses_are_hosts),  cmocka_unit_test(addresses_order_by_family_then_bytes),
+        cmocka_unit_test(a_place_of_ipv6_has_brackets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

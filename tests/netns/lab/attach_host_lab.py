@@ -130,10 +130,7 @@ class HostHalf:
         self.machine_id = supervision.scratch / "machine-id"
         self.machine_id.write_text(machine_id + "\n" if machine_id else "")
         subprocess.run(["mount", "--bind", self.machine_id, "/etc/machine-id"], check=True)
-        for name in ("links", "namespaces"):
-            path = supervision.workers / f"anchord-{name}"
-            path.unlink(missing_ok=True)
-            path.symlink_to(supervision.build / "workers" / name / f"anchord-{name}")
+        supervision.install_real("links", "namespaces")
 
     def start(self, **environment):
         variables = {"ANCHORD_MODE": "attach-host", "ANCHORD_PARENT": "eth0", "ANCHORD_METRICS_ADDR": None, "DOCKER_HOST": None,

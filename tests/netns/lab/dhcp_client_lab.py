@@ -129,10 +129,7 @@ class DhcpLab:
         """`real`: workers that are no stand-ins; `replaced_by`: what stands at dhcpcd's path; `without`: capabilities that
         are taken away, as setpriv(1) writes them."""
         self.supervision.install_stand_ins(netadmin={"external_link": LINK, **(netadmin or {})})
-        for name in ("lease", *real):
-            path = self.supervision.workers / f"anchord-{name}"
-            path.unlink(missing_ok=True)
-            path.symlink_to(self.supervision.build / "workers" / name / f"anchord-{name}")
+        self.supervision.install_real("lease", *real)
         wrap = ("nsenter", f"--net=/proc/{os.getpid()}/fd/{self.anchor.descriptor}", "unshare", "--mount", "/bin/sh",
                 "-c", PREPARE, "prepare")
         if without:

@@ -12,11 +12,13 @@ from whole_anchor import WholeAnchor
 
 PROGRAM = "workers/commands/doctor/anchord-doctor-under-test"
 
+HEALTHY_INFO = {"SecurityOptions": ["name=seccomp,profile=builtin"]}
+
 
 def healthy_anchor(build, kind=WholeAnchor):
     """Not started yet. With routers of both families on its LAN, nothing is wrong with it."""
     made = kind(build)
-    made.docker.info = {"SecurityOptions": ["name=seccomp,profile=builtin"]}
+    made.docker.info = HEALTHY_INFO
     for setting in ("accept_ra=2", "forwarding=0"):
         made.lab.anchor.run("sysctl", "-qw", f"net.ipv6.conf.ext0.{setting}")
     made.docker.networks[DMZ_ID]["IPAM"]["Config"][1]["Gateway"] = "2001:db8:99::1"

@@ -43,10 +43,7 @@ class Answer:
 class PathLab(WholeAnchor):
     def __init__(self, build):
         super().__init__(build)
-        for name in ("probe", "look"):
-            program = self.supervision.workers / f"anchord-{name}"
-            program.unlink(missing_ok=True)
-            program.symlink_to(build / "workers" / "commands" / name / f"anchord-{name}")
+        self.supervision.install_real("probe", "look", below="workers/commands")
         self.put_on_macvlan()
         self.lab.client.sysctl("ipv4/ip_forward", 1)
         self.lab.client.sysctl("ipv6/conf/all/forwarding", 1)

@@ -273,11 +273,14 @@ class Supervision:
         for name in WORKERS:
             self.install_stand_in(name, **behaviours.get(name, {}))
 
-    def install_real_workers(self):
-        for name in (*WORKERS, "bans", "keeper", "lease", "resolver", "way"):
+    def install_real(self, *names, below="workers"):
+        for name in names:
             path = self.workers / f"anchord-{name}"
             path.unlink(missing_ok=True)
-            path.symlink_to(self.build / "workers" / name / f"anchord-{name}")
+            path.symlink_to(self.build / below / name / f"anchord-{name}")
+
+    def install_real_workers(self):
+        self.install_real(*WORKERS, "bans", "keeper", "lease", "resolver", "way")
 
     def start(self, program="anchord-under-test", arguments=(), wrap=("unshare", "--net"), **environment):
         # Metrics on every address: without loopback (a new namespace) 127.0.0.1 is none.

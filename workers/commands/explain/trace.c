@@ -78,6 +78,11 @@ struct telling {
     int channel;
 };
 
+static void telling_clear(struct telling *telling)
+{
+    trace_names_clear(&telling->names);
+}
+
 static bool on_packet(const struct nlmsghdr *message, void *userdata)
 {
     struct telling *telling = userdata;
@@ -91,12 +96,10 @@ void trace_run(const struct trace *trace, int channel)
 {
     const struct explain_trace begun = {.kind = EXPLAIN_TRACE_BEGUN, .verdict = trace->must_be_swept};
     CLEANUP_FREE void *buffer = malloc(BUFFER_SIZE);
-    CLEANUP(trace_names_clear) struct trace_names names = {0};
-    struct telling telling = {.channel = channel};
+    CLEANUP(telling_clear) struct telling telling = {.channel = channel};
 
-    while (buffer && read_messages(trace->rules, buffer, on_rule, &names))
+    while (buffer && read_messages(trace->rules, buffer, on_rule, &telling.names))
         continue;
-    telling.names = names;
     if (!buffer || send(channel, &begun, sizeof(begun), MSG_NOSIGNAL) < 0)
         return;
     for (;;) {
