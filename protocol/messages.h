@@ -244,7 +244,7 @@ struct message_probe { /* PROBE: asked of the link before the address is added *
  */
 #define PROBE_DURATION_MILLISECONDS 200
 
-struct message_probed { /* PROBED: the answer */
+struct message_probed { /* PROBED: the answer; CONTESTED: of an address that we hold, whenever that changes */
     struct message_header header;
     struct wire_held target;
     uint32_t is_held;          /* 0 or 1 */

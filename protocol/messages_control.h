@@ -160,6 +160,7 @@ enum network_problem_kind {
     NETWORK_PROBLEM_INNER_NETWORKS, /* `number` inner networks of `family` are not guarded, `limit` are */
     NETWORK_PROBLEM_FORWARDING6,    /* net.ipv6.conf.all.forwarding is off, and is needed */
     NETWORK_PROBLEM_VIA_HOST,       /* `address` of ANCHORD_VIA_HOST lies in `inner`, the network of link `name` */
+    NETWORK_PROBLEM_CONTESTED,      /* another host, `mac`, has `address`, which is used on link `name` all the same */
     NETWORK_PROBLEM_KIND_MAX_,
 };
 

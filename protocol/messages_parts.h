@@ -165,6 +165,8 @@ enum message_type {
     MESSAGE_COUNTERS_ITEMS,
     MESSAGE_COUNTERS_COMMIT,
     MESSAGE_COUNTERS_WANTED, /* control -> netadmin; exporter -> supervisor -> netadmin */
+    /* announcer -> netadmin */
+    MESSAGE_CONTESTED, /* somebody else has an address of ours, too, or nobody any more (ADDR-13) */
     MESSAGE_TYPE_MAX_,
 };
 

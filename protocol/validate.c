@@ -367,6 +367,7 @@ static const struct message_rule rules[] = {
     RULE(NETADMIN_TO_ANNOUNCER, PROBE, message_probe, check_probe),
 
     RULE(ANNOUNCER_TO_NETADMIN, PROBED, message_probed, check_probed),
+    RULE(ANNOUNCER_TO_NETADMIN, CONTESTED, message_probed, check_probed),
     RULE(ANNOUNCER_TO_NETADMIN, ADVERTISED, message_advertised, check_advertised),
 
     RULE(SUPERVISOR_TO_RESOLVER, PING, message_ping, NULL),

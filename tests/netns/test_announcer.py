@@ -177,6 +177,32 @@ def test_other_holder_is_named_once_and_answered_once(lab, announcer, address):
     assert len(announcer.logged("address conflict")) == 1
 
 
+def contested(lab, address, holder=None):
+    """CONTESTED about an address that is held."""
+    return messages.message(messages.CONTESTED, messages.probed(lab.held(address), holder)[messages.HEADER.size:])
+
+
+@pytest.mark.parametrize("address", [OURS4, OURS6])
+def test_adr13_who_claims_an_address_is_told_once_and_to_a_successor(lab, announcer, address):
+    """ADDR-13: a second stranger is named when the first is silent, so that a flood costs netadmin nothing."""
+    hold_and_wait(lab, announcer)
+    lab.wire.send(claim_by(STRANGER)[address], claim_by(SECOND_STRANGER)[address], claim_by(STRANGER)[address])
+    assert announcer.netadmin.recv(messages.LENGTH_MAX) == contested(lab, address, STRANGER)
+    announcer.link()
+    assert announcer.netadmin.recv(messages.LENGTH_MAX) == contested(lab, address, STRANGER)
+
+
+def test_adr13_who_never_says_that_he_has_the_address_is_found(lab, announcer):
+    """ADDR-13: a kernel that has the address keeps silent; it is asked with each announcement. Its end: test_problems.py."""
+    lab.neighbour.run("ip", "address", "add", f"{OURS4}/32", "dev", "eth0")
+    hold_and_wait(lab, announcer)
+    assert announcer.netadmin.recv(messages.LENGTH_MAX) == contested(lab, OURS4, PEER_MAC)
+    lab.wire.wait(ANNOUNCEMENTS[OURS4], count=2)
+    lab.wire.wait(arp(OUR_MAC, "0.0.0.0", OURS4), count=3)  # with both announcements, and once to follow it
+    lab.wire.never(ANNOUNCEMENTS[OURS4], 0.1, count=2)  # what he says to us alone misleads nobody
+    assert not announcer.logged("address conflict")
+
+
 def test_reply_to_somebody_else_is_a_conflict_too(lab, announcer):
     hold_and_wait(lab, announcer)
     lab.wire.send(arp(STRANGER, OURS4, PEER4, operation=2, target_mac=PEER_MAC))

@@ -4,10 +4,12 @@ import contextlib
 import json
 import os
 import signal
+import socket
 
 import pytest
 
-from exporter_lab import PORT, Anchord
+from announcer_lab import arp
+from exporter_lab import EXTERNAL, PORT, Anchord
 from fake_docker import container
 from supervision import wait_until
 
@@ -100,6 +102,20 @@ def lan_contains_inner(anchor):
     anchor.anchor.ip("address", "delete", "172.20.0.5/12", "dev", "eth1")
 
 
+def duplicate(anchor):
+    """Of the address that Docker gave: another host has it in its kernel, and said so once."""
+    client = anchor.client
+    client.ip("address", "add", f"{EXTERNAL}/32", "dev", "lan0")
+    mac, = (link["address"] for link in json.loads(client.run("ip", "-j", "link", "show", "lan0").stdout))
+    with client.socket(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)) as wire:
+        wire.bind(("lan0", 0))
+        wire.send(arp(mac, EXTERNAL, EXTERNAL))
+    yield "eth1"
+    row = anchor.await_problem("ANC0201")
+    assert f"{EXTERNAL}, too (eth1, MAC: {mac})" in row["reason"]
+    client.ip("address", "delete", f"{EXTERNAL}/32", "dev", "lan0")
+
+
 def interface_away(anchor):
     anchor.anchor.ip("link", "set", "eth1", "netns", anchor.client.process.pid)
     yield "LAN"
@@ -116,7 +132,7 @@ def docker_away(anchor):
 @pytest.mark.parametrize("code, fault", [
     ("ANC0101", label), ("ANC0102", conflict), ("ANC0104", no_address), ("ANC0106", no_health_check),
     ("ANC0110", list_in_vain), ("ANC0111", misspelt),
-    ("ANC0205", lan_contains_inner), ("ANC0211", interface_away), ("ANC0401", docker_away),
+    ("ANC0201", duplicate), ("ANC0205", lan_contains_inner), ("ANC0211", interface_away), ("ANC0401", docker_away),
 ], ids=lambda value: value if isinstance(value, str) else value.__name__)
 def test_see1_a_fault_is_shown_by_its_code_until_it_is_mended(anchor, code, fault):
     anchor.start_ready()

@@ -209,6 +209,57 @@ static void oldest_holder_is_forgotten_first(void **state)
     assert_true(conflict_judge(&conflict, &(struct mac_address){{0x02, 0, 0, 0, 1, 0}}, now).must_log);
 }
 
+static void another_holder_is_asked_until_he_is_silent_for_ten_seconds(void **state)
+{
+    struct contest contest = {0};
+    uint64_t now = START;
+
+    (void)state;
+    assert_true(contest_next(&contest) == CONTEST_NEVER);
+    assert_int_equal(contest_take_turn(&contest, START), CONTEST_REST);
+    assert_true(contest_hear(&contest, &stranger, START));
+    for (int i = 0; i < 10; i++, now += 2 * SECOND) {
+        assert_false(contest_hear(&contest, &stranger, now));
+        assert_int_equal(contest_take_turn(&contest, now + 2 * SECOND - 1), CONTEST_REST);
+        assert_int_equal(contest_take_turn(&contest, now + 2 * SECOND), CONTEST_ASK);
+    }
+    for (int i = 0; i < 3; i++, now += 2 * SECOND)
+        assert_int_equal(contest_take_turn(&contest, now + 2 * SECOND), CONTEST_ASK);
+    assert_int_equal(contest_take_turn(&contest, now + 2 * SECOND), CONTEST_OVER);
+    assert_true(mac_address_is_zero(&contest.holder));
+    assert_true(contest_next(&contest) == CONTEST_NEVER);
+    assert_true(contest_hear(&contest, &stranger, now));
+}
+
+static void one_holder_at_a_time_is_followed(void **state)
+{
+    struct contest contest = {0};
+    struct mac_address second = numbered(1);
+
+    (void)state;
+    assert_true(contest_hear(&contest, &stranger, START));
+    assert_false(contest_hear(&contest, &second, START + 9 * SECOND));
+    assert_int_equal(contest_take_turn(&contest, START + 10 * SECOND), CONTEST_OVER);
+    assert_true(contest_hear(&contest, &second, START + 10 * SECOND));
+    assert_true(mac_address_equal(&contest.holder, &second));
+}
+
+static void a_contest_is_due_with_the_announcements_and_ends_with_them(void **state)
+{
+    struct wire_held one = held(2, 1, "192.0.2.1");
+
+    (void)state;
+    announcements_replace(&announcements, &one, 1, START);
+    announcement_sent(&announcements.items[0], START, 0);
+    announcement_sent(&announcements.items[0], START, 0);
+    assert_true(contest_hear(&announcements.items[0].contest, &stranger, START));
+    assert_true(announcements_next(&announcements) == START + 2 * SECOND);
+    announcements_replace(&announcements, &one, 1, START);
+    assert_true(announcements_next(&announcements) == START + 2 * SECOND);
+    announcements_replace(&announcements, NULL, 0, START);
+    assert_true(announcements_next(&announcements) == ANNOUNCEMENT_NEVER);
+}
+
 /* --- questions (GW-1) --- */
 
 static void three_questions_and_the_end_after_200_milliseconds(void **state)
@@ -373,6 +424,9 @@ int main(void)
         cmocka_unit_test(holder_is_logged_once),
         cmocka_unit_test(other_holders_are_logged_once_a_minute),
         cmocka_unit_test(oldest_holder_is_forgotten_first),
+        cmocka_unit_test(another_holder_is_asked_until_he_is_silent_for_ten_seconds),
+        cmocka_unit_test(one_holder_at_a_time_is_followed),
+        cmocka_unit_test_setup(a_contest_is_due_with_the_announcements_and_ends_with_them, forget),
         cmocka_unit_test(three_questions_and_the_end_after_200_milliseconds),
         cmocka_unit_test(sleeping_machine_does_not_prolong_a_question),
         cmocka_unit_test(questions_are_limited_and_a_repeated_one_begins_anew),

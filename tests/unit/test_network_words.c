@@ -64,6 +64,8 @@ static void each_problem_has_its_words_once(void **state)
         {NETWORK_PROBLEM_FORWARDING6, "IPv6 forwarding is off", PROBLEM_FORWARDING_OFF, ""},
         {NETWORK_PROBLEM_VIA_HOST, "\"variable\":\"ANCHORD_VIA_HOST\"", PROBLEM_VIA_HOST_INNER,
          "10.0.0.0/8 lies in 10.30.0.0/24 (eth1)"},
+        {NETWORK_PROBLEM_CONTESTED, "another host has this address, too", PROBLEM_DUPLICATE_ADDRESS,
+         "another host has 10.0.0.0, too (eth1, MAC: not known)"},
     };
 
     (void)state;
@@ -119,6 +121,26 @@ static void a_duplicate_is_followed_to_its_end(void **state)
     assert_string_equal(logged(&words, &known, &ended), "");
 }
 
+/* Anybody can claim it: it is said ever more seldom, and its end as often. */
+static void a_contested_address_is_said_and_that_it_is_over(void **state)
+{
+    struct message_network_report now = report_of(NETWORK_PROBLEM_CONTESTED, "192.0.2.5");
+    struct message_network_report ended = {.external = {.address_count = 1}};
+    struct network_words words = {0};
+
+    (void)state;
+    now.problems[0].mac = (struct mac_address){{2, 0, 0, 0, 0, 9}};
+    ended.external.addresses[0].address = now.problems[0].address;
+    for (unsigned int i = 1; i <= 8; i++) {
+        bool is_power_of_two = (i & (i - 1)) == 0;
+
+        assert_int_equal(strstr(logged(&words, &ended, &now), "\"mac\":\"02:00:00:00:00:09\"") != NULL,
+                         is_power_of_two);
+        assert_int_equal(strstr(logged(&words, &now, &ended), "no other host has this address any more") != NULL,
+                         is_power_of_two);
+    }
+}
+
 static void a_link_is_said_when_it_comes_and_when_it_is_missing(void **state)
 {
     struct message_network_report missing = {.shared = {.mac = {{2, 0, 0, 0, 0, 1}}}};
@@ -154,6 +176,7 @@ int main(void)
         cmocka_unit_test(each_problem_has_its_words_once),
         cmocka_unit_test(what_comes_under_ever_new_names_is_said_ever_more_seldom),
         cmocka_unit_test(a_duplicate_is_followed_to_its_end),
+        cmocka_unit_test(a_contested_address_is_said_and_that_it_is_over),
         cmocka_unit_test(a_link_is_said_when_it_comes_and_when_it_is_missing),
         cmocka_unit_test(a_gateway_is_said_with_each_decision),
     };

@@ -77,8 +77,12 @@ uint64_t announcements_next(const struct announcements *announcements)
     uint64_t next = ANNOUNCEMENT_NEVER;
 
     for (size_t i = 0; i < announcements->count; i++) {
+        uint64_t contest = contest_next(&announcements->items[i].contest);
+
         if (announcements->items[i].due < next)
             next = announcements->items[i].due;
+        if (contest < next)
+            next = contest;
     }
     return next;
 }

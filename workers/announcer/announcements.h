@@ -11,6 +11,7 @@
 
 #include "protocol/messages.h"
 #include "workers/announcer/conflict.h"
+#include "workers/announcer/contest.h"
 
 /* ANNOUNCE_NUM and ANNOUNCE_INTERVAL of RFC 5227 §1.1. */
 #define ANNOUNCEMENTS_AT_FIRST        2
@@ -28,6 +29,7 @@ struct announcement {
     uint64_t due;             /* monotonic microseconds */
     struct conflict conflict; /* who claims it */
     struct conflict wish;     /* who probes for it */
+    struct contest contest;   /* who has it, too */
 };
 
 struct announcements {
@@ -42,7 +44,7 @@ struct announcements {
 void announcements_replace(struct announcements *announcements, const struct wire_held *held, size_t count,
                            uint64_t now);
 
-/* When the next one is due, or ANNOUNCEMENT_NEVER. */
+/* When the next one, or something about another holder, is due, or ANNOUNCEMENT_NEVER. */
 uint64_t announcements_next(const struct announcements *announcements);
 
 /* One that is due at `now`, or NULL. */

@@ -74,15 +74,15 @@ static void send_announcement(struct announcer *announcer, const struct announce
     send_frame(announcer, &announcement->held, &frame);
 }
 
-static void send_question(struct announcer *announcer, const struct probe *probe)
+static void send_question(struct announcer *announcer, const struct wire_held *target, const struct ip_address *address)
 {
     struct ethernet_frame frame;
 
-    if (probe->address.family == IP_FAMILY_4)
-        arp_build_probe(&probe->target.mac, &probe->address, &frame);
+    if (address->family == IP_FAMILY_4)
+        arp_build_probe(&target->mac, address, &frame);
     else
-        neighbour_build_probe(&probe->target.mac, &probe->address, &frame);
-    send_frame(announcer, &probe->target, &frame);
+        neighbour_build_probe(&target->mac, address, &frame);
+    send_frame(announcer, target, &frame);
 }
 
 /* --- plan ------------------------------------------------------------------------------------------------ */
@@ -134,6 +134,42 @@ static uint32_t draw(void)
     return getrandom(&number, sizeof(number), GRND_NONBLOCK) == sizeof(number) ? number : 0;
 }
 
+/* Both when it begins and when it is over, and to a new netadmin. */
+static void tell_contest(struct announcer *announcer, const struct announcement *announcement)
+{
+    struct message_probed message = {
+        .header = message_header_make(MESSAGE_CONTESTED, sizeof(message), 0),
+        .target = announcement->held,
+        .is_held = !mac_address_is_zero(&announcement->contest.holder),
+        .holder = announcement->contest.holder,
+    };
+
+    if (announcer->netadmin)
+        (void)channel_send_message(announcer->netadmin, &message); /* on_netadmin_closed() hears of a failure */
+}
+
+/*
+ * Who has an IPv4 address need never say so by himself, and the kernel asks nobody before it uses one (in IPv6 it does,
+ * RFC 4862 §5.4): with each announcement he is asked.
+ */
+static void announce_and_ask(struct announcer *announcer, struct announcement *announcement, uint64_t now)
+{
+    send_announcement(announcer, announcement);
+    if (announcement->address.family == IP_FAMILY_4)
+        send_question(announcer, &announcement->held, &announcement->address);
+    announcement_sent(announcement, now, draw());
+}
+
+static void follow_contest(struct announcer *announcer, struct announcement *announcement, uint64_t now)
+{
+    enum contest_turn turn = contest_take_turn(&announcement->contest, now);
+
+    if (turn == CONTEST_ASK)
+        send_question(announcer, &announcement->held, &announcement->address);
+    if (turn == CONTEST_OVER)
+        tell_contest(announcer, announcement);
+}
+
 /* Does what is due and sets the timer for what comes next. */
 static void take_turn(struct announcer *announcer)
 {
@@ -146,14 +182,14 @@ static void take_turn(struct announcer *announcer)
         return;
     while ((probe = probes_find_due(&announcer->probes, now))) {
         if (probe_takes_turn(probe, now))
-            send_question(announcer, probe);
+            send_question(announcer, &probe->target, &probe->address);
         else
             finish_probe(announcer, probe, &(struct mac_address){{0}});
     }
-    while ((announcement = announcements_find_due(&announcer->announcements, now))) {
-        send_announcement(announcer, announcement);
-        announcement_sent(announcement, now, draw());
-    }
+    while ((announcement = announcements_find_due(&announcer->announcements, now)))
+        announce_and_ask(announcer, announcement, now);
+    for (size_t i = 0; i < announcer->announcements.count; i++)
+        follow_contest(announcer, &announcer->announcements.items[i], now);
     next = probes_next(&announcer->probes);
     if (announcements_next(&announcer->announcements) < next)
         next = announcements_next(&announcer->announcements);
@@ -187,16 +223,30 @@ static void log_conflict(const struct wire_held *held, const struct ip_address *
            LOG_ERROR_TEXT(said), LOG_NUMBER("unlogged", unlogged));
 }
 
+/* A claim is to be heard of, and defended against, also after a probe that was heard of. */
+static void judge_claim(struct announcer *announcer, struct announcement *announcement,
+                        const struct mac_address *holder, bool is_probe, uint64_t now)
+{
+    struct conflict_decision decision =
+        conflict_judge(is_probe ? &announcement->wish : &announcement->conflict, holder, now);
+
+    if (decision.must_log)
+        log_conflict(&announcement->held, &announcement->address, holder, is_probe, decision.unlogged);
+    if (decision.must_defend && !is_probe)
+        send_announcement(announcer, announcement);
+}
+
 /*
  * Somebody with another MAC than ours says that he has `address`, or asks whether he may take it (`is_probe`; the
- * kernel answers those). While we probe for it ourselves, RFC 5227 §2.1.1 counts both alike.
+ * kernel answers those). `is_answer`: he says it to us alone, who asked; it misleads nobody, and control says it. While
+ * we probe for it ourselves, RFC 5227 §2.1.1 counts both alike.
  */
 static void handle_claim(struct announcer *announcer, uint32_t index, const struct ip_address *address,
-                         const struct mac_address *holder, bool is_probe)
+                         const struct mac_address *holder, bool is_probe, bool is_answer)
 {
+    uint64_t now = clock_monotonic_microseconds();
     struct probe *probe = probes_find(&announcer->probes, index, address);
     struct announcement *announcement = announcements_find(&announcer->announcements, index, address);
-    struct conflict_decision decision;
 
     if (announcements_have_mac(&announcer->announcements, holder))
         return;
@@ -204,13 +254,12 @@ static void handle_claim(struct announcer *announcer, uint32_t index, const stru
         finish_probe(announcer, probe, holder);
     if (!announcement)
         return;
-    /* A claim is to be heard of, and defended against, also after a probe that was heard of. */
-    decision = conflict_judge(is_probe ? &announcement->wish : &announcement->conflict, holder,
-                              clock_monotonic_microseconds());
-    if (decision.must_log)
-        log_conflict(&announcement->held, address, holder, is_probe, decision.unlogged);
-    if (decision.must_defend && !is_probe)
-        send_announcement(announcer, announcement);
+    if (!is_answer)
+        judge_claim(announcer, announcement, holder, is_probe, now);
+    if (is_probe || !contest_hear(&announcement->contest, holder, now))
+        return;
+    tell_contest(announcer, announcement);
+    take_turn(announcer); /* the timer, for the first question */
 }
 
 /* The kernel tells of a link that went down here too, once; there is nothing to do about it. */
@@ -228,7 +277,7 @@ static int on_arp(sd_event_source *source, int fd, uint32_t events, void *userda
             if (is_probe && message.is_unicast) /* "are you still there?" (RFC 1122 §2.3.2.1), not "may I?" */
                 continue;
             handle_claim(userdata, received.index, is_probe ? &message.target : &message.sender, &message.sender_mac,
-                         is_probe);
+                         is_probe, !is_probe && message.is_unicast);
         }
     }
     return 0;
@@ -262,7 +311,7 @@ static int on_neighbour(sd_event_source *source, int fd, uint32_t events, void *
                  neighbour_parse(received.bytes, received.length, received.hop_limit, &received.source, &message) ==
                      0 &&
                  (message.is_probe || !mac_address_is_zero(&message.target_mac)))
-            handle_claim(userdata, received.index, &message.target, &message.target_mac, message.is_probe);
+            handle_claim(userdata, received.index, &message.target, &message.target_mac, message.is_probe, false);
     }
     return 0;
 }
@@ -367,6 +416,10 @@ static void handle_link(struct announcer *announcer, const struct message_link *
         log_error("cannot use the link to netadmin", LOG_ERROR(result));
     for (size_t i = 0; i < announcer->advertisements.recent.count && result == 0; i++)
         result = repeat_advertisements(announcer, &announcer->advertisements.links[i]);
+    for (size_t i = 0; i < announcer->announcements.count && result == 0; i++) {
+        if (!mac_address_is_zero(&announcer->announcements.items[i].contest.holder))
+            tell_contest(announcer, &announcer->announcements.items[i]);
+    }
 }
 
 /* --- the supervisor -------------------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@ enum problem network_words_describe(const struct wire_network_problem *problem, 
         [NETWORK_PROBLEM_INNER_NETWORKS] = PROBLEM_TOO_MANY_INNER_NETWORKS,
         [NETWORK_PROBLEM_FORWARDING6] = PROBLEM_FORWARDING_OFF,
         [NETWORK_PROBLEM_VIA_HOST] = PROBLEM_VIA_HOST_INNER,
+        [NETWORK_PROBLEM_CONTESTED] = PROBLEM_DUPLICATE_ADDRESS,
     };
     struct ip_address address = wire_address_to(&problem->address);
     char mac[MAC_ADDRESS_TEXT_SIZE] = "not known";
@@ -46,6 +47,11 @@ enum problem network_words_describe(const struct wire_network_problem *problem, 
         (void)mac_address_format(&problem->mac, mac);
     format_subnet(&problem->inner, problem->inner_length, inner);
     format_subnet(&problem->address, problem->prefix_length, lan);
+    if (problem->kind == NETWORK_PROBLEM_CONTESTED)
+        (void)snprintf(ret, NETWORK_WORDS_SIZE,
+                       "another host has %s, too (%s, MAC: %s): it is used here and defended, and reaches now the one, "
+                       "now the other",
+                       IP_ADDRESS_TEXT(&address), problem->name, mac);
     if (problem->kind == NETWORK_PROBLEM_DUPLICATE)
         (void)snprintf(ret, NETWORK_WORDS_SIZE, "another host on the LAN has %s already (MAC: %s): it is not used here",
                        IP_ADDRESS_TEXT(&address), mac);
@@ -177,6 +183,10 @@ static void log_address(const struct wire_network_problem *problem, const char *
         log_error("another host on the LAN has this address already, it is not used",
                   LOG_PROBLEM(PROBLEM_DUPLICATE_ADDRESS), LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
                   LOG_TEXT("interface", interface));
+    if (problem->kind == NETWORK_PROBLEM_CONTESTED)
+        log_error("another host has this address, too: it is used here and defended",
+                  LOG_PROBLEM(PROBLEM_DUPLICATE_ADDRESS), LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
+                  LOG_TEXT("interface", problem->name), LOG_TEXT("mac", MAC_ADDRESS_TEXT(&problem->mac)));
     if (problem->kind == NETWORK_PROBLEM_INNER)
         log_error("address from the LAN refused: it lies in an inner network", LOG_PROBLEM(PROBLEM_INNER_ADDRESS),
                   LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("inner", inner),
@@ -217,14 +227,22 @@ static void log_limit(const struct wire_network_problem *problem)
                   LOG_PROBLEM(PROBLEM_FORWARDING_OFF), LOG_TEXT("remedy", FORWARDING6_REMEDY));
 }
 
-/* What any router on the LAN can bring again and again is said ever more seldom, its routes once. */
+static bool is_seldom(const struct network_words *words, uint8_t kind)
+{
+    uint64_t ever = words->ever[kind];
+
+    return (ever & (ever - 1)) != 0;
+}
+
+/* What anybody on the LAN can bring again and again is said ever more seldom, a router's routes once. */
 static bool is_to_be_said(struct network_words *words, uint8_t kind)
 {
     uint64_t ever = ++words->ever[kind];
 
     if (kind == NETWORK_PROBLEM_ROUTES)
         return ever == 1;
-    return (kind != NETWORK_PROBLEM_INNER && kind != NETWORK_PROBLEM_OVERLAP) || (ever & (ever - 1)) == 0;
+    return (kind != NETWORK_PROBLEM_INNER && kind != NETWORK_PROBLEM_OVERLAP && kind != NETWORK_PROBLEM_CONTESTED) ||
+           !is_seldom(words, kind);
 }
 
 static void log_problem(struct network_words *words, const struct message_network_report *before,
@@ -246,15 +264,21 @@ static void log_problem(struct network_words *words, const struct message_networ
 }
 
 /* Given up, it is no problem any more, and not ours either. */
-static void log_end(const struct wire_network_problem *problem, const struct message_network_report *now)
+static void log_end(const struct network_words *words, const struct wire_network_problem *problem,
+                    const struct message_network_report *now)
 {
     const struct wire_reported_link *external = &now->external;
+    bool is_contested = problem->kind == NETWORK_PROBLEM_CONTESTED;
+    struct ip_address address = wire_address_to(&problem->address);
 
-    if (problem->kind != NETWORK_PROBLEM_DUPLICATE || find(now, now->problem_count, problem))
+    if ((!is_contested && problem->kind != NETWORK_PROBLEM_DUPLICATE) || find(now, now->problem_count, problem) ||
+        (is_contested && is_seldom(words, problem->kind)))
         return;
     for (uint32_t i = 0; i < external->address_count; i++) {
         if (memcmp(&external->addresses[i].address, &problem->address, sizeof(problem->address)) == 0)
-            log_info("an address that another host had can be used now", LOG_TEXT("interface", external->name));
+            log_info(is_contested ? "no other host has this address any more"
+                                  : "an address that another host had can be used now",
+                     LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("interface", external->name));
     }
 }
 
@@ -276,5 +300,5 @@ void network_words_log(struct network_words *words, const struct message_network
     for (uint32_t i = 0; i < now->problem_count; i++)
         log_problem(words, before, now, i);
     for (uint32_t i = 0; i < before->problem_count; i++)
-        log_end(&before->problems[i], now);
+        log_end(words, &before->problems[i], now);
 }

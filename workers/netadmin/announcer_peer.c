@@ -3,7 +3,8 @@
  *
  * The announcer is less privileged than we are. It says whether a gateway address is free: a lying one can keep us from
  * claiming it, or let us claim one that somebody has. And it says which prefixes a router named last: a lying one can
- * have us leave with another of our addresses. It cannot name an address.
+ * have us leave with another of our addresses. What it says of an address that we hold is shown, and changes nothing.
+ * It cannot name an address.
  */
 #include "workers/netadmin/announcer_peer.h"
 
@@ -64,6 +65,7 @@ void announcer_peer_tell(struct announcer_peer *peer, const struct network_link 
     if (!shared && !peer->ground->is_attached)
         peer->probes = (struct gateway_probes){0};
     event_loop_set_timer(peer->probe_timer, gateway_probe_next(&peer->probes));
+    duplicates_keep_held(&peer->contested, held, count);
     if (!must_send && count == peer->held_count && memcmp(held, peer->held, count * sizeof(held[0])) == 0)
         return;
     peer->held_count = count;
@@ -166,6 +168,16 @@ static void handle_probed(struct announcer_peer *peer, const struct message_prob
         network_ground_wake(peer->ground);
 }
 
+/* The kernel answers on each link for the addresses of all: two links of ours on one LAN hear each other. */
+static void handle_contested(struct announcer_peer *peer, const struct message_probed *message)
+{
+    if (link_table_find_mac(&peer->ground->links, &message->holder))
+        return;
+    duplicates_follow(&peer->contested, message);
+    peer->ground->must_tell = true;
+    network_ground_wake(peer->ground);
+}
+
 static void on_announcer_message(struct channel *channel, const struct message_header *message, int descriptor,
                                  void *userdata)
 {
@@ -177,6 +189,9 @@ static void on_announcer_message(struct channel *channel, const struct message_h
         break;
     case MESSAGE_ADVERTISED:
         peer->callbacks.on_advertised((const struct message_advertised *)message, peer->callbacks.userdata);
+        break;
+    case MESSAGE_CONTESTED:
+        handle_contested(peer, (const struct message_probed *)message);
         break;
     default:
         channel_refuse(channel, message, descriptor);
@@ -204,6 +219,7 @@ int announcer_peer_link(struct announcer_peer *peer, int descriptor)
 
     announcer_peer_close(peer);
     gateway_probe_forget_questions(&peer->probes);
+    peer->contested.count = 0; /* it tells what it knows, and asks when it announces */
     return channel_new(event, descriptor, DIRECTION_ANNOUNCER_TO_NETADMIN, &callbacks, &peer->channel);
 }
 

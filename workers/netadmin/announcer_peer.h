@@ -7,6 +7,7 @@
 #pragma once
 
 #include "protocol/channel.h"
+#include "workers/netadmin/address/duplicates.h"
 #include "workers/netadmin/link/network_ground.h"
 #include "workers/netadmin/plan/gateway_probe.h"
 
@@ -32,6 +33,7 @@ struct announcer_peer {
     struct wire_held held[HELD_ADDRESSES_MAX]; /* as last sent */
     size_t held_count;
     uint64_t held_generation;
+    struct duplicates contested; /* of what we hold, what somebody else has, too (ADDR-13) */
 };
 
 /* Talks to the announcer at the other end of `descriptor`, which is ours from now on, instead of an earlier one.

@@ -62,6 +62,7 @@ void network_describe(const struct network *network, struct message_network_repo
     const struct problem_sources sources = {
         .lacks_forwarding6 = network->lacks_forwarding6,
         .duplicates = &network->duplicates,
+        .contested = &network->announcer.contested,
         .routers = &network->routers,
         .guard = &network->guard,
     };

@@ -48,6 +48,7 @@ int network_refresh(struct network *network);
 struct problem_sources {
     bool lacks_forwarding6;
     const struct duplicates *duplicates;
+    const struct duplicates *contested;
     const struct router_watch *routers;
     const struct inner_guard *guard;
 };

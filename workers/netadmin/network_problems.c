@@ -104,6 +104,26 @@ static void add_via_host(const struct network_ground *ground, struct message_net
     }
 }
 
+/* What is ours, and somebody else's, too. */
+static void add_contested(const struct duplicates *contested, const struct network_ground *ground,
+                          struct message_network_report *ret)
+{
+    for (enum device_side side = DEVICE_SIDE_EXTERNAL; side <= DEVICE_SIDE_SHARED; side++) {
+        const struct network_link *link = network_ground_find(ground, side);
+
+        for (size_t i = 0; link && i < contested->count; i++) {
+            struct wire_network_problem problem = {.kind = NETWORK_PROBLEM_CONTESTED,
+                                                   .address = wire_address_from(&contested->items[i].address),
+                                                   .mac = contested->items[i].holder};
+
+            if (!network_link_find(link, &contested->items[i].address))
+                continue;
+            text_copy_cut(problem.name, sizeof(problem.name), link->name);
+            add(ret, &problem);
+        }
+    }
+}
+
 void network_problems_list(const struct problem_sources *sources, struct message_network_report *ret)
 {
     const struct network_ground *ground = sources->guard->ground;
@@ -117,6 +137,7 @@ void network_problems_list(const struct problem_sources *sources, struct message
         add(ret, &(struct wire_network_problem){.kind = NETWORK_PROBLEM_DUPLICATE,
                                                 .address = wire_address_from(&sources->duplicates->items[i].address),
                                                 .mac = sources->duplicates->items[i].holder});
+    add_contested(sources->contested, ground, ret);
     if (external)
         add_ignored_routes(sources->routers, external, ret);
     for (uint32_t i = 0; external && i < external->address_count; i++)

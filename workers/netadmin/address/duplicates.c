@@ -41,6 +41,37 @@ void duplicates_note_holder(struct duplicates *duplicates, const struct message_
         known->holder = answer->holder;
 }
 
+void duplicates_follow(struct duplicates *duplicates, const struct message_probed *said)
+{
+    struct ip_address address = wire_address_to(&said->target.address);
+    struct duplicate *known = find(duplicates, &address);
+
+    if (said->is_held)
+        (void)duplicates_note(duplicates, &address);
+    else if (known)
+        forget(duplicates, known);
+    duplicates_note_holder(duplicates, said);
+}
+
+static bool is_among(const struct ip_address *address, const struct wire_held *held, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct ip_address one = wire_address_to(&held[i].address);
+
+        if (ip_address_equal(&one, address))
+            return true;
+    }
+    return false;
+}
+
+void duplicates_keep_held(struct duplicates *duplicates, const struct wire_held *held, size_t count)
+{
+    for (size_t i = duplicates->count; i > 0; i--) {
+        if (!is_among(&duplicates->items[i - 1].address, held, count))
+            forget(duplicates, &duplicates->items[i - 1]);
+    }
+}
+
 void duplicates_forget_given_up(struct duplicates *duplicates, const struct known_lease *before,
                                 const struct known_lease *after)
 {

@@ -27,6 +27,12 @@ bool duplicates_note(struct duplicates *duplicates, const struct ip_address *add
 /* The announcer's answer about any address: who has a duplicate. */
 void duplicates_note_holder(struct duplicates *duplicates, const struct message_probed *answer);
 
+/* The announcer's word about an address that we use: somebody else has it, too, or nobody any more. */
+void duplicates_follow(struct duplicates *duplicates, const struct message_probed *said);
+
+/* Those that are not among the `count` addresses of `held` are no matter of ours any more. */
+void duplicates_keep_held(struct duplicates *duplicates, const struct wire_held *held, size_t count);
+
 /* What somebody else has is no problem any more once the server does not give it. */
 void duplicates_forget_given_up(struct duplicates *duplicates, const struct known_lease *before,
                                 const struct known_lease *after);
