@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import shlex
+import shutil
 import socket
 import threading
 import time
@@ -65,7 +66,7 @@ class Attachment(compose.Project):
 
 
 class HostCommand:
-    """The commands `anchord attach`, `detach` and `list` on the engine's host, as they are in the image."""
+    """The commands of the image on the engine's host, `anchord attach` above all."""
 
     # What a host has installed or mounted: programs, their files, its machine-id, the view of its network.
     SCRIPT = """set -e
@@ -76,8 +77,8 @@ mkdir /etc/anchord
 mount --bind "$1/etc" /etc/anchord
 cat "$2" >/etc/machine-id
 mount -t tmpfs tmpfs /usr/libexec
-mkdir /usr/libexec/anchord
-cp "$1/anchord-look" /usr/libexec/anchord
+cp -r "$1/programs" /usr/libexec/anchord
+mount -t overlay -o "lowerdir=$1/bin:/usr/bin" overlay /usr/bin
 shift 2
 exec "$@"
 """
@@ -87,13 +88,15 @@ exec "$@"
         self.directory = lab.state / "host-command"
         (self.directory / "etc").mkdir(parents=True, exist_ok=True)
         container = lab.docker("create", IMAGE).stdout.strip()
-        for path in ("/usr/bin/anchord", "/usr/libexec/anchord/anchord-look"):
-            lab.docker("cp", f"{container}:{path}", self.directory)
+        (self.directory / "bin").mkdir(exist_ok=True)
+        lab.docker("cp", f"{container}:/usr/bin/anchord", self.directory / "bin")
+        shutil.rmtree(self.directory / "programs", ignore_errors=True)  # a kept lab's
+        lab.docker("cp", f"{container}:/usr/libexec/anchord", self.directory / "programs")
         lab.docker("rm", container)
 
     def _command(self):
         machine = f"/proc/{self.lab.daemon_pid()}/root/etc/machine-id"
-        return ["unshare", "--mount", "sh", "-c", self.SCRIPT, "sh", str(self.directory), machine, str(self.directory / "anchord")]
+        return ["unshare", "--mount", "sh", "-c", self.SCRIPT, "sh", str(self.directory), machine, "/usr/bin/anchord"]
 
     def __call__(self, *words):
         """The CompletedProcess."""

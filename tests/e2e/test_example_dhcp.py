@@ -3,11 +3,11 @@
 import pytest
 
 from direct import ANCHOR, FAMILIES
+from lab import pages
 from lab.dhcp import Dnsmasq, Radvd, client_identifier
-from lab.machine import CHECKOUT, wait_until
+from lab.machine import wait_until
 from lab.segment import OUTSIDE_PORT, OUTSIDE_V4, OUTSIDE_V6
 
-COMPOSE = CHECKOUT / "compose"
 NAME = "mail"  # the default that the file's comment names
 
 
@@ -22,7 +22,8 @@ def server(segments):
 def test_the_dhcp_example_has_the_reserved_address(server, project, anchord_image):
     """ADDR-2, ADDR-5, as a stranger gets it: with the ARP probe, and the address that docs/dhcp.md shows how to reserve."""
     segment = server.segment
-    example = project(COMPOSE / "example.yaml", name="mail-dhcp", overrides=[COMPOSE / "example-dhcp.yaml"],
+    (file, *overrides), _ = pages.compose_files(pages.command("compose/example-dhcp.yaml", "docker compose"))
+    example = project(file, name="mail-dhcp", overrides=overrides,
                       environment={"LAN_NETWORK": segment.network, "PROJECT_IPV4": segment.v4(40),
                                    "PROJECT_IPV6": segment.docker_v6(40)})
     def answers(address):

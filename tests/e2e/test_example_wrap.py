@@ -11,9 +11,9 @@ import types
 import pytest
 
 from direct import ANCHOR, FAMILIES
-from lab import compose, topology
+from lab import compose, pages, topology
 from lab.machine import wait_until
-from wrapped import ADDRESSES, COMPOSE, EXPOSED, OWNERS, wait_answer, wait_one_machine, way_out
+from wrapped import ADDRESSES, EXPOSED, OWNERS, wait_answer, wait_one_machine, way_out
 
 NETWORK_STATE = [["ip", f"-{family}", *words] for family in FAMILIES
                  for words in (["address"], ["rule"], ["route", "show", "table", "all"])]
@@ -29,7 +29,8 @@ def network_state(wrapped):
 
 def wrap_definition(lab):
     """The file as shipped; on an engine that reads no settings of an endpoint with the line that its comment has for it."""
-    text = (COMPOSE / "example-wrap.yaml").read_text(encoding="utf-8")
+    (file,), _ = pages.compose_files(pages.command("docs/patterns.md", "docker compose -f example-wrap.yaml up"))
+    text = file.read_text(encoding="utf-8")
     line = "- net.ipv6.conf.eth0.accept_ra=2"
     assert f"# {line}" in text
     return text if lab.engine.has_endpoint_options else text.replace(f"# {line}", line)
@@ -38,8 +39,8 @@ def wrap_definition(lab):
 @pytest.fixture(scope="module")
 def pair(request, lab, anchord_image):
     """wrapped: the project of others. wrap: the project with the anchors. before: network_state() without wrap."""
-    wrapped = compose.Project(lab, COMPOSE / "example-wrapped-project.yaml", name="mailcow",
-                              overrides=[COMPOSE / "example-wrapped-labels.yaml"])
+    (file, *overrides), _ = pages.compose_files(pages.command("docs/patterns.md", "docker compose -f example-wrapped-project"))
+    wrapped = compose.Project(lab, file, name="mailcow", overrides=overrides)
     wrap = compose.Project(lab, wrap_definition(lab), name="mailcow-anchor")
     with compose.discarded_afterwards(request, wrapped, wrap):
         wrapped.up()
@@ -136,7 +137,8 @@ def test_a_killed_network_anchor_comes_back_and_nothing_leaves_another_way(pair)
 def test_without_the_wrap_project_everything_is_as_docker_made_it(lab, pair):
     """SA-4, pattern Wrap: routes, rules, addresses, Docker's own record; and what was published is reached again."""
     wait_one_machine(pair, OWNERS)
-    pair.wrap.down()
+    _, words = pages.compose_files(pages.command("docs/patterns.md", "docker compose -f example-wrap.yaml down"))
+    pair.wrap.compose(*words)
     assert network_state(pair.wrapped) == pair.before
     for port, name in ((25, "postfix"), (443, "nginx"), (4190, "managesieve")):
         answer = lab.lanhost1.probe("tcp", topology.ENGINE[0], port).split()

@@ -9,9 +9,9 @@ leaves it as it found it.
 import pytest
 
 from direct import ANCHOR, FAMILIES
-from lab import compose, images
+from lab import compose, images, pages
 from lab.instance import OUTSIDE_PORT
-from lab.machine import CHECKOUT, LabError, wait_until
+from lab.machine import LabError, run, wait_until
 from service_anchors import CAPABILITIES
 
 pytestmark = pytest.mark.not_on("podman", "it removes no container before those that live in its namespace")
@@ -32,7 +32,8 @@ class Cloud(compose.Project):
     """The example, and what is spawned beside it."""
 
     def __init__(self, lab):
-        super().__init__(lab, CHECKOUT / "compose" / "example-nextcloud-aio.yaml", name="cloud-anchor")
+        (file,), _ = pages.compose_files(pages.command("compose/example-nextcloud-aio.yaml", "docker compose -f example-nextcloud-aio.yaml up"))
+        super().__init__(lab, file, name="cloud-anchor")
         lab.docker("network", "create", "--ipv6", *(word for subnet in SUBNETS for word in ("--subnet", subnet)), NETWORK)
 
     def run(self, name, network, *arguments, options=()):
@@ -77,11 +78,16 @@ class Cloud(compose.Project):
     def clear(self):
         """Everything that was spawned or made, also the halves of a recreation; first nobody makes more of it."""
         self.compose("stop", ANCHOR)
-        self.remove(*(container["Id"] for container in self.lab.engine.api("GET", "/containers/json?all=true")
-                      if any(name in str(container["Names"]) for name in (APACHE, TALK, BESIDE))))
+        line = pages.command("compose/example-nextcloud-aio.yaml", "docker rm")
+        run(["bash", "-c", line], environment=self.lab.engine.environment(), check=False)  # there may be none
+        left = self.lab.engine.api("GET", "/containers/json?all=true")
+        assert "anchord.managed-by" not in str(left), "the example's line leaves service-anchors"
+        self.remove(*(container["Id"] for container in left if any(name in str(container["Names"]) for name in (APACHE, TALK, BESIDE))))
 
     def discard(self):
         self.clear()
+        _, words = pages.compose_files(pages.command("compose/example-nextcloud-aio.yaml", "docker compose -f example-nextcloud-aio.yaml down"))
+        self.compose(*words)
         super().discard()
         self.lab.docker("network", "rm", NETWORK)
 

@@ -32,7 +32,9 @@ def own_lab():
 
 
 def test_once_shows_the_main_job_in_a_lab_and_leaves_nothing(own_lab):
-    result = quickstart("--once", environment=os.environ | {"ANCHORD_LAB": own_lab.name})
+    program, *words = shlex.split(pages.command("README.md", "compose/quickstart    "), comments=True)
+    assert CHECKOUT / program == QUICKSTART
+    result = quickstart(*words, "--once", environment=os.environ | {"ANCHORD_LAB": own_lab.name})
     assert result.returncode == 0, result.stdout + result.stderr
     shown = "\n".join(evidence(result))
     assert "✗" not in shown

@@ -9,9 +9,9 @@ import types
 
 import pytest
 
-from lab import compose, images
+from lab import compose, images, pages
 from lab.machine import wait_until
-from wrapped import ADDRESSES, COMPOSE, EXPOSED, OWNERS, REBINDER, SIDECAR, wait_one_machine, way_out
+from wrapped import ADDRESSES, EXPOSED, OWNERS, REBINDER, SIDECAR, wait_one_machine, way_out
 
 def messages(project, prefix, service=REBINDER):
     return [record for record in project.json_logs(service) if record["msg"].startswith(prefix)]
@@ -26,10 +26,10 @@ def wait_message(project, prefix, count=1, deadline=30):
 @pytest.fixture(scope="module")
 def pair(request, lab, anchord_image):
     """compose/example-wrap-rebinder.yaml as shipped, around the wrapped project as shipped."""
-    wrapped = compose.Project(lab, COMPOSE / "example-wrapped-project.yaml", name="mailcow",
-                              overrides=[COMPOSE / "example-wrapped-labels.yaml"])
-    wrap = compose.Project(lab, COMPOSE / "example-wrap.yaml", name="mailcow-anchor",
-                           overrides=[COMPOSE / "example-wrap-rebinder.yaml"])
+    (file, *overrides), _ = pages.compose_files(pages.command("compose/example-wrapped-project.yaml", "docker compose"))
+    wrapped = compose.Project(lab, file, name="mailcow", overrides=overrides)
+    (file, *overrides), _ = pages.compose_files(pages.command("compose/example-wrap-rebinder.yaml", "docker compose"))
+    wrap = compose.Project(lab, file, name="mailcow-anchor", overrides=overrides)
     with compose.discarded_afterwards(request, wrapped, wrap):
         wrapped.up()
         wrap.up()

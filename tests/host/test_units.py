@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import topology
+from lab import pages, topology
 from lab.machine import HERE, wait_until
 
 
@@ -29,6 +29,16 @@ def test_pkg2_one_line_tells_address_and_state(attached):
     assert line.startswith("Ready at ") and all(address in line for address in attached.addresses), line
     assert attached.run("anchord", "--project", attached.name, "healthcheck").stdout == "ready\n"
     assert "ANC" not in attached.run("anchord", "--project", attached.name, "status").stdout
+
+
+def test_the_pages_for_who_looks_at_it(attached):
+    """docs/host.md, explain.md, monitoring.md: what is typed on a host with units."""
+    lines = pages.commands(pages.block("docs/host.md", "systemctl status anchord@shop"))
+    lines.append(pages.command("docs/explain.md", "sudo anchord --project shop"))
+    lines.append(pages.command("docs/monitoring.md", "anchord --project PROJECT").replace("PROJECT", attached.name))
+    said = [attached.run("bash", "-c", f'cd /tmp; sudo() {{ "$@"; }}; {line}').stdout for line in lines]
+    assert "Ready at" in said[0] and "anchord ready" in said[1] and "ready" in said[2] and "reaches" in said[4], said
+    assert attached.run("tail", "--bytes=8", "/tmp/status.html").stdout == "</html>\n"
 
 
 def test_guest2_bans_go_by_the_project(attached):

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shlex
 import signal
 import socket
 import struct
@@ -14,6 +15,7 @@ import pytest
 
 import messages
 from ban_lab import ALL, NEW_ONLY, BanAnchor, item
+from lab import pages
 from netadmin_lab import CLIENT4, CLIENT6, LAN4, LAN6, outcome
 from supervision import BANS_USER, status_of, wait_until
 from whole_anchor import BACKEND_PORT, STEADY_PORT
@@ -209,6 +211,8 @@ def test_guest2_given_socket_is_open_to_its_directorys_group_and_can_do_nothing_
     assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (0, 12345, 0o660)
     root_socket = (anchor.supervision.runtime / "ban.sock").stat()
     assert (root_socket.st_uid, root_socket.st_gid, root_socket.st_mode & 0o777) == (0, 0, 0o600)
+    words = shlex.split(pages.command("docs/bans.md", "anchord ban add 203.0.113.7 --socket"))[2:]
+    anchor.ban(*(str(anchor.given) if word.endswith("/ban.sock") else word for word in words))
     anchor.ban("add", CLIENT4, "--socket", str(anchor.given))
     assert not reaches(anchor)
     anchor.ban("del", CLIENT4, ANCHORD_BAN_SOCKET=str(anchor.given))

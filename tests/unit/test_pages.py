@@ -5,6 +5,7 @@ thing, and a glossary that has it (USE-5).
 Called by meson with the program `anchord` that was just built; reads the pages and examples of the checkout.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,10 @@ import sys
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from lab import pages  # noqa: E402
+
 COMPOSE = sorted((ROOT / "compose").glob("*.yaml"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "packaging/man").glob("anchord*.[0-9]")])
 # Of those who change anchord; the others are of those who use it.
@@ -117,17 +122,52 @@ def test_each_command_of_the_pages_is_there(anchord):
     assert seen > 20, f"{seen}: the pages were not understood"
 
 
+def test_each_command_of_the_pages_is_run_or_listed():
+    """Taken by a test from the page as it stands there, or in the list of those that no lab can run, with the reason."""
+    known = list(pages.inventory())
+    assert len(known) > 60, "the pages were not understood"
+    for page, number, command, test, reason in known:
+        assert test or reason, f"{page}:{number}: no test runs {command!r}, and pages.NOT_RUN has no reason"
+        assert not (test and reason), f"{page}:{number}: {test} runs {command!r}, and pages.NOT_RUN says that nobody does"
+    for page, beginning in pages.NOT_RUN:
+        assert any(page == of and line.startswith(beginning) for of, _, line, _, _ in known), f"{page} has no {beginning!r} any more"
+
+
+def test_no_command_stands_outside_of_a_fence():
+    """Nobody would miss its test."""
+    for page in pages.PAGES:
+        if page.endswith(".md"):
+            text = pages.FENCE.sub(lambda match: "\n" * match[0].count("\n"), (ROOT / page).read_text(encoding="utf-8"))
+            for number, line in enumerate(text.splitlines(), 1):
+                assert not re.match(r" {4,}[$\w./{<-]", line) or re.match(r" *([|*-]|\d+\.) ", line), f"{page}:{number}: {line}"
+            assert all(block.language for block in pages.blocks(page)), f"{page}: a fence without its language"
+
+
+def test_the_command_of_the_page_on_configuration(anchord):
+    command, = pages.commands(pages.block("docs/configuration.md", "anchord config"))
+    place = {"PATH": f"{pathlib.Path(anchord).parent}:{os.environ['PATH']}"}
+    said = subprocess.run(["bash", "-c", command], env=place, capture_output=True, text=True, check=False)
+    assert said.returncode == 1 and pages.block("docs/configuration.md", "error: ANCHORD_ALLOW").text in said.stdout + said.stderr, said
+
+
+def test_the_command_of_the_page_on_monitoring():
+    command = pages.command("docs/monitoring.md", "sed -i").replace(" alerts.yaml", " /dev/stdin").replace("sed -i", "sed")
+    rules = (ROOT / "packaging/monitoring/alerts.yaml").read_text(encoding="utf-8")
+    made = subprocess.run(["bash", "-c", command], input=rules, capture_output=True, text=True, check=True).stdout
+    links = re.findall(r"runbook_url: (.*)", made)
+    assert links and all(re.fullmatch(r"[\"']?https://git\.example/anchord/docs/problems\.md#.+", link) for link in links), links
+
+
 def test_what_is_to_be_typed_and_pasted_can_be():
     """Shell that a shell reads, YAML that is YAML, and no file of ours that is not there."""
-    fences = [(page, *fence) for page in PAGES if page.suffix == ".md"
-              for fence in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)]
-    assert len(fences) > 15, "the pages were not understood"
-    for page, language, text in fences:
-        if language == "sh":
-            read = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
-            assert not read.stderr, f"{page.name}: {read.stderr}"
-        if language == "yaml":
-            yaml.safe_load(text)
+    blocks = [block for page in pages.PAGES for block in pages.blocks(page)]
+    assert len(blocks) > 15, "the pages were not understood"
+    for block in blocks:
+        if block.language == "sh":
+            read = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True)
+            assert not read.stderr, f"{block.page}: {read.stderr}"
+        if block.language == "yaml":
+            yaml.safe_load(block.text)
     for where, line in lines(FOR_USERS):
         for name in re.findall(r"(?:-f|--file) ((?:example|one-file|attach|podman)[\w-]*\.yaml)", line):
             assert (ROOT / "compose" / name).is_file(), f"{where}: {name}"

@@ -64,5 +64,6 @@ void files_check(struct check_run *run)
     if (result < 0)
         check_is_unknown(run, name, PASTE, "%s", error.text[0] ? error.text : log_errno_text(result));
     else if (run->answered == 0)
-        check_is_well(run, name, "%d services, and nothing is wrong with them", result);
+        check_is_well(run, name, "%d service%s, and nothing is wrong with %s", result, result == 1 ? "" : "s",
+                      result == 1 ? "it" : "them");
 }

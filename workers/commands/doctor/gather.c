@@ -113,7 +113,7 @@ static int ask(void *userdata, int output)
         run_status(question);
     else
         run_ruleset(question);
-    (void)fprintf(stderr, "cannot be asked: %s\n", log_errno_text(-errno));
+    (void)fprintf(stderr, "its program does not start: %s\n", log_errno_text(-errno));
     return EXIT_FAILURE;
 }
 
