@@ -207,7 +207,7 @@ CHECKED(RENEWAL_FAILS, 624, WARNING, NONE, 0, "the lease of the project's addres
 CHECKED(GATEWAY_SILENT, 625, ERROR, LINK_DOWN, 0, "the gateway does not answer: nothing leaves",
         "ip neighbour   # on the router: does it see the project? Else set ANCHORD_EXT_GATEWAY_IP to the right address")
 CHECKED(TABLES_MISSING, 641, ERROR, NONE, 0, "anchord's tables are not in the kernel", "docker restart NETWORK-ANCHOR")
-CHECKED(TABLES_EDITED, 642, ERROR, NONE, 0, "somebody else has put a rule into anchord's tables",
+CHECKED(TABLES_EDITED, 642, ERROR, NONE, 0, "somebody else has changed anchord's tables",
         "docker restart NETWORK-ANCHOR")
 CHECKED(ELEMENT_MISSING, 643, ERROR, TABLES_MISSING, 0, "a port that the anchor exposes is not in the kernel's map",
         "docker restart NETWORK-ANCHOR")

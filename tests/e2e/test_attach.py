@@ -1,6 +1,7 @@
 """An unchanged Compose project on the LAN by `anchord attach` (SPEC 13): its address, its way out, the host, and no trace."""
 
 import json
+import re
 
 import pytest
 
@@ -139,6 +140,7 @@ def test_see2_doctor_finds_nothing_wrong(lab, attached):
     results = json.loads(result.stdout)["results"]
     assert not [(one["check"], one["code"], one["sentence"]) for one in results if one["verdict"] in ("WARN", "FAIL")]
     assert {"tables", "path"} <= {one["check"] for one in results if one["verdict"] == "OK"}
+    assert [one for one in results if one["check"] == "tables" and re.search(r"with all \d+ rules and", one["sentence"])], results
 
 
 @pytest.mark.every_engine

@@ -108,6 +108,7 @@ static void show_table(void)
     if (!is_silenced && !freopen("/dev/null", "w", stdout))
         abort();
     is_silenced = true;
+    table_text_be_exact();
     if (table_read(socket, &table) == 0)
         table_text_print(&table);
     table_clear(&table);

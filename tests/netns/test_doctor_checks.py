@@ -15,6 +15,8 @@ import pytest
 
 import whole_anchor
 from doctor_lab import Doctor, broken, healthy_anchor, mend, wrong
+from fake_docker import container
+from netadmin_lab import TWO4
 from newcomers import served_by_a_process
 from supervision import status_of, wait_until
 
@@ -299,7 +301,62 @@ def test_tables(doctor, no_repair, command, found):
         assert code == wanted and re.fullmatch(pattern.replace("{", "\\{"), sentence), differences
 
 
+def handle(doctor, table, chain, comment):
+    """Of the first rule with it."""
+    return re.search(rf'comment "{comment}" # handle (\d+)', doctor.inside(f"nft -a list chain {table} {chain}"))[1]
+
+
+def test_rules_one_by_one(doctor, no_repair):
+    """SEE-2: one of ours that is gone, a foreign one that has a comment of ours, and, in the other table, ours in another order:
+    by netadmin's own rules."""
+    gone = handle(doctor, "ip anchord_v4", "forward", "inbound to exposed ports")
+    doctor.inside(f"nft delete rule ip anchord_v4 forward handle {gone}")
+    doctor.inside("""nft 'insert rule ip anchord_v4 input tcp dport 22 accept comment "ping"'""")
+    assert tables(doctor) == [
+        ("ANC0642", 'ip anchord_v4 forward: a rule of anchord\'s is missing: iifname "ext0" oifname "shared0" ct status dnat accept '
+                    'comment "inbound to exposed ports"'),
+        ("ANC0642", 'ip anchord_v4 input: a rule is not anchord\'s: tcp dport 22 accept comment "ping"')]
+    assert doctor.run("tables").returncode == 1
+
+
+def test_chains_and_tables(doctor, no_repair):
+    """SEE-2: a policy that somebody has changed, a chain that is not there, a table that sleeps."""
+    doctor.inside("nft 'chain ip anchord_v4 forward { policy accept; }; flush chain ip anchord_v4 output; delete chain ip anchord_v4 output; "
+                  "add set ip anchord_v4 lists { type ipv4_addr; flags interval,timeout; }'")
+    assert tables(doctor) == [
+        ("ANC0642", "ip anchord_v4 forward: the chain is another: type filter hook forward priority filter; policy accept;"),
+        ("ANC0642", "ip anchord_v4 output: the chain is missing"),
+        ("ANC0642", "ip anchord_v4: set or map lists is not one of anchord's")]
+    doctor.inside("nft 'add table ip6 anchord_v6 { flags dormant; }'")
+    assert ("ANC0642", "a table of anchord's is dormant: the kernel passes it over") in tables(doctor)
+
+
+def test_rules_in_another_order(doctor, no_repair):
+    """SEE-2: the same rules, and yet the port that anchord refuses would be open."""
+    last = handle(doctor, "ip6 anchord_v6", "forward", "hairpin")
+    doctor.inside(f"nft delete rule ip6 anchord_v6 forward handle {last}")
+    doctor.inside("""nft 'insert rule ip6 anchord_v6 forward iifname "shared0" oifname "shared0" ct status dnat accept comment "hairpin"'""")
+    assert tables(doctor) == [("ANC0642", "ip6 anchord_v6 forward: the rules stand in another order than anchord's")]
+
+
+def test_rules_of_lists_and_limits(doctor, whole, request):
+    """SEE-2: they have no words in `anchord ruleset`, and are known all the same; one that is gone is missed."""
+    labels = {"anchord.allow": "tcp/25 from 10.99.0.0/24", "anchord.limit": "tcp/26 10/minute per source, udp/26 3/second per source burst 9"}
+    whole.docker.start(container(3, "tcp/25-26, udp/26", TWO4, labels=labels))
+    try:
+        wait_until(lambda: "limit_udp_26_3_second_9" in doctor.inside("nft list table ip6 anchord_v6"), 10)
+        assert doctor.verdicts("tables") == {"tables": {("OK", None)}}, tables(doctor)
+        request.getfixturevalue("no_repair")
+        doctor.inside(f"nft delete rule ip anchord_v4 prerouting_nat handle "
+                      f"{handle(doctor, 'ip anchord_v4', 'prerouting_nat', 'not on the port.s list')}")
+        (code, sentence), = tables(doctor)
+        assert code == "ANC0642" and sentence == ("ip anchord_v4 prerouting_nat: a rule of anchord's is missing: one without words, "
+                                                  'with the comment "not on the port\'s list"')
+    finally:
+        whole.docker.stop(3)
+
+
 def test_tables_are_mended(doctor):
     """SEE-2: and green after it."""
     wait_until(lambda: doctor.verdicts("tables") == {"tables": {("OK", None)}}, 20)
-    assert "with 4 exposed ports in their maps and nothing else" in doctor.run("tables").stdout
+    assert "rules and 4 exposed ports in their maps and nothing else" in doctor.run("tables").stdout

@@ -86,7 +86,8 @@ static void run_ruleset(const struct question *question)
 {
     static char *const no_environment[] = {NULL};
     char path[64];
-    char *arguments[] = {(char[]){"anchord-ruleset"}, question->kind == ASK_HOOKS ? (char[]){"--hooks"} : NULL, NULL};
+    char *arguments[] = {(char[]){"anchord-ruleset"},
+                         question->kind == ASK_HOOKS ? (char[]){"--hooks"} : (char[]){"--exact"}, NULL};
     CLEANUP_FD int namespace = -1;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", question->anchor ? (int)question->anchor->pid : 0);

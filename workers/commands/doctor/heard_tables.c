@@ -68,11 +68,19 @@ static bool take_line(struct table_walk *walk, const char *line)
         take_text(walk, TABLE_LINE_CHAIN, "");
         return true;
     }
-    if (begins(walk, line, "set ") || begins(walk, line, "map ") || begins(walk, line, "counter "))
+    if (begins(walk, line, "set ") || begins(walk, line, "map ")) {
+        take_text(walk, TABLE_LINE_SET, "");
+        return true;
+    }
+    if (begins(walk, line, "counter "))
         return false;
     if (strcmp(line, "\t}") == 0) {
         walk->is_in_chain = false;
         walk->line.object[0] = '\0';
+    }
+    if (strncmp(text, "#= ", strlen("#= ")) == 0) {
+        take_text(walk, TABLE_LINE_EXACT, text + strlen("#= "));
+        return true;
     }
     if (text[0] == '#') {
         take_text(walk, TABLE_LINE_STRANGER, text + 1 + strspn(text + 1, " "));
@@ -80,9 +88,9 @@ static bool take_line(struct table_walk *walk, const char *line)
     }
     if (is_element(walk, line))
         return true;
-    if (!walk->is_in_chain || strncmp(line, "\t\t", 2) != 0 || strncmp(text, "type ", strlen("type ")) == 0)
+    if (!walk->is_in_chain || strncmp(line, "\t\t", 2) != 0)
         return false;
-    take_text(walk, TABLE_LINE_RULE, text);
+    take_text(walk, strncmp(text, "type ", strlen("type ")) == 0 ? TABLE_LINE_HOOK : TABLE_LINE_RULE, text);
     return true;
 }
 

@@ -13,9 +13,12 @@ enum table_line_kind {
     TABLE_LINE_RULE,     /* each of ours has a comment */
     TABLE_LINE_STRANGER, /* a comment of anchord-ruleset's: it has no words for it */
     TABLE_LINE_CHAIN,    /* one begins */
+    TABLE_LINE_HOOK,     /* of a base chain: where it hangs, and what it does with what is left */
+    TABLE_LINE_EXACT,    /* all of the stranger above, which is a rule */
+    TABLE_LINE_SET,      /* one begins, or a map */
 };
 
-#define TABLE_TEXT_SIZE 320
+#define TABLE_TEXT_SIZE 1100 /* the longest of a rule, RULE_TEXT_SIZE, and what stands before it */
 
 struct table_line {
     enum table_line_kind kind;

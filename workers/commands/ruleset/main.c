@@ -6,7 +6,8 @@
  * nobody, with CAP_NET_ADMIN alone, which each request needs: what it reads are names and user data that whoever may
  * write tables there has chosen. It sends dump requests only, and believes nothing that another of our processes
  * thinks of the tables.
- * With --hooks, for anchord-doctor, it prints everybody's chains in place of our tables (chain_list.h).
+ * For anchord-doctor: with --hooks it prints everybody's chains in place of our tables (chain_list.h), with --exact all
+ * of the rules that have no words of ours, too.
  */
 #include "common/log.h"
 #include "common/sandbox.h"
@@ -99,6 +100,8 @@ int main(int argc, char **argv)
         return fail(step, result);
     if (argc > 1 && strcmp(argv[1], "--hooks") == 0)
         return show_chains(socket);
+    if (argc > 1 && strcmp(argv[1], "--exact") == 0)
+        table_text_be_exact();
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         result = show(socket, &tables[i]);
         if (result < 0)

@@ -238,6 +238,13 @@ static void print_set(const struct table *table, const struct nftnl_set *set)
     (void)puts("\t}\n");
 }
 
+static bool is_exact;
+
+void table_text_be_exact(void)
+{
+    is_exact = true;
+}
+
 /* --- chains -------------------------------------------------------------------------------------------- */
 
 static void print_rules(const struct table *table, const char *chain)
@@ -247,11 +254,16 @@ static void print_rules(const struct table *table, const char *chain)
 
     while (iterator && (rule = nftnl_rule_list_iter_next(iterator))) {
         char text[RULE_TEXT_SIZE];
+        int result;
 
         if (strcmp(nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN), chain) != 0)
             continue;
-        (void)rule_text_format(rule, text); /* what is not understood stands there as a comment */
+        result = rule_text_format(rule, text); /* what is not understood stands there as a comment */
         (void)printf("\t\t%s\n", text);
+        if (result == 0 || !is_exact)
+            continue;
+        rule_text_exact(rule, text);
+        (void)printf("\t\t#= %s\n", text);
     }
     if (!iterator)
         (void)puts("\t\t# out of memory");
