@@ -67,17 +67,39 @@ def test_engine_set_up_otherwise(doctor, whole, option, code, verdict, words):
     assert is_well(doctor, "engine-setup")
 
 
-def test_rules_of_an_older_iptables(doctor):
-    """ANC0608: Docker's chains by both backends; host and anchor are one namespace here. The second line restarts Docker, which
-    makes its own anew."""
+def test_use7_bridges_are_filtered_by_dockers_nftables(doctor, whole):
+    """ANC0606, USE-7: iptables drops on an internal network what comes from the LAN; the backend that Engine 29 may have does not,
+    whatever stands with it (built from the source's FirewallInfo)."""
+    setting = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+    network = next(one for one in whole.docker.networks.values() if one["Name"] == "transit")
+    network["Internal"] = True
+    try:
+        for driver in ("iptables", "iptables+firewalld"):
+            whole.docker.info = HEALTHY_INFO | {"FirewallBackend": {"Driver": driver}}
+            broken(doctor, "bridge-nf", "ANC0606", lambda: doctor.inside(f"echo 1 > {setting}"), await_it=False)
+        for backend in ({"Driver": "nftables", "Info": [["EnableUserlandProxy", "true"]]},
+                        {"Driver": "nftables+firewalld", "Info": [["ReloadedAt", "2026-08-23T00:28:30Z"]]}):
+            whole.docker.info = HEALTHY_INFO | {"FirewallBackend": backend}
+            assert is_well(doctor, "bridge-nf")
+    finally:
+        doctor.inside(f"echo 0 > {setting}")
+        network["Internal"] = False
+        whole.docker.info = HEALTHY_INFO
+
+
+@pytest.mark.parametrize("new", ["iptables-nft -N DOCKER", "nft 'add table ip docker-bridges; add chain ip docker-bridges filter-FORWARD { "
+                                 "type filter hook forward priority filter; }'"], ids=("iptables-nft", "engine-29-nftables"))
+def test_rules_of_an_older_iptables(doctor, new):
+    """ANC0608, USE-7: Docker's chains by both backends; host and anchor are one namespace here. The second line restarts Docker,
+    which makes its own anew."""
     finding = broken(doctor, "firewall", "ANC0608", lambda: doctor.inside(
-        "iptables-nft -N DOCKER && iptables-legacy -t nat -N DOCKER && iptables-legacy -t nat -A DOCKER -i docker0 -j RETURN && "
+        f"{new} && iptables-legacy -t nat -N DOCKER && iptables-legacy -t nat -A DOCKER -i docker0 -j RETURN && "
         "iptables-legacy -P FORWARD DROP"), verdict="WARN", await_it=False)
     line, restart = finding["do"].splitlines()
     assert restart == "systemctl restart docker"
     doctor.inside(line)
     assert is_well(doctor, "firewall")
-    assert "-P FORWARD ACCEPT" in doctor.inside("iptables-legacy -S; iptables-nft -X DOCKER")
+    assert "-P FORWARD ACCEPT" in doctor.inside("iptables-legacy -S; iptables-nft -X DOCKER 2>&- || nft delete table ip docker-bridges")
 
 
 # --- what the running anchor would put back at once ---

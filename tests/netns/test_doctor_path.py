@@ -130,6 +130,63 @@ meta nfproto ipv6 fib saddr . mark . iif oif missing drop
 """
 
 
+# As Engine 29's own firewall backend writes it for br0, built from the source's nftabler/testdata of August 2026: a network that is
+# internal, without and with enable_icc=false; then one with a published port.
+ENGINE_29 = """table ip docker-bridges {
+map filter-forward-in-jumps { type ifname : verdict; elements = { "br0" : jump filter-forward-in__br0 }; }
+map filter-forward-out-jumps { type ifname : verdict; elements = { "br0" : jump filter-forward-out__br0 }; }
+chain filter-FORWARD { type filter hook forward priority filter; policy accept;
+oifname vmap @filter-forward-in-jumps
+iifname vmap @filter-forward-out-jumps
+}
+chain nat-PREROUTING { type nat hook prerouting priority dstnat; policy accept;
+fib daddr type local counter jump nat-prerouting-and-output
+}
+chain nat-prerouting-and-output {
+}
+chain raw-PREROUTING { type filter hook prerouting priority raw; policy accept;
+DIRECT
+}
+chain filter-forward-in__br0 {
+ct state established,related counter accept
+INGRESS
+}
+chain filter-forward-out__br0 {
+ct state established,related counter accept
+EGRESS
+}
+}
+"""
+INTERNAL = {"INGRESS": 'iifname != "br0" counter drop comment "INTERNAL NETWORK INGRESS"\ncounter VERDICT comment "ICC"',
+            "EGRESS": 'oifname != "br0" counter drop comment "INTERNAL NETWORK EGRESS"', "DIRECT": ""}
+PUBLISHED = {"INGRESS": 'iifname "br0" counter accept comment "ICC"\ncounter drop comment "UNPUBLISHED PORT DROP"',
+             "EGRESS": 'counter accept comment "OUTGOING"',
+             "DIRECT": 'ip daddr 172.30.0.5 iifname != "br0" counter drop comment "DROP DIRECT ACCESS"'}
+
+
+@pytest.mark.parametrize("rules, drops", [(INTERNAL | {"VERDICT": "accept"}, False), (INTERNAL | {"VERDICT": "drop"}, True), (PUBLISHED, False)],
+                         ids=("internal", "internal-without-icc", "published"))
+def test_use7_docker_filters_by_nftables(path, rules, drops):
+    """USE-7: its rules go by interfaces, so that an internal network lets a client of the LAN through, bridges filtered or not;
+    what enable_icc=false drops is named with Docker's chain."""
+    host = path.lab.bridge
+    host.sysctl("bridge/bridge-nf-call-iptables", 1)
+    text = ENGINE_29
+    for word, rule in rules.items():
+        text = text.replace(word, rule)
+    host.run("nft", "-f", "-", input=text)
+    try:
+        with serving(path, ONE4):
+            answers, _ = path.doctor()
+        found = {problem for problem, name in faults(answers) if name == "tcp/80 v4"}
+        assert found == ({number_of("NO_ANSWER_INSIDE")} if drops else set()), answers
+        if drops:
+            assert "ip docker-bridges filter-forward-in__br0" in of(answers, "NO_ANSWER_INSIDE").why
+    finally:
+        host.run("nft", "flush", "ruleset")
+        host.sysctl("bridge/bridge-nf-call-iptables", 0)
+
+
 def test_see2_the_hosts_firewall_sees_bridged_packets(path):
     """What is said mends it when it is pasted, while the rules are still there."""
     host = path.lab.bridge

@@ -230,6 +230,15 @@ static bool is_on(const char *path)
     return stream && fgetc(stream) == '1';
 }
 
+/* Its rules for a network that is internal go by interfaces, where those of iptables go by addresses (Engine 29). */
+static bool filters_by_nftables(const struct scene *scene)
+{
+    char driver[HEARD_TEXT_SIZE];
+
+    heard_text(json_slice_member(heard(&scene->info), "FirewallBackend"), "Driver", driver);
+    return strncmp(driver, "nftables", strlen("nftables")) == 0; /* or nftables+firewalld */
+}
+
 /* SPEC §11: Docker's isolation rules then see foreign sources on a bridge that is internal, and drop them. Runs in the
  * host's network namespace, whose settings these are; an anchor that does not answer has told of no network. */
 void platform_check_bridge_nf(struct check_run *run)
@@ -238,7 +247,7 @@ void platform_check_bridge_nf(struct check_run *run)
         is_on("/proc/sys/net/bridge/bridge-nf-call-iptables") || is_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables");
     size_t wrong = 0;
 
-    for (size_t i = 0; i < run->scene->anchor_count && calls; i++) {
+    for (size_t i = 0; i < run->scene->anchor_count && calls && !filters_by_nftables(run->scene); i++) {
         const struct told_network *network;
         char name[HEARD_TEXT_SIZE];
 
