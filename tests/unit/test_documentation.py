@@ -38,6 +38,23 @@ def problems():
              if f'"{code.lower()}"' in anchors})
 
 
+def unlogged(page):
+    """What the sources log and the page has not: SPEC 18, each message of more than INFO with its code."""
+    page = " ".join(page.replace("\\&", "").split())
+    registry = re.findall(r"^PROBLEM\(\s*(\w+), (\d+),", (ROOT / "protocol/problem_list.h").read_text(), re.M)
+    numbers = {name: f"ANC{int(number):04}" for name, number in registry}
+    missing, seen = [], 0
+    for room in ("common", "daemon", "protocol", "workers"):
+        for file in sorted((ROOT / room).rglob("*.c")):
+            for level, message, problem in re.findall(r'log_(warn|error)\("([^"\\]+)"[,)]\s*(?:LOG_PROBLEM\(PROBLEM_(\w+)\))?', file.read_text()):
+                seen += 1
+                words = f"{level.upper()}, {numbers[problem]}" if problem else level.upper()
+                if not re.search(rf"\.It [^.]*{words}[^.]*? {re.escape(message)}", page):
+                    missing.append(f"{words}: {message}")
+    assert seen > 150, "the sources were not understood"
+    return missing
+
+
 def alerted():
     """The codes that the alerts of packaging/monitoring name: SEE-5, each error that a running process tells, once."""
     text = (ROOT / "packaging/monitoring/alerts.yaml").read_text()
@@ -69,6 +86,9 @@ def main():
     if of_page != {(code, severity) for code, severity, _ in registry}:
         status = 1
         print("anchord-problems(7) differs from the registry:", of_page ^ {(code, severity) for code, severity, _ in registry})
+    if missing := unlogged(page):
+        status = 1
+        print("anchord-problems(7) has not what is logged:", missing)
     lint = shutil.which("mandoc") and subprocess.run(["mandoc", "-T", "lint", "-W", "warning", sys.argv[2]], capture_output=True, text=True)
     if lint and lint.stdout:
         status = 1
