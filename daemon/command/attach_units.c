@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/text.h"
 #include "daemon/command/host_units.h"
 #include "daemon/supervise/spawn.h"
 
@@ -74,29 +75,52 @@ int attach_units_up(const char *project, struct child_output *output)
     return result < 0 ? result : attach_units_start(project, output);
 }
 
-/* A process that is alive has the answer to a signal before it; one that has ended needs none. */
-static bool has_ended(const char *unit)
+struct unit_state {
+    bool has_ended;
+    bool is_active;    /* it has begun to listen to signals */
+    char main_pid[16]; /* "0": none */
+};
+
+/* Unknown is all zero. */
+static void look_at(const char *unit, struct unit_state *ret)
 {
     CLEANUP(child_output_release) struct child_output output = {0};
-    const char *const show[] = {"systemctl", "show", "--property=ActiveState", "--value", unit, NULL};
+    const char *const show[] = {"systemctl", "show", "--property=ActiveState", "--property=MainPID", unit, NULL};
+    const char *pid;
 
+    *ret = (struct unit_state){.main_pid = "0"};
     if (systemctl(show, LOG_SECONDS, true, &output) < 0 || !output.bytes)
-        return false;
-    return strcmp(output.bytes, "inactive\n") == 0 || strcmp(output.bytes, "failed\n") == 0;
+        return;
+    ret->has_ended = strstr(output.bytes, "ActiveState=inactive\n") || strstr(output.bytes, "ActiveState=failed\n");
+    ret->is_active = strstr(output.bytes, "ActiveState=active\n");
+    pid = strstr(output.bytes, "MainPID=");
+    if (!pid)
+        return;
+    text_copy_cut(ret->main_pid, sizeof(ret->main_pid), pid + strlen("MainPID="));
+    ret->main_pid[strcspn(ret->main_pid, "\n")] = '\0';
 }
 
-/* SIGUSR1 is the order to take everything away (role.h); an ordinary stop would leave it. */
+/*
+ * SIGUSR1 is the order to take everything away (role.h); an ordinary stop would leave it. One that was killed systemd
+ * starts again, and it gets the order, too; the same process must not hear it twice, which would end it at once.
+ */
 static int dismiss(const char *unit, struct child_output *output)
 {
     const char *const dismissal[] = {"systemctl", "kill", "--kill-who=main", "--signal=SIGUSR1", unit, NULL};
     const char *const stop[] = {"systemctl", "stop", unit, NULL};
     uint64_t deadline = clock_monotonic_microseconds() + DOWN_SECONDS * MICROSECONDS_PER_SECOND;
+    char dismissed[sizeof(((struct unit_state *)NULL)->main_pid)] = "0";
+    struct unit_state state;
 
-    if (has_ended(unit))
+    look_at(unit, &state);
+    if (state.has_ended)
         return 0;
-    if (systemctl(dismissal, LOG_SECONDS, true, output) == 0) {
-        while (!has_ended(unit) && clock_monotonic_microseconds() < deadline)
-            (void)poll(NULL, 0, TURN);
+    while (!state.has_ended && clock_monotonic_microseconds() < deadline) {
+        if (state.is_active && strcmp(state.main_pid, dismissed) != 0 &&
+            systemctl(dismissal, LOG_SECONDS, true, output) == 0)
+            text_copy_cut(dismissed, sizeof(dismissed), state.main_pid);
+        (void)poll(NULL, 0, TURN);
+        look_at(unit, &state);
     }
     return systemctl(stop, DOWN_SECONDS, true, output);
 }

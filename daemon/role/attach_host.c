@@ -41,6 +41,7 @@ struct attach_host {
     struct message_bridges closed;
     enum stop_mode stop_mode;
     bool is_stopping;
+    bool was_restarted_to_undo;
     int exit_status;
 };
 
@@ -170,11 +171,25 @@ static void stop(struct attach_host *host, int exit_status)
     continue_stop(host);
 }
 
+/* Killed while it undid things: once more, since it finds them by their names. */
+static bool undoes_again(struct attach_host *host)
+{
+    if (host->was_restarted_to_undo || host->stop_mode != STOP_TEAR_DOWN)
+        return false;
+    host->was_restarted_to_undo = true;
+    log_warn("a worker ended while it undid things, starting it once more", LOG_TEXT("name", "links"));
+    worker_start(host->workers[LINKS]);
+    worker_stop(host->workers[LINKS], host->stop_mode, CHANGERS_STOP_DEADLINE);
+    return true;
+}
+
 static void on_worker_ended(struct worker *worker, enum worker_end end, void *userdata)
 {
     struct attach_host *host = userdata;
 
     if (host->is_stopping) {
+        if (end != WORKER_END_ORDERED && worker == host->workers[LINKS] && undoes_again(host))
+            return;
         if (end != WORKER_END_ORDERED && worker == host->workers[LINKS])
             log_error("detaching did not finish: links, rules or routes of ours may be left on the host",
                       LOG_PROBLEM(PROBLEM_LEFT_OVER));

@@ -1,13 +1,10 @@
 /* The supervisor of an identity; see identity.h. Runs as root, reads only our own messages. */
-#include "daemon/role/identity.h"
+#include "daemon/role/identity_internal.h"
 
 #include "common/clock.h"
 #include "common/sandbox.h"
-#include "daemon/dhcp/dhcp.h"
-#include "daemon/role/bans_worker.h"
 #include "daemon/role/control_worker.h"
 #include "daemon/role/guest_texts.h"
-#include "daemon/role/monitoring.h"
 #include "daemon/supervise/timer.h"
 #include "daemon/supervise/users.h"
 #include "protocol/problems.h"
@@ -38,30 +35,7 @@ static const struct {
 } pairs[] = {
     {IDENTITY_WATCHER, IDENTITY_NETADMIN}, {IDENTITY_ANNOUNCER, IDENTITY_NETADMIN}, {IDENTITY_BANS, IDENTITY_NETADMIN}};
 
-struct identity {
-    const struct configuration *configuration;
-    const struct identity_openings *openings;
-    const struct identity_role *role;
-    sd_event *event;
-    struct worker_definition definitions[IDENTITY_WORKER_MAX_];
-    struct worker *workers[IDENTITY_WORKER_MAX_];
-    uint32_t conditions[IDENTITY_WORKER_MAX_]; /* enum readiness_condition, of each worker */
-    bool is_own_wanted;
-    struct bans_activation bans;
-    bool is_shown;            /* control was started */
-    bool watcher_was_started; /* by the first start of the gate: one that may not is found out before anything else */
-    bool others_were_started; /* by the first start of a watcher */
-    bool late_were_started;   /* control and exporter */
-    sd_event_source *late_timer;
-    struct readiness readiness;
-    struct monitoring *monitoring; /* NULL: no metrics */
-    struct dhcp *dhcp;             /* NULL: another address mode */
-    enum stop_mode stop_mode;      /* of those that change, at the end of all */
-    bool is_stopping;
-    int exit_status;
-};
-
-static enum identity_worker index_of(const struct identity *identity, const struct worker *worker)
+enum identity_worker identity_index_of(const struct identity *identity, const struct worker *worker)
 {
     enum identity_worker index = IDENTITY_WATCHER;
 
@@ -200,7 +174,7 @@ static void start_behind_gate(struct identity *identity)
 static void on_worker_started(struct worker *worker, void *userdata)
 {
     struct identity *identity = userdata;
-    enum identity_worker index = index_of(identity, worker);
+    enum identity_worker index = identity_index_of(identity, worker);
 
     switch (index) {
     case IDENTITY_WATCHER:
@@ -253,86 +227,31 @@ static void update_readiness(struct identity *identity)
         start_late(identity);
 }
 
-/* What a stop leaves in the kernel is then its business. */
-static bool changes_kernel(const struct identity *identity, enum identity_worker index)
-{
-    return index == IDENTITY_NETADMIN || (index == IDENTITY_OWN && identity->role->own_is_needed);
-}
-
-/* Everything in order, at most once: first those who read and announce, then the DHCP clients, which need the addresses
- * to release them (ADDR-8), then those who change. */
-static void begin_stop(struct identity *identity, int exit_status)
-{
-    if (identity->is_stopping)
-        return;
-    identity->is_stopping = true;
-    identity->exit_status = exit_status;
-    (void)sd_notify(false, "STOPPING=1");
-    control_worker_on_stop(identity->readiness.control);
-    worker_stop(identity->workers[IDENTITY_WATCHER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
-    if (!changes_kernel(identity, IDENTITY_OWN))
-        worker_stop(identity->workers[IDENTITY_OWN], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
-    worker_stop(identity->workers[IDENTITY_ANNOUNCER], STOP_TEAR_DOWN, READERS_STOP_DEADLINE);
-    bans_worker_stop_awaiting(&identity->bans);
-    worker_stop(identity->workers[IDENTITY_BANS], STOP_KEEP_STATE, READERS_STOP_DEADLINE);
-}
-
-static bool one_runs(const struct identity *identity, bool that_changes_kernel)
-{
-    for (size_t i = 0; i < IDENTITY_WORKER_MAX_; i++) {
-        if (i != IDENTITY_GATE && changes_kernel(identity, (enum identity_worker)i) == that_changes_kernel &&
-            worker_is_running(identity->workers[i]))
-            return true;
-    }
-    return false;
-}
-
-/* Called whenever something ended during a stop: takes the next step. */
-static void continue_stop(struct identity *identity, const struct worker *ended)
-{
-    if (one_runs(identity, false))
-        return;
-    dhcp_stop(identity->dhcp, identity->stop_mode == STOP_KEEP_STATE);
-    if (dhcp_is_running(identity->dhcp))
-        return;
-    if (!ended ||
-        (!changes_kernel(identity, index_of(identity, ended)) && index_of(identity, ended) != IDENTITY_GATE)) {
-        worker_stop(identity->workers[IDENTITY_GATE], STOP_TEAR_DOWN, READERS_STOP_DEADLINE); /* nobody asks any more */
-        worker_stop(identity->workers[IDENTITY_NETADMIN], identity->stop_mode, CHANGERS_STOP_DEADLINE);
-        if (changes_kernel(identity, IDENTITY_OWN))
-            worker_stop(identity->workers[IDENTITY_OWN], identity->stop_mode, CHANGERS_STOP_DEADLINE);
-    }
-    if (!one_runs(identity, true))
-        (void)sd_event_exit(identity->event, identity->exit_status);
-}
-
 /* Without announcements and repairs the project still answers. */
 static bool must_work(const struct identity *identity, enum identity_worker index)
 {
-    return index == IDENTITY_WATCHER || index == IDENTITY_GATE || changes_kernel(identity, index);
+    return index == IDENTITY_WATCHER || index == IDENTITY_GATE || identity_changes_kernel(identity, index);
 }
 
 static void on_worker_ended(struct worker *worker, enum worker_end end, void *userdata)
 {
     struct identity *identity = userdata;
 
-    identity->conditions[index_of(identity, worker)] = 0;
+    identity->conditions[identity_index_of(identity, worker)] = 0;
+    if (identity_index_of(identity, worker) == IDENTITY_OWN)
+        identity->own_knows_all = false;
     if (identity->is_stopping) {
-        if (end != WORKER_END_ORDERED && index_of(identity, worker) == IDENTITY_NETADMIN)
-            log_error("nat teardown did not finish: what is left goes with the network namespace",
-                      LOG_PROBLEM(PROBLEM_LEFT_OVER));
-        else if (end != WORKER_END_ORDERED && changes_kernel(identity, index_of(identity, worker)))
-            log_error("a worker's teardown did not finish: routes and rules of ours may be left in containers",
-                      LOG_PROBLEM(PROBLEM_LEFT_OVER), LOG_TEXT("name", worker_name(worker)));
-        continue_stop(identity, worker);
+        identity_stop_on_ended(identity, worker, end);
         return;
     }
     update_readiness(identity);
     /* One that ended in order was asked to by the role, on the word of a watcher: it waits its turn as well. */
-    if (!role_restart(&identity->readiness, worker, end, must_work(identity, index_of(identity, worker)))) {
-        begin_stop(identity, EXIT_STATUS_CONFIGURATION);
-        continue_stop(identity, NULL);
+    if (!role_restart(&identity->readiness, worker, end, must_work(identity, identity_index_of(identity, worker)))) {
+        identity_stop(identity, identity->stop_mode, EXIT_STATUS_CONFIGURATION);
+        return;
     }
+    if (identity->is_gathering)
+        worker_hasten(worker);
 }
 
 static void take_readiness(struct identity *identity, enum identity_worker which,
@@ -364,6 +283,7 @@ static void on_own_message(struct worker *own, const struct message_header *mess
     switch (message->type) {
     case MESSAGE_READINESS:
         take_readiness(userdata, IDENTITY_OWN, (const struct message_readiness *)message);
+        identity_stop_on_own_ready(userdata);
         break;
     default:
         worker_refuse(own, message);
@@ -398,34 +318,6 @@ static void on_netadmin_message(struct worker *netadmin, const struct message_he
     }
 }
 
-static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
-{
-    struct identity *identity = userdata;
-
-    (void)source;
-    if (identity->is_stopping) {
-        log_warn("second signal received, stopping at once");
-        for (size_t i = 0; i < IDENTITY_WORKER_MAX_; i++)
-            worker_kill(identity->workers[i]);
-        return sd_event_exit(identity->event, identity->exit_status);
-    }
-    identity->stop_mode = role_choose_stop_mode(identity->stop_mode, info);
-    log_info("signal received, shutting down", LOG_TEXT("signal", sigabbrev_np((int)info->ssi_signo)),
-             LOG_BOOLEAN("state_stays", identity->stop_mode == STOP_KEEP_STATE));
-    begin_stop(identity, EXIT_STATUS_CLEAN);
-    continue_stop(identity, NULL);
-    return 0;
-}
-
-void identity_stop(struct identity *identity, enum stop_mode mode, int exit_status)
-{
-    if (identity->is_stopping)
-        return;
-    identity->stop_mode = mode;
-    begin_stop(identity, exit_status);
-    continue_stop(identity, NULL);
-}
-
 struct identity *identity_free(struct identity *identity)
 {
     if (!identity)
@@ -433,6 +325,7 @@ struct identity *identity_free(struct identity *identity)
     for (size_t i = 0; i < IDENTITY_WORKER_MAX_; i++)
         (void)worker_free(identity->workers[i]);
     sd_event_source_disable_unref(identity->late_timer);
+    sd_event_source_disable_unref(identity->gather_timer);
     bans_worker_stop_awaiting(&identity->bans);
     control_worker_set_dhcp(identity->readiness.control, NULL);
     (void)dhcp_free(identity->dhcp);
@@ -526,10 +419,10 @@ static void on_dhcp_changed(void *userdata)
     control_worker_on_changed(identity->readiness.control);
 }
 
-/* One client, while the other may still run: continue_stop() waits for both. */
+/* One client, while the other may still run: identity_stop_continue() waits for both. */
 static void on_dhcp_ended(void *userdata)
 {
-    continue_stop(userdata, NULL);
+    identity_stop_continue(userdata, NULL);
 }
 
 static int prepare_dhcp(struct identity *identity)
@@ -547,7 +440,7 @@ static int prepare_dhcp(struct identity *identity)
 
 static int prepare(struct identity *identity, struct role_step *step)
 {
-    int result = role_event_loop_new(on_stop_signal, identity, &identity->event, step);
+    int result = role_event_loop_new(identity_on_stop_signal, identity, &identity->event, step);
 
     if (result == 0)
         result = make_workers(identity, step);
@@ -555,6 +448,10 @@ static int prepare(struct identity *identity, struct role_step *step)
         *step = (struct role_step){"prepare a later start", "timer"};
         result = timer_new(identity->event, CLOCK_MONOTONIC, LATE_START_ACCURACY, on_late_time, identity,
                            &identity->late_timer);
+    }
+    if (result == 0) {
+        *step = (struct role_step){"prepare an orderly end", "timer"};
+        result = identity_stop_prepare(identity);
     }
     if (result < 0)
         return result;

@@ -117,6 +117,15 @@ void child_cancel_start(struct child *child)
     timer_clear(child->start_timer);
 }
 
+void child_hasten_start(struct child *child)
+{
+    int is_waiting = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(child->start_timer, &is_waiting);
+    if (is_waiting != SD_EVENT_OFF)
+        timer_set(child->start_timer, 0);
+}
+
 uint64_t child_restart(struct child *child)
 {
     uint64_t delay = restart_policy_next_delay(&child->policy, clock_monotonic_microseconds());

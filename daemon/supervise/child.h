@@ -60,6 +60,8 @@ void child_set_deadline(struct child *child, uint64_t delay);
 
 void child_start_after(struct child *child, uint64_t delay);
 void child_cancel_start(struct child *child);
+/* A start that is awaited comes now. */
+void child_hasten_start(struct child *child);
 
 /* As child_start_after(), by the restart policy, and counts. Returns the delay. */
 uint64_t child_restart(struct child *child);

@@ -32,7 +32,8 @@ struct init {
     pid_t supervisor;   /* NO_PROCESS while it waits for its restart */
     struct restart_policy policy;
     uint64_t restart_at; /* monotonic microseconds, while there is no supervisor */
-    bool stop_requested;
+    int stop_signal;     /* 0: nobody has asked to stop */
+    bool was_started_to_stop;
 };
 
 /* Else an operator's command, whose status is its answer: those, and no role, are without a hyphen (SPEC §1, §9). */
@@ -85,17 +86,27 @@ static int judge_death(const struct init *init, int wait_status)
     if (WIFEXITED(wait_status)) {
         int status = WEXITSTATUS(wait_status);
 
-        if (init->stop_requested || !is_role(init->arguments[1]) || status == EXIT_STATUS_CLEAN ||
+        if (init->stop_signal || !is_role(init->arguments[1]) || status == EXIT_STATUS_CLEAN ||
             status == EXIT_STATUS_CONFIGURATION || status == EXIT_STATUS_NAMESPACE_LOST)
             return status;
         log_error("the supervisor died", LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_NUMBER("status", status));
         return -1;
     }
-    if (init->stop_requested && !is_role(init->arguments[1]))
+    if (init->stop_signal && !is_role(init->arguments[1]))
         return SHELL_STATUS_SIGNALLED + WTERMSIG(wait_status); /* who sent it need not be told */
     log_error(is_role(init->arguments[1]) ? "the supervisor died" : "the command died",
               LOG_PROBLEM(PROBLEM_WORKER_AWAY), LOG_TEXT("signal", sigabbrev_np(WTERMSIG(wait_status))));
-    return init->stop_requested || !is_role(init->arguments[1]) ? EXIT_STATUS_CRASH : -1;
+    return init->was_started_to_stop || !is_role(init->arguments[1]) ? EXIT_STATUS_CRASH : -1;
+}
+
+/* What a supervisor that is dead has left, its successor finds and undoes: once, with the signal, which awaits it. */
+static void start_to_stop(struct init *init)
+{
+    init->was_started_to_stop = true;
+    init->restart_at = 0;
+    start_supervisor(init);
+    if (init->supervisor != NO_PROCESS)
+        (void)kill(init->supervisor, init->stop_signal);
 }
 
 /* Reaps whatever ended, ours or orphaned. Returns as judge_death(). */
@@ -111,7 +122,10 @@ static int reap_children(struct init *init)
             continue;
         if (exit_status >= 0)
             return exit_status;
-        schedule_restart(init);
+        if (init->stop_signal)
+            start_to_stop(init);
+        else
+            schedule_restart(init);
     }
     return -1;
 }
@@ -150,10 +164,11 @@ int main(int argc, char **argv)
             start_supervisor(&init);
         signal_number = wait_for_signal(&init, &signals);
         if (signal_number == SIGTERM || signal_number == SIGINT) {
+            init.stop_signal = signal_number;
             if (init.supervisor == NO_PROCESS)
-                return EXIT_STATUS_CLEAN;
-            init.stop_requested = true;
-            (void)kill(init.supervisor, signal_number); /* fails only if it just died: SIGCHLD follows */
+                start_to_stop(&init);
+            else
+                (void)kill(init.supervisor, signal_number); /* fails only if it just died: SIGCHLD follows */
         }
         exit_status = reap_children(&init);
         if (exit_status >= 0)

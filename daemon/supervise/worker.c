@@ -390,6 +390,11 @@ void worker_start(struct worker *worker)
     worker->callbacks.on_started(worker, worker->callbacks.userdata);
 }
 
+void worker_hasten(struct worker *worker)
+{
+    child_hasten_start(&worker->child);
+}
+
 void worker_restart(struct worker *worker)
 {
     uint64_t delay = child_restart(&worker->child);

@@ -57,6 +57,9 @@ void worker_start(struct worker *worker);
 /* Starts it after the delay of the restart policy, and logs that. Only after on_ended. */
 void worker_restart(struct worker *worker);
 
+/* A restart that is under way happens now. */
+void worker_hasten(struct worker *worker);
+
 bool worker_is_running(const struct worker *worker);
 const char *worker_name(const struct worker *worker);
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import time
 
@@ -350,6 +351,55 @@ def test_host9_all_reach_all(lab, attached, neighbour, others):
         assert lab.container_namespace("stranger").probe("tcp", topology.OUTSIDE[0], OUTSIDE_PORT).split()[1] == host[0]
     finally:
         lab.docker("rm", "--force", "stranger")
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+OURS = re.compile(r"anchord|24942|proto 110|3276[0-5]:")
+
+
+def ours_in(namespace):
+    """What of ours is in a container's network namespace."""
+    commands = (["ip", "rule"], ["ip", "-6", "rule"], ["ip", "route", "show", "table", "all"], ["ip", "-6", "route", "show", "table", "all"],
+                ["ip", "neighbour", "show", "nud", "permanent"], ["nft", "list", "tables"])
+    return [line for command in commands for line in namespace.run(command).stdout.splitlines() if OURS.search(line)]
+
+
+def way_twice(life):
+    """Its third start waits for a second."""
+    life.kill("identity", "anchord-way")
+    os.kill(life.processes("identity")["anchord-way"], signal.SIGKILL)
+
+
+def way_and_the_host_half(life):
+    way_twice(life)
+    os.kill(life.processes("host")["anchord"], signal.SIGKILL)
+
+
+AT_THE_END = {
+    "way between two starts": way_twice,
+    "way and the host half": way_and_the_host_half,
+    "way that hangs": lambda life: os.kill(life.processes("identity")["anchord-way"], signal.SIGSTOP),
+    "supervisor": lambda life: os.kill(life.processes("identity")["anchord"], signal.SIGKILL),
+}
+
+
+@pytest.mark.parametrize("dead", AT_THE_END)
+def test_host8_whatever_is_down_at_that_second_nothing_is_left_in_the_containers(attached, dead, figure):
+    """HOST-4, HOST-8: what the identity half alone can undo, at a `docker compose down` of the attachment."""
+    namespaces = [attached.project.namespace(name) for name in ("web", "database")]
+    assert all(ours_in(namespace) for namespace in namespaces)
+    AT_THE_END[dead](attached)
+    start = time.monotonic()
+    attached.attachment.compose("stop", "identity")
+    figure(f"stopped after {time.monotonic() - start:.1f} s")
+    try:
+        assert [ours_in(namespace) for namespace in namespaces] == [[], []]
+    finally:
+        attached.attachment.up()
+        attached.attachment.wait_ready()
+        attached.wait_whole()
 
 
 # --- the host ---------------------------------------------------------------------------------------------------------

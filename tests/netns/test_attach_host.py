@@ -202,6 +202,16 @@ def test_host8_a_dismissal_takes_everything_away_while_links_is_between_two_star
     assert not differences(before, settled(host))
 
 
+def test_host8_a_links_that_is_killed_while_it_undoes_things_is_started_once_more(half, host, inside, meet):
+    """HOST-8: here by its supervisor, after a second without an end."""
+    process, _, _, before = attached(half, host, inside, meet, ANCHORD_ON_STOP="keep")
+    os.kill(half.pid_of(process, "links"), signal.SIGSTOP)
+    process.process.send_signal(signal.SIGUSR1)
+    assert process.wait() == 0
+    assert {"ancin0", "anchost"} & links_of(inside) == set()
+    assert not differences(before, settled(host))
+
+
 def test_keep1_each_identity_half_finds_the_host_half_at_work(half, host, inside, meet):
     """KEEP-1: however often it is started anew; that is no crash of links, which would have to wait longer each time."""
     process, identity, network, _ = attached(half, host, inside, meet)

@@ -3,9 +3,11 @@
 import array
 import os
 import pathlib
+import signal
 import socket
 import struct
 import subprocess
+import tempfile
 
 import pytest
 
@@ -93,7 +95,7 @@ class HostHalf:
 def host(supervision):
     half = HostHalf()
     supervision.install_stand_ins(netadmin={"project_address": "192.0.2.5", "refuse_lease": "somebody has it"})
-    supervision.install_stand_in("way")
+    supervision.install_stand_in("way", knows_all_at="CONFIGURE_WAY")
     yield half
     half.close()
 
@@ -216,6 +218,65 @@ def test_host4_a_stop_leaves_what_it_is_told_to(supervision, host, environment, 
         assert got(process, name, "STOP")["body"] == struct.pack("=2I", mode, 0).hex()
     order = [record["stand_in"] for record in process.find(event="stopping")]
     assert order.index("watcher") < order.index("netadmin") and order.index("watcher") < order.index("way")
+
+
+def told(process, name, count):
+    """What its `count`-th start was told, in order, but for questions whether it lives."""
+    pid = started(process, name, count)
+    return [record["type"] for record in process.find(stand_in=name, event="message", pid=pid)]
+
+
+def killed_twice(process, name):
+    """Of the first one the successor is there at once."""
+    for count in (1, 2):
+        os.kill(started(process, name, count), signal.SIGKILL)
+    process.wait_for(msg="starting a worker again", name=name, delay_seconds=1)
+
+
+def test_host8_a_dismissal_while_way_is_between_two_starts_undoes_what_is_in_the_containers(supervision, host):
+    """HOST-4, HOST-8: nobody else could. It is started at once, and undoes what it was handed, all of it."""
+    supervision.install_stand_in("way", knows_all_at="LINK")
+    process, _ = met(host, supervision, host_worker(NAMESPACES), ANCHORD_ON_STOP="keep")
+    killed_twice(process, "way")
+    process.process.send_signal(signal.SIGUSR1)
+    assert process.wait() == 0
+    assert told(process, "way", 3) == ["METRICS_PAGE", "CONFIGURE_WAY", "LINK", "STOP"]
+    assert got(process, "way", "STOP")["body"] == struct.pack("=2I", TEAR_DOWN, 0).hex()
+    assert not process.find(code="ANC0515")
+
+
+def test_host8_a_dismissal_before_the_halves_have_met_awaits_that(supervision, host):
+    """HOST-8: a supervisor that has just been started anew, whose predecessor has left everything."""
+    supervision.install_stand_in("way", knows_all_at="LINK")
+    process = supervision.start(**STATIC)
+    process.wait_for(msg="the host half of attach is not there yet, waiting for it")
+    process.process.send_signal(signal.SIGUSR1)
+    process.wait_for(msg="what is to be undone is not known yet: starting who knows it")
+    host.appear()
+    host.meet(welcome(), host_worker(LINKS), host_worker(NAMESPACES))
+    assert process.wait() == 0
+    assert told(process, "way", 1) == ["METRICS_PAGE", "CONFIGURE_WAY", "LINK", "STOP"]
+
+
+def test_host8_a_way_that_is_killed_while_it_undoes_things_is_started_once_more(supervision, host):
+    """HOST-8: here by its supervisor, after a second without an end."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o777)
+        supervision.install_stand_in("way", knows_all_at="CONFIGURE_WAY", waits_at_first_stop=f"{directory}/seen")
+        process, _ = met(host, supervision, ANCHORD_ON_STOP="remove")
+        got(process, "way", "CONFIGURE_WAY")
+        assert process.stop()[0] == 0
+    assert [told(process, "way", count)[-1] for count in (1, 2)] == ["STOP", "STOP"]
+    assert len(process.find(stand_in="way", event="stopping")) == 1
+
+
+def test_host8_a_host_half_that_does_not_come_back_holds_no_stop_for_ever(supervision, host):
+    """HOST-8: what may be left is said."""
+    process = supervision.start(**STATIC, ANCHORD_ON_STOP="remove")
+    process.wait_for(msg="the host half of attach is not there yet, waiting for it")
+    status, seconds = process.stop()
+    assert (status, seconds < 8) == (0, True)
+    assert process.find(level="ERROR", code="ANC0515")
 
 
 def test_guest2_an_attached_identity_bans_as_a_network_anchor_does(supervision, host):

@@ -1,5 +1,6 @@
 """anchord-init, as PID 1 of a PID namespace and not: it keeps the container alive and passes on what it must."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -105,7 +106,8 @@ def test_second_signal_is_passed_on_at_once(supervision, wrap):
     assert process.wait() == 0
 
 
-def test_supervisor_that_dies_while_it_stops_is_not_restarted(supervision, wrap):
+def test_host8_supervisor_that_dies_while_it_stops_is_started_once_more_to_stop(supervision, wrap):
+    """HOST-8: its successor finds what it has left. One that dies as well is the end."""
     supervision.install_stand_ins(watcher={"deaf": True}, netadmin={"deaf": True})
     process = supervision.start(program="anchord-init-under-test", wrap=wrap)
     process.wait_for(stand_in="watcher", event="started")
@@ -113,8 +115,21 @@ def test_supervisor_that_dies_while_it_stops_is_not_restarted(supervision, wrap)
     subprocess.run(["kill", "-TERM", str(init)], check=True)
     process.wait_for(msg="signal received, shutting down")
     subprocess.run(["kill", "-KILL", str(supervisor)], check=True)
-    assert process.wait() == 2
-    assert not process.find(msg="starting the supervisor again")
+    process.wait_for(msg="signal received, shutting down", signal="TERM", count=2)
+    assert process.wait() == 0
+    assert len(process.find(msg="the supervisor died")) == 1
+
+
+def test_host8_a_stop_between_two_starts_of_the_supervisor_starts_it(supervision):
+    """HOST-8: at once, though it would have waited a second; with the signal."""
+    supervision.install_stand_ins()
+    process = supervision.start(program="anchord-init-under-test", wrap=AS_ANY_PID)
+    for count in (1, 2):
+        process.wait_for(stand_in="watcher", event="started", count=count)
+        os.kill(children_of(process.process.pid)[0], signal.SIGKILL)
+    process.wait_for(msg="starting the supervisor again", delay_seconds=1)
+    assert process.stop()[0] == 0
+    process.wait_for(msg="signal received, shutting down", signal="TERM")
 
 
 def test_stop_while_the_supervisor_starts_is_not_lost(supervision):

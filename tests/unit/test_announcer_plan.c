@@ -398,7 +398,8 @@ static void filters_fit_at_their_limit(void **state)
         addresses[i] =
             (struct ip_address){.family = IP_FAMILY_6, .bytes = {[14] = (uint8_t)(i >> 8), [15] = (uint8_t)i}};
     packet_filter_make_neighbour(addresses, ARRAY_LENGTH(addresses), &filter);
-    assert_true(filter.length <= BPF_MAXINSNS && filter.length <= PACKET_FILTER_SIZE);
+    assert_in_range(filter.length, 1, BPF_MAXINSNS);
+    assert_in_range(filter.length, 1, PACKET_FILTER_SIZE);
     assert_jumps_stay_inside(&filter);
     packet_filter_make_arp(addresses, ARRAY_LENGTH(addresses), &filter);
     assert_int_equal(filter.length, 10); /* none of IPv4: the preamble and a drop */

@@ -114,6 +114,9 @@ while True:
         send(channel, "PONG", generation)
         continue
     tell(event="message", type=kind, descriptors=len(ancillary), body=message[HEADER.size:].hex()[:4096])
+    if kind == "STOP" and BEHAVIOUR.get("waits_at_first_stop") and not os.path.exists(BEHAVIOUR["waits_at_first_stop"]):
+        os.mkdir(BEHAVIOUR["waits_at_first_stop"])
+        signal.pause()
     if kind == "STOP":
         tell(event="stopping")
         sys.exit(0)
@@ -121,6 +124,8 @@ while True:
         send(channel, "READINESS", 0, struct.pack("=II", 3, 0))
         if "external_link" in BEHAVIOUR:
             external_link(BEHAVIOUR["external_link"])
+    if kind == BEHAVIOUR.get("knows_all_at"):  # way under attach: READINESS_WAYS_INSTALLED
+        send(channel, "READINESS", 0, struct.pack("=II", 1 << 6, 0))
     if kind == "CONFIGURE_LINKS" and "host_address" in BEHAVIOUR:
         address = struct.pack("=B3x16sB3x", 4, socket.inet_aton(BEHAVIOUR["host_address"]), 1)
         send(channel, "HOST_ADDRESSES", 0, struct.pack("=I6s6x", 1, bytes([2, 0, 0, 0, 0, 9])) + address + bytes(63 * 24))
