@@ -23,7 +23,7 @@
 
 /* --- labels and ports --- */
 PROBLEM(LABEL_INVALID, 101, ERROR, WATCHER, NONE, 0, "a label is not valid: none of the container's ports is exposed",
-        "mend the label, as docs/patterns.md has it, then docker compose up -d")
+        "mend the label, as docs/configuration.md has it, then docker compose up -d")
 PROBLEM(PORT_CONFLICT, 102, ERROR, WATCHER, NONE, 0, "a port is exposed twice: the later container is refused",
         "take the port out of one of the two labels, then docker compose up -d")
 PROBLEM(TOO_MANY_PORTS, 103, ERROR, WATCHER, NONE, 0, "a container exposes more ports than the maps may still take",

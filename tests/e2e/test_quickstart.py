@@ -100,6 +100,21 @@ def test_readmes_command_for_the_hosts_own_docker_is_understood():
     assert said.stdout == "192.168.1.50\n", said
 
 
+def test_what_stops_it_before_it_has_begun_says_so_and_no_more():
+    """No such interface, no Docker, no root: one line, and no word of what is left, since nothing is."""
+    words = ["--subnet", "10.0.0.0/24", "--gateway", "10.0.0.1", "--address", "10.0.0.9", "--parent"]
+    nowhere = os.environ | {"DOCKER_HOST": "unix:///nonexistent"}
+    alone = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
+    for arguments, environment, message in ((["nosuch0"], alone, "there is no interface nosuch0 on this machine, but "),
+                                            (["nosuch0"], nowhere, "docker version")):
+        result = quickstart(*words, *arguments, environment=environment)
+        assert result.returncode == 1 and result.stdout == "" and message in result.stderr and "still there" not in result.stderr, result
+    for arguments, message in (([], "makes network namespaces"), ([*words, "lo"], "builds the image; with --image it does not")):
+        result = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", QUICKSTART, *arguments],
+                                capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stdout) == (1, "") and result.stderr.startswith(f"compose/quickstart: needs root: it {message}")
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["--address", "10.0.0.1"], "--address goes with --parent or --network"),
     (["--parent", "eth0"], "--parent and --network need --address"),

@@ -14,7 +14,7 @@ import pathlib
 import shutil
 import sys
 
-from .machine import LabError, locked, run
+from .machine import locked, run
 
 CACHE = pathlib.Path("/var/cache/anchord-lab")
 RECIPES = {"minbase": 1, "extract": 2}  # raise it when _build() changes what it produces of a variant
@@ -75,9 +75,8 @@ def _build(root, directory):
         if root.variant == "extract":
             _compile_python(partial)
         partial.rename(directory)
-    except (OSError, LabError):
+    finally:  # also when somebody presses Ctrl-C
         shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _compile_python(root):
