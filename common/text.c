@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 int text_copy(char *target, size_t size, const char *source)
 {
@@ -77,6 +78,13 @@ size_t text_edit_distance(const char *a, const char *b)
         }
     }
     return row[b_length];
+}
+
+bool text_is_slip_of(const char *name, const char *wanted)
+{
+    enum { ALIKE = 4, LETTERS_MAX = 2 };
+
+    return strncasecmp(name, wanted, ALIKE) == 0 && text_edit_distance(name, wanted) <= LETTERS_MAX;
 }
 
 bool text_is_terminated(const char *text, size_t size)

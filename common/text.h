@@ -40,6 +40,12 @@ int text_to_number(const char *text, size_t length, uint64_t maximum, uint64_t *
 /* Levenshtein's distance between the first TEXT_COMPARED_MAX characters of `a` and `b`. */
 size_t text_edit_distance(const char *a, const char *b);
 
+/*
+ * Is `name` most probably a slip of `wanted`? Both begin alike but for case, and two letters differ at most:
+ * anchor.expose, Anchord.expose.
+ */
+bool text_is_slip_of(const char *name, const char *wanted);
+
 /* True when the `size` bytes at `text` hold a NUL, i.e. are a string. */
 bool text_is_terminated(const char *text, size_t size);
 

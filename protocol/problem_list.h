@@ -66,7 +66,9 @@ PROBLEM(IGNORES_ADVERTISEMENTS, 208, ERROR, WATCHER, NONE, 0, "router advertisem
 PROBLEM(IPV6_DISABLED, 209, ERROR, WATCHER, NONE, 0, "IPv6 is disabled on the interface on the LAN", "")
 PROBLEM(IS_ROUTER, 210, WARNING, WATCHER, NONE, 0, "the neighbours on the LAN take the project for an IPv6 router", "")
 PROBLEM(NO_EXTERNAL_INTERFACE, 211, ERROR, NETWORK, NO_NETWORK, 5, "the interface on the LAN is not there",
-        "docker network inspect NETWORK   # that on the LAN: is the network-anchor on it?")
+        "docker inspect -f '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}{{.Config.Env}}' "
+        "NETWORK-ANCHOR"
+        "   # is one of its networks that of ANCHORD_EXT_NETWORK?")
 PROBLEM(NOT_ANNOUNCED, 212, WARNING, SUPERVISOR, NONE, 0, "the project's addresses are not announced on the LAN",
         "cap_add: [NET_RAW] for this service, then docker compose up -d")
 PROBLEM(NO_EXTERNAL_NETWORK, 213, ERROR, LOG, NONE, 0, "this container is not on the network on the LAN", "")
@@ -204,9 +206,14 @@ CHECKED(NO_PROJECT_ADDRESS, 623, ERROR, NO_LEASE, 0, "the project has no address
         "docker network inspect NETWORK   # that on the LAN: is the network-anchor on it?")
 CHECKED(RENEWAL_FAILS, 624, WARNING, NONE, 0, "the lease of the project's address is not renewed",
         "docker logs NETWORK-ANCHOR   # what was asked; does the DHCP server run?")
-CHECKED(GATEWAY_SILENT, 625, ERROR, LINK_DOWN, 0, "the gateway does not answer: nothing leaves",
-        "ip neighbour   # on the router: does it see the project? Else set ANCHORD_EXT_GATEWAY_IP to the right address")
-CHECKED(TABLES_MISSING, 641, ERROR, NONE, 0, "anchord's tables are not in the kernel", "docker restart NETWORK-ANCHOR")
+CHECKED(
+    GATEWAY_SILENT, 625, ERROR, LINK_DOWN, 0, "the gateway does not answer: nothing leaves",
+    "ip route show default   # on the host, of the project's LAN: names the router, whose network must be that of the "
+    "project's address\n"
+    "ANCHORD_EXT_GATEWAY_IP: \"192.168.1.1\"   # that router, in the network-anchor's environment, then: docker "
+    "compose up -d")
+CHECKED(TABLES_MISSING, 641, ERROR, NO_EXTERNAL_INTERFACE, 0, "anchord's tables are not in the kernel",
+        "docker restart NETWORK-ANCHOR")
 CHECKED(TABLES_EDITED, 642, ERROR, NONE, 0, "somebody else has changed anchord's tables",
         "docker restart NETWORK-ANCHOR")
 CHECKED(ELEMENT_MISSING, 643, ERROR, TABLES_MISSING, 0, "a port that the anchor exposes is not in the kernel's map",
@@ -222,6 +229,11 @@ CHECKED(PRIVILEGES, 663, ERROR, NONE, 0, "one of anchord's processes may do more
         "please report it in private, with the line above, as docs/security.md has it")
 CHECKED(SAID_BY_ANCHOR, 664, WARNING, NONE, 0, "the anchor tells a problem without a code",
         "docker exec NETWORK-ANCHOR anchord status")
+
+CHECKED(ANCHORD_STOPPED, 665, ERROR, NONE, 0, "a container of anchord's does not run",
+        "docker logs --tail 5 CONTAINER\ndocker start CONTAINER")
+CHECKED(BACKEND_STOPPED, 666, WARNING, NONE, 0, "a container whose label exposes ports does not run",
+        "docker logs --tail 5 CONTAINER\ndocker start CONTAINER")
 
 /* --- Compose files --- */
 CHECKED(FILE_PORTS_LEFT, 702, WARNING, NONE, 0, "a port is still published on the host", "")

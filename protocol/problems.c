@@ -2,6 +2,9 @@
 #include "protocol/problems.h"
 
 #include "common/cleanup.h"
+#include "common/shell_word.h"
+
+#include <string.h>
 
 #define PROBLEM(name_, number_, severity_, teller_, parent_, visible_after_, title_, remedy_) \
     {PROBLEM_##name_,                                                                         \
@@ -30,6 +33,22 @@ int problem_find(uint32_t problem, size_t *ret)
         }
     }
     return -EINVAL;
+}
+
+const char *problem_remedy_fill(const char *remedy, const char *place, const char *container,
+                                char target[PROBLEM_REMEDY_SIZE])
+{
+    size_t length = 0;
+    const char *found;
+
+    while ((found = strstr(remedy, place)) != NULL && length < PROBLEM_REMEDY_SIZE - 1) {
+        length += (size_t)snprintf(target + length, PROBLEM_REMEDY_SIZE - length, "%.*s%s", (int)(found - remedy),
+                                   remedy, SHELL_WORD(container));
+        remedy = found + strlen(place);
+    }
+    if (length < PROBLEM_REMEDY_SIZE)
+        (void)snprintf(target + length, PROBLEM_REMEDY_SIZE - length, "%s", remedy);
+    return target;
 }
 
 const char *problem_severity_to_string(enum problem_severity severity)

@@ -70,6 +70,11 @@ const struct problem_definition *problem_definition(size_t index);
 /* The position of what may be no problem at all: -EINVAL then. */
 int problem_find(uint32_t problem, size_t *ret) __attribute__((warn_unused_result));
 
+#define PROBLEM_REMEDY_SIZE 1024
+/* A remedy with the container's name wherever it says `place`, as a word of the shell; cut if it does not fit. */
+const char *problem_remedy_fill(const char *remedy, const char *place, const char *container,
+                                char target[PROBLEM_REMEDY_SIZE]);
+
 /* error, warning or info */
 const char *problem_severity_to_string(enum problem_severity severity);
 

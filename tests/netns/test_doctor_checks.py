@@ -15,7 +15,7 @@ import pytest
 
 import whole_anchor
 from doctor_lab import Doctor, broken, healthy_anchor, mend, wrong
-from fake_docker import container
+from fake_docker import container, container_id
 from netadmin_lab import TWO4
 from newcomers import served_by_a_process
 from supervision import status_of, wait_until
@@ -227,6 +227,36 @@ def test_a_worker_that_dies_again_and_again(doctor, whole):
     whole.sealed("exporter", 4)
     assert "exporter" in broken(doctor, "restarts", "ANC0502", lambda: None, verdict="WARN")["sentence"]
     assert doctor.verdicts("privileges") == {"privileges": {("OK", None)}}
+
+
+def test_who_does_not_run(doctor, whole):
+    """SEE-2: what a newcomer looks for first: an anchord that Docker starts again and again, one that has stopped, a service that
+    has; what others stop, and what somebody tried by hand, is theirs."""
+    def put(number, state, **labels):
+        record = container(number, "", name=f"odd-{number}", project=labels.pop("project", "mail"), labels={
+            name.replace("_", "."): value for name, value in labels.items()})
+        if "anchord_expose" not in labels:
+            del record["Labels"]["anchord.expose"]
+        whole.docker.put(record | {"State": state})
+
+    image = {"org_opencontainers_image_title": "anchord"}
+    put(31, "exited", project="other", anchord_expose="tcp/1")
+    put(32, "exited")
+    put(33, "running", **image)
+    put(34, "exited", project="other", com_docker_compose_oneoff="True", **image)
+    assert doctor.verdicts("stopped") == {"stopped": {("OK", None)}}
+    put(35, "restarting", project="other", **image)
+    put(36, "exited", project="other", **image)
+    put(37, "exited", anchord_expose="tcp/25")
+    found = {one["object"]: one for one in doctor.look("stopped")[1]["results"]}
+    assert {name: (one["verdict"], one["code"], one["do"]) for name, one in found.items()} == {
+        "odd-35": ("FAIL", "ANC0665", "docker logs --tail 5 odd-35"),
+        "odd-36": ("FAIL", "ANC0665", "docker logs --tail 5 odd-36\ndocker start odd-36"),
+        "odd-37": ("WARN", "ANC0666", "docker logs --tail 5 odd-37\ndocker start odd-37")}
+    for name, meant in (("odd-35", {"odd-35"}), ("other", {"odd-35", "odd-36"})):
+        assert {one["object"] for one in doctor.look("stopped", "--anchor", name)[1]["results"]} == meant
+    for number in range(31, 38):
+        whole.docker.containers.pop(container_id(number))
 
 
 def test_an_anchor_that_does_not_answer(doctor, whole):

@@ -96,6 +96,21 @@ def misspelt(anchor):
     anchor.docker.stop(1)
 
 
+def misspelt_and_nothing_else(anchor):
+    """Nothing is exposed of it, and nobody else would say so: the newcomer's most common mistake."""
+    for number, label in enumerate(("anchord.exposed", "anchor.expose"), 1):
+        record = container(number, "", name=f"web-{number}", labels={label: "tcp/25"})
+        del record["Labels"]["anchord.expose"]
+        anchor.docker.start(record)
+        wait_until(lambda: f"web-{number}" in {row["container"] for row in anchor.problems()}, 10)
+        if number == 1:
+            anchor.docker.stop(1)
+            anchor.await_none("ANC0111")
+    assert "but anchord.expose; the container exposes nothing" in anchor.await_problem("ANC0111")["reason"]
+    yield "web-2"
+    anchor.docker.stop(2)
+
+
 def lan_contains_inner(anchor):
     anchor.anchor.ip("address", "add", "172.20.0.5/12", "dev", "eth1")
     yield "eth1"
@@ -131,7 +146,7 @@ def docker_away(anchor):
 
 @pytest.mark.parametrize("code, fault", [
     ("ANC0101", label), ("ANC0102", conflict), ("ANC0104", no_address), ("ANC0106", no_health_check),
-    ("ANC0110", list_in_vain), ("ANC0111", misspelt),
+    ("ANC0110", list_in_vain), ("ANC0111", misspelt), ("ANC0111", misspelt_and_nothing_else),
     ("ANC0201", duplicate), ("ANC0205", lan_contains_inner), ("ANC0211", interface_away), ("ANC0401", docker_away),
 ], ids=lambda value: value if isinstance(value, str) else value.__name__)
 def test_see1_a_fault_is_shown_by_its_code_until_it_is_mended(anchor, code, fault):
@@ -151,6 +166,13 @@ def test_see1_a_fault_is_shown_by_its_code_until_it_is_mended(anchor, code, faul
 
 
 # --- made only ---
+
+def test_see1_a_line_to_paste_names_the_container(anchor):
+    anchor.start_ready()
+    anchor.docker.start(container(1, "tcp/25", name="web", labels={"anchord.expose.when": "healthy"}) | {
+        "Status": "Up 3 seconds (unhealthy)"})
+    assert anchor.await_problem("ANC0105")["remedy"] == "docker inspect --format '{{json .State.Health}}' web   # tells why"
+
 
 def test_see1_repairs_that_repeat(anchor):
     anchor.start_ready()

@@ -186,6 +186,24 @@ static void an_unknown_label_is_named(void **state)
     assert_string_equal(seen.containers[1].unknown_label, "");
 }
 
+/* DISC-3: nor is the prefix spelt by everybody; what others call their labels is theirs. */
+static void a_slip_in_the_prefix_is_named(void **state)
+{
+    const struct docker_label_names names = {
+        .names = {"anchord.expose", "com.example"}, .count = 2, .own_prefix = "anchord."};
+
+    (void)state;
+    parse_both(&names, false, "\"anchor.expose\":\"\"", "\"anchore.policy\":\"\",\"com.exampl\":\"\"");
+    assert_string_equal(seen.containers[0].unknown_label, "anchor.expose");
+    assert_string_equal(seen.containers[1].unknown_label, "");
+    parse_both(&names, false, "\"Anchord-Expose\":\"\"", "\"xnchord.expose\":\"\"");
+    assert_string_equal(seen.containers[0].unknown_label, "");
+    assert_string_equal(seen.containers[1].unknown_label, "");
+    parse_both(&names, true, "\"anchord-expose\":\"\"", "\"anchord.expose\":\"\"");
+    assert_true(seen.events[0].has_unknown_label);
+    assert_false(seen.events[1].has_unknown_label);
+}
+
 static void a_link_is_no_name(void **state)
 {
     static const struct docker_label_names none;
@@ -316,6 +334,7 @@ int main(void)
         cmocka_unit_test(what_an_event_cannot_tell_counts_as_right),
         cmocka_unit_test(labels_of_the_one_before_do_not_count),
         cmocka_unit_test(an_unknown_label_is_named),
+        cmocka_unit_test(a_slip_in_the_prefix_is_named),
         cmocka_unit_test(a_link_is_no_name),
         cmocka_unit_test(what_should_be_an_object_is_one),
         cmocka_unit_test(a_network_event_is_of_its_actor),

@@ -318,11 +318,12 @@ GETTER(get_conflicts)
 static int append_problem(void *userdata, const struct shown_problem *problem)
 {
     const struct problem_definition *definition = problem->definition;
-    char code[PROBLEM_CODE_SIZE];
+    char code[PROBLEM_CODE_SIZE], remedy[PROBLEM_REMEDY_SIZE];
 
-    return sd_bus_message_append(
-        userdata, "(ssssss)", problem->object, problem->text, problem_code(definition->problem, code),
-        problem_severity_to_string(definition->severity), definition->title, definition->remedy);
+    return sd_bus_message_append(userdata, "(ssssss)", problem->object, problem->text,
+                                 problem_code(definition->problem, code),
+                                 problem_severity_to_string(definition->severity), definition->title,
+                                 problem_remedy_fill(definition->remedy, "CONTAINER", problem->object, remedy));
 }
 
 GETTER(get_problems)

@@ -242,6 +242,7 @@ static void read_state(struct container_list *list, const struct json_value *val
     bool is_text = json_value_copy(value, text, sizeof(text)) == 0;
 
     container->is_paused = is_text && strcmp(text, "paused") == 0;
+    container->is_restarting = is_text && strcmp(text, "restarting") == 0;
     container->is_running = is_text && (container->is_paused || strcmp(text, "running") == 0);
 }
 

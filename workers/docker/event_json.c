@@ -102,6 +102,7 @@ static void read_attribute(struct event_record *record, const char *key, const s
     int index = docker_label_find(&record->labels, key);
 
     record->matched |= docker_label_select(&record->labels, key, value);
+    record->event.has_unknown_label |= docker_label_is_unknown(&record->labels, key);
 
     if (strcmp(key, "container") == 0 && docker_id_read(value, record->attached_id) < 0)
         record->attached_id[0] = '\0'; /* the event then names nobody */

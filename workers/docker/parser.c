@@ -79,12 +79,24 @@ bool docker_labels_are_selected(const struct docker_label_names *names, uint32_t
     return !names->selector || matched == label_selector_all(names->selector);
 }
 
+/* Has it our prefix, or one that was to be ours? */
+static bool looks_like_ours(const struct docker_label_names *names, const char *name)
+{
+    if (strncmp(name, names->own_prefix, strlen(names->own_prefix)) == 0)
+        return true;
+    for (size_t i = 0; i < names->count; i++) {
+        if (strncmp(names->names[i], names->own_prefix, strlen(names->own_prefix)) == 0 &&
+            text_is_slip_of(name, names->names[i]))
+            return true;
+    }
+    return false;
+}
+
 bool docker_label_is_unknown(const struct docker_label_names *names, const char *name)
 {
     const struct label_selector *selector = names->selector;
 
-    if (!names->own_prefix || strncmp(name, names->own_prefix, strlen(names->own_prefix)) != 0 ||
-        docker_label_find(names, name) >= 0)
+    if (!names->own_prefix || docker_label_find(names, name) >= 0 || !looks_like_ours(names, name))
         return false;
     for (const char *const *other = names->other_names; other && *other; other++) {
         if (strcmp(*other, name) == 0)

@@ -62,6 +62,7 @@ struct docker_container {
     uint64_t created;     /* seconds since 1970 */
     bool is_running;      /* State running or paused: it holds its addresses (DISC-6) */
     bool is_paused;
+    bool is_restarting;         /* it has ended, and Docker starts it again */
     bool is_service_anchor;     /* its command has the argument `service-anchor` (SPEC §1) */
     bool may_be_service_anchor; /* or it is anchord's without a role: its environment names one, which no list tells */
     enum docker_health health;  /* from Status, which is for people: "Up 3 minutes (healthy)" */
@@ -127,6 +128,7 @@ struct docker_event {
     char network_id[DOCKER_ID_SIZE];               /* of a network event of Docker's; empty with Podman */
     uint64_t time;                                 /* nanoseconds since 1970 */
     bool is_selected;                              /* as a container's; of container events */
+    bool has_unknown_label;                        /* likewise */
     struct docker_label labels[DOCKER_LABELS_MAX]; /* of container events; Docker sends them with each */
 };
 
@@ -154,8 +156,8 @@ void docker_document_release(struct docker_document *document);
 struct docker_label_names {
     const char *names[DOCKER_LABELS_MAX]; /* to keep */
     size_t count;
-    const char *own_prefix;                /* a label with it that is in neither list is unknown; NULL: none is */
-    const char *const *other_names;        /* ends with NULL */
+    const char *own_prefix;         /* a label with it, or nearly, that is in neither list is unknown; NULL: none */
+    const char *const *other_names; /* ends with NULL */
     const struct label_selector *selector; /* to compare with; NULL: everybody is selected */
     bool with_ports;                       /* a container's published ports are to be read, too */
 };

@@ -1,6 +1,8 @@
 /* The containers in scope; see container_table.h. In memory only, runs without any privilege. */
 #include "workers/watcher/container_table.h"
 
+#include "common/array.h"
+#include "common/text.h"
 #include "protocol/guest_label.h"
 #include "protocol/managed_target.h"
 
@@ -24,6 +26,26 @@ const struct docker_label_names watched_labels = {
     .own_prefix = "anchord.",
     .other_names = other_labels,
 };
+
+const char *watched_label_nearest(const char *label)
+{
+    const char *const *all[] = {watched_labels.names, watched_labels.other_names};
+    const size_t counts[] = {watched_labels.count, SIZE_MAX};
+    size_t nearest_distance = TEXT_MISSPELT_LETTERS_MAX + 1;
+    const char *nearest = "";
+
+    for (size_t list = 0; list < ARRAY_LENGTH(all); list++) {
+        for (size_t i = 0; i < counts[list] && all[list][i]; i++) {
+            size_t distance = text_edit_distance(label, all[list][i]);
+
+            if (distance < nearest_distance) {
+                nearest_distance = distance;
+                nearest = all[list][i];
+            }
+        }
+    }
+    return nearest;
+}
 
 static void free_publication(struct container_publication *publication)
 {

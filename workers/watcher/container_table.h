@@ -30,6 +30,9 @@ enum watched_label {
 
 extern const struct docker_label_names watched_labels;
 
+/* Which one a label that is none of these was meant to be; empty: nobody knows. */
+const char *watched_label_nearest(const char *label);
+
 struct container_endpoint {
     char network_id[DOCKER_ID_SIZE];
     struct ip_address address4;

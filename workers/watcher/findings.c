@@ -173,11 +173,14 @@ static int tell_idle_guests(struct telling *telling, const struct container_entr
 static int tell_unknown_label(struct telling *telling, const struct container_entry *entry)
 {
     struct wire_finding finding = make(FINDING_PROBLEM, PROBLEM_LABEL_UNKNOWN, entry->name);
+    const char *nearest;
 
     if (!entry->unknown_label)
         return 0;
-    (void)snprintf(finding.reason, sizeof(finding.reason), "label %s does nothing: anchord has none of that name",
-                   entry->unknown_label);
+    nearest = watched_label_nearest(entry->unknown_label);
+    (void)snprintf(finding.reason, sizeof(finding.reason), "label %s does nothing: anchord has none of that name%s%s%s",
+                   entry->unknown_label, nearest[0] != '\0' ? ", but " : "", nearest,
+                   entry->range_count == 0 ? "; the container exposes nothing" : "");
     return tell(telling, &finding);
 }
 

@@ -44,7 +44,7 @@ static bool is_relevant(const struct watch *watch, const struct docker_event *ev
     if (event->type == DOCKER_EVENT_NETWORK)
         return watch->request == REQUEST_LIST_SCOPE;
     return is_in_scope(watch, event->is_selected, event->labels) &&
-           (watch->attachment || event->labels[WATCHED_LABEL_EXPOSE].is_present);
+           (watch->attachment || event->labels[WATCHED_LABEL_EXPOSE].is_present || event->has_unknown_label);
 }
 
 /* No event tells what namespace a container will join, and that never changes. Asked until there is one. */
@@ -99,26 +99,12 @@ static bool is_said(struct said *said, const char *id)
 
 static void warn_of_unknown_label(struct watch *watch, const struct docker_container *container)
 {
-    const char *const *all[] = {watch->labels.names, watch->labels.other_names};
-    const size_t counts[] = {watch->labels.count, SIZE_MAX};
-    size_t nearest_distance = TEXT_MISSPELT_LETTERS_MAX + 1;
-    const char *nearest = "";
-
     if (container->unknown_label[0] == '\0' || is_said(&watch->misspelt, container->id))
         return;
-    for (size_t list = 0; list < ARRAY_LENGTH(all); list++) {
-        for (size_t i = 0; i < counts[list] && all[list][i]; i++) {
-            size_t distance = text_edit_distance(container->unknown_label, all[list][i]);
-
-            if (distance < nearest_distance) {
-                nearest_distance = distance;
-                nearest = all[list][i];
-            }
-        }
-    }
     log_warn("label is unknown, probably misspelt: it does nothing", LOG_PROBLEM(PROBLEM_LABEL_UNKNOWN),
              LOG_TEXT("container", container->name), LOG_TEXT("id", container->id),
-             LOG_TEXT("label", container->unknown_label), LOG_TEXT("did_you_mean", nearest));
+             LOG_TEXT("label", container->unknown_label),
+             LOG_TEXT("did_you_mean", watched_label_nearest(container->unknown_label)));
 }
 
 /* DISC-7: it would wait for ever, and looks like one that is still starting. Said once. */
@@ -146,7 +132,8 @@ static void on_scope_container(void *userdata, const struct docker_container *co
         attachment_put(watch->attachment, container);
     if (container->is_running && is_in_scope(watch, container->is_selected, container->labels)) {
         warn_of_unknown_label(watch, container);
-        if (result == 0 && (watch->attachment || container->labels[WATCHED_LABEL_EXPOSE].is_present))
+        if (result == 0 && (watch->attachment || container->labels[WATCHED_LABEL_EXPOSE].is_present ||
+                            container->unknown_label[0] != '\0')) /* kept for what status tells of it */
             result = container_table_put(&watch->table, container, &fault);
     }
     if (result < 0)

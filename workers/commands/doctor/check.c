@@ -81,17 +81,17 @@ void check_is_unknown(struct check_run *run, const char *object, const char *rem
 
 #define PLACEHOLDER "NETWORK-ANCHOR"
 
-/* The container's name where the registry could not know it, so that the line can be pasted. */
-static void copy_remedy(const struct check_run *run, const char *remedy, char ret[ANSWER_REMEDY_SIZE])
+/* The containers' names where the registry could not know them, so that the line can be pasted. */
+static void copy_remedy(const struct check_run *run, const char *object, const char *remedy,
+                        char ret[ANSWER_REMEDY_SIZE])
 {
-    const char *place = strstr(remedy, PLACEHOLDER);
+    char filled[PROBLEM_REMEDY_SIZE], named[PROBLEM_REMEDY_SIZE];
 
-    if (!place || !run->anchor || run->anchor->id[0] == '\0') { /* in no container, so Docker knows no such name */
-        text_copy_cut(ret, ANSWER_REMEDY_SIZE, remedy);
-        return;
-    }
-    (void)snprintf(ret, ANSWER_REMEDY_SIZE, "%.*s%s%s", (int)(place - remedy), remedy, SHELL_WORD(run->anchor->name),
-                   place + strlen(PLACEHOLDER));
+    if (run->anchor && run->anchor->id[0] != '\0') /* else in no container, so Docker knows no such name */
+        remedy = problem_remedy_fill(remedy, PLACEHOLDER, run->anchor->name, filled);
+    if (object)
+        remedy = problem_remedy_fill(remedy, "CONTAINER", object, named);
+    text_copy_cut(ret, ANSWER_REMEDY_SIZE, remedy);
 }
 
 /* What the registry does not know cannot be found: its numbers are an enumeration. */
@@ -106,7 +106,7 @@ void check_found(struct check_run *run, enum problem problem, const struct findi
     definition = problem_definition(index);
     text_copy_cut(answer.sentence, sizeof(answer.sentence), texts->sentence ? texts->sentence : definition->title);
     text_copy_cut(answer.why, sizeof(answer.why), texts->why ? texts->why : "");
-    copy_remedy(run, texts->remedy ? texts->remedy : definition->remedy, answer.remedy);
+    copy_remedy(run, texts->object, texts->remedy ? texts->remedy : definition->remedy, answer.remedy);
     say(run, answer_verdict_of(definition->severity), &answer, texts->object);
 }
 

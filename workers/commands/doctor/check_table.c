@@ -48,5 +48,7 @@ const struct check check_table[] = {
      worker_check_privileges},
     {GROUP_WORKERS, "restarts", "none of its processes dies again and again", WITH_STATUS, 0, NULL,
      worker_check_restarts},
+    {GROUP_WORKERS, "stopped", "every anchord runs, and what it exposes", CHECK_READS_DOCKER, 0, NULL,
+     worker_check_stopped},
 };
 const size_t check_count = ARRAY_LENGTH(check_table);

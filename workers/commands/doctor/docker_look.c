@@ -26,9 +26,18 @@ struct look {
     char text[SCENE_REASON_SIZE];
 };
 
+enum { LABEL_PROJECT, LABEL_ATTACHED, LABEL_EXPOSE, LABEL_TITLE, LABEL_ONE_OFF, LABEL_MAX_ };
+
 static const struct docker_label_names labels = {
-    .names = {"com.docker.compose.project", LOOK_LABEL_ATTACHED},
-    .count = 2,
+    .names =
+        {
+            [LABEL_PROJECT] = "com.docker.compose.project",
+            [LABEL_ATTACHED] = LOOK_LABEL_ATTACHED,
+            [LABEL_EXPOSE] = "anchord.expose",
+            [LABEL_TITLE] = "org.opencontainers.image.title", /* of its image (packaging/container/Dockerfile) */
+            [LABEL_ONE_OFF] = "com.docker.compose.oneoff",    /* docker compose run */
+        },
+    .count = LABEL_MAX_,
 };
 
 static void end(struct look *look, int error, const char *text)
@@ -111,11 +120,26 @@ static void add_network(struct look *look, const char *id)
         text_copy_cut(look->networks[look->network_count++], SCENE_ID_SIZE, id);
 }
 
+static bool says(const struct docker_container *container, int label, const char *text)
+{
+    return container->labels[label].is_present && strcmp(container->labels[label].text, text) == 0;
+}
+
+static uint32_t flags_of(const struct docker_container *container)
+{
+    uint32_t flags = container->is_running ? 0 : container->is_restarting ? CONTAINER_RESTARTS : CONTAINER_STOPPED;
+
+    if (says(container, LABEL_TITLE, "anchord") && !says(container, LABEL_ONE_OFF, "True"))
+        flags |= CONTAINER_IS_ANCHORD;
+    return flags | (container->labels[LABEL_EXPOSE].is_present ? CONTAINER_IS_EXPOSED : 0);
+}
+
 static void on_container(void *userdata, const struct docker_container *container)
 {
-    struct docker_word word = {.kind = DOCKER_WORD_CONTAINER};
+    struct docker_word word = {.kind = DOCKER_WORD_CONTAINER, .numbers = {flags_of(container)}};
     /* What attaches a project is of no Compose project, and is asked for by the name of that one. */
-    const struct docker_label *project = &container->labels[container->labels[1].is_present ? 1 : 0];
+    const struct docker_label *project =
+        &container->labels[container->labels[LABEL_ATTACHED].is_present ? LABEL_ATTACHED : LABEL_PROJECT];
 
     text_copy_cut(word.id, sizeof(word.id), container->id);
     text_copy_cut(word.name, sizeof(word.name), container->name);

@@ -15,7 +15,7 @@
 
 enum docker_word_kind {
     DOCKER_WORD_ENGINE = 1, /* name: its version; numbers: API, is it Podman; bytes: its /info */
-    DOCKER_WORD_CONTAINER,  /* id, name, project */
+    DOCKER_WORD_CONTAINER,  /* id, name, project; numbers: enum told_container_flags */
     DOCKER_WORD_NETWORK,    /* id, name; bytes: its inspection */
     DOCKER_WORD_END,        /* error, name: why */
     DOCKER_WORD_MAX_,

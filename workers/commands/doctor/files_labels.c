@@ -127,15 +127,15 @@ static void check_names(struct files_model *model, const struct files_service *s
 {
     for (const struct json_tree_value *each = service->labels ? service->labels->first : NULL; each;
          each = each->next) {
-        const char *nearest;
+        const char *nearest = nearest_label(each->key);
 
-        if (strncmp(each->key, PREFIX, strlen(PREFIX)) != 0 || is_known(each->key))
+        if ((strncmp(each->key, PREFIX, strlen(PREFIX)) != 0 && !(nearest && text_is_slip_of(each->key, nearest))) ||
+            is_known(each->key))
             continue;
-        nearest = nearest_label(each->key);
         files_found(model, &(struct files_finding){
                                .problem = PROBLEM_LABEL_UNKNOWN,
                                .object = label_object(model, service, each->key),
-                               .sentence = "a label begins with anchord. and is none of anchord's",
+                               .sentence = files_text(model, "the label %s is none of anchord's", each->key),
                                .why = "what it was to say is not done",
                                .remedy = nearest ? files_text(model, "write %s in place of %s under services.%s.labels",
                                                               nearest, each->key, service->service->name)

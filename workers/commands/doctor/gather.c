@@ -41,6 +41,7 @@ void scene_release(struct scene *scene)
     for (size_t i = 0; i < scene->network_count; i++)
         free(scene->networks[i].inspection.bytes);
     free(scene->networks);
+    free(scene->stopped);
     free(scene->info.bytes);
     free(scene->hooks.bytes);
     *scene = (struct scene){0};
@@ -166,6 +167,24 @@ static int add_network(struct scene *scene, const struct docker_word *word, stru
     return 0;
 }
 
+static int add_stopped(struct scene *scene, const struct docker_word *word)
+{
+    const uint32_t flags = word->numbers[0];
+    struct told_stopped *list;
+
+    if (!(flags & (CONTAINER_STOPPED | CONTAINER_RESTARTS)) || !(flags & (CONTAINER_IS_ANCHORD | CONTAINER_IS_EXPOSED)))
+        return 0;
+    list = array_grow(scene->stopped, scene->stopped_count, &scene->stopped_capacity, sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    scene->stopped = list;
+    list += scene->stopped_count++;
+    *list = (struct told_stopped){.flags = flags};
+    text_copy_cut(list->name, sizeof(list->name), word->name);
+    text_copy_cut(list->project, sizeof(list->project), word->project);
+    return 0;
+}
+
 static void name_anchor(struct scene *scene, const struct docker_word *word)
 {
     for (size_t i = 0; i < scene->anchor_count; i++) {
@@ -190,7 +209,7 @@ static int take_word(struct scene *scene, const struct docker_word *word, struct
         return 0;
     case DOCKER_WORD_CONTAINER:
         name_anchor(scene, word);
-        return 0;
+        return add_stopped(scene, word);
     case DOCKER_WORD_NETWORK:
         return add_network(scene, word, said);
     case DOCKER_WORD_END:

@@ -57,6 +57,21 @@ static bool choose(struct scene *scene, const char *name)
     return kept > 0;
 }
 
+/* One that has stopped can be named, too: nothing is left to look at but that. */
+static bool forget_others(struct scene *scene, const char *name)
+{
+    for (size_t i = 0; i < scene->stopped_count; i++) {
+        const struct told_stopped *stopped = &scene->stopped[i];
+
+        if (!(stopped->flags & CONTAINER_IS_ANCHORD) ||
+            (strcmp(stopped->name, name) != 0 && strcmp(stopped->project, name) != 0))
+            continue;
+        scene_release_anchors(scene, 0);
+        return true;
+    }
+    return false;
+}
+
 static int no_such_anchor(const struct scene *scene, const char *name)
 {
     char names[512] = "";
@@ -102,7 +117,8 @@ static int examine(const struct options *options)
     uint64_t begin = clock_monotonic_microseconds();
     int result = gather_scene(&scene);
 
-    if (result == 0 && options->anchor && !choose(&scene, options->anchor))
+    scene.only = options->anchor;
+    if (result == 0 && options->anchor && !choose(&scene, options->anchor) && !forget_others(&scene, options->anchor))
         return no_such_anchor(&scene, options->anchor);
     scene.from_lan = options->from_lan;
     scene.files = options->files;

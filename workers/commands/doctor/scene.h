@@ -47,10 +47,25 @@ struct told_network {
     struct said inspection;
 };
 
+enum told_container_flags {
+    CONTAINER_STOPPED = 1 << 0,  /* neither runs nor is paused */
+    CONTAINER_RESTARTS = 1 << 1, /* the same, and Docker starts it again */
+    CONTAINER_IS_ANCHORD = 1 << 2,
+    CONTAINER_IS_EXPOSED = 1 << 3, /* by its label */
+};
+
+/* An anchord, or what has the label, that does not run. */
+struct told_stopped {
+    char name[NAME_SIZE];
+    char project[NAME_SIZE];
+    uint32_t flags;
+};
+
 struct scene {
     bool is_root;
     bool is_in_container;     /* PID 1 is no host's */
     const char *from_lan;     /* the option as it was typed; NULL: none */
+    const char *only;         /* the anchor that was named; NULL: all */
     const char *const *files; /* likewise */
     size_t file_count;
     struct anchor anchors[ANCHORS_MAX];
@@ -65,6 +80,8 @@ struct scene {
     struct said info;              /* GET /info */
     struct told_network *networks; /* that containers are on */
     size_t network_count, network_capacity;
+    struct told_stopped *stopped;
+    size_t stopped_count, stopped_capacity;
 };
 
 void scene_release(struct scene *scene);

@@ -309,3 +309,63 @@ void worker_check_restarts(struct check_run *run)
     if (wrong == 0)
         check_is_well(run, NULL, "none was started again and again");
 }
+
+/* --- who does not run at all ------------------------------------------------------------------------------ */
+
+static bool is_of_an_anchor(const struct scene *scene, const struct told_stopped *stopped)
+{
+    for (size_t i = 0; i < scene->anchor_count && stopped->project[0] != '\0'; i++) {
+        char told[HEARD_TEXT_SIZE] = ""; /* by itself: Docker does not know those that run in no container */
+
+        heard_text(heard(&scene->anchors[i].status), "project", told);
+        if (strcmp(scene->anchors[i].project, stopped->project) == 0 || strcmp(told, stopped->project) == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * On the host all anchords are meant, unless one was named; what is exposed is where an anchor runs: else that one is
+ * to be mended first. One of no project that has ended is what somebody tried by hand.
+ */
+static bool is_meant(const struct scene *scene, const struct told_stopped *stopped)
+{
+    if (is_of_an_anchor(scene, stopped))
+        return true;
+    if (!(stopped->flags & CONTAINER_IS_ANCHORD))
+        return false;
+    if (scene->only)
+        return strcmp(scene->only, stopped->name) == 0 || strcmp(scene->only, stopped->project) == 0;
+    return !scene->is_in_container && (stopped->project[0] != '\0' || (stopped->flags & CONTAINER_RESTARTS));
+}
+
+static void tell_stopped(struct check_run *run, const struct told_stopped *stopped)
+{
+    bool is_anchord = stopped->flags & CONTAINER_IS_ANCHORD;
+    bool restarts = stopped->flags & CONTAINER_RESTARTS;
+
+    check_found(run, is_anchord ? PROBLEM_ANCHORD_STOPPED : PROBLEM_BACKEND_STOPPED,
+                &(struct finding_texts){
+                    .object = stopped->name,
+                    .sentence = check_text(
+                        restarts ? "%s ends again and again, and is started again" : "%s does not run", stopped->name),
+                    .why = is_anchord ? "what it said last tells what it lacks: a variable, a capability, a network"
+                                      : "what it said last may tell why; its ports are refused meanwhile",
+                    .remedy = check_text(restarts ? "docker logs --tail 5 %1$s"
+                                                  : "docker logs --tail 5 %1$s\ndocker start %1$s",
+                                         SHELL_WORD(stopped->name))});
+}
+
+void worker_check_stopped(struct check_run *run)
+{
+    size_t told = 0;
+
+    for (size_t i = 0; i < run->scene->stopped_count; i++) {
+        if (!is_meant(run->scene, &run->scene->stopped[i]))
+            continue;
+        tell_stopped(run, &run->scene->stopped[i]);
+        told++;
+    }
+    if (told == 0)
+        check_is_well(run, NULL, "no anchord has stopped, and nothing that one exposes");
+}

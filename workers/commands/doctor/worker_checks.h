@@ -8,3 +8,4 @@ void worker_check_ready(struct check_run *run);
 void worker_check_problems(struct check_run *run);
 void worker_check_privileges(struct check_run *run);
 void worker_check_restarts(struct check_run *run);
+void worker_check_stopped(struct check_run *run);
