@@ -7,6 +7,7 @@ The LAN is the lab's, with the networks of the pages on it beside the lab's own;
 import json
 import re
 import shutil
+import time
 
 import pytest
 
@@ -111,6 +112,15 @@ class Newcomer:
         shell = ["env", "-C", str(self.directory), "bash", "-eo", "pipefail", "-c", command]
         return self.lab.host("engine").run(shell, environment=self.environment, **options).stdout
 
+    def type_all(self, commands, figure, way):
+        """What each says; measured is the time from the first key to the first answer that a client gets."""
+        started, said = time.monotonic(), []
+        for command in commands:
+            said.append(self.type(command))
+            if command.startswith("curl "):
+                figure(f"{way}: a client's first answer {time.monotonic() - started:.1f} s after the first command was typed")
+        return said
+
     def leave(self):
         """Everything that is there is removed, whatever has happened."""
         shell = ["sh", "-c", "anchord detach shop; docker rm --force $(docker ps --all --quiet); docker network prune --force"]
@@ -126,12 +136,12 @@ def newcomer(home, tmp_path):
         made.leave()
 
 
-def test_attach_as_readme_has_it(newcomer):
+def test_attach_as_readme_has_it(newcomer, figure):
     """USE-1: a project that runs, and nothing of it changes."""
     commands = pages.commands(pages.block("README.md", "anchord attach shop"))
     seen = pages.block("README.md", "shop is on the LAN").text
     newcomer.type("docker compose up -d")
-    said = [newcomer.type(command) for command in commands]
+    said = newcomer.type_all(commands, figure, "attach")
     print(*said)
     assert len(said) <= 5 and "shop is on the LAN at 192.168.1.50:" in said[0] and "Directory listing" in said[1]
     for line in seen.splitlines():
@@ -140,12 +150,12 @@ def test_attach_as_readme_has_it(newcomer):
     assert newcomer.lab.docker("ps", "--quiet").stdout.count("\n") == 1
 
 
-def test_wrap_as_readme_has_it(newcomer):
+def test_wrap_as_readme_has_it(newcomer, figure):
     """USE-1: a project that others ship."""
     commands = pages.commands(pages.block("README.md", "wrap --address"))
     seen = pages.block("README.md", "ports: !reset").text
     assert pages.commands(pages.block("docs/wrap.md", "wrap --address")) == commands[1:3]
-    said = [newcomer.type(command) for command in commands]
+    said = newcomer.type_all(commands, figure, "wrap")
     assert len(said) <= 5 and "Directory listing" in said[-1]
     written = (newcomer.directory / "anchord.yaml").read_text(encoding="utf-8")
     assert seen in written and "ipv6" not in written.lower().replace("name no ipv6", ""), written
@@ -153,12 +163,12 @@ def test_wrap_as_readme_has_it(newcomer):
     newcomer.type(pages.command("docs/wrap.md", "docker compose --profile '*' config --format json | anchord wrap --check"))
 
 
-def test_paste_as_readme_has_it(newcomer):
+def test_paste_as_readme_has_it(newcomer, figure):
     """USE-1: a project that one writes."""
     commands = pages.commands(pages.block("README.md", "docker compose -f one-file.yaml up"))
     seen = pages.block("README.md", "web-1  |").text
     newcomer.environment["COMPOSE_PROJECT_NAME"] = "immich"  # as docs/bans.md calls it
-    said = [newcomer.type(command) for command in commands]
+    said = newcomer.type_all(commands, figure, "paste")
     print(*said)
     assert len(said) <= 5 and "Directory listing" in said[1] and "ready" in said[3]
     shown = re.escape(seen.strip()).replace(r"\-\ \-", r"\-\ \-\ \[[^]]*]")

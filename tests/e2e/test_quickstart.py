@@ -100,6 +100,17 @@ def test_readmes_command_for_the_hosts_own_docker_is_understood():
     assert said.stdout == "192.168.1.50\n", said
 
 
+def test_a_full_disk_is_called_so(own_lab):
+    """apt and mmdebstrap do not: a cache without room is named before one of them begins, and nothing is left in it."""
+    script = 'mount --make-rprivate / && mkdir -p "$1" && mount -t tmpfs -o size=40m tmpfs "$1" && cache=$1 && shift && "$@"; '\
+             'status=$?; ls "$cache"; exit "$status"'
+    result = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", "/var/cache/anchord-lab", QUICKSTART, "--once"],
+                            env=os.environ | {"ANCHORD_LAB": own_lab.name}, capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == 1 and "/var/cache/anchord-lab has 40 MB free" in result.stderr, result
+    assert all(line.endswith(".lock") for line in result.stdout.splitlines()[1:]), result.stdout
+    assert own_lab.traces() == []
+
+
 def test_what_stops_it_before_it_has_begun_says_so_and_no_more():
     """No such interface, no Docker, no root: one line, and no word of what is left, since nothing is."""
     words = ["--subnet", "10.0.0.0/24", "--gateway", "10.0.0.1", "--address", "10.0.0.9", "--parent"]

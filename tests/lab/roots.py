@@ -14,9 +14,10 @@ import pathlib
 import shutil
 import sys
 
-from .machine import locked, run
+from .machine import LabError, locked, run
 
 CACHE = pathlib.Path("/var/cache/anchord-lab")
+ROOM = 1 << 30  # what the largest root takes while it is made; apt does not say that the disk is full
 RECIPES = {"minbase": 1, "extract": 2}  # raise it when _build() changes what it produces of a variant
 
 # Never needed in the lab, and most of the size of a small image.
@@ -59,6 +60,9 @@ def ensure(root):
 def _build(root, directory):
     partial = directory.with_name(f"{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    free = shutil.disk_usage(CACHE).free
+    if free < ROOM:
+        raise LabError(f"{CACHE} has {free >> 20} MB free, and a root that is made there needs {ROOM >> 20}")
     # The mirror's Release files of forky and trixie can be past their date.
     command = ["mmdebstrap", "--quiet", f"--variant={root.variant}",
                '--aptopt=Acquire::Check-Valid-Until "false"',
