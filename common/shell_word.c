@@ -3,7 +3,6 @@
 
 #include "common/cleanup.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* What no shell gives a meaning, wherever it stands in a word. */
@@ -67,4 +66,11 @@ const char *shell_word_copy(char target[SHELL_WORD_SIZE], const char *text)
     if (fclose(stream) == 0 && length < SHELL_WORD_SIZE)
         memcpy(target, word, length + 1);
     return target;
+}
+
+bool shell_word_is_plain(const char *text)
+{
+    static const char letters[] = "0123456789_-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    return text[0] != '\0' && text[0] != '-' && text[strspn(text, letters)] == '\0';
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /*
@@ -25,3 +26,9 @@ const char *shell_word_copy(char target[SHELL_WORD_SIZE], const char *text);
 
 /* In the block that it stands in. */
 #define SHELL_WORD(text_) shell_word_copy((char[SHELL_WORD_SIZE]){0}, text_)
+
+/*
+ * Letters, digits, `_` and `-`, and no `-` first. For nft(8), which reads its own language in its arguments, whatever a
+ * shell has quoted: the kernel takes any name for a table or a chain.
+ */
+bool shell_word_is_plain(const char *text);

@@ -103,7 +103,7 @@ struct explain_trace {
     uint32_t packet;  /* its number in this trace, from 0 */
     uint32_t verdict; /* enum explain_verdict */
     uint64_t handle;  /* of the rule */
-    uint16_t port;    /* the source's, of the packet as the chain saw it; 0: not told */
+    uint16_t port;    /* the source's, of the packet as it came; 0: not told */
     uint8_t is_ours;  /* the table is one of anchord's */
     uint8_t rejects;  /* the rule answers with a refusal */
     uint32_t reserved;

@@ -60,16 +60,24 @@ static void print_title(struct explaining *explaining, const struct explain_flow
     explain_output_title(&explaining->output, title);
 }
 
+/* Of each family the first. */
+static bool is_followed(const struct explaining *explaining, const struct explain_flow *flow)
+{
+    for (size_t i = 0; i < explaining->flow_count; i++) {
+        if (explaining->flows[i].to.family == flow->to.family)
+            return false;
+    }
+    return explaining->words->seconds > 0 && explaining->flow_count < EXPLAIN_FOLLOWED_MAX;
+}
+
 static void explain_flow(struct explaining *explaining, struct explain_flow *flow)
 {
-    bool follows = explaining->words->seconds > 0 && explaining->flow_count < EXPLAIN_FOLLOWED_MAX;
-
     print_title(explaining, flow);
     if (!flow->is_out || flow->from.family != IP_FAMILY_NONE)
         explain_kernel_look(&explaining->place, &explaining->model, flow);
     explain_judge(&explaining->model, flow, explain_output_step, &explaining->output);
     note(explaining, explain_output_verdict(&explaining->output));
-    if (follows)
+    if (is_followed(explaining, flow))
         explaining->flows[explaining->flow_count++] = *flow;
 }
 
@@ -190,7 +198,7 @@ static int fail(int error)
 }
 
 /* That of a project attached by units (packaging/systemd/attached-namespace), with --project; else -1, ours. */
-static int open_namespace(int *ret)
+static int open_namespace(struct explain_model *model, int *ret)
 {
     const char *project = runtime_directory_path();
     char path[sizeof("/run/netns/anchord-") + NAME_SIZE];
@@ -198,6 +206,7 @@ static int open_namespace(int *ret)
     *ret = -1;
     if (!text_skip(&project, CONTROL_DIRECTORY "/"))
         return 0;
+    text_copy_cut(model->project, sizeof(model->project), project);
     (void)snprintf(path, sizeof(path), "/run/netns/anchord-%s", project);
     *ret = open(path, O_RDONLY | O_CLOEXEC);
     return *ret < 0 ? -errno : 0;
@@ -210,7 +219,7 @@ static int explain(struct explaining *explaining)
     int result = explain_model_read(&explaining->model);
 
     if (result == 0)
-        result = open_namespace(&namespace);
+        result = open_namespace(&explaining->model, &namespace);
     if (result == 0)
         result = explain_output_begin(&explaining->output, words->as_json);
     if (result < 0)
@@ -231,7 +240,7 @@ static int explain(struct explaining *explaining)
         explaining->status = explain_follow(&explaining->place, &explaining->model, explaining->flows,
                                             explaining->flow_count, words->seconds, &explaining->output);
     explain_output_end(&explaining->output);
-    return fflush(stdout) == 0 ? 0 : -EIO;
+    return fflush(stdout) < 0 ? -errno : ferror(stdout) ? -EIO : 0;
 }
 
 int explain_command(int argc, char **argv)

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #define TRACES_MAX 128 /* of one packet: no more rules apply to it */
@@ -45,10 +44,8 @@ static void take(struct followed *one)
         one->following.must_be_swept = trace.verdict != 0;
     } else if (trace.kind == EXPLAIN_TRACE_OVER) {
         end(one, trace.error < 0 ? trace.error : -ECONNRESET);
-    } else if (trace.packet == 0 && one->count < TRACES_MAX && strcmp(trace.table, "anchord_trace") != 0) {
+    } else if (trace.packet == 0 && one->count < TRACES_MAX) {
         one->traces[one->count++] = trace;
-    } else if (trace.packet == 0 && one->count == 0) {
-        one->traces[0] = trace;
     }
 }
 
@@ -109,7 +106,8 @@ static void follow_all(struct followed *followed, size_t count, unsigned int sec
 }
 
 /* Of one connection. */
-static enum explain_end judge(const struct followed *one, struct explain_output *output)
+static enum explain_end judge(const struct explain_model *model, const struct followed *one,
+                              struct explain_output *output)
 {
     struct answer answer = {.verdict = VERDICT_UNKNOWN, .object = "live"};
     char title[160];
@@ -124,7 +122,7 @@ static enum explain_end judge(const struct followed *one, struct explain_output 
                        one->error == -EEXIST || one->error == -EPERM ? "somebody else does, or root is needed"
                                                                      : log_errno_text(one->error));
     else
-        explain_judge_trace(one->flow, one->traces, one->count, &answer);
+        explain_judge_trace(model, one->flow, one->traces, one->count, &answer);
     explain_output_step(&answer, output);
     return explain_output_verdict(output);
 }
@@ -144,9 +142,9 @@ int explain_follow(const struct explain_place *place, const struct explain_model
     follow_all(followed, count, seconds, output);
     for (size_t i = 0; i < count; i++) {
         bool is_meant = followed[i].count > 0 || told(followed, count) == 0;
-        enum explain_end end = is_meant ? judge(&followed[i], output) : EXPLAIN_END_UNKNOWN;
+        enum explain_end end = is_meant ? judge(model, &followed[i], output) : EXPLAIN_END_UNKNOWN;
 
-        if (is_meant && end != EXPLAIN_END_UNKNOWN)
+        if (is_meant && end != EXPLAIN_END_UNKNOWN && status != 1) /* of two families the worse */
             status = end == EXPLAIN_END_REACHES ? 0 : 1;
         explain_kernel_end(place, &followed[i].following);
     }

@@ -8,7 +8,7 @@
 #include "daemon/command/explain_kernel.h"
 #include "daemon/command/explain_output.h"
 
-#define EXPLAIN_FOLLOWED_MAX 4
+#define EXPLAIN_FOLLOWED_MAX 2 /* of each family one: there is one table that traces */
 
 /* Until the first packet has gone its way, or time is over. Returns the exit status of the command. */
 int explain_follow(const struct explain_place *place, const struct explain_model *model,

@@ -245,16 +245,26 @@ static bool judge_source(const struct judging *judging)
     return YES(judging, "source", "%s comes by %s", IP_ADDRESS_TEXT(&flow->from), judging->model->external);
 }
 
+#define UNBAN_SIZE (IP_ADDRESS_TEXT_SIZE + NAME_SIZE + sizeof("anchord --project  ban del "))
+
+static void tell_unban(const struct judging *judging, const struct ip_address *address, char ret[UNBAN_SIZE])
+{
+    const char *project = judging->model->project;
+
+    (void)snprintf(ret, UNBAN_SIZE, "anchord %s%s%sban del %s", project[0] ? "--project " : "", project,
+                   project[0] ? " " : "", IP_ADDRESS_TEXT(address));
+}
+
 static bool judge_ban(const struct judging *judging)
 {
     const struct explain_flow *flow = judging->flow;
-    char remedy[IP_ADDRESS_TEXT_SIZE + sizeof("anchord ban del ")];
+    char remedy[UNBAN_SIZE];
 
     if (flow->from.family == IP_FAMILY_NONE || flow->facts.error < 0 || flow->is_from_inside)
         return true;
     if (flow->facts.source_ban == EXPLAIN_BAN_NONE)
         return YES(judging, "ban", "%s is not banned", IP_ADDRESS_TEXT(&flow->from));
-    (void)snprintf(remedy, sizeof(remedy), "anchord ban del %s", IP_ADDRESS_TEXT(&flow->from));
+    tell_unban(judging, &flow->from, remedy);
     return step(judging, VERDICT_FAIL, PROBLEM_SOURCE_BANNED, "ban", remedy,
                 "%s is banned: %s is dropped (%s, chain %s); anchord ban list says until when and why",
                 IP_ADDRESS_TEXT(&flow->from),
@@ -268,6 +278,7 @@ static bool judge_unexposed(const struct judging *judging)
     const struct path_word *withheld = find_withheld(judging);
     const struct path_word *invalid = find_problem(judging->model, NULL, is_invalid_label);
     const struct path_word *other = explain_find_exposure(judging->model, flow->protocol, flow->port, IP_FAMILY_NONE);
+    char remedy[160];
 
     if (withheld)
         return tell_word(judging, "label", withheld);
@@ -276,9 +287,12 @@ static bool judge_unexposed(const struct judging *judging)
                   protocol_name(flow->protocol), (unsigned int)flow->port, ip_family_to_string(flow->to.family));
     if (invalid)
         return tell_word(judging, "label", invalid);
-    return NO(judging, PROBLEM_NOT_EXPOSED, "label",
-              "no container's label exposes %s/%u: clients are refused, as by a server's closed port",
-              protocol_name(flow->protocol), (unsigned int)flow->port);
+    (void)snprintf(remedy, sizeof(remedy),
+                   "labels: {anchord.expose: \"%s/%u\"}   # of the service that is meant, then: docker compose up -d",
+                   protocol_name(flow->protocol), (unsigned int)flow->port);
+    return step(judging, VERDICT_FAIL, PROBLEM_NOT_EXPOSED, "label", remedy,
+                "no container's label exposes %s/%u: clients are refused, as by a server's closed port",
+                protocol_name(flow->protocol), (unsigned int)flow->port);
 }
 
 static bool judge_label(struct judging *judging)
@@ -422,6 +436,9 @@ static bool judge_container_way(const struct judging *judging)
 
     if (problem)
         return tell_word(judging, "container", problem);
+    if (!flow->container[0] && flow->facts.error == 0 && flow->facts.source_way != EXPLAIN_WAY_INSIDE)
+        return UNKNOWN(judging, "container", "anchord explain out CONTAINER to …",
+                       "%s is on none of the networks inside: no container has it", IP_ADDRESS_TEXT(&flow->from));
     if (!flow->container[0])
         return YES(judging, "container", "%s, if it has its default route by the network-anchor",
                    IP_ADDRESS_TEXT(&flow->from));
@@ -456,27 +473,40 @@ static bool judge_way_out(const struct judging *judging)
 static bool judge_destination_ban(const struct judging *judging)
 {
     const struct explain_flow *flow = judging->flow;
-    char remedy[IP_ADDRESS_TEXT_SIZE + sizeof("anchord ban del ")];
+    char remedy[UNBAN_SIZE];
 
     if (flow->facts.destination_ban != EXPLAIN_BAN_ALL)
         return true;
-    (void)snprintf(remedy, sizeof(remedy), "anchord ban del %s", IP_ADDRESS_TEXT(&flow->to));
+    tell_unban(judging, &flow->to, remedy);
     return step(judging, VERDICT_FAIL, PROBLEM_SOURCE_BANNED, "ban", remedy,
                 "%s is banned: what goes there is dropped, too (%s, chain forward)", IP_ADDRESS_TEXT(&flow->to),
                 table_of(flow));
 }
 
+/* As netadmin chooses it: IPv6's unique local one for its like if there is another, else whichever there is. */
+static const struct ip_address *choose_egress(const struct explain_model *model, const struct ip_address *to)
+{
+    const struct ip_address *chosen = NULL;
+
+    for (size_t i = 0; i < model->own_count; i++) {
+        const struct ip_address *own = &model->own[i];
+
+        if (own->family != to->family || ip_address_is_link_local(own))
+            continue;
+        if (own->family == IP_FAMILY_4 || ip_address_is_unique_local(own) == ip_address_is_unique_local(to))
+            return own;
+        chosen = own;
+    }
+    return chosen;
+}
+
 static bool judge_egress(const struct judging *judging)
 {
     const struct explain_flow *flow = judging->flow;
+    const struct ip_address *own = choose_egress(judging->model, &flow->to);
 
-    for (size_t i = 0; i < judging->model->own_count; i++) {
-        const struct ip_address *own = &judging->model->own[i];
-
-        if (own->family == flow->to.family && !ip_address_is_link_local(own) &&
-            (own->family == IP_FAMILY_4 || ip_address_is_unique_local(own) == ip_address_is_unique_local(&flow->to)))
-            return YES(judging, "egress", "leaves as %s, as all of the project's containers do", IP_ADDRESS_TEXT(own));
-    }
+    if (own)
+        return YES(judging, "egress", "leaves as %s, as all of the project's containers do", IP_ADDRESS_TEXT(own));
     return NO(judging, PROBLEM_NO_PROJECT_ADDRESS, "egress", "the project has no address of %s to leave with",
               ip_family_to_string(flow->to.family));
 }

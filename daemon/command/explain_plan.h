@@ -12,6 +12,7 @@
 
 /* What the anchor says of itself. */
 struct explain_model {
+    char project[NAME_SIZE];  /* attached by units; "": in a container */
     char external[NAME_SIZE]; /* interfaces */
     char shared[NAME_SIZE];
     struct ip_address own[EXPLAIN_DESTINATIONS_MAX]; /* the project's addresses */
@@ -54,5 +55,9 @@ void explain_judge_container(const struct explain_model *model, const char *cont
                              void *userdata);
 
 /* What came of a packet that was followed: `traces`, of one packet, in the kernel's order; 0 of them: none came. */
-void explain_judge_trace(const struct explain_flow *flow, const struct explain_trace *traces, size_t count,
-                         struct answer *ret);
+void explain_judge_trace(const struct explain_model *model, const struct explain_flow *flow,
+                         const struct explain_trace *traces, size_t count, struct answer *ret);
+
+/* What stands before `nft …` in a line that is pasted on the host, whose own rules the same words would change. */
+#define EXPLAIN_INSIDE_SIZE (sizeof("nsenter -t $(docker inspect -f '{{.State.Pid}}' NETWORK-ANCHOR) -n ") + NAME_SIZE)
+const char *explain_inside(const struct explain_model *model, char text[EXPLAIN_INSIDE_SIZE]);

@@ -3,6 +3,7 @@
 #include "daemon/command/explain_plan.h"
 
 #include "common/cleanup.h"
+#include "common/shell_word.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,38 @@ static enum problem problem_of(const struct explain_trace *trace)
     return PROBLEM_ISOLATED;
 }
 
-static void tell_drop(const struct explain_trace *trace, struct answer *ret)
+const char *explain_inside(const struct explain_model *model, char text[EXPLAIN_INSIDE_SIZE])
+{
+    if (model->project[0])
+        (void)snprintf(text, EXPLAIN_INSIDE_SIZE, "ip netns exec anchord-%s ", model->project);
+    else /* the image has no nft */
+        (void)snprintf(text, EXPLAIN_INSIDE_SIZE,
+                       "nsenter -t $(docker inspect -f '{{.State.Pid}}' NETWORK-ANCHOR) -n ");
+    return text;
+}
+
+/* A name that was cut would be another one's. */
+static bool is_plain(const char name[EXPLAIN_NAME_SIZE])
+{
+    return strlen(name) < EXPLAIN_NAME_SIZE - 1 && shell_word_is_plain(name);
+}
+
+/* It takes a rule of somebody else's away: in this namespace alone. */
+static void tell_remedy(const struct explain_model *model, const struct explain_trace *trace, struct answer *ret)
+{
+    char inside[EXPLAIN_INSIDE_SIZE];
+
+    if (is_plain(trace->table) && is_plain(trace->chain))
+        (void)snprintf(ret->remedy, sizeof(ret->remedy), "%snft delete rule %s %s %s handle %llu   # on the host",
+                       explain_inside(model, inside), trace->family, trace->table, trace->chain,
+                       (unsigned long long)trace->handle);
+    else
+        (void)snprintf(ret->remedy, sizeof(ret->remedy),
+                       "%snft -a list ruleset   # on the host; its name is no plain one",
+                       explain_inside(model, inside));
+}
+
+static void tell_drop(const struct explain_model *model, const struct explain_trace *trace, struct answer *ret)
 {
     const char *verb = trace->rejects ? "is refused" : "is dropped";
 
@@ -48,12 +80,11 @@ static void tell_drop(const struct explain_trace *trace, struct answer *ret)
                        "the packet %s by %s %s, chain %s, the rule with handle %llu", verb, trace->family, trace->table,
                        trace->chain, (unsigned long long)trace->handle);
     if (!trace->is_ours && trace->kind != EXPLAIN_TRACE_POLICY)
-        (void)snprintf(ret->remedy, sizeof(ret->remedy), "nft delete rule %s %s %s handle %llu   # in this namespace",
-                       trace->family, trace->table, trace->chain, (unsigned long long)trace->handle);
+        tell_remedy(model, trace, ret);
 }
 
-void explain_judge_trace(const struct explain_flow *flow, const struct explain_trace *traces, size_t count,
-                         struct answer *ret)
+void explain_judge_trace(const struct explain_model *model, const struct explain_flow *flow,
+                         const struct explain_trace *traces, size_t count, struct answer *ret)
 {
     bool is_routed = false;
     size_t index;
@@ -65,7 +96,7 @@ void explain_judge_trace(const struct explain_flow *flow, const struct explain_t
         is_routed = is_routed || strncmp(trace->chain, "forward", strlen("forward")) == 0 ||
                     strcmp(trace->chain, "input") == 0 || strncmp(trace->chain, "output", strlen("output")) == 0;
         if (trace->verdict == EXPLAIN_DROPPED) {
-            tell_drop(trace, ret);
+            tell_drop(model, trace, ret);
             if (!ret->remedy[0] && problem_find(ret->problem, &index) == 0)
                 text_copy_cut(ret->remedy, sizeof(ret->remedy), problem_definition(index)->remedy);
             return;

@@ -53,9 +53,40 @@ static bool skip_protocol(const char **text, uint8_t *ret)
     return true;
 }
 
-static bool parse_address(const char *word, struct ip_address *ret)
+/* False, after it was said: of such an address nothing comes, and nothing goes there. */
+static bool is_place(const char *word, const struct ip_address *address)
 {
-    return ip_address_parse(word, ret) == 0 || wrong(word, "is no IP address");
+    return ip_address_is_host(address) || wrong(word, "is no address that a host on a network can have");
+}
+
+/* Of what comes with loopback as its source there is something to tell: it is forged. */
+static bool is_source(const char *word, const struct ip_address *address)
+{
+    return ip_address_is_loopback(address) || is_place(word, address);
+}
+
+/* As logs of servers that listen on both families write an IPv4 client: ::ffff:192.0.2.1 (RFC 4291 §2.5.5.2). */
+static struct ip_address without_mapping(const struct ip_address *address)
+{
+    static const struct ip_subnet mapped = {{IP_FAMILY_6, {[10] = 0xff, [11] = 0xff}}, 96};
+
+    return ip_subnet_contains(&mapped, address) ? ip_address_from_bytes(IP_FAMILY_4, address->bytes + 12) : *address;
+}
+
+static bool parse_address(const char *keyword, const char *word, struct ip_address *ret)
+{
+    if (ret->family != IP_FAMILY_NONE)
+        return wrong(keyword, "stands there twice");
+    if (ip_address_parse(word, ret) < 0)
+        return wrong(word, "is no IP address");
+    *ret = without_mapping(ret);
+    return true;
+}
+
+static bool parse_container_name(const char *word, const char **ret)
+{
+    *ret = word;
+    return word[0] != '\0' || wrong("CONTAINER", "is empty");
 }
 
 /* 192.0.2.1:443, [2001:db8::1]:443, with a protocol before it. */
@@ -76,8 +107,9 @@ static bool parse_place(const char *word, struct explain_words *words)
         return wrong(word, "is no ADDRESS:PORT, such as 192.0.2.1:443, [2001:db8::1]:443, udp/192.0.2.1:53");
     memcpy(address, rest + (has_brackets ? 1 : 0), length);
     address[length] = '\0';
-    return (ip_address_parse(address, &words->to) == 0 && parse_port(colon + 1, &words->port)) ||
-           wrong(word, "is no ADDRESS:PORT, such as 192.0.2.1:443, [2001:db8::1]:443, udp/192.0.2.1:53");
+    if (ip_address_parse(address, &words->to) < 0 || !parse_port(colon + 1, &words->port))
+        return wrong(word, "is no ADDRESS:PORT, such as 192.0.2.1:443, [2001:db8::1]:443, udp/192.0.2.1:53");
+    return is_place(address, &words->to);
 }
 
 static bool parse_in(const char *const *words, size_t count, struct explain_words *ret)
@@ -92,7 +124,8 @@ static bool parse_in(const char *const *words, size_t count, struct explain_word
 
         if ((!is_from && strcmp(words[i], "to") != 0) || i + 1 == count)
             return wrong(words[i], "is none of from ADDRESS, to ADDRESS");
-        if (!parse_address(words[i + 1], is_from ? &ret->from : &ret->to))
+        if (!parse_address(words[i], words[i + 1], is_from ? &ret->from : &ret->to) ||
+            !(is_from ? is_source(words[i + 1], &ret->from) : is_place(words[i + 1], &ret->to)))
             return false;
     }
     return ret->from.family == IP_FAMILY_NONE || ret->to.family == IP_FAMILY_NONE ||
@@ -106,11 +139,12 @@ static bool parse_out(const char *const *words, size_t count, struct explain_wor
     ret->kind = EXPLAIN_WORDS_OUT;
     if (count != 3 || strcmp(words[1], "to") != 0)
         return wrong("out", "needs CONTAINER to ADDRESS:PORT");
-    ret->container = words[0];
-    if (!parse_place(words[2], ret))
+    if (!parse_container_name(words[0], &ret->container) || !parse_place(words[2], ret))
         return false;
-    return ip_address_parse(words[0], &address) < 0 || address.family == ret->to.family ||
-           wrong("out, to", "are addresses of two families");
+    if (ip_address_parse(words[0], &address) < 0)
+        return true;
+    return is_place(words[0], &address) &&
+           (address.family == ret->to.family || wrong("out, to", "are addresses of two families"));
 }
 
 static bool parse_container(const char *const *words, size_t count, struct explain_words *ret)
@@ -118,11 +152,15 @@ static bool parse_container(const char *const *words, size_t count, struct expla
     ret->kind = EXPLAIN_WORDS_CONTAINER;
     if (count != 1)
         return wrong("container", "needs one NAME");
-    ret->container = words[0];
-    return true;
+    return parse_container_name(words[0], &ret->container);
 }
 
-/* Returns how many words it took; 0: it is no option. */
+static bool is_number(const char *word)
+{
+    return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
+}
+
+/* Returns how many words it took; 0: it is no option; -1: it is a wrong one, which was said. */
 static int take_option(int count, char **words, struct explain_words *ret)
 {
     uint64_t seconds;
@@ -134,8 +172,12 @@ static int take_option(int count, char **words, struct explain_words *ret)
     if (strcmp(words[0], "--live") != 0)
         return 0;
     ret->seconds = LIVE_SECONDS;
-    if (count < 2 || text_to_number(words[1], strlen(words[1]), LIVE_SECONDS_MAX, &seconds) < 0 || seconds == 0)
+    if (count < 2 || !is_number(words[1]))
         return 1;
+    if (text_to_number(words[1], strlen(words[1]), LIVE_SECONDS_MAX, &seconds) < 0 || seconds == 0) {
+        (void)wrong(words[1], "--live takes 1 to 3600 seconds");
+        return -1;
+    }
     ret->seconds = (unsigned int)seconds;
     return 2;
 }
@@ -149,6 +191,8 @@ bool explain_words_parse(int argc, char **argv, struct explain_words *ret)
     for (int i = 0; i < argc;) {
         int taken = take_option(argc - i, argv + i, ret);
 
+        if (taken < 0)
+            return false;
         i += taken;
         if (taken > 0)
             continue;

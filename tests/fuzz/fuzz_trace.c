@@ -3,12 +3,15 @@
 #include "tests/fuzz/target.h"
 #include "workers/commands/explain/trace_decode.h"
 
+#include <netinet/in.h> /* before linux/netfilter.h, which then leaves its types alone */
+
+#include <linux/netfilter.h>
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct trace_names names = {0};
+    struct trace_names names = {.family = NFPROTO_IPV4};
     void *copy = malloc(size > 0 ? size : 1); /* aligned as a receive buffer is, and no byte longer */
     struct nlmsghdr *message = copy;
     int rest = (int)size;

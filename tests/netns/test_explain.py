@@ -216,11 +216,31 @@ def test_see3_foreign_rule(lab):
         assert told.status == 3 and told.steps()["foreign"] == UNKNOWN and "inet stranger in" in told.said
         status, said = lab.live(f"in tcp/{STEADY_PORT} from {CLIENT4}", lab.packet(LAN4, STEADY_PORT))
         assert status == 1 and "stopped ANC0644: the packet is dropped by inet stranger, chain in, the rule with handle" in said
-        command = said.rsplit("do: ", 1)[1].split("#")[0].split()
+        command = said.rsplit("do: nsenter -t $(docker inspect -f '{{.State.Pid}}' NETWORK-ANCHOR) -n ", 1)[1].split("#")[0].split()
         lab.lab.anchor.run(*command)
         assert lab.explain(f"in tcp/{STEADY_PORT} from {CLIENT4}").status == 0, "as it was said"
     finally:
         lab.lab.nft("delete table inet stranger")
+
+
+def test_see3_live_takes_no_other_packet(lab):
+    """Of two families the one that the packet is of; and nothing of what somebody else traces."""
+    for to, other in ((LAN4, LAN6), (LAN6, LAN4)):
+        status, said = lab.live(f"in tcp/{STEADY_PORT}", lab.packet(to, STEADY_PORT))
+        assert status == 0 and f"to {to} port" in said and f"to {other} port" not in said
+        assert f"a packet from {CLIENT6 if ':' in to else CLIENT4} port" in said
+    lab.lab.nft("table inet tracer { chain in { type filter hook prerouting priority -700; meta nftrace set 1; }\n}")
+    try:
+        status, said = lab.live(f"in tcp/{LISTED_PORT} from {CLIENT4}", lab.packet(LAN4, STEADY_PORT))
+        assert status == 3 and "no such packet came" in said
+    finally:
+        lab.lab.nft("delete table inet tracer")
+
+
+def test_see3_live_of_several_connections(lab):
+    """Of a container's the first of each family, by the one table that there is."""
+    done = lab.ask("container", "backend-1", "--live", "1")
+    assert done.returncode == 3 and done.stdout.count("live: tcp to") == 2 and "cannot be followed" not in done.stdout
 
 
 def test_see3_no_trace_of_routing(lab):
@@ -290,9 +310,15 @@ def test_see3_a_kernel_without_owners(lab, build):
 def test_see3_usage_and_nobody_there(lab):
     for words in ((), ("in",), ("in", "25"), ("in", "tcp/0"), ("in", "tcp/25", "from"), ("in", "tcp/25", "from", "x"),
                   ("in", "tcp/25", "from", CLIENT4, "to", LAN6), ("out", "web"), ("out", "web", "to", LAN4),
-                  ("out", CLIENT4, "to", f"[{LAN6}]:1"), ("container",), ("in", "tcp/25", "--x")):
+                  ("out", CLIENT4, "to", f"[{LAN6}]:1"), ("container",), ("in", "tcp/25", "--x"), ("container", ""),
+                  ("out", "", "to", "192.0.2.1:1"), ("in", "tcp/25", "from", "::"), ("in", "tcp/25", "from", "255.255.255.255"),
+                  ("in", "tcp/25", "to", "224.0.0.1"), ("out", "web", "to", "127.0.0.1:80"), ("out", "0.0.0.0", "to", "192.0.2.1:1"),
+                  ("in", "tcp/25", "from", CLIENT4, "from", CLIENT4), ("in", "tcp/25", "--live", "0"),
+                  ("in", "tcp/25", "--live", "3601")):
         assert lab.ask(*words).returncode == 2, words
     assert lab.ask("--help").returncode == 0
+    assert f"from {CLIENT4} to" in lab.ask("in", "tcp/25", "from", f"::ffff:{CLIENT4}").stdout, "as logs write it"
+    assert 'do: labels: {anchord.expose: "udp/4711"}' in lab.ask("in", "udp/4711").stdout
     done = subprocess.run(lab.command("in", "tcp/25"), env={"RUNTIME_DIRECTORY": "/nonexistent"}, capture_output=True, text=True,
                           check=False)
     assert done.returncode == 3 and "does not run here" in done.stderr

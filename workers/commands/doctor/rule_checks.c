@@ -7,6 +7,7 @@
 #include "workers/commands/doctor/rule_checks.h"
 
 #include "common/cleanup.h"
+#include "common/shell_word.h"
 #include "workers/commands/doctor/exposed_elements.h"
 #include "workers/commands/doctor/heard.h"
 #include "workers/commands/doctor/rules_compare.h"
@@ -64,13 +65,6 @@ static bool may_drop(const struct heard_chain *chain)
            strcmp(chain->family, "netdev") != 0;
 }
 
-/* nft(8) reads its own language in its arguments, whatever a shell has quoted: a name may be anything there. */
-static bool is_plain(const char *name)
-{
-    return name[strspn(name, "0123456789_-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0' &&
-           name[0] != '-';
-}
-
 void rule_check_foreign(struct check_run *run)
 {
     size_t wrong = 0, others = 0, place = 0;
@@ -90,9 +84,9 @@ void rule_check_foreign(struct check_run *run)
                 .object = check_text("%s", table),
                 .sentence = check_text("the table %s is not anchord's and drops packets (chain %s)", table, chain.name),
                 .why = "every table must let a packet pass, whatever anchord's own says",
-                .remedy =
-                    check_inside(run, is_plain(chain.table) ? check_text("nft delete table %s", table)
-                                                            : "nft -a list tables   # its name is no plain one")});
+                .remedy = check_inside(run, shell_word_is_plain(chain.table)
+                                                ? check_text("nft delete table %s", table)
+                                                : "nft -a list tables   # its name is no plain one")});
     }
     if (wrong == 0)
         check_is_well(run, NULL, "none of %zu chains that are not anchord's drops anything", others);

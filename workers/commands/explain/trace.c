@@ -50,6 +50,7 @@ int trace_begin(struct trace *trace, const struct explain_request *request)
         return -errno;
     result = trace_table_make(trace->owner, request);
     trace->must_be_swept = result > 0;
+    trace->family = request->destinations[0].family == IP_FAMILY_6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
     return result < 0 ? result : ask_for_rules(trace->rules);
 }
 
@@ -96,7 +97,7 @@ void trace_run(const struct trace *trace, int channel)
 {
     const struct explain_trace begun = {.kind = EXPLAIN_TRACE_BEGUN, .verdict = trace->must_be_swept};
     CLEANUP_FREE void *buffer = malloc(BUFFER_SIZE);
-    CLEANUP(telling_clear) struct telling telling = {.channel = channel};
+    CLEANUP(telling_clear) struct telling telling = {.names.family = trace->family, .channel = channel};
 
     while (buffer && read_messages(trace->rules, buffer, on_rule, &telling.names))
         continue;

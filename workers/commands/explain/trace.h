@@ -14,6 +14,7 @@ struct trace {
     struct mnl_socket *packets; /* what is told of them */
     struct mnl_socket *rules;   /* the answer to a question for all rules, which was sent */
     bool must_be_swept;
+    uint8_t family; /* NFPROTO_: of the table */
 };
 
 /* Joins, asks, and makes the table. Returns 0 or a negative errno. */

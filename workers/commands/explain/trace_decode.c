@@ -125,20 +125,41 @@ static const struct trace_rule *find_rule(const struct trace_names *names, uint8
 
 static const char *family_name(uint8_t family)
 {
-    return family == NFPROTO_IPV4 ? "ip" : family == NFPROTO_IPV6 ? "ip6" : family == NFPROTO_INET ? "inet" : "other";
+    switch (family) {
+    case NFPROTO_IPV4:
+        return "ip";
+    case NFPROTO_IPV6:
+        return "ip6";
+    case NFPROTO_INET:
+        return "inet";
+    case NFPROTO_NETDEV:
+        return "netdev";
+    case NFPROTO_BRIDGE:
+        return "bridge";
+    case NFPROTO_ARP:
+        return "arp";
+    default:
+        return "other";
+    }
 }
 
-/* The number of a packet, from 0 in the order in which they are told first. Negative: there are too many. */
-static int find_packet(struct trace_names *names, uint32_t id)
+/* NULL: it is not followed, or there were too many before it. */
+static const struct trace_packet *find_packet(const struct trace_names *names, uint32_t id)
 {
     for (size_t i = 0; i < names->packet_count; i++) {
-        if (names->packets[i] == id)
-            return (int)i;
+        if (names->packets[i].id == id)
+            return &names->packets[i];
     }
-    if (names->packet_count == TRACE_PACKETS_MAX)
-        return -ENOSPC;
-    names->packets[names->packet_count] = id;
-    return (int)names->packet_count++;
+    return NULL;
+}
+
+/* A packet to which a rule of the table that traces applies, which marks it: it is followed from here on. What somebody
+ * else has marked before passes that table, too, and is told of its end alone. */
+static void note_packet(struct trace_names *names, uint32_t id, const struct explain_trace *marked)
+{
+    if (names->packet_count < TRACE_PACKETS_MAX && !find_packet(names, id))
+        names->packets[names->packet_count++] = (struct trace_packet){
+            .id = id, .source = marked->source, .destination = marked->destination, .port = marked->port};
 }
 
 static enum explain_verdict verdict_of(uint32_t code)
@@ -196,8 +217,9 @@ static enum explain_trace_kind kind_of(const struct nlattr *type, uint64_t handl
 bool trace_decode(struct trace_names *names, const struct nlmsghdr *message, struct explain_trace *ret)
 {
     const struct nlattr *attributes[NFTA_TRACE_MAX + 1];
+    const struct trace_packet *packet;
     const struct trace_rule *rule;
-    int packet;
+    uint32_t id;
 
     *ret = (struct explain_trace){0};
     if (!is_message(message, NFT_MSG_TRACE))
@@ -205,19 +227,28 @@ bool trace_decode(struct trace_names *names, const struct nlmsghdr *message, str
     rtnetlink_attributes(message, sizeof(struct nfgenmsg), attributes, NFTA_TRACE_MAX);
     copy_text(ret->table, sizeof(ret->table), attributes[NFTA_TRACE_TABLE]);
     copy_text(ret->chain, sizeof(ret->chain), attributes[NFTA_TRACE_CHAIN]);
-    packet = find_packet(names, rtnetlink_get_u32(attributes[NFTA_TRACE_ID], 0));
-    if (packet < 0)
-        return false;
-    ret->packet = (uint32_t)packet;
     ret->handle = number_of(attributes[NFTA_TRACE_RULE_HANDLE]);
     ret->kind = kind_of(attributes[NFTA_TRACE_TYPE], ret->handle);
+    id = rtnetlink_get_u32(attributes[NFTA_TRACE_ID], 0);
+    if (strcmp(ret->table, TRACE_TABLE) == 0) {
+        read_headers(attributes[NFTA_TRACE_NETWORK_HEADER], attributes[NFTA_TRACE_TRANSPORT_HEADER], ret);
+        if (ret->kind == EXPLAIN_TRACE_RULE && family_of(message) == names->family)
+            note_packet(names, id, ret);
+        return false;
+    }
+    packet = find_packet(names, id);
+    if (!packet)
+        return false;
+    ret->packet = (uint32_t)(packet - names->packets);
+    ret->source = packet->source;
+    ret->destination = packet->destination;
+    ret->port = packet->port;
     text_copy_cut(ret->family, sizeof(ret->family), family_name(family_of(message)));
     ret->is_ours = strncmp(ret->table, OUR_TABLES, strlen(OUR_TABLES)) == 0;
     if (ret->kind == EXPLAIN_TRACE_POLICY)
         ret->verdict = (uint32_t)verdict_of(ntohl(rtnetlink_get_u32(attributes[NFTA_TRACE_POLICY], htonl(NF_ACCEPT))));
     else
         read_verdict(attributes[NFTA_TRACE_VERDICT], ret);
-    read_headers(attributes[NFTA_TRACE_NETWORK_HEADER], attributes[NFTA_TRACE_TRANSPORT_HEADER], ret);
     rule = find_rule(names, family_of(message), ret);
     if (rule) {
         ret->rejects = rule->rejects;

@@ -22,12 +22,21 @@ struct trace_rule {
     char comment[EXPLAIN_COMMENT_SIZE];
 };
 
-/* Zero is empty. */
+/* As it came. Headers are told once a chain, and later chains see them translated. */
+struct trace_packet {
+    uint32_t id; /* the kernel's */
+    struct wire_address source;
+    struct wire_address destination;
+    uint16_t port; /* the source's */
+};
+
+/* Zero is empty; `family` is set before the first trace. */
 struct trace_names {
     struct trace_rule *rules;
     size_t count;
     size_t capacity;
-    uint32_t packets[TRACE_PACKETS_MAX]; /* the kernel's numbers of those that were told, by ours */
+    uint8_t family;                                 /* NFPROTO_: of the table that traces */
+    struct trace_packet packets[TRACE_PACKETS_MAX]; /* those that were told, by our numbers */
     size_t packet_count;
 };
 
@@ -36,5 +45,9 @@ void trace_names_clear(struct trace_names *names);
 /* An NFT_MSG_NEWRULE; what is none is passed over. Returns 0 or -ENOMEM. */
 int trace_names_take(struct trace_names *names, const struct nlmsghdr *message) __attribute__((warn_unused_result));
 
-/* An NFT_MSG_TRACE. False: it is none, or of the table that traces, or of more packets than are told. */
+/*
+ * An NFT_MSG_TRACE. The kernel tells every reader of a namespace of all packets that anybody traces there: those are
+ * meant that the table of this reader's family was the first to follow. False: it is none, or of another packet, or
+ * that table's own, or of more packets than are told.
+ */
 bool trace_decode(struct trace_names *names, const struct nlmsghdr *message, struct explain_trace *ret);
