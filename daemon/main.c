@@ -15,6 +15,7 @@
 #include "daemon/command/explain_command.h"
 #include "daemon/command/path_command.h"
 #include "daemon/command/program_command.h"
+#include "daemon/command/standard_streams.h"
 #include "daemon/command/status_command.h"
 #include "daemon/configuration/configuration_load.h"
 #include "daemon/configuration/configuration_parse.h"
@@ -212,15 +213,27 @@ static const struct command {
     {"help", print_help, false, NULL},
 };
 
+/* Of the others it counts what they do or find, and not whether somebody reads what they say of it. */
+static bool is_for_its_words(const struct command *command)
+{
+    return command->run != attach_command_attach && command->run != attach_command_detach &&
+           command->run != status_command_healthcheck;
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
-    if (argc == 1 && command->help && strcmp(argv[0], "--help") == 0)
-        return puts(command->help) < 0 ? EXIT_STATUS_CRASH : EXIT_STATUS_CLEAN;
+    int status;
+
+    if (argc == 1 && command->help && strcmp(argv[0], "--help") == 0) {
+        (void)puts(command->help);
+        return standard_streams_finish(command->name, EXIT_STATUS_CLEAN);
+    }
     if (argc > 0 && !command->has_options) {
         (void)fprintf(stderr, "anchord %s: unknown argument %s; see anchord --help\n", command->name, argv[0]);
         return EXIT_STATUS_CONFIGURATION;
     }
-    return command->run(argc, argv);
+    status = command->run(argc, argv);
+    return is_for_its_words(command) ? standard_streams_finish(command->name, status) : status;
 }
 
 static void free_capability_name(char **name)
@@ -512,8 +525,10 @@ static int take_project(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    int taken = take_project(argc, argv);
+    int taken;
 
+    standard_streams_open();
+    taken = take_project(argc, argv);
     if (taken < 0)
         return EXIT_STATUS_CONFIGURATION;
     argc -= taken;

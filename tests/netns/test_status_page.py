@@ -141,6 +141,23 @@ def test_see5_the_page_goes_alone(anchord):
     for others in (["--json"], ["--watch"]):
         done = command(anchord, "--html", *others)
         assert (done.returncode, done.stdout, done.stderr) == (1, "", "anchord status: --html is one page, and goes with nothing else\n")
-    full = subprocess.run([*anchord.anchor.wrap, "sh", "-c", f"{anchord.supervision.build}/daemon/anchord status --html > /dev/full"], check=False,
-                          capture_output=True, text=True, env={"RUNTIME_DIRECTORY": str(anchord.supervision.runtime)})
+    full = without_output(anchord, "status --html > /dev/full")
     assert (full.returncode, full.stderr) == (1, "anchord status: No space left on device\n")
+
+
+def without_output(anchord, words):
+    return subprocess.run([*anchord.anchor.wrap, "sh", "-c", f"{anchord.supervision.build}/daemon/anchord {words}"], check=False,
+                          capture_output=True, text=True, env={"RUNTIME_DIRECTORY": str(anchord.supervision.runtime)})
+
+
+def test_see5_nowhere_to_write(anchord):
+    """A full disk and a closed output are no success, and no socket stands in for what is closed; what was asked for its
+    answer alone still gives that."""
+    anchord.start()
+    anchord.await_exporter()
+    for words in ("status", "status --json", "status --help", "version", "--help"):
+        for output in ("> /dev/full", ">&-"):
+            done = without_output(anchord, f"{words} {output}")
+            assert done.returncode == 1 and "cannot write to standard output" in done.stderr, (words, output, done)
+    assert without_output(anchord, "status <&- 2>&-").stdout.startswith("anchord ")
+    assert without_output(anchord, "healthcheck > /dev/full").returncode == without_output(anchord, "healthcheck").returncode
