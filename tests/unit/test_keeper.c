@@ -230,6 +230,11 @@ static void a_sibling_is_started_or_reported_and_only_that(void **state)
     target.started = 8;
     assert_string_equal(verdict_on(&sibling, &target, true).command, "docker restart side");
     assert_string_equal(verdict_on(&sibling, NULL, true).command, "docker rm -f side, and create it again");
+    text_copy_cut(sibling.name, sizeof(sibling.name),
+                  "side; reboot"); /* as no Docker has it, but what answers for one */
+    assert_string_equal(verdict_on(&sibling, &target, true).command, "docker restart 'side; reboot'");
+    assert_string_equal(verdict_on(&sibling, NULL, true).command, "docker rm -f 'side; reboot', and create it again");
+    text_copy_cut(sibling.name, sizeof(sibling.name), "side");
     text_copy_cut(sibling.project, sizeof(sibling.project), "mail");
     text_copy_cut(sibling.service, sizeof(sibling.service), "side");
     assert_string_equal(verdict_on(&sibling, NULL, true).command,

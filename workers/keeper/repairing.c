@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/shell_word.h"
 #include "protocol/metrics.h"
 #include "protocol/problems.h"
 
@@ -41,7 +42,7 @@ void repairing_report_order(struct dependents *dependents)
     (void)snprintf(finding, sizeof(finding),
                    "nobody can tell whether its network namespace is alive, since the clock was set back: if it has no "
                    "network, docker restart %s",
-                   dependents->dependent->name);
+                   SHELL_WORD(dependents->dependent->name));
     if (memory_note_finding(dependents->entry, finding))
         log_warn("start times in the future prove nothing: was the clock set back?", LOG_PROBLEM(PROBLEM_NOT_REPAIRED),
                  LOG_TEXT("container", dependents->dependent->name), LOG_TEXT("target", dependents->target.name));

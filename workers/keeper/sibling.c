@@ -2,6 +2,7 @@
 #include "workers/keeper/sibling.h"
 
 #include "common/clock.h"
+#include "common/shell_word.h"
 #include "workers/docker/plain_name.h"
 
 #include <stdio.h>
@@ -45,7 +46,7 @@ void sibling_recreate_command(const struct inspection *sibling, char ret[SIBLING
         (void)snprintf(ret, SIBLING_COMMAND_SIZE, "docker compose -p %s up -d --no-deps --force-recreate %s",
                        sibling->project, sibling->service);
     else
-        (void)snprintf(ret, SIBLING_COMMAND_SIZE, "docker rm -f %s, and create it again", sibling->name);
+        (void)snprintf(ret, SIBLING_COMMAND_SIZE, "docker rm -f %s, and create it again", SHELL_WORD(sibling->name));
 }
 
 void sibling_judge(struct memory_entry *entry, const struct inspection *sibling, const struct inspection *target,
@@ -70,5 +71,5 @@ void sibling_judge(struct memory_entry *entry, const struct inspection *sibling,
     if (state == LOST)
         sibling_recreate_command(sibling, ret->command);
     else if (state == RESTART)
-        (void)snprintf(ret->command, sizeof(ret->command), "docker restart %s", sibling->name);
+        (void)snprintf(ret->command, sizeof(ret->command), "docker restart %s", SHELL_WORD(sibling->name));
 }
