@@ -167,7 +167,7 @@ static void compare_file(const char *project, void *userdata)
 
     if (strcmp(project, identity.project) == 0)
         return;
-    attached_projects_read(project, "ANCHORD_ADDRESS", text, sizeof(text));
+    (void)attached_projects_read(project, "ANCHORD_ADDRESS", text, sizeof(text));
     for (const char *word = text; *word; word += strspn(word, "," TEXT_BLANKS)) {
         size_t length = strcspn(word, "," TEXT_BLANKS);
 

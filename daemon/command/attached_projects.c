@@ -193,9 +193,10 @@ int attached_projects_each(attached_projects_handler handler, void *userdata)
     return 0;
 }
 
-void attached_projects_read(const char *project, const char *variable, char *ret, size_t size)
+int attached_projects_read(const char *project, const char *variable, char *ret, size_t size)
 {
     CLEANUP_STREAM FILE *stream = fopen(attached_projects_path(project), "re");
+    int result = stream ? 0 : -errno;
     size_t length = strlen(variable);
     char line[512];
 
@@ -205,6 +206,7 @@ void attached_projects_read(const char *project, const char *variable, char *ret
         if (strncmp(line, variable, length) == 0 && line[length] == '=')
             text_copy_cut(ret, size, line + length + 1);
     }
+    return result;
 }
 
 int attached_projects_load(const char *project, char *ret, size_t size)

@@ -35,8 +35,9 @@ typedef void (*attached_projects_handler)(const char *project, void *userdata);
 /* Returns 0 or a negative errno; without the directory there is none. */
 int attached_projects_each(attached_projects_handler handler, void *userdata) __attribute__((warn_unused_result));
 
-/* The value of a variable in the project's file, or "": it is not there. */
-void attached_projects_read(const char *project, const char *variable, char *ret, size_t size);
+/* The value of a variable in the project's file, or "": it is not there. Returns 0 or, of a file that cannot be read, a
+ * negative errno. */
+int attached_projects_read(const char *project, const char *variable, char *ret, size_t size);
 
 /* The whole file as text. Returns 0 or a negative errno: -ENOENT, there is none; -E2BIG, it is longer than `size` less
  * a NUL, which nothing is that attach writes. */

@@ -98,7 +98,7 @@ static int bring_back(struct detach *detach)
     if (is_complete(detach))
         return 0;
     command_say("starting", "both halves once more, which find and undo what they have left");
-    attached_projects_read(detach->project, ATTACHED_IMAGE, image, sizeof(image));
+    (void)attached_projects_read(detach->project, ATTACHED_IMAGE, image, sizeof(image));
     if (has_half(detach))
         result = attach_runner_start(&detach->runner, detach->project, &detach->output);
     else

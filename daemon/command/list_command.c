@@ -92,12 +92,12 @@ static void ask_halves(const struct listing *listing, struct entry *entry)
 static struct entry read_entry(const struct listing *listing, const char *project)
 {
     struct entry entry = {.project = project, .state = attached_projects_is_running(project) ? "attached" : "stopped"};
+    int result = attached_projects_read(project, "ANCHORD_ADDRESS", entry.address, sizeof(entry.address));
 
-    attached_projects_read(project, "ANCHORD_ADDRESS", entry.address, sizeof(entry.address));
-    attached_projects_read(project, "ANCHORD_PARENT", entry.parent, sizeof(entry.parent));
+    (void)attached_projects_read(project, "ANCHORD_PARENT", entry.parent, sizeof(entry.parent));
     if (listing->has_look)
         ask_halves(listing, &entry);
-    if (entry.address[0] == '\0')
+    if (entry.address[0] == '\0' && result != -EACCES) /* what only root may read may say another one */
         text_copy_cut(entry.address, sizeof(entry.address), "dhcp");
     return entry;
 }
@@ -109,7 +109,7 @@ static void print_entry(const struct entry *entry)
     command_column(entry->project, PROJECT_WIDTH);
     (void)printf("%-9s ", entry->state);
     command_column(entry->parent[0] ? entry->parent : "-", PARENT_WIDTH);
-    (void)text_print_escaped(stdout, entry->addresses[0] ? entry->addresses : entry->address);
+    (void)text_print_escaped(stdout, entry->addresses[0] ? entry->addresses : entry->address[0] ? entry->address : "-");
     if (entry->reason[0] != '\0') {
         (void)fputs("  ", stdout);
         (void)text_print_escaped(stdout, entry->reason);
