@@ -198,6 +198,12 @@ CHECKED(OLD_FIREWALL, 608, WARNING, NONE, 0, "Docker's rules stand twice: those 
         "iptables-legacy -P FORWARD ACCEPT && iptables-legacy -F && iptables-legacy -X && iptables-legacy -t nat -F && "
         "iptables-legacy -t nat -X\n"
         "systemctl restart docker")
+CHECKED(KERNEL_BEFORE_FLOOR, 609, ERROR, NONE, 0, "the kernel is too old for anchord",
+        "uname -r   # Linux 4.18 or newer is needed: a newer release of the distribution, or its kernel from backports")
+CHECKED(KERNEL_LACKS, 610, ERROR, KERNEL_BEFORE_FLOOR, 0, "the kernel lacks what anchord asks of it",
+        "apt install linux-modules-extra-$(uname -r)   # Ubuntu; elsewhere a kernel that was built with it")
+CHECKED(COMPOSE_OLD, 611, WARNING, NONE, 0, "Docker Compose is older than what some of anchord's files need",
+        "install Docker Compose 2.24 or newer: https://docs.docker.com/compose/install/linux/")
 CHECKED(LINK_DOWN, 621, ERROR, NO_EXTERNAL_INTERFACE, 0, "the interface on the LAN is down",
         "ip -br link   # on the host: is the parent of the macvlan UP?")
 CHECKED(SMALL_MTU, 622, WARNING, NO_EXTERNAL_INTERFACE, 0,

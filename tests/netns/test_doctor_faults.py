@@ -4,6 +4,7 @@ Each is made for real, found by its code, and is gone after what was printed was
 """
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -14,8 +15,8 @@ import pytest
 
 import whole_anchor
 from dhcp_strangers import OneServer
-from doctor_lab import HEALTHY_INFO, Doctor, broken, healthy_anchor, mend
-from fake_docker import DMZ_ID
+from doctor_lab import HEALTHY_INFO, UNMASQUERADED, Doctor, broken, healthy_anchor, mend
+from fake_docker import DMZ_ID, TRANSIT_ID
 from leased_anchor import LeasedAnchor
 from supervision import wait_until
 from whole_anchor import LAN4, LAN6, SUPERVISOR
@@ -100,6 +101,61 @@ def test_rules_of_an_older_iptables(doctor, new):
     doctor.inside(line)
     assert is_well(doctor, "firewall")
     assert "-P FORWARD ACCEPT" in doctor.inside("iptables-legacy -S; iptables-nft -X DOCKER 2>&- || nft delete table ip docker-bridges")
+
+
+def test_transit_by_the_host(doctor, whole):
+    """ANC0704: as the engine tells a network that was made without the option; not of one that is internal."""
+    transit = whole.docker.networks[TRANSIT_ID]
+    try:
+        transit["Options"] = {"com.docker.network.bridge.name": "br-mail"}
+        finding = broken(doctor, "transit", "ANC0704", lambda: None, verdict="WARN", await_it=False)
+        assert finding["object"] == "transit" and 'enable_ip_masquerade: "false"' in finding["do"], finding
+        transit["Internal"] = True
+        assert is_well(doctor, "transit")
+    finally:
+        transit["Internal"], transit["Options"] = False, UNMASQUERADED
+    assert is_well(doctor, "transit")
+
+
+# --- the kernel, and Compose ---
+
+def look_otherwise(doctor, tmp_path, place, files, check, *before):
+    """A check's answers by code where `place` of the file system is another one, with programs that may be run."""
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    tmp_path.chmod(0o755)
+    script = f'mount --bind "{tmp_path}" "{place}" && exec "$@"'
+    found = doctor.run("--json", check, before=["unshare", "--mount", "sh", "-c", script, "sh", *before])
+    return {one["code"]: one for one in json.loads(found.stdout)["results"]}
+
+
+def test_a_kernel_of_before(doctor):
+    """ANC0609: by the personality that shows programs a kernel 2.6."""
+    found = json.loads(doctor.run("--json", "kernel", before=["setarch", "--uname-2.6"]).stdout)["results"]
+    assert [(one["verdict"], one["code"]) for one in found] == [("FAIL", "ANC0609")] and "2.6." in found[0]["sentence"]
+    assert is_well(doctor, "kernel")
+
+
+def test_a_kernel_without_macvlan(doctor, tmp_path):
+    """ANC0610: as such a kernel's /boot says it; the anchor's own tables prove the rest, whatever stands there."""
+    configuration = f"config-{os.uname().release}"
+    found = look_otherwise(doctor, tmp_path, "/boot", {configuration: "# CONFIG_MACVLAN is not set\n"}, "kernel")
+    assert list(found) == ["ANC0610"] and found["ANC0610"]["object"] == "macvlan", found
+    assert "CONFIG_MACVLAN is not set" in found["ANC0610"]["why"]
+    found = look_otherwise(doctor, tmp_path, "/boot", {configuration: "CONFIG_MACVLAN=m\n"}, "kernel")
+    assert found[None]["verdict"] == "OK" and "nothing here tells" not in found[None]["sentence"], found
+
+
+@pytest.mark.parametrize("printed, code, verdict", [
+    ("1.29.2", "ANC0611", "WARN"), ("v2.23.3", "ANC0611", "WARN"), ("2.24.0", None, "OK"), ("5.0.1", None, "OK"), ("what?", None, "UNKNOWN")])
+def test_compose(doctor, tmp_path, printed, code, verdict):
+    """ANC0611: its own word for its version is what counts."""
+    found = look_otherwise(doctor, tmp_path, "/usr/local/lib", {"docker/cli-plugins/docker-compose": f"#!/bin/sh\necho {printed}\n"},
+                           "compose-version")
+    assert found[code]["verdict"] == verdict, found
 
 
 # --- what the running anchor would put back at once ---

@@ -6,12 +6,13 @@ Used by test_doctor_checks.py and test_doctor_faults.py. Runs as root.
 import json
 import subprocess
 
-from fake_docker import DMZ_ID
+from fake_docker import DMZ_ID, TRANSIT_ID
 from supervision import wait_until
 from whole_anchor import WholeAnchor
 
 PROGRAM = "workers/commands/doctor/anchord-doctor-under-test"
 
+UNMASQUERADED = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
 HEALTHY_INFO = {"SecurityOptions": ["name=seccomp,profile=builtin"]}
 
 
@@ -21,6 +22,7 @@ def healthy_anchor(build, kind=WholeAnchor):
     made.docker.info = HEALTHY_INFO
     for setting in ("accept_ra=2", "forwarding=0"):
         made.lab.anchor.run("sysctl", "-qw", f"net.ipv6.conf.ext0.{setting}")
+    made.docker.networks[TRANSIT_ID]["Options"] = UNMASQUERADED
     made.docker.networks[DMZ_ID]["IPAM"]["Config"][1]["Gateway"] = "2001:db8:99::1"
     for gateway in ("10.99.0.1/32", "2001:db8:99::1/128"):
         made.lab.client.run("ip", "address", "add", gateway, "dev", "eth0", *["nodad"] * (":" in gateway))
@@ -40,8 +42,8 @@ class Doctor:
         runtime = {"RUNTIME_DIRECTORY": self.runtime} if self.runtime else {}
         return {"DOCKER_HOST": f"unix://{self.whole.supervision.docker_socket}", **runtime}
 
-    def run(self, *words, timeout=30, **environment):
-        return subprocess.run(self.command(*words), text=True, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, cwd="/",
+    def run(self, *words, timeout=30, before=(), **environment):
+        return subprocess.run([*before, *self.command(*words)], text=True, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, cwd="/",
                               pass_fds=[self.whole.lab.anchor.descriptor], env=self.environment() | environment)
 
     def look(self, *words, **environment):

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "workers/commands/doctor/address_checks.h"
 #include "workers/commands/doctor/files_check.h"
+#include "workers/commands/doctor/kernel_checks.h"
 #include "workers/commands/doctor/path_group.h"
 #include "workers/commands/doctor/platform_checks.h"
 #include "workers/commands/doctor/rule_checks.h"
@@ -14,6 +15,9 @@
 #define WITH_RULES  (CHECK_OF_ANCHOR | CHECK_READS_RULES)
 
 const struct check check_table[] = {
+    {GROUP_PLATFORM, "kernel", "the kernel has what anchord asks of it", CHECK_OWN_ANSWERS, 0, NULL, kernel_check},
+    {GROUP_PLATFORM, "compose-version", "Docker Compose is new enough", CHECK_ON_HOST, 0, compose_prepare,
+     compose_check},
     {GROUP_PLATFORM, "engine", "Docker answers, and is new enough", CHECK_OWN_ANSWERS, 0, NULL, platform_check_engine},
     {GROUP_PLATFORM, "engine-setup", "Docker is set up so that containers reach the LAN", CHECK_READS_DOCKER, 0, NULL,
      platform_check_setup},
@@ -25,6 +29,8 @@ const struct check check_table[] = {
      platform_check_capabilities},
     {GROUP_PLATFORM, "macvlan-gateway", "the network on the LAN has a gateway", WITH_STATUS | CHECK_READS_DOCKER, 0,
      NULL, platform_check_macvlan_gateway},
+    {GROUP_PLATFORM, "transit", "the project's network is no way out by the host", WITH_STATUS | CHECK_READS_DOCKER, 0,
+     NULL, platform_check_transit},
     {GROUP_FILES, "compose", "a finished Compose file says what anchord needs", CHECK_OF_FILE | CHECK_WHEN_NAMED, 0,
      files_check_prepare, files_check},
     {GROUP_ADDRESS, "link", "the interface on the LAN is there and up", WITH_STATUS, 0, NULL, address_check_link},

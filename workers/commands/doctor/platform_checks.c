@@ -221,6 +221,47 @@ void platform_check_macvlan_gateway(struct check_run *run)
                                                name)});
 }
 
+/* The bridge driver's own default: the host translates what leaves it (docker/docs, bridge driver's options). */
+static bool is_masqueraded(const struct told_network *network)
+{
+    struct json_slice options = json_slice_member(heard(&network->inspection), "Options");
+    char masquerade[HEARD_TEXT_SIZE], mode[HEARD_TEXT_SIZE];
+
+    heard_text(options, "com.docker.network.bridge.enable_ip_masquerade", masquerade);
+    heard_text(options, "com.docker.network.bridge.gateway_mode_ipv4", mode);
+    return strcmp(masquerade, "false") != 0 && (mode[0] == '\0' || strcmp(mode, "nat") == 0);
+}
+
+/* Under attach there is no such network: the project's own are as Docker makes them, and the guard holds them. */
+void platform_check_transit(struct check_run *run)
+{
+    char name[HEARD_TEXT_SIZE], driver[HEARD_TEXT_SIZE];
+    const struct told_network *network;
+
+    heard_text(json_slice_member(heard(&run->anchor->status), "shared"), "network", name);
+    network = heard_network(run->scene, name);
+    if (!network || run->scene->is_podman) {
+        check_skip(run, NULL, "%s",
+                   network ? "Podman knows no such option" : "it is on no transit network that Docker knows");
+        return;
+    }
+    heard_text(heard(&network->inspection), "Driver", driver);
+    if (strcmp(driver, "bridge") != 0 || heard_is_true(heard(&network->inspection), "Internal") ||
+        !is_masqueraded(network))
+        check_is_well(run, NULL, "%s (%s) is not translated by the host", name, driver);
+    else
+        check_found(
+            run, PROBLEM_FILE_MASQUERADE,
+            &(struct finding_texts){
+                .object = name,
+                .sentence = check_text("the network %s is made with Docker's masquerading", name),
+                .why = "what does not take the way to the anchor leaves with the host's address",
+                .remedy = check_text("networks.%s: {driver_opts: "
+                                     "{com.docker.network.bridge.enable_ip_masquerade: \"false\"}}   # then: docker "
+                                     "compose down && docker compose up -d, since a network cannot be changed",
+                                     name)});
+}
+
 /* --- bridge-nf ---------------------------------------------------------------------------------------------- */
 
 static bool is_on(const char *path)
