@@ -185,6 +185,16 @@ def test_gateway_gone(doctor, whole):
     assert doctor.verdicts("gateway") == {"gateway": {("OK", None)}}
 
 
+def test_gateway6_gone(doctor, whole):
+    """SEE-2: likewise of IPv6, asked for from the interface's own address."""
+    whole.lab.client.run("ip", "address", "del", "2001:db8:99::1/128", "dev", "eth0")
+    try:
+        assert broken(doctor, "gateway", "ANC0625", lambda: None)["object"] == "2001:db8:99::1"
+    finally:
+        whole.lab.client.run("ip", "address", "add", "2001:db8:99::1/128", "dev", "eth0", "nodad")
+    assert "2001:db8:99::1" in doctor.run("gateway").stdout and doctor.verdicts("gateway") == {"gateway": {("OK", None)}}
+
+
 def test_another_default_route(doctor):
     """SEE-2: WARN, by the interface that it leads out of."""
     finding = broken(doctor, "routes", "ANC0646",
@@ -290,6 +300,24 @@ def test_link_down(doctor):
     finding = broken(doctor, "link", "ANC0621", lambda: doctor.inside("ip link set ext0 down"))
     mend(doctor, finding)
     wait_until(lambda: doctor.verdicts("link") == {"link": {("OK", None)}}, 10)
+
+
+def test_a_strict_rp_filter_is_no_fault(doctor, whole):
+    """SEE-2: the way back to whoever asks stands in anchord's own table, so that a strict filter drops nothing, not even where
+    another default route leads inside; there is nothing to find."""
+    settings = "net.ipv4.conf.{ext0,shared0,all}.rp_filter"
+    doctor.inside(f"bash -c 'sysctl -qw {settings}=1' && ip route add default via 172.30.0.1 dev shared0 metric 5")
+    whole.lab.client.run("ip", "address", "add", "203.0.113.77/32", "dev", "lo")
+    try:
+        with whole.lab.client.socket(socket.AF_INET, socket.SOCK_STREAM) as far:
+            far.settimeout(5)
+            far.bind(("203.0.113.77", 0))
+            far.connect((whole_anchor.LAN4, whole_anchor.STEADY_PORT))
+            assert far.recv(100).startswith(b"steady 203.0.113.77") and whole.serves_steady()
+        assert doctor.run("address", "rules").returncode == 0
+    finally:
+        whole.lab.client.run("ip", "address", "del", "203.0.113.77/32", "dev", "lo")
+        doctor.inside(f"bash -c 'sysctl -qw {settings}=0'; ip route del default via 172.30.0.1 dev shared0")
 
 
 # The last ones: anchord itself warns of rules that were put back again and again.

@@ -220,7 +220,7 @@ def test_a_poor_start(build):
 
     try:
         whole.docker.misbehave["/containers/json?filters=%7B%22label"] = hang  # the watcher's list alone
-        whole.docker.networks[DMZ_ID]["IPAM"]["Config"][0].pop("Gateway")
+        routers = [subnet.pop("Gateway") for subnet in whole.docker.networks[DMZ_ID]["IPAM"]["Config"]]
         whole.lacks = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
         whole.supervision.install_stand_in("exporter")
         whole.begin()
@@ -240,8 +240,16 @@ def test_a_poor_start(build):
         assert router["object"] == "dmz" and router["do"].startswith("ANCHORD_EXT_GATEWAY_IP: "), router
         assert whole.process.wait_for(code="ANC0301")["family"] == "v4"
 
+        for setting in ("accept_ra=0", "accept_ra_defrtr=0", "accept_ra=1 net.ipv6.conf.ext0.forwarding=1"):
+            deaf = broken(doctor, "advertisements", "ANC0208", lambda: doctor.inside(f"sysctl -qw net.ipv6.conf.ext0.{setting}"), await_it=False)
+            assert setting.split("=", maxsplit=1)[0] in deaf["why"], deaf
+            mend(doctor, deaf)
+            assert is_well(doctor, "advertisements")
+        doctor.inside("sysctl -qw net.ipv6.conf.ext0.forwarding=0")
+
         whole.kill_all()
         whole.lacks = ()
+        whole.docker.networks[DMZ_ID]["IPAM"]["Config"][1]["Gateway"] = routers[1]
         whole.supervision.install_real_workers()
         whole.begin(ANCHORD_EXT_GATEWAY_IP="10.99.0.1")
         checks = ("ready", "capabilities", "privileges", "macvlan-gateway", "problems")

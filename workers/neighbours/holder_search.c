@@ -130,8 +130,11 @@ static int ask(const struct holder_search *search)
             arp_build_probe(&search->mac, &search->addresses[i], &frame);
             if (search->sender.family == IP_FAMILY_4)
                 memcpy(frame.bytes + ARP_OFFSET_SENDER, search->sender.bytes, 4);
-        } else
+        } else if (search->sender6.family == IP_FAMILY_6) {
+            neighbour_build_question(&search->mac, &search->sender6, &search->addresses[i], &frame);
+        } else {
             neighbour_build_probe(&search->mac, &search->addresses[i], &frame);
+        }
         result = raw_socket_send(search->arp, search->index, &frame);
         if (result < 0)
             return result;

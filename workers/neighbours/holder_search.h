@@ -16,10 +16,11 @@
 #define HOLDER_SEARCH_MAX 8 /* addresses at once */
 
 struct holder_search {
-    int arp, icmp6;           /* -1: not open; icmp6 also where the kernel has no IPv6 */
-    uint32_t index;           /* of the interface on the LAN */
-    struct mac_address mac;   /* its own, which answers nobody */
-    struct ip_address sender; /* IPv4, of the interface: asks as a neighbour does, not as one who wants an address */
+    int arp, icmp6;         /* -1: not open; icmp6 also where the kernel has no IPv6 */
+    uint32_t index;         /* of the interface on the LAN */
+    struct mac_address mac; /* its own, which answers nobody */
+    /* Of the interface: asks as a neighbour does, not as one who wants an address. Family none: the other way. */
+    struct ip_address sender, sender6;
     struct ip_address addresses[HOLDER_SEARCH_MAX];
     bool is_held[HOLDER_SEARCH_MAX];
     struct mac_address holders[HOLDER_SEARCH_MAX]; /* zero: it did not say */

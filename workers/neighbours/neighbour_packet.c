@@ -102,6 +102,24 @@ void neighbour_build_probe(const struct mac_address *mac, const struct ip_addres
 }
 
 /*
+ *     IPv6      source -> ff02::1:ff..:.., hop limit 255
+ *     ICMPv6    neighbour solicitation, target address, source's link-layer address mac
+ */
+void neighbour_build_question(const struct mac_address *mac, const struct ip_address *source,
+                              const struct ip_address *address, struct ethernet_frame *ret)
+{
+    uint8_t group[16];
+
+    solicited_node(address, group);
+    begin(mac, source->bytes, group, MESSAGE_LENGTH + LINK_OPTION_LENGTH, ret);
+    frame_put(ret, (const uint8_t[]){ND_NEIGHBOR_SOLICIT, 0, 0, 0, 0, 0, 0, 0}, 8);
+    frame_put(ret, address->bytes, 16);
+    frame_put(ret, (const uint8_t[]){ND_OPT_SOURCE_LINKADDR, LINK_OPTION_LENGTH / OPTION_LENGTH_UNIT}, 2);
+    frame_put(ret, mac->bytes, sizeof(mac->bytes));
+    put_checksum(ret);
+}
+
+/*
  * Walks the options; false when one is broken (RFC 4861 §7.1: then the whole message is ignored). A link-layer
  * address that no host can have counts as not said.
  */

@@ -34,6 +34,11 @@ void neighbour_build_announcement(const struct mac_address *mac, const struct ip
  */
 void neighbour_build_probe(const struct mac_address *mac, const struct ip_address *address, struct ethernet_frame *ret);
 
+/* The same as a neighbour asks who wants to send there: from its own address, with its MAC address (RFC 4861 §7.2.2).
+ * Whoever has it answers `source`; a router that is about to take it does not give it up. */
+void neighbour_build_question(const struct mac_address *mac, const struct ip_address *source,
+                              const struct ip_address *address, struct ethernet_frame *ret);
+
 /*
  * Reads a received ICMPv6 message of `length` bytes, as a raw socket gives it (without the IPv6 header; the kernel
  * has checked the checksum), with the hop limit and source that came with it. Returns 0, or -EBADMSG with *ret

@@ -276,26 +276,55 @@ int address_prepare_lan(struct check_run *run, const char **ret_why)
     return 0;
 }
 
-/* Only of IPv4, or of both families. */
-static void collect(const struct check_run *run, const char *list, bool is_only_4, struct holder_search *search)
+static void collect(const struct check_run *run, const char *list, struct holder_search *search)
 {
     struct json_walk walk = heard_list(heard(&run->anchor->status), list);
     struct json_slice row;
     char text[HEARD_TEXT_SIZE];
 
     while (json_walk_element(&walk, &row) && search->count < HOLDER_SEARCH_MAX) {
-        struct ip_address *address = &search->addresses[search->count];
-
         heard_text(row, "address", text);
-        if (ip_address_parse(text, address) == 0 && (address->family == IP_FAMILY_4 || !is_only_4))
-            search->count++;
+        text[strcspn(text, "%")] = '\0';
+        search->count += ip_address_parse(text, &search->addresses[search->count]) == 0;
     }
+}
+
+/* What a neighbour asks with: the project's IPv4 address; in IPv6 the link's own, which whoever is on it may answer. */
+static void find_senders(const struct check_run *run, const struct network_link *link, struct holder_search *search)
+{
+    struct holder_search own = {0};
+
+    collect(run, "external_addresses", &own);
+    for (size_t i = own.count; i-- > 0;) {
+        if (own.addresses[i].family == IP_FAMILY_4)
+            search->sender = own.addresses[i];
+    }
+    for (uint32_t i = 0; i < link->address_count; i++) {
+        const struct link_address *address = &link->addresses[i];
+
+        if (address->address.family == IP_FAMILY_6 && link_address_is_usable(address) &&
+            (search->sender6.family != IP_FAMILY_6 || ip_address_is_link_local(&address->address)))
+            search->sender6 = address->address;
+    }
+}
+
+/* Those of a family that we have no address of cannot be asked for so. */
+static void keep_askable(struct holder_search *search)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < search->count; i++) {
+        bool is_v4 = search->addresses[i].family == IP_FAMILY_4;
+
+        if (is_v4 ? search->sender.family == IP_FAMILY_4 : search->sender6.family == IP_FAMILY_6 && search->icmp6 >= 0)
+            search->addresses[kept++] = search->addresses[i];
+    }
+    search->count = kept;
 }
 
 /* What the anchor lists, asked for on its link. False: it was said why it could not be. */
 static bool ask_lan(struct check_run *run, const char *list, bool is_as_neighbour, struct holder_search *search)
 {
-    struct holder_search own = {0};
     struct link_table table = {0};
     const struct network_link *link;
     char name[HEARD_TEXT_SIZE];
@@ -310,11 +339,12 @@ static bool ask_lan(struct check_run *run, const char *list, bool is_as_neighbou
     }
     search->index = link->index;
     search->mac = link->mac;
-    collect(run, list, is_as_neighbour, search);
-    collect(run, "external_addresses", true, &own);
-    if (is_as_neighbour && own.count > 0)
-        search->sender = own.addresses[0];
-    if (search->count == 0 || (is_as_neighbour && own.count == 0)) {
+    collect(run, list, search);
+    if (is_as_neighbour) {
+        find_senders(run, link, search);
+        keep_askable(search);
+    }
+    if (search->count == 0) {
         check_skip(run, NULL, "there is no address to ask for");
         return false;
     }
@@ -356,20 +386,27 @@ void address_check_duplicate(struct check_run *run)
 
 /* --- the gateway ---------------------------------------------------------------------------------------------- */
 
-/* Of IPv4, and as any neighbour asks: a question of whoever wants an address would make a router that has just come up
- * and asks itself give that up. */
+/* As any neighbour asks: a question of whoever wants an address would make a router that has just come up and asks
+ * itself give that up. */
 void address_check_gateway(struct check_run *run)
 {
     struct holder_search search;
+    const char *list = "";
+    char link[HEARD_TEXT_SIZE];
     size_t wrong = 0;
 
+    heard_interface(run->anchor, "external", link);
     if (!ask_lan(run, "gateways", true, &search))
         return;
     for (size_t i = 0; i < search.count; i++) {
-        const char *address = IP_ADDRESS_TEXT(&search.addresses[i]);
+        const char *address = check_text("%s%s%s", IP_ADDRESS_TEXT(&search.addresses[i]),
+                                         ip_address_is_link_local(&search.addresses[i]) ? "%" : "",
+                                         ip_address_is_link_local(&search.addresses[i]) ? link : "");
 
-        if (search.is_held[i])
+        if (search.is_held[i]) {
+            list = check_text("%s%s%s", list, list[0] != '\0' ? ", " : "", address);
             continue;
+        }
         wrong++;
         check_found(run, PROBLEM_GATEWAY_SILENT,
                     &(struct finding_texts){
@@ -378,5 +415,88 @@ void address_check_gateway(struct check_run *run)
                         .why = "it was asked for its MAC address three times"});
     }
     if (wrong == 0)
-        check_is_well(run, NULL, "the IPv4 gateway %s answers", IP_ADDRESS_TEXT(&search.addresses[0]));
+        check_is_well(run, NULL, "answered: %s", list);
+}
+
+/* --- router advertisements --------------------------------------------------------------------------------------- */
+
+/* -1: it is not there. */
+static int read_setting6(const char *interface, const char *name)
+{
+    CLEANUP_STREAM FILE *stream = fopen(check_text("/proc/sys/net/ipv6/conf/%s/%s", interface, name), "re");
+    int value = -1;
+
+    if (stream && fscanf(stream, "%d", &value) != 1) /* NOLINT(cert-err34-c): the kernel's own */
+        value = -1;
+    return value;
+}
+
+/* Whether the status names the router of IPv6, and whether an advertisement did. */
+static bool names_router6(const struct anchor *anchor, bool *ret_is_advertised)
+{
+    struct json_walk walk = heard_list(heard(&anchor->status), "gateways");
+    struct json_slice row;
+    char family[HEARD_TEXT_SIZE], source[HEARD_TEXT_SIZE];
+
+    while (json_walk_element(&walk, &row)) {
+        heard_text(row, "family", family);
+        heard_text(row, "source", source);
+        if (strcmp(family, "v6") != 0 || strcmp(source, "none") == 0)
+            continue;
+        *ret_is_advertised = strcmp(source, "ra") == 0;
+        return true;
+    }
+    return false;
+}
+
+static bool has_ipv6(const struct anchor *anchor)
+{
+    struct json_walk walk = heard_list(heard(&anchor->status), "external_addresses");
+    struct json_slice row;
+    char address[HEARD_TEXT_SIZE];
+
+    while (json_walk_element(&walk, &row)) {
+        heard_text(row, "address", address);
+        if (strchr(address, ':') && strncmp(address, "fe80:", strlen("fe80:")) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Where nobody names the router of IPv6, or an advertisement does, the next one must be heard, too. */
+void address_check_advertisements(struct check_run *run)
+{
+    char name[HEARD_TEXT_SIZE];
+    bool is_advertised = false, is_named = names_router6(run->anchor, &is_advertised);
+    int accepts, takes_router;
+    const char *why = NULL;
+
+    heard_interface(run->anchor, "external", name);
+    accepts = read_setting6(name, "accept_ra");
+    takes_router = read_setting6(name, "accept_ra_defrtr");
+    if (accepts < 0 || !has_ipv6(run->anchor)) {
+        check_skip(run, NULL, "the project has no IPv6 address on the LAN");
+        return;
+    }
+    if (is_named && !is_advertised) {
+        check_is_well(run, NULL, "the IPv6 router is configured: no advertisement is needed");
+        return;
+    }
+    if (accepts == 0)
+        why = check_text("net.ipv6.conf.%s.accept_ra is 0", name);
+    else if (accepts == 1 && read_setting6(name, "forwarding") > 0)
+        why = check_text("net.ipv6.conf.%s.accept_ra is 1, which counts for no interface that forwards", name);
+    else if (takes_router == 0)
+        why = check_text("net.ipv6.conf.%s.accept_ra_defrtr is 0: no router is taken from them", name);
+    if (why)
+        check_found(
+            run, PROBLEM_IGNORES_ADVERTISEMENTS,
+            &(struct finding_texts){
+                .why = why,
+                .remedy = check_inside(
+                    run, check_text("sysctl -w net.ipv6.conf.%s.accept_ra=2 net.ipv6.conf.%s.accept_ra_defrtr=1",
+                                    SHELL_WORD(name), SHELL_WORD(name)))});
+    else
+        check_is_well(run, NULL, "router advertisements are taken%s",
+                      is_advertised ? ", and one has named the router" : "");
 }

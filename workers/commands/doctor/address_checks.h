@@ -9,3 +9,4 @@ void address_check_lease(struct check_run *run);
 int address_prepare_lan(struct check_run *run, const char **ret_why);
 void address_check_duplicate(struct check_run *run);
 void address_check_gateway(struct check_run *run);
+void address_check_advertisements(struct check_run *run);
