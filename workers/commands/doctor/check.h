@@ -54,6 +54,7 @@ enum check_flags {
     CHECK_KEEPS_RIGHTS = 1 << 6,  /* reads nothing that anybody but the kernel says, and keeps its privileges */
     CHECK_STAYS_OUTSIDE = 1 << 7, /* goes into no namespace */
     CHECK_OF_FILE = 1 << 9,       /* once for each file that was named */
+    CHECK_LOOKS_TWICE = 1 << 10,  /* at tables that change meanwhile: needs what was said a moment later */
     CHECK_OWN_ANSWERS = 1 << 8,   /* says itself what it cannot know; the flags above only tell what it looks at */
 };
 

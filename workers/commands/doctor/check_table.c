@@ -42,7 +42,7 @@ const struct check check_table[] = {
     {GROUP_ADDRESS, "gateway", "the gateways answer", WITH_STATUS, 0, address_prepare_lan, address_check_gateway},
     {GROUP_ADDRESS, "advertisements", "routers' advertisements are heard where they are needed", WITH_STATUS, 0, NULL,
      address_check_advertisements},
-    {GROUP_RULES, "tables", "anchord's tables are in the kernel, whole", WITH_RULES, 0, NULL,
+    {GROUP_RULES, "tables", "anchord's tables are in the kernel, whole", WITH_RULES | CHECK_LOOKS_TWICE, 0, NULL,
      rule_check_tables},
     {GROUP_RULES, "foreign-tables", "nobody else's table drops what anchord lets pass", WITH_RULES, 0, NULL,
      rule_check_foreign},

@@ -52,6 +52,7 @@ void scene_release(struct scene *scene)
 struct question {
     const struct anchor *anchor; /* NULL: of the namespace that we are in */
     int kind;                    /* enum question_kind */
+    int delay;                   /* milliseconds */
 };
 
 enum question_kind { ASK_STATUS, ASK_RULES, ASK_RULES_AGAIN, ASK_STATUS_AFTER, ASK_HOOKS };
@@ -109,8 +110,8 @@ static int ask(void *userdata, int output)
 
     if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
         return EXIT_FAILURE;
-    if (question->kind == ASK_RULES_AGAIN || question->kind == ASK_STATUS_AFTER)
-        (void)poll(NULL, 0, question->kind == ASK_RULES_AGAIN ? MOMENT_MILLISECONDS : 2 * MOMENT_MILLISECONDS);
+    if (question->delay > 0)
+        (void)poll(NULL, 0, question->delay);
     if (question->kind == ASK_STATUS || question->kind == ASK_STATUS_AFTER)
         run_status(question);
     else
@@ -265,12 +266,17 @@ static void mark_failed(struct child *child, int error)
     *child = (struct child){.output = -1, .error = error};
 }
 
-static void start_questions(const struct scene *scene, struct question *questions, struct child *children)
+static void start_questions(const struct scene *scene, bool looks_twice, struct question *questions,
+                            struct child *children)
 {
+    static const int delays[QUESTIONS] = {
+        [ASK_RULES_AGAIN] = MOMENT_MILLISECONDS, [ASK_STATUS_AFTER] = 2 * MOMENT_MILLISECONDS};
+
     for (size_t i = 0; i < scene->anchor_count * QUESTIONS; i++) {
         int result;
 
-        questions[i] = (struct question){&scene->anchors[i / QUESTIONS], (int)(i % QUESTIONS)};
+        questions[i] = (struct question){&scene->anchors[i / QUESTIONS], (int)(i % QUESTIONS),
+                                         looks_twice ? delays[i % QUESTIONS] : 0};
         result = child_start(&children[i], ask, &questions[i], SECONDS, SAID_MAX);
         if (result < 0)
             mark_failed(&children[i], result);
@@ -288,7 +294,7 @@ static void take_answers(struct scene *scene, struct child *children)
     }
 }
 
-int gather_scene(struct scene *ret)
+int gather_scene(bool looks_twice, struct scene *ret)
 {
     static struct child children[CHILDREN_MAX];
     static struct question questions[CHILDREN_MAX];
@@ -307,7 +313,7 @@ int gather_scene(struct scene *ret)
     result = child_start(&children[1], ask, &questions[0], SECONDS, SAID_MAX);
     if (result < 0)
         mark_failed(&children[1], result);
-    start_questions(ret, questions + 1, children + 2);
+    start_questions(ret, looks_twice, questions + 1, children + 2);
     children_finish(children, count);
     take_docker(ret, &children[0]);
     take(&ret->hooks, &children[1]);

@@ -8,5 +8,5 @@
 
 #include "workers/commands/doctor/scene.h"
 
-/* Returns 0 or -ENOMEM. The caller releases it. */
-int gather_scene(struct scene *ret) __attribute__((warn_unused_result));
+/* Returns 0 or -ENOMEM. The caller releases it. Without `looks_twice` what is asked a second time is asked at once. */
+int gather_scene(bool looks_twice, struct scene *ret) __attribute__((warn_unused_result));

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "workers/commands/doctor/check_table.h"
 #include "workers/commands/doctor/gather.h"
 #include "workers/commands/doctor/options.h"
 #include "workers/commands/doctor/report_text.h"
@@ -110,12 +111,21 @@ static int judge(const struct report *report, const struct options *options)
                                                                                               : DOCTOR_BLIND;
 }
 
+static bool looks_twice(const struct options *options)
+{
+    for (size_t i = 0; i < check_count; i++) {
+        if (check_table[i].flags & CHECK_LOOKS_TWICE && options_want(options, &check_table[i]))
+            return true;
+    }
+    return false;
+}
+
 static int examine(const struct options *options)
 {
     CLEANUP(scene_release) struct scene scene = {0};
     CLEANUP(report_release) struct report report = {0};
     uint64_t begin = clock_monotonic_microseconds();
-    int result = gather_scene(&scene);
+    int result = gather_scene(looks_twice(options), &scene);
 
     scene.only = options->anchor;
     if (result == 0 && options->anchor && !choose(&scene, options->anchor) && !forget_others(&scene, options->anchor))
