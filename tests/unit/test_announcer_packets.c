@@ -135,6 +135,24 @@ static void probe_is_duplicate_address_detection(void **state)
     assert_int_equal(checksum_of(&frame), 0xffff);
 }
 
+/* RFC 4861 §7.2.2: from an address of its own, with the MAC address that the answer goes to. */
+static void a_question_is_a_neighbours(void **state)
+{
+    static const struct ip_address source = {IP_FAMILY_6, {0xfe, 0x80, [15] = 7}};
+    struct ethernet_frame frame;
+
+    (void)state;
+    neighbour_build_question(&mac, &source, &address6, &frame);
+    assert_int_equal(frame.length, 86);
+    assert_memory_equal(frame.bytes + 18, ((uint8_t[]){0, 32, 58, 255}), 4);
+    assert_memory_equal(frame.bytes + 22, source.bytes, 16);
+    assert_memory_equal(frame.bytes + 54, ((uint8_t[]){135, 0}), 2);
+    assert_memory_equal(frame.bytes + 62, address6.bytes, 16);
+    assert_memory_equal(frame.bytes + 78, ((uint8_t[]){1, 1}), 2);
+    assert_memory_equal(frame.bytes + 80, mac.bytes, sizeof(mac.bytes));
+    assert_int_equal(checksum_of(&frame), 0xffff);
+}
+
 static void own_messages_are_read_back(void **state)
 {
     struct ethernet_frame frame;
@@ -208,6 +226,7 @@ int main(void)
         cmocka_unit_test(broken_arp_is_refused),
         cmocka_unit_test(advertisement_overrides_and_goes_to_all_nodes),
         cmocka_unit_test(probe_is_duplicate_address_detection),
+        cmocka_unit_test(a_question_is_a_neighbours),
         cmocka_unit_test(own_messages_are_read_back),
         cmocka_unit_test(broken_neighbour_messages_are_refused),
         cmocka_unit_test(address_that_no_host_can_have_counts_as_not_said),
