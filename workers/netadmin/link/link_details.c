@@ -78,21 +78,42 @@ static int expendability(const struct link_address *address)
     return is_ours ? 0 : 1;
 }
 
-/* Of equals the newest: Docker's are there before anybody adds some. */
-static bool goes_before(const struct link_address *address, const struct link_address *other)
+/*
+ * Of equals the newest: Docker's are there before anybody adds some. Of one hundredth of a second, in which the kernel
+ * counts, one of the family that has more (`crowded`), and of that as the kernel lists them: IPv4's newest last, IPv6's
+ * first. `address` stands before `other` there.
+ */
+static bool goes_before(const struct link_address *address, const struct link_address *other, enum ip_family crowded)
 {
     int difference = expendability(address) - expendability(other);
+    int32_t age = (int32_t)(address->created - other->created);
 
-    return difference ? difference > 0 : (int32_t)(address->created - other->created) > 0;
+    if (difference)
+        return difference > 0;
+    if (age != 0)
+        return age > 0;
+    if (address->address.family != other->address.family)
+        return address->address.family == crowded;
+    return address->address.family == IP_FAMILY_6;
+}
+
+static enum ip_family find_crowded(const struct network_link *link, const struct link_address *further)
+{
+    int more6 = further->address.family == IP_FAMILY_6 ? 1 : -1;
+
+    for (size_t i = 0; i < LINK_ADDRESSES_MAX; i++)
+        more6 += link->addresses[i].address.family == IP_FAMILY_6 ? 1 : -1;
+    return more6 > 0 ? IP_FAMILY_6 : IP_FAMILY_4;
 }
 
 static void make_room(struct network_link *link, const struct link_address *address)
 {
+    enum ip_family crowded = find_crowded(link, address);
     const struct link_address *victim = address;
     size_t place;
 
     for (uint32_t i = LINK_ADDRESSES_MAX; i-- > 0;) {
-        if (goes_before(&link->addresses[i], victim))
+        if (goes_before(&link->addresses[i], victim, crowded))
             victim = &link->addresses[i];
     }
     if (victim == address)

@@ -26,6 +26,7 @@ struct nft_monitor {
     sd_event_source *source;
     nft_monitor_handler on_change;
     void *userdata;
+    struct nft_change change; /* since the last one that was told */
 };
 
 struct nft_monitor *nft_monitor_free(struct nft_monitor *monitor)
@@ -130,14 +131,17 @@ static void note_message(const struct nlmsghdr *message, void *userdata)
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     struct nft_monitor *monitor = userdata;
-    struct nft_change change = {0};
-    int result = rtnetlink_monitor_drain(monitor->netlink, note_message, &change);
+    struct nft_change *change = &monitor->change;
+    int result = rtnetlink_monitor_drain(monitor->netlink, note_message, change);
 
     (void)source;
     (void)fd;
     (void)events;
-    if (change.messages > 0 || result < 0)
-        monitor->on_change(&change, monitor->userdata);
+    /* A commit's last message, which names its author, may not have been there yet: it comes, or an error does. */
+    if (result >= 0 && (change->messages == 0 || !change->process[0]))
+        return 0;
+    monitor->on_change(change, monitor->userdata);
+    *change = (struct nft_change){0};
     return 0;
 }
 
