@@ -220,7 +220,8 @@ def test_a_poor_start(build):
 
     try:
         whole.docker.misbehave["/containers/json?filters=%7B%22label"] = hang  # the watcher's list alone
-        routers = [subnet.pop("Gateway") for subnet in whole.docker.networks[DMZ_ID]["IPAM"]["Config"]]
+        for subnet in whole.docker.networks[DMZ_ID]["IPAM"]["Config"]:
+            del subnet["Gateway"]
         whole.lacks = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
         whole.supervision.install_stand_in("exporter")
         whole.begin()
@@ -249,11 +250,12 @@ def test_a_poor_start(build):
 
         whole.kill_all()
         whole.lacks = ()
-        whole.docker.networks[DMZ_ID]["IPAM"]["Config"][1]["Gateway"] = routers[1]
         whole.supervision.install_real_workers()
-        whole.begin(ANCHORD_EXT_GATEWAY_IP="10.99.0.1")
-        checks = ("ready", "capabilities", "privileges", "macvlan-gateway", "problems")
+        router = whole.lab.client.run("ip", "-6", "-oneline", "address", "show", "dev", "eth0", "scope", "link").split()[3].split("/")[0]
+        whole.begin(ANCHORD_EXT_GATEWAY_IP=f"10.99.0.1,{router}")
+        checks = ("ready", "capabilities", "privileges", "macvlan-gateway", "problems", "gateway")
         wait_until(lambda: doctor.verdicts(*checks) == dict.fromkeys(checks, OK), 20)
+        assert f"answered: 10.99.0.1, {router}%ext0" in doctor.run("gateway").stdout
     finally:
         released.set()
         whole.close()
