@@ -17,12 +17,14 @@ import subprocess
 import tarfile
 import time
 
+import jsonschema
 import pytest
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 CONTAINER = CHECKOUT / "packaging/container"
 CACHE = pathlib.Path(os.environ.get("ANCHORD_BUILD_CACHE", "/var/cache/anchord-build"))
 BASE_IMAGE = CACHE / "debian-bookworm-slim.tar"
+SPDX_SCHEMA = CHECKOUT / "tests/e2e/third_party/spdx-2.3.schema.json"
 # Dockerfile target -> arguments of packaging/container/build; the holder's image comes with each of them
 TARGETS = {"anchord": [], "debug": ["--debug"], "hold": None}
 
@@ -136,7 +138,7 @@ def built(request, directory):
         if target == "anchord" and request.config.getoption("--image"):
             shutil.copyfile(request.config.getoption("--image"), archive)
         else:
-            run(CONTAINER / "build", *arguments, "--upgrade", "--output", archive)
+            run(CONTAINER / "build", *arguments, "--upgrade", "--output", archive, "--contents", directory / f"{target}-contents")
         images[target] = read_image(archive)
     return images
 
@@ -249,3 +251,46 @@ def test_keep2_the_holders_image_is_another_one_only_when_the_holder_is(built):
     programs = {path for path, file in image.files.items() if file.mode & 0o111 and file.type == tarfile.REGTYPE}
     assert programs == {"usr/bin/anchord-hold"} and not [path for path in image.files if ".so" in path]
     assert {"usr/share/doc/libc6-dev/copyright", "usr/share/doc/anchord/copyright"} <= set(image.files)
+
+
+def test_use3_every_file_of_the_image_has_a_package_in_its_list(directory, built):
+    """Of the debug image, which has more of others' in it than the one that is released; SPDX's own schema judges the form."""
+    output = directory / "debug.spdx.json"
+    run(CHECKOUT / "packaging/sbom", "--contents", directory / "debug-contents", "--date", "1700000000", "--output", output, directory / "debug.tar")
+    document = json.loads(output.read_text(encoding="utf-8"))
+    jsonschema.validate(document, json.loads(SPDX_SCHEMA.read_text(encoding="utf-8")))
+    names = {package["SPDXID"]: package["name"] for package in document["packages"]}
+    paths = {file["SPDXID"]: file["fileName"].removeprefix("./") for file in document["files"]}
+    owners = {paths[one["relatedSpdxElement"]]: names[one["spdxElementId"]] for one in document["relationships"]
+              if one["relatedSpdxElement"] in paths and one["spdxElementId"].startswith("SPDXRef-anchord-")}
+    assert set(owners) == {path for path, file in built["debug"].files.items() if file.type == tarfile.REGTYPE}
+    ours = ("usr/bin/anchord", "usr/libexec/anchord/", "usr/share/doc/anchord/", "etc/")
+    assert {path for path, name in owners.items() if name == "anchord"} == {path for path in owners if path.startswith(ours)}
+
+
+def release_version(checkout):
+    return subprocess.run([checkout / "packaging/release", "--print-version"], check=False, capture_output=True, text=True)
+
+
+def test_use3_the_tag_decides_a_releases_version(directory):
+    """What has none says from which commit it is, and what was changed says so."""
+    checkout = directory / "checkout"
+    (checkout / "packaging").mkdir(parents=True)
+    shutil.copy(CHECKOUT / "packaging/release", checkout / "packaging")
+    (checkout / "meson.build").write_text("project('anchord', 'c',\n  version: '1.2.3',\n)\n", encoding="utf-8")
+    environment = {"GIT_COMMITTER_DATE": "2026-02-03T23:30:00+00:00", "PATH": os.environ["PATH"]}
+    git = ["git", "-C", checkout, "-c", "user.name=x", "-c", "user.email=x@example.invalid"]
+    run(*git, "init", "--quiet")
+    run(*git, "add", ".")
+    run(*git, "commit", "--quiet", "--message", "x", env=environment)
+    commit = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    assert release_version(checkout).stdout == f"1.2.3~git20260203.{commit}\n"
+    run(*git, "tag", "v1.2.3")
+    assert release_version(checkout).stdout == "1.2.3\n"
+    (checkout / "meson.build").write_text("project('anchord', 'c',\n  version: '1.2.3',\n)\n#\n", encoding="utf-8")
+    assert release_version(checkout).stdout == f"1.2.3+git20260203.{commit}.dirty\n"
+    run(*git, "checkout", "--quiet", "meson.build")
+    run(*git, "tag", "--delete", "v1.2.3", stdout=subprocess.DEVNULL)
+    run(*git, "tag", "v1.2.4")
+    refused = release_version(checkout)
+    assert refused.returncode == 1 and "v1.2.4" in refused.stderr and "1.2.3" in refused.stderr

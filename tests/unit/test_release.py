@@ -51,8 +51,10 @@ def archive_of(files):
         "org.opencontainers.image.title": "anchord", "org.opencontainers.image.version": "9.9",
         "org.opencontainers.image.licenses": "MIT"}}}).encode()
     name = f"{hashlib.sha256(image).hexdigest()}.json"
-    manifest = json.dumps([{"Config": name, "RepoTags": ["anchord:9.9"], "Layers": ["1/layer.tar"]}]).encode()
-    return gzip.compress(tar_of({name: image, "1/layer.tar": tar_of(files), "manifest.json": manifest}), mtime=0)
+    layer = tar_of(files)
+    layer_name = f"{hashlib.sha256(layer).hexdigest()}/layer.tar"
+    manifest = json.dumps([{"Config": name, "RepoTags": ["anchord:9.9"], "Layers": [layer_name]}]).encode()
+    return gzip.compress(tar_of({layer_name: layer, name: image, "manifest.json": manifest}), mtime=0)
 
 
 def run(program, *arguments):
@@ -139,7 +141,8 @@ def test_what_differs_is_found_in_an_archives_layer(directory):
         (directory / name / "SHA256SUMS").write_text("the same\n", encoding="utf-8")
     result = run("compare", directory / "first", directory / "second")
     assert result.returncode == 1
-    assert result.stdout == "differs: image.tar.gz: 1/layer.tar: usr/bin/anchord: byte 12 of 13 and 13\n", result.stdout
+    assert "differs: image.tar.gz: digest-1/layer.tar: usr/bin/anchord: byte 12 of 13 and 13\n" in result.stdout, result.stdout
+    assert "etc/same" not in result.stdout and "SHA256SUMS" not in result.stdout, result.stdout
     same = run("compare", directory / "first", directory / "first")
     assert (same.returncode, same.stdout) == (0, "")
 
