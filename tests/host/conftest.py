@@ -78,16 +78,20 @@ def package(request, suite, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def newer_package(package, tmp_path_factory):
-    """The same as the next version, as an upgrade brings it."""
-    place = tmp_path_factory.mktemp("newer")
+def newer_packages(package, tmp_path_factory):
+    """The same as the next version, as an upgrade brings it, and as the one after it, whose halves speak another version."""
+    place, made = tmp_path_factory.mktemp("newer"), []
     run(["dpkg-deb", "--raw-extract", package, place / "tree"])
-    control = place / "tree" / "DEBIAN" / "control"
-    text, count = re.subn(r"(?m)^Version: .*$", r"\g<0>.1", control.read_text())
-    assert count == 1
-    control.write_text(text)
-    run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", place / "tree", place / "anchord_newer.deb"])
-    return place / "anchord_newer.deb"
+    control, meeting = place / "tree/DEBIAN/control", place / "tree/usr/lib/anchord/meeting-version"
+    for number in (1, 2):
+        text, count = re.subn(r"(?m)^Version: .*$", r"\g<0>.1", control.read_text())
+        assert count == 1
+        control.write_text(text)
+        if number == 2:
+            meeting.write_text(f"{int(meeting.read_text()) + 1}\n")
+        made.append(place / f"anchord_newer{number}.deb")
+        run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", place / "tree", made[-1]])
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -13,20 +13,23 @@ UPDATES = {
     "kill": (("systemctl", "kill", "--signal", "KILL", "anchord@shop"), ("identity",)),
     "restart of the host half": (("systemctl", "restart", "anchord-host@shop"), ("host", "identity")),
     "kill of the host half": (("systemctl", "kill", "--signal", "KILL", "anchord-host@shop"), ("host",)),
-    "newer package": (("apt-get", "install", "--yes"), ("host", "identity")),
+    "newer package": (("apt-get", "install", "--yes"), ("identity",)),
+    "newer package of another language": (("apt-get", "install", "--yes"), ("host", "identity")),
 }
 
 
 @pytest.mark.parametrize("how", UPDATES)
-def test_keep1_nothing_is_lost(attached, newer_package, how, figure):
+def test_keep1_nothing_is_lost(attached, newer_packages, how, figure):
+    """KEEP-2: a newer package starts the host half anew only where it would not understand the other one."""
     command, halves = UPDATES[how]
     units = [unit for half, unit in zip(("host", "identity"), attached.units) if half in halves]
-    if how == "newer package":
-        command = (*command, copy_to_host(attached.lab, newer_package))
+    if how.startswith("newer package"):
+        command = (*command, copy_to_host(attached.lab, newer_packages[how.endswith("language")]))
     before = attached.pids()
     with attached.traffic() as longest:
         attached.run(*command, timeout=300)
         attached.wait_replaced(before, *units)
     figure(f"longest time without an answer {longest[0] * 1000:.0f} ms")
-    if how == "newer package":
-        assert attached.run("dpkg-query", "--show", "--showformat", "${Version}", "anchord").stdout.endswith(".1")
+    if how.startswith("newer package"):
+        assert attached.run("dpkg-query", "--show", "--showformat", "${Version}", "anchord").stdout.endswith(".1.1" if how.endswith("language") else ".1")
+        assert (attached.pids()[0] == before[0]) == ("host" not in halves)
