@@ -129,10 +129,15 @@ def test_host8_detached_without_a_trace(attached):
 
 
 def test_pkg1_purge_leaves_nothing(attached, package):
-    """PKG-1: removal detaches and keeps the settings, purge takes them too."""
+    """PKG-1: removal detaches and keeps the settings, also those that are a link to elsewhere, and stops at nothing that
+    somebody has put beside them; purge takes them too."""
+    file = f"/etc/anchord/{attached.name}.env"
+    attached.run("sh", "-c", f"mkdir /etc/anchord/old.env; mv {file} /var/tmp/kept; ln -s /var/tmp/kept {file}")
     attached.run("apt-get", "remove", "--yes", "anchord", timeout=300)
     assert not any(map(attached.is_active, attached.units))
-    assert attached.run("ls", "/etc/anchord").stdout.split() == [f"{attached.name}.env"]
+    assert sorted(attached.run("ls", "/etc/anchord").stdout.split()) == sorted((f"{attached.name}.env", "old.env"))
+    assert attached.run("readlink", file).stdout == "/var/tmp/kept\n"
+    attached.run("rm", "/var/tmp/kept")
     assert "anchord" not in attached.run("nft", "list", "ruleset").stdout
     attached.run("apt-get", "purge", "--yes", "anchord", timeout=300)
     left = attached.run("find", "/etc", "/var/lib", "/run", "/usr", "-xdev", "-name", "*anchord*", "-not", "-path",
