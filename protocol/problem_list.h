@@ -290,6 +290,8 @@ CHECKED(FILE_ATTACH_LABEL, 745, WARNING, NONE, 0, "a half of attach does not say
 CHECKED(FILE_NAME_TOO_LONG, 746, WARNING, NONE, 0, "a name is too long for DNS", "")
 CHECKED(FILE_VARIABLE_WRONG, 747, ERROR, NONE, 0, "a variable is wrong", "")
 CHECKED(FILE_VARIABLE_IGNORED, 748, WARNING, NONE, 0, "a variable is ignored", "")
+CHECKED(FILE_NOTHING_EXPOSED, 749, WARNING, LABEL_UNKNOWN, 0, "no service is exposed", "")
+CHECKED(FILE_NO_PARENT, 750, ERROR, NONE, 0, "the network on the LAN leads to no LAN", "")
 
 /* --- the proof end to end --- */
 CHECKED(CLOSED_PORT, 801, ERROR, NONE, 0, "nobody listens in the container at a port that is exposed",

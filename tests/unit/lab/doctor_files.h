@@ -7,6 +7,8 @@ static const struct {
 } bad_files[] = {
     {"attach.json", "ANC0721 services.identity.cap_add\n"
                     "ANC0745 services.identity.labels\n"},
+    {"another-project.json", "ANC0749 services.network-anchor.environment\n"},
+    {"anchor-on-the-host.json", "ANC0713 services.network-anchor.network_mode\n"},
     {"docker-socket.json", "ANC0726 services.network-anchor.volumes\n"
                            "ANC0728 services.web.volumes\n"},
     {"eth0-by-chance.json", "ANC0714 services.network-anchor.environment\n"},
@@ -28,6 +30,9 @@ static const struct {
                              "ANC0208 services.network-anchor.networks.lan.driver_opts\n"},
     {"lan-made-here.json", "ANC0302 networks.lan.ipam.config\n"
                            "ANC0207 services.network-anchor.networks.lan\n"},
+    {"lan-without-parent.json", "ANC0749 services.web.deploy.labels.anchord.expose\n"
+                                "ANC0750 networks.lan.driver_opts\n"
+                                "ANC0720 services.network-anchor.user\n"},
     {"lan.json", "ANC0713 services.network-anchor.environment.ANCHORD_EXT_NETWORK\n"},
     {"long-name.json", "ANC0746 services.a-service-whose-name-goes-on-for-longer-…\n"},
     {"managed.json", "ANC0742 services.network-anchor.environment.ANCHORD_MANAGED_SA_LABELS\n"},
@@ -40,6 +45,7 @@ static const struct {
     {"no-gateway.json", "ANC0312 networks.transit.ipam.config\n"
                         "ANC0706 networks.transit.ipam.config\n"},
     {"no-such-namespace.json", "ANC0708 services.web.network_mode\n"},
+    {"nothing-exposed.json", "ANC0749 services.web.environment.anchord.expose\n"},
     {"on-the-lan-alone.json", "ANC0716 services.network-anchor.networks\n"
                               "ANC0210 services.network-anchor.networks.lan.driver_opts\n"},
     {"ports-left.json", "ANC0703 services.cron.networks\n"

@@ -95,6 +95,25 @@ static void check_macvlan(struct files_model *model, const struct project_networ
                                         lan->key)});
 }
 
+/* Docker makes an interface that leads nowhere, and says nothing. */
+static void check_parent(struct files_model *model, const struct project_network *lan)
+{
+    const char *parent = files_member_text(model, json_tree_member(lan->value, "driver_opts"), "parent");
+
+    if (lan->is_external || strcmp(lan->driver, "macvlan") != 0 || (parent && *parent))
+        return;
+    files_found(model,
+                &(struct files_finding){
+                    .problem = PROBLEM_FILE_NO_PARENT,
+                    .object = files_text(model, "networks.%s.driver_opts", lan->key),
+                    .sentence = "the macvlan network on the LAN names no parent",
+                    .why = "Docker then makes an interface of its own that leads nowhere, and says nothing of it",
+                    .remedy = files_text(model,
+                                         "networks.%s.driver_opts: {parent: eth0}, by the host's interface on the LAN "
+                                         "(`ip -br link` has its name)",
+                                         lan->key)});
+}
+
 static void check_router(struct files_model *model, const struct files_service *anchor)
 {
     const struct project_network *lan = anchor->lan->network;
@@ -272,12 +291,27 @@ static void check_twins(struct files_model *model, const struct files_service *a
                                                     other->owner->service->name)});
 }
 
+static void tell_on_the_host(struct files_model *model, const struct files_service *anchor)
+{
+    files_found(model, &(struct files_finding){
+                           .problem = PROBLEM_FILE_NO_LAN,
+                           .object = files_object(model, anchor, "network_mode"),
+                           .sentence = "the network-anchor is on the host's network",
+                           .why = "the project's address, routes and rules belong into a network namespace of its own",
+                           .remedy = files_text(model,
+                                                "services.%s: `networks: [lan, transit]` in place of `network_mode: "
+                                                "host`",
+                                                anchor->service->name)});
+}
+
 static void check_anchor(struct files_model *model, const struct files_service *anchor)
 {
     for (const struct files_service *each = anchor->next; each; each = each->next) {
         if (files_is(each, ROLE_NETWORK_ANCHOR))
             check_twins(model, anchor, each);
     }
+    if (anchor->place == FILES_PLACE_HOST)
+        tell_on_the_host(model, anchor);
     if (!anchor->owner || anchor->settings.role != ROLE_NETWORK_ANCHOR)
         return;
     if (!anchor->settings.external_network[0])
@@ -289,6 +323,7 @@ static void check_anchor(struct files_model *model, const struct files_service *
     if (!anchor->lan)
         return;
     check_macvlan(model, anchor->lan->network);
+    check_parent(model, anchor->lan->network);
     check_router(model, anchor);
     check_fixed(model, anchor);
     if (!has_lan_ipv6(model, anchor))

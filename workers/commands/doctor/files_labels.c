@@ -355,6 +355,60 @@ static void check_labels(struct files_model *model, const struct files_service *
     free(ranges);
 }
 
+/* --- nothing is exposed ---------------------------------------------------------------------------------- */
+
+static bool has_own_member(const struct json_tree_value *object, const char *key)
+{
+    return object && json_tree_member(object, key) != NULL;
+}
+
+/* Where the label stands that nobody reads there; NULL: nowhere. */
+static const char *misplaced_label(struct files_model *model)
+{
+    for (const struct files_service *each = model->services; each; each = each->next) {
+        const struct json_tree_value *deploy = json_tree_member(each->value, "deploy");
+
+        if (has_own_member(json_tree_member(each->value, "environment"), "anchord.expose"))
+            return files_object(model, each, "environment.anchord.expose");
+        if (deploy && has_own_member(json_tree_member(deploy, "labels"), "anchord.expose"))
+            return files_object(model, each, "deploy.labels.anchord.expose");
+        if (has_own_member(json_tree_member(each->value, "annotations"), "anchord.expose"))
+            return files_object(model, each, "annotations.anchord.expose");
+    }
+    return NULL;
+}
+
+/* Of one that looks after a project, this or, by a name that is not this one's, another. */
+static void check_exposed(struct files_model *model, const struct files_service *anchor)
+{
+    bool is_ours = strcmp(anchor->settings.project, model->project->name) == 0;
+    const char *misplaced = misplaced_label(model);
+    size_t others = 0, labelled = 0;
+
+    for (const struct files_service *each = model->services; each; each = each->next) {
+        others += !each->is_anchord && !each->is_holder && files_runs(each);
+        labelled += files_label(model, each, "anchord.expose") != NULL;
+    }
+    if (anchor->settings.selector[0] || (is_ours ? labelled > 0 || others == 0 : labelled == 0))
+        return;
+    files_found(
+        model,
+        &(struct files_finding){
+            .problem = PROBLEM_FILE_NOTHING_EXPOSED,
+            .object = misplaced ? misplaced : files_object(model, anchor, is_ours ? "labels" : "environment"),
+            .sentence = is_ours ? "no service has the label anchord.expose: nothing answers at the project's address"
+                                : files_text(model, "%s looks after the project %s, and this one is %s",
+                                             anchor->service->name, anchor->settings.project, model->project->name),
+            .why = misplaced ? "Docker tells of what stands under labels: alone; `expose:` and `ports:` are no labels"
+                   : is_ours ? "a container gets ports of the project's address by its label alone, not by `expose:`"
+                             : "the labels of this file's services are not read",
+            .remedy = is_ours
+                          ? "labels: {anchord.expose: \"tcp/80:8080\"} of the service that is meant: the port on the "
+                            "LAN, a colon, the port in the container"
+                          : files_text(model, "services.%s.environment: {ANCHORD_PROJECT: \"${COMPOSE_PROJECT_NAME}\"}",
+                                       anchor->service->name)});
+}
+
 void files_rules_labels(struct files_model *model)
 {
     struct claim *claims = NULL;
@@ -364,5 +418,7 @@ void files_rules_labels(struct files_model *model)
         check_names(model, each);
         if (files_runs(each) && each->labels)
             check_labels(model, each, &claims, &count);
+        if (files_is(each, ROLE_NETWORK_ANCHOR) && files_runs(each))
+            check_exposed(model, each);
     }
 }

@@ -222,6 +222,22 @@ static void check_places(struct files_model *model, const struct files_service *
                            .remedy = files_text(model, "services.%s.tmpfs: [/run]", service->service->name)});
 }
 
+/* Its processes get users of their own: whom Compose has start it must be root for that. */
+static void check_user(struct files_model *model, const struct files_service *service)
+{
+    const char *user = files_member_text(model, service->value, "user");
+
+    if (!user || !*user || strcmp(user, "root") == 0 || *user == '0')
+        return;
+    files_found(model, &(struct files_finding){
+                           .problem = PROBLEM_FILE_CAPABILITY_MISSING,
+                           .object = files_object(model, service, "user"),
+                           .sentence = files_text(model, "the %s is started as user %s, who has no capability",
+                                                  role_name(service), user),
+                           .why = "it ends at its start; each of its processes becomes a user of its own by itself",
+                           .remedy = files_text(model, "take services.%s.user out", service->service->name)});
+}
+
 static void check_restart(struct files_model *model, const struct files_service *service)
 {
     const char *restart = files_member_text(model, service->value, "restart");
@@ -248,6 +264,8 @@ void files_rules_rights(struct files_model *model)
             continue;
         check_missing(model, each);
         check_surplus(model, each);
+        if (each->is_anchord)
+            check_user(model, each);
         if (each->is_anchord)
             check_places(model, each);
         check_restart(model, each);
