@@ -1,5 +1,6 @@
 /* Unit tests of what anchord doctor makes of an anchor's words: no line to paste is a container's. */
 #include "common/cleanup.h"
+#include "workers/commands/doctor/consequences.h"
 #include "workers/commands/doctor/rule_checks.h"
 #include "workers/commands/doctor/worker_checks.h"
 
@@ -89,6 +90,53 @@ static void a_table_with_an_odd_name_is_in_no_command(void **state)
         strstr(ask(rule_check_foreign, "mail", "{}", "inet -f/x f forward 0 drop drops 0 fib 0\n").remedy, "-f/x"));
 }
 
+/* --- what follows from what ------------------------------------------------------------------------------------ */
+
+/* What is left of the second when both are found: FAIL, or SKIP. */
+static struct answer after(enum problem cause, uint32_t cause_of, enum verdict verdict, enum problem problem)
+{
+    struct answer answers[] = {
+        {.problem = problem, .anchor = 1, .verdict = VERDICT_FAIL, .sentence = "it fails", .remedy = "mend it"},
+        {.problem = cause, .anchor = cause_of, .verdict = verdict, .sentence = "it is so", .remedy = "mend that"},
+    };
+
+    consequences_mark(answers, ARRAY_LENGTH(answers));
+    assert_int_equal(answers[1].verdict, verdict);
+    assert_string_equal(answers[1].remedy, "mend that");
+    return answers[0];
+}
+
+/* SEE-1, SEE-2: what the proof from end to end finds is not told beside what the host is known to do. */
+static void what_follows_from_a_finding_is_not_shown(void **state)
+{
+    static const struct {
+        enum problem cause, problem;
+        const char *sentence;
+    } rows[] = {
+        {PROBLEM_BRIDGE_NF, PROBLEM_BRIDGE_FILTER, "depends on ANC0606"},
+        {PROBLEM_REVERSE_PATH, PROBLEM_REVERSE_FILTER, "depends on ANC0607"},
+        {PROBLEM_TABLES_MISSING, PROBLEM_ELEMENT_MISSING, "depends on ANC0641"},
+        {PROBLEM_NO_EXTERNAL_INTERFACE, PROBLEM_ELEMENT_MISSING, "depends on ANC0211"}, /* over the table between */
+        {PROBLEM_NO_EXTERNAL_INTERFACE, PROBLEM_GATEWAY_SILENT, "depends on ANC0211"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct answer answer = after(rows[i].cause, ANCHORS_MAX, VERDICT_FAIL, rows[i].problem); /* of the host */
+
+        assert_int_equal(answer.verdict, VERDICT_SKIP);
+        assert_string_equal(answer.sentence, rows[i].sentence);
+        assert_string_equal(answer.remedy, "");
+        assert_int_equal(after(rows[i].cause, 1, VERDICT_WARN, rows[i].problem).verdict, VERDICT_SKIP);
+        answer = after(rows[i].cause, 2, VERDICT_FAIL, rows[i].problem); /* of another anchor */
+        assert_int_equal(answer.verdict, VERDICT_FAIL);
+        assert_string_equal(answer.remedy, "mend it");
+        assert_int_equal(after(rows[i].cause, 1, VERDICT_OK, rows[i].problem).verdict, VERDICT_FAIL);
+        assert_int_equal(after(rows[i].cause, 1, VERDICT_UNKNOWN, rows[i].problem).verdict, VERDICT_FAIL);
+    }
+    assert_int_equal(after(PROBLEM_BRIDGE_NF, 1, VERDICT_FAIL, PROBLEM_REVERSE_FILTER).verdict, VERDICT_FAIL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +144,7 @@ int main(void)
         cmocka_unit_test(a_name_is_one_word_of_a_command),
         cmocka_unit_test(a_name_in_the_registry_s_line_is_one_word),
         cmocka_unit_test(a_table_with_an_odd_name_is_in_no_command),
+        cmocka_unit_test(what_follows_from_a_finding_is_not_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "common/sandbox.h"
 #include "workers/commands/doctor/check_table.h"
 #include "workers/commands/doctor/child.h"
+#include "workers/commands/doctor/consequences.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -268,7 +269,7 @@ static int compare(const void *left, const void *right)
     return one->anchor == other->anchor ? 0 : one->anchor < other->anchor ? -1 : 1;
 }
 
-/* --- what depends on what ------------------------------------------------------------------------------------ */
+/* --- what is left out ---------------------------------------------------------------------------------------- */
 
 static bool is_suppressed(const struct options *options, const struct answer *answer)
 {
@@ -294,52 +295,6 @@ static void leave_out(struct report *report, const struct options *options)
     report->count = kept;
 }
 
-/* Whether it was found, and is no consequence itself: of the host, or of the same anchor. */
-static bool is_found(const struct report *report, enum problem problem, uint32_t anchor)
-{
-    for (size_t i = 0; i < report->count; i++) {
-        const struct answer *answer = &report->list[i];
-
-        if (answer->problem == (uint32_t)problem && (answer->anchor == anchor || answer->anchor == ANCHORS_MAX) &&
-            (answer->verdict == VERDICT_WARN || answer->verdict == VERDICT_FAIL))
-            return true;
-    }
-    return false;
-}
-
-static enum problem parent_of(uint32_t problem)
-{
-    size_t index = 0;
-
-    return problem_find(problem, &index) < 0 ? PROBLEM_NONE : problem_definition(index)->parent;
-}
-
-/* The registry has no circle. */
-static enum problem find_cause(const struct report *report, const struct answer *answer)
-{
-    enum problem cause = parent_of(answer->problem);
-
-    while (cause != PROBLEM_NONE && !is_found(report, cause, answer->anchor))
-        cause = parent_of(cause);
-    return cause;
-}
-
-/* What depends on what was found says so, and nothing else: its cause is to be mended. */
-static void mark_consequences(struct report *report)
-{
-    for (size_t i = 0; i < report->count; i++) {
-        struct answer *answer = &report->list[i];
-        char code[PROBLEM_CODE_SIZE];
-        enum problem cause = answer->problem == PROBLEM_NONE ? PROBLEM_NONE : find_cause(report, answer);
-
-        if (cause == PROBLEM_NONE)
-            continue;
-        answer->verdict = VERDICT_SKIP;
-        answer->why[0] = answer->remedy[0] = '\0';
-        (void)snprintf(answer->sentence, sizeof(answer->sentence), "depends on %s", problem_code(cause, code));
-    }
-}
-
 int runner_run(const struct scene *scene, const struct options *options, struct report *ret)
 {
     size_t size = check_count * (scene->anchor_count + 1) + scene->file_count;
@@ -360,6 +315,6 @@ int runner_run(const struct scene *scene, const struct options *options, struct 
     if (ret->count > 0)
         qsort(ret->list, ret->count, sizeof(*ret->list), compare);
     leave_out(ret, options);
-    mark_consequences(ret);
+    consequences_mark(ret->list, ret->count);
     return 0;
 }
