@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from advertisements_lab import Router
 from netadmin_lab import GATEWAY4, ONE4, ONE6, TWO4
 from path_lab import PathLab, number_of
 from supervision import status_of, wait_until
@@ -333,6 +334,26 @@ def test_see2_from_the_lan(path):
         assert elsewhere and all(sentence.endswith("is not on the network of 2001:db8:99::77, which has no router") for sentence in elsewhere)
         taken, _ = path.doctor("--from-lan=10.99.0.9/24")
         assert [answer.sentence for answer in taken if answer.verdict == "UNKNOWN"][0].endswith("has an address of --from-lan: give one that is free")
+
+
+def test_see2_from_a_lan_whose_router_advertises(path, tmp_path):
+    """Without an address the host on the LAN takes what the router advertises, and proves IPv6 alone; without a router it says so."""
+    with serving(path, *BOTH):
+        before = links(path)
+        nobody, _ = path.doctor("--from-lan")
+        assert not faults(nobody) and any("--from-lan" in answer.sentence + answer.remedy for answer in nobody
+                                          if answer.verdict == "UNKNOWN"), nobody
+        path.lab.client.sysctl("ipv6/conf/all/forwarding", 1)  # as radvd wants it of a router
+        router = Router(path.lab, tmp_path, "fe80::99", prefix="fd99::/64")
+        try:
+            answers, _ = path.doctor("--from-lan")
+        finally:
+            router.retire()
+            path.lab.client.sysctl("ipv6/conf/all/forwarding", 0)
+        said = [answer.sentence for answer in answers if "answers the LAN, and the application sees the client's own address, fd99::" in answer.sentence]
+        print(*answers, sep="\n")
+        assert said and all("[fd99::50]:80" in sentence for sentence in said) and not faults(answers), answers
+        assert links(path) == before
 
 
 def test_see2_closed_to_the_lan_alone(path):

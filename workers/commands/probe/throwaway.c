@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "workers/netlink/rtnetlink.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <linux/if_link.h>
@@ -17,7 +18,9 @@
 
 #define LINK "anclan"
 /* A link-local address is looked for as another host's for a second, then a router is asked (RFC 4862 §5.4). */
-#define ROUTER_TIMEOUT    (4 * MICROSECONDS_PER_SECOND)
+#define ROUTER_TIMEOUT (4 * MICROSECONDS_PER_SECOND)
+/* And so is the address that it gives, for up to two: until then nobody is told whose it is. */
+#define TENTATIVE_TIMEOUT (5 * MICROSECONDS_PER_SECOND / 2)
 #define LOOK_MILLISECONDS 50
 
 /* ip link add anclan link PARENT netns NEW type macvlan mode bridge */
@@ -90,11 +93,25 @@ static bool find_global(struct ip_address *ret)
     return is_found;
 }
 
+/* The kernel lets nobody bind to an address that it still looks for. */
+static bool is_tentative(const struct ip_address *address)
+{
+    struct sockaddr_in6 bound = {.sin6_family = AF_INET6};
+    CLEANUP_FD int socket_fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    memcpy(&bound.sin6_addr, address->bytes, sizeof(bound.sin6_addr));
+    return socket_fd >= 0 && bind(socket_fd, (const struct sockaddr *)&bound, sizeof(bound)) < 0 &&
+           errno == EADDRNOTAVAIL;
+}
+
 static void await_router(struct ip_address *ret)
 {
     uint64_t deadline = clock_monotonic_microseconds() + ROUTER_TIMEOUT;
 
     while (!find_global(ret) && clock_monotonic_microseconds() < deadline)
+        (void)poll(NULL, 0, LOOK_MILLISECONDS);
+    deadline = clock_monotonic_microseconds() + TENTATIVE_TIMEOUT;
+    while (ret->family == IP_FAMILY_6 && is_tentative(ret) && clock_monotonic_microseconds() < deadline)
         (void)poll(NULL, 0, LOOK_MILLISECONDS);
 }
 
