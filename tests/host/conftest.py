@@ -21,7 +21,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from lab import images  # noqa: E402
+from lab import beside, images  # noqa: E402
 from lab.instance import Lab, remove_abandoned  # noqa: E402
 from lab.machine import CHECKOUT, HERE, LabError, run, wait_until  # noqa: E402
 from shop import SERVER_PORT, Shop, install  # noqa: E402
@@ -119,6 +119,20 @@ def installed(lab, package):
     """The lab, with the package installed."""
     install(lab, package)
     return lab
+
+
+@pytest.fixture(scope="session")
+def beside_it(request, suite, installed, package):
+    """A second host on the same LAN, with the package installed."""
+    instance = beside.Lab(f"{installed.name}-beside", f"host-{suite}", installed)
+    try:
+        instance.up()
+        instance.image(images.SERVICES)
+        install(instance, package)
+        yield instance
+    finally:
+        if not request.config.getoption("--lab"):
+            instance.down()
 
 
 @pytest.fixture(scope="session")

@@ -6,29 +6,19 @@ import time
 
 import pytest
 
-from lab import beside, images
 from lab.machine import wait_until
-from shop import PORT, Shop, install
+from shop import PORT, Shop
 
 
 @pytest.fixture(scope="module")
-def neighbour(request, suite, installed, package):
-    """The second one, its project on the LAN."""
-    lab = beside.Lab(f"{installed.name}-beside", f"host-{suite}", installed)
-    try:
-        lab.up()
-        lab.image(images.SERVICES)
-        install(lab, package)
-        made = Shop(lab, host=82)
-        made.project.up()
-        made.detach()
-        made.attach()
-        yield made
-        if request.config.getoption("--lab"):
-            made.discard()
-    finally:
-        if not request.config.getoption("--lab"):
-            lab.down()
+def neighbour(beside_it):
+    """The second one's, on the LAN."""
+    made = Shop(beside_it, host=82)
+    made.project.up()
+    made.detach()
+    made.attach()
+    yield made
+    made.discard()
 
 
 def reaches(one, other, family):

@@ -7,6 +7,7 @@ clients, router and outside server are the other lab's, which must live longer.
 from . import instance, topology
 
 ADDRESSES = ("10.99.0.3", "fd99::3")  # the other's host has .2
+PORT = "beside"  # of the switch
 
 
 class Topology(topology.Topology):
@@ -24,7 +25,7 @@ class Topology(topology.Topology):
 
     def create(self):
         self.add_box("engine")
-        self.connect("engine", topology.UPLINK, "beside")
+        self.connect("engine", topology.UPLINK, PORT)
         self._configure("engine", topology.UPLINK, ADDRESSES, (24, 64))
         self._default_routes("engine")
 

@@ -20,6 +20,7 @@ END_SECONDS = 30
 DEPENDENCIES = ("dhcpcd-base", "iproute2", "libc-ares2", "libcurl4", "libmicrohttpd12", "libmnl0", "libnftnl11", "libyajl2")
 SYSTEM = ("systemd", "systemd-sysv", "dbus")
 COMMON = (*SYSTEM, "dhcpcd-base", "curl", "libc-ares2", "libmicrohttpd12", "libmnl0", "libnftnl11", "libyajl2", *engine.COMMON)
+ELECTOR = ("keepalived",)  # what a person adds for docs/two-hosts.md
 IN_TRIXIE = {"libmicrohttpd12": "libmicrohttpd12t64", "libcurl4": "libcurl4t64"}
 
 
@@ -29,9 +30,9 @@ def _in_trixie(names):
 
 ROOTS = {
     # Engine 20.10.24, systemd 252, dhcpcd 9.4.1.
-    "host-bookworm": roots.Root("host", "bookworm", ("docker.io", *COMMON)),
+    "host-bookworm": roots.Root("host", "bookworm", ("docker.io", *COMMON), downloaded=ELECTOR),
     # Engine 26.1.5, systemd 257, dhcpcd 10.1.0.
-    "host-trixie": roots.Root("host", "trixie", ("docker.io", "docker-cli", *_in_trixie(COMMON))),
+    "host-trixie": roots.Root("host", "trixie", ("docker.io", "docker-cli", *_in_trixie(COMMON)), downloaded=ELECTOR),
     # A host on which nothing of it is installed yet; its apt has downloaded what it needs.
     "bare-bookworm": roots.Root("bare", "bookworm", SYSTEM, downloaded=("docker.io", *DEPENDENCIES)),
     "bare-trixie": roots.Root("bare", "trixie", SYSTEM, downloaded=("docker.io", *_in_trixie(DEPENDENCIES))),

@@ -159,11 +159,17 @@ class Lab:
             holder.kill()
             holder.wait()
 
-    def power_cycle(self):
-        """A booted host loses its power and boots again; its disk stays."""
+    def power_off(self):
+        """A booted host loses its power; its disk stays."""
         self.engine.cut_power(self.daemon_pid(), self.host("engine"))
+
+    def power_on(self):
         booted_again = self.engine.start(self.host("engine"))
         self._record(engine=self.engine.suite, daemon_pid=booted_again.pid)
+
+    def power_cycle(self):
+        self.power_off()
+        self.power_on()
 
     def run_on_host(self, *command, **options):
         """Run a program on a booted host, as its root would."""
