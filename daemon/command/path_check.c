@@ -164,24 +164,39 @@ static bool has_old_tables(const char *path)
     return file >= 0 && read(file, &first, 1) == 1;
 }
 
-/* The chains of a firewall that drop, into scene.walls, as many as it holds. */
+/* Docker's own are on every host, and lead astray where somebody else drops. */
+static bool is_dockers(const struct probe_wall *wall)
+{
+    return strcmp(wall->table, "docker-bridges") == 0 || strncmp(wall->chain, "DOCKER", strlen("DOCKER")) == 0;
+}
+
+static void add_wall(char *text, size_t size, const struct probe_wall *wall)
+{
+    size_t length = strlen(text);
+
+    (void)snprintf(text + length, size - length, "%s%s %s %s", length > 0 ? ", " : "", wall->family, wall->table,
+                   wall->chain);
+}
+
+/* The chains of a firewall that drop, into scene.walls, as many as it holds: Docker's where there is no other. */
 static void read_walls(struct path_check *check, const char *const *arguments, int namespace)
 {
     struct path_prober prober;
     struct probe_wall wall;
-    size_t length = strlen(check->scene.walls);
+    char *walls = check->scene.walls;
+    char dockers[sizeof(check->scene.walls)] = "";
 
     path_prober_start(&prober, namespace, arguments);
     while (path_prober_read_wall(&prober, &wall, WALLS_MILLISECONDS) && wall.kind != PROBE_WALL_END) {
         if (wall.kind == PROBE_WALL_REVERSE_PATH)
             check->scene.has_reverse_path = true;
-        if (length < sizeof(check->scene.walls))
-            length += (size_t)snprintf(check->scene.walls + length, sizeof(check->scene.walls) - length, "%s%s %s %s",
-                                       length > 0 ? ", " : "", wall.family, wall.table, wall.chain);
+        add_wall(is_dockers(&wall) ? dockers : walls, sizeof(dockers), &wall);
     }
     path_prober_end(&prober);
+    if (walls[0] == '\0')
+        text_copy_cut(walls, sizeof(check->scene.walls), dockers);
     check->scene.has_walls =
-        length > 0 || has_old_tables("/proc/net/ip_tables_names") || has_old_tables("/proc/net/ip6_tables_names");
+        walls[0] != '\0' || has_old_tables("/proc/net/ip_tables_names") || has_old_tables("/proc/net/ip6_tables_names");
 }
 
 /* In the network-anchor's namespace: in its container nobody may enter one, not even the one that he is in. */

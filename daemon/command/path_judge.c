@@ -228,6 +228,7 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
     enum probe_outcome outcome = path_outcome(port->inside);
     enum probe_outcome listeners = path_outcome(port->listeners);
     bool is_udp = port->protocol == IPPROTO_UDP;
+    bool is_filtered;
 
     if (outcome == PROBE_ANSWERED) {
         SENTENCE(judging, "%s answers at %s", port->container->name, place);
@@ -256,15 +257,18 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
     }
     SENTENCE(judging, "%s does not answer the network-anchor at %s: %s", port->container->name, place,
              how(port->inside));
-    WHY(judging, "%s%s%s",
-        port->container->namespace >= 0
-            ? "it has that address: a firewall in it or on the host drops"
-            : "the container is not there at that address, or a firewall in it or on the host drops",
+    is_filtered = judging->scene->filters_bridges[index_of(port->family)] && judging->scene->has_walls;
+    WHY(judging, "%s a firewall in it or on the host drops%s%s%s%s%s",
+        port->container->namespace >= 0 ? "it has that address:" : "the container is not there at that address, or",
+        is_filtered ? ", and bridged packets pass the host's (bridge-nf-call-ip" : "",
+        is_filtered && port->family == IP_FAMILY_6 ? "6" : "", is_filtered ? "tables is 1)" : "",
         judging->scene->walls[0] ? "; chains of the host that drop: " : "", judging->scene->walls);
-    REMEDY(
-        judging,
-        "nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n sh -c 'ip address; nft list ruleset'   # on the host",
-        SHELL_WORD(port->container->name));
+    REMEDY(judging,
+           "%s%s%snsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n sh -c 'ip address; nft list ruleset'   # on "
+           "the host%s",
+           is_filtered ? "sysctl -w net.bridge.bridge-nf-call-ip" : "",
+           is_filtered && port->family == IP_FAMILY_6 ? "6" : "", is_filtered ? "tables=0\n" : "",
+           SHELL_WORD(port->container->name), is_filtered ? ", if that has not helped" : "");
     tell(judging, VERDICT_FAIL, PROBLEM_NO_ANSWER_INSIDE);
     return false;
 }

@@ -208,6 +208,36 @@ def test_see2_the_hosts_firewall_sees_bridged_packets(path):
     host.run("nft", "flush", "ruleset")
 
 
+# Docker's own chain is on every host; who drops is the policy.
+FORWARD_DROP = """table ip filter { chain FORWARD { type filter hook forward priority filter; policy drop;
+}
+chain DOCKER { counter drop
+}
+}
+"""
+
+
+def test_see2_a_host_that_forwards_nothing(path):
+    """803 by the host's policy, which sees bridged packets: the sysctl comes first, mends it when it is pasted, and no chain of
+    Docker's is suspected."""
+    host = path.lab.bridge
+    host.sysctl("bridge/bridge-nf-call-iptables", 1)
+    host.run("nft", "-f", "-", input=FORWARD_DROP)
+    try:
+        with serving(path, *BOTH, protocols=["tcp"]), serving(path, *BOTH, protocols=["udp"]):
+            answers, _ = path.doctor()
+            silent = of(answers, "NO_ANSWER_INSIDE", "tcp/80 v4")
+            assert not [name for _, name in faults(answers) if "v6" in name], answers
+            assert silent.why.endswith("chains of the host that drop: ip filter FORWARD"), silent.why
+            assert "bridge-nf-call-iptables" in silent.why
+            name, value = silent.remedy.splitlines()[0].removeprefix("sysctl -w net.").split("=")
+            host.sysctl(name.replace(".", "/"), value)
+            assert not faults(path.doctor()[0])
+    finally:
+        host.run("nft", "flush", "ruleset")
+        host.sysctl("bridge/bridge-nf-call-iptables", 0)
+
+
 @pytest.fixture
 def resolver(path):
     """A socket as Docker's resolver has it; nobody leads questions to it."""
