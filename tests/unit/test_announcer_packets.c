@@ -176,13 +176,12 @@ static void own_messages_are_read_back(void **state)
 static void broken_neighbour_messages_are_refused(void **state)
 {
     struct ethernet_frame good;
-    struct ethernet_frame frame;
     struct neighbour_message message;
-    uint8_t *icmp = frame.bytes + 54;
+    uint8_t icmp[32];
 
     (void)state;
     neighbour_build_announcement(&mac, &address6, true, &good);
-    frame = good;
+    memcpy(icmp, good.bytes + 54, sizeof(icmp));
     assert_int_equal(neighbour_parse(icmp, 32, 254, &address6, &message), -EBADMSG);
     for (size_t length = 0; length < 32; length++) {
         if (length != 24) /* without its option it is whole */
@@ -190,13 +189,13 @@ static void broken_neighbour_messages_are_refused(void **state)
     }
     icmp[0] = 134;
     assert_int_equal(neighbour_parse(icmp, 32, 255, &address6, &message), -EBADMSG);
-    frame = good;
+    memcpy(icmp, good.bytes + 54, sizeof(icmp));
     icmp[1] = 1;
     assert_int_equal(neighbour_parse(icmp, 32, 255, &address6, &message), -EBADMSG);
-    frame = good;
+    memcpy(icmp, good.bytes + 54, sizeof(icmp));
     icmp[NEIGHBOUR_TARGET_OFFSET] = 0xff;
     assert_int_equal(neighbour_parse(icmp, 32, 255, &address6, &message), -EBADMSG);
-    frame = good;
+    memcpy(icmp, good.bytes + 54, sizeof(icmp));
     icmp[25] = 0;
     assert_int_equal(neighbour_parse(icmp, 32, 255, &address6, &message), -EBADMSG);
     icmp[25] = 2;
