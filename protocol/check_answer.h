@@ -28,6 +28,7 @@ struct answer {
     uint32_t anchor;  /* its place in the scene, likewise */
     uint32_t verdict; /* enum verdict */
     uint32_t problem; /* enum problem; PROBLEM_NONE: none */
+    uint32_t cause;   /* enum problem, likewise: what the anchor says itself; where that is found, this follows */
     char object[NAME_SIZE];
     char sentence[ANSWER_SENTENCE_SIZE];
     char why[ANSWER_WHY_SIZE];       /* may be empty */

@@ -2,6 +2,7 @@
 #include "daemon/command/explain_plan.h"
 
 #include "common/log.h"
+#include "daemon/command/path_plan.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -125,27 +126,6 @@ static const struct path_word *find_problem(const struct explain_model *model, c
 static bool is_invalid_label(uint16_t problem)
 {
     return problem == PROBLEM_LABEL_INVALID;
-}
-
-/* Replies and what leaves do not come to anchord. */
-static bool is_way(uint16_t problem)
-{
-    switch (problem) {
-    case PROBLEM_OTHER_WAY_BACK:
-    case PROBLEM_INTERNAL_NETWORK:
-    case PROBLEM_NO_WAY_BACK:
-    case PROBLEM_FOREIGN_WAY_BACK:
-    case PROBLEM_SERVICE_ANCHOR_STARTING:
-    case PROBLEM_SERVICE_ANCHOR_UNHEALTHY:
-    case PROBLEM_NO_LINK:
-    case PROBLEM_NO_BRIDGE:
-    case PROBLEM_INTERNAL_ONLY:
-    case PROBLEM_NAMESPACE_NOT_SERVED:
-    case PROBLEM_ICC_DISABLED:
-        return true;
-    default:
-        return false;
-    }
 }
 
 static const char *title_of(uint16_t problem)
@@ -412,7 +392,7 @@ static bool judge_application(const struct judging *judging)
 
 static bool judge_way_back(const struct judging *judging)
 {
-    const struct path_word *problem = find_problem(judging->model, judging->exposure->name, is_way);
+    const struct path_word *problem = find_problem(judging->model, judging->exposure->name, path_is_way);
 
     if (problem)
         return tell_word(judging, "way back", problem);
@@ -432,7 +412,8 @@ static bool judge_in(struct judging *judging)
 static bool judge_container_way(const struct judging *judging)
 {
     const struct explain_flow *flow = judging->flow;
-    const struct path_word *problem = flow->container[0] ? find_problem(judging->model, flow->container, is_way) : NULL;
+    const struct path_word *problem =
+        flow->container[0] ? find_problem(judging->model, flow->container, path_is_way) : NULL;
 
     if (problem)
         return tell_word(judging, "container", problem);

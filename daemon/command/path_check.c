@@ -70,10 +70,11 @@ static struct path_container *find_container(struct path_check *check, const str
     if (count == PATH_CONTAINERS_MAX)
         return NULL;
     memcpy(check->words[count].name, word->name, sizeof(word->name));
-    memcpy(check->words[count].finding, word->finding, sizeof(word->finding));
     check->inside[count] = (struct path_prober){.channel = -1, .is_over = true};
-    check->containers[count] = (struct path_container){
-        .name = check->words[count].name, .finding = check->words[count].finding, .namespace = -1};
+    check->containers[count] =
+        (struct path_container){.name = check->words[count].name,
+                                .findings = {check->words[count].findings[0], check->words[count].findings[1]},
+                                .namespace = -1};
     return &check->containers[check->container_count++];
 }
 
@@ -115,7 +116,24 @@ static void take_exposure(struct path_check *check, const struct path_word *word
     }
 }
 
-/* Exposures come after the addresses. */
+/* What is wrong with a container's way, as anchord itself says it: of the family that it names, or of both. */
+static void take_problem(struct path_check *check, const struct path_word *word)
+{
+    const char *others[] = {strstr(word->finding, " (v6)"), strstr(word->finding, " (v4)")};
+
+    for (size_t i = 0; i < check->container_count && path_is_way(word->problem); i++) {
+        struct path_container *container = &check->containers[i];
+
+        for (size_t family = 0; family < 2 && strcmp(container->name, word->name) == 0; family++) {
+            if (others[family] || container->causes[family] != PROBLEM_NONE)
+                continue;
+            container->causes[family] = word->problem;
+            memcpy(check->words[i].findings[family], word->finding, sizeof(word->finding));
+        }
+    }
+}
+
+/* Exposures come after the addresses, problems after them. */
 static void take_word(const struct path_word *word, void *userdata)
 {
     struct path_check *check = userdata;
@@ -134,10 +152,12 @@ static void take_word(const struct path_word *word, void *userdata)
     case PATH_WORD_EXPOSURE:
         take_exposure(check, word);
         break;
+    case PATH_WORD_PROBLEM:
+        take_problem(check, word);
+        break;
     case PATH_WORD_SHARED:
     case PATH_WORD_GUESTS:
     case PATH_WORD_CONFLICT:
-    case PATH_WORD_PROBLEM:
     case PATH_WORD_WITHHELD:
     case PATH_WORD_END:
     case PATH_WORD_KIND_MAX_:
@@ -343,8 +363,13 @@ static void start_lan(struct path_check *check)
 
 static void judge_all(struct path_check *check)
 {
-    for (size_t i = 0; i < check->port_count; i++)
-        path_judge_port(&check->scene, &check->ports[i], check->report, check->userdata);
+    for (size_t i = 0; i < check->port_count; i++) {
+        const struct path_port *port = &check->ports[i];
+        struct path_container *container = &check->containers[port->container - check->containers];
+
+        if (path_judge_port(&check->scene, port, check->report, check->userdata))
+            container->is_elsewhere[port->family == IP_FAMILY_6 ? 1 : 0] = true;
+    }
     for (size_t i = 0; i < check->container_count; i++)
         path_judge_container(&check->scene, &check->containers[i], check->report, check->userdata);
     for (size_t i = 0; i < check->way_count; i++)

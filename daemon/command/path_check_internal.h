@@ -20,7 +20,7 @@ struct path_check {
     struct path_container containers[PATH_CONTAINERS_MAX];
     struct {
         char name[NAME_SIZE];
-        char finding[PATH_FINDING_SIZE];
+        char findings[2][PATH_FINDING_SIZE];
     } words[PATH_CONTAINERS_MAX]; /* of each container */
     size_t container_count;
     struct path_port ports[2 * PATH_PORTS_MAX];

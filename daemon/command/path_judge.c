@@ -1,9 +1,8 @@
 /* What came of the group `path`, put into words; see path_plan.h. Pure; runs as root in the command. */
-#include "daemon/command/path_plan.h"
+#include "daemon/command/path_judge_internal.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "common/shell_word.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -13,19 +12,7 @@
 
 #define ON_THE_HOST "sudo anchord doctor path   # on the host"
 
-struct judging {
-    const struct path_scene *scene;
-    path_reporter report;
-    void *userdata;
-    struct answer answer;
-};
-
-static size_t index_of(uint8_t family)
-{
-    return family == IP_FAMILY_6 ? 1 : 0;
-}
-
-__attribute__((format(printf, 3, 4))) static void write_text(char *target, size_t size, const char *format, ...)
+void path_write_text(char *target, size_t size, const char *format, ...)
 {
     va_list arguments;
 
@@ -34,15 +21,12 @@ __attribute__((format(printf, 3, 4))) static void write_text(char *target, size_
     va_end(arguments);
 }
 
-#define SENTENCE(judging_, ...) write_text((judging_)->answer.sentence, ANSWER_SENTENCE_SIZE, __VA_ARGS__)
-#define WHY(judging_, ...)      write_text((judging_)->answer.why, ANSWER_WHY_SIZE, __VA_ARGS__)
-#define REMEDY(judging_, ...)   write_text((judging_)->answer.remedy, ANSWER_REMEDY_SIZE, __VA_ARGS__)
-
-static void tell(struct judging *judging, enum verdict verdict, enum problem problem)
+void path_tell(struct judging *judging, enum verdict verdict, enum problem problem)
 {
     judging->answer.verdict = verdict;
     judging->answer.problem = problem;
     judging->report(&judging->answer, judging->userdata);
+    judging->answer.cause = PROBLEM_NONE;
     memset(judging->answer.sentence, 0, sizeof(judging->answer.sentence));
     memset(judging->answer.why, 0, sizeof(judging->answer.why));
     memset(judging->answer.remedy, 0, sizeof(judging->answer.remedy));
@@ -53,7 +37,7 @@ static const char *name_of(uint8_t protocol)
     return protocol == IPPROTO_TCP ? "tcp" : "udp";
 }
 
-static const char *how(path_result result)
+const char *path_how(path_result result)
 {
     switch (path_outcome(result)) {
     case PROBE_REFUSED:
@@ -78,6 +62,26 @@ static const char *how(path_result result)
     return "no answer";
 }
 
+bool path_is_way(uint16_t problem)
+{
+    switch (problem) {
+    case PROBLEM_OTHER_WAY_BACK:
+    case PROBLEM_INTERNAL_NETWORK:
+    case PROBLEM_NO_WAY_BACK:
+    case PROBLEM_FOREIGN_WAY_BACK:
+    case PROBLEM_SERVICE_ANCHOR_STARTING:
+    case PROBLEM_SERVICE_ANCHOR_UNHEALTHY:
+    case PROBLEM_NO_LINK:
+    case PROBLEM_NO_BRIDGE:
+    case PROBLEM_INTERNAL_ONLY:
+    case PROBLEM_NAMESPACE_NOT_SERVED:
+    case PROBLEM_ICC_DISABLED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* --- by which way -------------------------------------------------------------------------------------------- */
 
 enum way {
@@ -99,15 +103,12 @@ static enum way way_of(const struct path_scene *scene, path_result route)
     return ip_address_is_among(&gateway, scene->anchor, scene->anchor_count) ? WAY_OURS : WAY_FOREIGN;
 }
 
-/* An anchord's own command, as it is typed here. */
-#define ANCHORD_SIZE (sizeof("docker exec ") + SHELL_WORD_SIZE)
-static const char *in_anchor(const struct path_scene *scene, char text[ANCHORD_SIZE])
+const char *path_in_anchor(const struct path_scene *scene, char text[IN_ANCHOR_SIZE])
 {
     if (scene->name && scene->name[0] != '\0')
-        (void)snprintf(text, ANCHORD_SIZE, "docker exec %s ", SHELL_WORD(scene->name));
+        (void)snprintf(text, IN_ANCHOR_SIZE, "docker exec %s ", SHELL_WORD(scene->name));
     return text;
 }
-#define IN_ANCHOR(judging_) in_anchor((judging_)->scene, (char[ANCHORD_SIZE]){""})
 
 /* Starts what has stopped of those that share the container's network namespace, as its service-anchor does. */
 #define START_SERVICE_ANCHOR                                                                       \
@@ -117,17 +118,19 @@ static const char *in_anchor(const struct path_scene *scene, char text[ANCHORD_S
 /* Why the container's packets do not come to us; the finding of anchord itself says what helps. */
 static void say_foreign_way(struct judging *judging, const struct path_container *container, uint8_t family)
 {
-    path_result route = container->routes[index_of(family)];
+    path_result route = container->routes[path_index_of(family)];
     struct ip_address gateway = route ? wire_address_to(&route->address) : (struct ip_address){0};
-    bool has_finding = container->finding[0] != '\0';
+    const char *finding = container->findings[path_index_of(family)];
+    bool has_finding = finding[0] != '\0';
 
     if (way_of(judging->scene, route) == WAY_NONE)
         WHY(judging, "%s has no IPv%u route that leads out%s%s", container->name, (unsigned int)family,
-            has_finding ? ": " : "", container->finding);
+            has_finding ? ": " : "", finding);
     else
         WHY(judging, "its route leads to %s, which is not the network-anchor%s%s",
             gateway.family == IP_FAMILY_NONE ? "its own network alone" : IP_ADDRESS_TEXT(&gateway),
-            has_finding ? ": " : "", container->finding);
+            has_finding ? ": " : "", finding);
+    judging->answer.cause = container->causes[path_index_of(family)];
     REMEDY(judging,
            START_SERVICE_ANCHOR "   # its service-anchor, if that has stopped\n"
                                 "%sanchord status   # else: under Problems, what it lacks\n"
@@ -140,7 +143,7 @@ static void say_foreign_way(struct judging *judging, const struct path_container
 static void tell_dropped(struct judging *judging, const struct path_port *port, const char *what)
 {
     const struct path_scene *scene = judging->scene;
-    size_t family = index_of(port->family);
+    size_t family = path_index_of(port->family);
 
     SENTENCE(judging, "%s for %s: %s", IP_PLACE_TEXT(&port->own, port->port), port->container->name, what);
     if (scene->filters_bridges[family] && port->family == IP_FAMILY_6 && scene->has_reverse_path) {
@@ -149,7 +152,7 @@ static void tell_dropped(struct judging *judging, const struct path_port *port, 
         REMEDY(judging, "sysctl -w net.bridge.bridge-nf-call-ip6tables=0\n"
                         "# or, with firewalld: sed -i 's/^IPv6_rpfilter=.*/IPv6_rpfilter=no/' "
                         "/etc/firewalld/firewalld.conf && systemctl restart firewalld");
-        tell(judging, VERDICT_FAIL, PROBLEM_REVERSE_FILTER);
+        path_tell(judging, VERDICT_FAIL, PROBLEM_REVERSE_FILTER);
     } else if (scene->filters_bridges[family] && scene->has_walls) {
         WHY(judging,
             "the host passes bridged packets to its firewall (bridge-nf-call-ip%stables is 1), and that drops "
@@ -160,7 +163,7 @@ static void tell_dropped(struct judging *judging, const struct path_port *port, 
                "# or take `internal: true` from the network and set its driver_opts "
                "com.docker.network.bridge.enable_ip_masquerade: \"false\"",
                port->family == IP_FAMILY_6 ? "6" : "");
-        tell(judging, VERDICT_FAIL, PROBLEM_BRIDGE_FILTER);
+        path_tell(judging, VERDICT_FAIL, PROBLEM_BRIDGE_FILTER);
     } else {
         WHY(judging,
             "neither is the application closed nor does its answer take another way: a firewall in between "
@@ -170,7 +173,7 @@ static void tell_dropped(struct judging *judging, const struct path_port *port, 
                "nft list ruleset | grep -w -e drop -e reject   # on the host; and in the container:\n"
                "nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n nft list ruleset",
                SHELL_WORD(port->container->name));
-        tell(judging, VERDICT_FAIL, PROBLEM_FOREIGN_DROP);
+        path_tell(judging, VERDICT_FAIL, PROBLEM_FOREIGN_DROP);
     }
 }
 
@@ -195,7 +198,7 @@ static void tell_closed(struct judging *judging, const struct path_port *port)
             "nsenter -t $(docker inspect -f '{{.State.Pid}}' %s) -n ss -l%cnp 'sport = :%u'   # on the host: who\n"
             "# let it listen on 0.0.0.0 and ::, mostly a setting called bind, host or listen; then docker restart %s",
             SHELL_WORD(name), protocol[0], (unsigned int)port->backend_port, SHELL_WORD(name));
-        tell(judging, VERDICT_FAIL, PROBLEM_LOOPBACK_ONLY);
+        path_tell(judging, VERDICT_FAIL, PROBLEM_LOOPBACK_ONLY);
         return;
     case PROBE_ELSEWHERE:
         elsewhere = wire_address_to(&port->listeners->address);
@@ -218,7 +221,7 @@ static void tell_closed(struct judging *judging, const struct path_port *port)
         WHY(judging, "nobody listens there, or on the container's loopback alone");
         break;
     }
-    tell(judging, VERDICT_FAIL, PROBLEM_CLOSED_PORT);
+    path_tell(judging, VERDICT_FAIL, PROBLEM_CLOSED_PORT);
 }
 
 /* Whether the container answers the anchor; false: what comes after it cannot work. */
@@ -232,7 +235,7 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
 
     if (outcome == PROBE_ANSWERED) {
         SENTENCE(judging, "%s answers at %s", port->container->name, place);
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        path_tell(judging, VERDICT_OK, PROBLEM_NONE);
         return true;
     }
     if (outcome == PROBE_REFUSED || (is_udp && outcome == PROBE_SILENT && listeners != 0 &&
@@ -243,7 +246,7 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
     if (is_udp && outcome == PROBE_SILENT && listeners == PROBE_ANSWERED) {
         SENTENCE(judging, "%s listens at %s, and does not answer a datagram of one byte, as is usual",
                  port->container->name, place);
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        path_tell(judging, VERDICT_OK, PROBLEM_NONE);
         return true;
     }
     if (outcome == 0 || (is_udp && outcome == PROBE_SILENT)) {
@@ -252,12 +255,12 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
         if (outcome == 0)
             SENTENCE(judging, "%s at %s could not be tried", port->container->name, place);
         REMEDY(judging, ON_THE_HOST);
-        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+        path_tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
         return outcome != 0;
     }
     SENTENCE(judging, "%s does not answer the network-anchor at %s: %s", port->container->name, place,
-             how(port->inside));
-    is_filtered = judging->scene->filters_bridges[index_of(port->family)] && judging->scene->has_walls;
+             path_how(port->inside));
+    is_filtered = judging->scene->filters_bridges[path_index_of(port->family)] && judging->scene->has_walls;
     WHY(judging, "%s a firewall in it or on the host drops%s%s%s%s%s",
         port->container->namespace >= 0 ? "it has that address:" : "the container is not there at that address, or",
         is_filtered ? ", and bridged packets pass the host's (bridge-nf-call-ip" : "",
@@ -269,29 +272,41 @@ static bool judge_inside(struct judging *judging, const struct path_port *port)
            is_filtered ? "sysctl -w net.bridge.bridge-nf-call-ip" : "",
            is_filtered && port->family == IP_FAMILY_6 ? "6" : "", is_filtered ? "tables=0\n" : "",
            SHELL_WORD(port->container->name), is_filtered ? ", if that has not helped" : "");
-    tell(judging, VERDICT_FAIL, PROBLEM_NO_ANSWER_INSIDE);
+    path_tell(judging, VERDICT_FAIL, PROBLEM_NO_ANSWER_INSIDE);
     return false;
+}
+
+/* Of one container in one family that is said once: it is the same cause. */
+static void tell_elsewhere(struct judging *judging)
+{
+    judging->is_elsewhere = true;
+    path_tell(judging, VERDICT_FAIL, PROBLEM_ANSWER_ELSEWHERE);
 }
 
 /* Whether what has a client's address comes in, and its answer back; false: what comes after it cannot work. */
 static bool judge_as_client(struct judging *judging, const struct path_port *port)
 {
-    size_t family = index_of(port->family);
+    size_t family = path_index_of(port->family);
     enum way way = way_of(judging->scene, port->container->routes[family]);
+    const char *finding = port->container->findings[family];
 
-    if (path_outcome(port->as_client) == 0 || port->protocol == IPPROTO_UDP)
-        return true; /* of UDP silence says nothing; TCP goes the same way */
+    if (port->protocol == IPPROTO_UDP) /* of its own attempt silence says nothing */
+        return !port->container->is_elsewhere[family] && way != WAY_FOREIGN && way != WAY_NONE;
+    if (path_outcome(port->as_client) == 0)
+        return true;
     if (path_outcome(port->as_client) == PROBE_ANSWERED) {
         SENTENCE(judging, "what has an address of the LAN reaches %s, and the answer comes back",
                  port->container->name);
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        path_tell(judging, VERDICT_OK, PROBLEM_NONE);
         return true;
     }
+    if (port->container->is_elsewhere[family])
+        return false;
     if (way == WAY_FOREIGN || way == WAY_NONE) {
         SENTENCE(judging, "the answers of %s to %s do not come back", port->container->name,
                  IP_PLACE_TEXT(&port->own, port->port));
         say_foreign_way(judging, port->container, port->family);
-        tell(judging, VERDICT_FAIL, PROBLEM_ANSWER_ELSEWHERE);
+        tell_elsewhere(judging);
     } else if (path_outcome(port->client_seen) == PROBE_HALF_OPEN) {
         tell_dropped(judging, port, "what comes in arrives, and the answer is lost");
     } else if (judging->scene->is_on_host && way == WAY_OURS) {
@@ -300,9 +315,10 @@ static bool judge_as_client(struct judging *judging, const struct path_port *por
         SENTENCE(judging, "%s answers the network-anchor, and does not when the client is on the LAN",
                  port->container->name);
         WHY(judging, "either its answers take another way, or the host's firewall drops them%s%s",
-            port->container->finding[0] ? ": " : "", port->container->finding);
+            finding[0] ? ": " : "", finding);
+        judging->answer.cause = port->container->causes[family];
         REMEDY(judging, ON_THE_HOST ": tells which");
-        tell(judging, VERDICT_FAIL, PROBLEM_ANSWER_ELSEWHERE);
+        tell_elsewhere(judging);
     }
     return false;
 }
@@ -314,19 +330,19 @@ static void judge_hairpin(struct judging *judging, const struct path_port *port)
 
     if (path_outcome(port->hairpin) == PROBE_ANSWERED) {
         SENTENCE(judging, "the project reaches %s from inside", place);
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        path_tell(judging, VERDICT_OK, PROBLEM_NONE);
     } else if (path_outcome(port->hairpin) != 0 && !(is_udp && path_outcome(port->hairpin) == PROBE_SILENT)) {
-        SENTENCE(judging, "%s does not answer the project's own containers: %s", place, how(port->hairpin));
+        SENTENCE(judging, "%s does not answer the project's own containers: %s", place, path_how(port->hairpin));
         WHY(judging, "the container answers at its own address: the rules, or the way from containers to the "
                      "network-anchor, are not as they should be");
         REMEDY(judging, "%sanchord doctor rules", IN_ANCHOR(judging));
-        tell(judging, VERDICT_FAIL, PROBLEM_NO_HAIRPIN);
+        path_tell(judging, VERDICT_FAIL, PROBLEM_NO_HAIRPIN);
     }
 }
 
 static void judge_source(struct judging *judging, const struct path_port *port)
 {
-    const struct ip_address *lan = &judging->scene->lan[index_of(port->family)];
+    const struct ip_address *lan = &judging->scene->lan[path_index_of(port->family)];
 
     if (port->is_seen_twice && path_outcome(port->lan_seen) != PROBE_ANSWERED) {
         SENTENCE(judging, "%s answers the LAN, and %s does not see the client's address",
@@ -341,7 +357,7 @@ static void judge_source(struct judging *judging, const struct path_port *port)
             "grep -w -e ^table -e masquerade -e snat   # on the host: which of them is no \"hairpin\" or \"egress\" of "
             "anchord's",
             judging->scene->name ? SHELL_WORD(judging->scene->name) : "", SHELL_WORD(port->container->name));
-        tell(judging, VERDICT_WARN, PROBLEM_SOURCE_LOST);
+        path_tell(judging, VERDICT_WARN, PROBLEM_SOURCE_LOST);
         return;
     }
     SENTENCE(judging,
@@ -349,7 +365,7 @@ static void judge_source(struct judging *judging, const struct path_port *port)
                  ? "%s answers the LAN, and the application sees the client's own address, %s"
                  : "%s answers the LAN, to %s",
              IP_PLACE_TEXT(&port->own, port->port), IP_ADDRESS_TEXT(lan));
-    tell(judging, VERDICT_OK, PROBLEM_NONE);
+    path_tell(judging, VERDICT_OK, PROBLEM_NONE);
 }
 
 static void judge_from_lan(struct judging *judging, const struct path_port *port)
@@ -364,64 +380,69 @@ static void judge_from_lan(struct judging *judging, const struct path_port *port
             judge_source(judging, port);
     } else if (outcome == PROBE_FAILED && port->from_lan->error == -ENETUNREACH) {
         SENTENCE(judging, "%s is not on the network of %s, which has no router", place,
-                 IP_ADDRESS_TEXT(&judging->scene->lan[index_of(port->family)]));
+                 IP_ADDRESS_TEXT(&judging->scene->lan[path_index_of(port->family)]));
         REMEDY(judging, "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # of the same network, on the host");
-        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+        path_tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
     } else if (port->has_guests) {
         SENTENCE(judging, "%s does not answer %s: a list says who may come in", place,
-                 IP_ADDRESS_TEXT(&judging->scene->lan[index_of(port->family)]));
+                 IP_ADDRESS_TEXT(&judging->scene->lan[path_index_of(port->family)]));
         REMEDY(judging, "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # an address on that list, on the host");
-        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+        path_tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
     } else if (outcome == PROBE_SILENT && port->protocol == IPPROTO_UDP) {
         SENTENCE(judging, "nothing tells whether udp %s answers the LAN: silence is usual there", place);
-        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+        path_tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
     } else {
-        SENTENCE(judging, "%s does not answer the LAN: %s", place, how(port->from_lan));
+        SENTENCE(judging, "%s does not answer the LAN: %s", place, path_how(port->from_lan));
         WHY(judging, path_outcome(port->lan_seen) == PROBE_HALF_OPEN
                          ? "what comes in arrives in the container, and the answer is lost"
                          : "from inside everything answers: a ban, a rule, the address or what is between the LAN and "
                            "the network-anchor");
         REMEDY(judging, "%sanchord ban list\n%sanchord doctor address rules", IN_ANCHOR(judging), IN_ANCHOR(judging));
-        tell(judging, VERDICT_FAIL, PROBLEM_NOT_FROM_LAN);
+        path_tell(judging, VERDICT_FAIL, PROBLEM_NOT_FROM_LAN);
     }
 }
 
-void path_judge_port(const struct path_scene *scene, const struct path_port *port, path_reporter report, void *userdata)
+bool path_judge_port(const struct path_scene *scene, const struct path_port *port, path_reporter report, void *userdata)
 {
     struct judging judging = {.scene = scene, .report = report, .userdata = userdata};
 
-    write_text(judging.answer.object, sizeof(judging.answer.object), "%s/%u v%u", name_of(port->protocol),
-               (unsigned int)port->port, (unsigned int)port->family);
-    if (!judge_inside(&judging, port) || !judge_as_client(&judging, port)) {
-        SENTENCE(&judging, "%s from outside and from the project's own containers: see above",
-                 IP_PLACE_TEXT(&port->own, port->port));
-        tell(&judging, VERDICT_SKIP, PROBLEM_NONE);
-        return;
+    path_write_text(judging.answer.object, sizeof(judging.answer.object), "%s/%u v%u", name_of(port->protocol),
+                    (unsigned int)port->port, (unsigned int)port->family);
+    if (judge_inside(&judging, port) && judge_as_client(&judging, port)) {
+        judge_hairpin(&judging, port);
+        judge_from_lan(&judging, port);
+        return false;
     }
-    judge_hairpin(&judging, port);
-    judge_from_lan(&judging, port);
+    SENTENCE(&judging, "%s from outside and from the project's own containers: see what is said of %s",
+             IP_PLACE_TEXT(&port->own, port->port), port->container->name);
+    path_tell(&judging, VERDICT_SKIP, PROBLEM_NONE);
+    return judging.is_elsewhere;
 }
 
 /* --- containers ---------------------------------------------------------------------------------------------- */
 
 static void judge_route(struct judging *judging, const struct path_container *container, uint8_t family)
 {
-    path_result route = container->routes[index_of(family)];
+    path_result route = container->routes[path_index_of(family)];
 
     switch (way_of(judging->scene, route)) {
     case WAY_UNKNOWN:
         return;
     case WAY_OURS:
         SENTENCE(judging, "%s leaves by the network-anchor, IPv%u", container->name, (unsigned int)family);
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
+        path_tell(judging, VERDICT_OK, PROBLEM_NONE);
         return;
     case WAY_FOREIGN:
     case WAY_NONE:
         break;
     }
     SENTENCE(judging, "%s does not leave by the project's address, IPv%u", container->name, (unsigned int)family);
+    if (container->is_elsewhere[path_index_of(family)]) {
+        path_tell(judging, VERDICT_SKIP, PROBLEM_NONE);
+        return;
+    }
     say_foreign_way(judging, container, family);
-    tell(judging, VERDICT_FAIL, PROBLEM_LEAVES_ELSEWHERE);
+    path_tell(judging, VERDICT_FAIL, PROBLEM_LEAVES_ELSEWHERE);
 }
 
 void path_judge_container(const struct path_scene *scene, const struct path_container *container, path_reporter report,
@@ -429,11 +450,11 @@ void path_judge_container(const struct path_scene *scene, const struct path_cont
 {
     struct judging judging = {.scene = scene, .report = report, .userdata = userdata};
 
-    write_text(judging.answer.object, sizeof(judging.answer.object), "%s", container->name);
+    path_write_text(judging.answer.object, sizeof(judging.answer.object), "%s", container->name);
     if (container->namespace < 0) {
         SENTENCE(&judging, "by which way %s leaves, and its resolver, cannot be seen from here", container->name);
         REMEDY(&judging, ON_THE_HOST);
-        tell(&judging, VERDICT_UNKNOWN, PROBLEM_NONE);
+        path_tell(&judging, VERDICT_UNKNOWN, PROBLEM_NONE);
         return;
     }
     judge_route(&judging, container, IP_FAMILY_4);
@@ -442,146 +463,13 @@ void path_judge_container(const struct path_scene *scene, const struct path_cont
         return; /* it has none, as on Docker's default network */
     if (path_outcome(container->question) == PROBE_ANSWERED) {
         SENTENCE(&judging, "%s gets answers of Docker's resolver", container->name);
-        tell(&judging, VERDICT_OK, PROBLEM_NONE);
+        path_tell(&judging, VERDICT_OK, PROBLEM_NONE);
         return;
     }
     SENTENCE(&judging, "Docker's resolver at 127.0.0.11 does not answer in %s: %s", container->name,
-             how(container->question));
+             path_how(container->question));
     WHY(&judging, "it is there: somebody took Docker's own rules out of the container's network namespace, or Docker "
                   "hangs");
     REMEDY(&judging, "docker restart %s", SHELL_WORD(container->name));
-    tell(&judging, VERDICT_FAIL, PROBLEM_RESOLVER_SILENT);
-}
-
-/* --- the way out --------------------------------------------------------------------------------------------- */
-
-/* Some answer came from beyond the network-anchor. */
-static bool is_from_beyond(const struct path_scene *scene, path_result result)
-{
-    struct ip_address speaker;
-
-    if (path_outcome(result) == PROBE_ANSWERED)
-        return true;
-    if (!result || (result->outcome != PROBE_EXPIRED && result->outcome != PROBE_REFUSED &&
-                    result->outcome != PROBE_UNREACHABLE && result->outcome != PROBE_TOO_BIG))
-        return false;
-    speaker = wire_address_to(&result->address);
-    return speaker.family != IP_FAMILY_NONE && !ip_address_is_among(&speaker, scene->anchor, scene->anchor_count);
-}
-
-/* What a small one brought back from the network-anchor itself is no way out for small ones. */
-static bool is_lost(const struct path_scene *scene, const struct path_ladder *ladder)
-{
-    return path_outcome(ladder->large) == PROBE_SILENT && path_outcome(ladder->again) == PROBE_SILENT &&
-           is_from_beyond(scene, ladder->small);
-}
-
-static path_result too_big(const struct path_ladder *ladder)
-{
-    return path_outcome(ladder->large) == PROBE_TOO_BIG ? ladder->large : NULL;
-}
-
-static void judge_sizes(struct judging *judging, const struct path_way_out *way)
-{
-    path_result told = too_big(&way->near) ? too_big(&way->near) : too_big(&way->far);
-
-    if (is_lost(judging->scene, &way->near) || is_lost(judging->scene, &way->far)) {
-        SENTENCE(judging, "packets of %u bytes from %s vanish %s the first router, smaller ones get through, IPv%u",
-                 PATH_LARGE, way->container->name, is_lost(judging->scene, &way->near) ? "before" : "behind",
-                 (unsigned int)way->family);
-        WHY(judging, "a link on the way takes less, and nobody says so (ICMP too big): large answers hang");
-        REMEDY(judging,
-               "docker inspect -f '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' %s   # its "
-               "networks\n"
-               "# each of them in the Compose file: driver_opts: {com.docker.network.driver.mtu: \"%u\"}, or what the "
-               "narrowest link takes\n"
-               "docker compose down && docker compose up -d",
-               SHELL_WORD(way->container->name), PATH_SMALL);
-        tell(judging, VERDICT_FAIL, PROBLEM_PATH_MTU);
-    } else if (told) {
-        SENTENCE(judging, "the way out takes packets of %u bytes, and senders are told so, IPv%u",
-                 (unsigned int)told->mtu, (unsigned int)way->family);
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
-    } else if (is_from_beyond(judging->scene, way->near.large)) {
-        SENTENCE(judging, "the way out takes packets of %u bytes, IPv%u", PATH_LARGE, (unsigned int)way->family);
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
-    }
-}
-
-static bool is_ladder_from_beyond(const struct path_scene *scene, const struct path_ladder *ladder)
-{
-    return is_from_beyond(scene, ladder->large) || is_from_beyond(scene, ladder->small);
-}
-
-/* NULL: it refused none. That a gateway does not answer, it says after three seconds: to the second or third. */
-static path_result refused_by_us(const struct path_scene *scene, const struct path_ladder *ladder)
-{
-    path_result told[] = {ladder->large, ladder->small, ladder->again};
-
-    for (size_t i = 0; i < ARRAY_LENGTH(told); i++) {
-        if (path_outcome(told[i]) == PROBE_UNREACHABLE && !is_from_beyond(scene, told[i]))
-            return told[i];
-    }
-    return NULL;
-}
-
-/* The throw-away host has seen who came. */
-static bool judge_lan_seen(struct judging *judging, const struct path_way_out *way)
-{
-    const struct ip_address *own = &judging->scene->own[index_of(way->family)];
-    struct ip_address seen;
-
-    if (path_outcome(way->lan_seen) != PROBE_ANSWERED)
-        return false;
-    seen = wire_address_to(&way->lan_seen->address);
-    if (ip_address_is_among(&seen, judging->scene->anchor, judging->scene->anchor_count)) {
-        SENTENCE(judging, "what %s sends to the LAN carries the project's address, %s", way->container->name,
-                 IP_ADDRESS_TEXT(&seen));
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
-    } else {
-        SENTENCE(judging, "what %s sends to the LAN carries %s, not the project's address, %s", way->container->name,
-                 IP_ADDRESS_TEXT(&seen), IP_ADDRESS_TEXT(own));
-        WHY(judging, "it leaves by another way than the network-anchor");
-        REMEDY(judging, "%sanchord status   # under Problems: what %s lacks", IN_ANCHOR(judging),
-               SHELL_WORD(way->container->name));
-        tell(judging, VERDICT_FAIL, PROBLEM_LEAVES_ELSEWHERE);
-    }
-    return true;
-}
-
-static void judge_beyond(struct judging *judging, const struct path_way_out *way)
-{
-    const struct path_scene *scene = judging->scene;
-
-    if (is_ladder_from_beyond(scene, &way->near) || is_ladder_from_beyond(scene, &way->far) ||
-        path_outcome(way->router) == PROBE_REFUSED || path_outcome(way->router) == PROBE_ANSWERED) {
-        SENTENCE(judging, "what %s sends gets beyond the network-anchor, and the answer comes back, IPv%u",
-                 way->container->name, (unsigned int)way->family);
-        tell(judging, VERDICT_OK, PROBLEM_NONE);
-    } else if (refused_by_us(scene, &way->near)) {
-        SENTENCE(judging, "what %s sends ends at the network-anchor: %s, IPv%u", way->container->name,
-                 how(refused_by_us(scene, &way->near)), (unsigned int)way->family);
-        WHY(judging, "it knows no gateway, or that one does not answer");
-        REMEDY(judging, "%sanchord doctor address", IN_ANCHOR(judging));
-        tell(judging, VERDICT_FAIL, PROBLEM_NOTHING_BEYOND);
-    } else {
-        SENTENCE(judging, "no router behind the network-anchor answers what %s sends: some never do, IPv%u",
-                 way->container->name, (unsigned int)way->family);
-        REMEDY(
-            judging,
-            "sudo anchord doctor path --from-lan=ADDRESS/LENGTH   # a free address of the LAN, on the host: proves it");
-        tell(judging, VERDICT_UNKNOWN, PROBLEM_NONE);
-    }
-}
-
-void path_judge_way_out(const struct path_scene *scene, const struct path_way_out *way, path_reporter report,
-                        void *userdata)
-{
-    struct judging judging = {.scene = scene, .report = report, .userdata = userdata};
-
-    write_text(judging.answer.object, sizeof(judging.answer.object), "%s v%u", way->container->name,
-               (unsigned int)way->family);
-    if (!judge_lan_seen(&judging, way))
-        judge_beyond(&judging, way);
-    judge_sizes(&judging, way);
+    path_tell(&judging, VERDICT_FAIL, PROBLEM_RESOLVER_SILENT);
 }

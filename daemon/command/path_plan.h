@@ -2,7 +2,7 @@
  * What the group `path` of anchord doctor proves, port by port and container by container: what was tried, and
  * what came of it (SEE-2).
  *
- * path_check.c fills it and lets it be tried; path_judge.c reads it, and is pure.
+ * path_check.c fills it and lets it be tried; path_judge.c and path_judge_way.c read it, and are pure.
  */
 #pragma once
 
@@ -24,9 +24,11 @@ static inline enum probe_outcome path_outcome(path_result result)
 /* A container that something is exposed of, by its addresses on the shared network. */
 struct path_container {
     const char *name;
-    const char *finding;            /* what anchord itself says of it; may be empty */
     int namespace;                  /* -1: it cannot be looked into */
     struct ip_address addresses[2]; /* v4, v6; may be none */
+    const char *findings[2];        /* what anchord itself says of its way, by family; may be empty */
+    uint32_t causes[2];             /* enum problem: of these */
+    bool is_elsewhere[2];           /* that its answers do not come back was told already */
     path_result routes[2];          /* to the LAN */
     path_result resolver;           /* whether Docker's resolver is there */
     path_result question;
@@ -90,8 +92,12 @@ struct path_scene {
 
 typedef void (*path_reporter)(const struct answer *answer, void *userdata);
 
-/* path_judge.c: each reports at least one answer. */
-void path_judge_port(const struct path_scene *scene, const struct path_port *port, path_reporter report,
+/* Replies and what leaves do not come to anchord. */
+bool path_is_way(uint16_t problem);
+
+/* path_judge.c, path_judge_way.c: each reports at least one answer. True: the answers of the port's container do not
+ * come back, which is said once of each family. */
+bool path_judge_port(const struct path_scene *scene, const struct path_port *port, path_reporter report,
                      void *userdata);
 void path_judge_container(const struct path_scene *scene, const struct path_container *container, path_reporter report,
                           void *userdata);

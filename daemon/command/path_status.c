@@ -98,15 +98,6 @@ static void tell_text(int output, enum path_word_kind kind, const char *name, co
     tell(output, &word);
 }
 
-static const char *finding_of(const struct status *status, const char *container)
-{
-    for (size_t i = 0; i < status->lists[STATUS_PROBLEMS].row_count; i++) {
-        if (strcmp(text_of(status, STATUS_PROBLEMS, i, 0), container) == 0)
-            return text_of(status, STATUS_PROBLEMS, i, 1);
-    }
-    return "";
-}
-
 static void tell_exposure(int output, const struct status *status, size_t row)
 {
     const char *name = text_of(status, STATUS_EXPOSURES, row, EXPOSURE_NAME);
@@ -127,7 +118,6 @@ static void tell_exposure(int output, const struct status *status, size_t row)
             word.addresses[i] = wire_address_from(&address);
     }
     text_copy_cut(word.name, sizeof(word.name), name);
-    text_copy_cut(word.finding, sizeof(word.finding), finding_of(status, name));
     tell(output, &word);
     if (word.has_guests)
         tell_text(output, PATH_WORD_GUESTS, "", text_of(status, STATUS_EXPOSURES, row, EXPOSURE_GUESTS));

@@ -137,6 +137,26 @@ static void what_follows_from_a_finding_is_not_shown(void **state)
     assert_int_equal(after(PROBLEM_BRIDGE_NF, 1, VERDICT_FAIL, PROBLEM_REVERSE_FILTER).verdict, VERDICT_FAIL);
 }
 
+/* Nor beside what the anchor knows of the container's way, which the answer names. */
+static void what_follows_from_what_the_anchor_knows_is_not_shown(void **state)
+{
+    struct answer answers[] = {
+        {.problem = PROBLEM_ANSWER_ELSEWHERE, .cause = PROBLEM_NO_WAY_BACK, .anchor = 1, .verdict = VERDICT_FAIL},
+        {.problem = PROBLEM_ANSWER_ELSEWHERE, .anchor = 1, .verdict = VERDICT_FAIL},
+        {.problem = PROBLEM_ANSWER_ELSEWHERE, .cause = PROBLEM_NO_WAY_BACK, .anchor = 2, .verdict = VERDICT_FAIL},
+        {.problem = PROBLEM_NO_WAY_BACK, .anchor = 1, .verdict = VERDICT_FAIL},
+        {.problem = PROBLEM_NONE, .anchor = 1, .verdict = VERDICT_WARN},
+    };
+
+    (void)state;
+    consequences_mark(answers, ARRAY_LENGTH(answers));
+    assert_int_equal(answers[0].verdict, VERDICT_SKIP);
+    assert_string_equal(answers[0].sentence, "depends on ANC0312");
+    assert_int_equal(answers[1].verdict, VERDICT_FAIL);
+    assert_int_equal(answers[2].verdict, VERDICT_FAIL); /* the group path alone, or another anchor's */
+    assert_int_equal(answers[3].verdict, VERDICT_FAIL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_name_in_the_registry_s_line_is_one_word),
         cmocka_unit_test(a_table_with_an_odd_name_is_in_no_command),
         cmocka_unit_test(what_follows_from_a_finding_is_not_shown),
+        cmocka_unit_test(what_follows_from_what_the_anchor_knows_is_not_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,11 @@ static void a_name_is_one_word_of_a_command(void **state)
     const struct probe_result silent = {.outcome = PROBE_SILENT};
     const struct probe_result answered = {.outcome = PROBE_ANSWERED};
     const struct probe_result loopback = {.outcome = PROBE_LOOPBACK};
-    struct path_container container = {
-        .name = EVIL, .finding = "", .routes = {&answered, &answered}, .resolver = &answered, .question = &silent};
+    struct path_container container = {.name = EVIL,
+                                       .findings = {"", ""},
+                                       .routes = {&answered, &answered},
+                                       .resolver = &answered,
+                                       .question = &silent};
     struct path_port port = {.protocol = IPPROTO_TCP, .family = IP_FAMILY_4, .container = &container};
     const struct path_way_out way = {.container = &container, .family = IP_FAMILY_4, .lan_seen = &answered};
     const path_result inside[] = {&refused, &silent, &answered};
@@ -209,7 +212,8 @@ static void a_port_is_judged_by_the_first_thing_that_is_wrong(void **state)
                                    .has_reverse_path = facts->reverse_path,
                                    .anchor = anchor,
                                    .anchor_count = ARRAY_LENGTH(anchor)};
-        struct path_container container = {.name = "web", .finding = "", .namespace = facts->in_container ? -1 : 3};
+        struct path_container container = {
+            .name = "web", .findings = {"", ""}, .namespace = facts->in_container ? -1 : 3};
         struct path_port port = {
             .protocol = facts->protocol,
             .family = facts->family,
@@ -261,7 +265,7 @@ static void a_container_is_judged_by_its_route_and_resolver(void **state)
                                               route_of(cases[i].routes[1], IP_FAMILY_6)};
         const struct path_container container = {
             .name = "web",
-            .finding = "",
+            .findings = {"", ""},
             .namespace = cases[i].is_unseen ? -1 : 3,
             .routes = {cases[i].routes[0] ? &routes[0] : NULL, cases[i].routes[1] ? &routes[1] : NULL},
             .resolver = FACT(cases[i].resolver),
@@ -338,7 +342,7 @@ static void a_way_out_is_judged_by_who_answers(void **state)
         {"seen on the LAN as somebody else", {.large = &expired}, {.large = NULL}, NULL, &seen_other, "F809 OK"},
     };
     const struct path_scene scene = {.anchor = anchor, .anchor_count = ARRAY_LENGTH(anchor)};
-    const struct path_container container = {.name = "web", .finding = ""};
+    const struct path_container container = {.name = "web", .findings = {"", ""}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -354,6 +358,64 @@ static void a_way_out_is_judged_by_who_answers(void **state)
     }
 }
 
+static struct answer wrong;
+
+static void keep_what_is_wrong(const struct answer *answer, void *userdata)
+{
+    if (answer->verdict == VERDICT_FAIL)
+        wrong = *answer;
+    collect(answer, userdata);
+}
+
+/* SEE-2: a container without a way back is one finding of each family, however many ports it has; with the reason, and
+ * the problem, that the anchor names of that family. */
+static void one_cause_is_said_once(void **state)
+{
+    const struct ip_address anchor[] = {gateway4, gateway6};
+    const struct path_scene scene = {.anchor = anchor, .anchor_count = ARRAY_LENGTH(anchor), .is_on_host = true};
+    const struct probe_result routes[] = {route_of(NOWHERE, IP_FAMILY_4), route_of(NOWHERE, IP_FAMILY_6)};
+    const struct probe_result answered = told(A), silent = told(PROBE_SILENT);
+    struct path_container container = {
+        .name = "web",
+        .findings = {"no IPv4 gateway", "no IPv6 gateway"},
+        .causes = {PROBLEM_NO_WAY_BACK, PROBLEM_FOREIGN_WAY_BACK},
+        .namespace = 3,
+        .routes = {&routes[0], &routes[1]},
+    };
+
+    (void)state;
+    for (size_t family = 0; family < 2; family++) {
+        struct path_port port = {.protocol = IPPROTO_TCP,
+                                 .family = family ? IP_FAMILY_6 : IP_FAMILY_4,
+                                 .port = 80,
+                                 .container = &container,
+                                 .listeners = &answered,
+                                 .inside = &answered,
+                                 .as_client = &silent,
+                                 .client_seen = &silent,
+                                 .hairpin = &silent};
+
+        container.is_elsewhere[family] = path_judge_port(&scene, &port, keep_what_is_wrong, NULL);
+        assert_true(container.is_elsewhere[family]);
+        expect("the first port", "OK F804 SKIP");
+        assert_int_equal(wrong.cause, container.causes[family]);
+        assert_non_null(strstr(wrong.why, container.findings[family]));
+        port.port = 443;
+        assert_false(path_judge_port(&scene, &port, collect, NULL));
+        expect("the second", "OK SKIP");
+        port.protocol = IPPROTO_UDP;
+        assert_false(path_judge_port(&scene, &port, collect, NULL));
+        expect("of UDP", "OK SKIP");
+    }
+    path_judge_container(&scene, &container, collect, NULL);
+    expect("the container", "SKIP SKIP");
+    container.is_elsewhere[1] = false; /* it has no port there that was tried */
+    path_judge_container(&scene, &container, keep_what_is_wrong, NULL);
+    expect("the container in IPv6", "SKIP F809");
+    assert_int_equal(wrong.cause, PROBLEM_FOREIGN_WAY_BACK);
+    assert_non_null(strstr(wrong.why, "no IPv6 gateway"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +423,7 @@ int main(void)
         cmocka_unit_test(a_port_is_judged_by_the_first_thing_that_is_wrong),
         cmocka_unit_test(a_container_is_judged_by_its_route_and_resolver),
         cmocka_unit_test(a_way_out_is_judged_by_who_answers),
+        cmocka_unit_test(one_cause_is_said_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

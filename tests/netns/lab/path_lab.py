@@ -16,7 +16,7 @@ from whole_anchor import WholeAnchor
 
 SIZES = {"object": 128, "sentence": 384, "why": 512, "remedy": 1024}
 VERDICTS = {1: "OK", 2: "WARN", 3: "FAIL", 4: "SKIP", 5: "UNKNOWN"}
-ANSWER_SIZE = 16 + sum(SIZES.values())
+ANSWER_SIZE = 20 + sum(SIZES.values())
 
 
 def number_of(name):
@@ -29,9 +29,9 @@ def number_of(name):
 
 class Answer:
     def __init__(self, record):
-        _, _, verdict, self.problem = (int.from_bytes(record[at:at + 4], "little") for at in range(0, 16, 4))
+        _, _, verdict, self.problem, self.cause = (int.from_bytes(record[at:at + 4], "little") for at in range(0, 20, 4))
         self.verdict = VERDICTS[verdict]
-        at = 16
+        at = 20
         for name, size in SIZES.items():
             setattr(self, name, record[at:at + size].split(b"\0")[0].decode())
             at += size

@@ -9,6 +9,8 @@
 /* Whether it was found, and is no consequence itself: of the host, or of the same anchor. */
 static bool is_found(const struct answer *answers, size_t count, enum problem problem, uint32_t anchor)
 {
+    if (problem == PROBLEM_NONE)
+        return false;
     for (size_t i = 0; i < count; i++) {
         const struct answer *answer = &answers[i];
 
@@ -31,6 +33,8 @@ static enum problem find_cause(const struct answer *answers, size_t count, const
 {
     enum problem cause = parent_of(answer->problem);
 
+    if (is_found(answers, count, (enum problem)answer->cause, answer->anchor))
+        return (enum problem)answer->cause;
     while (cause != PROBLEM_NONE && !is_found(answers, count, cause, answer->anchor))
         cause = parent_of(cause);
     return cause;

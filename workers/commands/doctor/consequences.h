@@ -9,5 +9,6 @@
 
 #include <stddef.h>
 
-/* By the parents of the registry; a cause is of the host, or of the same anchor, or file. */
+/* By the parents of the registry, and by the cause that an answer names; it is of the host, or of the same anchor, or
+ * file. */
 void consequences_mark(struct answer *answers, size_t count);
