@@ -51,6 +51,8 @@ enum probe_outcome {
     PROBE_OUTCOME_MAX_,
 };
 
+#define PROBE_OTHERS_MAX 6
+
 struct probe_result {
     uint32_t number;
     uint32_t outcome; /* enum probe_outcome */
@@ -58,12 +60,13 @@ struct probe_result {
     uint32_t mtu;
     uint8_t icmp_type;
     uint8_t icmp_code;
-    uint16_t port;               /* PROBE_TCP: our own; PROBE_ACCEPT, PROBE_PEER: the peer's */
-    struct wire_address address; /* who said so; PROBE_ACCEPT, PROBE_PEER: the peer; PROBE_ROUTE: the gateway */
+    uint16_t port;                     /* PROBE_TCP: our own; PROBE_ACCEPT, PROBE_PEER: the peer's */
+    struct wire_address address;       /* who said so; PROBE_ACCEPT, PROBE_PEER: the peer; PROBE_ROUTE: the gateway */
+    uint16_t others[PROBE_OTHERS_MAX]; /* PROBE_LISTENERS: the lowest other ports at which `target` is heard; 0: none */
 };
 
 static_assert(sizeof(struct probe_request) == 60, "wire layout");
-static_assert(sizeof(struct probe_result) == 40, "wire layout");
+static_assert(sizeof(struct probe_result) == 52, "wire layout");
 
 /* What `anchord-probe walls` tells of the firewall of a namespace, a datagram each; nothing of our own tables. */
 enum probe_wall_kind {

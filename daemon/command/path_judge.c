@@ -179,6 +179,26 @@ static void tell_dropped(struct judging *judging, const struct path_port *port, 
 
 /* --- one port ------------------------------------------------------------------------------------------------ */
 
+/* At its other ports, some of them. */
+static void say_who_listens(struct judging *judging, const struct path_port *port)
+{
+    const uint16_t *others = port->listeners->others;
+    char text[PROBE_OTHERS_MAX * sizeof(", tcp/65535")] = "";
+
+    for (size_t i = 0; i < PROBE_OTHERS_MAX && others[i] != 0; i++)
+        path_write_text(text + strlen(text), sizeof(text) - strlen(text), "%s%s/%u", i > 0 ? ", " : "",
+                        name_of(port->protocol), (unsigned int)others[i]);
+    if (text[0] != '\0')
+        WHY(judging,
+            "nobody in the container listens there, but at %s somebody does%s: is the label's port the right one?",
+            text, others[PROBE_OTHERS_MAX - 1] != 0 ? ", perhaps at more" : "");
+    else
+        WHY(judging,
+            "nobody in the container listens there, nor at another port of %s that is reached: is the "
+            "application up?",
+            name_of(port->protocol));
+}
+
 static void tell_closed(struct judging *judging, const struct path_port *port)
 {
     const char *name = port->container->name;
@@ -205,7 +225,7 @@ static void tell_closed(struct judging *judging, const struct path_port *port)
         WHY(judging, "the application listens on %s alone", IP_ADDRESS_TEXT(&elsewhere));
         break;
     case PROBE_REFUSED:
-        WHY(judging, "nobody in the container listens there: is the application up, and is this its port?");
+        say_who_listens(judging, port);
         break;
     case PROBE_ANSWERED:
         WHY(judging, "somebody listens at that port, of the other family or behind a firewall in the container");

@@ -73,8 +73,15 @@ def test_see2_in_the_network_anchors_container(path):
 
 
 def test_see2_a_closed_application(path):
-    """Nobody listens; then on the loopback alone; what depends on it is left out."""
+    """Nobody listens, though somebody does at other ports; then on the loopback alone; what depends on it is left out."""
+    others = [path.lab.serve(path.lab.one, "steady", "tcp", port, ONE4) for port in (8443, 8081)]
     answers, _ = path.doctor()
+    for service in others:
+        service.close()
+        service.thread.join()
+    assert "but at tcp/8081, tcp/8443 somebody does: " in of(answers, "CLOSED_PORT", "tcp/80 v4").why
+    for name, protocol in (("tcp/80 v6", "tcp"), ("udp/80 v4", "udp")):
+        assert f"nor at another port of {protocol} that is reached" in of(answers, "CLOSED_PORT", name).why
     assert faults(answers) == {(number_of("CLOSED_PORT"), f"{protocol}/80 v{family}") for protocol in PROTOCOLS for family in (4, 6)}
     assert {answer.verdict for answer in answers if answer.object == "tcp/80 v4"} == {"FAIL", "SKIP"}
     closed = of(answers, "CLOSED_PORT")

@@ -107,25 +107,44 @@ void kernel_look_at_peers(struct prober *prober)
 
 /* --- who listens --------------------------------------------------------------------------------------------- */
 
+/* The lowest ones, in order, each once. */
+static void note_other(struct probe_result *result, uint16_t port)
+{
+    size_t place = 0;
+
+    while (place < PROBE_OTHERS_MAX && result->others[place] != 0 && result->others[place] < port)
+        place++;
+    if (place == PROBE_OTHERS_MAX || result->others[place] == port)
+        return;
+    memmove(&result->others[place + 1], &result->others[place],
+            (PROBE_OTHERS_MAX - 1 - place) * sizeof(result->others[0]));
+    result->others[place] = port;
+}
+
 static void on_listener(const struct nlmsghdr *message, void *userdata)
 {
     const struct inet_diag_msg *socket = mnl_nlmsg_get_payload(message);
     struct look *look = userdata;
     struct ip_address wanted = wire_address_to(&look->probe->request.target);
+    uint16_t port = look->probe->request.port;
     struct ip_address own;
+    bool is_heard;
 
-    if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket) ||
-        (look->probe->request.port > 0 && ntohs(socket->id.idiag_sport) != look->probe->request.port))
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket))
         return;
     own = address_of(socket->idiag_family, socket->id.idiag_src);
     /* An unspecified v6 one takes v4, too, unless IPV6_V6ONLY says otherwise: then the connection is refused, and that
      * is what is told. */
-    if (ip_address_equal(&own, &wanted) ||
-        (ip_address_is_unspecified(&own) && (own.family == wanted.family || own.family == IP_FAMILY_6)))
+    is_heard = ip_address_equal(&own, &wanted) ||
+               (ip_address_is_unspecified(&own) && (own.family == wanted.family || own.family == IP_FAMILY_6));
+    if (port > 0 && ntohs(socket->id.idiag_sport) != port) {
+        if (is_heard)
+            note_other(&look->probe->result, ntohs(socket->id.idiag_sport));
+    } else if (is_heard) {
         look->is_found = true;
-    else if (ip_address_is_loopback(&own))
+    } else if (ip_address_is_loopback(&own)) {
         look->is_on_loopback = true;
-    else if (!ip_address_is_unspecified(&own)) {
+    } else if (!ip_address_is_unspecified(&own)) {
         look->is_elsewhere = true;
         look->elsewhere = own;
     }
