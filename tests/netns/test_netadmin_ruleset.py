@@ -28,6 +28,13 @@ FOREIGN = """table ip docker_dns {
 	}
 }
 """
+# A process whose name is empty, which commits what it is given.
+NAMELESS = """import ctypes, sys
+ctypes.CDLL(None).prctl(15, b"")  # PR_SET_NAME, linux/prctl.h
+library = ctypes.CDLL("libnftables.so.1")
+library.nft_ctx_new.restype = ctypes.c_void_p
+sys.exit(library.nft_run_cmd_from_buffer(ctypes.c_void_p(library.nft_ctx_new(0)), sys.argv[1].encode()) != 0)
+"""
 
 # What somebody does to our tables; `nft -f` text, or several commits.
 EDITS = {
@@ -124,6 +131,13 @@ def test_nat15_foreign_change_is_repaired_within_a_second(installed, edit):
     logged = wait_until(lambda: installed.netadmin.logged("ruleset repaired"), "the repair in the log")
     assert len(logged) == 1
     assert logged[0]["table"].startswith("anchord_v") and logged[0]["changed"] and logged[0]["process"] == "nft"
+
+
+def test_nat15_a_change_by_who_calls_himself_nothing_is_repaired(installed):
+    before = contents(installed)
+    installed.anchor.run("python3", "-c", NAMELESS, "flush chain ip anchord_v4 forward")
+    logged = wait_until(lambda: installed.netadmin.logged("ruleset repaired"), "the repair in the log")
+    assert [entry["process"] for entry in logged] == ["unknown"] and contents(installed) == before
 
 
 def test_nat15_hundreds_of_chains_and_what_holds_the_last_are_removed(installed):

@@ -97,7 +97,7 @@ static void note_process(const struct nlmsghdr *message, struct nft_change *chan
 
     if (change->messages == 0 || change->process[0])
         return;
-    text_copy_cut(change->process, sizeof(change->process), name ? name : "unknown");
+    text_copy_cut(change->process, sizeof(change->process), name && name[0] ? name : "unknown"); /* empty: no end yet */
     change->process_id = nfnl_socket_read_u32(message, NFTA_GEN_PROC_PID);
 }
 
