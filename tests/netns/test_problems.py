@@ -118,8 +118,9 @@ def lan_contains_inner(anchor):
 
 
 def duplicate(anchor):
-    """Of the address that Docker gave: another host has it in its kernel, and said so once."""
+    """Of the address that Docker gave: another host has it in its kernel, and said so once. Beside a link without a MAC address."""
     client = anchor.client
+    anchor.anchor.ip("tuntap", "add", "name", "tun0", "mode", "tun")
     client.ip("address", "add", f"{EXTERNAL}/32", "dev", "lan0")
     mac, = (link["address"] for link in json.loads(client.run("ip", "-j", "link", "show", "lan0").stdout))
     with client.socket(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)) as wire:

@@ -168,10 +168,11 @@ static void handle_probed(struct announcer_peer *peer, const struct message_prob
         network_ground_wake(peer->ground);
 }
 
-/* The kernel answers on each link for the addresses of all: two links of ours on one LAN hear each other. */
+/* The kernel answers on each link for the addresses of all: two links of ours on one LAN hear each other. That it is
+ * over names nobody, and a tunnel has no MAC address either. */
 static void handle_contested(struct announcer_peer *peer, const struct message_probed *message)
 {
-    if (link_table_find_mac(&peer->ground->links, &message->holder))
+    if (message->is_held && link_table_find_mac(&peer->ground->links, &message->holder))
         return;
     duplicates_follow(&peer->contested, message);
     peer->ground->must_tell = true;
