@@ -1,6 +1,8 @@
 """The host half of attach as a whole (HOST-6, HOST-8, HOST-11): its supervisor with its real workers, and an identity half that
 this test plays."""
 
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -9,8 +11,10 @@ import subprocess
 import pytest
 
 import messages
+import watcher_attached_lab
 from attach_host_lab import LINKS, NAMESPACES, HostHalf, Identity
 from attach_lab import ControlGroups, bridge_of, bridges_message, differences, new_id, run_container, settled
+from fake_docker import FakeDocker, endpoint, network
 from netadmin_lab import Namespace, wait_until
 from supervision import is_gone
 
@@ -261,3 +265,47 @@ def test_host6_a_file_of_what_was_closed_that_is_none_closes_nothing(half, host,
     process = half.start_ready(STATE_DIRECTORY=str(tmp_path))
     assert process.find(msg="what the guard closes after a boot is not kept: it closes when Docker has told")
     assert "anchord_host_" not in host.run("nft", "list", "tables")
+
+
+@pytest.fixture
+def served(host):
+    """A container on a network of the project, as namespaces and Docker know it; (network's ID, what Docker tells of both)."""
+    network_id, _, bridge = add_bridge(host)
+    name = new_id()
+    with contextlib.closing(ControlGroups()) as groups, contextlib.closing(Namespace()) as container:
+        host.run("ip", "address", "add", "172.30.0.1/16", "dev", bridge)
+        host.run("ip", "link", "add", "port", "type", "veth", "peer", "name", "eth0", "netns", f"/proc/{os.getpid()}/fd/{container.descriptor}")
+        host.run("ip", "link", "set", "port", "master", bridge, "up")
+        for words in (("link", "set", "lo", "up"), ("link", "set", "eth0", "up"), ("address", "add", "172.30.0.5/16", "dev", "eth0"),
+                      ("route", "add", "default", "via", "172.30.0.1")):
+            container.run("ip", *words)
+        groups.start(f"docker/{name}", container)
+        yield (network(network_id, "project_default", "bridge", {"Subnet": "172.30.0.0/16", "Gateway": "172.30.0.1"}) |
+               {"Labels": {"com.docker.compose.project": "project"}},
+               watcher_attached_lab.member(1, networks={"project_default": endpoint(network_id, "172.30.0.5")}, mode="project_default",
+                                           project="project") | {"Id": name})
+
+
+def test_see1_docker_that_cannot_be_read_from_the_start(half, supervision, inside, served):
+    """SEE-1: ANC0329 and ANC0330, with both halves' real workers: nobody knows which links and ways there are to be. Docker
+    answers, and they are there."""
+    runtime = str(supervision.scratch / "run-identity")
+
+    def problems():
+        done = subprocess.run([supervision.build / "daemon" / "anchord", "status", "--json"], capture_output=True, text=True, check=False,
+                              env={"RUNTIME_DIRECTORY": runtime})
+        return {row["code"] for row in json.loads(done.stdout)["problems"]} if done.returncode == 0 else set()
+
+    half.start_ready()
+    supervision.install_real_workers()
+    identity = supervision.start(wrap=("nsenter", f"--net=/proc/{os.getpid()}/fd/{inside.descriptor}"), RUNTIME_DIRECTORY=runtime,
+                                 ANCHORD_MODE="attach", ANCHORD_ADDRESS="192.0.2.5/24", ANCHORD_EXT_GATEWAY_IP="192.0.2.9",
+                                 ANCHORD_METRICS_ADDR=None)
+    wait_until(lambda: {"ANC0329", "ANC0330"} <= problems(), "both", 20)
+    with contextlib.closing(FakeDocker.on_unix_socket(supervision.docker_socket)) as docker:
+        docker.containers.clear()
+        docker.networks = {served[0]["Id"]: served[0]}
+        docker.put(served[1])
+        identity.wait_for(msg="anchord ready", timeout=20)
+        wait_until(lambda: not {"ANC0329", "ANC0330"} & problems(), "neither")
+        assert {"ancext", "ancin0"} <= links_of(inside)
