@@ -404,6 +404,11 @@ def test_rules_of_lists_and_limits(doctor, whole, request):
     try:
         wait_until(lambda: "limit_udp_26_3_second_9" in doctor.inside("nft list table ip6 anchord_v6"), 10)
         assert doctor.verdicts("tables") == {"tables": {("OK", None)}}, tables(doctor)
+        said = doctor.inside(str(whole.supervision.build / "workers/commands/ruleset/anchord-ruleset"))
+        for words in ("set or map allowed has no words here: nft list set ip anchord_v4 allowed\n", "its comment: not on the port's list\n",
+                      "its comment: within the port's limit\n", "set or map limit_udp_26_3_second_9 has no words here: "):
+            assert words in said
+        assert "is not one of anchord's" not in said
         request.getfixturevalue("no_repair")
         doctor.inside(f"nft delete rule ip anchord_v4 prerouting_nat handle "
                       f"{handle(doctor, 'ip anchord_v4', 'prerouting_nat', 'not on the port.s list')}")

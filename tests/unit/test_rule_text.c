@@ -219,6 +219,20 @@ static void an_unknown_expression_hides_nothing(void **state)
     assert_string_equal(text, "# rule with handle 9 is not one of anchord's: counter");
 }
 
+/* Nobody has edited anything: it is of a list, which has no words here. */
+static void a_rule_of_a_list_is_no_stranger(void **state)
+{
+    static const char comment[] = "\0\x17not on the port's list";
+
+    (void)state;
+    add_protocol(IPPROTO_TCP);
+    add("counter");
+    add_verdict(NF_ACCEPT);
+    assert_int_equal(nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, comment, sizeof(comment)), 0);
+    assert_int_equal(rule_text_format(rule, text), -ENOTSUP);
+    assert_string_equal(text, "# rule with handle 9 has no words here; its comment: not on the port's list");
+}
+
 static void another_register_is_not_guessed(void **state)
 {
     struct nftnl_expr *meta;
@@ -327,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(any_of_some_tcp_flags_is_written_as_their_list, begin, end),
         cmocka_unit_test_setup_teardown(other_comparisons_of_tcp_flags_are_not_guessed, begin, end),
         cmocka_unit_test_setup_teardown(an_unknown_expression_hides_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_rule_of_a_list_is_no_stranger, begin, end),
         cmocka_unit_test_setup_teardown(another_register_is_not_guessed, begin, end),
         cmocka_unit_test_setup_teardown(a_mask_is_written_as_the_length_of_a_prefix, begin, end),
         cmocka_unit_test_setup_teardown(a_mask_with_a_hole_is_no_prefix, begin, end),

@@ -114,7 +114,7 @@ static int add_set(struct found_sets *sets, const char *name)
     return 0;
 }
 
-/* "set or map listed is not …": its name, or NULL. */
+/* "set or map listed has no words here …": its name, or NULL. */
 static const char *strange_set(const char *text)
 {
     static const char words[] = "set or map ";

@@ -58,13 +58,14 @@ static bool is_printable(const uint8_t *text, size_t length)
 
 /*
  * The comment stands in the rule's user data: type, length, value, one after the other (libnftnl, src/udata.c). The
- * kernel does not look into it, so it may be anything. Returns false when that is not what nft writes.
+ * kernel does not look into it, so it may be anything. Returns false when that is not what nft writes; *ret NULL: none.
  */
-static bool write_comment(struct rule_writer *writer, const struct nftnl_rule *rule)
+static bool read_comment(const struct nftnl_rule *rule, const char **ret)
 {
     uint32_t left = 0;
     const uint8_t *data = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &left);
 
+    *ret = NULL;
     while (data && left > 0) {
         const uint8_t *text;
         uint32_t length;
@@ -76,12 +77,26 @@ static bool write_comment(struct rule_writer *writer, const struct nftnl_rule *r
         if (data[0] == NFTNL_UDATA_RULE_COMMENT) {
             if (length == 0 || text[length - 1] != '\0' || !is_printable(text, length - 1))
                 return false;
-            PUT(writer, "comment \"%s\"", (const char *)text);
+            *ret = (const char *)text;
         }
         data = text + length;
         left -= 2 + length;
     }
     return true;
+}
+
+/* Of lists and limits (workers/netadmin/nft/nft_rules.c), which take more than one register: they have no words here.
+ * Whether they are as they should be, `anchord doctor rules` says. */
+static bool is_of_guests(const char *comment)
+{
+    static const char *const comments[] = {"not on the port's list", "within the port's limit",
+                                           "above the port's limit"};
+
+    for (size_t i = 0; comment && i < sizeof(comments) / sizeof(comments[0]); i++) {
+        if (strcmp(comment, comments[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 int rule_text_format(const struct nftnl_rule *rule, char text[RULE_TEXT_SIZE])
@@ -94,6 +109,7 @@ int rule_text_format(const struct nftnl_rule *rule, char text[RULE_TEXT_SIZE])
     struct nftnl_expr_iter *iterator = nftnl_expr_iter_create(rule);
     const char *unknown = iterator ? NULL : "out of memory";
     struct nftnl_expr *expression;
+    const char *comment;
 
     text[0] = '\0';
     while (!unknown && (expression = nftnl_expr_iter_next(iterator))) {
@@ -103,11 +119,16 @@ int rule_text_format(const struct nftnl_rule *rule, char text[RULE_TEXT_SIZE])
             unknown = name;
     }
     rule_write_protocol(&writer);
-    if (!write_comment(&writer, rule) && !unknown)
+    if (!read_comment(rule, &comment) && !unknown)
         unknown = "user data";
+    if (comment)
+        PUT(&writer, "comment \"%s\"", comment);
     if (!unknown && writer.is_cut)
         unknown = "too long";
-    if (unknown)
+    if (unknown && is_of_guests(comment))
+        (void)snprintf(text, RULE_TEXT_SIZE, "# rule with handle %llu has no words here; its comment: %s",
+                       (unsigned long long)nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE), comment);
+    else if (unknown)
         (void)snprintf(text, RULE_TEXT_SIZE, "# rule with handle %llu is not one of anchord's: %s",
                        (unsigned long long)nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE), unknown);
     if (iterator)

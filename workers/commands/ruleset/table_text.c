@@ -205,6 +205,16 @@ static void print_elements(const struct table *table, const struct nftnl_set *se
         nftnl_set_elems_iter_destroy(iterator);
 }
 
+/* Of lists and limits (GUEST-1, GUEST-3): concatenations of intervals, and sources that come and go. */
+static bool is_guest_set(const struct nftnl_set *set, const char *name)
+{
+    uint32_t flags = nftnl_set_get_u32(set, NFTNL_SET_FLAGS);
+
+    if (strcmp(name, "listed") == 0 || strcmp(name, "allowed") == 0)
+        return flags == (NFT_SET_INTERVAL | NFT_SET_CONCAT);
+    return strncmp(name, "limit_", strlen("limit_")) == 0 && flags == (NFT_SET_TIMEOUT | NFT_SET_EVAL);
+}
+
 static int print_set_expression(struct nftnl_expr *expression, void *userdata)
 {
     (void)userdata;
@@ -219,7 +229,10 @@ static void print_set(const struct table *table, const struct nftnl_set *set)
     bool is_ports = is_port_set(set);
 
     if (!is_map && !is_ports && !is_address_set(table, set)) {
-        if (!(nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS)) /* else part of a rule, said there */
+        if (is_guest_set(set, name))
+            (void)printf("\t# set or map %s has no words here: nft list set %s %s %s\n\n", name, table->family,
+                         table->name, name);
+        else if (!(nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS)) /* else part of a rule, said there */
             (void)printf("\t# set or map %s is not one of anchord's\n\n", name);
         return;
     }
