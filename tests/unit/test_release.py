@@ -162,9 +162,11 @@ def test_what_differs_is_found_in_a_mode_a_line_and_a_missing_file(directory):
             path.unlink()
         (tree / "package/DEBIAN").rmdir()
         (tree / "list").write_text(f"same\n{line}\n", encoding="utf-8")
+        (tree / "long").write_text(f"{'x' * 500}{line}\n", encoding="utf-8")
     (directory / "second" / "more").write_bytes(b"")
     found = run("compare", directory / "first", directory / "second").stdout
     assert "differs: a.deb: data.tar.xz: ./program (type, mode, owner, time, link):" in found, found
+    assert f"differs: long: line 1: '…{'x' * 60}one', '…{'x' * 60}two'\n" in found, found
     assert "differs: list: line 2: 'one', 'two'\n" in found and "differs: more: only in the second\n" in found, found
 
 
