@@ -8,7 +8,8 @@ import socket
 import pytest
 
 from advertisements_lab import Router
-from netadmin_lab import GATEWAY4, ONE4, ONE6, TWO4
+from fake_docker import TRANSIT_ID
+from netadmin_lab import GATEWAY4, GATEWAY6, ONE4, ONE6, TWO4
 from path_lab import PathLab, number_of
 from supervision import status_of, wait_until
 from whole_anchor import BACKEND_PORT
@@ -120,6 +121,37 @@ def test_see2_another_way_back(path):
         one.run("nft", "delete", "table", "ip6", "stranger")
         assert faults(answers) == {(number_of("ANSWER_ELSEWHERE"), "tcp/80 v4"), (number_of("NO_HAIRPIN"), "tcp/80 v6")}
         assert f"leads to {TWO4}" in of(answers, "ANSWER_ELSEWHERE").why
+        assert not faults(path.doctor()[0])
+
+
+def test_see2_the_reason_of_each_family(path):
+    """Transit names no gateway, so its containers have no default route: said once in each family, with what anchord itself
+    says of that family, and as its consequence."""
+    configurations = path.docker.networks[TRANSIT_ID]["IPAM"]["Config"]
+    ways = (("-4", GATEWAY4), ("-6", GATEWAY6))
+
+    def await_findings(count):
+        """By a watcher that asks anew: a network of Docker's does not change while it is there."""
+        os.kill(path.process.find(msg="worker started", name="watcher")[-1]["pid"], signal.SIGKILL)
+        wait_until(lambda: [row["code"] for row in path.told("problems")].count("ANC0312") == count, 10)
+
+    gateways = [configuration.pop("AuxiliaryAddresses") for configuration in configurations]
+    for family, _ in ways:
+        path.lab.one.run("ip", family, "route", "del", "default")
+    with serving(path, *BOTH):
+        await_findings(2)
+        answers, _ = path.doctor()
+        for configuration, gateway in zip(configurations, gateways):
+            configuration["AuxiliaryAddresses"] = gateway
+        for family, gateway in ways:
+            path.lab.one.run("ip", family, "route", "add", "default", "via", gateway)
+        await_findings(0)
+        assert faults(answers) == {(number_of("ANSWER_ELSEWHERE"), f"tcp/80 v{family}") for family in (4, 6)}, answers
+        for family in (4, 6):
+            answer = of(answers, "ANSWER_ELSEWHERE", f"v{family}")
+            assert answer.cause == 312 and f"(v{family}); recreate the network transit" in answer.why, answer
+            assert f"DefaultGatewayIPv{10 - family}" not in answer.why
+        wait_until(path.serves_steady, 10)
         assert not faults(path.doctor()[0])
 
 

@@ -86,9 +86,13 @@ class PathLab(WholeAnchor):
         return pids
 
     def exposures(self):
+        return self.told("exposures")
+
+    def told(self, key):
+        """A list of `anchord status --json`."""
         status = subprocess.run([self.supervision.build / "daemon" / "anchord", "status", "--json"], capture_output=True, check=True,
                                 env={"RUNTIME_DIRECTORY": str(self.supervision.runtime)}).stdout
-        return json.loads(status)["exposures"]
+        return json.loads(status)[key]
 
     def begin_doctor(self, *words, inside=False):
         """inside: in the network-anchor's container, which sees no process of others and may enter no namespace."""
