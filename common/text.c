@@ -121,18 +121,38 @@ char text_printable(char byte)
     return '?';
 }
 
+/* The character of a well-formed sequence of at most three bytes, else 0. */
+static unsigned int basic_character(const unsigned char *bytes, size_t length)
+{
+    if (length == 1)
+        return bytes[0];
+    if (length == 2)
+        return (bytes[0] & 0x1fU) << 6 | (bytes[1] & 0x3fU);
+    if (length == 3)
+        return (bytes[0] & 0x0fU) << 12 | (bytes[1] & 0x3fU) << 6 | (bytes[2] & 0x3fU);
+    return 0;
+}
+
+/* Controls, what breaks a line, and what turns the order of the text around it (Unicode's property Bidi_Control). */
+static bool is_obeyed(unsigned int character)
+{
+    return character < 0x20 || (character >= 0x7f && character < 0xa0) || character == 0x061c || character == 0x200e ||
+           character == 0x200f || (character >= 0x2028 && character <= 0x202e) ||
+           (character >= 0x2066 && character <= 0x2069);
+}
+
 const char *text_escape_first(const char *text, char target[TEXT_ESCAPED_SIZE])
 {
     const unsigned char *bytes = (const unsigned char *)text;
     size_t length = utf8_sequence_length(bytes);
-    bool is_c1 = length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0;
+    unsigned int character = basic_character(bytes, length);
 
     if (length == 0) {
         text_copy_cut(target, TEXT_ESCAPED_SIZE, "\\ufffd");
         return text + 1;
     }
-    if (is_c1 || (length == 1 && (bytes[0] < 0x20 || bytes[0] == 0x7f))) {
-        (void)snprintf(target, TEXT_ESCAPED_SIZE, "\\u%04x", bytes[length - 1]);
+    if (length < 4 && is_obeyed(character)) {
+        (void)snprintf(target, TEXT_ESCAPED_SIZE, "\\u%04x", character & 0xffffU); /* the mask is for the compiler */
     } else {
         memset(target, 0, TEXT_ESCAPED_SIZE);
         memcpy(target, text, length);

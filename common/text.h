@@ -58,7 +58,9 @@ char text_printable(char byte);
 /*
  * What a terminal may see of a foreign text, one character after the other. `text` is not empty; `target` becomes its
  * first character, or that one's escape (RFC 8259 §7) if it is a control character: C0, DEL, and C1, which some
- * terminals obey. A byte that is no UTF-8 becomes \ufffd. Quotes and backslashes stay. Returns what follows in `text`.
+ * terminals obey; a separator of lines; or a mark that turns the order of what stands around it, a command to paste
+ * included (U+202E and its like). A byte that is no UTF-8 becomes \ufffd. Quotes and backslashes stay. Returns what
+ * follows in `text`.
  */
 const char *text_escape_first(const char *text, char target[TEXT_ESCAPED_SIZE]);
 
