@@ -46,7 +46,8 @@ PROBLEM(LIST_IN_VAIN, 110, WARNING, WATCHER, NONE, 0,
         "name the port that clients use, not the container's own")
 PROBLEM(LABEL_UNKNOWN, 111, WARNING, WATCHER, NONE, 0, "a label of anchord's is not known: it does nothing",
         "mend its name, then docker compose up -d")
-PROBLEM(CONTAINER_NOT_UNDERSTOOD, 112, WARNING, LOG, NONE, 0, "what Docker says of a container is not understood", "")
+PROBLEM(CONTAINER_NOT_UNDERSTOOD, 112, WARNING, WATCHER, NONE, 0, "what Docker says of a container is not understood",
+        "")
 
 /* --- the project's address --- */
 PROBLEM(DUPLICATE_ADDRESS, 201, ERROR, NETWORK, NO_EXTERNAL_INTERFACE, 0,

@@ -32,6 +32,7 @@ def docker(lab):
     return lab.start_docker()
 
 
+NOT_UNDERSTOOD = 112  # of protocol/problem_list.h
 WEB_SECOND = {("tcp", 80, 80): ("172.30.0.5", 80)}
 
 
@@ -204,6 +205,22 @@ def test_odd_containers_are_left_out(lab, docker):
     wait_until(lambda: len(docker.requests) >= seen + 3, "three more requests")
     assert len([line for line in watcher.logged("odd container") if line["level"] == "WARN"]) == 1
     assert sorted(line["container"] for line in watcher.logged("no usable IP")) == ["backend-4"]
+
+
+def test_disc1_an_odd_container_is_a_problem_while_it_is_there(lab, docker):
+    """DISC-1, SEE-1: whoever looks for it in status finds it, and not for ever."""
+    odd = [container(number, "tcp/81" + " " * 16000) for number in (2, 3)]
+    for one in (web(), *odd):
+        docker.put(one)
+    watcher = lab.start()
+    watcher.link_control()
+    watcher.state(WEB)
+    why = "anchord leaves it out: a label that we read is longer than 15999 bytes or no text"
+    watcher.findings(lambda kinds: kinds.get(NOT_UNDERSTOOD) == [("backend-2", why), ("backend-3", why)])
+    docker.stop(2)
+    watcher.findings(lambda kinds: kinds.get(NOT_UNDERSTOOD) == [("backend-3", why)])
+    docker.stop(3)
+    watcher.findings(lambda kinds: kinds and NOT_UNDERSTOOD not in kinds)
 
 
 def test_keeps_the_state_while_docker_is_away(lab, docker):

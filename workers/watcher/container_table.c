@@ -430,10 +430,44 @@ void container_table_keep(struct container_table *table, const char *id)
         entry->pass = table->pass;
 }
 
+void container_table_put_odd(struct container_table *table, const char *id, const char *name, const char *reason)
+{
+    struct odd_container *place = NULL;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(table->odd); i++) {
+        struct odd_container *odd = &table->odd[i];
+
+        if (odd->reason && strcmp(odd->id, id) == 0) {
+            place = odd;
+            break;
+        }
+        if (!place && !odd->reason)
+            place = odd;
+    }
+    if (!place)
+        return;
+    text_copy_cut(place->id, sizeof(place->id), id);
+    text_copy_cut(place->name, sizeof(place->name), name);
+    place->reason = reason;
+    place->pass = table->pass;
+}
+
+/* Without an ID all that this pass has not seen; they are gone, or understood by now. */
+static void forget_odd(struct container_table *table, const char *id)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(table->odd); i++) {
+        struct odd_container *odd = &table->odd[i];
+
+        if (odd->pass != table->pass && (!id || strcmp(odd->id, id) == 0))
+            odd->reason = NULL;
+    }
+}
+
 void container_table_end_pass(struct container_table *table)
 {
     struct container_entry *entry, *next;
 
+    forget_odd(table, NULL);
     HASH_ITER (hh, table->entries, entry, next) {
         if (entry->pass != table->pass)
             remove_entry(table, entry);
@@ -444,6 +478,7 @@ void container_table_end_pass_for(struct container_table *table, const char *id)
 {
     struct container_entry *entry = container_table_find(table, id);
 
+    forget_odd(table, id);
     if (entry && entry->pass != table->pass)
         remove_entry(table, entry);
 }

@@ -98,6 +98,16 @@ struct container_entry {
     struct container_owner *owner;
 };
 
+/* One of which Docker says what is not understood: left out, or as it was before. */
+struct odd_container {
+    char id[DOCKER_ID_SIZE];
+    char name[NAME_SIZE];
+    const char *reason; /* static storage; NULL: a free place */
+    uint32_t pass;      /* the last one that saw it */
+};
+
+#define ODD_CONTAINERS_MAX 16 /* more are left out of what status tells */
+
 struct container_table {
     struct container_entry *entries; /* in the order of their creation, ties by ID */
     bool has_joined; /* one of them, perhaps of those that have gone, is or was in another one's namespace */
@@ -109,6 +119,7 @@ struct container_table {
     char *guest_texts[GUEST_TEXT_MAX_]; /* ANCHORD_ALLOW, ANCHORD_LIMIT (GUEST-5); NULL: not set; owned */
     bool lacks_lists;                   /* the kernel has none: ports with one are not exposed */
     char refusal[REASON_SIZE];          /* why netadmin refused the last state; empty: it did not */
+    struct odd_container odd[ODD_CONTAINERS_MAX];
 };
 
 void container_table_release(struct container_table *table);
@@ -133,6 +144,8 @@ int container_table_put(struct container_table *table, const struct docker_conta
 
 /* Marks a container that cannot be read just now as seen, so that what is known of it stays. */
 void container_table_keep(struct container_table *table, const char *id);
+/* Remembers in this pass why it cannot be read, for findings; `reason` in static storage. */
+void container_table_put_odd(struct container_table *table, const char *id, const char *name, const char *reason);
 
 /* After a complete list: whoever this pass has not seen is gone. */
 void container_table_end_pass(struct container_table *table);

@@ -1,6 +1,7 @@
 /* What became of each container's labels; see findings.h. Pure, runs without any privilege. */
 #include "workers/watcher/findings.h"
 
+#include "common/array.h"
 #include "common/clock.h"
 #include "common/text.h"
 #include "protocol/problems.h"
@@ -195,6 +196,15 @@ static int tell_refusal(struct telling *telling, const char *reason)
     return tell(telling, &finding);
 }
 
+static int tell_odd(struct telling *telling, const struct odd_container *odd)
+{
+    struct wire_finding finding =
+        make(FINDING_PROBLEM, PROBLEM_CONTAINER_NOT_UNDERSTOOD, odd->name[0] != '\0' ? odd->name : odd->id);
+
+    (void)snprintf(finding.reason, sizeof(finding.reason), "anchord leaves it out: %s", odd->reason);
+    return tell(telling, &finding);
+}
+
 static int tell_faults(struct telling *telling, const struct container_table *table,
                        const struct container_entry *entry)
 {
@@ -277,6 +287,8 @@ int findings_tell(const struct container_table *table, const struct exposure_res
         result = tell_refusal(&telling, table->refusal);
     if (result == 0)
         result = tell_external(&telling, external);
+    for (size_t i = 0; i < ARRAY_LENGTH(table->odd) && result == 0; i++)
+        result = table->odd[i].reason ? tell_odd(&telling, &table->odd[i]) : 0;
     for (size_t i = 0; i < computed->conflict_count && result == 0; i++)
         result = tell_conflict(&telling, table, &computed->conflicts[i]);
     for (size_t i = 0; i < computed->over_limit_count && result == 0; i++)

@@ -143,12 +143,17 @@ static void on_scope_container(void *userdata, const struct docker_container *co
     warn_of_missing_health_check(container_table_find(&watch->table, container->id));
 }
 
-/* Said once per container; what we knew of it stays. */
+/*
+ * Said once per container, and shown as long as it is so; what we knew of it stays. Podman lists what events name
+ * whatever its labels are: of those nobody knows whether they are in scope.
+ */
 static void on_odd_container(void *userdata, const char *id, const char *name, const char *reason)
 {
     struct watch *watch = userdata;
 
     container_table_keep(&watch->table, id);
+    if (watch_is_scoped(watch) || watch->request == REQUEST_LIST_SCOPE)
+        container_table_put_odd(&watch->table, id, name, reason);
     if (watch->attachment)
         attachment_keep(watch->attachment, id);
     if (!is_said(&watch->odd, id))
