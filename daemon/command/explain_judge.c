@@ -24,6 +24,7 @@ __attribute__((format(printf, 6, 7))) static bool step(const struct judging *jud
                                                        const char *format, ...)
 {
     struct answer answer = {.verdict = verdict, .problem = problem};
+    char filled[PROBLEM_REMEDY_SIZE];
     size_t index;
     va_list arguments;
 
@@ -32,6 +33,8 @@ __attribute__((format(printf, 6, 7))) static bool step(const struct judging *jud
     va_end(arguments);
     if (!remedy && problem_find(problem, &index) == 0)
         remedy = problem_definition(index)->remedy;
+    if (remedy && judging->exposure) /* Docker's name of it, whatever was typed */
+        remedy = problem_remedy_fill(remedy, "CONTAINER", judging->exposure->name, filled);
     text_copy_cut(answer.object, sizeof(answer.object), place);
     text_copy_cut(answer.remedy, sizeof(answer.remedy), remedy ? remedy : "");
     judging->report(&answer, judging->userdata);
@@ -138,9 +141,11 @@ static const char *title_of(uint16_t problem)
 /* What it says itself ends in what to do where it is a way. */
 static bool tell_word(const struct judging *judging, const char *place, const struct path_word *word)
 {
+    struct judging about = *judging;
     size_t index;
 
-    return step(judging, VERDICT_FAIL,
+    about.exposure = word;
+    return step(&about, VERDICT_FAIL,
                 problem_find(word->problem, &index) == 0 ? problem_definition(index)->problem : PROBLEM_NONE, place,
                 NULL, "%s: %s", word->name, word->finding[0] ? word->finding : title_of(word->problem));
 }

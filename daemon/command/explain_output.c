@@ -38,6 +38,24 @@ int explain_output_begin(struct explain_output *output, bool as_json)
     return 0;
 }
 
+/* Lines to paste, each of its own, behind the same margin. Names in them are words of the shell, or plain. */
+static void print_remedy(int margin, const char *remedy)
+{
+    const char *label = "do:";
+
+    while (remedy[0] != '\0') {
+        char line[ANSWER_REMEDY_SIZE];
+        size_t length = strcspn(remedy, "\n");
+
+        (void)snprintf(line, sizeof(line), "%.*s", (int)length, remedy);
+        (void)printf("%*s%-3s ", margin, "", label);
+        (void)text_print_escaped(stdout, line);
+        (void)putchar('\n');
+        remedy += length + (remedy[length] == '\n' ? 1 : 0);
+        label = "";
+    }
+}
+
 void explain_output_title(struct explain_output *output, const char *title)
 {
     output->has_wall = output->has_unknown = false;
@@ -85,11 +103,8 @@ void explain_output_step(const struct answer *answer, void *userdata)
     command_column(answer->object, PLACE_WIDTH);
     (void)text_print_escaped(stdout, answer->sentence);
     (void)putchar('\n');
-    if (answer->verdict == VERDICT_UNKNOWN && answer->remedy[0]) {
-        (void)printf("  %*s do: ", ANSWER_WIDTH + PLACE_WIDTH + 1, "");
-        (void)text_print_escaped(stdout, answer->remedy);
-        (void)putchar('\n');
-    }
+    if (answer->verdict == VERDICT_UNKNOWN)
+        print_remedy(ANSWER_WIDTH + PLACE_WIDTH + 4, answer->remedy);
 }
 
 void explain_output_follow(struct explain_output *output, const char *text)
@@ -166,11 +181,7 @@ enum explain_end explain_output_verdict(struct explain_output *output)
     (void)printf("stopped%s%s: ", wall_code ? " " : "", wall_code ? wall_code : "");
     (void)text_print_escaped(stdout, output->wall.sentence);
     (void)putchar('\n');
-    if (output->wall.remedy[0]) {
-        (void)fputs("  do: ", stdout);
-        (void)text_print_escaped(stdout, output->wall.remedy);
-        (void)putchar('\n');
-    }
+    print_remedy(2, output->wall.remedy);
     return end;
 }
 

@@ -150,6 +150,9 @@ def test_see3_unhealthy(lab):
 def test_see3_nobody_listens(lab):
     number, wall = lab.explain(f"in tcp/{CLOSED_PORT} from {CLIENT4}").wall()
     assert number == number_of("CLOSED_PORT") and "backend-5" in wall
+    said = lab.ask("in", f"tcp/{CLOSED_PORT}").stdout
+    assert ("\n  do: docker logs backend-5\n      nsenter -t $(docker inspect -f '{{.State.Pid}}' backend-5) -n ss -ltnu   # who listens\n"
+            in said)
 
 
 @pytest.mark.parametrize("ban,source,stops", [
