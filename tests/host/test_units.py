@@ -9,7 +9,7 @@ import time
 import pytest
 
 from lab import pages, topology
-from lab.machine import HERE, wait_until
+from lab.machine import CHECKOUT, HERE, wait_until
 
 
 def test_pkg1_attach_by_units(shop, figure):
@@ -126,6 +126,14 @@ def test_host8_detached_without_a_trace(attached):
     links = json.loads(attached.run("ip", "-j", "link").stdout)
     assert not [link["ifname"] for link in links if link["ifname"].startswith("anc")]
     assert attached.run("ip", "netns", "list").stdout == ""
+
+
+def test_pkg1_users_have_names(installed):
+    """PKG-1: what runs as a number is a name in ps and in the journal."""
+    wanted = re.findall(r"(?m)^u (\S+) +(\d+)", (CHECKOUT / "packaging/systemd/anchord.sysusers").read_text())
+    assert len(wanted) > 9
+    for name, number in wanted:
+        assert installed.run_on_host("getent", "passwd", number).stdout.startswith(f"{name}:x:{number}:{number}:anchord (")
 
 
 def test_pkg1_purge_leaves_nothing(attached, package):
