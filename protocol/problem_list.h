@@ -139,6 +139,10 @@ PROBLEM(VIA_HOST_INNER, 340, WARNING, NETWORK, NONE, 0,
         "what is to go by the host lies in a network of the project: it stays there",
         "anchord detach PROJECT, then attach it with a --via-host that does not name that network")
 PROBLEM(TOO_MANY_HOST_ADDRESSES, 341, WARNING, LOG, NONE, 0, "the host has more addresses than the project reaches", "")
+PROBLEM(
+    NO_CONTAINER, 342, WARNING, WATCHER, DOCKER_AWAY, 30, "no container of the attached project runs",
+    "docker ps -a --format '{{.Label \"com.docker.compose.project\"}}'   # is it called otherwise now? anchord detach "
+    "PROJECT, then attach it by its name")
 
 /* --- Docker and what the keeper repairs --- */
 PROBLEM(DOCKER_AWAY, 401, ERROR, WATCHER, NONE, 10, "Docker cannot be read: what is exposed stays, nothing new is seen",

@@ -131,6 +131,11 @@ static bool is_invalid_label(uint16_t problem)
     return problem == PROBLEM_LABEL_INVALID;
 }
 
+static bool is_empty_project(uint16_t problem)
+{
+    return problem == PROBLEM_NO_CONTAINER;
+}
+
 static const char *title_of(uint16_t problem)
 {
     size_t index;
@@ -261,12 +266,13 @@ static bool judge_unexposed(const struct judging *judging)
 {
     const struct explain_flow *flow = judging->flow;
     const struct path_word *withheld = find_withheld(judging);
+    const struct path_word *nobody = find_problem(judging->model, NULL, is_empty_project);
     const struct path_word *invalid = find_problem(judging->model, NULL, is_invalid_label);
     const struct path_word *other = explain_find_exposure(judging->model, flow->protocol, flow->port, IP_FAMILY_NONE);
     char remedy[160];
 
-    if (withheld)
-        return tell_word(judging, "label", withheld);
+    if (withheld || nobody)
+        return tell_word(judging, "label", withheld ? withheld : nobody);
     if (other)
         return NO(judging, PROBLEM_NOT_EXPOSED, "label", "%s exposes %s/%u, but not in %s", other->name,
                   protocol_name(flow->protocol), (unsigned int)flow->port, ip_family_to_string(flow->to.family));

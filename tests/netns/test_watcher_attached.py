@@ -14,6 +14,7 @@ from netadmin_lab import wait_until
 from watcher_attached_lab import (CLOSED_ID, HOST_ID, LABELS, LAN_ID, MAIL_ID, OUTSIDE_ID, PARENT, PUBLISHED, begin, create,
                                   finish, member, on_both, owned, parent_addresses, port, remove_network)
 
+NO_CONTAINER = 342  # of protocol/problem_list.h
 MAIL = {"mail_default": (f"br-{MAIL_ID[:12]}", True)}
 
 
@@ -49,6 +50,19 @@ def test_published_ports_are_exposed_and_labels_count_alone(lab, docker):
     assert watcher.logged("port is exposed twice")[0]["container"] == "mail-3"
     parent_addresses(watcher, PARENT, "10.8.0.1")
     watcher.findings(lambda kinds: len(kinds.get(watcher_lab.PUBLISHED_WITHHELD, ())) == 1)
+
+
+def test_see1_a_project_without_a_container_is_said(lab, docker):
+    """SEE-1: as one that is called otherwise now, while the address is that of the old name."""
+    docker.put(member(1, on_both(80, 80), project="store"))
+    watcher, _ = lab.start_attached()
+    watcher.link_control()
+    found = watcher.findings(lambda kinds: NO_CONTAINER in kinds)
+    assert found[NO_CONTAINER] == [("mail", "Docker knows no running container of a project of that name: nothing answers at its address")]
+    docker.start(member(2, on_both(81, 81)))
+    watcher.findings(lambda kinds: kinds and NO_CONTAINER not in kinds)
+    docker.stop(2)
+    watcher.findings(lambda kinds: NO_CONTAINER in kinds)
 
 
 @pytest.mark.parametrize("expose_from, expected", [(LABELS, {("udp", 53, 53): ("172.20.0.2", 53)}),

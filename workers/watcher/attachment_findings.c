@@ -123,6 +123,17 @@ static int tell_member(struct telling *telling, const struct member *member)
     return 0;
 }
 
+/* As when it was renamed: then it is attached, ready, and nothing answers. */
+static int tell_nobody(struct telling *telling, const struct members *members, const char *project)
+{
+    for (const struct member *member = members->members; member; member = member->hh.next) {
+        if (member->is_running)
+            return 0;
+    }
+    return tell(telling, PROBLEM_NO_CONTAINER, project,
+                "Docker knows no running container of a project of that name: nothing answers at its address", "");
+}
+
 static int tell_links(const struct scope_networks *networks, finding_handler handler, void *userdata)
 {
     struct scope_link link;
@@ -156,6 +167,8 @@ int attachment_findings_tell(const struct members *members, const struct scope_n
                        networks->unguarded, GUARDED_MAX);
         result = tell(&telling, PROBLEM_NOT_GUARDED, networks->project, text, "");
     }
+    if (result == 0)
+        result = tell_nobody(&telling, members, networks->project);
     for (member = members->members; member && result == 0; member = member->hh.next)
         result = tell_member(&telling, member);
     for (entry = table->entries; entry && result == 0; entry = entry->hh.next)
