@@ -78,16 +78,16 @@ class Attempts:
                 "gap": round(max(self.gap, time.monotonic() - self.last), 2), "open": self.end}
 
 
-def _run(watched, stop):
-    due = time.monotonic()
-    while True:
+def _run(watched, stop, ending):
+    due, until, told = time.monotonic(), None, [stop]
+    while until is None or (time.monotonic() < until and any(one.end is None for one in watched)):
         if time.monotonic() >= due:
             for one in watched:
                 one.begin(time.monotonic())
             due += INTERVAL
         writers = {sock: one for one in watched for sock in one.pending}
         readers = {one.open: one for one in watched if one.end is None}
-        readable, writable, _ = select.select([stop, *readers], list(writers), [], max(0.0, due - time.monotonic()))
+        readable, writable, _ = select.select([*told, *readers], list(writers), [], max(0.0, due - time.monotonic()))
         now = time.monotonic()
         for sock in writable:
             writers[sock].look(sock, now)
@@ -97,15 +97,15 @@ def _run(watched, stop):
         for one in watched:
             one.give_up(now)
         if stop in readable:
-            return
+            told, until = [], now + ending
 
 
-def _work(enter, targets, stop, result):
+def _work(enter, targets, stop, result, ending):
     try:
         with enter:
             watched = [Attempts(*target) for target in targets]
             os.write(result, b"\n")
-            _run(watched, stop)
+            _run(watched, stop, ending)
     except OSError as error:
         os.write(result, f"{targets}: {error}".encode())
         return
@@ -113,17 +113,17 @@ def _work(enter, targets, stop, result):
 
 
 @contextlib.contextmanager
-def watching(enter, targets):
+def watching(enter, targets, ending=0):
     """enter: a context manager that enters a network namespace; targets: (address, port). Yields a dictionary that holds at the
     end, by address: how many connections were begun and got no answer, the longest time without an answer (gap, in seconds), and
-    how the one that was open ended, or None."""
+    how the one that was open ended, or None: it waits up to so many seconds (ending) for that."""
     stop_reader, stop_writer = os.pipe()
     result_reader, result_writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(stop_writer)
         try:
-            _work(enter, targets, stop_reader, result_writer)
+            _work(enter, targets, stop_reader, result_writer, ending)
         finally:
             os._exit(0)
     os.close(result_writer)
