@@ -74,6 +74,22 @@ static void each_subnet_of_each_other_link_is_listed_once(void **state)
     expect_list(&fixture, IP_FAMILY_6, 1, (const char *const[]){"fd30::/64"});
 }
 
+/* As when a gateway is claimed: the kernel names the newest of a link's IPv6 addresses first. */
+static void another_address_of_the_same_subnet_changes_nothing(void **state)
+{
+    struct inner_prefix before[INNER_PREFIXES_MAX], after[INNER_PREFIXES_MAX];
+    struct fixture fixture;
+    size_t left_out;
+
+    (void)state;
+    set_up(&fixture);
+    assert_int_equal(inner_prefixes_list(&fixture.table, EXTERNAL_INDEX, IP_FAMILY_6, before, &left_out), 1);
+    (void)add(&fixture.links[1], "fd30::3/64", IFA_F_PERMANENT);
+    fixture.links[1].addresses[2].address = parsed("fd30::2/64").address;
+    assert_int_equal(inner_prefixes_list(&fixture.table, EXTERNAL_INDEX, IP_FAMILY_6, after, &left_out), 1);
+    assert_true(inner_prefix_equal(&before[0], &after[0]));
+}
+
 static void what_no_docker_gave_is_not_inside(void **state)
 {
     struct fixture fixture;
@@ -149,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_subnet_of_each_other_link_is_listed_once),
+        cmocka_unit_test(another_address_of_the_same_subnet_changes_nothing),
         cmocka_unit_test(what_no_docker_gave_is_not_inside),
         cmocka_unit_test(the_list_has_an_end),
         cmocka_unit_test(what_lies_within_and_around_is_found),

@@ -64,6 +64,12 @@ static size_t list_behind(const struct link_table *links, uint8_t family, struct
     return count;
 }
 
+/* A claimed gateway becomes the first of a link's IPv6 addresses, and no route names it. */
+static struct ip_address source_in(const struct link_address *address)
+{
+    return address->address.family == IP_FAMILY_4 ? address->address : (struct ip_address){.family = IP_FAMILY_NONE};
+}
+
 size_t inner_prefixes_list(const struct link_table *links, uint32_t external_index, uint8_t family,
                            struct inner_prefix ret[INNER_PREFIXES_MAX], size_t *ret_left_out)
 {
@@ -79,7 +85,7 @@ size_t inner_prefixes_list(const struct link_table *links, uint32_t external_ind
             if (link->addresses[j].address.family == family && is_inner_subnet(&link->addresses[j]))
                 count = add(ret, count,
                             &(struct inner_prefix){.subnet = subnet,
-                                                   .source = link->addresses[j].address,
+                                                   .source = source_in(&link->addresses[j]),
                                                    .link_index = link->index,
                                                    .is_up = link->is_up},
                             ret_left_out);

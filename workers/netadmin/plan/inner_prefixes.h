@@ -19,7 +19,7 @@
 
 struct inner_prefix {
     struct ip_subnet subnet;   /* without host bits */
-    struct ip_address source;  /* the link's own address in it: what the anchor sends there with; or none */
+    struct ip_address source;  /* IPv4: the link's own address in it, what the anchor sends there with; or none */
     struct ip_address gateway; /* family none: it is on link */
     uint32_t link_index;
     bool is_up;
