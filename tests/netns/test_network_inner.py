@@ -273,6 +273,7 @@ def test_what_others_change_of_it_is_back_within_a_second(lab, family, change):
 
 def test_killed_hard_it_stays_and_the_successor_changes_nothing(lab):
     lab.start().kill()
+    wait_until(lambda: "tentative" not in lab.anchor.run("ip", "-6", "address"), "addresses that nobody else has")
     assert [lab.inner(family) for family in ("-4", "-6")] == [INNER["-4"], INNER["-6"]]
     with lab.monitored("route", "address") as changes:
         lab.start()
