@@ -143,6 +143,22 @@ def test_see2_doctor_finds_nothing_wrong(lab, attached):
     assert [one for one in results if one["check"] == "tables" and re.search(r"with all \d+ rules and", one["sentence"])], results
 
 
+def test_see2_doctor_finds_that_an_attached_project_does_not_forward_ipv6(lab, attached):
+    """SEE-2: though no address of the family is on its inner links."""
+    project, attachment, *_ = attached
+    identity = attachment.namespace("identity")
+
+    def forwarding():
+        results = json.loads(doctor_on_host(lab, "--anchor", project.name, "forwarding").stdout)["results"]
+        return [(one["verdict"], one["code"]) for one in results]
+
+    assert forwarding() == [("OK", None)]
+    identity.set_sysctl("net.ipv6.conf.all.forwarding", 0)
+    found = forwarding()
+    identity.set_sysctl("net.ipv6.conf.all.forwarding", 1)
+    assert found == [("FAIL", "ANC0304")]
+
+
 @pytest.mark.every_engine
 def test_see3_explain_knows_the_ways_of_an_attached_project(lab, attached):
     """SEE-3: in through a published port, out as the project, and a port that nobody publishes."""

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/shell_word.h"
+#include "protocol/messages_attach.h"
 #include "workers/commands/doctor/exposed_elements.h"
 #include "workers/commands/doctor/heard.h"
 #include "workers/commands/doctor/rules_compare.h"
@@ -122,7 +123,10 @@ static bool has_address6(const struct anchor *anchor, const char *list)
 void rule_check_forwarding(struct check_run *run)
 {
     static const char *const sides[] = {"external", "shared"};
-    bool needs6 = has_address6(run->anchor, "external_addresses") && has_address6(run->anchor, "shared_addresses");
+    /* Whose inner links have no address of the family. */
+    bool is_attached = read_setting("/proc/sys/net/ipv4/conf/" IDENTITY_HOST_LINK "/forwarding") >= 0;
+    bool needs6 = has_address6(run->anchor, "external_addresses") &&
+                  (is_attached || has_address6(run->anchor, "shared_addresses"));
     size_t wrong = 0;
 
     for (size_t i = 0; i < ARRAY_LENGTH(sides); i++) {
