@@ -1,10 +1,12 @@
 """Projects of other people, and odd ones, on the LAN by compose/attach.yaml (SPEC 13), nothing of them changed: by a lease."""
 
 import contextlib
+import json
 
 import pytest
 
 from attached import Attachment, differences, settled_snapshot
+from direct import doctor_on_host
 from lab import compose
 from lab.dhcp import Dnsmasq, Radvd
 from lab.machine import wait_until
@@ -126,7 +128,8 @@ def network(number, **options):
 
 def odd_services(segment):
     """What containers can be in: one network, several, another's namespace, the host's, none, none that leads out, one
-    without IPv6, the LAN itself, a bridge that keeps its containers apart; and one that has a VPN's rules."""
+    without IPv6, the LAN itself, a bridge that keeps its containers apart; and one that has a VPN's rules. The one on several
+    networks hears only what it would answer by the same one (rp_filter)."""
     def service(name, port, **more):
         return compose.echo_service(name, "--tcp", str(port), **({"ports": [f"{port}:{port}"]} | more))
 
@@ -138,7 +141,8 @@ def odd_services(segment):
             "none": compose.echo_service("none", "--tcp", "6003", network_mode="none"),
             "closed": service("closed", 7002, networks=["inside"]),
             "four": service("four", 7003, sysctls={"net.ipv6.conf.all.disable_ipv6": 1}),
-            "several": service("several", 7004, networks=["default", "inside", "other"]),
+            "several": service("several", 7004, networks=["default", "inside", "other"],
+                               sysctls={"net.ipv4.conf.all.rp_filter": 1}),
             "camera": compose.echo_service("camera", "--tcp", "554", networks=["lan"]),
             "quiet": service("quiet", 7005, networks=["quiet"]),
             "vpn": service("vpn", 7006),
@@ -169,15 +173,18 @@ def odd(request, lab, anchord_image, segment):
         vpn.run(["ip", "rule", "add", "priority", "100", "from", project.address("vpn", "default"), "lookup", "200"])
         vpn.run(["ip", "route", "add", "default", "via", f"{ODD[0]}.1", "table", "200"])
         lab.set_bridge_filter(1)
+        lab.host("engine").set_sysctl("net.ipv4.conf.all.rp_filter", 1)
         attachment.attach()
         for address in addresses.values():
             wait_until(lambda a=address: segment.client.probe("tcp", a, 7001, timeout=0.5).startswith("web "), 10, "an answer")
         yield project, attachment, addresses
+        lab.host("engine").set_sysctl("net.ipv4.conf.all.rp_filter", 0)
         lab.set_bridge_filter(0)
 
 
 def test_each_kind_of_container(lab, odd, segment):
-    """HOST-3, HOST-4: what answers at the project's address and at the host's, and how each leaves, bridge-nf 1."""
+    """HOST-3, HOST-4: what answers at the project's address and at the host's, and how each leaves, bridge-nf 1 and a strict
+    rp_filter on the host; and what doctor says of the one that has such a filter itself."""
     project, _, addresses = odd
     client = segment.client
 
@@ -199,6 +206,9 @@ def test_each_kind_of_container(lab, odd, segment):
     for family in (4, 6):
         assert leaves_with(project, "camera", family) == project.address("camera", segment.network, family), "as before"
     assert project.probe("several", "tcp", project.address("web", "default"), 7001).startswith("web "), "inside nothing has changed"
+    path = [one for one in json.loads(doctor_on_host(lab, "--anchor", project.name, "path").stdout)["results"]
+            if one["object"].startswith(("tcp/7004", f"{project.name}-several-1"))]
+    assert len(path) == 9 and {one["verdict"] for one in path} == {"OK"}, path
 
 
 def test_what_is_said_of_them(odd):
