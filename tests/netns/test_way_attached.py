@@ -285,22 +285,38 @@ def test_other_peoples_bits_stay(way, network, services):
     assert int(kept.split("packets ")[1].split()[0]) > 2, kept
 
 
+def paste(container, remedy):
+    """As printed; of Docker's answers the one to what process the container is."""
+    with container.entered():
+        process = subprocess.Popen(["sleep", "infinity"])
+    try:
+        subprocess.run(["sh", "-ec", f"docker() {{ echo {process.pid}; }}\n{remedy}"], check=True)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_other_peoples_rules_win_and_are_told_of(way, network, services):
-    """HOST-4, SA-2: as a VPN in the container has them, once for each family, also when they come later."""
+    """HOST-4, SA-2, SEE-1 (ANC0332): as a VPN in the container has them, once for each family, also when they come later; they go
+    by what is printed, and are said again when they come again."""
     network.container.run("ip", "rule", "add", "priority", "100", "from", CONTAINER[4], "lookup", "200")
     network.container.run("ip", "route", "add", "default", "via", BRIDGE[4], "dev", "eth0", "table", "200")
     way.serve(0, network.container)
     wait_until(network.has_way, "rules and routes")
     said = "a container has routing rules of its own"
-    wait_logged(way, said, family="v4", rules=1, namespace=0)
+    wait_logged(way, said, family="v4", rules=1, priority=100, namespace=0)
     assert network.ask("tcp", HOST, 8080, 4)[0] == "container"
     assert network.is_silent("tcp", PROJECT[4], 80)
     assert not way.logged(said, family="v6")
     network.container.run("ip", "-6", "rule", "add", "priority", "101", "fwmark", "5", "lookup", "200")
-    wait_logged(way, said, family="v6", rules=1, namespace=0)
-    network.container.run("ip", "rule", "del", "priority", "100")
+    wait_logged(way, said, family="v6", rules=1, priority=101, namespace=0)
+    lines = way.logged(said)
+    assert [line["code"] for line in lines] == ["ANC0332"] * 2
+    for line in lines:
+        paste(network.container, line["remedy"])
     wait_until(lambda: not network.is_silent("tcp", PROJECT[4], 80), "the project's address answers")
-    assert len(way.logged(said)) == 2
+    network.container.run("ip", "rule", "add", "priority", "100", "fwmark", "5", "lookup", "200")
+    wait_until(lambda: len(way.logged(said)) == 3, "the rule that has come since")
 
 
 def test_the_way_follows_dockers_default_route(way, network):

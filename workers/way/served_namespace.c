@@ -167,13 +167,21 @@ static int choose_by_default_route(struct served_namespace *served, struct famil
 /* A VPN's, for one: they win (SA-2), and whoever wonders about that container should find it said. */
 static void report_others(const struct served_namespace *served, struct family_way *family)
 {
-    int others = routing_rules_count_others(served->rtnetlink, family->own.family);
+    const char *name = ip_family_to_string(family->own.family);
+    char remedy[160];
+    uint32_t first;
+    int others = routing_rules_count_others(served->rtnetlink, family->own.family, &first);
 
+    (void)snprintf(
+        remedy, sizeof(remedy),
+        "nsenter -t $(docker inspect -f '{{.State.Pid}}' CONTAINER) -n ip -%s rule del priority %u   # on the "
+        "host, if it is not meant",
+        name + 1, (unsigned int)first);
     if (others > 0 && !family->reported_others)
         log_warn("a container has routing rules of its own, which come before ours: what they lead elsewhere, answers "
                  "among it, does not leave by the project's address",
-                 LOG_PROBLEM(PROBLEM_CONTAINER_RULES), LOG_TEXT("family", ip_family_to_string(family->own.family)),
-                 LOG_NUMBER("rules", others), LOG_NUMBER("namespace", served->number));
+                 LOG_PROBLEM(PROBLEM_CONTAINER_RULES), LOG_TEXT("family", name), LOG_NUMBER("rules", others),
+                 LOG_NUMBER("priority", first), LOG_NUMBER("namespace", served->number), LOG_TEXT("remedy", remedy));
     if (others >= 0)
         family->reported_others = others > 0;
 }

@@ -41,6 +41,7 @@ struct reading {
     struct rule surplus[SURPLUS_MAX];
     size_t surplus_count;
     int others; /* that come before ours */
+    uint32_t first_other;
 };
 
 /* Any other attribute narrows a rule down. */
@@ -79,7 +80,10 @@ static void on_rule(const struct nlmsghdr *message, void *userdata)
     rtnetlink_attributes(message, sizeof(*header), attributes, FRA_MAX);
     if (rtnetlink_get_u8(attributes[FRA_PROTOCOL], RTPROT_UNSPEC) != ROUTE_PROTOCOL) {
         rule.priority = rtnetlink_get_u32(attributes[FRA_PRIORITY], 0); /* 0: the kernel's own, to the table local */
-        reading->others += rule.priority > 0 && rule.priority < FIRST_PRIORITY;
+        if (rule.priority == 0 || rule.priority >= FIRST_PRIORITY)
+            return;
+        if (reading->others++ == 0 || rule.priority < reading->first_other)
+            reading->first_other = rule.priority;
         return;
     }
     mark = rtnetlink_get_u32(attributes[FRA_FWMARK], 0);
@@ -181,11 +185,12 @@ int routing_rules_apply(struct rtnetlink *rtnetlink, uint8_t family, uint32_t ex
     return changes;
 }
 
-int routing_rules_count_others(struct rtnetlink *rtnetlink, uint8_t family)
+int routing_rules_count_others(struct rtnetlink *rtnetlink, uint8_t family, uint32_t *ret_first)
 {
     struct reading reading = {0};
     int result = read_rules(rtnetlink, family, &reading);
 
+    *ret_first = reading.first_other;
     return result < 0 ? result : reading.others;
 }
 

@@ -30,8 +30,10 @@ enum {
 int routing_rules_apply(struct rtnetlink *rtnetlink, uint8_t family, uint32_t extra)
     __attribute__((warn_unused_result));
 
-/* Returns how many rules of others come before ours, or a negative errno. */
-int routing_rules_count_others(struct rtnetlink *rtnetlink, uint8_t family) __attribute__((warn_unused_result));
+/* Returns how many rules of others come before ours, and the first one's priority, if there is one; or a negative
+ * errno. */
+int routing_rules_count_others(struct rtnetlink *rtnetlink, uint8_t family, uint32_t *ret_first)
+    __attribute__((warn_unused_result));
 
 /* Removes all of ours. Returns 0 or a negative errno. */
 int routing_rules_remove(struct rtnetlink *rtnetlink, uint8_t family) __attribute__((warn_unused_result));
