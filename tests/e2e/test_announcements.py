@@ -14,7 +14,7 @@ import pytest
 
 from direct import ANCHOR, CAPABILITIES, FAMILIES, mail_services, service
 from lab.instance import OUTSIDE_PORT
-from lab.machine import wait_until
+from lab.machine import run, wait_until
 
 AT_ONCE = 1  # second; SPEC GW-1 by way of the issue's measure
 BACKENDS = ("smtp", "web", "dns")
@@ -126,7 +126,7 @@ def test_a_host_with_our_address_is_named_and_answered(mail):
 @pytest.mark.every_engine
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_gateway_address_of_somebody_else_is_not_taken_but_named(direct, family):
-    """GW-1: an error with his MAC; claimed as soon as it is free."""
+    """GW-1, SEE-1 (ANC0334): an error with his MAC and with the command that stops him; claimed as soon as it is free."""
     project = direct(smtp_only() | {"squatter": service("squatter")}).up()
     project.wait_answer("tcp", 25, "smtp", family=family, deadline=20)
     project.compose("stop", ANCHOR)
@@ -140,8 +140,9 @@ def test_a_gateway_address_of_somebody_else_is_not_taken_but_named(direct, famil
     assert (record["level"], record["address"], record["err"]) == ("ERROR", gateway, f"held by MAC {theirs}")
     assert record["network"].endswith("transit")
     assert mac_of(project.anchor, gateway) is None
-    squatter.run(["ip", "address", "delete", *held])
+    run(["bash", "-c", record["remedy"]], environment=project.lab.engine.environment())
     wait_until(lambda: mac_of(project.anchor, gateway), 8, "the claim")
+    assert project.state("squatter") == "exited" and len(project.records("gateway address not claimed")) == 1
     wait_until(lambda: egress_works(project, "smtp", family), 2, "egress through the anchor")
 
 

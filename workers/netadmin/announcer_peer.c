@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/shell_word.h"
 #include "common/text.h"
 #include "protocol/event_loop.h"
 #include "protocol/problems.h"
@@ -136,6 +137,7 @@ bool announcer_peer_may_take(const struct network_link *link, const struct ip_ad
 static void report_holder(const struct announcer_peer *peer, const struct message_probed *answer)
 {
     struct ip_address address = wire_address_to(&answer->target.address);
+    char remedy[SHELL_WORD_SIZE + 256];
     char mac[MAC_ADDRESS_TEXT_SIZE];
     char said[64];
 
@@ -147,9 +149,14 @@ static void report_holder(const struct announcer_peer *peer, const struct messag
                   LOG_TEXT("address", IP_ADDRESS_TEXT(&address)), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
         return;
     }
+    (void)snprintf(remedy, sizeof(remedy),
+                   "docker stop $(docker network inspect -f '{{range .Containers}}{{if eq .MacAddress \"%s\"}}{{.Name}}"
+                   "{{end}}{{end}}' %s)   # who has it; one network-anchor for each transit network",
+                   mac, SHELL_WORD(peer->ground->topology.shared.name));
     log_error("gateway address not claimed, somebody else has it; trying again until it is free",
               LOG_PROBLEM(PROBLEM_GATEWAY_NOT_CLAIMED), LOG_TEXT("address", IP_ADDRESS_TEXT(&address)),
-              LOG_TEXT("network", peer->ground->topology.shared.name), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said));
+              LOG_TEXT("network", peer->ground->topology.shared.name), LOG_TEXT("mac", mac), LOG_ERROR_TEXT(said),
+              LOG_TEXT("remedy", remedy));
 }
 
 static void handle_probed(struct announcer_peer *peer, const struct message_probed *answer)
