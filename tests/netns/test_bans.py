@@ -175,6 +175,33 @@ def test_guest2_unreadable_file_lifts_nothing(anchor):
     assert list(anchor.listed()) == [CLIENT4] and not reaches(anchor)
 
 
+def test_see1_a_ban_that_cannot_be_written_is_kept_by_the_next_one(anchor):
+    """ANC0509, by a file system that is full: the ban holds, what is printed keeps it, and nothing is said any more."""
+    anchor.ban("list")
+    anchor.kill_all()
+    directory = anchor.supervision.runtime / "bans"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "bans", directory], check=True)
+    try:
+        begin(anchor)
+        anchor.ban("list")
+        with contextlib.suppress(OSError), open(directory / "full", "wb", buffering=0) as full:
+            while full.write(bytes(4096)):
+                pass
+        anchor.ban("add", CLIENT4)
+        record = anchor.process.wait_for(code="ANC0509")
+        assert record["msg"].startswith("cannot write the file of bans") and not reaches(anchor)
+        (directory / "full").unlink()
+        command = shlex.split(record["remedy"].split("#")[0].replace("ADDRESS", "192.0.2.9"))
+        assert command[:2] == ["anchord", "ban"]
+        anchor.ban(*command[2:])
+        restarted(anchor, "bans")
+        assert set(anchor.listed()) == {CLIENT4, "192.0.2.9"} and not reaches(anchor)
+        assert len(anchor.process.find(code="ANC0509")) == 1
+        anchor.kill_all()
+    finally:
+        subprocess.run(["umount", "--lazy", directory], check=True)
+
+
 def test_guest2_file_stays_short(anchor):
     """What ended and what was taken back leaves lines; a file of many such lines is written anew."""
     with anchor_socket(anchor) as connection:

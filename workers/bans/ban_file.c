@@ -219,10 +219,13 @@ static int write_anew(struct ban_file *file, const struct ban_store *store)
 static void give_up(struct ban_file *file, int error)
 {
     log_error("cannot write the file of bans: they hold, and are forgotten when this worker ends",
-              LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_ERROR(error));
+              LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_ERROR(error),
+              LOG_TEXT("remedy", "anchord ban add ADDRESS   # when there is room and it may be written: each of them "
+                                 "writes the whole file anew"));
     ban_file_close(file);
 }
 
+/* What does not fit ends what is appended: the file is written anew, which says so if that fails, too. */
 static void append(struct ban_file *file, const char *line, size_t length)
 {
     int result = file->fd < 0 ? 0 : write_all(file->fd, line, length);
@@ -230,7 +233,7 @@ static void append(struct ban_file *file, const char *line, size_t length)
     file->lines++;
     file->is_unsynced = true;
     if (result < 0)
-        give_up(file, result);
+        ban_file_close(file);
 }
 
 void ban_file_note_ban(struct ban_file *file, const struct stored_ban *ban)

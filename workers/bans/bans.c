@@ -431,7 +431,9 @@ static void load(struct bans *bans)
 
     if (result < 0)
         log_error("cannot read the file of bans: what is banned stays so until the next ban, then that holds alone",
-                  LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_ERROR(result));
+                  LOG_PROBLEM(PROBLEM_BANS_NOT_KEPT), LOG_ERROR(result),
+                  LOG_TEXT("remedy", "put the file back as it was, or take it away, then restart this container before "
+                                     "anybody is banned"));
     bans->is_unread = result < 0;
     bans->awaits_kept = bans->file.is_new;
     (void)ban_store_expire(&bans->store, now_seconds());
