@@ -222,7 +222,8 @@ CHECKED(
     "ip route show default   # on the host, of the project's LAN: names the router, whose network must be that of the "
     "project's address\n"
     "ANCHORD_EXT_GATEWAY_IP: \"192.168.1.1\"   # that router, in the network-anchor's environment, then: docker "
-    "compose up -d")
+    "compose up -d\n"
+    "anchord detach PROJECT   # where it is attached, instead; then attach it with --gateway and that router")
 CHECKED(TABLES_MISSING, 641, ERROR, NO_EXTERNAL_INTERFACE, 0, "anchord's tables are not in the kernel",
         "docker restart NETWORK-ANCHOR")
 CHECKED(TABLES_EDITED, 642, ERROR, NONE, 0, "somebody else has changed anchord's tables",

@@ -348,7 +348,8 @@ int status_html_print(const struct status *status, uint64_t now)
         (void)fputs("<h2>Networks</h2>\n<dl>\n", stdout);
         if (strcmp(status->role, "service-anchor") != 0)
             put_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
-        put_network(status, "Shared", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
+        if (strcmp(status->role, "attach") != 0)
+            put_network(status, "Shared", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
         (void)fputs("</dl>\n", stdout);
     }
     put_tables(status, ports, ARRAY_LENGTH(ports));

@@ -374,14 +374,16 @@ static void print_leases(const struct status *status)
         (void)puts("");
 }
 
-/* A rebinder has nothing to do with it, a service-anchor no external network. */
+/* A rebinder has nothing to do with it, a service-anchor no external network, an attached project links in place of a
+ * shared one. */
 static void print_way_out(const struct status *status)
 {
     if (strstr(status->role, "-rebinder"))
         return;
     if (strcmp(status->role, "service-anchor") != 0)
         print_network(status, "External", STATUS_EXTERNAL, STATUS_EXTERNAL_ADDRESSES);
-    print_network(status, "Shared  ", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
+    if (strcmp(status->role, "attach") != 0)
+        print_network(status, "Shared  ", STATUS_SHARED, STATUS_SHARED_ADDRESSES);
     print_gateways(status);
 }
 

@@ -28,6 +28,8 @@ def test_pkg2_one_line_tells_address_and_state(attached):
     line = wait_until(lambda: attached.show("StatusText"), 10, "a line")
     assert line.startswith("Ready at ") and all(address in line for address in attached.addresses), line
     assert attached.run("anchord", "--project", attached.name, "healthcheck").stdout == "ready\n"
+    status = attached.run("anchord", "--project", attached.name, "status").stdout
+    assert f"{attached.addresses[0]}/24 given, {attached.addresses[1]}/64 given\n" in status and "Shared" not in status
     assert "ANC" not in attached.run("anchord", "--project", attached.name, "status").stdout
 
 

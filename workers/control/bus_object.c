@@ -139,6 +139,14 @@ GETTER(get_network)
     return sd_bus_message_append(reply, "(ss)", link->network, link->name);
 }
 
+/* What ANCHORD_ADDRESS gives goes the way of a lease; whoever gave it looks for no server. */
+static bool is_given(const struct view *view, const struct wire_reported_address *address)
+{
+    size_t family = wire_address_to(&address->address).family == IP_FAMILY_6 ? FAMILY_INDEX_6 : FAMILY_INDEX_4;
+
+    return address->origin == ADDRESS_ORIGIN_LEASE && view->supervision.leases[family].state == LEASE_STATE_OFF;
+}
+
 /* (address, prefix length, origin) */
 GETTER(get_addresses)
 {
@@ -157,7 +165,7 @@ GETTER(get_addresses)
         char text[IP_ADDRESS_TEXT_SIZE];
 
         result = sd_bus_message_append(reply, "(sys)", address_text(&address->address, text), address->prefix_length,
-                                       origins[address->origin]);
+                                       is_given(userdata, address) ? "given" : origins[address->origin]);
     }
     return result < 0 ? result : sd_bus_message_close_container(reply);
 }
